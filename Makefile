@@ -1,0 +1,83 @@
+# Everything runs in .venv/, made from a hash-checked lock.  `make help` lists the targets.
+#
+#   PORT=5006        where `make serve` listens
+#   DATA=PATH        counts that `make serve` opens instead of the demo (.h5ad, .zarr, 10x)
+#   CUDA=1           the GPU build of JAX (Linux, NVIDIA driver for CUDA 13)
+#   ARGS="..."       further flags for `panel serve`, pytest or the benchmarks
+#   PYTHON=PATH      the interpreter (>= 3.12) that .venv/ is made from
+
+PORT ?= 5006
+DATA ?=
+CUDA ?=
+ARGS ?=
+PYTHON ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements$(if $(filter-out 0 no false,$(CUDA)),-cuda).lock
+STAMP := $(VENV)/installed-$(LOCK)
+
+ifneq ($(DATA),)
+export DATA
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup serve test lint format bench lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+	@sed -n 's/^#   /  /p' Makefile
+
+setup: $(STAMP) ## create or update .venv/ (CUDA=1: with the GPU build of JAX)
+
+# The stamp comes last, so an interrupted installation is taken up again.
+$(STAMP): $(LOCK)
+	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	  for python in "$(PYTHON)" python3.12 python3.13 python3.14 python3 python; do \
+	    if [ -n "$$python" ] && "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; \
+	    then found=$$python; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "Logratio needs Python 3.12 or newer with the venv module; none was found." >&2; \
+	    echo "Install one (Debian, Ubuntu: the packages python3 and python3-venv), or say where it is: make setup PYTHON=PATH" >&2; \
+	    exit 1; \
+	  fi; \
+	  echo "Creating $(VENV)/ with $$("$$found" --version)"; \
+	  "$$found" -m venv --clear $(VENV); \
+	fi
+	@echo "Installing $(LOCK) into $(VENV)/"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(LOCK)
+	@touch $@
+
+serve: setup ## open the page on PORT
+	@$(BIN)/python -c 'import socket, sys; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", int(sys.argv[1])))' $(PORT) 2>/dev/null \
+	  || { echo "Port $(PORT) is not free. Choose another: make serve PORT=$$(($(PORT) + 1))" >&2; exit 1; }
+	@echo "Logratio at http://localhost:$(PORT) (Ctrl-C to stop)"
+	@exec $(BIN)/python -m panel serve app.py --port $(PORT) --address localhost \
+	  --allow-websocket-origin localhost:$(PORT) --allow-websocket-origin 127.0.0.1:$(PORT) $(ARGS)
+
+test: setup ## run every check and test, the browser's included
+	@$(BIN)/python -m tests.chromium
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## run the checks of the code and the project only
+	@$(BIN)/python -m pytest -q tests/test_project.py $(ARGS)
+
+format: setup ## format the code and mend what ruff can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: setup ## measure speed and scale
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+UV_COMPILE = $(BIN)/python -m uv pip compile pyproject.toml --group dev --quiet --universal --python-version 3.12 \
+  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+lock: setup ## resolve the locks anew (ARGS=--upgrade: take newer releases)
+	@$(BIN)/python -m pip install --quiet uv
+	@$(UV_COMPILE) $(ARGS) --output-file requirements.lock
+	@$(UV_COMPILE) --extra cuda --constraint requirements.lock --no-annotate --output-file requirements-cuda.lock
+
+clean: ## remove .venv/ and all caches
+	@rm -rf $(VENV) .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
+	@find app.py assets benchmarks dashboard engine tests -name __pycache__ -prune -exec rm -rf {} +

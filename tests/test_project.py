@@ -1,0 +1,139 @@
+"""The house rules that a machine can check."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[1]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+RUNTIME = [Requirement(line) for line in PYPROJECT["project"]["dependencies"]]
+CUDA = [Requirement(line) for line in PYPROJECT["project"]["optional-dependencies"]["cuda"]]
+DEVELOPMENT = [Requirement(line) for line in PYPROJECT["dependency-groups"]["dev"]]
+LOCKS = {"requirements.lock": [*RUNTIME, *DEVELOPMENT], "requirements-cuda.lock": [*RUNTIME, *CUDA]}
+
+# The full package of this name brings Qt along on conda-forge.
+CONDA_NAMES = {"matplotlib": "matplotlib-base"}
+
+# Written so that no pattern matches its own source.
+TRACES = {
+    "path of a machine": r"(?<![\w.])/(?:home|root|Users|work|opt)/\w",
+    "path of a Windows machine": r"\b[C-Z]:\\\\?(?:Users|home)",
+    "package index": r"--(?:extra-)?index-url|-{2}find-links|\bregistry *= *\S|pypi[.]org|hosted[.]org",
+}
+
+TOOLS = {
+    "ruff check": ["ruff", "check", "--no-fix", "."],
+    "ruff format": ["ruff", "format", "--check", "."],
+    "mypy": ["mypy"],
+    "import contracts": ["lint-imports"],
+}
+
+
+def tracked_files() -> list[Path]:
+    """Files that are or could be committed."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [path for name in listing.stdout.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def pins(name: str) -> dict[str, Version]:
+    """Version of every package in a lock."""
+    lines = re.findall(r"^([\w.\[\],-]+)==([^\s;\\]+)", (ROOT / name).read_text(), re.MULTILINE)
+    return {
+        canonicalize_name(package.split("[")[0]): Version(version) for package, version in lines
+    }
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_tool_has_no_complaint(name: str) -> None:
+    tool, *arguments = TOOLS[name]
+    command = [str(Path(sys.executable).with_name(tool)), *arguments]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, f"{name}:\n{result.stdout}{result.stderr}"
+
+
+@pytest.mark.parametrize("trace", TRACES)
+def test_no_trace_of_a_machine_or_package_index(trace: str) -> None:
+    pattern = re.compile(TRACES[trace])
+    found = []
+    for path in tracked_files():
+        lines = path.read_bytes().decode(errors="replace").splitlines()
+        found += [
+            f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
+            for number, line in enumerate(lines, 1)
+            if pattern.search(line)
+        ]
+    assert not found, f"{trace} in\n" + "\n".join(found)
+
+
+def test_modules_stay_short() -> None:
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text().splitlines())
+        for path in tracked_files()
+        if path.suffix == ".py"
+    }
+    assert any(name.startswith("engine/") for name in lengths)
+    long = {name: length for name, length in lengths.items() if length >= 300}
+    assert not long, f"300 lines or more: {long}"
+
+
+def test_environment_yml_mirrors_pyproject() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    entries = environment["dependencies"]
+    conda = [entry for entry in entries if isinstance(entry, str) and entry != "pip"]
+    by_pip = [line for entry in entries if isinstance(entry, dict) for line in entry["pip"]]
+    found = {Requirement(line).name: Requirement(line).specifier for line in [*conda, *by_pip]}
+    wanted = {CONDA_NAMES.get(item.name, item.name): item.specifier for item in RUNTIME}
+    wanted["python"] = Requirement("python" + PYPROJECT["project"]["requires-python"]).specifier
+    assert found == wanted
+    assert environment["name"] == PYPROJECT["project"]["name"]
+    assert environment["channels"] == ["conda-forge"]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_lock_satisfies_pyproject(lock: str) -> None:
+    pinned = pins(lock)
+    unmet = [
+        str(item)
+        for item in LOCKS[lock]
+        if (name := canonicalize_name(item.name)) not in pinned
+        or not item.specifier.contains(pinned[name], prereleases=True)
+    ]
+    assert not unmet, f"{lock} is out of step (make lock): {unmet}"
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_pin_of_a_lock_has_a_hash(lock: str) -> None:
+    blocks = re.split(r"^(?=\S+==)", (ROOT / lock).read_text(), flags=re.MULTILINE)[1:]
+    assert len(blocks) > len(LOCKS[lock])
+    bare = [block.split()[0] for block in blocks if "--hash=sha256:" not in block]
+    assert not bare, f"without a hash in {lock}: {bare}"
+    assert "://" not in (ROOT / lock).read_text()
+
+
+def test_gpu_lock_differs_only_by_additions() -> None:
+    base, gpu = pins("requirements.lock"), pins("requirements-cuda.lock")
+    changed = {
+        name: (version, gpu.get(name)) for name, version in base.items() if gpu.get(name) != version
+    }
+    assert not changed, f"make lock; requirements-cuda.lock changes {changed}"
+
+
+def test_one_kind_of_lock_only() -> None:
+    strays = {path.name for path in tracked_files()} & {"uv.lock", "poetry.lock", "Pipfile.lock"}
+    assert not strays
