@@ -1,0 +1,210 @@
+"""Counts: validated counts of cells x modelled genes, in memory or streamed from disk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from engine.config import LNMConfig
+from engine.data.report import Report
+from engine.data.rows import MemoryRows, RowStore, row_blocks
+from engine.errors import ConfigError
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """What a fit needs to know of a data set; made by `engine.read_counts`.
+
+    Attributes
+    ----------
+    cells, genes
+        Unique names, (C,) and (G,), genes in model order; the pooled rest, if any, is
+        last and named ``_other``.
+    reference
+        Position in ``genes`` of the ALR reference.
+    obs
+        Labels of the cells, indexed by ``cells``.
+    totals
+        (C,) counts over the modelled features, all above zero.
+    library_size
+        (C,) counts over all genes of the data set (L_c of LNMVCP).
+    report
+        What was read, chosen and left out, and why.
+    name, source, layer
+        Short name; where the data came from (path, "demo" or "memory"); the layer read.
+    fingerprint
+        Hash of counts, names and choices, the same whether in memory or streamed.
+    """
+
+    cells: pd.Index
+    genes: pd.Index
+    reference: int
+    obs: pd.DataFrame
+    totals: np.ndarray
+    library_size: np.ndarray
+    report: Report
+    name: str
+    source: str
+    layer: str
+    fingerprint: str
+    _rows: RowStore = field(repr=False)
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells C."""
+        return len(self.cells)
+
+    @property
+    def n_genes(self) -> int:
+        """Number of modelled features G, the pooled one included."""
+        return len(self.genes)
+
+    def block(self, start: int, stop: int) -> np.ndarray:
+        """Counts of cells ``start`` to ``stop``, dense float32 (stop - start, G).
+
+        Raises
+        ------
+        DataError
+            If the file that is streamed can no longer be read.
+        """
+        return self._rows.read(start, min(stop, self.n_cells)).toarray()
+
+    def matrix(self) -> sparse.csr_matrix | None:
+        """The (C, G) float32 matrix if it is held in memory; None when streamed from disk."""
+        return self._rows.matrix if isinstance(self._rows, MemoryRows) else None
+
+    def take(self, cells: np.ndarray) -> Counts:
+        """Some of the cells, held in memory, with the same genes and reference.
+
+        Parameters
+        ----------
+        cells
+            Distinct positions in the order wanted, or a boolean mask.
+        """
+        positions = np.arange(self.n_cells)[cells]
+        matrix = self._read(positions)
+        digest = hashlib.blake2b(self.fingerprint.encode(), digest_size=16)
+        digest.update(np.ascontiguousarray(positions, dtype="<i8").tobytes())
+        return replace(
+            self,
+            cells=self.cells[positions],
+            obs=self.obs.iloc[positions],
+            totals=self.totals[positions],
+            library_size=self.library_size[positions],
+            fingerprint=digest.hexdigest(),
+            _rows=MemoryRows(matrix),
+        )
+
+    def _read(self, positions: np.ndarray) -> sparse.csr_matrix:
+        if isinstance(self._rows, MemoryRows):
+            return self._rows.matrix[positions]
+        # Disks like order: walk the file once, then put the rows as asked.
+        order = np.argsort(positions, kind="stable")
+        sorted_positions = positions[order]
+        parts = [sparse.csr_matrix((0, self.n_genes), dtype=np.float32)]
+        for start, stop in row_blocks(self.n_cells, self.n_genes):
+            low, high = np.searchsorted(sorted_positions, (start, stop))
+            if low < high:
+                rows = self._rows.read(start, stop)
+                parts.append(rows[sorted_positions[low:high] - start])
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        return sparse.csr_matrix(sparse.vstack(parts, format="csr")[back])
+
+    @classmethod
+    def from_arrays(
+        cls,
+        matrix: np.ndarray | sparse.csr_matrix | sparse.csc_matrix,
+        genes: Iterable[str],
+        cells: Iterable[str],
+        *,
+        reference: int | str = -1,
+        obs: pd.DataFrame | None = None,
+        library_size: Sequence[float] | np.ndarray | None = None,
+        name: str = "counts",
+    ) -> Counts:
+        """Counts from arrays that are known to be valid: nothing is checked or left out.
+
+        Parameters
+        ----------
+        matrix
+            (C, G) counts.
+        reference
+            Position or name of the ALR reference; the last gene by default.
+        library_size
+            (C,) counts over all genes; the row sums by default.
+        """
+        rows = sparse.csr_matrix(matrix, dtype=np.float32, copy=True)
+        rows.sum_duplicates()
+        rows.eliminate_zeros()
+        gene_index = pd.Index(list(genes), dtype=str)
+        cell_index = pd.Index(list(cells), dtype=str)
+        position = list(gene_index).index(reference) if isinstance(reference, str) else reference
+        position %= len(gene_index)
+        totals = np.asarray(rows.sum(axis=1, dtype=np.float64)).ravel()
+        digest = ContentHash()
+        digest.update(rows)
+        size = totals if library_size is None else np.asarray(library_size, dtype=np.float64)
+        return cls(
+            cells=cell_index,
+            genes=gene_index,
+            reference=position,
+            obs=pd.DataFrame(index=cell_index) if obs is None else obs.set_axis(cell_index),
+            totals=totals,
+            library_size=size,
+            report=Report(*rows.shape),
+            name=name,
+            source="memory",
+            layer="X",
+            fingerprint=digest.with_choices(gene_index, cell_index, [position]),
+            _rows=MemoryRows(rows),
+        )
+
+
+def check_config(counts: Counts, config: LNMConfig) -> None:
+    """Refuse a configuration that these counts cannot carry.
+
+    Raises
+    ------
+    ConfigError
+        If there are not fewer factors than cells and than genes.
+    """
+    limit = min(counts.n_cells, counts.n_genes)
+    if config.n_factors >= limit:
+        raise ConfigError(
+            f"fewer factors than cells ({counts.n_cells:,}) and genes ({counts.n_genes:,})",
+            f"{config.n_factors} factors",
+            f"Choose at most {limit - 1} factors, or more cells or genes."
+            if limit > 1
+            else "Use data with more cells and genes.",
+        )
+
+
+class ContentHash:
+    """Hash of a CSR matrix fed in row blocks; how it was cut does not matter."""
+
+    def __init__(self) -> None:
+        self._parts = [hashlib.blake2b(digest_size=16) for _ in range(3)]
+
+    def update(self, rows: sparse.csr_matrix) -> None:
+        """Add rows in canonical form, without stored zeros."""
+        lengths = np.diff(rows.indptr).astype("<i8")
+        arrays = (lengths, rows.indices.astype("<i8"), rows.data.astype("<f8"))
+        for part, array in zip(self._parts, arrays, strict=True):
+            part.update(np.ascontiguousarray(array))
+
+    def with_choices(self, genes: pd.Index, cells: pd.Index, choices: Iterable[object]) -> str:
+        """Hex digest of the content together with names and choices."""
+        whole = hashlib.blake2b(digest_size=16)
+        for part in self._parts:
+            whole.update(part.digest())
+        for names in (genes, cells, choices):
+            for name in names:
+                whole.update(f"{name}\0".encode("utf-8", "surrogatepass"))
+            whole.update(b"\1")
+        return whole.hexdigest()

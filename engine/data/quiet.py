@@ -1,0 +1,15 @@
+"""Warnings of third-party readers say nothing to our user; what matters is in the report."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence Python warnings inside."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
