@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -21,6 +23,8 @@ CUDA = [Requirement(line) for line in PYPROJECT["project"]["optional-dependencie
 DEVELOPMENT = [Requirement(line) for line in PYPROJECT["dependency-groups"]["dev"]]
 LOCKS = {"requirements.lock": [*RUNTIME, *DEVELOPMENT], "requirements-cuda.lock": [*RUNTIME, *CUDA]}
 
+OWN = {"engine", "dashboard"}
+
 # The full package of this name brings Qt along on conda-forge.
 CONDA_NAMES = {"matplotlib": "matplotlib-base"}
 
@@ -28,7 +32,7 @@ CONDA_NAMES = {"matplotlib": "matplotlib-base"}
 TRACES = {
     "path of a machine": r"(?<![\w.])/(?:home|root|Users|work|opt)/\w",
     "path of a Windows machine": r"\b[C-Z]:\\\\?(?:Users|home)",
-    "package index": r"--(?:extra-)?index-url|-{2}find-links|\bregistry *= *\S|pypi[.]org|hosted[.]org",
+    "package index": r"--(?:extra-)?index-url|-{2}find-links|\bregistry *= *\S|pypi[.]org",
 }
 
 TOOLS = {
@@ -103,6 +107,27 @@ def test_environment_yml_mirrors_pyproject() -> None:
     assert found == wanted
     assert environment["name"] == PYPROJECT["project"]["name"]
     assert environment["channels"] == ["conda-forge"]
+
+
+def test_imports_are_declared() -> None:
+    imported = set()
+    for path in tracked_files():
+        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in {"app.py", *OWN}:
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Import):
+                    imported |= {name.name.split(".")[0] for name in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    imported.add(node.module.split(".")[0])
+    foreign = imported - OWN - sys.stdlib_module_names
+    assert "numpy" in foreign
+    providers = importlib.metadata.packages_distributions()
+    declared = {canonicalize_name(item.name) for item in RUNTIME}
+    undeclared = [
+        name
+        for name in sorted(foreign)
+        if declared.isdisjoint(map(canonicalize_name, providers.get(name, [])))
+    ]
+    assert not undeclared, f"imported but not in pyproject's dependencies: {undeclared}"
 
 
 @pytest.mark.parametrize("lock", LOCKS)
