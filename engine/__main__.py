@@ -1,0 +1,79 @@
+"""The engine from a shell: ``python -m engine fit`` and ``python -m engine simulate``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from engine import cli
+from engine.config import CapturePrior, DMode, LNMConfig, Precision
+from engine.jobs.failures import describe, is_expected
+
+_DEFAULT = LNMConfig()
+_FAILED = 2
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status: 0, 2 after an error, 130 after Ctrl-C with no fit."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except KeyboardInterrupt:
+        print("Interrupted; nothing was saved.", file=sys.stderr)
+        return _INTERRUPTED
+    except Exception as error:
+        if options.traceback:
+            traceback.print_exc()
+        more = "" if is_expected(error) else " (--traceback shows where)"
+        print(f"{describe(error)}{more}", file=sys.stderr)
+        return _FAILED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m engine", description="Log-ratio models of single-cell counts."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    with_defaults: dict[str, Any] = {"formatter_class": argparse.ArgumentDefaultsHelpFormatter}
+    fit = commands.add_parser("fit", help="fit a model to counts", **with_defaults)
+    fit.set_defaults(command=cli.fit)
+    add = fit.add_argument
+    add("data", metavar="DATA", help=".h5ad, .zarr, 10x .h5, matrix.mtx folder, or 'demo'")
+    add("--out", type=Path, required=True, metavar="FIT.h5ad", help="where to save the fit")
+    add("--model", choices=("lnm", "lnmvcp"), default="lnm", help="with 'vcp': variable capture")
+    add("--factors", type=int, default=_DEFAULT.n_factors, help="number of gene programmes")
+    add("--genes", default="2000", help="how many, 'all', a file of names, or names with commas")
+    add("--layer", help="layer of raw counts (X, raw or a name; guessed if not given)")
+    add("--reference", help="gene that is the ALR reference")
+    add("--d-mode", choices=get_args(DMode), default=_DEFAULT.d_mode, help="residual variance")
+    add("--capture-prior", choices=get_args(CapturePrior), default=_DEFAULT.capture_prior)
+    add("--molecules", type=float, default=_DEFAULT.molecules, help="expected mRNA per cell")
+    add("--seed", type=int, default=_DEFAULT.seed, help="seed of the start")
+    add("--max-passes", type=int, default=_DEFAULT.max_passes, help="passes over the cells")
+    add("--max-seconds", type=float, help="time budget of the fit")
+    add("--tolerance", type=float, default=_DEFAULT.tolerance, help="nats per cell")
+    add("--precision", choices=get_args(Precision), default=_DEFAULT.precision)
+    add("--json", action="store_true", help="end with one line of JSON on stdout")
+
+    simulate = commands.add_parser("simulate", help="draw counts of known truth", **with_defaults)
+    simulate.set_defaults(command=cli.simulate)
+    add = simulate.add_argument
+    add("--out", type=Path, required=True, metavar="SIM.h5ad", help="where to save the counts")
+    add("--model", choices=("lnm", "lnmvcp", "lda"), default="lnm")
+    add("--cells", type=int, default=5000)
+    add("--genes", type=int, default=2000)
+    add("--factors", type=int, default=5)
+    add("--seed", type=int, default=0)
+    for command in (fit, simulate):
+        command.add_argument("--traceback", action="store_true", help="show where an error arose")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

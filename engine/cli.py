@@ -1,0 +1,180 @@
+"""What the commands of ``python -m engine`` do."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import math
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from engine.config import LNMConfig
+from engine.errors import ConfigError, FitError
+from engine.inference.progress import Progress
+from engine.jobs.job import peak_memory_mb
+from engine.results import Fit
+
+
+def fit(options: argparse.Namespace) -> None:
+    """Fit a model to counts and save it."""
+    config = LNMConfig(
+        capture=options.model == "lnmvcp",
+        n_factors=options.factors,
+        d_mode=options.d_mode,
+        seed=options.seed,
+        max_passes=options.max_passes,
+        max_seconds=options.max_seconds,
+        tolerance=options.tolerance,
+        capture_prior=options.capture_prior,
+        molecules=options.molecules,
+        precision=options.precision,
+    )
+    genes = _genes(options.genes)
+    out = _writable(options.out, source=options.data)
+
+    # After the settings are known to be good: JAX and scanpy take seconds to import.
+    import engine
+
+    counts = engine.read_counts(
+        options.data, layer=options.layer, genes=genes, reference=options.reference
+    )
+    for line in counts.report.lines():
+        print(line, file=sys.stderr)
+    with _first_ctrl_c_stops() as stopping:
+        result = _run(engine.fit_iter(counts, config), stopping)
+        result.save(out, counts=counts.matrix())
+    status = result.status
+    print(f"{status.state} after {status.passes} passes: {status.reason}", file=sys.stderr)
+    print(f"Saved {out}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(_summary(result, out)))
+
+
+def _run(steps: Iterator[Progress], stopping: Sequence[int]) -> Fit:
+    last = None
+    form = "{desc} {percentage:3.0f}%|{bar}| {elapsed} {postfix}"
+    with tqdm(total=1.0, file=sys.stderr, bar_format=form) as bar:
+        for progress in steps:
+            last = progress if progress.snapshot is not None else last
+            bar.set_description_str(progress.phase, refresh=False)
+            if math.isfinite(progress.log_marginal_per_cell):
+                bar.set_postfix_str(
+                    f"pass {progress.status.passes}, "
+                    f"{progress.log_marginal_per_cell:.3f} nats per cell",
+                    refresh=False,
+                )
+            bar.update(max(progress.fraction - bar.n, 0.0))
+            if stopping:
+                break
+    if last is None or last.snapshot is None:
+        if stopping:
+            raise KeyboardInterrupt
+        raise FitError("a fit", "none after the last pass", "Try other settings.")
+    fit = last.snapshot()
+    if fit.status.state == "running":
+        status = replace(fit.status, state="stopped", reason="stopped by the user")
+        fit = replace(fit, status=status)
+    return fit
+
+
+@contextlib.contextmanager
+def _first_ctrl_c_stops() -> Iterator[list[int]]:
+    """The list that is yielded is empty until Ctrl-C; a second one interrupts as usual."""
+    stopping: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        stopping.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        # Not print: a signal may come while the progress bar is being printed.
+        os.write(2, b"\nStopping after this pass. Ctrl-C again to quit without saving.\n")
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield stopping
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _summary(fit: Fit, out: Path) -> dict[str, Any]:
+    status = fit.status
+    return {
+        "seconds": round(status.seconds, 3),
+        "seconds_without_compilation": round(status.seconds - status.seconds_compiling, 3),
+        "passes": status.passes,
+        "log_marginal_per_cell": fit.log_marginal_per_cell,
+        "status": status.state,
+        "reason": status.reason,
+        "n_failed_cells": status.n_failed_cells,
+        "peak_memory_mb": round(peak_memory_mb(), 1),
+        "model": fit.model,
+        "factors": fit.n_factors,
+        "cells": len(fit.cells),
+        "genes": len(fit.genes),
+        "out": str(out),
+    }
+
+
+def simulate(options: argparse.Namespace) -> None:
+    """Draw counts and save them with their truth."""
+    out = _writable(options.out)
+
+    from engine.data import simulate as draw
+
+    data = draw(
+        options.model,
+        cells=options.cells,
+        genes=options.genes,
+        factors=options.factors,
+        seed=options.seed,
+    )
+    temporary = out.with_name(f".{out.name}.{uuid.uuid4().hex}.part")
+    try:
+        data.write_h5ad(temporary, compression="gzip")
+        os.replace(temporary, out)
+    finally:
+        temporary.unlink(missing_ok=True)
+    print(f"Saved {out}: {data.n_obs:,} cells × {data.n_vars:,} genes", file=sys.stderr)
+
+
+def _genes(text: str) -> int | str | tuple[str, ...]:
+    if text == "all":
+        return text
+    if text.isdecimal():
+        return int(text)
+    path = Path(text)
+    if path.is_file():
+        try:
+            names = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError) as error:
+            raise ConfigError("a text file of gene names", str(error), "Check the file.") from error
+    elif len(path.parts) > 1 or path.suffix in (".txt", ".csv", ".tsv"):
+        raise ConfigError("a file of gene names", f"no file {text}", "Check the path.")
+    else:
+        names = text.split(",")
+    found = tuple(name.strip() for name in names if name.strip())
+    if not found:
+        raise ConfigError("gene names", f"none in {text!r}", "Give a number, 'all' or names.")
+    return found
+
+
+def _writable(out: Path, source: str | None = None) -> Path:
+    """Refuse early what cannot be saved in the end."""
+    if source is not None and out.resolve() == Path(source).resolve():
+        raise ConfigError("--out beside the data", "the data file itself", "Choose another --out.")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        usable = os.access(out.parent, os.W_OK) and not out.is_dir()
+    except OSError:
+        usable = False
+    if not usable:
+        raise ConfigError("--out in a folder you may write to", str(out), "Choose another --out.")
+    return out

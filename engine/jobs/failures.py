@@ -1,0 +1,34 @@
+"""Any exception -> one plain line for a person."""
+
+from __future__ import annotations
+
+from engine.errors import EngineError
+
+OUT_OF_MEMORY = (
+    "Ran out of memory. Choose fewer genes or fewer factors, or a smaller block_cells in the "
+    "settings."
+)
+_LONGEST = 300
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether host or device memory ran out."""
+    # By name: jaxlib has moved and renamed its error, and the shell should not import JAX to fail.
+    from_xla = type(error).__name__ in ("XlaRuntimeError", "JaxRuntimeError")
+    return isinstance(error, MemoryError) or (from_xla and "RESOURCE_EXHAUSTED" in str(error))
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether the message of `describe` says all there is to say."""
+    return isinstance(error, EngineError) or is_out_of_memory(error)
+
+
+def describe(error: BaseException) -> str:
+    """One line, no traceback: what went wrong and, where it is known, what to do."""
+    if isinstance(error, EngineError):
+        return str(error)
+    if is_out_of_memory(error):
+        return OUT_OF_MEMORY
+    text = str(error).strip()
+    first = text.splitlines()[0][:_LONGEST] if text else "no further details"
+    return f"Unexpected {type(error).__name__}: {first}"

@@ -1,0 +1,166 @@
+"""Drive one fit: pull, publish, keep checkpoints, end in one of the known ways."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from engine.config import LNMConfig
+from engine.errors import DataError, FitError
+from engine.inference.progress import Progress
+from engine.jobs.endings import CANCELLED, Outcome
+from engine.jobs.job import Job, Wish
+from engine.jobs.kept import KeptFits
+from engine.jobs.status import JobError
+from engine.jobs.store import CHECKPOINT, FIT, RunStore
+from engine.results import Fit, load
+
+if TYPE_CHECKING:
+    from engine.data import Counts
+
+# A checkpoint must not cost more than this share of the time.
+_CHECKPOINT_SHARE = 0.05
+
+
+class FitIter(Protocol):
+    """The form of `engine.fit_iter`."""
+
+    def __call__(
+        self, counts: Counts, config: LNMConfig, *, start: Fit | None = None
+    ) -> Iterator[Progress]:
+        """Yield the steps of a fit."""
+        ...
+
+
+def engine_fit_iter(
+    counts: Counts, config: LNMConfig, *, start: Fit | None = None
+) -> Iterator[Progress]:
+    """`engine.fit_iter`, imported when the first fit begins."""
+    import engine
+
+    return cast(Iterator[Progress], engine.fit_iter(counts, config, start=start))
+
+
+def engine_load(request: Mapping[str, Any]) -> Counts:
+    """Read the counts that a request asks for."""
+    from engine.data import DataRequest
+
+    return DataRequest.from_dict(request).load()
+
+
+class FitRunner:
+    """Fits, one after another, each into its own run folder.
+
+    Parameters
+    ----------
+    checkpoint_every
+        Seconds between two checkpoints.
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        kept: KeptFits,
+        fit_iter: FitIter,
+        load_counts: Callable[[Mapping[str, Any]], Counts],
+        *,
+        checkpoint_every: float,
+    ) -> None:
+        self._store = store
+        self._kept = kept
+        self._fit_iter = fit_iter
+        self._load_counts = load_counts
+        self._checkpoint_every = checkpoint_every
+
+    def run(self, job: Job, device: Any) -> Outcome:
+        """Fit until the end or until something else is wanted. Raises what the fit raises."""
+        import jax
+
+        start = self._start(job)
+        job.update(phase="reading counts")
+        with jax.default_device(device):
+            counts = job.counts if job.counts is not None else self._load_counts(job.status.request)
+            for line in counts.report.lines():
+                job.update(log=line)
+            if start is not None:
+                _check_same_counts(start, counts)
+                job.update(log=f"going on from pass {start.status.passes}")
+            last = None
+            if job.wish is Wish.GO_ON:
+                config = LNMConfig.from_dict(job.status.config)
+                last = self._drive(job, self._fit_iter(counts, config, start=start))
+            return self._end(job, last, counts)
+
+    def _start(self, job: Job) -> Fit | None:
+        id = job.status.id
+        self._store.sweep(id)
+        for path in self._store.fits(id):
+            try:
+                start = load(path)
+            except FitError as error:
+                job.update(log=f"{path.name} cannot be used: {error}")
+                continue
+            job.snapshot = partial(_same, start)
+            return start
+        return None
+
+    def _drive(self, job: Job, steps: Iterator[Progress]) -> Progress | None:
+        last, due = None, 0.0
+        with closing(cast(Any, steps)):
+            for last in steps:
+                job.publish(last)
+                if last.snapshot is not None and time.monotonic() >= due:
+                    due = time.monotonic() + self._checkpoint(job)
+                if job.wish > Wish.GO_ON:
+                    break
+        return last
+
+    def _end(self, job: Job, last: Progress | None, counts: Counts) -> Outcome:
+        wish, finished = job.wish, last is not None and last.status.state != "running"
+        if wish >= Wish.CANCEL:
+            return CANCELLED
+        if wish is Wish.INTERRUPT and not finished:
+            self._checkpoint(job)
+            return Outcome("interrupted", job.status.interrupted().message)
+        if job.snapshot is None:
+            if wish is Wish.STOP:
+                return Outcome("stopped", "Stopped before the first pass; there is no fit.")
+            raise FitError("a fit", "none after the last pass", "Report this with the run's log.")
+        fit = job.snapshot()
+        if not finished:
+            status = replace(fit.status, state="stopped", reason="stopped by the user")
+            fit = replace(fit, status=status)
+        job.update(phase="saving", seconds_left=None)
+        path = fit.save(self._store.path(job.status.id, FIT), counts=counts.matrix())
+        self._kept.add(path, fit)
+        return Outcome("done" if finished else "stopped", fit.status.reason)
+
+    def _checkpoint(self, job: Job) -> float:
+        """Save the fit as it stands; seconds until the next time."""
+        began = time.monotonic()
+        if job.snapshot is not None:
+            try:
+                job.snapshot().save(self._store.path(job.status.id, CHECKPOINT))
+                self._store.write_status(job.status)
+            except (FitError, JobError) as error:
+                job.update(log=f"the checkpoint could not be written: {error}")
+        cost = time.monotonic() - began
+        return max(self._checkpoint_every, cost / _CHECKPOINT_SHARE)
+
+
+def _same(fit: Fit) -> Fit:
+    return fit
+
+
+def _check_same_counts(start: Fit, counts: Counts) -> None:
+    before = start.data.get("fingerprint", counts.fingerprint)
+    if before != counts.fingerprint:
+        raise DataError(
+            "the counts that this run began with",
+            f"{counts.name} has changed since",
+            "Start a new fit, or bring the earlier file back.",
+        )

@@ -1,0 +1,167 @@
+"""One queued or working job of this server: its status, and what is wanted of it."""
+
+from __future__ import annotations
+
+import functools
+import math
+import resource
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from engine.inference.progress import Progress
+from engine.jobs.status import JobStatus
+from engine.jobs.store import RunLock
+from engine.results import Fit
+
+if TYPE_CHECKING:
+    from engine.data import Counts
+
+_LONGEST_LOG = 500
+
+
+class Wish(IntEnum):
+    """What is wanted of a job. A stronger wish overrules a weaker one, whichever came first."""
+
+    GO_ON = 0
+    INTERRUPT = 1
+    STOP = 2
+    CANCEL = 3
+    DELETE = 4
+
+
+class Job:
+    """What the worker writes and the sessions read, behind one lock.
+
+    Parameters
+    ----------
+    lock
+        Shared by all jobs of the server.
+    claim
+        The lock of the run's folder; None for a task, which has no folder.
+    counts
+        Counts that are loaded already; dropped at the end.
+    work
+        What a task does.
+    before
+        How the run stood before it was resumed.
+    """
+
+    def __init__(
+        self,
+        status: JobStatus,
+        *,
+        lock: threading.RLock,
+        claim: RunLock | None = None,
+        counts: Counts | None = None,
+        work: Callable[[JobHandle], Any] | None = None,
+        before: JobStatus | None = None,
+    ) -> None:
+        self._lock = lock
+        self._status = status
+        self._wish = Wish.GO_ON
+        self._snapshot: Callable[[], Fit] | None = None
+        self.claim = claim
+        self.counts = counts
+        self.work = work
+        self.before = before
+        self.value: Any = None
+
+    @property
+    def status(self) -> JobStatus:
+        """The newest snapshot."""
+        return self._status
+
+    @property
+    def wish(self) -> Wish:
+        """What is wanted now."""
+        return self._wish
+
+    @property
+    def snapshot(self) -> Callable[[], Fit] | None:
+        """Builds the fit as it stands, once."""
+        return self._snapshot
+
+    @snapshot.setter
+    def snapshot(self, build: Callable[[], Fit]) -> None:
+        self._snapshot = functools.cache(build)
+
+    def ask(self, wish: Wish) -> None:
+        """Want something of the job; the worker looks between two steps."""
+        with self._lock:
+            self._wish = max(self._wish, wish)
+
+    def update(self, *, log: str | None = None, **changes: Any) -> JobStatus:
+        """Replace the status; ``log`` adds a line."""
+        with self._lock:
+            if log is not None:
+                changes["log"] = (*self._status.log, log)[-_LONGEST_LOG:]
+            revision = self._status.revision + 1
+            self._status = replace(self._status, revision=revision, **changes)
+            return self._status
+
+    def publish(self, progress: Progress) -> None:
+        """Show one step of a fit."""
+        now, value = self._status, float(progress.log_marginal_per_cell)
+        seconds, passes = float(progress.status.seconds), int(progress.status.passes)
+        trace = now.trace
+        if math.isfinite(value) and (passes > now.passes or not trace):
+            trace = (*trace, (seconds, value))
+        left = progress.seconds_left
+        with self._lock:
+            if progress.snapshot is not None:
+                self.snapshot = progress.snapshot
+            self.update(
+                log=progress.phase if progress.phase != now.phase else None,
+                phase=progress.phase,
+                fraction=min(max(float(progress.fraction), 0.0), 1.0),
+                seconds=seconds,
+                seconds_left=None if left is None or not math.isfinite(left) else float(left),
+                passes=passes,
+                n_failed_cells=int(progress.status.n_failed_cells),
+                log_marginal_per_cell=value,
+                gradient_median=float(progress.gradient_median),
+                gradient_worst=float(progress.gradient_worst),
+                trace=trace,
+                peak_memory_mb=peak_memory_mb(),
+            )
+
+    def release(self) -> None:
+        """Let go of the folder and of everything large."""
+        if self.claim is not None:
+            self.claim.release()
+        self.counts = self._snapshot = self.work = None
+
+
+class JobHandle:
+    """What a task sees of its own job."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    @property
+    def id(self) -> str:
+        """Id of the job."""
+        return self._job.status.id
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the task should return soon, with what it has."""
+        return self._job.wish > Wish.GO_ON
+
+    def progress(self, fraction: float, phase: str = "") -> None:
+        """Show how far the task is (0 to 1) and what it is doing."""
+        self._job.update(fraction=min(max(fraction, 0.0), 1.0), phase=phase)
+
+    def log(self, line: str) -> None:
+        """Add a line to the job's log."""
+        self._job.update(log=line)
+
+
+def peak_memory_mb() -> float:
+    """Largest resident memory of this process until now, MB (10^6 bytes)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

@@ -1,0 +1,71 @@
+"""First in, first out: jobs wait in one queue and are served by one thread per device."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from engine.jobs.job import Job
+
+
+class Lane:
+    """A queue and the daemon threads that serve it, one for each device.
+
+    Parameters
+    ----------
+    serve
+        Does one job on one device; must not raise.
+    devices
+        Called on the first thread, because looking for devices can take seconds.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        serve: Callable[[Job, Any], None],
+        devices: Callable[[], Sequence[Any]],
+    ) -> None:
+        self._name = name
+        self._serve = serve
+        self._devices = devices
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._start(self._begin)
+
+    def put(self, job: Job) -> None:
+        """Add a job at the end of the queue."""
+        self._queue.put(job)
+
+    def close(self) -> None:
+        """Let the threads end after the jobs in the queue."""
+        self._queue.put(None)
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the threads, at most so many seconds; whether all have ended."""
+        deadline = time.monotonic() + timeout
+        # The first thread starts the others: the list may grow while we wait for it.
+        for thread in self._threads:
+            thread.join(max(deadline - time.monotonic(), 0))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _start(self, target: Callable[..., None], *arguments: Any) -> None:
+        name = f"logratio-{self._name}-{len(self._threads)}"
+        thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _begin(self) -> None:
+        first, *others = self._devices()
+        for device in others:
+            self._start(self._work, device)
+        self._work(first)
+
+    def _work(self, device: Any) -> None:
+        while (job := self._queue.get()) is not None:
+            self._serve(job, device)
+            # The next get may wait for hours; nothing of this job may stay in memory for it.
+            del job
+        self._queue.put(None)

@@ -1,0 +1,329 @@
+"""Jobs: the queue that all sessions of a server share, and the list of all runs."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+
+from engine.config import LNMConfig
+from engine.jobs.endings import Outcome
+from engine.jobs.fits import FitIter, FitRunner, engine_fit_iter, engine_load
+from engine.jobs.job import Job, JobHandle, Wish
+from engine.jobs.kept import KeptFits
+from engine.jobs.pool import FITS, Pool
+from engine.jobs.status import JobError, JobKind, JobStatus
+from engine.jobs.store import RunStore, no_such_job
+
+if TYPE_CHECKING:
+    from engine.data import Counts, DataRequest
+
+_RESUMABLE = ("interrupted", "stopped", "failed")
+
+
+class Jobs:
+    """Background jobs: fits, kept on disk as runs, and other tasks, kept in memory only.
+
+    Fits wait in one queue, served by one thread per device; other tasks have a thread of
+    their own. All methods may be called from any thread and return at once. Sessions poll
+    `status` or `list`. Runs of earlier servers, and of others that share the folder, are
+    listed too.
+
+    Parameters
+    ----------
+    home
+        Folder of the runs; by default the environment variable LOGRATIO_HOME, else a
+        folder under the user's data directory.
+    fit_iter, load_counts, devices
+        What does the work: `engine.fit_iter`, `DataRequest.load` and `jax.devices` by default.
+    checkpoint_every
+        Seconds between two checkpoints of a running fit.
+
+    Raises
+    ------
+    JobError
+        If the folder cannot be used.
+    """
+
+    def __init__(
+        self,
+        home: Path | None = None,
+        *,
+        fit_iter: FitIter = engine_fit_iter,
+        load_counts: Callable[[Mapping[str, Any]], Counts] = engine_load,
+        devices: Callable[[], Sequence[Any]] | None = None,
+        checkpoint_every: float = 10.0,
+    ) -> None:
+        self._store = RunStore(_default_home() if home is None else Path(home))
+        self._kept = KeptFits()
+        runner = FitRunner(
+            self._store, self._kept, fit_iter, load_counts, checkpoint_every=checkpoint_every
+        )
+        self._pool = Pool(self._store, runner, devices)
+        atexit.register(self.close)
+
+    @property
+    def home(self) -> Path:
+        """Folder that the runs are kept in."""
+        return self._store.home
+
+    def submit_fit(
+        self,
+        request: DataRequest,
+        config: LNMConfig,
+        *,
+        name: str | None = None,
+        counts: Counts | None = None,
+    ) -> str:
+        """Queue a fit.
+
+        Parameters
+        ----------
+        request
+            How to read the counts, now or when the run is resumed.
+        name
+            Label; by default data, model and number of factors.
+        counts
+            What ``request`` gives, if it is loaded already.
+
+        Returns
+        -------
+        The id of the run.
+
+        Raises
+        ------
+        JobError
+            If the run cannot be written, or the server is closing.
+        """
+        data = counts.name if counts is not None else Path(request.source).stem
+        label = _label(name) or f"{data} · {config.model} k{config.n_factors}"
+        status = replace(_new("fit", label), request=request.to_dict(), config=config.to_dict())
+        with self._pool.lock:
+            self._check_open()
+            claim = self._store.create(status)
+            self._pool.add(Job(status, lock=self._pool.lock, claim=claim, counts=counts), FITS)
+        return status.id
+
+    def submit(self, name: str, work: Callable[[JobHandle], Any], *, lane: str = "cpu") -> str:
+        """Queue other work: ``work(handle)`` on the one thread of its lane.
+
+        The value it returns is the job's result; neither outlives the server.
+
+        Returns
+        -------
+        The id of the job.
+
+        Raises
+        ------
+        JobError
+            If the server is closing.
+        """
+        status = _new("task", name)
+        with self._pool.lock:
+            self._check_open()
+            self._pool.add(Job(status, lock=self._pool.lock, work=work), lane)
+        return status.id
+
+    def status(self, id: str) -> JobStatus:
+        """How one job stands.
+
+        Raises
+        ------
+        JobError
+            If there is no such job.
+        """
+        job = self._pool.get(id)
+        if job is not None and job.wish is Wish.DELETE:
+            raise no_such_job(id)
+        status = job.status if job is not None else self._store.read(id)
+        if status is None:
+            raise no_such_job(id)
+        return status
+
+    def list(self) -> list[JobStatus]:
+        """All jobs, the newest first."""
+        # The disk first: a run that ends in between leaves memory only after it is on disk.
+        on_disk = self._store.ids()
+        jobs = self._pool.jobs()
+        read = (self._store.read(id) for id in on_disk if id not in jobs)
+        found = [status for status in read if status is not None]
+        found += [job.status for job in jobs.values() if job.wish is not Wish.DELETE]
+        return sorted(found, key=lambda status: (status.created, status.id), reverse=True)
+
+    def result(self, id: str) -> Any:
+        """What a job made: the value of a task, the Fit of a run.
+
+        While a fit runs, and after an interruption or a failure, this is its latest snapshot.
+        None if there is nothing.
+
+        Raises
+        ------
+        JobError
+            If there is no such job.
+        FitError
+            If the file of the fit is damaged.
+        """
+        self.status(id)
+        job = self._pool.get(id)
+        if job is not None and job.status.kind == "task":
+            return job.value
+        snapshot = job.snapshot if job is not None else None
+        if snapshot is not None:
+            return snapshot()
+        return next((self._kept.read(path) for path in self._store.fits(id)), None)
+
+    def stop(self, id: str) -> None:
+        """End a job and keep the best so far. Nothing happens if it has ended."""
+        self._ask(id, Wish.STOP, "Stopping.")
+
+    def cancel(self, id: str) -> None:
+        """End a job and discard what it did. Nothing happens if it has ended."""
+        self._ask(id, Wish.CANCEL, "Cancelling.")
+
+    def resume(self, id: str) -> None:
+        """Queue an interrupted, stopped or failed run again, to go on from where it was.
+
+        Nothing happens if it waits or runs already.
+
+        Raises
+        ------
+        JobError
+            If there is nothing to resume, or another server has it.
+        """
+        with self._pool.lock:
+            self._check_open()
+            status = self.status(id)
+            job = self._pool.get(id)
+            if job is not None and (status.active or status.kind == "task"):
+                return
+            if job is not None:
+                self._pool.forget(job)
+            claim = self._store.lock(id)
+            try:
+                before = self._store.read(id)
+                if before is not None and before.active:
+                    before = before.interrupted()
+                if before is None or before.state not in _RESUMABLE or not before.config:
+                    found = f"{id} {before.state if before else 'deleted'}"
+                    raise JobError(
+                        "an interrupted, stopped or failed run", found, "Start a new fit instead."
+                    )
+                queued = replace(
+                    before,
+                    state="queued",
+                    phase="waiting",
+                    message="",
+                    fraction=0.0,
+                    log=(*before.log, "resumed"),
+                    revision=before.revision + 1,
+                )
+                self._store.write_status(queued)
+            except BaseException:
+                claim.release()
+                raise
+            self._pool.add(Job(queued, lock=self._pool.lock, claim=claim, before=before), FITS)
+
+    def rename(self, id: str, name: str) -> None:
+        """Change the label of a job.
+
+        Raises
+        ------
+        JobError
+            If there is no such job, the name is empty, or it cannot be written.
+        """
+        label = _label(name)
+        if not label:
+            raise JobError("a name", "an empty one", "Type at least one character.")
+        with self._pool.lock:
+            if self.status(id).kind == "fit":
+                self._store.rename(id, label)
+            job = self._pool.get(id)
+            if job is not None:
+                job.update(name=label)
+
+    def delete(self, id: str) -> None:
+        """Remove a job and its folder; a running one is cancelled first.
+
+        Raises
+        ------
+        JobError
+            If there is no such job, or another server is working on it.
+        """
+        with self._pool.lock:
+            self.status(id)
+            job = self._pool.get(id)
+            if job is not None:
+                job.ask(Wish.DELETE)
+                if job.status.state != "running":
+                    self._pool.finish(job, Outcome("cancelled", ""))
+                return
+            claim = self._store.lock(id)
+            try:
+                self._store.remove(id)
+            finally:
+                claim.release()
+
+    def close(self, timeout: float = 5.0) -> None:
+        """End all threads; what waits or runs becomes interrupted and can be resumed.
+
+        Waits for the step that is being computed, at most ``timeout`` seconds.
+        """
+        if not self._pool.closed:
+            self._pool.close(timeout)
+        atexit.unregister(self.close)
+
+    def _ask(self, id: str, wish: Wish, message: str) -> None:
+        with self._pool.lock:
+            status = self.status(id)
+            job = self._pool.get(id)
+            if job is None and status.active:
+                raise JobError(
+                    "a run of this server",
+                    f"{id} in use by another server",
+                    "Do this on the page of that server.",
+                )
+            if job is None or not status.active:
+                return
+            job.ask(wish)
+            if status.state == "running":
+                job.update(message=message)
+            elif job.before is not None:
+                self._pool.finish(job, Outcome(job.before.state, job.before.message))
+            elif wish is Wish.STOP:
+                self._pool.finish(job, Outcome("stopped", "Stopped before it began."))
+            else:
+                self._pool.finish(job, Outcome("cancelled", "Cancelled before it began."))
+
+    def _check_open(self) -> None:
+        if self._pool.closed:
+            raise JobError("a running server", "one that is closing", "Start the server again.")
+
+
+def _new(kind: JobKind, name: str) -> JobStatus:
+    created = time.time()
+    moment = datetime.fromtimestamp(created, UTC).strftime("%Y%m%d-%H%M%S-%f")
+    return JobStatus(
+        id=f"{moment}-{secrets.token_hex(3)}",
+        name=name,
+        kind=kind,
+        state="queued",
+        created=created,
+        phase="waiting",
+    )
+
+
+def _label(name: str | None) -> str:
+    return " ".join((name or "").split())[:200]
+
+
+def _default_home() -> Path:
+    named = os.environ.get("LOGRATIO_HOME")
+    return Path(named).expanduser() if named else platformdirs.user_data_path("logratio")

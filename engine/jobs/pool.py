@@ -1,0 +1,136 @@
+"""The jobs of this server, and the threads that do them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from engine.jobs.endings import CANCELLED, Outcome, failure, write_end
+from engine.jobs.fits import FitRunner
+from engine.jobs.job import Job, JobHandle, Wish
+from engine.jobs.lane import Lane
+from engine.jobs.store import RunStore
+
+FITS = "fits"
+_TASKS_KEPT = 100
+
+
+class Pool:
+    """Fits that wait or work, and all tasks.
+
+    A fit that has ended is read from disk, where another server may rename or delete it.
+    Whoever looks and then acts holds ``lock`` for both.
+
+    Parameters
+    ----------
+    devices
+        What the threads of the lane of fits work on; `jax.devices` by default.
+    """
+
+    def __init__(
+        self, store: RunStore, runner: FitRunner, devices: Callable[[], Sequence[Any]] | None
+    ) -> None:
+        self.lock = threading.RLock()
+        self.closed = False
+        self._store = store
+        self._runner = runner
+        self._devices = devices or _jax_devices
+        self._jobs: dict[str, Job] = {}
+        self._lanes: dict[str, Lane] = {}
+
+    def get(self, id: str) -> Job | None:
+        """A job of this server."""
+        with self.lock:
+            return self._jobs.get(id)
+
+    def jobs(self) -> dict[str, Job]:
+        """All jobs of this server by id, the oldest first."""
+        with self.lock:
+            return dict(self._jobs)
+
+    def add(self, job: Job, lane: str) -> None:
+        """Put a job at the end of its lane."""
+        with self.lock:
+            self._jobs[job.status.id] = job
+            if lane not in self._lanes:
+                devices = self._devices if lane == FITS else _no_device
+                self._lanes[lane] = Lane(lane, self._serve, devices)
+            self._lanes[lane].put(job)
+
+    def finish(self, job: Job, outcome: Outcome) -> None:
+        """End a job and, if it is on disk or unwanted, forget it."""
+        with self.lock:
+            if write_end(self._store, job, outcome) or job.wish is Wish.DELETE:
+                self.forget(job)
+            ended = [
+                other
+                for other in self._jobs.values()
+                if other.status.kind == "task" and not other.status.active
+            ]
+            for old in ended[: max(len(ended) - _TASKS_KEPT, 0)]:
+                self.forget(old)
+
+    def forget(self, job: Job) -> None:
+        """Drop a job from memory and let go of its folder."""
+        with self.lock:
+            del self._jobs[job.status.id]
+            job.release()
+
+    def close(self, timeout: float) -> None:
+        """Interrupt everything, then wait for the threads at most so many seconds."""
+        with self.lock:
+            self.closed = True
+            for job in self.jobs().values():
+                job.ask(Wish.INTERRUPT)
+                if job.status.state == "queued":
+                    message = job.status.interrupted().message
+                    self.finish(job, Outcome("interrupted", message))
+            lanes = list(self._lanes.values())
+        deadline = time.monotonic() + timeout
+        for lane in lanes:
+            lane.close()
+        for lane in lanes:
+            lane.join(max(deadline - time.monotonic(), 0.0))
+
+    def _serve(self, job: Job, device: Any) -> None:
+        with self.lock:
+            if job.status.state != "queued":
+                return
+            status = job.update(state="running", phase="starting")
+        try:
+            if status.kind == "task":
+                outcome = _do_task(job)
+            else:
+                self._store.write_status(status)
+                outcome = self._runner.run(job, device)
+        # Some compiled libraries panic with a BaseException; the queue must go on.
+        except BaseException as error:
+            outcome = failure(self._store, job, error)
+        self.finish(job, outcome)
+
+
+def _do_task(job: Job) -> Outcome:
+    assert job.work is not None
+    began = time.monotonic()
+    value = job.work(JobHandle(job))
+    if job.wish >= Wish.CANCEL:
+        return CANCELLED
+    job.value = value
+    job.update(seconds=time.monotonic() - began)
+    return Outcome("stopped" if job.wish is Wish.STOP else "done", "")
+
+
+def _jax_devices() -> Sequence[Any]:
+    import jax
+
+    try:
+        return list(jax.devices())
+    except RuntimeError:
+        # The fit itself will meet the same error, and tell it.
+        return [None]
+
+
+def _no_device() -> Sequence[Any]:
+    return [None]

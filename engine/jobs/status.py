@@ -1,0 +1,146 @@
+"""What the outside sees of a job: immutable snapshots, and their form on disk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, get_args
+
+from engine.errors import EngineError
+
+JobState = Literal["queued", "running", "done", "stopped", "failed", "interrupted", "cancelled"]
+JobKind = Literal["fit", "task"]
+
+_UNKNOWN = math.nan
+_NUMBERS = ("log_marginal_per_cell", "gradient_median", "gradient_worst", "peak_memory_mb")
+# These belong to the run as it was asked for and are kept apart from its progress on disk.
+_OF_RUN = ("id", "kind", "name", "created", "request", "config")
+
+
+class JobError(EngineError):
+    """A job cannot be found, or cannot do what was asked of it."""
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """How one job stands. A new one replaces it at every change.
+
+    Attributes
+    ----------
+    id, name, kind
+        Identity, label shown to people, and "fit" (kept on disk) or "task" (not kept).
+    state
+        "queued", "running", then one of "done", "stopped" (best so far kept), "failed",
+        "interrupted" (its server went away; can be resumed), "cancelled" (discarded).
+    phase
+        What is being done, in words.
+    fraction
+        Share of the work done, 0 to 1, an estimate.
+    seconds, seconds_left
+        Time spent and estimated, seconds; None while nothing is known.
+    passes, n_failed_cells
+        Passes over the cells, and cells whose Newton iteration failed in the last one.
+    log_marginal_per_cell, gradient_median, gradient_worst
+        As in `engine.inference.progress.Progress`; NaN before the first pass.
+    trace
+        (seconds, log_marginal_per_cell), one pair a pass.
+    message
+        Plain words: how it ended or, for a failure, what was expected, found and to do.
+    log
+        What happened, a line each.
+    created
+        Seconds since the epoch.
+    request, config
+        What was asked for, as `DataRequest.to_dict` and `LNMConfig.to_dict` give it.
+    revision
+        Grows with each change.
+    peak_memory_mb
+        Largest resident memory of the server process until now, MB (10^6 bytes); NaN before
+        the first pass.
+    """
+
+    id: str
+    name: str
+    kind: JobKind
+    state: JobState
+    created: float
+    phase: str = ""
+    fraction: float = 0.0
+    seconds: float = 0.0
+    seconds_left: float | None = None
+    passes: int = 0
+    n_failed_cells: int = 0
+    log_marginal_per_cell: float = _UNKNOWN
+    gradient_median: float = _UNKNOWN
+    gradient_worst: float = _UNKNOWN
+    trace: tuple[tuple[float, float], ...] = ()
+    message: str = ""
+    log: tuple[str, ...] = ()
+    request: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    revision: int = 0
+    peak_memory_mb: float = _UNKNOWN
+
+    @property
+    def active(self) -> bool:
+        """Whether the job still waits or works."""
+        return self.state in ("queued", "running")
+
+    def interrupted(self) -> JobStatus:
+        """What is left of a queued or running job when its server is gone."""
+        how = "while it was running" if self.state == "running" else "before it began"
+        then = f"to go on from pass {self.passes}" if self.passes else "to begin again"
+        return replace(
+            self,
+            state="interrupted",
+            phase="",
+            seconds_left=None,
+            message=f"The server stopped {how}. Resume it {then}.",
+            revision=self.revision + 1,
+        )
+
+    def to_parts(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The run as asked for, and its progress, both ready for JSON."""
+        run = {name: getattr(self, name) for name in _OF_RUN if name != "id"}
+        names = [item.name for item in fields(self) if item.name not in _OF_RUN]
+        progress = {name: getattr(self, name) for name in names}
+        for name in _NUMBERS:
+            progress[name] = progress[name] if math.isfinite(progress[name]) else None
+        return run, progress
+
+    @classmethod
+    def from_parts(cls, id: str, run: Mapping[str, Any], progress: Mapping[str, Any]) -> JobStatus:
+        """The inverse of `to_parts`.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            If the parts are not what `to_parts` gave.
+        """
+        state, left = progress["state"], progress["seconds_left"]
+        if state not in get_args(JobState):
+            raise ValueError(f"unknown state {state!r}")
+        return cls(
+            id=id,
+            name=str(run["name"]),
+            kind="fit",
+            state=state,
+            created=float(run["created"]),
+            request=dict(run["request"]),
+            config=dict(run["config"]),
+            phase=str(progress["phase"]),
+            fraction=float(progress["fraction"]),
+            seconds=float(progress["seconds"]),
+            seconds_left=None if left is None else float(left),
+            passes=int(progress["passes"]),
+            n_failed_cells=int(progress["n_failed_cells"]),
+            trace=tuple((float(at), float(value)) for at, value in progress["trace"]),
+            message=str(progress["message"]),
+            log=tuple(map(str, progress["log"])),
+            revision=int(progress["revision"]),
+            **{
+                name: _UNKNOWN if progress[name] is None else float(progress[name])
+                for name in _NUMBERS
+            },
+        )

@@ -1,0 +1,270 @@
+"""Runs on disk: one folder each, written so that a killed server leaves nothing half-written.
+
+A server holds an advisory lock on every run that it queues or works on. The system drops
+the lock when the process dies, however it dies: a run that says "running" and is not
+locked was interrupted.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from engine.jobs.status import JobError, JobStatus
+
+FORMAT = 1
+FIT = "fit.h5ad"
+CHECKPOINT = "checkpoint.h5ad"
+LOG = "log.txt"
+_RUN, _STATUS, _LOCK = "run.json", "status.json", "lock"
+_DELETED = ".deleted-"
+
+Signature = tuple[int, int, int]
+
+
+class RunLock:
+    """The right to change a run, until released."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    def release(self) -> None:
+        """Give the right back; again is harmless."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class RunStore:
+    """The folder of all runs, shared by every server that uses the same home.
+
+    Raises
+    ------
+    JobError
+        If the folder cannot be made or does not support locks.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.runs = home / "runs"
+        self._read: dict[str, tuple[tuple[Signature, Signature], JobStatus]] = {}
+        try:
+            self.runs.mkdir(parents=True, exist_ok=True)
+            with self._turn():
+                pass
+        except OSError as error:
+            raise JobError(
+                "a folder to keep runs in, on a disk that supports file locks",
+                f"{home}: {error.strerror}",
+                "Set LOGRATIO_HOME to a folder you may write to.",
+            ) from error
+        for left in self.runs.glob(f"{_DELETED}*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def ids(self) -> list[str]:
+        """All runs on disk, in no particular order."""
+        with os.scandir(self.runs) as entries:
+            return [item.name for item in entries if item.is_dir() and item.name[0] != "."]
+
+    def path(self, id: str, name: str = "") -> Path:
+        """A file of a run, whether or not it exists."""
+        return self.runs / id / name
+
+    def __contains__(self, id: str) -> bool:
+        # An id may come from a URL: only a direct child of the folder is a run.
+        return id == Path(id).name and not id.startswith(".") and self.path(id).is_dir()
+
+    def fits(self, id: str) -> list[Path]:
+        """The fits kept of a run, the newest first."""
+        found = []
+        for path in (self.path(id, FIT), self.path(id, CHECKPOINT)):
+            with suppress(FileNotFoundError):
+                found.append((path.stat().st_mtime_ns, path))
+        return [path for _, path in sorted(found, key=lambda item: item[0], reverse=True)]
+
+    def create(self, status: JobStatus) -> RunLock:
+        """Make the folder of a new run, all at once, and keep it locked."""
+        new = self.runs / f".new-{status.id}"
+        try:
+            new.mkdir()
+            lock = self._try_lock(new)
+            assert lock is not None, "nobody else knows of this folder yet"
+            run, progress = status.to_parts()
+            _write_json(new / _RUN, {"format": FORMAT, **run})
+            _write_json(new / _STATUS, progress)
+            new.rename(self.path(status.id))
+        except OSError as error:
+            # The lock goes with the folder: nobody can ask for it any more.
+            shutil.rmtree(new, ignore_errors=True)
+            raise _cannot_write(error) from error
+        return lock
+
+    def lock(self, id: str) -> RunLock:
+        """Claim a run that no living server works on.
+
+        Raises
+        ------
+        JobError
+            If there is no such run, or another server has it.
+        """
+        lock = self._try_lock(self.path(id)) if id in self else None
+        if id not in self:
+            if lock is not None:
+                lock.release()
+            raise no_such_job(id)
+        if lock is None:
+            raise JobError(
+                "a run that no other server is working on",
+                f"{id} in use by another server",
+                "Do this on the page of that server, or wait until the run has ended.",
+            )
+        return lock
+
+    def read(self, id: str) -> JobStatus | None:
+        """How a run stands; None if there is no such run.
+
+        A damaged run is given as failed, with a message that says so.
+        """
+        if id not in self:
+            return None
+        try:
+            status = self._parse(id)
+            if not status.active:
+                return status
+            lock = self._try_lock(self.path(id))
+            if lock is None:
+                return status
+            lock.release()
+            # Its server may have written the end between our reading and our look at the lock.
+            status = self._parse(id)
+            return status.interrupted() if status.active else status
+        except Exception as error:  # whatever is in that folder, the other runs must be listed
+            return _damaged(id, self.path(id), error) if id in self else None
+
+    def write_status(self, status: JobStatus) -> None:
+        """Replace the progress of a run. Only the holder of its lock may.
+
+        Raises
+        ------
+        JobError
+            If it cannot be written.
+        """
+        try:
+            _write_json(self.path(status.id, _STATUS), status.to_parts()[1])
+        except OSError as error:
+            raise _cannot_write(error) from error
+
+    def rename(self, id: str, name: str) -> None:
+        """Change the label of a run. Any server may: nothing else in that file ever changes."""
+        try:
+            with self._turn():
+                run = json.loads(self.path(id, _RUN).read_text(encoding="utf-8"))
+                _write_json(self.path(id, _RUN), {**run, "name": name})
+        except (FileNotFoundError, ValueError, TypeError) as error:
+            raise JobError("a readable run", f"{id} is damaged", "Delete the run.") from error
+        except OSError as error:
+            raise _cannot_write(error) from error
+
+    def remove(self, id: str) -> None:
+        """Delete a run: out of sight at once, then its files. Only the holder of its lock may."""
+        hidden = self.runs / f"{_DELETED}{id}-{uuid.uuid4().hex}"
+        try:
+            self.path(id).rename(hidden)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _cannot_write(error) from error
+        shutil.rmtree(hidden, ignore_errors=True)
+        self._read.pop(id, None)
+
+    def sweep(self, id: str) -> None:
+        """Delete what a killed server was in the middle of writing."""
+        for part in self.path(id).glob(".*.part"):
+            part.unlink(missing_ok=True)
+
+    def _parse(self, id: str) -> JobStatus:
+        paths = self.path(id, _RUN), self.path(id, _STATUS)
+        seen = signature(paths[0]), signature(paths[1])
+        known = self._read.get(id)
+        if known is not None and known[0] == seen:
+            return known[1]
+        run, progress = (json.loads(path.read_text(encoding="utf-8")) for path in paths)
+        if run["format"] > FORMAT:
+            raise ValueError("written by a newer version of Logratio")
+        status = JobStatus.from_parts(id, run, progress)
+        self._read[id] = seen, status
+        return status
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One at a time, among all threads and servers; held for microseconds only."""
+        descriptor = os.open(self.home / _LOCK, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _try_lock(self, folder: Path) -> RunLock | None:
+        # In turns, so that a mere look at a lock never makes another server's claim fail.
+        with self._turn():
+            try:
+                descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT)
+            except FileNotFoundError:
+                return None
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                os.close(descriptor)
+                if isinstance(error, BlockingIOError):
+                    return None
+                raise
+            return RunLock(descriptor)
+
+
+def signature(path: Path) -> Signature:
+    """Changes whenever the file is replaced."""
+    facts = path.stat()
+    return facts.st_mtime_ns, facts.st_size, facts.st_ino
+
+
+def no_such_job(id: str) -> JobError:
+    """The error for an id that nothing is known of."""
+    return JobError("the id of a run", f"{id!r}", "Choose a run from the list; it may be deleted.")
+
+
+def _damaged(id: str, folder: Path, error: Exception) -> JobStatus:
+    try:
+        created = folder.stat().st_mtime
+    except OSError:
+        created = 0.0
+    return JobStatus(
+        id=id,
+        name=id,
+        kind="fit",
+        state="failed",
+        created=created,
+        message=f"The files of this run cannot be read ({type(error).__name__}: {error}).",
+    )
+
+
+def _cannot_write(error: OSError) -> JobError:
+    return JobError(
+        "room to write the run", str(error.strerror), "Free some space or check the permissions."
+    )
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        temporary.write_text(json.dumps(values, indent=1, allow_nan=False), encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
