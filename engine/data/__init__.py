@@ -1,15 +1,23 @@
 """The data border: the only place that knows AnnData files."""
 
 from engine.data.counts import Counts, check_config
-from engine.data.demo import demo_adata
+from engine.data.demo import DEMO, demo_adata
+from engine.data.info import SourceInfo, inspect_source
+from engine.data.read import read_counts
 from engine.data.report import Report
+from engine.data.request import DataRequest
 from engine.data.simulate import simulate, true_clr_correlation
 
 __all__ = [
+    "DEMO",
     "Counts",
+    "DataRequest",
     "Report",
+    "SourceInfo",
     "check_config",
     "demo_adata",
+    "inspect_source",
+    "read_counts",
     "simulate",
     "true_clr_correlation",
 ]

@@ -67,7 +67,7 @@ class Report:
             self.reference_reason,
             _dropped(self.dropped_cells, "cell", "without counts"),
             _dropped(self.dropped_genes, "gene", "never expressed"),
-            "Too large for memory: blocks are read from disk." if self.streamed else "",
+            "Row blocks are read from disk, not held in memory." if self.streamed else "",
         ]
         return [line for line in said if line] + [f"Warning: {text}" for text in self.warnings]
 

@@ -15,8 +15,6 @@ BLOCK_VALUES = 2**23
 class RowReader(Protocol):
     """Rows of a matrix as stored, over all genes, wherever it lies."""
 
-    shape: tuple[int, int]
-
     def read(self, start: int, stop: int) -> sparse.csr_matrix:
         """Rows start to stop: canonical CSR in the type of the file, without stored zeros."""
         ...

@@ -1,0 +1,45 @@
+"""Where third-party readers meet our errors: whatever they raise leaves as a DataError."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from engine.data.quiet import quiet
+from engine.errors import DataError, EngineError
+
+MAX_MESSAGE = 200
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Turn anything that goes wrong while reading the file ``name`` into a DataError."""
+    try:
+        with quiet():
+            yield
+    except EngineError:
+        raise
+    except MemoryError as error:
+        raise DataError(
+            "a file that fits into memory",
+            f"{name}, for which memory ran out",
+            "Save it as .h5ad with a CSR matrix, which is streamed from disk.",
+        ) from error
+    # Readers of damaged files raise anything at all, so no narrower class will do.
+    except Exception as error:
+        raise DataError(
+            "a whole, readable file",
+            f"{name} to be damaged or of another kind ({_first_line(error)})",
+            "Check that the file was copied completely and opens in scanpy.",
+        ) from error
+
+
+def shorten(name: object, limit: int = 60) -> str:
+    """A name for a message: control characters shown as escapes, long ones cut."""
+    text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(name))
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _first_line(error: Exception) -> str:
+    text = (str(error).strip().splitlines() or [""])[0]
+    return shorten(f"{type(error).__name__}: {text}" if text else type(error).__name__, MAX_MESSAGE)

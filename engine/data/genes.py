@@ -1,0 +1,227 @@
+"""Which genes are modelled, which are pooled, and which one is the reference."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from engine.data.border import shorten
+from engine.data.quiet import quiet
+from engine.data.scan import Scan
+from engine.errors import ConfigError, DataError
+from engine.results import OTHER
+
+GeneChoice = int | str | Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The features of a model.
+
+    Attributes
+    ----------
+    columns
+        Positions of the modelled genes in the layer.
+    names
+        Their names, ``_other`` appended if something is pooled.
+    pool
+        Whether something is.
+    reference
+        Position in ``names`` of the reference.
+    n_pooled
+        Number of expressed genes pooled.
+    genes_reason, reference_reason
+        Why these, in sentences.
+    warnings
+        What the user should know, in sentences.
+    """
+
+    columns: np.ndarray
+    names: pd.Index
+    pool: bool
+    reference: int
+    n_pooled: int
+    genes_reason: str
+    reference_reason: str
+    warnings: tuple[str, ...]
+
+
+def check_gene_choice(genes: object) -> GeneChoice:
+    """A valid ``genes`` argument.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither a positive number, "all", nor a list of names.
+    """
+    if isinstance(genes, int | np.integer) and not isinstance(genes, bool) and genes > 0:
+        return int(genes)
+    if isinstance(genes, str) and genes == "all":
+        return genes
+    if isinstance(genes, Sequence | np.ndarray | pd.Index) and not isinstance(genes, str | bytes):
+        names = list(genes)
+        if names and all(isinstance(name, str) for name in names):
+            return tuple(dict.fromkeys(map(str, names)))
+    raise ConfigError(
+        "genes to be a number above zero, 'all' or a list of names",
+        shorten(repr(genes)),
+        "Pass e.g. genes=2000 for the 2000 most variable.",
+    )
+
+
+def choose_genes(
+    names: pd.Index, scan: Scan, genes: GeneChoice, reference: str | None, *, elsewhere: bool
+) -> Selection:
+    """Choose features and reference from a scanned layer.
+
+    Parameters
+    ----------
+    names
+        All genes of the layer. One named ``_other`` counts as an earlier pool: it is
+        never modelled by itself and joins the new pool.
+    elsewhere
+        Whether the cells have counts in genes that the file does not hold.
+
+    Raises
+    ------
+    DataError
+        If a named gene or reference is unknown or never expressed, or fewer than two
+        features are left.
+    """
+    expressed = scan.gene_sums > 0
+    candidates = expressed & (names != OTHER)
+    columns, reason, warnings = _select(names, scan, genes, candidates)
+    if reference is not None and reference != OTHER:
+        position = _expressed_position(names, expressed, reference)
+        if position not in columns:
+            columns = np.append(columns, position)
+            columns = columns if not isinstance(genes, int | str) else np.sort(columns)
+            warnings.append(f"The reference {shorten(reference)} was added to the genes.")
+    left = expressed.copy()
+    left[columns] = False
+    pool = elsewhere or bool(left.any())
+    n_pooled = int((left & candidates).sum())
+    if pool:
+        reason += f" The other {n_pooled:,} are pooled into {OTHER}." if n_pooled else ""
+        reason += f" {OTHER} holds what lies outside these genes." if not n_pooled else ""
+    chosen = pd.Index([*names[columns], OTHER] if pool else names[columns], dtype=str)
+    if len(chosen) < 2:
+        raise DataError(
+            "at least two features to compare",
+            f"only {shorten(chosen[0]) if len(chosen) else 'none'}",
+            "Choose more genes.",
+        )
+    place, why = _reference(chosen, columns, scan, reference, pool=pool)
+    return Selection(columns, chosen, pool, place, n_pooled, reason, why, tuple(warnings))
+
+
+def _select(
+    names: pd.Index, scan: Scan, genes: GeneChoice, candidates: np.ndarray
+) -> tuple[np.ndarray, str, list[str]]:
+    positions = np.flatnonzero(candidates)
+    if isinstance(genes, str):
+        return positions, f"All {len(positions):,} expressed genes are modelled.", []
+    if isinstance(genes, int):
+        if genes >= len(positions):
+            text = f"All {len(positions):,} expressed genes are modelled; {genes:,} were asked for."
+            return positions, text, []
+        chosen = most_variable(scan.sample, positions, scan.gene_sums, genes)
+        on = (
+            ""
+            if scan.sample.shape[0] == len(scan.totals)
+            else f", on {scan.sample.shape[0]:,} cells"
+        )
+        text = f"The {genes:,} most variable of {len(positions):,} expressed genes are modelled"
+        return chosen, f"{text} (variance of Pearson residuals{on}).", []
+    found = names.get_indexer(pd.Index(list(genes), dtype=str))
+    missing = [name for name, place in zip(genes, found, strict=True) if place < 0]
+    if missing:
+        raise _unknown(missing, names, "genes")
+    silent = [name for name, place in zip(genes, found, strict=True) if not candidates[place]]
+    silent = [name for name in silent if name != OTHER]
+    listed = found[candidates[found]]
+    warnings = []
+    if silent:
+        shown = ", ".join(shorten(name) for name in silent[:5])
+        warnings.append(f"{len(silent):,} of the genes asked for are never expressed ({shown}).")
+    return listed, f"The {len(listed):,} genes asked for are modelled.", warnings
+
+
+def most_variable(
+    sample: sparse.csr_matrix, positions: np.ndarray, gene_sums: np.ndarray, n: int
+) -> np.ndarray:
+    """The n genes of largest variance of analytic Pearson residuals, in ascending position.
+
+    Genes that the sample of cells does not show come last, by their sum over all cells.
+
+    Source: Lause, Berens, Kobak (2021), Genome Biology 22, 258; computed by scanpy.
+    """
+    import scanpy as sc
+
+    values = sample[:, positions]
+    shown = values.sum(axis=0).A1 > 0
+    values = values[:, shown]
+    values = values[values.sum(axis=1).A1 > 0]
+    score = np.full(len(positions), -1.0)
+    with quiet():
+        table = sc.experimental.pp.highly_variable_genes(
+            ad.AnnData(values),
+            flavor="pearson_residuals",
+            n_top_genes=min(n, values.shape[1]),
+            check_values=False,
+            inplace=False,
+        )
+    score[shown] = table["residual_variances"].to_numpy()
+    order = np.lexsort((-gene_sums[positions], -score))
+    return np.sort(positions[order[:n]])
+
+
+def _reference(
+    chosen: pd.Index, columns: np.ndarray, scan: Scan, reference: str | None, *, pool: bool
+) -> tuple[int, str]:
+    if reference == OTHER and not pool:
+        raise DataError(
+            f"genes pooled into {OTHER} to be the reference",
+            "every expressed gene modelled",
+            "Name a gene as the reference, or model fewer genes.",
+        )
+    if reference is not None:
+        place = int(chosen.get_indexer(pd.Index([reference]))[0])
+        return place, f"The reference is {shorten(reference)}, as asked."
+    if pool:
+        return len(chosen) - 1, f"The reference is {OTHER}, so totals stay true."
+    order = np.lexsort((-scan.gene_sums[columns], -scan.gene_cells[columns]))
+    place = int(order[0])
+    share = scan.gene_cells[columns[place]] / np.count_nonzero(scan.totals)
+    text = f"The reference is {shorten(chosen[place])}, seen in the most cells ({share:.0%})"
+    return place, f"{text}: nothing was pooled."
+
+
+def _expressed_position(names: pd.Index, expressed: np.ndarray, reference: str) -> int:
+    place = int(names.get_indexer(pd.Index([reference]))[0])
+    if place < 0:
+        raise _unknown([reference], names, "a reference gene")
+    if not expressed[place]:
+        raise DataError(
+            "a reference gene with counts",
+            f"{shorten(reference)}, never expressed",
+            "Choose a gene that most cells express.",
+        )
+    return place
+
+
+def _unknown(missing: list[str], names: pd.Index, what: str) -> DataError:
+    close = difflib.get_close_matches(missing[0].upper(), [str(name) for name in names[:50_000]], 1)
+    hint = f" Did you mean {shorten(close[0])}?" if close else ""
+    shown = ", ".join(shorten(name) for name in missing[:5])
+    return DataError(
+        f"{what} of this data set",
+        f"{len(missing):,} unknown ({shown})",
+        f"Correct or remove the names.{hint}",
+    )

@@ -1,0 +1,100 @@
+"""What a source offers, told without reading its matrices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from engine.data.layers import choose_layer, look_at
+from engine.data.tables import Source, open_table
+from engine.errors import DataError
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """A layer: its name, number of genes, whether it looks like counts, and what it holds."""
+
+    name: str
+    n_genes: int
+    is_counts: bool
+    holds: str
+
+
+@dataclass(frozen=True)
+class ColumnInfo:
+    """A column of obs: its name, whether it is numbers or labels, how many distinct values."""
+
+    name: str
+    kind: Literal["number", "label"]
+    n_values: int
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """What can be chosen in a source.
+
+    Attributes
+    ----------
+    name, source
+        Short name; path, "demo" or "memory".
+    n_cells, n_genes
+        Size, of the guessed layer if there is one.
+    layers, columns
+        What it holds.
+    guess
+        The layer that `engine.read_counts` would take; None if none holds counts.
+    guess_reason
+        Why, or why none, in a sentence.
+    """
+
+    name: str
+    source: str
+    n_cells: int
+    n_genes: int
+    layers: tuple[LayerInfo, ...]
+    columns: tuple[ColumnInfo, ...]
+    guess: str | None
+    guess_reason: str
+
+
+def inspect_source(source: Source) -> SourceInfo:
+    """Look into a source: a sample of the values of each layer, and the labels.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read at all.
+    """
+    table = open_table(source)
+    try:
+        looks = {name: look_at(layer.matrix) for name, layer in table.layers.items()}
+        guess: str | None = None
+        try:
+            choice = choose_layer(table, None)
+            guess, reason = choice.name, choice.reason
+        except DataError as error:
+            reason = str(error)
+        shown = table.layers[guess or next(iter(table.layers))]
+        return SourceInfo(
+            name=table.name,
+            source=table.source,
+            n_cells=len(table.obs),
+            n_genes=len(shown.genes),
+            layers=tuple(
+                LayerInfo(name, len(table.layers[name].genes), look.is_counts, look.text)
+                for name, look in looks.items()
+            ),
+            columns=tuple(_column(table.obs.iloc[:, place]) for place in range(table.obs.shape[1])),
+            guess=guess,
+            guess_reason=reason,
+        )
+    finally:
+        table.close()
+
+
+def _column(values: pd.Series) -> ColumnInfo:
+    is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    distinct = values.astype(str).nunique() if values.dtype == object else values.nunique()
+    return ColumnInfo(str(values.name), "number" if is_number else "label", int(distinct))

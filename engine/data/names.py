@@ -1,0 +1,85 @@
+"""Names and labels made fit to be kept: strings, unique, writable; values stay what they are."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from engine.data.border import shorten
+from engine.data.quiet import quiet
+
+MISSING = "missing"
+
+
+def clean_names(names: pd.Index, kind: str) -> tuple[pd.Index, list[str]]:
+    """Unique strings in the same order, and what had to be mended, in sentences.
+
+    Parameters
+    ----------
+    kind
+        "cell" or "gene", for the sentences.
+    """
+    raw = list(names)
+    said = []
+    texts = [_text(name) for name in raw]
+    foreign = [name for name in raw if not isinstance(name, str | bytes)]
+    if foreign:
+        said.append(
+            f"{len(foreign):,} {kind} names were not text and were turned into it "
+            f"({shorten(repr(foreign[0]))})."
+        )
+    clean = [_writable(text) for text in texts]
+    mended = [text for text, kept in zip(texts, clean, strict=True) if text != kept]
+    if mended:
+        said.append(
+            f"{len(mended):,} {kind} names were empty or held characters that no file can keep; "
+            f"these were replaced ({shorten(repr(mended[0]))})."
+        )
+    index = pd.Index(clean, dtype=str)
+    repeated = index[index.duplicated()].unique()
+    if len(repeated):
+        said.append(
+            f"{len(repeated):,} {kind} names occur more than once and were made unique by a "
+            f"number ({', '.join(shorten(name) for name in repeated[:3])})."
+        )
+        with quiet():
+            index = pd.Index(ad.utils.make_index_unique(index), dtype=str)
+    return index, said
+
+
+def clean_labels(obs: pd.DataFrame, cells: pd.Index) -> pd.DataFrame:
+    """Labels that an .h5ad can hold: numbers as they are, everything else as categories."""
+    columns, _ = clean_names(pd.Index(obs.columns), "label")
+    labels = pd.DataFrame(index=cells)
+    for position, name in enumerate(columns):
+        # h5ad keeps these two for itself: a slash makes a folder, _index the names.
+        safe = str(name).replace("/", "|")
+        column = obs.iloc[:, position]
+        labels[f"{safe} " if safe == "_index" else safe] = _label(column).set_axis(cells)
+    return labels
+
+
+def _label(column: pd.Series) -> pd.Series:
+    is_number = isinstance(column.dtype, np.dtype) and column.dtype.kind in "buif"
+    if is_number and column.dtype != np.float16:
+        return column
+    if pd.api.types.is_numeric_dtype(column.dtype) and column.dtype.kind in "buif":
+        return column.astype(np.float64)
+    absent = column.isna().to_numpy(dtype=bool)
+    texts = pd.Series([_writable(_text(value)) for value in column], index=column.index)
+    is_ordered = isinstance(column.dtype, pd.CategoricalDtype) and not absent.any()
+    if not is_ordered:
+        return texts.mask(absent).astype("category")
+    known = list(dict.fromkeys(_writable(_text(value)) for value in column.cat.categories))
+    return texts.astype(pd.CategoricalDtype(known, ordered=bool(column.cat.ordered)))
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _writable(text: str) -> str:
+    """HDF5 ends text at a NUL and knows no lone surrogates."""
+    kept = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return kept.encode("utf-8", "replace").decode("utf-8") or MISSING

@@ -1,0 +1,188 @@
+"""read_counts: from any source to validated counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from engine.data.counts import Counts
+from engine.data.genes import GeneChoice, Selection, check_gene_choice, choose_genes
+from engine.data.layers import choose_layer
+from engine.data.matrices import Matrix
+from engine.data.memory import memory_budget
+from engine.data.names import clean_labels, clean_names
+from engine.data.report import Report
+from engine.data.rows import MemoryRows, Projection, RowStore, StreamedRows
+from engine.data.scan import Scan, scan
+from engine.data.tables import Source, open_table
+from engine.errors import ConfigError, DataError
+from engine.results import OTHER
+
+LIBRARY_SIZE = "total_counts_all_genes"
+
+
+def read_counts(
+    source: Source,
+    *,
+    layer: str | None = None,
+    genes: GeneChoice = 2000,
+    reference: str | None = None,
+    library_size: str | None = None,
+    backed: bool | None = None,
+) -> Counts:
+    """Read, validate and cut to size the counts of a data set.
+
+    Parameters
+    ----------
+    source
+        Path of an AnnData (.h5ad, .zarr), of a 10x .h5 or of a folder with matrix.mtx; an
+        AnnData; or "demo".
+    layer
+        "X", "raw" or the name of a layer; None picks the one that holds raw counts.
+    genes
+        The n most variable, "all", or names. Expressed genes left over are pooled into
+        ``_other``, so that totals stay true.
+    reference
+        ALR reference: a gene (added to the choice if need be) or ``_other``. None takes
+        ``_other``, or without it the gene seen in the most cells.
+    library_size
+        Column of ``obs`` with each cell's counts over all genes, if the data hold only some
+        of them. What the data lack goes to ``_other`` as well.
+    backed
+        True streams row blocks from disk, False reads all into memory, None decides by the
+        size of the layer and the memory available.
+
+    Returns
+    -------
+    Counts
+        Cells without counts and genes never expressed are left out and reported.
+
+    Raises
+    ------
+    DataError
+        If the source cannot be read, holds no counts, or lacks what was asked for.
+    ConfigError
+        If an argument is of the wrong kind.
+    """
+    genes = check_gene_choice(genes)
+    for name, value in (("layer", layer), ("reference", reference), ("library_size", library_size)):
+        if value is not None and not isinstance(value, str):
+            raise ConfigError(f"{name} to be a name or None", repr(value)[:60], f"Change {name}.")
+    table = open_table(source)
+    streamed = False
+    try:
+        choice = choose_layer(table, layer)
+        matrix = choice.layer.matrix
+        streamed = matrix.on_disk and _stream(matrix, backed)
+        if not streamed:
+            matrix = matrix.load()
+        cells, cell_notes = clean_names(pd.Index(table.obs.index), "cell")
+        names, gene_notes = clean_names(choice.layer.genes, "gene")
+        found = scan(matrix, cells, names, choice.remedy)
+        whole = _library_size(table.obs, library_size, found.totals)
+        elsewhere = whole - found.totals
+        selection = choose_genes(
+            names, found, genes, reference, elsewhere=bool(elsewhere[found.totals > 0].any())
+        )
+        kept = np.flatnonzero(found.totals > 0)
+        rows = _rows(matrix, kept, selection, elsewhere[kept], streamed=streamed)
+        notes = [*cell_notes, *gene_notes, *selection.warnings]
+        notes += _hint(table.obs, library_size, found.totals)
+        return Counts(
+            cells=cells[kept],
+            genes=selection.names,
+            reference=selection.reference,
+            obs=clean_labels(table.obs, cells).iloc[kept],
+            totals=whole[kept] if selection.pool else found.totals[kept],
+            library_size=whole[kept],
+            report=Report(
+                cells_found=len(cells),
+                genes_found=int((names != OTHER).sum()),
+                layer_reason=choice.reason,
+                genes_reason=selection.genes_reason,
+                reference_reason=selection.reference_reason,
+                dropped_cells=tuple(cells[found.totals == 0]),
+                dropped_genes=tuple(names[found.gene_sums == 0]),
+                n_pooled=selection.n_pooled,
+                streamed=streamed,
+                warnings=tuple(notes),
+            ),
+            name=table.name,
+            source=table.source,
+            layer=choice.name,
+            fingerprint=_fingerprint(found, selection, cells[kept], whole[kept]),
+            _rows=rows,
+        )
+    finally:
+        if not streamed:
+            table.close()
+
+
+def _stream(matrix: Matrix, backed: bool | None) -> bool:
+    return matrix.memory_bytes > memory_budget() if backed is None else bool(backed)
+
+
+def _rows(
+    matrix: Matrix,
+    kept: np.ndarray,
+    selection: Selection,
+    elsewhere: np.ndarray,
+    *,
+    streamed: bool,
+) -> RowStore:
+    projection = Projection(selection.columns, selection.pool)
+    lazy = StreamedRows(matrix, kept, projection, elsewhere)
+    return lazy if streamed else MemoryRows(lazy.read(0, len(kept)))
+
+
+def _fingerprint(
+    found: Scan, selection: Selection, cells: pd.Index, library_size: np.ndarray
+) -> str:
+    choices = [selection.reference, float(library_size.sum())]
+    return found.content.with_choices(selection.names, cells, choices)
+
+
+def _library_size(obs: pd.DataFrame, column: str | None, totals: np.ndarray) -> np.ndarray:
+    if column is None:
+        return totals
+    if column not in obs.columns:
+        numeric = [str(name) for name in obs.columns if pd.api.types.is_numeric_dtype(obs[name])]
+        raise DataError(
+            f"a column of obs among {', '.join(numeric)}" if numeric else "a numeric column of obs",
+            repr(column),
+            "Choose one of them, or leave library_size out.",
+        )
+    try:
+        sizes = obs[column].to_numpy(dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            "library sizes that are numbers",
+            f"obs[{column!r}] of type {obs[column].dtype}",
+            "Choose another column.",
+        ) from error
+    wrong = ~(np.isfinite(sizes) & (sizes >= totals - 0.5))
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        raise DataError(
+            "library sizes no smaller than the counts of each cell",
+            f"{int(wrong.sum()):,} that are not, the first {sizes[first]:g} for {totals[first]:g} "
+            f"counts in obs[{column!r}]",
+            "Choose the column that holds total counts over all genes.",
+        )
+    return np.maximum(np.rint(sizes), totals)
+
+
+def _hint(obs: pd.DataFrame, column: str | None, totals: np.ndarray) -> list[str]:
+    """Point at a library size that the file offers and that was not asked for."""
+    if column is not None or LIBRARY_SIZE not in obs.columns:
+        return []
+    try:
+        missing = 1 - totals.sum() / _library_size(obs, LIBRARY_SIZE, totals).sum()
+    except DataError:
+        return []
+    if missing < 0.005:
+        return []
+    return [
+        f"obs['{LIBRARY_SIZE}'] says that {missing:.0%} of the counts lie in genes outside these "
+        f"data; library_size='{LIBRARY_SIZE}' takes them into account."
+    ]

@@ -1,0 +1,63 @@
+"""DataRequest: the recipe by which counts were, and can again be, read."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.data.counts import Counts
+from engine.data.genes import check_gene_choice
+from engine.data.read import read_counts
+from engine.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class DataRequest:
+    """Arguments of `engine.read_counts` as hashable, JSON-able values.
+
+    Parameters
+    ----------
+    source
+        A path, or "demo".
+    layer, genes, reference, library_size
+        As in `engine.read_counts`; names of genes as a tuple.
+
+    Raises
+    ------
+    ConfigError
+        If ``genes`` is not a valid choice.
+    """
+
+    source: str
+    layer: str | None = None
+    genes: int | str | tuple[str, ...] = 2000
+    reference: str | None = None
+    library_size: str | None = None
+
+    def __post_init__(self) -> None:
+        genes = check_gene_choice(self.genes)
+        object.__setattr__(self, "genes", genes if isinstance(genes, int | str) else tuple(genes))
+
+    def load(self) -> Counts:
+        """Read the counts; errors as in `engine.read_counts`."""
+        return read_counts(**dataclasses.asdict(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        values = dataclasses.asdict(self)
+        return values | {"genes": list(self.genes)} if isinstance(self.genes, tuple) else values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> DataRequest:
+        """The inverse of `to_dict`; missing or unknown keys raise ConfigError."""
+        known = [field.name for field in dataclasses.fields(cls)]
+        unknown = sorted(set(values) - set(known))
+        if unknown or "source" not in values:
+            raise ConfigError(
+                f"source, and perhaps {', '.join(known[1:])}",
+                f"{', '.join(map(str, values)) or 'nothing'}",
+                "Correct the names of these settings.",
+            )
+        return cls(**values)

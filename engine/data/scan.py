@@ -1,0 +1,112 @@
+"""One pass over a layer: check every value, add up what choosing genes and cells needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from engine.data.border import shorten
+from engine.data.counts import ContentHash
+from engine.data.layers import WHOLE_TOLERANCE
+from engine.data.matrices import Matrix
+from engine.data.rows import row_blocks
+from engine.errors import DataError
+
+SAMPLE_CELLS = 10_000
+MAX_COUNT = 2.0**31
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """Sums over a validated layer.
+
+    Attributes
+    ----------
+    totals
+        (C,) counts per cell over all genes.
+    gene_sums, gene_cells
+        (G,) counts of each gene, and number of cells that show it.
+    sample
+        Every n-th cell, at most 10,000, as float32 CSR over all genes.
+    content
+        Hash of all counts.
+    """
+
+    totals: np.ndarray
+    gene_sums: np.ndarray
+    gene_cells: np.ndarray
+    sample: sparse.csr_matrix
+    content: ContentHash
+
+
+def scan(matrix: Matrix, cells: pd.Index, genes: pd.Index, remedy: str) -> Scan:
+    """Check and summarise a layer block by block.
+
+    Parameters
+    ----------
+    remedy
+        What to advise if the layer holds no counts.
+
+    Raises
+    ------
+    DataError
+        If a value is NaN, infinite, negative, fractional or absurdly large, or all are zero.
+    """
+    n_cells, n_genes = matrix.shape
+    totals = np.zeros(n_cells)
+    gene_sums, gene_cells = np.zeros(n_genes), np.zeros(n_genes, dtype=np.int64)
+    content = ContentHash()
+    stride = -(-n_cells // SAMPLE_CELLS)
+    sampled = []
+    for start, stop in row_blocks(n_cells, n_genes):
+        rows = matrix.read(start, stop)
+        _check_values(rows, matrix.name, cells[start:stop], genes, remedy)
+        rows = rows.astype(np.float64)
+        np.rint(rows.data, out=rows.data)
+        rows.eliminate_zeros()
+        content.update(rows)
+        totals[start:stop] = rows.sum(axis=1).A1
+        gene_sums += rows.sum(axis=0).A1
+        gene_cells += np.bincount(rows.indices, minlength=n_genes)
+        sampled.append(rows[(-start) % stride :: stride].astype(np.float32))
+    if not totals.any():
+        raise DataError("counts above zero", f"only zeros in {matrix.name}", remedy)
+    sample = sparse.csr_matrix(sparse.vstack(sampled, format="csr"))
+    return Scan(totals, gene_sums, gene_cells, sample, content)
+
+
+def _check_values(
+    rows: sparse.csr_matrix, layer: str, cells: pd.Index, genes: pd.Index, remedy: str
+) -> None:
+    values = rows.data
+    if values.dtype.kind in "bu":
+        return
+    fractional = values.dtype.kind == "f"
+    with np.errstate(invalid="ignore"):
+        problems = {
+            "finite counts": ("NaN or infinite", ~np.isfinite(values)),
+            "counts of zero or more": ("negative", values < 0),
+            "whole numbers": (
+                "fractional",
+                np.abs(values - np.rint(values)) > WHOLE_TOLERANCE if fractional else False,
+            ),
+            f"counts below {MAX_COUNT:.0f}": ("absurdly large", values >= MAX_COUNT),
+        }
+    for expected, (found, wrong) in problems.items():
+        where = np.flatnonzero(wrong)
+        if len(where) == 0:
+            continue
+        first = int(where[0])
+        cell = cells[int(np.searchsorted(rows.indptr, first, side="right")) - 1]
+        gene = genes[int(rows.indices[first])]
+        many = f"{len(where):,} {found} values" if len(where) > 1 else f"a {found} value"
+        raise DataError(
+            expected,
+            f"{many} in {shorten(layer)}, the first {values[first]:g} "
+            f"(cell {shorten(cell)}, gene {shorten(gene)})"
+            + (", which looks normalised" if found == "fractional" else ""),
+            remedy,
+        )
