@@ -30,9 +30,12 @@ help: ## list the targets
 
 setup: $(STAMP) ## create or update .venv/ (CUDA=1: with the GPU build of JAX)
 
-# The stamp comes last, so an interrupted installation is taken up again.
+# The stamp comes last, so an interrupted installation is taken up again; where there is
+# flock (Linux), two of them at once wait for each other.
 $(STAMP): $(LOCK)
-	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	@set -e; found=; mkdir -p .cache; exec 9>.cache/setup.lock; \
+	if command -v flock >/dev/null; then flock 9; fi; \
+	if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
 	  for python in "$(PYTHON)" python3.12 python3.13 python3.14 python3 python; do \
 	    if [ -n "$$python" ] && "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; \
 	    then found=$$python; break; fi; \
@@ -44,10 +47,10 @@ $(STAMP): $(LOCK)
 	  fi; \
 	  echo "Creating $(VENV)/ with $$("$$found" --version)"; \
 	  "$$found" -m venv --clear $(VENV); \
-	fi
-	@echo "Installing $(LOCK) into $(VENV)/"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(LOCK)
-	@touch $@
+	fi; \
+	echo "Installing $(LOCK) into $(VENV)/"; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(LOCK); \
+	touch $@
 
 serve: setup ## open the page on PORT
 	@$(BIN)/python -c 'import socket, sys; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", int(sys.argv[1])))' $(PORT) 2>/dev/null \

@@ -37,7 +37,7 @@ def starts() -> str | None:
         with sync_playwright() as playwright:
             launch(playwright).close()
     except Error as error:
-        return str(error)
+        return str(error).splitlines()[0]
     return None
 
 
