@@ -6,16 +6,18 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from engine.data.border import shorten
-from engine.data.quiet import quiet
 from engine.data.scan import Scan
 from engine.errors import ConfigError, DataError
 from engine.results import OTHER
+
+# Of negative binomial counts around their mean, as the source recommends.
+OVERDISPERSION = np.float32(100)
+RESIDUAL_VALUES = 2**22
 
 GeneChoice = int | str | Sequence[str]
 
@@ -158,28 +160,41 @@ def most_variable(
 ) -> np.ndarray:
     """The n genes of largest variance of analytic Pearson residuals, in ascending position.
 
-    Genes that the sample of cells does not show come last, by their sum over all cells.
-
-    Source: Lause, Berens, Kobak (2021), Genome Biology 22, 258; computed by scanpy.
+    Ties, and genes that the sample of cells does not show, go by their sum over all cells.
     """
-    import scanpy as sc
-
-    values = sample[:, positions]
-    shown = values.sum(axis=0).A1 > 0
-    values = values[:, shown]
-    values = values[values.sum(axis=1).A1 > 0]
-    score = np.full(len(positions), -1.0)
-    with quiet():
-        table = sc.experimental.pp.highly_variable_genes(
-            ad.AnnData(values),
-            flavor="pearson_residuals",
-            n_top_genes=min(n, values.shape[1]),
-            check_values=False,
-            inplace=False,
-        )
-    score[shown] = table["residual_variances"].to_numpy()
+    score = residual_variance(sample[:, positions])
     order = np.lexsort((-gene_sums[positions], -score))
     return np.sort(positions[order[:n]])
+
+
+def residual_variance(counts: sparse.csr_matrix) -> np.ndarray:
+    """Variance of each gene's analytic Pearson residuals, (G,); zero where never expressed.
+
+    ``r_cg = (u_cg - m_cg) / sqrt(m_cg + m_cg^2 / 100)`` with ``m_cg = N_c S_g / S``, clipped
+    at ``sqrt(C)``: the score of scanpy's flavour "pearson_residuals", whose compilation
+    alone takes longer than this takes on ten thousand cells.
+
+    Source: Lause, Berens, Kobak (2021), Genome Biology 22, 258.
+    """
+    totals = counts.sum(axis=1, dtype=np.float64).A1
+    sums = counts.sum(axis=0, dtype=np.float64).A1
+    counts = counts[totals > 0]
+    rates = (totals[totals > 0] / totals.sum()).astype(np.float32)[:, None]
+    bound = np.float32(np.sqrt(len(rates)))
+    columns = counts.tocsc()
+    variance = np.zeros(len(sums))
+    step = max(1, RESIDUAL_VALUES // len(rates))
+    for start in range(0, len(sums), step):
+        part = slice(start, start + step)
+        mean = rates * sums[part].astype(np.float32)
+        residual = columns[:, part].toarray()
+        residual -= mean
+        mean *= 1 + mean / OVERDISPERSION
+        np.sqrt(mean, out=mean)
+        np.divide(residual, mean, out=residual, where=mean > 0)
+        np.clip(residual, -bound, bound, out=residual)
+        variance[part] = residual.var(axis=0, dtype=np.float64)
+    return variance
 
 
 def _reference(
