@@ -43,8 +43,9 @@ def fit(options: argparse.Namespace) -> None:
 
     # After the settings are known to be good: JAX and scanpy take seconds to import.
     import engine
+    from engine.data import read_counts
 
-    counts = engine.read_counts(
+    counts = read_counts(
         options.data, layer=options.layer, genes=genes, reference=options.reference
     )
     for line in counts.report.lines():

@@ -79,7 +79,12 @@ class RunStore:
 
     def __contains__(self, id: str) -> bool:
         # An id may come from a URL: only a direct child of the folder is a run.
-        return id == Path(id).name and not id.startswith(".") and self.path(id).is_dir()
+        if not id or id != Path(id).name or id.startswith("."):
+            return False
+        try:
+            return self.path(id).is_dir()
+        except (OSError, ValueError):
+            return False
 
     def fits(self, id: str) -> list[Path]:
         """The fits kept of a run, the newest first."""

@@ -1,0 +1,408 @@
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import pytest
+
+from engine.errors import FitError
+from engine.jobs import JobError, Jobs, JobStatus
+from engine.results import load
+from tests.conftest import ROOT
+from tests.engine.jobs.fakes import (
+    CELLS,
+    REQUEST,
+    FakeFits,
+    config,
+    ended,
+    make_fit,
+    submit,
+    until,
+)
+
+Serve = Callable[..., Jobs]
+
+
+def folder(jobs: Jobs, id: str) -> Path:
+    return jobs.home / "runs" / id
+
+
+def test_runs_are_listed_by_the_next_server(serve: Serve, fits: FakeFits) -> None:
+    fits.free = True
+    first = serve()
+    ids = [submit(first, seed) for seed in (1, 2)]
+    before = [ended(first, id) for id in ids]
+    fit = first.result(ids[0])
+    first.close()
+    second = serve()
+    assert second.list() == before[::-1]
+    again = second.result(ids[0])
+    assert again.status == fit.status
+    assert again.config == config(1)
+    assert list(again.obs["label"]) == list("aabbb")
+    assert second.result(ids[0]) is again
+
+
+def test_a_run_is_kept_as_json_and_h5ad(jobs: Jobs, fits: FakeFits) -> None:
+    fits.free = True
+    id = submit(jobs, 5)
+    ended(jobs, id)
+    assert sorted(path.name for path in folder(jobs, id).iterdir()) == [
+        "fit.h5ad",
+        "lock",
+        "run.json",
+        "status.json",
+    ]
+    run = json.loads((folder(jobs, id) / "run.json").read_text())
+    assert run["request"] == REQUEST.to_dict()
+    assert run["config"]["seed"] == 5
+    data = ad.read_h5ad(folder(jobs, id) / "fit.h5ad")
+    assert data.obs_names.tolist() == CELLS
+    assert data.X.sum() == 210
+
+
+def test_checkpoint_is_written_at_the_first_pass_then_rarely(jobs: Jobs, fits: FakeFits) -> None:
+    id = submit(jobs, 1)
+    fits.allow(1, 1)
+    fits.wait_for_pull(1, 2)
+    checkpoint = folder(jobs, id) / "checkpoint.h5ad"
+    assert not checkpoint.exists()
+    fits.allow(1, 2)
+    fits.wait_for_pull(1, 4)
+    assert load(checkpoint).status.passes == 1
+    assert not (folder(jobs, id) / "fit.h5ad").exists()
+
+
+def test_checkpoints_follow_the_interval(
+    serve: Serve, fits: FakeFits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.jobs.fits._CHECKPOINT_SHARE", math.inf)
+    jobs = serve(checkpoint_every=0.0)
+    id = submit(jobs, 1)
+    fits.allow(1, 3)
+    fits.wait_for_pull(1, 4)
+    assert load(folder(jobs, id) / "checkpoint.h5ad").status.passes == 2
+    assert json.loads((folder(jobs, id) / "status.json").read_text())["passes"] == 2
+
+
+def test_close_interrupts_and_resume_goes_on(serve: Serve, fits: FakeFits) -> None:
+    first = serve()
+    running, queued = submit(first, 1), submit(first, 2)
+    fits.allow(1, 2)
+    fits.wait_for_pull(1, 3)
+    first.close(timeout=0.0)
+    # Still computing, so still its own, and not to be resumed by others.
+    second = serve()
+    assert second.status(queued).state == "interrupted"
+    assert second.status(running).state == "running"
+    fits.allow(1, 1)
+    assert until(second, running, lambda status: not status.active).state == "interrupted"
+    assert second.status(running).message.endswith("Resume it to go on from pass 2.")
+    assert second.result(running).status.passes == 2
+    assert second.status(queued).message.endswith("before it began. Resume it to begin again.")
+
+    for id in (queued, running):
+        second.resume(id)
+    fits.allow(1)
+    fits.allow(2)
+    assert ended(second, queued).state == ended(second, running).state == "done"
+    assert fits.begun == [1, 2, 1]
+    assert fits.starts == [None, None, 2]
+
+
+def test_killed_server_leaves_interrupted_runs_that_resume(serve: Serve, fits: FakeFits) -> None:
+    jobs = serve()
+    command = [sys.executable, "-m", "tests.engine.jobs.server", str(jobs.home)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        running, queued = server.stdout.readline().split()
+        try:
+            # A living server's runs are its own.
+            assert jobs.status(running).state == "running"
+            assert jobs.status(queued).state == "queued"
+            assert jobs.result(running).status.passes == 1
+            for call in (jobs.stop, jobs.cancel, jobs.resume, jobs.delete):
+                with pytest.raises(JobError, match="another server"):
+                    call(running)
+        finally:
+            server.kill()
+    assert jobs.status(running).state == "interrupted"
+    assert jobs.status(queued).state == "interrupted"
+
+    half_written = folder(jobs, running) / ".checkpoint.h5ad.0123.part"
+    half_written.write_bytes(b"half")
+    for id in (running, queued):
+        jobs.resume(id)
+    fits.allow(1)
+    fits.allow(2)
+    assert ended(jobs, running).state == ended(jobs, queued).state == "done"
+    assert fits.starts == [1, None]
+    assert [value for _, value in jobs.status(running).trace] == [-10.0, -5.0, -10.0 / 3]
+    assert not half_written.exists()
+
+
+def test_resume_without_a_usable_checkpoint_begins_again(serve: Serve, fits: FakeFits) -> None:
+    first = serve()
+    id = submit(first, 1)
+    fits.allow(1, 2)
+    fits.wait_for_pull(1, 3)
+    fits.allow(1, 1)
+    first.close()
+    (folder(first, id) / "checkpoint.h5ad").write_bytes(b"damaged")
+    second = serve()
+    second.resume(id)
+    fits.allow(1)
+    status = ended(second, id)
+    assert status.state == "done"
+    assert fits.starts == [None, None]
+    assert any("checkpoint.h5ad cannot be used" in line for line in status.log)
+
+
+def test_resume_refuses_counts_that_have_changed(serve: Serve, fits: FakeFits) -> None:
+    first = serve()
+    id = submit(first, 1)
+    fits.allow(1, 2)
+    fits.wait_for_pull(1, 3)
+    fits.allow(1, 1)
+    first.close()
+    make = first.result(id)
+    make.data["fingerprint"] = "of other counts"
+    make.save(folder(first, id) / "checkpoint.h5ad")
+    second = serve()
+    second.resume(id)
+    status = ended(second, id)
+    assert status.state == "failed"
+    assert "has changed since" in status.message
+
+
+def test_servers_that_share_a_home_see_each_others_changes(serve: Serve, fits: FakeFits) -> None:
+    one, other = serve(), serve()
+    id = submit(one, 1)
+    fits.allow(1, 2)
+    fits.wait_for_pull(1, 3)
+    assert other.status(id).state == "running"
+    assert [status.id for status in other.list()] == [id]
+    other.rename(id, "named elsewhere")
+    fits.allow(1)
+    ended(one, id)
+    assert until(other, id, lambda status: not status.active).state == "done"
+    assert one.status(id).name == "named elsewhere"
+    assert other.result(id).status.state == "converged"
+    other.delete(id)
+    assert one.list() == []
+    with pytest.raises(JobError, match="deleted"):
+        one.result(id)
+
+
+def test_two_servers_resume_one_run_once(serve: Serve, fits: FakeFits) -> None:
+    first = serve()
+    id = submit(first, 1)
+    fits.wait_for_pull(1, 1)
+    fits.allow(1, 1)
+    first.close()
+    one, other = serve(), serve()
+    one.resume(id)
+    with pytest.raises(JobError, match="another server"):
+        other.resume(id)
+    fits.allow(1)
+    assert ended(one, id).state == "done"
+    assert fits.begun == [1, 1]
+
+
+def test_saving_that_dies_midway_leaves_the_old_file(
+    jobs: Jobs, fits: FakeFits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = submit(jobs, 1)
+    fits.allow(1, 2)
+    fits.wait_for_pull(1, 3)
+
+    def die(self: ad.AnnData, path: Path, **settings: Any) -> None:
+        Path(path).write_bytes(b"half of a fi")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(ad.AnnData, "write_h5ad", die)
+    fits.allow(1)
+    status = ended(jobs, id)
+    assert status.state == "failed"
+    assert "No space left on device" in status.message
+    assert load(folder(jobs, id) / "checkpoint.h5ad").status.passes == 1
+    assert jobs.result(id).status.passes == 1
+    assert not list(folder(jobs, id).glob("*.part"))
+    monkeypatch.undo()
+    jobs.resume(id)
+    assert ended(jobs, id).state == "done"
+    assert fits.starts == [None, 1]
+
+
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_fit(
+    jobs: Jobs, fits: FakeFits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = submit(jobs, 1)
+    fits.wait_for_pull(1, 1)
+
+    def die(self: ad.AnnData, path: Path, **settings: Any) -> None:
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ad.AnnData, "write_h5ad", die)
+        fits.allow(1, 2)
+        fits.wait_for_pull(1, 3)
+    fits.allow(1)
+    status = ended(jobs, id)
+    assert status.state == "done"
+    assert any("checkpoint could not be written" in line for line in status.log)
+
+
+def test_an_end_that_cannot_be_written_stays_in_memory(
+    jobs: Jobs, fits: FakeFits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = submit(jobs, 1)
+    fits.allow(1, 2)
+    fits.wait_for_pull(1, 3)
+
+    def die(*arguments: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.jobs.store._write_json", die)
+        fits.allow(1)
+        status = ended(jobs, id)
+        assert status.state == "done"
+        assert "No space left on device" in status.log[-1]
+        assert jobs.result(id).status.state == "converged"
+        with pytest.raises(JobError, match="No space left"):
+            submit(jobs, 2)
+    jobs.delete(id)
+    assert list((jobs.home / "runs").iterdir()) == []
+
+
+GOOD = JobStatus(id="x", name="n", kind="fit", state="done", created=1.0).to_parts()
+
+
+@pytest.mark.parametrize(
+    ("run", "status"),
+    [
+        (None, None),
+        ("", ""),
+        (json.dumps(GOOD[0]), None),
+        (json.dumps({"format": 1, **GOOD[0]}), json.dumps(GOOD[1])[:-20]),
+        (json.dumps({"format": 1, **GOOD[0]}), "[]"),
+        (json.dumps({"format": 1, **GOOD[0]}), json.dumps({**GOOD[1], "state": "on fire"})),
+        (json.dumps({"format": 1, **GOOD[0]}), json.dumps({**GOOD[1], "trace": [1, 2]})),
+        (json.dumps({"format": 1, **GOOD[0]}), "[" * 100_000),
+        (json.dumps({"format": 99, **GOOD[0]}), json.dumps(GOOD[1])),
+        ("\ud800".encode("utf-16", "surrogatepass").decode("latin-1"), "{}"),
+    ],
+)
+def test_damaged_runs_are_listed_as_failed(
+    jobs: Jobs, fits: FakeFits, run: str | None, status: str | None
+) -> None:
+    fits.free = True
+    good = submit(jobs, 1)
+    ended(jobs, good)
+    damaged = folder(jobs, "damaged")
+    damaged.mkdir()
+    for name, text in (("run.json", run), ("status.json", status)):
+        if text is not None:
+            (damaged / name).write_text(text, encoding="latin-1")
+    states = {item.id: (item.state, item.message) for item in jobs.list()}
+    assert states[good][0] == "done"
+    assert states["damaged"][0] == "failed"
+    assert "cannot be read" in states["damaged"][1]
+    assert jobs.result("damaged") is None
+    with pytest.raises(JobError, match="failed"):
+        jobs.resume("damaged")
+    jobs.delete("damaged")
+    assert [item.id for item in jobs.list()] == [good]
+
+
+def test_a_damaged_fit_is_an_error_in_words(jobs: Jobs, fits: FakeFits) -> None:
+    fits.free = True
+    id = submit(jobs, 1)
+    ended(jobs, id)
+    (folder(jobs, id) / "fit.h5ad").write_bytes(b"damaged")
+    with pytest.raises(FitError, match="written by Fit"):
+        jobs.result(id)
+
+
+def test_strange_things_in_the_folder_are_passed_over(serve: Serve) -> None:
+    jobs = serve()
+    (jobs.home / "runs" / "notes.txt").write_text("mine")
+    (jobs.home / "runs" / ".hidden").mkdir()
+    (jobs.home / "runs" / ".deleted-half").mkdir()
+    assert jobs.list() == []
+    serve()
+    assert not (jobs.home / "runs" / ".deleted-half").exists()
+    assert (jobs.home / "runs" / ".hidden").exists()
+
+
+def test_few_fits_are_kept_in_memory(serve: Serve, fits: FakeFits) -> None:
+    fits.free = True
+    jobs = serve()
+    ids = [submit(jobs, seed) for seed in range(6)]
+    for id in ids:
+        ended(jobs, id)
+    newest = jobs.result(ids[-1])
+    assert jobs.result(ids[-1]) is newest
+    for id in ids[:4]:
+        assert jobs.result(id) is jobs.result(id)
+    assert jobs.result(ids[-1]) is not newest
+
+
+def test_a_replaced_fit_is_read_again(jobs: Jobs, fits: FakeFits) -> None:
+    fits.free = True
+    id = submit(jobs, 1)
+    ended(jobs, id)
+    assert jobs.result(id).status.passes == 3
+    make_fit(7).save(folder(jobs, id) / "fit.h5ad")
+    assert jobs.result(id).status.passes == 7
+
+
+def test_status_survives_json() -> None:
+    full = JobStatus(
+        id="x",
+        name="a · b",
+        kind="fit",
+        state="running",
+        created=12.5,
+        phase="fitting",
+        fraction=0.5,
+        seconds=3.0,
+        seconds_left=2.0,
+        passes=4,
+        n_failed_cells=1,
+        log_marginal_per_cell=-1.5,
+        gradient_median=0.1,
+        gradient_worst=0.2,
+        trace=((1.0, -2.0), (2.0, -1.5)),
+        message="words",
+        log=("one", "two"),
+        request={"genes": ["a", "b"]},
+        config={"seed": 1},
+        revision=9,
+        peak_memory_mb=100.0,
+    )
+    for status in (full, JobStatus(id="y", name="n", kind="fit", state="queued", created=0.0)):
+        run, progress = json.loads(json.dumps(status.to_parts(), allow_nan=False))
+        assert str(JobStatus.from_parts(status.id, run, progress)) == str(status)
+
+
+def test_home_is_named_by_the_environment(
+    home: Path, fits: FakeFits, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    jobs = Jobs()
+    assert jobs.home == home
+    jobs.close()
+    file = tmp_path / "file"
+    file.write_text("")
+    monkeypatch.setenv("LOGRATIO_HOME", str(file / "home"))
+    with pytest.raises(JobError, match="LOGRATIO_HOME"):
+        Jobs()
