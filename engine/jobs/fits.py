@@ -13,6 +13,7 @@ from engine.config import LNMConfig
 from engine.errors import DataError, FitError
 from engine.inference.progress import Progress
 from engine.jobs.endings import CANCELLED, Outcome
+from engine.jobs.failures import describe
 from engine.jobs.job import Job, Wish
 from engine.jobs.kept import KeptFits
 from engine.jobs.status import JobError
@@ -101,8 +102,9 @@ class FitRunner:
         for path in self._store.fits(id):
             try:
                 start = load(path)
-            except FitError as error:
-                job.update(log=f"{path.name} cannot be used: {error}")
+            # A damaged file raises anything; the run can begin again without it.
+            except Exception as error:
+                job.update(log=f"{path.name} cannot be used: {describe(error)}")
                 continue
             job.snapshot = partial(_same, start)
             return start
@@ -113,7 +115,8 @@ class FitRunner:
         with closing(cast(Any, steps)):
             for last in steps:
                 job.publish(last)
-                if last.snapshot is not None and time.monotonic() >= due:
+                running = last.status.state == "running"
+                if running and last.snapshot is not None and time.monotonic() >= due:
                     due = time.monotonic() + self._checkpoint(job)
                 if job.wish > Wish.GO_ON:
                     break

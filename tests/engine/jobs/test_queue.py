@@ -180,6 +180,23 @@ def test_task_can_be_deleted(jobs: Jobs) -> None:
         jobs.result(id)
 
 
+def test_running_task_can_be_deleted(jobs: Jobs) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work(handle: JobHandle) -> None:
+        begun.set()
+        assert go_on.wait(PATIENCE)
+
+    id = jobs.submit("slow", work)
+    assert begun.wait(PATIENCE)
+    jobs.delete(id)
+    assert jobs.list() == []
+    go_on.set()
+    following = jobs.submit("next", lambda handle: None)
+    assert ended(jobs, following).state == "done"
+    assert [status.id for status in jobs.list()] == [following]
+
+
 def test_old_tasks_are_forgotten(jobs: Jobs) -> None:
     ids = [jobs.submit("quick", lambda handle: 1) for _ in range(120)]
     ended(jobs, ids[-1])
