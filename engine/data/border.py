@@ -42,4 +42,6 @@ def shorten(name: object, limit: int = 60) -> str:
 
 def _first_line(error: Exception) -> str:
     text = (str(error).strip().splitlines() or [""])[0]
-    return shorten(f"{type(error).__name__}: {text}" if text else type(error).__name__, MAX_MESSAGE)
+    # Our own checks speak plainly; a foreign error is easier to look up with its type.
+    named = text if type(error) is ValueError and text else f"{type(error).__name__}: {text}"
+    return shorten(named, MAX_MESSAGE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from engine.data.rows import MemoryRows, RowStore, row_blocks
 from engine.errors import ConfigError
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Counts:
     """What a fit needs to know of a data set; made by `engine.read_counts`.
 
@@ -52,7 +52,14 @@ class Counts:
     source: str
     layer: str
     fingerprint: str
-    _rows: RowStore = field(repr=False)
+    _rows: RowStore
+
+    def __repr__(self) -> str:
+        reference = self.genes[self.reference]
+        return (
+            f"<Counts {self.name!r}: {self.n_cells:,} cells x {self.n_genes:,} genes, "
+            f"layer {self.layer!r}, reference {reference!r}>"
+        )
 
     @property
     def n_cells(self) -> int:

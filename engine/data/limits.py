@@ -13,7 +13,7 @@ from engine.errors import DataError
 MAX_CELLS = 100_000_000
 MAX_GENES = 2_000_000
 # No compressor shrinks real counts this much; a claim beyond it fills memory with nothing.
-VALUES_PER_BYTE = 4_000
+VALUES_PER_BYTE = 1_100
 VALUES_FREE = 10_000_000
 
 

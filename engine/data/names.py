@@ -50,29 +50,24 @@ def clean_names(names: pd.Index, kind: str) -> tuple[pd.Index, list[str]]:
 
 def clean_labels(obs: pd.DataFrame, cells: pd.Index) -> pd.DataFrame:
     """Labels that an .h5ad can hold: numbers as they are, everything else as categories."""
-    columns, _ = clean_names(pd.Index(obs.columns), "label")
-    labels = pd.DataFrame(index=cells)
-    for position, name in enumerate(columns):
-        # h5ad keeps these two for itself: a slash makes a folder, _index the names.
-        safe = str(name).replace("/", "|")
-        column = obs.iloc[:, position]
-        labels[f"{safe} " if safe == "_index" else safe] = _label(column).set_axis(cells)
-    return labels
+    # h5ad keeps these two for itself: a slash makes a folder, _index the names.
+    safe = [_text(name).replace("/", "|") for name in obs.columns]
+    names, _ = clean_names(pd.Index(["index" if n == "_index" else n for n in safe]), "label")
+    columns = [_label(obs.iloc[:, place]) for place in range(obs.shape[1])]
+    labels = {name: column.array for name, column in zip(names, columns, strict=True)}
+    return pd.DataFrame(labels, index=cells)
 
 
 def _label(column: pd.Series) -> pd.Series:
-    is_number = isinstance(column.dtype, np.dtype) and column.dtype.kind in "buif"
-    if is_number and column.dtype != np.float16:
-        return column
-    if pd.api.types.is_numeric_dtype(column.dtype) and column.dtype.kind in "buif":
-        return column.astype(np.float64)
-    absent = column.isna().to_numpy(dtype=bool)
-    texts = pd.Series([_writable(_text(value)) for value in column], index=column.index)
-    is_ordered = isinstance(column.dtype, pd.CategoricalDtype) and not absent.any()
-    if not is_ordered:
-        return texts.mask(absent).astype("category")
-    known = list(dict.fromkeys(_writable(_text(value)) for value in column.cat.categories))
-    return texts.astype(pd.CategoricalDtype(known, ordered=bool(column.cat.ordered)))
+    if column.dtype.kind in "buif" and not isinstance(column.dtype, pd.CategoricalDtype):
+        plain = isinstance(column.dtype, np.dtype) and column.dtype != np.float16
+        return column if plain else column.astype(np.float64)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        categories = [_writable(_text(value)) for value in column.cat.categories]
+        if len(set(categories)) == len(categories):
+            return column.cat.rename_categories(pd.Index(categories, dtype=str))
+    texts = column.astype(object).map(lambda value: _writable(_text(value)), na_action="ignore")
+    return texts.astype("category")
 
 
 def _text(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from engine.data.counts import Counts
 from engine.data.genes import GeneChoice, Selection, check_gene_choice, choose_genes
@@ -12,7 +13,7 @@ from engine.data.matrices import Matrix
 from engine.data.memory import memory_budget
 from engine.data.names import clean_labels, clean_names
 from engine.data.report import Report
-from engine.data.rows import MemoryRows, Projection, RowStore, StreamedRows
+from engine.data.rows import MemoryRows, Projection, RowStore, StreamedRows, row_blocks
 from engine.data.scan import Scan, scan
 from engine.data.tables import Source, open_table
 from engine.errors import ConfigError, DataError
@@ -132,7 +133,11 @@ def _rows(
 ) -> RowStore:
     projection = Projection(selection.columns, selection.pool)
     lazy = StreamedRows(matrix, kept, projection, elsewhere)
-    return lazy if streamed else MemoryRows(lazy.read(0, len(kept)))
+    if streamed:
+        return lazy
+    # In blocks, because a block is widened to float64 on the way.
+    parts = [lazy.read(start, stop) for start, stop in row_blocks(len(kept), matrix.shape[1])]
+    return MemoryRows(sparse.csr_matrix(sparse.vstack(parts, format="csr")))
 
 
 def _fingerprint(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,7 @@ class DataRequest:
     Raises
     ------
     ConfigError
-        If ``genes`` is not a valid choice.
+        If ``source`` is no path or ``genes`` not a valid choice.
     """
 
     source: str
@@ -37,6 +38,13 @@ class DataRequest:
     library_size: str | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.source, str | os.PathLike):
+            raise ConfigError(
+                "source to be a path or 'demo'",
+                type(self.source).__name__,
+                "Pass an AnnData in memory to engine.read_counts.",
+            )
+        object.__setattr__(self, "source", os.fspath(self.source))
         genes = check_gene_choice(self.genes)
         object.__setattr__(self, "genes", genes if isinstance(genes, int | str) else tuple(genes))
 

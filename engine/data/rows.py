@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from scipy import sparse
 
-BLOCK_VALUES = 2**23
+BLOCK_VALUES = 2**24
 
 
 class RowReader(Protocol):

@@ -19,6 +19,7 @@ from engine.data.border import reading, shorten
 from engine.data.demo import DEMO, demo_adata
 from engine.data.limits import check_elements, check_shape, check_sizes
 from engine.data.matrices import Matrix, as_matrix
+from engine.data.probe import probe
 from engine.errors import DataError
 
 Source = str | os.PathLike[str] | ad.AnnData
@@ -109,6 +110,7 @@ def _open_file(path: Path) -> Table:
             f"a file of another kind ({shorten(path.name)})",
             "Read it with scanpy and save it with adata.write_h5ad('counts.h5ad').",
         )
+    probe(path)
     file = h5py.File(path, "r", locking="best-effort")
     try:
         check_elements(file, list(file), path.stat().st_size)
@@ -158,11 +160,11 @@ def _from_elements(root: Any, path: Path, close: Callable[[], None]) -> Table:
         obs = _frame(ad.io.read_elem(root["obs"]), file)
         genes = _index_of(root["var"])
         found: dict[str, tuple[Any, pd.Index]] = {}
-        if "X" in root:
+        if _holds(root, "X"):
             found["X"] = root["X"], genes
-        if "raw" in root:
+        if _holds(root, "raw"):
             found["raw"] = root["raw"]["X"], _index_of(root["raw"]["var"])
-        if "layers" in root:
+        if _holds(root, "layers"):
             for name in root["layers"]:
                 found[_layer_name(name)] = root["layers"][name], genes
         return _table(path.stem, str(path), obs, found, file, close)
@@ -211,6 +213,11 @@ def _table(
         )
     check_sizes(len(obs), max(len(layer.genes) for layer in layers.values()), file)
     return Table(name, source, obs, layers, close)
+
+
+def _holds(root: Any, name: str) -> bool:
+    """Whether an element is there; what AnnData lacks it may write as null."""
+    return name in root and str(root[name].attrs.get("encoding-type")) != "null"
 
 
 def _frame(obs: object, file: str) -> pd.DataFrame:
