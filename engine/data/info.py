@@ -96,5 +96,6 @@ def inspect_source(source: Source) -> SourceInfo:
 
 def _column(values: pd.Series) -> ColumnInfo:
     is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-    distinct = values.astype(str).nunique() if values.dtype == object else values.nunique()
+    # Values of a foreign kind may not even be hashable.
+    distinct = values.map(str).nunique() if values.dtype == object else values.nunique()
     return ColumnInfo(str(values.name), "number" if is_number else "label", int(distinct))

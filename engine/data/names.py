@@ -65,7 +65,7 @@ def _label(column: pd.Series) -> pd.Series:
     if isinstance(column.dtype, pd.CategoricalDtype):
         categories = [_writable(_text(value)) for value in column.cat.categories]
         if len(set(categories)) == len(categories):
-            return column.cat.rename_categories(pd.Index(categories, dtype=str))
+            return column.cat.rename_categories(categories)
     texts = column.astype(object).map(lambda value: _writable(_text(value)), na_action="ignore")
     return texts.astype("category")
 

@@ -19,10 +19,10 @@ LABELS = ("obs", "var", "raw/var")
 WHOLE = ("obs", "var", "X", "layers", "raw")
 
 
-def probe(path: Path, seconds: float = SECONDS) -> None:
+def probe(path: Path, seconds: float | None = None) -> None:
     """Raise ValueError if the file cannot be walked through in time, or at all."""
     state = path.stat()
-    problem = _problem(str(path.resolve()), state.st_mtime_ns, state.st_size, seconds)
+    problem = _problem(str(path.resolve()), state.st_mtime_ns, state.st_size, seconds or SECONDS)
     if problem:
         raise ValueError(problem)
 
