@@ -1,0 +1,5 @@
+"""The page, for ``panel serve app.py``."""
+
+import dashboard
+
+dashboard.build().servable()

@@ -1,0 +1,79 @@
+"""How the controls of the sidebar look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+
+from dashboard import html
+
+WIDE: dict[str, Any] = {
+    "size": "small",
+    "sizing_mode": "stretch_width",
+    "width": None,
+    "margin": 0,
+    "description": "",
+}
+FOLDED = {
+    "& .MuiAccordion-root": {"backgroundColor": "transparent", "backgroundImage": "none"},
+    "& .MuiAccordion-root::before": {"display": "none"},
+    "& .MuiAccordionSummary-root": {"minHeight": 28, "padding": 0},
+    "& .MuiAccordionSummary-content": {"margin": "4px 0"},
+    "& .MuiAccordionDetails-root": {"padding": "8px 0"},
+}
+
+
+def form(*rows: Any) -> pn.Column:
+    """Controls below one another."""
+    return pn.Column(
+        *rows,
+        sizing_mode="stretch_width",
+        margin=0,
+        css_classes=["form"],
+        stylesheets=[html.STYLES],
+    )
+
+
+def step(number: int, title: str, *rows: Any) -> pn.Column:
+    """One of the numbered parts of the sidebar."""
+    part = form(html.pane(html.section(number, title)), *rows)
+    part.css_classes = ["form", "step"]
+    return part
+
+
+def beside(*rows: Any, **params: Any) -> pn.Row:
+    """Controls next to one another."""
+    return pn.Row(
+        *rows,
+        sizing_mode="stretch_width",
+        margin=0,
+        css_classes=["beside"],
+        stylesheets=[html.STYLES],
+        **params,
+    )
+
+
+def folded(title: str, *rows: Any) -> pmui.Accordion:
+    """Controls that few need, folded away."""
+    return pmui.Accordion(
+        (title, form(*rows)),
+        title_variant="body2",
+        disable_gutters=True,
+        sizing_mode="stretch_width",
+        margin=0,
+        elevation=0,
+        square=True,
+        sx=FOLDED,
+    )
+
+
+def select(label: str, help: str, options: Any = None, **params: Any) -> pmui.Select:
+    """A choice with its one-line help."""
+    return pmui.Select(
+        label=label,
+        helper_text=help,
+        options={"automatic": ""} if options is None else options,
+        **WIDE | params,
+    )

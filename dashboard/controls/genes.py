@@ -1,0 +1,75 @@
+"""Which genes are modelled, and the reference of their log-ratios."""
+
+from __future__ import annotations
+
+import re
+
+import panel_material_ui as pmui
+
+from dashboard.controls.form import WIDE, select
+from dashboard.state import AppState
+
+VARIABLE, ALL, NAMED = "variable", "all", "named"
+KINDS = {"most variable": VARIABLE, "all": ALL, "by name": NAMED}
+
+
+class GenesControl:
+    """Widgets that set `AppState.genes` and `AppState.reference`.
+
+    Whoever composes them places ``kind``, ``count``, ``names`` and ``reference``.
+    """
+
+    def __init__(self, state: AppState) -> None:
+        self.state = state
+        self.kind = select("Genes", "Others are pooled", KINDS, value=VARIABLE)
+        self.count = pmui.IntInput(
+            label="How many",
+            value=2000,
+            start=2,
+            step=100,
+            helper_text="Most variable",
+            **WIDE,
+        )
+        self.names = pmui.TextAreaInput(
+            label="Names",
+            placeholder="CD3E, CD8A, NKG7",
+            rows=3,
+            helper_text="Separated by commas or spaces",
+            **WIDE,
+        )
+        self.reference = pmui.TextInput(
+            label="Reference",
+            placeholder="automatic",
+            helper_text="A gene; empty takes the pooled rest",
+            **WIDE,
+        )
+        for widget, name in (
+            (self.kind, "value"),
+            (self.count, "value_throttled"),
+            (self.names, "value"),
+            (self.reference, "value"),
+        ):
+            widget.param.watch(self._choose, name)
+        self.state.param.watch(self._follow, ["genes", "reference"])
+        self._show()
+
+    def _show(self) -> None:
+        self.count.visible = self.kind.value == VARIABLE
+        self.names.visible = self.kind.value == NAMED
+
+    def _choose(self, *_events: object) -> None:
+        self._show()
+        names = tuple(filter(None, re.split(r"[\s,;]+", self.names.value or "")))
+        genes = {VARIABLE: self.count.value or 2000, ALL: ALL, NAMED: names}[self.kind.value]
+        if genes == ():
+            return
+        reference = (self.reference.value or "").strip() or None
+        if (genes, reference) != (self.state.genes, self.state.reference):
+            self.state.param.update(genes=genes, reference=reference)
+
+    def _follow(self, *_events: object) -> None:
+        """Other data were opened: names chosen for the old ones are gone."""
+        if self.state.reference is None:
+            self.reference.value = ""
+        if isinstance(self.state.genes, int) and self.kind.value == NAMED:
+            self.kind.value = VARIABLE

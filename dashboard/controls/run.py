@@ -1,0 +1,128 @@
+"""3 Run: start and stop, how far it is, how the objective climbs."""
+
+from __future__ import annotations
+
+import math
+
+import holoviews as hv
+import panel as pn
+import panel_material_ui as pmui
+
+from dashboard import html
+from dashboard.controls.form import step
+from dashboard.plots.trace import HEIGHT, objective_trace
+from dashboard.runner import ACTIVE, Runner
+from dashboard.state import AppState
+from engine.jobs import JobStatus
+
+STATES = {
+    "queued": "Waiting for the runs before it",
+    "running": "Running",
+    "done": "Finished",
+    "stopped": "Stopped; the best so far is shown",
+    "failed": "Failed",
+    "interrupted": "Interrupted",
+    "cancelled": "Cancelled",
+}
+
+
+class RunControl(pn.viewable.Viewer):
+    """The Fit button, which is Stop while the shown run goes on."""
+
+    def __init__(self, state: AppState, runner: Runner) -> None:
+        super().__init__()
+        self.state = state
+        self.runner = runner
+        self._button = pmui.Button(
+            label="Fit",
+            color="primary",
+            on_click=self._press,
+            sizing_mode="stretch_width",
+            width=None,
+            margin=0,
+        )
+        self._bar = pmui.LinearProgress(
+            value=0, sizing_mode="stretch_width", width=None, margin=(4, 0), visible=False
+        )
+        changed = hv.streams.Params(state, ["status"], watch_only=True)
+        self._trace = pn.pane.HoloViews(
+            hv.DynamicMap(self._objective, streams=[changed]),
+            sizing_mode="stretch_width",
+            height=HEIGHT,
+            margin=0,
+            visible=False,
+        )
+        self._panel = step(
+            3,
+            "Run",
+            self._button,
+            self._bar,
+            html.pane(html.bound(words, state.param.status, state.param.fit_asked)),
+            self._trace,
+            html.live(html.notice, state.param.run_error),
+        )
+        state.param.watch(self._refresh, "status")
+        self._refresh()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    @property
+    def _active(self) -> bool:
+        status = self.state.status
+        return status is not None and status.state in ACTIVE
+
+    def _press(self, _event: object) -> None:
+        if self._active:
+            self.runner.stop()
+        else:
+            self.runner.fit()
+
+    def _refresh(self, *_events: object) -> None:
+        status, active = self.state.status, self._active
+        self._button.param.update(
+            label="Stop" if active else "Fit",
+            icon="stop" if active else "play_arrow",
+            variant="outlined" if active else "contained",
+        )
+        known = active and status.fraction > 0
+        self._bar.param.update(
+            visible=active,
+            variant="determinate" if known else "indeterminate",
+            value=100 * status.fraction if known else 0,
+        )
+        self._trace.visible = status is not None and len(status.trace) > 1
+
+    def _objective(self, **_: object) -> hv.Overlay:
+        status = self.state.status
+        return objective_trace(status.trace if status is not None else ())
+
+
+def words(status: JobStatus | None, asked: bool = False) -> str:
+    """What the shown run is doing, how far it is and how long it will take."""
+    if asked:
+        return html.busy("The fit starts when the counts are read.")
+    if status is None:
+        return html.note("Nothing runs.")
+    active = status.state in ACTIVE
+    head = status.phase.capitalize() if status.state == "running" else STATES[status.state]
+    parts = [f"pass {status.passes}"] if status.passes else []
+    if status.seconds:
+        parts.append(duration(status.seconds))
+    if active and status.seconds_left is not None:
+        parts.append(f"about {duration(status.seconds_left)} left")
+    lines = [" · ".join(parts)]
+    if math.isfinite(status.log_marginal_per_cell):
+        lines.append(f"{html.number(status.log_marginal_per_cell, 2)} nats per cell")
+    if status.n_failed_cells:
+        lines.append(f"{status.n_failed_cells:,} cells have not converged")
+    return html.status(head, lines, status.message, bad=status.state == "failed")
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

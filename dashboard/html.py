@@ -1,0 +1,161 @@
+"""Small pieces of HTML. Whatever comes from data is escaped here and nowhere else."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import panel as pn
+import param
+
+from dashboard.plots.colours import Colouring
+from dashboard.state import Notice
+
+STYLES = (Path(__file__).resolve().parent.parent / "assets" / "page.css").read_text("utf-8")
+_numbers = itertools.count()
+
+
+def pane(content: str = "", **params: Any) -> pn.pane.HTML:
+    """A pane for HTML made by the functions below."""
+    params = {"sizing_mode": "stretch_width", "margin": 0} | params
+    return pn.pane.HTML(content, stylesheets=[STYLES], **params)
+
+
+def bound(function: Callable[..., Any], *arguments: Any) -> Any:
+    """A value that follows parameters; typed Any, because panes and widgets take it for one."""
+    return param.bind(function, *arguments)
+
+
+def number(value: float, digits: int = 0) -> str:
+    """A number with thousands separators and a true minus sign."""
+    return f"{value:,.{digits}f}".replace("-", "−")
+
+
+def short(value: float) -> str:
+    """A number to three digits, for the ends of a colour bar."""
+    return f"{value:,.3g}".replace("-", "−")
+
+
+def live(words: Callable[..., str], *arguments: Any, **params: Any) -> pn.pane.HTML:
+    """A pane that follows parameters and takes no room while it has nothing to say."""
+    return pane(
+        bound(words, *arguments),
+        visible=bound(lambda *values: bool(words(*values)), *arguments),
+        **params,
+    )
+
+
+def notice(error: Notice | None) -> str:
+    """Expected, found, remedy."""
+    if error is None:
+        return ""
+    rows = (("Expected", error.expected), ("Found", error.got), ("What to do", error.remedy))
+    body = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in rows)
+    return f'<dl class="notice" role="alert">{body}</dl>'
+
+
+@dataclass(frozen=True)
+class Heading:
+    """Head of a card: its title with the "?", and how to read it."""
+
+    title: str
+    how: str
+
+
+def heading(title: str, how: str, formula: str, caveat: str) -> Heading:
+    """Title of a card, how to read it, and a "?" that opens formula and caveat."""
+    name = f"help-{next(_numbers)}"
+    return Heading(
+        f'<header class="card-head"><h2>{escape(title)}</h2>'
+        f'<button class="help" popovertarget="{name}" aria-label="About {escape(title)}">?</button>'
+        f'</header><div class="help-text" id="{name}" popover><h3>{escape(title)}</h3>'
+        f'<p class="formula">{escape(formula)}</p><p>{escape(caveat)}</p></div>',
+        f'<p class="how">{escape(how)}</p>',
+    )
+
+
+def badge(text: str) -> str:
+    """A small note on a card, such as how far a fit has come."""
+    return f'<span class="badge" role="status">{escape(text)}</span>' if text else ""
+
+
+def empty(text: str) -> str:
+    """What to do while a view has nothing to show."""
+    return f'<div class="empty"><p>{escape(text)}</p></div>' if text else ""
+
+
+def legend(colouring: Colouring) -> str:
+    """Names and numbers of cells of each label, or a colour bar with its ends."""
+    title = f'<p class="legend-title">{escape(colouring.title)}</p>'
+    if colouring.limits is None:
+        items = "".join(
+            f'<li title="{number(cells)} cells"><i style="background:{colour}"></i>'
+            f"<span>{escape(name)}</span></li>"
+            for name, colour, cells in colouring.labels
+        )
+        return f'<div class="legend">{title}<ul>{items}</ul></div>'
+    low, high = colouring.limits
+    stops = ",".join(colouring.palette[:: max(1, len(colouring.palette) // 24)])
+    ends = "".join(f"<span>{short(value)}</span>" for value in (high, (low + high) / 2, low))
+    return (
+        f'<div class="legend">{title}<div class="bar">'
+        f'<i style="background:linear-gradient(0deg,{stops})"></i>'
+        f"{ends}"
+        f"</div></div>"
+    )
+
+
+def facts(rows: list[tuple[str, str]]) -> str:
+    """A table of names and values."""
+    body = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in rows
+    )
+    return f'<dl class="facts">{body}</dl>'
+
+
+def sentences(lines: list[str]) -> str:
+    """Sentences below one another; warnings stand out."""
+    items = "".join(
+        f'<li class="{"warning" if line.startswith("Warning") else ""}">{escape(line)}</li>'
+        for line in lines
+    )
+    return f'<ul class="lines">{items}</ul>'
+
+
+def section(step: int, title: str) -> str:
+    """Numbered title of a part of the sidebar."""
+    return f'<h2 class="section"><b>{step}</b>{escape(title)}</h2>'
+
+
+def note(text: str) -> str:
+    """A quiet line of help."""
+    return f'<p class="note">{escape(text)}</p>'
+
+
+def busy(text: str) -> str:
+    """What is being waited for."""
+    return f'<p class="busy" role="status">{escape(text)}</p>'
+
+
+def status(head: str, lines: list[str], message: str, *, bad: bool) -> str:
+    """State of a run, and its message in plain words."""
+    body = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
+    tail = f'<p class="{"bad" if bad else "note"}">{escape(message)}</p>' if message else ""
+    return f'<div class="status" role="status"><b>{escape(head)}</b>{body}{tail}</div>'
+
+
+def account(lines: tuple[str, ...]) -> str:
+    """How the data were read."""
+    return f'<section class="account"><h2>How it was read</h2>{sentences(list(lines))}</section>'
+
+
+def crumbs(data: str, run: str, state: str) -> str:
+    """Which data and which run the page shows."""
+    parts = [f"<span>{escape(data)}</span>"] if data else []
+    if run:
+        parts.append(f'<span class="run">{escape(run)}</span><em>{escape(state)}</em>')
+    return f'<div class="crumbs">{"".join(parts)}</div>'

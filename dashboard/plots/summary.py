@@ -1,0 +1,53 @@
+"""Histograms of what the counts look like, cell by cell."""
+
+from __future__ import annotations
+
+import holoviews as hv
+import numpy as np
+
+from dashboard.plots.style import ACCENT, options, plain
+
+HEIGHT = 180
+
+
+def cell_histogram(
+    values: np.ndarray, title: str, *, log: bool = True, bins: int = 50
+) -> hv.Histogram:
+    """How many cells have which value; bins even in the logarithm if ``log``."""
+    values = np.asarray(values, dtype=float)
+    values = values[np.isfinite(values) & (values > 0 if log else True)]
+    if not values.size:
+        values = np.array([1.0])
+    low, high = float(values.min()), float(values.max())
+    if high <= low:
+        low, high = low * 0.9, high * 1.1 + 1e-9
+    edges = np.geomspace(low, high, bins + 1) if log else np.linspace(low, high, bins + 1)
+    # rounding must not push the extreme cells out of the outer bins
+    edges[0], edges[-1] = low, high
+    counts, edges = np.histogram(values, edges)
+    histogram = hv.Histogram((edges, counts), kdims="value", vdims="cells")
+    return histogram.opts(
+        **options(HEIGHT, tools=()),
+        logx=log,
+        xticks=decade_ticks(low, high) if log else 6,
+        color=ACCENT,
+        line_width=0,
+        alpha=0.85,
+        xlabel=title,
+        ylabel="cells",
+        ylim=(0, None),
+        tools=["hover"],
+        framewise=True,
+        hooks=[plain],
+    )
+
+
+def decade_ticks(low: float, high: float) -> list[tuple[float, str]]:
+    """1, 2, 5, 10, … within the limits; with 3 and 7 when that gives fewer than three."""
+    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    for steps in ((1, 2, 5), (1, 2, 3, 5, 7)):
+        ticks = np.unique(np.outer(decades, steps))
+        ticks = ticks[(ticks >= low) & (ticks <= high)]
+        if len(ticks) >= 3:
+            break
+    return [(float(tick), f"{tick:,.10g}") for tick in ticks]

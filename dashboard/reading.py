@@ -1,0 +1,133 @@
+"""Reading counts beside the page: a pool of threads and the last few data sets."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from dashboard.imports import slowly
+from engine.data import Counts, DataRequest, SourceInfo, inspect_source
+from engine.results import OTHER
+
+BLOCK = 2048
+MOST_BLOCKS = 25
+KEPT = 3
+
+
+@dataclass(frozen=True)
+class CountsSummary:
+    """What the page says about counts.
+
+    Attributes
+    ----------
+    library_size
+        (C,) total counts over all genes.
+    detected
+        Modelled genes with a count, of all cells or of evenly spread blocks of them.
+    filled
+        Share of the entries of the modelled genes that are not zero.
+    lines
+        The account of reading, a sentence each.
+    """
+
+    name: str
+    n_cells: int
+    n_genes: int
+    layer: str
+    reference: str
+    pooled: int
+    library_size: np.ndarray
+    detected: np.ndarray
+    filled: float
+    lines: tuple[str, ...]
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Names and values of the line of numbers at the top."""
+        return [
+            ("Data", self.name),
+            ("Cells", f"{self.n_cells:,}"),
+            ("Genes modelled", f"{self.n_genes:,}"),
+            ("Genes pooled", f"{self.pooled:,}"),
+            ("Median total counts", f"{np.median(self.library_size):,.0f}"),
+            ("Median detected genes", f"{np.median(self.detected):,.0f}"),
+            ("Zeros", f"{100 * (1 - self.filled):.1f} %"),
+            ("Layer", self.layer),
+            ("Reference", self.reference),
+        ]
+
+
+def summarise(counts: Counts) -> CountsSummary:
+    """Summary of counts; streams row blocks, so that it works for files of any size."""
+    real = np.asarray(counts.genes != OTHER)
+    detected = np.concatenate(
+        [(counts.block(a, a + BLOCK)[:, real] > 0).sum(1) for a in _starts(counts.n_cells)]
+    )
+    return CountsSummary(
+        name=counts.name,
+        n_cells=counts.n_cells,
+        n_genes=int(real.sum()),
+        layer=counts.layer,
+        reference=str(counts.genes[counts.reference]),
+        pooled=counts.report.n_pooled,
+        library_size=counts.library_size,
+        detected=detected,
+        filled=float(detected.mean() / max(int(real.sum()), 1)),
+        lines=tuple(counts.report.lines()),
+    )
+
+
+def _starts(cells: int) -> np.ndarray:
+    starts = np.arange(0, cells, BLOCK)
+    if len(starts) <= MOST_BLOCKS:
+        return starts
+    return starts[np.linspace(0, len(starts) - 1, MOST_BLOCKS).astype(int)]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Counts and what goes with them."""
+
+    loaded: DataRequest
+    info: SourceInfo
+    counts: Counts
+    summary: CountsSummary
+
+
+class Reader:
+    """Reads counts in threads of its own and keeps the last few for the next session."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="read")
+        self._kept: OrderedDict[tuple[DataRequest, float], Reading] = OrderedDict()
+        self._lock = Lock()
+
+    def submit(self, request: DataRequest) -> Future[Reading]:
+        """Start to read; the future raises what reading raised."""
+        return self._pool.submit(self._read, request)
+
+    def _read(self, request: DataRequest) -> Reading:
+        key = (request, _modified(request.source))
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        slowly("scanpy")
+        counts = request.load()
+        read = Reading(request, inspect_source(request.source), counts, summarise(counts))
+        with self._lock:
+            self._kept[key] = read
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return read
+
+
+def _modified(source: str) -> float:
+    try:
+        return Path(source).stat().st_mtime
+    except (OSError, ValueError):
+        return 0.0

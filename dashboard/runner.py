@@ -1,0 +1,221 @@
+"""Runner: carries what the person asks to the engine, and what the engine did to AppState.
+
+Nothing here blocks: reading, fitting and loading happen in threads of the server, and the
+session polls them on its own document (`Runner.tick`).
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import param
+
+from dashboard.embedding import Embedder
+from dashboard.reading import Reader
+from dashboard.state import REQUEST, AppState, Embedding, Notice
+from engine.errors import EngineError
+from engine.jobs import Jobs
+
+LIST_SECONDS = 1.5
+SNAPSHOT_SECONDS = 1.2
+ACTIVE = ("queued", "running")
+
+
+class Services:
+    """What all sessions of a server share."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self.jobs = jobs
+        self.reader = Reader()
+        self.embedder = Embedder(jobs)
+        self.fetcher = ThreadPoolExecutor(2, thread_name_prefix="fetch")
+
+
+class Runner:
+    """One session's hands and eyes on the shared services."""
+
+    def __init__(self, state: AppState, services: Services) -> None:
+        self.state, self.services = state, services
+        self._reading: Future[Any] | None = None
+        self._fetching: tuple[str, int, Future[Any]] | None = None
+        self._fetched = ("", -1)
+        self._listed = self._shown = 0.0
+        self._no_umap = ""
+        state.param.watch(self._ask_data, list(REQUEST))
+
+    # what the person asks
+
+    def open_newest_running(self) -> None:
+        """Show the newest run if it is still going on (a page that was reloaded)."""
+        self._list()
+        if self.state.runs and self.state.runs[0].state in ACTIVE:
+            self.open(self.state.runs[0].id)
+
+    def read(self) -> None:
+        """Read the counts that are asked for, again if need be."""
+        self._ask_data()
+
+    def fit(self) -> None:
+        """Queue a fit of the counts that are asked for, once they are read."""
+        state = self.state
+        state.param.update(fit_asked=bool(state.reading), run_error=None)
+        if state.reading:
+            return
+        if state.loaded is None or not state.ready:
+            found = state.data_error.got if state.data_error else "none"
+            state.run_error = Notice("counts to fit", found, "Correct the data or genes first.")
+            return
+        try:
+            run = self.services.jobs.submit_fit(state.loaded, state.config(), counts=state.counts)
+        except EngineError as error:
+            state.run_error = Notice.of(error)
+            return
+        self.open(run)
+        self._list()
+
+    def stop(self) -> None:
+        """Stop the run that is shown, keeping the best so far."""
+        self._do(self.services.jobs.stop, self.state.run)
+
+    def open(self, run: str) -> None:
+        """Show another run."""
+        self._fetching, self._fetched, self._shown = None, ("", -1), 0.0
+        self._no_umap = ""
+        self.state.run_error = None
+        self.state.show_run(run)
+        self.tick()
+
+    def resume(self, run: str) -> None:
+        """Queue an interrupted or stopped run again, and show it."""
+        self._do(self.services.jobs.resume, run)
+        self.open(run)
+
+    def delete(self, run: str) -> None:
+        """Delete a run and its files."""
+        self._do(self.services.jobs.delete, run)
+        if run == self.state.run:
+            self.state.show_run(None)
+        self._list()
+
+    def _do(self, action: Any, run: str | None) -> None:
+        if run is None:
+            return
+        try:
+            action(run)
+        except EngineError as error:
+            self.state.run_error = Notice.of(error)
+
+    def _ask_data(self, *_events: object) -> None:
+        state = self.state
+        try:
+            request = state.request()
+        except EngineError as error:
+            state.data_error = Notice.of(error)
+            return
+        state.param.update(data_error=None, reading=request.source)
+        self._reading = self.services.reader.submit(request)
+
+    # what the engine did
+
+    def tick(self) -> None:
+        """Look for news; called every few hundred milliseconds."""
+        self._take_data()
+        if time.monotonic() - self._listed > LIST_SECONDS:
+            self._list()
+        if self.state.run is None:
+            return
+        self._take_status()
+        self._take_fit()
+        self._take_embedding()
+
+    def _take_data(self) -> None:
+        if self._reading is None or not self._reading.done():
+            return
+        done, self._reading = self._reading, None
+        state, error = self.state, done.exception()
+        if error is None:
+            state.param.update(**vars(done.result()), data_error=None, reading="")
+            self.services.embedder.warm_up()
+            if state.fit_asked:
+                self.fit()
+            return
+        if state.loaded is not None and state.loaded.source != state.source:
+            # The data that are open stay open, and can be fitted.
+            with param.parameterized.discard_events(state):
+                state.param.update(**{name: getattr(state.loaded, name) for name in REQUEST})
+        state.param.update(data_error=Notice.of(error), reading="", fit_asked=False)
+
+    def _list(self) -> None:
+        self._listed = time.monotonic()
+        runs = [s for s in self.services.jobs.list() if s.kind == "fit"]
+        if runs != self.state.runs:
+            self.state.runs = runs
+
+    def _take_status(self) -> None:
+        state = self.state
+        try:
+            status = self.services.jobs.status(state.run or "")
+        except EngineError as error:
+            state.show_run(None)
+            state.run_error = Notice.of(error)
+            return
+        if state.status is None or status.revision != state.status.revision:
+            state.status = status
+
+    def _take_fit(self) -> None:
+        """Fetch snapshots in a thread: building or loading one may take a while."""
+        state, status = self.state, self.state.status
+        if status is None:
+            return
+        if self._fetching is not None and self._fetching[2].done():
+            run, revision, future = self._fetching
+            self._fetching = None
+            self._fetched = (run, revision)
+            if run == state.run:
+                self._show(future, revision)
+        news = self._fetched != (status.id, status.revision)
+        due = status.state not in ACTIVE or time.monotonic() - self._shown > SNAPSHOT_SECONDS
+        if self._fetching is None and news and due and status.state != "queued":
+            future = self.services.fetcher.submit(self.services.jobs.result, status.id)
+            self._fetching = (status.id, status.revision, future)
+
+    def _show(self, future: Future[Any], revision: int) -> None:
+        state, status = self.state, self.state.status
+        if (error := future.exception()) is not None:
+            state.run_error = Notice.of(error)
+            return
+        fit = future.result()
+        if fit is None or (fit is state.fit and not state.partial):
+            return
+        running = status.state in ACTIVE or revision != status.revision
+        self._shown = time.monotonic()
+        state.show_fit(fit, partial=_how_far(status) if running else "")
+
+    def _take_embedding(self) -> None:
+        state, status = self.state, self.state.status
+        if state.fit is None or state.partial or status is None or status.state in ACTIVE:
+            return
+        key = f"{status.id} {state.fit.status.passes}"
+        if key == self._no_umap or (state.embedding is not None and state.embedding.key == key):
+            return
+        try:
+            xy = self.services.embedder.ask(key, state.fit)
+        except (EngineError, RuntimeError) as error:
+            self._no_umap = key
+            state.run_error = Notice(
+                "a UMAP of the factor scores",
+                str(error),
+                "The first two factors are shown instead; open the run again to retry.",
+            )
+            return
+        if xy is not None:
+            state.embedding = Embedding(xy, "umap", key)
+
+
+def _how_far(status: Any) -> str:
+    if status.fraction > 0.02 and status.passes:
+        about = max(round(status.passes / status.fraction), status.passes)
+        return f"pass {status.passes} of about {about}"
+    return f"pass {status.passes}"

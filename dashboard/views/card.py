@@ -1,0 +1,67 @@
+"""The frame of a view: title, how to read it, its own controls, help, and a plot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+
+from dashboard import html
+from dashboard.state import AppState
+
+COVER = {"position": "absolute", "inset": "0", "width": "100%", "height": "100%"}
+
+
+def card(head: html.Heading, *body: Any, tools: tuple[Any, ...] = (), **params: Any) -> pn.Column:
+    """A card whose body fills what the title leaves.
+
+    Parameters
+    ----------
+    tools
+        Small controls at the right of the title.
+    """
+    top = pn.Row(
+        html.pane(head.title, sizing_mode=None),
+        pn.Spacer(sizing_mode="stretch_width", height=0, margin=0),
+        *tools,
+        sizing_mode="stretch_width",
+        margin=0,
+        css_classes=["card-top"],
+        stylesheets=[html.STYLES],
+    )
+    params = {"sizing_mode": "stretch_both", "margin": 0} | params
+    how = html.pane(head.how)
+    return pn.Column(top, how, *body, css_classes=["card"], stylesheets=[html.STYLES], **params)
+
+
+def figure(plot: Any, message: Any, **params: Any) -> pn.Column:
+    """A plot under a message that covers it while there is nothing to plot."""
+    cover = html.pane(
+        message,
+        css_classes=["cover"],
+        sizing_mode=None,
+        styles=COVER,
+    )
+    params = {"sizing_mode": "stretch_both", "margin": 0} | params
+    shown = pn.pane.HoloViews(plot, sizing_mode="stretch_both", margin=0, linked_axes=False)
+    return pn.Column(shown, cover, styles={"position": "relative"}, **params)
+
+
+def progress(state: AppState) -> pn.pane.HTML:
+    """How far the fit that a card shows has come; nothing once it has ended."""
+    return html.live(html.badge, state.param.partial, sizing_mode=None)
+
+
+def waiting(state: AppState) -> Any:
+    """What a card says while there is no fit to show."""
+
+    def words(fit: Any, run: str | None, status: Any) -> str:
+        if fit is not None:
+            return ""
+        if run is None:
+            return html.empty("No fit yet. Choose a model on the left and press Fit.")
+        if status is not None and status.state in ("failed", "cancelled"):
+            return html.empty("This run has no result. Its message is under Run.")
+        return html.empty("Waiting for the first pass of the fit.")
+
+    return html.bound(words, state.param.fit, state.param.run, state.param.status)

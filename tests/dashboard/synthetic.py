@@ -1,0 +1,71 @@
+"""A made-up Fit of known structure, for tests that need one at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from engine.config import LNMConfig
+from engine.results import OTHER, Capture, Fit, Status, Totals
+
+
+def make_fit(
+    cells: int = 300,
+    genes: int = 60,
+    factors: int = 5,
+    *,
+    seed: int = 0,
+    state: str = "converged",
+    capture: bool = True,
+    passes: int = 12,
+    labels: tuple[str, ...] = ("B cell", "T cell", "monocyte"),
+) -> Fit:
+    """Clustered scores, random loadings of falling size, one label column."""
+    rng = np.random.default_rng(seed)
+    label = rng.integers(len(labels), size=cells)
+    centres = rng.normal(size=(len(labels), factors)) * 1.5
+    scores = centres[label] + 0.5 * rng.normal(size=(cells, factors))
+    loadings = rng.normal(size=(genes + 1, factors)) * np.linspace(1, 0.3, factors)
+    loadings -= loadings.mean(0)
+    noise = np.append(rng.uniform(0.05, 0.3, genes), 0.0)
+    totals = rng.integers(500, 5000, cells).astype(float)
+    efficiency = np.clip(totals / 2e4, 0, 1)
+    trace = pd.DataFrame(
+        {
+            "pass": np.arange(1, passes + 1),
+            "seconds": np.arange(1.0, passes + 1),
+            "log_marginal_per_cell": -1000 - 50 * np.exp(-np.arange(passes) / 3),
+            "gradient_median": 0.01,
+            "gradient_worst": 0.1,
+            "n_failed_cells": 0,
+        }
+    )
+    return Fit(
+        config=LNMConfig(capture=capture, n_factors=factors),
+        genes=pd.Index([*(f"GENE{j}" for j in range(genes)), OTHER]),
+        cells=pd.Index([f"cell{c}" for c in range(cells)]),
+        reference=genes,
+        mean_clr=rng.normal(size=genes + 1),
+        loadings=loadings,
+        noise=noise,
+        scores=scores,
+        scores_sd=np.full_like(scores, 0.1),
+        log_marginal=rng.normal(-1000, 50, cells),
+        total_counts=totals,
+        totals=Totals(mean=2e5, concentration=3.0),
+        capture=Capture(
+            eta=-np.log(efficiency),
+            eta_sd=np.full(cells, 0.1),
+            efficiency=efficiency,
+            efficiency_sd=np.full(cells, 0.01),
+        )
+        if capture
+        else None,
+        obs=pd.DataFrame(
+            {"cell_type": pd.Categorical.from_codes(label, categories=list(labels))},
+            index=pd.Index([f"cell{c}" for c in range(cells)]),
+        ),
+        trace=trace,
+        status=Status(state, "synthetic", passes, 3.0, 1.0, 0),  # type: ignore[arg-type]
+        data={"name": "synthetic"},
+    )
