@@ -1,0 +1,178 @@
+"""Fit, one step at a time: budget, trace, clock and snapshots about the optimisation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from engine.config import LNMConfig
+from engine.data import Counts, check_config
+from engine.errors import FitError
+from engine.inference.compilation import keep_compilations, seconds_compiling
+from engine.inference.laplace import Step, maximise
+from engine.inference.progress import Progress
+from engine.inference.snapshot import Snapshot
+from engine.inference.totals import capture, fit_totals
+from engine.results import Fit, State, Status
+
+_BEAT_SECONDS = 0.25
+
+
+def fit_iter(counts: Counts, config: LNMConfig, *, start: Fit | None = None) -> Iterator[Progress]:
+    """Fit, yielding a `Progress` after every pass over the cells, and between blocks of long ones.
+
+    To stop, cease pulling: the last ``snapshot()`` is a usable fit. The last Progress has a
+    status other than "running".
+
+    Parameters
+    ----------
+    start
+        An earlier fit of the same genes and number of factors, to go on from.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration does not suit the counts, or ``start`` does not match them.
+    FitError
+        If the objective is not finite where the fit starts.
+    """
+    keep_compilations()
+    check_config(counts, config)
+    run = _Run(counts, config)
+    yield run.progress("running")
+    events = maximise(counts, config, start)
+    while True:
+        try:
+            event = next(events)
+        except StopIteration as end:
+            yield run.progress("converged", end.value)
+            return
+        told = run.take(event)
+        spent = run.budget_spent()
+        if spent:
+            events.close()
+            yield run.progress("stopped", spent)
+            return
+        if told:
+            yield run.progress("running")
+
+
+def fit(counts: Counts, config: LNMConfig) -> Fit:
+    """Fit to the end of `fit_iter`.
+
+    Raises
+    ------
+    ConfigError, FitError
+        As `fit_iter`; FitError also if the seconds allowed end before the first pass.
+    """
+    last: Progress | None = None
+    for last in fit_iter(counts, config):
+        pass
+    if last is None or last.snapshot is None:
+        raise FitError(
+            "time for at least one pass over the cells",
+            f"a budget of {config.max_seconds} s",
+            "Allow more seconds.",
+        )
+    return last.snapshot()
+
+
+class _Run:
+    """What has been seen of a running fit."""
+
+    def __init__(self, counts: Counts, config: LNMConfig) -> None:
+        self._config = config
+        self._began = self._told = time.monotonic()
+        self._compiled_before = seconds_compiling()
+        self._totals, self._capture = fit_totals(counts, config)
+        self._cells = counts
+        self._passes = 0
+        self._within = 0.0
+        self._left = np.nan
+        self._phase = "starting"
+        self._rows: list[dict[str, float]] = []
+        self._snapshot: Snapshot | None = None
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def take(self, event: Step | float) -> bool:
+        """Note an event; True when it is worth telling."""
+        if isinstance(event, Step):
+            self._note(event)
+        else:
+            self._passes += event == 1.0
+            self._within = event % 1.0
+            if time.monotonic() - self._told < _BEAT_SECONDS:
+                return False
+        self._told = time.monotonic()
+        return True
+
+    def _note(self, step: Step) -> None:
+        seen = step.point.seen
+        self._phase, self._left = step.phase, step.passes_left
+        self._rows.append(
+            {
+                "pass": self._passes,
+                "seconds": self._seconds,
+                "log_marginal_per_cell": seen.log_marginal_total / step.counts.n_cells,
+                "gradient_median": float(np.median(seen.decrement)),
+                "gradient_worst": float(np.max(seen.decrement)),
+                "n_failed_cells": seen.n_failed_cells,
+            }
+        )
+        if step.counts is not self._cells:
+            self._cells = step.counts
+            self._capture = capture(step.counts, self._config, self._totals)
+        self._snapshot = Snapshot(
+            counts=step.counts,
+            config=self._config,
+            point=step.point,
+            totals=self._totals,
+            capture=self._capture,
+            trace=pd.DataFrame(self._rows),
+            status=self._status("running", ""),
+        )
+
+    def budget_spent(self) -> str:
+        """Why the fit must end now, or an empty string."""
+        if self._passes >= self._config.max_passes and self._within == 0:
+            return f"the {self._config.max_passes} passes allowed are made"
+        limit = self._config.max_seconds
+        if limit is not None and self._seconds >= limit and self._snapshot is not None:
+            return f"the {limit:g} seconds allowed are spent"
+        return ""
+
+    def _status(self, state: State, reason: str) -> Status:
+        return Status(
+            state=state,
+            reason=reason,
+            passes=self._passes,
+            seconds=self._seconds,
+            seconds_compiling=seconds_compiling() - self._compiled_before,
+            n_failed_cells=int(self._rows[-1]["n_failed_cells"]) if self._rows else 0,
+        )
+
+    def progress(self, state: State, reason: str = "") -> Progress:
+        """The fit as it stands."""
+        status = self._status(state, reason)
+        running = state == "running"
+        done = self._passes + self._within
+        left = min(self._left, self._config.max_passes - self._passes) - self._within
+        left = max(left, 0.0) if np.isfinite(left) else np.nan
+        last = self._rows[-1] if self._rows else {}
+        return Progress(
+            status=status,
+            phase=self._phase if running else "finished",
+            fraction=1.0 if not running else 0.0 if np.isnan(left) else done / (done + left + 0.5),
+            seconds_left=None if np.isnan(left) or not done else left * self._seconds / done,
+            log_marginal_per_cell=last.get("log_marginal_per_cell", np.nan),
+            gradient_median=last.get("gradient_median", np.nan),
+            gradient_worst=last.get("gradient_worst", np.nan),
+            snapshot=self._snapshot and replace(self._snapshot, status=status),
+        )

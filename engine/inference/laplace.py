@@ -1,0 +1,232 @@
+"""Nested Laplace inference for the LNM: the outer optimisation, as a generator.
+
+Two phases. First a few clipped steps gene by gene, each with an update of the priors and a
+change of basis that gives z its mean 0 and variance 1 back (parameter expansion: Liu, Rubin &
+Wu 1998). Then L-BFGS in the metric of the gene-wise curvature. Large data go through both
+on a subsample of cells, and through the second again on all of them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.config import LNMConfig
+from engine.data import Counts
+from engine.errors import ConfigError, FitError
+from engine.inference.canonical import principal_axes
+from engine.inference.lbfgs import LBFGS
+from engine.inference.passes import Passes
+from engine.inference.point import Metric, Point, params_of, within
+from engine.inference.prior import Prior
+from engine.inference.spectral import spectral_start
+from engine.models.poisson_lognormal import LOG_NO_NOISE
+from engine.results import OTHER, Fit
+
+# Clipped steps: at least, at most, and the relative gain that ends them.
+_FEWEST_CLIPPED, _MOST_CLIPPED, _SETTLED = 5, 10, 5e-4
+# From this step on the curvature of log d is the cautious one.
+_CAUTIOUS_FROM = 4
+# No parameter moves further than this at once.
+_LONGEST_STEP = 0.7
+_REFRESH_METRIC = 10
+# A step this small, in posterior standard deviations of a parameter, is no news.
+_SMALL_STEP = 0.1
+_SHORTEST = 1e-3
+# Rounding of a sum of float32 log-likelihoods, relative.
+_ROUNDING = 2e-8
+_SUBSAMPLE = 10_000
+_SUBSAMPLE_TOLERANCE = 10.0
+_TYPICAL_PASSES = 40
+
+
+@dataclass(frozen=True)
+class Step:
+    """An accepted step: where it led, on which cells, and how many passes may be left."""
+
+    point: Point
+    counts: Counts
+    phase: str
+    passes_left: float
+
+
+# What the optimisation yields: a step, or the share of a running pass that is done.
+Event = Step | float
+Steps = Generator[Event, None, Point]
+
+
+def maximise(counts: Counts, config: LNMConfig, start: Fit | None) -> Generator[Event, None, str]:
+    """Maximise the posterior of (mu, W, d); yields events, returns why it ended.
+
+    Raises
+    ------
+    FitError
+        If the objective is not finite where the fit starts.
+    """
+    if start is not None:
+        passes, point = yield from _resume(counts, config, start)
+    else:
+        passes, point = yield from _begin(counts, config)
+    if passes.counts is not counts:
+        coarse = config.tolerance * _SUBSAMPLE_TOLERANCE
+        point, _ = yield from _ascend(passes, point, coarse, "fitting a subsample")
+        passes = Passes(counts, config.n_factors, config.precision, config.block_cells)
+        point = yield from _evaluate(passes, point.theta, point.has_noise, point.prior)
+    _, reason = yield from _ascend(passes, point, config.tolerance, "fitting")
+    return reason
+
+
+def _begin(counts: Counts, config: LNMConfig) -> Generator[Event, None, tuple[Passes, Point]]:
+    """Spectral start and clipped steps."""
+    phase = "starting"
+    if counts.n_cells > 2 * _SUBSAMPLE:
+        phase = "starting on a subsample"
+        rng = np.random.default_rng(config.seed)
+        counts = counts.take(np.sort(rng.choice(counts.n_cells, _SUBSAMPLE, replace=False)))
+    held = counts if counts.matrix() is not None else counts.take(np.arange(counts.n_cells))
+    mean, loadings, scores = spectral_start(held, config.n_factors, config.seed)
+    prior = Prior.start(config)
+    has_noise = _has_noise(counts, config)
+    theta = np.column_stack([loadings, mean, np.where(has_noise, prior.noise_location, 0.0)])
+    passes = Passes(counts, config.n_factors, config.precision, config.block_cells, scores)
+    point = yield from _evaluate(passes, theta, has_noise, prior)
+    _require_finite(point)
+    for count in range(_MOST_CLIPPED):
+        yield Step(point, counts, phase, _TYPICAL_PASSES - count)
+        before = point.seen.log_marginal_total
+        point = yield from _clipped_step(passes, point, cautious=count >= _CAUTIOUS_FROM)
+        gain = point.seen.log_marginal_total - before
+        if count + 1 >= _FEWEST_CLIPPED and gain < _SETTLED * abs(before):
+            break
+    return passes, point
+
+
+def _resume(
+    counts: Counts, config: LNMConfig, start: Fit
+) -> Generator[Event, None, tuple[Passes, Point]]:
+    """The point that an earlier fit had reached."""
+    if not start.genes.equals(counts.genes) or start.n_factors != config.n_factors:
+        raise ConfigError(
+            f"a fit of these {counts.n_genes:,} genes with {config.n_factors} factors to go on from",
+            f"one of {len(start.genes):,} genes with {start.n_factors} factors",
+            "Start a new fit.",
+        )
+    has_noise = _has_noise(counts, config)
+    noise = np.where(has_noise, np.maximum(start.noise, np.exp(LOG_NO_NOISE)), 1.0)
+    theta = np.column_stack(
+        [start.loadings, start.mean_clr + 0.5 * np.where(has_noise, noise, 0.0), np.log(noise)]
+    )
+    scores = start.scores if start.cells.equals(counts.cells) else None
+    passes = Passes(counts, config.n_factors, config.precision, config.block_cells, scores)
+    prior = Prior.start(config).resume(start.prior)
+    point = yield from _evaluate(passes, theta, has_noise, prior)
+    _require_finite(point)
+    return passes, point
+
+
+def _has_noise(counts: Counts, config: LNMConfig) -> np.ndarray:
+    has_noise = np.full(counts.n_genes, config.d_mode == "learned")
+    has_noise[counts.reference] = False
+    return has_noise
+
+
+def _require_finite(point: Point) -> None:
+    if not np.isfinite(point.value):
+        raise FitError(
+            "a finite likelihood at the start of the fit",
+            "one that overflows",
+            "Check the counts for extreme values, or choose precision='float64'.",
+        )
+
+
+def _evaluate(passes: Passes, theta: np.ndarray, has_noise: np.ndarray, prior: Prior) -> Steps:
+    """One pass at the admissible parameters nearest to theta."""
+    theta = within(theta, has_noise)
+    params = params_of(theta)
+    _, rotation = principal_axes(params.loadings, passes.counts.genes != OTHER)
+    seen = yield from passes.run(params, rotation)
+    return Point(theta, has_noise, prior, seen)
+
+
+def _clipped_step(passes: Passes, point: Point, *, cautious: bool) -> Steps:
+    """Update the priors, move every gene on its own, and give z mean 0 and variance 1."""
+    variances = Metric(point, cautious=cautious).variances()
+    noise = point.has_noise
+    prior = point.prior.learn(
+        point.theta[:, :-2], variances[0], point.theta[noise, -1], variances[1][noise]
+    )
+    point = replace(point, prior=prior)
+    step = Metric(point, cautious=cautious).solve(point.gradient)
+    theta = point.theta + np.clip(step, -_LONGEST_STEP, _LONGEST_STEP)
+    moments = point.sums.moments / point.sums.weight
+    mean = moments[:-1, -1]
+    factor = np.linalg.cholesky(moments[:-1, :-1] - np.outer(mean, mean))
+    theta[:, -2] += theta[:, :-2] @ mean
+    theta[:, :-2] = theta[:, :-2] @ factor
+    passes.change_basis(mean, factor)
+    return (yield from _evaluate(passes, theta, noise, prior))
+
+
+def _ascend(
+    passes: Passes, point: Point, tolerance: float, phase: str
+) -> Generator[Event, None, tuple[Point, str]]:
+    """L-BFGS until neither the objective nor the parameters have news.
+
+    Ends when the model of the objective promises less than ``tolerance`` nats per cell, the
+    last three steps gained no more, and the step is small against the posterior standard
+    deviations of the parameters.
+    """
+    cells = passes.counts.n_cells
+    memory = LBFGS()
+    gains: deque[float] = deque([np.inf] * 3, maxlen=3)
+    metric, age = Metric(point, cautious=True), 0
+    while True:
+        promised = float(np.sum(point.gradient * metric.solve(point.gradient))) / 2 / cells
+        yield Step(point, passes.counts, phase, _passes_left(max(*gains, promised), tolerance))
+        if age >= _REFRESH_METRIC:
+            metric, age = Metric(point, cautious=True), 0
+        direction = memory.direction(point.gradient, metric.solve)
+        longest = np.abs(direction).max(axis=1, keepdims=True)
+        direction *= np.minimum(1.0, _LONGEST_STEP / np.maximum(longest, 1e-12))
+        promised = float(np.sum(point.gradient * direction)) / 2 / cells
+        small = metric.root_mean_square(direction) < _SMALL_STEP
+        if small and max(*gains, promised) < tolerance:
+            return point, "objective and parameters settled"
+        found = yield from _search(passes, point, direction)
+        if found is None:
+            if not len(memory):
+                return point, "no further ascent within the precision of the arithmetic"
+            memory.forget()
+            metric, age = Metric(point, cautious=True), 0
+            continue
+        memory.remember(found.theta - point.theta, found.gradient - point.gradient)
+        gains.append((found.value - point.value) / cells)
+        point, age = found, age + 1
+
+
+def _search(
+    passes: Passes, point: Point, direction: np.ndarray
+) -> Generator[Event, None, Point | None]:
+    """A point along the direction that is better by Armijo's rule; None if there is none."""
+    slope = float(np.sum(point.gradient * direction))
+    length = 1.0
+    while slope > 0 and length > _SHORTEST:
+        theta = point.theta + length * direction
+        found = yield from _evaluate(passes, theta, point.has_noise, point.prior)
+        change = found.value - point.value
+        if change >= 1e-4 * length * slope - _ROUNDING * abs(point.value):
+            return found
+        # The peak of the parabola through what was seen, within reason.
+        peak = slope * length / (2 * (slope * length - change)) if np.isfinite(change) else 0.0
+        length *= float(np.clip(peak, 0.1, 0.5))
+    return None
+
+
+def _passes_left(gain: float, tolerance: float) -> float:
+    """Gains shrink by about a fifth from pass to pass."""
+    if not np.isfinite(gain):
+        return 0.75 * _TYPICAL_PASSES
+    return 2.0 + 4.5 * np.log(max(gain / tolerance, 1.0))

@@ -1,0 +1,149 @@
+"""Passes over the cells: parameters in, summed statistics and the cells' latents out."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from engine.data import Counts
+from engine.models import lnm
+
+# Elements of a block: enough to keep two cores or a GPU busy, few enough for the caches.
+_BLOCK_ELEMENTS = 2**20
+_MOST_CELLS = 4096
+# Newton decrements, in posterior standard deviations of a cell's latents.
+_TOLERANCE = 1e-3
+_FAILED = 1e-2
+_COLD_STEPS = 40
+_WARM_STEPS = 12
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass found: sums in float64, and arrays over all cells."""
+
+    sums: lnm.Sums | None
+    latents: lnm.Latents
+    scores_sd: np.ndarray
+    log_marginal: np.ndarray
+    decrement: np.ndarray
+
+    @property
+    def log_marginal_total(self) -> float:
+        """Sum over the cells whose latents were found, nats."""
+        return float(self.log_marginal[np.isfinite(self.decrement)].sum())
+
+    @property
+    def n_failed_cells(self) -> int:
+        """Cells whose Newton did not settle."""
+        return int(np.sum(~(self.decrement < _FAILED)))
+
+
+class Passes:
+    """Runs passes over counts in blocks of one fixed shape, so that there is one compilation.
+
+    The cells' latents are kept between passes as the start of the next Newton.
+
+    Parameters
+    ----------
+    counts
+        In memory or streamed from disk; never dense beyond a block.
+    dtype
+        Floating-point type of the arithmetic; sums over blocks are float64 always.
+    block_cells
+        Cells per block; None chooses by the number of genes.
+    scores
+        (C, k) a first guess of the latents, if there is one.
+    """
+
+    def __init__(
+        self,
+        counts: Counts,
+        n_factors: int,
+        dtype: str,
+        block_cells: int | None = None,
+        scores: np.ndarray | None = None,
+    ) -> None:
+        self.counts = counts
+        self._dtype = np.dtype(dtype)
+        rows = block_cells or min(max(_BLOCK_ELEMENTS // counts.n_genes, 1), _MOST_CELLS)
+        self._rows = min(rows, counts.n_cells)
+        if scores is None:
+            scores = np.zeros((counts.n_cells, n_factors))
+        self._scores = scores.astype(self._dtype)
+        self._intensity: np.ndarray | None = None
+        self._constants = np.full(counts.n_cells, np.nan)
+
+    def change_basis(self, mean: np.ndarray, factor: np.ndarray) -> None:
+        """Follow z -> factor^-1 (z - mean), so that the next Newton starts where it should."""
+        self._scores = np.linalg.solve(factor, (self._scores - mean).T).T.astype(self._dtype)
+
+    def run(
+        self, params: lnm.Params, rotation: np.ndarray, *, gradient: bool = True
+    ) -> Generator[float, None, Pass]:
+        """One pass; yields the share of it that is done after every block.
+
+        Parameters
+        ----------
+        rotation
+            (k, k) orthogonal: the standard deviations of z are those along its columns.
+        gradient
+            False leaves the sums out: the posterior of cells under known parameters.
+        """
+        params = lnm.Params(*(np.asarray(array, self._dtype) for array in params))
+        rotation = rotation.astype(self._dtype)
+        count = self.counts.n_cells
+        steps = _WARM_STEPS
+        if self._intensity is None:
+            steps = _COLD_STEPS
+            with self._arithmetic():
+                cold = lnm.cold_start(params, self.counts.totals.astype(self._dtype))
+            self._intensity = np.array(cold.intensity)
+        latents = lnm.Latents(np.empty_like(self._scores), np.empty_like(self._intensity))
+        scores_sd = np.empty_like(self._scores)
+        log_marginal, decrement = np.empty(count), np.empty(count)
+        total: lnm.Sums | None = None
+        for start in range(0, count, self._rows):
+            own = slice(start, min(start + self._rows, count))
+            size = own.stop - start
+            sums, cells = self._block(params, rotation, own, steps, gradient)
+            latents.scores[own] = cells.latents.scores[:size]
+            latents.intensity[own] = cells.latents.intensity[:size]
+            scores_sd[own] = cells.scores_sd[:size]
+            log_marginal[own] = np.asarray(cells.log_marginal[:size], float) + self._constants[own]
+            decrement[own] = cells.decrement[:size]
+            if sums is not None:
+                part = lnm.Sums(*(np.asarray(array, np.float64) for array in sums))
+                total = part if total is None else lnm.Sums(*map(np.add, total, part))
+            yield own.stop / count
+        self._scores, self._intensity = latents.scores, latents.intensity
+        return Pass(total, latents, scores_sd, log_marginal, decrement)
+
+    def _block(
+        self, params: lnm.Params, rotation: np.ndarray, own: slice, steps: int, gradient: bool
+    ) -> tuple[lnm.Sums | None, lnm.Cells]:
+        counts = self.counts.block(own.start, own.stop)
+        if np.isnan(self._constants[own.start]):
+            self._constants[own] = lnm.constants(counts)
+        assert self._intensity is not None
+        size = len(counts)
+        padded = np.pad(np.arange(size), (0, self._rows - size), mode="edge")
+        weights = (np.arange(self._rows) < size).astype(self._dtype)
+        latents = lnm.Latents(self._scores[own][padded], self._intensity[own][padded])
+        counts = counts[padded].astype(self._dtype, copy=False)
+        with self._arithmetic():
+            if not gradient:
+                cells = lnm.block_cells(
+                    params, counts, latents, rotation, tolerance=_TOLERANCE, max_steps=steps
+                )
+                return None, cells
+            return lnm.block_sums(
+                params, counts, weights, latents, rotation, tolerance=_TOLERANCE, max_steps=steps
+            )
+
+    def _arithmetic(self) -> contextlib.AbstractContextManager[None]:
+        return jax.enable_x64(bool(self._dtype == np.float64))

@@ -1,0 +1,77 @@
+"""From a point of the optimisation to a Fit."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from engine.config import LNMConfig
+from engine.data import Counts
+from engine.inference.canonical import principal_axes
+from engine.inference.passes import Pass
+from engine.inference.point import Point, params_of
+from engine.results import OTHER, Capture, Fit, Status, Totals
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything a Fit is made of; calling it makes one, in any thread."""
+
+    counts: Counts
+    config: LNMConfig
+    point: Point
+    totals: Totals
+    capture: Capture | None
+    trace: pd.DataFrame
+    status: Status
+
+    def __call__(self) -> Fit:
+        params = params_of(self.point.theta)
+        loadings, rotation = principal_axes(params.loadings, self.counts.genes != OTHER)
+        return Fit(
+            config=self.config,
+            genes=self.counts.genes,
+            reference=self.counts.reference,
+            mean_clr=params.mean - params.mean.mean(),
+            loadings=loadings,
+            noise=np.where(self.point.has_noise, np.exp(params.log_noise), 0.0),
+            totals=self.totals,
+            trace=self.trace,
+            prior=self.point.prior.to_dict(),
+            versions=versions(),
+            **cell_fields(self.counts, self.point.seen, rotation, self.capture, self.status),
+        )
+
+
+def cell_fields(
+    counts: Counts, seen: Pass, rotation: np.ndarray, capture: Capture | None, status: Status
+) -> dict:
+    """The fields of a Fit that speak of its cells."""
+    return {
+        "cells": counts.cells,
+        "scores": (seen.latents.scores @ rotation).astype(np.float32),
+        "scores_sd": seen.scores_sd.astype(np.float32),
+        "log_marginal": seen.log_marginal,
+        "total_counts": counts.totals,
+        "capture": capture,
+        "obs": counts.obs,
+        "status": status,
+        "data": {
+            "name": counts.name,
+            "source": counts.source,
+            "layer": counts.layer,
+            "fingerprint": counts.fingerprint,
+            "report": counts.report.to_dict(),
+        },
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    packages = ("jax", "numpy", "scipy", "anndata")
+    found = {name: importlib.metadata.version(name) for name in packages}
+    return {"python": platform.python_version(), **found}

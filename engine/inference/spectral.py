@@ -1,0 +1,54 @@
+"""A cheap start: singular vectors of the Pearson residuals of a Poisson model of the counts."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import LinearOperator, svds
+
+from engine.data import Counts
+
+# Scores beyond this many standard deviations are cells that a linear start overrates.
+_MOST = 3.0
+# Counts that a gene must have for its residuals to be taken at their word.
+_SHRINKAGE = 20.0
+
+
+def spectral_start(
+    counts: Counts, n_factors: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log mean intensities (G,), loadings (G, k) and scores (C, k) to start from.
+
+    The residuals ``(u - N p) / sqrt(N p)`` are a sparse matrix less one of rank one, and are never
+    formed. Shares p are those of all counts; scores have variance one; loadings are the
+    scores' covariances with the residual counts, shrunk for rare genes.
+
+    Parameters
+    ----------
+    counts
+        Held in memory: a subsample of cells if need be.
+    seed
+        Of the first vector of the singular value decomposition.
+    """
+    matrix = counts.matrix()
+    if matrix is None:
+        raise ValueError("the start is made from cells held in memory")
+    matrix = matrix.astype(np.float64)
+    totals = counts.totals
+    gene_totals = np.asarray(matrix.sum(0)).ravel()
+    # A gene of the data may have no count in a subsample.
+    shares = np.maximum(gene_totals, 0.5) / totals.sum()
+    left, right = np.sqrt(totals), np.sqrt(shares)
+    scaled = sparse.diags_array(1 / left) @ matrix @ sparse.diags_array(1 / right)
+    residuals = LinearOperator(
+        matrix.shape,
+        matvec=lambda v: scaled @ v - left * (right @ np.ravel(v)),
+        rmatvec=lambda v: scaled.T @ v - right * (left @ np.ravel(v)),
+        dtype=np.float64,
+    )
+    first = np.random.default_rng(seed).normal(size=min(matrix.shape))
+    vectors, _, _ = svds(residuals, k=n_factors, v0=first, tol=1e-2)
+    scores = np.clip(vectors * np.sqrt(len(totals)), -_MOST, _MOST)
+    explained = matrix.T @ scores - np.outer(shares, totals @ scores)
+    loadings = np.clip(explained / (gene_totals + _SHRINKAGE)[:, None], -2, 2)
+    return np.log(shares), loadings, scores

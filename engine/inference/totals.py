@@ -1,0 +1,124 @@
+"""The model of the total counts: negative binomial, with or without a capture latent.
+
+The concentration r has a proper prior, log r ~ N(log 10, 1), and eta is integrated out when r
+is estimated: with both, r settles where a point estimate of eta lets it grow for ever.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import minimize, minimize_scalar
+
+from engine.config import LNMConfig
+from engine.data import Counts
+from engine.models.capture import CapturePosterior, capture_posterior, log_negative_binomial
+from engine.results import Capture, Totals
+
+LOG_CONCENTRATION = (np.log(10.0), 1.0)
+# Prior of a location and a scale of eta that all cells share; the location is about the
+# anchor log M_0 - log(median library size), the scale on the logarithm.
+POPULATION_LOCATION_SD = 1.0
+POPULATION_LOG_SCALE = (np.log(0.5), 0.5)
+_BOUNDS = (-5.0, 12.0)
+# More cells than this tell the three numbers below no better than the priors' own doubt.
+_SAMPLE = 20_000
+_CHUNK = 50_000
+
+
+def fit_totals(counts: Counts, config: LNMConfig) -> tuple[Totals, Capture | None]:
+    """Estimate the totals' parameters and, for LNMVCP, every cell's capture efficiency.
+
+    LNM: the mean is the sample mean, r its posterior mode. LNMVCP: the mean at efficiency 1
+    is M_0 times the share of the counts that is modelled; eta's prior is anchored at
+    log M_0 - log L_c, or shared by all cells (``capture_prior="population"``).
+    """
+    if not config.capture:
+        mean = float(counts.totals.mean())
+        totals = _sample(counts.totals, config.seed)
+        return Totals(mean, _concentration(lambda r: log_negative_binomial(totals, mean, r))), None
+    share = counts.totals.sum() / counts.library_size.sum()
+    mean = float(config.molecules * share)
+    if config.capture_prior == "anchored":
+        location = _anchor(counts, config)
+        rows = _sample_rows(len(location), config.seed)
+        concentration = _concentration(
+            lambda r: (
+                capture_posterior(
+                    counts.totals[rows], location[rows], config.capture_sd, mean, r
+                ).log_evidence
+            )
+        )
+        found = Totals(mean, concentration)
+    else:
+        found = _population(counts, config, mean)
+    return found, capture(counts, config, found)
+
+
+def capture(counts: Counts, config: LNMConfig, totals: Totals) -> Capture | None:
+    """Each cell's capture efficiency under known parameters; None for LNM."""
+    if not config.capture:
+        return None
+    location, scale = _anchor(counts, config), config.capture_sd
+    if totals.eta_location is not None and totals.eta_scale is not None:
+        location = np.full(counts.n_cells, totals.eta_location)
+        scale = totals.eta_scale
+    parts = [
+        capture_posterior(
+            counts.totals[start : start + _CHUNK],
+            location[start : start + _CHUNK],
+            scale,
+            totals.mean,
+            totals.concentration,
+        )
+        for start in range(0, counts.n_cells, _CHUNK)
+    ]
+    whole = CapturePosterior(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return Capture(whole.eta, whole.eta_sd, whole.efficiency, whole.efficiency_sd)
+
+
+def _anchor(counts: Counts, config: LNMConfig) -> np.ndarray:
+    return np.log(config.molecules) - np.log(counts.library_size)
+
+
+def _population(counts: Counts, config: LNMConfig, mean: float) -> Totals:
+    totals = _sample(counts.totals, config.seed)
+    anchor = float(np.median(_anchor(counts, config)))
+
+    def loss(free: np.ndarray) -> float:
+        location, log_scale, log_concentration = free
+        evidence = capture_posterior(
+            totals, location, float(np.exp(log_scale)), mean, float(np.exp(log_concentration))
+        ).log_evidence.sum()
+        prior = (
+            ((location - anchor) / POPULATION_LOCATION_SD) ** 2
+            + ((log_scale - POPULATION_LOG_SCALE[0]) / POPULATION_LOG_SCALE[1]) ** 2
+            + ((log_concentration - LOG_CONCENTRATION[0]) / LOG_CONCENTRATION[1]) ** 2
+        )
+        return float(0.5 * prior - evidence)
+
+    start = np.array([anchor, POPULATION_LOG_SCALE[0], LOG_CONCENTRATION[0]])
+    limits = [(anchor - 8, anchor + 8), (-4.0, 3.0), _BOUNDS]
+    location, log_scale, log_concentration = minimize(
+        loss, start, method="L-BFGS-B", bounds=limits
+    ).x
+    return Totals(mean, float(np.exp(log_concentration)), float(location), float(np.exp(log_scale)))
+
+
+def _concentration(log_evidence) -> float:  # type: ignore[no-untyped-def]
+    location, scale = LOG_CONCENTRATION
+
+    def loss(log_r: float) -> float:
+        prior = 0.5 * ((log_r - location) / scale) ** 2
+        return float(prior - log_evidence(float(np.exp(log_r))).sum())
+
+    return float(np.exp(minimize_scalar(loss, bounds=_BOUNDS, method="bounded").x))
+
+
+def _sample_rows(count: int, seed: int) -> np.ndarray:
+    if count <= _SAMPLE:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, _SAMPLE, replace=False))
+
+
+def _sample(values: np.ndarray, seed: int) -> np.ndarray:
+    return values[_sample_rows(len(values), seed)]

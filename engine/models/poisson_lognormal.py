@@ -1,0 +1,153 @@
+"""One gene's count with its residual integrated out.
+
+    psi(x) = log ∫ N(e; 0, d) exp(u (x + e) - exp(x + e)) de
+
+by a Laplace expansion to third order in the single unknown e. With ``t = omega(log d + x + d u)``,
+``e = d u - t`` the mode, ``r = exp(x + e) = t / d`` the fitted intensity, ``i = 1 / (1 + t)``,
+``j = t i`` and ``v = d i`` the posterior variance of e, the cumulants of the cubic and higher
+terms of the exponent (Shun & McCullagh 1995, eq. 4, in one dimension) give
+
+    psi(x) = u (x + e) - r - e (u - r) / 2 + c,
+    c = -log(1 + t) / 2 + v j (5 j - 3) / 24 + v^2 j (15 j^3 - 25 j^2 + 11 j - 1) / 48
+
+As ``D i = -i^2 j`` and ``D j = i^2 j`` (D is d/dx), every derivative of c is j times a polynomial
+in i and d: nothing is divided by d and nothing cancels, so that d -> 0 is the plain Poisson
+``u x - exp(x)`` on the same path. Error per count: below 1e-5 nat at d = 0.3, 2e-4 at d = 1 and
+2e-3 at d = 2 (the expansion of second order: 1e-4, 1e-3 and 5e-3).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+from numpy.polynomial import Polynomial
+
+from engine.models.wright_omega import wright_omega
+
+F = Float[Array, "..."]
+
+# log d of a gene without residual: d is then lost beside 1 in every term.
+LOG_NO_NOISE = -46.0
+# Beyond this residual variance the expansion is no longer trusted.
+MAX_NOISE = 3.0
+
+
+def _derivatives(factor: Polynomial, count: int) -> list[Polynomial]:
+    """R_0 .. R_count with D^m (j R_0) = j R_m, from R_(m+1) = i^2 R_m - i^2 (1 - i) R_m'."""
+    i = Polynomial([0, 1])
+    found = [factor]
+    for _ in range(count):
+        found.append(i**2 * found[-1] - i**2 * (1 - i) * found[-1].deriv())
+    return found
+
+
+# Polynomials in i of j R: by powers of d, for D^0 .. D^3 of c (its logarithm from D^1 on).
+_ORDER_0 = [None, *_derivatives(Polynomial([0, -0.5]), 2)]
+_ORDER_1 = _derivatives(Polynomial([0, 2, -5]) / 24, 3)
+_ORDER_2 = _derivatives(Polynomial([0, 0, 0, -6, 20, -15]) / 48, 3)
+
+
+def _horner(polynomial: Polynomial, i: F) -> F:
+    value = jnp.full_like(i, polynomial.coef[-1])
+    for coefficient in polynomial.coef[-2::-1]:
+        value = value * i + float(coefficient)
+    return value
+
+
+class Mode(NamedTuple):
+    """Mode of the residual of each count and what the integrals need of it."""
+
+    counts: F
+    d: F
+    log_rate: F
+    rate: F
+    residual: F
+    t: F
+    i: F
+    j: F
+
+
+def residual_mode(x: F, log_d: F, counts: F) -> Mode:
+    """Mode e of the residual given the rest x of the log intensity; broadcasts."""
+    d = jnp.exp(log_d)
+    t = wright_omega(log_d + x + d * counts)
+    residual = d * counts - t
+    i = 1 / (1 + t)
+    return Mode(counts, d, x + residual, jnp.exp(x + residual), residual, t, i, t * i)
+
+
+def _correction(mode: Mode, order: int) -> F:
+    """``D^order c``, for order 0 without its logarithm."""
+    value = mode.d * (_horner(_ORDER_1[order], mode.i) + mode.d * _horner(_ORDER_2[order], mode.i))
+    logarithm = _ORDER_0[order]
+    if logarithm is not None:
+        value = value + _horner(logarithm, mode.i)
+    return mode.j * value
+
+
+def _correction_in_log_d(mode: Mode, order: int) -> F:
+    """``D^order dc/dlog d`` where d stands explicitly, i held fixed."""
+    first, second = _horner(_ORDER_1[order], mode.i), _horner(_ORDER_2[order], mode.i)
+    return mode.j * mode.d * (first + 2 * mode.d * second)
+
+
+def psi(mode: Mode) -> F:
+    """``psi(x) - (u log u - u)``: small numbers, so that float32 sums stay exact.
+
+    The subtracted constant is that of the saturated Poisson model (the deviance form).
+    """
+    counts = mode.counts
+    log_counts = jnp.log(jnp.maximum(counts, 1.0))
+    deviance = counts * (mode.log_rate - log_counts) - (mode.rate - counts)
+    prior = 0.5 * mode.residual * (counts - mode.rate)
+    return deviance - prior - 0.5 * jnp.log1p(mode.t) + _correction(mode, 0)
+
+
+def slope(mode: Mode) -> F:
+    """``psi'(x)``."""
+    return mode.counts - mode.rate + _correction(mode, 1)
+
+
+def metric(mode: Mode) -> F:
+    """``r / (1 + t)``: positive everywhere, and close to `curvature`."""
+    return mode.rate * mode.i
+
+
+def curvature(mode: Mode) -> F:
+    """``-psi''(x)``."""
+    return mode.rate * mode.i - _correction(mode, 2)
+
+
+class Slopes(NamedTuple):
+    """Derivatives that the gradient of the log-marginal needs; curvature = -psi''."""
+
+    slope: F
+    curvature: F
+    curvature_x: F
+    log_d: F
+    slope_log_d: F
+    curvature_log_d: F
+
+
+def slopes(mode: Mode) -> Slopes:
+    """psi', -psi'', and the derivatives of psi, psi' and -psi'' in x and in log d at fixed x."""
+    rate, i, j = mode.rate, mode.i, mode.j
+    d_counts = mode.d * mode.counts
+    # di/dlog d = (1 + d u) D i, so that d/dlog d of a function of i is (1 + d u) D of it.
+    factor = 1 + d_counts
+    rate_log_d = rate * (d_counts * i - j)
+    first, second, third = (_correction(mode, order) for order in (1, 2, 3))
+    return Slopes(
+        slope=mode.counts - rate + first,
+        curvature=rate * i - second,
+        curvature_x=rate * i**3 - third,
+        log_d=0.5 * mode.residual * (mode.counts - rate)
+        + factor * first
+        + _correction_in_log_d(mode, 0),
+        slope_log_d=-rate_log_d + factor * second + _correction_in_log_d(mode, 1),
+        curvature_log_d=i * rate_log_d
+        - factor * (rate * i * i * j + third)
+        - _correction_in_log_d(mode, 2),
+    )
