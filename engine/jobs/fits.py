@@ -33,7 +33,7 @@ class FitIter(Protocol):
     def __call__(
         self, counts: Counts, config: LNMConfig, *, start: Fit | None = None
     ) -> Iterator[Progress]:
-        """Yield the steps of a fit."""
+        """Yield the steps of a fit, which counts passes and seconds from its own beginning."""
         ...
 
 
@@ -43,7 +43,7 @@ def engine_fit_iter(
     """`engine.fit_iter`, imported when the first fit begins."""
     import engine
 
-    return cast(Iterator[Progress], engine.fit_iter(counts, config, start=start))
+    return engine.fit_iter(counts, config, start=start)
 
 
 def engine_load(request: Mapping[str, Any]) -> Counts:
@@ -89,7 +89,7 @@ class FitRunner:
                 job.update(log=line)
             if start is not None:
                 _check_same_counts(start, counts)
-                job.update(log=f"going on from pass {start.status.passes}")
+                job.update(log=f"going on from pass {job.status.passes}")
             last = None
             if job.wish is Wish.GO_ON:
                 config = LNMConfig.from_dict(job.status.config)

@@ -40,11 +40,12 @@ class JobStatus:
     seconds, seconds_left
         Time spent and estimated, seconds; None while nothing is known.
     passes, n_failed_cells
-        Passes over the cells, and cells whose Newton iteration failed in the last one.
+        Passes over the cells, those before a resumption included, and cells whose Newton
+        iteration failed in the last one.
     log_marginal_per_cell, gradient_median, gradient_worst
         As in `engine.inference.progress.Progress`; NaN before the first pass.
     trace
-        (seconds, log_marginal_per_cell), one pair a pass.
+        (seconds, log_marginal_per_cell), one pair for each new value.
     message
         Plain words: how it ended or, for a failure, what was expected, found and to do.
     log

@@ -46,7 +46,7 @@ def fake_fit_iter(monkeypatch: pytest.MonkeyPatch, steps: Any) -> list[tuple[Any
         calls.append((counts, config))
         yield from steps(config)
 
-    monkeypatch.setattr(engine, "fit_iter", fit_iter, raising=False)
+    monkeypatch.setattr(engine, "fit_iter", fit_iter)
     return calls
 
 

@@ -132,7 +132,8 @@ def test_resume_goes_on_from_the_stopped_fit(jobs: Jobs, fits: FakeFits) -> None
     fits.allow(1)
     assert ended(jobs, id).state == "done"
     assert fits.starts == [None, 2]
-    assert [value for _, value in jobs.status(id).trace] == [-10.0, -5.0, -10.0 / 3]
+    assert jobs.status(id).trace == ((1.0, -10.0), (2.0, -5.0), (3.0, -10.0 / 3))
+    assert jobs.status(id).passes == 3
 
 
 def test_resume_twice_runs_once(jobs: Jobs, fits: FakeFits) -> None:
