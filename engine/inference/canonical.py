@@ -8,8 +8,8 @@ import numpy as np
 def principal_axes(loadings: np.ndarray, is_gene: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """CLR loadings on their principal axes, and the rotation that leads there.
 
-    ``W_clr = H W = U S V'``: returns ``W_clr V`` (columns ordered by explained variance, the largest
-    absolute loading of a real gene positive) and V (k, k). Scores turn with it: ``z V``.
+    ``W_clr = H W = U S V'``: returns ``W_clr V`` (columns ordered by explained variance, the
+    largest absolute loading of a real gene positive) and V (k, k). Scores turn along: ``z V``.
     """
     centred = loadings - loadings.mean(0)
     _, _, axes = np.linalg.svd(centred, full_matrices=True)

@@ -30,10 +30,10 @@ def seconds_compiling() -> float:
     return _spent
 
 
-def _listen(event: str, seconds: float, **_: object) -> None:
+def _listen(event: str, duration_secs: float, **_: str | int) -> None:
     global _spent
     if event.startswith("/jax/core/compile/"):
-        _spent += seconds
+        _spent += duration_secs
 
 
 jax.monitoring.register_event_duration_secs_listener(_listen)

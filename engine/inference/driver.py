@@ -69,10 +69,8 @@ def fit(counts: Counts, config: LNMConfig) -> Fit:
     ConfigError, FitError
         As `fit_iter`; FitError also if the seconds allowed end before the first pass.
     """
-    last: Progress | None = None
-    for last in fit_iter(counts, config):
-        pass
-    if last is None or last.snapshot is None:
+    *_, last = fit_iter(counts, config)
+    if last.snapshot is None:
         raise FitError(
             "time for at least one pass over the cells",
             f"a budget of {config.max_seconds} s",

@@ -110,7 +110,7 @@ def _resume(
     """The point that an earlier fit had reached."""
     if not start.genes.equals(counts.genes) or start.n_factors != config.n_factors:
         raise ConfigError(
-            f"a fit of these {counts.n_genes:,} genes with {config.n_factors} factors to go on from",
+            f"a fit of these {counts.n_genes:,} genes with {config.n_factors} factors",
             f"one of {len(start.genes):,} genes with {start.n_factors} factors",
             "Start a new fit.",
         )

@@ -7,7 +7,9 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from engine.data import Counts
 from engine.models import lnm
@@ -20,6 +22,38 @@ _TOLERANCE = 1e-3
 _FAILED = 1e-2
 _COLD_STEPS = 40
 _WARM_STEPS = 12
+
+
+@jax.jit
+def block_sums(
+    params: lnm.Params,
+    counts: Float[Array, "B G"],
+    weights: Float[Array, "B"],
+    latents: lnm.Latents,
+    rotation: Float[Array, "k k"],
+    max_steps: int,
+) -> tuple[lnm.Sums, lnm.Cells]:
+    """Modes, then the statistics there of the cells that were not lost."""
+    latents, decrement = lnm.find_mode(
+        params, counts, latents, tolerance=_TOLERANCE, max_steps=max_steps
+    )
+    weights = jnp.where(jnp.isfinite(decrement), weights, 0.0)
+    return lnm.sums_at_mode(params, counts, weights, latents, decrement, rotation)
+
+
+@jax.jit
+def block_cells(
+    params: lnm.Params,
+    counts: Float[Array, "B G"],
+    latents: lnm.Latents,
+    rotation: Float[Array, "k k"],
+    max_steps: int,
+) -> lnm.Cells:
+    """Modes and the posterior there: new cells under known parameters."""
+    latents, decrement = lnm.find_mode(
+        params, counts, latents, tolerance=_TOLERANCE, max_steps=max_steps
+    )
+    return lnm.posterior_at_mode(params, counts, latents).cells(latents, decrement, rotation)
 
 
 @dataclass(frozen=True)
@@ -101,7 +135,7 @@ class Passes:
         if self._intensity is None:
             steps = _COLD_STEPS
             with self._arithmetic():
-                cold = lnm.cold_start(params, self.counts.totals.astype(self._dtype))
+                cold = lnm.cold_start(params, jnp.asarray(self.counts.totals, self._dtype))
             self._intensity = np.array(cold.intensity)
         latents = lnm.Latents(np.empty_like(self._scores), np.empty_like(self._intensity))
         scores_sd = np.empty_like(self._scores)
@@ -137,13 +171,8 @@ class Passes:
         counts = counts[padded].astype(self._dtype, copy=False)
         with self._arithmetic():
             if not gradient:
-                cells = lnm.block_cells(
-                    params, counts, latents, rotation, tolerance=_TOLERANCE, max_steps=steps
-                )
-                return None, cells
-            return lnm.block_sums(
-                params, counts, weights, latents, rotation, tolerance=_TOLERANCE, max_steps=steps
-            )
+                return None, block_cells(params, counts, latents, rotation, steps)
+            return block_sums(params, counts, weights, latents, rotation, steps)
 
     def _arithmetic(self) -> contextlib.AbstractContextManager[None]:
         return jax.enable_x64(bool(self._dtype == np.float64))

@@ -1,7 +1,7 @@
 """A point of the outer optimisation: global parameters, their posterior density and its slope.
 
-Each gene has a row ``(w_g, m_g, log d_g)`` with m = mu + d/2, the log mean intensity: at fixed m the
-residual variance hardly moves a gene's mean, so that the two can be moved together.
+Each gene has a row ``(w_g, m_g, log d_g)`` with m = mu + d/2, the log mean intensity: at fixed m
+the residual variance hardly moves a gene's mean, so that the two can be moved together.
 """
 
 from __future__ import annotations

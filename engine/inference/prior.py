@@ -44,8 +44,13 @@ class Prior:
 
     def resume(self, values: dict[str, Any]) -> Prior:
         """The same with the values of an earlier fit."""
-        known = {name: float(values[name]) for name in self.to_dict() if name in values}
-        return replace(self, **known)
+        known = self.to_dict() | {name: float(value) for name, value in values.items()}
+        return replace(
+            self,
+            loadings_scale=known["loadings_scale"],
+            noise_location=known["noise_location"],
+            noise_scale=known["noise_scale"],
+        )
 
     def to_dict(self) -> dict[str, float]:
         """The three values, as a fit keeps them."""
@@ -78,16 +83,14 @@ class Prior:
         log_noise, noise_variance
             The same of log d; empty when there is none.
         """
-        changes: dict[str, float] = {}
+        scale, location, spread = self.loadings_scale, self.noise_location, self.noise_scale
         if self.learn_loadings:
-            changes["loadings_scale"] = float(np.sqrt((loadings**2 + loadings_variance).mean()))
+            scale = float(np.sqrt((loadings**2 + loadings_variance).mean()))
         if self.learn_noise_location and len(log_noise):
-            changes["noise_location"] = float(log_noise.mean())
+            location = float(log_noise.mean())
         if self.learn_noise_scale and len(log_noise):
-            centre = changes.get("noise_location", self.noise_location)
-            spread = ((log_noise - centre) ** 2 + noise_variance).mean()
-            changes["noise_scale"] = float(np.sqrt(spread))
-        return replace(self, **changes)  # type: ignore[arg-type]
+            spread = float(np.sqrt(((log_noise - location) ** 2 + noise_variance).mean()))
+        return replace(self, loadings_scale=scale, noise_location=location, noise_scale=spread)
 
 
 def _log_normal(values: np.ndarray, mean: float, scale: float) -> float:

@@ -30,6 +30,7 @@ class Snapshot:
     status: Status
 
     def __call__(self) -> Fit:
+        """The fit, in CLR on principal axes."""
         params = params_of(self.point.theta)
         loadings, rotation = principal_axes(params.loadings, self.counts.genes != OTHER)
         return Fit(

@@ -1,6 +1,7 @@
 """Capture efficiency of each cell: a scalar posterior, integrated by quadrature.
 
-    eta_c ~ TruncatedNormal(m_c, s^2, low=0),   N_c | eta_c ~ NB(mean M exp(-eta_c), concentration r)
+    eta_c ~ TruncatedNormal(m_c, s^2, low=0)
+    N_c | eta_c ~ NB(mean M exp(-eta_c), concentration r)
 
 Given N_c this block never meets the composition, so it is solved on its own, in float64.
 The log posterior is strictly concave in eta; its mode is found by Newton and the integral

@@ -23,7 +23,7 @@ columns of V.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -36,29 +36,32 @@ from engine.models.packing import pack, pair_products, pair_weights, product, un
 
 DAMPING = 2.0
 
+# What travels between driver and model is JAX's inside, NumPy's outside.
+AnyArray = Any
+
 
 class Params(NamedTuple):
     """Logits' mean, loadings W and log d; the noise of the reference is `LOG_NO_NOISE`."""
 
-    mean: Float[Array, "G"]
-    loadings: Float[Array, "G k"]
-    log_noise: Float[Array, "G"]
+    mean: Float[AnyArray, "G"]
+    loadings: Float[AnyArray, "G k"]
+    log_noise: Float[AnyArray, "G"]
 
 
 class Latents(NamedTuple):
     """Mode of each cell: factor scores z and log intensity lambda."""
 
-    scores: Float[Array, "B k"]
-    intensity: Float[Array, "B"]
+    scores: Float[AnyArray, "B k"]
+    intensity: Float[AnyArray, "B"]
 
 
 class Cells(NamedTuple):
     """What a pass tells of each cell of a block."""
 
     latents: Latents
-    scores_sd: Float[Array, "B k"]
-    log_marginal: Float[Array, "B"]
-    decrement: Float[Array, "B"]
+    scores_sd: Float[AnyArray, "B k"]
+    log_marginal: Float[AnyArray, "B"]
+    decrement: Float[AnyArray, "B"]
 
 
 class Sums(NamedTuple):
@@ -70,15 +73,15 @@ class Sums(NamedTuple):
     ``moments`` sums ``E[(z, 1)(z, 1)']``.
     """
 
-    weight: Float[Array, ""]
-    log_marginal: Float[Array, ""]
-    mean: Float[Array, "G"]
-    loadings: Float[Array, "G k"]
-    log_noise: Float[Array, "G"]
-    curvature: Float[Array, "G P"]
-    noise_expected: Float[Array, "G"]
-    noise_outer: Float[Array, "G"]
-    moments: Float[Array, "q q"]
+    weight: Float[AnyArray, ""]
+    log_marginal: Float[AnyArray, ""]
+    mean: Float[AnyArray, "G"]
+    loadings: Float[AnyArray, "G k"]
+    log_noise: Float[AnyArray, "G"]
+    curvature: Float[AnyArray, "G P"]
+    noise_expected: Float[AnyArray, "G"]
+    noise_outer: Float[AnyArray, "G"]
+    moments: Float[AnyArray, "q q"]
 
 
 def _design(params: Params) -> Float[Array, "G q"]:
@@ -164,7 +167,7 @@ def find_mode(
     return kept, jnp.where(sound, decrement, jnp.inf)
 
 
-class _Posterior(NamedTuple):
+class Posterior(NamedTuple):
     """The Laplace approximation of each cell at its mode."""
 
     mode: pln.Mode
@@ -175,12 +178,14 @@ class _Posterior(NamedTuple):
     def cells(
         self, latents: Latents, decrement: Float[Array, "B"], rotation: Float[Array, "k k"]
     ) -> Cells:
+        """What of it is kept of each cell; sd of z along the columns of the rotation."""
         covariance = self.covariance[:, :-1, :-1]
         variance = jnp.einsum("ik,bij,jk->bk", rotation, covariance, rotation)
         return Cells(latents, jnp.sqrt(variance), self.log_marginal, decrement)
 
 
-def _posterior(params: Params, counts: Float[Array, "B G"], latents: Latents) -> _Posterior:
+def posterior_at_mode(params: Params, counts: Float[Array, "B G"], latents: Latents) -> Posterior:
+    """The Laplace approximation at given modes."""
     mode = pln.residual_mode(_predictor(params, latents), params.log_noise, counts)
     slopes = pln.slopes(mode)
     factor = jnp.linalg.cholesky(_information(slopes.curvature, pair_products(_design(params))))
@@ -188,7 +193,7 @@ def _posterior(params: Params, counts: Float[Array, "B G"], latents: Latents) ->
     identity = jnp.broadcast_to(jnp.eye(factor.shape[-1], dtype=factor.dtype), factor.shape)
     covariance = jax.scipy.linalg.cho_solve((factor, True), identity)
     value = pln.psi(mode).sum(1) - 0.5 * (latents.scores**2).sum(1) - 0.5 * log_det
-    return _Posterior(mode, slopes, covariance, value)
+    return Posterior(mode, slopes, covariance, value)
 
 
 def sums_at_mode(
@@ -213,7 +218,7 @@ def sums_at_mode(
     rotation
         Orthogonal; standard deviations of z are given along its columns.
     """
-    posterior = _posterior(params, counts, latents)
+    posterior = posterior_at_mode(params, counts, latents)
     mode, slopes, covariance = posterior.mode, posterior.slopes, posterior.covariance
     design = _design(params)
     leverage = product(pack(covariance) * pair_weights(design.shape[1]), pair_products(design).T)
@@ -252,42 +257,6 @@ def sums_at_mode(
         moments=jnp.einsum("b,bij->ij", weights, moments),
     )
     return sums, posterior.cells(latents, decrement, rotation)
-
-
-@jax.jit
-def block_sums(
-    params: Params,
-    counts: Float[Array, "B G"],
-    weights: Float[Array, "B"],
-    latents: Latents,
-    rotation: Float[Array, "k k"],
-    *,
-    tolerance: float | Array,
-    max_steps: int | Array,
-) -> tuple[Sums, Cells]:
-    """`find_mode`, then `sums_at_mode` without the lost cells: one pass over one block."""
-    latents, decrement = find_mode(
-        params, counts, latents, tolerance=tolerance, max_steps=max_steps
-    )
-    weights = jnp.where(jnp.isfinite(decrement), weights, 0.0)
-    return sums_at_mode(params, counts, weights, latents, decrement, rotation)
-
-
-@jax.jit
-def block_cells(
-    params: Params,
-    counts: Float[Array, "B G"],
-    latents: Latents,
-    rotation: Float[Array, "k k"],
-    *,
-    tolerance: float | Array,
-    max_steps: int | Array,
-) -> Cells:
-    """`find_mode` and the posterior there: new cells under known parameters."""
-    latents, decrement = find_mode(
-        params, counts, latents, tolerance=tolerance, max_steps=max_steps
-    )
-    return _posterior(params, counts, latents).cells(latents, decrement, rotation)
 
 
 def constants(counts: np.ndarray) -> np.ndarray:

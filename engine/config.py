@@ -1,0 +1,148 @@
+"""Configurations: frozen, validated, hashable."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from engine.errors import ConfigError
+
+DMode = Literal["learned", "low_rank"]
+CapturePrior = Literal["anchored", "population"]
+Precision = Literal["float32", "float64"]
+
+MAX_FACTORS = 200
+
+
+@dataclass(frozen=True)
+class LNMConfig:
+    """Settings of a logistic-normal multinomial fit.
+
+    Parameters
+    ----------
+    capture
+        Model each cell's capture efficiency (LNMVCP) instead of plain
+        negative-binomial totals (LNM).
+    n_factors
+        Number of gene programmes k.
+    d_mode
+        ``"learned"`` gives every gene its own residual variance d,
+        ``"low_rank"`` fixes d = 0.
+    seed
+        Seed of the randomized start.
+    max_passes, max_seconds
+        Budget: passes over the cells, and wall-clock seconds (None: no limit).
+    tolerance
+        Stop when a further pass is expected to gain less than this many nats
+        per cell and the last passes gained no more.
+    capture_prior
+        ``"anchored"``: eta_c ~ TruncNormal(log M_0 - log L_c, capture_sd^2, low=0);
+        ``"population"``: location and scale of eta estimated from all cells.
+    molecules
+        M_0, expected mRNA molecules per cell (human, mouse 2e5; yeast 6e4; E. coli 3e3).
+    capture_sd
+        sigma_M, the prior standard deviation of eta (nats).
+    loadings_scale
+        Prior standard deviation of each column of W; None estimates it.
+    noise_location, noise_scale
+        Prior mean and standard deviation of log d; None estimates them.
+    precision
+        Floating-point type of the fit.
+    block_cells
+        Cells per block; None chooses by the number of genes.
+
+    Raises
+    ------
+    ConfigError
+        If a value is of the wrong type or out of range.
+    """
+
+    capture: bool = False
+    n_factors: int = 10
+    d_mode: DMode = "learned"
+    seed: int = 0
+    max_passes: int = 200
+    max_seconds: float | None = None
+    tolerance: float = 3e-3
+    capture_prior: CapturePrior = "anchored"
+    molecules: float = 2e5
+    capture_sd: float = 0.5
+    loadings_scale: float | None = None
+    noise_location: float | None = None
+    noise_scale: float | None = None
+    precision: Precision = "float32"
+    block_cells: int | None = None
+
+    def __post_init__(self) -> None:
+        _whole("n_factors", self.n_factors, 1, MAX_FACTORS)
+        _whole("seed", self.seed, 0, 2**32 - 1)
+        _whole("max_passes", self.max_passes, 1, 100_000)
+        if self.block_cells is not None:
+            _whole("block_cells", self.block_cells, 1, 1_000_000)
+        _one_of("capture", self.capture, (True, False))
+        _one_of("d_mode", self.d_mode, ("learned", "low_rank"))
+        _one_of("capture_prior", self.capture_prior, ("anchored", "population"))
+        _one_of("precision", self.precision, ("float32", "float64"))
+        for name in ("tolerance", "molecules", "capture_sd"):
+            _positive(name, getattr(self, name))
+        for name in ("max_seconds", "loadings_scale", "noise_scale"):
+            if getattr(self, name) is not None:
+                _positive(name, getattr(self, name))
+        if self.noise_location is not None:
+            _finite("noise_location", self.noise_location)
+
+    @property
+    def model(self) -> str:
+        """Short name of the model: ``"lnm"`` or ``"lnmvcp"``."""
+        return "lnmvcp" if self.capture else "lnm"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> LNMConfig:
+        """The inverse of `to_dict`; unknown keys raise ConfigError."""
+        known = [field.name for field in dataclasses.fields(cls)]
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            raise ConfigError(
+                f"settings named {', '.join(known)}",
+                f"unknown {', '.join(unknown)}",
+                "Remove or rename them.",
+            )
+        return cls(**values)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _whole(name: str, value: object, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ConfigError(
+            f"{name} to be a whole number from {low} to {high}", repr(value), f"Change {name}."
+        )
+
+
+def _finite(name: str, value: object) -> None:
+    if not _is_number(value) or not math.isfinite(value):  # type: ignore[arg-type]
+        raise ConfigError(f"{name} to be a finite number", repr(value), f"Change {name}.")
+
+
+def _positive(name: str, value: object) -> None:
+    _finite(name, value)
+    if value <= 0:  # type: ignore[operator]
+        raise ConfigError(f"{name} to be above zero", repr(value), f"Change {name}.")
+
+
+def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(
+            f"{name} to be one of {', '.join(map(repr, choices))}",
+            repr(value),
+            f"Choose one of them for {name}.",
+        )

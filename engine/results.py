@@ -1,0 +1,288 @@
+"""Fit: what a model learned, as named arrays with their provenance. Needs no model to be read."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+import warnings
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import anndata as ad
+import h5py
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from engine.config import LNMConfig
+from engine.errors import FitError
+
+FORMAT = 1
+OTHER = "_other"
+
+State = Literal["running", "converged", "stopped"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a fit ended.
+
+    ``state`` is "converged" (the stopping rule held), "stopped" (budget or user) or
+    "running" (a snapshot taken on the way); ``reason`` says it in words.
+    """
+
+    state: State
+    reason: str
+    passes: int
+    seconds: float
+    seconds_compiling: float
+    n_failed_cells: int
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Posterior of the capture latent of each cell; efficiency = exp(-eta)."""
+
+    eta: np.ndarray
+    eta_sd: np.ndarray
+    efficiency: np.ndarray
+    efficiency_sd: np.ndarray
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Negative binomial of the total counts: variance = mean + mean^2 / concentration.
+
+    For LNMVCP ``mean`` is the mean at capture efficiency 1, and ``eta_location`` and
+    ``eta_scale`` are the prior of eta when it is shared by all cells.
+    """
+
+    mean: float
+    concentration: float
+    eta_location: float | None = None
+    eta_scale: float | None = None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted LNM or LNMVCP.
+
+    Loadings are given in CLR on their principal axes: columns ordered by explained
+    variance, the largest absolute loading of each positive. G counts all features of
+    the simplex, the pooled ``_other`` included; C cells; k factors.
+
+    Attributes
+    ----------
+    genes, cells
+        Names, (G,) and (C,).
+    reference
+        Position in ``genes`` of the ALR reference.
+    mean_clr
+        (G,) mean logits, centred.
+    loadings
+        (G, k) CLR loadings W_clr.
+    noise
+        (G,) residual variance d of each ALR logit; 0 for the reference.
+    scores, scores_sd
+        (C, k) posterior mode and standard deviation of z.
+    log_marginal
+        (C,) log p(counts of the cell | its total), nats.
+    total_counts
+        (C,) counts over the modelled features.
+    obs
+        The labels that came with the data.
+    trace
+        One row a pass: pass, seconds, log_marginal_per_cell, gradient_median, gradient_worst,
+        n_failed_cells.
+    data
+        Where the counts came from: name, source, layer, fingerprint, what was dropped.
+    """
+
+    config: LNMConfig
+    genes: pd.Index
+    cells: pd.Index
+    reference: int
+    mean_clr: np.ndarray
+    loadings: np.ndarray
+    noise: np.ndarray
+    scores: np.ndarray
+    scores_sd: np.ndarray
+    log_marginal: np.ndarray
+    total_counts: np.ndarray
+    totals: Totals
+    capture: Capture | None
+    obs: pd.DataFrame
+    trace: pd.DataFrame
+    status: Status
+    prior: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def model(self) -> str:
+        """``"lnm"`` or ``"lnmvcp"``."""
+        return self.config.model
+
+    @property
+    def n_factors(self) -> int:
+        """Number of factors k."""
+        return int(self.loadings.shape[1])
+
+    @property
+    def factor_names(self) -> list[str]:
+        """Names of the factors, in order."""
+        return [f"factor {j + 1}" for j in range(self.n_factors)]
+
+    @property
+    def is_gene(self) -> np.ndarray:
+        """(G,) mask of the real genes: False for the pooled rest."""
+        return np.asarray(self.genes != OTHER)
+
+    @property
+    def log_marginal_per_cell(self) -> float:
+        """Mean log-marginal likelihood of a cell, nats."""
+        return float(np.mean(self.log_marginal))
+
+    def to_anndata(self, counts: sparse.csr_matrix | None = None) -> ad.AnnData:
+        """The fit as an AnnData that scanpy and cellxgene open.
+
+        Parameters
+        ----------
+        counts
+            (C, G) counts for ``X``; without them ``X`` is an empty sparse matrix.
+        """
+        obs = self.obs.copy()
+        obs.index = self.cells.astype(str)
+        obs["total_counts"] = self.total_counts
+        obs["log_marginal"] = self.log_marginal
+        if self.capture is not None:
+            obs["capture_efficiency"] = self.capture.efficiency
+            obs["capture_efficiency_sd"] = self.capture.efficiency_sd
+            obs["capture_eta"] = self.capture.eta
+            obs["capture_eta_sd"] = self.capture.eta_sd
+        var = pd.DataFrame(index=self.genes.astype(str))
+        var["lnm_mean_clr"] = self.mean_clr
+        var["lnm_noise"] = self.noise
+        var["lnm_reference"] = np.arange(len(var)) == self.reference
+        shape = (len(obs), len(var))
+        obsm: dict[str, Any] = {"X_lnm": self.scores, "X_lnm_sd": self.scores_sd}
+        varm: dict[str, Any] = {"lnm_loadings": self.loadings}
+        matrix = counts if counts is not None else sparse.csr_matrix(shape, dtype=np.float32)
+        return ad.AnnData(
+            X=matrix,
+            obs=obs,
+            var=var,
+            obsm=obsm,
+            varm=varm,
+            uns={
+                "logratio": {
+                    "format": FORMAT,
+                    "model": self.model,
+                    "config": json.dumps(self.config.to_dict()),
+                    "status": json.dumps(asdict(self.status)),
+                    "totals": json.dumps(asdict(self.totals)),
+                    "prior": json.dumps(self.prior),
+                    "data": json.dumps(self.data),
+                    "versions": json.dumps(self.versions),
+                    "obs_columns": json.dumps([str(name) for name in self.obs.columns]),
+                    "trace": {str(name): self.trace[name].to_numpy() for name in self.trace},
+                }
+            },
+        )
+
+    def save(self, path: str | os.PathLike[str], counts: sparse.csr_matrix | None = None) -> Path:
+        """Write the fit as .h5ad: under a temporary name first, then renamed.
+
+        Returns
+        -------
+        The path written.
+
+        Raises
+        ------
+        FitError
+            If the file cannot be written.
+        """
+        target = Path(path)
+        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.to_anndata(counts).write_h5ad(temporary, compression="gzip")
+            os.replace(temporary, target)
+        except OSError as error:
+            raise FitError(
+                "a place to write the fit", str(error), "Choose another path."
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        return target
+
+
+def load(path: str | os.PathLike[str]) -> Fit:
+    """Read a fit written by `Fit.save`. The counts in ``X`` stay on disk.
+
+    Raises
+    ------
+    FitError
+        If the file is missing, damaged or not a fit.
+    """
+    try:
+        with h5py.File(path, "r") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if "uns/logratio" not in file:
+                raise FitError(
+                    "an .h5ad written by Fit.save",
+                    f"no uns['logratio'] in {Path(path).name}",
+                    "Open a file that Logratio saved, or read it as counts.",
+                )
+            parts = {
+                name: ad.io.read_elem(file[name])
+                for name in ("obs", "var", "obsm", "varm", "uns/logratio")
+            }
+    except (OSError, KeyError, ValueError) as error:
+        raise FitError(
+            "an .h5ad written by Fit.save",
+            f"{Path(path).name}: {error}",
+            "Check the path and file.",
+        ) from error
+    return _from_parts(parts)
+
+
+def _from_parts(parts: dict[str, Any]) -> Fit:
+    obs, var, meta = parts["obs"], parts["var"], parts["uns/logratio"]
+    if int(meta["format"]) > FORMAT:
+        raise FitError(
+            f"a fit of format {FORMAT} or older",
+            f"format {meta['format']}",
+            "Update Logratio to open this file.",
+        )
+    capture = None
+    if "capture_eta" in obs:
+        capture = Capture(
+            eta=obs["capture_eta"].to_numpy(),
+            eta_sd=obs["capture_eta_sd"].to_numpy(),
+            efficiency=obs["capture_efficiency"].to_numpy(),
+            efficiency_sd=obs["capture_efficiency_sd"].to_numpy(),
+        )
+    return Fit(
+        config=LNMConfig.from_dict(json.loads(meta["config"])),
+        genes=pd.Index(var.index),
+        cells=pd.Index(obs.index),
+        reference=int(np.flatnonzero(var["lnm_reference"].to_numpy())[0]),
+        mean_clr=var["lnm_mean_clr"].to_numpy(),
+        loadings=np.asarray(parts["varm"]["lnm_loadings"]),
+        noise=var["lnm_noise"].to_numpy(),
+        scores=np.asarray(parts["obsm"]["X_lnm"]),
+        scores_sd=np.asarray(parts["obsm"]["X_lnm_sd"]),
+        log_marginal=obs["log_marginal"].to_numpy(),
+        total_counts=obs["total_counts"].to_numpy(),
+        totals=Totals(**json.loads(meta["totals"])),
+        capture=capture,
+        obs=obs[json.loads(meta["obs_columns"])],
+        trace=pd.DataFrame(meta["trace"]),
+        status=Status(**json.loads(meta["status"])),
+        prior=json.loads(meta["prior"]),
+        data=json.loads(meta["data"]),
+        versions=json.loads(meta["versions"]),
+    )
