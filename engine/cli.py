@@ -62,7 +62,7 @@ def fit(options: argparse.Namespace) -> None:
 
 def _run(steps: Iterator[Progress], stopping: Sequence[int]) -> Fit:
     last = None
-    form = "{desc} {percentage:3.0f}%|{bar}| {elapsed} {postfix}"
+    form = "{desc} {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
     with tqdm(total=1.0, file=sys.stderr, bar_format=form) as bar:
         for progress in steps:
             last = progress if progress.snapshot is not None else last
