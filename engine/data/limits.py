@@ -63,6 +63,7 @@ def check_elements(root: Any, names: Iterable[str], file_bytes: int) -> None:
             for part, item in arrays:
                 if isinstance(item, zarr.Array):
                     _check_size(item, f"{name}/{part}", limit)
+                    _check_codecs(item, f"{name}/{part}")
         else:
             _check_link(name, root.get(name, getlink=True))
             _check_hdf5(name, root[name], limit)
@@ -89,6 +90,18 @@ def _check_size(item: Any, name: str, limit: int) -> None:
             "arrays in proportion to the size of the file",
             f"{item.size:,} values in {name}",
             "The file is damaged or was made to fill memory; do not use it.",
+        )
+
+
+def _check_codecs(item: zarr.Array, name: str) -> None:
+    """To open a pickle is to run it, and not every version of zarr declines."""
+    if any(
+        getattr(codec, "codec_id", "") == "pickle" for codec in (*item.filters, *item.compressors)
+    ):
+        raise DataError(
+            "arrays of plain values",
+            f"Python objects (pickle) in {name}",
+            "Do not open this file with other tools either unless you trust its author.",
         )
 
 

@@ -113,11 +113,10 @@ def _open_file(path: Path) -> Table:
     probe(path)
     file = h5py.File(path, "r", locking="best-effort")
     try:
-        check_elements(file, list(file), path.stat().st_size)
-        is_anndata = str(file.attrs.get("encoding-type")) == "anndata"
-        if is_anndata:
+        if str(file.attrs.get("encoding-type")) == "anndata":
             return _from_elements(file, path, file.close)
         names = set(file)
+        check_elements(file, names, path.stat().st_size)
         is_tenx = tenx.is_tenx(file)
     except BaseException:
         file.close()
@@ -154,9 +153,9 @@ def _from_elements(root: Any, path: Path, close: Callable[[], None]) -> Table:
                 + (f" ({' and '.join(missing)} missing)" if missing else ""),
                 "Read it with scanpy and save it with adata.write_h5ad or adata.write_zarr.",
             )
-        if isinstance(root, zarr.Group):
-            size = sum(part.stat().st_size for part in path.rglob("*") if part.is_file())
-            check_elements(root, [name for name in ELEMENTS if name in root], size)
+        parts = path.rglob("*") if isinstance(root, zarr.Group) else [path]
+        size = sum(part.stat().st_size for part in parts if part.is_file())
+        check_elements(root, [name for name in ELEMENTS if name in root], size)
         obs = _frame(ad.io.read_elem(root["obs"]), file)
         genes = _index_of(root["var"])
         found: dict[str, tuple[Any, pd.Index]] = {}
