@@ -21,6 +21,7 @@ class GenesControl:
 
     def __init__(self, state: AppState) -> None:
         self.state = state
+        self._following = False
         self.kind = select("Genes", "Others are pooled", KINDS, value=VARIABLE)
         self.count = pmui.IntInput(
             label="How many",
@@ -59,6 +60,8 @@ class GenesControl:
 
     def _choose(self, *_events: object) -> None:
         self._show()
+        if self._following:
+            return
         names = tuple(filter(None, re.split(r"[\s,;]+", self.names.value or "")))
         genes = {VARIABLE: self.count.value or 2000, ALL: ALL, NAMED: names}[self.kind.value]
         if genes == ():
@@ -69,7 +72,9 @@ class GenesControl:
 
     def _follow(self, *_events: object) -> None:
         """Other data were opened: names chosen for the old ones are gone."""
+        self._following = True
         if self.state.reference is None:
             self.reference.value = ""
         if isinstance(self.state.genes, int) and self.kind.value == NAMED:
             self.kind.value = VARIABLE
+        self._following = False

@@ -116,7 +116,8 @@ def words(status: JobStatus | None, asked: bool = False) -> str:
         lines.append(f"{html.number(status.log_marginal_per_cell, 2)} nats per cell")
     if status.n_failed_cells:
         lines.append(f"{status.n_failed_cells:,} cells have not converged")
-    return html.status(head, lines, status.message, bad=status.state == "failed")
+    message = status.message[:1].upper() + status.message[1:]
+    return html.status(head, lines, message, bad=status.state == "failed")
 
 
 def duration(seconds: float) -> str:

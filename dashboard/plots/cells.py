@@ -85,5 +85,5 @@ def cell_frame(xy: np.ndarray, token: str, x_title: str, y_title: str) -> dict[s
         "ylabel": y_title,
         "xticks": 0,
         "yticks": 0,
-        "hooks": [plain, frame(f"{token} {x} {y}", x, y)],
+        "hooks": [plain(), frame(f"{token} {x} {y}", x, y)],
     }

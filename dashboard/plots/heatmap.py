@@ -66,7 +66,7 @@ def correlation_heatmap(correlation: pd.DataFrame) -> hv.Image:
         xlabel="",
         ylabel="",
         xrotation=90,
-        hooks=[plain, gene_axes(names), frame(f"{count}", edge, edge)],
+        hooks=[plain(88, 84), gene_axes(names), frame(f"{count}", edge, edge)],
     )
 
 

@@ -47,7 +47,7 @@ def loading_bars(loadings: pd.Series, title: str) -> hv.Bars:
         tools=["hover"],
         hover_tooltips=[("gene", "@gene"), ("CLR loading", "@loading{0.000}")],
         framewise=True,
-        hooks=[plain],
+        hooks=[plain(64, 72)],
     )
 
 
@@ -72,5 +72,5 @@ def variance_bars(shares: pd.Series, chosen: int) -> hv.Bars:
         tools=["hover", "tap"],
         hover_tooltips=[("factor", "@factor"), ("CLR variance", "@percent{0.0} %")],
         framewise=True,
-        hooks=[plain],
+        hooks=[plain(56)],
     )

@@ -22,13 +22,23 @@ Hook = Callable[[Any, Any], None]
 Span = tuple[float, float]
 
 
-def plain(plot: Any, _element: Any) -> None:
-    """Hook: no Bokeh logo, air at the edges."""
-    figure = plot.state
-    figure.toolbar.logo = None
-    figure.outline_line_color = None
-    figure.min_border_left = figure.min_border_right = 8
-    figure.min_border_top = figure.min_border_bottom = 4
+def plain(left: int = 8, bottom: int = 4) -> Hook:
+    """Hook: no Bokeh logo, no box, and room for labels, so that new ones do not move the plot.
+
+    Parameters
+    ----------
+    left, bottom
+        Least room for the labels of the axes, pixels.
+    """
+
+    def apply(plot: Any, _element: Any) -> None:
+        figure = plot.state
+        figure.toolbar.logo = None
+        figure.outline_line_color = None
+        figure.min_border_left, figure.min_border_right = left, 8
+        figure.min_border_top, figure.min_border_bottom = 4, bottom
+
+    return apply
 
 
 def frame(token: str, x: Span, y: Span) -> Hook:

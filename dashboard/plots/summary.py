@@ -38,7 +38,7 @@ def cell_histogram(
         ylim=(0, None),
         tools=["hover"],
         framewise=True,
-        hooks=[plain],
+        hooks=[plain(56)],
     )
 
 

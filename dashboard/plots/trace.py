@@ -31,7 +31,7 @@ def objective_trace(points: Sequence[tuple[float, float]]) -> hv.Overlay:
         "ylabel": "nats/cell",
         "xticks": 4,
         "yticks": 3,
-        "hooks": [plain, frame(f"{low} {high} {end}", (0.0, 1.05 * end), (low, high))],
+        "hooks": [plain(64), frame(f"{low} {high} {end}", (0.0, 1.05 * end), (low, high))],
     }
     line = hv.Curve(table, **dims).opts(color=ACCENT, line_width=1.8, **look)
     return line * hv.Scatter(table.tail(1), **dims).opts(color=ACCENT, size=6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import panel as pn
@@ -34,17 +35,28 @@ def card(head: html.Heading, *body: Any, tools: tuple[Any, ...] = (), **params: 
     return pn.Column(top, how, *body, css_classes=["card"], stylesheets=[html.STYLES], **params)
 
 
-def figure(plot: Any, message: Any, **params: Any) -> pn.Column:
-    """A plot under a message that covers it while there is nothing to plot."""
-    cover = html.pane(
-        message,
-        css_classes=["cover"],
-        sizing_mode=None,
-        styles=COVER,
+def figure(*plots: Any, message: Any, widest: tuple[int | None, ...] = ()) -> pn.Column:
+    """Plots side by side, under a message that covers them while there is nothing to plot.
+
+    Parameters
+    ----------
+    widest
+        Largest width of each plot, pixels; None, and a missing one, fills the room there is.
+    """
+    cover = html.pane(message, css_classes=["cover"], sizing_mode=None, styles=COVER)
+    panes = [
+        pn.pane.HoloViews(
+            plot, sizing_mode="stretch_both", margin=0, linked_axes=False, max_width=width
+        )
+        for plot, width in itertools.zip_longest(plots, widest)
+    ]
+    return pn.Column(
+        pn.Row(*panes, sizing_mode="stretch_both", margin=0),
+        cover,
+        sizing_mode="stretch_both",
+        margin=0,
+        styles={"position": "relative"},
     )
-    params = {"sizing_mode": "stretch_both", "margin": 0} | params
-    shown = pn.pane.HoloViews(plot, sizing_mode="stretch_both", margin=0, linked_axes=False)
-    return pn.Column(shown, cover, styles={"position": "relative"}, **params)
 
 
 def progress(state: AppState) -> pn.pane.HTML:

@@ -85,7 +85,7 @@ class CellsView(pn.viewable.Viewer):
         self._panel = card(
             HEAD,
             pn.Row(
-                figure(image * points, waiting(state)),
+                figure(image * points, message=waiting(state)),
                 self._legend,
                 sizing_mode="stretch_both",
                 margin=0,

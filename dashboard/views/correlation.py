@@ -43,7 +43,7 @@ class CorrelationView(pn.viewable.Viewer):
         changed = hv.streams.Params(state, ["fit", "top_genes"], watch_only=True)
         self._panel = card(
             HEAD,
-            figure(hv.DynamicMap(self._heatmap, streams=[changed]), waiting(state)),
+            figure(hv.DynamicMap(self._heatmap, streams=[changed]), message=waiting(state)),
             tools=(progress(state), count),
         )
 

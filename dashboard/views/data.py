@@ -41,8 +41,8 @@ class DataView(pn.viewable.Viewer):
         self._panel = pn.Column(
             html.pane(html.bound(self._facts, summary)),
             pn.Row(
-                card(TOTALS, figure(totals, words)),
-                card(DETECTED, figure(detected, words)),
+                card(TOTALS, figure(totals, message=words)),
+                card(DETECTED, figure(detected, message=words)),
                 sizing_mode="stretch_both",
                 margin=0,
                 css_classes=["cards"],

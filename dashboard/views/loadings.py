@@ -50,12 +50,7 @@ class LoadingsView(pn.viewable.Viewer):
         genes = hv.DynamicMap(self._genes, streams=[changed])
         self._panel = card(
             HEAD,
-            pn.Row(
-                figure(variance, "", max_width=360),
-                figure(genes, waiting(state)),
-                sizing_mode="stretch_both",
-                margin=0,
-            ),
+            figure(variance, genes, message=waiting(state), widest=(360,)),
             tools=(progress(state), previous, self._factor, following),
         )
         self._factor.param.watch(self._pick, "value")

@@ -1,11 +1,16 @@
-"""A made-up Fit of known structure, for tests that need one at once."""
+"""Made-up counts, fits and runs, for tests that need them at once."""
 
 from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
 
 from engine.config import LNMConfig
+from engine.data import Counts
+from engine.inference.progress import Progress
 from engine.results import OTHER, Capture, Fit, Status, Totals
 
 
@@ -69,3 +74,59 @@ def make_fit(
         status=Status(state, "synthetic", passes, 3.0, 1.0, 0),  # type: ignore[arg-type]
         data={"name": "synthetic"},
     )
+
+
+def make_counts(cells: int = 40, genes: int = 12) -> Counts:
+    """Poisson counts with one label column."""
+    rng = np.random.default_rng(0)
+    return Counts.from_arrays(
+        rng.poisson(3.0, (cells, genes + 1)) + 1,
+        [*(f"GENE{j}" for j in range(genes)), OTHER],
+        [f"cell{c}" for c in range(cells)],
+        obs=pd.DataFrame({"cell_type": np.where(np.arange(cells) % 2, "a", "b")}),
+        name="made up",
+    )
+
+
+class Steps:
+    """Holds scripted fits back until a test lets them go on."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+        self.passes = 4
+
+
+def scripted_fits(steps: Steps) -> Callable[..., Iterator[Progress]]:
+    """A fit_iter whose first pass comes at once and the others when ``steps.go_on`` is set."""
+
+    def fit_iter(
+        counts: Counts, config: LNMConfig, *, start: Fit | None = None
+    ) -> Iterator[Progress]:
+        for step in range(1, steps.passes + 1):
+            last = step == steps.passes
+            fit = make_fit(
+                counts.n_cells,
+                counts.n_genes - 1,
+                config.n_factors,
+                seed=step,
+                capture=config.capture,
+                state="converged" if last else "running",
+                passes=step,
+            )
+            yield Progress(
+                fit.status,
+                "finishing" if last else "fitting",
+                step / steps.passes,
+                None,
+                -1000.0 + step,
+                0.01,
+                0.1,
+                lambda fit=fit: fit,  # type: ignore[misc]
+            )
+            # The generator is pulled by the worker of the jobs, never by the test.
+            while not steps.go_on.wait(0.01):
+                yield Progress(
+                    fit.status, "fitting", step / steps.passes, None, -1000.0 + step, 0, 0, None
+                )
+
+    return fit_iter

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+import pytest
+
+from dashboard.controls.data import DataControl
+from dashboard.controls.model import ModelControl
+from dashboard.controls.run import RunControl, duration, words
+from dashboard.controls.runs import RunsControl
+from dashboard.runner import Runner
+from dashboard.state import AppState
+from engine.data.info import ColumnInfo, LayerInfo, SourceInfo
+from engine.jobs import JobStatus
+from tests.dashboard.synthetic import Steps
+
+Until = Callable[[Callable[[], object]], None]
+
+
+def find[W](viewer: pn.viewable.Viewer, kind: type[W], label: str) -> W:
+    """The one widget of this kind and label."""
+    found = [w for w in viewer.__panel__().select(kind) if w.label == label]
+    assert len(found) == 1, (label, found)
+    return found[0]
+
+
+def press(button: Any) -> None:
+    button.clicks += 1
+
+
+def job(**changes: Any) -> JobStatus:
+    values: dict[str, Any] = {"id": "1", "name": "run", "kind": "fit", "state": "running"}
+    return JobStatus(**{**values, "created": 0.0, **changes})
+
+
+INFO = SourceInfo(
+    "cells",
+    "cells.h5ad",
+    10,
+    20,
+    (LayerInfo("X", 20, False, "normalised values"), LayerInfo("raw", 20, True, "whole numbers")),
+    (ColumnInfo("n_counts", "number", 9), ColumnInfo("type", "label", 3)),
+    "raw",
+    "because",
+)
+
+
+class TestData:
+    @pytest.fixture
+    def control(self, state: AppState, runner: Runner) -> DataControl:
+        return DataControl(state, runner)
+
+    def test_a_path_is_opened_with_fresh_choices(
+        self, control: DataControl, state: AppState
+    ) -> None:
+        state.param.update(layer="counts", reference="ACTB", genes=("A", "B"))
+        find(control, pmui.TextInput, "Path of the counts").value = " /data/x.h5ad "
+        press(find(control, pmui.Button, "Open path"))
+        assert state.source == "/data/x.h5ad"
+        assert (state.layer, state.reference, state.genes) == (None, None, 2000)
+
+    def test_the_demo_is_a_press_away(
+        self, control: DataControl, state: AppState, until: Until
+    ) -> None:
+        state.source = "/missing.h5ad"
+        press(find(control, pmui.Button, "Open demo"))
+        assert state.source == "demo"
+        until(lambda: state.ready)
+
+    def test_what_the_file_offers_can_be_chosen(
+        self, control: DataControl, state: AppState
+    ) -> None:
+        state.info = INFO
+        layer = find(control, pmui.Select, "Layer")
+        assert list(layer.options) == [
+            "automatic (raw)",
+            "X: normalised values",
+            "raw: whole numbers",
+        ]
+        assert state.layer is None
+        layer.value = "X"
+        assert state.layer == "X"
+        size = find(control, pmui.Select, "Library size")
+        assert list(size.options.values()) == ["", "n_counts"]
+        size.value = "n_counts"
+        assert (state.layer, state.library_size) == ("X", "n_counts")
+        layer.value = ""
+        assert state.layer is None
+
+
+class TestModel:
+    @pytest.fixture
+    def control(self, state: AppState) -> ModelControl:
+        return ModelControl(state)
+
+    def test_settings_reach_the_configuration(self, control: ModelControl, state: AppState) -> None:
+        find(control, pmui.RadioButtonGroup, "").value = False
+        find(control, pmui.IntInput, "Factors").value = 4
+        find(control, pmui.Select, "Residual d").value = "low_rank"
+        find(control, pmui.Select, "Capture prior").value = "population"
+        find(control, pmui.FloatInput, "Molecules per cell M₀").value = 6e4
+        find(control, pmui.IntInput, "Seed").value = 3
+        config = state.config()
+        assert (config.capture, config.n_factors, config.d_mode) == (False, 4, "low_rank")
+        assert (config.capture_prior, config.molecules, config.seed) == ("population", 6e4, 3)
+
+    def test_genes_by_number_all_or_name(self, control: ModelControl, state: AppState) -> None:
+        kind = find(control, pmui.Select, "Genes")
+        names = find(control, pmui.TextAreaInput, "Names")
+        kind.value = "all"
+        assert state.genes == "all"
+        kind.value = "named"
+        assert state.genes == "all", "no names yet"
+        assert names.visible
+        names.value = "CD3E, CD8A\nNKG7;LYZ"
+        assert state.genes == ("CD3E", "CD8A", "NKG7", "LYZ")
+        kind.value = "variable"
+        assert state.genes == 2000
+        assert not names.visible
+
+    def test_reference_is_a_gene_or_automatic(self, control: ModelControl, state: AppState) -> None:
+        reference = find(control, pmui.TextInput, "Reference")
+        reference.value = " ACTB "
+        assert state.reference == "ACTB"
+        reference.value = ""
+        assert state.reference is None
+
+    def test_names_of_old_data_go(self, control: ModelControl, state: AppState) -> None:
+        find(control, pmui.Select, "Genes").value = "named"
+        find(control, pmui.TextAreaInput, "Names").value = "CD3E"
+        find(control, pmui.TextInput, "Reference").value = "ACTB"
+        state.param.update(source="other", genes=2000, reference=None)
+        assert find(control, pmui.Select, "Genes").value == "variable"
+        assert (state.genes, state.reference) == (2000, None)
+
+    def test_every_control_has_a_line_of_help(self, control: ModelControl) -> None:
+        widgets = control.__panel__().select(
+            lambda w: isinstance(w, pmui.Select | pmui.IntInput | pmui.FloatInput | pmui.TextInput)
+        )
+        assert len(widgets) >= 8
+        assert all(w.helper_text for w in widgets)
+
+
+class TestRun:
+    @pytest.fixture
+    def control(self, state: AppState, runner: Runner) -> RunControl:
+        return RunControl(state, runner)
+
+    def test_fit_becomes_stop_and_back(
+        self, control: RunControl, state: AppState, runner: Runner, until: Until
+    ) -> None:
+        button = find(control, pmui.Button, "Fit")
+        runner.read()
+        until(lambda: state.ready)
+        press(button)
+        until(lambda: state.fit)
+        assert button.label == "Stop"
+        press(button)
+        until(lambda: state.status.state == "stopped")
+        assert button.label == "Fit"
+
+    def test_bar_shows_the_share_or_that_it_is_unknown(
+        self, control: RunControl, state: AppState
+    ) -> None:
+        (bar,) = control.__panel__().select(pmui.LinearProgress)
+        assert not bar.visible
+        state.status = job()
+        assert (bar.visible, bar.variant) == (True, "indeterminate")
+        state.status = job(fraction=0.25)
+        assert (bar.variant, bar.value) == ("determinate", 25)
+        state.status = job(state="done", fraction=1.0)
+        assert not bar.visible
+
+    def test_words_say_what_how_far_and_how_long(self) -> None:
+        said = words(
+            job(
+                phase="fitting",
+                passes=4,
+                seconds=12.0,
+                seconds_left=130.0,
+                log_marginal_per_cell=-1234.5,
+                n_failed_cells=3,
+            )
+        )
+        for part in ("Fitting", "pass 4", "12 s", "about 2 min left", "−1,234.50 nats", "3 cells"):
+            assert part in said
+
+    @pytest.mark.parametrize(
+        "state", ["queued", "done", "stopped", "failed", "interrupted", "cancelled"]
+    )
+    def test_every_end_has_words(self, state: str) -> None:
+        assert "<b>" in words(job(state=state))
+
+    def test_a_failure_tells_its_message_without_markup(self) -> None:
+        said = words(job(state="failed", message="<img src=x onerror=alert(1)>"))
+        assert 'class="bad"' in said
+        assert "<img" not in said
+
+    @pytest.mark.parametrize(
+        ("seconds", "text"), [(0.44, "0.4 s"), (59, "59 s"), (600, "10 min"), (7200, "2.0 h")]
+    )
+    def test_duration(self, seconds: float, text: str) -> None:
+        assert duration(seconds) == text
+
+
+class TestRuns:
+    @pytest.fixture
+    def control(self, state: AppState, runner: Runner) -> RunsControl:
+        return RunsControl(state, runner)
+
+    @staticmethod
+    def listed(control: RunsControl) -> pmui.MenuList:
+        return control.__panel__().select(pmui.MenuList)[0]
+
+    def test_lists_opens_and_deletes_at_the_second_press(
+        self,
+        control: RunsControl,
+        state: AppState,
+        runner: Runner,
+        steps: Steps,
+        until: Until,
+    ) -> None:
+        steps.go_on.set()
+        runner.read()
+        until(lambda: state.ready)
+        runner.fit()
+        until(lambda: state.runs and state.runs[0].state == "done")
+        shown = self.listed(control)
+        assert [item["label"] for item in shown.items] == [state.runs[0].name]
+        assert shown.active == (0,)
+        run = state.run
+        state.show_run(None)
+        shown._handle_msg({"type": "click", "item": [0]})
+        assert state.run == run
+        delete = {"type": "action", "action": "delete", "item": [0]}
+        shown._handle_msg(delete)
+        assert state.runs
+        assert "again" in shown.items[0]["secondary"]
+        shown._handle_msg(delete)
+        assert state.runs == []
+        assert shown.items == []
+
+    def test_only_what_can_go_on_offers_to_resume(
+        self, control: RunsControl, state: AppState
+    ) -> None:
+        state.runs = [job(id=name, state=name) for name in ("running", "interrupted", "done")]
+        actions = [[a["label"] for a in item["actions"]] for item in self.listed(control).items]
+        offers = ["resume" in names for names in actions]
+        assert offers == [False, True, False]

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from typing import Any
+
+import holoviews as hv
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+import pytest
+from bokeh.models import GlyphRenderer
+
+from dashboard import html
+from dashboard.reading import summarise
+from dashboard.runner import Runner
+from dashboard.shell import compose
+from dashboard.state import CAPTURE, FACTOR, LABEL, TOTAL_COUNTS, AppState, Embedding
+from dashboard.views.cells import CellsView, colouring
+from dashboard.views.correlation import CorrelationView
+from dashboard.views.data import DataView
+from dashboard.views.loadings import LoadingsView
+from engine import summaries
+from tests.dashboard.synthetic import make_counts, make_fit
+
+EVIL = '<img src=x onerror="alert(1)">'
+
+
+def words(view: pn.viewable.Viewer) -> str:
+    return " ".join(str(p.object) for p in view.__panel__().select(pn.pane.HTML) if p.visible)
+
+
+def columns(view: pn.viewable.Viewer, glyph: str) -> list[dict[str, Any]]:
+    """Data of the renderers of one kind of glyph, as drawn."""
+    root = view.__panel__().get_root()
+    renderers = root.select({"type": GlyphRenderer})
+    return [dict(r.data_source.data) for r in renderers if type(r.glyph).__name__ == glyph]
+
+
+class TestCells:
+    def test_factors_before_the_umap_and_the_umap_after(self, state: AppState) -> None:
+        view = CellsView(state)
+        assert "Press" not in words(view)
+        assert "press Fit" in words(view)
+        fit = make_fit(cells=50)
+        state.show_fit(fit)
+        (drawn,) = columns(view, "Scatter")
+        np.testing.assert_allclose(np.sort(drawn["x"]), np.sort(fit.scores[:, 0]))
+        assert "until the UMAP is ready" in words(view)
+        state.embedding = Embedding(fit.scores[:, :2] + 100, "umap", "k")
+        (drawn,) = columns(view, "Scatter")
+        assert min(drawn["x"]) > 90
+        assert "until the UMAP" not in words(view)
+
+    def test_an_embedding_of_other_cells_is_not_used(self, state: AppState) -> None:
+        view = CellsView(state)
+        state.show_fit(make_fit(cells=50))
+        state.embedding = Embedding(np.zeros((7, 2)), "umap", "k")
+        (drawn,) = columns(view, "Scatter")
+        assert len(drawn["x"]) == 50
+
+    def test_choosing_a_factor_recolours_and_retitles(self, state: AppState) -> None:
+        view = CellsView(state)
+        state.show_fit(make_fit(cells=50))
+        assert "cell_type" in words(view)
+        (before,) = columns(view, "Scatter")
+        state.choose_factor(1)
+        (after,) = columns(view, "Scatter")
+        assert "factor 2 score" in words(view)
+        assert list(before["colour"]) != list(after["colour"])
+        select = view.__panel__().select(pmui.Select)[0]
+        assert select.value == FACTOR
+        select.value = TOTAL_COUNTS
+        assert state.colour == TOTAL_COUNTS
+
+    def test_a_new_fit_does_not_lose_the_chosen_colour(self, state: AppState) -> None:
+        view = CellsView(state)
+        state.show_fit(make_fit())
+        state.colour = CAPTURE
+        state.show_run("next")
+        assert state.colour == CAPTURE
+        state.show_fit(make_fit(seed=3))
+        assert state.colour == CAPTURE
+        assert view.__panel__().select(pmui.Select)[0].value == CAPTURE
+
+    @pytest.mark.parametrize("key", [FACTOR, TOTAL_COUNTS, CAPTURE, f"{LABEL}cell_type", "gone"])
+    def test_every_colour_covers_every_cell(self, key: str) -> None:
+        fit = make_fit(cells=40)
+        assert len(colouring(fit, key, 0).colours) == 40
+
+    def test_numbers_are_not_labels_but_booleans_are(self) -> None:
+        fit = make_fit(cells=40)
+        fit.obs["depth"] = np.arange(40.0)
+        fit.obs["doublet"] = np.arange(40) % 2 == 0
+        assert colouring(fit, f"{LABEL}depth", 0).limits is not None
+        assert [name for name, _, _ in colouring(fit, f"{LABEL}doublet", 0).labels] == [
+            "False",
+            "True",
+        ]
+
+    def test_how_far_a_running_fit_is(self, state: AppState) -> None:
+        view = CellsView(state)
+        state.show_fit(make_fit(), partial="pass 4 of about 15")
+        assert "pass 4 of about 15" in words(view)
+
+
+class TestCorrelation:
+    def test_shows_the_top_genes_of_the_fit(self, state: AppState) -> None:
+        view = CorrelationView(state)
+        fit = make_fit(genes=60)
+        state.top_genes = 25
+        state.show_fit(fit)
+        (drawn,) = columns(view, "Image")
+        image = drawn["image"][0]
+        assert image.shape == (25, 25)
+        genes = summaries.top_variance_genes(fit, 25)
+        expected = summaries.clr_correlation(fit, genes).to_numpy(np.float32)
+        np.testing.assert_allclose(np.sort(image.ravel()), np.sort(expected.ravel()), rtol=1e-6)
+
+
+class TestLoadings:
+    def test_bars_follow_the_factor(self, state: AppState) -> None:
+        view = LoadingsView(state)
+        fit = make_fit(genes=60, factors=4)
+        state.show_fit(fit)
+        state.choose_factor(2)
+        drawn = columns(view, "VBar")
+        (variance,) = (data for data in drawn if "factor" in data)
+        (genes,) = (data for data in drawn if "gene" in data)
+        assert len(variance["factor"]) == 4
+        loadings = summaries.loadings(fit)["factor 3"]
+        assert genes["gene"][0] == loadings.idxmax()
+        assert genes["gene"][-1] == loadings.idxmin()
+        assert view.__panel__().select(pmui.Select)[0].value == 2
+
+    def test_step_pick_and_tap_choose(self, state: AppState) -> None:
+        view = LoadingsView(state)
+        state.show_fit(make_fit(factors=4))
+        previous, following = view.__panel__().select(pmui.IconButton)
+        following.clicks += 1
+        assert state.factor == 1
+        previous.clicks += 1
+        previous.clicks += 1
+        assert state.factor == 0
+        view.__panel__().select(pmui.Select)[0].value = 3
+        assert (state.factor, state.colour) == (3, FACTOR)
+        view._tapped(type("Event", (), {"new": "2"})())
+        assert state.factor == 1
+
+
+class TestData:
+    def test_tells_what_was_read(self, state: AppState) -> None:
+        view = DataView(state)
+        assert "Open counts" in words(view)
+        state.reading = "demo"
+        assert "Reading demo" in words(view)
+        state.param.update(summary=summarise(make_counts()), reading="")
+        said = words(view)
+        assert "made up" in said
+        assert "Found 40 cells and 13 genes." in said
+        totals, detected = columns(view, "Quad")
+        assert sum(totals["top"]) == sum(detected["top"]) == 40
+
+
+def test_the_page_shows_evil_names_as_they_are(state: AppState, runner: Runner) -> None:
+    page = compose(state, runner)
+    state.show_fit(make_fit(labels=(EVIL, "b")))
+    panes = page.select(pn.pane.HTML)
+    shown = [pane for pane in panes if "onerror" in str(pane.object)]
+    assert shown
+    assert not any("<img" in str(pane.object) for pane in panes)
+
+
+def test_opening_a_run_turns_to_it(state: AppState, runner: Runner) -> None:
+    page = compose(state, runner)
+    (tabs,) = page.select(pmui.Tabs)
+    assert tabs.active == 0
+    state.show_run("a")
+    assert tabs.active == 1
+
+
+def test_styles_load_nothing_from_elsewhere() -> None:
+    assert "http" not in html.STYLES
+    assert "@import" not in html.STYLES
+    assert hv.Store.current_backend == "bokeh"
