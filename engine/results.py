@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import uuid
-import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -153,15 +152,15 @@ class Fit:
         counts
             (C, G) counts for ``X``; without them ``X`` is an empty sparse matrix.
         """
-        obs = self.obs.copy()
-        obs.index = self.cells.astype(str)
-        obs["total_counts"] = self.total_counts
-        obs["log_marginal"] = self.log_marginal
+        own = {"total_counts": self.total_counts, "log_marginal": self.log_marginal}
         if self.capture is not None:
-            obs["capture_efficiency"] = self.capture.efficiency
-            obs["capture_efficiency_sd"] = self.capture.efficiency_sd
-            obs["capture_eta"] = self.capture.eta
-            obs["capture_eta_sd"] = self.capture.eta_sd
+            own["capture_efficiency"] = self.capture.efficiency
+            own["capture_efficiency_sd"] = self.capture.efficiency_sd
+            own["capture_eta"] = self.capture.eta
+            own["capture_eta_sd"] = self.capture.eta_sd
+        # A label of the data that has a name of ours (scanpy's total_counts, say) gives way.
+        labels = self.obs.rename(columns={name: f"{name}_input" for name in own})
+        obs = labels.assign(**own).set_axis(self.cells.astype(str))
         var = pd.DataFrame(index=self.genes.astype(str))
         var["lnm_mean_clr"] = self.mean_clr
         var["lnm_noise"] = self.noise
@@ -186,7 +185,7 @@ class Fit:
                     "prior": json.dumps(self.prior),
                     "data": json.dumps(self.data),
                     "versions": json.dumps(self.versions),
-                    "obs_columns": json.dumps([str(name) for name in self.obs.columns]),
+                    "obs_columns": json.dumps([str(name) for name in labels.columns]),
                     "trace": {str(name): self.trace[name].to_numpy() for name in self.trace},
                 }
             },
@@ -228,25 +227,21 @@ def load(path: str | os.PathLike[str]) -> Fit:
         If the file is missing, damaged or not a fit.
     """
     try:
-        with h5py.File(path, "r") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with h5py.File(path, "r") as file:
             if "uns/logratio" not in file:
                 raise FitError(
                     "an .h5ad written by Fit.save",
                     f"no uns['logratio'] in {Path(path).name}",
                     "Open a file that Logratio saved, or read it as counts.",
                 )
-            parts = {
-                name: ad.io.read_elem(file[name])
-                for name in ("obs", "var", "obsm", "varm", "uns/logratio")
-            }
-    except (OSError, KeyError, ValueError) as error:
+            names = ("obs", "var", "obsm", "varm", "uns/logratio")
+            return _from_parts({name: ad.io.read_elem(file[name]) for name in names})
+    except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
         raise FitError(
             "an .h5ad written by Fit.save",
             f"{Path(path).name}: {error}",
-            "Check the path and file.",
+            "Check the path and the file.",
         ) from error
-    return _from_parts(parts)
 
 
 def _from_parts(parts: dict[str, Any]) -> Fit:

@@ -31,7 +31,8 @@ def fit_iter(counts: Counts, config: LNMConfig, *, start: Fit | None = None) -> 
     Parameters
     ----------
     start
-        An earlier fit of the same genes and number of factors, to go on from.
+        An earlier fit of the same genes and number of factors, to go on from: passes, seconds
+        and trace continue its own, the budget begins anew.
 
     Raises
     ------
@@ -42,7 +43,7 @@ def fit_iter(counts: Counts, config: LNMConfig, *, start: Fit | None = None) -> 
     """
     keep_compilations()
     check_config(counts, config)
-    run = _Run(counts, config)
+    run = _Run(counts, config, start)
     yield run.progress("running")
     events = maximise(counts, config, start)
     while True:
@@ -82,7 +83,7 @@ def fit(counts: Counts, config: LNMConfig) -> Fit:
 class _Run:
     """What has been seen of a running fit."""
 
-    def __init__(self, counts: Counts, config: LNMConfig) -> None:
+    def __init__(self, counts: Counts, config: LNMConfig, start: Fit | None) -> None:
         self._config = config
         self._began = self._told = time.monotonic()
         self._compiled_before = seconds_compiling()
@@ -94,6 +95,11 @@ class _Run:
         self._phase = "starting"
         self._rows: list[dict[str, float]] = []
         self._snapshot: Snapshot | None = None
+        # One clock, one count of passes and one trace over both stretches.
+        self._before = start.status if start else Status("running", "", 0, 0.0, 0.0, 0)
+        if start is not None:
+            names = [str(name) for name in start.trace]
+            self._rows = [dict(zip(names, row, strict=True)) for row in start.trace.to_numpy()]
 
     @property
     def _seconds(self) -> float:
@@ -116,8 +122,8 @@ class _Run:
         self._phase, self._left = step.phase, step.passes_left
         self._rows.append(
             {
-                "pass": self._passes,
-                "seconds": self._seconds,
+                "pass": self._before.passes + self._passes,
+                "seconds": self._before.seconds + self._seconds,
                 "log_marginal_per_cell": seen.log_marginal_total / step.counts.n_cells,
                 "gradient_median": float(np.median(seen.decrement)),
                 "gradient_worst": float(np.max(seen.decrement)),
@@ -150,9 +156,11 @@ class _Run:
         return Status(
             state=state,
             reason=reason,
-            passes=self._passes,
-            seconds=self._seconds,
-            seconds_compiling=seconds_compiling() - self._compiled_before,
+            passes=self._before.passes + self._passes,
+            seconds=self._before.seconds + self._seconds,
+            seconds_compiling=self._before.seconds_compiling
+            + seconds_compiling()
+            - self._compiled_before,
             n_failed_cells=int(self._rows[-1]["n_failed_cells"]) if self._rows else 0,
         )
 

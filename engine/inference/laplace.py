@@ -94,14 +94,20 @@ def _begin(counts: Counts, config: LNMConfig) -> Generator[Event, None, tuple[Pa
     passes = Passes(counts, config.n_factors, config.precision, config.block_cells, scores)
     point = yield from _evaluate(passes, theta, has_noise, prior)
     _require_finite(point)
-    for count in range(_MOST_CLIPPED):
-        yield Step(point, counts, phase, _TYPICAL_PASSES - count)
+    point = yield from _settle(passes, point, phase, 0)
+    return passes, point
+
+
+def _settle(passes: Passes, point: Point, phase: str, made: int) -> Steps:
+    """Clipped steps, of which ``made`` are behind us, until they gain little."""
+    for count in range(made, _MOST_CLIPPED):
+        yield Step(point, passes.counts, phase, _TYPICAL_PASSES - count)
         before = point.seen.log_marginal_total
         point = yield from _clipped_step(passes, point, cautious=count >= _CAUTIOUS_FROM)
         gain = point.seen.log_marginal_total - before
         if count + 1 >= _FEWEST_CLIPPED and gain < _SETTLED * abs(before):
             break
-    return passes, point
+    return point
 
 
 def _resume(
@@ -124,6 +130,8 @@ def _resume(
     prior = Prior.start(config).resume(start.prior)
     point = yield from _evaluate(passes, theta, has_noise, prior)
     _require_finite(point)
+    # Its priors were still on the way, if it had made but a few passes.
+    point = yield from _settle(passes, point, "starting", start.status.passes)
     return passes, point
 
 

@@ -106,10 +106,7 @@ class Job:
     def publish(self, progress: Progress) -> None:
         """Show one step of a fit."""
         now, value = self._status, float(progress.log_marginal_per_cell)
-        # A resumed fit counts from zero again, a run does not.
         seconds, passes = float(progress.status.seconds), int(progress.status.passes)
-        if self.before is not None:
-            seconds, passes = seconds + self.before.seconds, passes + self.before.passes
         trace = now.trace
         # Not told by the number of passes: it grows a little before the objective is known.
         if math.isfinite(value) and (not trace or value != trace[-1][1]):

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 
 @jax.custom_jvp
 def wright_omega(y: Float[Array, "..."]) -> Float[Array, "..."]:
     """omega(y) for real y, elementwise; relative error below 1e-6 in float32 for y > -80."""
+    # Below, exp(y) underflows, and the logarithm of nothing is not a number.
+    y = jnp.maximum(y, np.log(jnp.finfo(jnp.result_type(y)).tiny) + 1)
     small = jnp.exp(jnp.minimum(y, 1.0))
     below = small * (60 + small * (114 + 17 * small)) / (60 + small * (174 + 101 * small))
     log_y = jnp.log(jnp.maximum(y, 1.0))

@@ -77,17 +77,14 @@ def make_status(passes: int, state: Any = "running") -> Status:
     )
 
 
-def make_progress(
-    passes: int, state: Any = "running", config: LNMConfig | None = None, before: int = 0
-) -> Progress:
-    """``before`` counts passes of the fit that this one goes on from."""
+def make_progress(passes: int, state: Any = "running", config: LNMConfig | None = None) -> Progress:
     known = passes > 0
     return Progress(
         status=make_status(passes, state),
         phase="fitting" if known else "compiling",
         fraction=passes / 10,
         seconds_left=1.0 if known else None,
-        log_marginal_per_cell=-10.0 / (before + passes) if known else float("nan"),
+        log_marginal_per_cell=-10.0 / passes if known else float("nan"),
         gradient_median=0.1,
         gradient_worst=0.2,
         snapshot=(lambda: make_fit(passes, state, config)) if known else None,
@@ -123,12 +120,12 @@ class FakeFits:
         try:
             self._pull(seed)
             yield make_progress(0, config=config)
-            for done in range(1, self.passes - first + 1):
+            for done in range(first + 1, self.passes + 1):
                 self._pull(seed)
                 if seed in self.fails:
                     raise self.fails[seed]
-                state = "converged" if first + done == self.passes else "running"
-                yield make_progress(done, state, config, first)
+                state = "converged" if done == self.passes else "running"
+                yield make_progress(done, state, config)
         finally:
             with self._change:
                 self.closed.add(seed)
