@@ -23,7 +23,8 @@ from engine.inference.passes import Passes
 from engine.inference.point import Metric, Point, params_of, within
 from engine.inference.prior import Prior
 from engine.inference.spectral import spectral_start
-from engine.models.poisson_lognormal import LOG_NO_NOISE
+from engine.models.poisson_lognormal import LOG_NO_NOISE, NARROW, Integral
+from engine.models.wide_residual import WIDE
 from engine.results import OTHER, Fit
 
 # Clipped steps: at least, at most, and the relative gain that ends them.
@@ -32,6 +33,9 @@ _FEWEST_CLIPPED, _MOST_CLIPPED, _SETTLED = 5, 10, 5e-4
 _CAUTIOUS_FROM = 4
 # No parameter moves further than this at once.
 _LONGEST_STEP = 0.7
+# Share of genes at the largest residual variance that the expansion admits, beyond which
+# residuals are integrated by quadrature: dearer, and needed for data as sparse as microbes'.
+_MANY_WIDE = 0.1
 _REFRESH_METRIC = 10
 # A step this small, in posterior standard deviations of a parameter, is no news.
 _SMALL_STEP = 0.1
@@ -73,7 +77,10 @@ def maximise(counts: Counts, config: LNMConfig, start: Fit | None) -> Generator[
     if passes.counts is not counts:
         coarse = config.tolerance * _SUBSAMPLE_TOLERANCE
         point, _ = yield from _ascend(passes, point, coarse, "fitting a subsample")
-        passes = Passes(counts, config.n_factors, config.precision, config.block_cells)
+        integral = passes.integral
+        passes = Passes(
+            counts, config.n_factors, config.precision, config.block_cells, integral=integral
+        )
         point = yield from _evaluate(passes, point.theta, point.has_noise, point.prior)
     _, reason = yield from _ascend(passes, point, config.tolerance, "fitting")
     return reason
@@ -100,12 +107,18 @@ def _begin(counts: Counts, config: LNMConfig) -> Generator[Event, None, tuple[Pa
 
 def _settle(passes: Passes, point: Point, phase: str, made: int) -> Steps:
     """Clipped steps, of which ``made`` are behind us, until they gain little."""
-    for count in range(made, _MOST_CLIPPED):
+    count = made
+    while count < _MOST_CLIPPED:
         yield Step(point, passes.counts, phase, _TYPICAL_PASSES - count)
         before = point.seen.log_marginal_total
         point = yield from _clipped_step(passes, point, cautious=count >= _CAUTIOUS_FROM)
         gain = point.seen.log_marginal_total - before
-        if count + 1 >= _FEWEST_CLIPPED and gain < _SETTLED * abs(before):
+        count += 1
+        if passes.integral is NARROW and np.mean(point.at_bound) > _MANY_WIDE:
+            passes.integral = WIDE
+            point = yield from _evaluate(passes, point.theta, point.has_noise, point.prior)
+            count = 0
+        elif count >= _FEWEST_CLIPPED and gain < _SETTLED * abs(before):
             break
     return point
 
@@ -126,13 +139,21 @@ def _resume(
         [start.loadings, start.mean_clr + 0.5 * np.where(has_noise, noise, 0.0), np.log(noise)]
     )
     scores = start.scores if start.cells.equals(counts.cells) else None
-    passes = Passes(counts, config.n_factors, config.precision, config.block_cells, scores)
+    integral = integral_for(start)
+    passes = Passes(
+        counts, config.n_factors, config.precision, config.block_cells, scores, integral
+    )
     prior = Prior.start(config).resume(start.prior)
     point = yield from _evaluate(passes, theta, has_noise, prior)
     _require_finite(point)
     # Its priors were still on the way, if it had made but a few passes.
     point = yield from _settle(passes, point, "starting", start.status.passes)
     return passes, point
+
+
+def integral_for(fit: Fit) -> Integral:
+    """The integral that an earlier fit was made with, as its residual variances tell."""
+    return WIDE if fit.noise.max() > 1.001 * NARROW.max_noise else NARROW
 
 
 def _has_noise(counts: Counts, config: LNMConfig) -> np.ndarray:
@@ -152,11 +173,12 @@ def _require_finite(point: Point) -> None:
 
 def _evaluate(passes: Passes, theta: np.ndarray, has_noise: np.ndarray, prior: Prior) -> Steps:
     """One pass at the admissible parameters nearest to theta."""
-    theta = within(theta, has_noise)
+    max_noise = passes.integral.max_noise
+    theta = within(theta, has_noise, max_noise)
     params = params_of(theta)
     _, rotation = principal_axes(params.loadings, passes.counts.genes != OTHER)
     seen = yield from passes.run(params, rotation)
-    return Point(theta, has_noise, prior, seen)
+    return Point(theta, has_noise, prior, seen, max_noise)
 
 
 def _clipped_step(passes: Passes, point: Point, *, cautious: bool) -> Steps:

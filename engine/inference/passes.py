@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from jaxtyping import Array, Float
 
 from engine.data import Counts
 from engine.models import lnm
+from engine.models.poisson_lognormal import NARROW, Integral
 
 # Elements of a block: enough to keep two cores or a GPU busy, few enough for the caches.
 _BLOCK_ELEMENTS = 2**20
@@ -24,36 +26,40 @@ _COLD_STEPS = 40
 _WARM_STEPS = 12
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="integral")
 def block_sums(
     params: lnm.Params,
     counts: Float[Array, "B G"],
     weights: Float[Array, "B"],
     latents: lnm.Latents,
     rotation: Float[Array, "k k"],
+    integral: Integral,
     max_steps: int,
 ) -> tuple[lnm.Sums, lnm.Cells]:
     """Modes, then the statistics there of the cells that were not lost."""
     latents, decrement = lnm.find_mode(
-        params, counts, latents, tolerance=_TOLERANCE, max_steps=max_steps
+        params, counts, latents, integral, tolerance=_TOLERANCE, max_steps=max_steps
     )
     weights = jnp.where(jnp.isfinite(decrement), weights, 0.0)
-    return lnm.sums_at_mode(params, counts, weights, latents, decrement, rotation)
+    return lnm.sums_at_mode(params, counts, weights, latents, decrement, rotation, integral)
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="integral")
 def block_cells(
     params: lnm.Params,
     counts: Float[Array, "B G"],
     latents: lnm.Latents,
     rotation: Float[Array, "k k"],
+    integral: Integral,
     max_steps: int,
 ) -> lnm.Cells:
     """Modes and the posterior there: new cells under known parameters."""
     latents, decrement = lnm.find_mode(
-        params, counts, latents, tolerance=_TOLERANCE, max_steps=max_steps
+        params, counts, latents, integral, tolerance=_TOLERANCE, max_steps=max_steps
     )
-    return lnm.posterior_at_mode(params, counts, latents).cells(latents, decrement, rotation)
+    return lnm.posterior_at_mode(params, counts, latents, integral).cells(
+        latents, decrement, rotation
+    )
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,8 @@ class Passes:
         Cells per block; None chooses by the number of genes.
     scores
         (C, k) a first guess of the latents, if there is one.
+    integral
+        How residuals are integrated; may be changed between passes, at the cost of a compilation.
     """
 
     def __init__(
@@ -101,8 +109,10 @@ class Passes:
         dtype: str,
         block_cells: int | None = None,
         scores: np.ndarray | None = None,
+        integral: Integral = NARROW,
     ) -> None:
         self.counts = counts
+        self.integral = integral
         self._dtype = np.dtype(dtype)
         rows = block_cells or min(max(_BLOCK_ELEMENTS // counts.n_genes, 1), _MOST_CELLS)
         self._rows = min(rows, counts.n_cells)
@@ -171,8 +181,8 @@ class Passes:
         counts = counts[padded].astype(self._dtype, copy=False)
         with self._arithmetic():
             if not gradient:
-                return None, block_cells(params, counts, latents, rotation, steps)
-            return block_sums(params, counts, weights, latents, rotation, steps)
+                return None, block_cells(params, counts, latents, rotation, self.integral, steps)
+            return block_sums(params, counts, weights, latents, rotation, self.integral, steps)
 
     def _arithmetic(self) -> contextlib.AbstractContextManager[None]:
         return jax.enable_x64(bool(self._dtype == np.float64))

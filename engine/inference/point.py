@@ -14,9 +14,8 @@ from engine.inference.passes import Pass
 from engine.inference.prior import Prior
 from engine.models import lnm
 from engine.models.packing import unpack
-from engine.models.poisson_lognormal import LOG_NO_NOISE, MAX_NOISE
+from engine.models.poisson_lognormal import LOG_NO_NOISE
 
-LOG_MAX_NOISE = float(np.log(MAX_NOISE))
 # The mean of a gene has a flat prior; this keeps its curvature above zero.
 _RIDGE = 1e-3
 
@@ -26,13 +25,14 @@ class Point:
     """Parameters (G, k + 2), the pass made there, and the prior it is judged by.
 
     ``has_noise`` marks the genes whose d is learned: none in mode low_rank, and never the
-    reference.
+    reference; ``max_noise`` is the largest d that is admitted.
     """
 
     theta: np.ndarray
     has_noise: np.ndarray
     prior: Prior
     seen: Pass
+    max_noise: float
 
     @property
     def value(self) -> float:
@@ -50,9 +50,14 @@ class Point:
         slope[:, -2] = sums.mean
         distance = (self.theta[:, -1] - prior.noise_location) / prior.noise_scale**2
         slope[:, -1] = sums.log_noise - 0.5 * np.exp(self.theta[:, -1]) * sums.mean - distance
-        held = (self.theta[:, -1] >= LOG_MAX_NOISE) & (slope[:, -1] > 0)
+        held = self.at_bound & (slope[:, -1] > 0)
         slope[held | ~self.has_noise, -1] = 0.0
         return slope
+
+    @property
+    def at_bound(self) -> np.ndarray:
+        """(G,) mask of the genes whose d has reached the largest admitted."""
+        return self.has_noise & (self.theta[:, -1] >= np.log(self.max_noise))
 
     @property
     def sums(self) -> lnm.Sums:
@@ -62,10 +67,11 @@ class Point:
         return self.seen.sums
 
 
-def within(theta: np.ndarray, has_noise: np.ndarray) -> np.ndarray:
-    """The nearest admissible parameters: d at most `MAX_NOISE`, none where it is not learned."""
+def within(theta: np.ndarray, has_noise: np.ndarray, max_noise: float) -> np.ndarray:
+    """The nearest admissible parameters: d at most ``max_noise``, none where it is not learned."""
     theta = theta.copy()
-    theta[:, -1] = np.where(has_noise, np.minimum(theta[:, -1], LOG_MAX_NOISE), LOG_NO_NOISE)
+    bounded = np.minimum(theta[:, -1], np.log(max_noise))
+    theta[:, -1] = np.where(has_noise, bounded, LOG_NO_NOISE)
     return theta
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from engine.data import Counts
 from engine.errors import DataError
 from engine.inference.compilation import keep_compilations
+from engine.inference.laplace import integral_for
 from engine.inference.passes import Passes
 from engine.inference.snapshot import cell_fields
 from engine.inference.totals import capture
@@ -45,7 +46,13 @@ def transform(fit: Fit, counts: Counts) -> Fit:
     log_noise = np.log(np.maximum(fit.noise, np.exp(LOG_NO_NOISE)))
     params = lnm.Params(fit.mean_clr, fit.loadings, log_noise)
     params = lnm.Params(*(array[inverse] for array in params))
-    passes = Passes(counts, fit.n_factors, fit.config.precision, fit.config.block_cells)
+    passes = Passes(
+        counts,
+        fit.n_factors,
+        fit.config.precision,
+        fit.config.block_cells,
+        integral=integral_for(fit),
+    )
     identity = np.eye(fit.n_factors)
     steps = passes.run(params, identity, gradient=False)
     while True:

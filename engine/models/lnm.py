@@ -116,6 +116,7 @@ def find_mode(
     params: Params,
     counts: Float[Array, "B G"],
     latents: Latents,
+    integral: pln.Integral,
     *,
     tolerance: float | Array,
     max_steps: int | Array,
@@ -137,8 +138,8 @@ def find_mode(
     def body(state):  # type: ignore[no-untyped-def]
         latents, x, _, step = state
         mode = pln.residual_mode(x, params.log_noise, counts)
-        gradient = product(pln.slope(mode), design).at[:, :-1].add(-latents.scores)
-        factor = jnp.linalg.cholesky(_information(pln.metric(mode), pairs))
+        gradient = product(integral.slope(mode), design).at[:, :-1].add(-latents.scores)
+        factor = jnp.linalg.cholesky(_information(integral.metric(mode), pairs))
         move = _solve(factor, gradient)
         decrement = jnp.sqrt(jnp.maximum((gradient * move).sum(1), 0.0))
         x_move = product(move, design.T)
@@ -184,15 +185,17 @@ class Posterior(NamedTuple):
         return Cells(latents, jnp.sqrt(variance), self.log_marginal, decrement)
 
 
-def posterior_at_mode(params: Params, counts: Float[Array, "B G"], latents: Latents) -> Posterior:
+def posterior_at_mode(
+    params: Params, counts: Float[Array, "B G"], latents: Latents, integral: pln.Integral
+) -> Posterior:
     """The Laplace approximation at given modes."""
     mode = pln.residual_mode(_predictor(params, latents), params.log_noise, counts)
-    slopes = pln.slopes(mode)
+    slopes = integral.slopes(mode)
     factor = jnp.linalg.cholesky(_information(slopes.curvature, pair_products(_design(params))))
     log_det = 2 * jnp.log(jnp.diagonal(factor, axis1=1, axis2=2)).sum(1)
     identity = jnp.broadcast_to(jnp.eye(factor.shape[-1], dtype=factor.dtype), factor.shape)
     covariance = jax.scipy.linalg.cho_solve((factor, True), identity)
-    value = pln.psi(mode).sum(1) - 0.5 * (latents.scores**2).sum(1) - 0.5 * log_det
+    value = integral.psi(mode).sum(1) - 0.5 * (latents.scores**2).sum(1) - 0.5 * log_det
     return Posterior(mode, slopes, covariance, value)
 
 
@@ -203,6 +206,7 @@ def sums_at_mode(
     latents: Latents,
     decrement: Float[Array, "B"],
     rotation: Float[Array, "k k"],
+    integral: pln.Integral,
 ) -> tuple[Sums, Cells]:
     """Objective, exact gradient and curvature blocks, summed over the cells of a block.
 
@@ -218,7 +222,7 @@ def sums_at_mode(
     rotation
         Orthogonal; standard deviations of z are given along its columns.
     """
-    posterior = posterior_at_mode(params, counts, latents)
+    posterior = posterior_at_mode(params, counts, latents, integral)
     mode, slopes, covariance = posterior.mode, posterior.slopes, posterior.covariance
     design = _design(params)
     leverage = product(pack(covariance) * pair_weights(design.shape[1]), pair_products(design).T)
@@ -252,7 +256,7 @@ def sums_at_mode(
         loadings=in_loadings,
         log_noise=(in_log_noise * column).sum(0),
         curvature=product(weighted.T, pack(moments)),
-        noise_expected=0.5 * ((pln.metric(mode) * mode.d) ** 2 * column).sum(0),
+        noise_expected=0.5 * ((integral.metric(mode) * mode.d) ** 2 * column).sum(0),
         noise_outer=(in_spread**2 * column).sum(0),
         moments=jnp.einsum("b,bij->ij", weights, moments),
     )

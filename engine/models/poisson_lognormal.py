@@ -18,6 +18,7 @@ in i and d: nothing is divided by d and nothing cancels, so that d -> 0 is the p
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -30,8 +31,6 @@ F = Float[Array, "..."]
 
 # log d of a gene without residual: d is then lost beside 1 in every term.
 LOG_NO_NOISE = -46.0
-# Beyond this residual variance the expansion is no longer trusted.
-MAX_NOISE = 3.0
 
 
 def _derivatives(factor: Polynomial, count: int) -> list[Polynomial]:
@@ -73,9 +72,12 @@ def residual_mode(x: F, log_d: F, counts: F) -> Mode:
     """Mode e of the residual given the rest x of the log intensity; broadcasts."""
     d = jnp.exp(log_d)
     t = wright_omega(log_d + x + d * counts)
-    residual = d * counts - t
+    # Both lines are the same number; with many counts d u - t cancels, with few log t does.
+    many = t > 1
+    residual = jnp.where(many, jnp.log(t) - log_d - x, d * counts - t)
+    rate = jnp.where(many, t / d, jnp.exp(x + residual))
     i = 1 / (1 + t)
-    return Mode(counts, d, x + residual, jnp.exp(x + residual), residual, t, i, t * i)
+    return Mode(counts, d, x + residual, rate, residual, t, i, t * i)
 
 
 def _correction(mode: Mode, order: int) -> F:
@@ -93,16 +95,21 @@ def _correction_in_log_d(mode: Mode, order: int) -> F:
     return mode.j * mode.d * (first + 2 * mode.d * second)
 
 
-def psi(mode: Mode) -> F:
-    """``psi(x) - (u log u - u)``: small numbers, so that float32 sums stay exact.
+def log_joint(mode: Mode) -> F:
+    """``u (x + e) - r - e (u - r) / 2``, the exponent at its mode, less ``u log u - u``.
 
-    The subtracted constant is that of the saturated Poisson model (the deviance form).
+    The subtracted constant is that of the saturated Poisson model: what is left is a deviance,
+    small numbers whose float32 sums stay exact.
     """
     counts = mode.counts
     log_counts = jnp.log(jnp.maximum(counts, 1.0))
     deviance = counts * (mode.log_rate - log_counts) - (mode.rate - counts)
-    prior = 0.5 * mode.residual * (counts - mode.rate)
-    return deviance - prior - 0.5 * jnp.log1p(mode.t) + _correction(mode, 0)
+    return deviance - 0.5 * mode.residual * (counts - mode.rate)
+
+
+def psi(mode: Mode) -> F:
+    """``psi(x) - (u log u - u)``, see `log_joint`."""
+    return log_joint(mode) - 0.5 * jnp.log1p(mode.t) + _correction(mode, 0)
 
 
 def slope(mode: Mode) -> F:
@@ -111,13 +118,8 @@ def slope(mode: Mode) -> F:
 
 
 def metric(mode: Mode) -> F:
-    """``r / (1 + t)``: positive everywhere, and close to `curvature`."""
+    """``r / (1 + t)``: positive everywhere, and close to -psi''."""
     return mode.rate * mode.i
-
-
-def curvature(mode: Mode) -> F:
-    """``-psi''(x)``."""
-    return mode.rate * mode.i - _correction(mode, 2)
 
 
 class Slopes(NamedTuple):
@@ -151,3 +153,16 @@ def slopes(mode: Mode) -> Slopes:
         - factor * (rate * i * i * j + third)
         - _correction_in_log_d(mode, 2),
     )
+
+
+class Integral(NamedTuple):
+    """A way to integrate the residual, and the residual variance up to which it is trusted."""
+
+    psi: Callable[[Mode], F]
+    slope: Callable[[Mode], F]
+    metric: Callable[[Mode], F]
+    slopes: Callable[[Mode], Slopes]
+    max_noise: float
+
+
+NARROW = Integral(psi, slope, metric, slopes, 3.0)
