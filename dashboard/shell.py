@@ -9,6 +9,8 @@ import holoviews as hv
 import panel as pn
 import panel_material_ui as pmui
 import param
+from bokeh.server.contexts import BokehSessionContext
+from panel.util.parameters import edit_readonly
 from panel_material_ui.template.base import Page
 
 from dashboard import html
@@ -100,17 +102,21 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     page = compose(state, runner)
     runner.read()
     runner.open_newest_running()
-
-    def watch() -> None:
-        pn.state.add_periodic_callback(tick, period=settings.poll_milliseconds)
-
-    def tick() -> None:
-        with pn.io.hold():
-            runner.tick()
-
-    # Not before the page is there: components lose changes made while they are first drawn.
-    pn.state.onload(watch)
+    # In the background: polling is not work that the page should look busy with.
+    pn.io.PeriodicCallback(
+        callback=lambda: _tick(runner), period=settings.poll_milliseconds, background=True
+    ).start()
     return page
+
+
+def _tick(runner: Runner) -> None:
+    """Look for news, if anybody looks at the page: a session outlives its browser for a while."""
+    context = pn.state.curdoc.session_context if pn.state.curdoc else None
+    session = context.session if isinstance(context, BokehSessionContext) else None
+    if session is not None and not session.connection_count:
+        return
+    with pn.io.hold():
+        runner.tick()
 
 
 def compose(state: AppState, runner: Runner) -> Page:
@@ -139,7 +145,7 @@ def compose(state: AppState, runner: Runner) -> Page:
             tabs.active = EXPLORE
 
     state.param.watch(show, "run")
-    return Page(
+    page = Page(
         title="Logratio",
         favicon=ASSETS / "logo.svg",
         header=[html.pane(html.bound(_header, state.param.summary, state.param.status))],
@@ -156,6 +162,10 @@ def compose(state: AppState, runner: Runner) -> Page:
         raw_css=[(ASSETS / "shell.css").read_text("utf-8")],
         busy_indicator=None,
     )
+    # Left alone, the page follows a counter of all sessions, and each tells all others.
+    with edit_readonly(page):
+        page.busy = False
+    return page
 
 
 def _header(summary: CountsSummary | None, status: JobStatus | None) -> str:

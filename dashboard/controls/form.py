@@ -60,6 +60,7 @@ def folded(title: str, *rows: Any) -> pmui.Accordion:
     return pmui.Accordion(
         (title, form(*rows)),
         title_variant="body2",
+        dynamic=True,
         disable_gutters=True,
         sizing_mode="stretch_width",
         margin=0,
