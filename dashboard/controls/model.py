@@ -56,6 +56,7 @@ class ModelControl(pn.viewable.Viewer):
         molecules = pmui.FloatInput.from_param(
             of.molecules,
             label="Molecules per cell M₀",
+            format="0,0",
             start=1,
             helper_text="Human, mouse 200,000; yeast 60,000",
             disabled=html.bound(lambda capture: not capture, of.capture),

@@ -40,7 +40,7 @@ def cell_points(xy: np.ndarray, names: pd.Index, colouring: Colouring) -> hv.Poi
             "colour": colouring.colours[:count],
         }
     ).iloc[order]
-    size = float(np.clip(130 / np.sqrt(max(count, 1)), 2.2, 6))
+    size = float(np.clip(180 / np.sqrt(max(count, 1)), 2.5, 6))
     return hv.Points(table, ["x", "y"], ["cell", "value", "colour"]).opts(
         color="colour", size=size, line_width=0, alpha=0.9, tools=["hover"], hover_tooltips=HOVER
     )

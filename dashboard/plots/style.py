@@ -36,7 +36,7 @@ def plain(left: int = 8, bottom: int = 4) -> Hook:
         figure.toolbar.logo = None
         figure.outline_line_color = None
         figure.min_border_left, figure.min_border_right = left, 8
-        figure.min_border_top, figure.min_border_bottom = 4, bottom
+        figure.min_border_top, figure.min_border_bottom = 10, bottom
 
     return apply
 

@@ -45,8 +45,11 @@ def figure(*plots: Any, message: Any, widest: tuple[int | None, ...] = ()) -> pn
     """
     cover = html.pane(message, css_classes=["cover"], sizing_mode=None, styles=COVER)
     panes = [
-        pn.pane.HoloViews(
-            plot, sizing_mode="stretch_both", margin=0, linked_axes=False, max_width=width
+        pn.Column(
+            pn.pane.HoloViews(plot, sizing_mode="stretch_both", margin=0, linked_axes=False),
+            sizing_mode="stretch_both",
+            margin=0,
+            max_width=width,
         )
         for plot, width in itertools.zip_longest(plots, widest)
     ]

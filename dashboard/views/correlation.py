@@ -13,13 +13,15 @@ from dashboard.plots.heatmap import clustered, correlation_heatmap
 from dashboard.state import AppState
 from dashboard.views.card import card, figure, progress, waiting
 from engine import summaries
+from engine.results import Fit
 
 HEAD = html.heading(
     "Gene correlations",
     "Red blocks are genes that rise and fall together; blue, genes that exclude each other.",
     "corr(clr ρ)[i, j] of Σ_clr = H (W Wᵀ + diag d) Hᵀ, with H = I − 11ᵀ/G",
     "CLR correlations are relative to the geometric mean of the modelled genes: a different "
-    "choice of genes changes them. The genes shown have the largest CLR variance; their order "
+    "choice of genes changes them. The genes shown have the largest CLR variance carried by "
+    "factors, |w_g|²; their order "
     "is average linkage on 1 − r.",
 )
 NOTHING = pd.DataFrame(np.zeros((1, 1)), index=[""], columns=[""])
@@ -54,5 +56,13 @@ class CorrelationView(pn.viewable.Viewer):
         fit = self.state.fit
         if fit is None:
             return correlation_heatmap(NOTHING)
-        genes = summaries.top_variance_genes(fit, self.state.top_genes)
+        genes = programme_genes(fit, self.state.top_genes)
         return correlation_heatmap(clustered(summaries.clr_correlation(fit, genes)))
+
+
+def programme_genes(fit: Fit, n: int) -> pd.Index:
+    """The n genes with the largest CLR variance carried by the factors, ``|w_g|^2``.
+
+    Residual variance is left out: it is largest for rarely seen genes, which move with none.
+    """
+    return (summaries.loadings(fit) ** 2).sum(axis=1).nlargest(n).index

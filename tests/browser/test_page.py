@@ -99,19 +99,22 @@ def test_demo_from_counts_to_views(page: Page, server: Server, foreign: list[str
     choose(page, "Colour by", "Capture efficiency")
     expect(cells.get_by_text("capture efficiency", exact=True)).to_be_visible()
 
-    # a second fit is stopped
+    # a second fit goes on while the page is reloaded, and is stopped
     button(page, "Fit").click()
     expect(cells.get_by_text(re.compile(r"^pass \d+"))).to_be_visible(timeout=LONG)
+    page.reload()
+    expect(cells.get_by_text(re.compile(r"^pass \d+"))).to_be_visible()
     button(page, "Stop").click()
     expect(page.get_by_text("Stopped; the best so far is shown")).to_be_visible()
     expect(button(page, "Fit")).to_be_visible()
 
-    # after a reload both runs are there
-    page.reload()
+    # both runs are listed, and the first can be opened
     runs = page.get_by_role("button", name=re.compile("PBMC 68k"))
     expect(runs).to_have_count(2)
     runs.filter(has_text="done").click()
-    expect(card(page, "Cells").get_by_text("CD14+ Monocyte")).to_be_visible()
+    expect(page.get_by_text("Finished")).to_be_visible()
+    expect(cells.get_by_text("CD14+ Monocyte")).to_be_visible()
+    expect(cells.get_by_text("until the UMAP is ready")).to_be_hidden(timeout=LONG)
     wait_until_drawn(card(page, "Gene correlations"), 100)
 
     assert foreign == []
