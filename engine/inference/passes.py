@@ -16,9 +16,10 @@ from engine.data import Counts
 from engine.models import lnm
 from engine.models.poisson_lognormal import NARROW, Integral
 
-# Elements of a block: enough to keep two cores or a GPU busy, few enough for the caches.
-_BLOCK_ELEMENTS = 2**20
-_MOST_CELLS = 4096
+# Elements of a block: few enough for a processor's caches, enough to keep a GPU busy.
+_BLOCK_ELEMENTS = {"cpu": 2**19}
+_BLOCK_ELEMENTS_ELSEWHERE = 2**24
+_MOST_CELLS = 2**14
 # Newton decrements, in posterior standard deviations of a cell's latents.
 _TOLERANCE = 1e-3
 _FAILED = 1e-2
@@ -114,7 +115,8 @@ class Passes:
         self.counts = counts
         self.integral = integral
         self._dtype = np.dtype(dtype)
-        rows = block_cells or min(max(_BLOCK_ELEMENTS // counts.n_genes, 1), _MOST_CELLS)
+        elements = _BLOCK_ELEMENTS.get(jax.default_backend(), _BLOCK_ELEMENTS_ELSEWHERE)
+        rows = block_cells or min(max(elements // counts.n_genes, 1), _MOST_CELLS)
         self._rows = min(rows, counts.n_cells)
         if scores is None:
             scores = np.zeros((counts.n_cells, n_factors))
