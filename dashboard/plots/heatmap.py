@@ -7,11 +7,11 @@ from typing import Any
 import holoviews as hv
 import numpy as np
 import pandas as pd
-from bokeh.models import CustomJSHover, FixedTicker, HoverTool, NoOverlap
+from bokeh.models import CustomJSHover, FixedTicker, HoverTool
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from dashboard.plots.style import DIVERGING, Hook, frame, options, plain
+from dashboard.plots.style import DIVERGING, Hook, frame, options, plain, sparse_labels
 
 MOST_OPTIMAL = 300
 HEIGHT = 160
@@ -66,7 +66,7 @@ def correlation_heatmap(correlation: pd.DataFrame) -> hv.Image:
         xlabel="",
         ylabel="",
         xrotation=90,
-        hooks=[plain(88, 84), gene_axes(names), frame(f"{count}", edge, edge)],
+        hooks=[plain(88, 84), gene_axes(names), sparse_labels, frame(f"{count}", edge, edge)],
     )
 
 
@@ -88,7 +88,6 @@ def gene_axes(names: list[str]) -> Hook:
             model = plot.handles[axis]
             model.ticker = FixedTicker(ticks=[j + 0.5 for j in range(count)])
             model.major_label_overrides = {j + 0.5: name for j, name in enumerate(order)}
-            model.major_label_policy = NoOverlap(min_distance=2)
             model.major_tick_line_color = None
         for hover in plot.state.select({"type": HoverTool}):
             hover.tooltips = [

@@ -6,7 +6,7 @@ import holoviews as hv
 import numpy as np
 import pandas as pd
 
-from dashboard.plots.style import ACCENT, MISSING, NEGATIVE, POSITIVE, options, plain
+from dashboard.plots.style import ACCENT, MISSING, NEGATIVE, POSITIVE, options, plain, sparse_labels
 
 HEIGHT = 160
 
@@ -72,5 +72,5 @@ def variance_bars(shares: pd.Series, chosen: int) -> hv.Bars:
         tools=["hover", "tap"],
         hover_tooltips=[("factor", "@factor"), ("CLR variance", "@percent{0.0} %")],
         framewise=True,
-        hooks=[plain(56)],
+        hooks=[plain(56), sparse_labels],
     )

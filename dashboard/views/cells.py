@@ -52,7 +52,7 @@ def colouring(fit: Fit, key: str, factor: int) -> Colouring:
 def _note(fit: Fit | None, embedding: Embedding | None, partial: str) -> str:
     if fit is None:
         return ""
-    waits = "factors 1 and 2 until the UMAP is ready" if embedding is None else ""
+    waits = "factors 1, 2; UMAP follows" if embedding is None else ""
     return html.badge(partial or waits)
 
 
@@ -68,7 +68,7 @@ class CellsView(pn.viewable.Viewer):
         super().__init__()
         self.state = state
         self._colour = pmui.Select(
-            label="Colour by", options=state.colours(), size="small", width=200, margin=0
+            label="Colour by", options=state.colours(), size="small", width=180, margin=0
         )
         self._legend = html.pane(
             sizing_mode="stretch_height", width=140, visible=False, css_classes=["key"]

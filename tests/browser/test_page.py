@@ -79,7 +79,7 @@ def test_demo_from_counts_to_views(page: Page, server: Server, foreign: list[str
     expect(page.get_by_text(re.compile("nats per cell$"))).to_be_visible()
     expect(button(page, "Stop")).to_be_visible()
     expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)
-    expect(cells.get_by_text("until the UMAP is ready")).to_be_hidden(timeout=LONG)
+    expect(cells.get_by_text("UMAP follows")).to_be_hidden(timeout=LONG)
 
     # three views of it
     expect(cells.get_by_text("CD14+ Monocyte")).to_be_visible()
@@ -114,7 +114,7 @@ def test_demo_from_counts_to_views(page: Page, server: Server, foreign: list[str
     runs.filter(has_text="done").click()
     expect(page.get_by_text("Finished")).to_be_visible()
     expect(cells.get_by_text("CD14+ Monocyte")).to_be_visible()
-    expect(cells.get_by_text("until the UMAP is ready")).to_be_hidden(timeout=LONG)
+    expect(cells.get_by_text("UMAP follows")).to_be_hidden(timeout=LONG)
     wait_until_drawn(card(page, "Gene correlations"), 100)
 
     assert foreign == []

@@ -44,11 +44,11 @@ class TestCells:
         state.show_fit(fit)
         (drawn,) = columns(view, "Scatter")
         np.testing.assert_allclose(np.sort(drawn["x"]), np.sort(fit.scores[:, 0]))
-        assert "until the UMAP is ready" in words(view)
+        assert "UMAP follows" in words(view)
         state.embedding = Embedding(fit.scores[:, :2] + 100, "umap", "k")
         (drawn,) = columns(view, "Scatter")
         assert min(drawn["x"]) > 90
-        assert "until the UMAP" not in words(view)
+        assert "UMAP follows" not in words(view)
 
     def test_an_embedding_of_other_cells_is_not_used(self, state: AppState) -> None:
         view = CellsView(state)
