@@ -52,6 +52,7 @@ class DataControl(pn.viewable.Viewer):
         return self._panel
 
     def _demo(self, *_events: object) -> None:
+        self._path.value = ""
         self._ask(DEMO)
 
     def _open(self, *_events: object) -> None:

@@ -11,10 +11,11 @@ import param
 
 from dashboard import html
 from dashboard.plots.cells import cell_frame, cell_image, cell_points
-from dashboard.plots.colours import Colouring, colour_labels, colour_numbers
+from dashboard.plots.colours import Colouring, colour_numbers
 from dashboard.plots.style import Span, span
-from dashboard.state import CAPTURE, LABEL, TOTAL_COUNTS, AppState, Embedding
+from dashboard.state import AppState, Embedding
 from dashboard.views.card import card, figure, waiting
+from dashboard.views.colouring import colouring
 from engine.results import Fit
 
 EMPTY = colour_numbers(np.zeros(0), "")
@@ -25,28 +26,6 @@ HEAD = html.heading(
     "Distances between separate groups and the density of points mean little in a UMAP. "
     "Scores are known up to rotation; they are shown on the principal axes of the CLR loadings.",
 )
-
-
-def colouring(fit: Fit, key: str, factor: int) -> Colouring:
-    """Colours of the cells of a fit.
-
-    Parameters
-    ----------
-    key
-        One of the values of `AppState.colours`; anything else colours by the factor.
-    """
-    if key == TOTAL_COUNTS:
-        return colour_numbers(np.log10(fit.total_counts), "total counts (log10)")
-    if key == CAPTURE and fit.capture is not None:
-        return colour_numbers(fit.capture.efficiency, "capture efficiency")
-    name = key.removeprefix(LABEL)
-    if key.startswith(LABEL) and name in fit.obs:
-        column = fit.obs[name]
-        if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-            return colour_numbers(column.to_numpy(), name)
-        return colour_labels(column, name)
-    title = f"factor {factor + 1} score (prior sd)"
-    return colour_numbers(fit.scores[:, factor], title, diverging=True)
 
 
 def _note(fit: Fit | None, embedding: Embedding | None, partial: str) -> str:

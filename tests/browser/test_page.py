@@ -97,7 +97,7 @@ def test_demo_from_counts_to_views(page: Page, server: Server, foreign: list[str
     page.wait_for_function(f"old => String(({COLUMN})('gene')) !== String(old)", arg=genes)
     page.wait_for_function(f"old => String(({COLUMN})('colour')) !== String(old)", arg=before)
     choose(page, "Colour by", "Capture efficiency")
-    expect(cells.get_by_text("capture efficiency", exact=True)).to_be_visible()
+    expect(cells.get_by_text("capture efficiency; prior anchored")).to_be_visible()
 
     # a second fit goes on while the page is reloaded, and is stopped
     button(page, "Fit").click()

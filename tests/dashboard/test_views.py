@@ -14,7 +14,8 @@ from dashboard.reading import summarise
 from dashboard.runner import Runner
 from dashboard.shell import compose
 from dashboard.state import CAPTURE, FACTOR, LABEL, TOTAL_COUNTS, AppState, Embedding
-from dashboard.views.cells import CellsView, colouring
+from dashboard.views.cells import CellsView
+from dashboard.views.colouring import colouring
 from dashboard.views.correlation import CorrelationView
 from dashboard.views.data import DataView
 from dashboard.views.loadings import LoadingsView
