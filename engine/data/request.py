@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.data.counts import Counts
+from engine.data.demo import DEMO
 from engine.data.genes import check_gene_choice
 from engine.data.read import read_counts
 from engine.errors import ConfigError
@@ -44,7 +45,9 @@ class DataRequest:
                 type(self.source).__name__,
                 "Pass an AnnData in memory to engine.read_counts.",
             )
-        object.__setattr__(self, "source", os.fspath(self.source))
+        # A run may be resumed from another working directory.
+        source = os.fspath(self.source)
+        object.__setattr__(self, "source", source if source == DEMO else os.path.abspath(source))
         genes = check_gene_choice(self.genes)
         object.__setattr__(self, "genes", genes if isinstance(genes, int | str) else tuple(genes))
 

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import atexit
-import os
-import secrets
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import platformdirs
 
 from engine.config import LNMConfig
 from engine.jobs.endings import Outcome
@@ -20,8 +13,8 @@ from engine.jobs.fits import FitIter, FitRunner, engine_fit_iter, engine_load
 from engine.jobs.job import Job, JobHandle, Wish
 from engine.jobs.kept import KeptFits
 from engine.jobs.pool import FITS, Pool
-from engine.jobs.status import JobError, JobKind, JobStatus
-from engine.jobs.store import RunStore, no_such_job
+from engine.jobs.status import JobError, JobStatus
+from engine.jobs.store import RunStore, default_home, no_such_job
 
 if TYPE_CHECKING:
     from engine.data import Counts, DataRequest
@@ -62,7 +55,7 @@ class Jobs:
         devices: Callable[[], Sequence[Any]] | None = None,
         checkpoint_every: float = 10.0,
     ) -> None:
-        self._store = RunStore(_default_home() if home is None else Path(home))
+        self._store = RunStore(default_home() if home is None else Path(home))
         self._kept = KeptFits()
         runner = FitRunner(
             self._store, self._kept, fit_iter, load_counts, checkpoint_every=checkpoint_every
@@ -105,7 +98,7 @@ class Jobs:
         """
         data = counts.name if counts is not None else Path(request.source).stem
         label = _label(name) or f"{data} · {config.model} k{config.n_factors}"
-        status = replace(_new("fit", label), request=request.to_dict(), config=config.to_dict())
+        status = JobStatus.new("fit", label, request=request.to_dict(), config=config.to_dict())
         with self._pool.lock:
             self._check_open()
             claim = self._store.create(status)
@@ -126,7 +119,7 @@ class Jobs:
         JobError
             If the server is closing.
         """
-        status = _new("task", name)
+        status = JobStatus.new("task", name)
         with self._pool.lock:
             self._check_open()
             self._pool.add(Job(status, lock=self._pool.lock, work=work), lane)
@@ -216,15 +209,7 @@ class Jobs:
                     raise JobError(
                         "an interrupted, stopped or failed run", found, "Start a new fit instead."
                     )
-                queued = replace(
-                    before,
-                    state="queued",
-                    phase="waiting",
-                    message="",
-                    fraction=0.0,
-                    log=(*before.log, "resumed"),
-                    revision=before.revision + 1,
-                )
+                queued = before.requeued()
                 self._store.write_status(queued)
             except BaseException:
                 claim.release()
@@ -307,23 +292,5 @@ class Jobs:
             raise JobError("a running server", "one that is closing", "Start the server again.")
 
 
-def _new(kind: JobKind, name: str) -> JobStatus:
-    created = time.time()
-    moment = datetime.fromtimestamp(created, UTC).strftime("%Y%m%d-%H%M%S-%f")
-    return JobStatus(
-        id=f"{moment}-{secrets.token_hex(3)}",
-        name=name,
-        kind=kind,
-        state="queued",
-        created=created,
-        phase="waiting",
-    )
-
-
 def _label(name: str | None) -> str:
     return " ".join((name or "").split())[:200]
-
-
-def _default_home() -> Path:
-    named = os.environ.get("LOGRATIO_HOME")
-    return Path(named).expanduser() if named else platformdirs.user_data_path("logratio")

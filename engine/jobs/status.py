@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from engine.errors import EngineError
@@ -83,6 +86,15 @@ class JobStatus:
     revision: int = 0
     peak_memory_mb: float = _UNKNOWN
 
+    @classmethod
+    def new(cls, kind: JobKind, name: str, **asked: dict[str, Any]) -> JobStatus:
+        """A job that waits, with an identity of its own that sorts by time."""
+        created = time.time()
+        moment = datetime.fromtimestamp(created, UTC).strftime("%Y%m%d-%H%M%S-%f")
+        id = f"{moment}-{secrets.token_hex(3)}"
+        given = {"id": id, "name": name, "kind": kind, "created": created} | asked
+        return cls(state="queued", phase="waiting", **given)  # type: ignore[arg-type]
+
     @property
     def active(self) -> bool:
         """Whether the job still waits or works."""
@@ -98,6 +110,18 @@ class JobStatus:
             phase="",
             seconds_left=None,
             message=f"The server stopped {how}. Resume it {then}.",
+            revision=self.revision + 1,
+        )
+
+    def requeued(self) -> JobStatus:
+        """An ended run that waits to go on."""
+        return replace(
+            self,
+            state="queued",
+            phase="waiting",
+            message="",
+            fraction=0.0,
+            log=(*self.log, "resumed"),
             revision=self.revision + 1,
         )
 

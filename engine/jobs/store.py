@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 from engine.jobs.status import JobError, JobStatus
 
 FORMAT = 1
@@ -27,6 +29,12 @@ _RUN, _STATUS, _LOCK = "run.json", "status.json", "lock"
 _DELETED = ".deleted-"
 
 Signature = tuple[int, int, int]
+
+
+def default_home() -> Path:
+    """Where runs are kept: LOGRATIO_HOME, else a folder under the user's data directory."""
+    named = os.environ.get("LOGRATIO_HOME")
+    return Path(named).expanduser() if named else platformdirs.user_data_path("logratio")
 
 
 class RunLock:
