@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import engine
+from engine.data import Counts, simulate
+from engine.inference import totals as module
+from engine.inference.totals import capture, fit_totals
+from tests.engine.problems import counts_of
+
+ANCHORED = engine.LNMConfig(capture=True, n_factors=2)
+POPULATION = replace(ANCHORED, capture_prior="population")
+LOWEST, HIGHEST = np.exp((-5.0, 12.0))
+
+
+def captured(cells: int, seed: int = 0, **arguments: float) -> tuple[Counts, np.ndarray]:
+    adata = simulate("lnmvcp", cells=cells, genes=5, factors=2, seed=seed, **arguments)
+    return engine.read_counts(adata, genes="all"), adata.obs["true_eta"].to_numpy()
+
+
+class TestPlain:
+    def test_mean_and_concentration_are_recovered(self) -> None:
+        adata = simulate(cells=3000, genes=5, factors=2, seed=1, total_concentration=4)
+        counts = engine.read_counts(adata, genes="all")
+        found, none = fit_totals(counts, engine.LNMConfig())
+        assert none is None
+        assert found.mean == counts.totals.mean()
+        assert found.concentration == pytest.approx(4, rel=0.1)
+        assert found.eta_location is None
+
+    def test_equal_totals_settle_inside_the_bounds(self) -> None:
+        """Less spread than Poisson: the prior of r keeps it finite."""
+        counts = counts_of(np.full((500, 4), 25))
+        found, _ = fit_totals(counts, engine.LNMConfig())
+        assert 10 * LOWEST < found.concentration < HIGHEST / 10
+
+    def test_one_cell(self) -> None:
+        found, _ = fit_totals(counts_of(np.array([[3, 4]])), engine.LNMConfig())
+        assert 10 * LOWEST < found.concentration < HIGHEST / 10
+
+
+class TestAnchored:
+    @pytest.mark.xfail(strict=True, reason="anchored at L_c = N, every r explains the totals")
+    def test_concentration_settles(self) -> None:
+        """Four times the cells are more data of the same kind, and no reason for another r."""
+        estimates = [fit_totals(captured(n)[0], ANCHORED)[0].concentration for n in (500, 2000)]
+        assert estimates[1] == pytest.approx(estimates[0], rel=0.5)
+        assert all(10 * LOWEST < r < HIGHEST / 100 for r in estimates)
+
+    @pytest.mark.xfail(strict=True, reason="anchored at L_c = N, every r explains the totals")
+    def test_the_error_of_eta_is_the_one_told(self) -> None:
+        counts, truth = captured(1500)
+        _, found = fit_totals(counts, ANCHORED)
+        assert found is not None
+        surprise = (found.eta - truth) / found.eta_sd
+        assert np.sqrt((surprise**2).mean()) < 2
+
+    def test_the_mean_is_that_of_the_modelled_share(self) -> None:
+        counts, _ = captured(300)
+        half = replace(counts, library_size=2 * counts.totals)
+        assert fit_totals(counts, ANCHORED)[0].mean == pytest.approx(2e5)
+        assert fit_totals(half, ANCHORED)[0].mean == pytest.approx(1e5)
+
+    def test_efficiency_follows_the_library_size(self) -> None:
+        counts, _ = captured(300)
+        _, found = fit_totals(counts, ANCHORED)
+        assert found is not None
+        order = np.argsort(counts.library_size)
+        assert (np.diff(found.efficiency[order]) >= -1e-12).all()
+        assert ((found.efficiency > 0) & (found.efficiency < 1)).all()
+
+    def test_more_library_than_molecules(self) -> None:
+        counts, _ = captured(200)
+        _, found = fit_totals(counts, replace(ANCHORED, molecules=500.0))
+        assert found is not None
+        assert np.isfinite(found.eta).all()
+        assert (found.efficiency <= 1).all()
+        assert (found.eta >= 0).all()
+
+
+class TestPopulation:
+    @pytest.mark.parametrize("molecules", [2e5, 1e4])
+    def test_location_and_scale_are_recovered(self, molecules: float) -> None:
+        counts, truth = captured(1500, seed=3, molecules=molecules, capture_spread=0.4)
+        config = replace(POPULATION, molecules=molecules)
+        found, efficiency = fit_totals(counts, config)
+        assert found.eta_location == pytest.approx(truth.mean(), abs=0.06)
+        assert found.eta_scale == pytest.approx(truth.std(), rel=0.35)
+        assert found.concentration == pytest.approx(5, rel=0.6)
+        assert efficiency is not None
+        surprise = (efficiency.eta - truth) / efficiency.eta_sd
+        assert np.sqrt((surprise**2).mean()) == pytest.approx(1, abs=0.2)
+        assert np.corrcoef(efficiency.eta, truth)[0, 1] > 0.5
+
+    def test_the_totals_it_predicts_spread_as_those_seen(self) -> None:
+        counts, _ = captured(1500, seed=3)
+        found, _ = fit_totals(counts, POPULATION)
+        assert found.eta_location is not None
+        assert found.eta_scale is not None
+        rng = np.random.default_rng(0)
+        eta = rng.normal(found.eta_location, found.eta_scale, 200_000)
+        mean = found.mean * np.exp(-eta[eta > 0])
+        drawn = rng.poisson(rng.gamma(found.concentration, mean / found.concentration))
+        seen = counts.totals
+        assert drawn.mean() == pytest.approx(seen.mean(), rel=0.1)
+        assert drawn.std() / drawn.mean() == pytest.approx(seen.std() / seen.mean(), rel=0.15)
+
+    def test_concentration_settles(self) -> None:
+        estimates = [fit_totals(captured(n)[0], POPULATION)[0].concentration for n in (500, 2000)]
+        assert estimates[1] == pytest.approx(estimates[0], rel=0.5)
+
+
+def test_large_data_are_sampled_and_done_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts, _ = captured(600)
+    whole = capture(counts, ANCHORED, engine.results.Totals(2e5, 5.0))
+    monkeypatch.setattr(module, "_CHUNK", 70)
+    parts = capture(counts, ANCHORED, engine.results.Totals(2e5, 5.0))
+    assert whole is not None
+    assert parts is not None
+    np.testing.assert_allclose(parts.eta, whole.eta)
+    monkeypatch.setattr(module, "_SAMPLE", 300)
+    sampled = fit_totals(counts, engine.LNMConfig())[0].concentration
+    monkeypatch.setattr(module, "_SAMPLE", 10_000)
+    assert sampled == pytest.approx(
+        fit_totals(counts, engine.LNMConfig())[0].concentration, rel=0.3
+    )
+
+
+def test_without_capture_there_is_none() -> None:
+    counts, _ = captured(50)
+    assert capture(counts, engine.LNMConfig(), engine.results.Totals(1.0, 1.0)) is None

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import engine
+from engine.data import Counts, simulate
+from engine.results import Fit
+from tests.engine.inference.conftest import Simulated
+from tests.engine.problems import dense
+
+
+def test_training_cells_keep_their_scores(simulated: Simulated) -> None:
+    again = engine.transform(simulated.fit, simulated.counts)
+    np.testing.assert_allclose(again.scores, simulated.fit.scores, atol=0.01)
+    np.testing.assert_allclose(again.scores_sd, simulated.fit.scores_sd, rtol=0.01)
+    np.testing.assert_allclose(again.log_marginal, simulated.fit.log_marginal, atol=0.01)
+
+
+def test_in_float64_to_the_tolerance_of_newton(small: Counts, small_fit: Fit) -> None:
+    again = engine.transform(small_fit, small)
+    np.testing.assert_allclose(again.scores, small_fit.scores, atol=2e-3)
+    np.testing.assert_allclose(again.log_marginal, small_fit.log_marginal, atol=1e-5)
+
+
+def test_a_fit_read_back_transforms_alike(small: Counts, small_fit: Fit, tmp_path: Path) -> None:
+    read = engine.load(small_fit.save(tmp_path / "fit.h5ad"))
+    one, other = engine.transform(small_fit, small), engine.transform(read, small)
+    np.testing.assert_array_equal(one.scores, other.scores)
+    np.testing.assert_array_equal(one.log_marginal, other.log_marginal)
+
+
+def test_new_cells_find_their_true_scores() -> None:
+    adata = simulate("lnm", cells=700, genes=60, factors=2, seed=2)
+    counts = engine.read_counts(adata, genes="all")
+    fit = engine.fit(counts.take(np.arange(500)), engine.LNMConfig(n_factors=2))
+    new = engine.transform(fit, counts.take(np.arange(500, 700)))
+    truth = adata.obsm["true_scores"][500:]
+    # The factors are known up to a linear map.
+    weights, *_ = np.linalg.lstsq(new.scores, truth, rcond=None)
+    explained = 1 - ((truth - new.scores @ weights) ** 2).sum() / (truth**2).sum()
+    assert explained > 0.8
+    assert list(new.cells) == list(counts.cells[500:])
+    assert new.log_marginal_per_cell == pytest.approx(fit.log_marginal_per_cell, abs=10)
+
+
+def test_gene_order_does_not_matter(small: Counts, small_fit: Fit) -> None:
+    order = np.random.default_rng(3).permutation(small.n_genes)
+    shuffled = Counts.from_arrays(dense(small)[:, order], small.genes[order], small.cells)
+    one, other = engine.transform(small_fit, small), engine.transform(small_fit, shuffled)
+    np.testing.assert_allclose(other.scores, one.scores, atol=1e-6)
+    np.testing.assert_allclose(other.log_marginal, one.log_marginal, atol=1e-6)
+    assert other.genes.equals(small_fit.genes)
+    assert other.reference == small_fit.reference
+
+
+def test_what_belongs_to_the_model_stays(small: Counts, small_fit: Fit) -> None:
+    new = engine.transform(small_fit, small.take(np.arange(10)))
+    np.testing.assert_array_equal(new.loadings, small_fit.loadings)
+    np.testing.assert_array_equal(new.noise, small_fit.noise)
+    assert new.scores.shape == new.scores_sd.shape == (10, 2)
+    assert new.totals == small_fit.totals
+    np.testing.assert_array_equal(new.total_counts, small.totals[:10])
+    assert new.data["fingerprint"] != small_fit.data["fingerprint"]
+
+
+def test_capture_of_new_cells() -> None:
+    adata = simulate("lnmvcp", cells=150, genes=12, factors=2, seed=0)
+    counts = engine.read_counts(adata, genes="all")
+    fit = engine.fit(counts, engine.LNMConfig(capture=True, n_factors=2, max_passes=3))
+    new = engine.transform(fit, counts.take(np.arange(20)))
+    assert fit.capture is not None
+    assert new.capture is not None
+    np.testing.assert_allclose(new.capture.efficiency, fit.capture.efficiency[:20])
+
+
+@pytest.mark.parametrize("change", ["missing", "renamed", "more"])
+def test_other_genes_are_refused(small: Counts, small_fit: Fit, change: str) -> None:
+    names, matrix = list(small.genes), dense(small)
+    if change == "missing":
+        names, matrix = names[1:], matrix[:, 1:]
+    elif change == "renamed":
+        names[3] = "another"
+    else:
+        names, matrix = [*names, "another"], np.column_stack([matrix, matrix[:, 0]])
+    with pytest.raises(engine.DataError, match=r"genes=fit\.genes"):
+        engine.transform(small_fit, Counts.from_arrays(matrix, names, small.cells))

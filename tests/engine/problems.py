@@ -1,0 +1,141 @@
+"""Small problems with known answers, and what the tests compare them by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+
+import engine
+from engine.data import Counts
+from engine.models import lnm
+from engine.models.poisson_lognormal import LOG_NO_NOISE, NARROW, Integral
+from engine.results import Fit
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Parameters in ALR (last gene the reference) and cells drawn from them."""
+
+    mean: np.ndarray
+    loadings: np.ndarray
+    noise: np.ndarray
+    counts: np.ndarray
+
+    @property
+    def params(self) -> lnm.Params:
+        log_noise = np.log(np.maximum(self.noise, np.exp(LOG_NO_NOISE)))
+        return lnm.Params(self.mean, self.loadings, log_noise)
+
+
+def problem(
+    totals: list[int],
+    *,
+    genes: int = 8,
+    factors: int = 2,
+    loading_scale: float = 0.5,
+    noise: tuple[float, float] = (0.05, 0.5),
+    seed: int = 1,
+) -> Problem:
+    rng = np.random.default_rng(seed)
+    mean = rng.normal(size=genes)
+    loadings = rng.normal(size=(genes, factors)) * loading_scale
+    variance = rng.uniform(*noise, genes)
+    mean[-1], loadings[-1], variance[-1] = 0, 0, 0
+    shape = (len(totals), genes)
+    logits = mean + rng.normal(size=(len(totals), factors)) @ loadings.T
+    logits += rng.normal(size=shape) * np.sqrt(variance)
+    shares = np.exp(logits)
+    shares /= shares.sum(1, keepdims=True)
+    drawn = [rng.multinomial(n, p) for n, p in zip(totals, shares, strict=True)]
+    return Problem(mean, loadings, variance, np.stack(drawn).astype(float))
+
+
+@partial(jax.jit, static_argnames="integral")
+def _evaluate(
+    params: lnm.Params,
+    counts: jax.Array,
+    weights: jax.Array,
+    integral: Integral,
+    tolerance: float,
+    max_steps: int,
+) -> tuple[lnm.Sums, lnm.Cells]:
+    latents, decrement = lnm.find_mode(
+        params,
+        counts,
+        lnm.cold_start(params, counts.sum(1)),
+        integral,
+        tolerance=tolerance,
+        max_steps=max_steps,
+    )
+    rotation = jnp.eye(params.loadings.shape[1], dtype=counts.dtype)
+    return lnm.sums_at_mode(params, counts, weights, latents, decrement, rotation, integral)
+
+
+def evaluate(
+    params: lnm.Params,
+    counts: np.ndarray,
+    *,
+    dtype: str = "float64",
+    tolerance: float = 1e-11,
+    max_steps: int = 60,
+    weights: np.ndarray | None = None,
+    integral: Integral = NARROW,
+) -> tuple[lnm.Sums, lnm.Cells]:
+    """One pass over one block from a cold start; log marginals with all their constants."""
+    with jax.enable_x64(dtype == "float64"):
+        params = lnm.Params(*(np.asarray(array, dtype) for array in params))
+        block = counts.astype(dtype)
+        weights = np.ones(len(block)) if weights is None else weights
+        sums, cells = _evaluate(
+            params, block, weights.astype(dtype), integral, tolerance, max_steps
+        )
+    sums = lnm.Sums(*(np.asarray(array, float) for array in sums))
+    cells = lnm.Cells(
+        lnm.Latents(*(np.asarray(array, float) for array in cells.latents)),
+        *(np.asarray(array, float) for array in cells[1:]),
+    )
+    return sums, cells._replace(log_marginal=cells.log_marginal + lnm.constants(counts))
+
+
+def counts_of(matrix: np.ndarray, *, reference: int = -1) -> Counts:
+    cells, genes = matrix.shape
+    return Counts.from_arrays(
+        matrix,
+        [f"gene_{g}" for g in range(genes)],
+        [f"cell_{c}" for c in range(cells)],
+        reference=reference,
+    )
+
+
+def dense(counts: Counts) -> np.ndarray:
+    return counts.block(0, counts.n_cells)
+
+
+def upper(table: pd.DataFrame | np.ndarray) -> np.ndarray:
+    values = np.asarray(table)
+    return values[np.triu_indices(len(values), 1)]
+
+
+def pearson(one: pd.DataFrame, other: pd.DataFrame) -> float:
+    """Of two gene x gene tables, over pairs of the genes of the first."""
+    other = other.loc[one.index, one.columns]
+    return float(np.corrcoef(upper(one), upper(other))[0, 1])
+
+
+def clr_agreement(one: Fit, other: Fit) -> float:
+    return pearson(engine.summaries.clr_correlation(one), engine.summaries.clr_correlation(other))
+
+
+def passes_of(steps: Iterator[engine.Progress]) -> Iterator[engine.Progress]:
+    """The progress that has news: one for every accepted step."""
+    rows = 0
+    for progress in steps:
+        if progress.snapshot is not None and len(progress.snapshot().trace) > rows:
+            rows = len(progress.snapshot().trace)
+            yield progress
