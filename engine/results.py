@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import uuid
@@ -214,7 +215,8 @@ class Fit:
                 "a place to write the fit", str(error), "Choose another path."
             ) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
         return target
 
 
@@ -253,7 +255,7 @@ def _from_parts(parts: dict[str, Any]) -> Fit:
             "Update Logratio to open this file.",
         )
     capture = None
-    if "capture_eta" in obs:
+    if meta["model"] == "lnmvcp":
         capture = Capture(
             eta=obs["capture_eta"].to_numpy(),
             eta_sd=obs["capture_eta_sd"].to_numpy(),
