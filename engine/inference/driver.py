@@ -105,6 +105,15 @@ class _Run:
     def _seconds(self) -> float:
         return time.monotonic() - self._began
 
+    @property
+    def _compiling(self) -> float:
+        return seconds_compiling() - self._compiled_before
+
+    @property
+    def _computing(self) -> float:
+        # Compilation of another fit in the same process is no time of this one.
+        return max(self._seconds - self._compiling, 0.0)
+
     def take(self, event: Step | float) -> bool:
         """Note an event; True when it is worth telling."""
         if isinstance(event, Step):
@@ -158,9 +167,7 @@ class _Run:
             reason=reason,
             passes=self._before.passes + self._passes,
             seconds=self._before.seconds + self._seconds,
-            seconds_compiling=self._before.seconds_compiling
-            + seconds_compiling()
-            - self._compiled_before,
+            seconds_compiling=self._before.seconds_compiling + self._compiling,
             n_failed_cells=int(self._rows[-1]["n_failed_cells"]) if self._rows else 0,
         )
 
@@ -176,7 +183,7 @@ class _Run:
             status=status,
             phase=self._phase if running else "finished",
             fraction=1.0 if not running else 0.0 if np.isnan(left) else done / (done + left + 0.5),
-            seconds_left=None if np.isnan(left) or not done else left * self._seconds / done,
+            seconds_left=None if np.isnan(left) or not done else left * self._computing / done,
             log_marginal_per_cell=last.get("log_marginal_per_cell", np.nan),
             gradient_median=last.get("gradient_median", np.nan),
             gradient_worst=last.get("gradient_worst", np.nan),
