@@ -20,6 +20,7 @@ from engine.jobs import Jobs
 
 LIST_SECONDS = 1.5
 SNAPSHOT_SECONDS = 1.2
+SETTLE_SECONDS = 0.15
 ACTIVE = ("queued", "running")
 
 
@@ -41,7 +42,7 @@ class Runner:
         self._reading: Future[Any] | None = None
         self._fetching: tuple[str, int, Future[Any]] | None = None
         self._fetched = ("", -1)
-        self._listed = self._shown = 0.0
+        self._listed = self._shown = self._asked = 0.0
         self._no_umap = ""
         state.param.watch(self._ask_data, list(REQUEST))
 
@@ -58,22 +59,9 @@ class Runner:
         self._ask_data()
 
     def fit(self) -> None:
-        """Queue a fit of the counts that are asked for, once they are read."""
-        state = self.state
-        state.param.update(fit_asked=bool(state.reading), run_error=None)
-        if state.reading:
-            return
-        if state.loaded is None or not state.ready:
-            found = state.data_error.got if state.data_error else "none"
-            state.run_error = Notice("counts to fit", found, "Correct the data or genes first.")
-            return
-        try:
-            run = self.services.jobs.submit_fit(state.loaded, state.config(), counts=state.counts)
-        except EngineError as error:
-            state.run_error = Notice.of(error)
-            return
-        self.open(run)
-        self._list()
+        """Ask for a fit of the counts that are asked for; `tick` starts it once they are read."""
+        self._asked = time.monotonic()
+        self.state.param.update(fit_asked=True, run_error=None)
 
     def stop(self) -> None:
         """Stop the run that is shown, keeping the best so far."""
@@ -122,6 +110,8 @@ class Runner:
     def tick(self) -> None:
         """Look for news; called every few hundred milliseconds."""
         self._take_data()
+        if self.state.fit_asked:
+            self._start_fit()
         if time.monotonic() - self._listed > LIST_SECONDS:
             self._list()
         if self.state.run is None:
@@ -138,14 +128,30 @@ class Runner:
         if error is None:
             state.param.update(**vars(done.result()), data_error=None, reading="")
             self.services.embedder.warm_up()
-            if state.fit_asked:
-                self.fit()
             return
         if state.loaded is not None and state.loaded.source != state.source:
             # The data that are open stay open, and can be fitted.
             with param.parameterized.discard_events(state):
                 state.param.update(**{name: getattr(state.loaded, name) for name in REQUEST})
-        state.param.update(data_error=Notice.of(error), reading="", fit_asked=False)
+        state.param.update(data_error=Notice.of(error), reading="")
+
+    def _start_fit(self) -> None:
+        state = self.state
+        # The press of a button overtakes the number that was typed just before.
+        if state.reading or time.monotonic() - self._asked < SETTLE_SECONDS:
+            return
+        state.fit_asked = False
+        if state.loaded is None or not state.ready:
+            found = state.data_error.got if state.data_error else "none"
+            state.run_error = Notice("counts to fit", found, "Correct the data or genes first.")
+            return
+        try:
+            run = self.services.jobs.submit_fit(state.loaded, state.config(), counts=state.counts)
+        except EngineError as error:
+            state.run_error = Notice.of(error)
+            return
+        self.open(run)
+        self._list()
 
     def _list(self) -> None:
         self._listed = time.monotonic()

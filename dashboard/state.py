@@ -82,7 +82,7 @@ class AppState(param.Parameterized):
     status = param.Parameter(doc="JobStatus of the run that is shown.")
     run_error = param.ClassSelector(class_=Notice, allow_None=True)
     fit = param.ClassSelector(class_=Fit, allow_None=True, doc="Latest snapshot of that run.")
-    fit_asked = param.Boolean(default=False, doc="A fit is to start when the counts are read.")
+    fit_asked = param.Boolean(default=False, doc="A fit is to start soon.")
     partial = param.String(doc="How far a fit that is still running has come, else empty.")
     embedding = param.ClassSelector(class_=Embedding, allow_None=True)
 

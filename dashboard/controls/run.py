@@ -57,7 +57,9 @@ class RunControl(pn.viewable.Viewer):
             "Run",
             self._button,
             self._bar,
-            html.pane(html.bound(words, state.param.status, state.param.fit_asked)),
+            html.pane(
+                html.bound(words, state.param.status, state.param.fit_asked, state.param.reading)
+            ),
             self._trace,
             html.live(html.notice, state.param.run_error),
         )
@@ -98,10 +100,10 @@ class RunControl(pn.viewable.Viewer):
         return objective_trace(status.trace if status is not None else ())
 
 
-def words(status: JobStatus | None, asked: bool = False) -> str:
+def words(status: JobStatus | None, asked: bool = False, reading: str = "") -> str:
     """What the shown run is doing, how far it is and how long it will take."""
     if asked:
-        return html.busy("The fit starts when the counts are read.")
+        return html.busy("The fit starts when the counts are read." if reading else "Starting.")
     if status is None:
         return html.note("Nothing runs.")
     active = status.state in ACTIVE

@@ -12,11 +12,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests.chromium import launch
 
 ROOT = Path(__file__).parents[2]
+# Milliseconds; nothing waits longer than it must, but a busy machine is slow.
+PATIENCE = 60_000
 RAISED = re.compile(r"^[\w.]*(?:Error|Exception|Warning)\b.*", re.MULTILINE)
 
 
@@ -89,7 +91,8 @@ def foreign() -> list[str]:
 def page(browser: Browser, server: Server, foreign: list[str]) -> Iterator[Page]:
     """A page that can reach the server and nothing else."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
 
     def guard(route: Route) -> None:
         if urlsplit(route.request.url).hostname == "127.0.0.1":

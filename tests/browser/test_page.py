@@ -163,9 +163,14 @@ def test_names_are_data_and_never_markup(
     page.get_by_role("textbox", name="Factors").fill("2")
     button(page, "Fit").click()
     expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("lnmvcp k2").first).to_be_visible()
     cells = card(page, "Cells")
     expect(cells.get_by_role("listitem").filter(has_text="onerror")).to_be_visible()
     # hovering shows names too
+    box = card(page, "Gene correlations").locator("canvas").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.3 * box["height"])
+    expect(page.get_by_text(re.compile("^<img src=x.*×")).first).to_be_visible()
     for title in ("Cells", "Gene correlations", "Factor loadings"):
         for canvas in card(page, title).locator("canvas").all():
             box = canvas.bounding_box()

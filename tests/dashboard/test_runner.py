@@ -77,6 +77,7 @@ def test_counts_that_cannot_be_read_are_not_fitted(
     state.source = "/missing.h5ad"
     until(lambda: state.data_error)
     runner.fit()
+    until(lambda: state.run_error)
     assert state.run is None
     assert "missing" in state.run_error.got
 
@@ -189,3 +190,15 @@ def test_two_pages_do_not_share_what_they_show(
     assert other.run is None
     assert other.fit is None
     assert other.counts is None
+
+
+def test_a_setting_typed_just_before_the_press_counts(
+    runner: Runner, state: AppState, until: Until
+) -> None:
+    runner.read()
+    until(lambda: state.ready)
+    runner.fit()
+    runner.tick()
+    state.n_factors = 2
+    until(lambda: state.fit)
+    assert state.fit.n_factors == 2
