@@ -56,7 +56,7 @@ serve: setup ## open the page on PORT
 	@$(BIN)/python -c 'import socket, sys; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", int(sys.argv[1])))' $(PORT) 2>/dev/null \
 	  || { echo "Port $(PORT) is not free. Choose another: make serve PORT=$$(($(PORT) + 1))" >&2; exit 1; }
 	@echo "Logratio at http://localhost:$(PORT) (Ctrl-C to stop)"
-	@exec $(BIN)/python -m panel serve app.py --port $(PORT) --address localhost \
+	@exec $(BIN)/python -m panel serve app.py --warm --port $(PORT) --address localhost \
 	  --allow-websocket-origin localhost:$(PORT) --allow-websocket-origin 127.0.0.1:$(PORT) $(ARGS)
 
 test: setup ## run every check and test, the browser's included

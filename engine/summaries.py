@@ -29,6 +29,14 @@ def top_variance_genes(fit: Fit, n: int = 100) -> pd.Index:
     return clr_variance(fit).nlargest(n).index
 
 
+def programme_genes(fit: Fit, n: int = 100) -> pd.Index:
+    """The n real genes with the largest CLR variance carried by the factors, ``|w_g|^2``.
+
+    Residual variance is left out: it is largest for rarely seen genes, which move with none.
+    """
+    return (loadings(fit) ** 2).sum(axis=1).nlargest(n).index
+
+
 def clr_covariance(fit: Fit, genes: Iterable[str] | None = None) -> pd.DataFrame:
     """Model covariance of CLR coordinates, genes x genes.
 
@@ -56,10 +64,14 @@ def clr_covariance(fit: Fit, genes: Iterable[str] | None = None) -> pd.DataFrame
 
 
 def clr_correlation(fit: Fit, genes: Iterable[str] | None = None) -> pd.DataFrame:
-    """Model correlation of CLR coordinates, genes x genes; see `clr_covariance`."""
+    """Model correlation of CLR coordinates, genes x genes; see `clr_covariance`.
+
+    A gene that does not vary at all correlates with none.
+    """
     covariance = clr_covariance(fit, genes)
     values = covariance.to_numpy()
-    scale = np.sqrt(np.diag(values))
+    scale = np.sqrt(np.maximum(np.diag(values), 0))
+    scale[scale == 0] = np.inf
     correlation = np.clip(values / np.outer(scale, scale), -1, 1)
     np.fill_diagonal(correlation, 1)
     return pd.DataFrame(correlation, index=covariance.index, columns=covariance.columns)

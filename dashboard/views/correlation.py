@@ -13,7 +13,6 @@ from dashboard.plots.heatmap import clustered, correlation_heatmap
 from dashboard.state import AppState
 from dashboard.views.card import card, figure, progress, waiting
 from engine import summaries
-from engine.results import Fit
 
 HEAD = html.heading(
     "Gene correlations",
@@ -56,13 +55,5 @@ class CorrelationView(pn.viewable.Viewer):
         fit = self.state.fit
         if fit is None:
             return correlation_heatmap(NOTHING)
-        genes = programme_genes(fit, self.state.top_genes)
+        genes = summaries.programme_genes(fit, self.state.top_genes)
         return correlation_heatmap(clustered(summaries.clr_correlation(fit, genes)))
-
-
-def programme_genes(fit: Fit, n: int) -> pd.Index:
-    """The n genes with the largest CLR variance carried by the factors, ``|w_g|^2``.
-
-    Residual variance is left out: it is largest for rarely seen genes, which move with none.
-    """
-    return (summaries.loadings(fit) ** 2).sum(axis=1).nlargest(n).index
