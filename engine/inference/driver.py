@@ -53,7 +53,7 @@ def fit_iter(counts: Counts, config: LNMConfig, *, start: Fit | None = None) -> 
             yield run.progress("converged", end.value)
             return
         told = run.take(event)
-        spent = run.budget_spent()
+        spent = run.budget_spent(event)
         if spent:
             events.close()
             yield run.progress("stopped", spent)
@@ -105,15 +105,6 @@ class _Run:
     def _seconds(self) -> float:
         return time.monotonic() - self._began
 
-    @property
-    def _compiling(self) -> float:
-        return seconds_compiling() - self._compiled_before
-
-    @property
-    def _computing(self) -> float:
-        # Compilation of another fit in the same process is no time of this one.
-        return max(self._seconds - self._compiling, 0.0)
-
     def take(self, event: Step | float) -> bool:
         """Note an event; True when it is worth telling."""
         if isinstance(event, Step):
@@ -152,9 +143,11 @@ class _Run:
             status=self._status("running", ""),
         )
 
-    def budget_spent(self) -> str:
+    def budget_spent(self, event: Step | float) -> str:
         """Why the fit must end now, or an empty string."""
-        if self._passes >= self._config.max_passes and self._within == 0:
+        # What the last pass allowed found is told by the step after it, unless it was a trial.
+        told = isinstance(event, Step) or self._within > 0 or self._passes > self._config.max_passes
+        if self._passes >= self._config.max_passes and told:
             return f"the {self._config.max_passes} passes allowed are made"
         limit = self._config.max_seconds
         if limit is not None and self._seconds >= limit and self._snapshot is not None:
@@ -167,7 +160,9 @@ class _Run:
             reason=reason,
             passes=self._before.passes + self._passes,
             seconds=self._before.seconds + self._seconds,
-            seconds_compiling=self._before.seconds_compiling + self._compiling,
+            seconds_compiling=self._before.seconds_compiling
+            + seconds_compiling()
+            - self._compiled_before,
             n_failed_cells=int(self._rows[-1]["n_failed_cells"]) if self._rows else 0,
         )
 
@@ -183,7 +178,7 @@ class _Run:
             status=status,
             phase=self._phase if running else "finished",
             fraction=1.0 if not running else 0.0 if np.isnan(left) else done / (done + left + 0.5),
-            seconds_left=None if np.isnan(left) or not done else left * self._computing / done,
+            seconds_left=None if np.isnan(left) or not done else left * self._seconds / done,
             log_marginal_per_cell=last.get("log_marginal_per_cell", np.nan),
             gradient_median=last.get("gradient_median", np.nan),
             gradient_worst=last.get("gradient_worst", np.nan),

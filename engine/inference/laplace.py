@@ -23,7 +23,7 @@ from engine.inference.passes import Passes
 from engine.inference.point import Metric, Point, params_of, within
 from engine.inference.prior import Prior
 from engine.inference.spectral import spectral_start
-from engine.models.poisson_lognormal import LOG_NO_NOISE, NARROW, Integral
+from engine.models.poisson_lognormal import NARROW, Integral
 from engine.models.wide_residual import WIDE
 from engine.results import OTHER, Fit
 
@@ -134,7 +134,10 @@ def _resume(
             "Start a new fit.",
         )
     has_noise = _has_noise(counts, config)
-    noise = np.where(has_noise, np.maximum(start.noise, np.exp(LOG_NO_NOISE)), 1.0)
+    prior = Prior.start(config).resume(start.prior)
+    # A gene that had no residual (the reference, or all in mode low_rank) begins with the prior's.
+    noise = np.where(start.noise > 0, start.noise, np.exp(prior.noise_location))
+    noise = np.where(has_noise, noise, 1.0)
     theta = np.column_stack(
         [start.loadings, start.mean_clr + 0.5 * np.where(has_noise, noise, 0.0), np.log(noise)]
     )
@@ -143,7 +146,6 @@ def _resume(
     passes = Passes(
         counts, config.n_factors, config.precision, config.block_cells, scores, integral
     )
-    prior = Prior.start(config).resume(start.prior)
     point = yield from _evaluate(passes, theta, has_noise, prior)
     _require_finite(point)
     # Its priors were still on the way, if it had made but a few passes.

@@ -52,8 +52,8 @@ def capture_mode(
     scale: float,
     mean: float,
     concentration: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mode of eta under eta >= 0, and the standard deviation 1 / sqrt(curvature) there.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mode of eta under eta >= 0, 1 / sqrt(curvature) there, and the slope held at zero.
 
     d/d eta log NB = r (q - N) / (r + q) and d2/d eta2 = -r q (r + N) / (r + q)^2, with
     q = M exp(-eta).
@@ -61,7 +61,7 @@ def capture_mode(
     r = concentration
     location = np.broadcast_to(location, totals.shape)
     eta = np.maximum(location, 0.0)
-    curvature = np.ones_like(eta)
+    slope, curvature = np.zeros_like(eta), np.ones_like(eta)
     for _ in range(_NEWTON_STEPS):
         q = mean * np.exp(-eta)
         slope = r * (q - totals) / (r + q) - (eta - location) / scale**2
@@ -71,7 +71,7 @@ def capture_mode(
         eta = moved
         if settled:
             break
-    return eta, 1 / np.sqrt(curvature)
+    return eta, 1 / np.sqrt(curvature), np.maximum(-slope, 0.0)
 
 
 def capture_posterior(
@@ -92,9 +92,11 @@ def capture_posterior(
     mean, concentration
         M, the mean total at efficiency 1, and r.
     """
-    centre, spread = capture_mode(totals, location, scale, mean, concentration)
+    centre, spread, slope = capture_mode(totals, location, scale, mean, concentration)
     low = np.maximum(centre - _REACH * spread, 0.0)
-    high = centre + _REACH * spread
+    # A cell held at the boundary falls off faster than its curvature tells.
+    fall = slope * spread
+    high = centre + _REACH**2 * spread / (np.sqrt(fall**2 + _REACH**2) + fall)
     half = 0.5 * (high - low)
     eta = (low + half)[:, None] + half[:, None] * _NODES
     location = np.broadcast_to(location, totals.shape)[:, None]

@@ -63,6 +63,7 @@ class Mode(NamedTuple):
     log_rate: F
     rate: F
     residual: F
+    excess: F
     t: F
     i: F
     j: F
@@ -76,8 +77,10 @@ def residual_mode(x: F, log_d: F, counts: F) -> Mode:
     many = t > 1
     residual = jnp.where(many, jnp.log(t) - log_d - x, d * counts - t)
     rate = jnp.where(many, t / d, jnp.exp(x + residual))
+    # At the mode e = d (u - r).
+    excess = jnp.where(many, residual / d, counts - rate)
     i = 1 / (1 + t)
-    return Mode(counts, d, x + residual, rate, residual, t, i, t * i)
+    return Mode(counts, d, x + residual, rate, residual, excess, t, i, t * i)
 
 
 def _correction(mode: Mode, order: int) -> F:
@@ -101,10 +104,12 @@ def log_joint(mode: Mode) -> F:
     The subtracted constant is that of the saturated Poisson model: what is left is a deviance,
     small numbers whose float32 sums stay exact.
     """
-    counts = mode.counts
-    log_counts = jnp.log(jnp.maximum(counts, 1.0))
-    deviance = counts * (mode.log_rate - log_counts) - (mode.rate - counts)
-    return deviance - 0.5 * mode.residual * (counts - mode.rate)
+    counts = jnp.maximum(mode.counts, 1.0)
+    # log(r / u), from the difference where the quotient is close to one.
+    share = mode.excess / counts
+    near = jnp.abs(share) < 0.5
+    ratio = jnp.where(near, jnp.log1p(-share), mode.log_rate - jnp.log(counts))
+    return mode.counts * ratio + mode.excess - 0.5 * mode.residual * mode.excess
 
 
 def psi(mode: Mode) -> F:
@@ -114,12 +119,13 @@ def psi(mode: Mode) -> F:
 
 def slope(mode: Mode) -> F:
     """``psi'(x)``."""
-    return mode.counts - mode.rate + _correction(mode, 1)
+    return mode.excess + _correction(mode, 1)
 
 
 def metric(mode: Mode) -> F:
-    """``r / (1 + t)``: positive everywhere, and close to -psi''."""
-    return mode.rate * mode.i
+    """``r / (1 + t)`` times what the spread of e adds: positive, and close to -psi''."""
+    v = mode.d * mode.i
+    return mode.rate * mode.i * (1 + v * (0.5 + 0.125 * v))
 
 
 class Slopes(NamedTuple):
@@ -139,15 +145,13 @@ def slopes(mode: Mode) -> Slopes:
     d_counts = mode.d * mode.counts
     # di/dlog d = (1 + d u) D i, so that d/dlog d of a function of i is (1 + d u) D of it.
     factor = 1 + d_counts
-    rate_log_d = rate * (d_counts * i - j)
+    rate_log_d = rate * i * mode.residual
     first, second, third = (_correction(mode, order) for order in (1, 2, 3))
     return Slopes(
-        slope=mode.counts - rate + first,
+        slope=mode.excess + first,
         curvature=rate * i - second,
         curvature_x=rate * i**3 - third,
-        log_d=0.5 * mode.residual * (mode.counts - rate)
-        + factor * first
-        + _correction_in_log_d(mode, 0),
+        log_d=0.5 * mode.residual * mode.excess + factor * first + _correction_in_log_d(mode, 0),
         slope_log_d=-rate_log_d + factor * second + _correction_in_log_d(mode, 1),
         curvature_log_d=i * rate_log_d
         - factor * (rate * i * i * j + third)

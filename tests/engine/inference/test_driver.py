@@ -74,7 +74,6 @@ class TestProgress:
 
 
 class TestBudget:
-    @pytest.mark.xfail(strict=True, reason="what the last pass allowed found is thrown away")
     @pytest.mark.parametrize("passes", [1, 2, 5])
     def test_passes(self, simulated: Simulated, passes: int) -> None:
         fit = engine.fit(simulated.counts, replace(simulated.config, max_passes=passes))
@@ -173,7 +172,6 @@ class TestResume:
         assert last.snapshot().cells.equals(half.cells)
         assert clr_agreement(last.snapshot(), simulated.fit) > 0.98
 
-    @pytest.mark.xfail(strict=True, reason="log d begins at -46 and climbs from there")
     def test_from_low_rank_to_learned_noise(self, simulated: Simulated) -> None:
         """A gene that had no residual begins with that of the prior, not with next to none."""
         low_rank = engine.fit(simulated.counts, replace(simulated.config, d_mode="low_rank"))

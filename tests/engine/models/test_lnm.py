@@ -315,9 +315,6 @@ class TestNewton:
         assert found.decrement.max() < 1e-3
         assert np.isfinite(found.log_marginal).all()
 
-    @pytest.mark.xfail(
-        strict=True, reason="the metric lacks the factor exp(d / 2) of rare counts: steps overshoot"
-    )
     def test_many_noisy_rare_genes(self) -> None:
         """Few counts in hundreds of genes whose logits spread by e^1.5 and more."""
         cells = problem([1, 2, 3, 5, 10, 30, 100, 1000], genes=200, noise=(2.5, 2.5), seed=3)
