@@ -173,14 +173,22 @@ def _require_finite(point: Point) -> None:
         )
 
 
-def _evaluate(passes: Passes, theta: np.ndarray, has_noise: np.ndarray, prior: Prior) -> Steps:
+def _evaluate(
+    passes: Passes,
+    theta: np.ndarray,
+    has_noise: np.ndarray,
+    prior: Prior,
+    volume: np.ndarray | None = None,
+) -> Steps:
     """One pass at the admissible parameters nearest to theta."""
+    if volume is None:
+        volume = np.zeros_like(prior.loadings_covariance)
     max_noise = passes.integral.max_noise
     theta = within(theta, has_noise, max_noise)
     params = params_of(theta)
     _, rotation = principal_axes(params.loadings, passes.counts.genes != OTHER)
-    seen = yield from passes.run(params, rotation)
-    return Point(theta, has_noise, prior, seen, max_noise)
+    seen = yield from passes.run(params, rotation, volume)
+    return Point(theta, has_noise, prior, volume, seen, max_noise)
 
 
 def _clipped_step(passes: Passes, point: Point, *, cautious: bool) -> Steps:
@@ -193,13 +201,12 @@ def _clipped_step(passes: Passes, point: Point, *, cautious: bool) -> Steps:
     point = replace(point, prior=prior)
     step = Metric(point, cautious=cautious).solve(point.gradient)
     theta = point.theta + np.clip(step, -_LONGEST_STEP, _LONGEST_STEP)
-    moments = point.sums.moments / point.sums.weight
-    mean = moments[:-1, -1]
-    factor = np.linalg.cholesky(moments[:-1, :-1] - np.outer(mean, mean))
+    mean = point.moments[:-1, -1]
+    factor = np.linalg.cholesky(point.moments[:-1, :-1] - np.outer(mean, mean))
     theta[:, -2] += theta[:, :-2] @ mean
     theta[:, :-2] = theta[:, :-2] @ factor
     passes.change_basis(mean, factor)
-    return (yield from _evaluate(passes, theta, noise, prior))
+    return (yield from _evaluate(passes, theta, noise, prior.change_basis(factor)))
 
 
 def _ascend(
@@ -212,6 +219,9 @@ def _ascend(
     deviations of the parameters.
     """
     cells = passes.counts.n_cells
+    point = yield from _evaluate(
+        passes, point.theta, point.has_noise, point.prior, point.volume_slope()
+    )
     memory = LBFGS()
     gains: deque[float] = deque([np.inf] * 3, maxlen=3)
     metric, age = Metric(point, cautious=True), 0
@@ -247,7 +257,7 @@ def _search(
     length = 1.0
     while slope > 0 and length > _SHORTEST:
         theta = point.theta + length * direction
-        found = yield from _evaluate(passes, theta, point.has_noise, point.prior)
+        found = yield from _evaluate(passes, theta, point.has_noise, point.prior, point.volume)
         change = found.value - point.value
         if change >= 1e-4 * length * slope - _ROUNDING * abs(point.value):
             return found

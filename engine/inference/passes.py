@@ -34,6 +34,7 @@ def block_sums(
     weights: Float[Array, "B"],
     latents: lnm.Latents,
     rotation: Float[Array, "k k"],
+    volume: Float[Array, "k k"],
     integral: Integral,
     max_steps: int,
 ) -> tuple[lnm.Sums, lnm.Cells]:
@@ -42,7 +43,7 @@ def block_sums(
         params, counts, latents, integral, tolerance=_TOLERANCE, max_steps=max_steps
     )
     weights = jnp.where(jnp.isfinite(decrement), weights, 0.0)
-    return lnm.sums_at_mode(params, counts, weights, latents, decrement, rotation, integral)
+    return lnm.sums_at_mode(params, counts, weights, latents, decrement, rotation, volume, integral)
 
 
 @partial(jax.jit, static_argnames="integral")
@@ -129,7 +130,7 @@ class Passes:
         self._scores = np.linalg.solve(factor, (self._scores - mean).T).T.astype(self._dtype)
 
     def run(
-        self, params: lnm.Params, rotation: np.ndarray, *, gradient: bool = True
+        self, params: lnm.Params, rotation: np.ndarray, volume: np.ndarray | None
     ) -> Generator[float, None, Pass]:
         """One pass; yields the share of it that is done after every block.
 
@@ -137,12 +138,14 @@ class Passes:
         ----------
         rotation
             (k, k) orthogonal: the standard deviations of z are those along its columns.
-        gradient
-            False leaves the sums out: the posterior of cells under known parameters.
+        volume
+            (k, k) Q of `lnm.sums_at_mode`, for all cells together; None leaves the sums out: the
+            posterior of cells under known parameters.
         """
         params = lnm.Params(*(np.asarray(array, self._dtype) for array in params))
         rotation = rotation.astype(self._dtype)
         count = self.counts.n_cells
+        share = None if volume is None else (volume / count).astype(self._dtype)
         steps = _WARM_STEPS
         if self._intensity is None:
             steps = _COLD_STEPS
@@ -156,7 +159,7 @@ class Passes:
         for start in range(0, count, self._rows):
             own = slice(start, min(start + self._rows, count))
             size = own.stop - start
-            sums, cells = self._block(params, rotation, own, steps, gradient)
+            sums, cells = self._block(params, rotation, share, own, steps)
             latents.scores[own] = cells.latents.scores[:size]
             latents.intensity[own] = cells.latents.intensity[:size]
             scores_sd[own] = cells.scores_sd[:size]
@@ -170,7 +173,12 @@ class Passes:
         return Pass(total, latents, scores_sd, log_marginal, decrement)
 
     def _block(
-        self, params: lnm.Params, rotation: np.ndarray, own: slice, steps: int, gradient: bool
+        self,
+        params: lnm.Params,
+        rotation: np.ndarray,
+        volume: np.ndarray | None,
+        own: slice,
+        steps: int,
     ) -> tuple[lnm.Sums | None, lnm.Cells]:
         counts = self.counts.block(own.start, own.stop)
         if np.isnan(self._constants[own.start]):
@@ -182,9 +190,11 @@ class Passes:
         latents = lnm.Latents(self._scores[own][padded], self._intensity[own][padded])
         counts = counts[padded].astype(self._dtype, copy=False)
         with self._arithmetic():
-            if not gradient:
+            if volume is None:
                 return None, block_cells(params, counts, latents, rotation, self.integral, steps)
-            return block_sums(params, counts, weights, latents, rotation, self.integral, steps)
+            return block_sums(
+                params, counts, weights, latents, rotation, volume, self.integral, steps
+            )
 
     def _arithmetic(self) -> contextlib.AbstractContextManager[None]:
         return jax.enable_x64(bool(self._dtype == np.float64))

@@ -26,11 +26,19 @@ class Point:
 
     ``has_noise`` marks the genes whose d is learned: none in mode low_rank, and never the
     reference; ``max_noise`` is the largest d that is admitted.
+
+    What is maximised is the log posterior density less ``tr(Q M) / 2``, M the mean of E[zz'] over
+    the cells. A mode of W alone would shrink all loadings together, by 1 + G/C in variance:
+    the prior pulls G rows towards zero, and z makes up for it. Integrated over W, the
+    posterior's volume, which grows as z shrinks, takes that back: its log is
+    ``-sum_g log det(n_g M + S^-1) / 2`` with n_g the information on gene g, and Q is the slope of
+    that in M at M = 1.
     """
 
     theta: np.ndarray
     has_noise: np.ndarray
     prior: Prior
+    volume: np.ndarray
     seen: Pass
     max_noise: float
 
@@ -38,7 +46,8 @@ class Point:
     def value(self) -> float:
         """Log posterior density, nats; -inf where it is not finite."""
         prior = self.prior.log_density(self.theta[:, :-2], self.theta[self.has_noise, -1])
-        value = self.seen.log_marginal_total + prior
+        volume = 0.5 * float(np.sum(self.volume * self.moments[:-1, :-1]))
+        value = self.seen.log_marginal_total + prior - volume
         return value if np.isfinite(value) else -np.inf
 
     @property
@@ -46,7 +55,7 @@ class Point:
         """Slope of `value` in theta, zero where log d is fixed or held at its bound."""
         sums, prior = self.sums, self.prior
         slope = np.empty_like(self.theta)
-        slope[:, :-2] = sums.loadings - self.theta[:, :-2] / prior.loadings_scale**2
+        slope[:, :-2] = sums.loadings - self.theta[:, :-2] @ prior.loadings_precision
         slope[:, -2] = sums.mean
         distance = (self.theta[:, -1] - prior.noise_location) / prior.noise_scale**2
         slope[:, -1] = sums.log_noise - 0.5 * np.exp(self.theta[:, -1]) * sums.mean - distance
@@ -58,6 +67,17 @@ class Point:
     def at_bound(self) -> np.ndarray:
         """(G,) mask of the genes whose d has reached the largest admitted."""
         return self.has_noise & (self.theta[:, -1] >= np.log(self.max_noise))
+
+    @property
+    def moments(self) -> np.ndarray:
+        """(k + 1, k + 1) mean over the cells of E[(z, 1)(z, 1)']."""
+        return np.asarray(self.sums.moments) / float(self.sums.weight)
+
+    def volume_slope(self) -> np.ndarray:
+        """Q (k, k) at this point."""
+        precision = self.prior.loadings_precision
+        information = np.array(self.sums.curvature)[:, -1, None, None]
+        return np.linalg.inv(np.eye(len(precision)) + precision / information).sum(0)
 
     @property
     def sums(self) -> lnm.Sums:
@@ -92,13 +112,11 @@ class Metric:
     def __init__(self, point: Point, *, cautious: bool) -> None:
         prior, sums = point.prior, point.sums
         blocks = np.array(unpack(sums.curvature))
-        size = blocks.shape[-1]
-        ridge = np.full(size, prior.loadings_scale**-2)
-        ridge[-1] = _RIDGE
-        blocks[:, np.arange(size), np.arange(size)] += ridge
+        blocks[:, :-1, :-1] += prior.loadings_precision
+        blocks[:, -1, -1] += _RIDGE
         self._blocks = blocks
         factor = np.linalg.cholesky(blocks)
-        half = np.linalg.solve(factor, np.broadcast_to(np.eye(size), blocks.shape))
+        half = np.linalg.solve(factor, np.broadcast_to(np.eye(blocks.shape[-1]), blocks.shape))
         self._inverse = np.swapaxes(half, 1, 2) @ half
         noise = np.maximum(sums.noise_expected, sums.noise_outer if cautious else 0.0)
         self._noise = noise + prior.noise_scale**-2
@@ -116,6 +134,5 @@ class Metric:
         return float(np.sqrt((block + (step[:, -1] ** 2 * self._noise).sum()) / step.size))
 
     def variances(self) -> tuple[np.ndarray, np.ndarray]:
-        """Posterior variances of the loadings (G, k) and of log d (G,)."""
-        diagonal = np.diagonal(self._inverse, axis1=1, axis2=2)
-        return diagonal[:, :-1], 1 / self._noise
+        """Posterior covariances of the loadings (G, k, k) and variances of log d (G,)."""
+        return self._inverse[:, :-1, :-1], 1 / self._noise

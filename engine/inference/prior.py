@@ -1,8 +1,9 @@
 """Priors that keep rare genes finite, their scale learned from all genes (empirical Bayes).
 
-    W_gj ~ N(0, s^2),   log d_g ~ N(m, t^2)
+    w_g ~ N(0, S),   log d_g ~ N(m, t^2)
 
-One scale s for all of W keeps the posterior invariant to rotations of z.
+One full covariance S for the rows of W: it turns with z, so that the posterior does not
+depend on the basis that z is given in.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ START_NOISE_LOCATION = float(np.log(0.1))
 START_NOISE_SCALE = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prior:
-    """Scale of the loadings, location and scale of log d; the flags say which are learned."""
+    """Covariance S of the loadings, location and scale of log d; flags say what is learned."""
 
-    loadings_scale: float
+    loadings_covariance: np.ndarray
     noise_location: float
     noise_scale: float
     learn_loadings: bool
@@ -33,8 +34,9 @@ class Prior:
     @classmethod
     def start(cls, config: LNMConfig) -> Prior:
         """Values the user set, and starting values for those to learn."""
+        scale = config.loadings_scale or START_LOADINGS_SCALE
         return cls(
-            config.loadings_scale or START_LOADINGS_SCALE,
+            scale**2 * np.eye(config.n_factors),
             START_NOISE_LOCATION if config.noise_location is None else config.noise_location,
             config.noise_scale or START_NOISE_SCALE,
             config.loadings_scale is None,
@@ -43,34 +45,43 @@ class Prior:
         )
 
     def resume(self, values: dict[str, Any]) -> Prior:
-        """The same with the values of an earlier fit."""
-        known = self.to_dict() | {name: float(value) for name, value in values.items()}
+        """The same with the values that `to_dict` gave of an earlier fit."""
         return replace(
             self,
-            loadings_scale=known["loadings_scale"],
-            noise_location=known["noise_location"],
-            noise_scale=known["noise_scale"],
+            loadings_covariance=np.array(values["loadings_covariance"], dtype=float),
+            noise_location=float(values["noise_location"]),
+            noise_scale=float(values["noise_scale"]),
         )
 
-    def to_dict(self) -> dict[str, float]:
-        """The three values, as a fit keeps them."""
+    def to_dict(self, rotation: np.ndarray) -> dict[str, Any]:
+        """Plain values, S in the basis that the (k, k) rotation leads to."""
+        turned = rotation.T @ self.loadings_covariance @ rotation
         return {
-            "loadings_scale": self.loadings_scale,
+            "loadings_covariance": turned.tolist(),
             "noise_location": self.noise_location,
             "noise_scale": self.noise_scale,
         }
 
+    @property
+    def loadings_precision(self) -> np.ndarray:
+        """Inverse of S."""
+        factor = np.linalg.cholesky(self.loadings_covariance)
+        half = np.linalg.solve(factor, np.eye(len(factor)))
+        return half.T @ half
+
     def log_density(self, loadings: np.ndarray, log_noise: np.ndarray) -> float:
         """Log prior density of (G, k) loadings and of the log d of the genes that have one."""
-        return float(
-            _log_normal(loadings, 0.0, self.loadings_scale)
-            + _log_normal(log_noise, self.noise_location, self.noise_scale)
-        )
+        factor = np.linalg.cholesky(2 * np.pi * self.loadings_covariance)
+        whitened = np.linalg.solve(factor, loadings.T) * np.sqrt(2 * np.pi)
+        of_loadings = -0.5 * (whitened**2).sum() - len(loadings) * np.log(np.diag(factor)).sum()
+        squares = (((log_noise - self.noise_location) / self.noise_scale) ** 2).sum()
+        volume = log_noise.size * np.log(self.noise_scale * np.sqrt(2 * np.pi))
+        return float(of_loadings - 0.5 * squares - volume)
 
     def learn(
         self,
         loadings: np.ndarray,
-        loadings_variance: np.ndarray,
+        loadings_covariances: np.ndarray,
         log_noise: np.ndarray,
         noise_variance: np.ndarray,
     ) -> Prior:
@@ -78,21 +89,25 @@ class Prior:
 
         Parameters
         ----------
-        loadings, loadings_variance
-            (G, k) posterior modes and variances.
+        loadings, loadings_covariances
+            (G, k) posterior modes and (G, k, k) covariances.
         log_noise, noise_variance
-            The same of log d; empty when there is none.
+            Modes and variances of log d; empty when there is none.
         """
-        scale, location, spread = self.loadings_scale, self.noise_location, self.noise_scale
+        covariance, location = self.loadings_covariance, self.noise_location
+        spread = self.noise_scale
         if self.learn_loadings:
-            scale = float(np.sqrt((loadings**2 + loadings_variance).mean()))
+            covariance = (loadings.T @ loadings) / len(loadings) + loadings_covariances.mean(0)
         if self.learn_noise_location and len(log_noise):
             location = float(log_noise.mean())
         if self.learn_noise_scale and len(log_noise):
             spread = float(np.sqrt(((log_noise - location) ** 2 + noise_variance).mean()))
-        return replace(self, loadings_scale=scale, noise_location=location, noise_scale=spread)
+        return replace(
+            self, loadings_covariance=covariance, noise_location=location, noise_scale=spread
+        )
 
-
-def _log_normal(values: np.ndarray, mean: float, scale: float) -> float:
-    squares = (((values - mean) / scale) ** 2).sum()
-    return float(-0.5 * squares - values.size * np.log(scale * np.sqrt(2 * np.pi)))
+    def change_basis(self, factor: np.ndarray) -> Prior:
+        """Follow W -> W F, unless S was set by the user."""
+        if not self.learn_loadings:
+            return self
+        return replace(self, loadings_covariance=factor.T @ self.loadings_covariance @ factor)

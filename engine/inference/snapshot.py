@@ -42,7 +42,7 @@ class Snapshot:
             noise=np.where(self.point.has_noise, np.exp(params.log_noise), 0.0),
             totals=self.totals,
             trace=self.trace,
-            prior=self.point.prior.to_dict(),
+            prior=self.point.prior.to_dict(rotation),
             versions=versions(),
             **cell_fields(self.counts, self.point.seen, rotation, self.capture, self.status),
         )

@@ -1,7 +1,8 @@
 """The model of the total counts: negative binomial, with or without a capture latent.
 
-The concentration r has a proper prior, log r ~ N(log 10, 1), and eta is integrated out when r
-is estimated: with both, r settles where a point estimate of eta lets it grow for ever.
+The concentration r has a proper prior, log r ~ N(log 10, 1), and eta, under a prior that all
+cells share, is integrated out when r is estimated: so r settles where a point estimate of
+eta, or a prior anchored on each cell's own total, lets it grow for ever.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ def fit_totals(counts: Counts, config: LNMConfig) -> tuple[Totals, Capture | Non
 
     LNM: the mean is the sample mean, r its posterior mode. LNMVCP: the mean at efficiency 1
     is M_0 times the share of the counts that is modelled; eta's prior is anchored at
-    log M_0 - log L_c, or shared by all cells (``capture_prior="population"``).
+    log M_0 - log L_c, or shared by all cells (``capture_prior="population"``). Anchored cells
+    cannot tell r: each prior sits on the very total it is to explain, and any larger r
+    explains it better. So r always comes from the shared prior.
     """
     if not config.capture:
         mean = float(counts.totals.mean())
@@ -38,19 +41,9 @@ def fit_totals(counts: Counts, config: LNMConfig) -> tuple[Totals, Capture | Non
         return Totals(mean, _concentration(lambda r: log_negative_binomial(totals, mean, r))), None
     share = counts.totals.sum() / counts.library_size.sum()
     mean = float(config.molecules * share)
+    found = _population(counts, config, mean)
     if config.capture_prior == "anchored":
-        location = _anchor(counts, config)
-        rows = _sample_rows(len(location), config.seed)
-        concentration = _concentration(
-            lambda r: (
-                capture_posterior(
-                    counts.totals[rows], location[rows], config.capture_sd, mean, r
-                ).log_evidence
-            )
-        )
-        found = Totals(mean, concentration)
-    else:
-        found = _population(counts, config, mean)
+        found = Totals(mean, found.concentration)
     return found, capture(counts, config, found)
 
 

@@ -54,7 +54,7 @@ def transform(fit: Fit, counts: Counts) -> Fit:
         integral=integral_for(fit),
     )
     identity = np.eye(fit.n_factors)
-    steps = passes.run(params, identity, gradient=False)
+    steps = passes.run(params, identity, None)
     while True:
         try:
             next(steps)

@@ -206,6 +206,7 @@ def sums_at_mode(
     latents: Latents,
     decrement: Float[Array, "B"],
     rotation: Float[Array, "k k"],
+    volume: Float[Array, "k k"],
     integral: pln.Integral,
 ) -> tuple[Sums, Cells]:
     """Objective, exact gradient and curvature blocks, summed over the cells of a block.
@@ -215,18 +216,27 @@ def sums_at_mode(
     log det J to the parameters is that of ``psi + (v_g'p) psi' + L_g psi'' / 2`` with p and L held
     fixed.
 
+    The gradient is that of ``log p(u) - tr(Q E[zz']) / 2``: the driver weighs the volume of the
+    posterior of W by it. Q enters as ``J^-1 - J^-1 Q J^-1`` in place of ``J^-1`` in L, and as a
+    pull ``-Q z`` on the mode.
+
     Parameters
     ----------
     weights
         Weight of each cell: 1, or 0 for the padding of a last block.
     rotation
         Orthogonal; standard deviations of z are given along its columns.
+    volume
+        Q above, per cell; zero for the gradient of the log-marginal alone.
     """
     posterior = posterior_at_mode(params, counts, latents, integral)
     mode, slopes, covariance = posterior.mode, posterior.slopes, posterior.covariance
     design = _design(params)
-    leverage = product(pack(covariance) * pair_weights(design.shape[1]), pair_products(design).T)
+    padded = jnp.pad(volume, ((0, 1), (0, 1)))
+    answer = covariance - covariance @ padded @ covariance
+    leverage = product(pack(answer) * pair_weights(design.shape[1]), pair_products(design).T)
     pull = product(-0.5 * leverage * slopes.curvature_x, design)
+    pull = pull.at[:, :-1].add(-latents.scores @ volume)
     pull = (covariance @ pull[..., None])[..., 0]
     along = product(pull, design.T)
 
@@ -237,7 +247,7 @@ def sums_at_mode(
     )
     scores = latents.scores
     weighted = slopes.curvature * column
-    spread = unpack(product(weighted.T, pack(covariance)))
+    spread = unpack(product(weighted.T, pack(answer)))
     in_loadings = (
         product((in_x * column).T, scores)
         + product((slopes.slope * column).T, pull[:, :-1])

@@ -61,6 +61,7 @@ def _evaluate(
     params: lnm.Params,
     counts: jax.Array,
     weights: jax.Array,
+    volume: jax.Array,
     integral: Integral,
     tolerance: float,
     max_steps: int,
@@ -74,7 +75,7 @@ def _evaluate(
         max_steps=max_steps,
     )
     rotation = jnp.eye(params.loadings.shape[1], dtype=counts.dtype)
-    return lnm.sums_at_mode(params, counts, weights, latents, decrement, rotation, integral)
+    return lnm.sums_at_mode(params, counts, weights, latents, decrement, rotation, volume, integral)
 
 
 def evaluate(
@@ -85,15 +86,24 @@ def evaluate(
     tolerance: float = 1e-11,
     max_steps: int = 60,
     weights: np.ndarray | None = None,
+    volume: np.ndarray | None = None,
     integral: Integral = NARROW,
 ) -> tuple[lnm.Sums, lnm.Cells]:
     """One pass over one block from a cold start; log marginals with all their constants."""
+    width = params.loadings.shape[1]
+    volume = np.zeros((width, width)) if volume is None else volume
     with jax.enable_x64(dtype == "float64"):
         params = lnm.Params(*(np.asarray(array, dtype) for array in params))
         block = counts.astype(dtype)
         weights = np.ones(len(block)) if weights is None else weights
         sums, cells = _evaluate(
-            params, block, weights.astype(dtype), integral, tolerance, max_steps
+            params,
+            block,
+            weights.astype(dtype),
+            volume.astype(dtype),
+            integral,
+            tolerance,
+            max_steps,
         )
     sums = lnm.Sums(*(np.asarray(array, float) for array in sums))
     cells = lnm.Cells(

@@ -42,9 +42,6 @@ class TestTruth:
         assert np.median(found) == pytest.approx(np.median(truth), abs=0.15)
         assert np.corrcoef(found, truth)[0, 1] > 0.8
 
-    @pytest.mark.xfail(
-        strict=True, reason="the prior on W shrinks all factors by 1 + genes / cells in variance"
-    )
     def test_factors_keep_their_size(self) -> None:
         """Few cells for many genes: a prior on W must not shrink all factors together.
 
@@ -266,7 +263,7 @@ def test_the_fit_carries_its_provenance(small: Counts, small_fit: Fit) -> None:
     assert small_fit.cells.equals(small.cells)
     assert small_fit.data["fingerprint"] == small.fingerprint
     assert small_fit.versions["jax"]
-    assert set(small_fit.prior) == {"loadings_scale", "noise_location", "noise_scale"}
+    assert set(small_fit.prior) == {"loadings_covariance", "noise_location", "noise_scale"}
     np.testing.assert_array_equal(small_fit.total_counts, small.totals)
     assert isinstance(small_fit.obs, pd.DataFrame)
     assert small_fit.capture is None

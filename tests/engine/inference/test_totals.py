@@ -43,14 +43,12 @@ class TestPlain:
 
 
 class TestAnchored:
-    @pytest.mark.xfail(strict=True, reason="anchored at L_c = N, every r explains the totals")
     def test_concentration_settles(self) -> None:
         """Four times the cells are more data of the same kind, and no reason for another r."""
         estimates = [fit_totals(captured(n)[0], ANCHORED)[0].concentration for n in (500, 2000)]
         assert estimates[1] == pytest.approx(estimates[0], rel=0.5)
         assert all(10 * LOWEST < r < HIGHEST / 100 for r in estimates)
 
-    @pytest.mark.xfail(strict=True, reason="anchored at L_c = N, every r explains the totals")
     def test_the_error_of_eta_is_the_one_told(self) -> None:
         counts, truth = captured(1500)
         _, found = fit_totals(counts, ANCHORED)
