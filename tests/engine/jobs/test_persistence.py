@@ -6,13 +6,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import anndata as ad
 import pytest
 
-from engine.errors import FitError
-from engine.jobs import JobError, Jobs, JobStatus
+from engine.jobs import JobError, Jobs
 from engine.results import load
 from tests.conftest import ROOT
 from tests.engine.jobs.fakes import (
@@ -21,7 +19,6 @@ from tests.engine.jobs.fakes import (
     FakeFits,
     config,
     ended,
-    make_fit,
     submit,
     until,
 )
@@ -215,194 +212,3 @@ def test_two_servers_resume_one_run_once(serve: Serve, fits: FakeFits) -> None:
     fits.allow(1)
     assert ended(one, id).state == "done"
     assert fits.begun == [1, 1]
-
-
-def test_saving_that_dies_midway_leaves_the_old_file(
-    jobs: Jobs, fits: FakeFits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    id = submit(jobs, 1)
-    fits.allow(1, 2)
-    fits.wait_for_pull(1, 3)
-
-    def die(self: ad.AnnData, path: Path, **settings: Any) -> None:
-        Path(path).write_bytes(b"half of a fi")
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(ad.AnnData, "write_h5ad", die)
-    fits.allow(1)
-    status = ended(jobs, id)
-    assert status.state == "failed"
-    assert "No space left on device" in status.message
-    assert load(folder(jobs, id) / "checkpoint.h5ad").status.passes == 1
-    assert jobs.result(id).status.passes == 1
-    assert not list(folder(jobs, id).glob("*.part"))
-    monkeypatch.undo()
-    jobs.resume(id)
-    assert ended(jobs, id).state == "done"
-    assert fits.starts == [None, 1]
-
-
-def test_a_checkpoint_that_cannot_be_written_does_not_end_the_fit(
-    jobs: Jobs, fits: FakeFits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    id = submit(jobs, 1)
-    fits.wait_for_pull(1, 1)
-
-    def die(self: ad.AnnData, path: Path, **settings: Any) -> None:
-        raise OSError("No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(ad.AnnData, "write_h5ad", die)
-        fits.allow(1, 2)
-        fits.wait_for_pull(1, 3)
-    fits.allow(1)
-    status = ended(jobs, id)
-    assert status.state == "done"
-    assert any("checkpoint could not be written" in line for line in status.log)
-
-
-def test_an_end_that_cannot_be_written_stays_in_memory(
-    jobs: Jobs, fits: FakeFits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    id = submit(jobs, 1)
-    fits.allow(1, 2)
-    fits.wait_for_pull(1, 3)
-
-    def die(*arguments: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("engine.jobs.store._write_json", die)
-        fits.allow(1)
-        status = ended(jobs, id)
-        assert status.state == "done"
-        assert "No space left on device" in status.log[-1]
-        assert jobs.result(id).status.state == "converged"
-        with pytest.raises(JobError, match="No space left"):
-            submit(jobs, 2)
-    jobs.delete(id)
-    assert list((jobs.home / "runs").iterdir()) == []
-
-
-GOOD = JobStatus(id="x", name="n", kind="fit", state="done", created=1.0).to_parts()
-
-
-@pytest.mark.parametrize(
-    ("run", "status"),
-    [
-        (None, None),
-        ("", ""),
-        (json.dumps(GOOD[0]), None),
-        (json.dumps({"format": 1, **GOOD[0]}), json.dumps(GOOD[1])[:-20]),
-        (json.dumps({"format": 1, **GOOD[0]}), "[]"),
-        (json.dumps({"format": 1, **GOOD[0]}), json.dumps({**GOOD[1], "state": "on fire"})),
-        (json.dumps({"format": 1, **GOOD[0]}), json.dumps({**GOOD[1], "trace": [1, 2]})),
-        (json.dumps({"format": 1, **GOOD[0]}), "[" * 100_000),
-        (json.dumps({"format": 99, **GOOD[0]}), json.dumps(GOOD[1])),
-        ("\ud800".encode("utf-16", "surrogatepass").decode("latin-1"), "{}"),
-    ],
-)
-def test_damaged_runs_are_listed_as_failed(
-    jobs: Jobs, fits: FakeFits, run: str | None, status: str | None
-) -> None:
-    fits.free = True
-    good = submit(jobs, 1)
-    ended(jobs, good)
-    damaged = folder(jobs, "damaged")
-    damaged.mkdir()
-    for name, text in (("run.json", run), ("status.json", status)):
-        if text is not None:
-            (damaged / name).write_text(text, encoding="latin-1")
-    states = {item.id: (item.state, item.message) for item in jobs.list()}
-    assert states[good][0] == "done"
-    assert states["damaged"][0] == "failed"
-    assert "cannot be read" in states["damaged"][1]
-    assert jobs.result("damaged") is None
-    with pytest.raises(JobError, match="failed"):
-        jobs.resume("damaged")
-    jobs.delete("damaged")
-    assert [item.id for item in jobs.list()] == [good]
-
-
-def test_a_damaged_fit_is_an_error_in_words(jobs: Jobs, fits: FakeFits) -> None:
-    fits.free = True
-    id = submit(jobs, 1)
-    ended(jobs, id)
-    (folder(jobs, id) / "fit.h5ad").write_bytes(b"damaged")
-    with pytest.raises(FitError, match="written by Fit"):
-        jobs.result(id)
-
-
-def test_strange_things_in_the_folder_are_passed_over(serve: Serve) -> None:
-    jobs = serve()
-    (jobs.home / "runs" / "notes.txt").write_text("mine")
-    (jobs.home / "runs" / ".hidden").mkdir()
-    (jobs.home / "runs" / ".deleted-half").mkdir()
-    assert jobs.list() == []
-    serve()
-    assert not (jobs.home / "runs" / ".deleted-half").exists()
-    assert (jobs.home / "runs" / ".hidden").exists()
-
-
-def test_few_fits_are_kept_in_memory(serve: Serve, fits: FakeFits) -> None:
-    fits.free = True
-    jobs = serve()
-    ids = [submit(jobs, seed) for seed in range(6)]
-    for id in ids:
-        ended(jobs, id)
-    newest = jobs.result(ids[-1])
-    assert jobs.result(ids[-1]) is newest
-    for id in ids[:4]:
-        assert jobs.result(id) is jobs.result(id)
-    assert jobs.result(ids[-1]) is not newest
-
-
-def test_a_replaced_fit_is_read_again(jobs: Jobs, fits: FakeFits) -> None:
-    fits.free = True
-    id = submit(jobs, 1)
-    ended(jobs, id)
-    assert jobs.result(id).status.passes == 3
-    make_fit(7).save(folder(jobs, id) / "fit.h5ad")
-    assert jobs.result(id).status.passes == 7
-
-
-def test_status_survives_json() -> None:
-    full = JobStatus(
-        id="x",
-        name="a · b",
-        kind="fit",
-        state="running",
-        created=12.5,
-        phase="fitting",
-        fraction=0.5,
-        seconds=3.0,
-        seconds_left=2.0,
-        passes=4,
-        n_failed_cells=1,
-        log_marginal_per_cell=-1.5,
-        gradient_median=0.1,
-        gradient_worst=0.2,
-        trace=((1.0, -2.0), (2.0, -1.5)),
-        message="words",
-        log=("one", "two"),
-        request={"genes": ["a", "b"]},
-        config={"seed": 1},
-        revision=9,
-        peak_memory_mb=100.0,
-    )
-    for status in (full, JobStatus(id="y", name="n", kind="fit", state="queued", created=0.0)):
-        run, progress = json.loads(json.dumps(status.to_parts(), allow_nan=False))
-        assert str(JobStatus.from_parts(status.id, run, progress)) == str(status)
-
-
-def test_home_is_named_by_the_environment(
-    home: Path, fits: FakeFits, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    jobs = Jobs()
-    assert jobs.home == home
-    jobs.close()
-    file = tmp_path / "file"
-    file.write_text("")
-    monkeypatch.setenv("LOGRATIO_HOME", str(file / "home"))
-    with pytest.raises(JobError, match="LOGRATIO_HOME"):
-        Jobs()
