@@ -46,7 +46,8 @@ class LNMConfig:
     capture_sd
         sigma_M, the prior standard deviation of eta (nats).
     loadings_scale
-        Prior standard deviation of each column of W; None estimates it.
+        Prior standard deviation of every loading in W; None learns the covariance of the
+        loadings of a gene from all genes.
     noise_location, noise_scale
         Prior mean and standard deviation of log d; None estimates them.
     precision

@@ -12,7 +12,7 @@ terms of the exponent (Shun & McCullagh 1995, eq. 4, in one dimension) give
 
 As ``D i = -i^2 j`` and ``D j = i^2 j`` (D is d/dx), every derivative of c is j times a polynomial
 in i and d: nothing is divided by d and nothing cancels, so that d -> 0 is the plain Poisson
-``u x - exp(x)`` on the same path. Error per count: below 1e-5 nat at d = 0.3, 2e-4 at d = 1 and
+``u x - exp(x)`` on the same path. Error per count: below 1e-5 nat at d = 0.3, 3e-4 at d = 1 and
 2e-3 at d = 2 (the expansion of second order: 1e-4, 1e-3 and 5e-3).
 """
 

@@ -8,7 +8,7 @@ derivatives are posterior moments: with r = exp(x + e), q = e^2 / (2 d) - 1/2 an
     psi' = u - E r,   -psi'' = E r - Var r,   d psi / d log d = E q,   d psi' / d log d = -Cov(r, q)
 
 Elsewhere the expansion stands, whatever d: its error goes with v. Error per count: below
-1e-3 nat at d = 5, 5e-3 at d = 10 (12 nodes).
+2e-3 nat at d = 5, 5e-3 at d = 10 (12 nodes).
 """
 
 from __future__ import annotations
