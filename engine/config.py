@@ -118,10 +118,6 @@ class LNMConfig:
         return cls(**values)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _whole(name: str, value: object, low: int, high: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise ConfigError(
@@ -129,14 +125,15 @@ def _whole(name: str, value: object, low: int, high: int) -> None:
         )
 
 
-def _finite(name: str, value: object) -> None:
-    if not _is_number(value) or not math.isfinite(value):  # type: ignore[arg-type]
+def _finite(name: str, value: object) -> float:
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    if not math.isfinite(number):
         raise ConfigError(f"{name} to be a finite number", repr(value), f"Change {name}.")
+    return number
 
 
 def _positive(name: str, value: object) -> None:
-    _finite(name, value)
-    if value <= 0:  # type: ignore[operator]
+    if _finite(name, value) <= 0:
         raise ConfigError(f"{name} to be above zero", repr(value), f"Change {name}.")
 
 

@@ -50,7 +50,7 @@ def fit_iter(counts: Counts, config: LNMConfig, *, start: Fit | None = None) -> 
         try:
             event = next(events)
         except StopIteration as end:
-            yield run.progress("converged", end.value)
+            yield run.progress(*end.value)
             return
         told = run.take(event)
         spent = run.budget_spent(event)

@@ -25,7 +25,7 @@ from engine.inference.prior import Prior
 from engine.inference.spectral import spectral_start
 from engine.models.poisson_lognormal import NARROW, Integral
 from engine.models.wide_residual import WIDE
-from engine.results import OTHER, Fit
+from engine.results import OTHER, Fit, State
 
 # Clipped steps: at least, at most, and the relative gain that ends them.
 _FEWEST_CLIPPED, _MOST_CLIPPED, _SETTLED = 5, 10, 5e-4
@@ -60,10 +60,12 @@ class Step:
 # What the optimisation yields: a step, or the share of a running pass that is done.
 Event = Step | float
 Steps = Generator[Event, None, Point]
+# How it ended: as a state of the fit, and in words.
+End = tuple[State, str]
 
 
-def maximise(counts: Counts, config: LNMConfig, start: Fit | None) -> Generator[Event, None, str]:
-    """Maximise the posterior of (mu, W, d); yields events, returns why it ended.
+def maximise(counts: Counts, config: LNMConfig, start: Fit | None) -> Generator[Event, None, End]:
+    """Maximise the posterior of (mu, W, d); yields events, returns how it ended.
 
     Raises
     ------
@@ -82,8 +84,8 @@ def maximise(counts: Counts, config: LNMConfig, start: Fit | None) -> Generator[
             counts, config.n_factors, config.precision, config.block_cells, integral=integral
         )
         point = yield from _evaluate(passes, point.theta, point.has_noise, point.prior)
-    _, reason = yield from _ascend(passes, point, config.tolerance, "fitting")
-    return reason
+    _, end = yield from _ascend(passes, point, config.tolerance, "fitting")
+    return end
 
 
 def _begin(counts: Counts, config: LNMConfig) -> Generator[Event, None, tuple[Passes, Point]]:
@@ -211,7 +213,7 @@ def _clipped_step(passes: Passes, point: Point, *, cautious: bool) -> Steps:
 
 def _ascend(
     passes: Passes, point: Point, tolerance: float, phase: str
-) -> Generator[Event, None, tuple[Point, str]]:
+) -> Generator[Event, None, tuple[Point, End]]:
     """L-BFGS until neither the objective nor the parameters have news.
 
     Ends when the model of the objective promises less than ``tolerance`` nats per cell, the
@@ -226,21 +228,21 @@ def _ascend(
     gains: deque[float] = deque([np.inf] * 3, maxlen=3)
     metric, age = Metric(point, cautious=True), 0
     while True:
-        promised = float(np.sum(point.gradient * metric.solve(point.gradient))) / 2 / cells
-        yield Step(point, passes.counts, phase, _passes_left(max(*gains, promised), tolerance))
         if age >= _REFRESH_METRIC:
             metric, age = Metric(point, cautious=True), 0
         direction = memory.direction(point.gradient, metric.solve)
         longest = np.abs(direction).max(axis=1, keepdims=True)
         direction *= np.minimum(1.0, _LONGEST_STEP / np.maximum(longest, 1e-12))
         promised = float(np.sum(point.gradient * direction)) / 2 / cells
-        small = metric.root_mean_square(direction) < _SMALL_STEP
-        if small and max(*gains, promised) < tolerance:
-            return point, "objective and parameters settled"
+        news = max(*gains, promised)
+        yield Step(point, passes.counts, phase, _passes_left(news, tolerance))
+        if news < tolerance and metric.root_mean_square(direction) < _SMALL_STEP:
+            return point, ("converged", "objective and parameters settled")
         found = yield from _search(passes, point, direction)
         if found is None:
             if not len(memory):
-                return point, "no further ascent within the precision of the arithmetic"
+                reason = "no further ascent within the precision of the arithmetic"
+                return point, ("stopped", reason)
             memory.forget()
             metric, age = Metric(point, cautious=True), 0
             continue
@@ -259,7 +261,9 @@ def _search(
         theta = point.theta + length * direction
         found = yield from _evaluate(passes, theta, point.has_noise, point.prior, point.volume)
         change = found.value - point.value
-        if change >= 1e-4 * length * slope - _ROUNDING * abs(point.value):
+        # A point that loses cells would look better by what they cost.
+        sound = found.seen.n_lost_cells <= point.seen.n_lost_cells
+        if sound and change >= 1e-4 * length * slope - _ROUNDING * abs(point.value):
             return found
         # The peak of the parabola through what was seen, within reason.
         peak = slope * length / (2 * (slope * length - change)) if np.isfinite(change) else 0.0

@@ -80,6 +80,11 @@ class Pass:
         return float(self.log_marginal[np.isfinite(self.decrement)].sum())
 
     @property
+    def n_lost_cells(self) -> int:
+        """Cells whose latents stopped being finite; they are left out of the sums."""
+        return int(np.sum(~np.isfinite(self.decrement)))
+
+    @property
     def n_failed_cells(self) -> int:
         """Cells whose Newton did not settle."""
         return int(np.sum(~(self.decrement < _FAILED)))

@@ -7,6 +7,8 @@ eta, or a prior anchored on each cell's own total, lets it grow for ever.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
@@ -97,7 +99,7 @@ def _population(counts: Counts, config: LNMConfig, mean: float) -> Totals:
     return Totals(mean, float(np.exp(log_concentration)), float(location), float(np.exp(log_scale)))
 
 
-def _concentration(log_evidence) -> float:  # type: ignore[no-untyped-def]
+def _concentration(log_evidence: Callable[[float], np.ndarray]) -> float:
     location, scale = LOG_CONCENTRATION
 
     def loss(log_r: float) -> float:
@@ -107,11 +109,7 @@ def _concentration(log_evidence) -> float:  # type: ignore[no-untyped-def]
     return float(np.exp(minimize_scalar(loss, bounds=_BOUNDS, method="bounded").x))
 
 
-def _sample_rows(count: int, seed: int) -> np.ndarray:
-    if count <= _SAMPLE:
-        return np.arange(count)
-    return np.sort(np.random.default_rng(seed).choice(count, _SAMPLE, replace=False))
-
-
 def _sample(values: np.ndarray, seed: int) -> np.ndarray:
-    return values[_sample_rows(len(values), seed)]
+    if len(values) <= _SAMPLE:
+        return values
+    return np.random.default_rng(seed).choice(values, _SAMPLE, replace=False)

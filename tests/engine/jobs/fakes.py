@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,18 @@ from engine.inference.progress import Progress
 from engine.jobs import Jobs, JobStatus
 from engine.results import Fit, Status, Totals
 
+Serve = Callable[..., Jobs]
+
 PATIENCE = 60.0
 GENES = ["A", "B", "C", "_other"]
 CELLS = [f"cell {i}" for i in range(5)]
 
 
 REQUEST = DataRequest("folder/tiny.h5ad")
+
+
+def folder(jobs: Jobs, id: str) -> Path:
+    return jobs.home / "runs" / id
 
 
 def make_counts() -> Counts:

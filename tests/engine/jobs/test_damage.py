@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,12 @@ from engine.jobs import JobError, Jobs, JobStatus
 from engine.results import load
 from tests.engine.jobs.fakes import (
     FakeFits,
+    Serve,
     ended,
+    folder,
     make_fit,
     submit,
 )
-
-Serve = Callable[..., Jobs]
-
-
-def folder(jobs: Jobs, id: str) -> Path:
-    return jobs.home / "runs" / id
 
 
 def test_saving_that_dies_midway_leaves_the_old_file(

@@ -4,8 +4,6 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import anndata as ad
 import pytest
@@ -17,17 +15,13 @@ from tests.engine.jobs.fakes import (
     CELLS,
     REQUEST,
     FakeFits,
+    Serve,
     config,
     ended,
+    folder,
     submit,
     until,
 )
-
-Serve = Callable[..., Jobs]
-
-
-def folder(jobs: Jobs, id: str) -> Path:
-    return jobs.home / "runs" / id
 
 
 def test_runs_are_listed_by_the_next_server(serve: Serve, fits: FakeFits) -> None:
