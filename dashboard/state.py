@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
+import pandas as pd
 import param
 
+from dashboard.selection import Mode, combine
 from engine.config import MAX_FACTORS, CapturePrior, DMode, LNMConfig
 from engine.data import Counts, DataRequest, SourceInfo
 from engine.errors import EngineError
-from engine.results import Fit
+from engine.results import OTHER, Fit
 
 FACTOR = "factor"
 TOTAL_COUNTS = "total_counts"
 CAPTURE = "capture_efficiency"
-LABEL = "label:"
+LABEL, CLR, COUNTS = "label:", "clr:", "counts:"
+MOST_MARKED = 6
 REQUEST = ("source", "layer", "genes", "reference", "library_size")
 
 
@@ -85,11 +88,22 @@ class AppState(param.Parameterized):
     fit_asked = param.Boolean(default=False, doc="A fit is to start soon.")
     partial = param.String(doc="How far a fit that is still running has come, else empty.")
     embedding = param.ClassSelector(class_=Embedding, allow_None=True)
+    fit_counts = param.Parameter(doc="(C, G) sparse columns of the fit's counts, if it has them.")
 
-    # what is chosen
-    factor = param.Integer(default=0, bounds=(0, None), doc="Position of the chosen factor.")
+    # what is chosen; every view shows its reaction to all of it
+    factor = param.Integer(default=None, allow_None=True, bounds=(0, None), doc="Position.")
+    marked = param.Parameter(default=(), doc="Names of the chosen genes, the latest first.")
+    pair = param.Parameter(default=None, doc="(gene, gene) compared cell by cell, or None.")
+    selected = param.Parameter(default=None, doc="(C,) mask of the selected cells, or None.")
+
+    # how it is shown
+    tab = param.Selector(default="data", objects=["data", "explore"])
     colour = param.String(default="", doc="What colours the cells: a key of `colours()`.")
-    top_genes = param.Integer(default=100, bounds=(2, 1000), doc="Genes in the heatmap.")
+    heat = param.Selector(default="top", objects=["top", "factor", "gene"], doc="Heatmap genes.")
+    top_genes = param.Integer(default=100, bounds=(2, 1000), doc="How many.")
+    detail = param.Selector(default="gene", objects=["gene", "pair", "cells"], doc="Lower right.")
+
+    _selected_of: pd.Index | None = None
 
     def request(self) -> DataRequest:
         """The counts that are asked for."""
@@ -125,27 +139,99 @@ class AppState(param.Parameterized):
             return options
         if self.fit.capture is not None:
             options["Capture efficiency"] = CAPTURE
+        for gene in dict.fromkeys((*self.marked, *(self.pair or ()))):
+            options[f"{gene} (CLR)"] = f"{CLR}{gene}"
+            if self.fit_counts is not None:
+                options[f"{gene} (counts)"] = f"{COUNTS}{gene}"
         for name in self.fit.obs.columns:
             words = f"{name} (label)" if name in options else str(name)
             options[words] = f"{LABEL}{name}"
         return options
 
-    def choose_factor(self, factor: int) -> None:
-        """Choose a factor: the cells take its colour, the bars its genes."""
-        if self.fit is None or not 0 <= factor < self.fit.n_factors:
+    @property
+    def shown_factor(self) -> int:
+        """The chosen factor, the first if none is."""
+        return self.factor or 0
+
+    def choose_factor(self, factor: int | None) -> None:
+        """Choose a factor: the cells take its colour, the heatmap its genes. None: none."""
+        if self.fit is None or (factor is not None and not 0 <= factor < self.fit.n_factors):
             return
-        self.param.update(factor=factor, colour=FACTOR)
+        if factor is None:
+            heat = "top" if self.heat == "factor" else self.heat
+            colour = default_colour(self.fit) if self.colour == FACTOR else self.colour
+            self.param.update(factor=None, colour=colour, heat=heat)
+        else:
+            self.param.update(factor=factor, colour=FACTOR, heat="factor")
+
+    def step_factor(self, by: int) -> None:
+        """Choose the next factor, or the one before."""
+        if self.fit is not None:
+            here = -1 if self.factor is None and by > 0 else self.shown_factor
+            self.choose_factor((here + by) % self.fit.n_factors)
+
+    def choose_gene(self, gene: str, *, near: bool = False) -> None:
+        """Mark a gene everywhere; ``near`` shows its neighbours in the heatmap."""
+        if not self.has_gene(gene):
+            return
+        marked = (gene, *(name for name in self.marked if name != gene))[:MOST_MARKED]
+        self.param.update(marked=marked, detail="gene", heat="gene" if near else self.heat)
+
+    def drop_gene(self, gene: str) -> None:
+        """Take the mark off a gene."""
+        marked = tuple(name for name in self.marked if name != gene)
+        changes: dict[str, Any] = {"marked": marked}
+        if not marked and self.heat == "gene":
+            changes["heat"] = "top"
+        if self.colour in (f"{CLR}{gene}", f"{COUNTS}{gene}") and gene not in (self.pair or ()):
+            changes["colour"] = default_colour(self.fit) if self.fit is not None else ""
+        self.param.update(**changes)
+
+    def choose_pair(self, first: str, second: str) -> None:
+        """Compare two genes; a gene with itself is only marked."""
+        if first == second:
+            self.choose_gene(first)
+        elif self.has_gene(first) and self.has_gene(second):
+            self.param.update(pair=(first, second), detail="pair")
+
+    def select(self, mask: np.ndarray | None, mode: Mode = "replace") -> None:
+        """Select cells, or add them to or take them from those selected."""
+        selected = combine(self.selected, mask, mode)
+        self._selected_of = self.fit.cells if self.fit is not None else None
+        self.param.update(
+            selected=selected, detail="cells" if selected is not None else self.detail
+        )
+
+    def has_gene(self, gene: str) -> bool:
+        """Whether a gene is modelled by the shown fit."""
+        return self.fit is not None and gene != OTHER and gene in self.fit.genes
 
     def show_run(self, run: str | None) -> None:
         """Show another run; what was shown of the old one goes."""
-        self.param.update(run=run, status=None, fit=None, embedding=None, partial="")
+        self.param.update(
+            run=run, status=None, fit=None, fit_counts=None, embedding=None, partial=""
+        )
 
     def show_fit(self, fit: Fit, **more: Any) -> None:
         """Show a (newer) snapshot, keeping the choices that still make sense."""
-        factor = min(self.factor, fit.n_factors - 1)
-        self.param.update(fit=fit, factor=factor, **more)
-        if self.colour not in self.colours().values():
-            self.colour = default_colour(fit)
+        known = set(fit.genes[fit.is_gene])
+        marked = tuple(gene for gene in self.marked if gene in known)
+        pair = self.pair if self.pair and set(self.pair) <= known else None
+        changes: dict[str, Any] = {"marked": marked, "pair": pair}
+        if self.factor is not None:
+            changes["factor"] = min(self.factor, fit.n_factors - 1)
+        if self.selected is not None and not _same(self._selected_of, fit.cells):
+            changes["selected"] = None
+        if self.heat == "gene" and not marked:
+            changes["heat"] = "top"
+        with param.parameterized.batch_call_watchers(self):
+            self.param.update(fit=fit, **changes, **more)
+            if self.colour not in self.colours().values():
+                self.colour = default_colour(fit)
+
+
+def _same(before: pd.Index | None, after: pd.Index) -> bool:
+    return before is after or (before is not None and before.equals(after))
 
 
 def default_colour(fit: Fit) -> str:

@@ -1,0 +1,67 @@
+// What only the browser can do: hear keys, follow buttons in plain HTML, save files, move the focus.
+// Buttons carry data-act (and data-value); whatever the page's HTML panes show can therefore be pressed.
+
+const TYPING = new Set(["INPUT", "TEXTAREA", "SELECT"])
+const KEYS = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Escape", "/"])
+
+// Material's lists, tabs and sliders and Bokeh's own widgets have a use of their own for arrows.
+function busy(path) {
+  return path.some((node) =>
+    node.tagName !== undefined &&
+    (TYPING.has(node.tagName) || node.isContentEditable ||
+      ["slider", "menu", "menuitem", "listbox", "option", "tab", "combobox", "radio"].includes(node.getAttribute?.("role"))))
+}
+
+function everywhere(root, selector, found = []) {
+  found.push(...root.querySelectorAll(selector))
+  for (const node of root.querySelectorAll("*")) {
+    if (node.shadowRoot) everywhere(node.shadowRoot, selector, found)
+  }
+  return found
+}
+
+function save(name, kind, parts) {
+  const link = document.createElement("a")
+  link.href = URL.createObjectURL(new Blob(parts, {type: kind}))
+  link.download = name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
+}
+
+export function render({model, el}) {
+  el.style.display = "none"
+  const files = new Map()
+
+  const key = (event) => {
+    if (!KEYS.has(event.key) || event.ctrlKey || event.metaKey || event.altKey) return
+    if (event.key !== "Escape" && busy(event.composedPath())) return
+    if (event.key === "/") event.preventDefault()
+    model.send_msg({act: "key", value: event.key})
+  }
+  const press = (event) => {
+    const button = event.composedPath().find((node) => node.dataset?.act !== undefined)
+    if (button !== undefined && !button.disabled) {
+      model.send_msg({act: button.dataset.act, value: button.dataset.value ?? ""})
+    }
+  }
+  document.addEventListener("keydown", key)
+  document.addEventListener("click", press)
+
+  model.on("msg:custom", (data) => {
+    if (data.do === "focus") {
+      const label = everywhere(document, "label").find((node) => node.textContent === data.label)
+      label?.control?.focus()
+    } else if (data.do === "part") {
+      const parts = files.get(data.file) ?? []
+      parts.push(data.bytes)
+      files.set(data.file, parts)
+    } else if (data.do === "save") {
+      save(data.name, data.kind, files.get(data.file) ?? [])
+      files.delete(data.file)
+    }
+  })
+  return () => {
+    document.removeEventListener("keydown", key)
+    document.removeEventListener("click", press)
+  }
+}

@@ -1,0 +1,64 @@
+"""What only the browser can do: keys, buttons in plain HTML, saving files, moving the focus."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from panel.custom import JSComponent
+
+SCRIPT = Path(__file__).resolve().parent.parent / "assets" / "browser.js"
+PART = 4 * 2**20
+
+Action = Callable[[str], None]
+
+
+class Browser(JSComponent):
+    """Invisible; one on a page.
+
+    A button in a pane of HTML, ``<button data-act="drop-gene" data-value="CD3E">``, calls
+    what `on` registered for ``"drop-gene"`` with ``"CD3E"``; the act ``"key"`` has the name
+    of a key that was pressed outside of any field (``"ArrowRight"``, ``"Escape"``, ``"/"``).
+    """
+
+    _esm = SCRIPT.read_text("utf-8")
+
+    def __init__(self) -> None:
+        super().__init__(width=0, height=0, margin=0, sizing_mode="fixed")
+        self._actions: dict[str, list[Action]] = {}
+
+    def on(self, act: str, action: Action) -> None:
+        """Call ``action(value)`` whenever such a button or key is pressed."""
+        self._actions.setdefault(act, []).append(action)
+
+    def focus(self, label: str) -> None:
+        """Put the cursor into the field with this label."""
+        self._send_msg({"do": "focus", "label": label})
+
+    def save(self, name: str, kind: str, content: bytes | Iterable[bytes]) -> None:
+        """Let the browser save a file, sent in parts.
+
+        Parameters
+        ----------
+        name
+            Name of the file.
+        kind
+            Its media type, such as ``"image/png"``.
+        """
+        file = uuid.uuid4().hex
+        blocks = [content] if isinstance(content, bytes) else content
+        for block in blocks:
+            for start in range(0, len(block), PART):
+                part = block[start : start + PART]
+                self._send_msg({"do": "part", "file": file, "bytes": part})
+        self._send_msg({"do": "save", "file": file, "name": name, "kind": kind})
+
+    def _handle_msg(self, message: object) -> None:
+        # The browser is not to be trusted: anything else than two strings is dropped.
+        if not isinstance(message, dict):
+            return
+        act, value = message.get("act"), message.get("value")
+        if isinstance(act, str) and isinstance(value, str):
+            for action in self._actions.get(act, []):
+                action(value)
