@@ -83,6 +83,20 @@ def badge(text: str) -> str:
     return f'<span class="badge" role="status">{escape(text)}</span>' if text else ""
 
 
+def chip(text: str, kind: str, act: str, value: str) -> str:
+    """Something chosen, with the button that lets go of it."""
+    name = escape(text)
+    return (
+        f'<li class="chip {kind}"><span>{name}</span><button data-act="{act}" '
+        f'data-value="{escape(value)}" aria-label="Clear {name}">×</button></li>'
+    )
+
+
+def chips(items: list[str]) -> str:
+    """Chips in a line."""
+    return f'<ul class="chips" aria-label="Chosen">{"".join(items)}</ul>'
+
+
 def empty(text: str) -> str:
     """What to do while a view has nothing to show."""
     return f'<div class="empty"><p>{escape(text)}</p></div>' if text else ""

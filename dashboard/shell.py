@@ -13,7 +13,8 @@ from bokeh.server.contexts import BokehSessionContext
 from panel.util.parameters import edit_readonly
 from panel_material_ui.template.base import Page
 
-from dashboard import html
+from dashboard import actions, html
+from dashboard.browser import Browser
 from dashboard.controls.data import DataControl
 from dashboard.controls.model import ModelControl
 from dashboard.controls.run import RunControl
@@ -22,60 +23,12 @@ from dashboard.reading import CountsSummary
 from dashboard.runner import Runner, Services
 from dashboard.settings import Settings
 from dashboard.state import AppState
-from dashboard.views.cells import CellsView
-from dashboard.views.correlation import CorrelationView
+from dashboard.theme import CHROME, THEME
 from dashboard.views.data import DataView
-from dashboard.views.loadings import LoadingsView
+from dashboard.views.explore import ExploreView
 from engine.jobs import Jobs, JobStatus
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
-COMMON = {
-    "typography": {"fontSize": 13, "button": {"textTransform": "none"}},
-    "shape": {"borderRadius": 4},
-    "components": {
-        "MuiFormHelperText": {
-            "styleOverrides": {
-                "root": {
-                    "margin": "2px 2px 0",
-                    "fontSize": 11,
-                    "lineHeight": 1.3,
-                    "letterSpacing": 0,
-                }
-            }
-        },
-    },
-}
-THEME = {
-    "light": COMMON
-    | {
-        "palette": {
-            "primary": {"main": "#0f766e"},
-            "background": {"default": "#f5f6f7", "paper": "#ffffff"},
-            "text": {"primary": "#1b1f23", "secondary": "#59626b"},
-        }
-    },
-    "dark": COMMON
-    | {
-        "palette": {
-            "primary": {"main": "#4cc2b4"},
-            "background": {"default": "#101315", "paper": "#181c1f"},
-            "text": {"primary": "#e6e9eb", "secondary": "#9aa4ad"},
-        }
-    },
-}
-BAR = 44
-CHROME = {
-    "& .header": {
-        "backgroundColor": "background.paper",
-        "color": "text.primary",
-        "boxShadow": "none",
-        "backgroundImage": "none",
-        "borderBottom": "1px solid var(--mui-palette-divider)",
-    },
-    "& .header .title": {"color": "text.primary", "fontSize": 17, "fontWeight": 700},
-    "& .MuiToolbar-root.MuiToolbar-root": {"minHeight": BAR, "height": BAR, "margin": 0},
-}
-EXPLORE = 1
 
 
 @functools.cache
@@ -121,30 +74,15 @@ def _tick(runner: Runner) -> None:
 
 def compose(state: AppState, runner: Runner) -> Page:
     """Controls and views of one session, laid out."""
-    explore = pn.Column(
-        pn.Row(
-            CellsView(state),
-            CorrelationView(state),
-            sizing_mode="stretch_both",
-            margin=0,
-            css_classes=["cards"],
-            stylesheets=[html.STYLES],
-        ),
-        LoadingsView(state),
+    browser = Browser()
+    actions.connect(browser, state)
+    tabs = pmui.Tabs(
+        ("Data", DataView(state, browser)),
+        ("Explore", ExploreView(state, browser)),
         sizing_mode="stretch_both",
         margin=0,
-        css_classes=["explore"],
-        stylesheets=[html.STYLES],
     )
-    tabs = pmui.Tabs(
-        ("Data", DataView(state)), ("Explore", explore), sizing_mode="stretch_both", margin=0
-    )
-
-    def show(event: param.parameterized.Event) -> None:
-        if event.new is not None:
-            tabs.active = EXPLORE
-
-    state.param.watch(show, "run")
+    _keep_in_step(tabs, state)
     page = Page(
         title="Logratio",
         favicon=ASSETS / "logo.svg",
@@ -155,7 +93,7 @@ def compose(state: AppState, runner: Runner) -> Page:
             RunControl(state, runner),
             RunsControl(state, runner),
         ],
-        main=[tabs],
+        main=[tabs, browser],
         sidebar_width=308,
         theme_config=THEME,
         sx=CHROME,
@@ -166,6 +104,25 @@ def compose(state: AppState, runner: Runner) -> Page:
     with edit_readonly(page):
         page.busy = False
     return page
+
+
+def _keep_in_step(tabs: pmui.Tabs, state: AppState) -> None:
+    """The tab in front is part of the state; a run that is opened is looked at."""
+    names = state.param.tab.objects
+
+    def turn(event: param.parameterized.Event) -> None:
+        state.tab = names[event.new]
+
+    def follow(event: param.parameterized.Event) -> None:
+        tabs.active = names.index(event.new)
+
+    def look(event: param.parameterized.Event) -> None:
+        if event.new is not None:
+            state.tab = "explore"
+
+    tabs.param.watch(turn, "active")
+    state.param.watch(follow, "tab")
+    state.param.watch(look, "run")
 
 
 def _header(summary: CountsSummary | None, status: JobStatus | None) -> str:

@@ -1,0 +1,50 @@
+"""How Material's components look, light and dark."""
+
+from __future__ import annotations
+
+COMMON = {
+    "typography": {"fontSize": 13, "button": {"textTransform": "none"}},
+    "shape": {"borderRadius": 4},
+    "components": {
+        "MuiFormHelperText": {
+            "styleOverrides": {
+                "root": {
+                    "margin": "2px 2px 0",
+                    "fontSize": 11,
+                    "lineHeight": 1.3,
+                    "letterSpacing": 0,
+                }
+            }
+        },
+    },
+}
+THEME = {
+    "light": COMMON
+    | {
+        "palette": {
+            "primary": {"main": "#0f766e"},
+            "background": {"default": "#f5f6f7", "paper": "#ffffff"},
+            "text": {"primary": "#1b1f23", "secondary": "#59626b"},
+        }
+    },
+    "dark": COMMON
+    | {
+        "palette": {
+            "primary": {"main": "#4cc2b4"},
+            "background": {"default": "#101315", "paper": "#181c1f"},
+            "text": {"primary": "#e6e9eb", "secondary": "#9aa4ad"},
+        }
+    },
+}
+BAR = 44
+CHROME = {
+    "& .header": {
+        "backgroundColor": "background.paper",
+        "color": "text.primary",
+        "boxShadow": "none",
+        "backgroundImage": "none",
+        "borderBottom": "1px solid var(--mui-palette-divider)",
+    },
+    "& .header .title": {"color": "text.primary", "fontSize": 17, "fontWeight": 700},
+    "& .MuiToolbar-root.MuiToolbar-root": {"minHeight": BAR, "height": BAR, "margin": 0},
+}

@@ -1,0 +1,88 @@
+"""The bar above the views: gene search, and a chip for everything that is chosen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+import param
+
+from dashboard import html
+from dashboard.actions import SEARCH
+from dashboard.state import AppState
+
+NOTHING = "Nothing is chosen yet: draw around cells, click a factor, or find a gene."
+
+
+class ChosenBar(pn.viewable.Viewer):
+    """What is chosen in all views, each with its own clear button."""
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__()
+        self.state = state
+        self._search = pmui.AutocompleteInput(
+            label=SEARCH,
+            placeholder="press /",
+            options=[],
+            case_sensitive=False,
+            min_characters=1,
+            restrict=True,
+            search_strategy="includes",
+            size="small",
+            width=170,
+            margin=0,
+            disabled=True,
+        )
+        self._search.param.watch(self._found, "value")
+        of = state.param
+        chips = html.bound(_chips, of.fit, of.selected, of.factor, of.marked, of.pair)
+        self._panel = pn.Row(
+            self._search,
+            html.pane(chips, sizing_mode="stretch_width"),
+            sizing_mode="stretch_width",
+            margin=0,
+            height=44,
+            css_classes=["chosen"],
+            stylesheets=[html.STYLES],
+        )
+        state.param.watch(self._offer, "fit")
+        self._offer()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    def _offer(self, *_events: object) -> None:
+        fit = self.state.fit
+        names = [] if fit is None else sorted(map(str, fit.genes[fit.is_gene]))
+        if names != self._search.options:
+            self._search.options = names
+        self._search.disabled = not names
+
+    def _found(self, event: param.parameterized.Event) -> None:
+        if event.new:
+            self.state.choose_gene(event.new, near=True)
+            self._search.value = ""
+
+
+def _chips(
+    fit: Any,
+    selected: np.ndarray | None,
+    factor: int | None,
+    marked: tuple[str, ...],
+    pair: tuple[str, str] | None,
+) -> str:
+    if fit is None:
+        return ""
+    chips = []
+    if selected is not None:
+        count = int(selected.sum())
+        share = html.number(100 * count / len(selected), 1)
+        chips.append(html.chip(f"{count:,} cells · {share} %", "cells", "clear", "cells"))
+    if factor is not None:
+        chips.append(html.chip(fit.factor_names[factor], "factor", "clear", "factor"))
+    if pair is not None:
+        chips.append(html.chip(" × ".join(pair), "pair", "clear", "pair"))
+    chips += [html.chip(gene, "gene", "drop-gene", gene) for gene in marked]
+    return html.chips(chips) if chips else html.note(NOTHING)
