@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Server
+from tests.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 

@@ -1,0 +1,73 @@
+"""A ``panel serve app.py`` of one's own, as the README says, in a process beside."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RAISED = re.compile(r"^[\w.]*(?:Error|Exception|Warning)\b.*", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs."""
+
+    url: str
+    log: Path
+    home: Path
+    pid: int
+
+    def complaints(self) -> list[str]:
+        """Exceptions in the log, but for those of a browser that went away."""
+        found = RAISED.findall(self.log.read_text("utf-8", "replace"))
+        return [line for line in found if "ClosedError" not in line]
+
+
+@contextmanager
+def serve(folder: Path, *flags: str, **environment: str) -> Iterator[Server]:
+    """Start a server on a free port, with its runs and its log in a folder; end it at the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    kept = {k: v for k, v in os.environ.items() if k not in ("DATA", "BOKEH_RESOURCES")}
+    home, log = folder / "home", folder / "log"
+    command = [sys.executable, "-m", "panel", "serve", "app.py", "--address", "127.0.0.1"]
+    command += ["--port", str(port), "--allow-websocket-origin", f"127.0.0.1:{port}", *flags]
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=kept | {"LOGRATIO_HOME": str(home)} | environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait_for(port, process, log)
+        yield Server(f"http://127.0.0.1:{port}/app", log, home, process.pid)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 5).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"panel serve did not start:\n{log.read_text('utf-8', 'replace')}")
