@@ -1,0 +1,104 @@
+"""Covariance and correlation of CLR coordinates under the model.
+
+``Sigma_clr = H Sigma_alr H'`` with ``H = I - 11'/G``, written out so that no G x G array is built
+(Aitchison 1986). All of it is invariant to the rotation that W is known up to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from engine.results import Fit
+from engine.summaries.names import gene_positions
+
+
+def clr_variance(fit: Fit) -> pd.Series:
+    """CLR variance of each real gene, ``|w_g|^2 + d_g (1 - 2/G) + sum(d)/G^2``."""
+    return pd.Series(_variance(fit), index=fit.genes, name="clr_variance")[fit.is_gene]
+
+
+def top_variance_genes(fit: Fit, n: int = 100) -> pd.Index:
+    """The n real genes of largest CLR variance, largest first."""
+    return clr_variance(fit).nlargest(n).index
+
+
+def clr_covariance(fit: Fit, genes: Iterable[str] | None = None) -> pd.DataFrame:
+    """Model covariance of CLR coordinates, genes x genes.
+
+    ``Sigma[i, j] = w_i . w_j + delta_ij d_i - (d_i + d_j)/G + sum(d)/G^2``.
+
+    Parameters
+    ----------
+    genes
+        Names, in the order wanted; all real genes by default. Costs O(len(genes)^2 k).
+
+    Raises
+    ------
+    DataError
+        If a name is not among the modelled genes.
+    """
+    index = gene_positions(fit, genes)
+    count = len(fit.genes)
+    loadings, noise = fit.loadings[index], fit.noise[index]
+    covariance = loadings @ loadings.T
+    covariance -= (noise[:, None] + noise[None, :]) / count
+    covariance += fit.noise.sum() / count**2
+    covariance[np.diag_indices(len(index))] += noise
+    names = fit.genes[index]
+    return pd.DataFrame(covariance, index=names, columns=names)
+
+
+def clr_correlation(fit: Fit, genes: Iterable[str] | None = None) -> pd.DataFrame:
+    """Model correlation of CLR coordinates, genes x genes; see `clr_covariance`.
+
+    A gene that does not vary at all correlates with none.
+    """
+    covariance = clr_covariance(fit, genes)
+    values = covariance.to_numpy()
+    scale = _scale(np.diag(values))
+    correlation = np.clip(values / np.outer(scale, scale), -1, 1)
+    np.fill_diagonal(correlation, 1)
+    return pd.DataFrame(correlation, index=covariance.index, columns=covariance.columns)
+
+
+def correlation_with(fit: Fit, gene: str) -> pd.Series:
+    """CLR correlation of one gene with every other real gene, strongest first; O(G k).
+
+    ``Sigma[i, g] = w_i . w_g - (d_i + d_g)/G + sum(d)/G^2``, divided by both standard deviations;
+    see `clr_covariance`.
+
+    Returns
+    -------
+    Correlations by gene, sorted by absolute value, without the gene itself.
+
+    Raises
+    ------
+    DataError
+        If the gene is not among the modelled genes.
+    """
+    (position,) = gene_positions(fit, [gene])
+    count = len(fit.genes)
+    covariance = fit.loadings @ fit.loadings[position]
+    covariance -= (fit.noise + fit.noise[position]) / count
+    covariance += fit.noise.sum() / count**2
+    scale = _scale(_variance(fit))
+    values = np.clip(covariance / (scale * scale[position]), -1, 1)
+    others = fit.is_gene
+    others[position] = False
+    found = pd.Series(values, index=fit.genes, name=gene)[others]
+    return found.sort_values(key=np.abs, ascending=False, kind="stable")
+
+
+def _variance(fit: Fit) -> np.ndarray:
+    count = len(fit.genes)
+    factors = (fit.loadings**2).sum(1)
+    return factors + fit.noise * (1 - 2 / count) + fit.noise.sum() / count**2
+
+
+def _scale(variance: np.ndarray) -> np.ndarray:
+    scale = np.sqrt(np.maximum(variance, 0))
+    scale[scale == 0] = np.inf
+    return scale

@@ -1,0 +1,65 @@
+"""Names of genes and choices of cells -> positions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from engine.errors import DataError
+from engine.results import Fit
+
+
+def gene_positions(fit: Fit, genes: Iterable[str] | None) -> np.ndarray:
+    """Positions of named genes, in their order; all real genes by default.
+
+    Raises
+    ------
+    DataError
+        If a name is not among the modelled genes.
+    """
+    if genes is None:
+        return np.flatnonzero(fit.is_gene)
+    names = list(genes)
+    index = fit.genes.get_indexer(pd.Index(names))
+    missing = [name for name, position in zip(names, index, strict=True) if position < 0]
+    if missing:
+        raise DataError(
+            "genes of this fit",
+            f"{len(missing)} unknown ({', '.join(map(str, missing[:5]))})",
+            "Use names from fit.genes; genes that were pooled have no row of their own.",
+        )
+    return index
+
+
+def cell_positions(fit: Fit, cells: np.ndarray | None) -> np.ndarray:
+    """Positions of cells given as positions or as a (C,) mask; all cells by default.
+
+    Raises
+    ------
+    DataError
+        If a mask has another length than the fit has cells.
+    """
+    if cells is None:
+        return np.arange(len(fit.cells))
+    chosen = np.asarray(cells)
+    return np.flatnonzero(as_mask(fit, chosen)) if chosen.dtype == bool else chosen
+
+
+def as_mask(fit: Fit, selected: np.ndarray) -> np.ndarray:
+    """A mask of cells, checked.
+
+    Raises
+    ------
+    DataError
+        If it is not one truth value for each cell.
+    """
+    mask = np.asarray(selected)
+    if mask.dtype != bool or mask.shape != (len(fit.cells),):
+        raise DataError(
+            f"a mask of {len(fit.cells):,} cells",
+            f"{mask.dtype} values of shape {mask.shape}",
+            "Give one truth value for each cell of the fit.",
+        )
+    return mask

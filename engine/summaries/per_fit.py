@@ -1,0 +1,44 @@
+"""Results that are worth keeping for as long as their fit is in use."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import weakref
+from collections.abc import Callable
+
+from engine.results import Fit
+
+
+def per_fit[T](compute: Callable[[Fit], T]) -> Callable[[Fit], T]:
+    """Compute once for each fit; what was computed is freed together with the fit.
+
+    Keyed by identity: a Fit holds arrays, so it has no hash.
+    """
+    known: dict[int, tuple[weakref.ref[Fit], T]] = {}
+    lock = threading.Lock()
+
+    @functools.wraps(compute)
+    def cached(fit: Fit) -> T:
+        key = id(fit)
+        with lock:
+            found = known.get(key)
+        # An identity may be used again before the callback of the old fit has run.
+        if found is not None and found[0]() is fit:
+            return found[1]
+        value = compute(fit)
+        held = weakref.ref(fit, functools.partial(_forget, known, key))
+        with lock:
+            known[key] = held, value
+        return value
+
+    return cached
+
+
+def _forget[T](
+    known: dict[int, tuple[weakref.ref[Fit], T]], key: int, dead: weakref.ref[Fit]
+) -> None:
+    # No lock: a collection may call this in a thread that holds it.
+    found = known.get(key)
+    if found is not None and found[0] is dead:
+        known.pop(key, None)
