@@ -1,12 +1,43 @@
-"""What a view offers to be taken away."""
+"""What a view offers to be taken away, and the bytes of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib.metadata
+import json
+import re
+import shutil
+import tempfile
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
+import anndata as ad
+import h5py
+import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+
+from dashboard.state import AppState
+from engine.results import Fit
+
+if TYPE_CHECKING:
+    # Only a page that exports something waits for matplotlib.
+    from matplotlib.figure import Figure
+
+Kind = Literal["png", "svg", "pdf", "csv"]
+MEDIA = {
+    "png": "image/png",
+    "svg": "image/svg+xml",
+    "pdf": "application/pdf",
+    "csv": "text/csv;charset=utf-8",
+    "h5ad": "application/x-hdf5",
+}
+DPI = 300
+PART = 4 * 2**20
+LONGEST = 32
 
 
 @dataclass(frozen=True)
@@ -26,3 +57,91 @@ class Export:
     name: str
     draw: Callable[[], Figure]
     table: Callable[[], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a figure comes from. ``data`` and ``run`` are names, ``made`` a date."""
+
+    data: str = ""
+    run: str = ""
+    model: str = ""
+    made: str = ""
+    version: str = ""
+
+    @classmethod
+    def of(cls, state: AppState) -> Provenance:
+        """Of what the page shows now."""
+        fit, status, summary = state.fit, state.status, state.summary
+        read = summary.name if summary is not None else ""
+        return cls(
+            data=str(fit.data.get("name", "")) or read if fit is not None else read,
+            run=status.name if status is not None else "",
+            model=_model(fit) if fit is not None else "",
+            made=datetime.now().astimezone().strftime("%d %B %Y"),
+            version=importlib.metadata.version("logratio"),
+        )
+
+    def __str__(self) -> str:
+        parts = (self.data, self.run, self.model, self.made, f"Logratio {self.version}".strip())
+        return " · ".join(dict.fromkeys(part for part in parts if part))
+
+
+def _model(fit: Fit) -> str:
+    state = "" if fit.status.state == "converged" else f", {fit.status.state}"
+    return f"{fit.model.upper()}, {fit.n_factors} factors, {fit.status.passes} passes{state}"
+
+
+def filename(provenance: Provenance, name: str, kind: str) -> str:
+    """``logratio_<data>_<run>_<name>.<kind>``, safe on every system."""
+    run = provenance.run.removeprefix(f"{provenance.data} · ")
+    parts = ("logratio", *(slug(part) for part in (provenance.data, run, name)))
+    return f"{'_'.join(part for part in parts if part)}.{kind}"
+
+
+def slug(text: str) -> str:
+    """The ASCII letters and digits of a name, joined by hyphens."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower())[:LONGEST].strip("-")
+
+
+def render(export: Export, kind: Kind, provenance: Provenance) -> bytes:
+    """The file of a figure or, for ``"csv"``, of its data."""
+    if kind == "csv":
+        return export.table().to_csv().encode("utf-8", "replace")
+    from dashboard.figures.sheet import sign, write
+
+    figure = export.draw()
+    sign(figure, str(provenance))
+    return write(figure, kind, DPI, export.name, str(provenance))
+
+
+@contextmanager
+def fit_file(path: Path, xy: np.ndarray | None) -> Iterator[Path]:
+    """The .h5ad of a fit, in a copy with ``obsm["X_umap"]`` if there are coordinates.
+
+    Nothing but the coordinates is read or written: ``X`` may be large.
+    """
+    if xy is None:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="logratio-") as folder:
+        copy = Path(folder) / path.name
+        shutil.copyfile(path, copy)
+        with h5py.File(copy, "r+") as file:
+            if len(xy) == file["obsm/X_lnm"].shape[0]:
+                ad.io.write_elem(file["obsm"], "X_umap", np.asarray(xy, np.float32))
+        yield copy
+
+
+def passes(path: Path) -> int:
+    """Passes of a fit on disk: with the id of its run they name its UMAP."""
+    with h5py.File(path, "r") as file:
+        return int(json.loads(str(ad.io.read_elem(file["uns/logratio/status"])))["passes"])
+
+
+def parts(path: Path) -> Iterator[bytes]:
+    """A file, a few MB at a time."""
+    with path.open("rb") as file:
+        while part := file.read(PART):
+            yield part

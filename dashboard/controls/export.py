@@ -1,0 +1,174 @@
+"""Taking things away: figures and tables of views, files of fits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+from bokeh.document import Document
+from panel.io.state import set_curdoc
+
+from dashboard import html
+from dashboard.browser import Browser
+from dashboard.embedding import Embedder
+from dashboard.export import MEDIA, Export, Provenance, filename, fit_file, parts, passes, render
+from dashboard.state import AppState, Notice
+from engine.jobs import Jobs
+
+KINDS = ("PNG", "SVG", "PDF", "CSV")
+NOTHING = Notice("something to export", "an empty view", "Choose what it is to show, or fit first.")
+NO_FILE = Notice("a run with a result", "none on disk", "Wait for its first pass, or fit again.")
+PATIENCE = 60.0
+_POOL = ThreadPoolExecutor(2, thread_name_prefix="export")
+# Only the icon is drawn; the label stays for those who hear the page.
+ICON = {
+    "minWidth": 0,
+    "padding": "4px",
+    "color": "text.secondary",
+    "fontSize": 0,
+    "& .MuiButton-endIcon": {"display": "none"},
+    "& .MuiButton-startIcon": {"margin": 0},
+}
+
+
+def in_background(
+    work: Callable[[], Any], then: Callable[[Any], None], fail: Callable[[Exception], None]
+) -> Future[None]:
+    """Work in a thread; ``then`` or ``fail`` get what came of it, on the session's document."""
+    doc = pn.state.curdoc
+
+    def run() -> None:
+        try:
+            result = work()
+        except Exception as error:
+            on_document(doc, lambda error=error: fail(error))  # type: ignore[misc]
+        else:
+            on_document(doc, lambda: then(result))
+
+    return _POOL.submit(run)
+
+
+def on_document(doc: Document | None, action: Callable[[], None]) -> None:
+    """Let a session do something, from any thread."""
+    if doc is None or doc.session_context is None:
+        action()
+        return
+    # In a thread the current document may be that of another session.
+    with set_curdoc(doc):
+        pn.state.execute(action, schedule=True)
+
+
+class ExportMenu(pn.viewable.Viewer):
+    """A button with a menu: the shown figure as PNG, SVG or PDF, its data as CSV.
+
+    Parameters
+    ----------
+    offer
+        What there is to export now; None if there is nothing.
+    name
+        What the label calls it: "Export cells".
+    needs
+        Parameter of the state without which there is nothing to export.
+    """
+
+    def __init__(
+        self,
+        browser: Browser,
+        offer: Callable[[], Export | None],
+        state: AppState,
+        *,
+        name: str = "this view",
+        needs: str = "fit",
+    ) -> None:
+        super().__init__()
+        self.browser, self.offer, self.state = browser, offer, state
+        self._notice: Notice | None = None
+        self._button = pmui.MenuButton(
+            label=f"Export {name}",
+            icon="download",
+            icon_size="18px",
+            items=[{"label": kind} for kind in KINDS],
+            variant="text",
+            size="small",
+            margin=0,
+            sx=ICON,
+            disabled=html.bound(lambda needed: needed is None, state.param[needs]),
+            on_click=self._press,
+        )
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._button
+
+    def _press(self, item: Any) -> None:
+        if self._button.loading:
+            return
+        if self._notice is not None and self.state.run_error is self._notice:
+            self.state.run_error = None
+        try:
+            export = self.offer()
+        except Exception as error:
+            self._fail(error)
+            return
+        if export is None:
+            self._say(NOTHING)
+            return
+        kind = item["label"].lower()
+        provenance = Provenance.of(self.state)
+        name = filename(provenance, export.name, kind)
+        self._button.loading = True
+
+        def save(content: bytes) -> None:
+            self._button.loading = False
+            self.browser.save(name, MEDIA[kind], content)
+
+        in_background(lambda: render(export, kind, provenance), save, self._fail)
+
+    def _fail(self, error: Exception) -> None:
+        self._say(Notice.of(error))
+
+    def _say(self, notice: Notice) -> None:
+        self._button.loading = False
+        self._notice = self.state.run_error = notice
+
+
+def save_fit(
+    browser: Browser, jobs: Jobs, embedder: Embedder, run: str, state: AppState
+) -> Future[None]:
+    """Let the browser save the .h5ad of a run, with its UMAP if that is known.
+
+    Errors become `AppState.run_error`. The future ends when the last part is on its way.
+    """
+    doc = pn.state.curdoc
+
+    def work() -> bool:
+        path = jobs.fit_file(run)
+        if path is None:
+            return False
+        known = embedder.known(f"{run} {passes(path)}")
+        provenance = Provenance(run=jobs.status(run).name)
+        with fit_file(path, known) as file:
+            browser.save(filename(provenance, "", "h5ad"), MEDIA["h5ad"], paced(doc, parts(file)))
+        return True
+
+    def then(found: bool) -> None:
+        if not found:
+            state.run_error = NO_FILE
+
+    def fail(error: Exception) -> None:
+        state.run_error = Notice.of(error)
+
+    return in_background(work, then, fail)
+
+
+def paced(doc: Document | None, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Blocks, each given once the one before has gone out: a large file never piles up."""
+    for block in blocks:
+        yield block
+        gone = threading.Event()
+        on_document(doc, gone.set)
+        if not gone.wait(PATIENCE):
+            return
