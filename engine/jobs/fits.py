@@ -15,7 +15,7 @@ from engine.inference.progress import Progress
 from engine.jobs.endings import CANCELLED, Outcome
 from engine.jobs.failures import describe
 from engine.jobs.job import Job, Wish
-from engine.jobs.kept import KeptFits
+from engine.jobs.kept import Kept
 from engine.jobs.status import JobError
 from engine.jobs.store import CHECKPOINT, FIT, RunStore
 from engine.results import Fit, load
@@ -65,7 +65,7 @@ class FitRunner:
     def __init__(
         self,
         store: RunStore,
-        kept: KeptFits,
+        kept: Kept[Fit],
         fit_iter: FitIter,
         load_counts: Callable[[Mapping[str, Any]], Counts],
         *,

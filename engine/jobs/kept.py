@@ -1,56 +1,66 @@
-"""The fits looked at last, so that they are not read from disk again and again."""
+"""What was read from files last, so that it is not read from disk again and again."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 from engine.jobs.store import Signature, signature
-from engine.results import Fit, load
 
 
-class KeptFits:
-    """A few fits by file; a file that was replaced is read again.
+class Kept[T]:
+    """The contents of a few files; a file that was replaced is read again.
 
     Parameters
     ----------
+    load
+        Reads one file.
     size
         How many are kept in memory.
     """
 
-    def __init__(self, size: int = 4) -> None:
+    def __init__(self, load: Callable[[Path], T], size: int) -> None:
+        self._load = load
         self._size = size
         self._lock = threading.Lock()
-        self._fits: OrderedDict[tuple[Path, Signature], Fit] = OrderedDict()
+        self._known: OrderedDict[tuple[Path, Signature], Future[T]] = OrderedDict()
 
-    def add(self, path: Path, fit: Fit) -> None:
-        """Keep a fit that was just written to ``path``."""
-        self._put((path, signature(path)), fit)
+    def add(self, path: Path, value: T) -> None:
+        """Keep what was just written to ``path``."""
+        future: Future[T] = Future()
+        future.set_result(value)
+        with self._lock:
+            self._put((path, signature(path)), future)
 
-    def read(self, path: Path) -> Fit | None:
-        """The fit in a file; None if the file is gone.
-
-        Raises
-        ------
-        FitError
-            If it is damaged.
-        """
+    def read(self, path: Path) -> T | None:
+        """What is in a file; None if the file is gone. Raises what ``load`` raises."""
         try:
             key = path, signature(path)
         except FileNotFoundError:
             return None
         with self._lock:
-            if key in self._fits:
-                self._fits.move_to_end(key)
-                return self._fits[key]
+            future = self._known.get(key)
+            if future is not None:
+                self._known.move_to_end(key)
+            else:
+                mine: Future[T] = Future()
+                self._put(key, mine)
+        if future is not None:
+            # Whoever asks for a file that is being read waits for that one reading.
+            return future.result()
         # Outside the lock: a large file must not hold up other sessions.
-        fit = load(path)
-        self._put(key, fit)
-        return fit
+        try:
+            mine.set_result(self._load(path))
+        except BaseException as error:
+            with self._lock:
+                self._known.pop(key, None)
+            mine.set_exception(error)
+        return mine.result()
 
-    def _put(self, key: tuple[Path, Signature], fit: Fit) -> None:
-        with self._lock:
-            self._fits[key] = fit
-            while len(self._fits) > self._size:
-                self._fits.popitem(last=False)
+    def _put(self, key: tuple[Path, Signature], value: Future[T]) -> None:
+        self._known[key] = value
+        while len(self._known) > self._size:
+            self._known.popitem(last=False)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from engine.jobs.job import Job
+
+# As `nice` counts: 0 is usual, 19 the lowest.
+_PRIORITY = 10
 
 
 class Lane:
@@ -58,6 +64,7 @@ class Lane:
         thread.start()
 
     def _begin(self) -> None:
+        _give_way()
         first, *others = self._devices()
         for device in others:
             self._start(self._work, device)
@@ -69,3 +76,20 @@ class Lane:
             # The next get may wait for hours; nothing of this job may stay in memory for it.
             del job
         self._queue.put(None)
+
+
+def _give_way() -> None:
+    """Let the threads that answer people go before this one, on Linux.
+
+    A fit takes all processors, and for a person who drags a selection a tenth of a second
+    is long. With nothing else to do, the fit is as fast as before.
+    """
+    # Before the devices are looked for: the threads of XLA's own pool, which do the work,
+    # inherit the priority of the thread that first asks for a device.
+    # Elsewhere than on Linux this would slow down the whole process.
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        # A low priority that the process was given already stays; only root may raise it.
+        with suppress(OSError):
+            lower = max(os.getpriority(os.PRIO_PROCESS, thread), _PRIORITY)
+            os.setpriority(os.PRIO_PROCESS, thread, lower)

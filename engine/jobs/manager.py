@@ -1,4 +1,4 @@
-"""Jobs: the queue that all sessions of a server share, and the list of all runs."""
+"""Jobs: the queue that all sessions of a server share."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from engine.config import LNMConfig
 from engine.jobs.endings import Outcome
 from engine.jobs.fits import FitIter, FitRunner, engine_fit_iter, engine_load
 from engine.jobs.job import Job, JobHandle, Wish
-from engine.jobs.kept import KeptFits
+from engine.jobs.kept import Kept
 from engine.jobs.pool import FITS, Pool
+from engine.jobs.runs import Runs
 from engine.jobs.status import JobError, JobStatus
-from engine.jobs.store import RunStore, default_home, no_such_job
+from engine.jobs.store import RunStore, default_home
+from engine.results import load
 
 if TYPE_CHECKING:
     from engine.data import Counts, DataRequest
 
+_FITS_KEPT = 4
 _RESUMABLE = ("interrupted", "stopped", "failed")
 
 
-class Jobs:
+class Jobs(Runs):
     """Background jobs: fits, kept on disk as runs, and other tasks, kept in memory only.
 
     Fits wait in one queue, served by one thread per device; other tasks have a thread of
@@ -55,18 +58,11 @@ class Jobs:
         devices: Callable[[], Sequence[Any]] | None = None,
         checkpoint_every: float = 10.0,
     ) -> None:
-        self._store = RunStore(default_home() if home is None else Path(home))
-        self._kept = KeptFits()
-        runner = FitRunner(
-            self._store, self._kept, fit_iter, load_counts, checkpoint_every=checkpoint_every
-        )
-        self._pool = Pool(self._store, runner, devices)
+        store = RunStore(default_home() if home is None else Path(home))
+        kept = Kept(load, _FITS_KEPT)
+        runner = FitRunner(store, kept, fit_iter, load_counts, checkpoint_every=checkpoint_every)
+        super().__init__(store, Pool(store, runner, devices), kept)
         atexit.register(self.close)
-
-    @property
-    def home(self) -> Path:
-        """Folder that the runs are kept in."""
-        return self._store.home
 
     def submit_fit(
         self,
@@ -124,54 +120,6 @@ class Jobs:
             self._check_open()
             self._pool.add(Job(status, lock=self._pool.lock, work=work), lane)
         return status.id
-
-    def status(self, id: str) -> JobStatus:
-        """How one job stands.
-
-        Raises
-        ------
-        JobError
-            If there is no such job.
-        """
-        job = self._pool.get(id)
-        if job is not None and job.wish is Wish.DELETE:
-            raise no_such_job(id)
-        status = job.status if job is not None else self._store.read(id)
-        if status is None:
-            raise no_such_job(id)
-        return status
-
-    def list(self) -> list[JobStatus]:
-        """All jobs, the newest first."""
-        # The disk first: a run that ends in between leaves memory only after it is on disk.
-        on_disk = self._store.ids()
-        jobs = self._pool.jobs()
-        read = (self._store.read(id) for id in on_disk if id not in jobs)
-        found = [status for status in read if status is not None]
-        found += [job.status for job in jobs.values() if job.wish is not Wish.DELETE]
-        return sorted(found, key=lambda status: (status.created, status.id), reverse=True)
-
-    def result(self, id: str) -> Any:
-        """What a job made: the value of a task, the Fit of a run.
-
-        While a fit runs, and after an interruption or a failure, this is its latest snapshot.
-        None if there is nothing.
-
-        Raises
-        ------
-        JobError
-            If there is no such job.
-        FitError
-            If the file of the fit is damaged.
-        """
-        self.status(id)
-        job = self._pool.get(id)
-        if job is not None and job.status.kind == "task":
-            return job.value
-        snapshot = job.snapshot if job is not None else None
-        if snapshot is not None:
-            return snapshot()
-        return next((self._kept.read(path) for path in self._store.fits(id)), None)
 
     def stop(self, id: str) -> None:
         """End a job and keep the best so far. Nothing happens if it has ended."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import anndata as ad
-import h5py
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -218,68 +217,3 @@ class Fit:
             with contextlib.suppress(OSError):
                 temporary.unlink()
         return target
-
-
-def load(path: str | os.PathLike[str]) -> Fit:
-    """Read a fit written by `Fit.save`. The counts in ``X`` stay on disk.
-
-    Raises
-    ------
-    FitError
-        If the file is missing, damaged or not a fit.
-    """
-    try:
-        with h5py.File(path, "r") as file:
-            if "uns/logratio" not in file:
-                raise FitError(
-                    "an .h5ad written by Fit.save",
-                    f"no uns['logratio'] in {Path(path).name}",
-                    "Open a file that Logratio saved, or read it as counts.",
-                )
-            names = ("obs", "var", "obsm", "varm", "uns/logratio")
-            return _from_parts({name: ad.io.read_elem(file[name]) for name in names})
-    except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
-        raise FitError(
-            "an .h5ad written by Fit.save",
-            f"{Path(path).name}: {error}",
-            "Check the path and the file.",
-        ) from error
-
-
-def _from_parts(parts: dict[str, Any]) -> Fit:
-    obs, var, meta = parts["obs"], parts["var"], parts["uns/logratio"]
-    if int(meta["format"]) > FORMAT:
-        raise FitError(
-            f"a fit of format {FORMAT} or older",
-            f"format {meta['format']}",
-            "Update Logratio to open this file.",
-        )
-    capture = None
-    if meta["model"] == "lnmvcp":
-        capture = Capture(
-            eta=obs["capture_eta"].to_numpy(),
-            eta_sd=obs["capture_eta_sd"].to_numpy(),
-            efficiency=obs["capture_efficiency"].to_numpy(),
-            efficiency_sd=obs["capture_efficiency_sd"].to_numpy(),
-        )
-    return Fit(
-        config=LNMConfig.from_dict(json.loads(meta["config"])),
-        genes=pd.Index(var.index),
-        cells=pd.Index(obs.index),
-        reference=int(np.flatnonzero(var["lnm_reference"].to_numpy())[0]),
-        mean_clr=var["lnm_mean_clr"].to_numpy(),
-        loadings=np.asarray(parts["varm"]["lnm_loadings"]),
-        noise=var["lnm_noise"].to_numpy(),
-        scores=np.asarray(parts["obsm"]["X_lnm"]),
-        scores_sd=np.asarray(parts["obsm"]["X_lnm_sd"]),
-        log_marginal=obs["log_marginal"].to_numpy(),
-        total_counts=obs["total_counts"].to_numpy(),
-        totals=Totals(**json.loads(meta["totals"])),
-        capture=capture,
-        obs=obs[json.loads(meta["obs_columns"])],
-        trace=pd.DataFrame(meta["trace"]),
-        status=Status(**json.loads(meta["status"])),
-        prior=json.loads(meta["prior"]),
-        data=json.loads(meta["data"]),
-        versions=json.loads(meta["versions"]),
-    )

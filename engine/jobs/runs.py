@@ -1,0 +1,118 @@
+"""What can be looked at: how jobs stand, and what they made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from scipy import sparse
+
+from engine.jobs.job import Wish
+from engine.jobs.kept import Kept
+from engine.jobs.pool import Pool
+from engine.jobs.status import JobStatus
+from engine.jobs.store import FIT, RunStore, no_such_job
+from engine.results import Fit, load_counts
+
+_COUNTS_KEPT = 2
+
+
+class Runs:
+    """The side of `Jobs` that changes nothing."""
+
+    def __init__(self, store: RunStore, pool: Pool, fits: Kept[Fit]) -> None:
+        self._store = store
+        self._pool = pool
+        self._fits = fits
+        self._counts = Kept(load_counts, _COUNTS_KEPT)
+
+    @property
+    def home(self) -> Path:
+        """Folder that the runs are kept in."""
+        return self._store.home
+
+    def status(self, id: str) -> JobStatus:
+        """How one job stands.
+
+        Raises
+        ------
+        JobError
+            If there is no such job.
+        """
+        job = self._pool.get(id)
+        if job is not None and job.wish is Wish.DELETE:
+            raise no_such_job(id)
+        status = job.status if job is not None else self._store.read(id)
+        if status is None:
+            raise no_such_job(id)
+        return status
+
+    def list(self) -> list[JobStatus]:
+        """All jobs, the newest first."""
+        # The disk first: a run that ends in between leaves memory only after it is on disk.
+        on_disk = self._store.ids()
+        jobs = self._pool.jobs()
+        read = (self._store.read(id) for id in on_disk if id not in jobs)
+        found = [status for status in read if status is not None]
+        found += [job.status for job in jobs.values() if job.wish is not Wish.DELETE]
+        return sorted(found, key=lambda status: (status.created, status.id), reverse=True)
+
+    def result(self, id: str) -> Any:
+        """What a job made: the value of a task, the Fit of a run.
+
+        While a fit runs, and after an interruption or a failure, this is its latest snapshot.
+        None if there is nothing.
+
+        Raises
+        ------
+        JobError
+            If there is no such job.
+        FitError
+            If the file of the fit is damaged.
+        """
+        self.status(id)
+        job = self._pool.get(id)
+        if job is not None and job.status.kind == "task":
+            return job.value
+        snapshot = job.snapshot if job is not None else None
+        if snapshot is not None:
+            return snapshot()
+        return next((self._fits.read(path) for path in self._store.fits(id)), None)
+
+    def folder(self, id: str) -> Path:
+        """The folder of a run; what others put there goes with the run.
+
+        Raises
+        ------
+        JobError
+            If there is no such run.
+        """
+        if id not in self._store:
+            raise no_such_job(id)
+        return self._store.path(id)
+
+    def fit_file(self, id: str) -> Path | None:
+        """The .h5ad of a run's fit, or of its last checkpoint if that is newer; None before.
+
+        Raises
+        ------
+        JobError
+            If there is no such run.
+        """
+        self.folder(id)
+        return next(iter(self._store.fits(id)), None)
+
+    def fit_counts(self, id: str) -> sparse.csc_matrix | None:
+        """The (C, G) counts that a run was fitted to; reading them may take seconds.
+
+        Only a fit that has ended has them in its file; None before, and None if they were too
+        large to be kept. The last two are held in memory, so do not change what you get.
+
+        Raises
+        ------
+        JobError
+            If there is no such run.
+        FitError
+            If the file of the fit is damaged.
+        """
+        return self._counts.read(self.folder(id) / FIT)
