@@ -9,55 +9,14 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
+from tests.browser.steps import COLUMN, LONG, button, card, choose, column, wait_until_drawn
 from tests.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
-PIXELS = """canvas => {
-  const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
-  const seen = new Set(new Uint32Array(data.buffer))
-  return seen.size
-}"""
-# Every column called so that any plot of the page holds.
-COLUMN = """name => Array.from(Bokeh.documents[0].all_models)
-  .filter(model => model.type === "ColumnDataSource")
-  .map(model => model.data instanceof Map ? model.data.get(name) : model.data[name])
-  .filter(values => values !== undefined && values.length > 1)
-  .map(values => Array.from(values))[0] ?? []"""
 EVIL = '<img src=x onerror="window.evil=1">'
-LONG = 240_000
-
-
-def card(page: Page, title: str) -> Locator:
-    return page.locator(".card").filter(has=page.get_by_role("heading", name=title, exact=True))
-
-
-def colours(where: Locator) -> int:
-    """Distinct colours of the plots of a card."""
-    return sum(canvas.evaluate(PIXELS) for canvas in where.locator("canvas").all())
-
-
-def wait_until_drawn(where: Locator, least: int) -> None:
-    for _ in range(100):
-        if colours(where) >= least:
-            return
-        where.page.wait_for_timeout(100)
-    raise AssertionError(f"only {colours(where)} colours")
-
-
-def column(page: Page, name: str) -> list[object]:
-    return page.evaluate(COLUMN, name)
-
-
-def choose(page: Page, label: str, option: str) -> None:
-    page.get_by_role("combobox", name=label, exact=True).click()
-    page.get_by_role("menuitem", name=option, exact=True).click()
-
-
-def button(page: Page, name: str) -> Locator:
-    return page.get_by_role("button", name=name, exact=True)
 
 
 def test_demo_from_counts_to_views(page: Page, server: Server, foreign: list[str]) -> None:

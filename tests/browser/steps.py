@@ -1,0 +1,88 @@
+"""What a person does on the page and sees of it, for tests to say in a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page
+
+# Milliseconds that a fit may take on a busy machine.
+LONG = 240_000
+PIXELS = """canvas => {
+  const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
+  const seen = new Set(new Uint32Array(data.buffer))
+  return seen.size
+}"""
+# Every column called so that any plot of the page holds.
+COLUMN = """name => Array.from(Bokeh.documents[0].all_models)
+  .filter(model => model.type === "ColumnDataSource")
+  .map(model => model.data instanceof Map ? model.data.get(name) : model.data[name])
+  .filter(values => values !== undefined && values.length > 1)
+  .map(values => Array.from(values))[0] ?? []"""
+
+
+def card(page: Page, title: str) -> Locator:
+    return page.locator(".card").filter(has=page.get_by_role("heading", name=title, exact=True))
+
+
+def colours(where: Locator) -> int:
+    """Distinct colours of the plots of a card."""
+    return sum(canvas.evaluate(PIXELS) for canvas in where.locator("canvas").all())
+
+
+def wait_until_drawn(where: Locator, least: int) -> None:
+    for _ in range(100):
+        if colours(where) >= least:
+            return
+        where.page.wait_for_timeout(100)
+    raise AssertionError(f"only {colours(where)} colours")
+
+
+def column(page: Page, name: str) -> list[object]:
+    return page.evaluate(COLUMN, name)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label, exact=True).click()
+    page.get_by_role("menuitem", name=option, exact=True).click()
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def find_gene(page: Page, gene: str) -> None:
+    """Search a gene and choose it."""
+    page.keyboard.press("/")
+    page.keyboard.type(gene)
+    page.get_by_role("option", name=gene, exact=True).click()
+
+
+def draw_around(where: Locator, share: float = 0.9) -> None:
+    """Draw a rectangle by hand around the middle of a plot."""
+    box = where.locator("canvas").first.bounding_box()
+    assert box is not None
+    low, high = (1 - share) / 2, (1 + share) / 2
+    corners = [(low, low), (high, low), (high, high), (low, high), (low, low)]
+    mouse = where.page.mouse
+    for step, (x, y) in enumerate(corners):
+        mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=4)
+        if step == 0:
+            mouse.down()
+    mouse.up()
+
+
+def export(page: Page, menu: str, kind: str, folder: Path) -> Path:
+    """Save a figure or its data through its menu."""
+    page.get_by_role("button", name=menu, exact=True).click()
+    with page.expect_download() as saved:
+        page.get_by_role("menuitem", name=kind, exact=True).click()
+    path = folder / saved.value.suggested_filename
+    saved.value.save_as(path)
+    return path
+
+
+def chips(page: Page) -> Sequence[str]:
+    """What is chosen, in words."""
+    return page.get_by_role("list", name="Chosen").get_by_role("listitem").all_inner_texts()
