@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import dashboard.state
 from dashboard.state import (
     CAPTURE,
+    COUNTS,
     FACTOR,
     LABEL,
+    MOST_MARKED,
     TOTAL_COUNTS,
     AppState,
     Notice,
@@ -75,13 +79,63 @@ class TestChoosing:
     def test_there_is_no_factor_beyond_the_last(self, state: AppState, factor: int) -> None:
         state.show_fit(make_fit(factors=3))
         state.choose_factor(factor)
-        assert state.factor == 0
+        assert state.factor is None
+        assert state.shown_factor == 0
 
     def test_a_smaller_fit_keeps_the_choice_valid(self, state: AppState) -> None:
         state.show_fit(make_fit(factors=5))
         state.choose_factor(4)
         state.show_fit(make_fit(factors=2))
         assert state.factor == 1
+
+    def test_stepping_begins_with_the_first_factor(self, state: AppState) -> None:
+        state.step_factor(1)
+        assert state.factor is None
+        state.show_fit(make_fit(factors=3))
+        state.step_factor(1)
+        assert state.factor == 0
+        state.step_factor(-1)
+        assert state.factor == 2
+
+    def test_the_latest_gene_comes_first_and_the_oldest_goes(self, state: AppState) -> None:
+        state.show_fit(make_fit())
+        for j in range(MOST_MARKED + 2):
+            state.choose_gene(f"GENE{j}")
+        state.choose_gene("GENE3")
+        assert state.marked == ("GENE3", "GENE7", "GENE6", "GENE5", "GENE4", "GENE2")
+
+    def test_genes_may_colour_the_cells(self, state: AppState) -> None:
+        state.show_fit(make_fit())
+        state.choose_gene("GENE1")
+        state.choose_pair("GENE1", "GENE2")
+        words = [word for word in state.colours() if word.startswith("GENE")]
+        assert words == ["GENE1 (CLR)", "GENE2 (CLR)"]
+        state.fit_counts = "counts"
+        assert state.colours()["GENE2 (counts)"] == f"{COUNTS}GENE2"
+
+    def test_a_gene_with_itself_is_no_pair(self, state: AppState) -> None:
+        state.show_fit(make_fit())
+        state.choose_pair("GENE1", "GENE1")
+        assert (state.pair, state.marked) == (None, ("GENE1",))
+
+    def test_choices_are_kept_where_the_next_run_knows_them(self, state: AppState) -> None:
+        state.show_fit(make_fit(genes=60))
+        state.choose_gene("GENE50")
+        state.choose_gene("GENE1", near=True)
+        state.choose_pair("GENE1", "GENE50")
+        state.select(np.arange(300) < 9)
+        state.show_run("same cells")
+        state.show_fit(make_fit(genes=60, seed=2))
+        assert state.marked == ("GENE1", "GENE50")
+        assert state.selected.sum() == 9
+        state.show_run("fewer genes, other cells")
+        fewer = make_fit(genes=20)
+        state.show_fit(replace(fewer, cells=fewer.cells + "x"))
+        assert (state.marked, state.pair, state.selected) == (("GENE1",), None, None)
+        assert state.heat == "gene"
+        state.show_run("none of them")
+        state.show_fit(make_fit(genes=1))
+        assert (state.marked, state.heat) == ((), "top")
 
     def test_a_newer_snapshot_keeps_the_colour(self, state: AppState) -> None:
         state.show_fit(make_fit(seed=1))
