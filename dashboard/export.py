@@ -82,8 +82,14 @@ class Provenance:
             version=importlib.metadata.version("logratio"),
         )
 
+    @property
+    def label(self) -> str:
+        """Name of the run without that of the data, with which it begins by default."""
+        return self.run.removeprefix(f"{self.data} · ")
+
     def __str__(self) -> str:
-        parts = (self.data, self.run, self.model, self.made, f"Logratio {self.version}".strip())
+        tool = f"Logratio {self.version}".strip()
+        parts = (self.data, self.label, self.model, self.made, tool)
         return " · ".join(dict.fromkeys(part for part in parts if part))
 
 
@@ -94,8 +100,8 @@ def _model(fit: Fit) -> str:
 
 def filename(provenance: Provenance, name: str, kind: str) -> str:
     """``logratio_<data>_<run>_<name>.<kind>``, safe on every system."""
-    run = provenance.run.removeprefix(f"{provenance.data} · ")
-    parts = ("logratio", *(slug(part) for part in (provenance.data, run, name)))
+    named = (provenance.data, provenance.label, name)
+    parts = ("logratio", *(slug(part) for part in named))
     return f"{'_'.join(part for part in parts if part)}.{kind}"
 
 

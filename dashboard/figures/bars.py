@@ -2,13 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dashboard.figures.sheet import published, sheet
+from dashboard.figures.names import label, room
+from dashboard.figures.sheet import EDGE, FOOT, INK, clean, place, published, sheet
+from dashboard.plots.style import NEGATIVE, POSITIVE
+
+WIDTH, PITCH, HIGHEST = 55.0, 3.0, 200.0
+HEAD, BELOW = 6.0, 9.0
 
 
 @published
 def bars(values: pd.Series, *, title: str, xlabel: str) -> Figure:
-    """One horizontal bar a gene, the first on top."""
-    return sheet(80, 80)
+    """One horizontal bar a name, the first on top; red is positive, blue negative."""
+    pitch = min(PITCH, HIGHEST / max(len(values), 1))
+    height = pitch * max(len(values), 4)
+    left = EDGE + room([str(name) for name in values.index], pitch, ())
+    figure = sheet(left + WIDTH + EDGE, HEAD + height + BELOW + FOOT)
+    axes = place(figure, left, HEAD, WIDTH, height)
+    axes.set_title(clean(title, WIDTH), loc="left")
+    draw_bars(axes, values, pitch, xlabel, WIDTH)
+    return figure
+
+
+def draw_bars(
+    axes: Axes,
+    values: pd.Series,
+    pitch: float,
+    xlabel: str,
+    width: float,
+    marked: Sequence[str] = (),
+) -> None:
+    """Bars with their names, ``pitch`` millimetres apart."""
+    numbers = values.to_numpy(float)
+    places = np.arange(len(numbers))
+    colours = np.where(numbers >= 0, POSITIVE, NEGATIVE).tolist()
+    axes.barh(places, numbers, height=0.74, color=colours, linewidth=0)
+    axes.set(ylim=(max(len(numbers), 4) - 0.5, -0.5), xlabel=clean(xlabel, width))
+    low, high = min(np.nanmin(numbers, initial=0), 0), max(np.nanmax(numbers, initial=0), 0)
+    margin = 0.03 * (high - low) or 1.0
+    axes.set_xlim(low - margin if low < 0 else 0, high + margin if high > 0 else 0)
+    axes.axvline(0, color=INK, linewidth=0.5)
+    axes.spines["left"].set_visible(False)
+    label(axes, "y", [str(name) for name in values.index], pitch, marked)

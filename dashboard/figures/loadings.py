@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dashboard.figures.sheet import published, sheet
+from dashboard.figures.bars import draw_bars
+from dashboard.figures.names import label, room
+from dashboard.figures.sheet import EDGE, FOOT, SMALL, colour_bar, colours, place, published, sheet
+from dashboard.plots.style import ACCENT, DIVERGING, MISSING
+
+COLUMN, LEAST, MOST = 6.0, 36.0, 90.0
+PITCH, LOWEST, HIGHEST = 2.8, 45.0, 180.0
+HEAD, ABOVE, BELOW = 4.0, 17.0, 20.0
+BARS, BAR_PITCH = 45.0, 3.0
 
 
 @published
@@ -19,5 +29,69 @@ def loadings(
     factor: int,
     marked: Sequence[str] = (),
 ) -> Figure:
-    """Genes x factors in display order under the share each factor explains, beside bars."""
-    return sheet(80, 80)
+    """Genes x factors in display order under the share each factor explains, beside bars.
+
+    Parameters
+    ----------
+    explained
+        Share of the CLR variance of each factor, 0 to 1.
+    bars
+        Loadings of the chosen factor, by gene.
+    factor
+        Its position.
+    """
+    genes, others = ([str(name) for name in table.index] for table in (loadings, bars))
+    pitch = min(PITCH, HIGHEST / max(len(genes), 1))
+    high = max(LOWEST, pitch * len(genes))
+    pitch = high / max(len(genes), 1)
+    factors = loadings.shape[1]
+    across = float(np.clip(COLUMN * factors, LEAST, MOST))
+    bar_pitch = min(BAR_PITCH, (ABOVE + high) / max(len(others), 4))
+    left = EDGE + max(room(genes, pitch, marked), 9.0)
+    right = left + across + EDGE + 4 + room(others, bar_pitch, marked)
+    figure = sheet(right + BARS + EDGE, HEAD + ABOVE + high + BELOW + FOOT)
+
+    image = place(figure, left, HEAD + ABOVE, across, high)
+    limit = float(np.nanquantile(np.abs(loadings.to_numpy(float)), 0.99)) or 1.0
+    image.imshow(
+        loadings.to_numpy(float),
+        cmap=colours(DIVERGING),
+        vmin=-limit,
+        vmax=limit,
+        interpolation="nearest",
+        aspect="auto",
+    )
+    image.spines[:].set_visible(False)
+    label(image, "y", genes, pitch, marked)
+    _number(image, factors, factor, across)
+    _explained(place(figure, left, HEAD, across, ABOVE - 2), explained, factor)
+    key = place(figure, left, HEAD + ABOVE + high + 10, min(across, 40.0), 2.5)
+    colour_bar(key, DIVERGING, -limit, limit, "CLR loading (nats)", along="horizontal")
+
+    height = bar_pitch * max(len(others), 4)
+    side = place(figure, right, HEAD + 4, BARS, min(height, ABOVE + high - 4))
+    title = f"CLR loading on factor {factor + 1} (nats)"
+    draw_bars(side, bars, bar_pitch, title, BARS, marked)
+    return figure
+
+
+def _number(axes: Axes, factors: int, chosen: int, across: float) -> None:
+    """Numbers of the factors below their columns, as many as fit; the chosen one bold."""
+    step = max(1, int(np.ceil(factors * 3.4 / across)))
+    places = [j for j in range(factors) if j % step == 0 or j == chosen]
+    places = [j for j in places if j == chosen or abs(j - chosen) >= step]
+    axes.set_xticks(places, labels=[str(j + 1) for j in places])
+    axes.tick_params(axis="x", length=0)
+    axes.set_xlabel("factor")
+    for place_, text in zip(places, axes.get_xticklabels(), strict=True):
+        text.set_fontweight("bold" if place_ == chosen else "normal")
+
+
+def _explained(axes: Axes, explained: pd.Series, chosen: int) -> None:
+    """Share of the CLR variance of each factor; the chosen one in the accent colour."""
+    percent = 100 * explained.to_numpy(float)
+    colour = [ACCENT if j == chosen else MISSING for j in range(len(percent))]
+    axes.bar(np.arange(len(percent)), percent, width=0.74, color=colour, linewidth=0)
+    axes.set(xlim=(-0.5, len(percent) - 0.5), xticks=[])
+    axes.set_ylabel("CLR\nvariance (%)", size=SMALL)
+    axes.locator_params(axis="y", nbins=3)

@@ -14,16 +14,18 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ticker import MaxNLocator
 
 MM = 1 / 25.4
 POINT = 72 * MM
 TYPE, SMALL = 7.0, 6.0
 # Room at the bottom for two lines that say where the figure comes from.
-FOOT = 7.0
+FOOT, EDGE = 7.0, 4.0
 INK, QUIET, RULE = "#1b1f23", "#6b737b", "#9aa0a6"
 STYLE: dict[Any, Any] = {
     # Ships with matplotlib, so that figures are the same on every machine; a viewer of an SVG
@@ -131,13 +133,22 @@ def colours(palette: tuple[str, ...] | list[str]) -> Colormap:
 
 
 def colour_bar(
-    axes: Axes, palette: tuple[str, ...] | list[str], low: float, high: float, title: str
+    axes: Axes,
+    palette: tuple[str, ...] | list[str],
+    low: float,
+    high: float,
+    title: str,
+    along: str = "vertical",
 ) -> Colorbar:
     """A colour bar that fills the axes; its pointed ends say that values may lie beyond."""
-    scale = mpl.cm.ScalarMappable(Normalize(low, high), colours(palette))
-    bar = axes.figure.colorbar(scale, cax=axes, extend="both", extendfrac=0.06)
+    scale = ScalarMappable(Normalize(low, high), colours(palette))
+    bar = axes.figure.colorbar(
+        scale, cax=axes, extend="both", extendfrac=0.05, orientation=along, format="{x:,.4g}"
+    )
     bar.outline.set_linewidth(0.4)
-    bar.set_label(title)
+    bar.ax.tick_params(width=0.4)
+    bar.locator = MaxNLocator(5)
+    bar.set_label(title, size=SMALL)
     return bar
 
 

@@ -10,10 +10,10 @@ from dashboard.plots.style import ACCENT, options, plain
 HEIGHT = 180
 
 
-def cell_histogram(
-    values: np.ndarray, title: str, *, log: bool = True, bins: int = 50
-) -> hv.Histogram:
-    """How many cells have which value; bins even in the logarithm if ``log``."""
+def binned(
+    values: np.ndarray, *, log: bool = True, bins: int = 50
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of values and edges of bins, even in the logarithm if ``log``."""
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values) & (values > 0 if log else True)]
     if not values.size:
@@ -24,7 +24,15 @@ def cell_histogram(
     edges = np.geomspace(low, high, bins + 1) if log else np.linspace(low, high, bins + 1)
     # rounding must not push the extreme cells out of the outer bins
     edges[0], edges[-1] = low, high
-    counts, edges = np.histogram(values, edges)
+    return np.histogram(values, edges)
+
+
+def cell_histogram(
+    values: np.ndarray, title: str, *, log: bool = True, bins: int = 50
+) -> hv.Histogram:
+    """How many cells have which value."""
+    counts, edges = binned(values, log=log, bins=bins)
+    low, high = float(edges[0]), float(edges[-1])
     histogram = hv.Histogram((edges, counts), kdims="value", vdims="cells")
     return histogram.opts(
         **options(HEIGHT, tools=()),
