@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -22,7 +23,7 @@ from engine.jobs import Jobs
 KINDS = ("PNG", "SVG", "PDF", "CSV")
 NOTHING = Notice("something to export", "an empty view", "Choose what it is to show, or fit first.")
 NO_FILE = Notice("a run with a result", "none on disk", "Wait for its first pass, or fit again.")
-PATIENCE = 60.0
+PATIENCE = 600.0
 _POOL = ThreadPoolExecutor(2, thread_name_prefix="export")
 # Only the icon is drawn; the label stays for those who hear the page.
 ICON = {
@@ -165,10 +166,20 @@ def save_fit(
 
 
 def paced(doc: Document | None, blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Blocks, each given once the one before has gone out: a large file never piles up."""
+    """Blocks, each given once the one before has gone out: a large file never piles up.
+
+    Raises
+    ------
+    TimeoutError
+        If the session has ended, or takes nothing for a long time.
+    """
     for block in blocks:
         yield block
         gone = threading.Event()
+        # What a session does, it does in order.
         on_document(doc, gone.set)
-        if not gone.wait(PATIENCE):
-            return
+        until = time.monotonic() + PATIENCE
+        while not gone.wait(1.0):
+            ended = doc is None or doc.session_context is None or doc.session_context.destroyed
+            if ended or time.monotonic() > until:
+                raise TimeoutError("the page takes no more of the file")

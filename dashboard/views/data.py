@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import holoviews as hv
 import numpy as np
+import pandas as pd
 import panel as pn
 
 from dashboard import html
-from dashboard.plots.summary import cell_histogram
+from dashboard.browser import Browser
+from dashboard.controls.export import ExportMenu
+from dashboard.export import Export
+from dashboard.plots.summary import binned, cell_histogram
 from dashboard.state import AppState
 from dashboard.views.card import card, figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TOTALS = html.heading(
     "Total counts per cell",
@@ -30,19 +37,20 @@ DETECTED = html.heading(
 class DataView(pn.viewable.Viewer):
     """Facts, histograms and the account of reading."""
 
-    def __init__(self, state: AppState) -> None:
+    def __init__(self, state: AppState, browser: Browser) -> None:
         super().__init__()
         self.state = state
         summary = self.state.param.summary
         changed = hv.streams.Params(self.state, ["summary"], watch_only=True)
         totals = hv.DynamicMap(self._totals, streams=[changed])
         detected = hv.DynamicMap(self._detected, streams=[changed])
+        export = ExportMenu(browser, self._export, state, name="histograms", needs="summary")
         words = html.bound(self._waiting, summary, self.state.param.reading)
         self._panel = pn.Column(
             html.pane(html.bound(self._facts, summary)),
             pn.Row(
                 card(TOTALS, figure(totals, message=words)),
-                card(DETECTED, figure(detected, message=words)),
+                card(DETECTED, figure(detected, message=words), tools=(export,)),
                 sizing_mode="stretch_both",
                 margin=0,
                 css_classes=["cards"],
@@ -73,11 +81,43 @@ class DataView(pn.viewable.Viewer):
         return html.account(summary.lines) if summary is not None else ""
 
     def _totals(self, **_: object) -> hv.Histogram:
-        summary = self.state.summary
-        values = summary.library_size if summary is not None else np.zeros(0)
-        return cell_histogram(values, "total counts (all genes)")
+        (values, title, log), _detected = _measures(self.state.summary)
+        return cell_histogram(values, title, log=log)
 
     def _detected(self, **_: object) -> hv.Histogram:
+        _totals, (values, title, log) = _measures(self.state.summary)
+        return cell_histogram(values, title, log=log)
+
+    def _export(self) -> Export | None:
         summary = self.state.summary
-        values = summary.detected if summary is not None else np.zeros(0)
-        return cell_histogram(values, "detected genes (modelled)", log=False)
+        if summary is None:
+            return None
+        measures = _measures(summary)
+
+        def draw() -> Figure:
+            from dashboard import figures
+
+            return figures.histograms(measures)
+
+        return Export("histograms", draw, lambda: _table(measures))
+
+
+def _measures(summary: Any) -> list[tuple[np.ndarray, str, bool]]:
+    """Values, title and whether it is logarithmic, of the two histograms."""
+    nothing = np.zeros(0)
+    totals = summary.library_size if summary is not None else nothing
+    detected = summary.detected if summary is not None else nothing
+    return [
+        (totals, "total counts (all genes)", True),
+        (detected, "detected genes (modelled)", False),
+    ]
+
+
+def _table(measures: list[tuple[np.ndarray, str, bool]]) -> pd.DataFrame:
+    """The bins of the histograms and their numbers of cells."""
+    bins = []
+    for values, title, log in measures:
+        counts, edges = binned(values, log=log)
+        columns = {"from": edges[:-1], "to": edges[1:], "cells": counts}
+        bins.append(pd.DataFrame({"histogram": title} | columns))
+    return pd.concat(bins).set_index("histogram")
