@@ -44,9 +44,10 @@ def draw_bars(
     colours = np.where(numbers >= 0, POSITIVE, NEGATIVE).tolist()
     axes.barh(places, numbers, height=0.74, color=colours, linewidth=0)
     axes.set(ylim=(max(len(numbers), 4) - 0.5, -0.5), xlabel=clean(xlabel, width))
-    low, high = min(np.nanmin(numbers, initial=0), 0), max(np.nanmax(numbers, initial=0), 0)
+    known = numbers[np.isfinite(numbers)]
+    low, high = float(known.min(initial=0)), float(known.max(initial=0))
     margin = 0.03 * (high - low) or 1.0
-    axes.set_xlim(low - margin if low < 0 else 0, high + margin if high > 0 else 0)
+    axes.set_xlim(low - (low < 0) * margin, high + (high > 0 or low == 0) * margin)
     axes.axvline(0, color=INK, linewidth=0.5)
     axes.spines["left"].set_visible(False)
     label(axes, "y", [str(name) for name in values.index], pitch, marked)
