@@ -15,7 +15,7 @@ import scanpy as sc
 
 import engine
 from engine.data import Counts
-from engine.results import FORMAT, Capture, Fit
+from engine.results import FORMAT, Capture, Fit, load_counts
 from tests.engine.problems import dense
 
 
@@ -137,7 +137,22 @@ class TestAnnData:
     def test_the_counts_can_come_along(self, fit: Fit, counts: Counts, tmp_path: Path) -> None:
         adata = ad.read_h5ad(fit.save(tmp_path / "fit.h5ad", counts.matrix()))
         np.testing.assert_array_equal(adata.X.toarray(), dense(counts))
+        assert adata.X.dtype == np.float32
         assert engine.load(tmp_path / "fit.h5ad").model == fit.model
+        columns = load_counts(tmp_path / "fit.h5ad")
+        assert columns is not None
+        assert columns.format == "csc"
+        np.testing.assert_array_equal(columns.toarray(), dense(counts))
+
+    def test_only_the_counts_are_compressed(self, fit: Fit, counts: Counts, tmp_path: Path) -> None:
+        with h5py.File(fit.save(tmp_path / "fit.h5ad", counts.matrix())) as file:
+            assert file["X/data"].compression == "gzip"
+            assert file["obsm/X_lnm"].compression is None
+
+    def test_no_counts_to_load(self, fit: Fit, tmp_path: Path) -> None:
+        assert load_counts(fit.save(tmp_path / "fit.h5ad")) is None
+        with pytest.raises(engine.FitError, match=r"none\.h5ad"):
+            load_counts(tmp_path / "none.h5ad")
 
     def test_without_them_it_is_small(self, fit: Fit) -> None:
         assert fit.to_anndata().X.nnz == 0
