@@ -44,13 +44,18 @@ export function render({model, el}) {
       model.send_msg({act: button.dataset.act, value: button.dataset.value ?? ""})
     }
   }
+  const address = () => model.send_msg({act: "address", value: window.location.search})
   document.addEventListener("keydown", key)
   document.addEventListener("click", press)
+  window.addEventListener("popstate", address)
 
   model.on("msg:custom", (data) => {
     if (data.do === "focus") {
       const label = everywhere(document, "label").find((node) => node.textContent === data.label)
       label?.control?.focus()
+    } else if (data.do === "address") {
+      const url = window.location.pathname + data.search + window.location.hash
+      window.history[data.replace ? "replaceState" : "pushState"]({}, "", url)
     } else if (data.do === "part") {
       const parts = files.get(data.file) ?? []
       parts.push(data.bytes)
@@ -60,8 +65,10 @@ export function render({model, el}) {
       files.delete(data.file)
     }
   })
+  address()
   return () => {
     document.removeEventListener("keydown", key)
     document.removeEventListener("click", press)
+    window.removeEventListener("popstate", address)
   }
 }

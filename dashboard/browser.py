@@ -36,6 +36,13 @@ class Browser(JSComponent):
         """Put the cursor into the field with this label."""
         self._send_msg({"do": "focus", "label": label})
 
+    def show_address(self, search: str, *, replace: bool) -> None:
+        """Show another query in the address bar, as a new step or instead of the last.
+
+        The act ``"address"`` has the query of a page that is new or was gone back to.
+        """
+        self._send_msg({"do": "address", "search": search, "replace": replace})
+
     def save(self, name: str, kind: str, content: bytes | Iterable[bytes]) -> None:
         """Let the browser save a file, sent in parts.
 

@@ -7,13 +7,16 @@ session polls them on its own document (`Runner.tick`).
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import param
 
 from dashboard.embedding import Embedder
+from dashboard.places import Places
 from dashboard.reading import Reader
+from dashboard.settings import Settings
 from dashboard.state import REQUEST, AppState, Embedding, Notice
 from engine.errors import EngineError
 from engine.jobs import Jobs
@@ -27,11 +30,18 @@ ACTIVE = ("queued", "running")
 class Services:
     """What all sessions of a server share."""
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: Jobs, places: Places | None = None) -> None:
         self.jobs = jobs
+        self.places = places or Places(jobs.home / "uploads")
         self.reader = Reader()
         self.embedder = Embedder(jobs)
         self.fetcher = ThreadPoolExecutor(2, thread_name_prefix="fetch")
+
+    @classmethod
+    def of(cls, settings: Settings) -> Services:
+        """As the environment asks for them."""
+        jobs = Jobs(settings.home)
+        return cls(jobs, Places(jobs.home / "uploads", settings.data, settings.upload_bytes))
 
 
 class Runner:
@@ -42,6 +52,8 @@ class Runner:
         self._reading: Future[Any] | None = None
         self._fetching: tuple[str, int, Future[Any]] | None = None
         self._fetched = ("", -1)
+        self._counting: tuple[str, Future[Any]] | None = None
+        self._waiting: list[tuple[Future[Any], Callable[[Any], None]]] = []
         self._listed = self._shown = self._asked = 0.0
         self._no_umap = ""
         state.param.watch(self._ask_data, list(REQUEST))
@@ -70,6 +82,7 @@ class Runner:
     def open(self, run: str) -> None:
         """Show another run."""
         self._fetching, self._fetched, self._shown = None, ("", -1), 0.0
+        self._counting = None
         self._no_umap = ""
         self.state.run_error = None
         self.state.show_run(run)
@@ -87,11 +100,20 @@ class Runner:
             self.state.show_run(None)
         self._list()
 
-    def _do(self, action: Any, run: str | None) -> None:
+    def rename(self, run: str, name: str) -> None:
+        """Give a run another name."""
+        self._do(self.services.jobs.rename, run, name)
+        self._list()
+
+    def later(self, future: Future[Any], then: Callable[[Any], None]) -> None:
+        """Call ``then(future)`` on this page's own turn once the future is done."""
+        self._waiting.append((future, then))
+
+    def _do(self, action: Any, run: str | None, *arguments: Any) -> None:
         if run is None:
             return
         try:
-            action(run)
+            action(run, *arguments)
         except EngineError as error:
             self.state.run_error = Notice.of(error)
 
@@ -110,6 +132,7 @@ class Runner:
     def tick(self) -> None:
         """Look for news; called every few hundred milliseconds."""
         self._take_data()
+        self._take_waiting()
         if self.state.fit_asked:
             self._start_fit()
         if time.monotonic() - self._listed > LIST_SECONDS:
@@ -119,6 +142,15 @@ class Runner:
         self._take_status()
         self._take_fit()
         self._take_embedding()
+        self._take_counts()
+
+    def _take_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for future, then in waiting:
+            if future.done():
+                then(future)
+            else:
+                self._waiting.append((future, then))
 
     def _take_data(self) -> None:
         if self._reading is None or not self._reading.done():
@@ -218,6 +250,19 @@ class Runner:
             return
         if xy is not None:
             state.embedding = Embedding(xy, "umap", key)
+
+    def _take_counts(self) -> None:
+        """Fetch the counts that a fit was made of, once it has ended."""
+        state, status = self.state, self.state.status
+        if state.fit is None or state.partial or status is None or status.state in ACTIVE:
+            return
+        if self._counting is None:
+            future = self.services.fetcher.submit(self.services.jobs.fit_counts, status.id)
+            self._counting = (status.id, future)
+        run, future = self._counting
+        if run == state.run and state.fit_counts is None and future.done():
+            # A file without counts, or a damaged one: the page does without them.
+            state.fit_counts = future.result() if future.exception() is None else None
 
 
 def _how_far(status: Any) -> str:

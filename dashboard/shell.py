@@ -14,6 +14,7 @@ from panel.util.parameters import edit_readonly
 from panel_material_ui.template.base import Page
 
 from dashboard import actions, html
+from dashboard.address import follow
 from dashboard.browser import Browser
 from dashboard.controls.data import DataControl
 from dashboard.controls.model import ModelControl
@@ -26,7 +27,7 @@ from dashboard.state import AppState
 from dashboard.theme import CHROME, THEME
 from dashboard.views.data import DataView
 from dashboard.views.explore import ExploreView
-from engine.jobs import Jobs, JobStatus
+from engine.jobs import JobStatus
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
@@ -34,7 +35,7 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 @functools.cache
 def services() -> Services:
     """Of this server: one queue, one reader, shared by all sessions."""
-    return Services(Jobs(Settings().home))
+    return Services.of(Settings())
 
 
 def build(settings: Settings | None = None, shared: Services | None = None) -> Page:
@@ -52,9 +53,10 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     settings = settings or Settings()
     state = AppState(source=settings.source)
     runner = Runner(state, shared or services())
-    page = compose(state, runner)
+    browser = Browser()
+    page = compose(state, runner, browser)
     runner.read()
-    runner.open_newest_running()
+    follow(state, runner, browser, pn.state.location.search if pn.state.location else "")
     # In the background: polling is not work that the page should look busy with.
     pn.io.PeriodicCallback(
         callback=lambda: _tick(runner), period=settings.poll_milliseconds, background=True
@@ -72,9 +74,8 @@ def _tick(runner: Runner) -> None:
         runner.tick()
 
 
-def compose(state: AppState, runner: Runner) -> Page:
+def compose(state: AppState, runner: Runner, browser: Browser) -> Page:
     """Controls and views of one session, laid out."""
-    browser = Browser()
     actions.connect(browser, state)
     tabs = pmui.Tabs(
         ("Data", DataView(state, browser)),
@@ -91,7 +92,7 @@ def compose(state: AppState, runner: Runner) -> Page:
             DataControl(state, runner),
             ModelControl(state),
             RunControl(state, runner),
-            RunsControl(state, runner),
+            RunsControl(state, runner, browser),
         ],
         main=[tabs, browser],
         sidebar_width=308,

@@ -10,7 +10,7 @@ import pandas as pd
 import param
 
 from dashboard.selection import Mode, combine
-from engine.config import MAX_FACTORS, CapturePrior, DMode, LNMConfig
+from engine.config import MAX_FACTORS, CapturePrior, DMode, LNMConfig, Precision
 from engine.data import Counts, DataRequest, SourceInfo
 from engine.errors import EngineError
 from engine.results import OTHER, Fit
@@ -20,6 +20,16 @@ TOTAL_COUNTS = "total_counts"
 CAPTURE = "capture_efficiency"
 LABEL, CLR, COUNTS = "label:", "clr:", "counts:"
 MOST_MARKED = 6
+ADVANCED = (
+    "max_passes",
+    "max_seconds",
+    "tolerance",
+    "loadings_scale",
+    "noise_location",
+    "noise_scale",
+    "precision",
+    "block_cells",
+)
 REQUEST = ("source", "layer", "genes", "reference", "library_size")
 
 
@@ -78,6 +88,15 @@ class AppState(param.Parameterized):
     molecules = param.Number(default=2e5, bounds=(1, None))
     capture_sd = param.Number(default=0.5, bounds=(0.01, 5))
     seed = param.Integer(default=0, bounds=(0, 2**32 - 1))
+    # and what few change: settings of the same names in LNMConfig
+    max_passes = param.Integer(default=200, bounds=(1, 100_000))
+    max_seconds = param.Number(default=None, allow_None=True, bounds=(1, None))
+    tolerance = param.Number(default=3e-3, bounds=(1e-9, None))
+    loadings_scale = param.Number(default=None, allow_None=True, bounds=(1e-3, None))
+    noise_location = param.Number(default=None, allow_None=True)
+    noise_scale = param.Number(default=None, allow_None=True, bounds=(1e-3, None))
+    precision: Any = param.Selector(default="float32", objects=list(get_args(Precision)))
+    block_cells = param.Integer(default=None, allow_None=True, bounds=(1, 1_000_000))
 
     # what runs and what is shown
     runs = param.List(default=[], doc="JobStatus of every fit, newest first.")
@@ -97,11 +116,15 @@ class AppState(param.Parameterized):
     selected = param.Parameter(default=None, doc="(C,) mask of the selected cells, or None.")
 
     # how it is shown
-    tab = param.Selector(default="data", objects=["data", "explore"])
+    tab: Any = param.Selector(default="data", objects=["data", "explore"])
     colour = param.String(default="", doc="What colours the cells: a key of `colours()`.")
-    heat = param.Selector(default="top", objects=["top", "factor", "gene"], doc="Heatmap genes.")
+    heat: Any = param.Selector(
+        default="top", objects=["top", "factor", "gene"], doc="Heatmap genes."
+    )
     top_genes = param.Integer(default=100, bounds=(2, 1000), doc="How many.")
-    detail = param.Selector(default="gene", objects=["gene", "pair", "cells"], doc="Lower right.")
+    detail: Any = param.Selector(
+        default="gene", objects=["gene", "pair", "cells"], doc="Lower right."
+    )
 
     _selected_of: pd.Index | None = None
 
@@ -130,6 +153,7 @@ class AppState(param.Parameterized):
             capture_prior=self.capture_prior,
             molecules=float(self.molecules),
             capture_sd=float(self.capture_sd),
+            **{name: getattr(self, name) for name in ADVANCED},
         )
 
     def colours(self) -> dict[str, str]:

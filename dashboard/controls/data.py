@@ -1,28 +1,41 @@
-"""1 Data: the demo or a path, and how to read it."""
+"""1 Data: the demo, a path or an upload, and how to read it."""
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
 import panel as pn
 import panel_material_ui as pmui
+import param
 
 from dashboard import html
 from dashboard.controls.form import WIDE, beside, folded, select, step
+from dashboard.controls.upload import UploadArea
 from dashboard.runner import Runner
 from dashboard.settings import DEMO
-from dashboard.state import AppState
+from dashboard.state import AppState, Notice
+from engine.data import DataRequest
+from engine.errors import EngineError
+
+PICK = "choose a file"
 
 
 class DataControl(pn.viewable.Viewer):
     """Opens counts; says what is wrong with those that cannot be opened."""
 
+    checking = param.String(doc="Name of the upload that is being looked at.")
+
     def __init__(self, state: AppState, runner: Runner) -> None:
         super().__init__()
         self.state = state
         self.runner = runner
+        self._places = runner.services.places
         shown = "" if state.source == DEMO else state.source
         self._path = pmui.TextInput(
             label="Path of the counts",
-            placeholder="/data/cells.h5ad",
+            placeholder="cells.h5ad" if self._places.data else "/data/cells.h5ad",
             value=shown,
             helper_text="On the server: .h5ad, .zarr, 10x .h5 or folder",
             **WIDE,
@@ -32,6 +45,14 @@ class DataControl(pn.viewable.Viewer):
             pmui.Button(label=label, on_click=action, variant="outlined", **WIDE)
             for label, action in (("Open demo", self._demo), ("Open path", self._open))
         )
+        offered = self._places.offered()
+        self._pick = select(
+            "Files on the server",
+            f"Directly in {self._places.data}",
+            {PICK: ""} | {name: name for name in offered},
+            visible=bool(offered),
+        )
+        self._pick.param.watch(self._choose_file, "value")
         self._layer = select("Layer", "Which matrix holds the raw counts.")
         self._size = select("Library size", "Counts over all genes, for capture and totals.")
         self._layer.param.watch(self._choose, "value")
@@ -41,9 +62,11 @@ class DataControl(pn.viewable.Viewer):
         self._panel = step(
             1,
             "Data",
+            self._pick,
             self._path,
             beside(open_, demo),
-            html.live(_reading, state.param.reading),
+            UploadArea(self._places, self._check, self._tell),
+            html.live(_words, state.param.reading, self.param.checking),
             html.live(html.notice, state.param.data_error),
             folded("Layer and library size", self._layer, self._size),
         )
@@ -56,17 +79,54 @@ class DataControl(pn.viewable.Viewer):
         self._ask(DEMO)
 
     def _open(self, *_events: object) -> None:
-        self._ask((self._path.value_input or "").strip() or DEMO)
+        typed = (self._path.value_input or "").strip()
+        if typed in ("", DEMO):
+            self._ask(DEMO)
+            return
+        try:
+            self._ask(self._places.find(typed))
+        except EngineError as error:
+            self._tell(error)
+
+    def _choose_file(self, event: param.parameterized.Event) -> None:
+        if event.new:
+            self._path.value = event.new
+            self._open()
+
+    def _check(self, path: Path) -> None:
+        """An upload has arrived: it is kept if it can be read."""
+        self.checking = path.name
+        request = DataRequest(str(path), genes=self._genes())
+        reading = self.runner.services.reader.submit(request)
+        self.runner.later(reading, lambda done: self._take(path, done))
+
+    def _take(self, path: Path, done: Future[Any]) -> None:
+        self.checking = ""
+        error = done.exception()
+        if error is None:
+            self._path.value = ""
+            self._ask(str(path))
+            return
+        path.unlink(missing_ok=True)
+        told = Notice.of(error)
+        self.state.data_error = Notice(
+            told.expected, told.got, f"{told.remedy} The upload {path.name} was deleted."
+        )
+
+    def _tell(self, error: EngineError) -> None:
+        self.state.data_error = Notice.of(error)
+
+    def _genes(self) -> Any:
+        """Names of the old data mean nothing in the new."""
+        return self.state.genes if not isinstance(self.state.genes, tuple) else 2000
 
     def _ask(self, source: str) -> None:
         state = self.state
         if source == state.source:
             self.runner.read()
             return
-        # Names of the old data mean nothing in the new.
-        genes = state.genes if not isinstance(state.genes, tuple) else 2000
         state.param.update(
-            source=source, layer=None, genes=genes, reference=None, library_size=None
+            source=source, layer=None, genes=self._genes(), reference=None, library_size=None
         )
 
     def _offer(self, *_events: object) -> None:
@@ -86,5 +146,7 @@ class DataControl(pn.viewable.Viewer):
             self.state.param.update(**chosen)
 
 
-def _reading(source: str) -> str:
+def _words(source: str, checking: str) -> str:
+    if checking:
+        return html.busy(f"Reading the upload {checking}.")
     return html.busy(f"Reading {source}.") if source else ""

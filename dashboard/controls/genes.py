@@ -38,10 +38,17 @@ class GenesControl:
             helper_text="Separated by commas or spaces",
             **WIDE,
         )
-        self.reference = pmui.TextInput(
+        # The search runs on the server: the browser never holds all names.
+        self.reference = pmui.AutocompleteInput(
             label="Reference",
             placeholder="automatic",
-            helper_text="A gene; empty takes the pooled rest",
+            helper_text="Gene that log-ratios refer to; empty takes the pooled rest",
+            options=[],
+            value="",
+            restrict=False,
+            case_sensitive=False,
+            lazy_search=True,
+            min_characters=1,
             **WIDE,
         )
         for widget, name in (
@@ -52,6 +59,8 @@ class GenesControl:
         ):
             widget.param.watch(self._choose, name)
         self.state.param.watch(self._follow, ["genes", "reference"])
+        self.state.param.watch(self._offer, "counts")
+        self._offer()
         self._show()
 
     def _show(self) -> None:
@@ -69,6 +78,14 @@ class GenesControl:
         reference = (self.reference.value or "").strip() or None
         if (genes, reference) != (self.state.genes, self.state.reference):
             self.state.param.update(genes=genes, reference=reference)
+
+    def _offer(self, *_events: object) -> None:
+        """The genes of the open data; others may be typed."""
+        counts = self.state.counts
+        names = [] if counts is None else [str(gene) for gene in counts.genes]
+        self._following = True
+        self.reference.options = sorted(names)
+        self._following = False
 
     def _follow(self, *_events: object) -> None:
         """Other data were opened: names chosen for the old ones are gone."""

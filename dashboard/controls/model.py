@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import panel as pn
 import panel_material_ui as pmui
+import param
 
 from dashboard import html
 from dashboard.controls.form import WIDE, beside, folded, step
@@ -18,6 +21,8 @@ MODEL_HELP = {
 }
 NOISE = {"learned": "learned", "zero (low rank)": "low_rank"}
 PRIORS = {"anchored to library size": "anchored", "shared by all cells": "population"}
+PRECISIONS = {"single (32 bit)": "float32", "double (64 bit)": "float64"}
+LEARNED: dict[str, Any] = {"placeholder": "learned"}
 
 
 class ModelControl(pn.viewable.Viewer):
@@ -26,55 +31,12 @@ class ModelControl(pn.viewable.Viewer):
     def __init__(self, state: AppState) -> None:
         super().__init__()
         self.state = state
-        of = self.state.param
+        of = state.param
         model = pmui.RadioButtonGroup.from_param(
             of.capture, options=MODELS, label="", **WIDE | {"variant": "outlined"}
         )
-        factors = pmui.IntInput.from_param(
-            of.n_factors,
-            label="Factors",
-            start=1,
-            end=MAX_FACTORS,
-            helper_text="Gene programmes",
-            **WIDE,
-        )
-        noise = pmui.Select.from_param(
-            of.d_mode,
-            label="Residual d",
-            options=NOISE,
-            helper_text="Variance left per gene",
-            **WIDE,
-        )
-        prior = pmui.Select.from_param(
-            of.capture_prior,
-            label="Capture prior",
-            options=PRIORS,
-            helper_text="What is known before the totals",
-            visible=of.capture,
-            **WIDE,
-        )
-        molecules = pmui.FloatInput.from_param(
-            of.molecules,
-            label="Molecules per cell M₀",
-            format="0,0",
-            start=1,
-            helper_text="Human, mouse 200,000; yeast 60,000",
-            disabled=html.bound(lambda capture: not capture, of.capture),
-            **WIDE,
-        )
-        spread = pmui.FloatInput.from_param(
-            of.capture_sd,
-            label="Prior sd of −log efficiency",
-            start=0.01,
-            end=5,
-            step=0.1,
-            helper_text="Nats; larger trusts the library size less",
-            disabled=html.bound(lambda capture: not capture, of.capture),
-            **WIDE,
-        )
-        seed = pmui.IntInput.from_param(
-            of.seed, label="Seed", start=0, helper_text="Of the randomised start", **WIDE
-        )
+        factors = _whole(of.n_factors, "Factors", "Gene programmes", end=MAX_FACTORS)
+        noise = _choice(of.d_mode, "Residual d", "Variance left per gene", NOISE)
         genes = GenesControl(state)
         self._panel = step(
             2,
@@ -84,8 +46,111 @@ class ModelControl(pn.viewable.Viewer):
             beside(factors, noise),
             beside(genes.kind, genes.count),
             genes.names,
-            folded("Reference and priors", genes.reference, prior, molecules, spread, seed),
+            folded("Reference and capture prior", genes.reference, *_capture(of)),
+            folded("Advanced priors", *_priors(of)),
+            folded("Limits and precision", *_limits(of)),
         )
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
+
+
+def _capture(of: Any) -> list[Any]:
+    unused = html.bound(lambda capture: not capture, of.capture)
+    return [
+        _choice(
+            of.capture_prior,
+            "Capture prior",
+            "What is known before the totals",
+            PRIORS,
+            visible=of.capture,
+        ),
+        _number(
+            of.molecules,
+            "Molecules per cell M₀",
+            "Human, mouse 200,000; yeast 60,000; E. coli 3,000",
+            format="0,0",
+            disabled=unused,
+        ),
+        _number(
+            of.capture_sd,
+            "Prior sd of −log efficiency",
+            "Nats; larger trusts the library size less",
+            step=0.1,
+            disabled=unused,
+        ),
+    ]
+
+
+def _priors(of: Any) -> list[Any]:
+    unused = html.bound(lambda mode: mode != "learned", of.d_mode)
+    return [
+        _number(
+            of.loadings_scale,
+            "Prior sd of loadings W",
+            "Nats; empty learns it from all genes",
+            step=0.1,
+            **LEARNED,
+        ),
+        _number(
+            of.noise_location,
+            "Prior mean of log d",
+            "Empty estimates it",
+            step=0.1,
+            disabled=unused,
+            **LEARNED,
+        ),
+        _number(
+            of.noise_scale,
+            "Prior sd of log d",
+            "Empty estimates it",
+            step=0.1,
+            disabled=unused,
+            **LEARNED,
+        ),
+    ]
+
+
+def _limits(of: Any) -> list[Any]:
+    return [
+        _whole(of.max_passes, "Most passes", "Over all cells, before the fit ends"),
+        _number(
+            of.max_seconds,
+            "Most seconds",
+            "Of fitting; empty sets no limit",
+            format="0",
+            placeholder="no limit",
+        ),
+        _number(
+            of.tolerance,
+            "Tolerance",
+            "Nats per cell; stops when a pass gains less",
+            format="0.0[00000]",
+            step=1e-3,
+        ),
+        _whole(of.seed, "Seed", "Of the randomised start"),
+        _choice(of.precision, "Precision", "Double takes twice the memory", PRECISIONS),
+        _whole(
+            of.block_cells,
+            "Cells per block",
+            "Fewer take less memory; empty chooses",
+            placeholder="automatic",
+        ),
+    ]
+
+
+def _choice(of: param.Parameter, label: str, help: str, options: Any, **more: Any) -> Any:
+    return pmui.Select.from_param(of, label=label, helper_text=help, options=options, **WIDE | more)
+
+
+def _whole(of: param.Parameter, label: str, help: str, **more: Any) -> Any:
+    return pmui.IntInput.from_param(of, label=label, helper_text=help, **WIDE | _ends(of) | more)
+
+
+def _number(of: param.Parameter, label: str, help: str, **more: Any) -> Any:
+    return pmui.FloatInput.from_param(of, label=label, helper_text=help, **WIDE | _ends(of) | more)
+
+
+def _ends(of: Any) -> dict[str, Any]:
+    low, high = of.bounds or (None, None)
+    return {"start": low, "end": high}

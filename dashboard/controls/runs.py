@@ -1,107 +1,165 @@
-"""4 Runs: all fits on this server, to open, resume or delete."""
+"""4 Runs: all fits on this server, to open, rename, take away, resume or delete."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from html import escape
 
 import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import html
-from dashboard.controls.form import step
-from dashboard.runner import Runner
+from dashboard.browser import Browser
+from dashboard.controls.export import save_fit
+from dashboard.controls.form import WIDE, step
+from dashboard.runner import ACTIVE, Runner
 from dashboard.state import AppState
 from engine.jobs import JobStatus
 
 RESUMABLE = ("interrupted", "stopped", "failed")
-MARKS = {
-    "queued": "schedule",
-    "running": "sync",
-    "done": "check_circle_outline",
-    "stopped": "stop_circle",
-    "failed": "error_outline",
-    "interrupted": "pause_circle_outline",
-    "cancelled": "cancel",
-}
 SHOWN = 30
+LONGEST_NAME = 200
+# Google's Material icons, Apache License 2.0.
+ICONS = {
+    "resume": "M8 5v14l11-7z",
+    "rename": "M3 17.25V21h3.75L17.8 9.95 14.05 6.2zM20.7 7.05a1 1 0 0 0 0-1.4l-2.35-2.35a1 1 0 0 "
+    "0-1.4 0L15.1 5.15l3.75 3.75z",
+    "save": "M5 20h14v-2H5zM19 9h-4V3H9v6H5l7 7z",
+    "delete": "M6 19a2 2 0 0 0 2 2h8a2 2 0 0 0 2-2V7H6zM19 4h-3.5l-1-1h-5l-1 1H5v2h14z",
+}
+WORDS = {
+    "resume": "Resume",
+    "rename": "Rename",
+    "save": "Download the fit (.h5ad)",
+    "delete": "Delete",
+}
 
 
 class RunsControl(pn.viewable.Viewer):
     """History of the fits, newest first."""
 
-    def __init__(self, state: AppState, runner: Runner) -> None:
+    def __init__(self, state: AppState, runner: Runner, browser: Browser) -> None:
         super().__init__()
-        self.state = state
-        self.runner = runner
-        self._doomed = ""
-        self._list = pmui.MenuList(
-            items=[],
-            dense=True,
-            level_indent=0,
-            sizing_mode="stretch_width",
-            margin=0,
-            on_click=self._open,
+        self.state, self.runner, self.browser = state, runner, browser
+        self._doomed = self._renamed = ""
+        self._list = html.pane()
+        self._name = pmui.TextInput(
+            label="New name of the run",
+            helper_text="Press Enter to keep it",
+            max_length=LONGEST_NAME,
+            visible=False,
+            **WIDE,
         )
-        self._list.on_action("resume", self._resume)
-        self._list.on_action("delete", self._delete)
-        self._empty = html.pane(html.note("Fits are kept here, also after the page is closed."))
-        self.state.param.watch(self._refresh, ["runs", "run"])
+        self._name.param.watch(self._keep_name, "enter_pressed")
+        actions: dict[str, Callable[[str], None]] = {
+            "open": self._open,
+            "resume": runner.resume,
+            "rename": self._rename,
+            "save": self._save,
+            "delete": self._delete,
+        }
+        for act, action in actions.items():
+            browser.on(f"run-{act}", self._once(act, action))
+        state.param.watch(self._refresh, ["runs", "run"])
         self._refresh()
-        self._panel = step(4, "Runs", self._empty, self._list)
+        self._panel = step(4, "Runs", self._name, self._list)
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
 
+    def _once(self, act: str, action: Callable[[str], None]) -> Callable[[str], None]:
+        """Anything else that is done spares a run that was about to be deleted."""
+
+        def do(run: str) -> None:
+            if act != "delete" and self._doomed:
+                self._doomed = ""
+                self._refresh()
+            if any(status.id == run for status in self.state.runs):
+                action(run)
+
+        return do
+
     def _refresh(self, *_events: object) -> None:
-        items = [self._item(status) for status in self.state.runs[:SHOWN]]
-        shown = [status.id for status in self.state.runs[:SHOWN]]
-        active = shown.index(self.state.run) if self.state.run in shown else None
-        self._list.param.update(items=items, active=None if active is None else (active,))
-        self._empty.visible = not items
-
-    def _item(self, status: JobStatus) -> dict[str, Any]:
-        doomed = status.id == self._doomed
-        actions = []
-        if status.state in RESUMABLE:
-            actions.append({"label": "resume", "icon": "play_arrow", "inline": True})
-        actions.append(
-            {
-                "label": "delete",
-                "icon": "delete_forever" if doomed else "delete_outline",
-                "color": "error" if doomed else "default",
-                "inline": True,
-            }
-        )
-        return {
-            "id": status.id,
-            "label": status.name,
-            "secondary": "press again to delete for good" if doomed else secondary(status),
-            "icon": MARKS[status.state],
-            "actions": actions,
-        }
-
-    def _open(self, item: Any) -> None:
-        if item["id"] != self.state.run:
-            self.runner.open(item["id"])
-
-    def _resume(self, item: Any) -> None:
-        self.runner.resume(item["id"])
-
-    def _delete(self, item: Any) -> None:
-        if item["id"] == self._doomed:
-            self._doomed = ""
-            self.runner.delete(item["id"])
+        state = self.state
+        if not state.runs:
+            self._list.object = html.note("Fits are kept here, also after the page is closed.")
             return
-        self._doomed = item["id"]
-        self._refresh()
+        rows = [row(s, s.id == state.run, s.id == self._doomed) for s in state.runs[:SHOWN]]
+        self._list.object = f'<ul class="runs">{"".join(rows)}</ul>'
+
+    def _open(self, run: str) -> None:
+        if run != self.state.run:
+            self.runner.open(run)
+
+    def _rename(self, run: str) -> None:
+        if self._renamed == run:
+            self._stop_renaming()
+            return
+        self._renamed = run
+        name = next(status.name for status in self.state.runs if status.id == run)
+        self._name.param.update(value=name, visible=True)
+        self.browser.focus(self._name.label)
+
+    def _keep_name(self, *_events: object) -> None:
+        name = (self._name.value_input or "").strip()
+        if self._renamed and name:
+            self.runner.rename(self._renamed, name)
+        self._stop_renaming()
+
+    def _stop_renaming(self) -> None:
+        self._renamed = ""
+        self._name.visible = False
+
+    def _save(self, run: str) -> None:
+        services = self.runner.services
+        save_fit(self.browser, services.jobs, services.embedder, run, self.state)
+
+    def _delete(self, run: str) -> None:
+        if run != self._doomed:
+            self._doomed = run
+            self._refresh()
+            return
+        self._doomed = ""
+        if run == self._renamed:
+            self._stop_renaming()
+        self.runner.delete(run)
+
+
+def row(status: JobStatus, shown: bool, doomed: bool) -> str:
+    """A run: a button that opens it, and what else can be done with it."""
+    acts = ["rename", "delete"]
+    if status.passes:
+        acts.insert(1, "save")
+    if status.state in RESUMABLE:
+        acts.insert(0, "resume")
+    name, told = escape(status.name), secondary(status)
+    if doomed:
+        told = "press Delete again to delete for good"
+    buttons = "".join(_button(act, status.id, bad=doomed and act == "delete") for act in acts)
+    current = ' aria-current="true"' if shown else ""
+    return (
+        f'<li{current}><button class="run" data-act="run-open" data-value="{escape(status.id)}"'
+        f' title="{name}"><b>{name}</b><small class="{"bad" if doomed else ""}">{escape(told)}'
+        f'</small></button><div class="acts">{buttons}</div></li>'
+    )
+
+
+def _button(act: str, run: str, *, bad: bool) -> str:
+    words = WORDS[act]
+    return (
+        f'<button data-act="run-{act}" data-value="{escape(run)}" title="{words}"'
+        f' aria-label="{words}" class="{"bad" if bad else ""}"><svg viewBox="0 0 24 24"'
+        f' aria-hidden="true"><path d="{ICONS[act]}"/></svg></button>'
+    )
 
 
 def secondary(status: JobStatus) -> str:
     """State, time and objective of a run in one line."""
     made, today = datetime.fromtimestamp(status.created), datetime.now().date()
     parts = [status.state, made.strftime("%H:%M" if made.date() == today else "%d %b %Y")]
-    if math.isfinite(status.log_marginal_per_cell):
+    # Not while it changes: each change would draw the list anew under the mouse.
+    if status.state not in ACTIVE and math.isfinite(status.log_marginal_per_cell):
         parts.append(f"{html.number(status.log_marginal_per_cell, 1)} nats/cell")
     return " · ".join(parts)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import panel as pn
@@ -10,12 +12,14 @@ import pytest
 from dashboard.controls.data import DataControl
 from dashboard.controls.model import ModelControl
 from dashboard.controls.run import RunControl, duration, words
-from dashboard.controls.runs import RunsControl
+from dashboard.controls.upload import UploadArea
+from dashboard.places import Places
 from dashboard.runner import Runner
-from dashboard.state import AppState
+from dashboard.state import ADVANCED, AppState
+from engine.config import LNMConfig
 from engine.data.info import ColumnInfo, LayerInfo, SourceInfo
 from engine.jobs import JobStatus
-from tests.dashboard.synthetic import Steps
+from tests.dashboard.synthetic import make_counts
 
 Until = Callable[[Callable[[], object]], None]
 
@@ -70,6 +74,38 @@ class TestData:
         assert state.source == "demo"
         until(lambda: state.ready)
 
+    def test_a_path_outside_the_data_folder_is_told(
+        self, state: AppState, runner: Runner, tmp_path: Path
+    ) -> None:
+        (tmp_path / "cells.h5ad").touch()
+        runner.services.places = Places(tmp_path / "uploads", tmp_path)
+        control = DataControl(state, runner)
+        path = find(control, pmui.TextInput, "Path of the counts")
+        path.value = "/etc/passwd"
+        press(find(control, pmui.Button, "Open path"))
+        assert (state.source, state.data_error.got) == ("demo", "/etc/passwd")
+        pick = find(control, pmui.Select, "Files on the server")
+        assert pick.visible
+        pick.value = "cells.h5ad"
+        assert state.source == str(tmp_path / "cells.h5ad")
+
+    def test_there_is_nothing_to_pick_without_a_data_folder(self, control: DataControl) -> None:
+        assert not find(control, pmui.Select, "Files on the server").visible
+
+    def test_an_upload_is_opened_or_deleted(
+        self, control: DataControl, state: AppState, until: Until, tmp_path: Path
+    ) -> None:
+        (area,) = control.__panel__().select(UploadArea)
+        (tmp_path / "good.h5ad").touch()
+        area._arrived(tmp_path / "good.h5ad")
+        until(lambda: state.source == str(tmp_path / "good.h5ad") and state.ready)
+        (tmp_path / "missing.h5ad").touch()
+        area._arrived(tmp_path / "missing.h5ad")
+        until(lambda: state.data_error)
+        assert "was deleted" in state.data_error.remedy
+        assert not (tmp_path / "missing.h5ad").exists()
+        assert state.source == str(tmp_path / "good.h5ad")
+
     def test_what_the_file_offers_can_be_chosen(
         self, control: DataControl, state: AppState
     ) -> None:
@@ -122,26 +158,67 @@ class TestModel:
         assert not names.visible
 
     def test_reference_is_a_gene_or_automatic(self, control: ModelControl, state: AppState) -> None:
-        reference = find(control, pmui.TextInput, "Reference")
+        reference = find(control, pmui.AutocompleteInput, "Reference")
         reference.value = " ACTB "
         assert state.reference == "ACTB"
         reference.value = ""
         assert state.reference is None
 
+    def test_reference_is_found_among_the_genes_of_the_data(
+        self, control: ModelControl, state: AppState
+    ) -> None:
+        reference = find(control, pmui.AutocompleteInput, "Reference")
+        reference.value = "NOT THERE"
+        state.counts = make_counts()
+        assert "GENE3" in reference.options
+        assert reference._filter_options("gene1") == ["GENE1", "GENE10", "GENE11"]
+        assert state.reference == "NOT THERE", "looking at other genes chooses none"
+
+    def test_advanced_settings_reach_the_configuration(
+        self, control: ModelControl, state: AppState
+    ) -> None:
+        assert state.config() == LNMConfig(capture=True, n_factors=3)
+        find(control, pmui.IntInput, "Most passes").value = 7
+        find(control, pmui.FloatInput, "Most seconds").value = 90.0
+        find(control, pmui.FloatInput, "Tolerance").value = 0.01
+        find(control, pmui.FloatInput, "Prior sd of loadings W").value = 0.3
+        find(control, pmui.FloatInput, "Prior mean of log d").value = -2.0
+        find(control, pmui.FloatInput, "Prior sd of log d").value = 1.5
+        find(control, pmui.Select, "Precision").value = "float64"
+        find(control, pmui.IntInput, "Cells per block").value = 128
+        expected = {
+            "max_passes": 7,
+            "max_seconds": 90.0,
+            "tolerance": 0.01,
+            "loadings_scale": 0.3,
+            "noise_location": -2.0,
+            "noise_scale": 1.5,
+            "precision": "float64",
+            "block_cells": 128,
+        }
+        assert state.config() == LNMConfig(capture=True, n_factors=3, **expected)
+        find(control, pmui.FloatInput, "Prior sd of loadings W").value = None
+        assert state.config().loadings_scale is None
+
+    def test_every_setting_of_the_model_has_a_control(self, control: ModelControl) -> None:
+        settings = {field.name for field in dataclasses.fields(LNMConfig)}
+        linked = {*ADVANCED, "capture", "n_factors", "d_mode", "capture_prior", "molecules"}
+        assert settings == {*linked, "capture_sd", "seed"}
+
     def test_names_of_old_data_go(self, control: ModelControl, state: AppState) -> None:
         find(control, pmui.Select, "Genes").value = "named"
         find(control, pmui.TextAreaInput, "Names").value = "CD3E"
-        find(control, pmui.TextInput, "Reference").value = "ACTB"
+        find(control, pmui.AutocompleteInput, "Reference").value = "ACTB"
         state.param.update(source="other", genes=2000, reference=None)
         assert find(control, pmui.Select, "Genes").value == "variable"
         assert (state.genes, state.reference) == (2000, None)
 
     def test_every_control_has_a_line_of_help(self, control: ModelControl) -> None:
         widgets = control.__panel__().select(
-            lambda w: isinstance(w, pmui.Select | pmui.IntInput | pmui.FloatInput | pmui.TextInput)
+            lambda w: hasattr(w, "helper_text") and not isinstance(w, pmui.RadioButtonGroup)
         )
-        assert len(widgets) >= 8
-        assert all(w.helper_text for w in widgets)
+        assert len(widgets) >= 16
+        assert all(w.helper_text and w.label for w in widgets)
 
 
 class TestRun:
@@ -204,49 +281,3 @@ class TestRun:
     )
     def test_duration(self, seconds: float, text: str) -> None:
         assert duration(seconds) == text
-
-
-class TestRuns:
-    @pytest.fixture
-    def control(self, state: AppState, runner: Runner) -> RunsControl:
-        return RunsControl(state, runner)
-
-    @staticmethod
-    def listed(control: RunsControl) -> pmui.MenuList:
-        return control.__panel__().select(pmui.MenuList)[0]
-
-    def test_lists_opens_and_deletes_at_the_second_press(
-        self,
-        control: RunsControl,
-        state: AppState,
-        runner: Runner,
-        steps: Steps,
-        until: Until,
-    ) -> None:
-        steps.go_on.set()
-        runner.read()
-        until(lambda: state.ready)
-        runner.fit()
-        until(lambda: state.runs and state.runs[0].state == "done")
-        shown = self.listed(control)
-        assert [item["label"] for item in shown.items] == [state.runs[0].name]
-        assert shown.active == (0,)
-        run = state.run
-        state.show_run(None)
-        shown._handle_msg({"type": "click", "item": [0]})
-        assert state.run == run
-        delete = {"type": "action", "action": "delete", "item": [0]}
-        shown._handle_msg(delete)
-        assert state.runs
-        assert "again" in shown.items[0]["secondary"]
-        shown._handle_msg(delete)
-        assert state.runs == []
-        assert shown.items == []
-
-    def test_only_what_can_go_on_offers_to_resume(
-        self, control: RunsControl, state: AppState
-    ) -> None:
-        state.runs = [job(id=name, state=name) for name in ("running", "interrupted", "done")]
-        actions = [[a["label"] for a in item["actions"]] for item in self.listed(control).items]
-        offers = ["resume" in names for names in actions]
-        assert offers == [False, True, False]

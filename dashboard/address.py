@@ -1,0 +1,189 @@
+"""The address of a page follows what it shows, and a page what its address asks for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import param
+
+from dashboard import kept, link
+from dashboard.browser import Browser
+from dashboard.runner import Runner
+from dashboard.state import CLR, COUNTS, AppState, Notice
+from engine.errors import EngineError
+
+# Changes that follow one another so closely are one step back in the browser.
+STEP_SECONDS = 1.0
+
+
+def follow(state: AppState, runner: Runner, browser: Browser, search: str) -> None:
+    """Show what the query ``search`` asks for, and keep the browser's address up to date.
+
+    Without a run in it, the newest is opened if it still goes on.
+    """
+    address = Address(state, runner, browser)
+    with address.quietly():
+        if link.read(search)[0].run is None:
+            runner.open_newest_running()
+            if state.run is None:
+                address.restore(search)
+        else:
+            address.restore(search)
+
+
+class Address:
+    """Keeps the query of one page and its state together."""
+
+    def __init__(self, state: AppState, runner: Runner, browser: Browser) -> None:
+        self.state, self.runner, self.browser = state, runner, browser
+        # What the browser shows; None until it says so.
+        self._shown: str | None = None
+        self._stepped = 0.0
+        self._quiet = False
+        self._pending: tuple[link.Link, list[str], Future[np.ndarray | None] | None] | None = None
+        self._colour = ""
+        self._kept: tuple[str, np.ndarray, str] | None = None
+        browser.on("address", self.arrive)
+        state.param.watch(self._changed, ["run", "fit", *link.CHOICES])
+        state.param.watch(self._recolour, "fit_counts")
+
+    @contextmanager
+    def quietly(self) -> Iterator[None]:
+        """Changes in here are no steps of the person's."""
+        before, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = before
+
+    def arrive(self, search: str) -> None:
+        """The browser shows this query: the page is new, or the person went back."""
+        before, self._shown = self._shown, search
+        with self.quietly():
+            if before is not None and search != before:
+                self.restore(search)
+            self._write()
+
+    def restore(self, search: str) -> None:
+        """Show what a query asks for; choices wait for the fit that they are made on."""
+        state = self.state
+        asked, problems = link.read(search)
+        self._pending, self._colour = None, ""
+        if asked.run is None:
+            if state.run is not None:
+                state.show_run(None)
+            state.tab = asked.tab or "data"
+            self._tell(problems)
+            return
+        if asked.run != state.run:
+            self.runner.open(asked.run)
+        if state.run is None:
+            problems.insert(0, f"run {asked.run!r}")
+            self._tell(problems, expected="a run of this server")
+            return
+        state.tab = asked.tab or "explore"
+        mask = None
+        if asked.cells is not None:
+            services = self.runner.services
+            mask = services.fetcher.submit(_read, services.jobs, asked.run, asked.cells)
+            self.runner.later(mask, lambda _mask: self._choose())
+        self._pending = asked, problems, mask
+        self._choose()
+
+    def _choose(self) -> None:
+        """Make the choices that wait, if all is there that they need."""
+        state = self.state
+        if self._pending is None or state.fit is None or state.run != self._pending[0].run:
+            return
+        asked, problems, mask = self._pending
+        if mask is not None and not mask.done():
+            return
+        self._pending = None
+        with self.quietly():
+            found = mask.result() if mask is not None else None
+            problems = [*problems, *link.apply(asked, state, found)]
+            if link.awaits_counts(asked, state):
+                self._colour = asked.colour or ""
+                state.colour = self._colour.replace(COUNTS, CLR, 1)
+        self._tell(problems)
+
+    def _recolour(self, *_events: object) -> None:
+        """Colour by counts, as the link asked, now that they are there."""
+        colour, self._colour = self._colour, ""
+        state = self.state
+        waited = colour and state.colour == colour.replace(COUNTS, CLR, 1)
+        if waited and colour in state.colours().values():
+            with self.quietly():
+                state.colour = colour
+
+    def _changed(self, *events: param.parameterized.Event) -> None:
+        if self._pending is not None:
+            if self.state.run == self._pending[0].run:
+                self._choose()
+                return
+            self._pending = None
+        # A fit that arrives may bring changes with it, which nobody made.
+        if any(event.name == "fit" for event in events):
+            with self.quietly():
+                self._write()
+        else:
+            self._write()
+
+    def _write(self) -> None:
+        if self._shown is None or self._pending is not None:
+            return
+        search = link.write(self.state, self._cells())
+        if search == self._shown:
+            return
+        now = time.monotonic()
+        replace = self._quiet or now - self._stepped < STEP_SECONDS
+        self._shown, self._stepped = search, now
+        self.browser.show_address(search, replace=replace)
+
+    def _cells(self) -> str | None:
+        """Id of the selected cells, which are kept on disk meanwhile."""
+        run, mask = self.state.run, self.state.selected
+        if run is None or mask is None or self.state.fit is None:
+            return None
+        if self._kept is None or self._kept[0] != run or self._kept[1] is not mask:
+            services = self.runner.services
+            future = services.fetcher.submit(_keep, services.jobs, run, mask)
+            self.runner.later(future, self._check)
+            self._kept = run, mask, kept.name(mask)
+        return self._kept[2]
+
+    def _check(self, written: Future[Any]) -> None:
+        if (error := written.exception()) is not None:
+            self.state.run_error = Notice(
+                "room to keep the selected cells",
+                str(error),
+                "They stay selected here, but the address cannot bring them back.",
+            )
+
+    def _tell(self, problems: list[str], expected: str = "a link that fits this run") -> None:
+        if not problems:
+            return
+        remedy = "The rest of the link is shown."
+        if self.state.run is None:
+            remedy = "It may have been deleted; choose one under Runs."
+        self.state.run_error = Notice(expected, "; ".join(problems), remedy)
+
+
+def _keep(jobs: Any, run: str, mask: np.ndarray) -> None:
+    try:
+        kept.write(jobs.folder(run), mask)
+    except (EngineError, FileNotFoundError):
+        # The run was deleted meanwhile.
+        return
+
+
+def _read(jobs: Any, run: str, key: str) -> np.ndarray | None:
+    try:
+        return kept.read(jobs.folder(run), key)
+    except EngineError:
+        return None

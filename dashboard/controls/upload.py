@@ -1,0 +1,78 @@
+"""Files that come from the person's own computer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import param
+from panel.custom import JSComponent
+
+from dashboard import html
+from dashboard.places import SUFFIXES, Places, Upload, size_words
+from engine.errors import DataError, EngineError
+
+SCRIPT = Path(__file__).resolve().parents[2] / "assets" / "upload.js"
+
+
+class UploadArea(JSComponent):
+    """Where a file is dropped or chosen; it arrives in parts, each asked for by the server."""
+
+    accept = param.String()
+    hint = param.String()
+
+    _esm = SCRIPT.read_text("utf-8")
+
+    def __init__(
+        self,
+        places: Places,
+        arrived: Callable[[Path], None],
+        failed: Callable[[EngineError], None],
+    ) -> None:
+        super().__init__(
+            accept=",".join(SUFFIXES),
+            hint=f"{', '.join(SUFFIXES)} · at most {size_words(places.most_bytes)}",
+            sizing_mode="stretch_width",
+            margin=0,
+            stylesheets=[html.STYLES],
+        )
+        self._places, self._arrived, self._failed = places, arrived, failed
+        self._upload: Upload | None = None
+
+    def _handle_msg(self, message: object) -> None:
+        if not isinstance(message, dict):
+            return
+        try:
+            self._hear(message)
+        except EngineError as error:
+            self._drop()
+            self._send_msg({"do": "end"})
+            self._failed(error)
+
+    def _hear(self, message: dict[str, object]) -> None:
+        match message:
+            case {"do": "begin", "name": str(name), "size": int(size)}:
+                self._drop()
+                self._upload = self._places.begin(name, size)
+                self._send_msg({"do": "send", "at": 0})
+            case {"do": "part", "at": int(at), "bytes": bytes(content)}:
+                if self._upload is None or at != self._upload.done:
+                    return
+                if not self._upload.add(content):
+                    self._send_msg({"do": "send", "at": self._upload.done})
+                    return
+                upload, self._upload = self._upload, None
+                path = upload.finish()
+                self._send_msg({"do": "end"})
+                self._arrived(path)
+            case {"do": "cancel"}:
+                self._drop()
+            case {"do": "unreadable", "name": str(name)}:
+                raise DataError(
+                    "a file that the browser can read", repr(name[-80:]), "Choose it again."
+                )
+
+    def _drop(self) -> None:
+        if self._upload is not None:
+            self._upload.drop()
+            self._upload = None

@@ -1,0 +1,64 @@
+"""Selections of cells, kept with their run under an id that says what they hold."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = "selections"
+MOST = 50
+
+
+def name(mask: np.ndarray) -> str:
+    """Id of a (C,) mask: 16 hexadecimal digits, the same for the same cells."""
+    digest = blake2b(np.packbits(mask).tobytes(), digest_size=8)
+    digest.update(str(len(mask)).encode())
+    return digest.hexdigest()
+
+
+def write(run: Path, mask: np.ndarray) -> None:
+    """Keep a selection under the folder of its run; the oldest go.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, for example because the run is deleted.
+    """
+    folder = run / FOLDER
+    # Not its parents: a run that was just deleted must not come back.
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name(mask)}.npz"
+    part = folder / f".{uuid.uuid4().hex}.part"
+    try:
+        with part.open("wb") as file:
+            np.savez(file, bits=np.packbits(mask), cells=len(mask))
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    found = sorted(folder.glob("*.npz"), key=_written, reverse=True)
+    for old in found[MOST:]:
+        old.unlink(missing_ok=True)
+
+
+def read(run: Path, key: str) -> np.ndarray | None:
+    """The (C,) mask with an id; None if it is not there or damaged."""
+    try:
+        with (run / FOLDER / f"{key}.npz").open("rb") as file:
+            stored = np.load(file, allow_pickle=False)
+            bits, cells = stored["bits"], int(stored["cells"])
+        mask = np.unpackbits(bits, count=cells).astype(bool)
+    # A damaged file raises anything.
+    except Exception:
+        return None
+    return mask if name(mask) == key else None
+
+
+def _written(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

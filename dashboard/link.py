@@ -1,0 +1,183 @@
+"""What a page shows, as the query of its address: written, read back and checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import param
+
+from dashboard.state import COUNTS, MOST_MARKED, AppState, default_colour
+
+LONGEST = 8000
+LONGEST_VALUE = 300
+RUN = re.compile(r"[\w.-]{1,200}", re.ASCII)
+CELLS = re.compile(r"[0-9a-f]{16}")
+CHOICES = ("tab", "colour", "factor", "marked", "pair", "heat", "top_genes", "detail", "selected")
+REPEATED = {"gene": MOST_MARKED, "pair": 2}
+
+
+@dataclass(frozen=True)
+class Link:
+    """What an address asks for; None leaves a thing as a fresh page has it.
+
+    ``factor`` is a position, counted from 0; in the address it is counted from 1.
+    ``cells`` is the id of a selection that was kept.
+    """
+
+    run: str | None = None
+    tab: str | None = None
+    colour: str | None = None
+    factor: int | None = None
+    genes: tuple[str, ...] = ()
+    pair: tuple[str, str] | None = None
+    heat: str | None = None
+    top: int | None = None
+    detail: str | None = None
+    cells: str | None = None
+
+
+def read(search: str) -> tuple[Link, list[str]]:
+    """The link in a query, and what of it is wrong, in words. The query is not to be trusted."""
+    if len(search) > LONGEST:
+        return Link(), [f"an address of {len(search):,} characters"]
+    try:
+        pairs = parse_qsl(search.removeprefix("?"), keep_blank_values=True, max_num_fields=50)
+    except ValueError:
+        return Link(), ["an address with too many parts"]
+    given: dict[str, list[str]] = {}
+    for key, text in pairs:
+        given.setdefault(key, []).append(text)
+    values: dict[str, Any] = {}
+    problems = []
+    for key, parse in PARTS.items():
+        texts = [text for text in given.get(key, ()) if text]
+        if not texts:
+            continue
+        fits = len(texts) <= REPEATED.get(key, 1) and max(map(len, texts)) <= LONGEST_VALUE
+        value: Any = parse(texts) if fits else None
+        if value is None:
+            problems.append(f"{key} {_short(' '.join(texts))}")
+        else:
+            values["genes" if key == "gene" else key] = value
+    return Link(**values), problems
+
+
+def write(state: AppState, cells: str | None) -> str:
+    """The query of a page that shows a fit; ``cells`` is the id of the selection, if kept."""
+    if state.run is None:
+        return "" if state.tab == "data" else f"?{urlencode({'tab': state.tab})}"
+    pairs: list[tuple[str, object]] = [("run", state.run), ("tab", state.tab)]
+    if state.fit is not None:
+        if state.factor is not None:
+            pairs.append(("factor", state.factor + 1))
+        if state.colour != default_colour(state.fit):
+            pairs.append(("colour", state.colour))
+        pairs += [("gene", gene) for gene in state.marked]
+        pairs += [("pair", gene) for gene in state.pair or ()]
+        for key, name in (("heat", "heat"), ("top", "top_genes"), ("detail", "detail")):
+            if getattr(state, name) != state.param[name].default:
+                pairs.append((key, getattr(state, name)))
+        if cells is not None and state.selected is not None:
+            pairs.append(("cells", cells))
+    return f"?{urlencode(pairs)}"
+
+
+def apply(link: Link, state: AppState, mask: Any) -> list[str]:
+    """Make the choices of a link on the fit that is shown; what could not be, in words.
+
+    Parameters
+    ----------
+    mask
+        (C,) the selection ``link.cells``, or None.
+    """
+    fit, problems = state.fit, []
+    if fit is None:
+        return []
+    genes = tuple(dict.fromkeys(link.genes))
+    unknown = [gene for gene in (*genes, *(link.pair or ())) if not state.has_gene(gene)]
+    problems += [f"gene {_short(gene)}" for gene in dict.fromkeys(unknown)]
+    pair = link.pair if link.pair and not set(link.pair) & set(unknown) else None
+    if pair is not None and pair[0] == pair[1]:
+        problems.append(f"pair {_short(' '.join(pair))}")
+        pair = None
+    factor = link.factor
+    if factor is not None and factor >= fit.n_factors:
+        problems.append(f"factor {factor + 1} of {fit.n_factors}")
+        factor = None
+    if mask is not None and len(mask) != len(fit.cells):
+        mask = None
+    if link.cells is not None and mask is None:
+        problems.append(f"selected cells {link.cells}")
+    marked = tuple(gene for gene in genes if gene not in unknown)
+    heat, detail = link.heat or "top", link.detail or "gene"
+    if heat == "gene" and not marked:
+        heat = "top"
+    if (detail == "pair" and pair is None) or (detail == "cells" and mask is None):
+        detail = "gene"
+    with param.parameterized.batch_call_watchers(state):
+        state.select(mask)
+        top = link.top or state.param["top_genes"].default
+        state.param.update(
+            factor=factor, marked=marked, pair=pair, heat=heat, detail=detail, top_genes=top
+        )
+        state.colour = default_colour(fit)
+        if link.colour in state.colours().values():
+            state.colour = link.colour
+        elif link.colour is not None and not awaits_counts(link, state):
+            problems.append(f"colour {_short(link.colour)}")
+    return problems
+
+
+def awaits_counts(link: Link, state: AppState) -> bool:
+    """Whether the colour of a link can be shown as soon as the counts of the fit are there."""
+    gene = (link.colour or "").removeprefix(COUNTS)
+    return (
+        state.fit_counts is None
+        and link.colour == f"{COUNTS}{gene}"
+        and gene in (*state.marked, *(state.pair or ()))
+    )
+
+
+def _whole(low: int, high: int) -> Callable[[list[str]], int | None]:
+    def parse(texts: list[str]) -> int | None:
+        text = texts[0]
+        digits = len(text) < 7 and text.isascii() and text.isdecimal()
+        return int(text) if digits and low <= int(text) <= high else None
+
+    return parse
+
+
+def _one_of(name: str) -> Callable[[list[str]], str | None]:
+    known = AppState.param[name].objects
+    return lambda texts: texts[0] if texts[0] in known else None
+
+
+def _matching(pattern: re.Pattern[str]) -> Callable[[list[str]], str | None]:
+    return lambda texts: texts[0] if pattern.fullmatch(texts[0]) else None
+
+
+def _factor(texts: list[str]) -> int | None:
+    number = _whole(1, 999_999)(texts)
+    return None if number is None else number - 1
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:40]}…")
+
+
+PARTS: dict[str, Callable[[list[str]], Any]] = {
+    "run": _matching(RUN),
+    "tab": _one_of("tab"),
+    "factor": _factor,
+    "colour": lambda texts: texts[0],
+    "gene": tuple,
+    "pair": lambda texts: (texts[0], texts[1]) if len(texts) == 2 else None,
+    "heat": _one_of("heat"),
+    "top": _whole(*AppState.param["top_genes"].bounds),
+    "detail": _one_of("detail"),
+    "cells": _matching(CELLS),
+}

@@ -1,0 +1,177 @@
+"""Which files a person may open, and where uploads go."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from engine.errors import DataError
+
+SUFFIXES = (".h5ad", ".h5")
+OFFERED = (*SUFFIXES, ".zarr")
+MOST_OFFERED = 200
+STALE_SECONDS = 86400.0
+SPARE_BYTES = 500 * 10**6
+
+
+@dataclass(frozen=True)
+class Places:
+    """Folders of one server.
+
+    Attributes
+    ----------
+    uploads
+        Where uploaded files are kept.
+    data
+        Folder that paths are restricted to, and relative ones begin at; None allows all.
+    most_bytes
+        Largest file that can be uploaded.
+    """
+
+    uploads: Path
+    data: Path | None = None
+    most_bytes: int = 4 * 10**9
+
+    def find(self, typed: str) -> str:
+        """The path that a person means.
+
+        Raises
+        ------
+        DataError
+            If it is not a path, or outside the data folder.
+        """
+        try:
+            path = Path(typed).expanduser()
+            if self.data is None:
+                return str(path)
+            root = self.data.resolve()
+            found = (root / path).resolve()
+            allowed = (root, self.uploads.resolve())
+        except (OSError, ValueError, RuntimeError) as error:
+            raise DataError("a path", f"{typed[:200]!r}: {error}", "Correct the path.") from error
+        if not any(found.is_relative_to(folder) for folder in allowed):
+            raise DataError(
+                f"a path inside {self.data}",
+                typed[:200],
+                "Choose a file of that folder; this server opens no other (LOGRATIO_DATA).",
+            )
+        return str(found)
+
+    def offered(self) -> list[str]:
+        """Names of the data files directly under the data folder."""
+        if self.data is None:
+            return []
+        try:
+            names = [path.name for path in self.data.iterdir() if path.suffix in OFFERED]
+        except OSError:
+            return []
+        return sorted(name for name in names if not name.startswith("."))[:MOST_OFFERED]
+
+    def begin(self, name: str, size: int) -> Upload:
+        """Make room for an upload.
+
+        Raises
+        ------
+        DataError
+            If it is of another kind, empty, too large, or cannot be written.
+        """
+        suffix = Path(name).suffix.lower()
+        if suffix not in SUFFIXES:
+            raise DataError(
+                f"a file of the kind {' or '.join(SUFFIXES)}",
+                repr(name[-80:]),
+                "Save the counts as .h5ad; for a .zarr or matrix.mtx folder type its path.",
+            )
+        if not 0 < size <= self.most_bytes:
+            raise DataError(
+                f"a file of at most {size_words(self.most_bytes)}",
+                f"{size_words(size)} in {name[-80:]!r}",
+                "Copy larger files to the server and type their path.",
+            )
+        try:
+            self.uploads.mkdir(parents=True, exist_ok=True)
+            for left in self.uploads.glob(".*.part"):
+                if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                    left.unlink(missing_ok=True)
+            free = shutil.disk_usage(self.uploads).free
+            if free < size + SPARE_BYTES:
+                raise DataError(
+                    f"{size_words(size + SPARE_BYTES)} free on the server's disk",
+                    size_words(free),
+                    "Delete old runs, or copy the file elsewhere on the server.",
+                )
+            part = self.uploads / f".{uuid.uuid4().hex}.part"
+            stem = re.sub(r"[^\w.-]+", "_", Path(name).stem).strip("._")[:50] or "upload"
+            return Upload(part, part.open("wb"), f"{stem}{suffix}", size)
+        except OSError as error:
+            raise _cannot_write(error) from error
+
+
+class Upload:
+    """A file that arrives in parts."""
+
+    def __init__(self, part: Path, file: BinaryIO, name: str, size: int) -> None:
+        self.name, self.size, self.done = name, size, 0
+        self._part, self._file = part, file
+
+    def add(self, content: bytes) -> bool:
+        """Write the next part; whether it was the last.
+
+        Raises
+        ------
+        DataError
+            If more comes than was announced, or it cannot be written.
+        """
+        if not content or self.done + len(content) > self.size:
+            raise DataError(
+                f"{self.size:,} bytes", f"{self.done + len(content):,}", "Upload the file again."
+            )
+        try:
+            self._file.write(content)
+        except OSError as error:
+            raise _cannot_write(error) from error
+        self.done += len(content)
+        return self.done == self.size
+
+    def finish(self) -> Path:
+        """Close the file and give it a name that no other has."""
+        self._file.close()
+        wanted, number = self._part.with_name(self.name), 1
+        while True:
+            path = wanted if number == 1 else wanted.with_stem(f"{wanted.stem}-{number}")
+            try:
+                # Takes the name, or fails where another has it, which renaming would not.
+                path.touch(exist_ok=False)
+                self._part.replace(path)
+            except FileExistsError:
+                number += 1
+                continue
+            except OSError as error:
+                raise _cannot_write(error) from error
+            return path
+
+    def drop(self) -> None:
+        """Give up what has arrived."""
+        self._file.close()
+        self._part.unlink(missing_ok=True)
+
+
+def size_words(size: int) -> str:
+    """Bytes in words."""
+    for unit, scale in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= scale:
+            return f"{size / scale:.3g} {unit}"
+    return f"{size} bytes"
+
+
+def _cannot_write(error: OSError) -> DataError:
+    return DataError(
+        "room for the upload on the server",
+        str(error.strerror),
+        "Free some space, or check the permissions of LOGRATIO_HOME.",
+    )

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dashboard import link
+from dashboard.link import Link, apply, read, write
+from dashboard.state import AppState
+from tests.dashboard.synthetic import make_fit
+
+
+@pytest.fixture
+def state() -> AppState:
+    state = AppState(run="r1")
+    state.show_fit(make_fit())
+    return state
+
+
+def choose_much(state: AppState) -> np.ndarray:
+    mask = np.arange(300) < 20
+    state.choose_factor(2)
+    state.choose_gene("GENE3", near=True)
+    state.choose_gene("GENE4")
+    state.choose_pair("GENE1", "GENE2")
+    state.colour = "clr:GENE1"
+    state.top_genes = 50
+    state.tab = "explore"
+    state.select(mask)
+    return mask
+
+
+def test_what_is_written_is_read_back(state: AppState) -> None:
+    mask = choose_much(state)
+    asked, problems = read(write(state, "0123456789abcdef"))
+    assert problems == []
+    other = AppState(run="r1")
+    other.show_fit(state.fit)
+    assert apply(asked, other, mask) == []
+    other.tab = asked.tab
+    for name in ("tab", "colour", "factor", "marked", "pair", "heat", "top_genes", "detail"):
+        assert getattr(other, name) == getattr(state, name), name
+    np.testing.assert_array_equal(other.selected, mask)
+
+
+def test_a_fresh_page_has_no_query_and_a_fresh_fit_only_its_run(state: AppState) -> None:
+    assert write(AppState(), None) == ""
+    assert write(state, None) == "?run=r1&tab=data"
+
+
+def test_factors_are_counted_from_one(state: AppState) -> None:
+    state.choose_factor(0)
+    assert "factor=1" in write(state, None)
+    assert read("?factor=1")[0].factor == 0
+    assert read("?factor=0") == (Link(), ["factor '0'"])
+
+
+@pytest.mark.parametrize(
+    "name", ["A,B", "a&b=c", "µ→?", "GENE #1", "%41", "x+y z", '<img src="x">']
+)
+def test_names_of_any_kind_come_back(state: AppState, name: str) -> None:
+    state.marked = (name, "GENE1")
+    state.pair = ("GENE1", name)
+    asked, problems = read(write(state, None))
+    assert (asked.genes, asked.pair, problems) == ((name, "GENE1"), ("GENE1", name), [])
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("?run=../../etc/passwd", "run"),
+        ("?run=" + "x" * 201, "run"),
+        ("?run=a%00b", "run"),
+        ("?run=a&run=b", "run"),
+        ("?tab=admin", "tab"),
+        ("?factor=-1", "factor"),
+        ("?factor=1e3", "factor"),
+        ("?factor=٣", "factor"),
+        ("?factor=99999999999999999999", "factor"),
+        ("?top=0", "top"),
+        ("?heat=<script>", "heat"),
+        ("?detail=all", "detail"),
+        ("?pair=A", "pair"),
+        ("?pair=A&pair=B&pair=C", "pair"),
+        ("?cells=../../../x", "cells"),
+        ("?gene=" + "g" * 301, "gene"),
+        ("?" + "&".join(f"gene=G{i}" for i in range(7)), "gene"),
+        ("?colour=" + "c" * 301, "colour"),
+    ],
+)
+def test_what_cannot_be_is_dropped_and_told_and_the_rest_kept(search: str, found: str) -> None:
+    asked, problems = read(f"{search}&heat=top" if found != "heat" else f"{search}&top=7")
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{found} ")
+    assert len(problems[0]) < 60
+    assert asked == Link(heat="top") or asked == Link(top=7)
+
+
+@pytest.mark.parametrize("search", ["?" + "a" * 9000, "?" + "&".join(["a=1"] * 60)])
+def test_an_endless_query_is_dropped_whole(search: str) -> None:
+    asked, problems = read(search)
+    assert asked == Link()
+    assert len(problems) == 1
+
+
+@pytest.mark.parametrize("search", ["", "?", "?&&=&", "?unknown=1", "?run=", "?%", "?\ud800=1"])
+def test_what_means_nothing_is_nothing(search: str) -> None:
+    assert read(search) == (Link(), [])
+
+
+def test_choices_that_the_fit_cannot_have_are_dropped_one_by_one(state: AppState) -> None:
+    wrong = Link(
+        factor=5,
+        genes=("GENE1", "NOPE", "_other"),
+        pair=("GENE1", "ALSO NOT"),
+        colour="label:nothing",
+        cells="0123456789abcdef",
+        detail="cells",
+        heat="gene",
+        top=9,
+    )
+    problems = apply(wrong, state, np.ones(7, bool))
+    for part in (
+        "factor 6 of 5",
+        "'NOPE'",
+        "'_other'",
+        "'ALSO NOT'",
+        "label:nothing",
+        "0123456789",
+    ):
+        assert sum(part in problem for problem in problems) == 1, part
+    assert len(problems) == 6
+    assert (state.factor, state.marked, state.pair, state.selected) == (
+        None,
+        ("GENE1",),
+        None,
+        None,
+    )
+    assert (state.colour, state.heat, state.top_genes, state.detail) == (
+        "label:cell_type",
+        "gene",
+        9,
+        "gene",
+    )
+
+
+def test_a_colour_by_counts_waits_for_them(state: AppState) -> None:
+    asked = Link(genes=("GENE1",), colour="counts:GENE1")
+    assert apply(asked, state, None) == []
+    assert link.awaits_counts(asked, state)
+    assert not link.awaits_counts(Link(colour="counts:GENE2"), state)
+
+
+def test_an_older_link_undoes_later_choices(state: AppState) -> None:
+    choose_much(state)
+    assert apply(Link(run="r1"), state, None) == []
+    assert write(state, None) == "?run=r1&tab=explore"

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dashboard.controls.upload import UploadArea
+from dashboard.places import Places
+from engine.errors import DataError, EngineError
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    root = tmp_path / "data"
+    (root / "deep").mkdir(parents=True)
+    for name in ("b.h5ad", "a.h5", "notes.txt", ".hidden.h5ad", "deep/c.h5ad"):
+        (root / name).touch()
+    (root / "out").symlink_to("/etc")
+    (root / "near").symlink_to(root / "deep")
+    return Places(tmp_path / "uploads", root, most_bytes=1000)
+
+
+class TestPaths:
+    @pytest.mark.parametrize(
+        "typed", ["/etc/passwd", "../x.h5ad", "deep/../../x", "out/passwd", "~root/x", "/", "a\0b"]
+    )
+    def test_nothing_outside_the_data_folder_is_opened(self, places: Places, typed: str) -> None:
+        with pytest.raises(DataError):
+            places.find(typed)
+
+    @pytest.mark.parametrize("typed", ["b.h5ad", "deep/c.h5ad", "./deep/../b.h5ad", "near/c.h5ad"])
+    def test_relative_paths_begin_there(self, places: Places, typed: str) -> None:
+        assert Path(places.find(typed)).exists()
+
+    def test_whole_paths_and_uploads_are_fine(self, places: Places) -> None:
+        for path in (places.data / "b.h5ad", places.uploads / "mine.h5ad"):
+            assert places.find(str(path)) == str(path.resolve())
+
+    def test_without_a_data_folder_anything_goes(self, tmp_path: Path) -> None:
+        assert Places(tmp_path).find("/etc/passwd") == "/etc/passwd"
+        assert Places(tmp_path).offered() == []
+
+    def test_files_directly_in_it_are_offered(self, places: Places) -> None:
+        assert places.offered() == ["a.h5", "b.h5ad"]
+
+
+class Sent(UploadArea):
+    def _send_msg(self, data: object) -> None:
+        self.sent = [*getattr(self, "sent", []), data]
+
+
+class TestUploads:
+    @pytest.fixture
+    def arrived(self) -> list[Path]:
+        return []
+
+    @pytest.fixture
+    def told(self) -> list[EngineError]:
+        return []
+
+    @pytest.fixture
+    def area(self, places: Places, arrived: list[Path], told: list[EngineError]) -> Sent:
+        return Sent(places, arrived.append, told.append)
+
+    def left(self, places: Places) -> list[str]:
+        return sorted(os.listdir(places.uploads)) if places.uploads.exists() else []
+
+    def test_parts_become_a_file(self, area: Sent, places: Places, arrived: list[Path]) -> None:
+        for _ in range(2):
+            area._handle_msg({"do": "begin", "name": "my cells.h5ad", "size": 7})
+            area._handle_msg({"do": "part", "at": 0, "bytes": b"abcd"})
+            area._handle_msg({"do": "part", "at": 0, "bytes": b"abcd"})
+            area._handle_msg({"do": "part", "at": 4, "bytes": b"efg"})
+        assert [path.read_bytes() for path in arrived] == [b"abcdefg"] * 2
+        assert self.left(places) == ["my_cells-2.h5ad", "my_cells.h5ad"]
+        steps = [{"do": "send", "at": 0}, {"do": "send", "at": 4}, {"do": "end"}]
+        assert area.sent == steps * 2
+
+    @pytest.mark.parametrize(
+        ("name", "kept"),
+        [
+            ("../../evil.h5ad", "evil.h5ad"),
+            ("/etc/x.h5ad", "x.h5ad"),
+            (".h5ad.h5ad", "h5ad.h5ad"),
+            ("<img>&.h5", "img.h5"),
+            ("ä" * 300 + ".H5AD", "ä" * 50 + ".h5ad"),
+        ],
+    )
+    def test_names_are_made_safe(
+        self, area: Sent, arrived: list[Path], places: Places, name: str, kept: str
+    ) -> None:
+        area._handle_msg({"do": "begin", "name": name, "size": 1})
+        area._handle_msg({"do": "part", "at": 0, "bytes": b"x"})
+        assert [path.name for path in arrived] == [kept]
+        assert arrived[0].parent == places.uploads
+
+    @pytest.mark.parametrize(
+        ("name", "size", "found"),
+        [("x.exe", 1, ".exe"), ("x.h5ad", 1001, "1 kB"), ("x.h5ad", 0, "0 bytes")],
+    )
+    def test_what_cannot_be_is_told_and_leaves_nothing(
+        self, area: Sent, told: list[EngineError], places: Places, name: str, size: int, found: str
+    ) -> None:
+        area._handle_msg({"do": "begin", "name": name, "size": size})
+        assert found in told[0].got
+        assert area.sent == [{"do": "end"}]
+        assert self.left(places) == []
+
+    def test_no_more_is_taken_than_was_announced(
+        self, area: Sent, told: list[EngineError], arrived: list[Path], places: Places
+    ) -> None:
+        area._handle_msg({"do": "begin", "name": "x.h5ad", "size": 3})
+        area._handle_msg({"do": "part", "at": 0, "bytes": b"four"})
+        assert len(told) == 1
+        assert (arrived, self.left(places)) == ([], [])
+
+    def test_a_cancelled_upload_goes(self, area: Sent, places: Places) -> None:
+        area._handle_msg({"do": "begin", "name": "x.h5ad", "size": 3})
+        assert len(self.left(places)) == 1
+        area._handle_msg({"do": "cancel"})
+        assert self.left(places) == []
+        area._handle_msg({"do": "part", "at": 0, "bytes": b"abc"})
+        assert self.left(places) == []
+
+    def test_parts_of_long_ago_are_swept(self, area: Sent, places: Places) -> None:
+        places.uploads.mkdir()
+        old = places.uploads / ".x.part"
+        old.touch()
+        os.utime(old, (0, 0))
+        area._handle_msg({"do": "begin", "name": "x.h5ad", "size": 3})
+        assert not old.exists()
+        area._handle_msg({"do": "cancel"})
+
+    @pytest.mark.parametrize(
+        "message", [None, [], {"do": "begin"}, {"do": "part", "at": "0", "bytes": 3}, {"do": 1}]
+    )
+    def test_nonsense_is_dropped(
+        self, area: Sent, message: object, told: list[EngineError]
+    ) -> None:
+        area._handle_msg(message)
+        assert told == []
