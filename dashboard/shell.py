@@ -74,8 +74,9 @@ def _tick(runner: Runner) -> None:
         runner.tick()
 
 
-def compose(state: AppState, runner: Runner, browser: Browser) -> Page:
+def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> Page:
     """Controls and views of one session, laid out."""
+    browser = browser or Browser()
     actions.connect(browser, state)
     tabs = pmui.Tabs(
         ("Data", DataView(state, browser)),
