@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import json
 import re
 import shutil
 import tempfile
+import tomllib
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -79,7 +81,7 @@ class Provenance:
             run=status.name if status is not None else "",
             model=_model(fit) if fit is not None else "",
             made=datetime.now().astimezone().strftime("%d %B %Y"),
-            version=importlib.metadata.version("logratio"),
+            version=version(),
         )
 
     @property
@@ -91,6 +93,17 @@ class Provenance:
         tool = f"Logratio {self.version}".strip()
         parts = (self.data, self.label, self.model, self.made, tool)
         return " · ".join(dict.fromkeys(part for part in parts if part))
+
+
+@functools.cache
+def version() -> str:
+    """Of Logratio: as installed, or of the checkout that it runs from."""
+    with suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version("logratio")
+    with suppress(OSError, KeyError, tomllib.TOMLDecodeError):
+        project = Path(__file__).resolve().parent.parent / "pyproject.toml"
+        return str(tomllib.loads(project.read_text("utf-8"))["project"]["version"])
+    return ""
 
 
 def _model(fit: Fit) -> str:

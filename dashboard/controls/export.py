@@ -109,16 +109,16 @@ class ExportMenu(pn.viewable.Viewer):
             return
         if self._notice is not None and self.state.run_error is self._notice:
             self.state.run_error = None
+        kind = item["label"].lower()
         try:
             export = self.offer()
+            provenance = Provenance.of(self.state)
         except Exception as error:
             self._fail(error)
             return
         if export is None:
             self._say(NOTHING)
             return
-        kind = item["label"].lower()
-        provenance = Provenance.of(self.state)
         name = filename(provenance, export.name, kind)
         self._button.loading = True
 

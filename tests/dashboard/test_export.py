@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import panel_material_ui as pmui
+import pytest
+from matplotlib.figure import Figure
+
+from dashboard import figures
+from dashboard.browser import Browser
+from dashboard.controls.export import KINDS, NO_FILE, NOTHING, ExportMenu, save_fit
+from dashboard.export import Export, Provenance, filename, fit_file, parts, passes, render, slug
+from dashboard.state import AppState, Notice
+from tests.dashboard.synthetic import make_fit
+
+FROM = Provenance("pbmc3k", "pbmc3k · lnmvcp k10", "LNMVCP", "1 May 2030", "0.1.0")
+TABLE = pd.DataFrame({"r": [0.5, -0.25]}, index=pd.Index(["=1+1", 'A"B,é'], name="gene"))
+
+
+def draw() -> Figure:
+    return figures.bars(TABLE["r"], title="t", xlabel="nats")
+
+
+EXPORT = Export("genes near CD3E", draw, lambda: TABLE)
+
+
+class Saved(Browser):
+    """A browser that keeps what it is told to save."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.files: list[tuple[str, str, bytes]] = []
+
+    def save(self, name: str, kind: str, content: bytes | Iterable[bytes]) -> None:  # type: ignore[override]
+        whole = content if isinstance(content, bytes) else b"".join(content)
+        self.files.append((name, kind, whole))
+
+
+@pytest.fixture
+def browser() -> Saved:
+    return Saved()
+
+
+def wait(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened for 30 s"
+        time.sleep(0.005)
+
+
+class TestFiles:
+    def test_names_are_short_and_safe_everywhere(self) -> None:
+        assert filename(FROM, "cells", "png") == "logratio_pbmc3k_lnmvcp-k10_cells.png"
+        evil = Provenance('../..\\<a href="x">\x00é', "con:?*|" * 50)
+        name = filename(evil, "A/B", "svg")
+        assert name.endswith("_a-b.svg")
+        assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_.")
+        assert name.count(".") == 1
+        assert len(name) < 120
+        assert filename(Provenance(), "", "h5ad") == "logratio.h5ad"
+        assert slug("Zürich β 2") == "zurich-2"
+
+    def test_where_it_is_from_is_said_once(self) -> None:
+        assert str(FROM) == "pbmc3k · lnmvcp k10 · LNMVCP · 1 May 2030 · Logratio 0.1.0"
+
+    def test_what_the_page_shows_is_where_it_is_from(self, state: AppState) -> None:
+        assert Provenance.of(state).data == ""
+        state.summary = SimpleNamespace(name="counts")
+        assert Provenance.of(state).data == "counts"
+        state.status = SimpleNamespace(name="my run")
+        state.show_fit(make_fit(factors=5, state="running", passes=3))
+        said = Provenance.of(state)
+        assert said.data == "synthetic"
+        assert said.run == "my run"
+        assert said.model == "LNMVCP, 5 factors, 3 passes, running"
+        assert said.version
+        assert said.made[-4:].isdigit()
+
+    def test_tables_keep_the_data_exactly(self) -> None:
+        written = render(EXPORT, "csv", FROM)
+        read = pd.read_csv(io.BytesIO(written), index_col="gene")
+        pd.testing.assert_frame_equal(read, TABLE)
+
+    @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+    def test_figures_say_where_they_are_from(self, kind: Any) -> None:
+        written = render(EXPORT, kind, FROM)
+        starts = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+        assert written.startswith(starts[kind])
+        if kind == "svg":
+            assert written.count(str(FROM).encode()) == 2
+        assert b"genes near CD3E" in written
+
+
+class TestFitFile:
+    def test_coordinates_are_added_to_a_copy(self, tmp_path: Path) -> None:
+        path = make_fit(cells=30, passes=7).save(tmp_path / "fit.h5ad")
+        before = hashlib.sha256(path.read_bytes()).digest()
+        xy = np.arange(60.0).reshape(30, 2)
+        with fit_file(path, xy) as copy:
+            (tmp_path / "saved.h5ad").write_bytes(b"".join(parts(copy)))
+        assert not copy.exists()
+        assert hashlib.sha256(path.read_bytes()).digest() == before
+        assert passes(path) == 7
+        opened = ad.read_h5ad(tmp_path / "saved.h5ad")
+        np.testing.assert_array_equal(opened.obsm["X_umap"], xy)
+        assert opened.obsm["X_lnm"].shape == (30, 5)
+        assert opened.varm["lnm_loadings"].shape == (61, 5)
+        assert {"cell_type", "total_counts", "capture_efficiency"} <= set(opened.obs)
+        assert "lnm_mean_clr" in opened.var
+
+    @pytest.mark.parametrize("xy", [None, np.zeros((7, 2))])
+    def test_without_fitting_coordinates_the_file_is_as_it_is(
+        self, tmp_path: Path, xy: np.ndarray | None
+    ) -> None:
+        path = make_fit(cells=30).save(tmp_path / "fit.h5ad")
+        with fit_file(path, xy) as file:
+            assert "X_umap" not in ad.read_h5ad(file).obsm
+
+    def test_a_run_goes_to_the_browser(
+        self, tmp_path: Path, state: AppState, browser: Saved
+    ) -> None:
+        path = make_fit(cells=30, passes=7).save(tmp_path / "fit.h5ad")
+        known = {"run1 7": np.ones((30, 2), np.float32)}
+        jobs: Any = SimpleNamespace(
+            fit_file=lambda run: path if run == "run1" else None,
+            status=lambda run: SimpleNamespace(name="pbmc3k · lnmvcp k10"),
+        )
+        embedder: Any = SimpleNamespace(known=known.get)
+        save_fit(browser, jobs, embedder, "run1", state).result(30)
+        ((name, kind, content),) = browser.files
+        assert name == "logratio_pbmc3k-lnmvcp-k10.h5ad"
+        assert kind == "application/x-hdf5"
+        (tmp_path / "saved.h5ad").write_bytes(content)
+        assert ad.read_h5ad(tmp_path / "saved.h5ad").obsm["X_umap"].shape == (30, 2)
+        assert state.run_error is None
+
+        save_fit(browser, jobs, embedder, "run2", state).result(30)
+        assert state.run_error == NO_FILE
+        path.write_bytes(b"not a fit")
+        save_fit(browser, jobs, embedder, "run1", state).result(30)
+        assert state.run_error is not None
+        assert "OSError" in state.run_error.got
+        assert len(browser.files) == 1
+
+
+class TestMenu:
+    def press(self, menu: ExportMenu, kind: str) -> None:
+        button = menu.__panel__()
+        button._handle_msg({"type": "click", "item": KINDS.index(kind)})
+
+    def test_is_off_until_there_is_something_to_export(
+        self, state: AppState, browser: Saved
+    ) -> None:
+        menu = ExportMenu(browser, lambda: EXPORT, state, name="cells")
+        button = menu.__panel__()
+        assert isinstance(button, pmui.MenuButton)
+        assert (button.label, button.disabled) == ("Export cells", True)
+        state.show_fit(make_fit())
+        assert not button.disabled
+        other = ExportMenu(browser, lambda: EXPORT, state, needs="summary").__panel__()
+        assert other.disabled
+        state.summary = SimpleNamespace(name="counts")
+        assert not other.disabled
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_each_kind_reaches_the_browser(
+        self, state: AppState, browser: Saved, kind: str
+    ) -> None:
+        state.show_fit(make_fit())
+        menu = ExportMenu(browser, lambda: EXPORT, state)
+        self.press(menu, kind)
+        wait(lambda: browser.files)
+        ((name, media, content),) = browser.files
+        assert name == f"logratio_synthetic_genes-near-cd3e.{kind.lower()}"
+        assert kind.lower() in media
+        assert content
+        # the same kind again: the menu must not take it for a choice that stays
+        self.press(menu, kind)
+        wait(lambda: len(browser.files) == 2)
+
+    def test_what_was_shown_at_the_press_is_exported_once(
+        self, state: AppState, browser: Saved
+    ) -> None:
+        go_on = threading.Event()
+
+        def slow() -> pd.DataFrame:
+            assert go_on.wait(30)
+            return TABLE
+
+        state.show_fit(make_fit())
+        menu = ExportMenu(browser, lambda: Export("slow", draw, slow), state)
+        button = menu.__panel__()
+        self.press(menu, "CSV")
+        assert button.loading
+        self.press(menu, "CSV")
+        self.press(menu, "PNG")
+        state.show_run(None)
+        assert not browser.files
+        go_on.set()
+        wait(lambda: not button.loading)
+        wait(lambda: browser.files)
+        assert [name for name, _, _ in browser.files] == ["logratio_synthetic_slow.csv"]
+
+    def test_errors_are_told_and_cleared_by_the_next_press(
+        self, state: AppState, browser: Saved
+    ) -> None:
+        def fail() -> pd.DataFrame:
+            raise ValueError("no such table")
+
+        offers: list[Export | None] = [None, Export("bad", draw, fail), EXPORT]
+        state.show_fit(make_fit())
+        menu = ExportMenu(browser, lambda: offers.pop(0), state)
+        self.press(menu, "CSV")
+        assert state.run_error == NOTHING
+        self.press(menu, "CSV")
+        wait(lambda: state.run_error is not None)
+        assert "no such table" in state.run_error.got
+        assert not menu.__panel__().loading
+        self.press(menu, "CSV")
+        wait(lambda: browser.files)
+        assert state.run_error is None
+
+    def test_a_notice_of_something_else_stays(self, state: AppState, browser: Saved) -> None:
+        state.show_fit(make_fit())
+        state.run_error = Notice("a", "b", "c")
+        self.press(ExportMenu(browser, lambda: EXPORT, state), "CSV")
+        wait(lambda: browser.files)
+        assert state.run_error == Notice("a", "b", "c")
