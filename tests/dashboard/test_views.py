@@ -10,6 +10,7 @@ import pytest
 from bokeh.models import GlyphRenderer
 
 from dashboard import html
+from dashboard.browser import Browser
 from dashboard.reading import summarise
 from dashboard.runner import Runner
 from dashboard.shell import compose
@@ -149,7 +150,7 @@ class TestLoadings:
 
 class TestData:
     def test_tells_what_was_read(self, state: AppState) -> None:
-        view = DataView(state)
+        view = DataView(state, Browser())
         assert "Open counts" in words(view)
         state.reading = "demo"
         assert "Reading demo" in words(view)
@@ -159,6 +160,20 @@ class TestData:
         assert "Found 40 cells and 13 genes." in said
         totals, detected = columns(view, "Quad")
         assert sum(totals["top"]) == sum(detected["top"]) == 40
+
+    def test_offers_the_histograms_that_it_shows(self, state: AppState) -> None:
+        view = DataView(state, Browser())
+        assert view._export() is None
+        state.summary = summarise(make_counts())
+        export = view._export()
+        assert export is not None
+        assert len(export.draw().axes) == 2
+        table = export.table()
+        totals = max(columns(view, "Quad"), key=lambda data: data["right"][-1])
+        assert table["cells"].groupby(level="histogram").sum().tolist() == [40, 40]
+        shown = table.loc["total counts (all genes)"]
+        np.testing.assert_allclose(shown["from"], totals["left"])
+        np.testing.assert_array_equal(shown["cells"], totals["top"])
 
 
 def test_the_page_shows_evil_names_as_they_are(state: AppState, runner: Runner) -> None:
