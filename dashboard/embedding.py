@@ -1,44 +1,87 @@
-"""UMAP of factor scores as a background job, seeded, kept for each fit."""
+"""UMAP of factor scores as a background job, seeded, kept with the run it shows."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import threading
+import uuid
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from dashboard.imports import slowly
-from engine.jobs import JobHandle, Jobs
+from engine.jobs import JobError, JobHandle, Jobs
 from engine.results import Fit
 
 SEED = 0
 NEIGHBOURS = 15
 FEWEST_CELLS = 10
+MOST_FITTED = 30_000
+BLOCK = 25_000
 KEPT = 8
+FILE = "umap.npz"
+# A file that was made in another way is not used.
+METHOD = {"version": 1, "seed": SEED, "neighbours": NEIGHBOURS, "most_fitted": MOST_FITTED}
+
+Tell = Callable[[float, str], None]
+_log = logging.getLogger(__name__)
 
 
-def umap_coordinates(scores: np.ndarray, seed: int = SEED) -> np.ndarray:
+def _silent(_fraction: float, _words: str) -> None:
+    pass
+
+
+def umap_coordinates(scores: np.ndarray, tell: Tell = _silent, *, seed: int = SEED) -> np.ndarray:
     """(C, 2) float32 UMAP coordinates of (C, k) factor scores.
+
+    Of more than 30,000 cells, a random sample is laid out and the others are placed among it by
+    UMAP's own transform, block by block: a kind of cell with few members in the sample may
+    not form a group of its own. ``tell`` hears how far it is, and may raise to end it.
 
     Source: McInnes, Healy, Melville (2018), arXiv:1802.03426; one thread, so that the
     same scores give the same picture.
     """
+    count = len(scores)
+    fitted = np.arange(count)
+    if count > MOST_FITTED:
+        fitted = np.sort(np.random.default_rng(seed).choice(count, MOST_FITTED, replace=False))
+    tell(0.0, f"laying out {len(fitted):,} cells")
     model = slowly("umap").UMAP(
-        n_neighbors=min(NEIGHBOURS, len(scores) - 1),
+        n_neighbors=min(NEIGHBOURS, len(fitted) - 1),
         init="pca" if scores.shape[1] > 1 else "random",
         random_state=seed,
         n_jobs=1,
     )
-    return np.asarray(model.fit_transform(np.asarray(scores, np.float32)), np.float32)
+    xy = np.empty((count, 2), np.float32)
+    xy[fitted] = model.fit_transform(np.asarray(scores[fitted], np.float32))
+    others = np.setdiff1d(np.arange(count), fitted, assume_unique=True)
+    # One layout costs about as much as five blocks.
+    whole = len(others) + 5 * BLOCK
+    for start in range(0, len(others), BLOCK):
+        tell((5 * BLOCK + start) / whole, f"placing cells: {start:,} of {len(others):,}")
+        block = others[start : start + BLOCK]
+        xy[block] = model.transform(np.asarray(scores[block], np.float32))
+    return xy
 
 
 class Embedder:
-    """Starts UMAP jobs and remembers the last few results for all sessions."""
+    """Starts UMAP jobs and remembers the last few results for all sessions.
+
+    A key is the id of a run and the number of its passes, with a space in between.
+    """
 
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
         self._warm = False
-        self._tasks: OrderedDict[str, str] = OrderedDict()
+        self._lock = threading.RLock()
+        self._tasks: dict[str, str] = {}
+        self._known: OrderedDict[str, np.ndarray] = OrderedDict()
 
     def warm_up(self) -> None:
         """Let the first UMAP find Numba's code compiled; only the first call does anything."""
@@ -47,30 +90,127 @@ class Embedder:
             scores = np.random.default_rng(0).normal(size=(200, 5))
             self._jobs.submit("warm-up", lambda _handle: umap_coordinates(scores))
 
-    def ask(self, key: str, fit: Fit) -> Any:
+    def ask(self, key: str, fit: Fit) -> np.ndarray | None:
         """Coordinates of the fit known as ``key``; None while they are being computed.
 
         Raises
         ------
+        EngineError
+            If there is no such run.
         RuntimeError
             If the computation failed; the next call tries again.
         """
         if len(fit.cells) < FEWEST_CELLS:
             return fit.scores[:, [0, min(1, fit.n_factors - 1)]]
-        if key not in self._tasks:
-            scores = fit.scores
-
-            def work(_handle: JobHandle) -> np.ndarray:
-                return umap_coordinates(scores)
-
-            self._tasks[key] = self._jobs.submit(f"UMAP of {key}", work)
-            while len(self._tasks) > KEPT:
-                self._jobs.delete(self._tasks.popitem(last=False)[1])
-        self._tasks.move_to_end(key)
-        status = self._jobs.status(self._tasks[key])
-        if status.state == "done":
-            return self._jobs.result(self._tasks[key])
-        if status.state not in ("queued", "running"):
+        with self._lock:
+            if key not in self._tasks:
+                found = self._recall(key, fit)
+                if found is not None:
+                    return found
+                work = _Work(self._jobs, key, fit.scores)
+                self._tasks[key] = self._jobs.submit(f"UMAP of {key}", work)
+            task = self._tasks[key]
+            status = self._jobs.status(task)
+            if status.active:
+                return None
+            found = self._jobs.result(task) if status.state == "done" else None
             del self._tasks[key]
-            raise RuntimeError(status.message)
+            self._jobs.delete(task)
+            if found is None:
+                raise RuntimeError(status.message)
+            return self._keep(key, found)
+
+    def known(self, key: str) -> np.ndarray | None:
+        """Coordinates that were computed before, in memory or on disk; starts nothing."""
+        return self._recall(key, None)
+
+    def progress(self, key: str) -> str:
+        """What is being done about ``key``, in words; empty if nothing is."""
+        with self._lock:
+            task = self._tasks.get(key)
+            return self._jobs.status(task).phase if task is not None else ""
+
+    def _recall(self, key: str, fit: Fit | None) -> np.ndarray | None:
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+            run, passes = _parts(key)
+            try:
+                found = _read(self._jobs.folder(run) / FILE, passes, fit)
+            except JobError:
+                return None
+            return None if found is None else self._keep(key, found)
+
+    def _keep(self, key: str, xy: np.ndarray) -> np.ndarray:
+        self._known[key] = xy
+        while len(self._known) > KEPT:
+            self._known.popitem(last=False)
+        return xy
+
+
+class _Work:
+    """Computes and keeps; ends early if it is asked to or if its run is deleted."""
+
+    def __init__(self, jobs: Jobs, key: str, scores: np.ndarray) -> None:
+        self._folder = jobs.folder(_parts(key)[0])
+        self._passes = _parts(key)[1]
+        self._scores = scores
+
+    def __call__(self, handle: JobHandle) -> np.ndarray:
+        def tell(fraction: float, words: str) -> None:
+            if handle.stopping or not self._folder.is_dir():
+                raise JobError("time to finish the UMAP", "a wish to stop", "Open the run again.")
+            handle.progress(fraction, words)
+
+        xy = umap_coordinates(self._scores, tell)
+        about = {**METHOD, "passes": self._passes, "scores": _digest(self._scores)}
+        try:
+            _write(self._folder / FILE, xy, about)
+        except OSError as error:
+            # It can be computed again.
+            _log.warning("The UMAP of %s could not be kept: %s", self._folder.name, error)
+        return xy
+
+
+def _parts(key: str) -> tuple[str, str]:
+    run, _, passes = key.partition(" ")
+    return run, passes
+
+
+def _digest(scores: np.ndarray) -> str:
+    return hashlib.blake2b(np.ascontiguousarray(scores), digest_size=16).hexdigest()
+
+
+def _write(path: Path, xy: np.ndarray, about: dict[str, object]) -> None:
+    """All at once: under a temporary name that a run's clean-up knows, then renamed."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        with temporary.open("wb") as file:
+            np.savez(file, xy=xy, about=np.array(json.dumps(about)))
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _read(path: Path, passes: str, fit: Fit | None) -> np.ndarray | None:
+    """The coordinates in a file, if they are those of the fit (unless that is not at hand)."""
+    try:
+        # Opened here: NumPy leaves a file open that it cannot make sense of.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            about = json.loads(str(file["about"]))
+            if {**about, **METHOD, "passes": passes} != about:
+                return None
+            if fit is not None and about["scores"] != _digest(fit.scores):
+                return None
+            xy = np.asarray(file["xy"])
+    except FileNotFoundError:
         return None
+    # A damaged file raises anything; it is computed again.
+    except Exception as error:
+        _log.warning("%s cannot be used: %s", path, error)
+        return None
+    sound = xy.dtype == np.float32 and xy.ndim == 2 and xy.shape[1] == 2
+    sound = sound and (fit is None or len(xy) == len(fit.cells))
+    return xy if sound and np.isfinite(xy).all() else None

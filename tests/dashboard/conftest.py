@@ -38,7 +38,9 @@ def services(tmp_path: Path, steps: Steps, monkeypatch: pytest.MonkeyPatch) -> I
 
     monkeypatch.setattr(DataRequest, "load", load)
     monkeypatch.setattr("dashboard.reading.inspect_source", lambda _source: None)
-    monkeypatch.setattr("dashboard.embedding.umap_coordinates", lambda scores: scores[:, :2] + 100)
+    monkeypatch.setattr(
+        "dashboard.embedding.umap_coordinates", lambda scores, *_: scores[:, :2] + 100
+    )
     jobs = Jobs(tmp_path / "runs", fit_iter=scripted_fits(steps), devices=lambda: [None])
     yield Services(jobs)
     steps.go_on.set()

@@ -1,15 +1,34 @@
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
-from dashboard.embedding import umap_coordinates
+from dashboard import embedding
+from dashboard.embedding import FILE, Embedder, umap_coordinates
+from engine.config import LNMConfig
+from engine.data import DataRequest
+from engine.jobs import Jobs
+from engine.results import Fit
+from tests.dashboard.synthetic import Steps, make_counts, scripted_fits
+
+Layout = Callable[..., np.ndarray]
+
+
+def groups(rng: np.random.Generator, cells: int) -> np.ndarray:
+    half = cells // 2
+    return np.r_[rng.normal(-4, 1, (half, 4)), rng.normal(4, 1, (half, 4))]
 
 
 @pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaWarning")
 def test_same_scores_same_picture_and_groups_stay_apart() -> None:
-    rng = np.random.default_rng(0)
-    scores = np.r_[rng.normal(-4, 1, (60, 4)), rng.normal(4, 1, (60, 4))]
+    scores = groups(np.random.default_rng(0), 120)
     first, second = umap_coordinates(scores), umap_coordinates(scores)
     np.testing.assert_array_equal(first, second)
     assert first.shape == (120, 2)
@@ -23,3 +42,207 @@ def test_few_cells_and_one_factor(shape: tuple[int, int]) -> None:
     xy = umap_coordinates(np.random.default_rng(0).normal(size=shape))
     assert xy.shape == (shape[0], 2)
     assert np.isfinite(xy).all()
+
+
+@pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaWarning")
+def test_many_cells_are_placed_among_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "MOST_FITTED", 100)
+    monkeypatch.setattr(embedding, "BLOCK", 60)
+    scores = groups(np.random.default_rng(0), 300)
+    told: list[tuple[float, str]] = []
+    xy = umap_coordinates(scores, lambda *news: told.append(news))
+    assert xy.shape == (300, 2)
+    assert np.isfinite(xy).all()
+    centres = xy[:150].mean(0), xy[150:].mean(0)
+    nearer = [np.linalg.norm(xy - centre, axis=1) for centre in centres]
+    assert ((nearer[0] < nearer[1]) == (np.arange(300) < 150)).mean() > 0.98
+    assert [words for _, words in told] == [
+        "laying out 100 cells",
+        "placing cells: 0 of 200",
+        "placing cells: 60 of 200",
+        "placing cells: 120 of 200",
+        "placing cells: 180 of 200",
+    ]
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares)
+    assert shares[-1] < 1
+    np.testing.assert_array_equal(umap_coordinates(scores), xy)
+
+
+class Counted:
+    """Stands in for UMAP and counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def __call__(self, scores: np.ndarray, tell: Any) -> np.ndarray:
+        self.calls += 1
+        tell(0.0, "laying out")
+        assert self.go_on.wait(30)
+        tell(0.5, "placing")
+        return np.asarray(scores[:, :2], np.float32)
+
+
+@pytest.fixture
+def layout(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    counted = Counted()
+    monkeypatch.setattr(embedding, "umap_coordinates", counted)
+    return counted
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, steps: Steps) -> Iterator[Jobs]:
+    steps.go_on.set()
+    server = Jobs(tmp_path / "runs", fit_iter=scripted_fits(steps), devices=lambda: [None])
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def run(jobs: Jobs) -> str:
+    id = jobs.submit_fit(DataRequest("made up"), LNMConfig(n_factors=3), counts=make_counts())
+    wait_for(lambda: not jobs.status(id).active)
+    return id
+
+
+@pytest.fixture
+def fit(jobs: Jobs, run: str) -> Fit:
+    return jobs.result(run)
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + 30
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "nothing happened for 30 s"
+        time.sleep(0.005)
+    return found
+
+
+def coordinates(embedder: Embedder, key: str, fit: Fit) -> np.ndarray:
+    found: list[np.ndarray] = []
+
+    def ask() -> bool:
+        xy = embedder.ask(key, fit)
+        if xy is not None:
+            found.append(xy)
+        return bool(found)
+
+    wait_for(ask)
+    return found[0]
+
+
+class TestEmbedder:
+    def test_computed_once_for_all_sessions(
+        self, jobs: Jobs, run: str, fit: Fit, layout: Counted
+    ) -> None:
+        embedder, key = Embedder(jobs), f"{run} 4"
+        assert embedder.known(key) is None
+        assert embedder.progress(key) == ""
+        layout.go_on.clear()
+        assert embedder.ask(key, fit) is None
+        wait_for(lambda: embedder.progress(key) == "laying out")
+        layout.go_on.set()
+        xy = coordinates(embedder, key, fit)
+        np.testing.assert_array_equal(xy, fit.scores[:, :2].astype(np.float32))
+        assert embedder.ask(key, fit) is xy
+        assert embedder.known(key) is xy
+        assert embedder.progress(key) == ""
+        assert layout.calls == 1
+        assert [status.kind for status in jobs.list()] == ["fit"]
+
+    def test_kept_on_disk_for_the_next_server(
+        self, jobs: Jobs, run: str, fit: Fit, layout: Counted
+    ) -> None:
+        xy = coordinates(Embedder(jobs), f"{run} 4", fit)
+        assert (jobs.folder(run) / FILE).is_file()
+        assert not list(jobs.folder(run).glob(".*.part"))
+        np.testing.assert_array_equal(Embedder(jobs).known(f"{run} 4"), xy)
+        np.testing.assert_array_equal(Embedder(jobs).ask(f"{run} 4", fit), xy)
+        assert layout.calls == 1
+
+    def test_another_fit_or_method_is_computed_anew(
+        self, jobs: Jobs, run: str, fit: Fit, layout: Counted, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        coordinates(Embedder(jobs), f"{run} 4", fit)
+        assert Embedder(jobs).known(f"{run} 5") is None
+        moved = replace(fit, scores=fit.scores + 1)
+        xy = coordinates(Embedder(jobs), f"{run} 4", moved)
+        np.testing.assert_array_equal(xy, moved.scores[:, :2].astype(np.float32))
+        assert layout.calls == 2
+        monkeypatch.setitem(embedding.METHOD, "seed", 1)
+        assert Embedder(jobs).known(f"{run} 4") is None
+
+    @pytest.mark.parametrize("damage", ["empty", "cut", "bits", "pickle", "shape"])
+    def test_a_damaged_file_is_computed_anew(
+        self, jobs: Jobs, run: str, fit: Fit, layout: Counted, damage: str
+    ) -> None:
+        expected = coordinates(Embedder(jobs), f"{run} 4", fit)
+        path = jobs.folder(run) / FILE
+        content = path.read_bytes()
+        with np.load(path) as file:
+            about = file["about"]
+        if damage == "pickle":
+            np.savez(path, xy=np.array([{}], dtype=object), about=about)
+        elif damage == "shape":
+            np.savez(path, xy=expected[1:], about=about)
+        else:
+            middle = len(content) // 2
+            flipped = content[: middle - 40] + bytes(40) + content[middle:]
+            path.write_bytes({"empty": b"", "cut": content[:middle], "bits": flipped}[damage])
+        np.testing.assert_array_equal(coordinates(Embedder(jobs), f"{run} 4", fit), expected)
+        assert layout.calls == 2
+        np.testing.assert_array_equal(Embedder(jobs).known(f"{run} 4"), expected)
+
+    def test_a_disk_that_is_full_costs_only_the_file(
+        self, jobs: Jobs, run: str, fit: Fit, layout: Counted, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: Any, **__: Any) -> None:
+            raise OSError("No space left on device")
+
+        monkeypatch.setattr(np, "savez", full)
+        assert coordinates(Embedder(jobs), f"{run} 4", fit) is not None
+        assert not list(jobs.folder(run).glob("*umap*"))
+
+    def test_a_failure_is_told_and_the_next_call_tries_again(
+        self, jobs: Jobs, run: str, fit: Fit, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(_scores: np.ndarray, _tell: Any) -> np.ndarray:
+            raise ValueError("no neighbours")
+
+        monkeypatch.setattr(embedding, "umap_coordinates", fail)
+        embedder = Embedder(jobs)
+        with pytest.raises(RuntimeError, match="no neighbours"):
+            coordinates(embedder, f"{run} 4", fit)
+        monkeypatch.setattr(embedding, "umap_coordinates", Counted())
+        assert coordinates(embedder, f"{run} 4", fit) is not None
+
+    def test_a_deleted_run_ends_its_umap(
+        self, jobs: Jobs, run: str, fit: Fit, layout: Counted
+    ) -> None:
+        embedder = Embedder(jobs)
+        layout.go_on.clear()
+        embedder.ask(f"{run} 4", fit)
+        wait_for(lambda: layout.calls)
+        jobs.delete(run)
+        layout.go_on.set()
+        with pytest.raises(RuntimeError, match="stop"):
+            coordinates(embedder, f"{run} 4", fit)
+        assert embedder.known(f"{run} 4") is None
+
+    def test_few_cells_need_none(self, jobs: Jobs, run: str, fit: Fit, layout: Counted) -> None:
+        few = replace(fit, cells=fit.cells[:9], scores=fit.scores[:9])
+        np.testing.assert_array_equal(Embedder(jobs).ask(f"{run} 4", few), few.scores[:, :2])
+        assert layout.calls == 0
+
+    def test_only_the_last_are_held_in_memory(
+        self, jobs: Jobs, run: str, fit: Fit, layout: Counted, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(embedding, "KEPT", 1)
+        embedder = Embedder(jobs)
+        first = coordinates(embedder, f"{run} 4", fit)
+        coordinates(embedder, f"{run} 5", fit)
+        # The file is of the newer one by now.
+        assert embedder.known(f"{run} 4") is None
+        np.testing.assert_array_equal(embedder.known(f"{run} 5"), first)

@@ -160,7 +160,7 @@ def test_a_umap_that_fails_is_told_once(
 ) -> None:
     calls = []
 
-    def fail(scores: np.ndarray) -> np.ndarray:
+    def fail(scores: np.ndarray, *_: object) -> np.ndarray:
         calls.append(len(scores))
         raise ValueError("no neighbours")
 
