@@ -10,6 +10,7 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+import param
 from bokeh.document import Document
 from panel.io.state import set_curdoc
 
@@ -21,7 +22,7 @@ from dashboard.state import AppState, Notice
 from engine.jobs import Jobs
 
 KINDS = ("PNG", "SVG", "PDF", "CSV")
-NOTHING = Notice("something to export", "an empty view", "Choose what it is to show, or fit first.")
+NOTHING = "Nothing to export yet"
 NO_FILE = Notice("a run with a result", "none on disk", "Wait for its first pass, or fit again.")
 PATIENCE = 600.0
 _POOL = ThreadPoolExecutor(2, thread_name_prefix="export")
@@ -76,6 +77,8 @@ class ExportMenu(pn.viewable.Viewer):
         Parameter of the state without which there is nothing to export.
     """
 
+    note = param.String(doc="What is wrong, beside the button.")
+
     def __init__(
         self,
         browser: Browser,
@@ -87,6 +90,7 @@ class ExportMenu(pn.viewable.Viewer):
     ) -> None:
         super().__init__()
         self.browser, self.offer, self.state = browser, offer, state
+        state.param.watch(self._forget, [needs, "detail", "marked", "pair", "selected"])
         self._notice: Notice | None = None
         self._button = pmui.MenuButton(
             label=f"Export {name}",
@@ -101,12 +105,23 @@ class ExportMenu(pn.viewable.Viewer):
             on_click=self._press,
         )
 
+        self._panel = pn.Row(
+            html.live(html.badge, self.param.note, sizing_mode=None, align="center"),
+            self._button,
+            sizing_mode=None,
+            margin=0,
+        )
+
     def __panel__(self) -> pn.viewable.Viewable:
-        return self._button
+        return self._panel
+
+    def _forget(self, *_events: object) -> None:
+        self.note = ""
 
     def _press(self, item: Any) -> None:
         if self._button.loading:
             return
+        self._forget()
         if self._notice is not None and self.state.run_error is self._notice:
             self.state.run_error = None
         kind = item["label"].lower()
@@ -117,7 +132,7 @@ class ExportMenu(pn.viewable.Viewer):
             self._fail(error)
             return
         if export is None:
-            self._say(NOTHING)
+            self.note = NOTHING
             return
         name = filename(provenance, export.name, kind)
         self._button.loading = True
@@ -129,11 +144,9 @@ class ExportMenu(pn.viewable.Viewer):
         in_background(lambda: render(export, kind, provenance), save, self._fail)
 
     def _fail(self, error: Exception) -> None:
-        self._say(Notice.of(error))
-
-    def _say(self, notice: Notice) -> None:
         self._button.loading = False
-        self._notice = self.state.run_error = notice
+        self.note = "Export failed: see Run"
+        self._notice = self.state.run_error = Notice.of(error)
 
 
 def save_fit(

@@ -153,21 +153,24 @@ class TestFitFile:
         assert len(browser.files) == 1
 
 
+def button_of(menu: ExportMenu) -> pmui.MenuButton:
+    (button,) = menu.__panel__().select(pmui.MenuButton)
+    return button
+
+
 class TestMenu:
     def press(self, menu: ExportMenu, kind: str) -> None:
-        button = menu.__panel__()
-        button._handle_msg({"type": "click", "item": KINDS.index(kind)})
+        button_of(menu)._handle_msg({"type": "click", "item": KINDS.index(kind)})
 
     def test_is_off_until_there_is_something_to_export(
         self, state: AppState, browser: Saved
     ) -> None:
         menu = ExportMenu(browser, lambda: EXPORT, state, name="cells")
-        button = menu.__panel__()
-        assert isinstance(button, pmui.MenuButton)
+        button = button_of(menu)
         assert (button.label, button.disabled) == ("Export cells", True)
         state.show_fit(make_fit())
         assert not button.disabled
-        other = ExportMenu(browser, lambda: EXPORT, state, needs="summary").__panel__()
+        other = button_of(ExportMenu(browser, lambda: EXPORT, state, needs="summary"))
         assert other.disabled
         state.summary = SimpleNamespace(name="counts")
         assert not other.disabled
@@ -199,7 +202,7 @@ class TestMenu:
 
         state.show_fit(make_fit())
         menu = ExportMenu(browser, lambda: Export("slow", draw, slow), state)
-        button = menu.__panel__()
+        button = button_of(menu)
         self.press(menu, "CSV")
         assert button.loading
         self.press(menu, "CSV")
@@ -221,14 +224,17 @@ class TestMenu:
         state.show_fit(make_fit())
         menu = ExportMenu(browser, lambda: offers.pop(0), state)
         self.press(menu, "CSV")
-        assert state.run_error == NOTHING
+        assert (menu.note, state.run_error) == (NOTHING, None)
+        state.marked = ("GENE1",)
+        assert menu.note == ""
         self.press(menu, "CSV")
         wait(lambda: state.run_error is not None)
         assert "no such table" in state.run_error.got
-        assert not menu.__panel__().loading
+        assert not button_of(menu).loading
+        assert menu.note
         self.press(menu, "CSV")
         wait(lambda: browser.files)
-        assert state.run_error is None
+        assert (menu.note, state.run_error) == ("", None)
 
     def test_a_notice_of_something_else_stays(self, state: AppState, browser: Saved) -> None:
         state.show_fit(make_fit())
