@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.imports import slowly
+from dashboard.plots import raster
 from engine.jobs import JobError, JobHandle, Jobs
 from engine.results import Fit
 
@@ -84,11 +85,15 @@ class Embedder:
         self._known: OrderedDict[str, np.ndarray] = OrderedDict()
 
     def warm_up(self) -> None:
-        """Let the first UMAP find Numba's code compiled; only the first call does anything."""
+        """Let the first UMAP and the first image of many cells find Numba's code compiled.
+
+        Only the first call does anything.
+        """
         if not self._warm:
             self._warm = True
             scores = np.random.default_rng(0).normal(size=(200, 5))
             self._jobs.submit("warm-up", lambda _handle: umap_coordinates(scores))
+            self._jobs.submit("warm-up", lambda _handle: raster.warm_up())
 
     def ask(self, key: str, fit: Fit) -> np.ndarray | None:
         """Coordinates of the fit known as ``key``; None while they are being computed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -102,14 +103,20 @@ def empty(text: str) -> str:
     return f'<div class="empty"><p>{escape(text)}</p></div>' if text else ""
 
 
-def legend(colouring: Colouring) -> str:
-    """Names and numbers of cells of each label, or a colour bar with its ends."""
+def legend(colouring: Colouring, selected: Any = None) -> str:
+    """Labels as buttons that select their cells, or a colour bar with its ends.
+
+    Parameters
+    ----------
+    selected
+        (C,) mask; a label all of whose cells are selected is pressed.
+    """
     title = f'<p class="legend-title">{escape(colouring.title)}</p>'
     if colouring.limits is None:
+        chosen = [None] * len(colouring.labels) if selected is None else colouring.counts(selected)
         items = "".join(
-            f'<li title="{number(cells)} cells"><i style="background:{colour}"></i>'
-            f"<span>{escape(name)}</span></li>"
-            for name, colour, cells in colouring.labels
+            _label(colouring.title, *label, count)
+            for label, count in zip(colouring.labels, chosen, strict=True)
         )
         return f'<div class="legend">{title}<ul>{items}</ul></div>'
     low, high = colouring.limits
@@ -120,6 +127,17 @@ def legend(colouring: Colouring) -> str:
         f'<i style="background:linear-gradient(0deg,{stops})"></i>'
         f"{ends}"
         f"</div></div>"
+    )
+
+
+def _label(column: str, name: str, colour: str, cells: int, selected: int | None) -> str:
+    said = f"{number(cells)} cells" if selected is None else f"{selected:,} of {cells:,} selected"
+    pressed = str(selected == cells).lower()
+    value = escape(json.dumps([column, name]))
+    return (
+        f'<li><button class="label" data-act="label" data-value="{value}" aria-pressed="{pressed}"'
+        f' title="{escape(name)}: {said}"><i style="background:{colour}"></i>'
+        f"<span>{escape(name)}</span></button></li>"
     )
 
 

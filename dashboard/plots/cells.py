@@ -2,88 +2,115 @@
 
 from __future__ import annotations
 
-import datashader as ds
-import datashader.transfer_functions as tf
-import holoviews as hv
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from bokeh.models import BoxSelectTool, ColumnDataSource, FixedTicker, LassoSelectTool
 
 from dashboard.plots.colours import Colouring
-from dashboard.plots.style import Span, frame, options, plain, span
+from dashboard.plots.points import Points
+from dashboard.plots.raster import Raster, Window
 
-MOST_POINTS = 20_000
+MOST_POINTS = 5_000
 HEIGHT = 160
-HOVER = [("cell", "@cell"), ("value", "@value")]
+PAUSE_MILLISECONDS = 60
+FIRST_SIZE = {"width": 480, "height": 260}
+
+Outlined = Callable[[dict[str, Any], dict[str, bool]], None]
 
 
-def cell_points(xy: np.ndarray, names: pd.Index, colouring: Colouring) -> hv.Points:
-    """One disc a cell; empty beyond `MOST_POINTS` cells, where `cell_image` takes over.
+class CellPlot:
+    """The cells, their colours and an outline that is drawn around some of them.
 
-    Parameters
-    ----------
-    xy
-        (C, 2) coordinates.
-    names
-        (C,) names of the cells.
+    Up to `MOST_POINTS` of them are points; more are an image of the window that is seen.
     """
-    if len(xy) > MOST_POINTS:
-        xy, names = xy[:0], names[:0]
-    count = len(xy)
-    # later points hide earlier ones: a fixed shuffle keeps any one label from winning
-    order = np.random.default_rng(0).permutation(count)
-    table = pd.DataFrame(
-        {
-            "x": xy[:, 0],
-            "y": xy[:, 1],
-            "cell": names.astype(str),
-            "value": colouring.words[:count],
-            "colour": colouring.colours[:count],
+
+    def __init__(self) -> None:
+        self.points = Points(left=24, bottom=24, height=HEIGHT)
+        self.figure = self.points.figure
+        self.figure.axis.ticker = FixedTicker(ticks=[])
+        self.image = ColumnDataSource({name: [] for name in ("image", "x", "y", "dw", "dh")})
+        self.figure.image_rgba("image", "x", "y", "dw", "dh", source=self.image)
+        self._raster: Raster | None = None
+        self._painted: tuple[Colouring, np.ndarray | None] | None = None
+        self._size = dict(FIRST_SIZE)  # pixels, until the browser tells
+        self._pending = False
+        self._keys: dict[str, bool] = {}
+        self.figure.on_event("rangesupdate", self._moved)
+        for name in ("inner_width", "inner_height"):
+            self.figure.on_change(name, self._sized)
+
+    def place(self, xy: np.ndarray, names: pd.Index, titles: tuple[str, str]) -> None:
+        """Show cells at (C, 2) coordinates; nothing is seen before they are painted."""
+        self.figure.xaxis.axis_label, self.figure.yaxis.axis_label = titles
+        self._painted = None
+        self._raster = Raster(xy) if len(xy) > MOST_POINTS else None
+        self._xy, self._names = xy, names
+        self.points.zoom(xy)
+
+    def paint(self, colouring: Colouring, selected: np.ndarray | None) -> None:
+        """Colour the cells; a (C,) mask leaves all but the selected ones grey."""
+        first = self._painted is None
+        self._painted = colouring, selected
+        if self._raster is not None:
+            if first:
+                self.points.clear()
+            self._draw()
+        elif first:
+            self.image.data = {name: [] for name in self.image.data}
+            self.points.place(self._xy, self._names, colouring, selected)
+        else:
+            self.points.paint(colouring, selected)
+
+    def on_outline(self, action: Outlined) -> None:
+        """Call ``action(geometry, keys held)`` for every outline; the lasso is ready to draw."""
+        # Without renderers, the tools select nothing by themselves.
+        lasso = LassoSelectTool(renderers=[], continuous=False)
+        self.figure.add_tools(lasso, BoxSelectTool(renderers=[], continuous=False))
+        self.figure.toolbar.active_drag = lasso
+
+        def started(event: Any) -> None:
+            self._keys = dict(event.modifiers or {})
+
+        def drawn(event: Any) -> None:
+            if event.final and event.geometry:
+                action(event.geometry, self._keys)
+
+        # Which keys are held is known only when the drag begins.
+        self.figure.on_event("panstart", started)
+        self.figure.on_event("selectiongeometry", drawn)
+
+    def window(self) -> Window:
+        """What is seen."""
+        x, y = self.figure.x_range, self.figure.y_range
+        return Window((x.start, x.end), (y.start, y.end), **self._size)
+
+    def _sized(self, name: str, _old: object, new: int | None) -> None:
+        self._size[name.removeprefix("inner_")] = max(int(new or 0), 2)
+        self._moved()
+
+    def _moved(self, _event: object = None) -> None:
+        """Draw the window that is seen now, at most every few milliseconds."""
+        if self._raster is None or self._pending:
+            return
+        if self.figure.document is None:
+            self._draw()
+            return
+        self._pending = True
+        self.figure.document.add_timeout_callback(self._draw, PAUSE_MILLISECONDS)
+
+    def _draw(self) -> None:
+        self._pending = False
+        if self._raster is None or self._painted is None:
+            return
+        window = self.window()
+        image = self._raster.draw(*self._painted, window)
+        self.image.data = {
+            "image": [image],
+            "x": [window.x[0]],
+            "y": [window.y[0]],
+            "dw": [window.x[1] - window.x[0]],
+            "dh": [window.y[1] - window.y[0]],
         }
-    ).iloc[order]
-    size = float(np.clip(180 / np.sqrt(max(count, 1)), 2.5, 6))
-    return hv.Points(table, ["x", "y"], ["cell", "value", "colour"]).opts(
-        color="colour", size=size, line_width=0, alpha=0.9, tools=["hover"], hover_tooltips=HOVER
-    )
-
-
-def cell_image(
-    xy: np.ndarray, colouring: Colouring, x: Span, y: Span, width: int, height: int
-) -> hv.RGB:
-    """The same cells rasterised at the pixels of the plot; blank up to `MOST_POINTS` cells."""
-    if len(xy) <= MOST_POINTS:
-        return _rgb(np.zeros((2, 2), np.uint32), x, y)
-    table = pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1]})
-    canvas = ds.Canvas(max(width, 2), max(height, 2), x_range=x, y_range=y)
-    if colouring.limits is None:
-        names = [name for name, _, _ in colouring.labels]
-        codes = pd.Categorical(colouring.words, categories=names)
-        counts = canvas.points(table.assign(value=codes), "x", "y", ds.count_cat("value"))
-        key = {name: colour for name, colour, _ in colouring.labels}
-        shaded = tf.shade(counts, color_key=key, how="eq_hist", min_alpha=90)
-    else:
-        means = canvas.points(table.assign(value=colouring.values), "x", "y", ds.mean("value"))
-        shaded = tf.shade(means, cmap=list(colouring.palette), how="linear", span=colouring.limits)
-    return _rgb(tf.dynspread(shaded, threshold=0.6, max_px=3).to_numpy(), x, y)
-
-
-def _rgb(packed: np.ndarray, x: Span, y: Span) -> hv.RGB:
-    channels = packed.astype("<u4").view(np.uint8).reshape(*packed.shape, 4)
-    # datashader's first row is the lowest, HoloViews' the highest
-    return hv.RGB(
-        channels[::-1],
-        bounds=(x[0], y[0], x[1], y[1]),
-        vdims=[hv.Dimension(c, range=(0, 255)) for c in "RGBA"],
-    ).opts(apply_ranges=False)
-
-
-def cell_frame(xy: np.ndarray, token: str, x_title: str, y_title: str) -> dict[str, object]:
-    """Options of the overlay of `cell_points` and `cell_image`."""
-    x, y = span(xy[:, 0]), span(xy[:, 1])
-    return {
-        **options(HEIGHT),
-        "xlabel": x_title,
-        "ylabel": y_title,
-        "xticks": 0,
-        "yticks": 0,
-        "hooks": [plain(), frame(f"{token} {x} {y}", x, y)],
-    }

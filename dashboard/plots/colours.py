@@ -2,75 +2,135 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from dashboard.plots.style import CATEGORICAL, DIVERGING_POINTS, MISSING, SEQUENTIAL, Span
 
+Index = np.ndarray | None
+
 
 @dataclass(frozen=True)
 class Colouring:
-    """Colours of the cells and their legend.
+    """Colours of the cells and their legend; texts of single cells are made when asked for.
 
     Attributes
     ----------
     title
-        What is shown, with its unit.
-    colours
-        (C,) "#rrggbb".
-    words
-        (C,) the value of each cell as text, for hovering.
-    labels
-        Name, colour and number of cells of each label; empty for numbers.
-    limits
-        Values at the two ends of ``palette``; None for labels.
+        What is shown, with its unit; of labels, the name of their column.
     values
         (C,) codes of the labels (-1: missing), or numbers.
+    labels
+        Name, colour and number of cells of each label that occurs; empty for numbers.
+    limits
+        Values at the two ends of ``palette``; None for labels.
+    palette
+        Colours from low to high, or one for each code.
+    names
+        Names of the codes; empty for numbers.
     """
 
     title: str
-    colours: np.ndarray
-    words: np.ndarray
     values: np.ndarray
     labels: tuple[tuple[str, str, int], ...] = ()
     limits: Span | None = None
     palette: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    def colours(self, index: Index = None) -> np.ndarray:
+        """(n,) "#rrggbb" of some cells, by default of all."""
+        return np.array([*self.palette, MISSING])[self._places(index)]
+
+    def rgb(self, index: Index = None) -> np.ndarray:
+        """(n, 3) uint8 of the same."""
+        return self._table[self._places(index)]
+
+    def words(self, index: Index = None) -> np.ndarray:
+        """(n,) values as text."""
+        values = self.values if index is None else self.values[index]
+        if self.limits is None:
+            return np.array([*self.names, "missing"], dtype=object)[values]
+        return np.array(
+            [f"{v:,.4g}" if np.isfinite(v) else "missing" for v in values.tolist()], dtype=object
+        )
+
+    def counts(self, chosen: np.ndarray) -> list[int]:
+        """How many of the chosen cells, a (C,) mask, have each of ``labels``."""
+        found = np.bincount(self._place[chosen], minlength=len(self.names) + 1)
+        places = {name: place for place, name in enumerate((*self.names, "missing"))}
+        return [int(found[places[name]]) for name, _, _ in self.labels]
+
+    def take(self, index: np.ndarray) -> Colouring:
+        """The colours of some of the cells, on the same scale."""
+        part = replace(self, values=self.values[index])
+        if self.limits is not None:
+            return part
+        return replace(part, labels=_present(part.values, self.names, self.palette))
+
+    def _places(self, index: Index) -> np.ndarray:
+        return self._place if index is None else self._place[index]
+
+    @cached_property
+    def _place(self) -> np.ndarray:
+        """(C,) places in the palette; the one after its end stands for missing values."""
+        end = len(self.palette)
+        if self.limits is None:
+            return np.where(self.values < 0, end, self.values).astype(np.int16)
+        low, high = self.limits
+        finite = np.isfinite(self.values)
+        known = np.where(finite, self.values, low)
+        place = ((known - low) * ((end - 1) / (high - low))).round().clip(0, end - 1)
+        return np.where(finite, place, end).astype(np.int16)
+
+    @cached_property
+    def _table(self) -> np.ndarray:
+        text = "".join(colour[1:] for colour in (*self.palette, MISSING))
+        return np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, 3)
 
 
 def colour_labels(values: pd.Series, title: str) -> Colouring:
     """One colour a label, by the label's place in the sorted (or categorical) order."""
     categorical = pd.Categorical(values)
     codes = np.asarray(categorical.codes)
-    names = [str(name) for name in categorical.categories]
-    palette = [CATEGORICAL[j % len(CATEGORICAL)] for j in range(len(names))]
-    counts = np.bincount(codes[codes >= 0], minlength=len(names))
-    labels = [(n, c, int(k)) for n, c, k in zip(names, palette, counts, strict=True) if k]
-    if (missing := int((codes < 0).sum())) > 0:
-        labels.append(("missing", MISSING, missing))
-    lookup = np.array([*palette, MISSING])
-    words = np.array([*names, "missing"], dtype=object)
-    return Colouring(title, lookup[codes], words[codes], codes, tuple(labels))
+    names = tuple(str(name) for name in categorical.categories)
+    palette = tuple(CATEGORICAL[j % len(CATEGORICAL)] for j in range(len(names)))
+    return Colouring(title, codes, _present(codes, names, palette), None, palette, names)
 
 
-def colour_numbers(values: np.ndarray, title: str, *, diverging: bool = False) -> Colouring:
-    """A perceptual map between the 1st and 99th percentile; symmetric about 0 if diverging."""
-    values = np.asarray(values, dtype=float)
-    known = values[np.isfinite(values)]
+def _present(
+    codes: np.ndarray, names: tuple[str, ...], palette: tuple[str, ...]
+) -> tuple[tuple[str, str, int], ...]:
+    # code -1 is counted first
+    missing, *counts = np.bincount(codes.astype(np.int64) + 1, minlength=len(names) + 1).tolist()
+    labels = [(n, c, k) for n, c, k in zip(names, palette, counts, strict=True) if k]
+    return (*labels, ("missing", MISSING, missing)) if missing else tuple(labels)
+
+
+def colour_numbers(
+    values: np.ndarray, title: str, *, diverging: bool = False, centre: float = 0.0
+) -> Colouring:
+    """A perceptual map between the 1st and 99th percentile; symmetric about a centre if diverging.
+
+    Parameters
+    ----------
+    centre
+        What the grey middle of a diverging map stands for.
+    """
+    values = np.asarray(values)
+    if values.dtype.kind != "f":
+        values = values.astype(float)
+    finite = np.isfinite(values)
+    known = values if finite.all() else values[finite]
     palette = DIVERGING_POINTS if diverging else SEQUENTIAL
     if not known.size:
         low, high = 0.0, 1.0
     elif diverging:
-        high = float(np.quantile(np.abs(known), 0.99)) or 1.0
-        low = -high
+        half = float(np.quantile(np.abs(known - centre), 0.99)) or 1.0
+        low, high = centre - half, centre + half
     else:
         low, high = (float(q) for q in np.quantile(known, [0.01, 0.99]))
         high = high if high > low else low + 1.0
-    position = np.nan_to_num((values - low) / (high - low)).clip(0, 1)
-    lookup = np.array([*palette, MISSING])
-    index = np.where(np.isfinite(values), (position * (len(palette) - 1)).round(), len(palette))
-    words = np.array([f"{v:,.4g}" if np.isfinite(v) else "missing" for v in values], dtype=object)
-    return Colouring(
-        title, lookup[index.astype(int)], words, values, (), (low, high), tuple(palette)
-    )
+    return Colouring(title, values, (), (low, high), tuple(palette))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import holoviews as hv
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import panel as pn
@@ -10,22 +11,157 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
-from dashboard.plots.cells import cell_frame, cell_image, cell_points
-from dashboard.plots.colours import Colouring, colour_numbers
-from dashboard.plots.style import Span, span
+from dashboard.browser import Browser
+from dashboard.controls.export import ExportMenu
+from dashboard.export import Export
+from dashboard.lasso import inside
+from dashboard.plots.cells import CellPlot
+from dashboard.plots.colours import Colouring
 from dashboard.state import AppState, Embedding
 from dashboard.views.card import card, figure, waiting
 from dashboard.views.colouring import colouring
 from engine.results import Fit
 
-EMPTY = colour_numbers(np.zeros(0), "")
 HEAD = html.heading(
     "Cells",
-    "One point a cell; cells with similar factor scores lie close together.",
+    "Close together: similar factor scores. Draw around cells to select them (shift adds, alt "
+    "removes).",
     "UMAP of ẑ_c, the posterior mode of the factor scores z_c ~ N(0, I).",
     "Distances between separate groups and the density of points mean little in a UMAP. "
     "Scores are known up to rotation; they are shown on the principal axes of the CLR loadings.",
 )
+PLACED, PAINTED = ("fit", "embedding"), ("colour", "factor", "selected", "fit_counts")
+OFFERED = ("fit", "marked", "pair", "fit_counts", "colour")
+MODES: dict[str, Any] = {"new": "replace", "+": "add", "\N{MINUS SIGN}": "subtract"}
+
+
+class CellsView(pn.viewable.Viewer):
+    """Scatter of the cells, its colour choice and its legend; drawing selects cells."""
+
+    def __init__(self, state: AppState, browser: Browser) -> None:
+        super().__init__()
+        self.state = state
+        self.plot = CellPlot()
+        self._fit: Fit | None = None
+        self._xy = np.zeros((0, 2))
+        self._titles = ("", "")
+        self._colour = pmui.Select(
+            label="Colour by", options=state.colours(), size="small", width=150, margin=0
+        )
+        self._mode = pmui.RadioButtonGroup(
+            label="Drawing", options=MODES, value="replace", size="small", margin=0
+        )
+        self._legend = html.pane(
+            sizing_mode="stretch_height", width=140, visible=False, css_classes=["key"]
+        )
+        of = state.param
+        note = html.live(_note, of.fit, of.embedding, of.partial, sizing_mode=None)
+        self._panel = card(
+            HEAD,
+            pn.Row(
+                figure(self.plot.figure, message=waiting(state)),
+                self._legend,
+                sizing_mode="stretch_both",
+                margin=0,
+            ),
+            tools=(
+                note,
+                self._mode,
+                self._colour,
+                ExportMenu(browser, self._export, state, name="cells"),
+            ),
+        )
+        self.plot.on_outline(self._outlined)
+        self._colour.param.watch(self._pick, "value")
+        state.param.watch(self._offer, list(OFFERED))
+        state.param.watch(self._update, [*PLACED, *PAINTED])
+        self._offer()
+        self._update()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    def _pick(self, event: param.parameterized.Event) -> None:
+        if self.state.fit is not None and event.new is not None:
+            self.state.colour = event.new
+
+    def _offer(self, *_events: object) -> None:
+        state = self.state
+        if state.fit is None:
+            return
+        options = state.colours()
+        if state.colour not in options.values():
+            # What is shown is offered, though nothing else asks for it any more.
+            options[_colouring(state).title] = state.colour
+        self._colour.param.update(options=options, value=state.colour)
+
+    def _update(self, *events: param.parameterized.Event) -> None:
+        state = self.state
+        if state.fit is None:
+            self._fit = None
+            self._legend.visible = False
+            return
+        changed = {event.name for event in events}
+        if self._fit is None or changed & set(PLACED):
+            self._place(state.fit)
+        elif changed == {"factor"} and state.colour != "factor":
+            return
+        shown = _colouring(state)
+        self.plot.paint(shown, state.selected)
+        self._legend.param.update(object=html.legend(shown, state.selected), visible=True)
+
+    def _place(self, fit: Fit) -> None:
+        known = self.state.embedding
+        if known is not None and len(known.xy) == len(fit.cells):
+            xy, titles = known.xy, ("UMAP 1", "UMAP 2")
+        else:
+            second = min(1, fit.n_factors - 1)
+            xy = fit.scores[:, [0, second]]
+            titles = ("factor 1 score (prior sd)", f"factor {second + 1} score (prior sd)")
+        if self._fit is None or xy is not self._xy:
+            self.plot.place(xy, fit.cells, titles)
+        self._fit, self._xy, self._titles = fit, xy, titles
+
+    def _outlined(self, geometry: dict[str, Any], keys: dict[str, bool]) -> None:
+        if self._fit is None or (mask := inside(self._xy, geometry)) is None:
+            return
+        mode: Any = self._mode.value
+        if keys.get("shift") or keys.get("alt"):
+            mode = "add" if keys.get("shift") else "subtract"
+        self.state.select(mask, mode)
+
+    def _export(self) -> Export | None:
+        state, xy, titles = self.state, self._xy, self._titles
+        if state.fit is None:
+            return None
+        names, shown, selected = state.fit.cells, _colouring(state), state.selected
+
+        def draw() -> Any:
+            from dashboard import figures
+
+            return figures.cells(xy, shown, titles=titles, selected=selected)
+
+        return Export("cells", draw, lambda: cell_table(names, xy, titles, shown, selected))
+
+
+def cell_table(
+    names: pd.Index,
+    xy: np.ndarray,
+    titles: tuple[str, str],
+    shown: Colouring,
+    selected: np.ndarray | None,
+) -> pd.DataFrame:
+    """What a scatter of cells shows, one row a cell."""
+    table = pd.DataFrame(xy, index=names.rename("cell"), columns=list(titles))
+    table[shown.title] = shown.words() if shown.limits is None else shown.values
+    if selected is not None:
+        table["selected"] = selected
+    return table
+
+
+def _colouring(state: AppState) -> Colouring:
+    assert state.fit is not None
+    return colouring(state.fit, state.colour, state.shown_factor, state.fit_counts)
 
 
 def _note(fit: Fit | None, embedding: Embedding | None, partial: str) -> str:
@@ -33,95 +169,3 @@ def _note(fit: Fit | None, embedding: Embedding | None, partial: str) -> str:
         return ""
     waits = "factors 1, 2; UMAP follows" if embedding is None else ""
     return html.badge(partial or waits)
-
-
-def _known(limits: Span | None, values: np.ndarray) -> Span:
-    """Limits of the plot; they are NaN while the browser has not drawn it."""
-    return limits if limits is not None and np.isfinite(limits).all() else span(values)
-
-
-class CellsView(pn.viewable.Viewer):
-    """Scatter of the cells, its colour choice and its legend."""
-
-    def __init__(self, state: AppState) -> None:
-        super().__init__()
-        self.state = state
-        self._colour = pmui.Select(
-            label="Colour by", options=state.colours(), size="small", width=180, margin=0
-        )
-        self._legend = html.pane(
-            sizing_mode="stretch_height", width=140, visible=False, css_classes=["key"]
-        )
-        changed = hv.streams.Params(
-            state, ["fit", "embedding", "colour", "factor"], watch_only=True
-        )
-        ranges, size = hv.streams.RangeXY(), hv.streams.PlotSize(width=600, height=400)
-        points = hv.DynamicMap(self._points, streams=[changed])
-        image = hv.DynamicMap(self._image, streams=[changed, ranges, size])
-        ranges.source = size.source = points
-        of = state.param
-        note = html.live(_note, of.fit, of.embedding, of.partial, sizing_mode=None)
-        self._panel = card(
-            HEAD,
-            pn.Row(
-                figure(image * points, message=waiting(state)),
-                self._legend,
-                sizing_mode="stretch_both",
-                margin=0,
-            ),
-            tools=(note, self._colour),
-        )
-        self._colour.param.watch(self._pick, "value")
-        state.param.watch(self._refresh, ["fit", "colour", "factor"])
-        self._refresh()
-
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
-
-    def _pick(self, event: param.parameterized.Event) -> None:
-        if self.state.fit is not None:
-            self.state.colour = event.new
-
-    def _refresh(self, *_events: object) -> None:
-        state = self.state
-        if state.fit is None:
-            self._legend.visible = False
-            return
-        options = state.colours()
-        if state.colour in options.values():
-            self._colour.param.update(options=options, value=state.colour)
-        self._legend.param.update(object=html.legend(self._colouring()), visible=True)
-
-    def _colouring(self) -> Colouring:
-        if self.state.fit is None:
-            return EMPTY
-        return colouring(self.state.fit, self.state.colour, self.state.factor)
-
-    def _where(self) -> tuple[np.ndarray, str, tuple[str, str]]:
-        """Coordinates, what they belong to, and the titles of the axes."""
-        state = self.state
-        if state.fit is None:
-            return np.zeros((0, 2)), "nothing", ("", "")
-        known = state.embedding
-        if known is not None and len(known.xy) == len(state.fit.cells):
-            return known.xy, f"umap {known.key}", ("UMAP 1", "UMAP 2")
-        second = min(1, state.fit.n_factors - 1)
-        titles = ("factor 1 score (prior sd)", f"factor {second + 1} score (prior sd)")
-        return state.fit.scores[:, [0, second]], f"factors {state.run}", titles
-
-    def _points(self, **_: object) -> hv.Points:
-        xy, token, titles = self._where()
-        names = pd.Index([]) if self.state.fit is None else self.state.fit.cells
-        return cell_points(xy, names, self._colouring()).opts(**cell_frame(xy, token, *titles))
-
-    def _image(
-        self,
-        x_range: Span | None = None,
-        y_range: Span | None = None,
-        width: int | None = None,
-        height: int | None = None,
-        **_: object,
-    ) -> hv.RGB:
-        xy, _token, _titles = self._where()
-        x, y = _known(x_range, xy[:, 0]), _known(y_range, xy[:, 1])
-        return cell_image(xy, self._colouring(), x, y, int(width or 600), int(height or 400))

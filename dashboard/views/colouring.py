@@ -2,37 +2,75 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from dashboard.plots.colours import Colouring, colour_labels, colour_numbers
-from dashboard.state import CAPTURE, LABEL, TOTAL_COUNTS
-from engine.results import Fit
+from dashboard.state import CAPTURE, CLR, COUNTS, LABEL, TOTAL_COUNTS
+from engine import summaries
+from engine.results import OTHER, Fit
+from engine.summaries.per_fit import per_fit
 
 CAPTURE_PRIORS = {
     "anchored": "anchored to each cell's library size",
     "population": "shared by all cells",
 }
+KEPT = 6
 
 
-def colouring(fit: Fit, key: str, factor: int) -> Colouring:
-    """Colours of the cells of a fit.
+def colouring(
+    fit: Fit, key: str, factor: int, counts: sparse.csc_matrix | None = None
+) -> Colouring:
+    """Colours of the cells of a fit; the last few are kept as long as the fit is.
 
     Parameters
     ----------
     key
         One of the values of `AppState.colours`; anything else colours by the factor.
+    counts
+        (C, G) counts of the fit, for the colours that show them.
     """
+    known = _kept(fit)
+    asked = (key, factor, counts is None)
+    found = known.pop(asked, None)
+    known[asked] = found = found or _colouring(fit, key, factor, counts)
+    while len(known) > KEPT:
+        known.popitem(last=False)
+    return found
+
+
+@per_fit
+def _kept(fit: Fit) -> OrderedDict[tuple[str, int, bool], Colouring]:
+    return OrderedDict()
+
+
+def _colouring(fit: Fit, key: str, factor: int, counts: sparse.csc_matrix | None) -> Colouring:
     if key == TOTAL_COUNTS:
         return colour_numbers(np.log10(fit.total_counts), "total counts (log10)")
     if key == CAPTURE and fit.capture is not None:
         prior = CAPTURE_PRIORS[fit.config.capture_prior]
         return colour_numbers(fit.capture.efficiency, f"capture efficiency; prior {prior}")
-    name = key.removeprefix(LABEL)
-    if key.startswith(LABEL) and name in fit.obs:
+    if key.startswith(LABEL) and (name := key.removeprefix(LABEL)) in fit.obs:
         column = fit.obs[name]
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-            return colour_numbers(column.to_numpy(), name)
+            return colour_numbers(column.to_numpy(float), name)
         return colour_labels(column, name)
+    if key.startswith(CLR) and _is_gene(fit, gene := key.removeprefix(CLR)):
+        values = summaries.cell_clr(fit, [gene]).to_numpy()[:, 0]
+        title = f"{gene} CLR (nats; factors only; grey: mean)"
+        return colour_numbers(values, title, diverging=True, centre=float(values.mean()))
+    gene = key.removeprefix(COUNTS)
+    if key.startswith(COUNTS) and counts is not None and _is_gene(fit, gene):
+        matrix: Any = counts
+        column = matrix[:, [fit.genes.get_loc(gene)]].toarray()[:, 0]
+        return colour_numbers(np.log10(1 + column), f"{gene} counts (log10 of 1 + counts)")
     title = f"factor {factor + 1} score (prior sd)"
     return colour_numbers(fit.scores[:, factor], title, diverging=True)
+
+
+def _is_gene(fit: Fit, name: str) -> bool:
+    return name != OTHER and name in fit.genes

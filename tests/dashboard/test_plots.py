@@ -6,11 +6,9 @@ import pandas as pd
 import pytest
 from bokeh.models import FixedTicker, HoverTool
 
-from dashboard.plots.cells import MOST_POINTS, cell_frame, cell_image, cell_points
-from dashboard.plots.colours import colour_labels, colour_numbers
 from dashboard.plots.heatmap import clustered, colour_limit, correlation_heatmap
 from dashboard.plots.loadings import loading_bars, top_loadings, variance_bars
-from dashboard.plots.style import ACCENT, CATEGORICAL, MISSING, NEGATIVE, POSITIVE, frame, span
+from dashboard.plots.style import ACCENT, MISSING, NEGATIVE, POSITIVE, frame, span
 from dashboard.plots.summary import cell_histogram, decade_ticks
 from dashboard.plots.trace import objective_trace
 
@@ -20,109 +18,6 @@ EVIL = '<img src=x onerror="alert(1)">'
 
 def drawn(element: hv.Element) -> hv.plotting.bokeh.ElementPlot:
     return hv.renderer("bokeh").get_plot(element)
-
-
-class TestColours:
-    def test_a_label_keeps_its_colour_when_others_are_absent(self) -> None:
-        categories = ["a", "b", "c"]
-        whole = colour_labels(pd.Series(pd.Categorical(["a", "b", "c"], categories)), "x")
-        part = colour_labels(pd.Series(pd.Categorical(["c", "c"], categories)), "x")
-        assert part.colours[0] == whole.colours[2] == CATEGORICAL[2]
-        assert part.labels == (("c", CATEGORICAL[2], 2),)
-
-    def test_missing_labels_are_named_and_counted(self) -> None:
-        shown = colour_labels(pd.Series(["a", None, "a"]), "x")
-        assert list(shown.words) == ["a", "missing", "a"]
-        assert shown.labels[-1] == ("missing", MISSING, 1)
-        assert shown.colours[1] == MISSING
-
-    def test_more_labels_than_colours(self) -> None:
-        shown = colour_labels(pd.Series([f"l{j:03}" for j in range(300)]), "x")
-        assert len(shown.labels) == 300
-
-    def test_diverging_is_symmetric_about_zero(self) -> None:
-        values = np.linspace(-1, 3, 401)
-        shown = colour_numbers(values, "x", diverging=True)
-        low, high = shown.limits or (0, 0)
-        assert low == -high
-        assert shown.colours[100] == shown.palette[round((len(shown.palette) - 1) / 2)]
-
-    def test_outliers_and_missing_values_do_not_spoil_the_scale(self) -> None:
-        values = np.r_[np.linspace(0, 1, 1000), 1e9, np.nan]
-        shown = colour_numbers(values, "x")
-        assert (shown.limits or (0, 0))[1] < 2
-        assert shown.colours[-2] == shown.palette[-1]
-        assert shown.colours[-1] == MISSING
-        assert shown.words[-1] == "missing"
-
-    @pytest.mark.parametrize("values", [np.zeros(0), np.full(3, np.nan), np.full(5, 2.0)])
-    def test_degenerate_values(self, values: np.ndarray) -> None:
-        low, high = colour_numbers(values, "x").limits or (0, 0)
-        assert low < high
-
-
-class TestCells:
-    def test_points_carry_names_values_and_colours(self) -> None:
-        xy = np.array([[0.0, 1.0], [2.0, 3.0]])
-        points = cell_points(xy, pd.Index(["c1", EVIL]), colour_labels(pd.Series(["a", "b"]), "l"))
-        table = points.data.sort_values("x")
-        assert list(table["cell"]) == ["c1", EVIL]
-        assert list(table["value"]) == ["a", "b"]
-        assert list(table["colour"]) == CATEGORICAL[:2]
-        assert list(table["y"]) == [1.0, 3.0]
-
-    def test_points_hand_over_to_the_image(self) -> None:
-        count = MOST_POINTS + 1
-        xy = np.random.default_rng(0).normal(size=(count, 2))
-        shown = colour_numbers(xy[:, 0], "x", diverging=True)
-        names = pd.RangeIndex(count)
-        assert len(cell_points(xy, names, shown)) == 0
-        image = cell_image(xy, shown, (-4, 4), (-4, 4), 80, 60)
-        assert image.interface.shape(image, gridded=True)[:2] == (60, 80)
-        assert (image.dimension_values("A") > 0).mean() > 0.3
-
-    def test_image_is_blank_for_few_cells(self) -> None:
-        xy = np.zeros((5, 2))
-        image = cell_image(xy, colour_numbers(np.zeros(5), "x"), (-1, 1), (-1, 1), 80, 60)
-        assert not image.dimension_values("A").any()
-
-    def test_image_puts_cells_where_they_are(self) -> None:
-        count = MOST_POINTS + 10
-        xy = np.tile([[-0.9, 0.9]], (count, 1))
-        image = cell_image(xy, colour_numbers(np.ones(count), "x"), (-1, 1), (-1, 1), 20, 20)
-        table = image.dframe()
-        seen = table[table["A"] > 0]
-        assert len(seen)
-        assert (seen["x"] < -0.5).all()
-        assert (seen["y"] > 0.5).all()
-
-    def test_image_tells_labels_apart(self) -> None:
-        count = MOST_POINTS + 10
-        labels = pd.Series(np.where(np.arange(count) % 2, "left", "right"))
-        xy = np.c_[np.where(labels == "left", -0.5, 0.5), np.zeros(count)]
-        shown = colour_labels(labels, "side")
-        table = cell_image(xy, shown, (-1, 1), (-1, 1), 20, 20).dframe()
-        for side, colour in (("left", shown.labels[0][1]), ("right", shown.labels[1][1])):
-            half = table[(table["A"] > 0) & ((table["x"] < 0) == (side == "left"))]
-            rgb = tuple(int(colour[j : j + 2], 16) for j in (1, 3, 5))
-            np.testing.assert_allclose(half[["R", "G", "B"]].median(), rgb, atol=3)
-
-    def test_zoom_is_kept_until_something_else_is_shown(self) -> None:
-        stream = hv.streams.Stream.define("Seen", token="", shift=0.0)()
-        shown = colour_numbers(np.arange(3.0), "x")
-
-        def plot(token: str, shift: float) -> hv.Points:
-            xy = np.array([[0, 0], [1, 1], [2, 2]]) + shift
-            points = cell_points(xy, pd.RangeIndex(3), shown)
-            return points.opts(**cell_frame(xy, token, "a", "b"))
-
-        figure = drawn(hv.DynamicMap(plot, streams=[stream])).state
-        figure.x_range.update(start=0.4, end=0.6)
-        stream.event(token="", shift=0.001)
-        assert (figure.x_range.start, figure.x_range.end) == (0.4, 0.6)
-        stream.event(token="other", shift=50.0)
-        assert figure.x_range.start < 50 < figure.x_range.end
-        assert figure.xaxis.axis_label == "a"
 
 
 class TestSpan:

@@ -6,7 +6,6 @@ import holoviews as hv
 import numpy as np
 import panel as pn
 import panel_material_ui as pmui
-import pytest
 from bokeh.models import GlyphRenderer
 
 from dashboard import html
@@ -14,9 +13,7 @@ from dashboard.browser import Browser
 from dashboard.reading import summarise
 from dashboard.runner import Runner
 from dashboard.shell import compose
-from dashboard.state import CAPTURE, FACTOR, LABEL, TOTAL_COUNTS, AppState, Embedding
-from dashboard.views.cells import CellsView
-from dashboard.views.colouring import colouring
+from dashboard.state import FACTOR, AppState
 from dashboard.views.correlation import CorrelationView
 from dashboard.views.data import DataView
 from dashboard.views.loadings import LoadingsView
@@ -35,73 +32,6 @@ def columns(view: pn.viewable.Viewer, glyph: str) -> list[dict[str, Any]]:
     root = view.__panel__().get_root()
     renderers = root.select({"type": GlyphRenderer})
     return [dict(r.data_source.data) for r in renderers if type(r.glyph).__name__ == glyph]
-
-
-class TestCells:
-    def test_factors_before_the_umap_and_the_umap_after(self, state: AppState) -> None:
-        view = CellsView(state)
-        assert "Press" not in words(view)
-        assert "press Fit" in words(view)
-        fit = make_fit(cells=50)
-        state.show_fit(fit)
-        (drawn,) = columns(view, "Scatter")
-        np.testing.assert_allclose(np.sort(drawn["x"]), np.sort(fit.scores[:, 0]))
-        assert "UMAP follows" in words(view)
-        state.embedding = Embedding(fit.scores[:, :2] + 100, "umap", "k")
-        (drawn,) = columns(view, "Scatter")
-        assert min(drawn["x"]) > 90
-        assert "UMAP follows" not in words(view)
-
-    def test_an_embedding_of_other_cells_is_not_used(self, state: AppState) -> None:
-        view = CellsView(state)
-        state.show_fit(make_fit(cells=50))
-        state.embedding = Embedding(np.zeros((7, 2)), "umap", "k")
-        (drawn,) = columns(view, "Scatter")
-        assert len(drawn["x"]) == 50
-
-    def test_choosing_a_factor_recolours_and_retitles(self, state: AppState) -> None:
-        view = CellsView(state)
-        state.show_fit(make_fit(cells=50))
-        assert "cell_type" in words(view)
-        (before,) = columns(view, "Scatter")
-        state.choose_factor(1)
-        (after,) = columns(view, "Scatter")
-        assert "factor 2 score" in words(view)
-        assert list(before["colour"]) != list(after["colour"])
-        select = view.__panel__().select(pmui.Select)[0]
-        assert select.value == FACTOR
-        select.value = TOTAL_COUNTS
-        assert state.colour == TOTAL_COUNTS
-
-    def test_a_new_fit_does_not_lose_the_chosen_colour(self, state: AppState) -> None:
-        view = CellsView(state)
-        state.show_fit(make_fit())
-        state.colour = CAPTURE
-        state.show_run("next")
-        assert state.colour == CAPTURE
-        state.show_fit(make_fit(seed=3))
-        assert state.colour == CAPTURE
-        assert view.__panel__().select(pmui.Select)[0].value == CAPTURE
-
-    @pytest.mark.parametrize("key", [FACTOR, TOTAL_COUNTS, CAPTURE, f"{LABEL}cell_type", "gone"])
-    def test_every_colour_covers_every_cell(self, key: str) -> None:
-        fit = make_fit(cells=40)
-        assert len(colouring(fit, key, 0).colours) == 40
-
-    def test_numbers_are_not_labels_but_booleans_are(self) -> None:
-        fit = make_fit(cells=40)
-        fit.obs["depth"] = np.arange(40.0)
-        fit.obs["doublet"] = np.arange(40) % 2 == 0
-        assert colouring(fit, f"{LABEL}depth", 0).limits is not None
-        assert [name for name, _, _ in colouring(fit, f"{LABEL}doublet", 0).labels] == [
-            "False",
-            "True",
-        ]
-
-    def test_how_far_a_running_fit_is(self, state: AppState) -> None:
-        view = CellsView(state)
-        state.show_fit(make_fit(), partial="pass 4 of about 15")
-        assert "pass 4 of about 15" in words(view)
 
 
 class TestCorrelation:

@@ -1,0 +1,90 @@
+"""Cells as discs that can be told apart and hovered over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from bokeh.models import ColumnDataSource, HoverTool, WheelZoomTool
+
+from dashboard.plots.colours import Colouring
+from dashboard.plots.names import blank, extent
+from dashboard.plots.style import MISSING, span
+
+# {value} is escaped by Bokeh
+HOVER = [("cell", "@cell"), ("value", "@value")]
+CLEAR, FADED = 230, 0.3
+
+
+class Points:
+    """A figure of discs, one a cell; ``figure`` is drawn once, and only what is new is sent.
+
+    Of two layers, the lower one is grey and seen where cells are selected; the upper one
+    has the colours, and is transparent at cells that are not selected.
+    """
+
+    def __init__(self, *, left: int, bottom: int, height: int) -> None:
+        self.figure: Any = blank(left=left, bottom=bottom, height=height)
+        self._order = np.zeros(0, int)
+        self.source = ColumnDataSource(
+            {"x": [], "y": [], "cell": [], "value": [], "colour": np.zeros((0, 4), np.uint8)}
+        )
+        self.under, self.over = (
+            self.figure.scatter("x", "y", source=self.source, line_color=None, **look)
+            for look in (
+                {"fill_color": MISSING, "fill_alpha": FADED, "visible": False},
+                {"fill_color": "colour"},
+            )
+        )
+        self.figure.add_tools(HoverTool(renderers=[self.over], tooltips=HOVER, visible=False))
+        self.figure.toolbar.active_scroll = self.figure.select_one({"type": WheelZoomTool})
+
+    def place(
+        self,
+        xy: np.ndarray,
+        names: pd.Index,
+        colouring: Colouring,
+        selected: np.ndarray | None = None,
+    ) -> None:
+        """Draw other cells, or the same ones elsewhere; the zoom goes if they are."""
+        count = len(xy)
+        # later points hide earlier ones: a fixed shuffle keeps any one label from winning
+        self._order = order = np.random.default_rng(0).permutation(count)
+        size = float(np.clip(180 / np.sqrt(max(count, 1)), 2.5, 6))
+        for renderer in (self.under, self.over):
+            renderer.glyph.size = size
+        self.source.data = {
+            "x": xy[order, 0],
+            "y": xy[order, 1],
+            "cell": names[order].astype(str).to_numpy(object),
+            **self._painted(colouring, selected),
+        }
+        self.under.visible = selected is not None
+        self.zoom(xy)
+
+    def paint(self, colouring: Colouring, selected: np.ndarray | None) -> None:
+        """Colour the cells; a (C,) mask leaves all but the selected ones grey."""
+        self.source.data.update(self._painted(colouring, selected))
+        self.under.visible = selected is not None
+
+    def clear(self) -> None:
+        """Draw no cells."""
+        self._order = np.zeros(0, int)
+        self.source.data = {name: values[:0] for name, values in self.source.data.items()}
+
+    def zoom(self, xy: np.ndarray) -> None:
+        """Show all of the plane that the cells take, unless that is what was shown before."""
+        for axis_range, values in zip(
+            (self.figure.x_range, self.figure.y_range), xy.T, strict=True
+        ):
+            low, high = span(values)
+            extent(axis_range, high, low)
+
+    def _painted(self, colouring: Colouring, selected: np.ndarray | None) -> dict[str, Any]:
+        order = self._order
+        colours = np.full((len(order), 4), CLEAR, np.uint8)
+        colours[:, :3] = colouring.rgb(order)
+        if selected is not None:
+            colours[~selected[order], 3] = 0
+        return {"value": colouring.words(order), "colour": colours}

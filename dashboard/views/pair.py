@@ -1,0 +1,172 @@
+"""Two genes compared cell by cell."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import panel as pn
+import panel_material_ui as pmui
+
+from dashboard import html, lists
+from dashboard.browser import Browser
+from dashboard.export import Export
+from dashboard.plots.pair import PairPlot
+from dashboard.state import AppState
+from dashboard.views.card import figure
+from dashboard.views.cells import cell_table
+from dashboard.views.colouring import colouring
+from engine import summaries
+from engine.results import Fit
+
+HEAD = html.heading(
+    "Pair",
+    "One point a cell: the two genes' CLR at the posterior mode. Selected cells are in colour.",
+    "clr ρ_cg = μ_g + w_g · ẑ_c + ê_cg; error bars: ± 1 posterior standard deviation",
+    "Posterior modes are drawn towards the mean where counts are few, so their correlation is not "
+    "that of the model. Without the counts, the gene's own residual e is left out (factors only). "
+    "Correlation within cells that were selected by looking is a description, not a test.",
+)
+EMPTY = "Click a cell of the heatmap to compare two genes."
+MOST_POINTS, MOST_BARS = 5_000, 300
+# The residuals of a cell take all its features: so many elements take about a quarter second.
+MOST_ELEMENTS = 5_000_000
+WATCHED = ["pair", "fit", "fit_counts", "selected", "colour", "factor", "detail"]
+
+
+class PairView(pn.viewable.Viewer):
+    """Scatter of two genes; a body without a card, brought up to date while it is shown."""
+
+    def __init__(self, state: AppState, browser: Browser) -> None:
+        super().__init__()
+        self.state = state
+        self.plot = PairPlot()
+        self._of: tuple[object, ...] = ()
+        self._index = np.zeros(0, int)
+        self._values = pd.DataFrame()
+        self._message = pn.widgets.StaticText()
+        self._words = html.pane()
+        self._bars = pmui.Switch(label="Error bars", size="small", width=110, margin=0)
+        self._panel = pn.Column(
+            pn.Row(
+                self._words,
+                self._bars,
+                sizing_mode="stretch_width",
+                margin=0,
+                css_classes=["pair-top"],
+                stylesheets=[html.STYLES],
+            ),
+            figure(self.plot.figure, message=self._message.param.value),
+            sizing_mode="stretch_both",
+            margin=0,
+        )
+        self._bars.param.watch(self._draw_bars, "value")
+        state.param.watch(self._update, WATCHED)
+        self._update()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    def _update(self, *_events: object) -> None:
+        state, fit, pair = self.state, self.state.fit, self.state.pair
+        if fit is None:
+            self._of = ()
+        if state.detail != "pair" or fit is None:
+            return
+        self._bars.visible = pair is not None
+        self._message.value = "" if pair else html.empty(EMPTY)
+        if pair is None:
+            self._words.object, self._of = "", ()
+            return
+        index = sample(len(fit.cells), state.selected, self._most(fit))
+        of = (fit, state.fit_counts, *pair)
+        new = not _same(of, self._of) or not np.array_equal(index, self._index)
+        if new:
+            self._of, self._index = of, index
+            self._values = summaries.cell_clr(fit, pair, cells=index, counts=state.fit_counts)
+        shown = colouring(fit, state.colour, state.shown_factor, state.fit_counts).take(index)
+        if new:
+            self.plot.place(self._values, shown, self._chosen(), self._titles(pair))
+        else:
+            self.plot.paint(shown, self._chosen())
+        self._words.object = self._said(fit, pair)
+        self._draw_bars()
+
+    def _most(self, fit: Fit) -> int:
+        if self.state.fit_counts is None:
+            return MOST_POINTS
+        return min(MOST_POINTS, MOST_ELEMENTS // len(fit.genes))
+
+    def _chosen(self) -> np.ndarray | None:
+        selected = self.state.selected
+        return None if selected is None else selected[self._index]
+
+    def _titles(self, pair: tuple[str, str]) -> tuple[str, str]:
+        unit = "nats" if self.state.fit_counts is not None else "nats; factors only"
+        return f"{pair[0]} CLR ({unit})", f"{pair[1]} CLR ({unit})"
+
+    def _draw_bars(self, *_events: object) -> None:
+        state = self.state
+        if state.fit is None or state.pair is None or not self._of:
+            return
+        which = np.zeros(0, int)
+        if self._bars.value:
+            which = sample(len(self._index), self._chosen(), MOST_BARS)
+        cells = self._index[which]
+        sd = summaries.cell_clr_sd(state.fit, state.pair, cells=cells, counts=state.fit_counts)
+        self.plot.show_errors(self._values.to_numpy()[which], sd.to_numpy())
+
+    def _said(self, fit: Fit, pair: tuple[str, str]) -> str:
+        r = float(summaries.clr_correlation(fit, pair).to_numpy()[0, 1])
+        words = [f"Model: r = {html.number(r, 2)}."]
+        if (chosen := self._chosen()) is not None:
+            x, y = self._values.to_numpy(float)[chosen].T
+            if len(x) > 2 and np.ptp(x) > 0 and np.ptp(y) > 0:
+                within = html.number(float(np.corrcoef(x, y)[0, 1]), 2)
+                words.append(f"Shown values of {len(x):,} selected cells: r = {within}.")
+        if len(self._index) < len(fit.cells):
+            words.append(f"{len(self._index):,} of {len(fit.cells):,} cells drawn.")
+        return (
+            f'<p class="pair-words">{escape(" ".join(words))} '
+            + lists.press("pair", json.dumps([pair[1], pair[0]]), "Swap axes", kind="act")
+            + "</p>"
+        )
+
+    def _export(self) -> Export | None:
+        state, pair, index = self.state, self.state.pair, self._index
+        if state.fit is None or pair is None or not self._of:
+            return None
+        shown = colouring(state.fit, state.colour, state.shown_factor, state.fit_counts).take(index)
+        values, titles, chosen = self._values, self._titles(pair), self._chosen()
+        xy = values.to_numpy()
+
+        def draw() -> Any:
+            from dashboard import figures
+
+            return figures.cells(xy, shown, titles=titles, selected=chosen)
+
+        def table() -> pd.DataFrame:
+            return cell_table(values.index, xy, titles, shown, chosen)
+
+        return Export(f"pair {pair[0]} {pair[1]}", draw, table)
+
+
+def _same(these: tuple[object, ...], those: tuple[object, ...]) -> bool:
+    # A fit has no equality of its own, and neither has a matrix.
+    return len(these) == len(those) and all(
+        a == b if isinstance(a, str) else a is b for a, b in zip(these, those, strict=True)
+    )
+
+
+def sample(count: int, selected: np.ndarray | None, most: int) -> np.ndarray:
+    """Sorted positions of at most so many cells: selected ones first, then others at random."""
+    if count <= most:
+        return np.arange(count)
+    order = np.random.default_rng(0).permutation(count)
+    if selected is not None:
+        chosen = selected[order]
+        order = np.concatenate([order[chosen], order[~chosen]])
+    return np.sort(order[:most])
