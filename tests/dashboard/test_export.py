@@ -20,8 +20,9 @@ from dashboard import figures
 from dashboard.browser import Browser
 from dashboard.controls.export import KINDS, NO_FILE, NOTHING, ExportMenu, save_fit
 from dashboard.export import Export, Provenance, filename, fit_file, parts, passes, render, slug
+from dashboard.runner import Runner
 from dashboard.state import AppState, Notice
-from tests.dashboard.synthetic import make_fit
+from tests.dashboard.synthetic import Steps, make_fit
 
 FROM = Provenance("pbmc3k", "pbmc3k · lnmvcp k10", "LNMVCP", "1 May 2030", "0.1.0")
 TABLE = pd.DataFrame({"r": [0.5, -0.25]}, index=pd.Index(["=1+1", 'A"B,é'], name="gene"))
@@ -151,6 +152,22 @@ class TestFitFile:
         assert state.run_error is not None
         assert "OSError" in state.run_error.got
         assert len(browser.files) == 1
+
+    def test_a_run_of_the_page_is_saved_with_the_umap_that_the_page_shows(
+        self, tmp_path: Path, browser: Saved, runner: Runner, steps: Steps, until: Any
+    ) -> None:
+        state, services = runner.state, runner.services
+        runner.read()
+        until(lambda: state.ready)
+        steps.go_on.set()
+        runner.fit()
+        until(lambda: state.embedding is not None)
+        run = state.run or ""
+        save_fit(browser, services.jobs, services.embedder, run, state).result(30)
+        ((_, _, content),) = browser.files
+        (tmp_path / "saved.h5ad").write_bytes(content)
+        umap = ad.read_h5ad(tmp_path / "saved.h5ad").obsm["X_umap"]
+        np.testing.assert_allclose(umap, state.embedding.xy)
 
 
 def button_of(menu: ExportMenu) -> pmui.MenuButton:
