@@ -45,9 +45,18 @@ def live(words: Callable[..., str], *arguments: Any, **params: Any) -> pn.pane.H
     """A pane that follows parameters and takes no room while it has nothing to say."""
     return pane(
         bound(words, *arguments),
-        visible=bound(lambda *values: bool(words(*values)), *arguments),
+        css_classes=bound(lambda *values: shown(bool(words(*values))), *arguments),
         **params,
     )
+
+
+def shown(something: bool, *classes: str) -> list[str]:
+    """Classes of a pane that goes while it is empty.
+
+    Not its ``visible``: a browser that is told so while it still lays the page out fails,
+    and drops whatever else it was told with it.
+    """
+    return [*classes] if something else [*classes, "silent"]
 
 
 def notice(error: Notice | None) -> str:

@@ -24,15 +24,18 @@ from engine.results import Fit
 
 HEAD = html.heading(
     "Cells",
-    "Close together: similar factor scores. Draw around cells to select them (shift adds, alt "
-    "removes).",
+    "Cells with similar factor scores lie close together. Draw around some to select them.",
     "UMAP of ẑ_c, the posterior mode of the factor scores z_c ~ N(0, I).",
     "Distances between separate groups and the density of points mean little in a UMAP. "
-    "Scores are known up to rotation; they are shown on the principal axes of the CLR loadings.",
+    "Scores are known up to rotation; they are shown on the principal axes of the CLR loadings. "
+    "Of more than 5,000 cells an image is drawn: mean colours, denser where more cells are. "
+    "While drawing, shift adds to the selected cells and alt removes from them, as do + and −.",
 )
 PLACED, PAINTED = ("fit", "embedding"), ("colour", "factor", "selected", "fit_counts")
 OFFERED = ("fit", "marked", "pair", "fit_counts", "colour")
 MODES: dict[str, Any] = {"new": "replace", "+": "add", "\N{MINUS SIGN}": "subtract"}
+
+TIGHT = {"& .MuiToggleButton-root, & .MuiButton-root": {"padding": "4px 8px", "minWidth": 0}}
 
 
 class CellsView(pn.viewable.Viewer):
@@ -49,10 +52,16 @@ class CellsView(pn.viewable.Viewer):
             label="Colour by", options=state.colours(), size="small", width=150, margin=0
         )
         self._mode = pmui.RadioButtonGroup(
-            label="Drawing", options=MODES, value="replace", size="small", margin=0
+            options=MODES,
+            value="replace",
+            variant="outlined",
+            description="What drawing does: select anew, add, remove",
+            size="small",
+            margin=0,
+            sx=TIGHT,
         )
         self._legend = html.pane(
-            sizing_mode="stretch_height", width=140, visible=False, css_classes=["key"]
+            sizing_mode="stretch_height", width=140, css_classes=html.shown(False, "key")
         )
         of = state.param
         note = html.live(_note, of.fit, of.embedding, of.partial, sizing_mode=None)
@@ -99,7 +108,7 @@ class CellsView(pn.viewable.Viewer):
         state = self.state
         if state.fit is None:
             self._fit = None
-            self._legend.visible = False
+            self._legend.css_classes = html.shown(False, "key")
             return
         changed = {event.name for event in events}
         if self._fit is None or changed & set(PLACED):
@@ -108,7 +117,8 @@ class CellsView(pn.viewable.Viewer):
             return
         shown = _colouring(state)
         self.plot.paint(shown, state.selected)
-        self._legend.param.update(object=html.legend(shown, state.selected), visible=True)
+        legend = html.legend(shown, state.selected)
+        self._legend.param.update(object=legend, css_classes=html.shown(True, "key"))
 
     def _place(self, fit: Fit) -> None:
         known = self.state.embedding

@@ -43,7 +43,7 @@ class ChosenBar(pn.viewable.Viewer):
             html.pane(chips, sizing_mode="stretch_width"),
             sizing_mode="stretch_width",
             margin=0,
-            height=44,
+            height=38,
             css_classes=["chosen"],
             stylesheets=[html.STYLES],
         )
