@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import holoviews as hv
 import numpy as np
 import pandas as pd
-from bokeh.models import CustomJSHover, FixedTicker, HoverTool
+from bokeh.models import ColumnDataSource, HoverTool, LinearColorMapper
+from bokeh.models.annotations import ColorBar
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from dashboard.plots.style import DIVERGING, Hook, frame, options, plain, sparse_labels
+from dashboard.plots.names import NamedAxis, blank, extent, in_view
+from dashboard.plots.style import ACCENT, DIVERGING
 
 MOST_OPTIMAL = 300
 HEIGHT = 160
+SIDES = ("left", "right", "bottom", "top")
 
 
 def clustered(correlation: pd.DataFrame) -> pd.DataFrame:
@@ -35,41 +38,6 @@ def clustered(correlation: pd.DataFrame) -> pd.DataFrame:
     return correlation.iloc[order, order]
 
 
-def correlation_heatmap(correlation: pd.DataFrame) -> hv.Image:
-    """Genes x genes image, first gene at the top left; hovering names the pair.
-
-    Parameters
-    ----------
-    correlation
-        Square table in display order, values in [-1, 1].
-    """
-    count = len(correlation)
-    centres = np.arange(count) + 0.5
-    values = correlation.to_numpy(dtype=np.float32)[::-1]
-    image = hv.Image(
-        (centres, centres, values),
-        kdims=["x", "y"],
-        vdims=[hv.Dimension("r", label="CLR correlation", range=(-1, 1))],
-        bounds=(0, 0, count, count),
-    )
-    limit = colour_limit(correlation)
-    names = [str(name) for name in correlation.columns]
-    edge = (0.0, float(count))
-    return image.opts(
-        **options(HEIGHT),
-        cmap=DIVERGING,
-        clim=(-limit, limit),
-        colorbar=True,
-        colorbar_opts={"width": 10, "padding": 4},
-        clabel="CLR correlation",
-        tools=["hover"],
-        xlabel="",
-        ylabel="",
-        xrotation=90,
-        hooks=[plain(88, 84), gene_axes(names), sparse_labels, frame(f"{count}", edge, edge)],
-    )
-
-
 def colour_limit(correlation: pd.DataFrame) -> float:
     """Where the colours saturate: all but the strongest 1 % of pairs lie within."""
     values = np.abs(correlation.to_numpy())[~np.eye(len(correlation), dtype=bool)]
@@ -79,25 +47,108 @@ def colour_limit(correlation: pd.DataFrame) -> float:
     return float(np.clip(np.ceil(10 * np.quantile(values, 0.99)) / 10, 0.2, 1))
 
 
-def gene_axes(names: list[str]) -> Hook:
-    """Hook: gene names as tick labels where there is room, and in the hover text."""
+class Heatmap:
+    """Genes x genes image, the first gene at the top left; ``figure`` is drawn once.
 
-    def apply(plot: Any, _element: Any) -> None:
-        count = len(names)
-        for axis, order in (("xaxis", names), ("yaxis", names[::-1])):
-            model = plot.handles[axis]
-            model.ticker = FixedTicker(ticks=[j + 0.5 for j in range(count)])
-            model.major_label_overrides = {j + 0.5: name for j, name in enumerate(order)}
-            model.major_tick_line_color = None
-        for hover in plot.state.select({"type": HoverTool}):
-            hover.tooltips = [
-                ("genes", "$x{custom} \N{MULTIPLICATION SIGN} $y{custom}"),
-                ("CLR correlation", "@image{0.000}"),
-            ]
-            hover.formatters = {"$x": _at(names), "$y": _at(names[::-1])}
+    New correlations replace the image; marks are drawn over it and leave it alone.
+    """
 
-    return apply
+    def __init__(self) -> None:
+        self.figure = blank(left=78, bottom=72, height=HEIGHT)
+        self._mapper = LinearColorMapper(palette=DIVERGING, low=-1, high=1)
+        self._image = ColumnDataSource({"image": [np.zeros((1, 1), np.float32)], "size": [1]})
+        self._bands = ColumnDataSource({side: [] for side in SIDES})
+        self._cells = ColumnDataSource({side: [] for side in SIDES})
+        image = self.figure.image(
+            "image", x=0, y=0, dw="size", dh="size", color_mapper=self._mapper, source=self._image
+        )
+        sides = {side: side for side in SIDES}
+        self.figure.quad(
+            **sides, source=self._bands, fill_color=None, line_color=ACCENT, line_width=1.2
+        )
+        # Light around dark is seen on any colour.
+        for width, colour in ((4, "#ffffff"), (1.6, "#111111")):
+            self.figure.quad(
+                **sides, source=self._cells, fill_color=None, line_color=colour, line_width=width
+            )
+        self.columns = NamedAxis(self.figure.xaxis[0], self.figure.x_range)
+        self.rows = NamedAxis(self.figure.yaxis[0], self.figure.y_range)
+        self.figure.xaxis.major_label_orientation = "vertical"
+        self.figure.axis.major_label_text_font_size = "10px"
+        self.figure.add_layout(
+            ColorBar(
+                color_mapper=self._mapper,
+                title="CLR correlation",
+                width=10,
+                padding=4,
+                bar_line_color=None,
+                major_tick_line_color=None,
+                title_text_font_size="11px",
+                major_label_text_font_size="11px",
+            ),
+            "right",
+        )
+        self.figure.add_tools(
+            HoverTool(
+                renderers=[image],
+                visible=False,
+                tooltips=[
+                    ("genes", "$y{custom} \N{MULTIPLICATION SIGN} $x{custom}"),
+                    ("CLR correlation", "@image{0.000}"),
+                ],
+                formatters={"$x": self.columns.hover, "$y": self.rows.hover},
+            )
+        )
+
+    @property
+    def values(self) -> np.ndarray:
+        """The image as drawn, its lowest row first."""
+        return np.asarray(self._image.data["image"][0])
+
+    def show(self, correlation: pd.DataFrame) -> None:
+        """Draw a square table in display order, values in [-1, 1]; nothing is marked."""
+        count = len(correlation)
+        limit = colour_limit(correlation)
+        self._mapper.update(low=-limit, high=limit)
+        self.columns.show(list(correlation.columns))
+        self.rows.show(list(correlation.columns)[::-1])
+        self._bands.data = _sides([])
+        self._cells.data = _sides([])
+        values = np.ascontiguousarray(correlation.to_numpy(np.float32)[::-1])
+        self._image.data = {"image": [values], "size": [count]}
+        for axis_range in (self.figure.x_range, self.figure.y_range):
+            extent(axis_range, float(count))
+
+    def mark(self, marked: Sequence[str], pair: tuple[str, str] | None = None) -> None:
+        """Mark the rows and columns of genes, and outline the cell of a pair."""
+        count = len(self.columns.names)
+        columns, rows = self.columns.mark(marked), self.rows.mark(marked)
+        bands = [(place, place + 1, 0, count) for place in columns]
+        bands += [(0, count, place, place + 1) for place in rows]
+        self._bands.data = _sides(bands)
+        cells = []
+        if pair is not None and set(pair) <= set(self.columns.names):
+            first, second = (self.columns.names.index(name) for name in pair)
+            for x, y in ((second, first), (first, second)):
+                cells.append((x, x + 1, count - 1 - y, count - y))
+        self._cells.data = _sides(cells)
+
+    def on_gene(self, action: Callable[[str], None]) -> None:
+        """Call ``action(gene)`` when the label of a gene is clicked."""
+        self.columns.on_click(action)
+        self.rows.on_click(action)
+
+    def on_pair(self, action: Callable[[str, str], None]) -> None:
+        """Call ``action(row, column)`` when a cell is clicked."""
+
+        def tapped(event: Any) -> None:
+            if in_view(self.figure, event.x, event.y):
+                row, column = self.rows.at(event.y), self.columns.at(event.x)
+                if row is not None and column is not None:
+                    action(row, column)
+
+        self.figure.on_event("tap", tapped)
 
 
-def _at(names: list[str]) -> CustomJSHover:
-    return CustomJSHover(args={"names": names}, code='return names[Math.floor(value)] ?? ""')
+def _sides(boxes: Sequence[tuple[int, int, int, int]]) -> dict[str, Any]:
+    return {side: [box[j] for box in boxes] for j, side in enumerate(SIDES)}

@@ -1,14 +1,21 @@
-"""Loadings of one factor, and how much variance each factor carries."""
+"""Loadings of all factors as an image, below bars of the variance that each explains."""
 
 from __future__ import annotations
 
-import holoviews as hv
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from bokeh.models import ColumnDataSource, HoverTool, LinearColorMapper
 
-from dashboard.plots.style import ACCENT, MISSING, NEGATIVE, POSITIVE, options, plain, sparse_labels
+from dashboard.plots.names import NamedAxis, blank, extent, in_view
+from dashboard.plots.style import ACCENT, DIVERGING, MISSING
 
 HEIGHT = 160
+MOST_ROWS = 60
+# The bars' height, and the gap below them, as shares of the height of the image.
+BARS, SPACE = 0.22, 0.03
 
 
 def top_loadings(loadings: pd.Series, n: int = 15) -> pd.Series:
@@ -19,58 +26,150 @@ def top_loadings(loadings: pd.Series, n: int = 15) -> pd.Series:
     return pd.concat([ordered.head(n), ordered.tail(n)])
 
 
-def loading_bars(loadings: pd.Series, title: str) -> hv.Bars:
-    """One bar a gene, coloured by its sign.
+def leading_genes(loadings: pd.DataFrame, most: int = MOST_ROWS) -> pd.DataFrame:
+    """The strongest genes of every factor, those that a factor leads beside one another.
+
+    In turns, each factor adds its next largest and next smallest loading until ``most`` genes
+    are there. Rows come in the order of the factor of their largest absolute loading, and
+    within a factor from the largest to the smallest.
 
     Parameters
     ----------
     loadings
-        CLR loadings by gene, in display order.
+        Genes x factors.
     """
-    table = pd.DataFrame(
-        {
-            "gene": loadings.index.astype(str),
-            "loading": loadings.to_numpy(dtype=float),
-            "colour": np.where(loadings.to_numpy() >= 0, POSITIVE, NEGATIVE),
-        }
-    )
-    bars = hv.Bars(table, "gene", [hv.Dimension("loading", label="CLR loading"), "colour"])
-    return bars.opts(
-        **options(HEIGHT, tools=()),
-        color="colour",
-        line_width=0,
-        bar_width=0.72,
-        title=title,
-        xlabel="",
-        ylabel="CLR loading (nats)",
-        xrotation=60,
-        tools=["hover"],
-        hover_tooltips=[("gene", "@gene"), ("CLR loading", "@loading{0.000}")],
-        framewise=True,
-        hooks=[plain(64, 72)],
-    )
+    values = loadings.to_numpy()
+    order = np.argsort(-values, axis=0, kind="stable")
+    turns = np.stack([order[:most], order[::-1][:most]], axis=1).reshape(-1, values.shape[1])
+    rows = np.array(list(dict.fromkeys(turns.ravel().tolist()))[:most], dtype=int)
+    chosen = values[rows]
+    leader = np.abs(chosen).argmax(1)
+    placed = np.lexsort((-chosen[np.arange(len(rows)), leader], leader))
+    return loadings.iloc[rows[placed]]
 
 
-def variance_bars(shares: pd.Series, chosen: int) -> hv.Bars:
-    """Share of the CLR variance of each factor; the chosen one in the accent colour."""
-    count = len(shares)
-    table = pd.DataFrame(
-        {
-            "factor": [str(j + 1) for j in range(count)],
-            "percent": 100 * shares.to_numpy(dtype=float),
-            "colour": [ACCENT if j == chosen else MISSING for j in range(count)],
+class LoadingsMap:
+    """Genes x factors image; ``figure`` is drawn once.
+
+    Choosing a factor moves a frame, marking genes draws bands: the image stays.
+    """
+
+    def __init__(self) -> None:
+        self.figure = blank(left=78, bottom=4, height=HEIGHT)
+        self.rows = NamedAxis(self.figure.yaxis[0], self.figure.y_range)
+        self.columns = NamedAxis(self.figure.xaxis[0], self.figure.x_range)
+        self.figure.xaxis.axis_label = "factor"
+        self._size = (1, 1)
+        self._top = 1.0
+        self._mapper = LinearColorMapper(palette=DIVERGING, low=-1, high=1)
+        self._image = ColumnDataSource(
+            {"image": [np.zeros((1, 1), np.float32)], "width": [1], "height": [1]}
+        )
+        self._bars = ColumnDataSource({"x": [], "bottom": [], "top": [], "share": []})
+        self._frame = ColumnDataSource({"x": [], "bottom": [], "bar": [], "top": []})
+        self._bands = ColumnDataSource({"bottom": [], "top": [], "right": []})
+        self._draw()
+
+    def _draw(self) -> None:
+        image = self.figure.image(
+            "image",
+            x=0,
+            y=0,
+            dw="width",
+            dh="height",
+            color_mapper=self._mapper,
+            source=self._image,
+        )
+        bars = self.figure.vbar(
+            "x", 0.8, "top", "bottom", source=self._bars, fill_color=MISSING, line_color=None
+        )
+        self.figure.vbar(
+            "x", 0.8, "bar", "bottom", source=self._frame, fill_color=ACCENT, line_color=None
+        )
+        lines: dict[str, Any] = {"fill_color": None, "line_color": ACCENT}
+        self.figure.quad(0, "right", "top", "bottom", source=self._bands, line_width=1.2, **lines)
+        self.figure.vbar("x", 1, "top", 0, source=self._frame, line_width=2, **lines)
+        names: dict[str, Any] = {"$x": self.columns.hover, "$y": self.rows.hover}
+        words = [("gene", "$y{custom}"), ("factor", "$x{custom}"), ("CLR loading", "@image{0.000}")]
+        self.figure.add_tools(
+            HoverTool(renderers=[image], visible=False, tooltips=words, formatters=names),
+            HoverTool(
+                renderers=[bars],
+                visible=False,
+                tooltips=[("factor", "$x{custom}"), ("CLR variance", "@share{0.0 %}")],
+                formatters=names,
+            ),
+        )
+
+    @property
+    def values(self) -> np.ndarray:
+        """The image as drawn, its lowest row first."""
+        return np.asarray(self._image.data["image"][0])
+
+    def show(self, loadings: pd.DataFrame, explained: pd.Series) -> None:
+        """Draw loadings and shares of variance; nothing is marked, no factor framed.
+
+        Parameters
+        ----------
+        loadings
+            Genes x factors, in display order.
+        explained
+            Share of the CLR variance of each factor.
+        """
+        genes, factors = self._size = loadings.shape
+        limit = float(np.quantile(np.abs(loadings.to_numpy()), 0.99)) or 1.0
+        self._mapper.update(low=-limit, high=limit)
+        self.rows.show(list(loadings.index)[::-1])
+        self.columns.show([str(j + 1) for j in range(factors)])
+        self._bands.data = {"bottom": [], "top": [], "right": []}
+        self._frame.data = {"x": [], "bottom": [], "bar": [], "top": []}
+        values = np.ascontiguousarray(loadings.to_numpy(np.float32)[::-1])
+        self._image.data = {"image": [values], "width": [factors], "height": [genes]}
+        self._top = genes * (1 + SPACE + BARS)
+        shares = explained.to_numpy(dtype=float)
+        bottom = np.full(factors, genes * (1 + SPACE))
+        self._bars.data = {
+            "x": np.arange(factors) + 0.5,
+            "bottom": bottom,
+            "top": bottom + genes * BARS * shares / max(shares.max(), 1e-9),
+            "share": shares,
         }
-    )
-    bars = hv.Bars(table, "factor", [hv.Dimension("percent", label="CLR variance"), "colour"])
-    return bars.opts(
-        **options(HEIGHT, tools=()),
-        color="colour",
-        line_width=0,
-        bar_width=0.8,
-        xlabel="factor",
-        ylabel="CLR variance (%)",
-        tools=["hover", "tap"],
-        hover_tooltips=[("factor", "@factor"), ("CLR variance", "@percent{0.0} %")],
-        framewise=True,
-        hooks=[plain(56), sparse_labels],
-    )
+        self.figure.title.text = f"CLR variance ≤ {100 * shares.max():.1f} %"
+        extent(self.figure.x_range, float(factors))
+        extent(self.figure.y_range, self._top)
+
+    def choose(self, factor: int | None) -> None:
+        """Frame the column of a factor, or none."""
+        bars = self._bars.data
+        here = [] if factor is None else [factor]
+        self._frame.data = {
+            "x": [j + 0.5 for j in here],
+            "bottom": [bars["bottom"][j] for j in here],
+            "bar": [bars["top"][j] for j in here],
+            "top": [self._top for _ in here],
+        }
+
+    def mark(self, marked: Sequence[str]) -> None:
+        """Mark the rows of genes."""
+        places = self.rows.mark(marked)
+        self._bands.data = {
+            "bottom": list(places),
+            "top": [place + 1 for place in places],
+            "right": [self._size[1]] * len(places),
+        }
+
+    def on_factor(self, action: Callable[[int], None]) -> None:
+        """Call ``action(position)`` when a column, its bar or its label is clicked."""
+
+        def tapped(event: Any) -> None:
+            if in_view(self.figure, event.x, event.y):
+                name = self.columns.at(event.x)
+                if name is not None:
+                    action(int(name) - 1)
+
+        self.figure.on_event("tap", tapped)
+        self.columns.on_click(lambda name: action(int(name) - 1))
+
+    def on_gene(self, action: Callable[[str], None]) -> None:
+        """Call ``action(gene)`` when the label of a row is clicked."""
+        self.rows.on_click(action)

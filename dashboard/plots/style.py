@@ -7,7 +7,6 @@ from typing import Any
 
 import colorcet as cc
 import numpy as np
-from bokeh.models import NoOverlap
 from bokeh.palettes import Viridis256, interp_palette
 
 SEQUENTIAL: list[str] = list(Viridis256)
@@ -40,13 +39,6 @@ def plain(left: int = 8, bottom: int = 4) -> Hook:
         figure.min_border_top, figure.min_border_bottom = 10, bottom
 
     return apply
-
-
-def sparse_labels(plot: Any, _element: Any) -> None:
-    """Hook: leave out labels of the axes that would run into one another."""
-    for axis in plot.state.axis:
-        if not isinstance(axis.major_label_policy, NoOverlap):
-            axis.major_label_policy = NoOverlap(min_distance=3)
 
 
 def frame(token: str, x: Span, y: Span) -> Hook:

@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 import panel as pn
+from bokeh.models import LayoutDOM
 
 from dashboard import html
 from dashboard.state import AppState
@@ -46,7 +47,7 @@ def figure(*plots: Any, message: Any, widest: tuple[int | None, ...] = ()) -> pn
     cover = html.pane(message, css_classes=["cover"], sizing_mode=None, styles=COVER)
     panes = [
         pn.Column(
-            pn.pane.HoloViews(plot, sizing_mode="stretch_both", margin=0, linked_axes=False),
+            _pane(plot),
             sizing_mode="stretch_both",
             margin=0,
             max_width=width,
@@ -60,6 +61,12 @@ def figure(*plots: Any, message: Any, widest: tuple[int | None, ...] = ()) -> pn
         margin=0,
         styles={"position": "relative"},
     )
+
+
+def _pane(plot: Any) -> Any:
+    if isinstance(plot, LayoutDOM):
+        return pn.pane.Bokeh(plot, sizing_mode="stretch_both", margin=0)
+    return pn.pane.HoloViews(plot, sizing_mode="stretch_both", margin=0, linked_axes=False)
 
 
 def progress(state: AppState) -> pn.pane.HTML:

@@ -2,58 +2,124 @@
 
 from __future__ import annotations
 
-import holoviews as hv
-import numpy as np
+from typing import Any
+
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
+import param
 
 from dashboard import html
-from dashboard.plots.heatmap import clustered, correlation_heatmap
+from dashboard.browser import Browser
+from dashboard.controls.export import ExportMenu
+from dashboard.export import Export
+from dashboard.plots.heatmap import Heatmap, clustered
 from dashboard.state import AppState
 from dashboard.views.card import card, figure, progress, waiting
 from engine import summaries
+from engine.results import Fit
 
 HEAD = html.heading(
     "Gene correlations",
-    "Red blocks are genes that rise and fall together; blue, genes that exclude each other.",
+    "Red: rise and fall together; blue: exclude each other. Click a cell or a name.",
     "corr(clr ρ)[i, j] of Σ_clr = H (W Wᵀ + diag d) Hᵀ, with H = I − 11ᵀ/G",
     "CLR correlations are relative to the geometric mean of the modelled genes: a different "
-    "choice of genes changes them. The genes shown have the largest CLR variance carried by "
-    "factors, |w_g|²; their order "
-    "is average linkage on 1 − r.",
+    "choice of genes changes them. Top genes have the largest CLR variance carried by factors, "
+    "|w_g|²; those of a factor its largest |loadings|; those near a gene the largest |r| with it. "
+    "Their order is average linkage on 1 − r.",
 )
-NOTHING = pd.DataFrame(np.zeros((1, 1)), index=[""], columns=[""])
+WATCHED = ["fit", "heat", "factor", "top_genes", "marked", "pair"]
 
 
 class CorrelationView(pn.viewable.Viewer):
-    """Clustered heatmap of the model's CLR correlations of the top-variance genes."""
+    """Clustered heatmap of the model's CLR correlations."""
 
-    def __init__(self, state: AppState) -> None:
+    def __init__(self, state: AppState, browser: Browser) -> None:
         super().__init__()
         self.state = state
+        self.heatmap = Heatmap()
+        self._fit: Fit | None = None
+        self._shown: tuple[object, ...] = ()
+        self._table = pd.DataFrame()
+        self._which = pmui.Select(
+            label="Genes", options={"Top genes": "top"}, size="small", width=124, margin=0
+        )
         count = pmui.Select.from_param(
             state.param.top_genes,
-            label="Top genes",
+            label="How many",
             options=[25, 50, 100, 200, 400],
             size="small",
-            width=110,
+            width=80,
             description="",
             margin=0,
         )
-        changed = hv.streams.Params(state, ["fit", "top_genes"], watch_only=True)
         self._panel = card(
             HEAD,
-            figure(hv.DynamicMap(self._heatmap, streams=[changed]), message=waiting(state)),
-            tools=(progress(state), count),
+            figure(self.heatmap.figure, message=waiting(state)),
+            tools=(
+                progress(state),
+                self._which,
+                count,
+                ExportMenu(browser, self._export, state, name="correlations"),
+            ),
         )
+        self.heatmap.on_pair(state.choose_pair)
+        self.heatmap.on_gene(state.choose_gene)
+        self._which.param.watch(self._pick, "value")
+        state.param.watch(self._update, WATCHED)
+        self._update()
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
 
-    def _heatmap(self, **_: object) -> hv.Image:
-        fit = self.state.fit
+    def _pick(self, event: param.parameterized.Event) -> None:
+        state = self.state
+        if event.new == state.heat:
+            return
+        if event.new == "factor" and state.factor is None:
+            state.choose_factor(state.shown_factor)
+        else:
+            state.heat = event.new
+
+    def _update(self, *_events: object) -> None:
+        state, fit = self.state, self.state.fit
         if fit is None:
-            return correlation_heatmap(NOTHING)
-        genes = summaries.programme_genes(fit, self.state.top_genes)
-        return correlation_heatmap(clustered(summaries.clr_correlation(fit, genes)))
+            self._fit, self._shown = None, ()
+            return
+        options = {"Top genes": "top", f"Factor {state.shown_factor + 1}": "factor"}
+        if state.marked:
+            options[f"Near {state.marked[0]}"] = "gene"
+        self._which.param.update(options=options, value=state.heat)
+        shown = (state.heat, state.top_genes, self._about())
+        # Marks are drawn over the image; only other genes need another one.
+        if fit is not self._fit or shown != self._shown:
+            self._fit, self._shown = fit, shown
+            self._table = clustered(summaries.clr_correlation(fit, self._genes(fit)))
+            self.heatmap.show(self._table)
+        self.heatmap.mark(state.marked, state.pair)
+
+    def _about(self) -> object:
+        if self.state.heat == "gene" and self.state.marked:
+            return self.state.marked[0]
+        return self.state.shown_factor if self.state.heat == "factor" else None
+
+    def _genes(self, fit: Fit) -> pd.Index:
+        heat, count, about = self.state.heat, self.state.top_genes, self._about()
+        if heat == "factor":
+            return summaries.factor_genes(fit, self.state.shown_factor, count)
+        if heat == "gene" and isinstance(about, str):
+            near = summaries.correlation_with(fit, about).index[: count - 1]
+            return near.insert(0, about)
+        return summaries.programme_genes(fit, count)
+
+    def _export(self) -> Export | None:
+        if self._fit is None:
+            return None
+        table, marked = self._table, self.state.marked
+
+        def draw() -> Any:
+            from dashboard import figures
+
+            return figures.heatmap(table, marked=marked)
+
+        return Export("correlations", draw, lambda: table)

@@ -2,13 +2,9 @@ from __future__ import annotations
 
 import holoviews as hv
 import numpy as np
-import pandas as pd
 import pytest
-from bokeh.models import FixedTicker, HoverTool
 
-from dashboard.plots.heatmap import clustered, colour_limit, correlation_heatmap
-from dashboard.plots.loadings import loading_bars, top_loadings, variance_bars
-from dashboard.plots.style import ACCENT, MISSING, NEGATIVE, POSITIVE, frame, span
+from dashboard.plots.style import frame, span
 from dashboard.plots.summary import cell_histogram, decade_ticks
 from dashboard.plots.trace import objective_trace
 
@@ -32,84 +28,6 @@ class TestSpan:
     def test_degenerate(self, values: np.ndarray) -> None:
         low, high = span(values)
         assert low < high
-
-
-class TestHeatmap:
-    @pytest.fixture
-    def blocks(self) -> pd.DataFrame:
-        names = ["a1", "b1", "a2", "b2", "a3", "b3"]
-        same = np.array([[p[0] == q[0] for q in names] for p in names])
-        values = np.where(same, 0.8, -0.4)
-        np.fill_diagonal(values, 1)
-        return pd.DataFrame(values, names, names)
-
-    def test_genes_that_move_together_sit_together(self, blocks: pd.DataFrame) -> None:
-        ordered = clustered(blocks)
-        groups = "".join(name[0] for name in ordered.columns)
-        assert groups in ("aaabbb", "bbbaaa")
-        assert list(ordered.index) == list(ordered.columns)
-        pd.testing.assert_frame_equal(ordered.loc[blocks.index, blocks.columns], blocks)
-
-    @pytest.mark.parametrize("count", [0, 1, 2])
-    def test_few_genes(self, count: int) -> None:
-        table = pd.DataFrame(np.eye(count))
-        assert clustered(table).shape == (count, count)
-
-    def test_image_has_the_first_gene_at_the_top_left(self, blocks: pd.DataFrame) -> None:
-        values = blocks.copy()
-        values.iloc[0, 1] = values.iloc[1, 0] = 0.123
-        image = correlation_heatmap(values)
-        assert image.dimension_values("r").dtype == np.float32
-        assert image[1.5, 5.5] == pytest.approx(0.123)
-        assert image[0.5, 4.5] == pytest.approx(0.123)
-        assert image[0.5, 5.5] == 1
-
-    def test_colours_are_symmetric_and_reach_the_strong_pairs(self, blocks: pd.DataFrame) -> None:
-        image = correlation_heatmap(blocks)
-        low, high = image.opts.get("plot").kwargs["clim"]
-        assert low == -high == -colour_limit(blocks)
-        assert high == pytest.approx(0.8)
-
-    def test_names_are_ticks_and_hover_words(self, blocks: pd.DataFrame) -> None:
-        table = blocks.rename(columns={"a1": EVIL}, index={"a1": EVIL})
-        plot = drawn(correlation_heatmap(table))
-        assert isinstance(plot.handles["xaxis"].ticker, FixedTicker)
-        assert plot.handles["xaxis"].major_label_overrides[0.5] == EVIL
-        assert plot.handles["yaxis"].major_label_overrides[5.5] == EVIL
-        hover = next(iter(plot.state.select({"type": HoverTool})))
-        assert hover.formatters["$x"].args["names"] == list(table.columns)
-        assert hover.formatters["$y"].args["names"] == list(table.columns)[::-1]
-
-    def test_names_follow_when_genes_change(self, blocks: pd.DataFrame) -> None:
-        stream = hv.streams.Stream.define("Seen", reverse=False)()
-
-        def plot(reverse: bool) -> hv.Image:
-            return correlation_heatmap(blocks.iloc[::-1, ::-1] if reverse else blocks)
-
-        shown = drawn(hv.DynamicMap(plot, streams=[stream]))
-        stream.event(reverse=True)
-        assert shown.handles["xaxis"].major_label_overrides[0.5] == "b3"
-        hover = next(iter(shown.state.select({"type": HoverTool})))
-        assert hover.formatters["$x"].args["names"][0] == "b3"
-
-
-class TestLoadings:
-    def test_top_of_both_signs_in_order(self) -> None:
-        loadings = pd.Series(np.arange(-50.0, 51.0), index=[f"g{j}" for j in range(101)])
-        top = top_loadings(loadings, 3)
-        assert list(top) == [50, 49, 48, -48, -49, -50]
-        assert len(top_loadings(loadings.head(4), 3)) == 4
-
-    def test_bars_are_coloured_by_sign(self) -> None:
-        bars = loading_bars(pd.Series([1.5, -0.5], index=["up", EVIL]), "Top genes")
-        assert list(bars.data["gene"]) == ["up", EVIL]
-        assert list(bars.data["colour"]) == [POSITIVE, NEGATIVE]
-        assert drawn(bars).state.yaxis.axis_label == "CLR loading (nats)"
-
-    def test_chosen_factor_stands_out(self) -> None:
-        bars = variance_bars(pd.Series([0.5, 0.25]), chosen=1)
-        assert list(bars.data["percent"]) == [50, 25]
-        assert list(bars.data["colour"]) == [MISSING, ACCENT]
 
 
 class TestSummary:
@@ -150,9 +68,7 @@ class TestTrace:
 
 def test_no_plot_shows_the_logo() -> None:
     elements = [
-        correlation_heatmap(pd.DataFrame(np.eye(3))),
         cell_histogram(np.arange(1, 9), "x"),
-        loading_bars(pd.Series([1.0], index=["g"]), ""),
         objective_trace([(1, 2)]),
     ]
     assert all(drawn(element).state.toolbar.logo is None for element in elements)

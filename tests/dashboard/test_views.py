@@ -13,11 +13,8 @@ from dashboard.browser import Browser
 from dashboard.reading import summarise
 from dashboard.runner import Runner
 from dashboard.shell import compose
-from dashboard.state import FACTOR, AppState
-from dashboard.views.correlation import CorrelationView
+from dashboard.state import AppState
 from dashboard.views.data import DataView
-from dashboard.views.loadings import LoadingsView
-from engine import summaries
 from tests.dashboard.synthetic import make_counts, make_fit
 
 EVIL = '<img src=x onerror="alert(1)">'
@@ -32,50 +29,6 @@ def columns(view: pn.viewable.Viewer, glyph: str) -> list[dict[str, Any]]:
     root = view.__panel__().get_root()
     renderers = root.select({"type": GlyphRenderer})
     return [dict(r.data_source.data) for r in renderers if type(r.glyph).__name__ == glyph]
-
-
-class TestCorrelation:
-    def test_shows_the_top_genes_of_the_fit(self, state: AppState) -> None:
-        view = CorrelationView(state)
-        fit = make_fit(genes=60)
-        state.top_genes = 25
-        state.show_fit(fit)
-        (drawn,) = columns(view, "Image")
-        image = drawn["image"][0]
-        assert image.shape == (25, 25)
-        genes = (summaries.loadings(fit) ** 2).sum(axis=1).nlargest(25).index
-        expected = summaries.clr_correlation(fit, genes).to_numpy(np.float32)
-        np.testing.assert_allclose(np.sort(image.ravel()), np.sort(expected.ravel()), rtol=1e-6)
-
-
-class TestLoadings:
-    def test_bars_follow_the_factor(self, state: AppState) -> None:
-        view = LoadingsView(state)
-        fit = make_fit(genes=60, factors=4)
-        state.show_fit(fit)
-        state.choose_factor(2)
-        drawn = columns(view, "VBar")
-        (variance,) = (data for data in drawn if "factor" in data)
-        (genes,) = (data for data in drawn if "gene" in data)
-        assert len(variance["factor"]) == 4
-        loadings = summaries.loadings(fit)["factor 3"]
-        assert genes["gene"][0] == loadings.idxmax()
-        assert genes["gene"][-1] == loadings.idxmin()
-        assert view.__panel__().select(pmui.Select)[0].value == 2
-
-    def test_step_pick_and_tap_choose(self, state: AppState) -> None:
-        view = LoadingsView(state)
-        state.show_fit(make_fit(factors=4))
-        previous, following = view.__panel__().select(pmui.IconButton)
-        following.clicks += 1
-        assert state.factor == 1
-        previous.clicks += 1
-        previous.clicks += 1
-        assert state.factor == 0
-        view.__panel__().select(pmui.Select)[0].value = 3
-        assert (state.factor, state.colour) == (3, FACTOR)
-        view._tapped(type("Event", (), {"new": "2"})())
-        assert state.factor == 1
 
 
 class TestData:

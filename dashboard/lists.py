@@ -1,0 +1,67 @@
+"""HTML lists of genes and factors: names that can be pressed, beside bars and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from dashboard.html import number
+
+
+def press(act: str, value: str, words: str, *, kind: str = "name", label: str = "") -> str:
+    """A button of `dashboard.browser.Browser`; ``label`` is for those who cannot see its place."""
+    said = f' aria-label="{escape(label)}"' if label else ""
+    return (
+        f'<button class="{kind}" data-act="{escape(act)}" data-value="{escape(value)}"'
+        f' title="{escape(label or words)}"{said}>{escape(words)}</button>'
+    )
+
+
+def signed(value: float, limit: float) -> str:
+    """A bar from the middle of its track, to the right if positive; full at ``limit``."""
+    width = 50 * min(abs(value) / limit, 1) if limit > 0 else 0
+    start = 50 if value >= 0 else 50 - width
+    kind = "up" if value >= 0 else "down"
+    return f'<i class="signed {kind}"><b style="left:{start:.1f}%;width:{width:.1f}%"></b></i>'
+
+
+def figure(value: float, digits: int = 2) -> str:
+    """A number at the right of its column, with its sign."""
+    sign = "+" if value > 0 else ""
+    return f'<span class="num">{sign}{number(value, digits)}</span>'
+
+
+def rows(items: Iterable[str], title: str, kind: str) -> str:
+    """A titled list, in as many columns as there is room for."""
+    body = "".join(f"<li>{item}</li>" for item in items)
+    return f'<h4>{escape(title)}</h4><ul class="rows {kind}">{body}</ul>'
+
+
+def table(head: list[str], body: Iterable[list[str]]) -> str:
+    """A table of a name and numbers."""
+    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    lines = "".join(
+        f'<tr><th scope="row">{escape(line[0])}</th>'
+        + "".join(f"<td>{escape(value)}</td>" for value in line[1:])
+        + "</tr>"
+        for line in body
+    )
+    return f'<table class="numbers"><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table>'
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share in percent; one too small to be seen does not become nothing."""
+    least = 10**-digits
+    if 0 < 100 * share < least:
+        return f"< {number(least, digits)} %"
+    return f"{number(100 * share, digits)} %"
+
+
+def tabs(title: str, words: dict[str, str], chosen: str) -> str:
+    """Small tabs: buttons of the act "detail", one of which is chosen."""
+    items = "".join(
+        f'<button role="tab" aria-selected="{str(name == chosen).lower()}" data-act="detail"'
+        f' data-value="{escape(name)}">{escape(text)}</button>'
+        for name, text in words.items()
+    )
+    return f'<div class="tabs" role="tablist" aria-label="{escape(title)}">{items}</div>'

@@ -1,0 +1,110 @@
+"""Loadings of one factor as bars, as many as there is room for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from bokeh.models import ColumnDataSource, HoverTool
+
+from dashboard.plots.loadings import top_loadings
+from dashboard.plots.names import NamedAxis, blank, extent, in_view
+from dashboard.plots.style import ACCENT, MISSING, NEGATIVE, POSITIVE
+
+HEIGHT = 160
+# Pixels that the name of a bar needs, and the most bars however high the plot is.
+ROOM, MOST = 13, 50
+
+
+class LoadingBars:
+    """Signed bars of the strongest genes, the largest at the top; ``figure`` is drawn once."""
+
+    def __init__(self) -> None:
+        self.figure = blank(left=78, bottom=4, height=HEIGHT)
+        self.figure.toolbar_location = None
+        self.figure.xaxis.axis_label = "CLR loading (nats)"
+        self.figure.xaxis[0].ticker.desired_num_ticks = 4
+        self.figure.xgrid.visible = True
+        self.figure.xgrid.grid_line_color = MISSING
+        self.figure.xgrid.grid_line_alpha = 0.25
+        self.rows = NamedAxis(self.figure.yaxis[0], self.figure.y_range, gap=-3)
+        self._loadings = pd.Series(dtype=float)
+        self._marked: tuple[str, ...] = ()
+        self._room = 20
+        self._bars = ColumnDataSource({"y": [], "loading": [], "gene": [], "colour": []})
+        self._bands = ColumnDataSource({"y": [], "loading": []})
+        bars = self.figure.hbar(
+            "y", 0.72, "loading", source=self._bars, fill_color="colour", line_color=None
+        )
+        self.figure.hbar(
+            "y",
+            0.9,
+            "loading",
+            source=self._bands,
+            fill_color=None,
+            line_color=ACCENT,
+            line_width=2,
+        )
+        self.figure.vspan(x=0, line_color=MISSING)
+        words = [("gene", "@gene"), ("CLR loading", "@loading{0.000}")]
+        self.figure.add_tools(HoverTool(renderers=[bars], tooltips=words))
+        self.figure.on_change("inner_height", lambda _name, _old, new: self.fit_into(new))
+
+    @property
+    def drawn(self) -> pd.Series:
+        """The loadings that are drawn, from the top."""
+        return top_loadings(self._loadings, max(self._room // 2, 1))
+
+    def show(self, loadings: pd.Series, title: str) -> None:
+        """Draw the strongest of the loadings by gene; those marked before stay marked."""
+        self._loadings = loadings
+        self.figure.title.text = title
+        self._redraw()
+
+    def fit_into(self, height: int | None) -> None:
+        """Draw as many bars as have room for their names in a height, pixels."""
+        room = min(max((height or 0) // ROOM, 4), MOST)
+        if room != self._room:
+            self._room = room
+            self._redraw()
+
+    def mark(self, marked: Sequence[str]) -> None:
+        """Mark genes."""
+        self._marked = tuple(marked)
+        places = self.rows.mark(self._marked)
+        values = self._bars.data["loading"]
+        self._bands.data = {
+            "y": [place + 0.5 for place in places],
+            "loading": [values[place] for place in places],
+        }
+
+    def on_gene(self, action: Callable[[str], None]) -> None:
+        """Call ``action(gene)`` when a bar, or the label of one, is clicked."""
+
+        def tapped(event: Any) -> None:
+            if in_view(self.figure, event.x, event.y):
+                name = self.rows.at(event.y)
+                if name is not None:
+                    action(name)
+
+        self.figure.on_event("tap", tapped)
+        self.rows.on_click(action)
+
+    def _redraw(self) -> None:
+        shown = self.drawn.iloc[::-1]
+        values = shown.to_numpy(dtype=float)
+        self.rows.show(list(shown.index))
+        self._bars.data = {
+            "y": np.arange(len(shown)) + 0.5,
+            "loading": values,
+            "gene": self.rows.names,
+            "colour": np.where(values >= 0, POSITIVE, NEGATIVE).tolist(),
+        }
+        low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
+        low, high = min(low, 0.0), max(high, 0.0)
+        margin = 0.04 * (high - low) or 1.0
+        extent(self.figure.x_range, high + margin, low - margin)
+        extent(self.figure.y_range, float(len(shown)))
+        self.mark(self._marked)

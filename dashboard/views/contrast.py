@@ -1,0 +1,161 @@
+"""The selected cells: what they are, and what tells them from the rest."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import panel as pn
+
+from dashboard import html, lists
+from dashboard.export import Export
+from dashboard.state import LABEL, AppState, default_colour
+from engine import summaries
+from engine.results import Fit
+
+HEAD = html.heading(
+    "Cells",
+    "Selected cells against all others.",
+    "Δz = mean of selected − mean of others; Δz_j / s_j for factors, w_g·Δz / √(w_gᵀ S w_g) for "
+    "genes, S the covariance of z within the two groups",
+    "An effect is a difference in standard deviations within the groups. Genes differ by what the "
+    "factors carry. Cells that were chosen by looking give no p-value: the answer was seen first.",
+)
+EMPTY = "Draw around cells, or click a label in their legend."
+MEANING = (
+    "Effect: difference of the means in standard deviations within the two groups. "
+    "These cells were chosen by looking, so there is no p-value."
+)
+SHARES = ["selected", "share_of_label", "share_of_selection"]
+MOST_LABELS, FACTORS, GENES = 40, 6, 15
+
+
+class ContrastView(pn.viewable.Viewer):
+    """Labels, factors and genes of the selected cells; worked out only while it is shown."""
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__()
+        self.state = state
+        self._of: tuple[Fit, np.ndarray] | None = None
+        self._contrast: summaries.Contrast | None = None
+        self._panel = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
+        state.param.watch(self._update, ["fit", "selected", "colour", "detail"])
+        self._update()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    def contrast(self) -> summaries.Contrast | None:
+        """Of the cells selected now; None if there are no others, or none are."""
+        fit, selected = self.state.fit, self.state.selected
+        if fit is None or selected is None or selected.all():
+            return None
+        if self._of is None or self._of[0] is not fit or self._of[1] is not selected:
+            self._of, self._contrast = (fit, selected), summaries.contrast(fit, selected)
+        return self._contrast
+
+    def _update(self, *_events: object) -> None:
+        state = self.state
+        if state.fit is None or state.selected is None:
+            self._of = self._contrast = None
+            self._panel.object = html.empty(EMPTY)
+        elif state.detail == "cells":
+            self._panel.object = self._page(state.fit, state.selected)
+
+    def _page(self, fit: Fit, selected: np.ndarray) -> str:
+        found = self.contrast()
+        parts = [
+            f'<article class="detail"><h3>{_counted(selected)}</h3>',
+            _labels(fit, self.state.colour, selected),
+        ]
+        if found is None:
+            parts.append('<p class="quiet">All cells are selected: there are none to compare.</p>')
+        else:
+            parts.append(f'<p class="quiet">{MEANING}</p>')
+            parts += [_factors(found.factors), _genes(found.genes)]
+        return "".join([*parts, "</article>"])
+
+    def _export(self) -> Export | None:
+        found = self.contrast()
+        if found is None:
+            return None
+
+        def draw() -> Any:
+            from dashboard import figures
+
+            return figures.bars(
+                found.genes["effect"].head(2 * GENES),
+                title="Selected cells against all others",
+                xlabel="effect (standard deviations within groups)",
+            )
+
+        def table() -> pd.DataFrame:
+            return pd.concat({"factor": found.factors, "gene": found.genes}, names=["kind", "name"])
+
+        return Export("selected cells", draw, table)
+
+
+def _counted(selected: np.ndarray) -> str:
+    count = int(np.count_nonzero(selected))
+    share = lists.percent(count / len(selected), 1 if count < len(selected) / 10 else 0)
+    return f"{count:,} of {len(selected):,} cells ({escape(share)})"
+
+
+def _labels(fit: Fit, colour: str, selected: np.ndarray) -> str:
+    """The label that colours the cells, else the first."""
+    for key in (colour, default_colour(fit)):
+        name = key.removeprefix(LABEL)
+        if key.startswith(LABEL) and name in fit.obs and not _is_number(fit.obs[name]):
+            break
+    else:
+        return ""
+    counts = summaries.label_counts(fit.obs[name], selected)
+    present = counts[counts["selected"] > 0]
+    lines = [
+        [
+            "missing" if pd.isna(label) else str(label),
+            f"{chosen:,.0f}",
+            lists.percent(of_label),
+            lists.percent(of_selection),
+        ]
+        for label, (chosen, of_label, of_selection) in zip(
+            present.index, present[SHARES].to_numpy(dtype=float), strict=True
+        )
+    ]
+    left = f"{len(lines) - MOST_LABELS} more labels" if len(lines) > MOST_LABELS else ""
+    head = [name, "selected", "of label", "of selection"]
+    return lists.table(head, lines[:MOST_LABELS]) + (html.note(left) if left else "")
+
+
+def _is_number(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def _factors(table: pd.DataFrame) -> str:
+    effects = table["effect"]
+    strongest = effects.abs().nlargest(FACTORS).index
+    limit = float(effects.abs().max())
+    items = (
+        lists.press("factor", str(table.index.get_loc(name)), name)
+        + lists.signed(effects[name], limit)
+        + lists.figure(effects[name], 1)
+        for name in strongest
+    )
+    return lists.rows(items, "Factors by effect (sd)", "weights")
+
+
+def _genes(table: pd.DataFrame) -> str:
+    top = table.head(GENES)
+    limit = float(top["effect"].abs().max()) if len(top) else 1.0
+    items = (
+        lists.press("gene", gene, gene)
+        + lists.signed(effect, limit)
+        + lists.figure(effect, 1)
+        + f'<span class="num quiet">{html.number(difference, 2)} nats</span>'
+        for gene, (difference, effect) in zip(
+            map(str, top.index), top[["difference", "effect"]].to_numpy(), strict=True
+        )
+    )
+    return lists.rows(items, "Genes by effect (sd), and difference in CLR (nats)", "partners")

@@ -1,0 +1,86 @@
+"""What was clicked last: a gene, a pair of genes or selected cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+
+from dashboard import html, lists
+from dashboard.browser import Browser
+from dashboard.controls.export import ExportMenu
+from dashboard.export import Export
+from dashboard.state import AppState
+from dashboard.views import contrast, neighbours, pair
+from dashboard.views.card import COVER, progress, waiting
+from dashboard.views.contrast import ContrastView
+from dashboard.views.neighbours import GeneView
+from dashboard.views.pair import PairView
+
+HEADS = {"gene": neighbours.HEAD, "pair": pair.HEAD, "cells": contrast.HEAD}
+WORDS = {"gene": "Gene", "pair": "Pair", "cells": "Cells"}
+
+
+class DetailView(pn.viewable.Viewer):
+    """A card of three tabs, of which the last click shows one."""
+
+    def __init__(self, state: AppState, browser: Browser) -> None:
+        super().__init__()
+        self.state = state
+        self._views: dict[str, Any] = {
+            "gene": GeneView(state),
+            "pair": PairView(state, browser),
+            "cells": ContrastView(state),
+        }
+        detail = state.param.detail
+        top = pn.Row(
+            html.pane(html.bound(_top, detail), sizing_mode=None),
+            pn.Spacer(sizing_mode="stretch_width", height=0, margin=0),
+            progress(state),
+            ExportMenu(browser, self._export, state, name="details"),
+            sizing_mode="stretch_width",
+            margin=0,
+            css_classes=["card-top"],
+            stylesheets=[html.STYLES],
+        )
+        bodies = [
+            pn.Column(
+                view,
+                visible=html.bound(lambda shown, own=name: shown == own, detail),
+                sizing_mode="stretch_both",
+                margin=0,
+            )
+            for name, view in self._views.items()
+        ]
+        cover = html.pane(waiting(state), css_classes=["cover"], sizing_mode=None, styles=COVER)
+        self._panel = pn.Column(
+            top,
+            html.pane(html.bound(lambda shown: HEADS[shown].how, detail)),
+            pn.Column(
+                *bodies,
+                cover,
+                sizing_mode="stretch_both",
+                margin=0,
+                styles={"position": "relative"},
+            ),
+            sizing_mode="stretch_both",
+            margin=0,
+            css_classes=["card"],
+            stylesheets=[html.STYLES],
+        )
+        browser.on("detail", self._turn)
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    def _turn(self, name: str) -> None:
+        if name in WORDS:
+            self.state.detail = name
+
+    def _export(self) -> Export | None:
+        export: Export | None = self._views[self.state.detail]._export()
+        return export
+
+
+def _top(detail: str) -> str:
+    return lists.tabs("Details", WORDS, detail) + HEADS[detail].title

@@ -1,0 +1,108 @@
+"""One gene: how much of it the factors carry, and the genes that move with it."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import Any
+
+import panel as pn
+
+from dashboard import html, lists
+from dashboard.export import Export
+from dashboard.state import CLR, COUNTS, AppState
+from engine import summaries
+from engine.results import Fit
+
+HEAD = html.heading(
+    "Gene",
+    "r: CLR correlation under the model.",
+    "corr(clr ρ)[g, h]; mean CLR μ_g; carried by factors |w_g|² / Var(clr ρ_g)",
+    "CLR correlations are relative to the geometric mean of the modelled genes. What the factors "
+    "do not carry is the gene's own residual variance, shared with no other gene.",
+)
+EMPTY = "Search a gene or click one in the heatmap."
+PARTNERS = 15
+
+
+class GeneView(pn.viewable.Viewer):
+    """The latest marked gene; brought up to date while it is shown."""
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__()
+        self.state = state
+        self._panel = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
+        state.param.watch(self._update, ["fit", "fit_counts", "marked", "detail"])
+        self._update()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    def _update(self, *_events: object) -> None:
+        state = self.state
+        if state.detail != "gene" or state.fit is None:
+            return
+        if not state.marked:
+            self._panel.object = html.empty(EMPTY)
+            return
+        self._panel.object = _page(state.fit, state.marked[0], counts=state.fit_counts is not None)
+
+    def _export(self) -> Export | None:
+        fit, marked = self.state.fit, self.state.marked
+        if fit is None or not marked:
+            return None
+        gene = marked[0]
+
+        def draw() -> Any:
+            from dashboard import figures
+
+            partners = summaries.correlation_with(fit, gene).head(PARTNERS)
+            return figures.bars(partners, title=f"Correlated with {gene}", xlabel="CLR correlation")
+
+        def table() -> Any:
+            found = summaries.correlation_with(fit, gene)
+            return found.rename("clr_correlation").rename_axis("gene").to_frame()
+
+        return Export(f"near {gene}", draw, table)
+
+
+def _page(fit: Fit, gene: str, *, counts: bool) -> str:
+    place = fit.genes.get_loc(gene)
+    weights = fit.loadings[place]
+    carried = float((weights**2).sum()) / max(float(summaries.clr_variance(fit)[gene]), 1e-12)
+    facts = (
+        f"mean CLR {html.number(float(fit.mean_clr[place]), 2)} nats · "
+        f"factors carry {lists.percent(carried)} of its CLR variance"
+    )
+    acts = [lists.press("colour", f"{CLR}{gene}", "Colour cells: CLR", kind="act")]
+    if counts:
+        acts.append(lists.press("colour", f"{COUNTS}{gene}", "Colour cells: counts", kind="act"))
+    acts.append(lists.press("near", gene, "Neighbours in heatmap", kind="act"))
+    partners = summaries.correlation_with(fit, gene).head(PARTNERS)
+    near = (
+        lists.press("gene", other, other)
+        + lists.signed(r, 1)
+        + lists.figure(r)
+        + lists.press(
+            "pair",
+            json.dumps([gene, other]),
+            "compare",
+            kind="small",
+            label=f"Compare {gene} with {other}",
+        )
+        for other, r in zip(map(str, partners.index), partners.to_numpy(), strict=True)
+    )
+    limit = float(abs(weights).max())
+    chips = (
+        lists.press("factor", str(j), f"factor {j + 1}", kind="name", label=f"Choose {name}")
+        + lists.signed(float(weights[j]), limit)
+        + lists.figure(float(weights[j]))
+        for j, name in enumerate(fit.factor_names)
+    )
+    return (
+        f'<article class="detail"><h3>{escape(gene)}</h3><p class="quiet">{facts}</p>'
+        f'<p class="acts">{"".join(acts)}</p>'
+        + lists.rows(near, "Strongest correlations (r)", "partners")
+        + lists.rows(chips, "Its loadings (nats)", "weights")
+        + "</article>"
+    )
