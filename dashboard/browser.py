@@ -43,7 +43,7 @@ class Browser(JSComponent):
         """
         self._send_msg({"do": "address", "search": search, "replace": replace})
 
-    def save(self, name: str, kind: str, content: bytes | Iterable[bytes]) -> None:
+    def download(self, name: str, kind: str, content: bytes | Iterable[bytes]) -> None:
         """Let the browser save a file, sent in parts.
 
         Parameters

@@ -139,7 +139,7 @@ class ExportMenu(pn.viewable.Viewer):
 
         def save(content: bytes) -> None:
             self._button.loading = False
-            self.browser.save(name, MEDIA[kind], content)
+            self.browser.download(name, MEDIA[kind], content)
 
         in_background(lambda: render(export, kind, provenance), save, self._fail)
 
@@ -165,7 +165,7 @@ def save_fit(
         known = embedder.known(f"{run} {passes(path)}")
         provenance = Provenance(run=jobs.status(run).name)
         with fit_file(path, known) as file:
-            browser.save(filename(provenance, "", "h5ad"), MEDIA["h5ad"], paced(doc, parts(file)))
+            browser.download(filename(provenance, "", "h5ad"), MEDIA["h5ad"], paced(doc, parts(file)))
         return True
 
     def then(found: bool) -> None:

@@ -42,7 +42,7 @@ class Saved(Browser):
         super().__init__()
         self.files: list[tuple[str, str, bytes]] = []
 
-    def save(self, name: str, kind: str, content: bytes | Iterable[bytes]) -> None:  # type: ignore[override]
+    def download(self, name: str, kind: str, content: bytes | Iterable[bytes]) -> None:
         whole = content if isinstance(content, bytes) else b"".join(content)
         self.files.append((name, kind, whole))
 
