@@ -74,22 +74,20 @@ class CorrelationView(pn.viewable.Viewer):
 
     def _pick(self, event: param.parameterized.Event) -> None:
         state = self.state
-        if event.new == state.heat:
+        heat = str(event.new).split(" ", 1)[0]
+        if heat == state.heat:
             return
-        if event.new == "factor" and state.factor is None:
+        if heat == "factor" and state.factor is None:
             state.choose_factor(state.shown_factor)
         else:
-            state.heat = event.new
+            state.heat = heat
 
     def _update(self, *_events: object) -> None:
         state, fit = self.state, self.state.fit
         if fit is None:
             self._fit, self._shown = None, ()
             return
-        options = {"Top genes": "top", f"Factor {state.shown_factor + 1}": "factor"}
-        if state.marked:
-            options[f"Near {state.marked[0]}"] = "gene"
-        self._which.param.update(options=options, value=state.heat)
+        self._which.param.update(**self._choices())
         shown = (state.heat, state.top_genes, self._about())
         # Marks are drawn over the image; only other genes need another one.
         if fit is not self._fit or shown != self._shown:
@@ -97,6 +95,17 @@ class CorrelationView(pn.viewable.Viewer):
             self._table = clustered(summaries.clr_correlation(fit, self._genes(fit)))
             self.heatmap.show(self._table)
         self.heatmap.mark(state.marked, state.pair)
+
+    def _choices(self) -> dict[str, Any]:
+        # Another name needs another value: a select does not show that only its words changed.
+        state = self.state
+        number = state.shown_factor + 1
+        values = {"top": "top", "factor": f"factor {number}"}
+        options = {"Top genes": values["top"], f"Factor {number}": values["factor"]}
+        if state.marked:
+            values["gene"] = f"gene {state.marked[0]}"
+            options[f"Near {state.marked[0]}"] = values["gene"]
+        return {"options": options, "value": values.get(state.heat, "top")}
 
     def _about(self) -> object:
         if self.state.heat == "gene" and self.state.marked:

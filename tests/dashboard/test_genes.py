@@ -41,14 +41,14 @@ class TestCorrelation:
     def test_a_factor_brings_its_genes(self, view: CorrelationView, state: AppState) -> None:
         state.choose_factor(2)
         assert set(view.heatmap.columns.names) == set(summaries.factor_genes(state.fit, 2, 25))
-        assert view._which.value == "factor"
+        assert view._which.value == "factor 3"
         assert "Factor 3" in view._which.options
 
     def test_a_gene_brings_its_neighbours(self, view: CorrelationView, state: AppState) -> None:
-        assert "gene" not in view._which.options.values()
+        assert not any(value.startswith("gene") for value in view._which.options.values())
         state.choose_gene("GENE7")
-        assert view._which.options["Near GENE7"] == "gene"
-        view._which.value = "gene"
+        assert view._which.options["Near GENE7"] == "gene GENE7"
+        view._which.value = "gene GENE7"
         assert state.heat == "gene"
         near = summaries.correlation_with(state.fit, "GENE7").index[:24]
         assert set(view.heatmap.columns.names) == {"GENE7", *near}
@@ -58,7 +58,7 @@ class TestCorrelation:
     def test_the_select_chooses_a_factor_if_none_is(
         self, view: CorrelationView, state: AppState
     ) -> None:
-        view._which.value = "factor"
+        view._which.value = "factor 1"
         assert (state.factor, state.heat, state.colour) == (0, "factor", FACTOR)
 
     def test_marks_and_pairs_are_not_clustered_anew(

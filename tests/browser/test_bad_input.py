@@ -1,0 +1,61 @@
+"""Counts that cannot be read: what a person is told, and that the page lives on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.steps import LONG, button
+from tests.server import Server
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+
+def test_a_bad_path_is_told_and_the_page_lives(page: Page, server: Server) -> None:
+    expect(page.get_by_text("Found 700 cells")).to_be_visible()
+    page.get_by_role("textbox", name="Path of the counts").fill("/no/such.h5ad")
+    page.keyboard.press("Enter")
+    told = page.get_by_role("alert")
+    for part in ("Expected", "Found", "/no/such.h5ad", "What to do"):
+        expect(told).to_contain_text(part)
+    expect(page.get_by_text("700 cells × 765 genes")).to_be_visible()
+    button(page, "Open demo").click()
+    expect(told).to_be_hidden()
+    assert server.complaints() == []
+
+
+def test_counts_that_are_none_are_told(page: Page, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(30, 20)).astype(np.float32)
+    ad.AnnData(values).write_h5ad(tmp_path / "normal.h5ad")
+    expect(page.get_by_text("Found 700 cells")).to_be_visible()
+    page.get_by_role("textbox", name="Path of the counts").fill(str(tmp_path / "normal.h5ad"))
+    button(page, "Open path").click()
+    expect(page.get_by_role("alert")).to_contain_text("counts")
+
+
+def test_a_bad_upload_is_told_and_a_good_one_opens(
+    page: Page, server: Server, tmp_path: Path
+) -> None:
+    expect(page.get_by_text("Found 700 cells")).to_be_visible()
+    bad = tmp_path / "cells.h5ad"
+    bad.write_text("no HDF5 at all")
+    upload = page.get_by_label("Upload a file")
+    upload.set_input_files(bad)
+    told = page.get_by_role("alert")
+    for part in ("Expected", "Found", "cells.h5ad", "What to do"):
+        expect(told).to_contain_text(part)
+    assert list((server.home / "uploads").rglob("*.h5ad")) == []
+    expect(page.get_by_text("700 cells × 765 genes")).to_be_visible()
+    expect(button(page, "Fit")).to_be_enabled()
+
+    rng = np.random.default_rng(0)
+    good = tmp_path / "good cells.h5ad"
+    ad.AnnData(rng.poisson(3, (60, 30)).astype(np.float32)).write_h5ad(good)
+    upload.set_input_files(good)
+    expect(page.get_by_text("60 cells × 30 genes")).to_be_visible(timeout=LONG)
+    expect(told).to_be_hidden()
+    assert server.complaints() == []

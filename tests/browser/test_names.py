@@ -1,0 +1,73 @@
+"""Names of genes, labels and files are data, never markup."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.steps import LONG, button, card, draw_around, export
+from tests.server import Server
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+
+EVIL = '<img src=x onerror="window.evil=1">'
+
+
+def test_names_are_data_and_never_markup(
+    page: Page, server: Server, foreign: list[str], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(rng.gamma(1, 5, (80, 12))).astype(np.float32) + 1
+    data = ad.AnnData(
+        counts,
+        obs=pd.DataFrame(
+            {EVIL: pd.Categorical([EVIL, "b"] * 40)}, index=[f"{EVIL}{c}" for c in range(80)]
+        ),
+        var=pd.DataFrame(index=[f"{EVIL}{g}" for g in range(12)]),
+    )
+    path = tmp_path / f"{'<img src=x onerror=window.evil=1>'.replace('/', '')}.h5ad"
+    data.write_h5ad(path)
+    page.get_by_role("textbox", name="Path of the counts").fill(str(path))
+    button(page, "Open path").click()
+    expect(page.get_by_text("80 cells × 12 genes")).to_be_visible()
+    page.get_by_role("textbox", name="Factors").fill("2")
+    button(page, "Fit").click()
+    expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("lnmvcp k2").first).to_be_visible()
+    cells = card(page, "Cells")
+    expect(cells.get_by_role("listitem").filter(has_text="onerror")).to_be_visible()
+    # hovering shows names too
+    box = card(page, "Gene correlations").locator("canvas").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.3 * box["height"])
+    expect(page.get_by_text(re.compile("^<img src=x.*×")).first).to_be_visible()
+    # and so does everything that can be chosen, and what is taken away
+    page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 0.3 * box["height"])
+    expect(page.get_by_role("list", name="Chosen")).to_contain_text(f"× {EVIL}")
+    button(page, f"Compare {EVIL}").or_(page.get_by_role("tab", name="Gene")).first.click()
+    page.keyboard.press("/")
+    page.keyboard.type(f"{EVIL}3")
+    page.get_by_role("option").first.click()
+    expect(page.get_by_role("heading", name=f"{EVIL}3", exact=True)).to_be_visible()
+    draw_around(cells)
+    expect(page.get_by_text("of 80 cells")).to_be_visible()
+    export(page, "Export details", "CSV", tmp_path)
+    export(page, "Export correlations", "SVG", tmp_path)
+    for title in ("Cells", "Gene correlations", "Factor loadings"):
+        for canvas in card(page, title).locator("canvas").all():
+            box = canvas.bounding_box()
+            if box is None:
+                continue
+            for share in (0.3, 0.45, 0.6, 0.75):
+                page.mouse.move(box["x"] + share * box["width"], box["y"] + 0.4 * box["height"])
+                page.wait_for_timeout(60)
+    assert page.evaluate("window.evil") is None
+    assert page.locator("img[src=x]").count() == 0
+    assert foreign == []
+    assert server.complaints() == []
