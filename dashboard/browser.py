@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
+import panel as pn
 from panel.custom import JSComponent
 
 SCRIPT = Path(__file__).resolve().parent.parent / "assets" / "browser.js"
@@ -68,4 +70,5 @@ class Browser(JSComponent):
         act, value = message.get("act"), message.get("value")
         if isinstance(act, str) and isinstance(value, str):
             for action in self._actions.get(act, []):
-                action(value)
+                # Panel may process events without the lock that changes of figures need.
+                pn.state.execute(partial(action, value), schedule=True)

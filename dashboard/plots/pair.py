@@ -22,7 +22,11 @@ class PairPlot:
         self.figure = self.points.figure
         self.bars = ColumnDataSource({name: [] for name in ENDS})
         drawn = self.figure.segment(
-            *ENDS, source=self.bars, line_color=MISSING, line_alpha=0.6, line_width=1
+            **{name: name for name in ENDS},
+            source=self.bars,
+            line_color=MISSING,
+            line_alpha=0.6,
+            line_width=1,
         )
         # behind the points
         self.figure.renderers = [drawn, self.points.under, self.points.over]

@@ -24,7 +24,7 @@ from engine.results import Fit
 
 HEAD = html.heading(
     "Pair",
-    "One point a cell: the two genes' CLR at the posterior mode. Selected cells are in colour.",
+    "One point a cell: CLR of both genes at the posterior mode.",
     "clr ρ_cg = μ_g + w_g · ẑ_c + ê_cg; error bars: ± 1 posterior standard deviation",
     "Posterior modes are drawn towards the mean where counts are few, so their correlation is not "
     "that of the model. Without the counts, the gene's own residual e is left out (factors only). "
@@ -33,7 +33,7 @@ HEAD = html.heading(
 EMPTY = "Click a cell of the heatmap to compare two genes."
 MOST_POINTS, MOST_BARS = 5_000, 300
 # The residuals of a cell take all its features: so many elements take about a quarter second.
-MOST_ELEMENTS = 5_000_000
+MOST_ELEMENTS = 6_000_000
 WATCHED = ["pair", "fit", "fit_counts", "selected", "colour", "factor", "detail"]
 
 

@@ -121,6 +121,8 @@ def test_error_bars_of_selected_cells_first(
     (switch,) = view.__panel__().select(pmui.Switch)
     switch.value = True
     bars = view.plot.bars.data
+    glyph = view.plot.figure.renderers[0].glyph
+    assert [glyph.x0, glyph.x1, glyph.y0, glyph.y1] == ["x0", "x1", "y0", "y1"]
     values = summaries.cell_clr(fit, GENES).to_numpy()[30:]
     sd = summaries.cell_clr_sd(fit, GENES).to_numpy()[30:]
     np.testing.assert_allclose(bars["x0"][:10], values[:, 0] - sd[:, 0], rtol=1e-5)
