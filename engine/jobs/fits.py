@@ -80,10 +80,13 @@ class FitRunner:
     def run(self, job: Job, device: Any) -> Outcome:
         """Fit until the end or until something else is wanted. Raises what the fit raises."""
         import jax
+        from threadpoolctl import threadpool_limits
 
         start = self._start(job)
         job.update(phase="reading counts")
-        with jax.default_device(device):
+        # NumPy's part of a fit is small, but the threads of its BLAS spin between two calls and
+        # take processors from XLA's, the more so as those give way to them (see `Lane`).
+        with jax.default_device(device), threadpool_limits(1, "blas"):
             counts = job.counts if job.counts is not None else self._load_counts(job.status.request)
             for line in counts.report.lines():
                 job.update(log=line)

@@ -4,13 +4,16 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from threadpoolctl import threadpool_info
 
 from engine.jobs import Jobs
 from tests.conftest import ROOT
-from tests.engine.jobs.fakes import ended
+from tests.engine.jobs.fakes import Serve, ended, make_progress, submit
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority there")
 
@@ -54,3 +57,21 @@ def test_the_threads_that_compute_a_fit_give_way(tmp_path: Path) -> None:
     pool = {value for name, value in nice if name.startswith("tf_XLA")}
     assert pool == {str(max(ours, 10))}
     assert str(ours) in {value for _, value in nice}
+
+
+def test_blas_keeps_to_one_thread_during_a_fit_only(serve: Serve) -> None:
+    """Its other threads would spin between two calls, before those that compute the fit."""
+    seen: list[list[int]] = []
+
+    def threads() -> list[int]:
+        return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
+
+    def fit_iter(*_: Any, **__: Any) -> Iterator[Any]:
+        seen.append(threads())
+        yield make_progress(3, "converged")
+
+    before = threads()
+    jobs = serve(fit_iter=fit_iter)
+    assert ended(jobs, submit(jobs, 1)).state == "done"
+    assert seen == [[1] * len(before)]
+    assert threads() == before
