@@ -10,6 +10,7 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 from bokeh.server.contexts import BokehSessionContext
+from panel.reactive import Syncable
 from panel.util.parameters import edit_readonly
 from panel_material_ui.template.base import Page
 
@@ -30,6 +31,10 @@ from dashboard.views.explore import ExploreView
 from engine.jobs import JobStatus
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
+
+# A click that overtakes the change of a widget is processed together with it, and Panel then
+# leaves out the document's lock, without which no Bokeh figure may be changed.
+Syncable._event_coroutine.lock = True  # type: ignore[attr-defined]
 
 
 @functools.cache
@@ -85,6 +90,7 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
         margin=0,
     )
     _keep_in_step(tabs, state)
+    others = _busy_watchers()
     page = Page(
         title="Logratio",
         favicon=ASSETS / "logo.svg",
@@ -102,10 +108,18 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
         raw_css=[(ASSETS / "shell.css").read_text("utf-8")],
         busy_indicator=None,
     )
-    # Left alone, the page follows a counter of all sessions, and each tells all others.
+    # Left alone, the page follows a counter of all sessions: each tells all others, and the
+    # counter keeps every page alive for ever.
     with edit_readonly(page):
         page.busy = False
+    for watcher in _busy_watchers():
+        if watcher not in others:
+            pn.state.param.unwatch(watcher)
     return page
+
+
+def _busy_watchers() -> list[param.parameterized.Watcher]:
+    return list(pn.state.param.watchers.get("busy", {}).get("value", ()))
 
 
 def _keep_in_step(tabs: pmui.Tabs, state: AppState) -> None:
