@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 
-import panel as pn
 from panel.custom import JSComponent
 
 SCRIPT = Path(__file__).resolve().parent.parent / "assets" / "browser.js"
@@ -70,5 +68,4 @@ class Browser(JSComponent):
         act, value = message.get("act"), message.get("value")
         if isinstance(act, str) and isinstance(value, str):
             for action in self._actions.get(act, []):
-                # Panel may process events without the lock that changes of figures need.
-                pn.state.execute(partial(action, value), schedule=True)
+                action(value)
