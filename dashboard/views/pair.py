@@ -47,7 +47,6 @@ class PairView(pn.viewable.Viewer):
         self._of: tuple[object, ...] = ()
         self._index = np.zeros(0, int)
         self._values = pd.DataFrame()
-        self._message = pn.widgets.StaticText()
         self._words = html.pane()
         self._bars = pmui.Switch(label="Error bars", size="small", width=110, margin=0)
         self._panel = pn.Column(
@@ -59,7 +58,7 @@ class PairView(pn.viewable.Viewer):
                 css_classes=["pair-top"],
                 stylesheets=[html.STYLES],
             ),
-            figure(self.plot.figure, message=self._message.param.value),
+            figure(self.plot.figure, message=html.bound(_waiting, state.param.pair)),
             sizing_mode="stretch_both",
             margin=0,
         )
@@ -77,7 +76,6 @@ class PairView(pn.viewable.Viewer):
         if state.detail != "pair" or fit is None:
             return
         self._bars.visible = pair is not None
-        self._message.value = "" if pair else html.empty(EMPTY)
         if pair is None:
             self._words.object, self._of = "", ()
             return
@@ -152,6 +150,10 @@ class PairView(pn.viewable.Viewer):
             return cell_table(values.index, xy, titles, shown, chosen)
 
         return Export(f"pair {pair[0]} {pair[1]}", draw, table)
+
+
+def _waiting(pair: tuple[str, str] | None) -> str:
+    return "" if pair else html.empty(EMPTY)
 
 
 def _same(these: tuple[object, ...], those: tuple[object, ...]) -> bool:
