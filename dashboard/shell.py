@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from pathlib import Path
 
 import holoviews as hv
@@ -58,30 +59,34 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     settings = settings or Settings()
     state = AppState(source=settings.source)
     runner = Runner(state, shared or services())
-    browser = Browser()
+    browser = Browser(actions.SEARCH)
     page = compose(state, runner, browser)
     runner.read()
     follow(state, runner, browser, pn.state.location.search if pn.state.location else "")
-    # In the background: polling is not work that the page should look busy with.
+    # In the background: polling is not work that the page should look busy with. Weak, because
+    # Panel keeps the document of the first session for as long as the server lives.
+    tick = functools.partial(_tick, weakref.ref(runner))
     pn.io.PeriodicCallback(
-        callback=lambda: _tick(runner), period=settings.poll_milliseconds, background=True
+        callback=tick, period=settings.poll_milliseconds, background=True
     ).start()
     return page
 
 
-def _tick(runner: Runner) -> None:
+def _tick(reference: weakref.ref[Runner]) -> None:
     """Look for news, if anybody looks at the page: a session outlives its browser for a while."""
     context = pn.state.curdoc.session_context if pn.state.curdoc else None
     session = context.session if isinstance(context, BokehSessionContext) else None
     if session is not None and not session.connection_count:
         return
-    with pn.io.hold():
-        runner.tick()
+    runner = reference()
+    if runner is not None:
+        with pn.io.hold():
+            runner.tick()
 
 
 def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> Page:
     """Controls and views of one session, laid out."""
-    browser = browser or Browser()
+    browser = browser or Browser(actions.SEARCH)
     actions.connect(browser, state)
     tabs = pmui.Tabs(
         ("Data", DataView(state, browser)),
