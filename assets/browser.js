@@ -1,4 +1,4 @@
-// What only the browser can do: hear keys, follow buttons in plain HTML, save files, move the focus.
+// What only the browser can do: hear keys, follow buttons in plain HTML, save files, keep the address.
 // Buttons carry data-act (and data-value); whatever the page's HTML panes show can therefore be pressed.
 
 const TYPING = new Set(["INPUT", "TEXTAREA", "SELECT"])
@@ -35,8 +35,14 @@ export function render({model, el}) {
   const key = (event) => {
     if (!KEYS.has(event.key) || event.ctrlKey || event.metaKey || event.altKey) return
     if (event.key !== "Escape" && busy(event.composedPath())) return
-    if (event.key === "/") event.preventDefault()
-    model.send_msg({act: "key", value: event.key})
+    if (event.key === "/") {
+      // At once: what is typed next belongs into the field.
+      event.preventDefault()
+      const label = everywhere(document, "label").find((node) => node.textContent === model.search)
+      label?.control?.focus()
+    } else {
+      model.send_msg({act: "key", value: event.key})
+    }
   }
   const press = (event) => {
     const button = event.composedPath().find((node) => node.dataset?.act !== undefined)
@@ -50,10 +56,7 @@ export function render({model, el}) {
   window.addEventListener("popstate", address)
 
   model.on("msg:custom", (data) => {
-    if (data.do === "focus") {
-      const label = everywhere(document, "label").find((node) => node.textContent === data.label)
-      label?.control?.focus()
-    } else if (data.do === "address") {
+    if (data.do === "address") {
       const url = window.location.pathname + data.search + window.location.hash
       window.history[data.replace ? "replaceState" : "pushState"]({}, "", url)
     } else if (data.do === "part") {

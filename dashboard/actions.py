@@ -26,7 +26,7 @@ def connect(browser: Browser, state: AppState) -> None:
     browser.on("pair", lambda text: _choose_pair(state, text))
     browser.on("label", lambda text: _select_label(state, text))
     browser.on("clear", lambda what: clear(state, what))
-    browser.on("key", lambda key: _press(browser, state, key))
+    browser.on("key", lambda key: _press(state, key))
 
 
 def clear(state: AppState, what: str) -> None:
@@ -42,14 +42,11 @@ def clear(state: AppState, what: str) -> None:
             state.drop_gene(gene)
 
 
-def _press(browser: Browser, state: AppState, key: str) -> None:
+def _press(state: AppState, key: str) -> None:
     if key == "Escape":
         clear(state, "cells")
-    elif state.tab == "explore" and state.fit is not None:
-        if key == "/":
-            browser.focus(SEARCH)
-        elif key in STEPS:
-            state.step_factor(STEPS[key])
+    elif key in STEPS and state.tab == "explore":
+        state.step_factor(STEPS[key])
 
 
 def _choose_factor(state: AppState, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What only the browser can do: keys, buttons in plain HTML, saving files, moving the focus."""
+"""What only the browser can do: keys, buttons in plain HTML, saving files, the address."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import param
 from panel.custom import JSComponent
 
 SCRIPT = Path(__file__).resolve().parent.parent / "assets" / "browser.js"
@@ -19,22 +20,21 @@ class Browser(JSComponent):
 
     A button in a pane of HTML, ``<button data-act="drop-gene" data-value="CD3E">``, calls
     what `on` registered for ``"drop-gene"`` with ``"CD3E"``; the act ``"key"`` has the name
-    of a key that was pressed outside of any field (``"ArrowRight"``, ``"Escape"``, ``"/"``).
+    of a key that was pressed outside of any field (``"ArrowRight"``, ``"Escape"``). The key
+    ``/`` goes to the field whose label is ``search``.
     """
+
+    search = param.String()
 
     _esm = SCRIPT.read_text("utf-8")
 
-    def __init__(self) -> None:
-        super().__init__(width=0, height=0, margin=0, sizing_mode="fixed")
+    def __init__(self, search: str = "") -> None:
+        super().__init__(search=search, width=0, height=0, margin=0, sizing_mode="fixed")
         self._actions: dict[str, list[Action]] = {}
 
     def on(self, act: str, action: Action) -> None:
         """Call ``action(value)`` whenever such a button or key is pressed."""
         self._actions.setdefault(act, []).append(action)
-
-    def focus(self, label: str) -> None:
-        """Put the cursor into the field with this label."""
-        self._send_msg({"do": "focus", "label": label})
 
     def show_address(self, search: str, *, replace: bool) -> None:
         """Show another query in the address bar, as a new step or instead of the last.

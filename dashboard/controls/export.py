@@ -165,7 +165,9 @@ def save_fit(
         known = embedder.known(f"{run} {passes(path)}")
         provenance = Provenance(run=jobs.status(run).name)
         with fit_file(path, known) as file:
-            browser.download(filename(provenance, "", "h5ad"), MEDIA["h5ad"], paced(doc, parts(file)))
+            browser.download(
+                filename(provenance, "", "h5ad"), MEDIA["h5ad"], paced(doc, parts(file))
+            )
         return True
 
     def then(found: bool) -> None:

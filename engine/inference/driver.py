@@ -176,7 +176,7 @@ class _Run:
         last = self._rows[-1] if self._rows else {}
         return Progress(
             status=status,
-            phase=self._phase if running else "finished",
+            phase=self._phase if running else "finishing",
             fraction=1.0 if not running else 0.0 if np.isnan(left) else done / (done + left + 0.5),
             seconds_left=None if np.isnan(left) or not done else left * self._seconds / done,
             log_marginal_per_cell=last.get("log_marginal_per_cell", np.nan),

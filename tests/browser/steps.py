@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 # Milliseconds that a fit may take on a busy machine.
 LONG = 240_000
@@ -46,6 +46,8 @@ def column(page: Page, name: str) -> list[object]:
 def choose(page: Page, label: str, option: str) -> None:
     page.get_by_role("combobox", name=label, exact=True).click()
     page.get_by_role("menuitem", name=option, exact=True).click()
+    # until it is gone, the menu takes what the mouse does
+    expect(page.locator(".MuiPopover-root")).to_have_count(0)
 
 
 def button(page: Page, name: str) -> Locator:
@@ -59,7 +61,7 @@ def find_gene(page: Page, gene: str) -> None:
     page.get_by_role("option", name=gene, exact=True).click()
 
 
-def draw_around(where: Locator, share: float = 0.9) -> None:
+def draw_around(where: Locator, share: float = 0.75) -> None:
     """Draw a rectangle by hand around the middle of a plot."""
     box = where.locator("canvas").first.bounding_box()
     assert box is not None

@@ -48,7 +48,7 @@ def test_demo_from_counts_to_views(
     expect(page.get_by_text(re.compile("nats per cell$"))).to_be_visible()
     expect(button(page, "Stop")).to_be_visible()
     expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)
-    expect(cells.get_by_text("UMAP follows")).to_be_hidden(timeout=LONG)
+    expect(cells.locator(".badge")).to_have_count(0, timeout=LONG)
 
     # three views of it
     expect(cells.get_by_text("CD14+ Monocyte")).to_be_visible()
@@ -71,12 +71,13 @@ def test_demo_from_counts_to_views(
     expect(cells.get_by_text("capture efficiency; prior anchored")).to_be_visible()
 
     # cells that are drawn around are told apart from the others; Escape lets go of them
-    draw_around(cells, 0.5)
+    draw_around(cells)
     expect(page.get_by_role("list", name="Chosen")).to_contain_text("cells ·")
     expect(page.get_by_text(re.compile(r"^\d+ of 700 cells"))).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("list", name="Chosen")).not_to_contain_text("cells ·")
-    button(page, "CD14+ Monocyte").click()
+    choose(page, "Colour by", "bulk_labels")
+    cells.get_by_role("button", name="CD14+ Monocyte").click()
     expect(page.get_by_text(re.compile(r"^\d+ of 700 cells"))).to_be_visible()
     selected = chips(page)[0]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.actions import SEARCH, cells_with_label, connect
+from dashboard.actions import cells_with_label, connect
 from dashboard.browser import Browser
 from dashboard.state import CAPTURE, CLR, FACTOR, AppState
 from tests.dashboard.synthetic import make_fit
@@ -43,14 +43,6 @@ class TestKeys:
         press(browser, "key", "Escape")
         assert state.selected is None
         assert state.factor == 2
-
-    def test_slash_focuses_the_search(
-        self, browser: Browser, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        asked: list[str] = []
-        monkeypatch.setattr(browser, "focus", asked.append)
-        press(browser, "key", "/")
-        assert asked == [SEARCH]
 
     def test_nothing_steps_on_another_tab(self, state: AppState, browser: Browser) -> None:
         state.tab = "data"
