@@ -1,4 +1,4 @@
-// What only the browser can do: hear keys, follow buttons in plain HTML, save files, keep the address.
+// What only the browser can do: hear keys, follow buttons in plain HTML, save files, move the focus.
 // Buttons carry data-act (and data-value); whatever the page's HTML panes show can therefore be pressed.
 
 const TYPING = new Set(["INPUT", "TEXTAREA", "SELECT"])
@@ -20,6 +20,10 @@ function everywhere(root, selector, found = []) {
   return found
 }
 
+function focus(label) {
+  everywhere(document, "label").find((node) => node.textContent === label)?.control?.focus()
+}
+
 function save(name, kind, parts) {
   const link = document.createElement("a")
   link.href = URL.createObjectURL(new Blob(parts, {type: kind}))
@@ -38,8 +42,7 @@ export function render({model, el}) {
     if (event.key === "/") {
       // At once: what is typed next belongs into the field.
       event.preventDefault()
-      const label = everywhere(document, "label").find((node) => node.textContent === model.search)
-      label?.control?.focus()
+      focus(model.search)
     } else {
       model.send_msg({act: "key", value: event.key})
     }
@@ -56,7 +59,9 @@ export function render({model, el}) {
   window.addEventListener("popstate", address)
 
   model.on("msg:custom", (data) => {
-    if (data.do === "address") {
+    if (data.do === "focus") {
+      focus(data.label)
+    } else if (data.do === "address") {
       const url = window.location.pathname + data.search + window.location.hash
       window.history[data.replace ? "replaceState" : "pushState"]({}, "", url)
     } else if (data.do === "part") {

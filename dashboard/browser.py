@@ -1,4 +1,4 @@
-"""What only the browser can do: keys, buttons in plain HTML, saving files, the address."""
+"""What only the browser can do: keys, buttons in plain HTML, saving files, moving the focus."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ class Browser(JSComponent):
     def on(self, act: str, action: Action) -> None:
         """Call ``action(value)`` whenever such a button or key is pressed."""
         self._actions.setdefault(act, []).append(action)
+
+    def focus(self, label: str) -> None:
+        """Put the cursor into the field with this label."""
+        self._send_msg({"do": "focus", "label": label})
 
     def show_address(self, search: str, *, replace: bool) -> None:
         """Show another query in the address bar, as a new step or instead of the last.

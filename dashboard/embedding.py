@@ -10,65 +10,23 @@ import os
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from dashboard.imports import slowly
 from dashboard.plots import raster
+from dashboard.umap_layout import MOST_FITTED, NEIGHBOURS, SEED
+from dashboard.umap_process import umap_coordinates
 from engine.jobs import JobError, JobHandle, Jobs
 from engine.results import Fit
 
-SEED = 0
-NEIGHBOURS = 15
 FEWEST_CELLS = 10
-MOST_FITTED = 30_000
-BLOCK = 25_000
 KEPT = 8
 FILE = "umap.npz"
 # A file that was made in another way is not used.
 METHOD = {"version": 1, "seed": SEED, "neighbours": NEIGHBOURS, "most_fitted": MOST_FITTED}
 
-Tell = Callable[[float, str], None]
 _log = logging.getLogger(__name__)
-
-
-def _silent(_fraction: float, _words: str) -> None:
-    pass
-
-
-def umap_coordinates(scores: np.ndarray, tell: Tell = _silent, *, seed: int = SEED) -> np.ndarray:
-    """(C, 2) float32 UMAP coordinates of (C, k) factor scores.
-
-    Of more than 30,000 cells, a random sample is laid out and the others are placed among it by
-    UMAP's own transform, block by block: a kind of cell with few members in the sample may
-    not form a group of its own. ``tell`` hears how far it is, and may raise to end it.
-
-    Source: McInnes, Healy, Melville (2018), arXiv:1802.03426; one thread, so that the
-    same scores give the same picture.
-    """
-    count = len(scores)
-    fitted = np.arange(count)
-    if count > MOST_FITTED:
-        fitted = np.sort(np.random.default_rng(seed).choice(count, MOST_FITTED, replace=False))
-    tell(0.0, f"laying out {len(fitted):,} cells")
-    model = slowly("umap").UMAP(
-        n_neighbors=min(NEIGHBOURS, len(fitted) - 1),
-        init="pca" if scores.shape[1] > 1 else "random",
-        random_state=seed,
-        n_jobs=1,
-    )
-    xy = np.empty((count, 2), np.float32)
-    xy[fitted] = model.fit_transform(np.asarray(scores[fitted], np.float32))
-    others = np.setdiff1d(np.arange(count), fitted, assume_unique=True)
-    # One layout costs about as much as five blocks.
-    whole = len(others) + 5 * BLOCK
-    for start in range(0, len(others), BLOCK):
-        tell((5 * BLOCK + start) / whole, f"placing cells: {start:,} of {len(others):,}")
-        block = others[start : start + BLOCK]
-        xy[block] = model.transform(np.asarray(scores[block], np.float32))
-    return xy
 
 
 class Embedder:
@@ -79,21 +37,15 @@ class Embedder:
 
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
-        self._warm = False
         self._lock = threading.RLock()
         self._tasks: dict[str, str] = {}
         self._known: OrderedDict[str, np.ndarray] = OrderedDict()
 
     def warm_up(self) -> None:
-        """Let the first UMAP and the first image of many cells find Numba's code compiled.
-
-        Only the first call does anything.
-        """
-        if not self._warm:
-            self._warm = True
-            scores = np.random.default_rng(0).normal(size=(200, 5))
-            self._jobs.submit("warm-up", lambda _handle: umap_coordinates(scores))
-            self._jobs.submit("warm-up", lambda _handle: raster.warm_up())
+        """Let the first UMAP and the first image of many cells find Numba's code compiled."""
+        scores = np.random.default_rng(0).normal(size=(200, 5))
+        self._jobs.submit("warm-up", lambda _handle: umap_coordinates(scores))
+        self._jobs.submit("warm-up", lambda _handle: raster.warm_up())
 
     def ask(self, key: str, fit: Fit) -> np.ndarray | None:
         """Coordinates of the fit known as ``key``; None while they are being computed.

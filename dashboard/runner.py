@@ -159,7 +159,6 @@ class Runner:
         state, error = self.state, done.exception()
         if error is None:
             state.param.update(**vars(done.result()), data_error=None, reading="")
-            self.services.embedder.warm_up()
             return
         if state.loaded is not None and state.loaded.source != state.source:
             # The data that are open stay open, and can be fitted.

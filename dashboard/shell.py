@@ -15,7 +15,7 @@ from panel.reactive import Syncable
 from panel.util.parameters import edit_readonly
 from panel_material_ui.template.base import Page
 
-from dashboard import actions, html
+from dashboard import actions, html, warm
 from dashboard.address import follow
 from dashboard.browser import Browser
 from dashboard.controls.data import DataControl
@@ -40,8 +40,11 @@ Syncable._event_coroutine.lock = True  # type: ignore[attr-defined]
 
 @functools.cache
 def services() -> Services:
-    """Of this server: one queue, one reader, shared by all sessions."""
-    return Services.of(Settings())
+    """Of this server: one queue, one reader, shared by all sessions; they begin to warm up."""
+    settings = Settings()
+    made = Services.of(settings)
+    warm.start(made, settings.source)
+    return made
 
 
 def build(settings: Settings | None = None, shared: Services | None = None) -> Page:

@@ -41,7 +41,6 @@ def services(tmp_path: Path, steps: Steps, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(
         "dashboard.embedding.umap_coordinates", lambda scores, *_: scores[:, :2] + 100
     )
-    monkeypatch.setattr("dashboard.plots.raster.warm_up", lambda: None)
     jobs = Jobs(tmp_path / "runs", fit_iter=scripted_fits(steps), devices=lambda: [None])
     yield Services(jobs)
     steps.go_on.set()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dashboard import embedding
-from dashboard.embedding import FILE, Embedder, umap_coordinates
+from dashboard.embedding import FILE, Embedder
 from engine.config import LNMConfig
 from engine.data import DataRequest
 from engine.jobs import Jobs
@@ -19,54 +19,6 @@ from engine.results import Fit
 from tests.dashboard.synthetic import Steps, make_counts, scripted_fits
 
 Layout = Callable[..., np.ndarray]
-
-
-def groups(rng: np.random.Generator, cells: int) -> np.ndarray:
-    half = cells // 2
-    return np.r_[rng.normal(-4, 1, (half, 4)), rng.normal(4, 1, (half, 4))]
-
-
-@pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaWarning")
-def test_same_scores_same_picture_and_groups_stay_apart() -> None:
-    scores = groups(np.random.default_rng(0), 120)
-    first, second = umap_coordinates(scores), umap_coordinates(scores)
-    np.testing.assert_array_equal(first, second)
-    assert first.shape == (120, 2)
-    centres = first[:60].mean(0), first[60:].mean(0)
-    within = np.linalg.norm(first[:60] - centres[0], axis=1).mean()
-    assert np.linalg.norm(centres[0] - centres[1]) > 2 * within
-
-
-@pytest.mark.parametrize("shape", [(12, 1), (11, 3)])
-def test_few_cells_and_one_factor(shape: tuple[int, int]) -> None:
-    xy = umap_coordinates(np.random.default_rng(0).normal(size=shape))
-    assert xy.shape == (shape[0], 2)
-    assert np.isfinite(xy).all()
-
-
-@pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaWarning")
-def test_many_cells_are_placed_among_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding, "MOST_FITTED", 100)
-    monkeypatch.setattr(embedding, "BLOCK", 60)
-    scores = groups(np.random.default_rng(0), 300)
-    told: list[tuple[float, str]] = []
-    xy = umap_coordinates(scores, lambda *news: told.append(news))
-    assert xy.shape == (300, 2)
-    assert np.isfinite(xy).all()
-    centres = xy[:150].mean(0), xy[150:].mean(0)
-    nearer = [np.linalg.norm(xy - centre, axis=1) for centre in centres]
-    assert ((nearer[0] < nearer[1]) == (np.arange(300) < 150)).mean() > 0.98
-    assert [words for _, words in told] == [
-        "laying out 100 cells",
-        "placing cells: 0 of 200",
-        "placing cells: 60 of 200",
-        "placing cells: 120 of 200",
-        "placing cells: 180 of 200",
-    ]
-    shares = [share for share, _ in told]
-    assert shares == sorted(shares)
-    assert shares[-1] < 1
-    np.testing.assert_array_equal(umap_coordinates(scores), xy)
 
 
 class Counted:

@@ -1,0 +1,106 @@
+"""UMAP of factor scores, as a program: a process of its own holds up no page.
+
+Each line of standard input names a folder with ``scores.npy``; what becomes of it is written
+there: ``progress.json``, and in the end ``xy.npy`` or ``error.txt``. Imports nothing of the
+dashboard, so that it starts quickly.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+SCORES, PROGRESS, RESULT, ERROR = "scores.npy", "progress.json", "xy.npy", "error.txt"
+SEED = 0
+NEIGHBOURS = 15
+MOST_FITTED = 30_000
+BLOCK = 25_000
+NICE = 10
+
+Tell = Callable[[float, str], None]
+
+
+def _silent(_fraction: float, _words: str) -> None:
+    pass
+
+
+def umap_layout(scores: np.ndarray, tell: Tell = _silent, *, seed: int = SEED) -> np.ndarray:
+    """(C, 2) float32 UMAP coordinates of (C, k) factor scores.
+
+    Of more than 30,000 cells, a random sample is laid out and the others are placed among it by
+    UMAP's own transform, block by block: a kind of cell with few members in the sample may
+    not form a group of its own. ``tell`` hears how far it is, and may raise to end it.
+
+    Source: McInnes, Healy, Melville (2018), arXiv:1802.03426; one thread, so that the
+    same scores give the same picture.
+    """
+    import umap
+
+    count = len(scores)
+    fitted = np.arange(count)
+    if count > MOST_FITTED:
+        fitted = np.sort(np.random.default_rng(seed).choice(count, MOST_FITTED, replace=False))
+    tell(0.0, f"laying out {len(fitted):,} cells")
+    model = umap.UMAP(
+        n_neighbors=min(NEIGHBOURS, len(fitted) - 1),
+        init="pca" if scores.shape[1] > 1 else "random",
+        random_state=seed,
+        n_jobs=1,
+    )
+    xy = np.empty((count, 2), np.float32)
+    xy[fitted] = model.fit_transform(np.asarray(scores[fitted], np.float32))
+    others = np.setdiff1d(np.arange(count), fitted, assume_unique=True)
+    # One layout costs about as much as five blocks.
+    whole = len(others) + 5 * BLOCK
+    for start in range(0, len(others), BLOCK):
+        tell((5 * BLOCK + start) / whole, f"placing cells: {start:,} of {len(others):,}")
+        block = others[start : start + BLOCK]
+        xy[block] = model.transform(np.asarray(scores[block], np.float32))
+    return xy
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file that appears all at once."""
+    part = path.with_name(f"part-{path.name}")
+    write(part)
+    os.replace(part, path)
+
+
+def _work(folder: Path) -> None:
+    parent = os.getppid()
+
+    def tell(fraction: float, words: str) -> None:
+        if os.getppid() != parent:
+            sys.exit("The server has gone.")
+        news = json.dumps([fraction, words])
+        write_whole(folder / PROGRESS, lambda path: path.write_text(news, "utf-8"))
+
+    try:
+        xy = umap_layout(np.load(folder / SCORES, allow_pickle=False), tell)
+        write_whole(folder / RESULT, lambda path: np.save(path, xy, allow_pickle=False))
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        # Nobody waits for it any more, if the folder is gone.
+        with suppress(OSError):
+            write_whole(folder / ERROR, lambda path: path.write_text(told, "utf-8"))
+
+
+def main() -> None:
+    """Work until there is nothing more to come."""
+    # The page is answered first. Windows has no such thing.
+    if hasattr(os, "nice"):
+        os.nice(NICE)
+    warnings.simplefilter("ignore")
+    for line in sys.stdin:
+        _work(Path(line.rstrip("\n")))
+
+
+if __name__ == "__main__":
+    main()

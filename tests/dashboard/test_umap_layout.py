@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dashboard import umap_layout as module
+from dashboard.umap_layout import umap_layout
+
+
+def groups(rng: np.random.Generator, cells: int) -> np.ndarray:
+    half = cells // 2
+    return np.r_[rng.normal(-4, 1, (half, 4)), rng.normal(4, 1, (half, 4))]
+
+
+@pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaWarning")
+def test_same_scores_same_picture_and_groups_stay_apart() -> None:
+    scores = groups(np.random.default_rng(0), 120)
+    first, second = umap_layout(scores), umap_layout(scores)
+    np.testing.assert_array_equal(first, second)
+    assert first.shape == (120, 2)
+    centres = first[:60].mean(0), first[60:].mean(0)
+    within = np.linalg.norm(first[:60] - centres[0], axis=1).mean()
+    assert np.linalg.norm(centres[0] - centres[1]) > 2 * within
+
+
+@pytest.mark.parametrize("shape", [(12, 1), (11, 3)])
+def test_few_cells_and_one_factor(shape: tuple[int, int]) -> None:
+    xy = umap_layout(np.random.default_rng(0).normal(size=shape))
+    assert xy.shape == (shape[0], 2)
+    assert np.isfinite(xy).all()
+
+
+@pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaWarning")
+def test_many_cells_are_placed_among_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_FITTED", 100)
+    monkeypatch.setattr(module, "BLOCK", 60)
+    scores = groups(np.random.default_rng(0), 300)
+    told: list[tuple[float, str]] = []
+    xy = umap_layout(scores, lambda *news: told.append(news))
+    assert xy.shape == (300, 2)
+    assert np.isfinite(xy).all()
+    centres = xy[:150].mean(0), xy[150:].mean(0)
+    nearer = [np.linalg.norm(xy - centre, axis=1) for centre in centres]
+    assert ((nearer[0] < nearer[1]) == (np.arange(300) < 150)).mean() > 0.98
+    assert [words for _, words in told] == [
+        "laying out 100 cells",
+        "placing cells: 0 of 200",
+        "placing cells: 60 of 200",
+        "placing cells: 120 of 200",
+        "placing cells: 180 of 200",
+    ]
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares)
+    assert shares[-1] < 1
+    np.testing.assert_array_equal(umap_layout(scores), xy)
