@@ -42,7 +42,7 @@ export function render({model, el}) {
     if (event.key === "/") {
       // At once: what is typed next belongs into the field.
       event.preventDefault()
-      focus(model.search)
+      focus(model.search_label)
     } else {
       model.send_msg({act: "key", value: event.key})
     }

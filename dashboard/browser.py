@@ -21,15 +21,17 @@ class Browser(JSComponent):
     A button in a pane of HTML, ``<button data-act="drop-gene" data-value="CD3E">``, calls
     what `on` registered for ``"drop-gene"`` with ``"CD3E"``; the act ``"key"`` has the name
     of a key that was pressed outside of any field (``"ArrowRight"``, ``"Escape"``). The key
-    ``/`` goes to the field whose label is ``search``.
+    ``/`` goes to the field labelled ``search_label``.
     """
 
-    search = param.String()
+    search_label = param.String()
 
     _esm = SCRIPT.read_text("utf-8")
 
-    def __init__(self, search: str = "") -> None:
-        super().__init__(search=search, width=0, height=0, margin=0, sizing_mode="fixed")
+    def __init__(self, search_label: str = "") -> None:
+        super().__init__(
+            search_label=search_label, width=0, height=0, margin=0, sizing_mode="fixed"
+        )
         self._actions: dict[str, list[Action]] = {}
 
     def on(self, act: str, action: Action) -> None:

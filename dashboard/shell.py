@@ -62,10 +62,12 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     settings = settings or Settings()
     state = AppState(source=settings.source)
     runner = Runner(state, shared or services())
+    runner.read()
     browser = Browser(actions.SEARCH)
     page = compose(state, runner, browser)
-    runner.read()
     follow(state, runner, browser, pn.state.location.search if pn.state.location else "")
+    # Data that others have read by now come with the page.
+    runner.tick()
     # In the background: polling is not work that the page should look busy with. Weak, because
     # Panel keeps the document of the first session for as long as the server lives.
     tick = functools.partial(_tick, weakref.ref(runner))
@@ -91,9 +93,12 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
     """Controls and views of one session, laid out."""
     browser = browser or Browser(actions.SEARCH)
     actions.connect(browser, state)
+    # Built once the page stands: it costs half a second here and as much in the browser.
+    explore = pn.Column(sizing_mode="stretch_both", margin=0)
+    pn.state.onload(lambda: explore.append(ExploreView(state, browser)))
     tabs = pmui.Tabs(
         ("Data", DataView(state, browser)),
-        ("Explore", ExploreView(state, browser)),
+        ("Explore", explore),
         sizing_mode="stretch_both",
         margin=0,
     )
