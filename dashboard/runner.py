@@ -241,14 +241,17 @@ class Runner:
             xy = self.services.embedder.ask(key, state.fit)
         except (EngineError, RuntimeError) as error:
             self._no_umap = key
+            state.placing = ""
             state.run_error = Notice(
                 "a UMAP of the factor scores",
                 str(error),
                 "The first two factors are shown instead; open the run again to retry.",
             )
             return
-        if xy is not None:
-            state.embedding = Embedding(xy, "umap", key)
+        if xy is None:
+            state.placing = self.services.embedder.progress(key) or "waiting"
+        else:
+            state.param.update(embedding=Embedding(xy, "umap", key), placing="")
 
     def _take_counts(self) -> None:
         """Fetch the counts that a fit was made of, once it has ended."""

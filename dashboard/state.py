@@ -107,6 +107,7 @@ class AppState(param.Parameterized):
     fit_asked = param.Boolean(default=False, doc="A fit is to start soon.")
     partial = param.String(doc="How far a fit that is still running has come, else empty.")
     embedding = param.ClassSelector(class_=Embedding, allow_None=True)
+    placing = param.String(doc="How far the UMAP has come, empty when none is computed.")
     fit_counts = param.Parameter(doc="(C, G) sparse columns of the fit's counts, if it has them.")
 
     # what is chosen; every view shows its reaction to all of it
@@ -233,7 +234,13 @@ class AppState(param.Parameterized):
     def show_run(self, run: str | None) -> None:
         """Show another run; what was shown of the old one goes."""
         self.param.update(
-            run=run, status=None, fit=None, fit_counts=None, embedding=None, partial=""
+            run=run,
+            status=None,
+            fit=None,
+            fit_counts=None,
+            embedding=None,
+            partial="",
+            placing="",
         )
 
     def show_fit(self, fit: Fit, **more: Any) -> None:

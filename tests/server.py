@@ -33,26 +33,28 @@ class Server:
 
 
 @contextmanager
-def serve(folder: Path, *flags: str, **environment: str) -> Iterator[Server]:
+def serve(
+    folder: Path, *flags: str, app: Path = ROOT / "app.py", **environment: str
+) -> Iterator[Server]:
     """Start a server on a free port, with its runs and its log in a folder; end it at the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     kept = {k: v for k, v in os.environ.items() if k not in ("DATA", "BOKEH_RESOURCES")}
     home, log = folder / "home", folder / "log"
-    command = [sys.executable, "-m", "panel", "serve", "app.py", "--address", "127.0.0.1"]
+    command = [sys.executable, "-m", "panel", "serve", str(app), "--address", "127.0.0.1"]
     command += ["--port", str(port), "--allow-websocket-origin", f"127.0.0.1:{port}", *flags]
     with log.open("wb") as out:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=kept | {"LOGRATIO_HOME": str(home)} | environment,
+            env=kept | {"LOGRATIO_HOME": str(home), "PYTHONPATH": str(ROOT)} | environment,
             stdout=out,
             stderr=subprocess.STDOUT,
         )
     try:
         _wait_for(port, process, log)
-        yield Server(f"http://127.0.0.1:{port}/app", log, home, process.pid)
+        yield Server(f"http://127.0.0.1:{port}/{app.stem}", log, home, process.pid)
     finally:
         process.terminate()
         try:

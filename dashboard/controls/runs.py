@@ -21,13 +21,12 @@ from engine.jobs import JobStatus
 RESUMABLE = ("interrupted", "stopped", "failed")
 SHOWN = 30
 LONGEST_NAME = 200
-# Google's Material icons, Apache License 2.0.
+# Lines on a square of 24.
 ICONS = {
-    "resume": "M8 5v14l11-7z",
-    "rename": "M3 17.25V21h3.75L17.8 9.95 14.05 6.2zM20.7 7.05a1 1 0 0 0 0-1.4l-2.35-2.35a1 1 0 0 "
-    "0-1.4 0L15.1 5.15l3.75 3.75z",
-    "save": "M5 20h14v-2H5zM19 9h-4V3H9v6H5l7 7z",
-    "delete": "M6 19a2 2 0 0 0 2 2h8a2 2 0 0 0 2-2V7H6zM19 4h-3.5l-1-1h-5l-1 1H5v2h14z",
+    "resume": "M7 5 19 12 7 19Z",
+    "rename": "M4 20 5 15 15 5 19 9 9 19Z",
+    "save": "M12 4V15M7 10 12 15 17 10M5 20H19",
+    "delete": "M5 7H19M10 7V4H14V7M7 7 8 20H16L17 7",
 }
 WORDS = {
     "resume": "Resume",

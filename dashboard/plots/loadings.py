@@ -134,7 +134,7 @@ class LoadingsMap:
             "top": bottom + genes * BARS * shares / max(shares.max(), 1e-9),
             "share": shares,
         }
-        self.figure.title.text = f"CLR variance ≤ {100 * shares.max():.1f} %"
+        self.figure.title.text = "CLR variance explained"
         extent(self.figure.x_range, float(factors))
         extent(self.figure.y_range, self._top)
 

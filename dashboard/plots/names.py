@@ -18,6 +18,8 @@ from bokeh.plotting import figure
 MARK = "▸ "
 LONGEST = 13
 GAP = 2
+# A click leaves a dotted frame around the plot otherwise.
+QUIET = ".bk-Canvas { --highlight-color: transparent; }"
 
 _LABEL = 'return labels[Math.floor(tick)] ?? ""'
 _HOVER = 'return names[Math.floor(value)] ?? ""'
@@ -59,6 +61,7 @@ def blank(left: int, bottom: int, height: int) -> Any:
         min_border_top=6,
         min_border_bottom=bottom,
         outline_line_color=None,
+        stylesheets=[QUIET],
     )
     shown.toolbar.logo = None
     shown.toolbar.autohide = True

@@ -69,11 +69,6 @@ def _pane(plot: Any) -> Any:
     return pn.pane.HoloViews(plot, sizing_mode="stretch_both", margin=0, linked_axes=False)
 
 
-def progress(state: AppState) -> pn.pane.HTML:
-    """How far the fit that a card shows has come; nothing once it has ended."""
-    return html.live(html.badge, state.param.partial, sizing_mode=None)
-
-
 def waiting(state: AppState) -> Any:
     """What a card says while there is no fit to show."""
 

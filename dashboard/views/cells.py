@@ -17,7 +17,7 @@ from dashboard.export import Export
 from dashboard.lasso import inside
 from dashboard.plots.cells import CellPlot
 from dashboard.plots.colours import Colouring
-from dashboard.state import AppState, Embedding
+from dashboard.state import AppState
 from dashboard.views.card import card, figure, waiting
 from dashboard.views.colouring import colouring
 from engine.results import Fit
@@ -63,8 +63,6 @@ class CellsView(pn.viewable.Viewer):
         self._legend = html.pane(
             sizing_mode="stretch_height", width=140, css_classes=html.shown(False, "key")
         )
-        of = state.param
-        note = html.live(_note, of.fit, of.embedding, of.partial, sizing_mode=None)
         self._panel = card(
             HEAD,
             pn.Row(
@@ -74,7 +72,6 @@ class CellsView(pn.viewable.Viewer):
                 margin=0,
             ),
             tools=(
-                note,
                 self._mode,
                 self._colour,
                 ExportMenu(browser, self._export, state, name="cells"),
@@ -172,10 +169,3 @@ def cell_table(
 def _colouring(state: AppState) -> Colouring:
     assert state.fit is not None
     return colouring(state.fit, state.colour, state.shown_factor, state.fit_counts)
-
-
-def _note(fit: Fit | None, embedding: Embedding | None, partial: str) -> str:
-    if fit is None:
-        return ""
-    waits = "factors 1, 2; UMAP follows" if embedding is None else ""
-    return html.badge(partial or waits)

@@ -17,7 +17,7 @@ NOTHING = "Nothing is chosen yet: draw around cells, click a factor, or find a g
 
 
 class ChosenBar(pn.viewable.Viewer):
-    """What is chosen in all views, each with its own clear button."""
+    """What is chosen in all views, each with its own clear button; and what is still to come."""
 
     def __init__(self, state: AppState) -> None:
         super().__init__()
@@ -41,6 +41,7 @@ class ChosenBar(pn.viewable.Viewer):
         self._panel = pn.Row(
             self._search,
             html.pane(chips, sizing_mode="stretch_width"),
+            html.live(_how_far, of.partial, of.placing, sizing_mode=None, align="center"),
             sizing_mode="stretch_width",
             margin=0,
             height=38,
@@ -66,6 +67,10 @@ class ChosenBar(pn.viewable.Viewer):
             self._search.value = ""
 
 
+def _how_far(partial: str, placing: str) -> str:
+    return html.badge(partial or (placing and f"UMAP: {placing}"))
+
+
 def _chips(
     fit: Any,
     selected: np.ndarray | None,
@@ -85,4 +90,4 @@ def _chips(
     if pair is not None:
         chips.append(html.chip(" × ".join(pair), "pair", "clear", "pair"))
     chips += [html.chip(gene, "gene", "drop-gene", gene) for gene in marked]
-    return html.chips(chips) if chips else html.note(NOTHING)
+    return html.chips(chips) if chips else f'<div class="nothing">{html.note(NOTHING)}</div>'

@@ -15,7 +15,7 @@ from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
 from dashboard.plots.heatmap import Heatmap, clustered
 from dashboard.state import AppState
-from dashboard.views.card import card, figure, progress, waiting
+from dashboard.views.card import card, figure, waiting
 from engine import summaries
 from engine.results import Fit
 
@@ -57,7 +57,6 @@ class CorrelationView(pn.viewable.Viewer):
             HEAD,
             figure(self.heatmap.figure, message=waiting(state)),
             tools=(
-                progress(state),
                 self._which,
                 count,
                 ExportMenu(browser, self._export, state, name="correlations"),

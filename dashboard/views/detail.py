@@ -12,7 +12,7 @@ from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
 from dashboard.state import AppState
 from dashboard.views import contrast, neighbours, pair
-from dashboard.views.card import COVER, progress, waiting
+from dashboard.views.card import COVER, waiting
 from dashboard.views.contrast import ContrastView
 from dashboard.views.neighbours import GeneView
 from dashboard.views.pair import PairView
@@ -36,7 +36,6 @@ class DetailView(pn.viewable.Viewer):
         top = pn.Row(
             html.pane(html.bound(_top, detail), sizing_mode=None),
             pn.Spacer(sizing_mode="stretch_width", height=0, margin=0),
-            progress(state),
             ExportMenu(browser, self._export, state, name="details"),
             sizing_mode="stretch_width",
             margin=0,

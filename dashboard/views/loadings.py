@@ -17,7 +17,7 @@ from dashboard.lists import percent
 from dashboard.plots.loading_bars import LoadingBars
 from dashboard.plots.loadings import LoadingsMap, leading_genes
 from dashboard.state import AppState
-from dashboard.views.card import card, figure, progress, waiting
+from dashboard.views.card import card, figure, waiting
 from engine import summaries
 from engine.results import Fit
 
@@ -62,7 +62,6 @@ class LoadingsView(pn.viewable.Viewer):
             HEAD,
             figure(self.map.figure, self.bars.figure, message=waiting(state)),
             tools=(
-                progress(state),
                 previous,
                 self._factor,
                 following,

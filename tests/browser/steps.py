@@ -14,6 +14,8 @@ PIXELS = """canvas => {
   const seen = new Set(new Uint32Array(data.buffer))
   return seen.size
 }"""
+UMAP = """() => Array.from(Bokeh.documents[0].all_models)
+  .some(model => model.axis_label === "UMAP 1")"""
 # Every column called so that any plot of the page holds.
 COLUMN = """name => Array.from(Bokeh.documents[0].all_models)
   .filter(model => model.type === "ColumnDataSource")
@@ -37,6 +39,10 @@ def wait_until_drawn(where: Locator, least: int) -> None:
             return
         where.page.wait_for_timeout(100)
     raise AssertionError(f"only {colours(where)} colours")
+
+
+def wait_for_umap(page: Page) -> None:
+    page.wait_for_function(UMAP, timeout=LONG)
 
 
 def column(page: Page, name: str) -> list[object]:

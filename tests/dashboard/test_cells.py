@@ -58,13 +58,11 @@ class TestView:
         fit = make_fit(cells=50)
         state.show_fit(fit)
         np.testing.assert_allclose(np.sort(drawn(view)["x"]), np.sort(fit.scores[:, 0]))
-        assert "UMAP follows" in words(view)
         assert view.plot.figure.xaxis.axis_label == "factor 1 score (prior sd)"
         state.embedding = Embedding(fit.scores[:, :2] + 100, "umap", "k")
         assert min(drawn(view)["x"]) > 90
         assert view.plot.figure.x_range.start > 90
         assert view.plot.figure.xaxis.axis_label == "UMAP 1"
-        assert "UMAP follows" not in words(view)
 
     def test_an_embedding_of_other_cells_is_not_used(
         self, state: AppState, view: CellsView
@@ -109,10 +107,6 @@ class TestView:
         assert "GENE5 CLR" in words(view)
         state.pair = None
         assert state.colour == select.value == "clr:GENE5"
-
-    def test_how_far_a_running_fit_is(self, state: AppState, view: CellsView) -> None:
-        state.show_fit(make_fit(), partial="pass 4 of about 15")
-        assert "pass 4 of about 15" in words(view)
 
     def test_export_gives_what_is_shown(self, state: AppState, view: CellsView) -> None:
         assert view._export() is None
