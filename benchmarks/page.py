@@ -30,6 +30,8 @@ COLOURFUL = """canvas => new Set(new Uint32Array(canvas.getContext("2d")
   .getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size > 40"""
 PATIENCE = 120_000
 QUIET = 350
+# Seconds after which a server has warmed up.
+WARM = 45
 
 
 def main() -> None:
@@ -56,6 +58,7 @@ def measure(case: str, repeats: int, data: Path) -> str:
             sync_playwright() as playwright,
         ):
             browser = launch(playwright)
+            time.sleep(WARM)
             painted = [first_paint(browser.new_page(), server) for _ in range(2)]
             page = browser.new_page(viewport={"width": 1280, "height": 800})
             opened = open_run(page, server, run)
@@ -202,10 +205,12 @@ def report(case: str, fit: str, found: dict[str, list[float]]) -> None:
 
 
 def peak_memory(pid: int) -> float:
-    """Largest resident memory of a process, MB."""
+    """Largest resident memory of a process, and of those that it started, MB."""
     text = Path(f"/proc/{pid}/status").read_text("utf-8")
     kilobytes = dict(line.split(":", 1) for line in text.splitlines())["VmHWM"].split()[0]
-    return int(kilobytes) / 1000
+    children = Path(f"/proc/{pid}/task").glob("*/children")
+    own = {int(child) for path in children for child in path.read_text("utf-8").split()}
+    return int(kilobytes) / 1000 + sum(map(peak_memory, own))
 
 
 if __name__ == "__main__":

@@ -121,13 +121,24 @@ class _Work:
             handle.progress(fraction, words)
 
         xy = umap_coordinates(self._scores, tell)
-        about = {**METHOD, "passes": self._passes, "scores": _digest(self._scores)}
         try:
-            _write(self._folder / FILE, xy, about)
+            keep(self._folder, self._passes, self._scores, xy)
         except OSError as error:
             # It can be computed again.
             _log.warning("The UMAP of %s could not be kept: %s", self._folder.name, error)
         return xy
+
+
+def keep(folder: Path, passes: str, scores: np.ndarray, xy: np.ndarray) -> None:
+    """Keep (C, 2) coordinates of (C, k) scores in the folder of their run.
+
+    Parameters
+    ----------
+    passes
+        Passes of the fit that the scores are of.
+    """
+    about = {**METHOD, "passes": passes, "scores": _digest(scores)}
+    _write(folder / FILE, np.asarray(xy, np.float32), about)
 
 
 def _parts(key: str) -> tuple[str, str]:

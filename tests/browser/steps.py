@@ -49,8 +49,9 @@ def column(page: Page, name: str) -> list[object]:
     return page.evaluate(COLUMN, name)
 
 
-def choose(page: Page, label: str, option: str) -> None:
-    page.get_by_role("combobox", name=label, exact=True).click()
+def choose(where: Page | Locator, label: str, option: str) -> None:
+    page = where if isinstance(where, Page) else where.page
+    where.get_by_role("combobox", name=label, exact=True).click()
     page.get_by_role("menuitem", name=option, exact=True).click()
     # until it is gone, the menu takes what the mouse does
     expect(page.locator(".MuiPopover-root")).to_have_count(0)

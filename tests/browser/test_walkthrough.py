@@ -1,0 +1,134 @@
+"""What somebody who has never seen the page does with it: the monocyte programme of PBMC 3k."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.steps import (
+    LONG,
+    button,
+    card,
+    chips,
+    choose,
+    export,
+    find_gene,
+    wait_for_umap,
+    wait_until_drawn,
+)
+from tests.server import Server, serve
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+
+# Villani et al. (2017), Science 356; the markers that tutorials of these cells use.
+MONOCYTES = {"LYZ", "CD14", "S100A8", "S100A9", "FCN1", "CST3", "LGALS2"}
+NUMBER = re.compile(r"[+−]?\d+\.\d+$")
+
+
+@pytest.fixture(scope="module")
+def server(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with a data root, as an institute would run it."""
+    folder = tmp_path_factory.mktemp("walkthrough")
+    with serve(folder, LOGRATIO_DATA=str(shared_data)) as running:
+        yield running
+
+
+def strongest_factor(page: Page) -> str:
+    """Name of the factor with the largest loading of the gene that is shown."""
+    buttons = page.get_by_role("button", name=re.compile(r"^Choose factor \d+$"))
+    rows = page.get_by_role("listitem").filter(has=buttons).all_inner_texts()
+    loadings = {}
+    for row in rows:
+        name, value = row.split("\n")[0], NUMBER.search(row)
+        assert value is not None, row
+        loadings[name] = abs(float(value.group().replace("−", "-")))
+    return max(loadings, key=lambda name: loadings[name])
+
+
+def read(csv: Path) -> pd.DataFrame:
+    return pd.read_csv(csv, comment="#", index_col=0)
+
+
+def svg_words(path: Path) -> set[str]:
+    """All texts of an SVG, whose letters are letters and not outlines."""
+    root = ElementTree.parse(path).getroot()
+    assert root.tag.endswith("svg")
+    return {text.strip() for node in root.iter() if (text := node.text) and text.strip()}
+
+
+def test_the_monocyte_programme_of_pbmc3k(page: Page, server: Server, tmp_path: Path) -> None:
+    cells, heatmap = card(page, "Cells"), card(page, "Gene correlations")
+    choose(page, "Files on the server", "pbmc3k.h5ad")
+    expect(page.get_by_text("2,700 cells × 2,000 genes")).to_be_visible()
+    button(page, "LNMVCP").click()
+    button(page, "Fit").click()
+    expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)
+    wait_for_umap(page)
+
+    # a marker leads to its programme
+    find_gene(page, "LYZ")
+    expect(page.get_by_role("heading", name="LYZ", exact=True)).to_be_visible()
+    programme = strongest_factor(page)
+    button(page, f"Choose {programme}").click()
+    expect(page.get_by_role("list", name="Chosen")).to_contain_text(programme)
+    expect(cells.get_by_text(f"{programme} score")).to_be_visible()
+
+    # its genes are in the heatmap
+    choose(heatmap, "Genes", programme.capitalize())
+    choose(heatmap, "How many", "50")
+    wait_until_drawn(heatmap, 100)
+    shown = read(export(page, "Export correlations", "CSV", tmp_path))
+    assert shown.shape == (50, 50)
+    assert len(MONOCYTES & set(shown.index)) >= 3
+
+    # its cells are in the UMAP, and are those that are labelled so
+    table = read(export(page, "Export cells", "CSV", tmp_path))
+    scores = table[f"{programme} score (prior sd)"].abs()
+    choose(page, "Colour by", "cell_type")
+    cells.get_by_role("button", name="CD14+ Monocytes").click()
+    expect(page.get_by_text(re.compile(r"^\d+ of 2,700 cells"))).to_be_visible()
+    chosen = read(export(page, "Export cells", "CSV", tmp_path))["selected"]
+    assert scores[chosen].median() > scores[~chosen].quantile(0.75)
+
+    # two genes of it, cell by cell
+    find_gene(page, "LYZ")
+    partner = page.get_by_role("button", name=re.compile(r"^Compare LYZ with ")).first
+    other = (partner.get_attribute("aria-label") or "").split()[-1]
+    assert other in MONOCYTES
+    partner.click()
+    said = page.get_by_text(re.compile(r"^Model: r = "))
+    expect(said).to_be_visible()
+    r = re.search(r"r = (0\.\d+)", said.inner_text())
+    assert r is not None
+    assert float(r.group(1)) > 0.7
+
+    # the figures and the loadings go into a paper
+    umap = svg_words(export(page, "Export cells", "SVG", tmp_path))
+    assert {"UMAP 1", "UMAP 2", "CD14+ Monocytes", "480 of 480"} <= umap
+    assert "CLR correlation" in svg_words(export(page, "Export correlations", "SVG", tmp_path))
+    words = svg_words(export(page, "Export loadings", "SVG", tmp_path))
+    assert "CLR loading (nats)" in words
+    assert len(MONOCYTES & words) >= 2
+    loadings = read(export(page, "Export loadings", "CSV", tmp_path))
+    assert loadings.shape == (2000, 10)
+    top = loadings[programme].abs().nlargest(100).index
+    assert len(MONOCYTES & set(top)) >= 3
+
+    # and the page, reloaded, is where it was
+    before, address = chips(page), page.url
+    page.reload()
+    expect(said).to_be_visible()
+    expect(page.get_by_role("list", name="Chosen")).to_contain_text("cells ·")
+    wait_for_umap(page)
+    wait_until_drawn(heatmap, 100)
+    assert chips(page) == before
+    assert page.url == address
+    expect(page.get_by_role("combobox", name="Colour by")).to_have_text("cell_type")
+    expect(heatmap.get_by_role("combobox", name="How many")).to_have_text("50")
+    assert server.complaints() == []
