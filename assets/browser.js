@@ -4,12 +4,13 @@
 const TYPING = new Set(["INPUT", "TEXTAREA", "SELECT"])
 const KEYS = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Escape", "/"])
 
-// Material's lists, tabs and sliders and Bokeh's own widgets have a use of their own for arrows.
-function busy(path) {
+// Material's lists, tabs and sliders have a use of their own for arrows.
+const STEPPED = new Set(["slider", "menu", "menuitem", "listbox", "option", "tab", "combobox", "radio"])
+
+function busy(key, path) {
   return path.some((node) =>
     node.tagName !== undefined &&
-    (TYPING.has(node.tagName) || node.isContentEditable ||
-      ["slider", "menu", "menuitem", "listbox", "option", "tab", "combobox", "radio"].includes(node.getAttribute?.("role"))))
+    (TYPING.has(node.tagName) || node.isContentEditable || (key !== "/" && STEPPED.has(node.getAttribute?.("role")))))
 }
 
 function everywhere(root, selector, found = []) {
@@ -38,7 +39,7 @@ export function render({model, el}) {
 
   const key = (event) => {
     if (!KEYS.has(event.key) || event.ctrlKey || event.metaKey || event.altKey) return
-    if (event.key !== "Escape" && busy(event.composedPath())) return
+    if (event.key !== "Escape" && busy(event.key, event.composedPath())) return
     if (event.key === "/") {
       // At once: what is typed next belongs into the field.
       event.preventDefault()
