@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-from benchmarks.saved import save_run
+from benchmarks.saved import gene_name, save_run
 from tests.chromium import launch
 from tests.server import Server, serve
 
@@ -125,7 +125,7 @@ def interact(page: Page, repeats: int) -> dict[str, list[float]]:
         "factor": lambda _: answer_key(page, "ArrowRight"),
         "colour": lambda j: choose(page, "Colour by", COLOURS[j % len(COLOURS)]),
         "lasso": lambda _: lasso(page, rng),
-        "gene": lambda j: find(page, f"GENE{17 * j + 3}"),
+        "gene": lambda j: find(page, gene_name(17 * j + 3)),
         "pair": lambda _: tap(page, card(page, "Gene correlations"), rng),
         "clear": lambda _: answer_key(page, "Escape"),
     }

@@ -34,6 +34,12 @@ def save_run(home: Path, cells: int, genes: int = 2000, factors: int = 10) -> st
     return status.id
 
 
+def gene_name(j: int) -> str:
+    """Three letters and a number, as the names of genes are: few share their beginning."""
+    letters = (chr(ord("A") + part % 26) for part in (j, j // 26, 7 * j + j // 26))
+    return f"{''.join(letters)}{j}"
+
+
 def made_up_fit(cells: int, genes: int, factors: int) -> Fit:
     """Clustered factor scores and random loadings; two columns of obs."""
     rng = np.random.default_rng(0)
@@ -51,7 +57,7 @@ def made_up_fit(cells: int, genes: int, factors: int) -> Fit:
     trace |= {"gradient_median": [0.0], "gradient_worst": [0.0], "n_failed_cells": [0]}
     return Fit(
         config=LNMConfig(capture=True, n_factors=factors),
-        genes=pd.Index([*(f"GENE{j}" for j in range(genes)), OTHER]),
+        genes=pd.Index([*map(gene_name, range(genes)), OTHER]),
         cells=names,
         reference=genes,
         mean_clr=rng.normal(size=genes + 1),

@@ -36,6 +36,8 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 # A click that overtakes the change of a widget is processed together with it, and Panel then
 # leaves out the document's lock, without which no Bokeh figure may be changed.
 Syncable._event_coroutine.lock = True  # type: ignore[attr-defined]
+# Milliseconds that a changed widget waits for others that change with it; 50 can be felt.
+Syncable._debounce = 5
 
 
 @functools.cache
@@ -59,6 +61,8 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     """
     pn.extension()
     hv.extension("bokeh")
+    # Plots of a few bars; software rendering, where there is no GPU, makes WebGL slow.
+    hv.renderer("bokeh").webgl = False
     settings = settings or Settings()
     state = AppState(source=settings.source)
     runner = Runner(state, shared or services())

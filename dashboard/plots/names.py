@@ -30,7 +30,7 @@ const count = [...indices].length
 const start = Math.max(0, Math.ceil(range.start - 0.5))
 const kept = []
 const clear = (i) => kept.every((j) => (i < j ? distance(i, j) : distance(j, i)) >= gap)
-for (const i of [...first.map((place) => place - start), ...indices]) {
+for (const i of [...range.tags.map((place) => place - start), ...indices]) {
   if (i >= 0 && i < count && !kept.includes(i) && clear(i)) kept.push(i)
 }
 return kept
@@ -112,16 +112,15 @@ class NamedAxis:
         self.names: list[str] = []
         self._marked: tuple[int, ...] = ()
         self._ticker = FixedTicker(ticks=[])
-        self._axis = axis
+        self._axis, self._range = axis, axis_range
         self.hover = CustomJSHover(args={"names": []}, code=_HOVER)
         self._labels = CustomJSTickFormatter(args={"labels": []}, code=_LABEL)
-        self._policy = CustomLabelingPolicy(
-            args={"range": axis_range, "first": [], "gap": gap}, code=_ROOM
-        )
         axis.update(
             ticker=self._ticker,
             formatter=self._labels,
-            major_label_policy=self._policy,
+            major_label_policy=CustomLabelingPolicy(
+                args={"range": axis_range, "gap": gap}, code=_ROOM
+            ),
             major_tick_line_color=None,
         )
 
@@ -157,7 +156,9 @@ class NamedAxis:
         self._axis.on_event("axis_click", clicked)
 
     def _relabel(self) -> None:
-        self._policy.args = {**self._policy.args, "first": list(self._marked)}
+        # Beside the policy, whose arguments hold a model: after any change of such arguments
+        # Bokeh looks through the whole document, which takes a twentieth of a second.
+        self._range.tags = list(self._marked)
         self._labels.args = {
             "labels": [
                 f"{MARK if place in self._marked else ''}{short(name)}"

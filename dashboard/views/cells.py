@@ -18,6 +18,7 @@ from dashboard.lasso import inside
 from dashboard.plots.cells import CellPlot
 from dashboard.plots.colours import Colouring
 from dashboard.state import AppState
+from dashboard.together import together
 from dashboard.views.card import card, figure, waiting
 from dashboard.views.colouring import colouring
 from engine.results import Fit
@@ -87,6 +88,7 @@ class CellsView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
 
+    @together
     def _pick(self, event: param.parameterized.Event) -> None:
         if self.state.fit is not None and event.new is not None:
             self.state.colour = event.new
@@ -129,6 +131,7 @@ class CellsView(pn.viewable.Viewer):
             self.plot.place(xy, fit.cells, titles)
         self._fit, self._xy, self._titles = fit, xy, titles
 
+    @together
     def _outlined(self, geometry: dict[str, Any], keys: dict[str, bool]) -> None:
         if self._fit is None or (mask := inside(self._xy, geometry)) is None:
             return

@@ -12,6 +12,7 @@ import param
 from dashboard import html
 from dashboard.actions import SEARCH
 from dashboard.state import AppState
+from dashboard.together import together
 
 NOTHING = "Nothing is chosen yet: draw around cells, click a factor, or find a gene."
 
@@ -27,7 +28,7 @@ class ChosenBar(pn.viewable.Viewer):
             placeholder="press /",
             options=[],
             case_sensitive=False,
-            min_characters=1,
+            min_characters=2,
             restrict=True,
             search_strategy="includes",
             size="small",
@@ -61,6 +62,7 @@ class ChosenBar(pn.viewable.Viewer):
             self._search.options = names
         self._search.disabled = not names
 
+    @together
     def _found(self, event: param.parameterized.Event) -> None:
         if event.new:
             self.state.choose_gene(event.new, near=True)

@@ -15,6 +15,7 @@ from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
 from dashboard.plots.heatmap import Heatmap, clustered
 from dashboard.state import AppState
+from dashboard.together import together
 from dashboard.views.card import card, figure, waiting
 from engine import summaries
 from engine.results import Fit
@@ -62,8 +63,8 @@ class CorrelationView(pn.viewable.Viewer):
                 ExportMenu(browser, self._export, state, name="correlations"),
             ),
         )
-        self.heatmap.on_pair(state.choose_pair)
-        self.heatmap.on_gene(state.choose_gene)
+        self.heatmap.on_pair(together(state.choose_pair))
+        self.heatmap.on_gene(together(state.choose_gene))
         self._which.param.watch(self._pick, "value")
         state.param.watch(self._update, WATCHED)
         self._update()
@@ -71,6 +72,7 @@ class CorrelationView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
 
+    @together
     def _pick(self, event: param.parameterized.Event) -> None:
         state = self.state
         heat = str(event.new).split(" ", 1)[0]

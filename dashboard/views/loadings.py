@@ -17,6 +17,7 @@ from dashboard.lists import percent
 from dashboard.plots.loading_bars import LoadingBars
 from dashboard.plots.loadings import LoadingsMap, leading_genes
 from dashboard.state import AppState
+from dashboard.together import together
 from dashboard.views.card import card, figure, waiting
 from engine import summaries
 from engine.results import Fit
@@ -51,7 +52,7 @@ class LoadingsView(pn.viewable.Viewer):
                 size="small",
                 margin=0,
                 description=words,
-                on_click=lambda _event, by=by: state.step_factor(by),
+                on_click=together(lambda _event, by=by: state.step_factor(by)),
             )
             for icon, words, by in (
                 ("chevron_left", "Previous factor", -1),
@@ -68,9 +69,9 @@ class LoadingsView(pn.viewable.Viewer):
                 ExportMenu(browser, self._export, state, name="loadings"),
             ),
         )
-        self.map.on_factor(state.choose_factor)
-        self.map.on_gene(state.choose_gene)
-        self.bars.on_gene(state.choose_gene)
+        self.map.on_factor(together(state.choose_factor))
+        self.map.on_gene(together(state.choose_gene))
+        self.bars.on_gene(together(state.choose_gene))
         self._factor.param.watch(self._pick, "value")
         state.param.watch(self._update, ["fit", "factor", "marked"])
         self._update()
@@ -78,6 +79,7 @@ class LoadingsView(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
 
+    @together
     def _pick(self, event: param.parameterized.Event) -> None:
         if event.new != self.state.shown_factor:
             self.state.choose_factor(event.new)

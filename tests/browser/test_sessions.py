@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from benchmarks.saved import save_run
+from benchmarks.saved import gene_name, save_run
 from tests.browser.conftest import PATIENCE
 from tests.browser.steps import card, chips, draw_around, find_gene, wait_until_drawn
 from tests.server import Server, serve
@@ -82,13 +82,13 @@ def test_two_sessions_never_see_each_other(
     first, second = (open_run(browser, own, run) for run in runs)
     draw_around(card(first, "Cells"))
     expect(first.get_by_text(" of 300 cells")).to_be_visible()
-    find_gene(second, "GENE70")
-    expect(second.get_by_role("heading", name="GENE70", exact=True)).to_be_visible()
+    find_gene(second, gene_name(70))
+    expect(second.get_by_role("heading", name=gene_name(70), exact=True)).to_be_visible()
     first.get_by_role("textbox", name="Path of the counts").fill("/no/such.h5ad")
     first.keyboard.press("Enter")
     expect(first.get_by_role("alert")).to_contain_text("/no/such.h5ad")
     assert [text.split()[1] for text in chips(first)] == ["cells"]
-    assert [text.split()[0] for text in chips(second)] == ["GENE70"]
+    assert [text.split()[0] for text in chips(second)] == [gene_name(70)]
     expect(first.get_by_text("simulated · 300 cells").first).to_be_visible()
     expect(second.get_by_role("alert")).to_have_count(0)
     expect(second.get_by_text(" of 500 cells")).to_have_count(0)

@@ -54,7 +54,7 @@ class TestNames:
         named.show(["a", "b", "c"])
         assert named.mark(["c", "gone", "a"]) == (2, 0)
         assert labels(named) == [f"{MARK}a", "b", f"{MARK}c"]
-        assert named._policy.args["first"] == [2, 0]
+        assert named._range.tags == [2, 0]
         assert named.mark([]) == ()
         assert labels(named) == ["a", "b", "c"]
 
@@ -201,7 +201,7 @@ class TestLoadingsMap:
         bars = drawn._bars.data
         heights = bars["top"] - bars["bottom"]
         np.testing.assert_allclose(heights / heights[0], [1, 0.5, 0.2])
-        assert "50.0 %" in drawn.figure.title.text
+        np.testing.assert_allclose(bars["share"], [0.5, 0.25, 0.1])
 
     def test_clicks(self, drawn: LoadingsMap) -> None:
         heard: list[object] = []
