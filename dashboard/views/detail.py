@@ -42,12 +42,14 @@ class DetailView(pn.viewable.Viewer):
             css_classes=["card-top"],
             stylesheets=[html.STYLES],
         )
+        # One above the other, seen or not by style alone: any other change, of a class too, lets
+        # Bokeh lay out and measure the whole page again.
         bodies = [
             pn.Column(
                 view,
-                visible=html.bound(lambda shown, own=name: shown == own, detail),
                 sizing_mode="stretch_both",
                 margin=0,
+                styles=html.bound(lambda shown, own=name: _style(shown == own), detail),
             )
             for name, view in self._views.items()
         ]
@@ -79,6 +81,10 @@ class DetailView(pn.viewable.Viewer):
     def _export(self) -> Export | None:
         export: Export | None = self._views[self.state.detail]._export()
         return export
+
+
+def _style(shown: bool) -> dict[str, str]:
+    return {**COVER, "visibility": "visible" if shown else "hidden"}
 
 
 def _top(detail: str) -> str:
