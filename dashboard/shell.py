@@ -68,8 +68,9 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     runner = Runner(state, shared or services())
     runner.read()
     browser = Browser(actions.SEARCH)
-    page = compose(state, runner, browser)
-    follow(state, runner, browser, pn.state.location.search if pn.state.location else "")
+    search = pn.state.location.search if pn.state.location else ""
+    page = compose(state, runner, browser, at_once="run=" in search)
+    follow(state, runner, browser, search)
     # Data that others have read by now come with the page.
     runner.tick()
     # In the background: polling is not work that the page should look busy with. Weak, because
@@ -93,13 +94,19 @@ def _tick(reference: weakref.ref[Runner]) -> None:
             runner.tick()
 
 
-def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> Page:
-    """Controls and views of one session, laid out."""
+def compose(
+    state: AppState, runner: Runner, browser: Browser | None = None, *, at_once: bool = False
+) -> Page:
+    """Controls and views of one session, laid out; ``at_once`` is for one that opens a run."""
     browser = browser or Browser(actions.SEARCH)
     actions.connect(browser, state)
     # Built once the page stands: it costs half a second here and as much in the browser.
     explore = pn.Column(sizing_mode="stretch_both", margin=0)
-    pn.state.onload(lambda: explore.append(ExploreView(state, browser)))
+    add = functools.partial(_add_explore, explore, state, browser)
+    if at_once:
+        add()
+    else:
+        pn.state.onload(add)
     tabs = pmui.Tabs(
         ("Data", DataView(state, browser)),
         ("Explore", explore),
@@ -133,6 +140,10 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
         if watcher not in others:
             pn.state.param.unwatch(watcher)
     return page
+
+
+def _add_explore(to: pn.Column, state: AppState, browser: Browser) -> None:
+    to.append(ExploreView(state, browser))
 
 
 def _busy_watchers() -> list[param.parameterized.Watcher]:

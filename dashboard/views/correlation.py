@@ -100,9 +100,8 @@ class CorrelationView(pn.viewable.Viewer):
     def _choices(self) -> dict[str, Any]:
         # Another name needs another value: a select does not show that only its words changed.
         state = self.state
-        number = state.shown_factor + 1
-        values = {"top": "top", "factor": f"factor {number}"}
-        options = {"Top genes": values["top"], f"Factor {number}": values["factor"]}
+        values = {"top": "top", "factor": "factor"}
+        options = {"Top genes": "top", "Chosen factor": "factor"}
         if state.marked:
             values["gene"] = f"gene {state.marked[0]}"
             options[f"Near {state.marked[0]}"] = values["gene"]

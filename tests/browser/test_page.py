@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import pytest
@@ -26,6 +27,8 @@ from tests.browser.steps import (
 from tests.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
+
+ROLES: tuple[Any, ...] = ("button", "combobox", "textbox", "spinbutton", "switch", "tab", "radio")
 
 
 def test_demo_from_counts_to_views(
@@ -113,5 +116,8 @@ def test_demo_from_counts_to_views(
     button(page, "Stop").click()
     expect(page.get_by_text("Stopped; the best so far is shown")).to_be_visible()
     expect(button(page, "Fit")).to_be_visible()
+    # and all that can be used has a name for those who cannot see it
+    for role in ROLES:
+        expect(page.get_by_role(role, name=re.compile(r"^\s*$"))).to_have_count(0)
     assert foreign == []
     assert server.complaints() == []

@@ -80,7 +80,7 @@ def test_the_monocyte_programme_of_pbmc3k(page: Page, server: Server, tmp_path: 
     expect(cells.get_by_text(f"{programme} score")).to_be_visible()
 
     # its genes are in the heatmap
-    choose(heatmap, "Genes", programme.capitalize())
+    choose(heatmap, "Genes", "Chosen factor")
     choose(heatmap, "How many", "50")
     wait_until_drawn(heatmap, 100)
     shown = read(export(page, "Export correlations", "CSV", tmp_path))
