@@ -1,7 +1,7 @@
 """Log-ratio models of single-cell counts: fit, summarise, check."""
 
 from engine import summaries
-from engine.config import LNMConfig
+from engine.config import LDAConfig, LNMConfig
 from engine.data import Counts, DataRequest, read_counts
 from engine.errors import ConfigError, DataError, EngineError, FitError
 from engine.inference import Progress, fit, fit_iter, transform
@@ -15,6 +15,7 @@ __all__ = [
     "EngineError",
     "Fit",
     "FitError",
+    "LDAConfig",
     "LNMConfig",
     "Progress",
     "fit",

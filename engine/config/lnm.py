@@ -1,14 +1,13 @@
-"""Configurations: frozen, validated, hashable."""
+"""Settings of the logistic-normal multinomial models."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engine.errors import ConfigError
+from engine.config.validation import check_names, finite, one_of, positive, whole
 
 DMode = Literal["learned", "low_rank"]
 CapturePrior = Literal["anchored", "population"]
@@ -78,22 +77,22 @@ class LNMConfig:
     block_cells: int | None = None
 
     def __post_init__(self) -> None:
-        _whole("n_factors", self.n_factors, 1, MAX_FACTORS)
-        _whole("seed", self.seed, 0, 2**32 - 1)
-        _whole("max_passes", self.max_passes, 1, 100_000)
+        whole("n_factors", self.n_factors, 1, MAX_FACTORS)
+        whole("seed", self.seed, 0, 2**32 - 1)
+        whole("max_passes", self.max_passes, 1, 100_000)
         if self.block_cells is not None:
-            _whole("block_cells", self.block_cells, 1, 1_000_000)
-        _one_of("capture", self.capture, (True, False))
-        _one_of("d_mode", self.d_mode, ("learned", "low_rank"))
-        _one_of("capture_prior", self.capture_prior, ("anchored", "population"))
-        _one_of("precision", self.precision, ("float32", "float64"))
+            whole("block_cells", self.block_cells, 1, 1_000_000)
+        one_of("capture", self.capture, (True, False))
+        one_of("d_mode", self.d_mode, ("learned", "low_rank"))
+        one_of("capture_prior", self.capture_prior, ("anchored", "population"))
+        one_of("precision", self.precision, ("float32", "float64"))
         for name in ("tolerance", "molecules", "capture_sd"):
-            _positive(name, getattr(self, name))
+            positive(name, getattr(self, name))
         for name in ("max_seconds", "loadings_scale", "noise_scale"):
             if getattr(self, name) is not None:
-                _positive(name, getattr(self, name))
+                positive(name, getattr(self, name))
         if self.noise_location is not None:
-            _finite("noise_location", self.noise_location)
+            finite("noise_location", self.noise_location)
 
     @property
     def model(self) -> str:
@@ -107,40 +106,5 @@ class LNMConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> LNMConfig:
         """The inverse of `to_dict`; unknown keys raise ConfigError."""
-        known = [field.name for field in dataclasses.fields(cls)]
-        unknown = sorted(set(values) - set(known))
-        if unknown:
-            raise ConfigError(
-                f"settings named {', '.join(known)}",
-                f"unknown {', '.join(unknown)}",
-                "Remove or rename them.",
-            )
+        check_names(cls, values)
         return cls(**values)
-
-
-def _whole(name: str, value: object, low: int, high: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ConfigError(
-            f"{name} to be a whole number from {low} to {high}", repr(value), f"Change {name}."
-        )
-
-
-def _finite(name: str, value: object) -> float:
-    number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-    if not math.isfinite(number):
-        raise ConfigError(f"{name} to be a finite number", repr(value), f"Change {name}.")
-    return number
-
-
-def _positive(name: str, value: object) -> None:
-    if _finite(name, value) <= 0:
-        raise ConfigError(f"{name} to be above zero", repr(value), f"Change {name}.")
-
-
-def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:
-    if value not in choices:
-        raise ConfigError(
-            f"{name} to be one of {', '.join(map(repr, choices))}",
-            repr(value),
-            f"Choose one of them for {name}.",
-        )
