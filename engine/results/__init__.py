@@ -1,15 +1,18 @@
 """Fit: what a model learned, in memory and in a file."""
 
 from engine.results.fit import FORMAT, OTHER, Capture, Fit, State, Status, Totals
-from engine.results.reading import load, load_counts
+from engine.results.reading import AnyFit, load, load_counts
+from engine.results.topics import TopicFit
 
 __all__ = [
     "FORMAT",
     "OTHER",
+    "AnyFit",
     "Capture",
     "Fit",
     "State",
     "Status",
+    "TopicFit",
     "Totals",
     "load",
     "load_counts",

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import anndata as ad
-import h5py
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from engine.config import LNMConfig
-from engine.errors import FitError
+from engine.results.writing import write
 
 FORMAT = 1
 OTHER = "_other"
-
-# With their bytes shuffled, small integers shrink most, even at the level that is quickest.
-_COUNTS = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 State = Literal["running", "converged", "stopped"]
 
@@ -210,20 +204,4 @@ class Fit:
         FitError
             If the file cannot be written.
         """
-        target = Path(path)
-        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self.to_anndata().write_h5ad(temporary)
-            if counts is not None:
-                with h5py.File(temporary, "a") as file:
-                    ad.io.write_elem(file, "X", counts, dataset_kwargs=_COUNTS)
-            os.replace(temporary, target)
-        except OSError as error:
-            raise FitError(
-                "a place to write the fit", str(error), "Choose another path."
-            ) from error
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-        return target
+        return write(self.to_anndata(), path, counts)

@@ -18,12 +18,15 @@ from scipy import sparse
 from engine.config import LNMConfig
 from engine.errors import FitError
 from engine.results.fit import FORMAT, Capture, Fit, Status, Totals
+from engine.results.topics import TopicFit
+
+AnyFit = Fit | TopicFit
 
 _EXPECTED = "an .h5ad written by Fit.save"
 
 
-def load(path: str | os.PathLike[str]) -> Fit:
-    """Read a fit written by `Fit.save`. The counts in ``X`` stay on disk.
+def load(path: str | os.PathLike[str]) -> AnyFit:
+    """Read a fit written by `Fit.save` or `TopicFit.save`. The counts in ``X`` stay on disk.
 
     Raises
     ------
@@ -67,7 +70,7 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
         ) from error
 
 
-def _from_parts(parts: dict[str, Any]) -> Fit:
+def _from_parts(parts: dict[str, Any]) -> AnyFit:
     obs, var, meta = parts["obs"], parts["var"], parts["uns/logratio"]
     if int(meta["format"]) > FORMAT:
         raise FitError(
@@ -75,6 +78,8 @@ def _from_parts(parts: dict[str, Any]) -> Fit:
             f"format {meta['format']}",
             "Update Logratio to open this file.",
         )
+    if meta["model"] == "lda":
+        return TopicFit.from_parts(parts)
     capture = None
     if meta["model"] == "lnmvcp":
         capture = Capture(
