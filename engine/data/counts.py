@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,9 @@ from scipy import sparse
 
 from engine.config import LNMConfig
 from engine.data.report import Report
-from engine.data.rows import MemoryRows, RowStore, row_blocks
-from engine.errors import ConfigError
+from engine.data.rows import MatchedRows, MemoryRows, RowStore, row_blocks
+from engine.errors import ConfigError, DataError
+from engine.results import OTHER
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -106,6 +108,53 @@ class Counts:
             fingerprint=digest.hexdigest(),
             _rows=MemoryRows(matrix),
         )
+
+    def matched(self, genes: pd.Index) -> Counts:
+        """The same cells over other features, matched by name, in the order given.
+
+        Genes that are not asked for are pooled into ``_other`` if that is, else left out; a
+        cell may be left without counts. The last feature is the reference.
+
+        Raises
+        ------
+        DataError
+            If a gene asked for is missing.
+        """
+        if genes.equals(self.genes):
+            return self
+        columns = self.genes.get_indexer(genes)
+        left = np.setdiff1d(np.arange(self.n_genes), columns)
+        missing = genes[(columns < 0) & ~((genes == OTHER) & (len(left) > 0))]
+        if len(missing):
+            raise DataError(
+                f"counts of the {len(genes):,} features of the fit",
+                f"{len(missing):,} missing ({', '.join(map(str, missing[:5]))})",
+                "Read the counts with genes=fit.genes.",
+            )
+        pooled = np.flatnonzero(genes == OTHER)
+        rows = MatchedRows(self._rows, columns, left, int(pooled[0]) if len(pooled) else None)
+        blocks = row_blocks(self.n_cells, self.n_genes)
+        totals = [rows.read(*block).sum(axis=1, dtype=np.float64) for block in blocks]
+        store: RowStore = rows
+        if isinstance(self._rows, MemoryRows):
+            store = MemoryRows(rows.read(0, self.n_cells))
+        return replace(
+            self,
+            genes=genes,
+            reference=len(genes) - 1,
+            totals=np.concatenate([np.asarray(part).ravel() for part in totals]),
+            _rows=store,
+        )
+
+    def provenance(self) -> dict[str, Any]:
+        """Where the counts came from, ready for JSON."""
+        return {
+            "name": self.name,
+            "source": self.source,
+            "layer": self.layer,
+            "fingerprint": self.fingerprint,
+            "report": self.report.to_dict(),
+        }
 
     def _read(self, positions: np.ndarray) -> sparse.csr_matrix:
         if isinstance(self._rows, MemoryRows):

@@ -98,6 +98,40 @@ class StreamedRows:
         return self.projection(rows, self.elsewhere[start:stop])
 
 
+@dataclass(frozen=True, eq=False)
+class MatchedRows:
+    """Rows of a store with its columns chosen anew.
+
+    Attributes
+    ----------
+    columns
+        Positions of the columns in the store; -1 for a pooled column that it lacks.
+    left
+        Columns that are not chosen.
+    pooled
+        Position, among those chosen, of the column that takes what is left; None drops it.
+    """
+
+    store: RowStore
+    columns: np.ndarray
+    left: np.ndarray
+    pooled: int | None
+
+    def read(self, start: int, stop: int) -> sparse.csr_matrix:
+        """Rows start to stop as float32 CSR."""
+        rows = self.store.read(start, stop)
+        chosen = sparse.csc_matrix(rows[:, np.maximum(self.columns, 0)])
+        if self.pooled is not None:
+            rest = sparse.csr_matrix(_row_sums(rows[:, self.left])[:, None])
+            own = chosen[:, [self.pooled]] * float(self.columns[self.pooled] >= 0)
+            parts = [chosen[:, : self.pooled], own + rest, chosen[:, self.pooled + 1 :]]
+            chosen = sparse.csc_matrix(sparse.hstack(parts))
+        result = sparse.csr_matrix(chosen.astype(np.float32))
+        result.eliminate_zeros()
+        result.sort_indices()
+        return result
+
+
 def row_blocks(n_rows: int, n_columns: int) -> Iterator[tuple[int, int]]:
     """Ranges of rows that together cover a matrix, each of bounded size."""
     step = max(1, min(BLOCK_VALUES // max(n_columns, 1), 65_536))
