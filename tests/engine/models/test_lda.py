@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import integrate, special, stats
+
+from engine.models import lda, lda_cells
+
+
+@pytest.fixture(autouse=True)
+def x64() -> Iterator[None]:
+    with jax.enable_x64(True):
+        yield
+
+
+class Cells(NamedTuple):
+    counts: np.ndarray
+    topics: np.ndarray
+    proportions: np.ndarray
+    alpha: np.ndarray
+
+
+@pytest.fixture
+def cells() -> Cells:
+    rng = np.random.default_rng(0)
+    alpha = np.array([0.3, 0.7, 1.5])
+    topics = rng.dirichlet(np.full(9, 0.5), 3)
+    proportions = rng.dirichlet(alpha, 6)
+    totals = [0, 1, 7, 40, 300, 5000]
+    counts = np.stack([rng.multinomial(n, p @ topics) for n, p in zip(totals, proportions)])  # noqa: B905
+    return Cells(counts.astype(float), topics, proportions, alpha)
+
+
+class TestSoftmaxBasis:
+    @pytest.mark.parametrize("concentration", [[1.0, 2.0], [0.1] * 10, [0.2, 3.0, 1.0]])
+    def test_it_is_the_mode_and_the_curvature_of_the_dirichlet(
+        self, concentration: list[float]
+    ) -> None:
+        """The density in h is prod softmax(h)^a; its Hessian is inverted on the sum-zero space."""
+        a = np.array(concentration)
+        basis = lda.softmax_basis(jnp.asarray(a))
+        np.testing.assert_allclose(special.softmax(basis.location), a / a.sum(), rtol=1e-12)
+        assert float(jnp.sum(basis.location)) == pytest.approx(0, abs=1e-12)
+        share = a / a.sum()
+        hessian = a.sum() * (np.diag(share) - np.outer(share, share))
+        np.testing.assert_allclose(basis.variance, np.diag(np.linalg.pinv(hessian)), rtol=1e-9)
+
+    def test_one_topic(self) -> None:
+        basis = lda.softmax_basis(jnp.ones(1))
+        assert float(basis.location[0]) == 0
+        assert float(basis.variance[0]) == 1
+
+
+def objective(cells: Cells, proportions: np.ndarray, topics: np.ndarray) -> float:
+    value = (cells.counts * np.log(proportions @ topics)).sum()
+    return float(value + (np.log(proportions) @ cells.alpha).sum() + 0.2 * np.log(topics).sum())
+
+
+class TestEMStep:
+    def test_dense_reference(self, cells: Cells) -> None:
+        weights = np.array([1.0, 1, 1, 1, 1, 0])
+        found = lda.em_block(
+            *map(jnp.asarray, (cells.proportions, cells.topics, cells.alpha, cells.counts, weights))
+        )
+        joint = cells.proportions[:, :, None] * cells.topics
+        taken = joint / joint.sum(1, keepdims=True) * cells.counts[:, None, :]
+        proportions = taken.sum(2) + cells.alpha
+        proportions /= proportions.sum(1, keepdims=True)
+        np.testing.assert_allclose(found.proportions[:5], proportions[:5], rtol=1e-10)
+        np.testing.assert_allclose(found.expected, taken[:5].sum(0), rtol=1e-10)
+        log_likelihood = (cells.counts * np.log(joint.sum(1))).sum(1)
+        np.testing.assert_allclose(found.log_likelihood[:5], log_likelihood[:5], rtol=1e-10)
+        assert float(found.log_likelihood[5]) == 0
+
+    def test_no_step_lowers_the_objective(self, cells: Cells) -> None:
+        proportions, topics = cells.proportions, np.full((3, 9), 1 / 9)
+        topics = topics * np.exp(np.random.default_rng(1).normal(0, 0.5, topics.shape))
+        topics /= topics.sum(1, keepdims=True)
+        before = objective(cells, proportions, topics)
+        for _ in range(30):
+            found = lda.em_block(
+                *map(jnp.asarray, (proportions, topics, cells.alpha, cells.counts, np.ones(6)))
+            )
+            proportions = np.asarray(found.proportions)
+            topics = np.asarray(found.expected) + 0.2
+            topics /= topics.sum(1, keepdims=True)
+            after = objective(cells, proportions, topics)
+            assert after >= before - 1e-9
+            before = after
+
+
+@pytest.fixture(params=["dirichlet", "gaussian"])
+def prior(request: pytest.FixtureRequest, cells: Cells) -> lda_cells.CellPrior:
+    make = {"dirichlet": lda_cells.dirichlet_prior, "gaussian": lda_cells.gaussian_prior}[
+        request.param
+    ]
+    return make(jnp.asarray(cells.alpha))
+
+
+class TestPosterior:
+    def test_derivatives(self, cells: Cells, prior: lda_cells.CellPrior) -> None:
+        """Automatic ones; along (1, 1, 1) the Dirichlet's Hessian is given a value."""
+        logits = jnp.asarray(np.random.default_rng(2).normal(size=(6, 3)))
+        at = lda_cells.curvature(
+            logits, jnp.asarray(cells.topics), prior, jnp.asarray(cells.counts)
+        )
+
+        def one(h: jax.Array, u: jax.Array) -> jax.Array:
+            return lda_cells.log_joint(h[None], jnp.asarray(cells.topics), prior, u[None])[0]
+
+        gradient = jax.vmap(jax.grad(one))(logits, jnp.asarray(cells.counts))
+        np.testing.assert_allclose(at.gradient, gradient, rtol=1e-8, atol=1e-8)
+        hessian = jax.vmap(jax.hessian(one))(logits, jnp.asarray(cells.counts))
+        observed = np.asarray(at.observed)
+        if float(prior.precision.sum()) == 0:
+            size = cells.counts.sum(1) + cells.alpha.sum()
+            share = special.softmax(np.asarray(logits), 1)
+            observed = observed - size[:, None, None] * share[:, :, None] * share[:, None, :]
+        np.testing.assert_allclose(observed, -hessian, rtol=1e-5, atol=1e-5)
+
+    def test_the_mode_is_one_and_steps_never_lose(
+        self, cells: Cells, prior: lda_cells.CellPrior
+    ) -> None:
+        topics, counts = jnp.asarray(cells.topics), jnp.asarray(cells.counts)
+        logits = jnp.asarray(np.random.default_rng(3).normal(0, 3, size=(6, 3)))
+        _, gain = lda_cells.newton_step(logits, topics, prior, counts)
+        assert (np.asarray(gain) >= 0).all()
+        mode = lda_cells.find_mode(logits, topics, prior, counts, tolerance=1e-12, max_steps=200)
+        at = lda_cells.curvature(mode, topics, prior, counts)
+        np.testing.assert_allclose(at.gradient, 0, atol=1e-5)
+
+    def test_the_dirichlet_mode_is_where_em_stays(self, cells: Cells) -> None:
+        topics, counts = jnp.asarray(cells.topics), jnp.asarray(cells.counts)
+        prior = lda_cells.dirichlet_prior(jnp.asarray(cells.alpha))
+        mode = lda_cells.find_mode(
+            jnp.zeros((6, 3)), topics, prior, counts, tolerance=1e-13, max_steps=200
+        )
+        share = jax.nn.softmax(mode)
+        again = lda.em_block(share, topics, jnp.asarray(cells.alpha), counts, jnp.ones(6))
+        np.testing.assert_allclose(share, again.proportions, rtol=1e-6)
+        # Without counts it is the mean of the prior.
+        np.testing.assert_allclose(share[0], cells.alpha / cells.alpha.sum(), rtol=1e-6)
+
+    def test_huge_totals(self, prior: lda_cells.CellPrior, cells: Cells) -> None:
+        with jax.enable_x64(False):
+            counts = jnp.asarray(np.round(1e7 * cells.proportions @ cells.topics), jnp.float32)
+            topics = jnp.asarray(cells.topics, jnp.float32)
+            single = lda_cells.CellPrior(*(jnp.asarray(part, jnp.float32) for part in prior))
+            begin = jnp.zeros((6, 3), jnp.float32)
+            mode = lda_cells.find_mode(begin, topics, single, counts, tolerance=1e-3, max_steps=200)
+            scale = lda_cells.posterior_scale(mode, topics, single, counts)
+        np.testing.assert_allclose(special.softmax(mode, 1), cells.proportions, atol=1e-3)
+        assert np.isfinite(scale).all()
+
+    def test_the_scale_is_that_of_the_best_diagonal_gaussian(self, cells: Cells) -> None:
+        topics, counts = jnp.asarray(cells.topics), jnp.asarray(cells.counts)
+        prior = lda_cells.gaussian_prior(jnp.asarray(cells.alpha))
+        mode = lda_cells.find_mode(
+            jnp.zeros((6, 3)), topics, prior, counts, tolerance=1e-12, max_steps=200
+        )
+        scale = lda_cells.posterior_scale(mode, topics, prior, counts)
+        precision = np.diagonal(
+            lda_cells.curvature(mode, topics, prior, counts).observed, axis1=1, axis2=2
+        )
+        # One cell is not log-concave there: no less precise than the prior.
+        precision = np.maximum(precision, prior.precision)
+        np.testing.assert_allclose(scale, 1 / np.sqrt(precision), rtol=1e-6)
+        # Without counts the posterior is the prior.
+        np.testing.assert_allclose(scale[0], 1 / np.sqrt(prior.precision), rtol=1e-4)
+
+
+class TestDirichletBound:
+    def test_it_is_below_the_evidence_and_near_it(self) -> None:
+        """Two topics: the evidence is an integral over one proportion."""
+        rng = np.random.default_rng(4)
+        topics = rng.dirichlet(np.ones(5), 2)
+        alpha = np.array([0.6, 1.3])
+        for total in (0, 1, 10, 60):
+            counts = rng.multinomial(total, [0.3, 0.7] @ topics)
+
+            def density(t: float, u: np.ndarray = counts) -> float:
+                return float(
+                    np.prod((t * topics[0] + (1 - t) * topics[1]) ** u) * stats.beta.pdf(t, *alpha)
+                )
+
+            evidence = np.log(integrate.quad(density, 0, 1, epsabs=0, epsrel=1e-8)[0])
+            bound = lda_cells.dirichlet_bound(
+                jnp.zeros((1, 2)), *map(jnp.asarray, (topics, alpha, counts[None].astype(float)))
+            )
+            assert float(bound[0]) <= evidence + 1e-7
+            assert float(bound[0]) == pytest.approx(evidence, abs=1.5)
+
+    def test_one_topic_is_exact(self) -> None:
+        topics, counts = np.array([[0.2, 0.3, 0.5]]), np.array([[3.0, 0, 2]])
+        bound = lda_cells.dirichlet_bound(
+            jnp.zeros((1, 1)), jnp.asarray(topics), jnp.ones(1), jnp.asarray(counts)
+        )
+        assert float(bound[0]) == pytest.approx(3 * np.log(0.2) + 2 * np.log(0.5))
