@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from engine.config.lda import MAX_TOPICS, LDAConfig
+from engine.config.lda import MAX_TOPICS, Inference, LDAConfig
 from engine.config.lnm import MAX_FACTORS, CapturePrior, DMode, LNMConfig, Precision
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "CapturePrior",
     "Config",
     "DMode",
+    "Inference",
     "LDAConfig",
     "LNMConfig",
     "Precision",

@@ -11,7 +11,6 @@ import pandas as pd
 
 from engine.config import LNMConfig
 from engine.data import Counts, check_config
-from engine.errors import FitError
 from engine.inference.compilation import keep_compilations, seconds_compiling
 from engine.inference.laplace import Step, maximise
 from engine.inference.progress import Progress
@@ -60,24 +59,6 @@ def fit_iter(counts: Counts, config: LNMConfig, *, start: Fit | None = None) -> 
             return
         if told:
             yield run.progress("running")
-
-
-def fit(counts: Counts, config: LNMConfig) -> Fit:
-    """Fit to the end of `fit_iter`.
-
-    Raises
-    ------
-    ConfigError, FitError
-        As `fit_iter`; FitError also if the seconds allowed end before the first pass.
-    """
-    *_, last = fit_iter(counts, config)
-    if last.snapshot is None:
-        raise FitError(
-            "time for at least one pass over the cells",
-            f"a budget of {config.max_seconds} s",
-            "Allow more seconds.",
-        )
-    return last.snapshot()
 
 
 class _Run:

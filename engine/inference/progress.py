@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.results import Fit, Status
+from engine.results import AnyFit, Status
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,10 @@ class Progress:
     seconds_left
         Estimate of what is left, None while nothing is known.
     log_marginal_per_cell
-        Objective without priors, nats per cell; NaN before the first pass.
+        Objective without priors, nats per cell; NaN before the first pass. For topics the mean
+        of `TopicFit.bound`.
     gradient_median, gradient_worst
-        Newton decrement of the cells' latents (posterior standard deviations).
+        Newton decrement of the cells' latents (posterior standard deviations); NaN for topics.
     snapshot
         Builds the Fit as it stands; cheap, and safe to call from another thread.
         None before the first pass.
@@ -38,4 +39,4 @@ class Progress:
     log_marginal_per_cell: float
     gradient_median: float
     gradient_worst: float
-    snapshot: Callable[[], Fit] | None
+    snapshot: Callable[[], AnyFit] | None

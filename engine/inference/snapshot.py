@@ -61,13 +61,7 @@ def cell_fields(
         "capture": capture,
         "obs": counts.obs,
         "status": status,
-        "data": {
-            "name": counts.name,
-            "source": counts.source,
-            "layer": counts.layer,
-            "fingerprint": counts.fingerprint,
-            "report": counts.report.to_dict(),
-        },
+        "data": counts.provenance(),
     }
 
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
+from scipy import optimize
 
 import engine
 from engine.data import Counts
@@ -149,3 +150,12 @@ def passes_of(steps: Iterator[engine.Progress]) -> Iterator[engine.Progress]:
         if progress.snapshot is not None and len(progress.snapshot().trace) > rows:
             rows = len(progress.snapshot().trace)
             yield progress
+
+
+def topic_match(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Cosines of true topics (F, K) with the found ones they are best paired with, ascending."""
+    one = found / np.linalg.norm(found, axis=0)
+    other = truth / np.linalg.norm(truth, axis=0)
+    cosines = other.T @ one
+    rows, columns = optimize.linear_sum_assignment(-cosines)
+    return np.sort(cosines[rows, columns])

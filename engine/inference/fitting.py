@@ -1,0 +1,68 @@
+"""fit and fit_iter: the model that a configuration asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, overload
+
+from engine.config import Config, LDAConfig, LNMConfig
+from engine.data import Counts
+from engine.errors import ConfigError, FitError
+from engine.inference import driver
+from engine.inference.progress import Progress
+from engine.inference.topics import fit_topics
+from engine.results import AnyFit, Fit, TopicFit
+
+
+def fit_iter(counts: Counts, config: Config, *, start: AnyFit | None = None) -> Iterator[Progress]:
+    """Fit, yielding a `Progress` after every pass over the cells, and between blocks of long ones.
+
+    To stop, cease pulling: the last ``snapshot()`` is a usable fit. The last Progress has a
+    status other than "running".
+
+    Parameters
+    ----------
+    config
+        Its kind chooses the model.
+    start
+        An earlier fit of the same genes and number of factors or topics, to go on from:
+        passes, seconds and trace continue its own, the budget begins anew.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration does not suit the counts, or ``start`` does not match them.
+    FitError
+        If the objective is not finite.
+    """
+    if isinstance(config, LDAConfig) and (start is None or isinstance(start, TopicFit)):
+        return fit_topics(counts, config, start=start)
+    if isinstance(config, LNMConfig) and (start is None or isinstance(start, Fit)):
+        return driver.fit_iter(counts, config, start=start)
+    raise ConfigError(
+        "an LNMConfig or an LDAConfig, and a start by the same model if any",
+        f"{type(config).__name__} and {'no start' if start is None else type(start).__name__}",
+        "Change the configuration, or start anew.",
+    )
+
+
+@overload
+def fit(counts: Counts, config: LNMConfig) -> Fit: ...
+@overload
+def fit(counts: Counts, config: LDAConfig) -> TopicFit: ...
+def fit(counts: Counts, config: Config) -> Any:
+    """Fit to the end of `fit_iter`.
+
+    Raises
+    ------
+    ConfigError, FitError
+        As `fit_iter`; FitError also if the seconds allowed end before the first pass.
+    """
+    *_, last = fit_iter(counts, config)
+    if last.snapshot is None:
+        raise FitError(
+            "time for at least one pass over the cells",
+            f"a budget of {config.max_seconds} s",
+            "Allow more seconds.",
+        )
+    return last.snapshot()

@@ -1,0 +1,167 @@
+"""Cells under known topics: their proportions, and bounds on how likely they are."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Float
+
+from engine.data import Counts
+from engine.errors import ConfigError, DataError
+from engine.inference.compilation import keep_compilations
+from engine.inference.topics.means import softmax_means
+from engine.inference.topics.passes import Blocks
+from engine.models import lda_cells
+from engine.results import TopicFit
+
+# Nats that no cell may gain any more by another step, and the most steps.
+_TOLERANCE = 1e-3
+_MOST_STEPS = 100
+# Draws of a cell's proportions for its bound; shared by all cells, from a seed of their own.
+_DRAWS = 64
+_SEED = 1
+
+
+class Placed(NamedTuple):
+    """Posteriors ``softmax(N(location, scale^2))`` of cells: (C, K), (C, K), and (C,) nats."""
+
+    location: np.ndarray
+    scale: np.ndarray
+    bound: np.ndarray
+
+
+def topic_proportions(
+    fit: TopicFit, counts: Counts | None = None, n_samples: int = 5000
+) -> pd.DataFrame:
+    """Posterior mean proportions of the topics in each cell.
+
+    Parameters
+    ----------
+    counts
+        Other cells, genes matched by name; None: the cells of the fit.
+    n_samples
+        Draws from the logistic-normal whose mean is taken. They come from a fixed seed and are
+        the same for every cell, so calls agree, and a subset of cells gets the same answer.
+
+    Returns
+    -------
+    DataFrame
+        Cells x topics; rows sum to one.
+
+    Raises
+    ------
+    DataError
+        If the counts lack genes of the fit.
+    ConfigError
+        If ``n_samples`` is no whole number above zero.
+    """
+    _check(n_samples)
+    if counts is None:
+        location, scale, cells = fit.location, fit.scale, fit.cells
+    else:
+        location, scale, _ = place(fit, counts)
+        cells = counts.cells
+    means = softmax_means(location, scale, n_samples)
+    return pd.DataFrame(means, index=cells, columns=fit.factor_names)
+
+
+def feature_by_topic(fit: TopicFit, n_samples: int = 5000) -> pd.DataFrame:
+    """Posterior mean probabilities of the features in each topic.
+
+    Returns
+    -------
+    DataFrame
+        Features x topics; columns sum to one.
+
+    Raises
+    ------
+    ConfigError
+        If ``n_samples`` is no whole number above zero.
+    """
+    _check(n_samples)
+    means = softmax_means(fit.topic_location.T, fit.topic_scale.T, n_samples)
+    return pd.DataFrame(means.T, index=fit.genes, columns=fit.factor_names)
+
+
+def elbo(fit: TopicFit, counts: Counts) -> float:
+    """Evidence lower bound of a cell, on average: nats per cell, the higher the better.
+
+    ``E_q[log p(u_c | theta, beta)] - KL(q(theta) || p(theta))`` at the posterior mean topics,
+    without the multinomial coefficient; so below ``log p(u_c | beta)``, and negative. q is the
+    cell's own posterior: for ``"vae"`` its logistic-normal, for ``"em"`` a Dirichlet, as in
+    Blei, Ng and Jordan (2003).
+
+    Raises
+    ------
+    DataError
+        If the counts lack genes of the fit.
+    """
+    return float(np.mean(place(fit, counts).bound))
+
+
+def perplexity(fit: TopicFit, counts: Counts) -> float:
+    """``exp(-sum of the cells' bounds / sum of their counts)``: the lower the better.
+
+    An upper bound of the perplexity: one if every count were certain, and the number of
+    features if all were alike. Cells are seen whole; for a score on counts that were not seen
+    split them first.
+
+    Raises
+    ------
+    DataError
+        If the counts lack genes of the fit, or hold none of them.
+    """
+    totals = counts.matched(fit.genes).totals.sum()
+    if not totals > 0:
+        raise DataError("counts of the fit's genes", "none in these cells", "Choose other cells.")
+    return float(np.exp(-np.sum(place(fit, counts).bound) / totals))
+
+
+def place(fit: TopicFit, counts: Counts) -> Placed:
+    """Posteriors and bounds of cells under the topics of a fit.
+
+    Raises
+    ------
+    DataError
+        If the counts lack genes of the fit.
+    """
+    keep_compilations()
+    counts = counts.matched(fit.genes)
+    topics = jnp.asarray(fit.topics.T, jnp.float32)
+    alpha = jnp.asarray(fit.config.alpha, jnp.float32)
+    parts = []
+    for block in Blocks(counts, fit.config.block_cells, keep=False, width=fit.n_topics):
+        size = block.own.stop - block.own.start
+        found = _place_em(topics, alpha, block.counts)
+        parts.append(Placed(*(np.asarray(array[:size]) for array in found)))
+    return Placed(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+@jax.jit
+def _place_em(
+    topics: Float[Array, "K F"], alpha: Float[Array, "K"], counts: Float[Array, "B F"]
+) -> tuple[Array, Array, Array]:
+    even = jnp.zeros((counts.shape[0], topics.shape[0]), counts.dtype)
+    logits = lda_cells.find_mode(
+        even,
+        topics,
+        lda_cells.dirichlet_prior(alpha),
+        counts,
+        tolerance=_TOLERANCE,
+        max_steps=_MOST_STEPS,
+    )
+    logits = jax.nn.log_softmax(logits)
+    bound = lda_cells.dirichlet_bound(logits, topics, alpha, counts)
+    return logits, jnp.zeros_like(logits), bound
+
+
+def _check(n_samples: int) -> None:
+    whole = isinstance(n_samples, int | np.integer) and not isinstance(n_samples, bool)
+    if not whole or n_samples < 1:
+        raise ConfigError(
+            "n_samples to be a whole number above zero", repr(n_samples), "Change n_samples."
+        )

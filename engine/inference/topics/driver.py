@@ -1,0 +1,183 @@
+"""Fit topics, one step at a time: budget, trace, clock and snapshots about the optimisation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from engine.config import LDAConfig
+from engine.data import Counts
+from engine.errors import ConfigError, FitError
+from engine.inference.compilation import keep_compilations, seconds_compiling
+from engine.inference.progress import Progress
+from engine.inference.topics import em
+from engine.inference.topics.snapshot import TopicSnapshot
+from engine.inference.topics.steps import End, Event, Step
+from engine.results import State, Status, TopicFit
+
+_BEAT_SECONDS = 0.25
+
+
+def fit_topics(
+    counts: Counts, config: LDAConfig, *, start: TopicFit | None = None
+) -> Iterator[Progress]:
+    """`engine.fit_iter` for latent Dirichlet allocation.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration does not suit the counts, or ``start`` does not match them.
+    FitError
+        If the objective stops being finite.
+    """
+    keep_compilations()
+    _check(counts, config, start)
+    run = _Run(config, start)
+    yield run.progress("running")
+    events = _events(counts, config, start)
+    while True:
+        try:
+            event = next(events)
+        except StopIteration as end:
+            yield run.progress(*end.value)
+            return
+        told = run.take(event)
+        spent = run.budget_spent(event)
+        if spent:
+            events.close()
+            yield run.progress("stopped", spent)
+            return
+        if told:
+            yield run.progress("running")
+
+
+def _events(
+    counts: Counts, config: LDAConfig, start: TopicFit | None
+) -> Generator[Event, None, End]:
+    return em.maximise(counts, config, start)
+
+
+def _check(counts: Counts, config: LDAConfig, start: TopicFit | None) -> None:
+    config.eta(counts.n_genes)
+    if config.n_topics > counts.n_cells:
+        raise ConfigError(
+            f"no more topics than cells ({counts.n_cells:,})",
+            f"{config.n_topics} topics",
+            f"Choose at most {counts.n_cells} topics, or more cells.",
+        )
+    if start is not None and (
+        not start.genes.equals(counts.genes) or start.n_topics != config.n_topics
+    ):
+        raise ConfigError(
+            f"a fit of these {counts.n_genes:,} genes with {config.n_topics} topics",
+            f"one of {len(start.genes):,} genes with {start.n_topics} topics",
+            "Start a new fit, or go on with the genes and topics of the earlier one.",
+        )
+
+
+class _Run:
+    """What has been seen of a running fit."""
+
+    def __init__(self, config: LDAConfig, start: TopicFit | None) -> None:
+        self._config = config
+        self._began = self._told = time.monotonic()
+        self._compiled_before = seconds_compiling()
+        self._passes = 0
+        self._within = 0.0
+        self._left = np.nan
+        self._phase = "starting"
+        self._rows: list[dict[str, float]] = []
+        self._snapshot: TopicSnapshot | None = None
+        # One clock, one count of passes and one trace over both stretches.
+        self._before = start.status if start else Status("running", "", 0, 0.0, 0.0, 0)
+        if start is not None:
+            names = [str(name) for name in start.trace]
+            self._rows = [dict(zip(names, row, strict=True)) for row in start.trace.to_numpy()]
+        self._budget = config.max_passes if config.inference == "em" else config.max_epochs
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def take(self, event: Event) -> bool:
+        """Note an event; True when it is worth telling."""
+        if isinstance(event, Step):
+            self._note(event)
+        else:
+            self._passes += event == 1.0
+            self._within = event % 1.0
+            if time.monotonic() - self._told < _BEAT_SECONDS:
+                return False
+        self._told = time.monotonic()
+        return True
+
+    def _note(self, step: Step) -> None:
+        value = float(np.mean(step.learned.bound))
+        if not np.isfinite(value):
+            raise FitError(
+                "a finite objective",
+                f"{value} after {self._passes} passes",
+                "Lower learning_rate, or report this with the run's log.",
+            )
+        self._phase, self._left = step.phase, step.passes_left
+        self._rows.append(
+            {
+                "pass": self._before.passes + self._passes,
+                "seconds": self._before.seconds + self._seconds,
+                "log_marginal_per_cell": value,
+            }
+        )
+        self._snapshot = TopicSnapshot(
+            counts=step.counts,
+            config=self._config,
+            learned=step.learned,
+            trace=pd.DataFrame(self._rows),
+            status=self._status("running", ""),
+        )
+
+    def budget_spent(self, event: Event) -> str:
+        """Why the fit must end now, or an empty string."""
+        if self._snapshot is None:
+            return ""
+        if self._passes >= self._budget and isinstance(event, Step):
+            unit = "passes" if self._config.inference == "em" else "epochs"
+            return f"the {self._budget} {unit} allowed are made"
+        limit = self._config.max_seconds
+        if limit is not None and self._seconds >= limit:
+            return f"the {limit:g} seconds allowed are spent"
+        return ""
+
+    def _status(self, state: State, reason: str) -> Status:
+        return Status(
+            state=state,
+            reason=reason,
+            passes=self._before.passes + self._passes,
+            seconds=self._before.seconds + self._seconds,
+            seconds_compiling=self._before.seconds_compiling
+            + seconds_compiling()
+            - self._compiled_before,
+            n_failed_cells=0,
+        )
+
+    def progress(self, state: State, reason: str = "") -> Progress:
+        """The fit as it stands."""
+        status = self._status(state, reason)
+        running = state == "running"
+        done = self._passes + self._within
+        left = min(self._left, self._budget - self._passes) - self._within
+        left = max(left, 0.0) if np.isfinite(left) else np.nan
+        last = self._rows[-1] if self._rows else {}
+        return Progress(
+            status=status,
+            phase=self._phase if running else "finishing",
+            fraction=1.0 if not running else 0.0 if np.isnan(left) else done / (done + left + 0.5),
+            seconds_left=None if np.isnan(left) or not done else left * self._seconds / done,
+            log_marginal_per_cell=last.get("log_marginal_per_cell", np.nan),
+            gradient_median=np.nan,
+            gradient_worst=np.nan,
+            snapshot=self._snapshot and replace(self._snapshot, status=status),
+        )

@@ -1,0 +1,139 @@
+"""Passes of EM over the cells of a data set, in blocks of one fixed shape."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from engine.data import Counts
+from engine.models import lda
+
+# Elements of a block: few enough for a processor's caches, enough to keep a GPU busy.
+_BLOCK_ELEMENTS = {"cpu": 2**20}
+_BLOCK_ELEMENTS_ELSEWHERE = 2**24
+_MOST_CELLS = 2**14
+# Dense float32 counts up to this size stay on the device between passes.
+_MOST_KEPT_BYTES = 2**30
+
+em_block = jax.jit(lda.em_block)
+
+
+class Block(NamedTuple):
+    """Dense counts of a range of cells, padded to the shape of all blocks."""
+
+    own: slice
+    counts: jax.Array
+    weights: jax.Array
+
+    def padded(self, rows: np.ndarray) -> np.ndarray:
+        """Rows of this block, the last repeated over the padding."""
+        return np.pad(rows[self.own], ((0, len(self.weights) - _size(self.own)), (0, 0)), "edge")
+
+
+class Blocks:
+    """The counts of a data set as dense blocks of one shape, on the device if they fit.
+
+    Parameters
+    ----------
+    counts
+        In memory or streamed from disk; together never more than cells x genes float32.
+    block_cells
+        Cells per block; None chooses by the number of genes.
+    keep
+        Whether to keep blocks for another pass.
+    width
+        Arrays of the size of a block that will be held at a time.
+    """
+
+    def __init__(
+        self, counts: Counts, block_cells: int | None = None, *, keep: bool = True, width: int = 1
+    ) -> None:
+        self.counts = counts
+        elements = _BLOCK_ELEMENTS.get(jax.default_backend(), _BLOCK_ELEMENTS_ELSEWHERE)
+        rows = block_cells or min(max(elements // (counts.n_genes * width), 1), _MOST_CELLS)
+        self.rows = min(rows, counts.n_cells)
+        self._kept: dict[int, Block] | None = None
+        if keep and 4 * counts.n_cells * counts.n_genes <= _MOST_KEPT_BYTES:
+            self._kept = {}
+
+    def __iter__(self) -> Iterator[Block]:
+        for start in range(0, self.counts.n_cells, self.rows):
+            block = self._kept.get(start) if self._kept is not None else None
+            if block is None:
+                block = self._read(start)
+                if self._kept is not None:
+                    self._kept[start] = block
+            yield block
+
+    def _read(self, start: int) -> Block:
+        own = slice(start, min(start + self.rows, self.counts.n_cells))
+        size = _size(own)
+        dense = np.pad(self.counts.block(own.start, own.stop), ((0, self.rows - size), (0, 0)))
+        weights = (np.arange(self.rows) < size).astype(np.float32)
+        return Block(own, jnp.asarray(dense, jnp.float32), jnp.asarray(weights))
+
+
+class Estimate(NamedTuple):
+    """Topics (K, F) and proportions (C, K), rows summing to one."""
+
+    proportions: np.ndarray
+    topics: np.ndarray
+
+
+class Pass(NamedTuple):
+    """An estimate, what it is worth, and where EM takes it.
+
+    Attributes
+    ----------
+    objective
+        Log-likelihood and log-priors, nats.
+    log_likelihood
+        (C,) of each cell at ``at``, without the multinomial coefficient, nats.
+    """
+
+    at: Estimate
+    next: Estimate
+    objective: float
+    log_likelihood: np.ndarray
+
+
+def em_pass(
+    blocks: Blocks, at: Estimate, alpha: np.ndarray, eta: np.ndarray
+) -> Generator[float, None, Pass]:
+    """One EM step; yields the share of it that is done after every block.
+
+    The objective is ``sum_c log p(u_c) + sum_ck alpha_k log theta_ck + sum_kg eta_g log beta_kg``,
+    summed in float64; no EM step lowers it.
+    """
+    topics = jnp.asarray(at.topics, jnp.float32)
+    concentration = jnp.asarray(alpha, jnp.float32)
+    expected = np.zeros(at.topics.shape)
+    proportions = np.empty_like(at.proportions)
+    log_likelihood = np.empty(len(at.proportions))
+    for block in blocks:
+        found = em_block(
+            block.padded(at.proportions), topics, concentration, block.counts, block.weights
+        )
+        size = _size(block.own)
+        proportions[block.own] = found.proportions[:size]
+        log_likelihood[block.own] = found.log_likelihood[:size]
+        expected += np.asarray(found.expected, float)
+        yield block.own.stop / blocks.counts.n_cells
+    expected += eta
+    topics_next = (expected / expected.sum(1, keepdims=True)).astype(np.float32)
+    objective = float(
+        log_likelihood.sum() + _log_prior(at.proportions, alpha) + _log_prior(at.topics, eta)
+    )
+    return Pass(at, Estimate(proportions, topics_next), objective, log_likelihood)
+
+
+def _log_prior(shares: np.ndarray, concentration: np.ndarray) -> float:
+    return float((np.log(np.maximum(shares, lda.TINY)).sum(0, dtype=float) * concentration).sum())
+
+
+def _size(own: slice) -> int:
+    return int(own.stop - own.start)

@@ -1,0 +1,57 @@
+"""From what a fit has learned so far to a TopicFit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from engine.config import LDAConfig
+from engine.data import Counts
+from engine.inference.snapshot import versions
+from engine.inference.topics.means import softmax_means
+from engine.inference.topics.steps import Learned
+from engine.results import Status, TopicFit
+
+N_SAMPLES = 5000
+
+
+@dataclass(frozen=True)
+class TopicSnapshot:
+    """Everything a TopicFit is made of; calling it makes one, in any thread."""
+
+    counts: Counts
+    config: LDAConfig
+    learned: Learned
+    trace: pd.DataFrame
+    status: Status
+
+    def __call__(self) -> TopicFit:
+        """The fit; topics in descending order of their counts where their priors are alike."""
+        learned, counts = self.learned, self.counts
+        proportions = softmax_means(learned.location, learned.scale, N_SAMPLES)
+        topics = softmax_means(learned.topic_location, learned.topic_scale, N_SAMPLES)
+        order = np.arange(len(topics))
+        # An encoder has the order of its topics built in, and a prior of its own names a topic.
+        if not learned.encoder and not isinstance(self.config.topic_prior, tuple):
+            order = np.argsort(-(counts.totals @ proportions), kind="stable")
+        return TopicFit(
+            config=self.config,
+            genes=counts.genes,
+            cells=counts.cells,
+            topics=topics[order].T.copy(),
+            topic_location=learned.topic_location[order].T.astype(np.float32),
+            topic_scale=learned.topic_scale[order].T.astype(np.float32),
+            proportions=proportions[:, order],
+            location=learned.location[:, order].astype(np.float32),
+            scale=learned.scale[:, order].astype(np.float32),
+            bound=learned.bound,
+            total_counts=counts.totals,
+            obs=counts.obs,
+            trace=self.trace,
+            status=self.status,
+            encoder=learned.encoder,
+            data=counts.provenance(),
+            versions=versions(),
+        )
