@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 from engine import cli
-from engine.config import CapturePrior, DMode, LNMConfig, Precision
+from engine.config import CapturePrior, DMode, Inference, LDAConfig, LNMConfig, Precision
 from engine.jobs.failures import describe, is_expected
 
 _DEFAULT = LNMConfig()
+_TOPICS = LDAConfig()
 _FAILED = 2
 _INTERRUPTED = 130
 
@@ -46,7 +47,12 @@ def _parser() -> argparse.ArgumentParser:
     add = fit.add_argument
     add("data", metavar="DATA", help=".h5ad, .zarr, 10x .h5, matrix.mtx folder, or 'demo'")
     add("--out", type=Path, required=True, metavar="FIT.h5ad", help="where to save the fit")
-    add("--model", choices=("lnm", "lnmvcp"), default="lnm", help="with 'vcp': variable capture")
+    add(
+        "--model",
+        choices=("lnm", "lnmvcp", "lda"),
+        default="lnm",
+        help="with 'vcp': variable capture; 'lda': topics",
+    )
     add("--factors", type=int, default=_DEFAULT.n_factors, help="number of gene programmes")
     add("--genes", default="2000", help="how many, 'all', a file of names, or names with commas")
     add("--layer", help="layer of raw counts (X, raw or a name; guessed if not given)")
@@ -55,10 +61,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--capture-prior", choices=get_args(CapturePrior), default=_DEFAULT.capture_prior)
     add("--molecules", type=float, default=_DEFAULT.molecules, help="expected mRNA per cell")
     add("--seed", type=int, default=_DEFAULT.seed, help="seed of the start")
-    add("--max-passes", type=int, default=_DEFAULT.max_passes, help="passes over the cells")
+    add("--max-passes", type=int, help="passes over the cells; the model's own by default")
     add("--max-seconds", type=float, help="time budget of the fit")
-    add("--tolerance", type=float, default=_DEFAULT.tolerance, help="nats per cell")
+    add("--tolerance", type=float, help="nats per cell; the model's own by default")
     add("--precision", choices=get_args(Precision), default=_DEFAULT.precision)
+    add("--topics", type=int, default=_TOPICS.n_topics, help="of lda: number of topics")
+    add("--inference", choices=get_args(Inference), default=_TOPICS.inference, help="of lda")
+    add("--topic-prior", type=float, help="of lda: alpha (1 / topics by default)")
+    add("--feature-prior", type=float, help="of lda: eta (1 / topics by default)")
+    add("--max-epochs", type=int, help="of lda by vae: times that every cell is drawn")
     add("--json", action="store_true", help="end with one line of JSON on stdout")
 
     simulate = commands.add_parser("simulate", help="draw counts of known truth", **with_defaults)

@@ -17,27 +17,16 @@ from typing import Any
 
 from tqdm import tqdm
 
-from engine.config import LNMConfig
+from engine.config import Config, LDAConfig, LNMConfig
 from engine.errors import ConfigError, FitError
 from engine.inference.progress import Progress
 from engine.jobs.job import peak_memory_mb
-from engine.results import Fit
+from engine.results import AnyFit
 
 
 def fit(options: argparse.Namespace) -> None:
     """Fit a model to counts and save it."""
-    config = LNMConfig(
-        capture=options.model == "lnmvcp",
-        n_factors=options.factors,
-        d_mode=options.d_mode,
-        seed=options.seed,
-        max_passes=options.max_passes,
-        max_seconds=options.max_seconds,
-        tolerance=options.tolerance,
-        capture_prior=options.capture_prior,
-        molecules=options.molecules,
-        precision=options.precision,
-    )
+    config = _config(options)
     genes = _genes(options.genes)
     out = _writable(options.out, source=options.data)
 
@@ -60,7 +49,34 @@ def fit(options: argparse.Namespace) -> None:
         print(json.dumps(_summary(result, out)))
 
 
-def _run(steps: Iterator[Progress], stopping: Sequence[int]) -> Fit:
+def _config(options: argparse.Namespace) -> Config:
+    given = {"seed": options.seed, "max_seconds": options.max_seconds}
+    if options.max_passes is not None:
+        given["max_passes"] = options.max_passes
+    if options.tolerance is not None:
+        given["tolerance"] = options.tolerance
+    if options.model == "lda":
+        if options.max_epochs is not None:
+            given["max_epochs"] = options.max_epochs
+        return LDAConfig(
+            n_topics=options.topics,
+            inference=options.inference,
+            topic_prior=options.topic_prior,
+            feature_prior=options.feature_prior,
+            **given,
+        )
+    return LNMConfig(
+        capture=options.model == "lnmvcp",
+        n_factors=options.factors,
+        d_mode=options.d_mode,
+        capture_prior=options.capture_prior,
+        molecules=options.molecules,
+        precision=options.precision,
+        **given,
+    )
+
+
+def _run(steps: Iterator[Progress], stopping: Sequence[int]) -> AnyFit:
     last = None
     form = "{desc} {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
     with tqdm(total=1.0, file=sys.stderr, bar_format=form) as bar:
@@ -105,7 +121,7 @@ def _first_ctrl_c_stops() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _summary(fit: Fit, out: Path) -> dict[str, Any]:
+def _summary(fit: AnyFit, out: Path) -> dict[str, Any]:
     status = fit.status
     return {
         "seconds": round(status.seconds, 3),

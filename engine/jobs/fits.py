@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from engine.config import LNMConfig
+from engine.config import Config, config_from_dict
 from engine.errors import DataError, FitError
 from engine.inference.progress import Progress
 from engine.jobs.endings import CANCELLED, Outcome
@@ -18,7 +18,7 @@ from engine.jobs.job import Job, Wish
 from engine.jobs.kept import Kept
 from engine.jobs.status import JobError
 from engine.jobs.store import CHECKPOINT, FIT, RunStore
-from engine.results import Fit, load
+from engine.results import AnyFit, load
 
 if TYPE_CHECKING:
     from engine.data import Counts
@@ -31,14 +31,14 @@ class FitIter(Protocol):
     """The form of `engine.fit_iter`."""
 
     def __call__(
-        self, counts: Counts, config: LNMConfig, *, start: Fit | None = None
+        self, counts: Counts, config: Config, *, start: AnyFit | None = None
     ) -> Iterator[Progress]:
         """Yield the steps of a fit, which counts passes and seconds from its own beginning."""
         ...
 
 
 def engine_fit_iter(
-    counts: Counts, config: LNMConfig, *, start: Fit | None = None
+    counts: Counts, config: Config, *, start: AnyFit | None = None
 ) -> Iterator[Progress]:
     """`engine.fit_iter`, imported when the first fit begins."""
     import engine
@@ -65,7 +65,7 @@ class FitRunner:
     def __init__(
         self,
         store: RunStore,
-        kept: Kept[Fit],
+        kept: Kept[AnyFit],
         fit_iter: FitIter,
         load_counts: Callable[[Mapping[str, Any]], Counts],
         *,
@@ -95,11 +95,11 @@ class FitRunner:
                 job.update(log=f"going on from pass {job.status.passes}")
             last = None
             if job.wish is Wish.GO_ON:
-                config = LNMConfig.from_dict(job.status.config)
+                config = config_from_dict(job.status.config)
                 last = self._drive(job, self._fit_iter(counts, config, start=start))
             return self._end(job, last, counts)
 
-    def _start(self, job: Job) -> Fit | None:
+    def _start(self, job: Job) -> AnyFit | None:
         id = job.status.id
         self._store.sweep(id)
         for path in self._store.fits(id):
@@ -158,11 +158,11 @@ class FitRunner:
         return max(self._checkpoint_every, cost / _CHECKPOINT_SHARE)
 
 
-def _same(fit: Fit) -> Fit:
+def _same(fit: AnyFit) -> AnyFit:
     return fit
 
 
-def _check_same_counts(start: Fit, counts: Counts) -> None:
+def _check_same_counts(start: AnyFit, counts: Counts) -> None:
     before = start.data.get("fingerprint", counts.fingerprint)
     if before != counts.fingerprint:
         raise DataError(

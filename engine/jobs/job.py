@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from engine.inference.progress import Progress
 from engine.jobs.status import JobStatus
 from engine.jobs.store import RunLock
-from engine.results import Fit
+from engine.results import AnyFit
 
 if TYPE_CHECKING:
     from engine.data import Counts
@@ -63,7 +63,7 @@ class Job:
         self._lock = lock
         self._status = status
         self._wish = Wish.GO_ON
-        self._snapshot: Callable[[], Fit] | None = None
+        self._snapshot: Callable[[], AnyFit] | None = None
         self.claim = claim
         self.counts = counts
         self.work = work
@@ -81,12 +81,12 @@ class Job:
         return self._wish
 
     @property
-    def snapshot(self) -> Callable[[], Fit] | None:
+    def snapshot(self) -> Callable[[], AnyFit] | None:
         """Builds the fit as it stands, once."""
         return self._snapshot
 
     @snapshot.setter
-    def snapshot(self, build: Callable[[], Fit]) -> None:
+    def snapshot(self, build: Callable[[], AnyFit]) -> None:
         self._snapshot = functools.cache(build)
 
     def ask(self, wish: Wish) -> None:

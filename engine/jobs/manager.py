@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.config import LNMConfig
+from engine.config import Config
 from engine.jobs.endings import Outcome
 from engine.jobs.fits import FitIter, FitRunner, engine_fit_iter, engine_load
 from engine.jobs.job import Job, JobHandle, Wish
@@ -67,7 +67,7 @@ class Jobs(Runs):
     def submit_fit(
         self,
         request: DataRequest,
-        config: LNMConfig,
+        config: Config,
         *,
         name: str | None = None,
         counts: Counts | None = None,

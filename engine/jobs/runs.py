@@ -12,7 +12,7 @@ from engine.jobs.kept import Kept
 from engine.jobs.pool import Pool
 from engine.jobs.status import JobStatus
 from engine.jobs.store import FIT, RunStore, no_such_job
-from engine.results import Fit, load_counts
+from engine.results import AnyFit, load_counts
 
 _COUNTS_KEPT = 2
 
@@ -20,7 +20,7 @@ _COUNTS_KEPT = 2
 class Runs:
     """The side of `Jobs` that changes nothing."""
 
-    def __init__(self, store: RunStore, pool: Pool, fits: Kept[Fit]) -> None:
+    def __init__(self, store: RunStore, pool: Pool, fits: Kept[AnyFit]) -> None:
         self._store = store
         self._pool = pool
         self._fits = fits

@@ -56,7 +56,7 @@ class JobStatus:
     created
         Seconds since the epoch.
     request, config
-        What was asked for, as `DataRequest.to_dict` and `LNMConfig.to_dict` give it.
+        What was asked for, as ``to_dict`` of the DataRequest and of the configuration give it.
     revision
         Grows with each change.
     peak_memory_mb
