@@ -82,7 +82,7 @@ class LDAConfig:
     seed: int = 0
     n_starts: int = 3
     max_passes: int = 400
-    max_epochs: int = 60
+    max_epochs: int = 40
     max_seconds: float | None = None
     tolerance: float = 1e-3
     refine: bool = True

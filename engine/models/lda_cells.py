@@ -244,3 +244,29 @@ def dirichlet_bound(
     divergence -= (gammaln(gamma) - gammaln(alpha)).sum(1)
     divergence += ((gamma - alpha) * logs).sum(1)
     return likelihood - divergence
+
+
+def gaussian_bound(
+    location: Float[Array, "B K"],
+    scale: Float[Array, "B K"],
+    topics: Float[Array, "K F"],
+    alpha: Float[Array, "K"],
+    counts: Float[Array, "B F"],
+    noise: Float[Array, "n K"],
+) -> Float[Array, "B"]:
+    """Evidence lower bound of each cell with N(location, scale^2) for h, nats.
+
+    The likelihood's expectation is a mean over draws ``location + scale * noise``; the
+    divergence from the prior N(m, V) is exact: ``sum_k log(sqrt(V_k) / s_k) + (s_k^2 +
+    (h_k - m_k)^2) / (2 V_k) - 1/2``.
+    """
+    prior = softmax_basis(alpha)
+
+    def add(total: Array, own: Array) -> tuple[Array, None]:
+        shares = jax.nn.softmax(location + scale * own)
+        return total + (counts * jnp.log(shares @ topics + TINY)).sum(1), None
+
+    total, _ = jax.lax.scan(add, jnp.zeros_like(location[:, 0]), noise)
+    squares = (scale**2 + (location - prior.location) ** 2) / prior.variance
+    divergence = 0.5 * (jnp.log(prior.variance) - 2 * jnp.log(scale) + squares - 1)
+    return total / len(noise) - divergence.sum(1)

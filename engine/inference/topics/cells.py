@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -10,12 +11,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
 
+from engine.config import LDAConfig
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.inference.compilation import keep_compilations
 from engine.inference.topics.means import softmax_means
 from engine.inference.topics.passes import Blocks
-from engine.models import lda_cells
+from engine.models import lda_cells, lda_encoder
 from engine.results import TopicFit
 
 # Nats that no cell may gain any more by another step, and the most steps.
@@ -130,15 +132,68 @@ def place(fit: TopicFit, counts: Counts) -> Placed:
         If the counts lack genes of the fit.
     """
     keep_compilations()
-    counts = counts.matched(fit.genes)
-    topics = jnp.asarray(fit.topics.T, jnp.float32)
-    alpha = jnp.asarray(fit.config.alpha, jnp.float32)
+    return place_under(
+        fit.topics.T,
+        counts.matched(fit.genes),
+        fit.config,
+        fit.encoder,
+        refine=fit.config.refine or not fit.encoder,
+    )
+
+
+def place_under(
+    topics: np.ndarray,
+    counts: Counts,
+    config: LDAConfig,
+    encoder: dict[str, np.ndarray],
+    *,
+    refine: bool,
+) -> Placed:
+    """`place` under given topics (K, F).
+
+    Parameters
+    ----------
+    encoder
+        Arrays of the encoder; empty for none.
+    refine
+        Take each posterior to its own mode, topics fixed.
+    """
+    alpha = jnp.asarray(config.alpha, jnp.float32)
+    topics = jnp.asarray(topics, jnp.float32)
+    noise = jax.random.normal(jax.random.key(_SEED), (_DRAWS // 2, len(alpha)))
+    noise = jnp.concatenate([noise, -noise])
     parts = []
-    for block in Blocks(counts, fit.config.block_cells, keep=False, width=fit.n_topics):
+    for block in Blocks(counts, config.block_cells, keep=False, width=len(alpha)):
+        if config.inference == "em":
+            found = _place_em(topics, alpha, block.counts)
+        else:
+            found = _place_vae(topics, alpha, block.counts, dict(encoder), noise, refine)
         size = block.own.stop - block.own.start
-        found = _place_em(topics, alpha, block.counts)
         parts.append(Placed(*(np.asarray(array[:size]) for array in found)))
     return Placed(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+@partial(jax.jit, static_argnames="refine")
+def _place_vae(
+    topics: Float[Array, "K F"],
+    alpha: Float[Array, "K"],
+    counts: Float[Array, "B F"],
+    encoder: dict[str, Array],
+    noise: Float[Array, "n K"],
+    refine: bool,
+) -> tuple[Array, Array, Array]:
+    prior = lda_cells.gaussian_prior(alpha)
+    if encoder:
+        location, scale = lda_encoder.encode(encoder, counts, lda_encoder.inputs_of(encoder))
+    else:
+        location = jnp.broadcast_to(prior.location, (len(counts), len(alpha)))
+    if refine:
+        location = lda_cells.find_mode(
+            location, topics, prior, counts, tolerance=_TOLERANCE, max_steps=_MOST_STEPS
+        )
+        scale = lda_cells.posterior_scale(location, topics, prior, counts)
+    bound = lda_cells.gaussian_bound(location, scale, topics, alpha, counts, noise)
+    return location, scale, bound
 
 
 @jax.jit
@@ -146,13 +201,9 @@ def _place_em(
     topics: Float[Array, "K F"], alpha: Float[Array, "K"], counts: Float[Array, "B F"]
 ) -> tuple[Array, Array, Array]:
     even = jnp.zeros((counts.shape[0], topics.shape[0]), counts.dtype)
+    prior = lda_cells.dirichlet_prior(alpha)
     logits = lda_cells.find_mode(
-        even,
-        topics,
-        lda_cells.dirichlet_prior(alpha),
-        counts,
-        tolerance=_TOLERANCE,
-        max_steps=_MOST_STEPS,
+        even, topics, prior, counts, tolerance=_TOLERANCE, max_steps=_MOST_STEPS
     )
     logits = jax.nn.log_softmax(logits)
     bound = lda_cells.dirichlet_bound(logits, topics, alpha, counts)

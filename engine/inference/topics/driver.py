@@ -58,6 +58,11 @@ def fit_topics(
 def _events(
     counts: Counts, config: LDAConfig, start: TopicFit | None
 ) -> Generator[Event, None, End]:
+    if config.inference == "vae":
+        # NumPyro takes a second to import, which most fits need not spend.
+        from engine.inference.topics import vae
+
+        return vae.maximise(counts, config, start)
     return em.maximise(counts, config, start)
 
 
@@ -116,11 +121,10 @@ class _Run:
         return True
 
     def _note(self, step: Step) -> None:
-        value = float(np.mean(step.learned.bound))
-        if not np.isfinite(value):
+        if not np.isfinite(step.value):
             raise FitError(
                 "a finite objective",
-                f"{value} after {self._passes} passes",
+                f"{step.value} after {self._passes} passes",
                 "Lower learning_rate, or report this with the run's log.",
             )
         self._phase, self._left = step.phase, step.passes_left
@@ -128,13 +132,13 @@ class _Run:
             {
                 "pass": self._before.passes + self._passes,
                 "seconds": self._before.seconds + self._seconds,
-                "log_marginal_per_cell": value,
+                "log_marginal_per_cell": step.value,
             }
         )
         self._snapshot = TopicSnapshot(
             counts=step.counts,
             config=self._config,
-            learned=step.learned,
+            learn=step.learn,
             trace=pd.DataFrame(self._rows),
             status=self._status("running", ""),
         )
@@ -143,9 +147,10 @@ class _Run:
         """Why the fit must end now, or an empty string."""
         if self._snapshot is None:
             return ""
-        if self._passes >= self._budget and isinstance(event, Step):
-            unit = "passes" if self._config.inference == "em" else "epochs"
-            return f"the {self._budget} {unit} allowed are made"
+        # Epochs are counted by those who plan the rate of learning over them.
+        planned = self._config.inference == "vae"
+        if not planned and self._passes >= self._budget and isinstance(event, Step):
+            return f"the {self._budget} passes allowed are made"
         limit = self._config.max_seconds
         if limit is not None and self._seconds >= limit:
             return f"the {limit:g} seconds allowed are spent"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 
 import numpy as np
 
@@ -93,11 +94,12 @@ def _resumed(counts: Counts, start: TopicFit) -> Estimate:
 
 def _step(phase: str, climb: Climb, passes_left: float) -> Step:
     assert climb.best is not None
-    return Step(phase, climb.blocks.counts, learned(climb.best), passes_left)
+    value = float(climb.best.log_likelihood.mean())
+    return Step(phase, climb.blocks.counts, value, partial(learned, climb.best), passes_left)
 
 
 def learned(found: Pass) -> Learned:
-    """Point estimates, topics in the order of the counts they explain if their priors allow."""
+    """Point estimates."""
     topics, proportions = np.log(np.maximum(found.at.topics, TINY)), found.at.proportions
     logits = np.log(np.maximum(proportions, TINY))
     return Learned(

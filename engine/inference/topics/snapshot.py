@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,13 +24,13 @@ class TopicSnapshot:
 
     counts: Counts
     config: LDAConfig
-    learned: Learned
+    learn: Callable[[], Learned]
     trace: pd.DataFrame
     status: Status
 
     def __call__(self) -> TopicFit:
         """The fit; topics in descending order of their counts where their priors are alike."""
-        learned, counts = self.learned, self.counts
+        learned, counts = self.learn(), self.counts
         proportions = softmax_means(learned.location, learned.scale, N_SAMPLES)
         topics = softmax_means(learned.topic_location, learned.topic_scale, N_SAMPLES)
         order = np.arange(len(topics))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +22,7 @@ class Learned:
     location, scale
         (C, K) of each cell's proportions.
     bound
-        (C,) objective of each cell without the priors of the topics, nats.
+        (C,) `TopicFit.bound`, nats.
     encoder
         Named arrays of the encoder; empty without one.
     """
@@ -41,14 +42,19 @@ class Step:
     Attributes
     ----------
     counts
-        The cells that ``learned`` speaks of: a subsample at first, if there are many.
+        The cells that ``learn`` speaks of: a subsample at first, if there are many.
+    value
+        The objective, nats per cell.
+    learn
+        What has been learned so far; may place the cells first.
     passes_left
         An estimate; NaN while there is none.
     """
 
     phase: str
     counts: Counts
-    learned: Learned
+    value: float
+    learn: Callable[[], Learned]
     passes_left: float
 
 

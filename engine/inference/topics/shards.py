@@ -1,0 +1,76 @@
+"""Counts of a data set for minibatches: on the device whole, or a stretch of cells at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from engine.data import Counts
+
+# Dense float32 counts up to this size are on the device at once.
+_MOST_BYTES = 2**30
+
+
+class Shard(NamedTuple):
+    """Dense counts (R, F); rows (steps, B) of each minibatch, and which of them are meant."""
+
+    counts: jax.Array
+    batches: jax.Array
+    meant: jax.Array
+
+
+class Shards:
+    """Epochs of minibatches of one size.
+
+    Minibatches are as even as can be, so none is left with one cell; what one lacks to their
+    common size is filled with cells that are not meant. Every cell is in one of an epoch.
+
+    Parameters
+    ----------
+    cells
+        Positions to train on.
+    """
+
+    def __init__(self, counts: Counts, cells: np.ndarray, batch_cells: int) -> None:
+        self._counts = counts
+        self._cells = cells
+        most = max(_MOST_BYTES // (4 * counts.n_genes), 1)
+        self._rows = min(len(cells), most)
+        self._batches = -(-self._rows // min(batch_cells, self._rows))
+        self.batch_cells = -(-self._rows // self._batches)
+        self._starts = list(range(0, len(cells), self._rows))
+        self._whole: jax.Array | None = None
+
+    @property
+    def steps(self) -> int:
+        """Minibatches of an epoch."""
+        return len(self._starts) * self._batches
+
+    def epoch(self, rng: np.random.Generator) -> Iterator[Shard]:
+        """All stretches of cells, in random order, their rows shuffled."""
+        for start in rng.permutation(self._starts):
+            counts = self._read(int(start))
+            size = min(self._rows, len(self._cells) - int(start))
+            shape = (self.batch_cells, self._batches)
+            order = np.resize(rng.permutation(size), shape)
+            # Down the columns: what is filled up is spread over the minibatches.
+            meant = (np.arange(order.size) < size).reshape(shape)
+            yield Shard(counts, jnp.asarray(order.T), jnp.asarray(meant.T))
+
+    def _read(self, start: int) -> jax.Array:
+        if self._whole is not None:
+            return self._whole
+        own = self._cells[start : start + self._rows]
+        if len(own) == self._counts.n_cells:
+            dense = self._counts.block(0, self._counts.n_cells)
+        else:
+            dense = self._counts.take(own).block(0, len(own))
+        # A last stretch that is short keeps the shape; the rows added are in no minibatch.
+        padded = jnp.asarray(np.pad(dense, ((0, self._rows - len(own)), (0, 0))), jnp.float32)
+        if len(self._starts) == 1:
+            self._whole = padded
+        return padded

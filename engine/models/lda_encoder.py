@@ -1,0 +1,110 @@
+"""The encoder of amortized topics: from a cell's counts to the posterior of its proportions."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+# What the names of the inputs' scale begin with, among the arrays of an encoder.
+INPUT = "input_of_"
+# Counts per cell that compositions are brought to before the logarithm.
+_PER_CELL = 1e4
+# Smallest standard deviation of the guide.
+_NARROWEST = 1e-4
+_EPSILON = 1e-5
+
+
+class Inputs(NamedTuple):
+    """Scale of the encoder's inputs: means (F,) and common spread of log1p compositions, and
+    those of the log totals.
+    """
+
+    mean: Float[Array, "F"]
+    spread: Float[Array, ""]
+    total_mean: Float[Array, ""]
+    total_spread: Float[Array, ""]
+
+
+class Gaussian(NamedTuple):
+    """Independent normals, one per element."""
+
+    location: Array
+    scale: Array
+
+
+def input_scale(counts: np.ndarray) -> Inputs:
+    """Scale of the inputs, from a sample of cells (n, F) with counts."""
+    totals = np.maximum(counts.sum(1), 1)
+    logs = np.log1p(_PER_CELL * counts / totals[:, None])
+    log_totals = np.log(totals)
+    return Inputs(
+        logs.mean(0).astype(np.float32),
+        np.float32(max(logs.std(0).mean(), 1e-3)),
+        np.float32(log_totals.mean()),
+        np.float32(max(log_totals.std(), 0.1)),
+    )
+
+
+def inputs_of(encoder: dict[str, Any]) -> Inputs:
+    """The scale of the inputs that is kept with an encoder."""
+    return Inputs(*(jnp.asarray(encoder[INPUT + name], jnp.float32) for name in Inputs._fields))
+
+
+def init_encoder(key: Array, features: int, hidden: int, cells: Gaussian) -> dict[str, Array]:
+    """Parameters of an encoder whose posterior starts near the mean of the prior."""
+    topics = len(cells.location)
+    first, second, third = jax.random.split(key, 3)
+
+    def matrix(key: Array, rows: int, columns: int, size: float) -> Array:
+        return size / np.sqrt(rows) * jax.random.normal(key, (rows, columns))
+
+    return {
+        "input": matrix(first, features + 1, hidden, 1.0),
+        "input_bias": jnp.zeros(hidden),
+        "hidden": matrix(second, hidden, hidden, 1.0),
+        "hidden_bias": jnp.zeros(hidden),
+        "location": matrix(third, hidden, topics, 1.0),
+        "location_bias": jnp.asarray(cells.location),
+        "scale": jnp.zeros((hidden, topics)),
+        "scale_bias": jnp.full(topics, -1.0),
+    }
+
+
+def encode(
+    encoder: dict[str, Array],
+    counts: Float[Array, "B F"],
+    inputs: Inputs,
+    dropout: float = 0.0,
+    key: Array | None = None,
+) -> Gaussian:
+    """Posterior of h of each cell: (B, K) locations and scales.
+
+    Two layers, each normalised within the cell, on log1p of compositions and on the log total;
+    so a cell of any size gives inputs of order one. Hidden units are dropped where a key is
+    given.
+    """
+    totals = counts.sum(1, keepdims=True)
+    logs = jnp.log1p(_PER_CELL * counts / jnp.maximum(totals, 1.0))
+    size = (jnp.log(jnp.maximum(totals, 1.0)) - inputs.total_mean) / inputs.total_spread
+    standard = (logs - inputs.mean) / inputs.spread
+    units = jnp.concatenate([standard, jnp.clip(size, -10, 10)], 1)
+    keys = (None, None) if key is None else tuple(jax.random.split(key))
+    units = _layer(units, encoder["input"], encoder["input_bias"], dropout, keys[0])
+    units = units + _layer(units, encoder["hidden"], encoder["hidden_bias"], dropout, keys[1])
+    location = units @ encoder["location"] + encoder["location_bias"]
+    scale = jax.nn.softplus(units @ encoder["scale"] + encoder["scale_bias"])
+    return Gaussian(location, scale + _NARROWEST)
+
+
+def _layer(units: Array, weights: Array, bias: Array, dropout: float, key: Array | None) -> Array:
+    after = units @ weights
+    after -= after.mean(1, keepdims=True)
+    after = jax.nn.gelu(after / jnp.sqrt((after**2).mean(1, keepdims=True) + _EPSILON) + bias)
+    if key is None or dropout == 0:
+        return after
+    kept = jax.random.bernoulli(key, 1 - dropout, after.shape)
+    return jnp.where(kept, after / (1 - dropout), 0.0)
