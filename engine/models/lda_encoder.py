@@ -41,12 +41,13 @@ def input_scale(counts: np.ndarray) -> Inputs:
     totals = np.maximum(counts.sum(1), 1)
     logs = np.log1p(_PER_CELL * counts / totals[:, None])
     log_totals = np.log(totals)
-    return Inputs(
-        logs.mean(0).astype(np.float32),
-        np.float32(max(logs.std(0).mean(), 1e-3)),
-        np.float32(log_totals.mean()),
-        np.float32(max(log_totals.std(), 0.1)),
+    spreads = (
+        logs.mean(0),
+        max(float(logs.std(0).mean()), 1e-3),
+        float(log_totals.mean()),
+        max(float(log_totals.std()), 0.1),
     )
+    return Inputs(*(jnp.asarray(value, jnp.float32) for value in spreads))
 
 
 def inputs_of(encoder: dict[str, Any]) -> Inputs:

@@ -159,15 +159,15 @@ def place_under(
         Take each posterior to its own mode, topics fixed.
     """
     alpha = jnp.asarray(config.alpha, jnp.float32)
-    topics = jnp.asarray(topics, jnp.float32)
+    beta = jnp.asarray(topics, jnp.float32)
     noise = jax.random.normal(jax.random.key(_SEED), (_DRAWS // 2, len(alpha)))
     noise = jnp.concatenate([noise, -noise])
     parts = []
     for block in Blocks(counts, config.block_cells, keep=False, width=len(alpha)):
         if config.inference == "em":
-            found = _place_em(topics, alpha, block.counts)
+            found = _place_em(beta, alpha, block.counts)
         else:
-            found = _place_vae(topics, alpha, block.counts, dict(encoder), noise, refine)
+            found = _place_vae(beta, alpha, block.counts, dict(encoder), noise, refine)
         size = block.own.stop - block.own.start
         parts.append(Placed(*(np.asarray(array[:size]) for array in found)))
     return Placed(*map(np.concatenate, zip(*parts, strict=True)))

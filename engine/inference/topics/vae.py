@@ -72,7 +72,7 @@ def training(plan: Plan) -> Training:
     def rate(step: jax.Array) -> jax.Array:
         done = jnp.minimum(step / plan.steps, 1.0)
         cosine = _LAST_RATE + (1 - _LAST_RATE) * 0.5 * (1 + jnp.cos(jnp.pi * done))
-        return plan.learning_rate * (cosine if plan.schedule == "cosine" else 1.0)
+        return plan.learning_rate * jnp.where(plan.schedule == "cosine", cosine, 1.0)
 
     optimiser = optim.ClippedAdam(rate, clip_norm=_CLIP)
     svi = SVI(lda_vae.model, lda_vae.guide, optimiser, Trace_ELBO(), dropout=plan.dropout)
