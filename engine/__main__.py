@@ -1,4 +1,4 @@
-"""The engine from a shell: ``python -m engine fit`` and ``python -m engine simulate``."""
+"""The engine from a shell: ``python -m engine fit``, ``score`` and ``simulate``."""
 
 from __future__ import annotations
 
@@ -70,6 +70,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--topic-prior", type=float, help="of lda: alpha (1 / topics by default)")
     add("--feature-prior", type=float, help="of lda: eta (1 / topics by default)")
     add("--max-epochs", type=int, help="of lda by vae: times that every cell is drawn")
+    add("--holdout", type=float, default=0.0, help="share of the cells to score the fit on")
+    add("--json", action="store_true", help="end with one line of JSON on stdout")
+
+    score = commands.add_parser("score", help="score a fit on held-out cells", **with_defaults)
+    score.set_defaults(command=cli.score)
+    add = score.add_argument
+    add("fit", type=Path, metavar="FIT.h5ad", help="a saved fit")
+    add("data", metavar="HELDOUT", help="cells that it has not seen: as DATA of fit")
+    add("--layer", help="layer of raw counts (X, raw or a name; guessed if not given)")
+    add("--seed", type=int, default=0, help="seed of the split of the counts")
     add("--json", action="store_true", help="end with one line of JSON on stdout")
 
     simulate = commands.add_parser("simulate", help="draw counts of known truth", **with_defaults)
@@ -81,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--genes", type=int, default=2000)
     add("--factors", type=int, default=5)
     add("--seed", type=int, default=0)
-    for command in (fit, simulate):
+    for command in (fit, score, simulate):
         command.add_argument("--traceback", action="store_true", help="show where an error arose")
     return parser
 

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -22,6 +22,9 @@ from engine.errors import ConfigError, FitError
 from engine.inference.progress import Progress
 from engine.jobs.job import peak_memory_mb
 from engine.results import AnyFit
+
+if TYPE_CHECKING:
+    from engine.checks import Score
 
 
 def fit(options: argparse.Namespace) -> None:
@@ -39,14 +42,48 @@ def fit(options: argparse.Namespace) -> None:
     )
     for line in counts.report.lines():
         print(line, file=sys.stderr)
+    held_out = None
+    if options.holdout:
+        from engine import checks
+
+        counts, held_out = checks.set_aside(counts, options.holdout, options.seed)
     with _first_ctrl_c_stops() as stopping:
         result = _run(engine.fit_iter(counts, config), stopping)
         result.save(out, counts=counts.matrix())
     status = result.status
     print(f"{status.state} after {status.passes} passes: {status.reason}", file=sys.stderr)
     print(f"Saved {out}", file=sys.stderr)
+    summary = _summary(result, out)
+    if held_out is not None:
+        scored = checks.score(result, held_out, seed=options.seed)
+        print(_told(scored), file=sys.stderr)
+        summary["score"] = scored.to_dict()
     if options.json:
-        print(json.dumps(_summary(result, out)))
+        print(json.dumps(summary))
+
+
+def score(options: argparse.Namespace) -> None:
+    """Score a saved fit on cells that it has not seen."""
+    from engine import checks
+    from engine.data import read_counts
+    from engine.results import load
+
+    fit = load(options.fit)
+    # All genes: those outside the fit are pooled, and those that no cell expresses are known.
+    counts = read_counts(options.data, layer=options.layer, genes="all")
+    scored = checks.score(fit, counts, seed=options.seed)
+    print(_told(scored), file=sys.stderr)
+    if options.json:
+        print(json.dumps(scored.to_dict()))
+
+
+def _told(scored: Score) -> str:
+    marginal = scored.log_marginal_per_cell
+    words = f"{scored.model}: perplexity {scored.perplexity:.2f} by document completion on "
+    words += f"{scored.n_cells:,} cells"
+    if scored.n_left_out:
+        words += f" ({scored.n_left_out:,} with too few counts left out)"
+    return words + ("" if marginal is None else f"; log marginal {marginal:.2f} nats per cell")
 
 
 def _config(options: argparse.Namespace) -> Config:

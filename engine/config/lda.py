@@ -81,7 +81,7 @@ class LDAConfig:
     feature_prior: Prior = None
     seed: int = 0
     n_starts: int = 3
-    max_passes: int = 400
+    max_passes: int = 500
     max_epochs: int = 40
     max_seconds: float | None = None
     tolerance: float = 1e-3

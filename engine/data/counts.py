@@ -113,7 +113,8 @@ class Counts:
         """The same cells over other features, matched by name, in the order given.
 
         Genes that are not asked for are pooled into ``_other`` if that is, else left out; a
-        cell may be left without counts. The last feature is the reference.
+        cell may be left without counts. Genes that were left out of these counts because no
+        cell expresses them are there, without counts. The last feature is the reference.
 
         Raises
         ------
@@ -124,7 +125,8 @@ class Counts:
             return self
         columns = self.genes.get_indexer(genes)
         left = np.setdiff1d(np.arange(self.n_genes), columns)
-        missing = genes[(columns < 0) & ~((genes == OTHER) & (len(left) > 0))]
+        silent = pd.Index(self.report.dropped_genes).get_indexer(genes) >= 0
+        missing = genes[(columns < 0) & ~silent & ~((genes == OTHER) & (len(left) > 0))]
         if len(missing):
             raise DataError(
                 f"counts of the {len(genes):,} features of the fit",

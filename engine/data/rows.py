@@ -105,7 +105,7 @@ class MatchedRows:
     Attributes
     ----------
     columns
-        Positions of the columns in the store; -1 for a pooled column that it lacks.
+        Positions of the columns in the store; -1 for one that it lacks, which has no counts.
     left
         Columns that are not chosen.
     pooled
@@ -120,12 +120,12 @@ class MatchedRows:
     def read(self, start: int, stop: int) -> sparse.csr_matrix:
         """Rows start to stop as float32 CSR."""
         rows = self.store.read(start, stop)
-        chosen = sparse.csc_matrix(rows[:, np.maximum(self.columns, 0)])
+        there = sparse.diags_array((self.columns >= 0).astype(float))
+        chosen = sparse.csc_matrix(rows[:, np.maximum(self.columns, 0)] @ there)
         if self.pooled is not None:
             rest = sparse.csr_matrix(_row_sums(rows[:, self.left])[:, None])
-            own = chosen[:, [self.pooled]] * float(self.columns[self.pooled] >= 0)
-            parts = [chosen[:, : self.pooled], own + rest, chosen[:, self.pooled + 1 :]]
-            chosen = sparse.csc_matrix(sparse.hstack(parts))
+            parts = [chosen[:, : self.pooled], chosen[:, [self.pooled]] + rest]
+            chosen = sparse.csc_matrix(sparse.hstack([*parts, chosen[:, self.pooled + 1 :]]))
         result = sparse.csr_matrix(chosen.astype(np.float32))
         result.eliminate_zeros()
         result.sort_indices()

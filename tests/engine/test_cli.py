@@ -90,24 +90,6 @@ def test_fit_saves_a_fit_and_ends_with_json(
     assert ad.read_h5ad(out).X.sum() == ad.read_h5ad(simulated).X.sum()
 
 
-@pytest.mark.parametrize("inference", ["em", "vae"])
-def test_topics_from_a_shell(
-    simulated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], inference: str
-) -> None:
-    out = tmp_path / "fit.h5ad"
-    command = ["fit", str(simulated), "--model", "lda", "--topics", "2", "--genes", "all"]
-    options = ["--inference", inference, "--max-passes", "9", "--max-epochs", "2"]
-    options += ["--topic-prior", "0.3", "--seed", "1"]
-    assert main([*command, *options, "--out", str(out), "--json"]) == 0
-    summary = json.loads(capsys.readouterr().out.splitlines()[-1])
-    fit = results.load(out)
-    assert isinstance(fit, results.TopicFit)
-    assert (fit.n_topics, fit.config.inference, fit.config.topic_prior) == (2, inference, 0.3)
-    assert summary.keys() >= KEYS
-    assert (summary["model"], summary["factors"]) == ("lda", 2)
-    assert summary["passes"] == fit.status.passes
-
-
 def test_fit_from_a_shell_on_the_demo(tmp_path: Path) -> None:
     out = tmp_path / "fit.h5ad"
     command = [sys.executable, "-m", "engine", "fit", "demo", "--factors", "2", "--genes", "50"]

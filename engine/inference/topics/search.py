@@ -85,12 +85,20 @@ def search(
             tried, left = tried + 1, left - _TRIAL_PASSES
             other = climb(at)
             yield from other.run(_TRIAL_PASSES)
+            # Later than the best so far and still rising fast enough to pass it.
+            if left >= _TRIAL_PASSES and _objective(other) < _objective(best) < _ahead(other):
+                left -= _TRIAL_PASSES
+                yield from other.run(_TRIAL_PASSES)
             gained = _objective(other) > _objective(best) + _WORTH * counts.n_cells
             best = other if gained else best
             yield best
             if gained:
                 break
     return best
+
+
+def _ahead(climb: Climb) -> float:
+    return climb.objectives[-1] + _TRIAL_PASSES * climb.gain
 
 
 def _objective(climb: Climb) -> float:

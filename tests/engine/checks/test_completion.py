@@ -1,0 +1,109 @@
+"""Document completion: what the score says of the truth, of fits and of nonsense."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import engine
+from engine.checks import score, set_aside
+from engine.data import Counts, simulate
+from engine.data.thinning import thin
+from tests.engine.problems import dense
+
+
+@pytest.fixture(scope="module")
+def counts() -> Counts:
+    adata = simulate("lda", cells=400, genes=60, factors=3, seed=2, mean_total=1000)
+    return engine.read_counts(adata, genes="all")
+
+
+@pytest.fixture(scope="module")
+def parts(counts: Counts) -> tuple[Counts, Counts]:
+    return set_aside(counts, 0.25, seed=0)
+
+
+@pytest.fixture(scope="module")
+def fit(parts: tuple[Counts, Counts]) -> engine.TopicFit:
+    return engine.fit(parts[0], engine.LDAConfig(n_topics=3))
+
+
+def test_cells_are_set_aside(counts: Counts, parts: tuple[Counts, Counts]) -> None:
+    train, held_out = parts
+    assert (train.n_cells, held_out.n_cells) == (300, 100)
+    assert set(train.cells) | set(held_out.cells) == set(counts.cells)
+    again = set_aside(counts, 0.25, seed=0)[1]
+    assert again.cells.equals(held_out.cells)
+    assert not set_aside(counts, 0.25, seed=1)[1].cells.equals(held_out.cells)
+    for wrong in (0.0, 1.0, -1.0, np.nan):
+        with pytest.raises(engine.ConfigError, match="hold out"):
+            set_aside(counts, wrong, 0)
+
+
+def test_it_is_what_it_says(fit: engine.TopicFit, parts: tuple[Counts, Counts]) -> None:
+    found = score(fit, parts[1], seed=5)
+    halves = thin(parts[1], 5)
+    shares = engine.topic_proportions(fit, halves.first).to_numpy() @ fit.topics.T
+    value = (dense(halves.second) * np.log(shares)).sum() / halves.second.totals.sum()
+    assert found.log_likelihood_per_count == pytest.approx(value, rel=1e-5)
+    assert found.perplexity == pytest.approx(np.exp(-value), rel=1e-5)
+    assert found.log_marginal_per_cell is None
+    assert (found.model, found.n_cells, found.n_left_out, found.seed) == ("lda", 100, 0, 5)
+    assert found.n_counts == halves.second.totals.sum()
+
+
+def test_calls_agree_and_seeds_differ(fit: engine.TopicFit, parts: tuple[Counts, Counts]) -> None:
+    assert score(fit, parts[1]) == score(fit, parts[1])
+    assert score(fit, parts[1]) != score(fit, parts[1], seed=1)
+
+
+def test_better_models_score_better(fit: engine.TopicFit, parts: tuple[Counts, Counts]) -> None:
+    train, held_out = parts
+    poor = engine.fit(train, engine.LDAConfig(n_topics=1))
+    even = replace(fit, topics=np.full_like(fit.topics, 1 / len(fit.genes)))
+    scores = [score(one, held_out).perplexity for one in (fit, poor, even)]
+    assert scores == sorted(scores)
+    assert scores[-1] == pytest.approx(len(fit.genes), rel=1e-4)
+
+
+@pytest.mark.parametrize("capture", [False, True])
+def test_all_models_on_the_same_scale(parts: tuple[Counts, Counts], capture: bool) -> None:
+    train, held_out = parts
+    lnm = engine.fit(train, engine.LNMConfig(n_factors=2, capture=capture, max_passes=8))
+    one = engine.fit(train, engine.LDAConfig(n_topics=1))
+    found = score(lnm, held_out)
+    assert found.model == ("lnmvcp" if capture else "lnm")
+    assert 1 < found.perplexity < score(one, held_out).perplexity
+    whole = engine.transform(lnm, held_out)
+    assert found.log_marginal_per_cell == pytest.approx(whole.log_marginal_per_cell, rel=1e-5)
+
+
+def test_a_log_ratio_model_without_counts_in_most_genes(parts: tuple[Counts, Counts]) -> None:
+    """Cells of a few counts: predictions stay proportions."""
+    train, held_out = parts
+    fit = engine.fit(train, engine.LNMConfig(n_factors=2, max_passes=5))
+    few = thin(held_out, 0, share=0.004).first
+    assert few.totals.min() == 1
+    found = score(fit, few)
+    assert np.isfinite(found.perplexity)
+    assert 1 < found.perplexity < 3 * few.n_genes
+    assert found.n_left_out > 0
+
+
+def test_other_genes(fit: engine.TopicFit, parts: tuple[Counts, Counts]) -> None:
+    held_out = parts[1]
+    order = np.random.default_rng(0).permutation(held_out.n_genes)
+    matrix = dense(held_out)
+    shuffled = Counts.from_arrays(matrix[:, order], held_out.genes[order], held_out.cells)
+    assert score(fit, shuffled).perplexity == pytest.approx(score(fit, held_out).perplexity)
+    fewer = Counts.from_arrays(matrix[:, 1:], held_out.genes[1:], held_out.cells)
+    with pytest.raises(engine.DataError, match="missing"):
+        score(fit, fewer)
+
+
+def test_cells_of_one_count_cannot_be_scored(fit: engine.TopicFit) -> None:
+    lone = Counts.from_arrays(np.eye(len(fit.genes))[:5], fit.genes, list("vwxyz"))
+    with pytest.raises(engine.DataError, match="two counts"):
+        score(fit, lone)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine import results
+from engine.__main__ import main
+from engine.data import simulate
+from tests.engine.test_cli import KEYS
+
+
+@pytest.fixture
+def simulated(tmp_path: Path) -> Path:
+    path = tmp_path / "sim.h5ad"
+    simulate("lda", cells=60, genes=20, factors=2, seed=3).write_h5ad(path)
+    return path
+
+
+@pytest.mark.parametrize("inference", ["em", "vae"])
+def test_topics_from_a_shell(
+    simulated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], inference: str
+) -> None:
+    out = tmp_path / "fit.h5ad"
+    command = ["fit", str(simulated), "--model", "lda", "--topics", "2", "--genes", "all"]
+    options = ["--inference", inference, "--max-passes", "9", "--max-epochs", "2"]
+    options += ["--topic-prior", "0.3", "--seed", "1"]
+    assert main([*command, *options, "--out", str(out), "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out.splitlines()[-1])
+    fit = results.load(out)
+    assert isinstance(fit, results.TopicFit)
+    assert (fit.n_topics, fit.config.inference, fit.config.topic_prior) == (2, inference, 0.3)
+    assert summary.keys() >= KEYS
+    assert (summary["model"], summary["factors"]) == ("lda", 2)
+    assert summary["passes"] == fit.status.passes
+
+
+def test_a_fit_is_scored_at_once_and_from_its_file(
+    simulated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "fit.h5ad"
+    command = ["fit", str(simulated), "--factors", "2", "--genes", "10", "--max-passes", "3"]
+    assert main([*command, "--holdout", "0.2", "--out", str(out), "--json"]) == 0
+    printed = capsys.readouterr()
+    summary = json.loads(printed.out.splitlines()[-1])
+    assert summary["cells"] == 48
+    assert summary["score"]["n_cells"] + summary["score"]["n_left_out"] == 12
+    assert 1 < summary["score"]["perplexity"] < 100
+    assert "document completion" in printed.err
+
+    # The data hold more genes than the fit: they are pooled.
+    assert main(["score", str(out), str(simulated), "--json"]) == 0
+    scored = json.loads(capsys.readouterr().out)
+    assert (scored["model"], scored["n_features"], scored["n_cells"]) == ("lnm", 11, 60)
+    assert scored["log_marginal_per_cell"] < 0
+    assert main(["score", str(simulated), str(simulated)]) == 2
+    assert "Fit.save" in capsys.readouterr().err
