@@ -36,7 +36,7 @@ def fit_topics(
     """
     keep_compilations()
     _check(counts, config, start)
-    run = _Run(config, start)
+    run = _Run(counts, config, start)
     yield run.progress("running")
     events = _events(counts, config, start)
     while True:
@@ -87,8 +87,9 @@ def _check(counts: Counts, config: LDAConfig, start: TopicFit | None) -> None:
 class _Run:
     """What has been seen of a running fit."""
 
-    def __init__(self, config: LDAConfig, start: TopicFit | None) -> None:
+    def __init__(self, counts: Counts, config: LDAConfig, start: TopicFit | None) -> None:
         self._config = config
+        self._data = counts.provenance()
         self._began = self._told = time.monotonic()
         self._compiled_before = seconds_compiling()
         self._passes = 0
@@ -141,6 +142,7 @@ class _Run:
             learn=step.learn,
             trace=pd.DataFrame(self._rows),
             status=self._status("running", ""),
+            data=self._data,
         )
 
     def budget_spent(self, event: Event) -> str:

@@ -78,7 +78,7 @@ def _begin(
     if held is counts and config.block_cells is None:
         return climb
     at = climb.at
-    if held is not counts:
+    if held.n_cells < counts.n_cells:
         shares = np.full((counts.n_cells, len(alpha)), 1 / len(alpha), np.float32)
         at = Estimate(shares, at.topics)
     return Climb(Blocks(counts, config.block_cells), at, alpha, eta)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,13 +21,22 @@ N_SAMPLES = 5000
 
 @dataclass(frozen=True)
 class TopicSnapshot:
-    """Everything a TopicFit is made of; calling it makes one, in any thread."""
+    """Everything a TopicFit is made of; calling it makes one, in any thread.
+
+    Attributes
+    ----------
+    counts
+        Those of the cells placed so far.
+    data
+        Where all the counts came from.
+    """
 
     counts: Counts
     config: LDAConfig
     learn: Callable[[], Learned]
     trace: pd.DataFrame
     status: Status
+    data: dict[str, Any]
 
     def __call__(self) -> TopicFit:
         """The fit; topics in descending order of their counts where their priors are alike."""
@@ -53,6 +63,6 @@ class TopicSnapshot:
             trace=self.trace,
             status=self.status,
             encoder=learned.encoder,
-            data=counts.provenance(),
+            data=self.data,
             versions=versions(),
         )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import engine
-from engine.data import Counts
+from engine.data import Counts, simulate
 from engine.inference.topics import search
 from engine.inference.topics.climb import Climb
 from engine.inference.topics.passes import Blocks, Estimate, em_pass
@@ -120,9 +120,30 @@ class TestRecovery:
         told = list(engine.fit_iter(simulated.counts, engine.LDAConfig(n_topics=4)))
         sizes = [len(p.snapshot().cells) for p in told if p.snapshot is not None]
         assert (sizes[0], sizes[-1]) == (150, 400)
+        # A run that is resumed asks whether these are the counts it began with.
+        prints = {p.snapshot().data["fingerprint"] for p in told if p.snapshot is not None}
+        assert prints == {simulated.counts.fingerprint}
         last = told[-1].snapshot
         assert last is not None
         assert topic_match(last().topics, simulated.topics)[0] > 0.98
+
+    @pytest.mark.parametrize("inference", ["em", "vae"])
+    def test_counts_streamed_from_disk(self, tmp_path: Path, inference: str) -> None:
+        simulate("lda", cells=90, genes=20, factors=2, seed=1).write_h5ad(tmp_path / "sim.h5ad")
+        config = engine.LDAConfig(
+            n_topics=2,
+            inference=inference,  # type: ignore[arg-type]
+            max_epochs=2,
+            hidden=8,
+        )
+        held, streamed = (
+            engine.read_counts(tmp_path / "sim.h5ad", genes="all", backed=backed)
+            for backed in (False, True)
+        )
+        assert streamed.matrix() is None
+        one, other = engine.fit(held, config), engine.fit(streamed, config)
+        np.testing.assert_allclose(one.topics, other.topics, atol=1e-3)
+        assert engine.elbo(other, streamed) == pytest.approx(engine.elbo(one, held), rel=1e-4)
 
     def test_priors_are_pseudo_counts(self, simulated: Simulated) -> None:
         """A strong prior draws every topic and cell to itself."""
