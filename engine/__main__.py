@@ -69,7 +69,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--inference", choices=get_args(Inference), default=_TOPICS.inference, help="of lda")
     add("--topic-prior", type=float, help="of lda: alpha (1 / topics by default)")
     add("--feature-prior", type=float, help="of lda: eta (1 / topics by default)")
-    add("--max-epochs", type=int, help="of lda by vae: times that every cell is drawn")
+    add(
+        "--max-epochs",
+        type=int,
+        help="of lda by vae: times that every cell is drawn; by default by their number",
+    )
     add("--holdout", type=float, default=0.0, help="share of the cells to score the fit on")
     add("--json", action="store_true", help="end with one line of JSON on stdout")
 

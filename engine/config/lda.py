@@ -20,6 +20,9 @@ Prior = float | tuple[float, ...] | None
 
 MAX_TOPICS = 500
 _MOST_SEED = 2**32 - 1
+# Epochs by default, and steps of an epoch beyond which there are fewer.
+_MOST_EPOCHS = 40
+_FULL_STEPS = 12
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class LDAConfig:
     max_passes
         Budget of ``"em"``: passes over the cells.
     max_epochs
-        Budget of ``"vae"``: times that every cell is drawn.
+        Budget of ``"vae"``: times that every cell is drawn. None: 40 for a few thousand cells,
+        fewer for more, see `epochs`.
     max_seconds
         Wall-clock budget, seconds; None: no limit.
     tolerance
@@ -82,7 +86,7 @@ class LDAConfig:
     seed: int = 0
     n_starts: int = 3
     max_passes: int = 500
-    max_epochs: int = 40
+    max_epochs: int | None = None
     max_seconds: float | None = None
     tolerance: float = 1e-3
     refine: bool = True
@@ -101,9 +105,10 @@ class LDAConfig:
         whole("seed", self.seed, 0, _MOST_SEED)
         whole("n_starts", self.n_starts, 1, 1000)
         whole("max_passes", self.max_passes, 1, 100_000)
-        whole("max_epochs", self.max_epochs, 1, 100_000)
         whole("hidden", self.hidden, 1, 10_000)
         whole("batch_cells", self.batch_cells, 1, 1_000_000)
+        if self.max_epochs is not None:
+            whole("max_epochs", self.max_epochs, 1, 100_000)
         if self.block_cells is not None:
             whole("block_cells", self.block_cells, 1, 1_000_000)
         one_of("inference", self.inference, ("em", "vae"))
@@ -140,6 +145,16 @@ class LDAConfig:
     def n_factors(self) -> int:
         """Number of topics, under the name that the latents of all models have."""
         return self.n_topics
+
+    def epochs(self, n_cells: int) -> int:
+        """``max_epochs`` if given; else as many as leave steps growing with the root of the cells.
+
+        An epoch of many cells has many steps, and it is these that train.
+        """
+        if self.max_epochs is not None:
+            return self.max_epochs
+        steps = math.ceil(n_cells / self.batch_cells)
+        return min(max(round(_MOST_EPOCHS * math.sqrt(_FULL_STEPS / steps)), 5), _MOST_EPOCHS)
 
     @property
     def alpha(self) -> np.ndarray:

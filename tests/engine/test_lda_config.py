@@ -107,3 +107,11 @@ def test_a_prior_that_is_none_is_refused(wrong: Any) -> None:
 def test_unknown_settings_are_named() -> None:
     with pytest.raises(ConfigError, match="unknown topics"):
         LDAConfig.from_dict({"n_topics": 3, "topics": 2})
+
+
+def test_epochs_fall_with_the_number_of_cells() -> None:
+    config = LDAConfig(inference="vae")
+    numbers = [config.epochs(cells) for cells in (1, 3000, 20_000, 200_000, 10_000_000)]
+    assert numbers == sorted(numbers, reverse=True)
+    assert (numbers[0], numbers[1], numbers[-1]) == (40, 40, 5)
+    assert LDAConfig(max_epochs=3).epochs(10**9) == 3

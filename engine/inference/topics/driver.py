@@ -103,7 +103,9 @@ class _Run:
         if start is not None:
             names = [str(name) for name in start.trace]
             self._rows = [dict(zip(names, row, strict=True)) for row in start.trace.to_numpy()]
-        self._budget = config.max_passes if config.inference == "em" else config.max_epochs
+        self._budget = (
+            config.max_passes if config.inference == "em" else config.epochs(counts.n_cells)
+        )
 
     @property
     def _seconds(self) -> float:

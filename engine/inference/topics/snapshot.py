@@ -16,7 +16,10 @@ from engine.inference.topics.means import softmax_means
 from engine.inference.topics.steps import Learned
 from engine.results import Status, TopicFit
 
-N_SAMPLES = 5000
+# Draws for a mean, and draws times elements from where on there are fewer.
+_DRAWS = 5000
+_FEWEST_DRAWS = 200
+_MOST_WORK = 1e9
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,8 @@ class TopicSnapshot:
     def __call__(self) -> TopicFit:
         """The fit; topics in descending order of their counts where their priors are alike."""
         learned, counts = self.learn(), self.counts
-        proportions = softmax_means(learned.location, learned.scale, N_SAMPLES)
-        topics = softmax_means(learned.topic_location, learned.topic_scale, N_SAMPLES)
+        proportions = _means(learned.location, learned.scale)
+        topics = _means(learned.topic_location, learned.topic_scale)
         order = np.arange(len(topics))
         # An encoder has the order of its topics built in, and a prior of its own names a topic.
         if not learned.encoder and not isinstance(self.config.topic_prior, tuple):
@@ -66,3 +69,8 @@ class TopicSnapshot:
             data=self.data,
             versions=versions(),
         )
+
+
+def _means(location: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    draws = int(np.clip(_MOST_WORK / location.size, _FEWEST_DRAWS, _DRAWS))
+    return softmax_means(location, scale, draws)

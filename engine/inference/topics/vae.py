@@ -111,7 +111,8 @@ def maximise(
     aside = min(int(np.ceil(config.validation * counts.n_cells)), counts.n_cells - 1)
     held_out = counts.take(np.sort(order[:aside])) if aside else None
     shards = Shards(counts, np.sort(order[aside:]), config.batch_cells)
-    steps = shards.steps * config.max_epochs
+    epochs = config.epochs(counts.n_cells)
+    steps = shards.steps * epochs
     svi, epoch = training(Plan(config.learning_rate, config.schedule, steps, config.dropout))
     setting = _setting(counts, shards, params, alpha, eta)
     fixed = {name: params.pop(name) for name in list(params) if name.startswith(lda_encoder.INPUT)}
@@ -123,10 +124,10 @@ def maximise(
     waiting = 0.0 if start is not None else _WAITING
     smoothed = best = -np.inf
     since, step = 0, 0
-    reason = f"the {config.max_epochs} epochs allowed are made"
+    reason = f"the {epochs} epochs allowed are made"
     end: End = ("stopped", reason)
     learn: Callable[[], Learned] | None = None
-    for number in range(config.max_epochs):
+    for number in range(epochs):
         losses = []
         for shard in shards.epoch(rng):
             size = len(shard.batches)
@@ -146,7 +147,7 @@ def maximise(
         found = {name: np.asarray(value) for name, value in svi.get_params(state).items()}
         learn = partial(learned, counts, config, found | fixed)
         value = -float(np.nanmean(np.concatenate(losses)) / setting.unit) / counts.n_cells
-        yield Step("training", counts, value, learn, config.max_epochs - number - 1.0)
+        yield Step("training", counts, value, learn, epochs - number - 1.0)
         if held_out is not None:
             value = float(np.mean(learned(held_out, config, found | fixed, refine=False).bound))
         if step < max(config.warm_up, waiting) * steps:
