@@ -232,7 +232,7 @@ def dirichlet_bound(
     def expected_logs(gamma: Array) -> Array:
         return digamma(gamma) - digamma(gamma.sum(1, keepdims=True))
 
-    def again(_: int, gamma: Array) -> Array:
+    def again(_: Array, gamma: Array) -> Array:
         shares = jnp.exp(expected_logs(gamma))
         return alpha + shares * ((counts / (shares @ topics + TINY)) @ topics.T)
 
