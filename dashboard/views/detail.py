@@ -84,7 +84,9 @@ class DetailView(pn.viewable.Viewer):
 
 
 def _style(shown: bool) -> dict[str, str]:
-    return {**COVER, "visibility": "visible" if shown else "hidden"}
+    # Not by visibility, which panes of HTML inside set for themselves.
+    seen = ("visible", "auto") if shown else ("hidden", "none")
+    return {**COVER, "content-visibility": seen[0], "pointer-events": seen[1]}
 
 
 def _top(detail: str) -> str:

@@ -67,7 +67,7 @@ def test_demo_from_counts_to_views(
     expect(cells.get_by_text("factor 1 score")).to_be_visible()
     page.keyboard.press("ArrowRight")
     expect(cells.get_by_text("factor 2 score")).to_be_visible()
-    expect(heatmap.get_by_role("combobox", name="Genes")).to_have_text("Factor 2")
+    expect(heatmap.get_by_role("combobox", name="Genes")).to_have_text("Chosen factor")
     expect(cells.get_by_role("combobox", name="Colour by")).to_have_text("Chosen factor")
     page.wait_for_function(f"old => String(({COLUMN})('gene')) !== String(old)", arg=genes)
     page.wait_for_function(f"old => String(({COLUMN})('colour')) !== String(old)", arg=before)
