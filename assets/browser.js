@@ -25,6 +25,15 @@ function focus(label) {
   everywhere(document, "label").find((node) => node.textContent === label)?.control?.focus()
 }
 
+// Material's buttons beside numbers have no words for those who cannot see them.
+function name_steppers() {
+  for (const button of everywhere(document, ".MuiInputAdornment-root > button:not([aria-label])")) {
+    const less = button.parentElement.classList.contains("MuiInputAdornment-positionStart")
+    const field = button.closest(".MuiFormControl-root")?.querySelector("label")?.textContent
+    button.setAttribute("aria-label", `${less ? "Less" : "More"}: ${field ?? "number"}`)
+  }
+}
+
 function save(name, kind, parts) {
   const link = document.createElement("a")
   link.href = URL.createObjectURL(new Blob(parts, {type: kind}))
@@ -57,6 +66,10 @@ export function render({model, el}) {
   const address = () => model.send_msg({act: "address", value: window.location.search})
   document.addEventListener("keydown", key)
   document.addEventListener("click", press)
+  // Once the page stands, and whenever something may have been unfolded.
+  const steppers = () => setTimeout(name_steppers, 1000)
+  steppers()
+  document.addEventListener("click", steppers)
   window.addEventListener("popstate", address)
 
   model.on("msg:custom", (data) => {
@@ -78,6 +91,7 @@ export function render({model, el}) {
   return () => {
     document.removeEventListener("keydown", key)
     document.removeEventListener("click", press)
+    document.removeEventListener("click", steppers)
     window.removeEventListener("popstate", address)
   }
 }
