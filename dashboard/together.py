@@ -21,7 +21,8 @@ def together(action: Callable[..., object]) -> Callable[..., None]:
     @functools.wraps(action)
     def held(*arguments: Any, **named: Any) -> None:
         doc = pn.state.curdoc
-        if doc is None or doc.session_context is None:
+        # Before a page is loaded, Panel lets go of what is held back only under the lock.
+        if doc is None or doc.session_context is None or not pn.state.loaded:
             action(*arguments, **named)
             return
 
