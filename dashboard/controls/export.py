@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -47,7 +48,7 @@ def in_background(
         try:
             result = work()
         except Exception as error:
-            on_document(doc, lambda error=error: fail(error))  # type: ignore[misc]
+            on_document(doc, functools.partial(fail, error))
         else:
             on_document(doc, lambda: then(result))
 

@@ -84,7 +84,8 @@ def _limits(xy: np.ndarray, *, equal: bool) -> tuple[Span, Span]:
     if equal:
         half[:] = half.max()
     middle = (low + high) / 2
-    return tuple((float(m - h), float(m + h)) for m, h in zip(middle, half, strict=True))  # type: ignore[return-value]
+    (left, bottom), (right, top) = (middle - half).tolist(), (middle + half).tolist()
+    return (left, right), (bottom, top)
 
 
 def _points(

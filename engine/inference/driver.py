@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -14,11 +13,10 @@ from engine.data import Counts, check_config
 from engine.inference.compilation import keep_compilations, seconds_compiling
 from engine.inference.laplace import Step, maximise
 from engine.inference.progress import Progress
+from engine.inference.running import Running
 from engine.inference.snapshot import Snapshot
 from engine.inference.totals import capture, fit_totals
 from engine.results import Fit, State, Status
-
-_BEAT_SECONDS = 0.25
 
 
 def fit_iter(counts: Counts, config: LNMConfig, *, start: Fit | None = None) -> Iterator[Progress]:
@@ -43,60 +41,18 @@ def fit_iter(counts: Counts, config: LNMConfig, *, start: Fit | None = None) -> 
     keep_compilations()
     check_config(counts, config)
     run = _Run(counts, config, start)
-    yield run.progress("running")
-    events = maximise(counts, config, start)
-    while True:
-        try:
-            event = next(events)
-        except StopIteration as end:
-            yield run.progress(*end.value)
-            return
-        told = run.take(event)
-        spent = run.budget_spent(event)
-        if spent:
-            events.close()
-            yield run.progress("stopped", spent)
-            return
-        if told:
-            yield run.progress("running")
+    yield from run.follow(maximise(counts, config, start))
 
 
-class _Run:
+class _Run(Running[Step]):
     """What has been seen of a running fit."""
 
     def __init__(self, counts: Counts, config: LNMConfig, start: Fit | None) -> None:
         self._config = config
-        self._began = self._told = time.monotonic()
-        self._compiled_before = seconds_compiling()
+        super().__init__(start)
         self._totals, self._capture = fit_totals(counts, config)
         self._cells = counts
-        self._passes = 0
-        self._within = 0.0
-        self._left = np.nan
-        self._phase = "starting"
-        self._rows: list[dict[str, float]] = []
         self._snapshot: Snapshot | None = None
-        # One clock, one count of passes and one trace over both stretches.
-        self._before = start.status if start else Status("running", "", 0, 0.0, 0.0, 0)
-        if start is not None:
-            names = [str(name) for name in start.trace]
-            self._rows = [dict(zip(names, row, strict=True)) for row in start.trace.to_numpy()]
-
-    @property
-    def _seconds(self) -> float:
-        return time.monotonic() - self._began
-
-    def take(self, event: Step | float) -> bool:
-        """Note an event; True when it is worth telling."""
-        if isinstance(event, Step):
-            self._note(event)
-        else:
-            self._passes += event == 1.0
-            self._within = event % 1.0
-            if time.monotonic() - self._told < _BEAT_SECONDS:
-                return False
-        self._told = time.monotonic()
-        return True
 
     def _note(self, step: Step) -> None:
         seen = step.point.seen

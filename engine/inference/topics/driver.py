@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 
@@ -14,12 +13,11 @@ from engine.data import Counts
 from engine.errors import ConfigError, FitError
 from engine.inference.compilation import keep_compilations, seconds_compiling
 from engine.inference.progress import Progress
+from engine.inference.running import Running
 from engine.inference.topics import em
 from engine.inference.topics.snapshot import TopicSnapshot
 from engine.inference.topics.steps import End, Event, Step
 from engine.results import State, Status, TopicFit
-
-_BEAT_SECONDS = 0.25
 
 
 def fit_topics(
@@ -37,22 +35,7 @@ def fit_topics(
     keep_compilations()
     _check(counts, config, start)
     run = _Run(counts, config, start)
-    yield run.progress("running")
-    events = _events(counts, config, start)
-    while True:
-        try:
-            event = next(events)
-        except StopIteration as end:
-            yield run.progress(*end.value)
-            return
-        told = run.take(event)
-        spent = run.budget_spent(event)
-        if spent:
-            events.close()
-            yield run.progress("stopped", spent)
-            return
-        if told:
-            yield run.progress("running")
+    yield from run.follow(_events(counts, config, start))
 
 
 def _events(
@@ -84,44 +67,17 @@ def _check(counts: Counts, config: LDAConfig, start: TopicFit | None) -> None:
         )
 
 
-class _Run:
+class _Run(Running[Step]):
     """What has been seen of a running fit."""
 
     def __init__(self, counts: Counts, config: LDAConfig, start: TopicFit | None) -> None:
         self._config = config
         self._data = counts.provenance()
-        self._began = self._told = time.monotonic()
-        self._compiled_before = seconds_compiling()
-        self._passes = 0
-        self._within = 0.0
-        self._left = np.nan
-        self._phase = "starting"
-        self._rows: list[dict[str, float]] = []
+        super().__init__(start)
         self._snapshot: TopicSnapshot | None = None
-        # One clock, one count of passes and one trace over both stretches.
-        self._before = start.status if start else Status("running", "", 0, 0.0, 0.0, 0)
-        if start is not None:
-            names = [str(name) for name in start.trace]
-            self._rows = [dict(zip(names, row, strict=True)) for row in start.trace.to_numpy()]
         self._budget = (
             config.max_passes if config.inference == "em" else config.epochs(counts.n_cells)
         )
-
-    @property
-    def _seconds(self) -> float:
-        return time.monotonic() - self._began
-
-    def take(self, event: Event) -> bool:
-        """Note an event; True when it is worth telling."""
-        if isinstance(event, Step):
-            self._note(event)
-        else:
-            self._passes += event == 1.0
-            self._within = event % 1.0
-            if time.monotonic() - self._told < _BEAT_SECONDS:
-                return False
-        self._told = time.monotonic()
-        return True
 
     def _note(self, step: Step) -> None:
         if not np.isfinite(step.value):
