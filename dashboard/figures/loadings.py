@@ -11,7 +11,17 @@ from matplotlib.figure import Figure
 
 from dashboard.figures.bars import draw_bars
 from dashboard.figures.names import label, room
-from dashboard.figures.sheet import EDGE, FOOT, SMALL, colour_bar, colours, place, published, sheet
+from dashboard.figures.sheet import (
+    EDGE,
+    FOOT,
+    SMALL,
+    clean,
+    colour_bar,
+    colours,
+    place,
+    published,
+    sheet,
+)
 from dashboard.plots.style import ACCENT, DIVERGING, MISSING
 from dashboard.plots.words import FACTORS, Words
 
@@ -79,8 +89,8 @@ def loadings(
 
     height = bar_pitch * max(len(others), 4)
     side = place(figure, right, HEAD + 4, BARS, min(height, ABOVE + high - 4))
-    title = f"{words.loading}, {loadings.columns[factor]} ({words.unit})"
-    draw_bars(side, bars, bar_pitch, title, BARS, marked)
+    side.set_title(clean(str(loadings.columns[factor]), BARS), loc="left")
+    draw_bars(side, bars, bar_pitch, f"{words.loading} ({words.unit})", BARS, marked)
     return figure
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, HoverTool, LinearColorMapper
 
-from dashboard.plots.names import NamedAxis, blank, extent, in_view
+from dashboard.plots.names import NamedAxis, blank, extent, in_view, short
 from dashboard.plots.style import ACCENT, DIVERGING, MISSING
 from dashboard.plots.words import FACTORS, Words
 
@@ -17,6 +17,8 @@ HEIGHT = 160
 MOST_ROWS = 60
 # The bars' height, and the gap below them, as shares of the height of the image.
 BARS, SPACE = 0.22, 0.03
+# Characters of a name below its column, where it takes room from the image.
+BELOW = 9
 
 
 def top_loadings(loadings: pd.Series, n: int = 15) -> pd.Series:
@@ -163,7 +165,7 @@ class LoadingsMap:
         turned = "horizontal" if all(map(str.isdecimal, labels)) else "vertical"
         if self.figure.xaxis[0].major_label_orientation != turned:
             self.figure.xaxis.major_label_orientation = turned
-        self.columns.show(names, labels)
+        self.columns.show(names, [short(label, BELOW) for label in labels])
 
     def choose(self, factor: int | None) -> None:
         """Frame the column of a factor, or none."""

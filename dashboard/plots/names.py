@@ -101,9 +101,9 @@ def in_view(shown: Any, x: float | None, y: float | None) -> bool:
     return bool(x_range.start <= x <= x_range.end and y_range.start <= y <= y_range.end)
 
 
-def short(name: str) -> str:
+def short(name: str, longest: int = LONGEST) -> str:
     """A name that fits beside a plot."""
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 class NamedAxis:

@@ -36,7 +36,7 @@ HEAD = html.heading(
 )
 TOPICS = html.heading(
     "Cells",
-    "Cells with similar proportions of topics lie close together. Draw around some to select them.",
+    "Cells with similar topics lie close together. Draw around some to select them.",
     "UMAP of clr(θ_c + 1 / (10 K)), θ_c the proportions of the K topics in a cell",
     "Log-ratios, because proportions that add up to one hold each other down; raised a little, "
     "because the smallest ones are hardly known. Distances between separate groups and the density "

@@ -78,7 +78,7 @@ def _colouring(
         return colour_labels(column, name)
     if key.startswith(CLR) and _is_gene(fit, gene := key.removeprefix(CLR)):
         values = summaries.cell_clr(fit, [gene]).to_numpy()[:, 0]
-        only = "factors only" if isinstance(fit, Fit) else "as the topics have it"
+        only = "factors only" if isinstance(fit, Fit) else "topics only"
         title = f"{gene} CLR (nats; {only}; grey: mean)"
         return colour_numbers(values, title, diverging=True, centre=float(values.mean()))
     gene = key.removeprefix(COUNTS)

@@ -54,7 +54,7 @@ class CorrelationView(pn.viewable.Viewer):
         self._shown: tuple[object, ...] = ()
         self._table = pd.DataFrame()
         self._which = pmui.Select(
-            label="Genes", options={"Top genes": "top"}, size="small", width=124, margin=0
+            label="Genes", options={"Top genes": "top"}, size="small", width=138, margin=0
         )
         count = pmui.Select.from_param(
             state.param.top_genes,

@@ -16,6 +16,7 @@ from dashboard.export import Export
 from dashboard.lists import percent
 from dashboard.plots.loading_bars import LoadingBars
 from dashboard.plots.loadings import LoadingsMap, leading_genes
+from dashboard.plots.names import short
 from dashboard.state import LONGEST_NAME, AppState
 from dashboard.together import together
 from dashboard.views.card import card, figure, waiting
@@ -23,7 +24,8 @@ from dashboard.views.wording import heading, words
 from engine import summaries
 from engine.results import AnyFit
 
-NAME = "Name of the chosen one"
+NAME = "New name"
+LONGEST_TITLE = 24
 
 HEAD = html.heading(
     "Factor loadings",
@@ -58,10 +60,10 @@ class LoadingsView(pn.viewable.Viewer):
         self._shares = pd.Series(dtype=float)
         self._rows = pd.DataFrame()
         self._factor = pmui.Select(
-            label="Chosen", options={"factor 1": 0}, size="small", width=104, margin=0
+            label="Chosen", options=["factor 1"], size="small", width=130, margin=0
         )
         self._name = pmui.TextInput(
-            label=NAME, max_length=LONGEST_NAME, size="small", width=150, margin=0, visible=False
+            label=NAME, max_length=LONGEST_NAME, size="small", width=130, margin=0, visible=False
         )
         rename = pmui.IconButton(
             icon="edit", size="small", margin=0, description="Rename", on_click=self._rename
@@ -104,21 +106,27 @@ class LoadingsView(pn.viewable.Viewer):
 
     @together
     def _pick(self, event: param.parameterized.Event) -> None:
-        if event.new != self.state.shown_factor:
-            self.state.choose_factor(event.new)
+        names = self.state.names
+        if event.new in names and (factor := names.index(event.new)) != self.state.shown_factor:
+            self.state.choose_factor(factor)
 
     def _rename(self, _event: object) -> None:
         if self._fit is None or self._name.visible:
-            self._name.visible = False
+            self._stop_renaming()
             return
         name = self.state.names[self.state.shown_factor]
         self._name.param.update(value=name, value_input=name, visible=True)
+        self._factor.visible = False
         self.browser.focus(NAME)
 
     def _keep_name(self, *_events: object) -> None:
         if self._name.visible:
             self.state.rename_factor(self.state.shown_factor, self._name.value_input or "")
-            self._name.visible = False
+            self._stop_renaming()
+
+    def _stop_renaming(self) -> None:
+        self._name.visible = False
+        self._factor.visible = True
 
     def _update(self, *_events: object) -> None:
         fit, factor, names = self.state.fit, self.state.shown_factor, self.state.names
@@ -129,14 +137,14 @@ class LoadingsView(pn.viewable.Viewer):
             self._read(fit, names)
         if (factor, names) != self._drawn:
             before, self._drawn = self._drawn, (factor, names)
-            options = {name: j for j, name in enumerate(names)}
-            self._factor.param.update(options=options, value=factor)
+            # Names, not places: a select does not show that only the words of a value changed.
+            self._factor.param.update(options=names, value=names[factor])
             if before is None or before[0] != factor:
-                self._name.visible = False
+                self._stop_renaming()
                 self.map.choose(factor)
             self.map.name(names)
             weights = None if self._weights is None else self._weights.iloc[:, factor]
-            title = f"{names[factor]} · {percent(float(self._shares.iloc[factor]), 1)}"
+            title = f"{short(names[factor], LONGEST_TITLE)} · {percent(float(self._shares.iloc[factor]), 1)}"
             self.bars.show(self._loadings.iloc[:, factor], title, words(fit), weights)
         self.map.mark(self.state.marked)
         self.bars.mark(self.state.marked)

@@ -114,7 +114,7 @@ class PairView(pn.viewable.Viewer):
     def _titles(self, pair: tuple[str, str]) -> tuple[str, str]:
         unit = "nats" if self.state.fit_counts is not None else "nats; factors only"
         if self.state.is_topics:
-            unit = "nats; as the topics have it"
+            unit = "nats; topics only"
         return f"{pair[0]} CLR ({unit})", f"{pair[1]} CLR ({unit})"
 
     def _draw_bars(self, *_events: object) -> None:
