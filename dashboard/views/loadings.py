@@ -144,7 +144,8 @@ class LoadingsView(pn.viewable.Viewer):
                 self.map.choose(factor)
             self.map.name(names)
             weights = None if self._weights is None else self._weights.iloc[:, factor]
-            title = f"{short(names[factor], LONGEST_TITLE)} · {percent(float(self._shares.iloc[factor]), 1)}"
+            share = percent(float(self._shares.iloc[factor]), 1)
+            title = f"{short(names[factor], LONGEST_TITLE)} · {share}"
             self.bars.show(self._loadings.iloc[:, factor], title, words(fit), weights)
         self.map.mark(self.state.marked)
         self.bars.mark(self.state.marked)

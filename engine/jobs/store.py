@@ -275,7 +275,7 @@ def _cannot_write(error: OSError) -> JobError:
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write a small file all at once."""
+    """Write under a temporary name first, then rename. Raises OSError."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         temporary.write_text(json.dumps(values, indent=1, allow_nan=False), encoding="utf-8")

@@ -209,7 +209,7 @@ def test_names_of_topics_are_below_their_columns() -> None:
     figure = figures.loadings(
         table, shares, table[names[0]], factor=0, marked=["GENE1"], words=TOPICS
     )
-    image, shown = figure.axes[:2]
+    image = figure.axes[0]
     assert [text.get_text() for text in image.get_xticklabels()] == [
         clean(names[0], 30.0),
         "2",

@@ -190,6 +190,9 @@ def test_status_survives_json() -> None:
         log=("one", "two"),
         request={"genes": ["a", "b"]},
         config={"seed": 1},
+        holdout=0.1,
+        group="g",
+        score={"perplexity": 9.5, "log_marginal_per_cell": None},
         revision=9,
         peak_memory_mb=100.0,
     )
