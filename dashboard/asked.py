@@ -67,6 +67,9 @@ class Asked(param.Parameterized):
     max_seconds = param.Number(default=None, allow_None=True, bounds=(1, None))
     block_cells = param.Integer(default=None, allow_None=True, bounds=(1, 1_000_000))
 
+    scored = param.Boolean(default=False, doc="Hold cells out and score the fit on them.")
+    held_out = param.Integer(default=10, bounds=(1, 50), doc="Per cent of the cells.")
+
     # LNM and LNMVCP
     n_factors = param.Integer(default=10, bounds=(1, MAX_FACTORS))
     d_mode: Any = param.Selector(default="learned", objects=list(get_args(DMode)))
@@ -106,6 +109,11 @@ class Asked(param.Parameterized):
         """Whether the model that is asked for is fitted by an encoder."""
         how = self.topic_inference if self.model == "lda" else self.factor_inference
         return bool(how == "vae")
+
+    @property
+    def holdout(self) -> float:
+        """Share of the cells to hold out, 0 to 1."""
+        return self.held_out / 100 if self.scored else 0.0
 
     def request(self) -> DataRequest:
         """The counts that are asked for."""

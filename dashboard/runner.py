@@ -181,7 +181,9 @@ class Runner:
             state.run_error = Notice("counts to fit", found, "Correct the data or genes first.")
             return
         try:
-            run = self.services.jobs.submit_fit(state.loaded, state.config(), counts=state.counts)
+            run = self.services.jobs.submit_fit(
+                state.loaded, state.config(), counts=state.counts, holdout=state.holdout
+            )
         except EngineError as error:
             state.run_error = Notice.of(error)
             return
