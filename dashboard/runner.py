@@ -15,6 +15,7 @@ import param
 
 from dashboard.asked import REQUEST
 from dashboard.embedding import Embedder
+from dashboard.naming import Naming
 from dashboard.places import Places
 from dashboard.reading import Reader
 from dashboard.settings import Settings
@@ -58,9 +59,8 @@ class Runner:
         self._waiting: list[tuple[Future[Any], Callable[[Any], None]]] = []
         self._listed = self._shown = self._asked = 0.0
         self._no_umap = ""
-        self._named: tuple[str | None, list[str]] = (None, [])
+        self._naming = Naming(state, services.jobs, services.fetcher, self.later)
         state.param.watch(self._ask_data, list(REQUEST))
-        state.param.watch(self._keep_names, "names")
 
     # what the person asks
 
@@ -232,25 +232,10 @@ class Runner:
         fit, given = future.result()
         if fit is None or (fit is state.fit and not state.partial):
             return
-        names = list(given) if len(given) == fit.n_factors else fit.factor_names
-        self._named = state.run, names
+        names = self._naming.came(fit, given)
         running = status.state in ACTIVE or revision != status.revision
         self._shown = time.monotonic()
         state.show_fit(fit, partial=_how_far(status) if running else "", names=names)
-
-    def _keep_names(self, *_events: object) -> None:
-        """Keep names that a person has given with the run."""
-        state, run, names = self.state, self.state.run, self.state.names
-        if run is None or not names or (run, names) == self._named:
-            return
-        self._named = run, names
-        jobs = self.services.jobs
-
-        def check(kept: Future[Any]) -> None:
-            if (error := kept.exception()) is not None:
-                state.run_error = Notice.of(error)
-
-        self.later(self.services.fetcher.submit(jobs.name_factors, run, names), check)
 
     def _take_embedding(self) -> None:
         state, status = self.state, self.state.status

@@ -15,7 +15,7 @@ from dashboard.browser import Browser
 from dashboard.embedding import Embedder
 from dashboard.export import Provenance
 from dashboard.link import apply, read, write
-from dashboard.plots.style import SEQUENTIAL
+from dashboard.plots.style import SHARES
 from dashboard.runner import Runner, Services
 from dashboard.state import CLR, COUNTS, FACTOR, AppState, Embedding
 from dashboard.views.cells import CellsView
@@ -88,7 +88,7 @@ class TestNames:
         state.rename_factor(2, EVIL)
         assert loadings._factor.value == EVIL
         assert loadings.map.columns.names == ["topic 1", "topic 2", EVIL, "topic 4"]
-        assert loadings.bars.figure.title.text.startswith("<img src=x one… · ")
+        assert loadings.bars.figure.title.text.startswith("<img src=x … · ")
         assert "proportion of &lt;img" in str(cells._legend.object)
         assert "&lt;img" in words_of(gene)
         state.select(fit.proportions[:, 2] > 0.5)
@@ -152,7 +152,7 @@ class TestCells:
         shown = colouring(fit, FACTOR, 1)
         assert shown.title == "proportion of topic 2"
         assert shown.limits == (0, 1)
-        assert shown.palette == tuple(SEQUENTIAL)
+        assert shown.palette == tuple(SHARES)
         np.testing.assert_array_equal(shown.values, fit.proportions[:, 1])
 
     def test_genes_by_clr_and_counts(self, fit: TopicFit) -> None:
