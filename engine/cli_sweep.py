@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.1
 _SHOWN = {
     "value": "{:.0f}",
-    "perplexity": "{:.2f}",
-    "perplexity_se": "{:.2f}",
-    "excess": "{:.2f}",
-    "excess_se": "{:.2f}",
+    "perplexity": "{:.5g}",
+    "perplexity_se": "{:.2g}",
+    "excess": "{:.3g}",
+    "excess_se": "{:.2g}",
     "coherence": "{:.3f}",
     "diversity": "{:.2f}",
     "effective": "{:.1f}",

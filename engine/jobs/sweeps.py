@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.config import Config, LDAConfig, config_from_dict
-from engine.errors import ConfigError
+from engine.errors import ConfigError, FitError
 from engine.jobs.manager import Jobs
 from engine.jobs.runs import Runs
 from engine.jobs.status import JobError, JobStatus, new_id
@@ -160,7 +161,11 @@ def _trial(jobs: Runs, run: JobStatus, *, with_programmes: bool) -> Trial:
 
     config = _config(run)
     compared = run.state == "done" and run.score is not None
-    fit = jobs.result(run.id) if compared and with_programmes else None
+    fit = None
+    if compared and with_programmes:
+        # The table does without a fit that is damaged or was deleted this moment.
+        with suppress(FitError, JobError):
+            fit = jobs.result(run.id)
     return checks.Trial(
         id=run.id,
         revision=run.revision,
