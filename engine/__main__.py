@@ -36,6 +36,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
+    """The data, and all settings but the number of topics or factors."""
+    add = parser.add_argument
+    add("data", metavar="DATA", help=".h5ad, .zarr, 10x .h5, matrix.mtx folder, or 'demo'")
+    add(
+        "--model",
+        choices=("lnm", "lnmvcp", "lda"),
+        default="lnm",
+        help="with 'vcp': variable capture; 'lda': topics",
+    )
+    add("--genes", default="2000", help="how many, 'all', a file of names, or names with commas")
+    add("--layer", help="layer of raw counts (X, raw or a name; guessed if not given)")
+    add("--reference", help="gene that is the ALR reference")
+    add("--d-mode", choices=get_args(DMode), default=_DEFAULT.d_mode, help="residual variance")
+    add("--capture-prior", choices=get_args(CapturePrior), default=_DEFAULT.capture_prior)
+    add("--molecules", type=float, default=_DEFAULT.molecules, help="expected mRNA per cell")
+    add("--seed", type=int, default=_DEFAULT.seed, help="seed of the start")
+    add("--max-passes", type=int, help="passes over the cells; the model's own by default")
+    add("--max-seconds", type=float, help="time budget of the fit")
+    add("--tolerance", type=float, help="nats per cell; the model's own by default")
+    add("--precision", choices=get_args(Precision), default=_DEFAULT.precision)
+    add("--inference", choices=get_args(Inference), default=_TOPICS.inference, help="of lda")
+    add("--topic-prior", type=float, help="of lda: alpha (1 / topics by default)")
+    add("--feature-prior", type=float, help="of lda: eta (1 / topics by default)")
+    add(
+        "--max-epochs",
+        type=int,
+        help="of lda by vae: times that every cell is drawn; by default by their number",
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m engine", description="Log-ratio models of single-cell counts."
@@ -85,37 +116,6 @@ def _parser() -> argparse.ArgumentParser:
     for command in (fit, sweep, score, simulate):
         command.add_argument("--traceback", action="store_true", help="show where an error arose")
     return parser
-
-
-def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
-    """The data, and all settings but the number of topics or factors."""
-    add = parser.add_argument
-    add("data", metavar="DATA", help=".h5ad, .zarr, 10x .h5, matrix.mtx folder, or 'demo'")
-    add(
-        "--model",
-        choices=("lnm", "lnmvcp", "lda"),
-        default="lnm",
-        help="with 'vcp': variable capture; 'lda': topics",
-    )
-    add("--genes", default="2000", help="how many, 'all', a file of names, or names with commas")
-    add("--layer", help="layer of raw counts (X, raw or a name; guessed if not given)")
-    add("--reference", help="gene that is the ALR reference")
-    add("--d-mode", choices=get_args(DMode), default=_DEFAULT.d_mode, help="residual variance")
-    add("--capture-prior", choices=get_args(CapturePrior), default=_DEFAULT.capture_prior)
-    add("--molecules", type=float, default=_DEFAULT.molecules, help="expected mRNA per cell")
-    add("--seed", type=int, default=_DEFAULT.seed, help="seed of the start")
-    add("--max-passes", type=int, help="passes over the cells; the model's own by default")
-    add("--max-seconds", type=float, help="time budget of the fit")
-    add("--tolerance", type=float, help="nats per cell; the model's own by default")
-    add("--precision", choices=get_args(Precision), default=_DEFAULT.precision)
-    add("--inference", choices=get_args(Inference), default=_TOPICS.inference, help="of lda")
-    add("--topic-prior", type=float, help="of lda: alpha (1 / topics by default)")
-    add("--feature-prior", type=float, help="of lda: eta (1 / topics by default)")
-    add(
-        "--max-epochs",
-        type=int,
-        help="of lda by vae: times that every cell is drawn; by default by their number",
-    )
 
 
 if __name__ == "__main__":
