@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scipy import sparse
 
+from engine.jobs import names
 from engine.jobs.job import Wish
 from engine.jobs.kept import Kept
 from engine.jobs.pool import Pool
@@ -105,6 +106,16 @@ class Runs:
         """
         self.folder(id)
         return next(iter(self._store.fits(id)), None)
+
+    def factor_names(self, id: str) -> tuple[str, ...]:
+        """What a person has called the factors or topics of a run; empty if nothing.
+
+        Raises
+        ------
+        JobError
+            If there is no such run.
+        """
+        return names.read(self.folder(id))
 
     def cell_scores(self, id: str) -> CellScores | None:
         """What each held-out cell contributes to the score of a run; None without a score.
