@@ -131,7 +131,8 @@ def _prepare(folder: Path, name: str, k: int, data: Path) -> bool:
     """Write what every model is given, and what it is scored on."""
     truth = None
     if name == "simulated":
-        adata = simulate("lda", cells=3000, genes=2000, factors=k, seed=k)
+        # Sparse: a hundred genes have four fifths of the mass of a topic.
+        adata = simulate("lda", cells=3000, genes=2000, factors=k, seed=k, topic_concentration=0.05)
         truth = np.asarray(adata.varm["true_topics"])
     elif (data / "pbmc3k.h5ad").exists():
         adata = _most_variable(ad.read_h5ad(data / "pbmc3k.h5ad"), 2000)
