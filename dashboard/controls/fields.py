@@ -9,6 +9,8 @@ import param
 
 from dashboard.controls.form import WIDE
 
+SWITCH = {"& .MuiFormControlLabel-label": {"fontSize": 13}}
+
 
 def choice(of: param.Parameter, label: str, help: str, options: Any, **more: Any) -> Any:
     """One of several."""
@@ -23,6 +25,12 @@ def whole(of: param.Parameter, label: str, help: str, **more: Any) -> Any:
 def number(of: param.Parameter, label: str, help: str, **more: Any) -> Any:
     """Any number."""
     return pmui.FloatInput.from_param(of, label=label, helper_text=help, **WIDE | _ends(of) | more)
+
+
+def switch(of: param.Parameter, label: str, **more: Any) -> Any:
+    """Yes or no."""
+    look = {"size": "small", "margin": 0, "description": "", "sx": SWITCH}
+    return pmui.Switch.from_param(of, label=label, **look | more)
 
 
 def _ends(of: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import html
-from dashboard.controls.fields import whole
+from dashboard.controls.fields import switch, whole
 from dashboard.controls.form import beside, step
 from dashboard.plots.trace import HEIGHT, objective_trace
 from dashboard.runner import ACTIVE, Runner
@@ -57,12 +57,8 @@ class RunControl(pn.viewable.Viewer):
             3,
             "Run",
             beside(
-                pmui.Switch.from_param(
-                    state.param.scored,
-                    label="Hold cells out to score it",
-                    size="small",
-                    margin=0,
-                    sizing_mode="stretch_width",
+                switch(
+                    state.param.scored, "Hold cells out to score it", sizing_mode="stretch_width"
                 ),
                 whole(
                     state.param.held_out,

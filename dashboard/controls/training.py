@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import panel_material_ui as pmui
-
 from dashboard import html
-from dashboard.controls.fields import choice, number, whole
+from dashboard.controls.fields import choice, number, switch, whole
 from dashboard.controls.form import folded
 from dashboard.state import AppState
 
@@ -40,9 +38,7 @@ def training(state: AppState) -> Any:
         number(of.dropout, "Dropout", "Share of hidden units left out at random", **SHARE),
         number(of.warm_up, "KL warm-up", "Share of the epochs until the prior counts", **SHARE),
         number(of.validation, "Validation", "Share of cells kept back to end by", **SHARE),
-        pmui.Switch.from_param(
-            of.refine, label="Refine each cell after training", size="small", margin=0
-        ),
+        switch(of.refine, "Refine each cell after training"),
     )
 
 

@@ -25,7 +25,7 @@ from engine import summaries
 from engine.results import AnyFit
 
 NAME = "New name"
-LONGEST_TITLE = 24
+LONGEST_TITLE = 15
 
 HEAD = html.heading(
     "Factor loadings",
@@ -87,9 +87,9 @@ class LoadingsView(pn.viewable.Viewer):
             tools=(
                 previous,
                 self._factor,
+                self._name,
                 following,
                 rename,
-                self._name,
                 ExportMenu(browser, self._export, state, name="loadings"),
             ),
         )
