@@ -67,11 +67,14 @@ class Raster:
 
 
 def warm_up() -> None:
-    """Let the first image find Datashader's code compiled, which takes seconds."""
+    """Let the first image find Datashader's code compiled, which takes seconds.
+
+    It is compiled anew for a window whose ends are no floats.
+    """
     xy = np.random.default_rng(0).normal(size=(100, 2))
     colouring = Colouring("", xy[:, 0], limits=(-1, 1), palette=("#000000", "#ffffff"))
     for selected in (None, xy[:, 1] > 0):
-        Raster(xy).draw(colouring, selected, Window((-3, 3), (-3, 3), 9, 9))
+        Raster(xy).draw(colouring, selected, Window((-3.0, 3.0), (-3.0, 3.0), 9, 9))
 
 
 def _shade(count: Any, rgb: list[Any], alpha: float) -> tf.Image:

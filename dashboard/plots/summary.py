@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import holoviews as hv
 import numpy as np
+from bokeh.models import NumeralTickFormatter
 
 from dashboard.plots.style import ACCENT, options, plain
 
@@ -38,6 +39,8 @@ def cell_histogram(
         **options(HEIGHT, tools=()),
         logx=log,
         xticks=decade_ticks(low, high) if log else 6,
+        # the ticks of the other axis bring words of their own
+        **({} if log else {"xformatter": NumeralTickFormatter(format="0,0")}),
         color=ACCENT,
         line_width=0,
         alpha=0.85,

@@ -39,7 +39,7 @@ TOPICS = html.heading(
     "description, not a test.",
 )
 EMPTY = "Click a cell of the heatmap to compare two genes."
-MOST_POINTS, MOST_BARS = 5_000, 300
+MOST_POINTS, MOST_BARS = 3_000, 300
 # The residuals of a cell take all its features: so many elements take about a quarter second.
 MOST_ELEMENTS = 6_000_000
 WATCHED = ["pair", "fit", "fit_counts", "selected", "colour", "factor", "names", "detail"]
@@ -181,8 +181,10 @@ def sample(count: int, selected: np.ndarray | None, most: int) -> np.ndarray:
     """Sorted positions of at most so many cells: selected ones first, then others at random."""
     if count <= most:
         return np.arange(count)
-    order = np.random.default_rng(0).permutation(count)
-    if selected is not None:
-        chosen = selected[order]
-        order = np.concatenate([order[chosen], order[~chosen]])
-    return np.sort(order[:most])
+    rng = np.random.default_rng(0)
+    chosen = np.zeros(0, int) if selected is None else np.flatnonzero(selected)
+    if len(chosen) >= most:
+        return np.sort(rng.choice(chosen, most, replace=False, shuffle=False))
+    others = count if selected is None else np.flatnonzero(~selected)
+    more = rng.choice(others, most - len(chosen), replace=False, shuffle=False)
+    return np.sort(np.concatenate([chosen, more]))

@@ -111,8 +111,9 @@ def coherence(sets: list[np.ndarray], counts: Counts) -> float:
 
 
 def programmes(fit: AnyFit) -> np.ndarray:
-    """(G, K) topics or loadings, by which fits compare."""
-    return fit.topics if isinstance(fit, TopicFit) else fit.loadings
+    """(G, K) topics or loadings of the real genes, by which fits compare."""
+    # The pooled rest may hold most of the counts, and would make all topics alike.
+    return (fit.topics if isinstance(fit, TopicFit) else fit.loadings)[fit.is_gene]
 
 
 def matched_cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -61,7 +61,7 @@ class Trial:
     cells
         What each held-out cell contributes.
     programmes
-        (G, K) topics or loadings; None where stability is not asked for.
+        (G, K) topics or loadings of the real genes; None where stability is not asked for.
     """
 
     id: str
@@ -175,7 +175,7 @@ def suggest(table: pd.DataFrame, parameter: str) -> tuple[int | None, str]:
     best = next(row for row in rows if row["excess"] == 0)
     chosen = next(row for row in rows if row["excess"] <= row["excess_se"])
     value = int(chosen["value"])
-    lowest = f"have the lowest perplexity of held-out cells, {best['perplexity']:.2f}"
+    lowest = f"have the lowest perplexity of held-out cells, {best['perplexity']:.5g}"
     if chosen is best:
         reason = f"{value} {parameter} {lowest}"
         smaller = [row for row in rows if row["value"] < value]
@@ -183,13 +183,13 @@ def suggest(table: pd.DataFrame, parameter: str) -> tuple[int | None, str]:
             nearest = min(smaller, key=lambda row: float(row["excess"]))
             reason += (
                 f"; the next best smaller number, {nearest['value']:.0f}, is worse by "
-                f"{nearest['excess']:.2f} ± {nearest['excess_se']:.2f}"
+                f"{nearest['excess']:.3g} ± {nearest['excess_se']:.2g}"
             )
     else:
         reason = (
             f"{best['value']:.0f} {parameter} {lowest}, but {value} are worse by no more than the "
             f"standard error of the difference "
-            f"({chosen['excess']:.2f} ± {chosen['excess_se']:.2f})"
+            f"({chosen['excess']:.3g} ± {chosen['excess_se']:.2g})"
         )
     if best is rows[-1]:
         reason += ". The best is the largest number tried; larger ones may be better"
@@ -257,7 +257,8 @@ def _pooled(by_seed: Mapping[int, Trial]) -> tuple[np.ndarray, np.ndarray]:
 
 def _stability(runs: Sequence[Trial]) -> float:
     known = [run.programmes for run in runs if run.programmes is not None]
-    return _mean([float(matched_cosines(*pair).mean()) for pair in combinations(known, 2)])
+    pairs = [pair for pair in combinations(known, 2) if pair[0].shape == pair[1].shape]
+    return _mean([float(matched_cosines(*pair).mean()) for pair in pairs])
 
 
 def _mean(values: Sequence[float | None]) -> float:

@@ -116,9 +116,14 @@ def label_counts(labels: pd.Series, selected: np.ndarray) -> pd.DataFrame:
         raise DataError(
             f"a mask of {len(labels):,} cells", f"shape {mask.shape}", "Give one value a cell."
         )
-    codes, names = pd.factorize(labels, use_na_sentinel=False)
-    cells = np.bincount(codes, minlength=len(names))
-    chosen = np.bincount(codes[mask], minlength=len(names))
+    known = pd.Categorical(labels)
+    # a missing label has code -1
+    codes = known.codes.astype(np.int32) + 1
+    cells = np.bincount(codes, minlength=len(known.categories) + 1)
+    chosen = np.bincount(codes[mask], minlength=len(cells))
+    occurs = cells > 0
+    names = np.array([np.nan, *known.categories], object)[occurs]
+    cells, chosen = cells[occurs], chosen[occurs]
     table = pd.DataFrame(
         {
             "cells": cells,
@@ -126,7 +131,7 @@ def label_counts(labels: pd.Series, selected: np.ndarray) -> pd.DataFrame:
             "share_of_label": chosen / cells,
             "share_of_selection": chosen / max(int(chosen.sum()), 1),
         },
-        index=pd.Index(np.asarray(names, object), name=labels.name),
+        index=pd.Index(names, name=labels.name),
     )
     return table.sort_values(["selected", "cells"], ascending=False, kind="stable")
 

@@ -9,7 +9,7 @@ import pytest
 
 import engine
 from engine.checks import quality
-from engine.checks.quality import coherence, leading, matched_cosines
+from engine.checks.quality import coherence, leading, matched_cosines, programmes
 from tests.engine.jobs.fakes import make_fit
 from tests.engine.problems import counts_of
 
@@ -89,3 +89,9 @@ def test_matched_cosines_forget_order_scale_and_sign() -> None:
     other[:, 1] = rng.normal(size=50)
     assert (matched_cosines(one, other) > 0.999).sum() == 3
     assert np.isfinite(matched_cosines(one, np.zeros((50, 4)))).all()
+
+
+def test_the_pooled_rest_does_not_make_fits_alike() -> None:
+    fit = make_fit(1)
+    assert list(fit.genes)[-1] == "_other"
+    np.testing.assert_array_equal(programmes(fit), fit.loadings[:3])

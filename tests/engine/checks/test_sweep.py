@@ -83,8 +83,8 @@ def test_reasons_in_words() -> None:
     )
     assert suggest(table, "topics") == (
         2,
-        "4 topics have the lowest perplexity of held-out cells, 100.00, but 2 are worse by no more "
-        "than the standard error of the difference (1.00 ± 1.50).",
+        "4 topics have the lowest perplexity of held-out cells, 100, but 2 are worse by no more "
+        "than the standard error of the difference (1 ± 1.5).",
     )
     for few in ([], [trial(3, per_count=-5.0)]):
         assert put(few).suggested is None
