@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import panel as pn
 import panel_material_ui as pmui
 import pytest
 
@@ -16,15 +15,9 @@ from dashboard.runner import Runner
 from dashboard.state import AppState
 from engine.data.info import ColumnInfo, LayerInfo, SourceInfo
 from engine.jobs import JobStatus
+from tests.dashboard.widgets import find
 
 Until = Callable[[Callable[[], object]], None]
-
-
-def find[W](viewer: pn.viewable.Viewer, kind: type[W], label: str) -> W:
-    """The one widget of this kind and label."""
-    found = [w for w in viewer.__panel__().select(kind) if w.label == label]
-    assert len(found) == 1, (label, found)
-    return found[0]
 
 
 def press(button: Any) -> None:

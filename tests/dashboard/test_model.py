@@ -4,13 +4,13 @@ import dataclasses
 
 import panel_material_ui as pmui
 import pytest
-from tests.dashboard.widgets import find
 
 from dashboard.asked import BOTH, FACTORS_BY_VAE, OF_LDA, OF_LNM, TRAINING
 from dashboard.controls.model import ModelControl
 from dashboard.state import AppState
 from engine.config import LDAConfig, LNMConfig
 from tests.dashboard.synthetic import make_counts
+from tests.dashboard.widgets import find
 
 
 class TestModel:
