@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,11 @@ def fit(state: AppState) -> TopicFit:
     fit = make_topic_fit(cells=120, genes=40, topics=4)
     state.show_fit(fit)
     return fit
+
+
+def parse(text: str) -> re.Match[str] | None:
+    """What Bokeh would take for a formula."""
+    return re.search(r"\$\$.*?\$\$|\\\[.*?\\\]|\\\(.*?\\\)", text)
 
 
 def words_of(view: Any) -> str:
@@ -101,6 +107,17 @@ class TestNames:
             assert export is not None
             assert column in export.table().columns
             assert export.draw().axes
+
+    def test_none_is_a_formula(self, state: AppState, fit: TopicFit) -> None:
+        view = LoadingsView(state, Browser())
+        for name in ("$$x^2$$", r"\(x\)", r"\[x\]", "$$$$"):
+            state.rename_factor(0, name)
+            drawn = [view.bars.figure.title.text, view.map.columns._labels.args["labels"][0]]
+            for text in drawn:
+                assert parse(text) is None
+                assert text.replace("\u2060", "").startswith(name)
+            assert view.map.columns.names[0] == name
+        assert parse("a $$x$$ b") is not None
 
     def test_a_field_beside_the_arrows_renames(self, state: AppState, fit: TopicFit) -> None:
         view = LoadingsView(state, Browser())
