@@ -18,7 +18,6 @@ from engine.config import (
     LNMConfig,
     Precision,
 )
-from engine.config.lda import Schedule
 from engine.data import DataRequest
 
 REQUEST = ("source", "layer", "genes", "reference", "library_size")
@@ -100,7 +99,7 @@ class Asked(param.Parameterized):
     dropout = param.Number(default=0.0, bounds=(0, 0.95))
     batch_cells = param.Integer(default=256, bounds=(1, 1_000_000))
     learning_rate = param.Number(default=0.01, bounds=(1e-6, 1))
-    schedule: Any = param.Selector(default="cosine", objects=list(get_args(Schedule)))
+    schedule: Any = param.Selector(default="cosine", objects=["cosine", "constant"])
     warm_up = param.Number(default=0.2, bounds=(0, 0.95))
     validation = param.Number(default=0.0, bounds=(0, 0.5))
 

@@ -57,9 +57,7 @@ class RunControl(pn.viewable.Viewer):
             3,
             "Run",
             beside(
-                switch(
-                    state.param.scored, "Hold cells out to score it", sizing_mode="stretch_width"
-                ),
+                switch(state.param.scored, "Score held-out cells", sizing_mode="stretch_width"),
                 whole(
                     state.param.held_out,
                     "Per cent",
