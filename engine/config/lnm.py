@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from engine.config.training import Training
@@ -41,7 +41,7 @@ class LNMConfig(Training):
     max_passes, max_seconds
         Budget: passes of ``"laplace"`` over the cells, and wall-clock seconds (None: no limit).
     max_epochs
-        Budget of ``"vae"``: times that every cell is drawn. None: 100 for a few thousand cells,
+        Budget of ``"vae"``: times that every cell is drawn. None: 60 for a few thousand cells,
         fewer for more, see `epochs`.
     tolerance
         ``"laplace"`` ends when a further pass is expected to gain less than this many nats
@@ -103,7 +103,9 @@ class LNMConfig(Training):
     precision: Precision = "float32"
     block_cells: int | None = None
 
-    full_epochs: ClassVar[int] = 100
+    learning_rate: float = field(default=0.03, kw_only=True)
+
+    full_epochs: ClassVar[int] = 60
 
     def __post_init__(self) -> None:
         whole("n_factors", self.n_factors, 1, MAX_FACTORS)

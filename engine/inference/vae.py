@@ -95,6 +95,7 @@ class _Task(Task[Learned]):
         self.pair = Pair(lnm_vae.model, lnm_vae.guide, closed_form=True, keywords=flags)
         self.totals = fit_totals(counts, config)[0]
         self.eta_scale, self.beside = 1.0, None
+        self._constants = np.nan
         if config.capture:
             location, self.eta_scale = eta_prior(counts, config, self.totals)
             self.beside = location[:, None]
@@ -167,17 +168,16 @@ class _Task(Task[Learned]):
         lost = _divergence(params["loadings"], params["loadings_log_scale"], 0.0, scale).sum()
         noise = params["log_noise"], params["log_noise_log_scale"]
         of_noise = _divergence(*noise, prior.noise_location, prior.noise_scale)
-        return bound + lost + of_noise[self.has_noise].sum() + self._constants
+        return bound + lost + of_noise[self.has_noise].sum() + self.constants
 
     @property
-    def _constants(self) -> float:
-        if not hasattr(self, "_sum"):
-            steps = range(0, self.counts.n_cells, _SCALE_CELLS)
-            blocks = (
-                self.counts.block(a, min(a + _SCALE_CELLS, self.counts.n_cells)) for a in steps
-            )
-            self._sum = float(sum(lnm.constants(block).sum() for block in blocks))
-        return self._sum
+    def constants(self) -> float:
+        """Sum of what no parameter changes of the cells' log-likelihoods, nats."""
+        if np.isnan(self._constants):
+            count, size = self.counts.n_cells, _SCALE_CELLS
+            blocks = (self.counts.block(a, min(a + size, count)) for a in range(0, count, size))
+            self._constants = sum(float(lnm.constants(block).sum()) for block in blocks)
+        return self._constants
 
 
 def _divergence(location: Any, log_scale: Any, mean: float, scale: Any) -> np.ndarray:

@@ -164,14 +164,16 @@ def guide(
         log_scale = phase.hold(numpyro.param(f"{name}_log_scale", start[f"{name}_log_scale"]))
         return Gaussian(location, jnp.exp(log_scale))
 
+    # All are registered, used or not, so that a fit always has them.
+    loadings, log_noise = of_decoder("loadings"), of_decoder("log_noise")
     key = numpyro.prng_key() if dropout > 0 else None
     scores, eta = encode(encoder, counts, setting.inputs, anchor, dropout, key)
     with handlers.scale(scale=setting.unit):
         with numpyro.plate("gene", counts.shape[1]):
-            numpyro.sample("loadings_of_genes", dist.Normal(*of_decoder("loadings")).to_event(1))
+            numpyro.sample("loadings_of_genes", dist.Normal(*loadings).to_event(1))
             if residuals:
                 with handlers.mask(mask=setting.has_noise):
-                    numpyro.sample("log_noise_of_genes", dist.Normal(*of_decoder("log_noise")))
+                    numpyro.sample("log_noise_of_genes", dist.Normal(*log_noise))
         with (
             numpyro.plate("cell", len(counts)),
             handlers.scale(scale=setting.n_batches),
@@ -193,7 +195,7 @@ def init_heads(encoder: dict[str, Array], anchor: float, capture: bool) -> dict[
     added = {**encoder, "scale_by_size": jnp.zeros(width)}
     if capture:
         added |= {
-            "eta": jnp.zeros((hidden + 2, 2)),
+            "eta_heads": jnp.zeros((hidden + 2, 2)),
             "eta_bias": jnp.stack([jnp.log(jnp.maximum(anchor, 0.1)), -1.0]),
             "eta_anchor": jnp.float32(anchor),
         }
@@ -214,8 +216,8 @@ def encode(
     location = units @ encoder["location"] + encoder["location_bias"]
     free = units @ encoder["scale"] + size * encoder["scale_by_size"] + encoder["scale_bias"]
     scores = Gaussian(location, encoding.positive(free))
-    if "eta" not in encoder:
+    if "eta_heads" not in encoder:
         return scores, Gaussian(units[:, 0][:0], units[:, 0][:0])
     known = jnp.concatenate([units, size, anchor - jax.lax.stop_gradient(encoder["eta_anchor"])], 1)
-    heads = known @ encoder["eta"] + encoder["eta_bias"]
+    heads = known @ encoder["eta_heads"] + encoder["eta_bias"]
     return scores, Gaussian(heads[:, 0], encoding.positive(heads[:, 1]))
