@@ -122,7 +122,7 @@ class _Task(Task[Learned]):
         spread = np.exp(2 * values["loadings_log_scale"])
         learned = Prior.start(self.config).learn(
             values["loadings"],
-            spread[:, :, None] * np.eye(spread.shape[1]),
+            np.diag(spread.mean(0))[None],
             np.minimum(values["log_noise"], np.log(NARROW.max_noise))[self.has_noise],
             np.exp(2 * values["log_noise_log_scale"])[self.has_noise],
         )

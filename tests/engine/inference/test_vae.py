@@ -269,7 +269,7 @@ class TestCapture:
             assert advice in fit.status.reason
             assert fit.capture is not None
             # Refined, the fit keeps what the encoder missed.
-            assert (np.std(fit.capture.eta) > 0.1) is refine
+            assert bool(np.std(fit.capture.eta) > 0.1) is refine
 
     def test_the_rule(self) -> None:
         rng = np.random.default_rng(0)
