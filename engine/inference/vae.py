@@ -40,6 +40,8 @@ from engine.results import OTHER, Capture, Fit, Status
 # Cells that the decoder's start is made from, and that the scale of the inputs is taken from.
 _START_CELLS = 10_000
 _SCALE_CELLS = 2000
+# Of z over the cells, for the scale that it is given.
+_LEAST_VARIANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,7 @@ class _Task(Task[Learned]):
     def learned(self, params: dict[str, np.ndarray]) -> Learned:
         """By the encoder and, if the configuration says so, refined."""
         config = self.config
+        params = self._standardised(params)
         basis = self.basis(params)
         seen, own = place(basis, self.counts, config, params, self.totals, refine=config.refine)
         warning = ""
@@ -141,6 +144,14 @@ class _Task(Task[Learned]):
             warning = collapse(own, exact, refined=config.refine)
             own = exact if config.refine else own
         return Learned(params, self.prior(params), basis, seen, own, warning)
+
+    def _standardised(self, params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The scale of z moves little in training, as the bound hardly depends on it."""
+        known = self.basis(params).params, self.counts, self.config, params, self.totals
+        found = encode(*known, bounded=False)
+        variance = found.scores.var(0) + found.variance.mean(0)
+        mean, sd = found.scores.mean(0), np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
+        return lnm_vae.change_basis(params, mean, sd)
 
     def basis(self, params: dict[str, np.ndarray]) -> Basis:
         """Means of the parameters under their guide."""

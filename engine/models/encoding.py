@@ -98,12 +98,8 @@ def encode(
     """Posterior of the latents of each cell: (B, K) locations and scales."""
     units = hidden_units(encoder, counts, inputs, dropout, key)
     location = units @ encoder["location"] + encoder["location_bias"]
-    return Gaussian(location, positive(units @ encoder["scale"] + encoder["scale_bias"]))
-
-
-def positive(free: Array) -> Array:
-    """A standard deviation of the guide, from any number."""
-    return jax.nn.softplus(free) + _NARROWEST
+    scale = jax.nn.softplus(units @ encoder["scale"] + encoder["scale_bias"])
+    return Gaussian(location, scale + _NARROWEST)
 
 
 def size_of(counts: Float[Array, "B F"], inputs: Inputs) -> Float[Array, "B 1"]:

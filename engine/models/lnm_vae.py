@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from jaxtyping import Array, Bool, Float
@@ -33,6 +34,8 @@ from engine.models.poisson_lognormal import LOG_NO_NOISE, NARROW
 
 # What the names of the guide of the loadings and of log d, and of the mean, are.
 DECODER = ("centre", "loadings", "loadings_log_scale", "log_noise", "log_noise_log_scale")
+# Beyond this no logarithm of a standard deviation goes.
+_MOST_FREE = 9.0
 _LARGEST = float(jnp.log(NARROW.max_noise))
 
 
@@ -215,9 +218,30 @@ def encode(
     size = encoding.size_of(counts, inputs)
     location = units @ encoder["location"] + encoder["location_bias"]
     free = units @ encoder["scale"] + size * encoder["scale_by_size"] + encoder["scale_bias"]
-    scores = Gaussian(location, encoding.positive(free))
+    scores = Gaussian(location, _width(free))
     if "eta_heads" not in encoder:
         return scores, Gaussian(units[:, 0][:0], units[:, 0][:0])
     known = jnp.concatenate([units, size, anchor - jax.lax.stop_gradient(encoder["eta_anchor"])], 1)
     heads = known @ encoder["eta_heads"] + encoder["eta_bias"]
-    return scores, Gaussian(heads[:, 0], encoding.positive(heads[:, 1]))
+    return scores, Gaussian(heads[:, 0], _width(heads[:, 1]))
+
+
+def _width(free: Array) -> Array:
+    """A standard deviation; an exponential, so that a change of its unit is one of a bias."""
+    return jnp.exp(jnp.clip(free, -_MOST_FREE, _MOST_FREE))
+
+
+def change_basis(params: dict[str, Any], mean: Any, sd: Any) -> dict[str, Any]:
+    """The same decoder and encoder for z' = (z - mean) / sd, each of (k,).
+
+    All but the prior of z stays as it is: with the cells' own mean and sd every z' has mean 0
+    and variance 1 over the cells, and the bound gains (parameter expansion: Liu, Rubin & Wu 1998).
+    """
+    return params | {
+        "centre": params["centre"] + params["loadings"] @ mean,
+        "loadings": params["loadings"] * sd,
+        "loadings_log_scale": params["loadings_log_scale"] + np.log(sd),
+        "location": params["location"] / sd,
+        "location_bias": (params["location_bias"] - mean) / sd,
+        "scale_bias": params["scale_bias"] - np.log(sd),
+    }

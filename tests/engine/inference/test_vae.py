@@ -86,6 +86,14 @@ class TestFit:
         # Independent normals are no wider than the posterior along each axis.
         assert 0.5 < np.median(alone.scores_sd / vae_fit.scores_sd) < 1.3
 
+    def test_scores_have_the_scale_of_their_prior(self, simulated: Simulated, vae_fit: Fit) -> None:
+        alone = engine.transform(vae_fit, simulated.counts, refine=False)
+        np.testing.assert_allclose(alone.scores.mean(0), 0, atol=1e-3)
+        # Along the principal axes; each column of W was scaled in the encoder's own basis.
+        second = (alone.scores**2 + alone.scores_sd**2).mean(0)
+        np.testing.assert_allclose(second.mean(), 1, atol=1e-3)
+        np.testing.assert_allclose((vae_fit.scores**2).mean(0), 1, atol=0.15)
+
     def test_every_view_s_table_is_there(self, vae_fit: Fit) -> None:
         assert np.isfinite(engine.summaries.clr_correlation(vae_fit).to_numpy()).all()
         centred = vae_fit.loadings.sum(0)

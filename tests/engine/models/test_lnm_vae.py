@@ -184,6 +184,22 @@ class TestBound:
         assert np.abs(slopes["location"]).max() > 0
 
 
+def test_a_change_of_basis_changes_nothing_but_the_scores(cells: Problem) -> None:
+    start, setting = started(cells)
+    counts = jnp.asarray(cells.counts, jnp.float32)
+    mean, sd = jnp.array([0.3, -1.0]), jnp.array([0.5, 2.0])
+    moved = lnm_vae.change_basis(start, mean, sd)
+    zero = jnp.zeros((4, 1))
+    one, _ = lnm_vae.encode(start, counts, setting.inputs, zero)
+    other, _ = lnm_vae.encode(moved, counts, setting.inputs, zero)
+    np.testing.assert_allclose(other.location * sd + mean, one.location, atol=1e-5)
+    np.testing.assert_allclose(other.scale * sd, one.scale, rtol=1e-5)
+    logits = start["centre"] + one.location @ start["loadings"].T
+    np.testing.assert_allclose(
+        moved["centre"] + other.location @ moved["loadings"].T, logits, atol=1e-5
+    )
+
+
 def test_expected_proportions_are_those_of_the_laplace_posterior(cells: Problem) -> None:
     """With q at each cell's own posterior, lambda at its mode or drawn makes little difference."""
     params = lnm.Params(*(jnp.asarray(array, jnp.float32) for array in cells.params))
