@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +13,7 @@ from jaxtyping import Array, Float
 
 from engine.config import LNMConfig
 from engine.data import Counts
-from engine.inference.passes import Pass, Passes
+from engine.inference.passes import Pass, Passes, result_of
 from engine.inference.topics.passes import Blocks
 from engine.inference.totals import eta_prior
 from engine.models import lnm, lnm_given_scores, lnm_vae
@@ -76,12 +77,7 @@ def place(
     passes = Passes(
         counts, found.scores.shape[1], config.precision, config.block_cells, found.scores
     )
-    steps = passes.run(basis.params, basis.rotation, None)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value, own
+    return result_of(passes.run(basis.params, basis.rotation, None)), own
 
 
 def encode(
@@ -140,14 +136,8 @@ def capture_of(eta: np.ndarray, eta_scale: np.ndarray) -> Capture:
     return Capture(*moments(values), *moments(np.exp(-values)))
 
 
-@jax.jit
-def _encoded(
-    counts: Float[Array, "B G"], anchor: Float[Array, "B 1"], encoder: dict[str, Array]
-) -> tuple[Gaussian, Gaussian]:
-    return lnm_vae.encode(encoder, counts, inputs_of(encoder), anchor)
-
-
-def _block_traced(
+@partial(jax.jit, static_argnames="bounded")
+def _block(
     params: lnm.Params,
     counts: Float[Array, "B G"],
     anchor: Float[Array, "B 1"],
@@ -155,16 +145,13 @@ def _block_traced(
     noise: Float[Array, "n k"],
     bounded: bool,
 ) -> tuple[Array, ...]:
-    scores, eta = _encoded(counts, anchor, encoder)
+    scores, eta = lnm_vae.encode(encoder, counts, inputs_of(encoder), anchor)
     value = jnp.zeros(len(counts))
     if bounded:
         value = lnm_given_scores.bound(params, counts, scores, noise)
     if not len(eta.location):
         eta = Gaussian(value, value)
     return scores.location, scores.scale**2, value, eta.location, eta.scale
-
-
-_block = jax.jit(_block_traced, static_argnums=5)
 
 
 @jax.jit
@@ -174,5 +161,6 @@ def _expected(
     encoder: dict[str, Array],
     noise: Float[Array, "n k"],
 ) -> Float[Array, "B G"]:
-    scores, _ = _encoded(counts, jnp.zeros((len(counts), 1)), encoder)
+    anchor = jnp.zeros((len(counts), 1))
+    scores, _ = lnm_vae.encode(encoder, counts, inputs_of(encoder), anchor)
     return lnm_given_scores.expected_proportions(params, counts, scores, noise)

@@ -11,7 +11,7 @@ from engine.errors import ConfigError, DataError
 from engine.inference.amortized import basis_of, place
 from engine.inference.compilation import keep_compilations
 from engine.inference.laplace import integral_for
-from engine.inference.passes import Passes
+from engine.inference.passes import Passes, result_of
 from engine.inference.snapshot import cell_fields
 from engine.inference.totals import capture
 from engine.models import lnm
@@ -70,13 +70,7 @@ def transform(fit: Fit, counts: Counts, *, refine: bool | None = None) -> Fit:
         integral=integral_for(fit),
     )
     identity = np.eye(fit.n_factors)
-    steps = passes.run(params, identity, None)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            seen = end.value
-            break
+    seen = result_of(passes.run(params, identity, None))
     status = replace(fit.status, n_failed_cells=seen.n_failed_cells)
     own = capture(counts, fit.config, fit.totals)
     return replace(fit, **cell_fields(counts, seen, identity, own, status))
