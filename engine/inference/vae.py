@@ -280,7 +280,7 @@ def _encoder(held: Counts, config: LNMConfig, task: _Task) -> dict[str, Any]:
     key = jax.random.key(config.seed)
     prior = jnp.zeros(config.n_factors)
     encoder = encoding.init_encoder(key, held.n_genes, config.hidden, prior)
-    anchor = 0.0 if task.beside is None else float(task.beside.mean())
-    encoder = lnm_vae.init_heads(encoder, anchor, config.capture)
+    eta = None if task.beside is None else (float(task.beside.mean()), task.eta_scale)
+    encoder = lnm_vae.init_heads(encoder, eta)
     scale = {encoding.INPUT + name: value for name, value in inputs._asdict().items()}
     return encoder | scale

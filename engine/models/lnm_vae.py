@@ -34,6 +34,8 @@ from engine.models.poisson_lognormal import LOG_NO_NOISE, NARROW
 
 # What the names of the guide of the loadings and of log d, and of the mean, are.
 DECODER = ("centre", "loadings", "loadings_log_scale", "log_noise", "log_noise_log_scale")
+# Units of the layer that eta is read from, and the seed of its start.
+_ETA_UNITS, _SEED = 8, 0
 # Beyond this no logarithm of a standard deviation goes.
 _MOST_FREE = 9.0
 _LARGEST = float(jnp.log(NARROW.max_noise))
@@ -188,18 +190,24 @@ def guide(
                 numpyro.sample("eta", dist.LogNormal(*eta))
 
 
-def init_heads(encoder: dict[str, Array], anchor: float, capture: bool) -> dict[str, Array]:
+def init_heads(encoder: dict[str, Array], prior: tuple[float, float] | None) -> dict[str, Array]:
     """An encoder of `encoding.init_encoder` with what this model adds to it.
 
     The precision of z grows with a cell's total, which is one input of thousands; so it reaches
-    the scales directly as well. eta's heads begin at the prior's location for an average cell.
+    the scales directly as well. eta has a small layer of its own, on the log total and the
+    location of its prior: composition tells nothing of it, and thousands of genes would drown
+    what does. Its heads begin at the prior of an average cell: its location
+    and standard deviation, None without capture.
     """
-    hidden, width = encoder["scale"].shape
+    width = encoder["scale"].shape[1]
     added = {**encoder, "scale_by_size": jnp.zeros(width)}
-    if capture:
+    if prior is not None:
+        anchor, sd = prior
+        middle = max(anchor, 0.1)
         added |= {
-            "eta_heads": jnp.zeros((hidden + 2, 2)),
-            "eta_bias": jnp.stack([jnp.log(jnp.maximum(anchor, 0.1)), -1.0]),
+            "eta_input": jax.random.normal(jax.random.key(_SEED), (2, _ETA_UNITS)),
+            "eta_heads": jnp.zeros((_ETA_UNITS + 2, 2)),
+            "eta_bias": jnp.log(jnp.array([middle, min(sd / middle, 1.0)])),
             "eta_anchor": jnp.float32(anchor),
         }
     return added
@@ -221,7 +229,9 @@ def encode(
     scores = Gaussian(location, _width(free))
     if "eta_heads" not in encoder:
         return scores, Gaussian(units[:, 0][:0], units[:, 0][:0])
-    known = jnp.concatenate([units, size, anchor - jax.lax.stop_gradient(encoder["eta_anchor"])], 1)
+    centre = jax.lax.stop_gradient(encoder["eta_anchor"])
+    known = jnp.concatenate([size, anchor - centre], 1)
+    known = jnp.concatenate([known, jnp.tanh(known @ encoder["eta_input"])], 1)
     heads = known @ encoder["eta_heads"] + encoder["eta_bias"]
     return scores, Gaussian(heads[:, 0], _width(heads[:, 1]))
 

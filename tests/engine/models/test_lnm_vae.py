@@ -224,7 +224,7 @@ def started(
     inputs = encoding.input_scale(cells.counts)
     width, genes = cells.loadings.shape[1], len(cells.mean)
     encoder = encoding.init_encoder(jax.random.key(1), genes, HIDDEN, jnp.zeros(width))
-    encoder = lnm_vae.init_heads(encoder, 4.0, capture)
+    encoder = lnm_vae.init_heads(encoder, (4.0, 0.5) if capture else None)
     log_noise = np.maximum(cells.params.log_noise, -3)
     start = {
         "centre": cells.mean + 0.5 * cells.noise,
