@@ -5,7 +5,7 @@ import dataclasses
 import panel_material_ui as pmui
 import pytest
 
-from dashboard.asked import BOTH, FACTORS_BY_VAE, OF_LDA, OF_LNM, TRAINING
+from dashboard.asked import BOTH, OF_LDA, OF_LNM, TRAINING
 from dashboard.controls.model import ModelControl
 from dashboard.state import AppState
 from engine.config import LDAConfig, LNMConfig
@@ -88,8 +88,8 @@ class TestModel:
 
     def test_every_setting_of_the_model_has_a_control(self, control: ModelControl) -> None:
         settings = {field.name for field in dataclasses.fields(LNMConfig)}
-        amortized = {*TRAINING, "inference"} if FACTORS_BY_VAE else set()
-        assert settings == {*BOTH, *OF_LNM, "capture", "molecules", "capture_sd", *amortized}
+        own = {"capture", "molecules", "capture_sd", "inference"}
+        assert settings == {*BOTH, *OF_LNM, *TRAINING, *own}
         settings = {field.name for field in dataclasses.fields(LDAConfig)}
         assert settings == {*BOTH, *OF_LDA, *TRAINING, "inference", "max_passes", "tolerance"}
 
@@ -101,7 +101,8 @@ class TestModel:
         model.value = "lda"
         assert state.config() == LDAConfig()
         find(control, pmui.IntInput, "Topics").value = 7
-        find(control, pmui.Select, "Inference").value = "vae"
+        # of the two with this label, that of topics
+        state.topic_inference = "vae"
         find(control, pmui.FloatInput, "Prior of topics α").value = 0.2
         find(control, pmui.FloatInput, "Prior of genes η").value = 0.1
         find(control, pmui.IntInput, "Most epochs").value = 12
@@ -125,6 +126,15 @@ class TestModel:
         assert state.config() == LNMConfig(n_factors=4), "the settings of LNM were kept"
         model.value = "lda"
         assert state.config() == LDAConfig(**asked), "and those of LDA"
+
+    def test_an_encoder_of_factors_learns_at_its_own_rate(
+        self, control: ModelControl, state: AppState
+    ) -> None:
+        state.param.update(model="lnm", n_factors=4, factor_inference="vae", batch_cells=64)
+        asked = {"n_factors": 4, "inference": "vae", "batch_cells": 64}
+        assert state.config() == LNMConfig(**asked)
+        find(control, pmui.FloatInput, "Learning rate").value = 0.02
+        assert state.config() == LNMConfig(**asked, learning_rate=0.02)
 
     def test_settings_of_other_models_are_out_of_sight(
         self, control: ModelControl, state: AppState
