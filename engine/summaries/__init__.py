@@ -1,4 +1,4 @@
-"""Fit -> tidy tables: CLR correlations, loadings, factor scores, cells, contrasts of cells.
+"""Fit -> tidy tables: CLR correlations, loadings, scores, cells, contrasts of cells, topics.
 
 W is known up to rotation only; everything here is either invariant to it or given on
 the principal axes that `Fit` stores.
@@ -20,21 +20,61 @@ from engine.summaries.loadings import (
     loadings,
     programme_genes,
 )
+from engine.summaries.topics import (
+    RELEVANCE,
+    Measure,
+    distinctiveness,
+    measures,
+    overall_frequency,
+    ranking,
+    topic_share,
+)
+from engine.summaries.topics_cells import (
+    LabelMeans,
+    cell_weights,
+    grouping_columns,
+    label_means,
+    structure,
+    top_cells,
+)
+from engine.summaries.topics_map import Placement, topic_distances, topic_placement
+from engine.summaries.topics_match import Match, best_matches, match, shared_genes, top_genes
 
 __all__ = [
+    "RELEVANCE",
     "Contrast",
+    "LabelMeans",
+    "Match",
+    "Measure",
+    "Placement",
+    "best_matches",
     "cell_clr",
     "cell_clr_sd",
+    "cell_weights",
     "clr_correlation",
     "clr_covariance",
     "clr_variance",
     "contrast",
     "correlation_with",
+    "distinctiveness",
     "explained_variance",
     "factor_genes",
     "factor_scores",
+    "grouping_columns",
     "label_counts",
+    "label_means",
     "loadings",
+    "match",
+    "measures",
+    "overall_frequency",
     "programme_genes",
+    "ranking",
+    "shared_genes",
+    "structure",
+    "top_cells",
+    "top_genes",
     "top_variance_genes",
+    "topic_distances",
+    "topic_placement",
+    "topic_share",
 ]
