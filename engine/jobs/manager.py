@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.config import Config
+from engine.jobs import names as names_file
 from engine.jobs.endings import Outcome
 from engine.jobs.fits import FitIter, FitRunner, engine_fit_iter, engine_load
 from engine.jobs.job import Job, JobHandle, Wish
@@ -181,6 +182,16 @@ class Jobs(Runs):
             job = self._pool.get(id)
             if job is not None:
                 job.update(name=label)
+
+    def name_factors(self, id: str, names: Sequence[str]) -> None:
+        """Keep what a person calls the factors or topics of a run, in their order.
+
+        Raises
+        ------
+        JobError
+            If there is no such run, or they cannot be written.
+        """
+        names_file.write(self.folder(id), names)
 
     def delete(self, id: str) -> None:
         """Remove a job and its folder; a running one is cancelled first.

@@ -7,6 +7,7 @@ from typing import Any
 
 from scipy import sparse
 
+from engine.jobs import names
 from engine.jobs.job import Wish
 from engine.jobs.kept import Kept
 from engine.jobs.pool import Pool
@@ -101,6 +102,16 @@ class Runs:
         """
         self.folder(id)
         return next(iter(self._store.fits(id)), None)
+
+    def factor_names(self, id: str) -> tuple[str, ...]:
+        """What a person has called the factors or topics of a run; empty if nothing.
+
+        Raises
+        ------
+        JobError
+            If there is no such run.
+        """
+        return names.read(self.folder(id))
 
     def fit_counts(self, id: str) -> sparse.csc_matrix | None:
         """The (C, G) counts that a run was fitted to; reading them may take seconds.
