@@ -1,0 +1,177 @@
+"""Tables: filtered, sorted and turned page by page by the server; names are data, never markup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import pandas as pd
+import panel as pn
+from bokeh.models.widgets.tables import NumberFormatter
+
+from dashboard.together import together
+
+# By the page's own variables, so that a table is light or dark as the page is.
+STYLES = """
+:host { font-size: 12px; }
+.tabulator, .tabulator .tabulator-header, .tabulator .tabulator-header .tabulator-col,
+.tabulator .tabulator-tableholder, .tabulator .tabulator-tableholder .tabulator-table,
+.tabulator .tabulator-footer { background: var(--panel-surface-color); color: inherit; border: 0; }
+.tabulator { color: var(--panel-on-surface-color); font-size: 12px; height: 100%; }
+.tabulator .tabulator-header { font-weight: 400; }
+.tabulator .tabulator-header .tabulator-col:hover { background: var(--line); }
+.tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 2px 6px; }
+.tabulator .tabulator-header .tabulator-col .tabulator-col-title {
+  color: var(--panel-on-secondary-color); font-weight: 500; }
+.tabulator .tabulator-header-filter input { height: 20px; min-height: 0; padding: 0 4px !important;
+  border: 1px solid var(--line); border-radius: 3px; background: none; color: inherit;
+  font: inherit; }
+.tabulator-row, .tabulator-row.tabulator-row-even { min-height: 0; color: inherit;
+  background: none; border-bottom: 1px solid var(--line); }
+.tabulator-row.tabulator-selectable:hover { background: var(--line); cursor: pointer; }
+.tabulator-row.tabulator-selected, .tabulator-row.tabulator-selected:hover {
+  color: inherit; background: color-mix(in srgb, var(--panel-primary-color) 22%, transparent); }
+.tabulator-row .tabulator-cell { padding: 2px 6px; border: 0; height: 22px; }
+.tabulator-row .tabulator-cell .tabulator-traffic-light { border: 0; }
+.tabulator .tabulator-footer { padding: 0; border-top: 1px solid var(--line); font-weight: 400; }
+.tabulator .tabulator-footer .tabulator-footer-contents { padding: 2px 4px; }
+.tabulator .tabulator-footer .tabulator-paginator { color: var(--panel-on-secondary-color); }
+.tabulator .tabulator-footer .tabulator-page { padding: 0 6px; margin: 0 1px; color: inherit;
+  background: none; border: 1px solid var(--line); border-radius: 3px; }
+.tabulator .tabulator-footer .tabulator-page.active { color: var(--panel-primary-color); }
+.tabulator .tabulator-footer .tabulator-page:not(.disabled):hover { background: var(--line); }
+"""
+LINE = ":host { --line: color-mix(in srgb, var(--panel-on-surface-color) 16%, transparent); }"
+ROW = 22
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes
+    ----------
+    title
+        Its words; may come from the data.
+    digits
+        A number format such as "0.000"; None: text.
+    tip
+        What it says, on hovering over the title.
+    width
+        Pixels; None: what its cells need.
+    """
+
+    title: str
+    digits: str | None = None
+    tip: str = ""
+    width: int | None = None
+
+
+def field(place: int) -> str:
+    """Name of a column inside a table: safe, whatever its title."""
+    return f"c{place}"
+
+
+class Table(pn.viewable.Viewer):
+    """A table; the first column of text can be filtered.
+
+    Parameters
+    ----------
+    on_row
+        Called with the positions, in the table that was shown, of the rows that are chosen.
+    many
+        Whether several rows can be chosen.
+    act
+        A column of buttons: its words and what is called with the position of the row.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        on_row: Callable[[list[int]], None] | None = None,
+        many: bool = False,
+        act: tuple[str, Callable[[int], None]] | None = None,
+    ) -> None:
+        super().__init__()
+        self._columns = list(columns)
+        self._on_row, self._act, self._quiet = on_row, act, False
+        names = [field(j) for j in range(len(columns))]
+        self.widget = pn.widgets.Tabulator(
+            pd.DataFrame({name: [] for name in names}),
+            show_index=False,
+            pagination="remote",
+            page_size=None,
+            initial_page_size=12,
+            layout="fit_data_stretch",
+            selectable=("toggle" if many else 1) if on_row else False,
+            disabled=True,
+            row_height=ROW,
+            sizing_mode="stretch_both",
+            margin=0,
+            min_height=80,
+            theme="simple",
+            stylesheets=[LINE, STYLES],
+            buttons={} if act is None else {"act": f'<span title="{escape(act[0])}">↗</span>'},
+            **self._look(),
+        )
+        if on_row:
+            self.widget.param.watch(self._chosen, "selection")
+        if act:
+            self.widget.on_click(self._clicked, column="act")
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self.widget
+
+    def show(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Show other values, given column by column; no row is chosen."""
+        names = [field(j) for j in range(len(self._columns))]
+        self._quiet = True
+        try:
+            value = pd.DataFrame(dict(zip(names, rows, strict=True)))
+            self.widget.param.update(value=value, selection=[], page=1)
+        finally:
+            self._quiet = False
+
+    def choose(self, row: int | None) -> None:
+        """Mark a row as the chosen one, or none."""
+        wanted = [] if row is None or row >= len(self.widget.value) else [row]
+        if wanted != self.widget.selection:
+            self._quiet = True
+            try:
+                self.widget.selection = wanted
+            finally:
+                self._quiet = False
+
+    def _look(self) -> dict[str, Any]:
+        """How the columns are shown: titles are escaped, since Tabulator takes them for markup."""
+        columns = {field(j): column for j, column in enumerate(self._columns)}
+        text = [name for name, column in columns.items() if column.digits is None]
+        return {
+            "titles": {name: escape(column.title) for name, column in columns.items()},
+            "header_tooltips": {n: escape(c.tip or c.title) for n, c in columns.items()},
+            "formatters": {
+                name: {"type": "plaintext"}
+                if column.digits is None
+                else NumberFormatter(format=column.digits, nan_format="–")
+                for name, column in columns.items()
+            },
+            "text_align": {n: "left" if n in text else "right" for n in columns},
+            "header_filters": {
+                name: {"type": "input", "func": "like", "placeholder": "filter"}
+                for name in text[:1]
+            },
+            "widths": {name: c.width for name, c in columns.items() if c.width},
+        }
+
+    @together
+    def _chosen(self, event: Any) -> None:
+        if not self._quiet and self._on_row is not None:
+            self._on_row([int(row) for row in event.new])
+
+    @together
+    def _clicked(self, event: Any) -> None:
+        if self._act is not None:
+            self._act[1](int(event.row))
