@@ -238,17 +238,17 @@ class Runner:
 
     def _keep_names(self, *_events: object) -> None:
         """Keep names that a person has given with the run."""
-        state, now = self.state, (self.state.run, self.state.names)
-        if state.run is None or not state.names or now == self._named:
+        state, run, names = self.state, self.state.run, self.state.names
+        if run is None or not names or (run, names) == self._named:
             return
-        self._named = now
+        self._named = run, names
         jobs = self.services.jobs
 
         def check(kept: Future[Any]) -> None:
             if (error := kept.exception()) is not None:
                 state.run_error = Notice.of(error)
 
-        self.later(self.services.fetcher.submit(jobs.name_factors, *now), check)
+        self.later(self.services.fetcher.submit(jobs.name_factors, run, names), check)
 
     def _take_embedding(self) -> None:
         state, status = self.state, self.state.status

@@ -71,8 +71,8 @@ class Heatmap:
             self.figure.quad(
                 **sides, source=self._cells, fill_color=None, line_color=colour, line_width=width
             )
-        self.columns = NamedAxis(self.figure.xaxis[0], self.figure.x_range)
-        self.rows = NamedAxis(self.figure.yaxis[0], self.figure.y_range)
+        self.columns = NamedAxis(self.figure, "x", room=13)
+        self.rows = NamedAxis(self.figure, "y", room=13)
         self.figure.xaxis.major_label_orientation = "vertical"
         self.figure.axis.major_label_text_font_size = "10px"
         self.figure.add_layout(

@@ -29,7 +29,7 @@ class LoadingBars:
         self.figure.xgrid.visible = True
         self.figure.xgrid.grid_line_color = MISSING
         self.figure.xgrid.grid_line_alpha = 0.25
-        self.rows = NamedAxis(self.figure.yaxis[0], self.figure.y_range, gap=-3)
+        self.rows = NamedAxis(self.figure, "y", room=10)
         self._loadings = pd.Series(dtype=float)
         self._marked: tuple[str, ...] = ()
         self._room = 20

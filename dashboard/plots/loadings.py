@@ -56,8 +56,8 @@ class LoadingsMap:
 
     def __init__(self) -> None:
         self.figure = blank(left=78, bottom=4, height=HEIGHT)
-        self.rows = NamedAxis(self.figure.yaxis[0], self.figure.y_range)
-        self.columns = NamedAxis(self.figure.xaxis[0], self.figure.x_range)
+        self.rows = NamedAxis(self.figure, "y", room=14)
+        self.columns = NamedAxis(self.figure, "x", room=18)
         self.figure.xaxis.axis_label = "factor"
         self._size = (1, 1)
         self._top = 1.0

@@ -3,37 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from bokeh.models import (
-    Axis,
+    AllLabels,
     CustomJSHover,
+    CustomJSTicker,
     CustomJSTickFormatter,
-    CustomLabelingPolicy,
-    FixedTicker,
     Range1d,
 )
 from bokeh.plotting import figure
 
 MARK = "▸ "
 LONGEST = 13
-GAP = 2
 # A click leaves a dotted frame around the plot otherwise.
 QUIET = ".bk-Canvas { --highlight-color: transparent; }"
 
 _LABEL = 'return labels[Math.floor(tick)] ?? ""'
 _HOVER = 'return names[Math.floor(value)] ?? ""'
-# Marked names first, then all that keep clear of those already there. Only places in view
-# have an index, and the first of them is the lowest place at or above the start of the range.
-_ROOM = """
-const count = [...indices].length
-const start = Math.max(0, Math.ceil(range.start - 0.5))
+# Places of the marked names first, then from the start all that keep clear of those already
+# there. Only these are ticks: Bokeh measures the label of every tick several times a frame.
+_PLACES = """
+const {start, end, range} = cb_data
+const {inner_width, inner_height} = shown.properties
+const pixels = range === shown.x_range ? inner_width : inner_height
+const pitch = (pixels.is_unset ? 0 : pixels.get_value()) / (end - start)
+const [count, ...marked] = range.tags
+const first = Math.max(0, Math.ceil(start - 0.5))
+const last = Math.min((count ?? 0) - 1, Math.floor(end - 0.5))
 const kept = []
-const clear = (i) => kept.every((j) => (i < j ? distance(i, j) : distance(j, i)) >= gap)
-for (const i of [...range.tags.map((place) => place - start), ...indices]) {
-  if (i >= 0 && i < count && !kept.includes(i) && clear(i)) kept.push(i)
+const offer = (place) => {
+  if (kept.every((other) => Math.abs(place - other) * pitch >= room)) kept.push(place)
 }
-return kept
+for (const place of marked) if (first <= place && place <= last) offer(place)
+for (let place = first; place <= last; place++) offer(place)
+return kept.sort((a, b) => a - b).map((place) => place + 0.5)
 """
 
 
@@ -103,31 +107,29 @@ def short(name: str) -> str:
 
 
 class NamedAxis:
-    """Names at 0.5, 1.5, ... of an axis: labels where there is room, at marked ones always.
+    """Names at 0.5, 1.5, ... of an axis: labels where there is room, at marked ones first.
 
-    ``hover`` turns a position into its name for a HoverTool; labels keep ``gap`` pixels apart.
+    ``hover`` turns a position into its name for a HoverTool; ``room`` is the least distance of
+    two labels, pixels.
     """
 
-    def __init__(self, axis: Axis, axis_range: Any, gap: int = GAP) -> None:
+    def __init__(self, shown: Any, which: Literal["x", "y"], room: int) -> None:
         self.names: list[str] = []
         self._marked: tuple[int, ...] = ()
-        self._ticker = FixedTicker(ticks=[])
-        self._axis, self._range = axis, axis_range
+        self._axis = shown.xaxis[0] if which == "x" else shown.yaxis[0]
+        self._range = shown.x_range if which == "x" else shown.y_range
         self.hover = CustomJSHover(args={"names": []}, code=_HOVER)
         self._labels = CustomJSTickFormatter(args={"labels": []}, code=_LABEL)
-        axis.update(
-            ticker=self._ticker,
+        self._axis.update(
+            ticker=CustomJSTicker(args={"shown": shown, "room": room}, major_code=_PLACES),
             formatter=self._labels,
-            major_label_policy=CustomLabelingPolicy(
-                args={"range": axis_range, "gap": gap}, code=_ROOM
-            ),
+            major_label_policy=AllLabels(),
             major_tick_line_color=None,
         )
 
     def show(self, names: Sequence[object]) -> None:
         """Set the names, in the order of the axis; none of them is marked."""
         self.names, self._marked = [str(name) for name in names], ()
-        self._ticker.ticks = [place + 0.5 for place in range(len(self.names))]
         self.hover.args = {"names": self.names}
         self._relabel()
 
@@ -156,9 +158,9 @@ class NamedAxis:
         self._axis.on_event("axis_click", clicked)
 
     def _relabel(self) -> None:
-        # Beside the policy, whose arguments hold a model: after any change of such arguments
-        # Bokeh looks through the whole document, which takes a twentieth of a second.
-        self._range.tags = list(self._marked)
+        # Not beside the figure in the ticker's arguments: after any change of arguments that hold
+        # a model Bokeh looks through the whole document, which takes a twentieth of a second.
+        self._range.tags = [len(self.names), *self._marked]
         self._labels.args = {
             "labels": [
                 f"{MARK if place in self._marked else ''}{short(name)}"

@@ -14,6 +14,8 @@ from dashboard.plots.names import NamedAxis, blank, extent, in_view
 from dashboard.plots.style import ACCENT, DIVERGING, SEQUENTIAL
 
 HEIGHT = 120
+# Least distance of two names, pixels.
+ROOM = 13
 SIDES = ("left", "right", "bottom", "top")
 
 
@@ -37,8 +39,8 @@ class SimilarityMap:
             line_color=ACCENT,
             line_width="weight",
         )
-        self.columns = NamedAxis(self.figure.xaxis[0], self.figure.x_range)
-        self.rows = NamedAxis(self.figure.yaxis[0], self.figure.y_range)
+        self.columns = NamedAxis(self.figure, "x", ROOM)
+        self.rows = NamedAxis(self.figure, "y", ROOM)
         self.figure.xaxis.major_label_orientation = 0.6
         self._bar = ColorBar(
             color_mapper=self._mapper,

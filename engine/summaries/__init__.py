@@ -1,7 +1,7 @@
 """Fit -> tidy tables: CLR correlations, loadings, scores, cells, contrasts of cells, topics.
 
 W is known up to rotation only; everything here is either invariant to it or given on
-the principal axes that `Fit` stores.
+the principal axes that `Fit` stores. Most of it takes a fit of topics as well.
 """
 
 from engine.summaries.cells import cell_clr, cell_clr_sd
@@ -14,24 +14,27 @@ from engine.summaries.correlation import (
     top_variance_genes,
 )
 from engine.summaries.loadings import (
+    coordinates,
     explained_variance,
     factor_genes,
     factor_scores,
+    factor_shares,
+    gene_loadings,
+    gene_shares,
     loadings,
     programme_genes,
+    scores,
+    weights,
 )
 from engine.summaries.topics import (
     RELEVANCE,
     Measure,
     distinctiveness,
     measures,
-    overall_frequency,
     ranking,
-    topic_share,
 )
 from engine.summaries.topics_cells import (
     LabelMeans,
-    cell_weights,
     grouping_columns,
     label_means,
     structure,
@@ -50,25 +53,28 @@ __all__ = [
     "best_matches",
     "cell_clr",
     "cell_clr_sd",
-    "cell_weights",
     "clr_correlation",
     "clr_covariance",
     "clr_variance",
     "contrast",
+    "coordinates",
     "correlation_with",
     "distinctiveness",
     "explained_variance",
     "factor_genes",
     "factor_scores",
+    "factor_shares",
+    "gene_loadings",
+    "gene_shares",
     "grouping_columns",
     "label_counts",
     "label_means",
     "loadings",
     "match",
     "measures",
-    "overall_frequency",
     "programme_genes",
     "ranking",
+    "scores",
     "shared_genes",
     "structure",
     "top_cells",
@@ -76,5 +82,5 @@ __all__ = [
     "top_variance_genes",
     "topic_distances",
     "topic_placement",
-    "topic_share",
+    "weights",
 ]

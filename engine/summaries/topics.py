@@ -9,7 +9,7 @@ import pandas as pd
 
 from engine.errors import DataError
 from engine.results import AnyFit, TopicFit
-from engine.summaries.loadings import explained_variance
+from engine.summaries import mixtures
 from engine.summaries.per_fit import per_fit
 
 Measure = Literal["probability", "relevance", "distinctiveness", "loading"]
@@ -22,21 +22,6 @@ def measures(fit: AnyFit) -> tuple[Measure, ...]:
     if isinstance(fit, TopicFit):
         return "probability", "relevance", "distinctiveness"
     return "loading", "distinctiveness"
-
-
-def topic_share(fit: AnyFit) -> pd.Series:
-    """Share of the counts that each topic makes, ``sum_c N_c theta_ck / sum_c N_c``; sum to one.
-
-    Of factors, `explained_variance`: the share of the CLR variance.
-    """
-    if not isinstance(fit, TopicFit):
-        return explained_variance(fit).rename("share")
-    return pd.Series(_shares(fit), index=fit.factor_names, name="share")
-
-
-def overall_frequency(fit: TopicFit) -> pd.Series:
-    """``p(w) = sum_t p(t) p(w|t)`` of all features, with the shares of counts for p(t)."""
-    return pd.Series(fit.topics @ _shares(fit), index=fit.genes, name="overall")
 
 
 def distinctiveness(fit: AnyFit) -> pd.DataFrame:
@@ -139,18 +124,12 @@ def _ranked(fit: AnyFit) -> _Ranked:
         size = np.abs(loadings)
         return _Ranked(loadings, np.zeros(len(size)), (size - _next_best(size)) / np.log(2))
     topics = fit.topics[real].astype(float)
-    shares = _shares(fit)
+    shares = mixtures.count_shares(fit)
     # Of a topic that nobody uses, one count is all there is.
     one = 1 / np.maximum(shares * fit.total_counts.sum(dtype=float), 1)
     distinct = np.log2(topics + one) - np.log2(_next_best(topics) + one)
     log_topics = np.log(np.maximum(topics, _TINY))
     return _Ranked(log_topics, np.log(np.maximum(topics @ shares, _TINY)), distinct)
-
-
-def _shares(fit: TopicFit) -> np.ndarray:
-    counts = fit.total_counts.astype(float)
-    total = counts @ fit.proportions
-    return np.asarray(total / max(total.sum(), _TINY), float)
 
 
 def _next_best(values: np.ndarray) -> np.ndarray:

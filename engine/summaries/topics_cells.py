@@ -9,6 +9,7 @@ import pandas as pd
 
 from engine.errors import DataError
 from engine.results import AnyFit, TopicFit
+from engine.summaries.loadings import scores
 from engine.summaries.topics import check_topic
 
 MOST_LABELS = 40
@@ -33,11 +34,6 @@ class LabelMeans(NamedTuple):
     means: pd.DataFrame
     specificity: pd.Series
     cells: pd.Series
-
-
-def cell_weights(fit: AnyFit) -> np.ndarray:
-    """(C, K) proportions of topics, or scores of factors (prior standard deviations)."""
-    return fit.proportions if isinstance(fit, TopicFit) else fit.scores
 
 
 def grouping_columns(fit: AnyFit) -> list[str]:
@@ -79,7 +75,7 @@ def structure(
     """
     codes, names = _groups(fit, column)
     cells = _drawn(codes, len(names), most, seed)
-    weights, codes = cell_weights(fit)[cells].astype(float), codes[cells]
+    weights, codes = scores(fit)[cells].astype(float), codes[cells]
     size = np.abs(weights)
     leader = size.argmax(1)
     top = weights[np.arange(len(cells)), leader]
@@ -111,7 +107,7 @@ def label_means(fit: AnyFit, column: str) -> LabelMeans:
         If there is no such column.
     """
     codes, names = _groups(fit, column)
-    weights = cell_weights(fit)
+    weights = scores(fit)
     cells = np.bincount(codes, minlength=len(names))
     sums = np.stack([weights[codes == j].sum(0, dtype=float) for j in range(len(names))])
     means = sums / cells[:, None]
@@ -147,7 +143,7 @@ def top_cells(fit: AnyFit, topic: int, n: int = 100) -> pd.DataFrame:
         If there is no such topic.
     """
     check_topic(fit, topic)
-    weights = cell_weights(fit)[:, topic]
+    weights = scores(fit)[:, topic]
     size = np.abs(weights)
     if n < len(size):
         # All that tie with the last one, of which the first come first.

@@ -9,8 +9,8 @@ import pandas as pd
 from scipy.spatial.distance import pdist, squareform
 
 from engine.results import AnyFit, TopicFit
+from engine.summaries.loadings import factor_shares
 from engine.summaries.per_fit import per_fit
-from engine.summaries.topics import topic_share
 
 
 class Placement(NamedTuple):
@@ -19,7 +19,7 @@ class Placement(NamedTuple):
     Attributes
     ----------
     table
-        One row a topic: ``x``, ``y`` and ``share``, as `topic_share` gives it.
+        One row a topic: ``x``, ``y`` and ``share``, as `factor_shares` gives it.
     explained
         Share of the squared distances that each of the two axes carries.
     """
@@ -70,4 +70,4 @@ def topic_placement(fit: AnyFit) -> Placement:
     total = max(float(values.sum()), 1e-300)
     explained = (float(values[0]) / total, float(values[1]) / total if count > 1 else 0.0)
     table = pd.DataFrame(plane, index=fit.factor_names, columns=["x", "y"])
-    return Placement(table.assign(share=topic_share(fit)), explained)
+    return Placement(table.assign(share=factor_shares(fit)), explained)

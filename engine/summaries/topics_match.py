@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from engine.results import AnyFit, TopicFit
+from engine.summaries.loadings import scores
 from engine.summaries.topics import ranking
-from engine.summaries.topics_cells import cell_weights
 
 TOP = 30
 _LEAST_CELLS = 3
@@ -142,7 +142,7 @@ def _correlation(fit: AnyFit, other: AnyFit, here: np.ndarray, there: np.ndarray
     shape = fit.n_factors, other.n_factors
     if len(here) < _LEAST_CELLS:
         return np.full(shape, np.nan)
-    one, two = cell_weights(fit), cell_weights(other)
+    one, two = scores(fit), scores(other)
     means = one[here].mean(0, dtype=float), two[there].mean(0, dtype=float)
     product, first, second = np.zeros(shape), np.zeros(shape[0]), np.zeros(shape[1])
     for start in range(0, len(here), _BLOCK):

@@ -48,13 +48,13 @@ class TestNames:
     @pytest.fixture
     def named(self) -> NamedAxis:
         shown = figure(x_range=(0, 3))
-        return NamedAxis(shown.xaxis[0], shown.x_range)
+        return NamedAxis(shown, "x", room=10)
 
     def test_marked_names_stand_out_and_come_first(self, named: NamedAxis) -> None:
         named.show(["a", "b", "c"])
         assert named.mark(["c", "gone", "a"]) == (2, 0)
         assert labels(named) == [f"{MARK}a", "b", f"{MARK}c"]
-        assert named._range.tags == [2, 0]
+        assert named._range.tags == [3, 2, 0]
         assert named.mark([]) == ()
         assert labels(named) == ["a", "b", "c"]
 

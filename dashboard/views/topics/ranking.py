@@ -136,7 +136,7 @@ class RankingView(pn.viewable.Viewer):
     def _show(self, fit: AnyFit, measure: summaries.Measure, weight: float) -> None:
         topic = self.state.shown_factor
         self._ranked = ranked = summaries.ranking(fit, topic, measure, weight)
-        share = percent(float(summaries.topic_share(fit).iloc[topic]), 1)
+        share = percent(float(summaries.factor_shares(fit).iloc[topic]), 1)
         of = "of the counts" if self.state.is_topics else "of the CLR variance"
         self.bars.rank(
             bars(ranked, measure),

@@ -23,24 +23,14 @@ def real(fit: Fit | TopicFit) -> list[str]:
 
 class TestRanking:
     @settings(max_examples=25)
-    @given(topic_fits)
-    def test_overall_frequencies_and_shares_sum_to_one(self, fit: TopicFit) -> None:
-        shares, overall = summaries.topic_share(fit), summaries.overall_frequency(fit)
-        assert shares.sum() == pytest.approx(1)
-        assert overall.sum() == pytest.approx(1)
-        by_cell = fit.total_counts[:, None] * fit.proportions
-        np.testing.assert_allclose(shares, by_cell.sum(0) / by_cell.sum())
-        mixed = sum(by_cell.sum(0)[t] * fit.topics[:, t] for t in range(fit.n_topics))
-        np.testing.assert_allclose(overall, mixed / by_cell.sum())
-
-    @settings(max_examples=25)
     @given(topic_fits, st.floats(0, 1))
     def test_relevance_is_the_formula(self, fit: TopicFit, weight: float) -> None:
         for topic in range(fit.n_topics):
             table = summaries.ranking(fit, topic, "relevance", weight)
             assert sorted(table.index) == sorted(real(fit))
             assert (np.diff(table["relevance"]) <= 0).all()
-            overall = summaries.overall_frequency(fit)
+            made = fit.total_counts @ fit.proportions
+            overall = pd.Series(fit.topics @ made / made.sum(), fit.genes)
             for gene in table.index:
                 p = fit.topics[fit.genes.get_loc(gene), topic]
                 row = table.loc[gene]
@@ -154,7 +144,7 @@ class TestMap:
             np.testing.assert_allclose(apart, wanted, atol=1e-6)
             if fit.n_factors > 1 and wanted.max() > 1e-3:
                 assert sum(placed.explained) == pytest.approx(1)
-        assert list(placed.table["share"]) == list(summaries.topic_share(fit))
+        assert list(placed.table["share"]) == list(summaries.factor_shares(fit))
         np.testing.assert_allclose(xy.sum(0), 0, atol=1e-6)
 
     def test_topics_that_are_the_same_lie_on_one_another(self) -> None:
