@@ -57,8 +57,10 @@ def topic_map(
     colours = topic_colours(len(placed))
     for k in np.argsort(-size, kind="stable"):
         ring = INK if k == chosen else MISSING
+        x, y = xy[k].tolist()
         axes.scatter(
-            *xy[k],
+            x,
+            y,
             s=(size[k] * points) ** 2,
             c=[colours[k]],
             alpha=0.85,
@@ -67,7 +69,8 @@ def topic_map(
         )
         weight = "bold" if k == chosen else "normal"
         axes.text(
-            *xy[k],
+            x,
+            y,
             str(k + 1),
             size=SMALL,
             color=ink(colours[k]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -19,6 +21,7 @@ from dashboard.plots.topic_structure import bounds, stacked
 
 WIDTH, HEIGHT, LEFT, GAP, BAR = 120.0, 42.0, 12.0, 4.0, 3.0
 STEPS, LONGEST, TURNED = 400, 26.0, 26.0
+_CRISP: dict[str, Any] = {"interpolation": "nearest"}
 
 
 @published
@@ -36,9 +39,9 @@ def topic_structure(table: pd.DataFrame, column: str, *, signed: bool = False) -
     """
     values = table.to_numpy(float)
     names = [str(name) for name in table.columns]
-    groups, ends = bounds(table.index.get_level_values("group"))
+    groups, ends = bounds(table.index)
     shades = topic_colours(len(names))
-    led = np.bincount(values.argmax(1), minlength=len(names)) if len(values) else []
+    led = np.bincount(values.argmax(1), minlength=len(names))
     key = Legend(
         Colouring(
             "topic",
@@ -77,9 +80,6 @@ def topic_structure(table: pd.DataFrame, column: str, *, signed: bool = False) -
     axes.spines[:].set_visible(False)
     _name(axes, groups, ends, len(values), column)
     return figure
-
-
-_CRISP = {"interpolation": "nearest"}
 
 
 def _name(axes: Axes, groups: list[str], ends: list[int], count: int, column: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from bokeh.models import ColumnDataSource, HoverTool
+from bokeh.models import ColumnDataSource, FixedTicker, HoverTool
 
 from dashboard.plots.names import blank, extent, in_view, short
 from dashboard.plots.style import ACCENT, MISSING
@@ -33,7 +33,7 @@ class TopicMap:
 
     def __init__(self) -> None:
         self.figure = blank(left=24, bottom=24, height=HEIGHT)
-        self.figure.axis.ticker.ticks = []
+        self.figure.axis.ticker = FixedTicker(ticks=[])
         for axis in self.figure.axis:
             axis.axis_label_text_font_size = "11px"
         self._xy = np.zeros((0, 2))

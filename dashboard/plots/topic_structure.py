@@ -46,11 +46,11 @@ def stacked(proportions: np.ndarray, steps: int = STEPS) -> np.ndarray:
     return found.astype(np.uint8)
 
 
-def bounds(groups: Sequence[object]) -> tuple[list[str], list[int]]:
-    """Names of runs of equal groups, and where each ends."""
+def bounds(index: pd.Index) -> tuple[list[str], list[int]]:
+    """Names of runs of equal groups, the first level of an index, and where each ends."""
     names: list[str] = []
     ends: list[int] = []
-    for place, group in enumerate(groups):
+    for place, group in enumerate(index.get_level_values(0)):
         if not names or str(group) != names[-1]:
             names.append(str(group))
             ends.append(place)
@@ -85,12 +85,8 @@ class StructurePlot:
         self._palette = LinearColorMapper(palette=["#000000"], low=-0.5, high=0.5)
         self._diverging = LinearColorMapper(palette=DIVERGING, low=-1, high=1)
         self._hover = {
-            name: CustomJSHover(args={"names": [], **more}, code=code)
-            for name, code, more in (
-                ("x", _GROUP, {"ends": []}),
-                ("image", _TOPIC, {}),
-                ("y", _ROW, {}),
-            )
+            name: CustomJSHover(args={"names": [], "ends": []}, code=code)
+            for name, code in (("x", _GROUP), ("image", _TOPIC), ("y", _ROW))
         }
         self._draw()
 
@@ -154,7 +150,7 @@ class StructurePlot:
         count, width = values.shape
         self.names, self._signed = [str(name) for name in names], signed
         self._cells = table.index.get_level_values("cell")
-        self._groups, self._ends = bounds(table.index.get_level_values("group"))
+        self._groups, self._ends = bounds(table.index)
         self._colours = topic_colours(width)
         self._stack.visible, self._rows.visible = not signed, signed
         if signed:

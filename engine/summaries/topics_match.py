@@ -74,10 +74,10 @@ def match(fit: AnyFit, other: AnyFit, n: int = TOP) -> Match:
     overlap = np.zeros((fit.n_factors, other.n_factors))
     np.maximum.at(overlap, (of_one[:, None], of_two[None, :]), jaccard)
     here, there = _common_cells(fit, other)
-    names = {"index": fit.factor_names, "columns": other.factor_names}
+    rows, columns = pd.Index(fit.factor_names), pd.Index(other.factor_names)
     return Match(
-        pd.DataFrame(overlap, **names),
-        pd.DataFrame(_correlation(fit, other, here, there), **names),
+        pd.DataFrame(overlap, rows, columns),
+        pd.DataFrame(_correlation(fit, other, here, there), rows, columns),
         len(genes),
         len(here),
     )

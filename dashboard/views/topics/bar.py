@@ -21,7 +21,7 @@ class TopicBar(pn.viewable.Viewer):
         self.choice = pmui.Select(
             label="Topic or factor", options={"none": 0}, size="small", width=170, margin=0
         )
-        self.name = pmui.TextInput(
+        self.own_name = pmui.TextInput(
             label="Its name",
             size="small",
             width=170,
@@ -46,7 +46,7 @@ class TopicBar(pn.viewable.Viewer):
             self._steps[0],
             self.choice,
             self._steps[1],
-            self.name,
+            self.own_name,
             html.pane(chosen, sizing_mode="stretch_width"),
             html.live(html.badge, of.partial, sizing_mode=None, align="center"),
             sizing_mode="stretch_width",
@@ -56,7 +56,7 @@ class TopicBar(pn.viewable.Viewer):
             stylesheets=[html.STYLES],
         )
         self.choice.param.watch(self._pick, "value")
-        self.name.param.watch(self._rename, "value")
+        self.own_name.param.watch(self._rename, "value")
         state.param.watch(self._update, ["fit", "names", "factor"])
         self._update()
 
@@ -74,14 +74,14 @@ class TopicBar(pn.viewable.Viewer):
         if state.names and event.new != state.names[state.shown_factor]:
             state.rename_factor(state.shown_factor, event.new)
             # A name that cannot be given gives way to the one that stays.
-            self.name.value = state.names[state.shown_factor]
+            self.own_name.value = state.names[state.shown_factor]
 
     def _update(self, *_events: object) -> None:
         state = self.state
         there = state.fit is not None and bool(state.names)
-        for widget in (*self._steps, self.choice, self.name):
+        for widget in (*self._steps, self.choice, self.own_name):
             widget.disabled = not there
         if there:
             options = {name: k for k, name in enumerate(state.names)}
             self.choice.param.update(options=options, value=state.shown_factor)
-            self.name.value = state.names[state.shown_factor]
+            self.own_name.value = state.names[state.shown_factor]

@@ -43,7 +43,7 @@ def bars(ranked: pd.DataFrame, measure: str) -> pd.DataFrame:
     return pd.DataFrame({"value": ranked["probability"], "behind": ranked["overall"]})
 
 
-def values(ranked: pd.DataFrame) -> Sequence[Sequence[Any]]:
+def values(ranked: pd.DataFrame) -> Sequence[Any]:
     """Column by column, as the table of `COLUMNS` has them; shares in percent."""
     percent = [100 * ranked[name] for name in ("probability", "overall") if name in ranked]
     rest = [ranked[name] for name in ranked.columns if name not in ("probability", "overall")]

@@ -58,7 +58,7 @@ class LabelsView(pn.viewable.Viewer):
         if column is None:
             self._means = self._asked = None
             self._words.object = html.empty(EMPTY)
-            self._panel[0] = self._words
+            self._panel.objects = [self._words]
         elif self._means is not None and self._means[0] is fit and self._means[1] == column:
             self._show(fit, column, self._means[2])
         elif self._asked is None or self._asked[0] is not fit or self._asked[1] != column:
@@ -92,8 +92,8 @@ class LabelsView(pn.viewable.Viewer):
             self._names = names
             means = found.means.to_numpy()[:, :MOST_SHOWN]
             self.table.show([names, found.specificity.to_numpy(), *means.T])
-        if self._panel[0] is not self.table:
-            self._panel[0] = self.table
+        if list(self._panel) != [self.table.widget]:
+            self._panel.objects = [self.table.widget]
         self.table.choose(state.factor)
 
     def _choose(self, rows: list[int]) -> None:

@@ -57,7 +57,7 @@ class RankingView(pn.viewable.Viewer):
             kind: Table(columns, on_row=self._mark, act=("Show in Explore", self._explore))
             for kind, columns in COLUMNS.items()
         }
-        self._body = pn.Column(self._tables[TOPIC], sizing_mode="stretch_both", margin=0)
+        self._body = pn.Column(sizing_mode="stretch_both", margin=0)
         self.measure = pmui.Select(
             label="Rank by",
             options={"Probability": "probability"},
@@ -145,8 +145,8 @@ class RankingView(pn.viewable.Viewer):
             colour=topic_colours(topic + 1)[topic] if self.state.is_topics else None,
             ends=measure == "loading",
         )
-        if self._body[0] is not self.table:
-            self._body[0] = self.table
+        if list(self._body) != [self.table.widget]:
+            self._body.objects = [self.table.widget]
         self.table.show(values(ranked))
 
     def _export(self) -> Export | None:

@@ -125,7 +125,7 @@ class Table(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return self.widget
 
-    def show(self, rows: Sequence[Sequence[Any]]) -> None:
+    def show(self, rows: Sequence[Any]) -> None:
         """Show other values, given column by column; no row is chosen."""
         names = [field(j) for j in range(len(self._columns))]
         self._quiet = True
