@@ -263,9 +263,9 @@ class Runner:
             self._no_umap = key
             state.placing = ""
             state.run_error = Notice(
-                "a UMAP of the factor scores",
+                f"a UMAP of the cells by their {state.kind}s",
                 str(error),
-                "The first two factors are shown instead; open the run again to retry.",
+                f"The first two {state.kind}s are shown instead; open the run again to retry.",
             )
             return
         if xy is None:
