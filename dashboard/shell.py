@@ -115,6 +115,8 @@ def compose(
         sizing_mode="stretch_both",
         margin=0,
     )
+    # One tab is seen at a time: the least heights of all do not add up.
+    tabs._direction = None
     _keep_in_step(tabs, state)
     others = _busy_watchers()
     page = Page(

@@ -9,7 +9,7 @@ import param
 from dashboard import html
 from dashboard.state import LONGEST_NAME, AppState
 from dashboard.together import together
-from dashboard.views.chosen import _chips
+from dashboard.views.chosen import chips
 
 
 class TopicBar(pn.viewable.Viewer):
@@ -41,7 +41,7 @@ class TopicBar(pn.viewable.Viewer):
             for icon, words, by in (("chevron_left", "Previous", -1), ("chevron_right", "Next", 1))
         ]
         of = state.param
-        chosen = html.bound(_chips, of.fit, of.selected, of.factor, of.marked, of.pair)
+        chosen = html.bound(chips, of.fit, of.selected, of.factor, of.marked, of.pair, of.names)
         self._panel = pn.Row(
             self._steps[0],
             self.choice,

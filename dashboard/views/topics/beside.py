@@ -25,7 +25,7 @@ from engine.results import AnyFit
 
 HEAD = html.heading(
     "Beside another run",
-    "Which topic or factor of another run goes with each of this one. Click a place or a row.",
+    "Which of another run goes with each of this one. Click a place or a row.",
     "corr_c(θ_ck, θ′_cl) over the cells in both; |A ∩ B| / |A ∪ B| of the 30 most relevant genes",
     "Genes and cells are those of the same names. Top genes are those of largest relevance at "
     "λ = 0.6; of a factor the end, positive or negative, that overlaps more: its sign, and that of "

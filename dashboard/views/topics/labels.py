@@ -19,7 +19,7 @@ from engine.results import AnyFit
 
 HEAD = html.heading(
     "Labels",
-    "Mean proportion (score) of each topic in the cells of each label. Click a row to choose it.",
+    "Mean proportion or score in the cells of each label. Click a row.",
     "mean of θ_ck over the cells of a label; specificity 1 − H(q)/log L, q the means of a topic "
     "over L labels divided by their sum; of factors η², the variance between labels / all of it",
     "Specificity is 0 where a topic is equally present in all labels and 1 where it is in one "

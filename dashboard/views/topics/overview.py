@@ -17,17 +17,25 @@ from dashboard.state import AppState
 from dashboard.together import together
 from dashboard.views.card import card, figure, waiting
 from dashboard.views.topics.seen import seen, summarised
+from dashboard.views.wording import heading
 from engine import summaries
 from engine.results import AnyFit
 
-HEAD = html.heading(
-    "Map",
-    "Near: made of the same genes. Area: share of the counts. Click one to choose it.",
+TOPICS = html.heading(
+    "Topic map",
+    "Near: alike in genes. Area: share of counts. Click to choose.",
     "d(s, t)² = H((p_s + p_t)/2) − (H(p_s) + H(p_t))/2, Jensen–Shannon; principal coordinates",
-    "Two coordinates show only the share of the squared distances that the axes tell; topics that "
-    "lie on one another need not be the same. Of a factor, p(g) is w_g² / Σ w², the share of its "
-    "CLR variance that gene g carries, whatever its sign, and the area the CLR variance that it "
-    "explains; factors are known up to rotation and shown on the principal axes.",
+    "A plane shows only that share of the squared distances which its axes tell: topics that lie "
+    "on one another need not be the same. The area is the share of the counts that a topic makes.",
+)
+FACTORS = html.heading(
+    "Factor map",
+    "Near: same genes, either sign. Area: CLR variance. Click to choose.",
+    "d(i, j)² = H((p_i + p_j)/2) − (H(p_i) + H(p_j))/2, p_j(g) = w_gj² / Σ_g w_gj²; "
+    "principal coordinates",
+    "p_j(g) is the share of the CLR variance of factor j that gene g carries. Factors are known up "
+    "to rotation and shown on their principal axes; a plane shows only that share of the squared "
+    "distances which its axes tell. The area is the CLR variance that a factor explains.",
 )
 
 
@@ -42,7 +50,7 @@ class OverviewView(pn.viewable.Viewer):
         self._asked: AnyFit | None = None
         self._placed: tuple[AnyFit, summaries.Placement, tuple[str, ...]] | None = None
         self._panel = card(
-            HEAD,
+            heading(state, FACTORS, TOPICS),
             figure(self.map.figure, message=waiting(state)),
             tools=(ExportMenu(browser, self._export, state, name="map"),),
         )

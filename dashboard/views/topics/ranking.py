@@ -23,18 +23,25 @@ from dashboard.views.card import card, figure, waiting
 from dashboard.views.topics.genes import COLUMNS, FACTOR, TOPIC, UNITS, bars, values
 from dashboard.views.topics.seen import seen
 from dashboard.views.topics.table import Table
+from dashboard.views.wording import heading
 from engine import summaries
 from engine.results import AnyFit
 
-HEAD = html.heading(
-    "Genes",
-    "Best first; grey: how frequent in all cells. Click a gene to mark it, ↗ to explore it.",
-    "relevance λ log p(w|t) + (1 − λ) log p(w|t)/p(w); distinctiveness log₂ p(w|t)/max p(w|s), "
-    "s ≠ t; of factors W_clr[w, j] and (|w_j| − max |w_i|)/log 2, i ≠ j",
+TOPICS = html.heading(
+    "Genes of the topic",
+    "Best first; grey: in all cells. Click to mark, ↗ to explore.",
+    "relevance λ log p(w|t) + (1 − λ) log p(w|t)/p(w); distinctiveness log₂ p(w|t)/max p(w|s), s ≠ t",
     "λ = 1 ranks by probability, where genes that are frequent everywhere come first, and λ = 0 by "
     "lift, where rare ones do; 0.6 is the choice of Sievert & Shirley (2014). Distinctiveness adds "
     "one count to either side, so that rare genes do not win by chance; it is low where two topics "
-    "are alike. Loadings are known up to rotation.",
+    "are alike.",
+)
+FACTORS = html.heading(
+    "Genes of the factor",
+    "Red: raised, blue: lowered. Click to mark, ↗ to explore.",
+    "W_clr[w, j] on the principal axes; distinctiveness (|w_j| − max |w_i|)/log 2, i ≠ j",
+    "Distinctiveness is the log₂ fold change, for one standard deviation of the score, beyond that "
+    "of the factor which moves the gene most besides. Loadings are known up to rotation.",
 )
 WORDS = {
     "probability": "Probability",
@@ -77,7 +84,7 @@ class RankingView(pn.viewable.Viewer):
             disabled=True,
         )
         self._panel = card(
-            HEAD,
+            heading(state, FACTORS, TOPICS),
             figure(self.bars.figure, self._body, message=waiting(state)),
             tools=(
                 self.measure,

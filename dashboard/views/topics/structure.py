@@ -26,17 +26,28 @@ from dashboard.together import together
 from dashboard.topic_choices import TopicChoices
 from dashboard.views.card import card, figure, waiting
 from dashboard.views.topics.seen import seen, summarised
+from dashboard.views.wording import heading
 from engine import summaries
 from engine.results import AnyFit
 
-HEAD = html.heading(
-    "Cells",
-    "One column a cell: its proportions. Click a colour to choose it, a label to select its cells.",
-    "θ_c, posterior mean proportions of the topics; of factors ẑ_c, the posterior mode",
-    "Within a group, cells are ordered by their largest topic and then by its proportion. Of many "
-    "cells 2,000 are drawn at random, of every group in proportion and at least ten of a small "
-    "one. The strip above marks selected cells. Proportions are of the counts of the modelled "
-    "genes: a topic of few strong genes need not be a small one.",
+ORDER = (
+    "Within a group, cells are ordered by their largest {0} and then by its {1}. Of many cells "
+    "2,000 are drawn at random, of every group in proportion and at least ten of a small one. The "
+    "strip above marks selected cells. "
+)
+TOPICS = html.heading(
+    "Structure",
+    "One column a cell. Click a colour to choose, a label to select.",
+    "θ_c, posterior mean proportions of the topics",
+    ORDER.format("topic", "proportion")
+    + "Proportions are of the counts of the modelled genes: a topic of few strong genes need not be "
+    "small.",
+)
+FACTORS = html.heading(
+    "Structure",
+    "One column a cell. Click a row to choose, a label to select.",
+    "ẑ_c, posterior mode of the factor scores z_c ~ N(0, I)",
+    ORDER.format("factor", "score") + "Scores are known up to rotation; red is positive.",
 )
 NO_LABELS = "all cells"
 
@@ -56,7 +67,7 @@ class StructureView(pn.viewable.Viewer):
         )
         self._legend = html.pane(sizing_mode="stretch_height", width=96, css_classes=["key"])
         self._panel = card(
-            HEAD,
+            heading(state, FACTORS, TOPICS),
             pn.Row(
                 figure(self.plot.figure, message=waiting(state)),
                 self._legend,

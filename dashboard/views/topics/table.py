@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,38 +14,8 @@ from bokeh.models.widgets.tables import NumberFormatter
 
 from dashboard.together import together
 
-# By the page's own variables, so that a table is light or dark as the page is.
-STYLES = """
-:host { font-size: 12px; }
-.tabulator, .tabulator .tabulator-header, .tabulator .tabulator-header .tabulator-col,
-.tabulator .tabulator-tableholder, .tabulator .tabulator-tableholder .tabulator-table,
-.tabulator .tabulator-footer { background: var(--panel-surface-color); color: inherit; border: 0; }
-.tabulator { color: var(--panel-on-surface-color); font-size: 12px; height: 100%; }
-.tabulator .tabulator-header { font-weight: 400; }
-.tabulator .tabulator-header .tabulator-col:hover { background: var(--line); }
-.tabulator .tabulator-header .tabulator-col .tabulator-col-content { padding: 2px 6px; }
-.tabulator .tabulator-header .tabulator-col .tabulator-col-title {
-  color: var(--panel-on-secondary-color); font-weight: 500; }
-.tabulator .tabulator-header-filter input { height: 20px; min-height: 0; padding: 0 4px !important;
-  border: 1px solid var(--line); border-radius: 3px; background: none; color: inherit;
-  font: inherit; }
-.tabulator-row, .tabulator-row.tabulator-row-even { min-height: 0; color: inherit;
-  background: none; border-bottom: 1px solid var(--line); }
-.tabulator-row.tabulator-selectable:hover { background: var(--line); cursor: pointer; }
-.tabulator-row.tabulator-selected, .tabulator-row.tabulator-selected:hover {
-  color: inherit; background: color-mix(in srgb, var(--panel-primary-color) 22%, transparent); }
-.tabulator-row .tabulator-cell { padding: 2px 6px; border: 0; height: 22px; }
-.tabulator-row .tabulator-cell .tabulator-traffic-light { border: 0; }
-.tabulator .tabulator-footer { padding: 0; border-top: 1px solid var(--line); font-weight: 400; }
-.tabulator .tabulator-footer .tabulator-footer-contents { padding: 2px 4px; }
-.tabulator .tabulator-footer .tabulator-paginator { color: var(--panel-on-secondary-color); }
-.tabulator .tabulator-footer .tabulator-page { padding: 0 6px; margin: 0 1px; color: inherit;
-  background: none; border: 1px solid var(--line); border-radius: 3px; }
-.tabulator .tabulator-footer .tabulator-page.active { color: var(--panel-primary-color); }
-.tabulator .tabulator-footer .tabulator-page:not(.disabled):hover { background: var(--line); }
-"""
-LINE = ":host { --line: color-mix(in srgb, var(--panel-on-surface-color) 16%, transparent); }"
-ROW = 22
+STYLES = (Path(__file__).resolve().parents[3] / "assets" / "table.css").read_text("utf-8")
+ROW = 21
 
 
 @dataclass(frozen=True)
@@ -113,7 +84,7 @@ class Table(pn.viewable.Viewer):
             margin=0,
             min_height=80,
             theme="simple",
-            stylesheets=[LINE, STYLES],
+            stylesheets=[STYLES],
             buttons={} if act is None else {"act": f'<span title="{escape(act[0])}">↗</span>'},
             **self._look(),
         )

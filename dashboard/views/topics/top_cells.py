@@ -21,7 +21,7 @@ from engine.results import AnyFit
 
 HEAD = html.heading(
     "Top cells",
-    "Cells with most of the chosen topic. Click rows to select cells in all views.",
+    "Cells with most of the chosen one. Click rows to select them.",
     "largest θ_ck; of factors largest |ẑ_ck|, posterior mode in prior standard deviations",
     "Proportions of cells with few counts are drawn towards the prior; a cell of few counts that "
     "stands high was carried there by few molecules. Cells that were chosen by a topic give no "
