@@ -44,22 +44,14 @@ class DetailsView(pn.viewable.Viewer):
             css_classes=["card-top"],
             stylesheets=[html.STYLES],
         )
-        # Seen or not by style alone, as in the details of Explore.
-        bodies = [
-            pn.Column(
-                view,
-                sizing_mode="stretch_both",
-                margin=0,
-                styles=html.bound(lambda shown, own=name: _style(shown == own), table),
-            )
-            for name, view in self.views.items()
-        ]
+        # One at a time: a browser can hang over tables whose contents it is told to skip.
+        self._body = pn.Column(self.views[choices.table], sizing_mode="stretch_both", margin=0)
         cover = html.pane(waiting(state), css_classes=["cover"], sizing_mode=None, styles=COVER)
         self._panel = pn.Column(
             top,
             html.pane(html.bound(lambda shown: HEADS[shown].how, table)),
             pn.Column(
-                *bodies,
+                self._body,
                 cover,
                 sizing_mode="stretch_both",
                 margin=0,
@@ -76,17 +68,13 @@ class DetailsView(pn.viewable.Viewer):
         return self._panel
 
     def _turn(self, name: str) -> None:
-        if name in TABLES:
+        if name in TABLES and name != self.choices.table:
+            self._body.objects = [self.views[name]]
             self.choices.table = name
 
     def _export(self) -> Export | None:
         export: Export | None = self.views[self.choices.table].export()
         return export
-
-
-def _style(shown: bool) -> dict[str, str]:
-    seen = ("visible", "auto") if shown else ("hidden", "none")
-    return {**COVER, "content-visibility": seen[0], "pointer-events": seen[1]}
 
 
 def _top(table: str) -> str:

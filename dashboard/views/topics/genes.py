@@ -18,11 +18,10 @@ UNITS = {
 }
 COLUMNS = {
     TOPIC: (
-        Column("Gene", width=104),
+        Column("Gene", width=96),
         Column("p (%)", "0.000", "Probability of the gene in the topic, percent"),
         Column("all (%)", "0.000", "Frequency of the gene in all cells, percent"),
         Column("lift", "0.00", "Probability in the topic / frequency in all cells"),
-        Column("relev.", "0.00", "Relevance at the chosen λ, nats"),
         Column("distinct.", "0.00", "Log2 fold change against the next best topic"),
     ),
     FACTOR: (
@@ -46,6 +45,7 @@ def bars(ranked: pd.DataFrame, measure: str) -> pd.DataFrame:
 def values(ranked: pd.DataFrame) -> Sequence[Any]:
     """Column by column, as the table of `COLUMNS` has them; shares in percent."""
     percent = [100 * ranked[name] for name in ("probability", "overall") if name in ranked]
-    rest = [ranked[name] for name in ranked.columns if name not in ("probability", "overall")]
+    shown = ("lift", "loading", "distinctiveness")
+    rest = [ranked[name] for name in shown if name in ranked]
     genes = [str(gene) for gene in ranked.index]
     return [genes, *(column.to_numpy() for column in (*percent, *rest))]

@@ -87,6 +87,7 @@ class LabelsView(pn.viewable.Viewer):
                     ),
                 ],
                 on_row=self._choose,
+                wide=True,
             )
         if before is None or before[2] is not found or names != self._names:
             self._names = names

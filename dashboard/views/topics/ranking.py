@@ -85,7 +85,7 @@ class RankingView(pn.viewable.Viewer):
         )
         self._panel = card(
             heading(state, FACTORS, TOPICS),
-            figure(self.bars.figure, self._body, message=waiting(state)),
+            figure(self.bars.figure, self._body, message=waiting(state), widest=(420,)),
             tools=(
                 self.measure,
                 self.weight,

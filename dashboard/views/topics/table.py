@@ -16,6 +16,8 @@ from dashboard.together import together
 
 STYLES = (Path(__file__).resolve().parents[3] / "assets" / "table.css").read_text("utf-8")
 ROW = 21
+# Rows of a page; what does not fit is scrolled to.
+PAGE = 25
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,10 @@ class Table(pn.viewable.Viewer):
     many
         Whether several rows can be chosen.
     act
-        A column of buttons: its words and what is called with the position of the row.
+        What the last column is for, in words, and what is called with the position of a row
+        when that column of it is clicked.
+    wide
+        Columns are as wide as their cells, and scrolled to, instead of as wide as there is room.
     """
 
     def __init__(
@@ -65,18 +70,20 @@ class Table(pn.viewable.Viewer):
         on_row: Callable[[list[int]], None] | None = None,
         many: bool = False,
         act: tuple[str, Callable[[int], None]] | None = None,
+        wide: bool = False,
     ) -> None:
         super().__init__()
         self._columns = list(columns)
+        if act is not None:
+            self._columns.append(Column("", tip=act[0], width=26))
         self._on_row, self._act, self._quiet = on_row, act, False
-        names = [field(j) for j in range(len(columns))]
+        names = [field(j) for j in range(len(self._columns))]
         self.widget = pn.widgets.Tabulator(
             pd.DataFrame({name: [] for name in names}),
             show_index=False,
             pagination="remote",
-            page_size=None,
-            initial_page_size=12,
-            layout="fit_data_stretch",
+            page_size=PAGE,
+            layout="fit_data" if wide else "fit_columns",
             selectable=("toggle" if many else 1) if on_row else False,
             disabled=True,
             row_height=ROW,
@@ -85,13 +92,12 @@ class Table(pn.viewable.Viewer):
             min_height=80,
             theme="simple",
             stylesheets=[STYLES],
-            buttons={} if act is None else {"act": f'<span title="{escape(act[0])}">↗</span>'},
             **self._look(),
         )
         if on_row:
             self.widget.param.watch(self._chosen, "selection")
         if act:
-            self.widget.on_click(self._clicked, column="act")
+            self.widget.on_click(self._clicked, column=names[-1])
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self.widget
@@ -101,7 +107,8 @@ class Table(pn.viewable.Viewer):
         names = [field(j) for j in range(len(self._columns))]
         self._quiet = True
         try:
-            value = pd.DataFrame(dict(zip(names, rows, strict=True)))
+            arrows = [["↗"] * len(rows[0])] if self._act is not None else []
+            value = pd.DataFrame(dict(zip(names, [*rows, *arrows], strict=True)))
             self.widget.param.update(value=value, selection=[], page=1)
         finally:
             self._quiet = False
