@@ -116,7 +116,7 @@ def compose(
         margin=0,
     )
     # One tab is seen at a time: the least heights of all do not add up.
-    tabs._direction = None
+    tabs._direction = None  # type: ignore[misc, assignment]
     _keep_in_step(tabs, state)
     others = _busy_watchers()
     page = Page(

@@ -148,7 +148,7 @@ class BesideView(pn.viewable.Viewer):
                 self._named(other), WORDS[choices.by][1], signed=choices.by == "correlation"
             )
             best = other.best
-            self.table.show(
+            self.table.fill(
                 [
                     names,
                     [other.names[place] for place in best["place"]],

@@ -92,7 +92,7 @@ class LabelsView(pn.viewable.Viewer):
         if before is None or before[2] is not found or names != self._names:
             self._names = names
             means = found.means.to_numpy()[:, :MOST_SHOWN]
-            self.table.show([names, found.specificity.to_numpy(), *means.T])
+            self.table.fill([names, found.specificity.to_numpy(), *means.T])
         if list(self._panel) != [self.table.widget]:
             self._panel.objects = [self.table.widget]
         self.table.choose(state.factor)

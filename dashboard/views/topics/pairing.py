@@ -55,8 +55,8 @@ def compared(fit: AnyFit, jobs: Jobs, run: str) -> Other | None:
 
 def page(fit: AnyFit, names: tuple[str, ...], other: Other, topic: int, place: int) -> str:
     """Two topics side by side: how alike, and the top genes of both; shared ones stand out."""
-    r = float(other.match.correlation.iloc[topic, place])
-    overlap = float(other.match.overlap.iloc[topic, place])
+    r = float(other.match.correlation.to_numpy()[topic, place])
+    overlap = float(other.match.overlap.to_numpy()[topic, place])
     shared = set(summaries.shared_genes(fit, topic, other.fit, place))
     told = [f"{names[topic]} beside {other.names[place]}"]
     facts = [

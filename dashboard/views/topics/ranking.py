@@ -30,7 +30,8 @@ from engine.results import AnyFit
 TOPICS = html.heading(
     "Genes of the topic",
     "Best first; grey: in all cells. Click to mark, ↗ to explore.",
-    "relevance λ log p(w|t) + (1 − λ) log p(w|t)/p(w); distinctiveness log₂ p(w|t)/max p(w|s), s ≠ t",
+    "relevance λ log p(w|t) + (1 − λ) log p(w|t)/p(w); "
+    "distinctiveness log₂ p(w|t)/max p(w|s), s ≠ t",
     "λ = 1 ranks by probability, where genes that are frequent everywhere come first, and λ = 0 by "
     "lift, where rare ones do; 0.6 is the choice of Sievert & Shirley (2014). Distinctiveness adds "
     "one count to either side, so that rare genes do not win by chance; it is low where two topics "
@@ -85,7 +86,12 @@ class RankingView(pn.viewable.Viewer):
         )
         self._panel = card(
             heading(state, FACTORS, TOPICS),
-            figure(self.bars.figure, self._body, message=waiting(state), widest=(420,)),
+            pn.Row(
+                figure(self.bars.figure, message=waiting(state)),
+                self._body,
+                sizing_mode="stretch_both",
+                margin=0,
+            ),
             tools=(
                 self.measure,
                 self.weight,
@@ -154,7 +160,7 @@ class RankingView(pn.viewable.Viewer):
         )
         if list(self._body) != [self.table.widget]:
             self._body.objects = [self.table.widget]
-        self.table.show(values(ranked))
+        self.table.fill(values(ranked))
 
     def _export(self) -> Export | None:
         if not self._of:

@@ -39,9 +39,7 @@ TOPICS = html.heading(
     "Structure",
     "One column a cell. Click a colour to choose, a label to select.",
     "θ_c, posterior mean proportions of the topics",
-    ORDER.format("topic", "proportion")
-    + "Proportions are of the counts of the modelled genes: a topic of few strong genes need not be "
-    "small.",
+    ORDER.format("topic", "proportion") + "Proportions are of the counts of the modelled genes.",
 )
 FACTORS = html.heading(
     "Structure",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import panel as pn
@@ -47,6 +47,12 @@ def field(place: int) -> str:
     return f"c{place}"
 
 
+class _Plain(pn.widgets.Tabulator):
+    """Without the font of icons, of which none is used."""
+
+    _stylesheets: ClassVar[list[str]] = []
+
+
 class Table(pn.viewable.Viewer):
     """A table; the first column of text can be filtered.
 
@@ -78,7 +84,7 @@ class Table(pn.viewable.Viewer):
             self._columns.append(Column("", tip=act[0], width=26))
         self._on_row, self._act, self._quiet = on_row, act, False
         names = [field(j) for j in range(len(self._columns))]
-        self.widget = pn.widgets.Tabulator(
+        self.widget = _Plain(
             pd.DataFrame({name: [] for name in names}),
             show_index=False,
             pagination="remote",
@@ -102,7 +108,7 @@ class Table(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return self.widget
 
-    def show(self, rows: Sequence[Any]) -> None:
+    def fill(self, rows: Sequence[Any]) -> None:
         """Show other values, given column by column; no row is chosen."""
         names = [field(j) for j in range(len(self._columns))]
         self._quiet = True

@@ -89,7 +89,7 @@ class TopCellsView(pn.viewable.Viewer):
         self._of = of
         self._cells = summaries.top_cells(fit, self.state.shown_factor, self.count.value)
         rows = self._cells
-        self.table.show(
+        self.table.fill(
             [
                 [str(cell) for cell in rows.index],
                 rows["weight"].to_numpy(),

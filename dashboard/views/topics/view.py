@@ -19,7 +19,7 @@ from engine.jobs import Jobs
 
 
 class TopicsView(pn.viewable.Viewer):
-    """Two columns of two cards under the bar of the chosen topic.
+    """Two rows of two cards under the bar of the chosen topic.
 
     Parameters
     ----------
@@ -37,14 +37,8 @@ class TopicsView(pn.viewable.Viewer):
         self.details = DetailsView(state, self.choices, browser, jobs)
         self._panel = pn.Column(
             self.bar,
-            pn.Row(
-                _column(self.overview, self.structure, flex="42 1 0"),
-                _column(self.ranking, self.details, flex="58 1 0"),
-                sizing_mode="stretch_both",
-                margin=0,
-                css_classes=["cards"],
-                stylesheets=[html.STYLES],
-            ),
+            _row(self.overview, self.ranking),
+            _row(self.structure, self.details),
             sizing_mode="stretch_both",
             margin=0,
             css_classes=["explore"],
@@ -55,12 +49,14 @@ class TopicsView(pn.viewable.Viewer):
         return self._panel
 
 
-def _column(*cards: Any, flex: str) -> pn.Column:
-    return pn.Column(
+def _row(*cards: Any) -> pn.Row:
+    # No deeper than it must be: Bokeh measures nested layouts again and again.
+    left, right = (view.__panel__() for view in cards)
+    left.styles, right.styles = {"flex": "42 1 0"}, {"flex": "58 1 0"}
+    return pn.Row(
         *cards,
         sizing_mode="stretch_both",
         margin=0,
-        styles={"flex": flex},
         css_classes=["cards"],
         stylesheets=[html.STYLES],
     )
