@@ -27,7 +27,7 @@ STEPS = 128
 # The strip above, which shows the selected cells.
 STRIP, GAP = 0.045, 0.015
 
-_TICK = 'return labels[ticks.indexOf(tick)] ?? ""'
+_TICK = 'return labels[places.indexOf(tick)] ?? ""'
 _GROUP = "let j = 0; while (j + 1 < ends.length && value >= ends[j]) j += 1; return names[j] ?? ''"
 _TOPIC = "return names[Math.floor(value)] ?? ''"
 _ROW = "return names[Math.floor(value * names.length)] ?? ''"
@@ -225,5 +225,5 @@ class StructurePlot:
 
     def _tick(self, axis: str, ticks: list[float], labels: list[str]) -> None:
         ticker, formatter = self._ticks[axis]
-        formatter.args = {"ticks": ticks, "labels": labels}
+        formatter.args = {"places": ticks, "labels": labels}
         ticker.ticks = ticks
