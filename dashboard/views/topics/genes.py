@@ -18,16 +18,16 @@ UNITS = {
 }
 COLUMNS = {
     TOPIC: (
-        Column("Gene", width=96),
-        Column("p (%)", "0.000", "Probability of the gene in the topic, percent"),
-        Column("all (%)", "0.000", "Frequency of the gene in all cells, percent"),
+        Column("Gene", width=88),
+        Column("p %", "0.000", "Probability of the gene in the topic, percent"),
+        Column("all %", "0.000", "Frequency of the gene in all cells, percent"),
         Column("lift", "0.00", "Probability in the topic / frequency in all cells"),
-        Column("distinct.", "0.00", "Log2 fold change against the next best topic"),
+        Column("dist.", "0.00", "Log2 fold change against the next best topic"),
     ),
     FACTOR: (
         Column("Gene", width=120),
         Column("loading", "0.000", "CLR loading, nats for one standard deviation of the score"),
-        Column("distinct.", "0.00", "Log2 fold change beyond that of the next best factor"),
+        Column("dist.", "0.00", "Log2 fold change beyond that of the next best factor"),
     ),
 }
 
