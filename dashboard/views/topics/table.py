@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import pandas as pd
 import panel as pn
 from bokeh.models.widgets.tables import NumberFormatter
+from panel.theme import Native
 
 from dashboard.together import together
 
@@ -97,6 +98,7 @@ class Table(pn.viewable.Viewer):
             margin=0,
             min_height=80,
             theme="simple",
+            design=Native,
             stylesheets=[STYLES],
             **self._look(),
         )
