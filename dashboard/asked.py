@@ -67,6 +67,9 @@ class Asked(param.Parameterized):
     scored = param.Boolean(default=False, doc="Hold cells out and score the fit on them.")
     held_out = param.Integer(default=10, bounds=(1, 50), doc="Per cent of the cells.")
 
+    tried = param.String(default="5, 10, 20", doc="Numbers of topics or factors to compare.")
+    tried_seeds = param.Integer(default=1, bounds=(1, 10))
+
     # LNM and LNMVCP
     n_factors = param.Integer(default=10, bounds=(1, MAX_FACTORS))
     d_mode: Any = param.Selector(default="learned", objects=list(get_args(DMode)))

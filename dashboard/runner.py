@@ -20,6 +20,7 @@ from dashboard.places import Places
 from dashboard.reading import Reader
 from dashboard.settings import Settings
 from dashboard.state import AppState, Embedding, Notice
+from dashboard.sweeping import Sweeper
 from engine.errors import EngineError
 from engine.jobs import Jobs
 from engine.results import AnyFit
@@ -60,6 +61,7 @@ class Runner:
         self._listed = self._shown = self._asked = 0.0
         self._no_umap = ""
         self._naming = Naming(state, services.jobs, services.fetcher, self.later)
+        self._sweeper = Sweeper(state, services.jobs, services.fetcher)
         state.param.watch(self._ask_data, list(REQUEST))
 
     # what the person asks
@@ -78,6 +80,15 @@ class Runner:
         """Ask for a fit of the counts that are asked for; `tick` starts it once they are read."""
         self._asked = time.monotonic()
         self.state.param.update(fit_asked=True, run_error=None)
+
+    def sweep(self) -> None:
+        """Ask for a run for each of the numbers of topics or factors that are to be compared."""
+        self._sweeper.start()
+        self._list()
+
+    def stop_sweep(self) -> None:
+        """Stop the runs of the sweep that is shown."""
+        self._sweeper.stop()
 
     def stop(self) -> None:
         """Stop the run that is shown, keeping the best so far."""
@@ -141,6 +152,7 @@ class Runner:
             self._start_fit()
         if time.monotonic() - self._listed > LIST_SECONDS:
             self._list()
+        self._sweeper.tick()
         if self.state.run is None:
             return
         self._take_status()

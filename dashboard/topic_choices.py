@@ -6,10 +6,11 @@ from typing import Any, get_args
 
 import param
 
+from dashboard.plots.sweep import MEASURES
 from engine.results import AnyFit
 from engine.summaries import RELEVANCE, Measure, grouping_columns, measures
 
-TABLES = ("labels", "cells", "beside")
+TABLES = ("labels", "cells", "beside", "many")
 
 
 class TopicChoices(param.Parameterized):
@@ -21,6 +22,7 @@ class TopicChoices(param.Parameterized):
     table: Any = param.Selector(default="labels", objects=list(TABLES), doc="Lower right.")
     other = param.String(default=None, allow_None=True, doc="Id of the run to compare with.")
     by: Any = param.Selector(default="correlation", objects=["correlation", "overlap"])
+    swept_by: Any = param.Selector(default="excess", objects=list(MEASURES), doc="Of a sweep.")
     beside = param.Integer(
         default=None, allow_None=True, bounds=(0, None), doc="Topic of the other run; None: best."
     )

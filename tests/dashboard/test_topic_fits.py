@@ -20,7 +20,7 @@ from dashboard.plots.style import SHARES
 from dashboard.runner import Runner, Services
 from dashboard.state import CLR, COUNTS, FACTOR, AppState, Embedding
 from dashboard.views.cells import CellsView
-from dashboard.views.chosen import _chips
+from dashboard.views.chosen import chips
 from dashboard.views.colouring import colouring
 from dashboard.views.contrast import ContrastView
 from dashboard.views.correlation import CorrelationView
@@ -99,8 +99,8 @@ class TestNames:
         assert "&lt;img" in words_of(gene)
         state.select(fit.proportions[:, 2] > 0.5)
         assert "&lt;img" in words_of(contrast)
-        chips = _chips(fit, None, 2, (), None, state.names)
-        for html in (chips, str(cells._legend.object), words_of(gene), words_of(contrast)):
+        told = chips(fit, None, 2, (), None, state.names)
+        for html in (told, str(cells._legend.object), words_of(gene), words_of(contrast)):
             assert "<img" not in html
         for view, column in ((cells, f"proportion of {EVIL}"), (loadings, EVIL)):
             export = view._export()

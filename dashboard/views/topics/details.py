@@ -1,10 +1,11 @@
-"""Tables of the topics: against labels, their cells, and beside those of another run."""
+"""Tables of the topics: against labels, their cells, beside another run, and how many."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import panel as pn
+import param
 
 from dashboard import html, lists
 from dashboard.browser import Browser
@@ -13,16 +14,26 @@ from dashboard.export import Export
 from dashboard.state import AppState
 from dashboard.topic_choices import TABLES, TopicChoices
 from dashboard.views.card import COVER, waiting
-from dashboard.views.topics import beside, labels, top_cells
+from dashboard.views.topics import beside, labels, many, top_cells
 from engine.jobs import Jobs
 
-WORDS = {"labels": "Labels", "cells": "Top cells", "beside": "Beside another run"}
-HEADS = {"labels": labels.HEAD, "cells": top_cells.HEAD, "beside": beside.HEAD}
+WORDS = {
+    "labels": "Labels",
+    "cells": "Top cells",
+    "beside": "Beside another run",
+    "many": "How many?",
+}
+HEADS = {
+    "labels": labels.HEAD,
+    "cells": top_cells.HEAD,
+    "beside": beside.HEAD,
+    "many": many.HEAD,
+}
 ACT = "topic-table"
 
 
 class DetailsView(pn.viewable.Viewer):
-    """A card of three tabs."""
+    """A card of four tabs."""
 
     def __init__(
         self, state: AppState, choices: TopicChoices, browser: Browser, jobs: Jobs | None
@@ -33,6 +44,7 @@ class DetailsView(pn.viewable.Viewer):
             "labels": labels.LabelsView(state, choices),
             "cells": top_cells.TopCellsView(state, choices),
             "beside": beside.BesideView(state, choices, jobs),
+            "many": many.ManyView(state, choices),
         }
         table = choices.param.table
         top = pn.Row(
@@ -46,7 +58,8 @@ class DetailsView(pn.viewable.Viewer):
         )
         # One at a time: a browser can hang over tables whose contents it is told to skip.
         self._body = pn.Column(self.views[choices.table], sizing_mode="stretch_both", margin=0)
-        cover = html.pane(waiting(state), css_classes=["cover"], sizing_mode=None, styles=COVER)
+        message = html.bound(_cover, waiting(state), table)
+        cover = html.pane(message, css_classes=["cover"], sizing_mode=None, styles=COVER)
         self._panel = pn.Column(
             top,
             html.pane(html.bound(lambda shown: HEADS[shown].how, table)),
@@ -63,6 +76,7 @@ class DetailsView(pn.viewable.Viewer):
             stylesheets=[html.STYLES],
         )
         browser.on(ACT, self._turn)
+        state.param.watch(self._look, "sweep")
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
@@ -72,9 +86,18 @@ class DetailsView(pn.viewable.Viewer):
             self._body.objects = [self.views[name]]
             self.choices.table = name
 
+    def _look(self, event: param.parameterized.Event) -> None:
+        if event.new is not None:
+            self._turn("many")
+
     def _export(self) -> Export | None:
         export: Export | None = self.views[self.choices.table].export()
         return export
+
+
+def _cover(words: str, table: str) -> str:
+    # Numbers can be compared before there is a fit to look at.
+    return "" if table == "many" else words
 
 
 def _top(table: str) -> str:
