@@ -128,7 +128,7 @@ class TopicMap:
         }
         self._ring.data = {"x": [], "y": [], "size": []}
         for axis, share, name in zip(self.figure.axis, explained, "12", strict=True):
-            axis.axis_label = f"coordinate {name} ({100 * share:.0f} % of squared distance)"
+            axis.axis_label = f"coordinate {name} ({100 * share:.0f} %)"
         self._scale()
 
     def choose(self, topic: int | None) -> None:
@@ -142,7 +142,10 @@ class TopicMap:
             "y": self._xy[here, 1],
             "size": self._size[here] + 4,
         }
-        self.source.data["colour"] = faded(self._colours, topic)
+        on = [ink(colour) for colour in self._colours]
+        # What can be read on a pale disc, on a white page and on a dark one.
+        words = on if topic is None else [c if k == topic else WORDS for k, c in enumerate(on)]
+        self.source.data.update({"colour": faded(self._colours, topic), "ink": words})
 
     def at(self, x: float, y: float) -> int | None:
         """The topic whose disc is there; of several, the one whose middle is nearest."""

@@ -18,7 +18,7 @@ from bokeh.models import (
 )
 
 from dashboard.plots.names import blank, extent, in_view, short
-from dashboard.plots.style import ACCENT, DIVERGING
+from dashboard.plots.style import ACCENT, DIVERGING, MISSING
 from dashboard.plots.topic_colours import faded, topic_colours
 
 HEIGHT = 140
@@ -68,7 +68,11 @@ class StructurePlot:
         self.figure = blank(left=34, bottom=20, height=HEIGHT)
         self.figure.xaxis.update(major_label_orientation=0.5, major_label_policy=NoOverlap())
         self._ticks = {
-            axis: (FixedTicker(ticks=[]), CustomJSTickFormatter(code=_TICK)) for axis in "xy"
+            axis: (
+                FixedTicker(ticks=[]),
+                CustomJSTickFormatter(args={"places": [], "labels": []}, code=_TICK),
+            )
+            for axis in "xy"
         }
         for axis, name in zip(self.figure.axis, "xy", strict=True):
             axis.update(ticker=self._ticks[name][0], formatter=self._ticks[name][1])
@@ -98,7 +102,7 @@ class StructurePlot:
         )
         chosen = LinearColorMapper(palette=["#00000000", ACCENT], low=0, high=1)
         image("image", 0, 1 + GAP, "dw", STRIP, source=self._strip, color_mapper=chosen)
-        self.figure.vspan("x", source=self._lines, line_color="#ffffff", line_width=1.5)
+        self.figure.vspan("x", source=self._lines, line_color=MISSING, line_width=1)
         self.figure.quad(
             0,
             "right",

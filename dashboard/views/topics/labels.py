@@ -80,9 +80,9 @@ class LabelsView(pn.viewable.Viewer):
             self.table = Table(
                 [
                     Column("Topic" if state.is_topics else "Factor", width=96),
-                    Column("specificity", "0.00"),
+                    Column("specificity", "0.00", width=76),
                     *(
-                        Column(str(label), digits, f"{label}: {count:,} cells")
+                        Column(str(label), digits, f"{label}: {count:,} cells", 84)
                         for label, count in found.cells.head(MOST_SHOWN).items()
                     ),
                 ],
