@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from html import escape
 
 from dashboard.html import number
@@ -47,6 +48,12 @@ def table(head: list[str], body: Iterable[list[str]]) -> str:
         for line in body
     )
     return f'<table class="numbers"><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table>'
+
+
+def when(seconds: float) -> str:
+    """The time of day today, the date of any other day; seconds since 1970."""
+    made, today = datetime.fromtimestamp(seconds), datetime.now().date()
+    return made.strftime("%H:%M" if made.date() == today else "%d %b %Y")
 
 
 def percent(share: float, digits: int = 0) -> str:

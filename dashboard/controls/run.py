@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import holoviews as hv
 import panel as pn
@@ -27,7 +28,8 @@ STATES = {
 }
 
 
-WIDE_BUTTON = {"sizing_mode": "stretch_width", "width": None, "margin": 0}
+COMPARE, STOP = "Compare on held-out cells", "Stop comparing"
+WIDE_BUTTON: dict[str, Any] = {"sizing_mode": "stretch_width", "width": None, "margin": 0}
 
 
 class RunControl(pn.viewable.Viewer):
@@ -91,20 +93,27 @@ class RunControl(pn.viewable.Viewer):
             helper_text=html.bound(_tried, of.model),
             **WIDE,
         )
-        return folded(
-            "How many?",
-            beside(numbers, whole(of.tried_seeds, "Seeds", "Each fits anew")),
-            pmui.Button(
-                label="Compare on held-out cells",
-                variant="outlined",
-                on_click=lambda _event: self._compare(),
-                **WIDE_BUTTON,
-            ),
+        button = pmui.Button(
+            label=html.bound(lambda *_: STOP if self._comparing else COMPARE, of.runs, of.sweep),
+            variant="outlined",
+            on_click=lambda _event: self._compare(),
+            **WIDE_BUTTON,
         )
+        seeds = whole(of.tried_seeds, "Seeds", "Each fits anew")
+        return folded("How many?", beside(numbers, seeds), button)
+
+    @property
+    def _comparing(self) -> bool:
+        sweep = self.state.sweep
+        return any(run.active for run in self.state.runs if sweep and run.group == sweep)
 
     def _compare(self) -> None:
+        if self._comparing:
+            self.runner.stop_sweep()
+            return
+        before = self.state.sweep
         self.runner.sweep()
-        if self.state.sweep is not None:
+        if self.state.sweep != before:
             self.state.tab = "topics"
 
     @property

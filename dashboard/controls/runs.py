@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import datetime
 from html import escape
 
 import panel as pn
 import panel_material_ui as pmui
 
-from dashboard import html
+from dashboard import html, lists
 from dashboard.browser import Browser
 from dashboard.controls.export import save_fit
 from dashboard.controls.form import WIDE, step
@@ -158,11 +157,10 @@ def _button(act: str, run: str, *, bad: bool) -> str:
 
 def secondary(status: JobStatus) -> str:
     """State, time and objective of a run in one line."""
-    made, today = datetime.fromtimestamp(status.created), datetime.now().date()
     parts = [
         _model(status),
         status.state,
-        made.strftime("%H:%M" if made.date() == today else "%d %b %Y"),
+        lists.when(status.created),
     ]
     # Not while it changes: each change would draw the list anew under the mouse.
     perplexity = (status.score or {}).get("perplexity")

@@ -59,7 +59,7 @@ def _row(run: JobStatus, shown: bool) -> str:
     cells = (
         str(score.get("model", "")).upper(),
         latents,
-        html.number(_perplexity(run), 1),
+        f"{_perplexity(run):,.5g}",
         "none" if marginal is None else html.number(float(marginal), 2),
         html.number(float(score.get("n_cells", 0))),
         html.number(run.seconds, 1),

@@ -14,6 +14,7 @@ from dashboard.views.scores import comparable, page
 from engine.config import LDAConfig, LNMConfig
 from engine.jobs import JobStatus
 from tests.dashboard.synthetic import Steps
+from tests.dashboard.widgets import find
 
 
 def run(id: str, perplexity: float | None, **changes: Any) -> JobStatus:
@@ -86,7 +87,7 @@ def test_cells_are_held_out_if_asked(
 ) -> None:
     control = RunControl(state, runner)
     (switch,) = control.__panel__().select(pmui.Switch)
-    (share,) = control.__panel__().select(pmui.IntInput)
+    share = find(control, pmui.IntInput, "Per cent")
     assert (state.holdout, share.visible) == (0, False)
     switch.value = True
     share.value = 20

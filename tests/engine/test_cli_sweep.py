@@ -54,7 +54,7 @@ def test_values_that_are_none(
     simulated: Path, capsys: pytest.CaptureFixture[str], values: str
 ) -> None:
     assert main(["sweep", str(simulated), "--model", "lda", "--values", values]) == 2
-    assert "Change" in capsys.readouterr().err
+    assert "Expected" in capsys.readouterr().err
     assert not Jobs().list()
 
 

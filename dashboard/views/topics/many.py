@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import panel as pn
@@ -17,6 +19,7 @@ from dashboard.together import together
 from dashboard.topic_choices import TopicChoices
 from dashboard.views.card import figure
 from engine.checks import Sweep
+from engine.jobs import JobStatus
 
 HEAD = html.heading(
     "How many",
@@ -29,16 +32,6 @@ HEAD = html.heading(
     "matched. A score says what predicts, not what is true: look at the topics themselves.",
 )
 EMPTY = "Compare several numbers of topics or factors: under Run, open “How many?”."
-COLUMNS = {
-    "value": (0, ""),
-    "perplexity": (1, "perplexity"),
-    "excess": (2, "excess"),
-    "excess_se": (2, "± SE"),
-    "coherence": (3, "coherence"),
-    "diversity": (2, "diversity"),
-    "effective": (1, "in use"),
-    "stability": (2, "stability"),
-}
 
 
 class ManyView(pn.viewable.Viewer):
@@ -56,7 +49,7 @@ class ManyView(pn.viewable.Viewer):
             label="Show",
             options={shown.words: name for name, shown in MEASURES.items()},
             size="small",
-            width=150,
+            width=170,
             description="",
             margin=0,
         )
@@ -90,16 +83,15 @@ class ManyView(pn.viewable.Viewer):
 
     @together
     def _pick(self, event: param.parameterized.Event) -> None:
-        if (event.new or None) != self.state.sweep:
-            self.state.param.update(sweep=event.new or None, swept=None)
+        if event.new and event.new != self.state.sweep:
+            self.state.param.update(sweep=event.new, swept=None)
 
     def _offer(self, *_events: object) -> None:
-        groups = {run.group: f"{run.name} · {run.group[9:15]}" for run in self.state.runs}
-        known = {"none": ""} | {words: group for group, words in groups.items() if group}
-        shown = self.state.sweep or ""
-        if shown not in known.values():
-            known[shown] = shown
-        self.sweep.param.update(options=known, value=shown)
+        # Of the newest first; the oldest run of each comes last and gives it its name.
+        groups = {run.group: _words(run) for run in self.state.runs if run.group}
+        known = {"none": ""} | {words: group for group, words in groups.items()}
+        shown = self.state.sweep
+        self.sweep.param.update(options=known, value=shown if shown in groups else "")
 
     def _update(self, *_events: object) -> None:
         found, measure = self.state.swept, self.choices.swept_by
@@ -129,15 +121,16 @@ def page(found: Sweep) -> str:
     head = f"{found.suggested} {found.parameter}" if found.suggested else "Nothing to suggest yet"
     done = int((found.runs["state"] == "done").sum())
     left = "" if found.finished else html.busy(f"{done} of {len(found.runs)} runs have ended.")
-    known = [name for name in COLUMNS if found.table[name].notna().any()]
     rows = [
         [
-            "–" if row[name] != row[name] else html.number(row[name], COLUMNS[name][0])
-            for name in known
+            html.number(row["value"]),
+            f"{row['perplexity']:,.5g}",
+            f"{row['excess']:.2g} ± {row['excess_se']:.1g}" if row["excess"] else "best",
+            "–" if math.isnan(row["coherence"]) else html.number(row["coherence"], 2),
         ]
         for row in found.table.to_dict("records")
     ]
-    titles = [COLUMNS[name][1] or found.parameter for name in known]
+    titles = ["", "perplexity", "above best", "coherence"]
     failed = found.runs[~found.runs["state"].isin(["done", "queued", "running"])]
     told = [f"{run.value} {found.parameter}: {run.message}" for run in failed.itertuples()]
     return (
@@ -147,6 +140,11 @@ def page(found: Sweep) -> str:
         + "".join(f'<p class="bad">{escape(text)}</p>' for text in told)
         + "</article>"
     )
+
+
+def _words(run: JobStatus) -> str:
+    size = "topics" if "n_topics" in run.config else "factors"
+    return f"{Path(str(run.request['source'])).stem} · {size} · {lists.when(run.created)}"
 
 
 def _missing(found: Sweep | None, sweep: str | None) -> str:
