@@ -53,10 +53,7 @@ def capture(counts: Counts, config: LNMConfig, totals: Totals) -> Capture | None
     """Each cell's capture efficiency under known parameters; None for LNM."""
     if not config.capture:
         return None
-    location, scale = _anchor(counts, config), config.capture_sd
-    if totals.eta_location is not None and totals.eta_scale is not None:
-        location = np.full(counts.n_cells, totals.eta_location)
-        scale = totals.eta_scale
+    location, scale = eta_prior(counts, config, totals)
     parts = [
         capture_posterior(
             counts.totals[start : start + _CHUNK],
@@ -69,6 +66,13 @@ def capture(counts: Counts, config: LNMConfig, totals: Totals) -> Capture | None
     ]
     whole = CapturePosterior(*(np.concatenate(column) for column in zip(*parts, strict=True)))
     return Capture(whole.eta, whole.eta_sd, whole.efficiency, whole.efficiency_sd)
+
+
+def eta_prior(counts: Counts, config: LNMConfig, totals: Totals) -> tuple[np.ndarray, float]:
+    """Location (C,) and scale of the truncated normal prior of eta."""
+    if totals.eta_location is not None and totals.eta_scale is not None:
+        return np.full(counts.n_cells, totals.eta_location), totals.eta_scale
+    return _anchor(counts, config), config.capture_sd
 
 
 def _anchor(counts: Counts, config: LNMConfig) -> np.ndarray:
