@@ -11,7 +11,13 @@ import pandas as pd
 from engine.checks.predictive import statistics, tables
 from engine.checks.predictive.draws import Cells, stream
 from engine.checks.predictive.findings import Subject, findings, misfits
-from engine.checks.predictive.settings import MOST_GENES, CheckSettings, CheckTotals, Mode
+from engine.checks.predictive.settings import (
+    MOST_GENES,
+    MOST_GROUPS,
+    CheckSettings,
+    CheckTotals,
+    Mode,
+)
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.results import AnyFit, TopicFit
@@ -25,9 +31,9 @@ _DETAILED = 40
 class PredictiveCheck:
     """Observed data against replicates of them, as tidy tables.
 
-    All tables but ``residuals`` have ``observed``, ``predicted`` (the mean over draws) and the bands
-    ``low_90``, ``low_50``, ``high_50``, ``high_90`` that hold 90 % and 50 % of the draws. Their first
-    column ``group`` is "all cells", and each group that was asked for.
+    All tables but ``residuals`` have ``observed``, ``predicted`` (the mean over draws) and the
+    bands ``low_90``, ``low_50``, ``high_50``, ``high_90`` that hold 90 % and 50 % of the draws. The
+    first column, ``group``, is "all cells", and each group that was asked for.
 
     Attributes
     ----------
@@ -124,8 +130,8 @@ def predictive_check_iter(
 
     ``"laplace"``: (z, lambda) of each cell from the Gaussian at its mode, residuals given those
     from their own posterior, then multinomial counts (LDA: proportions from the
-    logistic-normal of the cell). ``"map"``: all of them at the mode, which understates rare genes and
-    leaves out what is not known of a cell. ``"population"``: new cells from the fitted prior.
+    logistic-normal of the cell). ``"map"``: all of them at the mode, which understates rare genes
+    and leaves out what is not known of a cell. ``"population"``: new cells from the fitted prior.
 
     The first two replicate the cells that were seen, given the very counts they are compared with:
     their p-values lie closer to 1/2 than uniform ones, and small ones can be believed. Those
@@ -138,17 +144,17 @@ def predictive_check_iter(
     counts
         Genes matched by name; the cells of the fit or others.
     totals
-        ``"observed"`` or ``"model"`` (LNMVCP: eta from its truncated Gaussian, or from its prior in a
-        population check). By default as observed, but for a population check of a model that
-        has totals.
+        ``"observed"`` or ``"model"`` (LNMVCP: eta from its truncated Gaussian, or from its prior
+        in a population check). By default as observed, but for a population check of a model
+        that has totals.
     genes
         Names of the genes in detail, at most 200; by default the 40 whose programmes show most in
         counts.
     cells
         (C,) mask or positions of the cells to check; all by default.
     groups
-        (C,) labels of the cells; each label is checked on its own beside all cells. A missing label
-        is no group.
+        (C,) labels of the cells, at most 50 different ones; each is checked on its own beside all
+        cells. A missing label is no group.
     seed
         Every cell draws from a generator of its own: it and the cell's position in ``counts``.
 
@@ -244,6 +250,12 @@ def _chosen(
                 f"labels of {counts.n_cells:,} cells", f"{len(groups):,}", "Give one a cell."
             )
         labels = pd.Categorical(np.asarray(groups, object))
+        if len(labels.categories) > MOST_GROUPS:
+            raise ConfigError(
+                f"at most {MOST_GROUPS} groups of cells",
+                f"{len(labels.categories):,} different labels",
+                "Group the cells by fewer labels.",
+            )
     keys = np.arange(counts.n_cells)
     if cells is not None:
         keys = _positions(counts, np.asarray(cells))

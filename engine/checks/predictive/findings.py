@@ -18,6 +18,7 @@ LEAST_CORRELATION = 0.1
 # Fewer genes or pairs than this are left to the table.
 LEAST_COUNT, LEAST_SHARE = 3, 0.005
 _NAMED = 3
+_RESIDUAL = "give genes a residual variance (d_mode='learned'), or "
 _WORDS = {
     "mean": "Mean",
     "variance": "Variance",
@@ -64,14 +65,16 @@ def findings(
     direction as `misfits` has it (pairs: q-value at most 0.05, and correlations that differ by
     0.1). The rules, where "under" is predicted less than observed:
 
+    - d = 0, and any but the mean under: genes need residuals of their own, or more factors.
+    - any with draws at the mode alone: expected, as those leave out what is not known of a
+      cell; a check that does not is advised.
     - mean, either way: the fit has not settled, or the cells are not those it was made for.
-      With draws at the mode alone rare genes are expected to be under, and this is said instead.
-    - variance or CLR variance under: with d = 0, genes need residuals of their own; else more
-      factors, or topics. Over: fewer factors, or a stronger prior.
+    - variance or CLR variance under: more factors, or topics. Over: fewer.
     - zeros under: inflated by something beside counting (drop-out, batches, hidden groups). Over:
       the variance is too large where the mean is small.
     - largest count under: outlying cells.
-    - correlation too weak: more factors; too strong: fewer.
+    - correlation too weak, or some too weak and others too strong: more factors. Too strong
+      alone: fewer, or with d = 0 residuals.
     - total counts (p at most 0.01): their distribution is not the negative binomial's.
     """
     found = misfits(genes)
@@ -105,17 +108,17 @@ def _sentence(name: str, under: bool, genes: pd.Series, advice: str) -> str:
 def _advice(name: str, under: bool, subject: Subject) -> str:
     fit = subject.fit
     more = f"raise the number of {_latents(fit)} (now {fit.n_factors})"
+    if _low_rank(fit) and under and name != "mean":
+        return f"{_RESIDUAL}{more}."
+    if subject.settings.mode == "map":
+        return "draws at the mode leave out what is not known of a cell; check with 'laplace'."
     if name == "mean":
-        if subject.settings.mode == "map":
-            return "draws at the mode alone understate rare genes; check with mode 'laplace'."
         if subject.settings.mode == "population":
             return f"cells are not spread as the prior of the {_latents(fit)} has it; {more}."
         return "let the fit go on, or check the cells that it was made for."
     if name in ("variance", "clr_variance"):
         if not under:
             return f"the fit spreads cells too far; lower the number of {_latents(fit)}."
-        if isinstance(fit, Fit) and fit.config.d_mode == "low_rank":
-            return f"give genes a residual variance (d_mode='learned'), or {more}."
         if isinstance(fit, TopicFit):
             return f"{more}, or fit an LNM, whose genes vary beside their programmes."
         return f"{more}."
@@ -132,24 +135,27 @@ def _advice(name: str, under: bool, subject: Subject) -> str:
 
 
 def _of_pairs(pairs: pd.DataFrame, subject: Subject) -> list[str]:
-    gap = pairs["observed"].abs() - pairs["predicted"].abs()
-    opposite = pairs["observed"] * pairs["predicted"] < 0
-    off = (pairs["observed"] - pairs["predicted"]).abs() >= LEAST_CORRELATION
-    found = (pairs["q_value"] <= LEVEL) & off
-    weak, strong = found & ((gap > 0) | opposite), found & (gap <= 0) & ~opposite
-    latents = _latents(subject.fit)
-    sentences = []
-    for rows, words, advice in (
-        (weak, "underpredicted", f"raise the number of {latents} (now {subject.fit.n_factors})."),
-        (strong, "overpredicted", f"lower the number of {latents}."),
-    ):
-        if _enough(int(rows.sum()), len(pairs)):
-            first = pairs[rows].iloc[0]
-            sentences.append(
-                f"Correlation {words} for {int(rows.sum()):,} of {len(pairs):,} pairs of genes "
-                f"({first['gene']} and {first['other']}, ...): {advice}"
-            )
-    return sentences
+    observed, predicted = pairs["observed"], pairs["predicted"]
+    off = (pairs["q_value"] <= LEVEL) & ((observed - predicted).abs() >= LEAST_CORRELATION)
+    weaker = (predicted.abs() < observed.abs()) | (observed * predicted < 0)
+    found, n_weak = pairs[off], int((off & weaker).sum())
+    n_strong = len(found) - n_weak
+    weak, strong = _enough(n_weak, len(pairs)), _enough(n_strong, len(pairs))
+    if not (weak or strong):
+        return []
+    advice = f"raise the number of {_latents(subject.fit)} (now {subject.fit.n_factors})."
+    direction = f"underpredicted for {n_weak:,}"
+    if strong:
+        direction = f"overpredicted for {n_strong:,}"
+        if weak:
+            direction = f"underpredicted for {n_weak:,} and {direction}"
+        elif not _low_rank(subject.fit):
+            advice = f"lower the number of {_latents(subject.fit)}."
+    if _low_rank(subject.fit):
+        advice = _RESIDUAL + advice
+    first = found.iloc[0]
+    names = f"({first['gene']} and {first['other']}, ...)"
+    return [f"Correlation {direction} of {len(pairs):,} pairs of genes {names}: {advice}"]
 
 
 def _of_totals(totals: pd.DataFrame, subject: Subject) -> list[str]:
@@ -169,6 +175,10 @@ def _of_totals(totals: pd.DataFrame, subject: Subject) -> list[str]:
                 "and the number of molecules expected of a cell."
             )
     return sentences
+
+
+def _low_rank(fit: AnyFit) -> bool:
+    return isinstance(fit, Fit) and fit.config.d_mode == "low_rank"
 
 
 def _latents(fit: AnyFit) -> str:

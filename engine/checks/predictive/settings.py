@@ -16,6 +16,8 @@ CheckTotals = Literal["observed", "model"]
 FEWEST_DRAWS, MOST_DRAWS = 20, 2000
 # Genes shown in detail: every pair of them is correlated in every draw.
 MOST_GENES = 200
+# Each holds its own statistics of every gene and draw.
+MOST_GROUPS = 50
 
 
 @dataclass(frozen=True)
