@@ -22,10 +22,10 @@ export DATA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test lint format bench lock clean
+.PHONY: help setup serve test lint format bench bench-topics lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 	@sed -n 's/^#   /  /p' Makefile
 
 setup: $(STAMP) ## create or update .venv/ (CUDA=1: with the GPU build of JAX)
@@ -72,6 +72,19 @@ format: setup ## format the code and mend what ruff can
 
 bench: setup ## measure speed and scale
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+# Apart from .venv/, for they bring gigabytes of PyTorch along.
+PEERS := .cache/peers
+
+bench-topics: setup ## score topic models beside those of others, which it installs apart
+	@set -e; if [ ! -e $(PEERS)/installed ]; then \
+	  echo "Installing the peers into $(PEERS)/"; \
+	  $(BIN)/python -m venv --clear $(PEERS); \
+	  $(PEERS)/bin/python -m pip install --quiet --upgrade "pip>=25.1"; \
+	  $(PEERS)/bin/python -m pip install --quiet --group peers; \
+	  touch $(PEERS)/installed; \
+	fi
+	@$(BIN)/python -m benchmarks.topics --peers $(PEERS)/bin/python $(ARGS)
 
 UV_COMPILE = $(BIN)/python -m uv pip compile pyproject.toml --group dev --quiet --universal --python-version 3.12 \
   --generate-hashes --no-header --no-emit-index-url --no-emit-find-links

@@ -1,4 +1,4 @@
-"""UMAP of factor scores as a background job, seeded, kept with the run it shows."""
+"""UMAP of factor scores or of topics as a background job, seeded, kept with the run it shows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from dashboard.plots import raster
 from dashboard.umap_layout import MOST_FITTED, NEIGHBOURS, SEED
 from dashboard.umap_process import umap_coordinates
 from engine.jobs import JobError, JobHandle, Jobs
-from engine.results import Fit
+from engine.results import AnyFit
+from engine.summaries import coordinates, scores
 
 FEWEST_CELLS = 10
 KEPT = 8
@@ -47,7 +48,7 @@ class Embedder:
         self._jobs.submit("warm-up", lambda _handle: umap_coordinates(scores))
         self._jobs.submit("warm-up", lambda _handle: raster.warm_up())
 
-    def ask(self, key: str, fit: Fit) -> np.ndarray | None:
+    def ask(self, key: str, fit: AnyFit) -> np.ndarray | None:
         """Coordinates of the fit known as ``key``; None while they are being computed.
 
         Raises
@@ -57,14 +58,15 @@ class Embedder:
         RuntimeError
             If the computation failed; the next call tries again.
         """
-        if len(fit.cells) < FEWEST_CELLS:
-            return fit.scores[:, [0, min(1, fit.n_factors - 1)]]
+        if len(fit.cells) < FEWEST_CELLS or (fit.n_factors == 1 and fit.model == "lda"):
+            # Of one topic alone, all cells have all of it.
+            return scores(fit)[:, [0, min(1, fit.n_factors - 1)]]
         with self._lock:
             if key not in self._tasks:
                 found = self._recall(key, fit)
                 if found is not None:
                     return found
-                work = _Work(self._jobs, key, fit.scores)
+                work = _Work(self._jobs, key, coordinates(fit))
                 self._tasks[key] = self._jobs.submit(f"UMAP of {key}", work)
             task = self._tasks[key]
             status = self._jobs.status(task)
@@ -87,7 +89,7 @@ class Embedder:
             task = self._tasks.get(key)
             return self._jobs.status(task).phase if task is not None else ""
 
-    def _recall(self, key: str, fit: Fit | None) -> np.ndarray | None:
+    def _recall(self, key: str, fit: AnyFit | None) -> np.ndarray | None:
         with self._lock:
             if key in self._known:
                 self._known.move_to_end(key)
@@ -162,7 +164,7 @@ def _write(path: Path, xy: np.ndarray, about: dict[str, object]) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def _read(path: Path, passes: str, fit: Fit | None) -> np.ndarray | None:
+def _read(path: Path, passes: str, fit: AnyFit | None) -> np.ndarray | None:
     """The coordinates in a file, if they are those of the fit (unless that is not at hand)."""
     try:
         # Opened here: NumPy leaves a file open that it cannot make sense of.
@@ -170,7 +172,7 @@ def _read(path: Path, passes: str, fit: Fit | None) -> np.ndarray | None:
             about = json.loads(str(file["about"]))
             if {**about, **METHOD, "passes": passes} != about:
                 return None
-            if fit is not None and about["scores"] != _digest(fit.scores):
+            if fit is not None and about["scores"] != _digest(coordinates(fit)):
                 return None
             xy = np.asarray(file["xy"])
     except FileNotFoundError:

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import tomllib
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.state import AppState
-from engine.results import Fit
+from engine.results import AnyFit, TopicFit
 
 if TYPE_CHECKING:
     # Only a page that exports something waits for matplotlib.
@@ -106,9 +106,10 @@ def version() -> str:
     return ""
 
 
-def _model(fit: Fit) -> str:
+def _model(fit: AnyFit) -> str:
     state = "" if fit.status.state == "converged" else f", {fit.status.state}"
-    return f"{fit.model.upper()}, {fit.n_factors} factors, {fit.status.passes} passes{state}"
+    latents = "topics" if isinstance(fit, TopicFit) else "factors"
+    return f"{fit.model.upper()}, {fit.n_factors} {latents}, {fit.status.passes} passes{state}"
 
 
 def filename(provenance: Provenance, name: str, kind: str) -> str:
@@ -136,20 +137,25 @@ def render(export: Export, kind: Kind, provenance: Provenance) -> bytes:
 
 
 @contextmanager
-def fit_file(path: Path, xy: np.ndarray | None) -> Iterator[Path]:
-    """The .h5ad of a fit, in a copy with ``obsm["X_umap"]`` if there are coordinates.
+def fit_file(path: Path, xy: np.ndarray | None, names: Sequence[str] = ()) -> Iterator[Path]:
+    """The .h5ad of a fit, in a copy with what the page knows besides.
 
-    Nothing but the coordinates is read or written: ``X`` may be large.
+    That is ``obsm["X_umap"]`` if there are coordinates, and the names that were given to factors
+    or topics, if any, in ``uns["logratio"]["factor_names"]``. Nothing else is read or written:
+    ``X`` may be large.
     """
-    if xy is None:
+    if xy is None and not names:
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="logratio-") as folder:
         copy = Path(folder) / path.name
         shutil.copyfile(path, copy)
         with h5py.File(copy, "r+") as file:
-            if len(xy) == file["obsm/X_lnm"].shape[0]:
+            cells = next(iter(file["obsm"].values())).shape[0]
+            if xy is not None and len(xy) == cells:
                 ad.io.write_elem(file["obsm"], "X_umap", np.asarray(xy, np.float32))
+            if names:
+                ad.io.write_elem(file["uns/logratio"], "factor_names", json.dumps(list(names)))
         yield copy
 
 

@@ -13,13 +13,15 @@ from typing import Any
 
 import param
 
+from dashboard.asked import REQUEST
 from dashboard.embedding import Embedder
 from dashboard.places import Places
 from dashboard.reading import Reader
 from dashboard.settings import Settings
-from dashboard.state import REQUEST, AppState, Embedding, Notice
+from dashboard.state import AppState, Embedding, Notice
 from engine.errors import EngineError
 from engine.jobs import Jobs
+from engine.results import AnyFit
 
 LIST_SECONDS = 1.5
 SNAPSHOT_SECONDS = 1.2
@@ -56,7 +58,9 @@ class Runner:
         self._waiting: list[tuple[Future[Any], Callable[[Any], None]]] = []
         self._listed = self._shown = self._asked = 0.0
         self._no_umap = ""
+        self._named: tuple[str | None, list[str]] = (None, [])
         state.param.watch(self._ask_data, list(REQUEST))
+        state.param.watch(self._keep_names, "names")
 
     # what the person asks
 
@@ -177,7 +181,9 @@ class Runner:
             state.run_error = Notice("counts to fit", found, "Correct the data or genes first.")
             return
         try:
-            run = self.services.jobs.submit_fit(state.loaded, state.config(), counts=state.counts)
+            run = self.services.jobs.submit_fit(
+                state.loaded, state.config(), counts=state.counts, holdout=state.holdout
+            )
         except EngineError as error:
             state.run_error = Notice.of(error)
             return
@@ -215,7 +221,7 @@ class Runner:
         news = self._fetched != (status.id, status.revision)
         due = status.state not in ACTIVE or time.monotonic() - self._shown > SNAPSHOT_SECONDS
         if self._fetching is None and news and due and status.state != "queued":
-            future = self.services.fetcher.submit(self.services.jobs.result, status.id)
+            future = self.services.fetcher.submit(_fetch, self.services.jobs, status.id)
             self._fetching = (status.id, status.revision, future)
 
     def _show(self, future: Future[Any], revision: int) -> None:
@@ -223,12 +229,28 @@ class Runner:
         if (error := future.exception()) is not None:
             state.run_error = Notice.of(error)
             return
-        fit = future.result()
+        fit, given = future.result()
         if fit is None or (fit is state.fit and not state.partial):
             return
+        names = list(given) if len(given) == fit.n_factors else fit.factor_names
+        self._named = state.run, names
         running = status.state in ACTIVE or revision != status.revision
         self._shown = time.monotonic()
-        state.show_fit(fit, partial=_how_far(status) if running else "")
+        state.show_fit(fit, partial=_how_far(status) if running else "", names=names)
+
+    def _keep_names(self, *_events: object) -> None:
+        """Keep names that a person has given with the run."""
+        state, run, names = self.state, self.state.run, self.state.names
+        if run is None or not names or (run, names) == self._named:
+            return
+        self._named = run, names
+        jobs = self.services.jobs
+
+        def check(kept: Future[Any]) -> None:
+            if (error := kept.exception()) is not None:
+                state.run_error = Notice.of(error)
+
+        self.later(self.services.fetcher.submit(jobs.name_factors, run, names), check)
 
     def _take_embedding(self) -> None:
         state, status = self.state, self.state.status
@@ -243,9 +265,9 @@ class Runner:
             self._no_umap = key
             state.placing = ""
             state.run_error = Notice(
-                "a UMAP of the factor scores",
+                f"a UMAP of the cells by their {state.kind}s",
                 str(error),
-                "The first two factors are shown instead; open the run again to retry.",
+                f"The first two {state.kind}s are shown instead; open the run again to retry.",
             )
             return
         if xy is None:
@@ -265,6 +287,10 @@ class Runner:
         if run == state.run and state.fit_counts is None and future.done():
             # A file without counts, or a damaged one: the page does without them.
             state.fit_counts = future.result() if future.exception() is None else None
+
+
+def _fetch(jobs: Jobs, run: str) -> tuple[AnyFit | None, tuple[str, ...]]:
+    return jobs.result(run), jobs.factor_names(run)
 
 
 def _how_far(status: Any) -> str:

@@ -29,6 +29,7 @@ from dashboard.state import AppState
 from dashboard.theme import CHROME, THEME
 from dashboard.views.data import DataView
 from dashboard.views.explore import ExploreView
+from dashboard.views.topics import TopicsView
 from engine.jobs import JobStatus
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -101,8 +102,8 @@ def compose(
     browser = browser or Browser(actions.SEARCH)
     actions.connect(browser, state)
     # Built once the page stands: it costs half a second here and as much in the browser.
-    explore = pn.Column(sizing_mode="stretch_both", margin=0)
-    add = functools.partial(_add_explore, explore, state, browser)
+    explore, topics = (pn.Column(sizing_mode="stretch_both", margin=0) for _ in range(2))
+    add = functools.partial(_add_views, explore, topics, state, browser)
     if at_once:
         add()
     else:
@@ -110,6 +111,7 @@ def compose(
     tabs = pmui.Tabs(
         ("Data", DataView(state, browser)),
         ("Explore", explore),
+        ("Topics", topics),
         sizing_mode="stretch_both",
         margin=0,
     )
@@ -142,8 +144,9 @@ def compose(
     return page
 
 
-def _add_explore(to: pn.Column, state: AppState, browser: Browser) -> None:
-    to.append(ExploreView(state, browser))
+def _add_views(explore: pn.Column, topics: pn.Column, state: AppState, browser: Browser) -> None:
+    explore.append(ExploreView(state, browser))
+    topics.append(TopicsView(state, browser))
 
 
 def _busy_watchers() -> list[param.parameterized.Watcher]:
@@ -161,7 +164,7 @@ def _keep_in_step(tabs: pmui.Tabs, state: AppState) -> None:
         tabs.active = names.index(event.new)
 
     def look(event: param.parameterized.Event) -> None:
-        if event.new is not None:
+        if event.new is not None and state.tab == "data":
             state.tab = "explore"
 
     tabs.param.watch(turn, "active")

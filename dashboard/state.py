@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import param
 
+from dashboard.asked import Asked
 from dashboard.selection import Mode, combine
-from engine.config import MAX_FACTORS, CapturePrior, DMode, LNMConfig, Precision
 from engine.data import Counts, DataRequest, SourceInfo
 from engine.errors import EngineError
-from engine.results import OTHER, Fit
+from engine.results import OTHER, AnyFit, Fit, TopicFit
 
 FACTOR = "factor"
 TOTAL_COUNTS = "total_counts"
 CAPTURE = "capture_efficiency"
 LABEL, CLR, COUNTS = "label:", "clr:", "counts:"
 MOST_MARKED = 6
-ADVANCED = (
-    "max_passes",
-    "max_seconds",
-    "tolerance",
-    "loadings_scale",
-    "noise_location",
-    "noise_scale",
-    "precision",
-    "block_cells",
-)
-REQUEST = ("source", "layer", "genes", "reference", "library_size")
+LONGEST_NAME = 40
 
 
 @dataclass(frozen=True)
@@ -62,15 +52,8 @@ class Embedding:
     key: str
 
 
-class AppState(param.Parameterized):
+class AppState(Asked):
     """Everything the controls and views of one session share."""
-
-    # what to read
-    source = param.String(doc="Path of the counts, or 'demo'.")
-    layer = param.String(default=None, allow_None=True, doc="Layer of counts; None guesses.")
-    genes = param.Parameter(default=2000, doc="n most variable, 'all', or a tuple of names.")
-    reference = param.String(default=None, allow_None=True, doc="ALR reference; None chooses.")
-    library_size = param.String(default=None, allow_None=True, doc="Column of obs; None sums.")
 
     # what was read
     loaded = param.ClassSelector(class_=DataRequest, allow_None=True, doc="What `counts` are.")
@@ -80,30 +63,15 @@ class AppState(param.Parameterized):
     reading = param.String(doc="What is being read, empty when nothing is.")
     data_error = param.ClassSelector(class_=Notice, allow_None=True)
 
-    # what to fit
-    capture = param.Boolean(default=True)
-    n_factors = param.Integer(default=10, bounds=(1, MAX_FACTORS))
-    d_mode: Any = param.Selector(default="learned", objects=list(get_args(DMode)))
-    capture_prior: Any = param.Selector(default="anchored", objects=list(get_args(CapturePrior)))
-    molecules = param.Number(default=2e5, bounds=(1, None))
-    capture_sd = param.Number(default=0.5, bounds=(0.01, 5))
-    seed = param.Integer(default=0, bounds=(0, 2**32 - 1))
-    # and what few change: settings of the same names in LNMConfig
-    max_passes = param.Integer(default=200, bounds=(1, 100_000))
-    max_seconds = param.Number(default=None, allow_None=True, bounds=(1, None))
-    tolerance = param.Number(default=3e-3, bounds=(1e-9, None))
-    loadings_scale = param.Number(default=None, allow_None=True, bounds=(1e-3, None))
-    noise_location = param.Number(default=None, allow_None=True)
-    noise_scale = param.Number(default=None, allow_None=True, bounds=(1e-3, None))
-    precision: Any = param.Selector(default="float32", objects=list(get_args(Precision)))
-    block_cells = param.Integer(default=None, allow_None=True, bounds=(1, 1_000_000))
-
     # what runs and what is shown
     runs = param.List(default=[], doc="JobStatus of every fit, newest first.")
     run = param.String(default=None, allow_None=True, doc="Id of the run that is shown.")
     status = param.Parameter(doc="JobStatus of the run that is shown.")
     run_error = param.ClassSelector(class_=Notice, allow_None=True)
-    fit = param.ClassSelector(class_=Fit, allow_None=True, doc="Latest snapshot of that run.")
+    fit = param.ClassSelector(
+        class_=(Fit, TopicFit), allow_None=True, doc="Latest snapshot of that run."
+    )
+    names = param.List(default=[], doc="Names of its factors or topics, in order.")
     fit_asked = param.Boolean(default=False, doc="A fit is to start soon.")
     partial = param.String(doc="How far a fit that is still running has come, else empty.")
     embedding = param.ClassSelector(class_=Embedding, allow_None=True)
@@ -111,13 +79,15 @@ class AppState(param.Parameterized):
     fit_counts = param.Parameter(doc="(C, G) sparse columns of the fit's counts, if it has them.")
 
     # what is chosen; every view shows its reaction to all of it
-    factor = param.Integer(default=None, allow_None=True, bounds=(0, None), doc="Position.")
+    factor = param.Integer(
+        default=None, allow_None=True, bounds=(0, None), doc="Position of a factor or topic."
+    )
     marked = param.Parameter(default=(), doc="Names of the chosen genes, the latest first.")
     pair = param.Parameter(default=None, doc="(gene, gene) compared cell by cell, or None.")
     selected = param.Parameter(default=None, doc="(C,) mask of the selected cells, or None.")
 
     # how it is shown
-    tab: Any = param.Selector(default="data", objects=["data", "explore"])
+    tab: Any = param.Selector(default="data", objects=["data", "explore", "topics"])
     colour = param.String(default="", doc="What colours the cells: a key of `colours()`.")
     heat: Any = param.Selector(
         default="top", objects=["top", "factor", "gene"], doc="Heatmap genes."
@@ -129,40 +99,17 @@ class AppState(param.Parameterized):
 
     _selected_of: pd.Index | None = None
 
-    def request(self) -> DataRequest:
-        """The counts that are asked for."""
-        return DataRequest(**{name: getattr(self, name) for name in REQUEST})
-
     @property
     def ready(self) -> bool:
         """Whether the counts that are asked for are the ones that are loaded."""
         return self.loaded is not None and not self.reading and self.loaded == self.request()
 
-    def config(self) -> LNMConfig:
-        """The model that is asked for.
-
-        Raises
-        ------
-        ConfigError
-            If a setting is out of range.
-        """
-        return LNMConfig(
-            capture=self.capture,
-            n_factors=self.n_factors,
-            d_mode=self.d_mode,
-            seed=self.seed,
-            capture_prior=self.capture_prior,
-            molecules=float(self.molecules),
-            capture_sd=float(self.capture_sd),
-            **{name: getattr(self, name) for name in ADVANCED},
-        )
-
     def colours(self) -> dict[str, str]:
         """What may colour the cells of the shown fit: words -> key."""
-        options = {"Chosen factor": FACTOR, "Total counts": TOTAL_COUNTS}
+        options = {f"Chosen {self.kind}": FACTOR, "Total counts": TOTAL_COUNTS}
         if self.fit is None:
             return options
-        if self.fit.capture is not None:
+        if isinstance(self.fit, Fit) and self.fit.capture is not None:
             options["Capture efficiency"] = CAPTURE
         for gene in dict.fromkeys((*self.marked, *(self.pair or ()))):
             options[f"{gene} (CLR)"] = f"{CLR}{gene}"
@@ -172,6 +119,16 @@ class AppState(param.Parameterized):
             words = f"{name} (label)" if name in options else str(name)
             options[words] = f"{LABEL}{name}"
         return options
+
+    @property
+    def is_topics(self) -> bool:
+        """Whether the shown fit is one of topics."""
+        return isinstance(self.fit, TopicFit)
+
+    @property
+    def kind(self) -> str:
+        """What the latents of the shown fit are called."""
+        return "topic" if self.is_topics else "factor"
 
     @property
     def shown_factor(self) -> int:
@@ -194,6 +151,25 @@ class AppState(param.Parameterized):
         if self.fit is not None:
             here = -1 if self.factor is None and by > 0 else self.shown_factor
             self.choose_factor((here + by) % self.fit.n_factors)
+
+    def rename_factor(self, factor: int, name: str) -> None:
+        """Give a factor or topic another name; an empty one brings the first back."""
+        if self.fit is None or not 0 <= factor < len(self.names):
+            return
+        told = " ".join(name.split()) or self.fit.default_names[factor]
+        others = [*self.names[:factor], *self.names[factor + 1 :]]
+        wrong = None
+        if self.partial:
+            wrong = Notice("a fit that has ended", self.partial, "Give names once it has ended.")
+        elif len(told) > LONGEST_NAME:
+            found = f"{len(told)} characters"
+            wrong = Notice(f"a name of at most {LONGEST_NAME} characters", found, "Shorten it.")
+        elif told in others:
+            other = f"{told!r}, the name of {self.kind} {self.names.index(told) + 1}"
+            wrong = Notice("a name that no other has", other, "Choose another name.")
+        self.run_error = wrong
+        if wrong is None:
+            self.names = [*self.names[:factor], told, *self.names[factor + 1 :]]
 
     def choose_gene(self, gene: str, *, near: bool = False) -> None:
         """Mark a gene everywhere; ``near`` shows its neighbours in the heatmap."""
@@ -237,14 +213,16 @@ class AppState(param.Parameterized):
             run=run,
             status=None,
             fit=None,
+            names=[],
             fit_counts=None,
             embedding=None,
             partial="",
             placing="",
         )
 
-    def show_fit(self, fit: Fit, **more: Any) -> None:
+    def show_fit(self, fit: AnyFit, **more: Any) -> None:
         """Show a (newer) snapshot, keeping the choices that still make sense."""
+        more = {"names": fit.factor_names} | more
         known = set(fit.genes[fit.is_gene])
         marked = tuple(gene for gene in self.marked if gene in known)
         pair = self.pair if self.pair and set(self.pair) <= known else None
@@ -265,7 +243,7 @@ def _same(before: pd.Index | None, after: pd.Index) -> bool:
     return before is after or (before is not None and before.equals(after))
 
 
-def default_colour(fit: Fit) -> str:
+def default_colour(fit: AnyFit) -> str:
     """The first label of few enough distinct values, else the factor."""
     for name in fit.obs.columns:
         column = fit.obs[name]

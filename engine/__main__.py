@@ -1,4 +1,4 @@
-"""The engine from a shell: ``python -m engine fit``, ``score`` and ``simulate``."""
+"""The engine from a shell: ``python -m engine fit``, ``sweep``, ``score`` and ``simulate``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from engine import cli
+from engine import cli, cli_sweep
 from engine.config import CapturePrior, DMode, Inference, LDAConfig, LNMConfig, Precision
 from engine.jobs.failures import describe, is_expected
 
@@ -36,24 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m engine", description="Log-ratio models of single-cell counts."
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    with_defaults: dict[str, Any] = {"formatter_class": argparse.ArgumentDefaultsHelpFormatter}
-    fit = commands.add_parser("fit", help="fit a model to counts", **with_defaults)
-    fit.set_defaults(command=cli.fit)
-    add = fit.add_argument
+def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
+    """The data, and all settings but the number of topics or factors."""
+    add = parser.add_argument
     add("data", metavar="DATA", help=".h5ad, .zarr, 10x .h5, matrix.mtx folder, or 'demo'")
-    add("--out", type=Path, required=True, metavar="FIT.h5ad", help="where to save the fit")
     add(
         "--model",
         choices=("lnm", "lnmvcp", "lda"),
         default="lnm",
         help="with 'vcp': variable capture; 'lda': topics",
     )
-    add("--factors", type=int, default=_DEFAULT.n_factors, help="number of gene programmes")
     add("--genes", default="2000", help="how many, 'all', a file of names, or names with commas")
     add("--layer", help="layer of raw counts (X, raw or a name; guessed if not given)")
     add("--reference", help="gene that is the ALR reference")
@@ -65,7 +57,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-seconds", type=float, help="time budget of the fit")
     add("--tolerance", type=float, help="nats per cell; the model's own by default")
     add("--precision", choices=get_args(Precision), default=_DEFAULT.precision)
-    add("--topics", type=int, default=_TOPICS.n_topics, help="of lda: number of topics")
     add("--inference", choices=get_args(Inference), default=_TOPICS.inference, help="of lda")
     add("--topic-prior", type=float, help="of lda: alpha (1 / topics by default)")
     add("--feature-prior", type=float, help="of lda: eta (1 / topics by default)")
@@ -74,7 +65,34 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         help="of lda by vae: times that every cell is drawn; by default by their number",
     )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m engine", description="Log-ratio models of single-cell counts."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    with_defaults: dict[str, Any] = {"formatter_class": argparse.ArgumentDefaultsHelpFormatter}
+    fit = commands.add_parser("fit", help="fit a model to counts", **with_defaults)
+    fit.set_defaults(command=cli.fit)
+    _settings_of_a_fit(fit)
+    add = fit.add_argument
+    add("--out", type=Path, required=True, metavar="FIT.h5ad", help="where to save the fit")
+    add("--factors", type=int, default=_DEFAULT.n_factors, help="number of gene programmes")
+    add("--topics", type=int, default=_TOPICS.n_topics, help="of lda: number of topics")
     add("--holdout", type=float, default=0.0, help="share of the cells to score the fit on")
+    add("--json", action="store_true", help="end with one line of JSON on stdout")
+
+    sweep = commands.add_parser(
+        "sweep", help="compare numbers of topics or factors", **with_defaults
+    )
+    sweep.set_defaults(command=cli_sweep.sweep)
+    _settings_of_a_fit(sweep)
+    add = sweep.add_argument
+    add("--values", required=True, metavar="5,10,20", help="numbers of topics or factors to try")
+    add("--seeds", type=int, default=1, help="how many seeds, from --seed on, for each number")
+    add("--holdout", type=float, default=0.1, help="share of the cells to score the fits on")
+    add("--out", type=Path, metavar="TABLE.csv", help="where to save the table")
     add("--json", action="store_true", help="end with one line of JSON on stdout")
 
     score = commands.add_parser("score", help="score a fit on held-out cells", **with_defaults)
@@ -95,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--genes", type=int, default=2000)
     add("--factors", type=int, default=5)
     add("--seed", type=int, default=0)
-    for command in (fit, score, simulate):
+    for command in (fit, sweep, score, simulate):
         command.add_argument("--traceback", action="store_true", help="show where an error arose")
     return parser
 

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 def fit(options: argparse.Namespace) -> None:
     """Fit a model to counts and save it."""
-    config = _config(options)
-    genes = _genes(options.genes)
-    out = _writable(options.out, source=options.data)
+    config = configuration(options)
+    genes = gene_choice(options.genes)
+    out = writable(options.out, source=options.data)
 
     # After the settings are known to be good: JAX and scanpy take seconds to import.
     import engine
@@ -47,7 +47,7 @@ def fit(options: argparse.Namespace) -> None:
         from engine import checks
 
         counts, held_out = checks.set_aside(counts, options.holdout, options.seed)
-    with _first_ctrl_c_stops() as stopping:
+    with first_ctrl_c_stops() as stopping:
         result = _run(engine.fit_iter(counts, config), stopping)
         result.save(out, counts=counts.matrix())
     status = result.status
@@ -86,7 +86,8 @@ def _told(scored: Score) -> str:
     return words + ("" if marginal is None else f"; log marginal {marginal:.2f} nats per cell")
 
 
-def _config(options: argparse.Namespace) -> Config:
+def configuration(options: argparse.Namespace) -> Config:
+    """The settings of a fit; ConfigError if they cannot be used."""
     given = {"seed": options.seed, "max_seconds": options.max_seconds}
     if options.max_passes is not None:
         given["max_passes"] = options.max_passes
@@ -141,7 +142,9 @@ def _run(steps: Iterator[Progress], stopping: Sequence[int]) -> AnyFit:
 
 
 @contextlib.contextmanager
-def _first_ctrl_c_stops() -> Iterator[list[int]]:
+def first_ctrl_c_stops(
+    told: bytes = b"Stopping after this pass. Ctrl-C again to quit without saving.",
+) -> Iterator[list[int]]:
     """The list that is yielded is empty until Ctrl-C; a second one interrupts as usual."""
     stopping: list[int] = []
 
@@ -149,7 +152,7 @@ def _first_ctrl_c_stops() -> Iterator[list[int]]:
         stopping.append(number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         # Not print: a signal may come while the progress bar is being printed.
-        os.write(2, b"\nStopping after this pass. Ctrl-C again to quit without saving.\n")
+        os.write(2, b"\n" + told + b"\n")
 
     before = signal.signal(signal.SIGINT, note)
     try:
@@ -179,7 +182,7 @@ def _summary(fit: AnyFit, out: Path) -> dict[str, Any]:
 
 def simulate(options: argparse.Namespace) -> None:
     """Draw counts and save them with their truth."""
-    out = _writable(options.out)
+    out = writable(options.out)
 
     from engine.data import simulate as draw
 
@@ -199,7 +202,8 @@ def simulate(options: argparse.Namespace) -> None:
     print(f"Saved {out}: {data.n_obs:,} cells × {data.n_vars:,} genes", file=sys.stderr)
 
 
-def _genes(text: str) -> int | str | tuple[str, ...]:
+def gene_choice(text: str) -> int | str | tuple[str, ...]:
+    """A number, "all", or names from a file or a list with commas; ConfigError for others."""
     if text == "all":
         return text
     if text.isdecimal():
@@ -220,8 +224,8 @@ def _genes(text: str) -> int | str | tuple[str, ...]:
     return found
 
 
-def _writable(out: Path, source: str | None = None) -> Path:
-    """Refuse early what cannot be saved in the end."""
+def writable(out: Path, source: str | None = None) -> Path:
+    """Refuse early what cannot be saved in the end; ConfigError then."""
     if source is not None and out.resolve() == Path(source).resolve():
         raise ConfigError("--out beside the data", "the data file itself", "Choose another --out.")
     try:

@@ -165,7 +165,7 @@ def save_fit(
             return False
         known = embedder.known(f"{run} {passes(path)}")
         provenance = Provenance(run=jobs.status(run).name)
-        with fit_file(path, known) as file:
+        with fit_file(path, known, jobs.factor_names(run)) as file:
             browser.download(
                 filename(provenance, "", "h5ad"), MEDIA["h5ad"], paced(doc, parts(file))
             )

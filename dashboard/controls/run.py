@@ -9,7 +9,8 @@ import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import html
-from dashboard.controls.form import step
+from dashboard.controls.fields import switch, whole
+from dashboard.controls.form import beside, step
 from dashboard.plots.trace import HEIGHT, objective_trace
 from dashboard.runner import ACTIVE, Runner
 from dashboard.state import AppState
@@ -55,6 +56,19 @@ class RunControl(pn.viewable.Viewer):
         self._panel = step(
             3,
             "Run",
+            beside(
+                switch(
+                    state.param.scored, "Hold cells out to score it", sizing_mode="stretch_width"
+                ),
+                whole(
+                    state.param.held_out,
+                    "Per cent",
+                    "",
+                    visible=state.param.scored,
+                    sizing_mode=None,
+                    width=96,
+                ),
+            ),
             self._button,
             self._bar,
             html.pane(

@@ -16,6 +16,8 @@ from dashboard.controls.export import save_fit
 from dashboard.controls.form import WIDE, step
 from dashboard.runner import ACTIVE, Runner
 from dashboard.state import AppState
+from engine.config import config_from_dict
+from engine.errors import EngineError
 from engine.jobs import JobStatus
 
 RESUMABLE = ("interrupted", "stopped", "failed")
@@ -157,8 +159,27 @@ def _button(act: str, run: str, *, bad: bool) -> str:
 def secondary(status: JobStatus) -> str:
     """State, time and objective of a run in one line."""
     made, today = datetime.fromtimestamp(status.created), datetime.now().date()
-    parts = [status.state, made.strftime("%H:%M" if made.date() == today else "%d %b %Y")]
+    parts = [
+        _model(status),
+        status.state,
+        made.strftime("%H:%M" if made.date() == today else "%d %b %Y"),
+    ]
     # Not while it changes: each change would draw the list anew under the mouse.
-    if status.state not in ACTIVE and math.isfinite(status.log_marginal_per_cell):
+    perplexity = (status.score or {}).get("perplexity")
+    if status.state not in ACTIVE and perplexity is not None:
+        parts.append(f"perplexity {html.number(float(perplexity), 1)}")
+    elif status.state not in ACTIVE and math.isfinite(status.log_marginal_per_cell):
         parts.append(f"{html.number(status.log_marginal_per_cell, 1)} nats/cell")
-    return " · ".join(parts)
+    return " · ".join(part for part in parts if part)
+
+
+def _model(status: JobStatus) -> str:
+    """Model and size, unless the name of the run tells them, as it does by default."""
+    if not status.config:
+        return ""
+    try:
+        config = config_from_dict(status.config)
+    except EngineError:
+        return ""
+    said = f"{config.model} k{config.n_factors}"
+    return "" if said in status.name else said

@@ -11,8 +11,19 @@ from matplotlib.figure import Figure
 
 from dashboard.figures.bars import draw_bars
 from dashboard.figures.names import label, room
-from dashboard.figures.sheet import EDGE, FOOT, SMALL, colour_bar, colours, place, published, sheet
+from dashboard.figures.sheet import (
+    EDGE,
+    FOOT,
+    SMALL,
+    clean,
+    colour_bar,
+    colours,
+    place,
+    published,
+    sheet,
+)
 from dashboard.plots.style import ACCENT, DIVERGING, MISSING
+from dashboard.plots.words import FACTORS, Words
 
 COLUMN, LEAST, MOST = 6.0, 36.0, 90.0
 PITCH, LOWEST, HIGHEST = 2.8, 45.0, 180.0
@@ -28,13 +39,14 @@ def loadings(
     *,
     factor: int,
     marked: Sequence[str] = (),
+    words: Words = FACTORS,
 ) -> Figure:
-    """Genes x factors in display order under the share each factor explains, beside bars.
+    """Genes x factors in display order under the share each factor takes, beside bars.
 
     Parameters
     ----------
     explained
-        Share of the CLR variance of each factor, 0 to 1.
+        Share of the CLR variance or of the counts that each factor takes, 0 to 1.
     bars
         Loadings of the chosen factor, by gene.
     factor
@@ -49,7 +61,10 @@ def loadings(
     bar_pitch = min(BAR_PITCH, (ABOVE + high) / max(len(others), 4))
     left = EDGE + max(room(genes, pitch, marked), 9.0)
     right = left + across + EDGE + 4 + room(others, bar_pitch, marked)
-    figure = sheet(right + BARS + EDGE, HEAD + ABOVE + high + BELOW + FOOT)
+    labels = words.labels([str(name) for name in loadings.columns])
+    turned = not all(map(str.isdecimal, labels))
+    below = BELOW + (room(labels, across / factors, ()) if turned else 0.0)
+    figure = sheet(right + BARS + EDGE, HEAD + ABOVE + high + below + FOOT)
 
     image = place(figure, left, HEAD + ABOVE, across, high)
     limit = float(np.nanquantile(np.abs(loadings.to_numpy(float)), 0.99)) or 1.0
@@ -63,15 +78,19 @@ def loadings(
     )
     image.spines[:].set_visible(False)
     label(image, "y", genes, pitch, marked)
-    _number(image, factors, factor, across)
-    _explained(place(figure, left, HEAD, across, ABOVE - 2), explained, factor)
-    key = place(figure, left, HEAD + ABOVE + high + 10, min(across, 40.0), 2.5)
-    colour_bar(key, DIVERGING, -limit, limit, "CLR loading (nats)", along="horizontal")
+    if turned:
+        label(image, "x", labels, across / factors, (labels[factor],))
+    else:
+        _number(image, factors, factor, across)
+    image.set_xlabel(words.latent)
+    _explained(place(figure, left, HEAD, across, ABOVE - 2), explained, factor, words)
+    key = place(figure, left, HEAD + ABOVE + high + below - 10, min(across, 40.0), 2.5)
+    colour_bar(key, DIVERGING, -limit, limit, f"{words.loading} ({words.unit})", along="horizontal")
 
     height = bar_pitch * max(len(others), 4)
     side = place(figure, right, HEAD + 4, BARS, min(height, ABOVE + high - 4))
-    title = f"CLR loading on factor {factor + 1} (nats)"
-    draw_bars(side, bars, bar_pitch, title, BARS, marked)
+    side.set_title(clean(str(loadings.columns[factor]), BARS), loc="left")
+    draw_bars(side, bars, bar_pitch, f"{words.loading} ({words.unit})", BARS, marked)
     return figure
 
 
@@ -82,16 +101,15 @@ def _number(axes: Axes, factors: int, chosen: int, across: float) -> None:
     places = [j for j in places if j == chosen or abs(j - chosen) >= step]
     axes.set_xticks(places, labels=[str(j + 1) for j in places])
     axes.tick_params(axis="x", length=0)
-    axes.set_xlabel("factor")
     for place_, text in zip(places, axes.get_xticklabels(), strict=True):
         text.set_fontweight("bold" if place_ == chosen else "normal")
 
 
-def _explained(axes: Axes, explained: pd.Series, chosen: int) -> None:
-    """Share of the CLR variance of each factor; the chosen one in the accent colour."""
+def _explained(axes: Axes, explained: pd.Series, chosen: int, words: Words) -> None:
+    """Share of each factor; the chosen one in the accent colour."""
     percent = 100 * explained.to_numpy(float)
     colour = [ACCENT if j == chosen else MISSING for j in range(len(percent))]
     axes.bar(np.arange(len(percent)), percent, width=0.74, color=colour, linewidth=0)
     axes.set(xlim=(-0.5, len(percent) - 0.5), xticks=[])
-    axes.set_ylabel("CLR\nvariance (%)", size=SMALL)
+    axes.set_ylabel(f"{words.share.replace(' ', chr(10), 1)} (%)", size=SMALL)
     axes.locator_params(axis="y", nbins=3)

@@ -112,7 +112,12 @@ def _present(
 
 
 def colour_numbers(
-    values: np.ndarray, title: str, *, diverging: bool = False, centre: float = 0.0
+    values: np.ndarray,
+    title: str,
+    *,
+    diverging: bool = False,
+    centre: float = 0.0,
+    limits: Span | None = None,
 ) -> Colouring:
     """A perceptual map between the 1st and 99th percentile; symmetric about a centre if diverging.
 
@@ -120,6 +125,8 @@ def colour_numbers(
     ----------
     centre
         What the grey middle of a diverging map stands for.
+    limits
+        Ends of the map, instead of percentiles.
     """
     values = np.asarray(values)
     if values.dtype.kind != "f":
@@ -127,7 +134,9 @@ def colour_numbers(
     finite = np.isfinite(values)
     known = values if finite.all() else values[finite]
     palette = DIVERGING_POINTS if diverging else SEQUENTIAL
-    if not known.size:
+    if limits is not None:
+        low, high = limits
+    elif not known.size:
         low, high = 0.0, 1.0
     elif diverging:
         half = float(np.quantile(np.abs(known - centre), 0.99)) or 1.0

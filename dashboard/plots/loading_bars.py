@@ -12,6 +12,7 @@ from bokeh.models import ColumnDataSource, HoverTool
 from dashboard.plots.loadings import top_loadings
 from dashboard.plots.names import NamedAxis, blank, extent, in_view
 from dashboard.plots.style import ACCENT, MISSING, NEGATIVE, POSITIVE
+from dashboard.plots.words import FACTORS, Words
 
 HEIGHT = 160
 # Pixels that the name of a bar needs, and the most bars however high the plot is.
@@ -24,13 +25,14 @@ class LoadingBars:
     def __init__(self) -> None:
         self.figure = blank(left=78, bottom=4, height=HEIGHT)
         self.figure.toolbar_location = None
-        self.figure.xaxis.axis_label = "CLR loading (nats)"
         self.figure.xaxis[0].ticker.desired_num_ticks = 4
         self.figure.xgrid.visible = True
         self.figure.xgrid.grid_line_color = MISSING
         self.figure.xgrid.grid_line_alpha = 0.25
         self.rows = NamedAxis(self.figure, "y", room=10)
         self._loadings = pd.Series(dtype=float)
+        self._weights: pd.Series | None = None
+        self._words = Words("", "", "", "")
         self._marked: tuple[str, ...] = ()
         self._room = 20
         self._bars = ColumnDataSource({"y": [], "loading": [], "gene": [], "colour": []})
@@ -48,18 +50,42 @@ class LoadingBars:
             line_width=2,
         )
         self.figure.vspan(x=0, line_color=MISSING)
-        words = [("gene", "@gene"), ("CLR loading", "@loading{0.000}")]
-        self.figure.add_tools(HoverTool(renderers=[bars], tooltips=words))
+        self._hover = HoverTool(renderers=[bars])
+        self.figure.add_tools(self._hover)
+        self._say(FACTORS)
         self.figure.on_change("inner_height", lambda _name, _old, new: self.fit_into(new))
+
+    def _say(self, words: Words) -> None:
+        if words is self._words:
+            return
+        self._words = words
+        self.figure.xaxis.axis_label = f"{words.loading} ({words.unit})"
+        self._hover.tooltips = [("gene", "@gene"), (words.loading, "@loading{0.000}")]
 
     @property
     def drawn(self) -> pd.Series:
         """The loadings that are drawn, from the top."""
-        return top_loadings(self._loadings, max(self._room // 2, 1))
+        if self._weights is None:
+            return top_loadings(self._loadings, max(self._room // 2, 1))
+        first = self._weights.nlargest(self._room).index
+        return self._loadings[first].sort_values(ascending=False, kind="stable")
 
-    def show(self, loadings: pd.Series, title: str) -> None:
-        """Draw the strongest of the loadings by gene; those marked before stay marked."""
-        self._loadings = loadings
+    def show(
+        self,
+        loadings: pd.Series,
+        title: str,
+        words: Words = FACTORS,
+        weights: pd.Series | None = None,
+    ) -> None:
+        """Draw the strongest of the loadings by gene; those marked before stay marked.
+
+        Parameters
+        ----------
+        weights
+            What makes a gene strong, the loadings by default: the largest and the smallest.
+        """
+        self._say(words)
+        self._loadings, self._weights = loadings, weights
         self.figure.title.text = title
         self._redraw()
 

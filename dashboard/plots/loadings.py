@@ -9,13 +9,16 @@ import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, HoverTool, LinearColorMapper
 
-from dashboard.plots.names import NamedAxis, blank, extent, in_view
+from dashboard.plots.names import NamedAxis, blank, extent, in_view, short
 from dashboard.plots.style import ACCENT, DIVERGING, MISSING
+from dashboard.plots.words import FACTORS, Words
 
 HEIGHT = 160
 MOST_ROWS = 60
 # The bars' height, and the gap below them, as shares of the height of the image.
 BARS, SPACE = 0.22, 0.03
+# Characters of a name below its column, where it takes room from the image.
+BELOW = 9
 
 
 def top_loadings(loadings: pd.Series, n: int = 15) -> pd.Series:
@@ -26,24 +29,32 @@ def top_loadings(loadings: pd.Series, n: int = 15) -> pd.Series:
     return pd.concat([ordered.head(n), ordered.tail(n)])
 
 
-def leading_genes(loadings: pd.DataFrame, most: int = MOST_ROWS) -> pd.DataFrame:
+def leading_genes(
+    loadings: pd.DataFrame, weights: pd.DataFrame | None = None, most: int = MOST_ROWS
+) -> pd.DataFrame:
     """The strongest genes of every factor, those that a factor leads beside one another.
 
     In turns, each factor adds its next largest and next smallest loading until ``most`` genes
-    are there. Rows come in the order of the factor of their largest absolute loading, and
-    within a factor from the largest to the smallest.
+    are there; with weights, the gene of its next largest weight. Rows come in the order of the
+    factor of their largest absolute loading (weight), and within a factor from the largest
+    loading to the smallest.
 
     Parameters
     ----------
     loadings
         Genes x factors.
+    weights
+        Of the same shape.
     """
     values = loadings.to_numpy()
-    order = np.argsort(-values, axis=0, kind="stable")
-    turns = np.stack([order[:most], order[::-1][:most]], axis=1).reshape(-1, values.shape[1])
+    ranked = values if weights is None else weights.to_numpy()
+    order = np.argsort(-ranked, axis=0, kind="stable")
+    turns = order[:most]
+    if weights is None:
+        turns = np.stack([turns, order[::-1][:most]], axis=1).reshape(-1, values.shape[1])
     rows = np.array(list(dict.fromkeys(turns.ravel().tolist()))[:most], dtype=int)
     chosen = values[rows]
-    leader = np.abs(chosen).argmax(1)
+    leader = (np.abs(chosen) if weights is None else ranked[rows]).argmax(1)
     placed = np.lexsort((-chosen[np.arange(len(rows)), leader], leader))
     return loadings.iloc[rows[placed]]
 
@@ -58,9 +69,9 @@ class LoadingsMap:
         self.figure = blank(left=78, bottom=4, height=HEIGHT)
         self.rows = NamedAxis(self.figure, "y", room=14)
         self.columns = NamedAxis(self.figure, "x", room=18)
-        self.figure.xaxis.axis_label = "factor"
         self._size = (1, 1)
         self._top = 1.0
+        self._words = Words("", "", "", "")
         self._mapper = LinearColorMapper(palette=DIVERGING, low=-1, high=1)
         self._image = ColumnDataSource(
             {"image": [np.zeros((1, 1), np.float32)], "width": [1], "height": [1]}
@@ -90,37 +101,46 @@ class LoadingsMap:
         self.figure.quad(0, "right", "top", "bottom", source=self._bands, line_width=1.2, **lines)
         self.figure.vbar("x", 1, "top", 0, source=self._frame, line_width=2, **lines)
         names: dict[str, Any] = {"$x": self.columns.hover, "$y": self.rows.hover}
-        words = [("gene", "$y{custom}"), ("factor", "$x{custom}"), ("CLR loading", "@image{0.000}")]
-        self.figure.add_tools(
-            HoverTool(renderers=[image], visible=False, tooltips=words, formatters=names),
-            HoverTool(
-                renderers=[bars],
-                visible=False,
-                tooltips=[("factor", "$x{custom}"), ("CLR variance", "@share{0.0 %}")],
-                formatters=names,
-            ),
+        self._over_image, self._over_bars = (
+            HoverTool(renderers=[drawn], visible=False, formatters=names) for drawn in (image, bars)
         )
+        self.figure.add_tools(self._over_image, self._over_bars)
+        self._say(FACTORS)
+
+    def _say(self, words: Words) -> None:
+        if words is self._words:
+            return
+        self._words = words
+        self.figure.xaxis.axis_label = words.latent
+        self.figure.title.text = words.shares
+        self._over_image.tooltips = [
+            ("gene", "$y{custom}"),
+            (words.latent, "$x{custom}"),
+            (words.loading, "@image{0.000}"),
+        ]
+        self._over_bars.tooltips = [(words.latent, "$x{custom}"), (words.share, "@share{0.0 %}")]
 
     @property
     def values(self) -> np.ndarray:
         """The image as drawn, its lowest row first."""
         return np.asarray(self._image.data["image"][0])
 
-    def show(self, loadings: pd.DataFrame, explained: pd.Series) -> None:
-        """Draw loadings and shares of variance; nothing is marked, no factor framed.
+    def show(self, loadings: pd.DataFrame, explained: pd.Series, words: Words = FACTORS) -> None:
+        """Draw loadings and shares; nothing is marked, no factor framed.
 
         Parameters
         ----------
         loadings
             Genes x factors, in display order.
         explained
-            Share of the CLR variance of each factor.
+            What each factor takes: a share of the CLR variance or of the counts.
         """
+        self._say(words)
         genes, factors = self._size = loadings.shape
         limit = float(np.quantile(np.abs(loadings.to_numpy()), 0.99)) or 1.0
         self._mapper.update(low=-limit, high=limit)
         self.rows.show(list(loadings.index)[::-1])
-        self.columns.show([str(j + 1) for j in range(factors)])
+        self.name(list(loadings.columns))
         self._bands.data = {"bottom": [], "top": [], "right": []}
         self._frame.data = {"x": [], "bottom": [], "bar": [], "top": []}
         values = np.ascontiguousarray(loadings.to_numpy(np.float32)[::-1])
@@ -134,9 +154,18 @@ class LoadingsMap:
             "top": bottom + genes * BARS * shares / max(shares.max(), 1e-9),
             "share": shares,
         }
-        self.figure.title.text = "CLR variance explained"
         extent(self.figure.x_range, float(factors))
         extent(self.figure.y_range, self._top)
+
+    def name(self, names: Sequence[str]) -> None:
+        """Write the names of the factors; a number where it is nothing else."""
+        if list(names) == self.columns.names:
+            return
+        labels = self._words.labels(names)
+        turned = "horizontal" if all(map(str.isdecimal, labels)) else "vertical"
+        if self.figure.xaxis[0].major_label_orientation != turned:
+            self.figure.xaxis.major_label_orientation = turned
+        self.columns.show(names, [short(label, BELOW) for label in labels])
 
     def choose(self, factor: int | None) -> None:
         """Frame the column of a factor, or none."""
@@ -162,13 +191,12 @@ class LoadingsMap:
         """Call ``action(position)`` when a column, its bar or its label is clicked."""
 
         def tapped(event: Any) -> None:
-            if in_view(self.figure, event.x, event.y):
-                name = self.columns.at(event.x)
-                if name is not None:
-                    action(int(name) - 1)
+            seen = in_view(self.figure, event.x, event.y)
+            if seen and self.columns.at(event.x) is not None:
+                action(int(event.x))
 
         self.figure.on_event("tap", tapped)
-        self.columns.on_click(lambda name: action(int(name) - 1))
+        self.columns.on_click(lambda name: action(self.columns.names.index(name)))
 
     def on_gene(self, action: Callable[[str], None]) -> None:
         """Call ``action(gene)`` when the label of a row is clicked."""

@@ -101,9 +101,9 @@ def in_view(shown: Any, x: float | None, y: float | None) -> bool:
     return bool(x_range.start <= x <= x_range.end and y_range.start <= y <= y_range.end)
 
 
-def short(name: str) -> str:
+def short(name: str, longest: int = LONGEST) -> str:
     """A name that fits beside a plot."""
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 class NamedAxis:
@@ -115,6 +115,7 @@ class NamedAxis:
 
     def __init__(self, shown: Any, which: Literal["x", "y"], room: int) -> None:
         self.names: list[str] = []
+        self._written: list[str] = []
         self._marked: tuple[int, ...] = ()
         self._axis = shown.xaxis[0] if which == "x" else shown.yaxis[0]
         self._range = shown.x_range if which == "x" else shown.y_range
@@ -127,9 +128,10 @@ class NamedAxis:
             major_tick_line_color=None,
         )
 
-    def show(self, names: Sequence[object]) -> None:
-        """Set the names, in the order of the axis; none of them is marked."""
+    def show(self, names: Sequence[object], labels: Sequence[str] = ()) -> None:
+        """Set the names, in the order of the axis, and what is written for them; none is marked."""
         self.names, self._marked = [str(name) for name in names], ()
+        self._written = [short(label) for label in labels or self.names]
         self.hover.args = {"names": self.names}
         self._relabel()
 
@@ -163,7 +165,7 @@ class NamedAxis:
         self._range.tags = [len(self.names), *self._marked]
         self._labels.args = {
             "labels": [
-                f"{MARK if place in self._marked else ''}{short(name)}"
-                for place, name in enumerate(self.names)
+                f"{MARK if place in self._marked else ''}{label}"
+                for place, label in enumerate(self._written)
             ]
         }

@@ -14,16 +14,24 @@ from dashboard.state import AppState
 COVER = {"position": "absolute", "inset": "0", "width": "100%", "height": "100%"}
 
 
-def card(head: html.Heading, *body: Any, tools: tuple[Any, ...] = (), **params: Any) -> pn.Column:
+def card(head: Any, *body: Any, tools: tuple[Any, ...] = (), **params: Any) -> pn.Column:
     """A card whose body fills what the title leaves.
 
     Parameters
     ----------
+    head
+        An `html.Heading`, or something bound that gives one.
     tools
         Small controls at the right of the title.
     """
+    title, how = (
+        getattr(head, part)
+        if isinstance(head, html.Heading)
+        else html.bound(lambda head, part=part: getattr(head, part), head)
+        for part in ("title", "how")
+    )
     top = pn.Row(
-        html.pane(head.title, sizing_mode=None),
+        html.pane(title, sizing_mode=None),
         pn.Spacer(sizing_mode="stretch_width", height=0, margin=0),
         *tools,
         sizing_mode="stretch_width",
@@ -32,8 +40,9 @@ def card(head: html.Heading, *body: Any, tools: tuple[Any, ...] = (), **params: 
         stylesheets=[html.STYLES],
     )
     params = {"sizing_mode": "stretch_both", "margin": 0} | params
-    how = html.pane(head.how)
-    return pn.Column(top, how, *body, css_classes=["card"], stylesheets=[html.STYLES], **params)
+    return pn.Column(
+        top, html.pane(how), *body, css_classes=["card"], stylesheets=[html.STYLES], **params
+    )
 
 
 def figure(*plots: Any, message: Any, widest: tuple[int | None, ...] = ()) -> pn.Column:

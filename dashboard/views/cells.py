@@ -17,11 +17,13 @@ from dashboard.export import Export
 from dashboard.lasso import inside
 from dashboard.plots.cells import CellPlot
 from dashboard.plots.colours import Colouring
-from dashboard.state import AppState
+from dashboard.state import FACTOR, AppState
 from dashboard.together import together
+from dashboard.views import colouring
 from dashboard.views.card import card, figure, waiting
-from dashboard.views.colouring import colouring
-from engine.results import Fit
+from dashboard.views.wording import heading
+from engine import summaries
+from engine.results import AnyFit
 
 HEAD = html.heading(
     "Cells",
@@ -32,7 +34,18 @@ HEAD = html.heading(
     "Of more than 5,000 cells an image is drawn: mean colours, denser where more cells are. "
     "While drawing, shift adds to the selected cells and alt removes from them, as do + and −.",
 )
-PLACED, PAINTED = ("fit", "embedding"), ("colour", "factor", "selected", "fit_counts")
+TOPICS = html.heading(
+    "Cells",
+    "Cells with similar topics lie close together. Draw around some to select them.",
+    "UMAP of clr(θ_c + 1 / (10 K)), θ_c the proportions of the K topics in a cell",
+    "Log-ratios, because proportions that add up to one hold each other down; raised a little, "
+    "because the smallest ones are hardly known. Distances between separate groups and the density "
+    "of points mean little in a UMAP. Of more than 5,000 cells an image is drawn: mean colours, "
+    "denser where more cells are. While drawing, shift adds to the selected cells and alt removes "
+    "from them, as do + and −.",
+)
+PLACED = ("fit", "embedding")
+PAINTED = ("colour", "factor", "names", "selected", "fit_counts")
 OFFERED = ("fit", "marked", "pair", "fit_counts", "colour")
 MODES: dict[str, Any] = {"new": "replace", "+": "add", "\N{MINUS SIGN}": "subtract"}
 
@@ -46,7 +59,7 @@ class CellsView(pn.viewable.Viewer):
         super().__init__()
         self.state = state
         self.plot = CellPlot()
-        self._fit: Fit | None = None
+        self._fit: AnyFit | None = None
         self._xy = np.zeros((0, 2))
         self._titles = ("", "")
         self._colour = pmui.Select(
@@ -65,7 +78,7 @@ class CellsView(pn.viewable.Viewer):
             sizing_mode="stretch_height", width=140, css_classes=html.shown(False, "key")
         )
         self._panel = card(
-            HEAD,
+            heading(state, HEAD, TOPICS),
             pn.Row(
                 figure(self.plot.figure, message=waiting(state)),
                 self._legend,
@@ -100,7 +113,7 @@ class CellsView(pn.viewable.Viewer):
         options = state.colours()
         if state.colour not in options.values():
             # What is shown is offered, though nothing else asks for it any more.
-            options[_colouring(state).title] = state.colour
+            options[colouring.shown(state).title] = state.colour
         self._colour.param.update(options=options, value=state.colour)
 
     def _update(self, *events: param.parameterized.Event) -> None:
@@ -112,21 +125,25 @@ class CellsView(pn.viewable.Viewer):
         changed = {event.name for event in events}
         if self._fit is None or changed & set(PLACED):
             self._place(state.fit)
-        elif changed == {"factor"} and state.colour != "factor":
+        elif changed <= {"factor", "names"} and state.colour != FACTOR:
             return
-        shown = _colouring(state)
+        shown = colouring.shown(state)
         self.plot.paint(shown, state.selected)
         legend = html.legend(shown, state.selected)
         self._legend.param.update(object=legend, css_classes=html.shown(True, "key"))
 
-    def _place(self, fit: Fit) -> None:
+    def _place(self, fit: AnyFit) -> None:
         known = self.state.embedding
         if known is not None and len(known.xy) == len(fit.cells):
             xy, titles = known.xy, ("UMAP 1", "UMAP 2")
         else:
             second = min(1, fit.n_factors - 1)
-            xy = fit.scores[:, [0, second]]
-            titles = ("factor 1 score (prior sd)", f"factor {second + 1} score (prior sd)")
+            xy = summaries.scores(fit)[:, [0, second]]
+            names = self.state.names
+            titles = (
+                colouring.score_title(fit, names[0]),
+                colouring.score_title(fit, names[second]),
+            )
         if self._fit is None or xy is not self._xy:
             self.plot.place(xy, fit.cells, titles)
         self._fit, self._xy, self._titles = fit, xy, titles
@@ -144,7 +161,7 @@ class CellsView(pn.viewable.Viewer):
         state, xy, titles = self.state, self._xy, self._titles
         if state.fit is None:
             return None
-        names, shown, selected = state.fit.cells, _colouring(state), state.selected
+        names, shown, selected = state.fit.cells, colouring.shown(state), state.selected
 
         def draw() -> Any:
             from dashboard import figures
@@ -167,8 +184,3 @@ def cell_table(
     if selected is not None:
         table["selected"] = selected
     return table
-
-
-def _colouring(state: AppState) -> Colouring:
-    assert state.fit is not None
-    return colouring(state.fit, state.colour, state.shown_factor, state.fit_counts)

@@ -13,8 +13,9 @@ from dashboard import html
 from dashboard.actions import SEARCH
 from dashboard.state import AppState
 from dashboard.together import together
+from dashboard.views.wording import words
 
-NOTHING = "Nothing is chosen yet: draw around cells, click a factor, or find a gene."
+NOTHING = "Nothing is chosen yet: draw around cells, click a {}, or find a gene."
 
 
 class ChosenBar(pn.viewable.Viewer):
@@ -38,7 +39,7 @@ class ChosenBar(pn.viewable.Viewer):
         )
         self._search.param.watch(self._found, "value")
         of = state.param
-        chips = html.bound(_chips, of.fit, of.selected, of.factor, of.marked, of.pair)
+        chips = html.bound(_chips, of.fit, of.selected, of.factor, of.marked, of.pair, of.names)
         self._panel = pn.Row(
             self._search,
             html.pane(chips, sizing_mode="stretch_width"),
@@ -79,6 +80,7 @@ def _chips(
     factor: int | None,
     marked: tuple[str, ...],
     pair: tuple[str, str] | None,
+    names: list[str],
 ) -> str:
     if fit is None:
         return ""
@@ -87,9 +89,12 @@ def _chips(
         count = int(selected.sum())
         share = html.number(100 * count / len(selected), 1)
         chips.append(html.chip(f"{count:,} cells · {share} %", "cells", "clear", "cells"))
-    if factor is not None:
-        chips.append(html.chip(fit.factor_names[factor], "factor", "clear", "factor"))
+    if factor is not None and factor < len(names):
+        chips.append(html.chip(names[factor], "factor", "clear", "factor"))
     if pair is not None:
         chips.append(html.chip(" × ".join(pair), "pair", "clear", "pair"))
     chips += [html.chip(gene, "gene", "drop-gene", gene) for gene in marked]
-    return html.chips(chips) if chips else f'<div class="nothing">{html.note(NOTHING)}</div>'
+    if chips:
+        return html.chips(chips)
+    latent = words(fit).latent
+    return f'<div class="nothing">{html.note(NOTHING.format(latent))}</div>'

@@ -10,9 +10,9 @@ import pandas as pd
 from scipy import sparse
 
 from dashboard.plots.colours import Colouring, colour_labels, colour_numbers
-from dashboard.state import CAPTURE, CLR, COUNTS, LABEL, TOTAL_COUNTS
+from dashboard.state import CAPTURE, CLR, COUNTS, LABEL, TOTAL_COUNTS, AppState
 from engine import summaries
-from engine.results import OTHER, Fit
+from engine.results import OTHER, AnyFit, Fit, TopicFit
 from engine.summaries.per_fit import per_fit
 
 CAPTURE_PRIORS = {
@@ -22,8 +22,20 @@ CAPTURE_PRIORS = {
 KEPT = 6
 
 
+def shown(state: AppState) -> Colouring:
+    """Colours of the cells of the fit that is shown, which there must be."""
+    assert state.fit is not None
+    factor = state.shown_factor
+    name = state.names[factor] if factor < len(state.names) else ""
+    return colouring(state.fit, state.colour, factor, state.fit_counts, name)
+
+
 def colouring(
-    fit: Fit, key: str, factor: int, counts: sparse.csc_matrix | None = None
+    fit: AnyFit,
+    key: str,
+    factor: int,
+    counts: sparse.csc_matrix | None = None,
+    name: str = "",
 ) -> Colouring:
     """Colours of the cells of a fit; the last few are kept as long as the fit is.
 
@@ -33,25 +45,30 @@ def colouring(
         One of the values of `AppState.colours`; anything else colours by the factor.
     counts
         (C, G) counts of the fit, for the colours that show them.
+    name
+        Of the factor; its name in the fit by default.
     """
     known = _kept(fit)
-    asked = (key, factor, counts is None)
+    name = name or fit.factor_names[factor]
+    asked = (key, factor, counts is None, name)
     found = known.pop(asked, None)
-    known[asked] = found = found or _colouring(fit, key, factor, counts)
+    known[asked] = found = found or _colouring(fit, key, factor, counts, name)
     while len(known) > KEPT:
         known.popitem(last=False)
     return found
 
 
 @per_fit
-def _kept(fit: Fit) -> OrderedDict[tuple[str, int, bool], Colouring]:
+def _kept(fit: AnyFit) -> OrderedDict[tuple[str, int, bool, str], Colouring]:
     return OrderedDict()
 
 
-def _colouring(fit: Fit, key: str, factor: int, counts: sparse.csc_matrix | None) -> Colouring:
+def _colouring(
+    fit: AnyFit, key: str, factor: int, counts: sparse.csc_matrix | None, named: str
+) -> Colouring:
     if key == TOTAL_COUNTS:
         return colour_numbers(np.log10(fit.total_counts), "total counts (log10)")
-    if key == CAPTURE and fit.capture is not None:
+    if key == CAPTURE and isinstance(fit, Fit) and fit.capture is not None:
         prior = CAPTURE_PRIORS[fit.config.capture_prior]
         return colour_numbers(fit.capture.efficiency, f"capture efficiency; prior {prior}")
     if key.startswith(LABEL) and (name := key.removeprefix(LABEL)) in fit.obs:
@@ -61,16 +78,26 @@ def _colouring(fit: Fit, key: str, factor: int, counts: sparse.csc_matrix | None
         return colour_labels(column, name)
     if key.startswith(CLR) and _is_gene(fit, gene := key.removeprefix(CLR)):
         values = summaries.cell_clr(fit, [gene]).to_numpy()[:, 0]
-        title = f"{gene} CLR (nats; factors only; grey: mean)"
+        only = "factors only" if isinstance(fit, Fit) else "topics only"
+        title = f"{gene} CLR (nats; {only}; grey: mean)"
         return colour_numbers(values, title, diverging=True, centre=float(values.mean()))
     gene = key.removeprefix(COUNTS)
     if key.startswith(COUNTS) and counts is not None and _is_gene(fit, gene):
         matrix: Any = counts
         column = matrix[:, [fit.genes.get_loc(gene)]].toarray()[:, 0]
         return colour_numbers(np.log10(1 + column), f"{gene} counts (log10 of 1 + counts)")
-    title = f"factor {factor + 1} score (prior sd)"
+    title = score_title(fit, named)
+    if isinstance(fit, TopicFit):
+        return colour_numbers(fit.proportions[:, factor], title, limits=(0, 1))
     return colour_numbers(fit.scores[:, factor], title, diverging=True)
 
 
-def _is_gene(fit: Fit, name: str) -> bool:
+def score_title(fit: AnyFit, name: str) -> str:
+    """What the cells have of a factor or topic, with its unit."""
+    if isinstance(fit, TopicFit):
+        return f"proportion of {name}"
+    return f"{name} score (prior sd)"
+
+
+def _is_gene(fit: AnyFit, name: str) -> bool:
     return name != OTHER and name in fit.genes

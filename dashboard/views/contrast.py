@@ -12,8 +12,9 @@ import panel as pn
 from dashboard import html, lists
 from dashboard.export import Export
 from dashboard.state import LABEL, AppState, default_colour
+from dashboard.views.wording import words
 from engine import summaries
-from engine.results import Fit
+from engine.results import AnyFit
 
 HEAD = html.heading(
     "Cells",
@@ -22,6 +23,15 @@ HEAD = html.heading(
     "genes, S the covariance of z within the two groups",
     "An effect is a difference in standard deviations within the groups. Genes differ by what the "
     "factors carry. Cells that were chosen by looking give no p-value: the answer was seen first.",
+)
+TOPICS = html.heading(
+    "Cells",
+    "Selected cells against all others.",
+    "Δθ / s and Δ clr(Σ_k θ_k β_k) / s: means of selected − means of others, s the standard "
+    "deviation within the two groups",
+    "Genes come in the order of (p − q) log(p / q), p and q their mean proportions in the two "
+    "groups; of a large group 2,000 cells stand for all. Genes differ by what the topics "
+    "carry. Cells that were chosen by looking give no p-value: the answer was seen first.",
 )
 EMPTY = "Draw around cells, or click a label in their legend."
 MEANING = (
@@ -38,10 +48,10 @@ class ContrastView(pn.viewable.Viewer):
     def __init__(self, state: AppState) -> None:
         super().__init__()
         self.state = state
-        self._of: tuple[Fit, np.ndarray] | None = None
+        self._of: tuple[AnyFit, np.ndarray] | None = None
         self._contrast: summaries.Contrast | None = None
         self._panel = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
-        state.param.watch(self._update, ["fit", "selected", "colour", "detail"])
+        state.param.watch(self._update, ["fit", "selected", "colour", "detail", "names"])
         self._update()
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -64,7 +74,7 @@ class ContrastView(pn.viewable.Viewer):
         elif state.detail == "cells":
             self._panel.object = self._page(state.fit, state.selected)
 
-    def _page(self, fit: Fit, selected: np.ndarray) -> str:
+    def _page(self, fit: AnyFit, selected: np.ndarray) -> str:
         found = self.contrast()
         parts = [
             f'<article class="detail"><h3>{_counted(selected)}</h3>',
@@ -74,7 +84,11 @@ class ContrastView(pn.viewable.Viewer):
             parts.append('<p class="quiet">All cells are selected: there are none to compare.</p>')
         else:
             parts.append(f'<p class="quiet">{MEANING}</p>')
-            parts += [_factors(found.factors), _genes(found.genes)]
+            latent = words(fit).latent
+            parts += [
+                _factors(found.factors, self.state.names, latent),
+                _genes(found.genes, "telling them apart" if self.state.is_topics else "by effect"),
+            ]
         return "".join([*parts, "</article>"])
 
     def _export(self) -> Export | None:
@@ -91,8 +105,11 @@ class ContrastView(pn.viewable.Viewer):
                 xlabel="effect (standard deviations within groups)",
             )
 
+        latents = found.factors.set_axis(self.state.names)
+        kind = self.state.kind
+
         def table() -> pd.DataFrame:
-            return pd.concat({"factor": found.factors, "gene": found.genes}, names=["kind", "name"])
+            return pd.concat({kind: latents, "gene": found.genes}, names=["kind", "name"])
 
         return Export("selected cells", draw, table)
 
@@ -103,7 +120,7 @@ def _counted(selected: np.ndarray) -> str:
     return f"{count:,} of {len(selected):,} cells ({escape(share)})"
 
 
-def _labels(fit: Fit, colour: str, selected: np.ndarray) -> str:
+def _labels(fit: AnyFit, colour: str, selected: np.ndarray) -> str:
     """The label that colours the cells, else the first."""
     for key in (colour, default_colour(fit)):
         name = key.removeprefix(LABEL)
@@ -133,20 +150,20 @@ def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
-def _factors(table: pd.DataFrame) -> str:
-    effects = table["effect"]
-    strongest = effects.abs().nlargest(FACTORS).index
-    limit = float(effects.abs().max())
+def _factors(table: pd.DataFrame, names: list[str], latent: str) -> str:
+    effects = table["effect"].to_numpy()
+    strongest = np.argsort(-np.abs(effects), kind="stable")[:FACTORS].tolist()
+    limit = float(np.abs(effects).max())
     items = (
-        lists.press("factor", str(table.index.get_loc(name)), name)
-        + lists.signed(effects[name], limit)
-        + lists.figure(effects[name], 1)
-        for name in strongest
+        lists.press("factor", str(j), names[j])
+        + lists.signed(effects[j], limit)
+        + lists.figure(effects[j], 1)
+        for j in strongest
     )
-    return lists.rows(items, "Factors by effect (sd)", "weights")
+    return lists.rows(items, f"{latent.capitalize()}s by effect (sd)", "weights")
 
 
-def _genes(table: pd.DataFrame) -> str:
+def _genes(table: pd.DataFrame, how: str) -> str:
     top = table.head(GENES)
     limit = float(top["effect"].abs().max()) if len(top) else 1.0
     items = (
@@ -158,4 +175,4 @@ def _genes(table: pd.DataFrame) -> str:
             map(str, top.index), top[["difference", "effect"]].to_numpy(), strict=True
         )
     )
-    return lists.rows(items, "Genes by effect (sd), and difference in CLR (nats)", "partners")
+    return lists.rows(items, f"Genes {how}: effect (sd), difference in CLR (nats)", "partners")

@@ -17,8 +17,9 @@ from dashboard.plots.heatmap import Heatmap, clustered
 from dashboard.state import AppState
 from dashboard.together import together
 from dashboard.views.card import card, figure, waiting
+from dashboard.views.wording import heading
 from engine import summaries
-from engine.results import Fit
+from engine.results import AnyFit
 
 HEAD = html.heading(
     "Gene correlations",
@@ -28,6 +29,16 @@ HEAD = html.heading(
     "choice of genes changes them. Top genes have the largest CLR variance carried by factors, "
     "|w_g|²; those of a factor its largest |loadings|; those near a gene the largest |r| with it. "
     "Their order is average linkage on 1 − r.",
+)
+TOPICS = html.heading(
+    "Gene correlations",
+    "Red: rise and fall together, blue: exclude each other, as the topics have it: runs high.",
+    "corr over cells of clr(Σ_k θ_ck β_k)[i, j], with H = I − 11ᵀ/G in clr x = H log x",
+    "Topics leave a cell nothing of its own, so these are the correlations that topics imply: "
+    "genes of one topic correlate almost perfectly, and a correlation of LNM is not to be "
+    "expected here. Over at most 2,000 cells, drawn once. Top genes tell most of the topic of a "
+    "count; those of a topic have the largest β log(β / mean of all topics); those near a gene the "
+    "largest |r| with it. Their order is average linkage on 1 − r.",
 )
 WATCHED = ["fit", "heat", "factor", "top_genes", "marked", "pair"]
 
@@ -39,11 +50,11 @@ class CorrelationView(pn.viewable.Viewer):
         super().__init__()
         self.state = state
         self.heatmap = Heatmap()
-        self._fit: Fit | None = None
+        self._fit: AnyFit | None = None
         self._shown: tuple[object, ...] = ()
         self._table = pd.DataFrame()
         self._which = pmui.Select(
-            label="Genes", options={"Top genes": "top"}, size="small", width=124, margin=0
+            label="Genes", options={"Top genes": "top"}, size="small", width=138, margin=0
         )
         count = pmui.Select.from_param(
             state.param.top_genes,
@@ -55,7 +66,7 @@ class CorrelationView(pn.viewable.Viewer):
             margin=0,
         )
         self._panel = card(
-            HEAD,
+            heading(state, HEAD, TOPICS),
             figure(self.heatmap.figure, message=waiting(state)),
             tools=(
                 self._which,
@@ -101,7 +112,7 @@ class CorrelationView(pn.viewable.Viewer):
         # Another name needs another value: a select does not show that only its words changed.
         state = self.state
         values = {"top": "top", "factor": "factor"}
-        options = {"Top genes": "top", "Chosen factor": "factor"}
+        options = {"Top genes": "top", f"Chosen {state.kind}": "factor"}
         if state.marked:
             values["gene"] = f"gene {state.marked[0]}"
             options[f"Near {state.marked[0]}"] = values["gene"]
@@ -112,7 +123,7 @@ class CorrelationView(pn.viewable.Viewer):
             return self.state.marked[0]
         return self.state.shown_factor if self.state.heat == "factor" else None
 
-    def _genes(self, fit: Fit) -> pd.Index:
+    def _genes(self, fit: AnyFit) -> pd.Index:
         heat, count, about = self.state.heat, self.state.top_genes, self._about()
         if heat == "factor":
             return summaries.factor_genes(fit, self.state.shown_factor, count)

@@ -15,6 +15,7 @@ from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
 from dashboard.plots.summary import binned, cell_histogram
 from dashboard.state import AppState
+from dashboard.views import scores
 from dashboard.views.card import card, figure
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class DataView(pn.viewable.Viewer):
                 stylesheets=[html.STYLES],
             ),
             html.pane(html.bound(self._account, summary)),
+            html.live(scores.page, self.state.param.runs, self.state.param.run),
             sizing_mode="stretch_both",
             margin=0,
             css_classes=["data-view"],

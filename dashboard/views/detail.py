@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import panel as pn
+import param
 
 from dashboard import html, lists
 from dashboard.browser import Browser
@@ -16,8 +17,9 @@ from dashboard.views.card import COVER, waiting
 from dashboard.views.contrast import ContrastView
 from dashboard.views.neighbours import GeneView
 from dashboard.views.pair import PairView
+from engine.results import TopicFit
 
-HEADS = {"gene": neighbours.HEAD, "pair": pair.HEAD, "cells": contrast.HEAD}
+VIEWS: dict[str, Any] = {"gene": neighbours, "pair": pair, "cells": contrast}
 WORDS = {"gene": "Gene", "pair": "Pair", "cells": "Cells"}
 
 
@@ -33,8 +35,9 @@ class DetailView(pn.viewable.Viewer):
             "cells": ContrastView(state),
         }
         detail = state.param.detail
+        head = param.bind(_head, detail, state.param.fit)
         top = pn.Row(
-            html.pane(html.bound(_top, detail), sizing_mode=None),
+            html.pane(html.bound(_top, detail, head), sizing_mode=None),
             pn.Spacer(sizing_mode="stretch_width", height=0, margin=0),
             ExportMenu(browser, self._export, state, name="details"),
             sizing_mode="stretch_width",
@@ -56,7 +59,7 @@ class DetailView(pn.viewable.Viewer):
         cover = html.pane(waiting(state), css_classes=["cover"], sizing_mode=None, styles=COVER)
         self._panel = pn.Column(
             top,
-            html.pane(html.bound(lambda shown: HEADS[shown].how, detail)),
+            html.pane(html.bound(lambda head: head.how, head)),
             pn.Column(
                 *bodies,
                 cover,
@@ -89,5 +92,11 @@ def _style(shown: bool) -> dict[str, str]:
     return {**COVER, "content-visibility": seen[0], "pointer-events": seen[1]}
 
 
-def _top(detail: str) -> str:
-    return lists.tabs("Details", WORDS, detail) + HEADS[detail].title
+def _head(detail: str, fit: Any) -> html.Heading:
+    view = VIEWS[detail]
+    heading: html.Heading = view.TOPICS if isinstance(fit, TopicFit) else view.HEAD
+    return heading
+
+
+def _top(detail: str, head: html.Heading) -> str:
+    return lists.tabs("Details", WORDS, detail) + head.title

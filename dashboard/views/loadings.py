@@ -1,4 +1,4 @@
-"""The factors: how much each explains, which genes it moves, and those of the chosen one."""
+"""The factors or topics: how much each takes, which genes it moves, and those of the chosen one."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ from dashboard.export import Export
 from dashboard.lists import percent
 from dashboard.plots.loading_bars import LoadingBars
 from dashboard.plots.loadings import LoadingsMap, leading_genes
-from dashboard.state import AppState
+from dashboard.plots.names import short
+from dashboard.state import LONGEST_NAME, AppState
 from dashboard.together import together
 from dashboard.views.card import card, figure, waiting
+from dashboard.views.wording import heading, words
 from engine import summaries
-from engine.results import Fit
+from engine.results import AnyFit
+
+NAME = "New name"
+LONGEST_TITLE = 15
 
 HEAD = html.heading(
     "Factor loadings",
@@ -31,20 +36,37 @@ HEAD = html.heading(
     "every factor, beside the factor that moves them most.",
 )
 
+TOPICS = html.heading(
+    "Genes of topics",
+    "Genes more (red) and less (blue) frequent in a topic than on average. Click one.",
+    "log β_gk − (1/K) Σ_k' log β_gk', β_gk the probability of gene g in topic k; nats",
+    "The image and the bars show the genes with the largest β_gk log(β_gk / mean), so that genes "
+    "as good as never seen do not come first. The mean is the geometric one over all topics. The "
+    "bars above the image are shares of all counts, by which topics are ordered.",
+)
+
 
 class LoadingsView(pn.viewable.Viewer):
     """Image of the strongest loadings beside the strongest genes of the chosen factor."""
 
     def __init__(self, state: AppState, browser: Browser) -> None:
         super().__init__()
-        self.state = state
+        self.state, self.browser = state, browser
         self.map, self.bars = LoadingsMap(), LoadingBars()
-        self._fit: Fit | None = None
-        self._drawn: int | None = None
+        self._fit: AnyFit | None = None
+        self._drawn: tuple[int, list[str]] | None = None
         self._loadings = pd.DataFrame()
+        self._weights: pd.DataFrame | None = None
+        self._shares = pd.Series(dtype=float)
         self._rows = pd.DataFrame()
         self._factor = pmui.Select(
-            label="Factor", options={"factor 1": 0}, size="small", width=104, margin=0
+            label="Chosen", options=["factor 1"], size="small", width=130, margin=0
+        )
+        self._name = pmui.TextInput(
+            label=NAME, max_length=LONGEST_NAME, size="small", width=130, margin=0, visible=False
+        )
+        rename = pmui.IconButton(
+            icon="edit", size="small", margin=0, description="Rename", on_click=self._rename
         )
         previous, following = (
             pmui.IconButton(
@@ -55,17 +77,19 @@ class LoadingsView(pn.viewable.Viewer):
                 on_click=together(lambda _event, by=by: state.step_factor(by)),
             )
             for icon, words, by in (
-                ("chevron_left", "Previous factor", -1),
-                ("chevron_right", "Next factor", 1),
+                ("chevron_left", "Previous", -1),
+                ("chevron_right", "Next", 1),
             )
         )
         self._panel = card(
-            HEAD,
+            heading(state, HEAD, TOPICS),
             figure(self.map.figure, self.bars.figure, message=waiting(state)),
             tools=(
                 previous,
                 self._factor,
+                self._name,
                 following,
+                rename,
                 ExportMenu(browser, self._export, state, name="loadings"),
             ),
         )
@@ -73,7 +97,8 @@ class LoadingsView(pn.viewable.Viewer):
         self.map.on_gene(together(state.choose_gene))
         self.bars.on_gene(together(state.choose_gene))
         self._factor.param.watch(self._pick, "value")
-        state.param.watch(self._update, ["fit", "factor", "marked"])
+        self._name.param.watch(self._keep_name, "enter_pressed")
+        state.param.watch(self._update, ["fit", "factor", "names", "marked"])
         self._update()
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -81,40 +106,71 @@ class LoadingsView(pn.viewable.Viewer):
 
     @together
     def _pick(self, event: param.parameterized.Event) -> None:
-        if event.new != self.state.shown_factor:
-            self.state.choose_factor(event.new)
+        names = self.state.names
+        if event.new in names and (factor := names.index(event.new)) != self.state.shown_factor:
+            self.state.choose_factor(factor)
+
+    def _rename(self, _event: object) -> None:
+        if self._fit is None or self._name.visible:
+            self._stop_renaming()
+            return
+        name = self.state.names[self.state.shown_factor]
+        self._name.param.update(value=name, value_input=name, visible=True)
+        self._factor.visible = False
+        self.browser.focus(NAME)
+
+    def _keep_name(self, *_events: object) -> None:
+        if self._name.visible:
+            self.state.rename_factor(self.state.shown_factor, self._name.value_input or "")
+            self._stop_renaming()
+
+    def _stop_renaming(self) -> None:
+        self._name.visible = False
+        self._factor.visible = True
 
     def _update(self, *_events: object) -> None:
-        fit, factor = self.state.fit, self.state.shown_factor
+        fit, factor, names = self.state.fit, self.state.shown_factor, self.state.names
         if fit is None:
             self._fit = None
             return
         if fit is not self._fit:
-            self._fit, self._drawn = fit, None
-            self._loadings = summaries.loadings(fit)
-            self._rows = leading_genes(self._loadings)
-            self.map.show(self._rows, summaries.explained_variance(fit))
-        if factor != self._drawn:
-            self._drawn = factor
-            options = {name: j for j, name in enumerate(fit.factor_names)}
-            self._factor.param.update(options=options, value=factor)
-            name = fit.factor_names[factor]
-            share = percent(summaries.explained_variance(fit)[name], 1)
-            self.map.choose(factor)
-            self.bars.show(self._loadings[name], f"{name} · {share}")
+            self._read(fit, names)
+        if (factor, names) != self._drawn:
+            before, self._drawn = self._drawn, (factor, names)
+            # Names, not places: a select does not show that only the words of a value changed.
+            self._factor.param.update(options=names, value=names[factor])
+            if before is None or before[0] != factor:
+                self._stop_renaming()
+                self.map.choose(factor)
+            self.map.name(names)
+            weights = None if self._weights is None else self._weights.iloc[:, factor]
+            share = percent(float(self._shares.iloc[factor]), 1)
+            title = f"{short(names[factor], LONGEST_TITLE)} · {share}"
+            self.bars.show(self._loadings.iloc[:, factor], title, words(fit), weights)
         self.map.mark(self.state.marked)
         self.bars.mark(self.state.marked)
+
+    def _read(self, fit: AnyFit, names: list[str]) -> None:
+        self._fit, self._drawn = fit, None
+        self._loadings = summaries.loadings(fit)
+        self._shares = summaries.factor_shares(fit)
+        self._weights = summaries.weights(fit) if self.state.is_topics else None
+        self._rows = leading_genes(self._loadings, self._weights)
+        self.map.show(self._rows.set_axis(names, axis=1), self._shares, words(fit))
 
     def _export(self) -> Export | None:
         fit, factor, marked = self._fit, self.state.shown_factor, self.state.marked
         if fit is None:
             return None
-        rows, bars, table = self._rows, self.bars.drawn, self._loadings
-        explained = summaries.explained_variance(fit)
+        names = self.state.names
+        rows, table = (frame.set_axis(names, axis=1) for frame in (self._rows, self._loadings))
+        bars, shares = self.bars.drawn, self._shares
 
         def draw() -> Any:
             from dashboard import figures
 
-            return figures.loadings(rows, explained, bars, factor=factor, marked=marked)
+            return figures.loadings(
+                rows, shares, bars, factor=factor, marked=marked, words=words(fit)
+            )
 
-        return Export("loadings", draw, lambda: table)
+        return Export("topics" if self.state.is_topics else "loadings", draw, lambda: table)

@@ -12,7 +12,7 @@ from dashboard import html, lists
 from dashboard.export import Export
 from dashboard.state import CLR, COUNTS, AppState
 from engine import summaries
-from engine.results import Fit
+from engine.results import AnyFit, TopicFit
 
 HEAD = html.heading(
     "Gene",
@@ -21,7 +21,16 @@ HEAD = html.heading(
     "CLR correlations are relative to the geometric mean of the modelled genes. What the factors "
     "do not carry is the gene's own residual variance, shared with no other gene.",
 )
+TOPICS = html.heading(
+    "Gene",
+    "r: CLR correlation as the topics have it, over cells.",
+    "corr over cells of clr(Σ_k θ_ck β_k)[g, h]; log fold change log β_gk − mean over topics",
+    "Topics leave a cell nothing of its own, so genes of one topic correlate almost perfectly. "
+    "A log fold change of 1 nat is a gene 2.7 times as frequent in a topic as in the geometric "
+    "mean of all.",
+)
 EMPTY = "Search a gene or click one in the heatmap."
+OF_FACTORS, OF_TOPICS = "Its loadings (nats)", "Its log fold changes by topic (nats)"
 PARTNERS = 15
 
 
@@ -32,7 +41,7 @@ class GeneView(pn.viewable.Viewer):
         super().__init__()
         self.state = state
         self._panel = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
-        state.param.watch(self._update, ["fit", "fit_counts", "marked", "detail"])
+        state.param.watch(self._update, ["fit", "fit_counts", "marked", "detail", "names"])
         self._update()
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -45,7 +54,9 @@ class GeneView(pn.viewable.Viewer):
         if not state.marked:
             self._panel.object = html.empty(EMPTY)
             return
-        self._panel.object = _page(state.fit, state.marked[0], counts=state.fit_counts is not None)
+        self._panel.object = _page(
+            state.fit, state.marked[0], state.names, counts=state.fit_counts is not None
+        )
 
     def _export(self) -> Export | None:
         fit, marked = self.state.fit, self.state.marked
@@ -66,14 +77,20 @@ class GeneView(pn.viewable.Viewer):
         return Export(f"near {gene}", draw, table)
 
 
-def _page(fit: Fit, gene: str, *, counts: bool) -> str:
+def _facts(fit: AnyFit, gene: str) -> str:
+    if isinstance(fit, TopicFit):
+        return f"{lists.percent(float(summaries.gene_shares(fit)[gene]), 3)} of all counts"
     place = fit.genes.get_loc(gene)
-    weights = fit.loadings[place]
-    carried = float((weights**2).sum()) / max(float(summaries.clr_variance(fit)[gene]), 1e-12)
-    facts = (
+    carried = float((fit.loadings[place] ** 2).sum())
+    carried /= max(float(summaries.clr_variance(fit)[gene]), 1e-12)
+    return (
         f"mean CLR {html.number(float(fit.mean_clr[place]), 2)} nats · "
         f"factors carry {lists.percent(carried)} of its CLR variance"
     )
+
+
+def _page(fit: AnyFit, gene: str, names: list[str], *, counts: bool) -> str:
+    weights = summaries.gene_loadings(fit, gene).to_numpy()
     acts = [lists.press("colour", f"{CLR}{gene}", "Colour cells: CLR", kind="act")]
     if counts:
         acts.append(lists.press("colour", f"{COUNTS}{gene}", "Colour cells: counts", kind="act"))
@@ -94,15 +111,15 @@ def _page(fit: Fit, gene: str, *, counts: bool) -> str:
     )
     limit = float(abs(weights).max())
     chips = (
-        lists.press("factor", str(j), f"factor {j + 1}", kind="name", label=f"Choose {name}")
+        lists.press("factor", str(j), name, kind="name", label=f"Choose {name}")
         + lists.signed(float(weights[j]), limit)
         + lists.figure(float(weights[j]))
-        for j, name in enumerate(fit.factor_names)
+        for j, name in enumerate(names)
     )
     return (
-        f'<article class="detail"><h3>{escape(gene)}</h3><p class="quiet">{facts}</p>'
+        f'<article class="detail"><h3>{escape(gene)}</h3><p class="quiet">{_facts(fit, gene)}</p>'
         f'<p class="acts">{"".join(acts)}</p>'
         + lists.rows(near, "Strongest correlations (r)", "partners")
-        + lists.rows(chips, "Its loadings (nats)", "weights")
+        + lists.rows(chips, OF_TOPICS if isinstance(fit, TopicFit) else OF_FACTORS, "weights")
         + "</article>"
     )

@@ -16,11 +16,11 @@ from dashboard.browser import Browser
 from dashboard.export import Export
 from dashboard.plots.pair import PairPlot
 from dashboard.state import AppState
+from dashboard.views import colouring
 from dashboard.views.card import figure
 from dashboard.views.cells import cell_table
-from dashboard.views.colouring import colouring
 from engine import summaries
-from engine.results import Fit
+from engine.results import AnyFit, Fit
 
 HEAD = html.heading(
     "Pair",
@@ -30,11 +30,19 @@ HEAD = html.heading(
     "that of the model. Without the counts, the gene's own residual e is left out (factors only). "
     "Correlation within cells that were selected by looking is a description, not a test.",
 )
+TOPICS = html.heading(
+    "Pair",
+    "One point a cell: CLR of both genes as its topics have them.",
+    "clr(Σ_k θ_ck β_k)[g], with θ_c the proportions of the topics in cell c",
+    "Topics leave a cell nothing of its own, so the points show how topics mix and nothing of "
+    "the noise of the counts. Correlation within cells that were selected by looking is a "
+    "description, not a test.",
+)
 EMPTY = "Click a cell of the heatmap to compare two genes."
 MOST_POINTS, MOST_BARS = 3_000, 300
 # The residuals of a cell take all its features: so many elements take about a quarter second.
 MOST_ELEMENTS = 6_000_000
-WATCHED = ["pair", "fit", "fit_counts", "selected", "colour", "factor", "detail"]
+WATCHED = ["pair", "fit", "fit_counts", "selected", "colour", "factor", "names", "detail"]
 
 
 class PairView(pn.viewable.Viewer):
@@ -75,7 +83,8 @@ class PairView(pn.viewable.Viewer):
             self._of = ()
         if state.detail != "pair" or fit is None:
             return
-        self._bars.visible = pair is not None
+        # Of topics there is no spread to draw: EM gives none.
+        self._bars.visible = pair is not None and not state.is_topics
         if pair is None:
             self._words.object, self._of = "", ()
             return
@@ -85,7 +94,7 @@ class PairView(pn.viewable.Viewer):
         if new:
             self._of, self._index = of, index
             self._values = summaries.cell_clr(fit, pair, cells=index, counts=state.fit_counts)
-        shown = colouring(fit, state.colour, state.shown_factor, state.fit_counts).take(index)
+        shown = colouring.shown(state).take(index)
         if new:
             self.plot.place(self._values, shown, self._chosen(), self._titles(pair))
         else:
@@ -93,8 +102,8 @@ class PairView(pn.viewable.Viewer):
         self._words.object = self._said(fit, pair)
         self._draw_bars()
 
-    def _most(self, fit: Fit) -> int:
-        if self.state.fit_counts is None:
+    def _most(self, fit: AnyFit) -> int:
+        if self.state.fit_counts is None or self.state.is_topics:
             return MOST_POINTS
         return min(MOST_POINTS, MOST_ELEMENTS // len(fit.genes))
 
@@ -104,6 +113,8 @@ class PairView(pn.viewable.Viewer):
 
     def _titles(self, pair: tuple[str, str]) -> tuple[str, str]:
         unit = "nats" if self.state.fit_counts is not None else "nats; factors only"
+        if self.state.is_topics:
+            unit = "nats; topics only"
         return f"{pair[0]} CLR ({unit})", f"{pair[1]} CLR ({unit})"
 
     def _draw_bars(self, *_events: object) -> None:
@@ -111,13 +122,16 @@ class PairView(pn.viewable.Viewer):
         if state.fit is None or state.pair is None or not self._of:
             return
         which = np.zeros(0, int)
+        if not isinstance(state.fit, Fit):
+            self.plot.show_errors(np.zeros((0, 2)), np.zeros((0, 2)))
+            return
         if self._bars.value:
             which = sample(len(self._index), self._chosen(), MOST_BARS)
         cells = self._index[which]
         sd = summaries.cell_clr_sd(state.fit, state.pair, cells=cells, counts=state.fit_counts)
         self.plot.show_errors(self._values.to_numpy()[which], sd.to_numpy())
 
-    def _said(self, fit: Fit, pair: tuple[str, str]) -> str:
+    def _said(self, fit: AnyFit, pair: tuple[str, str]) -> str:
         r = float(summaries.clr_correlation(fit, pair).to_numpy()[0, 1])
         words = [f"Model: r = {html.number(r, 2)}."]
         if (chosen := self._chosen()) is not None:
@@ -137,7 +151,7 @@ class PairView(pn.viewable.Viewer):
         state, pair, index = self.state, self.state.pair, self._index
         if state.fit is None or pair is None or not self._of:
             return None
-        shown = colouring(state.fit, state.colour, state.shown_factor, state.fit_counts).take(index)
+        shown = colouring.shown(state).take(index)
         values, titles, chosen = self._values, self._titles(pair), self._chosen()
         xy = values.to_numpy()
 

@@ -1,6 +1,6 @@
-"""How well a fit describes cells: those that it has not seen, and those that it has."""
+"""How well a fit describes cells, seen and unseen, and how its topics or factors read."""
 
-from engine.checks.completion import Score, score, set_aside
+from engine.checks.completion import CellScores, Score, complete, score, set_aside
 from engine.checks.predictive import (
     CheckProgress,
     CheckSettings,
@@ -8,14 +8,24 @@ from engine.checks.predictive import (
     predictive_check,
     predictive_check_iter,
 )
+from engine.checks.quality import Quality, quality
+from engine.checks.sweep import Sweep, Trial, suggest, sweep
 
 __all__ = [
+    "CellScores",
     "CheckProgress",
     "CheckSettings",
     "PredictiveCheck",
+    "Quality",
     "Score",
+    "Sweep",
+    "Trial",
+    "complete",
     "predictive_check",
     "predictive_check_iter",
+    "quality",
     "score",
     "set_aside",
+    "suggest",
+    "sweep",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,6 +35,12 @@ class Score:
         Cells scored, and cells without a count in one of their halves.
     n_features, n_counts
         Features of the fit, and counts in the second halves.
+    seed
+        Of the thinning.
+    standard_error
+        Of ``log_likelihood_per_count``, over cells; zero for a single one. It says how far other
+        cells would score otherwise; models that were scored on the same cells compare much more
+        closely than that, see `CellScores`.
     """
 
     model: str
@@ -45,13 +52,40 @@ class Score:
     n_features: int
     n_counts: int
     seed: int
+    standard_error: float
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return asdict(self)
 
 
+@dataclass(frozen=True, eq=False)
+class CellScores:
+    """What each cell contributes to a `Score`, by which two models compare cell by cell.
+
+    Attributes
+    ----------
+    cells
+        (n,) names of the cells scored.
+    log_likelihood
+        (n,) nats: ``sum_g v_g log E[rho_g | first half]``, v the second half of the cell's counts.
+    n_counts
+        (n,) counts of the second halves.
+    """
+
+    cells: np.ndarray
+    log_likelihood: np.ndarray
+    n_counts: np.ndarray
+
+
 def score(fit: AnyFit, counts: Counts, *, seed: int = 0) -> Score:
+    """`complete`, without what each cell contributes; errors as there."""
+    return complete(fit, counts, seed=seed)[0]
+
+
+def complete(
+    fit: AnyFit, counts: Counts, *, seed: int = 0, tell: Callable[[float], None] | None = None
+) -> tuple[Score, CellScores]:
     """Score a fit on cells that it has not seen, by document completion.
 
     Each cell's counts are split in two by binomial thinning. The cell's proportions are
@@ -65,6 +99,8 @@ def score(fit: AnyFit, counts: Counts, *, seed: int = 0) -> Score:
         Genes matched by name.
     seed
         Of the thinning.
+    tell
+        Called between blocks of cells with the share that is done; what it raises ends the work.
 
     Raises
     ------
@@ -77,26 +113,44 @@ def score(fit: AnyFit, counts: Counts, *, seed: int = 0) -> Score:
         raise DataError(
             "cells with at least two counts of the fit's genes", "none", "Choose other cells."
         )
-    total = 0.0
+    n_cells = halves.first.n_cells
+    values, n_counts = np.zeros(n_cells), halves.second.totals
     for own, proportions in predicted_proportions(fit, halves.first):
         seen = halves.second.block(own.start, own.stop)
-        total += float((seen * np.log(np.maximum(proportions, _LEAST))).sum(dtype=float))
-    n_counts = float(halves.second.totals.sum())
+        values[own] = (seen * np.log(np.maximum(proportions, _LEAST))).sum(1, dtype=float)
+        if tell is not None:
+            tell(own.stop / n_cells)
     marginal = None
     if isinstance(fit, Fit):
         whole = transform(fit, counts.take(counts.totals > 0))
         marginal = float(np.mean(whole.log_marginal))
-    return Score(
+    mean = float(values.sum() / n_counts.sum())
+    found = Score(
         model=fit.model,
-        log_likelihood_per_count=total / n_counts,
-        perplexity=float(np.exp(-total / n_counts)),
+        log_likelihood_per_count=mean,
+        perplexity=float(np.exp(-mean)),
         log_marginal_per_cell=marginal,
-        n_cells=halves.first.n_cells,
+        n_cells=n_cells,
         n_left_out=halves.n_left_out,
         n_features=counts.n_genes,
-        n_counts=int(n_counts),
+        n_counts=int(n_counts.sum()),
         seed=seed,
+        standard_error=ratio_error(values, n_counts),
     )
+    return found, CellScores(halves.first.cells.to_numpy(str), values, n_counts)
+
+
+def ratio_error(values: np.ndarray, weights: np.ndarray) -> float:
+    """Standard error of ``sum(values) / sum(weights)`` over n independent pairs; 0 if n is 1.
+
+    Linearised: ``sqrt(n / (n - 1) sum_i (v_i - r w_i)^2) / sum(w)`` with r the ratio (Cochran,
+    Sampling Techniques, 1977, section 6.4).
+    """
+    count = len(values)
+    if count < 2:
+        return 0.0
+    rest = values - values.sum() / weights.sum() * weights
+    return float(np.sqrt(count / (count - 1) * (rest**2).sum()) / weights.sum())
 
 
 def set_aside(counts: Counts, share: float, seed: int) -> tuple[Counts, Counts]:

@@ -49,6 +49,7 @@ class _Run(Running[Step]):
 
     def __init__(self, counts: Counts, config: LNMConfig, start: Fit | None) -> None:
         self._config = config
+        self._data = counts.provenance()
         super().__init__(start)
         self._totals, self._capture = fit_totals(counts, config)
         self._cells = counts
@@ -78,6 +79,7 @@ class _Run(Running[Step]):
             capture=self._capture,
             trace=pd.DataFrame(self._rows),
             status=self._status("running", ""),
+            data=self._data,
         )
 
     def budget_spent(self, event: Step | float) -> str:

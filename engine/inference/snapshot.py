@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,10 @@ from engine.results import OTHER, Capture, Fit, Status, Totals
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything a Fit is made of; calling it makes one, in any thread."""
+    """Everything a Fit is made of; calling it makes one, in any thread.
+
+    ``counts`` are the cells seen, a subsample at first if there are many; ``data`` tells of all.
+    """
 
     counts: Counts
     config: LNMConfig
@@ -28,6 +32,7 @@ class Snapshot:
     capture: Capture | None
     trace: pd.DataFrame
     status: Status
+    data: dict[str, Any]
 
     def __call__(self) -> Fit:
         """The fit, in CLR on principal axes."""
@@ -44,7 +49,8 @@ class Snapshot:
             trace=self.trace,
             prior=self.point.prior.to_dict(rotation),
             versions=versions(),
-            **cell_fields(self.counts, self.point.seen, rotation, self.capture, self.status),
+            **cell_fields(self.counts, self.point.seen, rotation, self.capture, self.status)
+            | {"data": self.data},
         )
 
 

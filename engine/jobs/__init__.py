@@ -3,5 +3,18 @@
 from engine.jobs.job import JobHandle
 from engine.jobs.manager import Jobs
 from engine.jobs.status import JobError, JobKind, JobState, JobStatus
+from engine.jobs.sweeps import list_sweeps, resume_sweep, stop_sweep, submit_sweep, sweep_of
 
-__all__ = ["JobError", "JobHandle", "JobKind", "JobState", "JobStatus", "Jobs"]
+__all__ = [
+    "JobError",
+    "JobHandle",
+    "JobKind",
+    "JobState",
+    "JobStatus",
+    "Jobs",
+    "list_sweeps",
+    "resume_sweep",
+    "stop_sweep",
+    "submit_sweep",
+    "sweep_of",
+]

@@ -16,6 +16,7 @@ from engine.jobs.endings import CANCELLED, Outcome
 from engine.jobs.failures import describe
 from engine.jobs.job import Job, Wish
 from engine.jobs.kept import Kept
+from engine.jobs.scoring import score, set_aside
 from engine.jobs.status import JobError
 from engine.jobs.store import CHECKPOINT, FIT, RunStore
 from engine.results import AnyFit, load
@@ -90,6 +91,7 @@ class FitRunner:
             counts = job.counts if job.counts is not None else self._load_counts(job.status.request)
             for line in counts.report.lines():
                 job.update(log=line)
+            counts, held_out = set_aside(job, counts)
             if start is not None:
                 _check_same_counts(start, counts)
                 job.update(log=f"going on from pass {job.status.passes}")
@@ -97,7 +99,7 @@ class FitRunner:
             if job.wish is Wish.GO_ON:
                 config = config_from_dict(job.status.config)
                 last = self._drive(job, self._fit_iter(counts, config, start=start))
-            return self._end(job, last, counts)
+            return self._end(job, last, counts, held_out)
 
     def _start(self, job: Job) -> AnyFit | None:
         id = job.status.id
@@ -125,15 +127,21 @@ class FitRunner:
                     break
         return last
 
-    def _end(self, job: Job, last: Progress | None, counts: Counts) -> Outcome:
-        wish, finished = job.wish, last is not None and last.status.state != "running"
-        if wish >= Wish.CANCEL:
+    def _end(
+        self, job: Job, last: Progress | None, counts: Counts, held_out: Counts | None
+    ) -> Outcome:
+        finished = last is not None and last.status.state != "running"
+        whole = finished or job.wish is Wish.STOP
+        # Before it is saved: until then an earlier fit of the run may be kept instead.
+        if whole and held_out is not None and job.snapshot is not None:
+            whole = score(self._store, job, held_out)
+        if job.wish >= Wish.CANCEL:
             return CANCELLED
-        if wish is Wish.INTERRUPT and not finished:
+        if job.wish is Wish.INTERRUPT and not (finished and whole):
             self._checkpoint(job)
             return Outcome("interrupted", job.status.interrupted().message)
         if job.snapshot is None:
-            if wish is Wish.STOP:
+            if job.wish is Wish.STOP:
                 return Outcome("stopped", "Stopped before the first pass; there is no fit.")
             raise FitError("a fit", "none after the last pass", "Report this with the run's log.")
         fit = job.snapshot()

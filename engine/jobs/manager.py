@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.config import Config
+from engine.config.validation import share
+from engine.jobs import names as names_file
 from engine.jobs.endings import Outcome
 from engine.jobs.fits import FitIter, FitRunner, engine_fit_iter, engine_load
 from engine.jobs.job import Job, JobHandle, Wish
@@ -71,6 +73,8 @@ class Jobs(Runs):
         *,
         name: str | None = None,
         counts: Counts | None = None,
+        holdout: float = 0.0,
+        group: str = "",
     ) -> str:
         """Queue a fit.
 
@@ -82,6 +86,11 @@ class Jobs(Runs):
             Label; by default data, model and number of factors.
         counts
             What ``request`` gives, if it is loaded already.
+        holdout
+            Share of the cells to set aside and to score the fit on in the end: the same cells
+            for all models and sizes, given the counts and the seed of the configuration.
+        group
+            Id of the sweep that the run belongs to.
 
         Returns
         -------
@@ -89,12 +98,22 @@ class Jobs(Runs):
 
         Raises
         ------
+        ConfigError
+            If ``holdout`` is not from 0 to below 1.
         JobError
             If the run cannot be written, or the server is closing.
         """
+        share("holdout", holdout)
         data = counts.name if counts is not None else Path(request.source).stem
         label = _label(name) or f"{data} · {config.model} k{config.n_factors}"
-        status = JobStatus.new("fit", label, request=request.to_dict(), config=config.to_dict())
+        status = JobStatus.new(
+            "fit",
+            label,
+            request=request.to_dict(),
+            config=config.to_dict(),
+            holdout=float(holdout),
+            group=group,
+        )
         with self._pool.lock:
             self._check_open()
             claim = self._store.create(status)
@@ -181,6 +200,16 @@ class Jobs(Runs):
             job = self._pool.get(id)
             if job is not None:
                 job.update(name=label)
+
+    def name_factors(self, id: str, names: Sequence[str]) -> None:
+        """Keep what a person calls the factors or topics of a run, in their order.
+
+        Raises
+        ------
+        JobError
+            If there is no such run, or they cannot be written.
+        """
+        names_file.write(self.folder(id), names)
 
     def delete(self, id: str) -> None:
         """Remove a job and its folder; a running one is cancelled first.

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scipy import sparse
 
+from engine.jobs import names
 from engine.jobs.job import Wish
 from engine.jobs.kept import Kept
 from engine.jobs.pool import Pool
+from engine.jobs.scoring import read_cells
 from engine.jobs.status import JobStatus
 from engine.jobs.store import FIT, RunStore, no_such_job
 from engine.results import AnyFit, load_counts
+
+if TYPE_CHECKING:
+    from engine.checks import CellScores
 
 _COUNTS_KEPT = 2
 
@@ -101,6 +106,27 @@ class Runs:
         """
         self.folder(id)
         return next(iter(self._store.fits(id)), None)
+
+    def factor_names(self, id: str) -> tuple[str, ...]:
+        """What a person has called the factors or topics of a run; empty if nothing.
+
+        Raises
+        ------
+        JobError
+            If there is no such run.
+        """
+        return names.read(self.folder(id))
+
+    def cell_scores(self, id: str) -> CellScores | None:
+        """What each held-out cell contributes to the score of a run; None without a score.
+
+        Raises
+        ------
+        JobError
+            If there is no such run.
+        """
+        self.folder(id)
+        return read_cells(self._store, id)
 
     def fit_counts(self, id: str) -> sparse.csc_matrix | None:
         """The (C, G) counts that a run was fitted to; reading them may take seconds.

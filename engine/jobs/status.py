@@ -18,7 +18,7 @@ JobKind = Literal["fit", "task"]
 _UNKNOWN = math.nan
 _NUMBERS = ("log_marginal_per_cell", "gradient_median", "gradient_worst", "peak_memory_mb")
 # These belong to the run as it was asked for and are kept apart from its progress on disk.
-_OF_RUN = ("id", "kind", "name", "created", "request", "config")
+_OF_RUN = ("id", "kind", "name", "created", "request", "config", "holdout", "group")
 
 
 class JobError(EngineError):
@@ -57,6 +57,13 @@ class JobStatus:
         Seconds since the epoch.
     request, config
         What was asked for, as ``to_dict`` of the DataRequest and of the configuration give it.
+    holdout
+        Share of the cells that is set aside and that the fit is scored on; 0: none.
+    group
+        Id of the sweep that the run belongs to; empty for a run of its own.
+    score
+        What the held-out cells say of the fit, as ``to_dict`` of `engine.checks.Score` gives it,
+        and that of `engine.checks.Quality`; None before, and without held-out cells.
     revision
         Grows with each change.
     peak_memory_mb
@@ -83,17 +90,23 @@ class JobStatus:
     log: tuple[str, ...] = ()
     request: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
+    holdout: float = 0.0
+    group: str = ""
+    score: dict[str, Any] | None = None
     revision: int = 0
     peak_memory_mb: float = _UNKNOWN
 
     @classmethod
-    def new(cls, kind: JobKind, name: str, **asked: dict[str, Any]) -> JobStatus:
+    def new(cls, kind: JobKind, name: str, **asked: Any) -> JobStatus:
         """A job that waits, with an identity of its own that sorts by time."""
         created = time.time()
-        moment = datetime.fromtimestamp(created, UTC).strftime("%Y%m%d-%H%M%S-%f")
-        id = f"{moment}-{secrets.token_hex(3)}"
-        given = {"id": id, "name": name, "kind": kind, "created": created} | asked
-        return cls(state="queued", phase="waiting", **given)  # type: ignore[arg-type]
+        given: dict[str, Any] = {
+            "id": new_id(created),
+            "name": name,
+            "kind": kind,
+            "created": created,
+        } | asked
+        return cls(state="queued", phase="waiting", **given)
 
     @property
     def active(self) -> bool:
@@ -121,6 +134,7 @@ class JobStatus:
             phase="waiting",
             message="",
             fraction=0.0,
+            score=None,
             log=(*self.log, "resumed"),
             revision=self.revision + 1,
         )
@@ -143,7 +157,7 @@ class JobStatus:
         ValueError, KeyError, TypeError
             If the parts are not what `to_parts` gave.
         """
-        state, left = progress["state"], progress["seconds_left"]
+        state, left, score = progress["state"], progress["seconds_left"], progress.get("score")
         if state not in get_args(JobState):
             raise ValueError(f"unknown state {state!r}")
         return cls(
@@ -154,6 +168,10 @@ class JobStatus:
             created=float(run["created"]),
             request=dict(run["request"]),
             config=dict(run["config"]),
+            # Older runs have neither these two nor a score.
+            holdout=float(run.get("holdout", 0.0)),
+            group=str(run.get("group", "")),
+            score=None if score is None else dict(score),
             phase=str(progress["phase"]),
             fraction=float(progress["fraction"]),
             seconds=float(progress["seconds"]),
@@ -169,3 +187,9 @@ class JobStatus:
                 for name in _NUMBERS
             },
         )
+
+
+def new_id(created: float) -> str:
+    """An id of its own that sorts by time, seconds since the epoch."""
+    moment = datetime.fromtimestamp(created, UTC).strftime("%Y%m%d-%H%M%S-%f")
+    return f"{moment}-{secrets.token_hex(3)}"

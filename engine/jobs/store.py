@@ -110,8 +110,8 @@ class RunStore:
             lock = self._try_lock(new)
             assert lock is not None, "nobody else knows of this folder yet"
             run, progress = status.to_parts()
-            _write_json(new / _RUN, {"format": FORMAT, **run})
-            _write_json(new / _STATUS, progress)
+            write_json(new / _RUN, {"format": FORMAT, **run})
+            write_json(new / _STATUS, progress)
             new.rename(self.path(status.id))
         except OSError as error:
             # The lock goes with the folder: nobody can ask for it any more.
@@ -170,7 +170,7 @@ class RunStore:
             If it cannot be written.
         """
         try:
-            _write_json(self.path(status.id, _STATUS), status.to_parts()[1])
+            write_json(self.path(status.id, _STATUS), status.to_parts()[1])
         except OSError as error:
             raise _cannot_write(error) from error
 
@@ -179,7 +179,7 @@ class RunStore:
         try:
             with self._turn():
                 run = json.loads(self.path(id, _RUN).read_text(encoding="utf-8"))
-                _write_json(self.path(id, _RUN), {**run, "name": name})
+                write_json(self.path(id, _RUN), {**run, "name": name})
         except (FileNotFoundError, ValueError, TypeError) as error:
             raise JobError("a readable run", f"{id} is damaged", "Delete the run.") from error
         except OSError as error:
@@ -274,7 +274,8 @@ def _cannot_write(error: OSError) -> JobError:
     )
 
 
-def _write_json(path: Path, values: dict[str, Any]) -> None:
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write under a temporary name first, then rename. Raises OSError."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         temporary.write_text(json.dumps(values, indent=1, allow_nan=False), encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -95,6 +96,8 @@ class Fit:
         n_failed_cells.
     data
         Where the counts came from: name, source, layer, fingerprint, what was dropped.
+    names
+        What a person has called the factors; empty: "factor 1" and so on.
     """
 
     config: LNMConfig
@@ -116,6 +119,7 @@ class Fit:
     prior: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
     @property
     def model(self) -> str:
@@ -128,9 +132,14 @@ class Fit:
         return int(self.loadings.shape[1])
 
     @property
+    def default_names(self) -> list[str]:
+        """What the factors are called unless a person names them."""
+        return [f"factor {j + 1}" for j in range(self.n_factors)]
+
+    @property
     def factor_names(self) -> list[str]:
         """Names of the factors, in order."""
-        return [f"factor {j + 1}" for j in range(self.n_factors)]
+        return list(self.names) or self.default_names
 
     @property
     def is_gene(self) -> np.ndarray:
@@ -184,6 +193,7 @@ class Fit:
                     "data": json.dumps(self.data),
                     "versions": json.dumps(self.versions),
                     "obs_columns": json.dumps([str(name) for name in labels.columns]),
+                    "factor_names": json.dumps(self.factor_names),
                     "trace": {str(name): self.trace[name].to_numpy() for name in self.trace},
                 }
             },
@@ -205,3 +215,9 @@ class Fit:
             If the file cannot be written.
         """
         return write(self.to_anndata(), path, counts)
+
+
+def given_names(meta: Mapping[str, Any], default: list[str]) -> tuple[str, ...]:
+    """The names of factors in ``uns["logratio"]``; none if they are the default, or too few."""
+    names = [str(name) for name in json.loads(meta.get("factor_names", "[]"))]
+    return tuple(names) if len(names) == len(default) and names != default else ()

@@ -17,7 +17,7 @@ from scipy import sparse
 
 from engine.config import LNMConfig
 from engine.errors import FitError
-from engine.results.fit import FORMAT, Capture, Fit, Status, Totals
+from engine.results.fit import FORMAT, Capture, Fit, Status, Totals, given_names
 from engine.results.topics import TopicFit
 
 AnyFit = Fit | TopicFit
@@ -88,13 +88,15 @@ def _from_parts(parts: dict[str, Any]) -> AnyFit:
             efficiency=obs["capture_efficiency"].to_numpy(),
             efficiency_sd=obs["capture_efficiency_sd"].to_numpy(),
         )
+    loadings = np.asarray(parts["varm"]["lnm_loadings"])
+    default = [f"factor {j + 1}" for j in range(loadings.shape[1])]
     return Fit(
         config=LNMConfig.from_dict(json.loads(meta["config"])),
         genes=pd.Index(var.index),
         cells=pd.Index(obs.index),
         reference=int(np.flatnonzero(var["lnm_reference"].to_numpy())[0]),
         mean_clr=var["lnm_mean_clr"].to_numpy(),
-        loadings=np.asarray(parts["varm"]["lnm_loadings"]),
+        loadings=loadings,
         noise=var["lnm_noise"].to_numpy(),
         scores=np.asarray(parts["obsm"]["X_lnm"]),
         scores_sd=np.asarray(parts["obsm"]["X_lnm_sd"]),
@@ -108,4 +110,5 @@ def _from_parts(parts: dict[str, Any]) -> AnyFit:
         prior=json.loads(meta["prior"]),
         data=json.loads(meta["data"]),
         versions=json.loads(meta["versions"]),
+        names=given_names(meta, default),
     )

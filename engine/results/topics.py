@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import sparse
 
 from engine.config import LDAConfig
-from engine.results.fit import FORMAT, OTHER, Status
+from engine.results.fit import FORMAT, OTHER, Status, given_names
 from engine.results.writing import write
 
 
@@ -51,6 +51,8 @@ class TopicFit:
         Named arrays of the encoder; empty for ``"em"``.
     data
         Where the counts came from: name, source, layer, fingerprint, what was dropped.
+    names
+        What a person has called the topics; empty: "topic 1" and so on.
     """
 
     config: LDAConfig
@@ -70,6 +72,7 @@ class TopicFit:
     encoder: dict[str, np.ndarray] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
     @property
     def model(self) -> str:
@@ -87,9 +90,14 @@ class TopicFit:
         return self.n_topics
 
     @property
+    def default_names(self) -> list[str]:
+        """What the topics are called unless a person names them."""
+        return [f"topic {k + 1}" for k in range(self.n_topics)]
+
+    @property
     def factor_names(self) -> list[str]:
         """Names of the topics, in order."""
-        return [f"topic {k + 1}" for k in range(self.n_topics)]
+        return list(self.names) or self.default_names
 
     @property
     def is_gene(self) -> np.ndarray:
@@ -134,6 +142,7 @@ class TopicFit:
             "versions": json.dumps(self.versions),
             "obs_columns": json.dumps([str(name) for name in labels.columns]),
             "trace": {str(name): self.trace[name].to_numpy() for name in self.trace},
+            "factor_names": json.dumps(self.factor_names),
             "encoder": dict(self.encoder),
         }
         return ad.AnnData(X=matrix, obs=obs, var=var, obsm=obsm, varm=varm, uns={"logratio": meta})
@@ -157,6 +166,7 @@ class TopicFit:
         """From obs, var, obsm, varm and uns["logratio"] as `to_anndata` laid them out."""
         obs, meta = parts["obs"], parts["uns/logratio"]
         obsm, varm = parts["obsm"], parts["varm"]
+        default = [f"topic {k + 1}" for k in range(np.shape(varm["lda_topics"])[1])]
         return cls(
             config=LDAConfig.from_dict(json.loads(meta["config"])),
             genes=pd.Index(parts["var"].index),
@@ -175,4 +185,5 @@ class TopicFit:
             encoder={name: np.asarray(array) for name, array in meta["encoder"].items()},
             data=json.loads(meta["data"]),
             versions=json.loads(meta["versions"]),
+            names=given_names(meta, default),
         )

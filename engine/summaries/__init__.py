@@ -1,7 +1,7 @@
 """Fit -> tidy tables: CLR correlations, loadings, factor scores, cells, contrasts of cells.
 
 W is known up to rotation only; everything here is either invariant to it or given on
-the principal axes that `Fit` stores.
+the principal axes that `Fit` stores. Most of it takes a fit of topics as well.
 """
 
 from engine.summaries.cells import cell_clr, cell_clr_sd
@@ -14,11 +14,17 @@ from engine.summaries.correlation import (
     top_variance_genes,
 )
 from engine.summaries.loadings import (
+    coordinates,
     explained_variance,
     factor_genes,
     factor_scores,
+    factor_shares,
+    gene_loadings,
+    gene_shares,
     loadings,
     programme_genes,
+    scores,
+    weights,
 )
 
 __all__ = [
@@ -29,12 +35,18 @@ __all__ = [
     "clr_covariance",
     "clr_variance",
     "contrast",
+    "coordinates",
     "correlation_with",
     "explained_variance",
     "factor_genes",
     "factor_scores",
+    "factor_shares",
+    "gene_loadings",
+    "gene_shares",
     "label_counts",
     "loadings",
     "programme_genes",
+    "scores",
     "top_variance_genes",
+    "weights",
 ]

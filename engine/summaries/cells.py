@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from engine.results import Fit
+from engine.results import AnyFit, Fit, TopicFit
+from engine.summaries import mixtures
 from engine.summaries.names import cell_positions, gene_positions
 from engine.summaries.residuals import Residuals, residuals
 
@@ -16,7 +17,7 @@ Matrix = sparse.csc_matrix | sparse.csr_matrix
 
 
 def cell_clr(
-    fit: Fit,
+    fit: AnyFit,
     genes: Iterable[str],
     *,
     cells: np.ndarray | None = None,
@@ -26,7 +27,8 @@ def cell_clr(
 
     Without counts, the part that the factors carry: ``mu_g + w_g . z_c``. With counts also each
     gene's own residual ``e_g - mean(e)``, at its mode given z_c and the cell's intensity, see
-    `engine.summaries.residuals`; the mean is over all features of the simplex.
+    `engine.summaries.residuals`; the mean is over all features of the simplex. Topics have no
+    residual: with counts or without, the CLR of the proportions that they give to the cell.
 
     Parameters
     ----------
@@ -51,6 +53,8 @@ def cell_clr(
         If a name is not among the modelled genes, or cells or counts are not of this fit.
     """
     chosen, rows = gene_positions(fit, genes), cell_positions(fit, cells)
+    if isinstance(fit, TopicFit):
+        return _table(fit, mixtures.clr(fit, rows, chosen), rows, chosen)
     loadings, mean = fit.loadings[chosen].astype(np.float32), fit.mean_clr[chosen]
     values = fit.scores[rows] @ loadings.T + mean.astype(np.float32)
     if counts is not None:
@@ -98,7 +102,7 @@ def cell_clr_sd(
     return _table(fit, np.sqrt(variance), rows, chosen)
 
 
-def _table(fit: Fit, values: np.ndarray, rows: np.ndarray, genes: np.ndarray) -> pd.DataFrame:
+def _table(fit: AnyFit, values: np.ndarray, rows: np.ndarray, genes: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(
         np.asarray(values, np.float32), index=fit.cells[rows], columns=fit.genes[genes]
     )

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import DataError
-from engine.results import Fit
+from engine.results import AnyFit, Fit, TopicFit
+from engine.summaries import mixtures
 from engine.summaries.loadings import loadings
 from engine.summaries.names import as_mask
 from engine.summaries.per_fit import per_fit
@@ -20,8 +21,8 @@ _BLOCK = 16_384
 class Contrast(NamedTuple):
     """Selected cells less the rest: tables with columns ``difference`` and ``effect``.
 
-    ``factors`` is in prior standard deviations of z, in the order of the factors; ``genes`` in
-    CLR (nats), strongest effect first.
+    ``factors`` is in prior standard deviations of z, or in proportions of topics, in their order;
+    ``genes`` in CLR (nats), strongest effect first; of topics, as `contrast` says.
     """
 
     factors: pd.DataFrame
@@ -34,7 +35,7 @@ class _Totals(NamedTuple):
     variance: np.ndarray
 
 
-def contrast(fit: Fit, selected: np.ndarray) -> Contrast:
+def contrast(fit: AnyFit, selected: np.ndarray) -> Contrast:
     """What distinguishes selected cells from the rest, as effect sizes.
 
     ``dz`` is the difference of the mean scores; a gene differs by ``w_g . dz``, the part of its CLR
@@ -42,6 +43,9 @@ def contrast(fit: Fit, selected: np.ndarray) -> Contrast:
     ``dz_j / sqrt(S_jj)`` or ``w_g . dz / sqrt(w_g' S w_g)``, where S is the pooled covariance of
     the posterior modes within the two groups plus the mean posterior variance of z, so that
     cells of which little is known do not look alike.
+
+    Of topics, the proportions are compared, and the CLR of the proportions that they give to
+    genes, in the order that `engine.summaries.mixtures.differences` explains.
 
     There is no p-value: the cells were chosen by looking at the very scores that are
     compared, so any test of no difference would be answered before it is asked.
@@ -64,6 +68,8 @@ def contrast(fit: Fit, selected: np.ndarray) -> Contrast:
             f"{n_selected:,} of {n_all:,} selected",
             "Select fewer cells." if n_selected else "Select some cells.",
         )
+    if isinstance(fit, TopicFit):
+        return Contrast(*mixtures.differences(fit, mask))
     totals = _totals(fit)
     # The smaller side is added up, the other is what remains.
     smaller = 2 * n_selected <= n_all
@@ -80,8 +86,8 @@ def contrast(fit: Fit, selected: np.ndarray) -> Contrast:
     weights = table.to_numpy()
     variance = np.einsum("gj,jk,gk->g", weights, covariance, weights, optimize=True)
     genes = _effects(weights @ change, variance, table.index)
-    order = np.argsort(-np.abs(genes["effect"].to_numpy()), kind="stable")
     factors = _effects(change, np.diag(covariance), table.columns)
+    order = np.argsort(-np.abs(genes["effect"].to_numpy()), kind="stable")
     return Contrast(factors, genes.iloc[order])
 
 

@@ -2,6 +2,9 @@
 
 ``Sigma_clr = H Sigma_alr H'`` with ``H = I - 11'/G``, written out so that no G x G array is built
 (Aitchison 1986). All of it is invariant to the rotation that W is known up to.
+
+Topics have no such covariance in closed form: theirs is that of the proportions that they give
+to the cells of the fit, over a sample of them (`engine.summaries.mixtures`).
 """
 
 from __future__ import annotations
@@ -11,21 +14,22 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from engine.results import Fit
+from engine.results import AnyFit, TopicFit
+from engine.summaries import mixtures
 from engine.summaries.names import gene_positions
 
 
-def clr_variance(fit: Fit) -> pd.Series:
+def clr_variance(fit: AnyFit) -> pd.Series:
     """CLR variance of each real gene, ``|w_g|^2 + d_g (1 - 2/G) + sum(d)/G^2``."""
     return pd.Series(_variance(fit), index=fit.genes, name="clr_variance")[fit.is_gene]
 
 
-def top_variance_genes(fit: Fit, n: int = 100) -> pd.Index:
+def top_variance_genes(fit: AnyFit, n: int = 100) -> pd.Index:
     """The n real genes of largest CLR variance, largest first."""
     return clr_variance(fit).nlargest(n).index
 
 
-def clr_covariance(fit: Fit, genes: Iterable[str] | None = None) -> pd.DataFrame:
+def clr_covariance(fit: AnyFit, genes: Iterable[str] | None = None) -> pd.DataFrame:
     """Model covariance of CLR coordinates, genes x genes.
 
     ``Sigma[i, j] = w_i . w_j + delta_ij d_i - (d_i + d_j)/G + sum(d)/G^2``.
@@ -41,17 +45,20 @@ def clr_covariance(fit: Fit, genes: Iterable[str] | None = None) -> pd.DataFrame
         If a name is not among the modelled genes.
     """
     index = gene_positions(fit, genes)
+    names = fit.genes[index]
+    if isinstance(fit, TopicFit):
+        found = mixtures.sampled(fit).covariance(index, index)
+        return pd.DataFrame(found, index=names, columns=names)
     count = len(fit.genes)
     loadings, noise = fit.loadings[index], fit.noise[index]
     covariance = loadings @ loadings.T
     covariance -= (noise[:, None] + noise[None, :]) / count
     covariance += fit.noise.sum() / count**2
     covariance[np.diag_indices(len(index))] += noise
-    names = fit.genes[index]
     return pd.DataFrame(covariance, index=names, columns=names)
 
 
-def clr_correlation(fit: Fit, genes: Iterable[str] | None = None) -> pd.DataFrame:
+def clr_correlation(fit: AnyFit, genes: Iterable[str] | None = None) -> pd.DataFrame:
     """Model correlation of CLR coordinates, genes x genes; see `clr_covariance`.
 
     A gene that does not vary at all correlates with none.
@@ -64,7 +71,7 @@ def clr_correlation(fit: Fit, genes: Iterable[str] | None = None) -> pd.DataFram
     return pd.DataFrame(correlation, index=covariance.index, columns=covariance.columns)
 
 
-def correlation_with(fit: Fit, gene: str) -> pd.Series:
+def correlation_with(fit: AnyFit, gene: str) -> pd.Series:
     """CLR correlation of one gene with every other real gene, strongest first; O(G k).
 
     ``Sigma[i, g] = w_i . w_g - (d_i + d_g)/G + sum(d)/G^2``, divided by both standard deviations;
@@ -80,10 +87,7 @@ def correlation_with(fit: Fit, gene: str) -> pd.Series:
         If the gene is not among the modelled genes.
     """
     (position,) = gene_positions(fit, [gene])
-    count = len(fit.genes)
-    covariance = fit.loadings @ fit.loadings[position]
-    covariance -= (fit.noise + fit.noise[position]) / count
-    covariance += fit.noise.sum() / count**2
+    covariance = _covariance_with(fit, position)
     scale = _scale(_variance(fit))
     values = np.clip(covariance / (scale * scale[position]), -1, 1)
     others = fit.is_gene
@@ -92,7 +96,19 @@ def correlation_with(fit: Fit, gene: str) -> pd.Series:
     return found.sort_values(key=np.abs, ascending=False, kind="stable")
 
 
-def _variance(fit: Fit) -> np.ndarray:
+def _covariance_with(fit: AnyFit, position: int) -> np.ndarray:
+    count = len(fit.genes)
+    if isinstance(fit, TopicFit):
+        everything = np.arange(count)
+        return mixtures.sampled(fit).covariance(everything, np.array([position]))[:, 0]
+    covariance = fit.loadings @ fit.loadings[position]
+    covariance -= (fit.noise + fit.noise[position]) / count
+    return np.asarray(covariance + fit.noise.sum() / count**2)
+
+
+def _variance(fit: AnyFit) -> np.ndarray:
+    if isinstance(fit, TopicFit):
+        return mixtures.sampled(fit).variance()
     count = len(fit.genes)
     factors = (fit.loadings**2).sum(1)
     return factors + fit.noise * (1 - 2 / count) + fit.noise.sum() / count**2

@@ -1,17 +1,65 @@
-"""Loadings and scores on the principal axes that `Fit` stores."""
+"""Loadings and scores on the principal axes that `Fit` stores, and what stands for them in topics.
+
+What a loading is to a factor, a gene's log fold change against its mean over topics is to a topic.
+"""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from engine.errors import DataError
-from engine.results import Fit
+from engine.results import AnyFit, Fit, TopicFit
+from engine.summaries import mixtures
+from engine.summaries.names import gene_positions
 
 
-def loadings(fit: Fit) -> pd.DataFrame:
-    """CLR loadings on their principal axes, real genes x factors."""
-    table = pd.DataFrame(fit.loadings, index=fit.genes, columns=fit.factor_names)
+def loadings(fit: AnyFit) -> pd.DataFrame:
+    """CLR loadings on their principal axes, real genes x factors; nats.
+
+    Of topics, log fold changes against the gene's geometric mean over topics, see
+    `engine.summaries.mixtures.fold_changes`.
+    """
+    values = mixtures.fold_changes(fit) if isinstance(fit, TopicFit) else fit.loadings
+    table = pd.DataFrame(values, index=fit.genes, columns=fit.factor_names)
     return table[fit.is_gene]
+
+
+def weights(fit: AnyFit) -> pd.DataFrame:
+    """What genes are ranked by within a factor or topic, real genes x factors.
+
+    Of factors the loadings; of topics ``beta_gk log(beta_gk / mean)``, a gene's part in the
+    divergence of the topic from the mean of all, which leaves out genes that are as good as
+    never seen, however large their fold changes.
+    """
+    table = loadings(fit)
+    return table * fit.topics[fit.is_gene] if isinstance(fit, TopicFit) else table
+
+
+def gene_loadings(fit: AnyFit, gene: str) -> pd.Series:
+    """`loadings` of one gene, by factor or topic.
+
+    Raises
+    ------
+    DataError
+        If the gene is not among the modelled genes.
+    """
+    (place,) = gene_positions(fit, [gene])
+    values = mixtures.fold_changes(fit) if isinstance(fit, TopicFit) else fit.loadings
+    return pd.Series(values[place], index=fit.factor_names, name=gene)
+
+
+def factor_shares(fit: AnyFit) -> pd.Series:
+    """How much each factor or topic takes: share of the CLR variance, or of all counts."""
+    if not isinstance(fit, TopicFit):
+        return explained_variance(fit)
+    return pd.Series(mixtures.count_shares(fit), index=fit.factor_names, name="share_of_counts")
+
+
+def gene_shares(fit: TopicFit) -> pd.Series:
+    """Share of all counts that the topics give to each real gene."""
+    shares = fit.topics @ mixtures.count_shares(fit)
+    return pd.Series(shares, index=fit.genes, name="share_of_counts")[fit.is_gene]
 
 
 def explained_variance(fit: Fit) -> pd.Series:
@@ -22,21 +70,41 @@ def explained_variance(fit: Fit) -> pd.Series:
     return pd.Series(shares, index=fit.factor_names, name="explained_variance")
 
 
-def factor_scores(fit: Fit) -> pd.DataFrame:
-    """Posterior modes of z, cells x factors, in prior standard deviations."""
-    return pd.DataFrame(fit.scores, index=fit.cells, columns=fit.factor_names)
+def factor_scores(fit: AnyFit) -> pd.DataFrame:
+    """Posterior modes of z, cells x factors, in prior standard deviations; of topics, proportions.
+
+    The table holds the fit's own array, which is not to be changed.
+    """
+    return pd.DataFrame(scores(fit), index=fit.cells, columns=fit.factor_names)
 
 
-def programme_genes(fit: Fit, n: int = 100) -> pd.Index:
+def scores(fit: AnyFit) -> np.ndarray:
+    """(C, k) posterior modes of z, or proportions of topics."""
+    return fit.proportions if isinstance(fit, TopicFit) else fit.scores
+
+
+def coordinates(fit: AnyFit) -> np.ndarray:
+    """(C, k) in which cells that are alike lie close: z, or log-ratios of the proportions."""
+    return mixtures.coordinates(fit) if isinstance(fit, TopicFit) else fit.scores
+
+
+def programme_genes(fit: AnyFit, n: int = 100) -> pd.Index:
     """The n real genes with the largest CLR variance carried by the factors, ``|w_g|^2``.
 
     Residual variance is left out: it is largest for rarely seen genes, which move with none.
+    Of topics, those that tell most of the topic of a count, see
+    `engine.summaries.mixtures.information`.
     """
+    if isinstance(fit, TopicFit):
+        told = pd.Series(mixtures.information(fit), index=fit.genes)[fit.is_gene]
+        return told.nlargest(n).index
     return (loadings(fit) ** 2).sum(axis=1).nlargest(n).index
 
 
-def factor_genes(fit: Fit, factor: int, n: int = 100) -> pd.Index:
+def factor_genes(fit: AnyFit, factor: int, n: int = 100) -> pd.Index:
     """The n real genes with the largest absolute loading on one factor, largest first.
+
+    Of a topic, those of the largest `weights`.
 
     Parameters
     ----------
@@ -52,4 +120,5 @@ def factor_genes(fit: Fit, factor: int, n: int = 100) -> pd.Index:
         raise DataError(
             f"a factor from 0 to {fit.n_factors - 1}", str(factor), "Choose one of this fit."
         )
-    return loadings(fit).iloc[:, factor].abs().nlargest(n).index
+    found = weights(fit).iloc[:, factor]
+    return (found if isinstance(fit, TopicFit) else found.abs()).nlargest(n).index

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import DataError
-from engine.results import Fit
+from engine.results import AnyFit
 
 
-def gene_positions(fit: Fit, genes: Iterable[str] | None) -> np.ndarray:
+def gene_positions(fit: AnyFit, genes: Iterable[str] | None) -> np.ndarray:
     """Positions of named genes, in their order; all real genes by default.
 
     Raises
@@ -33,7 +33,7 @@ def gene_positions(fit: Fit, genes: Iterable[str] | None) -> np.ndarray:
     return index
 
 
-def cell_positions(fit: Fit, cells: np.ndarray | None) -> np.ndarray:
+def cell_positions(fit: AnyFit, cells: np.ndarray | None) -> np.ndarray:
     """Positions of cells given as positions or as a (C,) mask; all cells by default.
 
     Raises
@@ -47,7 +47,7 @@ def cell_positions(fit: Fit, cells: np.ndarray | None) -> np.ndarray:
     return np.flatnonzero(as_mask(fit, chosen)) if chosen.dtype == bool else chosen
 
 
-def as_mask(fit: Fit, selected: np.ndarray) -> np.ndarray:
+def as_mask(fit: AnyFit, selected: np.ndarray) -> np.ndarray:
     """A mask of cells, checked.
 
     Raises

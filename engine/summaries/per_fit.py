@@ -7,19 +7,19 @@ import threading
 import weakref
 from collections.abc import Callable
 
-from engine.results import Fit
+from engine.results import AnyFit
 
 
-def per_fit[T](compute: Callable[[Fit], T]) -> Callable[[Fit], T]:
+def per_fit[F: AnyFit, T](compute: Callable[[F], T]) -> Callable[[F], T]:
     """Compute once for each fit; what was computed is freed together with the fit.
 
     Keyed by identity: a Fit holds arrays, so it has no hash.
     """
-    known: dict[int, tuple[weakref.ref[Fit], T]] = {}
+    known: dict[int, tuple[weakref.ref[F], T]] = {}
     lock = threading.Lock()
 
     @functools.wraps(compute)
-    def cached(fit: Fit) -> T:
+    def cached(fit: F) -> T:
         key = id(fit)
         with lock:
             found = known.get(key)
@@ -35,8 +35,8 @@ def per_fit[T](compute: Callable[[Fit], T]) -> Callable[[Fit], T]:
     return cached
 
 
-def _forget[T](
-    known: dict[int, tuple[weakref.ref[Fit], T]], key: int, dead: weakref.ref[Fit]
+def _forget[F: AnyFit, T](
+    known: dict[int, tuple[weakref.ref[F], T]], key: int, dead: weakref.ref[F]
 ) -> None:
     # No lock: a collection may call this in a thread that holds it.
     found = known.get(key)

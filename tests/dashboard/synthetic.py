@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from engine.config import LNMConfig
+from engine.config import Config, LDAConfig, LNMConfig
 from engine.data import Counts
 from engine.inference.progress import Progress
-from engine.results import OTHER, Capture, Fit, Status, Totals
+from engine.results import OTHER, AnyFit, Capture, Fit, Status, TopicFit, Totals
 
 
 def make_fit(
@@ -76,6 +77,36 @@ def make_fit(
     )
 
 
+def make_topic_fit(
+    cells: int = 300, genes: int = 60, topics: int = 5, *, seed: int = 0, passes: int = 12
+) -> TopicFit:
+    """Cells that are mostly of one topic, topics that share few genes, one label column."""
+    rng = np.random.default_rng(seed)
+    proportions = rng.dirichlet(np.full(topics, 0.3), cells).astype(np.float32)
+    beta = rng.dirichlet(np.full(genes + 1, 0.2), topics).T.astype(np.float32) + np.float32(1e-6)
+    beta /= beta.sum(0)
+    names = pd.Index([f"cell{c}" for c in range(cells)])
+    label = np.array([f"mostly {k + 1}" for k in proportions.argmax(1)])
+    zeros = np.zeros_like(proportions)
+    return TopicFit(
+        config=LDAConfig(n_topics=topics),
+        genes=pd.Index([*(f"GENE{j}" for j in range(genes)), OTHER]),
+        cells=names,
+        topics=beta,
+        topic_location=np.log(beta),
+        topic_scale=np.zeros_like(beta),
+        proportions=proportions,
+        location=np.log(np.maximum(proportions, 1e-12)),
+        scale=zeros,
+        bound=rng.normal(-1000, 50, cells),
+        total_counts=rng.integers(500, 5000, cells).astype(float),
+        obs=pd.DataFrame({"cell_type": pd.Categorical(label)}, index=names),
+        trace=pd.DataFrame({"pass": [passes], "seconds": [1.0], "log_marginal_per_cell": [-1e3]}),
+        status=Status("converged", "synthetic", passes, 3.0, 1.0, 0),
+        data={"name": "synthetic"},
+    )
+
+
 def make_counts(cells: int = 40, genes: int = 12) -> Counts:
     """Poisson counts with one label column."""
     rng = np.random.default_rng(0)
@@ -86,6 +117,15 @@ def make_counts(cells: int = 40, genes: int = 12) -> Counts:
         obs=pd.DataFrame({"cell_type": np.where(np.arange(cells) % 2, "a", "b")}),
         name="made up",
     )
+
+
+def make_any_fit(counts: Counts, config: Config, step: int, state: str) -> AnyFit:
+    """What a pass over the counts might give."""
+    size = counts.n_cells, counts.n_genes - 1, config.n_factors
+    if isinstance(config, LDAConfig):
+        fit = make_topic_fit(*size, seed=step, passes=step)
+        return replace(fit, status=replace(fit.status, state=state))  # type: ignore[arg-type]
+    return make_fit(*size, seed=step, capture=config.capture, state=state, passes=step)
 
 
 class Steps:
@@ -100,19 +140,11 @@ def scripted_fits(steps: Steps) -> Callable[..., Iterator[Progress]]:
     """A fit_iter whose first pass comes at once and the others when ``steps.go_on`` is set."""
 
     def fit_iter(
-        counts: Counts, config: LNMConfig, *, start: Fit | None = None
+        counts: Counts, config: Config, *, start: AnyFit | None = None
     ) -> Iterator[Progress]:
         for step in range(1, steps.passes + 1):
             last = step == steps.passes
-            fit = make_fit(
-                counts.n_cells,
-                counts.n_genes - 1,
-                config.n_factors,
-                seed=step,
-                capture=config.capture,
-                state="converged" if last else "running",
-                passes=step,
-            )
+            fit = make_any_fit(counts, config, step, "converged" if last else "running")
             yield Progress(
                 fit.status,
                 "finishing" if last else "fitting",

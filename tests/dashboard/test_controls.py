@@ -9,14 +9,15 @@ import panel as pn
 import panel_material_ui as pmui
 import pytest
 
+from dashboard.asked import BOTH, FACTORS_BY_VAE, OF_LDA, OF_LNM, TRAINING
 from dashboard.controls.data import DataControl
 from dashboard.controls.model import ModelControl
 from dashboard.controls.run import RunControl, duration, words
 from dashboard.controls.upload import UploadArea
 from dashboard.places import Places
 from dashboard.runner import Runner
-from dashboard.state import ADVANCED, AppState
-from engine.config import LNMConfig
+from dashboard.state import AppState
+from engine.config import LDAConfig, LNMConfig
 from engine.data.info import ColumnInfo, LayerInfo, SourceInfo
 from engine.jobs import JobStatus
 from tests.dashboard.synthetic import make_counts
@@ -133,7 +134,7 @@ class TestModel:
         return ModelControl(state)
 
     def test_settings_reach_the_configuration(self, control: ModelControl, state: AppState) -> None:
-        find(control, pmui.RadioButtonGroup, "").value = False
+        find(control, pmui.RadioButtonGroup, "").value = "lnm"
         find(control, pmui.IntInput, "Factors").value = 4
         find(control, pmui.Select, "Residual d").value = "low_rank"
         find(control, pmui.Select, "Capture prior").value = "population"
@@ -202,8 +203,60 @@ class TestModel:
 
     def test_every_setting_of_the_model_has_a_control(self, control: ModelControl) -> None:
         settings = {field.name for field in dataclasses.fields(LNMConfig)}
-        linked = {*ADVANCED, "capture", "n_factors", "d_mode", "capture_prior", "molecules"}
-        assert settings == {*linked, "capture_sd", "seed"}
+        amortized = {*TRAINING, "inference"} if FACTORS_BY_VAE else set()
+        assert settings == {*BOTH, *OF_LNM, "capture", "molecules", "capture_sd", *amortized}
+        settings = {field.name for field in dataclasses.fields(LDAConfig)}
+        assert settings == {*BOTH, *OF_LDA, *TRAINING, "inference", "max_passes", "tolerance"}
+
+    def test_topics_have_settings_of_their_own(
+        self, control: ModelControl, state: AppState
+    ) -> None:
+        model = find(control, pmui.RadioButtonGroup, "")
+        find(control, pmui.IntInput, "Factors").value = 4
+        model.value = "lda"
+        assert state.config() == LDAConfig()
+        find(control, pmui.IntInput, "Topics").value = 7
+        find(control, pmui.Select, "Inference").value = "vae"
+        find(control, pmui.FloatInput, "Prior of topics α").value = 0.2
+        find(control, pmui.FloatInput, "Prior of genes η").value = 0.1
+        find(control, pmui.IntInput, "Most epochs").value = 12
+        find(control, pmui.FloatInput, "Learning rate").value = 0.02
+        find(control, pmui.Select, "Schedule").value = "constant"
+        find(control, pmui.IntInput, "Batch size").value = 64
+        find(control, pmui.Switch, "Refine each cell after training").value = False
+        asked = {
+            "n_topics": 7,
+            "inference": "vae",
+            "topic_prior": 0.2,
+            "feature_prior": 0.1,
+            "max_epochs": 12,
+            "learning_rate": 0.02,
+            "schedule": "constant",
+            "batch_cells": 64,
+            "refine": False,
+        }
+        assert state.config() == LDAConfig(**asked)
+        model.value = "lnm"
+        assert state.config() == LNMConfig(n_factors=4), "the settings of LNM were kept"
+        model.value = "lda"
+        assert state.config() == LDAConfig(**asked), "and those of LDA"
+
+    def test_settings_of_other_models_are_out_of_sight(
+        self, control: ModelControl, state: AppState
+    ) -> None:
+        def seen(kind: type, label: str) -> bool:
+            field = find(control, kind, label)
+            within = control.__panel__().select(lambda part: field in part.select())
+            return all(part.visible for part in within)
+
+        assert seen(pmui.IntInput, "Factors")
+        assert not seen(pmui.IntInput, "Topics")
+        state.model = "lda"
+        assert not seen(pmui.IntInput, "Factors")
+        assert seen(pmui.IntInput, "Topics")
+        assert not seen(pmui.IntInput, "Batch size")
+        state.topic_inference = "vae"
+        assert seen(pmui.IntInput, "Batch size")
 
     def test_names_of_old_data_go(self, control: ModelControl, state: AppState) -> None:
         find(control, pmui.Select, "Genes").value = "named"

@@ -22,7 +22,8 @@ from dashboard.controls.export import KINDS, NO_FILE, NOTHING, ExportMenu, save_
 from dashboard.export import Export, Provenance, filename, fit_file, parts, passes, render, slug
 from dashboard.runner import Runner
 from dashboard.state import AppState, Notice
-from tests.dashboard.synthetic import Steps, make_fit
+from engine.results import load
+from tests.dashboard.synthetic import Steps, make_fit, make_topic_fit
 
 FROM = Provenance("pbmc3k", "pbmc3k · lnmvcp k10", "LNMVCP", "1 May 2030", "0.1.0")
 TABLE = pd.DataFrame({"r": [0.5, -0.25]}, index=pd.Index(["=1+1", 'A"B,é'], name="gene"))
@@ -127,6 +128,14 @@ class TestFitFile:
         with fit_file(path, xy) as file:
             assert "X_umap" not in ad.read_h5ad(file).obsm
 
+    def test_topics_have_coordinates_and_names(self, tmp_path: Path) -> None:
+        path = make_topic_fit(cells=30, passes=7).save(tmp_path / "fit.h5ad")
+        names = ["<b>one</b>", *(f"topic {k}" for k in range(2, 6))]
+        with fit_file(path, np.ones((30, 2)), names) as copy:
+            assert ad.read_h5ad(copy).obsm["X_umap"].shape == (30, 2)
+            assert load(copy).factor_names == names
+        assert passes(path) == 7
+
     def test_a_run_goes_to_the_browser(
         self, tmp_path: Path, state: AppState, browser: Saved
     ) -> None:
@@ -135,6 +144,7 @@ class TestFitFile:
         jobs: Any = SimpleNamespace(
             fit_file=lambda run: path if run == "run1" else None,
             status=lambda run: SimpleNamespace(name="pbmc3k · lnmvcp k10"),
+            factor_names=lambda run: ("T cells", *(f"factor {j}" for j in range(2, 6))),
         )
         embedder: Any = SimpleNamespace(known=known.get)
         save_fit(browser, jobs, embedder, "run1", state).result(30)
@@ -143,6 +153,8 @@ class TestFitFile:
         assert kind == "application/x-hdf5"
         (tmp_path / "saved.h5ad").write_bytes(content)
         assert ad.read_h5ad(tmp_path / "saved.h5ad").obsm["X_umap"].shape == (30, 2)
+        assert load(tmp_path / "saved.h5ad").factor_names[:2] == ["T cells", "factor 2"]
+        assert load(path).names == (), "the fit of the run itself is left alone"
         assert state.run_error is None
 
         save_fit(browser, jobs, embedder, "run2", state).result(30)

@@ -19,11 +19,15 @@ from dashboard.figures.names import shown, type_size
 from dashboard.figures.points import discs
 from dashboard.figures.sheet import MM, clean, sheet, sign, wide, wrapped, write
 from dashboard.plots.colours import colour_labels, colour_numbers
+from dashboard.plots.words import TOPICS
 
 EVIL = ["$\\frac{1}{0$", "a_b^c", '<script>&"', "A\x00B\x1bC", "line\nbreak", "𝒢ene Å β"]
 SVG = "{http://www.w3.org/2000/svg}"
 # A letter that the font lacks is a box in a PNG and itself in an SVG.
 pytestmark = pytest.mark.filterwarnings("ignore:Glyph .* missing from font")
+
+
+FACTORS = ["factor 1", "factor 2", "factor 3"]
 
 
 def genes(count: int) -> list[str]:
@@ -44,7 +48,7 @@ def made(names: list[str]) -> dict[str, Figure]:
     rng = np.random.default_rng(1)
     count = len(names)
     bars = pd.Series(np.linspace(1, -1, count), names)
-    table = pd.DataFrame(rng.normal(size=(count, 3)), names)
+    table = pd.DataFrame(rng.normal(size=(count, 3)), names, FACTORS)
     return {
         "cells": figures.cells(
             rng.normal(size=(60, 2)), labelled(names), titles=(names[0], names[1])
@@ -198,6 +202,25 @@ def test_discs_put_later_cells_on_top_and_leave_the_rest_clear() -> None:
     assert not image[..., 1].any()
 
 
+def test_names_of_topics_are_below_their_columns() -> None:
+    names = ["<b>T cells</b> $x$", "topic 2", "topic 3"]
+    table = pd.DataFrame(np.eye(3), genes(3), names)
+    shares = pd.Series([0.5, 0.3, 0.2], names)
+    figure = figures.loadings(
+        table, shares, table[names[0]], factor=0, marked=["GENE1"], words=TOPICS
+    )
+    image = figure.axes[0]
+    assert [text.get_text() for text in image.get_xticklabels()] == [
+        clean(names[0], 30.0),
+        "2",
+        "3",
+    ]
+    said = {text.get_text() for text in texts(figure)}
+    assert {"topic", "log fold change (nats)"} <= said
+    assert "share\nof counts (%)" in said
+    assert write(figure, "svg", 50, "", "")
+
+
 def test_loadings_name_factors_and_mark_the_chosen_one() -> None:
     figure = made(genes(12))["loadings"]
     image, explained = figure.axes[:2]
@@ -205,7 +228,7 @@ def test_loadings_name_factors_and_mark_the_chosen_one() -> None:
     assert bold == ["2"]
     assert [bar.get_height() for bar in explained.patches] == [50, 20, 10]
     assert explained.get_position().x1 == pytest.approx(image.get_position().x1)
-    assert {"CLR loading (nats)", "factor", "CLR loading on factor 2 (nats)"} <= {
+    assert {"CLR loading (nats)", "factor", "factor 2"} <= {
         text.get_text() for text in texts(figure)
     }
 

@@ -116,15 +116,15 @@ class TestLoadings:
         assert view.bars.figure.title.text.startswith("factor 3 · ")
         assert list(view.map._frame.data["x"]) == [2.5]
         assert view.map.values is image
-        assert view._factor.value == 2
+        assert view._factor.value == "factor 3"
 
     def test_step_pick_and_click_choose(self, view: LoadingsView, state: AppState) -> None:
-        previous, following = view.__panel__().select(pmui.IconButton)
+        previous, following, _rename = view.__panel__().select(pmui.IconButton)
         following.clicks += 1
         assert state.factor == 0
         previous.clicks += 1
         assert state.factor == 3
-        view._factor.value = 1
+        view._factor.value = "factor 2"
         assert (state.factor, state.colour) == (1, FACTOR)
         shown = view.map.figure
         shown._trigger_event(Tap(shown, 0, 0, 2.5, 0.5))
@@ -139,8 +139,8 @@ class TestLoadings:
     def test_fewer_factors_in_the_next_fit(self, view: LoadingsView, state: AppState) -> None:
         state.choose_factor(3)
         state.show_fit(make_fit(genes=60, factors=1))
-        assert view.map.columns.names == ["1"]
-        assert view._factor.value == 0
+        assert view.map.columns.names == ["factor 1"]
+        assert view._factor.value == "factor 1"
 
     def test_export_has_all_genes(self, view: LoadingsView, state: AppState) -> None:
         export = view._export()

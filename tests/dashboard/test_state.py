@@ -40,7 +40,7 @@ def test_knows_no_panel() -> None:
 
 
 def test_request_and_config_are_what_was_chosen(state: AppState) -> None:
-    state.param.update(genes="all", reference="ACTB", capture=False, d_mode="low_rank", seed=7)
+    state.param.update(genes="all", reference="ACTB", model="lnm", d_mode="low_rank", seed=7)
     assert state.request().genes == "all"
     assert state.request().reference == "ACTB"
     assert (state.config().model, state.config().d_mode, state.config().seed) == (

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import engine
-from engine.checks import score, set_aside
+from engine.checks import complete, score, set_aside
+from engine.checks.completion import ratio_error
 from engine.data import Counts, simulate
 from engine.data.thinning import thin
 from tests.engine.problems import dense
@@ -107,3 +108,29 @@ def test_cells_of_one_count_cannot_be_scored(fit: engine.TopicFit) -> None:
     lone = Counts.from_arrays(np.eye(len(fit.genes))[:5], fit.genes, list("vwxyz"))
     with pytest.raises(engine.DataError, match="two counts"):
         score(fit, lone)
+
+
+def test_what_each_cell_contributes(fit: engine.TopicFit, parts: tuple[Counts, Counts]) -> None:
+    told: list[float] = []
+    found, cells = complete(fit, parts[1], tell=told.append)
+    assert found == score(fit, parts[1])
+    assert list(cells.cells) == list(parts[1].cells)
+    mean = cells.log_likelihood.sum() / cells.n_counts.sum()
+    assert found.log_likelihood_per_count == pytest.approx(mean)
+    assert told[-1] == 1.0
+
+    def enough(share: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        complete(fit, parts[1], tell=enough)
+
+
+def test_the_standard_error_is_that_of_the_mean_over_cells() -> None:
+    rng = np.random.default_rng(0)
+    weights = rng.integers(50, 500, (2000, 100)).astype(float)
+    values = weights * 2 + rng.normal(0, 30, weights.shape)
+    ratios = values.sum(1) / weights.sum(1)
+    errors = [ratio_error(*pair) for pair in zip(values, weights, strict=True)]
+    assert np.mean(errors) == pytest.approx(ratios.std(), rel=0.05)
+    assert ratio_error(np.array([3.0]), np.array([2.0])) == 0.0

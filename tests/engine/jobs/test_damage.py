@@ -75,7 +75,7 @@ def test_an_end_that_cannot_be_written_stays_in_memory(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("engine.jobs.store._write_json", die)
+        patch.setattr("engine.jobs.store.write_json", die)
         fits.allow(1)
         status = ended(jobs, id)
         assert status.state == "done"
@@ -190,6 +190,9 @@ def test_status_survives_json() -> None:
         log=("one", "two"),
         request={"genes": ["a", "b"]},
         config={"seed": 1},
+        holdout=0.1,
+        group="g",
+        score={"perplexity": 9.5, "log_marginal_per_cell": None},
         revision=9,
         peak_memory_mb=100.0,
     )

@@ -1,0 +1,149 @@
+"""Asked: the counts and the model that a person asks for. Knows no Panel."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, get_args
+
+import param
+
+from engine.config import (
+    MAX_FACTORS,
+    MAX_TOPICS,
+    CapturePrior,
+    Config,
+    DMode,
+    Inference,
+    LDAConfig,
+    LNMConfig,
+    Precision,
+)
+from engine.config.lda import Schedule
+from engine.data import DataRequest
+
+REQUEST = ("source", "layer", "genes", "reference", "library_size")
+# Settings of the same names in LNMConfig and in LDAConfig.
+BOTH = ("seed", "max_seconds", "block_cells")
+TRAINING = (
+    "max_epochs",
+    "refine",
+    "hidden",
+    "dropout",
+    "batch_cells",
+    "learning_rate",
+    "schedule",
+    "warm_up",
+    "validation",
+)
+OF_LNM = (
+    "n_factors",
+    "d_mode",
+    "capture_prior",
+    "max_passes",
+    "tolerance",
+    "loadings_scale",
+    "noise_location",
+    "noise_scale",
+    "precision",
+)
+OF_LDA = ("n_topics", "topic_prior", "feature_prior", "n_starts")
+# Whether factors, too, can be fitted by an encoder.
+FACTORS_BY_VAE = "inference" in {field.name for field in dataclasses.fields(LNMConfig)}
+
+
+class Asked(param.Parameterized):
+    """What the controls set; settings of the models that are not chosen are kept."""
+
+    # what to read
+    source = param.String(doc="Path of the counts, or 'demo'.")
+    layer = param.String(default=None, allow_None=True, doc="Layer of counts; None guesses.")
+    genes = param.Parameter(default=2000, doc="n most variable, 'all', or a tuple of names.")
+    reference = param.String(default=None, allow_None=True, doc="ALR reference; None chooses.")
+    library_size = param.String(default=None, allow_None=True, doc="Column of obs; None sums.")
+
+    # what to fit
+    model: Any = param.Selector(default="lnmvcp", objects=["lnmvcp", "lnm", "lda"])
+    seed = param.Integer(default=0, bounds=(0, 2**32 - 1))
+    max_seconds = param.Number(default=None, allow_None=True, bounds=(1, None))
+    block_cells = param.Integer(default=None, allow_None=True, bounds=(1, 1_000_000))
+
+    scored = param.Boolean(default=False, doc="Hold cells out and score the fit on them.")
+    held_out = param.Integer(default=10, bounds=(1, 50), doc="Per cent of the cells.")
+
+    # LNM and LNMVCP
+    n_factors = param.Integer(default=10, bounds=(1, MAX_FACTORS))
+    d_mode: Any = param.Selector(default="learned", objects=list(get_args(DMode)))
+    capture_prior: Any = param.Selector(default="anchored", objects=list(get_args(CapturePrior)))
+    molecules = param.Number(default=2e5, bounds=(1, None))
+    capture_sd = param.Number(default=0.5, bounds=(0.01, 5))
+    max_passes = param.Integer(default=200, bounds=(1, 100_000))
+    tolerance = param.Number(default=3e-3, bounds=(1e-9, None))
+    loadings_scale = param.Number(default=None, allow_None=True, bounds=(1e-3, None))
+    noise_location = param.Number(default=None, allow_None=True)
+    noise_scale = param.Number(default=None, allow_None=True, bounds=(1e-3, None))
+    precision: Any = param.Selector(default="float32", objects=list(get_args(Precision)))
+    factor_inference: Any = param.Selector(default="laplace", objects=["laplace", "vae"])
+
+    # LDA
+    n_topics = param.Integer(default=20, bounds=(1, MAX_TOPICS))
+    topic_inference: Any = param.Selector(default="em", objects=list(get_args(Inference)))
+    topic_prior = param.Number(default=None, allow_None=True, bounds=(1e-6, None))
+    feature_prior = param.Number(default=None, allow_None=True, bounds=(1e-6, None))
+    n_starts = param.Integer(default=3, bounds=(1, 1000))
+    topic_passes = param.Integer(default=500, bounds=(1, 100_000), doc="max_passes of LDA.")
+    topic_tolerance = param.Number(default=1e-3, bounds=(1e-9, None), doc="tolerance of LDA.")
+
+    # an encoder, of either model
+    max_epochs = param.Integer(default=None, allow_None=True, bounds=(1, 100_000))
+    refine = param.Boolean(default=True)
+    hidden = param.Integer(default=64, bounds=(1, 10_000))
+    dropout = param.Number(default=0.0, bounds=(0, 0.95))
+    batch_cells = param.Integer(default=256, bounds=(1, 1_000_000))
+    learning_rate = param.Number(default=0.01, bounds=(1e-6, 1))
+    schedule: Any = param.Selector(default="cosine", objects=list(get_args(Schedule)))
+    warm_up = param.Number(default=0.2, bounds=(0, 0.95))
+    validation = param.Number(default=0.0, bounds=(0, 0.5))
+
+    @property
+    def by_vae(self) -> bool:
+        """Whether the model that is asked for is fitted by an encoder."""
+        how = self.topic_inference if self.model == "lda" else self.factor_inference
+        return bool(how == "vae")
+
+    @property
+    def holdout(self) -> float:
+        """Share of the cells to hold out, 0 to 1."""
+        return self.held_out / 100 if self.scored else 0.0
+
+    def request(self) -> DataRequest:
+        """The counts that are asked for."""
+        return DataRequest(**self._values(*REQUEST))
+
+    def config(self) -> Config:
+        """The model that is asked for.
+
+        Raises
+        ------
+        ConfigError
+            If a setting is out of range.
+        """
+        if self.model == "lda":
+            return LDAConfig(
+                inference=self.topic_inference,
+                max_passes=self.topic_passes,
+                tolerance=self.topic_tolerance,
+                **self._values(*BOTH, *TRAINING, *OF_LDA),
+            )
+        amortized: dict[str, Any] = {}
+        if FACTORS_BY_VAE:
+            amortized = {"inference": self.factor_inference, **self._values(*TRAINING)}
+        return LNMConfig(
+            capture=self.model == "lnmvcp",
+            molecules=float(self.molecules),
+            capture_sd=float(self.capture_sd),
+            **self._values(*BOTH, *OF_LNM),
+            **amortized,
+        )
+
+    def _values(self, *names: str) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in names}

@@ -1,0 +1,38 @@
+"""Fields of the sidebar, each with its line of help and the bounds of its parameter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel_material_ui as pmui
+import param
+
+from dashboard.controls.form import WIDE
+
+SWITCH = {"& .MuiFormControlLabel-label": {"fontSize": 13}}
+
+
+def choice(of: param.Parameter, label: str, help: str, options: Any, **more: Any) -> Any:
+    """One of several."""
+    return pmui.Select.from_param(of, label=label, helper_text=help, options=options, **WIDE | more)
+
+
+def whole(of: param.Parameter, label: str, help: str, **more: Any) -> Any:
+    """A whole number."""
+    return pmui.IntInput.from_param(of, label=label, helper_text=help, **WIDE | _ends(of) | more)
+
+
+def number(of: param.Parameter, label: str, help: str, **more: Any) -> Any:
+    """Any number."""
+    return pmui.FloatInput.from_param(of, label=label, helper_text=help, **WIDE | _ends(of) | more)
+
+
+def switch(of: param.Parameter, label: str, **more: Any) -> Any:
+    """Yes or no."""
+    look = {"size": "small", "margin": 0, "description": "", "sx": SWITCH}
+    return pmui.Switch.from_param(of, label=label, **look | more)
+
+
+def _ends(of: Any) -> dict[str, Any]:
+    low, high = of.bounds or (None, None)
+    return {"start": low, "end": high}

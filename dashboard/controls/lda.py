@@ -1,0 +1,52 @@
+"""Settings of latent Dirichlet allocation, each with a line of help."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboard import html
+from dashboard.controls.fields import choice, number, whole
+from dashboard.controls.form import beside, folded
+from dashboard.state import AppState
+from engine.config import MAX_TOPICS
+
+INFERENCES = {"EM": "em", "VAE": "vae"}
+HELP = {
+    "em": "EM: the more exact, and the quicker up to some 100,000 cells.",
+    "vae": "VAE: an encoder, trained in minibatches; it places new cells at once.",
+}
+PER_TOPIC: dict[str, Any] = {"placeholder": "1 / topics", "step": 0.01, "format": "0.[000000]"}
+
+
+def first(state: AppState) -> list[Any]:
+    """What everybody sets."""
+    of = state.param
+    return [
+        beside(
+            whole(of.n_topics, "Topics", "Each a mix of genes", end=MAX_TOPICS),
+            choice(of.topic_inference, "Inference", "How it is fitted", INFERENCES),
+        ),
+        html.pane(html.bound(lambda inference: html.note(HELP[inference]), of.topic_inference)),
+    ]
+
+
+def others(state: AppState) -> list[Any]:
+    """What few change, folded away."""
+    return [folded("Priors", *_priors(state.param))]
+
+
+def _priors(of: Any) -> list[Any]:
+    return [
+        number(
+            of.topic_prior,
+            "Prior of topics α",
+            "Dirichlet, of a cell's proportions; below 1 favours few topics",
+            **PER_TOPIC,
+        ),
+        number(
+            of.feature_prior,
+            "Prior of genes η",
+            "Dirichlet, of a topic's probabilities; below 1 favours few genes",
+            **PER_TOPIC,
+        ),
+    ]

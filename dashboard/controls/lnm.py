@@ -1,0 +1,97 @@
+"""Settings of LNM and LNMVCP, each with a line of help."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboard import html
+from dashboard.asked import FACTORS_BY_VAE
+from dashboard.controls.fields import choice, number, whole
+from dashboard.controls.form import beside, folded
+from dashboard.state import AppState
+from engine.config import MAX_FACTORS
+
+NOISE = {"learned": "learned", "zero (low rank)": "low_rank"}
+PRIORS = {"anchored to library size": "anchored", "shared by all cells": "population"}
+INFERENCES = {"nested Laplace": "laplace", "VAE": "vae"}
+LEARNED: dict[str, Any] = {"placeholder": "learned"}
+
+
+def first(state: AppState) -> list[Any]:
+    """What everybody sets."""
+    of = state.param
+    rows = [
+        beside(
+            whole(of.n_factors, "Factors", "Gene programmes", end=MAX_FACTORS),
+            choice(of.d_mode, "Residual d", "Variance left per gene", NOISE),
+        )
+    ]
+    if FACTORS_BY_VAE:
+        words = "Laplace is the more exact; a VAE is for very many cells"
+        rows.append(choice(of.factor_inference, "Inference", words, INFERENCES))
+    return rows
+
+
+def others(state: AppState, reference: Any) -> list[Any]:
+    """What few change, folded away; ``reference`` is the choice of the ALR reference."""
+    of = state.param
+    return [
+        folded("Reference and capture prior", reference, *_capture(of)),
+        folded("Advanced priors", *_priors(of)),
+    ]
+
+
+def _capture(of: Any) -> list[Any]:
+    unused = html.bound(lambda model: model != "lnmvcp", of.model)
+    return [
+        choice(
+            of.capture_prior,
+            "Capture prior",
+            "What is known before the totals",
+            PRIORS,
+            visible=html.bound(lambda model: model == "lnmvcp", of.model),
+        ),
+        number(
+            of.molecules,
+            "Molecules per cell M₀",
+            "Human, mouse 200,000; yeast 60,000; E. coli 3,000",
+            format="0,0",
+            disabled=unused,
+        ),
+        number(
+            of.capture_sd,
+            "Prior sd of −log efficiency",
+            "Nats; larger trusts the library size less",
+            step=0.1,
+            disabled=unused,
+        ),
+    ]
+
+
+def _priors(of: Any) -> list[Any]:
+    unused = html.bound(lambda mode: mode != "learned", of.d_mode)
+    return [
+        number(
+            of.loadings_scale,
+            "Prior sd of loadings W",
+            "Nats; empty learns it from all genes",
+            step=0.1,
+            **LEARNED,
+        ),
+        number(
+            of.noise_location,
+            "Prior mean of log d",
+            "Empty estimates it",
+            step=0.1,
+            disabled=unused,
+            **LEARNED,
+        ),
+        number(
+            of.noise_scale,
+            "Prior sd of log d",
+            "Empty estimates it",
+            step=0.1,
+            disabled=unused,
+            **LEARNED,
+        ),
+    ]

@@ -1,0 +1,41 @@
+"""What plots and figures call the latents of a model, and what is drawn of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Words:
+    """Of one kind of model.
+
+    Attributes
+    ----------
+    latent
+        One of its latents.
+    loading
+        What genes have for it, in ``unit``.
+    share
+        What the bars above the image are a share of.
+    shares
+        The same as their title.
+    """
+
+    latent: str
+    loading: str
+    share: str
+    shares: str
+    unit: str = "nats"
+
+    def labels(self, names: Sequence[str]) -> list[str]:
+        """The names; of those that are "factor 1" and the like, the numbers."""
+        default = (f"{self.latent} {j + 1}" for j in range(len(names)))
+        return [
+            str(j + 1) if name == plain else name
+            for j, (name, plain) in enumerate(zip(names, default, strict=True))
+        ]
+
+
+FACTORS = Words("factor", "CLR loading", "CLR variance", "CLR variance explained")
+TOPICS = Words("topic", "log fold change", "share of counts", "Share of counts")

@@ -1,0 +1,81 @@
+"""Held-out scores of the runs on the same data, side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Sequence
+from html import escape
+
+from dashboard import html, lists
+from engine.jobs import JobStatus
+
+TITLE = "Held-out scores"
+HOW = (
+    "How well half of the counts of a held-out cell foretell the other half, on the same cells "
+    "and genes. Perplexity: the lower the better; a model that knew nothing would have the "
+    "number of genes."
+)
+OTHERS = "Scored on other data, genes, cells or with another seed, and not comparable: {}."
+HEAD = ("run", "model", "size", "perplexity", "log marginal (nats/cell)", "cells", "seconds")
+MOST = 12
+SAME = ("source", "layer", "genes")
+
+
+def comparable(runs: Sequence[JobStatus], shown: str | None) -> list[JobStatus]:
+    """Scored runs that compare with the one that is shown, else with the newest; best first.
+
+    They have read the same genes of the same data and were scored on the same counts of the
+    same cells.
+    """
+    scored = [run for run in runs if run.score is not None]
+    first = next((run for run in scored if run.id == shown), scored[0] if scored else None)
+    if first is None:
+        return []
+    same = [run for run in scored if _scored_on(run) == _scored_on(first)]
+    return sorted(same, key=_perplexity)
+
+
+def page(runs: list[JobStatus], shown: str | None) -> str:
+    """The table, or nothing if no run was scored."""
+    found = comparable(runs, shown)
+    if not found:
+        return ""
+    others = sum(run.score is not None for run in runs) - len(found)
+    note = html.note(OTHERS.format(f"{others:,} runs" if others > 1 else "1 run")) if others else ""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in HEAD)
+    body = "".join(_row(run, run.id == shown) for run in found[:MOST])
+    return (
+        f'<section class="account scores"><h2>{TITLE}</h2><p class="how">{escape(HOW)}</p>'
+        f'<table class="numbers wide"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        f"{note}</section>"
+    )
+
+
+def _row(run: JobStatus, shown: bool) -> str:
+    score = run.score or {}
+    marginal = score.get("log_marginal_per_cell")
+    size = run.config.get("n_topics")
+    latents = f"{size} topics" if size else f"{run.config.get('n_factors')} factors"
+    cells = (
+        str(score.get("model", "")).upper(),
+        latents,
+        html.number(_perplexity(run), 1),
+        "none" if marginal is None else html.number(float(marginal), 2),
+        html.number(float(score.get("n_cells", 0))),
+        html.number(run.seconds, 1),
+    )
+    name = lists.press("run-open", run.id, run.name)
+    current = ' aria-current="true"' if shown else ""
+    numbers = "".join(f"<td>{escape(text)}</td>" for text in cells)
+    return f'<tr{current}><th scope="row">{name}</th>{numbers}</tr>'
+
+
+def _perplexity(run: JobStatus) -> float:
+    return float((run.score or {}).get("perplexity") or float("inf"))
+
+
+def _scored_on(run: JobStatus) -> Hashable:
+    request = json.dumps([run.request.get(name) for name in SAME])
+    score = run.score or {}
+    counts = (score.get("n_cells"), score.get("n_features"), score.get("n_counts"))
+    return request, run.holdout, run.config.get("seed"), *counts

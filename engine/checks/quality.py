@@ -1,0 +1,126 @@
+"""How topics and factors read: whether their genes occur together, differ, and are used."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy import optimize, special
+
+from engine.data import Counts
+from engine.data.rows import row_blocks
+from engine.results import AnyFit, TopicFit
+from engine.summaries import explained_variance
+
+_COHERENT, _DIVERSE = 15, 25
+_LEAST = 1e-12
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Measures of a fit's topics or factors, which take no account of how well it predicts.
+
+    Attributes
+    ----------
+    coherence
+        Mean NPMI of the 15 leading genes, see `coherence`; NaN if no pair of them was seen.
+    diversity
+        Share of distinct genes among the 25 leading ones of each: 1 if no two share any.
+    effective
+        How many are used: ``exp(H)``, H the entropy of the topics' mean proportions, or of the
+        factors' shares of the variance that they explain.
+    """
+
+    coherence: float
+    diversity: float
+    effective: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def quality(fit: AnyFit, counts: Counts) -> Quality:
+    """Measure a fit; coherence on ``counts``, best of cells that it has not seen.
+
+    Raises
+    ------
+    DataError
+        If the counts lack genes of the fit.
+    """
+    diverse = leading(fit, _DIVERSE)
+    shares = fit.proportions.mean(0) if isinstance(fit, TopicFit) else explained_variance(fit)
+    shares = np.asarray(shares, float)
+    entropy = special.entr(shares / max(shares.sum(), _LEAST)).sum()
+    return Quality(
+        coherence=float(coherence(leading(fit, _COHERENT), counts.matched(fit.genes))),
+        diversity=len(np.unique(np.concatenate(diverse))) / sum(map(len, diverse)),
+        effective=float(np.exp(entropy)),
+    )
+
+
+def leading(fit: AnyFit, n: int) -> list[np.ndarray]:
+    """Positions of the leading real genes: the n most probable of each topic, or of each factor.
+
+    A factor has two ends, whose genes go opposite ways; so both its ends give a set, of the n
+    genes with the highest and with the lowest loadings.
+    """
+    real = np.flatnonzero(fit.is_gene)
+    weights = fit.topics[real] if isinstance(fit, TopicFit) else fit.loadings[real]
+    order = np.argsort(-weights, axis=0, kind="stable")
+    # No gene at both ends.
+    size = min(n, len(real) if isinstance(fit, TopicFit) else max(len(real) // 2, 1))
+    sets = [real[column[:size]] for column in order.T]
+    if not isinstance(fit, TopicFit):
+        sets += [real[column[::-1][:size]] for column in order.T]
+    return sets
+
+
+def coherence(sets: list[np.ndarray], counts: Counts) -> float:
+    """Mean over sets of the mean normalised pointwise mutual information of their pairs of genes.
+
+    ``log(p_ij / (p_i p_j)) / -log p_ij``, p_i the share of cells with a count of gene i and p_ij
+    with counts of both: 1 if they always occur together, 0 if independently, -1 if never
+    (Bouma 2009; Lau, Newman & Baldwin 2014). Pairs with a gene that no cell has are left out.
+
+    Notes
+    -----
+    A gene that every cell has says nothing, and counts as independent: models whose leading genes
+    are expressed everywhere score near 0.
+    """
+    genes = np.unique(np.concatenate(sets))
+    together = np.zeros((len(genes), len(genes)))
+    for start, stop in row_blocks(counts.n_cells, counts.n_genes):
+        seen = (counts.block(start, stop)[:, genes] > 0).astype(np.float32)
+        together += seen.T @ seen
+    together /= counts.n_cells
+    own = np.diag(together)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        information = np.log(together / np.outer(own, own)) / -np.log(together)
+    information[together == 0] = -1.0
+    information[together == 1] = 0.0
+    information[(own == 0)[:, None] | (own == 0)] = np.nan
+    means = []
+    for chosen in sets:
+        at = np.searchsorted(genes, chosen)
+        pairs = information[np.ix_(at, at)][np.triu_indices(len(at), 1)]
+        means.append(pairs[np.isfinite(pairs)])
+    known = [pairs.mean() for pairs in means if len(pairs)]
+    return float(np.mean(known)) if known else np.nan
+
+
+def programmes(fit: AnyFit) -> np.ndarray:
+    """(G, K) topics or loadings of the real genes, by which fits compare."""
+    # The pooled rest may hold most of the counts, and would make all topics alike.
+    return (fit.topics if isinstance(fit, TopicFit) else fit.loadings)[fit.is_gene]
+
+
+def matched_cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Cosines of the columns of two (G, K) arrays, paired to make their sum the largest; ascending.
+
+    Without regard to sign, which factors do not have.
+    """
+    units = [part / np.maximum(np.linalg.norm(part, axis=0), _LEAST) for part in (one, other)]
+    cosines = np.abs(units[0].T @ units[1])
+    return np.sort(cosines[optimize.linear_sum_assignment(cosines, maximize=True)])

@@ -1,0 +1,119 @@
+"""What ``python -m engine sweep`` does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from engine.cli import configuration, first_ctrl_c_stops, gene_choice, writable
+from engine.errors import ConfigError
+from engine.jobs import Jobs, stop_sweep, submit_sweep, sweep_of
+from engine.jobs.sweeps import runs_of, sized
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.checks import Sweep
+
+_POLL_SECONDS = 0.1
+_SHOWN = {
+    "value": "{:.0f}",
+    "perplexity": "{:.5g}",
+    "perplexity_se": "{:.2g}",
+    "excess": "{:.3g}",
+    "excess_se": "{:.2g}",
+    "coherence": "{:.3f}",
+    "diversity": "{:.2f}",
+    "effective": "{:.1f}",
+    "stability": "{:.3f}",
+    "seconds": "{:.1f}",
+}
+
+
+def sweep(options: argparse.Namespace) -> None:
+    """Fit several numbers of topics or factors, and compare them on held-out cells."""
+    values = _values(options.values)
+    # Of these one is used, by each run with a number of its own.
+    options.topics = options.factors = values[0]
+    config = configuration(options)
+    for value in values:
+        sized(config, value)
+    genes = gene_choice(options.genes)
+    out = None if options.out is None else writable(options.out, source=options.data)
+
+    from engine.data import DataRequest
+
+    request = DataRequest(options.data, options.layer, genes, options.reference)
+    counts = request.load()
+    for line in counts.report.lines():
+        print(line, file=sys.stderr)
+    jobs = Jobs()
+    try:
+        id = submit_sweep(
+            jobs,
+            request,
+            config,
+            values,
+            seeds=options.seeds,
+            holdout=options.holdout,
+            counts=counts,
+        )
+        del counts
+        with first_ctrl_c_stops(b"Stopping. Ctrl-C again to quit without a table.") as stopping:
+            _wait(jobs, id, stopping)
+            found = sweep_of(jobs, id)
+    finally:
+        jobs.close()
+    for status in runs_of(jobs, id):
+        if status.state != "done" or status.score is None:
+            said = [line for line in status.log if "could not be scored" in line]
+            print(
+                f"{status.name}: {status.state}. {' '.join([*said, status.message])}",
+                file=sys.stderr,
+            )
+    print(f"The runs are kept in {jobs.home}, as sweep {id}", file=sys.stderr)
+    if out is not None:
+        found.table.to_csv(out, index=False)
+        print(f"Saved {out}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(found.to_dict()))
+    else:
+        print(_told(found))
+
+
+def _wait(jobs: Jobs, id: str, stopping: Sequence[int]) -> None:
+    asked = False
+    form = "{desc} {percentage:3.0f}%|{bar}| {elapsed}"
+    runs = runs_of(jobs, id)
+    with tqdm(total=float(len(runs)), file=sys.stderr, bar_format=form) as bar:
+        while any(run.active for run in runs):
+            if stopping and not asked:
+                stop_sweep(jobs, id)
+                asked = True
+            time.sleep(_POLL_SECONDS)
+            runs = runs_of(jobs, id)
+            now = next((run for run in runs if run.state == "running"), None)
+            if now is not None:
+                bar.set_description_str(f"{now.name}: {now.phase}", refresh=False)
+            done = sum(run.fraction if run.active else 1.0 for run in runs)
+            bar.update(max(done - bar.n, 0.0))
+
+
+def _told(found: Sweep) -> str:
+    shown = {name: found.table[name].map(form.format) for name, form in _SHOWN.items()}
+    table = found.table.assign(**shown)[list(shown)].rename(columns={"value": found.parameter})
+    return f"{table.to_string(index=False)}\n{found.reason}"
+
+
+def _values(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdecimal() for part in parts):
+        raise ConfigError(
+            "whole numbers with commas between them", repr(text), "Change --values: 5,10,20."
+        )
+    return [int(part) for part in parts]

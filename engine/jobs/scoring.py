@@ -1,0 +1,102 @@
+"""Cells that a run sets aside, and what they say of its fit."""
+
+from __future__ import annotations
+
+import math
+import os
+import uuid
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.jobs.failures import describe
+from engine.jobs.job import Job, Wish
+from engine.jobs.store import RunStore
+
+if TYPE_CHECKING:
+    from engine.checks import CellScores
+    from engine.data import Counts
+
+_FILE = "score.npz"
+_ARRAYS = ("cells", "log_likelihood", "n_counts")
+
+
+def set_aside(job: Job, counts: Counts) -> tuple[Counts, Counts | None]:
+    """The cells to fit, and those to score the fit on if the run wants some.
+
+    The same for every model on the same counts with the same seed, and when resumed.
+    """
+    status = job.status
+    if not status.holdout:
+        return counts, None
+    from engine import checks
+
+    fitted, held_out = checks.set_aside(counts, status.holdout, status.config["seed"])
+    job.update(log=f"{held_out.n_cells:,} of {counts.n_cells:,} cells are set aside for scoring")
+    return fitted, held_out
+
+
+def score(store: RunStore, job: Job, held_out: Counts) -> bool:
+    """Score the fit as it stands; False if the job is to end before that is done.
+
+    A fit that cannot be scored is good all the same: the log says why it has no score.
+    """
+    from engine import checks
+
+    assert job.snapshot is not None
+
+    def tell(share: float) -> None:
+        if job.wish not in (Wish.GO_ON, Wish.STOP):
+            raise _Unwanted
+        job.update(fraction=share)
+
+    job.update(phase="scoring", fraction=0.0)
+    try:
+        fit = job.snapshot()
+        seed = job.status.config["seed"]
+        found, cells = checks.complete(fit, held_out, seed=seed, tell=tell)
+        _save(store, job.status.id, cells)
+        measured = checks.quality(fit, held_out)
+        job.update(score=_plain(found.to_dict() | measured.to_dict()))
+    except _Unwanted:
+        return False
+    except Exception as error:
+        job.update(log=f"the fit could not be scored: {describe(error)}")
+    return True
+
+
+def read_cells(store: RunStore, id: str) -> CellScores | None:
+    """What was kept of a run's held-out cells; None if nothing, or nothing readable, is there."""
+    from engine.checks import CellScores
+
+    try:
+        with np.load(store.path(id, _FILE), allow_pickle=False) as arrays:
+            return CellScores(*(arrays[name] for name in _ARRAYS))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+
+
+def _save(store: RunStore, id: str, found: CellScores) -> None:
+    path = store.path(id, _FILE)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        with temporary.open("wb") as file:
+            np.savez_compressed(
+                file, allow_pickle=False, **{name: getattr(found, name) for name in _ARRAYS}
+            )
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class _Unwanted(Exception):
+    """Scoring ends because the job is to end."""
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON knows neither NaN nor infinity."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in values.items()
+    }

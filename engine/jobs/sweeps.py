@@ -1,0 +1,211 @@
+"""Sweeps: runs that belong together, one for each number of topics or factors and each seed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.config import Config, LDAConfig, config_from_dict
+from engine.errors import ConfigError, FitError
+from engine.jobs.manager import Jobs
+from engine.jobs.runs import Runs
+from engine.jobs.status import JobError, JobStatus, new_id
+from engine.jobs.store import write_json
+
+if TYPE_CHECKING:
+    from engine.checks import Sweep, Trial
+    from engine.data import Counts, DataRequest
+
+_FOLDER = "sweeps"
+
+
+def submit_sweep(
+    jobs: Jobs,
+    request: DataRequest,
+    config: Config,
+    values: Sequence[int],
+    *,
+    seeds: int = 1,
+    holdout: float = 0.1,
+    counts: Counts | None = None,
+) -> str:
+    """Queue a run for every number and seed; returns at once.
+
+    The runs are jobs like any other; that of the first seed come first, so that there is soon
+    something to compare. `sweep_of` tells how they stand.
+
+    Parameters
+    ----------
+    request, counts
+        As in `Jobs.submit_fit`.
+    config
+        What the runs have in common; its number of topics or factors is not used, and its seed is
+        the first one.
+    values
+        Numbers of topics or factors.
+    seeds
+        How many seeds; each also holds out cells of its own.
+    holdout
+        Share of the cells that is held out.
+
+    Returns
+    -------
+    The id of the sweep.
+
+    Raises
+    ------
+    ConfigError
+        If there are no values, no seeds or no cells to hold out, or a value is out of range.
+    JobError
+        If a run cannot be written, or the server is closing.
+    """
+    numbers = sorted(set(values))
+    if not numbers or seeds < 1 or not holdout > 0:
+        raise ConfigError(
+            "at least one number to try, one seed and a share of cells to hold out above 0",
+            f"{len(numbers)} numbers, {seeds} seeds and a share of {holdout:g}",
+            "Change values, seeds or holdout.",
+        )
+    configs = [
+        replace(sized(config, value), seed=config.seed + seed)
+        for seed in range(seeds)
+        for value in numbers
+    ]
+    group = new_id(time.time())
+    for one in configs:
+        name = _run_name(request, counts, one, seeds)
+        jobs.submit_fit(request, one, name=name, counts=counts, holdout=holdout, group=group)
+    return group
+
+
+def sized(config: Config, value: int) -> Config:
+    """The configuration with another number of topics or factors; ConfigError if out of range."""
+    if isinstance(config, LDAConfig):
+        return replace(config, n_topics=value)
+    return replace(config, n_factors=value)
+
+
+def runs_of(jobs: Runs, id: str) -> list[JobStatus]:
+    """The runs of a sweep that there are, in the order of the queue."""
+    return [status for status in reversed(jobs.list()) if id and status.group == id]
+
+
+def stop_sweep(jobs: Jobs, id: str) -> None:
+    """Stop what waits or works of a sweep; `resume_sweep` goes on."""
+    # The last first: else the queue would begin each before its turn to be stopped comes.
+    for status in reversed(runs_of(jobs, id)):
+        jobs.stop(status.id)
+
+
+def resume_sweep(jobs: Jobs, id: str) -> None:
+    """Queue the runs of a sweep again that were interrupted, stopped or failed."""
+    for status in runs_of(jobs, id):
+        if status.state in ("interrupted", "stopped", "failed"):
+            jobs.resume(status.id)
+
+
+def list_sweeps(jobs: Runs) -> list[str]:
+    """Ids of all sweeps, the newest first: those with runs, and those that were kept."""
+    found = {status.group for status in jobs.list() if status.group}
+    found |= {path.stem for path in (jobs.home / _FOLDER).glob("[!.]*.json")}
+    return sorted(found, reverse=True)
+
+
+def sweep_of(jobs: Runs, id: str) -> Sweep:
+    """A sweep as it stands: a table of the numbers tried, and one to choose.
+
+    When all runs have ended it is kept in a file, and needs them no longer. Until then it is
+    quick enough to be polled; the first call after that loads the fits, to compare their topics
+    or factors, which may take seconds.
+
+    Raises
+    ------
+    JobError
+        If there is no such sweep.
+    """
+    runs, kept = runs_of(jobs, id), _read(jobs.home, id)
+    if kept is not None:
+        revisions = dict(zip(kept.runs["id"], kept.runs["revision"], strict=True))
+        if all(revisions.get(run.id) == run.revision for run in runs):
+            return kept
+    if not runs:
+        raise JobError(
+            "the id of a sweep", repr(id), "Choose one from the list; it may be deleted."
+        )
+    from engine import checks
+
+    finished = not any(run.active for run in runs)
+    found = checks.sweep(
+        [_trial(jobs, run, with_programmes=finished) for run in runs],
+        id=id,
+        name=_name(runs[0]),
+        model=_config(runs[0]).model,
+        holdout=runs[0].holdout,
+        finished=finished,
+    )
+    if finished:
+        path = _path(jobs.home, id)
+        path.parent.mkdir(exist_ok=True)
+        write_json(path, found.to_dict())
+    return found
+
+
+def _trial(jobs: Runs, run: JobStatus, *, with_programmes: bool) -> Trial:
+    from engine import checks
+    from engine.checks.quality import programmes
+
+    config = _config(run)
+    compared = run.state == "done" and run.score is not None
+    fit = None
+    if compared and with_programmes:
+        # The table does without a fit that is damaged or was deleted this moment.
+        with suppress(FitError, JobError):
+            fit = jobs.result(run.id)
+    return checks.Trial(
+        id=run.id,
+        revision=run.revision,
+        value=config.n_factors,
+        seed=config.seed,
+        state=run.state,
+        message=run.message,
+        seconds=run.seconds,
+        score=run.score,
+        cells=jobs.cell_scores(run.id) if compared else None,
+        programmes=None if fit is None else programmes(fit),
+    )
+
+
+def _config(run: JobStatus) -> Config:
+    return config_from_dict(run.config)
+
+
+def _run_name(request: DataRequest, counts: Counts | None, config: Config, seeds: int) -> str:
+    data = counts.name if counts is not None else Path(request.source).stem
+    seed = f" · seed {config.seed}" if seeds > 1 else ""
+    return f"{data} · {config.model} k{config.n_factors}{seed}"
+
+
+def _name(run: JobStatus) -> str:
+    return f"{Path(run.request['source']).stem} · {_config(run).model}"
+
+
+def _path(home: Path, id: str) -> Path:
+    return home / _FOLDER / f"{id}.json"
+
+
+def _read(home: Path, id: str) -> Sweep | None:
+    """What was kept; None if nothing, or nothing readable, is there."""
+    # An id may come from a URL.
+    if not id or id != Path(id).name or id.startswith("."):
+        return None
+    from engine.checks import Sweep
+
+    try:
+        return Sweep.from_dict(json.loads(_path(home, id).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import panel_material_ui as pmui
+import pytest
+
+from dashboard.controls.run import RunControl
+from dashboard.controls.runs import secondary
+from dashboard.runner import Runner, Services
+from dashboard.state import AppState
+from dashboard.views.scores import comparable, page
+from engine.config import LDAConfig, LNMConfig
+from engine.jobs import JobStatus
+from tests.dashboard.synthetic import Steps
+
+
+def run(id: str, perplexity: float | None, **changes: Any) -> JobStatus:
+    score = None
+    if perplexity is not None:
+        score = {"model": "lnm", "perplexity": perplexity, "log_marginal_per_cell": -1234.5}
+        score |= {"n_cells": 270, "n_features": 2001, "n_counts": 300_000} | changes.pop(
+            "score", {}
+        )
+    values: dict[str, Any] = {"id": id, "name": f"run {id}", "kind": "fit", "state": "done"}
+    values |= {"created": 0.0, "request": {"source": "demo", "genes": 2000}, "score": score}
+    values |= {"config": LNMConfig().to_dict(), "holdout": 0.1, "seconds": 12.34}
+    return JobStatus(**values | changes)
+
+
+def test_only_runs_on_the_same_counts_stand_side_by_side() -> None:
+    topics = LDAConfig(n_topics=10).to_dict()
+    runs = [
+        run("other seed", 1.0, config=LNMConfig(seed=1).to_dict()),
+        run("other share", 2.0, holdout=0.2),
+        run("other genes", 3.0, request={"source": "demo", "genes": 500}),
+        run("other cells", 4.0, score={"n_counts": 5}),
+        run("unscored", None),
+        run("factors", 394.2),
+        run("reference", 394.9, request={"source": "demo", "genes": 2000, "reference": "ACTB"}),
+        run("topics", 419.0, config=topics),
+    ]
+    assert [r.id for r in comparable(runs, "topics")] == ["factors", "reference", "topics"]
+    assert [r.id for r in comparable(runs, "unscored")] == ["other seed"]
+    assert comparable([run("unscored", None)], None) == []
+    assert "4 runs" in page(runs, "topics")
+    assert page([], None) == ""
+
+
+def test_the_table_says_what_is_better_and_opens_runs() -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    lda = {"model": "lda", "log_marginal_per_cell": None}
+    runs = [
+        run("1", 419.03, name=evil, config=LDAConfig(n_topics=10).to_dict(), score=lda),
+        run("2", 394.21),
+    ]
+    said = page(runs, "2")
+    assert said.index("394.2") < said.index("419.0")
+    for part in ("the lower the better", "LDA", "10 topics", "10 factors", "−1,234.50", "none"):
+        assert part in said
+    assert 'data-act="run-open" data-value="1"' in said
+    assert (
+        '<tr aria-current="true"><th scope="row"><button class="name" data-act="run-open"' in said
+    )
+    assert "<img" not in said
+
+
+@pytest.mark.parametrize("perplexity", [None, 394.2])
+def test_a_run_in_the_list_tells_its_score_and_its_model(perplexity: float | None) -> None:
+    scored = run("1", 1.0, log_marginal_per_cell=-1000.0, score={"perplexity": perplexity})
+    said = secondary(scored)
+    assert ("perplexity 394.2" if perplexity else "nats/cell") in said
+    assert said.startswith("lnm k10 · done")
+    named = run("1", None, name="demo · lnm k10")
+    assert secondary(named).startswith("done")
+    assert secondary(run("1", None, config={})).startswith("done")
+
+
+def test_cells_are_held_out_if_asked(
+    state: AppState,
+    runner: Runner,
+    services: Services,
+    steps: Steps,
+    until: Callable[[Callable[[], object]], None],
+) -> None:
+    control = RunControl(state, runner)
+    (switch,) = control.__panel__().select(pmui.Switch)
+    (share,) = control.__panel__().select(pmui.IntInput)
+    assert (state.holdout, share.visible) == (0, False)
+    switch.value = True
+    share.value = 20
+    assert (state.holdout, share.visible) == (0.2, True)
+    steps.go_on.set()
+    runner.read()
+    until(lambda: state.ready)
+    runner.fit()
+    until(lambda: state.status is not None and state.status.state == "done")
+    assert services.jobs.status(state.run).holdout == 0.2
