@@ -21,6 +21,7 @@ from engine.checks.predictive.settings import (
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.results import AnyFit, TopicFit
+from engine.summaries.names import gene_positions
 
 ALL_CELLS = "all cells"
 # Genes in detail, unless others are asked for.
@@ -210,16 +211,19 @@ def _check(
     made: dict[str, list[pd.DataFrame]] = {}
     words: list[str] = []
     for group, sums in parts:
+        genes = tables.genes_table(sums, fit.genes, fit.is_gene)
+        pairs = tables.pairs_table(sums, shown)
+        moments = tables.totals_summary(sums)
         own = {
-            "genes": tables.genes_table(sums, fit.genes, fit.is_gene),
-            "pairs": tables.pairs_table(sums, shown),
+            "genes": genes,
+            "pairs": pairs,
             "distributions": tables.distributions_table(sums, shown),
             "residuals": tables.residuals_table(sums, shown),
             "totals": tables.totals_table(sums),
-            "total_statistics": tables.totals_summary(sums),
+            "total_statistics": moments,
         }
         subject = Subject(fit, settings, "" if group == ALL_CELLS else group)
-        words += findings(own["genes"], own["pairs"], own["total_statistics"], subject)
+        words += findings(genes, pairs, moments, subject)
         for name, table in own.items():
             if table is not None:
                 table.insert(0, "group", group)
@@ -293,20 +297,12 @@ def _positions(counts: Counts, cells: np.ndarray) -> np.ndarray:
 def _detailed(fit: AnyFit, genes: Iterable[str] | None) -> np.ndarray:
     if genes is None:
         return _telling(fit)
-    names = pd.Index(dict.fromkeys(genes))
+    names = list(dict.fromkeys(genes))
     if not 1 <= len(names) <= MOST_GENES:
         raise ConfigError(
             f"from 1 to {MOST_GENES} genes in detail", f"{len(names)}", "Choose fewer genes."
         )
-    found = fit.genes.get_indexer(names)
-    missing = names[found < 0]
-    if len(missing):
-        raise DataError(
-            "genes of this fit",
-            f"{len(missing)} unknown ({', '.join(map(str, missing[:5]))})",
-            "Use names from fit.genes.",
-        )
-    return found
+    return gene_positions(fit, names)
 
 
 def _telling(fit: AnyFit) -> np.ndarray:

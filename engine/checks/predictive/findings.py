@@ -46,7 +46,7 @@ def misfits(genes: pd.DataFrame) -> pd.DataFrame:
     """
     observed, predicted = genes["observed"], genes["predicted"]
     # As if each had a little more: what is hardly ever counted has no ratio.
-    ratio = np.log((observed + 1e-3) / (predicted + 1e-3)).abs()
+    ratio = np.abs(np.log((observed + 1e-3) / (predicted + 1e-3)))
     least = genes["discrepancy"].map({name: np.log(value) for name, value in LEAST_RATIO.items()})
     zeros = genes["discrepancy"] == "zero_fraction"
     large = np.where(zeros, (observed - predicted).abs() >= LEAST_ZEROS, ratio >= least)
@@ -160,15 +160,17 @@ def _of_pairs(pairs: pd.DataFrame, subject: Subject) -> list[str]:
 
 def _of_totals(totals: pd.DataFrame, subject: Subject) -> list[str]:
     sentences = []
-    for row in totals[totals["p_value"] <= 0.01].itertuples():
-        under = row.observed > row.predicted
-        if row.statistic == "sd of log total":
+    off = totals[totals["p_value"] <= 0.01]
+    columns = (off[name].tolist() for name in ("statistic", "observed", "predicted"))
+    for statistic, observed, predicted in zip(*columns, strict=True):
+        under = observed > predicted
+        if statistic == "sd of log total":
             word = "more" if under else "less"
             sentences.append(
                 f"Total counts vary {word} than the model has it: do not read "
                 "capture efficiencies or drawn totals closely."
             )
-        elif abs(row.observed - row.predicted) >= np.log(LEAST_RATIO["mean"]):
+        elif abs(observed - predicted) >= np.log(LEAST_RATIO["mean"]):
             direction = "under" if under else "over"
             sentences.append(
                 f"Total counts {direction}predicted: check that the cells are those of the fit, "

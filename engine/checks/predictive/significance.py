@@ -55,7 +55,7 @@ def two_sided_p(
     for sign in (1, -1):
         beyond = (draws >= observed if sign > 0 else draws <= observed).sum(0)
         share = (1 + beyond) / (n_draws + 1)
-        fitted = np.where(sound, _upper_tail(sign * z, sign * skew), share)
+        fitted = np.where(sound, _upper_tail(sign * z, sign * skew, n_draws), share)
         tails.append(np.where(beyond < _ENOUGH, np.minimum(fitted, share), share))
     return np.clip(2 * np.minimum(*tails), _LEAST_P, 1.0)
 
@@ -67,8 +67,11 @@ def false_discovery(p_values: np.ndarray) -> np.ndarray:
     return np.asarray(stats.false_discovery_control(p_values))
 
 
-def _upper_tail(z: np.ndarray, skew: np.ndarray) -> np.ndarray:
-    """Pearson III, but never lighter than the normal: where its support ends it says never."""
-    normal = stats.norm.sf(z)
-    bent = np.clip(skew, _LEAST_SKEW, _MOST_SKEW)
-    return np.where(skew > _LEAST_SKEW, np.maximum(stats.pearson3.sf(z, bent), normal), normal)
+def _upper_tail(z: np.ndarray, skew: np.ndarray, n_draws: int) -> np.ndarray:
+    """Pearson III, but never lighter than Student's t, as the variance is that of a few draws.
+
+    Where its support ends, Pearson III alone would say never.
+    """
+    symmetric = stats.t.sf(z, n_draws - 1)
+    bent = stats.pearson3.sf(z, np.clip(skew, _LEAST_SKEW, _MOST_SKEW))
+    return np.where(skew > _LEAST_SKEW, np.maximum(bent, symmetric), symmetric)

@@ -118,17 +118,22 @@ class Sums:
 def zero(plan: Plan, n_draws: int, n_features: int, has_totals: bool) -> Sums:
     """Sums over no cells."""
     sets, detailed = n_draws + 1, len(plan.genes)
-    moments = [np.zeros((sets, n_features)) for _ in range(6)]
+    moment, row = np.zeros((sets, n_features)), np.zeros(sets)
     return Sums(
-        0,
-        *moments,
+        n_cells=0,
+        count=moment,
+        square=moment,
+        present=moment,
+        largest=moment,
+        clr=moment,
+        clr_square=moment,
         histogram=np.zeros((sets, detailed, len(COUNT_EDGES) - 1)),
         pit=np.zeros((detailed, PIT_BINS)),
         level=np.zeros((sets, detailed)),
         product=np.zeros((sets, detailed, detailed)),
         total_histogram=np.zeros((sets, len(TOTAL_EDGES) - 1 if has_totals else 0)),
-        log_total=np.zeros(sets),
-        log_total_square=np.zeros(sets),
+        log_total=row,
+        log_total_square=row,
     )
 
 
