@@ -47,11 +47,9 @@ def _measure(arguments: argparse.Namespace) -> None:
             clock, used = time.perf_counter(), time.process_time()
             found = predictive_check(fit, counts, mode=mode, n_draws=arguments.draws)
             seconds, used = time.perf_counter() - clock, time.process_time() - used
+            times = f"{seconds:.1f} | {used:.1f}"
             memory = f"{_peak_memory():.0f} ({before:.0f})"
-            print(
-                f"| {mode} | {run} | {seconds:.1f} | {used:.1f} | {memory} | {len(found.misfits)} |",
-                flush=True,
-            )
+            print(f"| {mode} | {run} | {times} | {memory} | {len(found.misfits)} |", flush=True)
 
 
 def _peak_memory() -> float:

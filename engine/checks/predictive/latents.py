@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from engine.checks.predictive.residuals import draw_intensities
+from engine.checks.predictive.residuals import draw_intensities, normals
 from engine.checks.predictive.settings import Mode
 from engine.models import lnm
 from engine.models.poisson_lognormal import LOG_NO_NOISE, Integral
@@ -54,7 +54,7 @@ class NewCells:
         """Of cells unlike any other, whatever the row."""
         width = self.loadings.shape[1]
         scores = rng.standard_normal((n_draws, width), dtype=np.float32)
-        logits = rng.standard_normal((n_draws, len(self.mean)), dtype=np.float32)
+        logits = normals((n_draws, len(self.mean)), rng)
         logits *= self.spread
         logits += scores @ self.loadings.T
         logits += self.mean

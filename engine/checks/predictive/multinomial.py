@@ -38,7 +38,7 @@ def draw_multinomial(
     uniform = rng.random(mean.shape, dtype=np.float32).ravel()
     mean = mean.ravel()
     hits = np.flatnonzero(uniform < -np.expm1(-mean))
-    rest = mean[hits].astype(np.float64) + np.log1p(-uniform[hits].astype(np.float64))
+    rest = mean[hits] + np.log1p(-uniform[hits])
     counts = np.zeros(n_rows * width, np.float32)
     counts[hits] = 1 + rng.poisson(np.maximum(rest, 0))
     drawn = counts.reshape(weights.shape).sum(1, dtype=np.float64)
@@ -63,7 +63,8 @@ def _take_out(
     while missing.any():
         row = np.repeat(np.arange(len(missing)), missing)
         picked = (ends - drawn)[row] + rng.integers(drawn[row])
-        taken = np.unique(np.concatenate([taken, picked]))
+        taken = np.sort(np.concatenate([taken, picked]))
+        taken = taken[np.diff(taken, prepend=-1) > 0]
         of_row = np.searchsorted(ends, taken, side="right")
         missing = excess - np.bincount(of_row, minlength=len(excess))
     number = np.cumsum(counts[hits], dtype=np.float64)

@@ -11,7 +11,7 @@ from scipy.special import wrightomega
 
 import engine
 from engine.checks.predictive.multinomial import draw_multinomial
-from engine.checks.predictive.residuals import draw_intensities
+from engine.checks.predictive.residuals import draw_intensities, normals
 from engine.checks.predictive.totals import draw_truncated, drawn_totals
 from engine.results import Totals
 from tests.engine.checks.predictive.truth import simulated
@@ -143,3 +143,13 @@ def test_topics_have_no_totals() -> None:
     fit, counts = simulated("lda")
     assert isinstance(fit, engine.TopicFit)
     assert drawn_totals(fit, counts, "laplace") is None
+
+
+def test_normal_numbers(rng: np.random.Generator) -> None:
+    drawn = normals((301, 333), rng)
+    assert drawn.shape == (301, 333)
+    assert stats.kstest(drawn.ravel(), "norm").pvalue > 0.01
+    # Numbers that share a radius are in the first and second half.
+    halves = np.append(drawn.ravel(), 0).reshape(2, -1)
+    assert abs(np.corrcoef(halves)[0, 1]) < 0.015
+    assert abs(np.corrcoef(halves**2)[0, 1]) < 0.015
