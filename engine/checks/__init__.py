@@ -1,6 +1,7 @@
 """How well a fit describes cells, seen and unseen, and how its topics or factors read."""
 
 from engine.checks.completion import CellScores, Score, complete, score, set_aside
+from engine.checks.laplace import LaplaceQuality, laplace_quality
 from engine.checks.predictive import (
     CheckProgress,
     CheckSettings,
@@ -15,12 +16,14 @@ __all__ = [
     "CellScores",
     "CheckProgress",
     "CheckSettings",
+    "LaplaceQuality",
     "PredictiveCheck",
     "Quality",
     "Score",
     "Sweep",
     "Trial",
     "complete",
+    "laplace_quality",
     "predictive_check",
     "predictive_check_iter",
     "quality",
