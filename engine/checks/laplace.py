@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
 from scipy.special import gammaln, logsumexp
 
 from engine.checks.pareto import RELIABLE, smooth
-from engine.checks.predictive.latents import parameters
+from engine.checks.posteriors import parameters, posteriors
 from engine.config.validation import whole
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.inference.compilation import keep_compilations
 from engine.inference.laplace import integral_for
 from engine.models import lnm
-from engine.models.poisson_lognormal import Integral, residual_mode
+from engine.models.poisson_lognormal import residual_mode
 from engine.models.wide_residual import quadrature_psi
 from engine.results import AnyFit, Fit
 
-_TOLERANCE, _MOST_STEPS, _FAILED = 1e-3, 40, 1e-2
 # Cells whose modes are sought together.
 _BLOCK = 64
 # Share of unreliable cells, and nats per cell, from which the page should warn.
@@ -99,17 +96,17 @@ def laplace_quality(
         dense = counts.block(start, start + _BLOCK)
         padded = np.ones((_BLOCK, dense.shape[1]), np.float32)
         padded[: len(dense)] = dense
-        found = _modes(params, padded, integral)
-        scores, intensity, root, by_laplace, decrement = (np.asarray(array) for array in found)
-        centre = np.column_stack([scores, intensity])
+        found = posteriors(params, padded, integral)
         fixed = lnm.constants(dense)
         for j, own in enumerate(dense):
-            if not (decrement[j] < _FAILED and np.isfinite(root[j]).all()):
+            if found.lost[j]:
                 n_failed += 1
                 continue
-            noise = rng.standard_normal((n_draws, len(root[j])))
-            log_joint = np.asarray(_log_joint(params, own, centre[j] + noise @ root[j].T), float)
-            log_gaussian = -0.5 * (noise**2).sum(1) - np.log(np.diagonal(root[j])).sum()
+            root = found.root[j]
+            noise = rng.standard_normal((n_draws, len(root)))
+            drawn = found.centre[j] + noise @ root.T
+            log_joint = np.asarray(_log_joint(params, own, drawn), float)
+            log_gaussian = -0.5 * (noise**2).sum(1) - np.log(np.diagonal(root)).sum()
             smoothed, shape = smooth(log_joint - log_gaussian)
             value = logsumexp(smoothed) - np.log(n_draws)
             weights = np.exp(smoothed - smoothed.max())
@@ -117,7 +114,7 @@ def laplace_quality(
                 {
                     "cell": counts.cells[start + j],
                     "total": counts.totals[start + j],
-                    "laplace": by_laplace[j] + fixed[j],
+                    "laplace": found.log_marginal[j] + fixed[j],
                     # Draws integrate over lambda as it is: nothing to correct.
                     "reference": value + fixed[j] - _stirling_error(own.sum()),
                     "reference_se": weights.std() / weights.mean() / np.sqrt(n_draws),
@@ -151,19 +148,6 @@ def _warning(table: pd.DataFrame, n_failed: int) -> str | None:
             "differences as small as that."
         )
     return None
-
-
-@partial(jax.jit, static_argnames="integral")
-def _modes(
-    params: lnm.Params, counts: Float[Array, "B G"], integral: Integral
-) -> tuple[Array, ...]:
-    start = lnm.cold_start(params, counts.sum(1))
-    latents, decrement = lnm.find_mode(
-        params, counts, start, integral, tolerance=_TOLERANCE, max_steps=_MOST_STEPS
-    )
-    posterior = lnm.posterior_at_mode(params, counts, latents, integral)
-    root = jnp.linalg.cholesky(posterior.covariance)
-    return latents.scores, latents.intensity, root, posterior.log_marginal, decrement
 
 
 @jax.jit

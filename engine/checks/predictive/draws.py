@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from engine.checks.posteriors import parameters
 from engine.checks.predictive import latents, statistics
 from engine.checks.predictive.multinomial import draw_multinomial
 from engine.checks.predictive.settings import CheckSettings
@@ -137,7 +138,7 @@ def _blocks(fit: AnyFit, counts: Counts, settings: CheckSettings) -> Iterator[Bl
             topical = latents.CellTopics(topics, placed.location[own], spread[own])
             yield Block(start, dense, topical, np.zeros(len(dense), bool))
     else:
-        params, integral = latents.parameters(fit), integral_for(fit)
+        params, integral = parameters(fit), integral_for(fit)
         for block in blocks:
             # Padding has no counts and hence no mode; nor has a cell without: one count anywhere.
             empty = block.counts.sum(1) == 0

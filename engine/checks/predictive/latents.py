@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
+from engine.checks.posteriors import posteriors
 from engine.checks.predictive.residuals import draw_intensities, normals
 from engine.checks.predictive.settings import Mode
 from engine.models import lnm
-from engine.models.poisson_lognormal import LOG_NO_NOISE, Integral
+from engine.models.poisson_lognormal import Integral
 from engine.results import Fit, TopicFit
-
-# Newton decrements, posterior standard deviations: sought, and failed above.
-_TOLERANCE = 1e-3
-_FAILED = 1e-2
-_MOST_STEPS = 40
 
 
 class Latents(Protocol):
@@ -131,13 +124,6 @@ def new_cells(fit: Fit | TopicFit) -> Latents:
     return NewCells(fit.mean_clr.astype(np.float32), fit.loadings.astype(np.float32), spread)
 
 
-def parameters(fit: Fit) -> lnm.Params:
-    """The model's parameters in single precision."""
-    log_noise = np.log(np.maximum(fit.noise, np.exp(LOG_NO_NOISE)))
-    arrays = (fit.mean_clr, fit.loadings, log_noise)
-    return lnm.Params(*(jnp.asarray(array, jnp.float32) for array in arrays))
-
-
 def given_counts(
     params: lnm.Params, counts: Array, integral: Integral, mode: Mode
 ) -> tuple[Latents, np.ndarray]:
@@ -145,29 +131,12 @@ def given_counts(
 
     Returns
     -------
-    The latents, and a mask of the cells whose mode or curvature there was not found: they
-    stay at where the search for it ended.
+    The latents, and a mask of the cells whose posterior was not found: they stay where the
+    search for it ended.
     """
-    found = [np.array(array) for array in _posteriors(params, counts, integral)]
-    x, root, mode_of, t, decrement = found
-    flat = ~np.isfinite(root).all((1, 2))
-    root[flat] = 0
-    lost = flat | ~(decrement < _FAILED)
+    found = posteriors(params, counts, integral)
     if mode == "map":
-        return Fixed(np.exp(x + mode_of)), lost
+        return Fixed(np.exp(found.x + found.residual)), found.lost
     loadings, noise = np.asarray(params.loadings), np.exp(np.asarray(params.log_noise))
-    return CellPosteriors(loadings, noise, x, root, np.asarray(counts), mode_of, t), lost
-
-
-@partial(jax.jit, static_argnames="integral")
-def _posteriors(
-    params: lnm.Params, counts: Float[Array, "B G"], integral: Integral
-) -> tuple[Array, ...]:
-    start = lnm.cold_start(params, counts.sum(1))
-    latents, decrement = lnm.find_mode(
-        params, counts, start, integral, tolerance=_TOLERANCE, max_steps=_MOST_STEPS
-    )
-    posterior = lnm.posterior_at_mode(params, counts, latents, integral)
-    mode = posterior.mode
-    root = jnp.linalg.cholesky(posterior.covariance)
-    return mode.log_rate - mode.residual, root, mode.residual, mode.t, decrement
+    own = found.x, found.root, np.asarray(counts), found.residual, found.t
+    return CellPosteriors(loadings, noise, *own), found.lost

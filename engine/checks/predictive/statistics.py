@@ -162,9 +162,15 @@ def summed(replicates: Replicates, plan: Plan) -> Sums:
     if replicates.totals is not None:
         total_histogram = _binned(replicates.totals[:, :, None], TOTAL_EDGES)[:, 0]
         log_total = np.log1p(replicates.totals)
+    count, square, present, largest, clr, clr_square = moments
     return Sums(
-        len(counts),
-        *moments,
+        n_cells=len(counts),
+        count=count,
+        square=square,
+        present=present,
+        largest=largest,
+        clr=clr,
+        clr_square=clr_square,
         histogram=_binned(chosen, COUNT_EDGES),
         pit=_ranks(chosen, replicates.uniform),
         level=levels.sum(0),
