@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
@@ -96,7 +97,7 @@ def laplace_quality(
         dense = counts.block(start, start + _BLOCK)
         padded = np.ones((_BLOCK, dense.shape[1]), np.float32)
         padded[: len(dense)] = dense
-        found = posteriors(params, padded, integral)
+        found = posteriors(params, jnp.asarray(padded), integral)
         fixed = lnm.constants(dense)
         for j, own in enumerate(dense):
             if found.lost[j]:

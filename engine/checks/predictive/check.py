@@ -9,23 +9,14 @@ import numpy as np
 import pandas as pd
 
 from engine.checks.predictive import statistics, tables
+from engine.checks.predictive.choices import chosen_cells, detailed_genes
 from engine.checks.predictive.draws import Cells, stream
 from engine.checks.predictive.findings import Subject, findings, misfits
-from engine.checks.predictive.settings import (
-    MOST_GENES,
-    MOST_GROUPS,
-    CheckSettings,
-    CheckTotals,
-    Mode,
-)
+from engine.checks.predictive.settings import CheckSettings, CheckTotals, Mode
 from engine.data import Counts
-from engine.errors import ConfigError, DataError
-from engine.results import AnyFit, TopicFit
-from engine.summaries.names import gene_positions
+from engine.results import AnyFit
 
 ALL_CELLS = "all cells"
-# Genes in detail, unless others are asked for.
-_DETAILED = 40
 
 
 @dataclass(frozen=True)
@@ -168,8 +159,8 @@ def predictive_check_iter(
         If a setting is out of range (20 to 2000 draws), or totals are asked of LDA.
     """
     settings = CheckSettings.chosen(fit, mode, totals, n_draws, seed)
-    detailed = _detailed(fit, genes)
-    chosen, names, n_empty = _chosen(counts.matched(fit.genes), cells, groups)
+    detailed = detailed_genes(fit, genes)
+    chosen, names, n_empty = chosen_cells(counts.matched(fit.genes), cells, groups)
     plan = statistics.Plan(detailed, float(np.median(chosen.counts.totals)))
     return _steps(fit, chosen, names, settings, plan, n_empty)
 
@@ -241,78 +232,3 @@ def _check(
         tuple(words),
         *numbers,
     )
-
-
-def _chosen(
-    counts: Counts, cells: np.ndarray | None, groups: pd.Series | np.ndarray | None
-) -> tuple[Cells, list[str], int]:
-    """The cells to check, the names of their groups, and how many have no counts."""
-    labels = None
-    if groups is not None:
-        if len(groups) != counts.n_cells:
-            raise DataError(
-                f"labels of {counts.n_cells:,} cells", f"{len(groups):,}", "Give one a cell."
-            )
-        labels = pd.Categorical(np.asarray(groups, object))
-        if len(labels.categories) > MOST_GROUPS:
-            raise ConfigError(
-                f"at most {MOST_GROUPS} groups of cells",
-                f"{len(labels.categories):,} different labels",
-                "Group the cells by fewer labels.",
-            )
-    keys = np.arange(counts.n_cells)
-    if cells is not None:
-        keys = _positions(counts, np.asarray(cells))
-    with_counts = keys[counts.totals[keys] > 0]
-    if len(with_counts) < 2:
-        raise DataError(
-            "at least two cells with counts of the fit's genes",
-            f"{len(with_counts)}",
-            "Choose other cells.",
-        )
-    codes, names = np.zeros(len(with_counts), int), []
-    if labels is not None:
-        names = [str(name) for name in labels.categories]
-        own = labels.codes[with_counts].astype(int)
-        codes = np.where(own < 0, len(names), own)
-    own_counts = counts if len(with_counts) == counts.n_cells else counts.take(with_counts)
-    n_groups = len(names) + 1
-    return Cells(own_counts, with_counts, codes, n_groups), names, len(keys) - len(with_counts)
-
-
-def _positions(counts: Counts, cells: np.ndarray) -> np.ndarray:
-    mask = cells.dtype == bool
-    if mask and cells.shape == (counts.n_cells,):
-        return np.flatnonzero(cells)
-    whole = np.issubdtype(cells.dtype, np.integer) and cells.ndim == 1
-    if mask or not whole or np.any((cells < 0) | (cells >= counts.n_cells)):
-        raise DataError(
-            f"a mask of {counts.n_cells:,} cells or positions among them",
-            f"{cells.dtype} values of shape {cells.shape}",
-            "Choose cells of these counts.",
-        )
-    return np.unique(cells)
-
-
-def _detailed(fit: AnyFit, genes: Iterable[str] | None) -> np.ndarray:
-    if genes is None:
-        return _telling(fit)
-    names = list(dict.fromkeys(genes))
-    if not 1 <= len(names) <= MOST_GENES:
-        raise ConfigError(
-            f"from 1 to {MOST_GENES} genes in detail", f"{len(names)}", "Choose fewer genes."
-        )
-    return gene_positions(fit, names)
-
-
-def _telling(fit: AnyFit) -> np.ndarray:
-    """Genes whose programmes add most to the variance of a count, relative to its mean."""
-    if isinstance(fit, TopicFit):
-        mean = fit.topics.mean(1)
-        spread = fit.topics.var(1) / np.maximum(mean, 1e-30) ** 2
-    else:
-        logits = fit.mean_clr + 0.5 * ((fit.loadings**2).sum(1) + fit.noise)
-        mean = np.exp(logits - logits.max())
-        spread = (fit.loadings**2).sum(1)
-    seen = np.where(fit.is_gene, mean * spread, -1.0)
-    return np.sort(np.argsort(-seen, kind="stable")[: min(_DETAILED, int(fit.is_gene.sum()))])
