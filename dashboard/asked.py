@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, get_args
 
 import param
@@ -16,9 +15,9 @@ from engine.config import (
     Inference,
     LDAConfig,
     LNMConfig,
+    LNMInference,
     Precision,
 )
-from engine.config.lda import Schedule
 from engine.data import DataRequest
 
 REQUEST = ("source", "layer", "genes", "reference", "library_size")
@@ -47,8 +46,6 @@ OF_LNM = (
     "precision",
 )
 OF_LDA = ("n_topics", "topic_prior", "feature_prior", "n_starts")
-# Whether factors, too, can be fitted by an encoder.
-FACTORS_BY_VAE = "inference" in {field.name for field in dataclasses.fields(LNMConfig)}
 
 
 class Asked(param.Parameterized):
@@ -70,6 +67,9 @@ class Asked(param.Parameterized):
     scored = param.Boolean(default=False, doc="Hold cells out and score the fit on them.")
     held_out = param.Integer(default=10, bounds=(1, 50), doc="Per cent of the cells.")
 
+    tried = param.String(default="5, 10, 20", doc="Numbers of topics or factors to compare.")
+    tried_seeds = param.Integer(default=1, bounds=(1, 10))
+
     # LNM and LNMVCP
     n_factors = param.Integer(default=10, bounds=(1, MAX_FACTORS))
     d_mode: Any = param.Selector(default="learned", objects=list(get_args(DMode)))
@@ -82,7 +82,7 @@ class Asked(param.Parameterized):
     noise_location = param.Number(default=None, allow_None=True)
     noise_scale = param.Number(default=None, allow_None=True, bounds=(1e-3, None))
     precision: Any = param.Selector(default="float32", objects=list(get_args(Precision)))
-    factor_inference: Any = param.Selector(default="laplace", objects=["laplace", "vae"])
+    factor_inference: Any = param.Selector(default="laplace", objects=list(get_args(LNMInference)))
 
     # LDA
     n_topics = param.Integer(default=20, bounds=(1, MAX_TOPICS))
@@ -99,8 +99,8 @@ class Asked(param.Parameterized):
     hidden = param.Integer(default=64, bounds=(1, 10_000))
     dropout = param.Number(default=0.0, bounds=(0, 0.95))
     batch_cells = param.Integer(default=256, bounds=(1, 1_000_000))
-    learning_rate = param.Number(default=0.01, bounds=(1e-6, 1))
-    schedule: Any = param.Selector(default="cosine", objects=list(get_args(Schedule)))
+    learning_rate = param.Number(default=None, allow_None=True, bounds=(1e-6, 1))
+    schedule: Any = param.Selector(default="cosine", objects=["cosine", "constant"])
     warm_up = param.Number(default=0.2, bounds=(0, 0.95))
     validation = param.Number(default=0.0, bounds=(0, 0.5))
 
@@ -132,18 +132,26 @@ class Asked(param.Parameterized):
                 inference=self.topic_inference,
                 max_passes=self.topic_passes,
                 tolerance=self.topic_tolerance,
-                **self._values(*BOTH, *TRAINING, *OF_LDA),
+                **self._values(*BOTH, *OF_LDA),
+                **self._training(),
             )
-        amortized: dict[str, Any] = {}
-        if FACTORS_BY_VAE:
-            amortized = {"inference": self.factor_inference, **self._values(*TRAINING)}
         return LNMConfig(
             capture=self.model == "lnmvcp",
+            inference=self.factor_inference,
             molecules=float(self.molecules),
             capture_sd=float(self.capture_sd),
             **self._values(*BOTH, *OF_LNM),
-            **amortized,
+            **self._training(),
         )
+
+    def _training(self) -> dict[str, Any]:
+        if not self.by_vae:
+            return {}
+        values = self._values(*TRAINING)
+        if self.learning_rate is None:
+            # each model has its own
+            del values["learning_rate"]
+        return values
 
     def _values(self, *names: str) -> dict[str, Any]:
         return {name: getattr(self, name) for name in names}

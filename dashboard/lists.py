@@ -57,10 +57,10 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{number(100 * share, digits)} %"
 
 
-def tabs(title: str, words: dict[str, str], chosen: str) -> str:
-    """Small tabs: buttons of the act "detail", one of which is chosen."""
+def tabs(title: str, words: dict[str, str], chosen: str, act: str = "detail") -> str:
+    """Small tabs: buttons of an act, one of which is chosen."""
     items = "".join(
-        f'<button role="tab" aria-selected="{str(name == chosen).lower()}" data-act="detail"'
+        f'<button role="tab" aria-selected="{str(name == chosen).lower()}" data-act="{act}"'
         f' data-value="{escape(name)}">{escape(text)}</button>'
         for name, text in words.items()
     )

@@ -15,10 +15,12 @@ import param
 
 from dashboard.asked import REQUEST
 from dashboard.embedding import Embedder
+from dashboard.naming import Naming
 from dashboard.places import Places
 from dashboard.reading import Reader
 from dashboard.settings import Settings
 from dashboard.state import AppState, Embedding, Notice
+from dashboard.sweeping import Sweeper
 from engine.errors import EngineError
 from engine.jobs import Jobs
 from engine.results import AnyFit
@@ -58,9 +60,9 @@ class Runner:
         self._waiting: list[tuple[Future[Any], Callable[[Any], None]]] = []
         self._listed = self._shown = self._asked = 0.0
         self._no_umap = ""
-        self._named: tuple[str | None, list[str]] = (None, [])
+        self._naming = Naming(state, services.jobs, services.fetcher, self.later)
+        self._sweeper = Sweeper(state, services.jobs, services.fetcher)
         state.param.watch(self._ask_data, list(REQUEST))
-        state.param.watch(self._keep_names, "names")
 
     # what the person asks
 
@@ -78,6 +80,15 @@ class Runner:
         """Ask for a fit of the counts that are asked for; `tick` starts it once they are read."""
         self._asked = time.monotonic()
         self.state.param.update(fit_asked=True, run_error=None)
+
+    def sweep(self) -> None:
+        """Ask for a run for each of the numbers of topics or factors that are to be compared."""
+        self._sweeper.start()
+        self._list()
+
+    def stop_sweep(self) -> None:
+        """Stop the runs of the sweep that is shown."""
+        self._sweeper.stop()
 
     def stop(self) -> None:
         """Stop the run that is shown, keeping the best so far."""
@@ -141,6 +152,7 @@ class Runner:
             self._start_fit()
         if time.monotonic() - self._listed > LIST_SECONDS:
             self._list()
+        self._sweeper.tick()
         if self.state.run is None:
             return
         self._take_status()
@@ -232,25 +244,10 @@ class Runner:
         fit, given = future.result()
         if fit is None or (fit is state.fit and not state.partial):
             return
-        names = list(given) if len(given) == fit.n_factors else fit.factor_names
-        self._named = state.run, names
+        names = self._naming.came(fit, given)
         running = status.state in ACTIVE or revision != status.revision
         self._shown = time.monotonic()
         state.show_fit(fit, partial=_how_far(status) if running else "", names=names)
-
-    def _keep_names(self, *_events: object) -> None:
-        """Keep names that a person has given with the run."""
-        state, run, names = self.state, self.state.run, self.state.names
-        if run is None or not names or (run, names) == self._named:
-            return
-        self._named = run, names
-        jobs = self.services.jobs
-
-        def check(kept: Future[Any]) -> None:
-            if (error := kept.exception()) is not None:
-                state.run_error = Notice.of(error)
-
-        self.later(self.services.fetcher.submit(jobs.name_factors, run, names), check)
 
     def _take_embedding(self) -> None:
         state, status = self.state, self.state.status

@@ -60,7 +60,7 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     shared
         What all sessions of the server share; made once by default.
     """
-    pn.extension()
+    pn.extension("tabulator")
     hv.extension("bokeh")
     # Plots of a few bars; software rendering, where there is no GPU, makes WebGL slow.
     hv.renderer("bokeh").webgl = False
@@ -103,7 +103,7 @@ def compose(
     actions.connect(browser, state)
     # Built once the page stands: it costs half a second here and as much in the browser.
     explore, topics = (pn.Column(sizing_mode="stretch_both", margin=0) for _ in range(2))
-    add = functools.partial(_add_views, explore, topics, state, browser)
+    add = functools.partial(_add_views, explore, topics, state, browser, runner)
     if at_once:
         add()
     else:
@@ -115,6 +115,8 @@ def compose(
         sizing_mode="stretch_both",
         margin=0,
     )
+    # One tab is seen at a time: the least heights of all do not add up.
+    tabs._direction = None  # type: ignore[misc, assignment]
     _keep_in_step(tabs, state)
     others = _busy_watchers()
     page = Page(
@@ -144,9 +146,11 @@ def compose(
     return page
 
 
-def _add_views(explore: pn.Column, topics: pn.Column, state: AppState, browser: Browser) -> None:
+def _add_views(
+    explore: pn.Column, topics: pn.Column, state: AppState, browser: Browser, runner: Runner
+) -> None:
     explore.append(ExploreView(state, browser))
-    topics.append(TopicsView(state, browser))
+    topics.append(TopicsView(state, browser, runner.services.jobs))
 
 
 def _busy_watchers() -> list[param.parameterized.Watcher]:

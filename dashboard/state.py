@@ -73,6 +73,8 @@ class AppState(Asked):
     )
     names = param.List(default=[], doc="Names of its factors or topics, in order.")
     fit_asked = param.Boolean(default=False, doc="A fit is to start soon.")
+    sweep = param.String(default=None, allow_None=True, doc="Id of the sweep that is shown.")
+    swept = param.Parameter(doc="That sweep as it stands: an `engine.checks.Sweep`.")
     partial = param.String(doc="How far a fit that is still running has come, else empty.")
     embedding = param.ClassSelector(class_=Embedding, allow_None=True)
     placing = param.String(doc="How far the UMAP has come, empty when none is computed.")

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any, get_args
 
 from engine import cli, cli_check, cli_sweep
-from engine.config import CapturePrior, DMode, Inference, LDAConfig, LNMConfig, Precision
+from engine.config import (
+    CapturePrior,
+    DMode,
+    Inference,
+    LDAConfig,
+    LNMConfig,
+    LNMInference,
+    Precision,
+)
 from engine.jobs.failures import describe, is_expected
 
 _DEFAULT = LNMConfig()
@@ -57,13 +65,17 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
     add("--max-seconds", type=float, help="time budget of the fit")
     add("--tolerance", type=float, help="nats per cell; the model's own by default")
     add("--precision", choices=get_args(Precision), default=_DEFAULT.precision)
-    add("--inference", choices=get_args(Inference), default=_TOPICS.inference, help="of lda")
+    add(
+        "--inference",
+        choices=(*get_args(LNMInference), *get_args(Inference)[:1]),
+        help="laplace (the default) or vae of lnm and lnmvcp; em (the default) or vae of lda",
+    )
     add("--topic-prior", type=float, help="of lda: alpha (1 / topics by default)")
     add("--feature-prior", type=float, help="of lda: eta (1 / topics by default)")
     add(
         "--max-epochs",
         type=int,
-        help="of lda by vae: times that every cell is drawn; by default by their number",
+        help="of vae: times that every cell is drawn; by default by their number",
     )
 
 

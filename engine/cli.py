@@ -93,12 +93,13 @@ def configuration(options: argparse.Namespace) -> Config:
         given["max_passes"] = options.max_passes
     if options.tolerance is not None:
         given["tolerance"] = options.tolerance
+    if options.max_epochs is not None:
+        given["max_epochs"] = options.max_epochs
+    if options.inference is not None:
+        given["inference"] = options.inference
     if options.model == "lda":
-        if options.max_epochs is not None:
-            given["max_epochs"] = options.max_epochs
         return LDAConfig(
             n_topics=options.topics,
-            inference=options.inference,
             topic_prior=options.topic_prior,
             feature_prior=options.feature_prior,
             **given,

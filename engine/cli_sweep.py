@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from engine.cli import configuration, first_ctrl_c_stops, gene_choice, writable
-from engine.errors import ConfigError
 from engine.jobs import Jobs, stop_sweep, submit_sweep, sweep_of
-from engine.jobs.sweeps import runs_of, sized
+from engine.jobs.sweeps import numbers, runs_of, sized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +36,7 @@ _SHOWN = {
 
 def sweep(options: argparse.Namespace) -> None:
     """Fit several numbers of topics or factors, and compare them on held-out cells."""
-    values = _values(options.values)
+    values = numbers(options.values)
     # Of these one is used, by each run with a number of its own.
     options.topics = options.factors = values[0]
     config = configuration(options)
@@ -108,12 +107,3 @@ def _told(found: Sweep) -> str:
     shown = {name: found.table[name].map(form.format) for name, form in _SHOWN.items()}
     table = found.table.assign(**shown)[list(shown)].rename(columns={"value": found.parameter})
     return f"{table.to_string(index=False)}\n{found.reason}"
-
-
-def _values(text: str) -> list[int]:
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts or not all(part.isdecimal() for part in parts):
-        raise ConfigError(
-            "whole numbers with commas between them", repr(text), "Change --values: 5,10,20."
-        )
-    return [int(part) for part in parts]

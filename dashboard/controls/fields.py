@@ -9,7 +9,8 @@ import param
 
 from dashboard.controls.form import WIDE
 
-SWITCH = {"& .MuiFormControlLabel-label": {"fontSize": 13}}
+# The words beside a switch are outside what its own sx reaches.
+SWITCH = ".MuiFormControlLabel-root .MuiFormControlLabel-label { font-size: 13px; }"
 
 
 def choice(of: param.Parameter, label: str, help: str, options: Any, **more: Any) -> Any:
@@ -29,7 +30,7 @@ def number(of: param.Parameter, label: str, help: str, **more: Any) -> Any:
 
 def switch(of: param.Parameter, label: str, **more: Any) -> Any:
     """Yes or no."""
-    look = {"size": "small", "margin": 0, "description": "", "sx": SWITCH}
+    look = {"size": "small", "margin": 0, "description": "", "stylesheets": [SWITCH]}
     return pmui.Switch.from_param(of, label=label, **look | more)
 
 

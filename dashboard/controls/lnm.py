@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard import html
-from dashboard.asked import FACTORS_BY_VAE
 from dashboard.controls.fields import choice, number, whole
 from dashboard.controls.form import beside, folded
 from dashboard.state import AppState
@@ -20,16 +19,14 @@ LEARNED: dict[str, Any] = {"placeholder": "learned"}
 def first(state: AppState) -> list[Any]:
     """What everybody sets."""
     of = state.param
-    rows = [
+    words = "Laplace is the more exact; a VAE is for very many cells"
+    return [
         beside(
             whole(of.n_factors, "Factors", "Gene programmes", end=MAX_FACTORS),
             choice(of.d_mode, "Residual d", "Variance left per gene", NOISE),
-        )
+        ),
+        choice(of.factor_inference, "Inference", words, INFERENCES),
     ]
-    if FACTORS_BY_VAE:
-        words = "Laplace is the more exact; a VAE is for very many cells"
-        rows.append(choice(of.factor_inference, "Inference", words, INFERENCES))
-    return rows
 
 
 def others(state: AppState, reference: Any) -> list[Any]:

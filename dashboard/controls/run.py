@@ -10,7 +10,7 @@ import panel_material_ui as pmui
 
 from dashboard import html
 from dashboard.controls.fields import switch, whole
-from dashboard.controls.form import beside, step
+from dashboard.controls.form import WIDE, beside, folded, step
 from dashboard.plots.trace import HEIGHT, objective_trace
 from dashboard.runner import ACTIVE, Runner
 from dashboard.state import AppState
@@ -27,6 +27,9 @@ STATES = {
 }
 
 
+WIDE_BUTTON = {"sizing_mode": "stretch_width", "width": None, "margin": 0}
+
+
 class RunControl(pn.viewable.Viewer):
     """The Fit button, which is Stop while the shown run goes on."""
 
@@ -38,9 +41,7 @@ class RunControl(pn.viewable.Viewer):
             label="Fit",
             color="primary",
             on_click=self._press,
-            sizing_mode="stretch_width",
-            width=None,
-            margin=0,
+            **WIDE_BUTTON,
         )
         self._bar = pmui.LinearProgress(
             value=0, sizing_mode="stretch_width", width=None, margin=(4, 0), visible=False
@@ -57,9 +58,7 @@ class RunControl(pn.viewable.Viewer):
             3,
             "Run",
             beside(
-                switch(
-                    state.param.scored, "Hold cells out to score it", sizing_mode="stretch_width"
-                ),
+                switch(state.param.scored, "Score held-out cells", sizing_mode="stretch_width"),
                 whole(
                     state.param.held_out,
                     "Per cent",
@@ -70,6 +69,7 @@ class RunControl(pn.viewable.Viewer):
                 ),
             ),
             self._button,
+            self._several(),
             self._bar,
             html.pane(
                 html.bound(words, state.param.status, state.param.fit_asked, state.param.reading)
@@ -82,6 +82,30 @@ class RunControl(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
+
+    def _several(self) -> pmui.Accordion:
+        of = self.state.param
+        numbers = pmui.TextInput.from_param(
+            of.tried,
+            label="Numbers to compare",
+            helper_text=html.bound(_tried, of.model),
+            **WIDE,
+        )
+        return folded(
+            "How many?",
+            beside(numbers, whole(of.tried_seeds, "Seeds", "Each fits anew")),
+            pmui.Button(
+                label="Compare on held-out cells",
+                variant="outlined",
+                on_click=lambda _event: self._compare(),
+                **WIDE_BUTTON,
+            ),
+        )
+
+    def _compare(self) -> None:
+        self.runner.sweep()
+        if self.state.sweep is not None:
+            self.state.tab = "topics"
 
     @property
     def _active(self) -> bool:
@@ -112,6 +136,10 @@ class RunControl(pn.viewable.Viewer):
     def _objective(self, **_: object) -> hv.Overlay:
         status = self.state.status
         return objective_trace(status.trace if status is not None else ())
+
+
+def _tried(model: str) -> str:
+    return f"Of {'topics' if model == 'lda' else 'factors'}, with commas"
 
 
 def words(status: JobStatus | None, asked: bool = False, reading: str = "") -> str:

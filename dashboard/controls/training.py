@@ -22,13 +22,14 @@ def training(state: AppState) -> Any:
         whole(
             of.max_epochs,
             "Most epochs",
-            "Empty: 40, fewer for many cells",
+            "Empty: by the number of cells",
             placeholder="automatic",
         ),
         number(
             of.learning_rate,
             "Learning rate",
             "Largest step of Adam",
+            placeholder="the model's own",
             step=1e-3,
             format="0.[000000]",
         ),

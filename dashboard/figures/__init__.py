@@ -8,5 +8,21 @@ from dashboard.figures.cells import cells
 from dashboard.figures.heatmap import heatmap
 from dashboard.figures.histograms import histograms
 from dashboard.figures.loadings import loadings
+from dashboard.figures.sweep import sweep
+from dashboard.figures.topic_bars import topic_bars
+from dashboard.figures.topic_map import topic_map
+from dashboard.figures.topic_structure import topic_structure
+from dashboard.figures.topic_table import topic_table
 
-__all__ = ["bars", "cells", "heatmap", "histograms", "loadings"]
+__all__ = [
+    "bars",
+    "cells",
+    "heatmap",
+    "histograms",
+    "loadings",
+    "sweep",
+    "topic_bars",
+    "topic_map",
+    "topic_structure",
+    "topic_table",
+]

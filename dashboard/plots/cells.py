@@ -10,6 +10,7 @@ import pandas as pd
 from bokeh.models import BoxSelectTool, ColumnDataSource, FixedTicker, LassoSelectTool
 
 from dashboard.plots.colours import Colouring
+from dashboard.plots.names import plain
 from dashboard.plots.points import Points
 from dashboard.plots.raster import Raster, Window
 
@@ -44,7 +45,7 @@ class CellPlot:
 
     def place(self, xy: np.ndarray, names: pd.Index, titles: tuple[str, str]) -> None:
         """Show cells at (C, 2) coordinates; nothing is seen before they are painted."""
-        self.figure.xaxis.axis_label, self.figure.yaxis.axis_label = titles
+        self.figure.xaxis.axis_label, self.figure.yaxis.axis_label = map(plain, titles)
         self._painted = None
         self._raster = Raster(xy) if len(xy) > MOST_POINTS else None
         self._xy, self._names = xy, names

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from dashboard.plots.style import CATEGORICAL, DIVERGING_POINTS, MISSING, SEQUENTIAL, Span
+from dashboard.plots.style import CATEGORICAL, DIVERGING_POINTS, MISSING, SEQUENTIAL, SHARES, Span
 
 Index = np.ndarray | None
 
@@ -126,7 +126,7 @@ def colour_numbers(
     centre
         What the grey middle of a diverging map stands for.
     limits
-        Ends of the map, instead of percentiles.
+        Ends of the map of a share, instead of percentiles.
     """
     values = np.asarray(values)
     if values.dtype.kind != "f":
@@ -135,7 +135,7 @@ def colour_numbers(
     known = values if finite.all() else values[finite]
     palette = DIVERGING_POINTS if diverging else SEQUENTIAL
     if limits is not None:
-        low, high = limits
+        palette, (low, high) = SHARES, limits
     elif not known.size:
         low, high = 0.0, 1.0
     elif diverging:

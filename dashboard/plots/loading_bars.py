@@ -10,7 +10,7 @@ import pandas as pd
 from bokeh.models import ColumnDataSource, HoverTool
 
 from dashboard.plots.loadings import top_loadings
-from dashboard.plots.names import NamedAxis, blank, extent, in_view
+from dashboard.plots.names import NamedAxis, blank, extent, in_view, plain
 from dashboard.plots.style import ACCENT, MISSING, NEGATIVE, POSITIVE
 from dashboard.plots.words import FACTORS, Words
 
@@ -86,7 +86,7 @@ class LoadingBars:
         """
         self._say(words)
         self._loadings, self._weights = loadings, weights
-        self.figure.title.text = title
+        self.figure.title.text = plain(title)
         self._redraw()
 
     def fit_into(self, height: int | None) -> None:

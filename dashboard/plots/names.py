@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -19,6 +20,8 @@ LONGEST = 13
 # A click leaves a dotted frame around the plot otherwise.
 QUIET = ".bk-Canvas { --highlight-color: transparent; }"
 
+# What begins a formula, but for its last character.
+_FORMULA = re.compile(r"\$(?=\$)|\\(?=[\[(])")
 _LABEL = 'return labels[Math.floor(tick)] ?? ""'
 _HOVER = 'return names[Math.floor(value)] ?? ""'
 # Places of the marked names first, then from the start all that keep clear of those already
@@ -106,6 +109,11 @@ def short(name: str, longest: int = LONGEST) -> str:
     return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
+def plain(text: str) -> str:
+    """Text that Bokeh takes for no formula: it would ask another host for what draws them."""
+    return _FORMULA.sub("\\g<0>\u2060", text)
+
+
 class NamedAxis:
     """Names at 0.5, 1.5, ... of an axis: labels where there is room, at marked ones first.
 
@@ -131,7 +139,7 @@ class NamedAxis:
     def show(self, names: Sequence[object], labels: Sequence[str] = ()) -> None:
         """Set the names, in the order of the axis, and what is written for them; none is marked."""
         self.names, self._marked = [str(name) for name in names], ()
-        self._written = [short(label) for label in labels or self.names]
+        self._written = [plain(short(label)) for label in labels or self.names]
         self.hover.args = {"names": self.names}
         self._relabel()
 

@@ -7,6 +7,7 @@ import pandas as pd
 from bokeh.models import ColumnDataSource
 
 from dashboard.plots.colours import Colouring
+from dashboard.plots.names import plain
 from dashboard.plots.points import Points
 from dashboard.plots.style import MISSING
 
@@ -39,7 +40,7 @@ class PairPlot:
         titles: tuple[str, str],
     ) -> None:
         """Draw (n, 2) values; a mask of n leaves all but the selected cells grey."""
-        self.figure.xaxis.axis_label, self.figure.yaxis.axis_label = titles
+        self.figure.xaxis.axis_label, self.figure.yaxis.axis_label = map(plain, titles)
         self.points.place(values.to_numpy(), values.index, colouring, selected)
 
     def paint(self, colouring: Colouring, selected: np.ndarray | None) -> None:

@@ -14,6 +14,8 @@ DIVERGING: list[str] = list(cc.CET_D1A)
 CATEGORICAL: list[str] = list(cc.b_glasbey_category10)
 # Points of a middle value must be seen on a white page and on a dark one.
 DIVERGING_POINTS: list[str] = list(interp_palette(("#2050da", "#b4b8c0", "#c4202b"), 256))
+# Nor must points that have nothing of something go under.
+SHARES: list[str] = DIVERGING_POINTS[128:]
 MISSING = "#9aa0a6"
 ACCENT = "#17908a"
 POSITIVE, NEGATIVE = "#b7352d", "#2f63b5"

@@ -46,7 +46,7 @@ def card(head: Any, *body: Any, tools: tuple[Any, ...] = (), **params: Any) -> p
 
 
 def figure(*plots: Any, message: Any, widest: tuple[int | None, ...] = ()) -> pn.Column:
-    """Plots side by side, under a message that covers them while there is nothing to plot.
+    """Plots (or panes) side by side, under a message that covers them while they are empty.
 
     Parameters
     ----------
@@ -73,6 +73,8 @@ def figure(*plots: Any, message: Any, widest: tuple[int | None, ...] = ()) -> pn
 
 
 def _pane(plot: Any) -> Any:
+    if isinstance(plot, (pn.viewable.Viewable, pn.viewable.Viewer)):
+        return plot
     if isinstance(plot, LayoutDOM):
         return pn.pane.Bokeh(plot, sizing_mode="stretch_both", margin=0)
     return pn.pane.HoloViews(plot, sizing_mode="stretch_both", margin=0, linked_axes=False)

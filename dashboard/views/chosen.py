@@ -39,10 +39,10 @@ class ChosenBar(pn.viewable.Viewer):
         )
         self._search.param.watch(self._found, "value")
         of = state.param
-        chips = html.bound(_chips, of.fit, of.selected, of.factor, of.marked, of.pair, of.names)
+        shown = html.bound(chips, of.fit, of.selected, of.factor, of.marked, of.pair, of.names)
         self._panel = pn.Row(
             self._search,
-            html.pane(chips, sizing_mode="stretch_width"),
+            html.pane(shown, sizing_mode="stretch_width"),
             html.live(_how_far, of.partial, of.placing, sizing_mode=None, align="center"),
             sizing_mode="stretch_width",
             margin=0,
@@ -74,7 +74,7 @@ def _how_far(partial: str, placing: str) -> str:
     return html.badge(partial or (placing and f"UMAP: {placing}"))
 
 
-def _chips(
+def chips(
     fit: Any,
     selected: np.ndarray | None,
     factor: int | None,
@@ -84,17 +84,17 @@ def _chips(
 ) -> str:
     if fit is None:
         return ""
-    chips = []
+    found = []
     if selected is not None:
         count = int(selected.sum())
         share = html.number(100 * count / len(selected), 1)
-        chips.append(html.chip(f"{count:,} cells · {share} %", "cells", "clear", "cells"))
+        found.append(html.chip(f"{count:,} cells · {share} %", "cells", "clear", "cells"))
     if factor is not None and factor < len(names):
-        chips.append(html.chip(names[factor], "factor", "clear", "factor"))
+        found.append(html.chip(names[factor], "factor", "clear", "factor"))
     if pair is not None:
-        chips.append(html.chip(" × ".join(pair), "pair", "clear", "pair"))
-    chips += [html.chip(gene, "gene", "drop-gene", gene) for gene in marked]
-    if chips:
-        return html.chips(chips)
+        found.append(html.chip(" × ".join(pair), "pair", "clear", "pair"))
+    found += [html.chip(gene, "gene", "drop-gene", gene) for gene in marked]
+    if found:
+        return html.chips(found)
     latent = words(fit).latent
     return f'<div class="nothing">{html.note(NOTHING.format(latent))}</div>'

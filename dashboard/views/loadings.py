@@ -25,7 +25,7 @@ from engine import summaries
 from engine.results import AnyFit
 
 NAME = "New name"
-LONGEST_TITLE = 15
+LONGEST_TITLE = 12
 
 HEAD = html.heading(
     "Factor loadings",

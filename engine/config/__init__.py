@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.config.lda import MAX_TOPICS, Inference, LDAConfig
-from engine.config.lnm import MAX_FACTORS, CapturePrior, DMode, LNMConfig, Precision
+from engine.config.lnm import MAX_FACTORS, CapturePrior, DMode, LNMConfig, LNMInference, Precision
 
 __all__ = [
     "MAX_FACTORS",
@@ -15,6 +15,7 @@ __all__ = [
     "Inference",
     "LDAConfig",
     "LNMConfig",
+    "LNMInference",
     "Precision",
     "config_from_dict",
 ]

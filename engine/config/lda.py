@@ -11,22 +11,19 @@ from typing import Any, Literal
 
 import numpy as np
 
-from engine.config.validation import check_names, finite, one_of, positive, share, whole
+from engine.config.training import Training
+from engine.config.validation import check_names, finite, one_of, positive, whole
 from engine.errors import ConfigError
 
 Inference = Literal["em", "vae"]
-Schedule = Literal["cosine", "constant"]
 Prior = float | tuple[float, ...] | None
 
 MAX_TOPICS = 500
 _MOST_SEED = 2**32 - 1
-# Epochs by default, and steps of an epoch beyond which there are fewer.
-_MOST_EPOCHS = 40
-_FULL_STEPS = 12
 
 
 @dataclass(frozen=True)
-class LDAConfig:
+class LDAConfig(Training):
     """Settings of a latent Dirichlet allocation fit.
 
     Parameters
@@ -86,17 +83,8 @@ class LDAConfig:
     seed: int = 0
     n_starts: int = 3
     max_passes: int = 500
-    max_epochs: int | None = None
     max_seconds: float | None = None
     tolerance: float = 1e-3
-    refine: bool = True
-    hidden: int = 64
-    dropout: float = 0.0
-    batch_cells: int = 256
-    learning_rate: float = 0.01
-    schedule: Schedule = "cosine"
-    warm_up: float = 0.2
-    validation: float = 0.0
     block_cells: int | None = None
 
     def __post_init__(self) -> None:
@@ -105,19 +93,11 @@ class LDAConfig:
         whole("seed", self.seed, 0, _MOST_SEED)
         whole("n_starts", self.n_starts, 1, 1000)
         whole("max_passes", self.max_passes, 1, 100_000)
-        whole("hidden", self.hidden, 1, 10_000)
-        whole("batch_cells", self.batch_cells, 1, 1_000_000)
-        if self.max_epochs is not None:
-            whole("max_epochs", self.max_epochs, 1, 100_000)
         if self.block_cells is not None:
             whole("block_cells", self.block_cells, 1, 1_000_000)
         one_of("inference", self.inference, ("em", "vae"))
-        one_of("schedule", self.schedule, ("cosine", "constant"))
-        one_of("refine", self.refine, (True, False))
         positive("tolerance", self.tolerance)
-        positive("learning_rate", self.learning_rate)
-        for name in ("dropout", "warm_up", "validation"):
-            share(name, getattr(self, name))
+        self._check_training()
         if self.max_seconds is not None:
             positive("max_seconds", self.max_seconds)
         for name in ("topic_prior", "feature_prior"):
@@ -145,16 +125,6 @@ class LDAConfig:
     def n_factors(self) -> int:
         """Number of topics, under the name that the latents of all models have."""
         return self.n_topics
-
-    def epochs(self, n_cells: int) -> int:
-        """``max_epochs`` if given; else as many as leave steps growing with the root of the cells.
-
-        An epoch of many cells has many steps, and it is these that train.
-        """
-        if self.max_epochs is not None:
-            return self.max_epochs
-        steps = math.ceil(n_cells / self.batch_cells)
-        return min(max(round(_MOST_EPOCHS * math.sqrt(_FULL_STEPS / steps)), 5), _MOST_EPOCHS)
 
     @property
     def alpha(self) -> np.ndarray:

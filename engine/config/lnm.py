@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
+from engine.config.training import Training
 from engine.config.validation import check_names, finite, one_of, positive, whole
 
 DMode = Literal["learned", "low_rank"]
 CapturePrior = Literal["anchored", "population"]
+LNMInference = Literal["laplace", "vae"]
 Precision = Literal["float32", "float64"]
 
 MAX_FACTORS = 200
 
 
 @dataclass(frozen=True)
-class LNMConfig:
+class LNMConfig(Training):
     """Settings of a logistic-normal multinomial fit.
 
     Parameters
@@ -27,16 +29,40 @@ class LNMConfig:
         negative-binomial totals (LNM).
     n_factors
         Number of gene programmes k.
+    inference
+        ``"laplace"``: nested Laplace, the more exact and, up to some 10^5 cells, the quicker.
+        ``"vae"``: amortized, by stochastic variational inference with an encoder network, in
+        minibatches.
     d_mode
         ``"learned"`` gives every gene its own residual variance d,
         ``"low_rank"`` fixes d = 0.
     seed
         Seed of the randomized start.
     max_passes, max_seconds
-        Budget: passes over the cells, and wall-clock seconds (None: no limit).
+        Budget: passes of ``"laplace"`` over the cells, and wall-clock seconds (None: no limit).
+    max_epochs
+        Budget of ``"vae"``: times that every cell is drawn. None: 60 for a few thousand cells,
+        fewer for more, see `epochs`.
     tolerance
-        Stop when a further pass is expected to gain less than this many nats
-        per cell and the last passes gained no more.
+        ``"laplace"`` ends when a further pass is expected to gain less than this many nats
+        per cell and the last passes gained no more; ``"vae"`` when the smoothed bound gains
+        less than this in an epoch.
+    refine
+        ``"vae"``: after training, move each cell's latents to the mode of its own posterior,
+        parameters fixed, as ``"laplace"`` does.
+    hidden
+        Units of each of the encoder's two layers.
+    dropout
+        Share of hidden units left out at random in training.
+    batch_cells
+        Cells of a minibatch.
+    learning_rate, schedule
+        Largest step of Adam, and whether it falls to a hundredth along a cosine or is kept.
+    warm_up
+        Share of the epochs over which the weight of the prior's divergence rises to one.
+    validation
+        Share of the cells set aside to decide when to end; they are not trained on. The default
+        sets none aside and decides by the training bound.
     capture_prior
         ``"anchored"``: eta_c ~ TruncNormal(log M_0 - log L_c, capture_sd^2, low=0);
         ``"population"``: location and scale of eta estimated from all cells.
@@ -50,7 +76,7 @@ class LNMConfig:
     noise_location, noise_scale
         Prior mean and standard deviation of log d; None estimates them.
     precision
-        Floating-point type of the fit.
+        Floating-point type of the passes over the cells; an encoder is trained in float32.
     block_cells
         Cells per block; None chooses by the number of genes.
 
@@ -62,6 +88,7 @@ class LNMConfig:
 
     capture: bool = False
     n_factors: int = 10
+    inference: LNMInference = "laplace"
     d_mode: DMode = "learned"
     seed: int = 0
     max_passes: int = 200
@@ -76,6 +103,10 @@ class LNMConfig:
     precision: Precision = "float32"
     block_cells: int | None = None
 
+    learning_rate: float = field(default=0.03, kw_only=True)
+
+    full_epochs: ClassVar[int] = 60
+
     def __post_init__(self) -> None:
         whole("n_factors", self.n_factors, 1, MAX_FACTORS)
         whole("seed", self.seed, 0, 2**32 - 1)
@@ -83,6 +114,7 @@ class LNMConfig:
         if self.block_cells is not None:
             whole("block_cells", self.block_cells, 1, 1_000_000)
         one_of("capture", self.capture, (True, False))
+        one_of("inference", self.inference, ("laplace", "vae"))
         one_of("d_mode", self.d_mode, ("learned", "low_rank"))
         one_of("capture_prior", self.capture_prior, ("anchored", "population"))
         one_of("precision", self.precision, ("float32", "float64"))
@@ -93,6 +125,7 @@ class LNMConfig:
                 positive(name, getattr(self, name))
         if self.noise_location is not None:
             finite("noise_location", self.noise_location)
+        self._check_training()
 
     @property
     def model(self) -> str:

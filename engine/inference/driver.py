@@ -102,7 +102,7 @@ class _Run(Running[Step]):
             seconds_compiling=self._before.seconds_compiling
             + seconds_compiling()
             - self._compiled_before,
-            n_failed_cells=int(self._rows[-1]["n_failed_cells"]) if self._rows else 0,
+            n_failed_cells=self._snapshot.point.seen.n_failed_cells if self._snapshot else 0,
         )
 
     def progress(self, state: State, reason: str = "") -> Progress:

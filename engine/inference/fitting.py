@@ -38,6 +38,11 @@ def fit_iter(counts: Counts, config: Config, *, start: AnyFit | None = None) -> 
     if isinstance(config, LDAConfig) and (start is None or isinstance(start, TopicFit)):
         return fit_topics(counts, config, start=start)
     if isinstance(config, LNMConfig) and (start is None or isinstance(start, Fit)):
+        if config.inference == "vae":
+            # NumPyro takes a second to import, which most fits need not spend.
+            from engine.inference.vae import fit_vae
+
+            return fit_vae(counts, config, start=start)
         return driver.fit_iter(counts, config, start=start)
     raise ConfigError(
         "an LNMConfig or an LDAConfig, and a start by the same model if any",

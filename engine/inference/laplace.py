@@ -98,7 +98,7 @@ def _begin(counts: Counts, config: LNMConfig) -> Generator[Event, None, tuple[Pa
     held = counts if counts.matrix() is not None else counts.take(np.arange(counts.n_cells))
     mean, loadings, scores = spectral_start(held, config.n_factors, config.seed)
     prior = Prior.start(config)
-    has_noise = _has_noise(counts, config)
+    has_noise = noise_mask(counts, config)
     theta = np.column_stack([loadings, mean, np.where(has_noise, prior.noise_location, 0.0)])
     passes = Passes(counts, config.n_factors, config.precision, config.block_cells, scores)
     point = yield from _evaluate(passes, theta, has_noise, prior)
@@ -129,13 +129,8 @@ def _resume(
     counts: Counts, config: LNMConfig, start: Fit
 ) -> Generator[Event, None, tuple[Passes, Point]]:
     """The point that an earlier fit had reached."""
-    if not start.genes.equals(counts.genes) or start.n_factors != config.n_factors:
-        raise ConfigError(
-            f"a fit of these {counts.n_genes:,} genes with {config.n_factors} factors",
-            f"one of {len(start.genes):,} genes with {start.n_factors} factors",
-            "Start a new fit.",
-        )
-    has_noise = _has_noise(counts, config)
+    check_start(counts, config, start)
+    has_noise = noise_mask(counts, config)
     prior = Prior.start(config).resume(start.prior)
     # A gene that had no residual (the reference, or all in mode low_rank) begins with the prior's.
     noise = np.where(start.noise > 0, start.noise, np.exp(prior.noise_location))
@@ -155,12 +150,23 @@ def _resume(
     return passes, point
 
 
+def check_start(counts: Counts, config: LNMConfig, start: Fit) -> None:
+    """Refuse to go on from a fit of other genes or another number of factors."""
+    if not start.genes.equals(counts.genes) or start.n_factors != config.n_factors:
+        raise ConfigError(
+            f"a fit of these {counts.n_genes:,} genes with {config.n_factors} factors",
+            f"one of {len(start.genes):,} genes with {start.n_factors} factors",
+            "Start a new fit.",
+        )
+
+
 def integral_for(fit: Fit) -> Integral:
     """The integral that an earlier fit was made with, as its residual variances tell."""
     return WIDE if fit.noise.max() > 1.001 * NARROW.max_noise else NARROW
 
 
-def _has_noise(counts: Counts, config: LNMConfig) -> np.ndarray:
+def noise_mask(counts: Counts, config: LNMConfig) -> np.ndarray:
+    """(G,) mask of the genes whose d is learned: all but the reference, or none."""
     has_noise = np.full(counts.n_genes, config.d_mode == "learned")
     has_noise[counts.reference] = False
     return has_noise

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -203,3 +204,12 @@ class Passes:
 
     def _arithmetic(self) -> contextlib.AbstractContextManager[None]:
         return jax.enable_x64(bool(self._dtype == np.float64))
+
+
+def result_of[T](steps: Generator[object, None, T]) -> T:
+    """What a generator returns, its news unheard."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return cast(T, end.value)

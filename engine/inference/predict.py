@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from engine.data import Counts
+from engine.inference import amortized
 from engine.inference.compilation import keep_compilations
 from engine.inference.laplace import integral_for
 from engine.inference.topics import topic_proportions
@@ -31,7 +32,8 @@ def predicted_proportions(fit: AnyFit, counts: Counts) -> Iterator[tuple[slice, 
     """Posterior mean proportions E[rho | counts] of each cell, block by block.
 
     LDA: mean proportions of the topics times mean topics. LNM and LNMVCP: mean over the
-    posterior of z, lambda and the residuals epsilon.
+    posterior of z, lambda and the residuals epsilon; z by the encoder alone if the fit has one
+    and was made without ``refine``.
 
     Parameters
     ----------
@@ -49,6 +51,9 @@ def predicted_proportions(fit: AnyFit, counts: Counts) -> Iterator[tuple[slice, 
     """
     keep_compilations()
     counts = counts.matched(fit.genes)
+    if isinstance(fit, Fit) and fit.encoder and not fit.config.refine:
+        yield from amortized.proportions(fit, counts)
+        return
     if isinstance(fit, Fit):
         yield from _log_ratio(fit, counts)
         return

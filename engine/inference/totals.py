@@ -69,7 +69,7 @@ def capture(counts: Counts, config: LNMConfig, totals: Totals) -> Capture | None
 
 
 def eta_prior(counts: Counts, config: LNMConfig, totals: Totals) -> tuple[np.ndarray, float]:
-    """Location (C,) and scale of the truncated normal prior of eta."""
+    """Location (C,) and scale of the truncated normal prior of each cell's eta."""
     if totals.eta_location is not None and totals.eta_scale is not None:
         return np.full(counts.n_cells, totals.eta_location), totals.eta_scale
     return _anchor(counts, config), config.capture_sd

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from engine.data import Counts
-from engine.errors import DataError
+from engine.errors import ConfigError, DataError
+from engine.inference.amortized import basis_of, place
 from engine.inference.compilation import keep_compilations
 from engine.inference.laplace import integral_for
-from engine.inference.passes import Passes
+from engine.inference.passes import Passes, result_of
 from engine.inference.snapshot import cell_fields
 from engine.inference.totals import capture
 from engine.models import lnm
@@ -18,7 +19,7 @@ from engine.models.poisson_lognormal import LOG_NO_NOISE
 from engine.results import Fit
 
 
-def transform(fit: Fit, counts: Counts) -> Fit:
+def transform(fit: Fit, counts: Counts, *, refine: bool | None = None) -> Fit:
     """The fit with other cells: their factor scores, marginals and capture efficiencies.
 
     Parameters
@@ -26,11 +27,17 @@ def transform(fit: Fit, counts: Counts) -> Fit:
     counts
         Read with the genes of the fit, in any order:
         ``read_counts(source, genes=fit.genes)``.
+    refine
+        Of a fit by ``inference="vae"``: False places cells by the encoder alone; True moves
+        them to the mode of their own posterior, as a fit by ``"laplace"`` always does, and takes
+        their capture efficiencies from it. None: as the fit was made.
 
     Raises
     ------
     DataError
         If the counts have other features than the fit.
+    ConfigError
+        If cells are to be placed by the encoder of a fit that has none.
     """
     position = counts.genes.get_indexer(fit.genes)
     missing = fit.genes[position < 0]
@@ -41,7 +48,16 @@ def transform(fit: Fit, counts: Counts) -> Fit:
             + (f" ({', '.join(missing[:5])})" if len(missing) else ""),
             "Read the counts with genes=fit.genes.",
         )
+    if refine is False and not fit.encoder:
+        raise ConfigError(
+            "a fit by inference='vae' to place cells without refining",
+            f"one by {fit.config.inference!r}",
+            "Leave refine out.",
+        )
     keep_compilations()
+    refine = fit.config.refine if refine is None else refine
+    if fit.encoder:
+        return _amortized(fit, counts, refine=refine)
     inverse = np.argsort(position)
     log_noise = np.log(np.maximum(fit.noise, np.exp(LOG_NO_NOISE)))
     params = lnm.Params(fit.mean_clr, fit.loadings, log_noise)
@@ -54,13 +70,19 @@ def transform(fit: Fit, counts: Counts) -> Fit:
         integral=integral_for(fit),
     )
     identity = np.eye(fit.n_factors)
-    steps = passes.run(params, identity, None)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            seen = end.value
-            break
+    seen = result_of(passes.run(params, identity, None))
     status = replace(fit.status, n_failed_cells=seen.n_failed_cells)
     own = capture(counts, fit.config, fit.totals)
     return replace(fit, **cell_fields(counts, seen, identity, own, status))
+
+
+def _amortized(fit: Fit, counts: Counts, *, refine: bool) -> Fit:
+    # An encoder has the order of its genes built in.
+    ordered = counts.matched(fit.genes)
+    basis = basis_of(fit)
+    seen, own = place(basis, ordered, fit.config, fit.encoder, fit.totals, refine=refine)
+    if refine:
+        own = capture(ordered, fit.config, fit.totals)
+    status = replace(fit.status, n_failed_cells=seen.n_failed_cells)
+    fields = cell_fields(counts, seen, basis.rotation, own, status)
+    return replace(fit, config=replace(fit.config, refine=refine), **fields)

@@ -3,7 +3,14 @@
 from engine.jobs.job import JobHandle
 from engine.jobs.manager import Jobs
 from engine.jobs.status import JobError, JobKind, JobState, JobStatus
-from engine.jobs.sweeps import list_sweeps, resume_sweep, stop_sweep, submit_sweep, sweep_of
+from engine.jobs.sweeps import (
+    list_sweeps,
+    numbers,
+    resume_sweep,
+    stop_sweep,
+    submit_sweep,
+    sweep_of,
+)
 
 __all__ = [
     "JobError",
@@ -13,6 +20,7 @@ __all__ = [
     "JobStatus",
     "Jobs",
     "list_sweeps",
+    "numbers",
     "resume_sweep",
     "stop_sweep",
     "submit_sweep",

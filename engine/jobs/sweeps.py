@@ -64,23 +64,33 @@ def submit_sweep(
     JobError
         If a run cannot be written, or the server is closing.
     """
-    numbers = sorted(set(values))
-    if not numbers or seeds < 1 or not holdout > 0:
+    tried = sorted(set(values))
+    if not tried or seeds < 1 or not holdout > 0:
         raise ConfigError(
             "at least one number to try, one seed and a share of cells to hold out above 0",
-            f"{len(numbers)} numbers, {seeds} seeds and a share of {holdout:g}",
+            f"{len(tried)} numbers, {seeds} seeds and a share of {holdout:g}",
             "Change values, seeds or holdout.",
         )
     configs = [
         replace(sized(config, value), seed=config.seed + seed)
         for seed in range(seeds)
-        for value in numbers
+        for value in tried
     ]
     group = new_id(time.time())
     for one in configs:
         name = _run_name(request, counts, one, seeds)
         jobs.submit_fit(request, one, name=name, counts=counts, holdout=holdout, group=group)
     return group
+
+
+def numbers(text: str) -> list[int]:
+    """The numbers to try that a text names; ConfigError if it holds anything else."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdecimal() for part in parts):
+        raise ConfigError(
+            "whole numbers with commas between them", repr(text), "Give values such as 5,10,20."
+        )
+    return [int(part) for part in parts]
 
 
 def sized(config: Config, value: int) -> Config:

@@ -21,8 +21,8 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Bool, Float
 from numpyro import handlers
 
+from engine.models.encoding import Gaussian, Inputs, Phase, encode
 from engine.models.lda import TINY
-from engine.models.lda_encoder import Gaussian, Inputs, encode
 
 
 class Setting(NamedTuple):
@@ -45,15 +45,6 @@ class Setting(NamedTuple):
     inputs: Inputs
     n_batches: Float[Array, ""]
     unit: Float[Array, ""]
-
-
-class Phase(NamedTuple):
-    """Where in training a step is: weight of the divergence of the cells' posteriors from
-    their prior, and whether topics move (1) or wait for the encoder (0).
-    """
-
-    divergence: Float[Array, ""]
-    topics: Float[Array, ""]
 
 
 def model(
@@ -99,10 +90,8 @@ def guide(
         and those of the encoder.
     """
     params = {name: numpyro.param(name, value) for name, value in start.items()}
-    location, log_scale = params.pop("topic_location"), params.pop("topic_log_scale")
-    waiting = 1 - phase.topics
-    location = phase.topics * location + waiting * jax.lax.stop_gradient(location)
-    log_scale = phase.topics * log_scale + waiting * jax.lax.stop_gradient(log_scale)
+    location = phase.hold(params.pop("topic_location"))
+    log_scale = phase.hold(params.pop("topic_log_scale"))
     key = numpyro.prng_key() if dropout > 0 else None
     posterior = encode(params, counts, setting.inputs, dropout, key)
     with handlers.scale(scale=setting.unit):

@@ -84,16 +84,22 @@ class Fit:
     noise
         (G,) residual variance d of each ALR logit; 0 for the reference.
     scores, scores_sd
-        (C, k) posterior mode and standard deviation of z.
+        (C, k) posterior mode and standard deviation of z; of ``inference="vae"`` without
+        ``refine`` the encoder's.
     log_marginal
-        (C,) log p(counts of the cell | its total), nats.
+        (C,) log p(counts of the cell | its total), nats; of ``inference="vae"`` without
+        ``refine`` a lower bound on it, by the encoder's density of z.
     total_counts
         (C,) counts over the modelled features.
     obs
         The labels that came with the data.
     trace
-        One row a pass: pass, seconds, log_marginal_per_cell, gradient_median, gradient_worst,
+        One row a pass: pass, seconds, log_marginal_per_cell (of ``"vae"`` the bound in training,
+        a pass being an epoch), and of ``"laplace"`` gradient_median, gradient_worst,
         n_failed_cells.
+    encoder
+        Named arrays of ``inference="vae"``: the encoder, the widths of the guide of loadings and
+        log d, and the rotation to principal axes; empty for ``"laplace"``.
     data
         Where the counts came from: name, source, layer, fingerprint, what was dropped.
     names
@@ -117,6 +123,7 @@ class Fit:
     trace: pd.DataFrame
     status: Status
     prior: dict[str, Any] = field(default_factory=dict)
+    encoder: dict[str, np.ndarray] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
@@ -195,6 +202,7 @@ class Fit:
                     "obs_columns": json.dumps([str(name) for name in labels.columns]),
                     "factor_names": json.dumps(self.factor_names),
                     "trace": {str(name): self.trace[name].to_numpy() for name in self.trace},
+                    "encoder": dict(self.encoder),
                 }
             },
         )

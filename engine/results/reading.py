@@ -108,6 +108,7 @@ def _from_parts(parts: dict[str, Any]) -> AnyFit:
         trace=pd.DataFrame(meta["trace"]),
         status=Status(**json.loads(meta["status"])),
         prior=json.loads(meta["prior"]),
+        encoder={name: np.asarray(array) for name, array in meta.get("encoder", {}).items()},
         data=json.loads(meta["data"]),
         versions=json.loads(meta["versions"]),
         names=given_names(meta, default),

@@ -1,4 +1,4 @@
-"""Fit -> tidy tables: CLR correlations, loadings, factor scores, cells, contrasts of cells.
+"""Fit -> tidy tables: CLR correlations, loadings, scores, cells, contrasts of cells, topics.
 
 W is known up to rotation only; everything here is either invariant to it or given on
 the principal axes that `Fit` stores. Most of it takes a fit of topics as well.
@@ -26,9 +26,31 @@ from engine.summaries.loadings import (
     scores,
     weights,
 )
+from engine.summaries.topics import (
+    RELEVANCE,
+    Measure,
+    distinctiveness,
+    measures,
+    ranking,
+)
+from engine.summaries.topics_cells import (
+    LabelMeans,
+    grouping_columns,
+    label_means,
+    structure,
+    top_cells,
+)
+from engine.summaries.topics_map import Placement, topic_distances, topic_placement
+from engine.summaries.topics_match import Match, best_matches, match, shared_genes, top_genes
 
 __all__ = [
+    "RELEVANCE",
     "Contrast",
+    "LabelMeans",
+    "Match",
+    "Measure",
+    "Placement",
+    "best_matches",
     "cell_clr",
     "cell_clr_sd",
     "clr_correlation",
@@ -37,16 +59,28 @@ __all__ = [
     "contrast",
     "coordinates",
     "correlation_with",
+    "distinctiveness",
     "explained_variance",
     "factor_genes",
     "factor_scores",
     "factor_shares",
     "gene_loadings",
     "gene_shares",
+    "grouping_columns",
     "label_counts",
+    "label_means",
     "loadings",
+    "match",
+    "measures",
     "programme_genes",
+    "ranking",
     "scores",
+    "shared_genes",
+    "structure",
+    "top_cells",
+    "top_genes",
     "top_variance_genes",
+    "topic_distances",
+    "topic_placement",
     "weights",
 ]

@@ -34,7 +34,7 @@ def test_a_topic_is_fitted_chosen_and_named(
     topics = page.get_by_role("textbox", name="Topics")
     topics.fill("4")
     topics.press("Enter")
-    page.get_by_label("Hold cells out to score it").check()
+    page.get_by_label("Score held-out cells").check()
     button(page, "Fit").click()
     expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)
     wait_for_umap(page)

@@ -1,35 +1,23 @@
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import panel as pn
 import panel_material_ui as pmui
 import pytest
 
-from dashboard.asked import BOTH, FACTORS_BY_VAE, OF_LDA, OF_LNM, TRAINING
 from dashboard.controls.data import DataControl
-from dashboard.controls.model import ModelControl
 from dashboard.controls.run import RunControl, duration, words
 from dashboard.controls.upload import UploadArea
 from dashboard.places import Places
 from dashboard.runner import Runner
 from dashboard.state import AppState
-from engine.config import LDAConfig, LNMConfig
 from engine.data.info import ColumnInfo, LayerInfo, SourceInfo
 from engine.jobs import JobStatus
-from tests.dashboard.synthetic import make_counts
+from tests.dashboard.widgets import find
 
 Until = Callable[[Callable[[], object]], None]
-
-
-def find[W](viewer: pn.viewable.Viewer, kind: type[W], label: str) -> W:
-    """The one widget of this kind and label."""
-    found = [w for w in viewer.__panel__().select(kind) if w.label == label]
-    assert len(found) == 1, (label, found)
-    return found[0]
 
 
 def press(button: Any) -> None:
@@ -126,152 +114,6 @@ class TestData:
         assert (state.layer, state.library_size) == ("X", "n_counts")
         layer.value = ""
         assert state.layer is None
-
-
-class TestModel:
-    @pytest.fixture
-    def control(self, state: AppState) -> ModelControl:
-        return ModelControl(state)
-
-    def test_settings_reach_the_configuration(self, control: ModelControl, state: AppState) -> None:
-        find(control, pmui.RadioButtonGroup, "").value = "lnm"
-        find(control, pmui.IntInput, "Factors").value = 4
-        find(control, pmui.Select, "Residual d").value = "low_rank"
-        find(control, pmui.Select, "Capture prior").value = "population"
-        find(control, pmui.FloatInput, "Molecules per cell M₀").value = 6e4
-        find(control, pmui.IntInput, "Seed").value = 3
-        config = state.config()
-        assert (config.capture, config.n_factors, config.d_mode) == (False, 4, "low_rank")
-        assert (config.capture_prior, config.molecules, config.seed) == ("population", 6e4, 3)
-
-    def test_genes_by_number_all_or_name(self, control: ModelControl, state: AppState) -> None:
-        kind = find(control, pmui.Select, "Genes")
-        names = find(control, pmui.TextAreaInput, "Names")
-        kind.value = "all"
-        assert state.genes == "all"
-        kind.value = "named"
-        assert state.genes == "all", "no names yet"
-        assert names.visible
-        names.value = "CD3E, CD8A\nNKG7;LYZ"
-        assert state.genes == ("CD3E", "CD8A", "NKG7", "LYZ")
-        kind.value = "variable"
-        assert state.genes == 2000
-        assert not names.visible
-
-    def test_reference_is_a_gene_or_automatic(self, control: ModelControl, state: AppState) -> None:
-        reference = find(control, pmui.AutocompleteInput, "Reference")
-        reference.value = " ACTB "
-        assert state.reference == "ACTB"
-        reference.value = ""
-        assert state.reference is None
-
-    def test_reference_is_found_among_the_genes_of_the_data(
-        self, control: ModelControl, state: AppState
-    ) -> None:
-        reference = find(control, pmui.AutocompleteInput, "Reference")
-        reference.value = "NOT THERE"
-        state.counts = make_counts()
-        assert "GENE3" in reference.options
-        assert reference._filter_options("gene1") == ["GENE1", "GENE10", "GENE11"]
-        assert state.reference == "NOT THERE", "looking at other genes chooses none"
-
-    def test_advanced_settings_reach_the_configuration(
-        self, control: ModelControl, state: AppState
-    ) -> None:
-        assert state.config() == LNMConfig(capture=True, n_factors=3)
-        find(control, pmui.IntInput, "Most passes").value = 7
-        find(control, pmui.FloatInput, "Most seconds").value = 90.0
-        find(control, pmui.FloatInput, "Tolerance").value = 0.01
-        find(control, pmui.FloatInput, "Prior sd of loadings W").value = 0.3
-        find(control, pmui.FloatInput, "Prior mean of log d").value = -2.0
-        find(control, pmui.FloatInput, "Prior sd of log d").value = 1.5
-        find(control, pmui.Select, "Precision").value = "float64"
-        find(control, pmui.IntInput, "Cells per block").value = 128
-        expected = {
-            "max_passes": 7,
-            "max_seconds": 90.0,
-            "tolerance": 0.01,
-            "loadings_scale": 0.3,
-            "noise_location": -2.0,
-            "noise_scale": 1.5,
-            "precision": "float64",
-            "block_cells": 128,
-        }
-        assert state.config() == LNMConfig(capture=True, n_factors=3, **expected)
-        find(control, pmui.FloatInput, "Prior sd of loadings W").value = None
-        assert state.config().loadings_scale is None
-
-    def test_every_setting_of_the_model_has_a_control(self, control: ModelControl) -> None:
-        settings = {field.name for field in dataclasses.fields(LNMConfig)}
-        amortized = {*TRAINING, "inference"} if FACTORS_BY_VAE else set()
-        assert settings == {*BOTH, *OF_LNM, "capture", "molecules", "capture_sd", *amortized}
-        settings = {field.name for field in dataclasses.fields(LDAConfig)}
-        assert settings == {*BOTH, *OF_LDA, *TRAINING, "inference", "max_passes", "tolerance"}
-
-    def test_topics_have_settings_of_their_own(
-        self, control: ModelControl, state: AppState
-    ) -> None:
-        model = find(control, pmui.RadioButtonGroup, "")
-        find(control, pmui.IntInput, "Factors").value = 4
-        model.value = "lda"
-        assert state.config() == LDAConfig()
-        find(control, pmui.IntInput, "Topics").value = 7
-        find(control, pmui.Select, "Inference").value = "vae"
-        find(control, pmui.FloatInput, "Prior of topics α").value = 0.2
-        find(control, pmui.FloatInput, "Prior of genes η").value = 0.1
-        find(control, pmui.IntInput, "Most epochs").value = 12
-        find(control, pmui.FloatInput, "Learning rate").value = 0.02
-        find(control, pmui.Select, "Schedule").value = "constant"
-        find(control, pmui.IntInput, "Batch size").value = 64
-        find(control, pmui.Switch, "Refine each cell after training").value = False
-        asked = {
-            "n_topics": 7,
-            "inference": "vae",
-            "topic_prior": 0.2,
-            "feature_prior": 0.1,
-            "max_epochs": 12,
-            "learning_rate": 0.02,
-            "schedule": "constant",
-            "batch_cells": 64,
-            "refine": False,
-        }
-        assert state.config() == LDAConfig(**asked)
-        model.value = "lnm"
-        assert state.config() == LNMConfig(n_factors=4), "the settings of LNM were kept"
-        model.value = "lda"
-        assert state.config() == LDAConfig(**asked), "and those of LDA"
-
-    def test_settings_of_other_models_are_out_of_sight(
-        self, control: ModelControl, state: AppState
-    ) -> None:
-        def seen(kind: type, label: str) -> bool:
-            field = find(control, kind, label)
-            within = control.__panel__().select(lambda part: field in part.select())
-            return all(part.visible for part in within)
-
-        assert seen(pmui.IntInput, "Factors")
-        assert not seen(pmui.IntInput, "Topics")
-        state.model = "lda"
-        assert not seen(pmui.IntInput, "Factors")
-        assert seen(pmui.IntInput, "Topics")
-        assert not seen(pmui.IntInput, "Batch size")
-        state.topic_inference = "vae"
-        assert seen(pmui.IntInput, "Batch size")
-
-    def test_names_of_old_data_go(self, control: ModelControl, state: AppState) -> None:
-        find(control, pmui.Select, "Genes").value = "named"
-        find(control, pmui.TextAreaInput, "Names").value = "CD3E"
-        find(control, pmui.AutocompleteInput, "Reference").value = "ACTB"
-        state.param.update(source="other", genes=2000, reference=None)
-        assert find(control, pmui.Select, "Genes").value == "variable"
-        assert (state.genes, state.reference) == (2000, None)
-
-    def test_every_control_has_a_line_of_help(self, control: ModelControl) -> None:
-        widgets = control.__panel__().select(
-            lambda w: hasattr(w, "helper_text") and not isinstance(w, pmui.RadioButtonGroup)
-        )
-        assert len(widgets) >= 16
-        assert all(w.helper_text and w.label for w in widgets)
 
 
 class TestRun:

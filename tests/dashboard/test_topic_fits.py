@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +16,11 @@ from dashboard.browser import Browser
 from dashboard.embedding import Embedder
 from dashboard.export import Provenance
 from dashboard.link import apply, read, write
-from dashboard.plots.style import SEQUENTIAL
+from dashboard.plots.style import SHARES
 from dashboard.runner import Runner, Services
 from dashboard.state import CLR, COUNTS, FACTOR, AppState, Embedding
 from dashboard.views.cells import CellsView
-from dashboard.views.chosen import _chips
+from dashboard.views.chosen import chips
 from dashboard.views.colouring import colouring
 from dashboard.views.contrast import ContrastView
 from dashboard.views.correlation import CorrelationView
@@ -39,6 +40,11 @@ def fit(state: AppState) -> TopicFit:
     fit = make_topic_fit(cells=120, genes=40, topics=4)
     state.show_fit(fit)
     return fit
+
+
+def parse(text: str) -> re.Match[str] | None:
+    """What Bokeh would take for a formula."""
+    return re.search(r"\$\$.*?\$\$|\\\[.*?\\\]|\\\(.*?\\\)", text)
 
 
 def words_of(view: Any) -> str:
@@ -88,19 +94,30 @@ class TestNames:
         state.rename_factor(2, EVIL)
         assert loadings._factor.value == EVIL
         assert loadings.map.columns.names == ["topic 1", "topic 2", EVIL, "topic 4"]
-        assert loadings.bars.figure.title.text.startswith("<img src=x one… · ")
+        assert loadings.bars.figure.title.text.startswith("<img src=x … · ")
         assert "proportion of &lt;img" in str(cells._legend.object)
         assert "&lt;img" in words_of(gene)
         state.select(fit.proportions[:, 2] > 0.5)
         assert "&lt;img" in words_of(contrast)
-        chips = _chips(fit, None, 2, (), None, state.names)
-        for html in (chips, str(cells._legend.object), words_of(gene), words_of(contrast)):
+        told = chips(fit, None, 2, (), None, state.names)
+        for html in (told, str(cells._legend.object), words_of(gene), words_of(contrast)):
             assert "<img" not in html
         for view, column in ((cells, f"proportion of {EVIL}"), (loadings, EVIL)):
             export = view._export()
             assert export is not None
             assert column in export.table().columns
             assert export.draw().axes
+
+    def test_none_is_a_formula(self, state: AppState, fit: TopicFit) -> None:
+        view = LoadingsView(state, Browser())
+        for name in ("$$x^2$$", r"\(x\)", r"\[x\]", "$$$$"):
+            state.rename_factor(0, name)
+            drawn = [view.bars.figure.title.text, view.map.columns._labels.args["labels"][0]]
+            for text in drawn:
+                assert parse(text) is None
+                assert text.replace("\u2060", "").startswith(name)
+            assert view.map.columns.names[0] == name
+        assert parse("a $$x$$ b") is not None
 
     def test_a_field_beside_the_arrows_renames(self, state: AppState, fit: TopicFit) -> None:
         view = LoadingsView(state, Browser())
@@ -152,7 +169,7 @@ class TestCells:
         shown = colouring(fit, FACTOR, 1)
         assert shown.title == "proportion of topic 2"
         assert shown.limits == (0, 1)
-        assert shown.palette == tuple(SEQUENTIAL)
+        assert shown.palette == tuple(SHARES)
         np.testing.assert_array_equal(shown.values, fit.proportions[:, 1])
 
     def test_genes_by_clr_and_counts(self, fit: TopicFit) -> None:

@@ -36,6 +36,34 @@ def test_topics_from_a_shell(
     assert summary["passes"] == fit.status.passes
 
 
+@pytest.mark.parametrize("model", ["lnm", "lnmvcp"])
+def test_log_ratios_by_an_encoder_from_a_shell(
+    simulated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str
+) -> None:
+    out = tmp_path / "fit.h5ad"
+    command = ["fit", str(simulated), "--model", model, "--factors", "2", "--genes", "all"]
+    options = ["--inference", "vae", "--max-epochs", "2", "--seed", "1"]
+    assert main([*command, *options, "--out", str(out), "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out.splitlines()[-1])
+    fit = results.load(out)
+    assert isinstance(fit, results.Fit)
+    assert (fit.model, fit.config.inference, summary["passes"]) == (model, "vae", 2)
+    assert fit.encoder
+    assert main(["score", str(out), str(simulated), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["perplexity"] > 1
+
+
+@pytest.mark.parametrize(("model", "inference"), [("lda", "laplace"), ("lnm", "em")])
+def test_an_inference_of_another_model_is_refused(
+    simulated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str, inference: str
+) -> None:
+    command = ["fit", str(simulated), "--model", model, "--inference", inference]
+    assert main([*command, "--out", str(tmp_path / "fit.h5ad")]) == 2
+    told = capsys.readouterr().err
+    assert f"found '{inference}'" in told
+    assert "'vae'" in told
+
+
 def test_a_fit_is_scored_at_once_and_from_its_file(
     simulated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

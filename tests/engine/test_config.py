@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import ConfigError, LNMConfig
-from engine.config import MAX_FACTORS
+from engine.config import MAX_FACTORS, config_from_dict
 
 POSITIVE = ("tolerance", "molecules", "capture_sd", "max_seconds", "loadings_scale", "noise_scale")
 
@@ -18,6 +18,11 @@ configs = st.builds(
     LNMConfig,
     capture=st.booleans(),
     n_factors=st.integers(1, MAX_FACTORS),
+    inference=st.sampled_from(["laplace", "vae"]),
+    refine=st.booleans(),
+    max_epochs=st.none() | st.integers(1, 100_000),
+    learning_rate=st.floats(1e-6, 1),
+    dropout=st.floats(0, 0.9),
     d_mode=st.sampled_from(["learned", "low_rank"]),
     seed=st.integers(0, 2**32 - 1),
     max_passes=st.integers(1, 100_000),
@@ -74,6 +79,14 @@ def test_any_value_is_taken_or_refused_in_words(name: str, value: Any) -> None:
         {"block_cells": 0},
         {"capture": "yes"},
         {"d_mode": "full"},
+        {"inference": "em"},
+        {"schedule": "linear"},
+        {"refine": None},
+        {"hidden": 0},
+        {"batch_cells": 1.5},
+        {"dropout": 1.0},
+        {"learning_rate": 0.0},
+        {"max_epochs": 0},
         {"capture_prior": None},
         {"precision": "float16"},
         {"noise_location": float("inf")},
@@ -109,3 +122,19 @@ def test_it_is_frozen() -> None:
 def test_model_names() -> None:
     assert LNMConfig().model == "lnm"
     assert LNMConfig(capture=True).model == "lnmvcp"
+
+
+def test_settings_written_before_there_was_an_encoder_are_read() -> None:
+    before = {"capture": True, "n_factors": 4, "d_mode": "learned", "tolerance": 0.003}
+    config = config_from_dict(before)
+    assert config == LNMConfig(capture=True, n_factors=4)
+    assert isinstance(config, LNMConfig)
+    assert config.inference == "laplace"
+
+
+def test_epochs_grow_fewer_with_the_cells() -> None:
+    config = LNMConfig(inference="vae")
+    found = [config.epochs(cells) for cells in (100, 3000, 30_000, 10_000_000)]
+    assert found == sorted(found, reverse=True)
+    assert (found[0], found[-1]) == (config.full_epochs, 5)
+    assert LNMConfig(max_epochs=7).epochs(3000) == 7

@@ -129,7 +129,8 @@ def predictive_check_iter(
     their p-values lie closer to 1/2 than uniform ones, and small ones can be believed. Those
     of the population check are uniform where the model holds and its parameters are known; only it
     sees what each cell's own latents absorb, such as correlations that no factor carries.
-    Parameters are held at their estimates throughout.
+    Parameters are held at their estimates throughout. Cells of a fit by ``inference="vae"`` (LNM)
+    are replicated from their own posteriors too, not from what its encoder says of them.
 
     Parameters
     ----------

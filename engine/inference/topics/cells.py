@@ -17,7 +17,7 @@ from engine.errors import ConfigError, DataError
 from engine.inference.compilation import keep_compilations
 from engine.inference.topics.means import softmax_means
 from engine.inference.topics.passes import Blocks
-from engine.models import lda_cells, lda_encoder
+from engine.models import encoding, lda_cells
 from engine.results import TopicFit
 
 # Nats that no cell may gain any more by another step, and the most steps.
@@ -184,7 +184,7 @@ def _place_vae(
 ) -> tuple[Array, Array, Array]:
     prior = lda_cells.gaussian_prior(alpha)
     if encoder:
-        location, scale = lda_encoder.encode(encoder, counts, lda_encoder.inputs_of(encoder))
+        location, scale = encoding.encode(encoder, counts, encoding.inputs_of(encoder))
     else:
         location = jnp.broadcast_to(prior.location, (len(counts), len(alpha)))
     if refine:

@@ -9,10 +9,11 @@ import numpy as np
 
 from engine.config import LDAConfig
 from engine.data import Counts
+from engine.inference.steps import End, Step
 from engine.inference.topics.climb import WINDOW, Climb
 from engine.inference.topics.passes import Blocks, Estimate, Pass
 from engine.inference.topics.search import MOST_CELLS, search
-from engine.inference.topics.steps import End, Event, Learned, Step
+from engine.inference.topics.steps import Event, Learned
 from engine.models.lda import TINY
 from engine.results import TopicFit
 
@@ -92,7 +93,7 @@ def _resumed(counts: Counts, start: TopicFit) -> Estimate:
     return Estimate(shares, topics)
 
 
-def _step(phase: str, climb: Climb, passes_left: float) -> Step:
+def _step(phase: str, climb: Climb, passes_left: float) -> Step[Learned]:
     assert climb.best is not None
     value = float(climb.best.log_likelihood.mean())
     return Step(phase, climb.blocks.counts, value, partial(learned, climb.best), passes_left)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.data import Counts
-from engine.results import State
+from engine.inference.steps import Step
 
 
 @dataclass(frozen=True)
@@ -35,29 +33,5 @@ class Learned:
     encoder: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Step:
-    """One piece of news of a running fit.
-
-    Attributes
-    ----------
-    counts
-        The cells that ``learn`` speaks of: a subsample at first, if there are many.
-    value
-        The objective, nats per cell.
-    learn
-        What has been learned so far; may place the cells first.
-    passes_left
-        An estimate; NaN while there is none.
-    """
-
-    phase: str
-    counts: Counts
-    value: float
-    learn: Callable[[], Learned]
-    passes_left: float
-
-
 # A step, or the share of the pass being made.
-Event = Step | float
-End = tuple[State, str]
+Event = Step[Learned] | float

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpyro.infer import Trace_ELBO
 
-from engine.models import lda, lda_cells, lda_encoder, lda_vae
+from engine.models import encoding, lda, lda_cells, lda_vae
 
 FEATURES, TOPICS, CELLS = 12, 3, 6
 
@@ -21,9 +21,9 @@ def counts() -> np.ndarray:
     return np.stack([rng.multinomial(200, p @ topics) for p in shares]).astype(np.float32)
 
 
-def gaussian(concentration: Any, size: int) -> lda_encoder.Gaussian:
+def gaussian(concentration: Any, size: int) -> encoding.Gaussian:
     basis = lda.softmax_basis(jnp.full(size, concentration, jnp.float32))
-    return lda_encoder.Gaussian(basis.location, jnp.sqrt(basis.variance))
+    return encoding.Gaussian(basis.location, jnp.sqrt(basis.variance))
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def setting(counts: np.ndarray) -> lda_vae.Setting:
     return lda_vae.Setting(
         topics=gaussian(0.3, FEATURES),
         cells=gaussian(0.5, TOPICS),
-        inputs=lda_encoder.input_scale(counts),
+        inputs=encoding.input_scale(counts),
         n_batches=jnp.float32(1),
         unit=jnp.float32(1),
     )
@@ -44,7 +44,7 @@ def start(setting: lda_vae.Setting) -> dict[str, Any]:
     return {
         "topic_location": jnp.asarray(rng.normal(size=(TOPICS, FEATURES)), jnp.float32),
         "topic_log_scale": jnp.full((TOPICS, FEATURES), -12.0),
-        **lda_encoder.init_encoder(key, FEATURES, 8, setting.cells),
+        **encoding.init_encoder(key, FEATURES, 8, setting.cells.location),
     }
 
 
@@ -52,7 +52,7 @@ def encoder(start: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in start.items() if not name.startswith("topic")}
 
 
-ON = lda_vae.Phase(jnp.float32(1), jnp.float32(1))
+ON = encoding.Phase(jnp.float32(1), jnp.float32(1))
 
 
 def bound(
@@ -60,7 +60,7 @@ def bound(
     meant: np.ndarray,
     setting: lda_vae.Setting,
     start: dict[str, Any],
-    phase: lda_vae.Phase = ON,
+    phase: encoding.Phase = ON,
     particles: int = 4000,
 ) -> float:
     loss = Trace_ELBO(num_particles=particles, vectorize_particles=True).loss(
@@ -82,7 +82,7 @@ def test_the_bound_of_numpyro_is_that_of_the_cells_and_topics(
     counts: np.ndarray, setting: lda_vae.Setting, start: dict[str, Any]
 ) -> None:
     """Topics all but fixed: their divergence in closed form, the cells' by `gaussian_bound`."""
-    posterior = lda_encoder.encode(encoder(start), jnp.asarray(counts), setting.inputs)
+    posterior = encoding.encode(encoder(start), jnp.asarray(counts), setting.inputs)
     noise = jax.random.normal(jax.random.key(5), (4000, TOPICS))
     topics = jax.nn.softmax(start["topic_location"])
     alpha = jnp.full(TOPICS, 0.5)
@@ -109,11 +109,11 @@ def test_the_divergence_can_be_weighted(
     counts: np.ndarray, setting: lda_vae.Setting, start: dict[str, Any]
 ) -> None:
     meant = np.ones(CELLS, bool)
-    off = lda_vae.Phase(jnp.float32(1e-6), jnp.float32(1))
+    off = encoding.Phase(jnp.float32(1e-6), jnp.float32(1))
     full, without = (
         bound(counts, meant, setting, start, phase, particles=500) for phase in (ON, off)
     )
-    posterior = lda_encoder.encode(encoder(start), jnp.asarray(counts), setting.inputs)
+    posterior = encoding.encode(encoder(start), jnp.asarray(counts), setting.inputs)
     sd = setting.cells.scale
     away = (posterior.location - setting.cells.location) / sd
     ratio = posterior.scale / sd
@@ -124,7 +124,7 @@ def test_the_divergence_can_be_weighted(
 def test_topics_wait_for_the_encoder(
     counts: np.ndarray, setting: lda_vae.Setting, start: dict[str, Any]
 ) -> None:
-    def loss(start: dict[str, Any], phase: lda_vae.Phase) -> jax.Array:
+    def loss(start: dict[str, Any], phase: encoding.Phase) -> jax.Array:
         return Trace_ELBO().loss(
             jax.random.key(0),
             {},
@@ -138,7 +138,7 @@ def test_topics_wait_for_the_encoder(
             dropout=0.0,
         )
 
-    waiting = lda_vae.Phase(jnp.float32(1), jnp.float32(0))
+    waiting = encoding.Phase(jnp.float32(1), jnp.float32(0))
     for phase, moved in ((waiting, False), (ON, True)):
         gradient = jax.grad(loss)(start, phase)
         assert bool(jnp.abs(gradient["topic_location"]).max() > 0) == moved
@@ -150,7 +150,7 @@ def test_the_encoder_bears_any_cell(setting: lda_vae.Setting, start: dict[str, A
     counts[1, 0], counts[2], counts[3, 3] = 1, 1e8, 3e9
 
     def total(encoder: dict[str, Any]) -> jax.Array:
-        posterior = lda_encoder.encode(encoder, jnp.asarray(counts), setting.inputs)
+        posterior = encoding.encode(encoder, jnp.asarray(counts), setting.inputs)
         return posterior.location.sum() + jnp.log(posterior.scale).sum()
 
     value, gradient = jax.value_and_grad(total)(encoder(start))
@@ -161,13 +161,11 @@ def test_the_encoder_bears_any_cell(setting: lda_vae.Setting, start: dict[str, A
 def test_dropout_leaves_the_scale_of_the_units(
     counts: np.ndarray, setting: lda_vae.Setting, start: dict[str, Any]
 ) -> None:
-    plain = lda_encoder.encode(encoder(start), jnp.asarray(counts), setting.inputs)
+    plain = encoding.encode(encoder(start), jnp.asarray(counts), setting.inputs)
     keys = jax.random.split(jax.random.key(0), 500)
     dropped = jax.vmap(
         lambda key: (
-            lda_encoder.encode(
-                encoder(start), jnp.asarray(counts), setting.inputs, 0.2, key
-            ).location
+            encoding.encode(encoder(start), jnp.asarray(counts), setting.inputs, 0.2, key).location
         )
     )(keys)
     assert float(dropped.std(0).min()) > 0

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import engine
-from engine.inference.topics.shards import Shards
+from engine.inference.shards import Shards
 from tests.engine.inference.topics.conftest import Simulated
 from tests.engine.problems import counts_of, topic_match
 
@@ -39,7 +39,7 @@ class TestShards:
         self, simulated: Simulated, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         counts = simulated.counts
-        monkeypatch.setattr("engine.inference.topics.shards._MOST_BYTES", 4 * 150 * 90)
+        monkeypatch.setattr("engine.inference.shards._MOST_BYTES", 4 * 150 * 90)
         shards = Shards(counts, np.arange(400), 64)
         total, shapes = 0.0, set()
         for shard in shards.epoch(np.random.default_rng(0)):

@@ -16,11 +16,20 @@ _MOST_BYTES = 2**30
 
 
 class Shard(NamedTuple):
-    """Dense counts (R, F); rows (steps, B) of each minibatch, and which of them are meant."""
+    """Dense counts (R, F); rows (steps, B) of each minibatch, and which of them are meant.
+
+    ``beside`` (R, m) holds what is known of the cells beside their counts, if anything.
+    """
 
     counts: jax.Array
     batches: jax.Array
     meant: jax.Array
+    beside: jax.Array | None = None
+
+    @property
+    def data(self) -> jax.Array | tuple[jax.Array, jax.Array]:
+        """What a model is given of the cells."""
+        return self.counts if self.beside is None else (self.counts, self.beside)
 
 
 class Shards:
@@ -33,10 +42,19 @@ class Shards:
     ----------
     cells
         Positions to train on.
+    beside
+        (C, m) numbers of all cells that go with their counts.
     """
 
-    def __init__(self, counts: Counts, cells: np.ndarray, batch_cells: int) -> None:
+    def __init__(
+        self,
+        counts: Counts,
+        cells: np.ndarray,
+        batch_cells: int,
+        beside: np.ndarray | None = None,
+    ) -> None:
         self._counts = counts
+        self._beside = beside
         self._cells = cells
         most = max(_MOST_BYTES // (4 * counts.n_genes), 1)
         self._rows = min(len(cells), most)
@@ -59,7 +77,14 @@ class Shards:
             order = np.resize(rng.permutation(size), shape)
             # Down the columns: what is filled up is spread over the minibatches.
             meant = (np.arange(order.size) < size).reshape(shape)
-            yield Shard(counts, jnp.asarray(order.T), jnp.asarray(meant.T))
+            beside = None
+            if self._beside is not None:
+                own = self._cells[start : start + self._rows]
+                # As long as the counts; rows added are in no minibatch.
+                beside = jnp.asarray(
+                    np.resize(self._beside[own], (self._rows, *self._beside.shape[1:])), jnp.float32
+                )
+            yield Shard(counts, jnp.asarray(order.T), jnp.asarray(meant.T), beside)
 
     def _read(self, start: int) -> jax.Array:
         if self._whole is not None:

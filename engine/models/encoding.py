@@ -1,4 +1,4 @@
-"""The encoder of amortized topics: from a cell's counts to the posterior of its proportions."""
+"""Encoders: from a cell's counts to the posterior of its latents."""
 
 from __future__ import annotations
 
@@ -36,6 +36,19 @@ class Gaussian(NamedTuple):
     scale: Array
 
 
+class Phase(NamedTuple):
+    """Where in training a step is: weight of the divergence of the cells' posteriors from
+    their prior, and whether the decoder moves (1) or waits for the encoder (0).
+    """
+
+    divergence: Float[Array, ""]
+    decoder: Float[Array, ""]
+
+    def hold(self, value: Array) -> Array:
+        """A parameter of the decoder, without its gradient while it waits."""
+        return self.decoder * value + (1 - self.decoder) * jax.lax.stop_gradient(value)
+
+
 def input_scale(counts: np.ndarray) -> Inputs:
     """Scale of the inputs, from a sample of cells (n, F) with counts."""
     totals = np.maximum(counts.sum(1), 1)
@@ -55,9 +68,9 @@ def inputs_of(encoder: dict[str, Any]) -> Inputs:
     return Inputs(*(jnp.asarray(encoder[INPUT + name], jnp.float32) for name in Inputs._fields))
 
 
-def init_encoder(key: Array, features: int, hidden: int, cells: Gaussian) -> dict[str, Array]:
-    """Parameters of an encoder whose posterior starts near the mean of the prior."""
-    topics = len(cells.location)
+def init_encoder(key: Array, features: int, hidden: int, prior: Array) -> dict[str, Array]:
+    """Parameters of an encoder whose posterior starts near the mean (K,) of the prior."""
+    latents = len(prior)
     first, second, third = jax.random.split(key, 3)
 
     def matrix(key: Array, rows: int, columns: int, size: float) -> Array:
@@ -68,10 +81,10 @@ def init_encoder(key: Array, features: int, hidden: int, cells: Gaussian) -> dic
         "input_bias": jnp.zeros(hidden),
         "hidden": matrix(second, hidden, hidden, 1.0),
         "hidden_bias": jnp.zeros(hidden),
-        "location": matrix(third, hidden, topics, 1.0),
-        "location_bias": jnp.asarray(cells.location),
-        "scale": jnp.zeros((hidden, topics)),
-        "scale_bias": jnp.full(topics, -1.0),
+        "location": matrix(third, hidden, latents, 1.0),
+        "location_bias": jnp.asarray(prior),
+        "scale": jnp.zeros((hidden, latents)),
+        "scale_bias": jnp.full(latents, -1.0),
     }
 
 
@@ -82,23 +95,36 @@ def encode(
     dropout: float = 0.0,
     key: Array | None = None,
 ) -> Gaussian:
-    """Posterior of h of each cell: (B, K) locations and scales.
-
-    Two layers, each normalised within the cell, on log1p of compositions and on the log total;
-    so a cell of any size gives inputs of order one. Hidden units are dropped where a key is
-    given.
-    """
-    totals = counts.sum(1, keepdims=True)
-    logs = jnp.log1p(_PER_CELL * counts / jnp.maximum(totals, 1.0))
-    size = (jnp.log(jnp.maximum(totals, 1.0)) - inputs.total_mean) / inputs.total_spread
-    standard = (logs - inputs.mean) / inputs.spread
-    units = jnp.concatenate([standard, jnp.clip(size, -10, 10)], 1)
-    keys = (None, None) if key is None else tuple(jax.random.split(key))
-    units = _layer(units, encoder["input"], encoder["input_bias"], dropout, keys[0])
-    units = units + _layer(units, encoder["hidden"], encoder["hidden_bias"], dropout, keys[1])
+    """Posterior of the latents of each cell: (B, K) locations and scales."""
+    units = hidden_units(encoder, counts, inputs, dropout, key)
     location = units @ encoder["location"] + encoder["location_bias"]
     scale = jax.nn.softplus(units @ encoder["scale"] + encoder["scale_bias"])
     return Gaussian(location, scale + _NARROWEST)
+
+
+def size_of(counts: Float[Array, "B F"], inputs: Inputs) -> Float[Array, "B 1"]:
+    """The log total of each cell, standardised."""
+    totals = jnp.maximum(counts.sum(1, keepdims=True), 1.0)
+    return jnp.clip((jnp.log(totals) - inputs.total_mean) / inputs.total_spread, -10, 10)
+
+
+def hidden_units(
+    encoder: dict[str, Array],
+    counts: Float[Array, "B F"],
+    inputs: Inputs,
+    dropout: float = 0.0,
+    key: Array | None = None,
+) -> Float[Array, "B H"]:
+    """Two layers, each normalised within the cell, on log1p of compositions and on the log total.
+
+    So a cell of any size gives inputs of order one. Units are dropped where a key is given.
+    """
+    totals = jnp.maximum(counts.sum(1, keepdims=True), 1.0)
+    standard = (jnp.log1p(_PER_CELL * counts / totals) - inputs.mean) / inputs.spread
+    units = jnp.concatenate([standard, size_of(counts, inputs)], 1)
+    keys = (None, None) if key is None else tuple(jax.random.split(key))
+    units = _layer(units, encoder["input"], encoder["input_bias"], dropout, keys[0])
+    return units + _layer(units, encoder["hidden"], encoder["hidden_bias"], dropout, keys[1])
 
 
 def _layer(units: Array, weights: Array, bias: Array, dropout: float, key: Array | None) -> Array:

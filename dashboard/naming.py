@@ -1,0 +1,52 @@
+"""What a person calls factors and topics goes to the run that they are of, and comes from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from typing import Any
+
+from dashboard.state import AppState, Notice
+from engine.jobs import Jobs
+from engine.results import AnyFit
+
+
+class Naming:
+    """Keeps the names of the shown fit with its run.
+
+    Parameters
+    ----------
+    fetcher
+        Threads for what takes a disk.
+    later
+        Calls a function with a future, on the page's own turn, once that is done.
+    """
+
+    def __init__(
+        self,
+        state: AppState,
+        jobs: Jobs,
+        fetcher: Executor,
+        later: Callable[[Future[Any], Callable[[Any], None]], None],
+    ) -> None:
+        self._state, self._jobs, self._fetcher, self._later = state, jobs, fetcher, later
+        self._known: tuple[str | None, list[str]] = (None, [])
+        state.param.watch(self._keep, "names")
+
+    def came(self, fit: AnyFit, kept: Sequence[str]) -> list[str]:
+        """Names of a fit that is to be shown: those kept with its run, if they are as many."""
+        names = list(kept) if len(kept) == fit.n_factors else fit.factor_names
+        self._known = self._state.run, names
+        return names
+
+    def _keep(self, *_events: object) -> None:
+        run, names = self._state.run, self._state.names
+        if run is None or not names or (run, names) == self._known:
+            return
+        self._known = run, names
+
+        def check(written: Future[Any]) -> None:
+            if (error := written.exception()) is not None:
+                self._state.run_error = Notice.of(error)
+
+        self._later(self._fetcher.submit(self._jobs.name_factors, run, names), check)

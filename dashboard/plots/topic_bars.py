@@ -1,0 +1,105 @@
+"""Genes of a topic as bars, in front of how frequent they are in all cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from bokeh.models import ColumnDataSource, HoverTool
+
+from dashboard.plots.loading_bars import LoadingBars
+from dashboard.plots.loadings import top_loadings
+from dashboard.plots.names import extent
+from dashboard.plots.style import MISSING, NEGATIVE, POSITIVE
+
+BEHIND = "behind"
+
+
+class TopicBars(LoadingBars):
+    """The best genes of a ranking, the first at the top; ``figure`` is drawn once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._table = pd.DataFrame({"value": []})
+        self._colour: str | None = None
+        self._ends = False
+        self._behind = ColumnDataSource({"y": [], "value": []})
+        self.figure.hbar(
+            "y",
+            0.92,
+            "value",
+            source=self._behind,
+            fill_color=MISSING,
+            fill_alpha=0.45,
+            line_color=None,
+            level="underlay",
+        )
+        self._hover = self.figure.select_one({"type": HoverTool})
+
+    @property
+    def drawn_table(self) -> pd.DataFrame:
+        """The rows that are drawn, from the top."""
+        if self._ends:
+            return self._table.loc[
+                top_loadings(self._table["value"], max(self._room // 2, 1)).index
+            ]
+        return self._table.head(self._room)
+
+    def rank(
+        self,
+        table: pd.DataFrame,
+        title: str,
+        unit: str,
+        *,
+        colour: str | None = None,
+        ends: bool = False,
+    ) -> None:
+        """Draw another ranking; those marked before stay marked.
+
+        Parameters
+        ----------
+        table
+            One row a gene, best first: ``value``, what is drawn, and maybe ``behind``, what is
+            drawn behind it, and ``sign``, which colours a bar where ``colour`` does not.
+        unit
+            What the values are.
+        colour
+            Of the bars; None: red where the sign is positive, blue where it is not.
+        ends
+            The largest and the smallest values instead of the first rows.
+        """
+        self._table, self._colour, self._ends = table, colour, ends
+        self.figure.title.text = title
+        self.figure.xaxis.axis_label = unit
+        behind = [("in all cells", "@behind{0.00000}")] if BEHIND in table else []
+        self._hover.tooltips = [("gene", "@gene"), (unit, "@loading{0.00000}"), *behind]
+        self._redraw()
+
+    def _redraw(self) -> None:
+        shown = self.drawn_table.iloc[::-1]
+        values = shown["value"].to_numpy(float)
+        sign = shown["sign"].to_numpy(float) if "sign" in shown else values
+        places = np.arange(len(shown)) + 0.5
+        self.rows.show([str(name) for name in shown.index])
+        data: dict[str, Any] = {
+            "y": places,
+            "loading": values,
+            "gene": self.rows.names,
+            "colour": np.where(sign >= 0, POSITIVE, NEGATIVE).tolist()
+            if self._colour is None
+            else [self._colour] * len(shown),
+        }
+        most = values
+        if BEHIND in shown:
+            data[BEHIND] = shown[BEHIND].to_numpy(float)
+            most = np.concatenate([values, data[BEHIND]])
+        self._bars.data = data
+        behind = data.get(BEHIND, np.zeros(0))
+        self._behind.data = {"y": places[: len(behind)], "value": behind}
+        low, high = (float(most.min()), float(most.max())) if len(most) else (0.0, 0.0)
+        low, high = min(low, 0.0), max(high, 0.0)
+        margin = 0.04 * (high - low) or 1.0
+        extent(self.figure.x_range, high + margin, low - margin * (low < 0))
+        extent(self.figure.y_range, float(max(len(shown), 1)))
+        self.mark(self._marked)

@@ -1,0 +1,74 @@
+"""Sweeper: starts runs of several numbers of topics or factors, and follows how they compare."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor, Future
+from typing import Any
+
+from dashboard.state import AppState, Notice
+from engine.errors import EngineError
+from engine.jobs import Jobs, numbers, stop_sweep, submit_sweep, sweep_of
+
+
+class Sweeper:
+    """One session's sweeps. Nothing here blocks: fits are compared in a thread of the server."""
+
+    def __init__(self, state: AppState, jobs: Jobs, threads: Executor) -> None:
+        self.state, self.jobs, self._threads = state, jobs, threads
+        self._asked: tuple[Any, ...] = ()
+        self._working: tuple[str, Future[Any]] | None = None
+
+    def start(self) -> None:
+        """Queue the runs of the numbers that are asked for, and show the sweep."""
+        state = self.state
+        if state.loaded is None or not state.ready:
+            found = state.data_error.got if state.data_error else "none"
+            state.run_error = Notice("counts to fit", found, "Open counts first.")
+            return
+        try:
+            sweep = submit_sweep(
+                self.jobs,
+                state.loaded,
+                state.config(),
+                numbers(state.tried),
+                seeds=state.tried_seeds,
+                holdout=state.held_out / 100,
+                counts=state.counts,
+            )
+        except EngineError as error:
+            state.run_error = Notice.of(error)
+            return
+        state.param.update(sweep=sweep, swept=None, run_error=None)
+
+    def stop(self) -> None:
+        """Stop what waits or works of the sweep that is shown."""
+        try:
+            stop_sweep(self.jobs, self.state.sweep or "")
+        except EngineError as error:
+            self.state.run_error = Notice.of(error)
+
+    def tick(self) -> None:
+        """Compare the runs of the sweep that is shown whenever one of them has ended."""
+        state = self.state
+        if self._working is not None and self._working[1].done():
+            sweep, future = self._working
+            self._working = None
+            if sweep == state.sweep:
+                self._show(future)
+        if state.sweep is None and state.status is not None and state.status.group:
+            state.sweep = state.status.group
+        if state.sweep is None or self._working is not None:
+            return
+        runs = [run for run in state.runs if run.group == state.sweep]
+        ended = [(run.id, run.revision) for run in runs if not run.active]
+        asked = (state.sweep, *ended)
+        if asked != self._asked:
+            self._asked = asked
+            self._working = state.sweep, self._threads.submit(sweep_of, self.jobs, state.sweep)
+
+    def _show(self, future: Future[Any]) -> None:
+        if (error := future.exception()) is not None:
+            self.state.run_error = Notice.of(error)
+            self.state.sweep = None
+        else:
+            self.state.swept = future.result()

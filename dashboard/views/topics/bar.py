@@ -1,0 +1,87 @@
+"""The bar above the views: which topic is chosen, what it is called, and what else is chosen."""
+
+from __future__ import annotations
+
+import panel as pn
+import panel_material_ui as pmui
+import param
+
+from dashboard import html
+from dashboard.state import LONGEST_NAME, AppState
+from dashboard.together import together
+from dashboard.views.chosen import chips
+
+
+class TopicBar(pn.viewable.Viewer):
+    """Steps through the topics, and names them."""
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__()
+        self.state = state
+        self.choice = pmui.Select(
+            label="Topic or factor", options={"none": 0}, size="small", width=170, margin=0
+        )
+        self.own_name = pmui.TextInput(
+            label="Its name",
+            size="small",
+            width=170,
+            margin=0,
+            max_length=LONGEST_NAME,
+            disabled=True,
+        )
+        self._steps = [
+            pmui.IconButton(
+                icon=icon,
+                size="small",
+                margin=0,
+                description=f"{words} topic or factor",
+                disabled=True,
+                on_click=together(lambda _event, by=by: state.step_factor(by)),
+            )
+            for icon, words, by in (("chevron_left", "Previous", -1), ("chevron_right", "Next", 1))
+        ]
+        of = state.param
+        chosen = html.bound(chips, of.fit, of.selected, of.factor, of.marked, of.pair, of.names)
+        self._panel = pn.Row(
+            self._steps[0],
+            self.choice,
+            self._steps[1],
+            self.own_name,
+            html.pane(chosen, sizing_mode="stretch_width"),
+            html.live(html.badge, of.partial, sizing_mode=None, align="center"),
+            sizing_mode="stretch_width",
+            margin=0,
+            height=38,
+            css_classes=["chosen"],
+            stylesheets=[html.STYLES],
+        )
+        self.choice.param.watch(self._pick, "value")
+        self.own_name.param.watch(self._rename, "value")
+        state.param.watch(self._update, ["fit", "names", "factor"])
+        self._update()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    @together
+    def _pick(self, event: param.parameterized.Event) -> None:
+        if event.new is not None and event.new != self.state.shown_factor:
+            self.state.choose_factor(event.new)
+
+    @together
+    def _rename(self, event: param.parameterized.Event) -> None:
+        state = self.state
+        if state.names and event.new != state.names[state.shown_factor]:
+            state.rename_factor(state.shown_factor, event.new)
+            # A name that cannot be given gives way to the one that stays.
+            self.own_name.value = state.names[state.shown_factor]
+
+    def _update(self, *_events: object) -> None:
+        state = self.state
+        there = state.fit is not None and bool(state.names)
+        for widget in (*self._steps, self.choice, self.own_name):
+            widget.disabled = not there
+        if there:
+            options = {name: k for k, name in enumerate(state.names)}
+            self.choice.param.update(options=options, value=state.shown_factor)
+            self.own_name.value = state.names[state.shown_factor]

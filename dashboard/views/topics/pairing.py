@@ -1,0 +1,80 @@
+"""Another run: reading it, comparing it, and two topics in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import pandas as pd
+
+from dashboard import html, lists
+from dashboard.state import AppState
+from engine import summaries
+from engine.jobs import Jobs
+from engine.results import AnyFit
+
+FINISHED = ("done", "stopped")
+WORDS = {
+    "correlation": ("Correlation", "correlation over cells"),
+    "overlap": ("Gene overlap", "overlap of top genes"),
+}
+LISTED = 15
+
+
+@dataclass(frozen=True)
+class Other:
+    """Another run, compared with the one that is shown."""
+
+    fit: AnyFit
+    names: list[str]
+    match: summaries.Match
+    best: pd.DataFrame
+
+
+def runs(state: AppState) -> dict[str, str]:
+    """The other runs that have a result, each with words that no other has."""
+    found: dict[str, str] = {}
+    for status in state.runs:
+        if status.state in FINISHED and status.id != state.run:
+            same = sum(words.split(" · #")[0] == status.name for words in found.values())
+            found[status.id] = f"{status.name} · #{same + 1}" if same else status.name
+    return found
+
+
+def compared(fit: AnyFit, jobs: Jobs, run: str) -> Other | None:
+    """Read a run and compare; None if it has no result."""
+    other = jobs.result(run)
+    if other is None:
+        return None
+    given = list(jobs.factor_names(run))
+    names = given if len(given) == other.n_factors else other.factor_names
+    found = summaries.match(fit, other)
+    return Other(other, names, found, summaries.best_matches(found))
+
+
+def page(fit: AnyFit, names: tuple[str, ...], other: Other, topic: int, place: int) -> str:
+    """Two topics side by side: how alike, and the top genes of both; shared ones stand out."""
+    r = float(other.match.correlation.to_numpy()[topic, place])
+    overlap = float(other.match.overlap.to_numpy()[topic, place])
+    shared = set(summaries.shared_genes(fit, topic, other.fit, place))
+    told = [f"{names[topic]} beside {other.names[place]}"]
+    facts = [
+        f"r = {html.number(r, 2)} over {other.match.cells:,} cells"
+        if np.isfinite(r)
+        else "no correlation: too few cells in both, or one does not vary",
+        f"{len(shared)} top genes in both (overlap {html.number(overlap, 2)})",
+    ]
+    parts = [
+        f'<article class="detail"><h3>{escape(told[0])}</h3>'
+        f'<p class="quiet">{escape(" · ".join(facts))}</p>'
+    ]
+    for own, k, title in ((fit, topic, names[topic]), (other.fit, place, other.names[place])):
+        ends = summaries.top_genes(own, k, LISTED)
+        best = max(ends, key=lambda genes: len(shared & set(genes)))
+        buttons = (
+            lists.press("gene", gene, gene, kind="name shared" if gene in shared else "name")
+            for gene in best
+        )
+        parts.append(lists.rows(buttons, title, "tops"))
+    return "".join([*parts, "</article>"])

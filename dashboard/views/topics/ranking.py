@@ -1,0 +1,178 @@
+"""The genes of the chosen topic, best first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import panel as pn
+import panel_material_ui as pmui
+import param
+
+from dashboard import html
+from dashboard.browser import Browser
+from dashboard.controls.export import ExportMenu
+from dashboard.export import Export
+from dashboard.lists import percent
+from dashboard.plots.topic_bars import TopicBars
+from dashboard.plots.topic_colours import topic_colours
+from dashboard.state import AppState
+from dashboard.together import together
+from dashboard.topic_choices import TopicChoices
+from dashboard.views.card import card, figure, waiting
+from dashboard.views.topics.genes import COLUMNS, FACTOR, TOPIC, UNITS, bars, values
+from dashboard.views.topics.seen import seen
+from dashboard.views.topics.table import Table
+from dashboard.views.wording import heading
+from engine import summaries
+from engine.results import AnyFit
+
+TOPICS = html.heading(
+    "Genes of the topic",
+    "Best first; grey: in all cells. Click to mark, ↗ to explore.",
+    "relevance λ log p(w|t) + (1 − λ) log p(w|t)/p(w); "
+    "distinctiveness log₂ p(w|t)/max p(w|s), s ≠ t",
+    "λ = 1 ranks by probability, where genes that are frequent everywhere come first, and λ = 0 by "
+    "lift, where rare ones do; 0.6 is the choice of Sievert & Shirley (2014). Distinctiveness adds "
+    "one count to either side, so that rare genes do not win by chance; it is low where two topics "
+    "are alike.",
+)
+FACTORS = html.heading(
+    "Genes of the factor",
+    "Red: raised, blue: lowered. Click to mark, ↗ to explore.",
+    "W_clr[w, j] on the principal axes; distinctiveness (|w_j| − max |w_i|)/log 2, i ≠ j",
+    "Distinctiveness is the log₂ fold change, for one standard deviation of the score, beyond that "
+    "of the factor which moves the gene most besides. Loadings are known up to rotation.",
+)
+WORDS = {
+    "probability": "Probability",
+    "relevance": "Relevance",
+    "distinctiveness": "Distinctiveness",
+    "loading": "Loading ±",
+}
+
+
+class RankingView(pn.viewable.Viewer):
+    """Bars beside a table of all genes."""
+
+    def __init__(self, state: AppState, choices: TopicChoices, browser: Browser) -> None:
+        super().__init__()
+        self.state, self.choices = state, choices
+        self.bars = TopicBars()
+        self._of: tuple[Any, ...] = ()
+        self._ranked = pd.DataFrame()
+        self._tables = {
+            kind: Table(columns, on_row=self._mark, act=("Show in Explore", self._explore))
+            for kind, columns in COLUMNS.items()
+        }
+        self._body = pn.Column(sizing_mode="stretch_both", margin=0)
+        self.measure = pmui.Select(
+            label="Rank by",
+            options={"Probability": "probability"},
+            size="small",
+            width=130,
+            margin=0,
+        )
+        self.weight = pmui.FloatSlider(
+            label="λ",
+            start=0,
+            end=1,
+            step=0.05,
+            value=choices.weight,
+            size="small",
+            width=110,
+            margin=0,
+            disabled=True,
+        )
+        self._panel = card(
+            heading(state, FACTORS, TOPICS),
+            pn.Row(
+                figure(self.bars.figure, message=waiting(state)),
+                self._body,
+                sizing_mode="stretch_both",
+                margin=0,
+            ),
+            tools=(
+                self.measure,
+                self.weight,
+                ExportMenu(browser, self._export, state, name="ranking"),
+            ),
+        )
+        self.bars.on_gene(together(state.choose_gene))
+        self.measure.param.watch(self._pick, "value")
+        self.weight.param.watch(self._weigh, "value")
+        state.param.watch(self._update, ["fit", "names", "factor", "marked", "tab"])
+        choices.param.watch(self._update, ["measure", "weight"])
+        self._update()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    @property
+    def table(self) -> Table:
+        """The table of the kind of fit that is shown."""
+        return self._tables[TOPIC if self.state.is_topics else FACTOR]
+
+    @together
+    def _pick(self, event: param.parameterized.Event) -> None:
+        fit = self.state.fit
+        if fit is not None and event.new != self.choices.measure_of(fit):
+            self.choices.measure = event.new
+
+    @together
+    def _weigh(self, event: param.parameterized.Event) -> None:
+        self.choices.weight = event.new
+
+    def _mark(self, rows: list[int]) -> None:
+        if rows:
+            self.state.choose_gene(str(self._ranked.index[rows[0]]))
+
+    def _explore(self, row: int) -> None:
+        self.state.choose_gene(str(self._ranked.index[row]), near=True)
+        self.state.tab = "explore"
+
+    def _update(self, *_events: object) -> None:
+        fit = seen(self.state)
+        if fit is None:
+            return
+        measure = self.choices.measure_of(fit)
+        known = {WORDS[name]: name for name in summaries.measures(fit)}
+        self.measure.param.update(options=known, value=measure)
+        self.weight.disabled = measure != "relevance"
+        weight = self.choices.weight if measure == "relevance" else summaries.RELEVANCE
+        of = (fit, self.state.shown_factor, measure, weight, tuple(self.state.names))
+        if not self._of or self._of[0] is not fit or self._of[1:] != of[1:]:
+            self._of = of
+            self._show(fit, measure, weight)
+        self.bars.mark(self.state.marked)
+
+    def _show(self, fit: AnyFit, measure: summaries.Measure, weight: float) -> None:
+        topic = self.state.shown_factor
+        self._ranked = ranked = summaries.ranking(fit, topic, measure, weight)
+        share = percent(float(summaries.factor_shares(fit).iloc[topic]), 1)
+        of = "of the counts" if self.state.is_topics else "of the CLR variance"
+        self.bars.rank(
+            bars(ranked, measure),
+            f"{self.state.names[topic]} · {share} {of}",
+            UNITS[measure],
+            colour=topic_colours(topic + 1)[topic] if self.state.is_topics else None,
+            ends=measure == "loading",
+        )
+        if list(self._body) != [self.table.widget]:
+            self._body.objects = [self.table.widget]
+        self.table.fill(values(ranked))
+
+    def _export(self) -> Export | None:
+        if not self._of:
+            return None
+        _fit, topic, measure, _weight, names = self._of
+        ranked, drawn, unit = self._ranked, self.bars.drawn_table, UNITS[measure]
+        colour = topic_colours(topic + 1)[topic] if self.state.is_topics else None
+        title, marked = self.bars.figure.title.text, self.state.marked
+
+        def draw() -> Any:
+            from dashboard import figures
+
+            return figures.topic_bars(drawn, title=title, xlabel=unit, colour=colour, marked=marked)
+
+        return Export(f"genes of {names[topic]}", draw, lambda: ranked)

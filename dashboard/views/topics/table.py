@@ -1,0 +1,163 @@
+"""Tables: filtered, sorted and turned page by page by the server; names are data, never markup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+import panel as pn
+from bokeh.models.widgets.tables import NumberFormatter
+from panel.theme import Native
+
+from dashboard.together import together
+
+STYLES = (Path(__file__).resolve().parents[3] / "assets" / "table.css").read_text("utf-8")
+ROW = 21
+# Rows of a page; what does not fit is scrolled to.
+PAGE = 25
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes
+    ----------
+    title
+        Its words; may come from the data.
+    digits
+        A number format such as "0.000"; None: text.
+    tip
+        What it says, on hovering over the title.
+    width
+        Pixels; None: what its cells need.
+    """
+
+    title: str
+    digits: str | None = None
+    tip: str = ""
+    width: int | None = None
+
+
+def field(place: int) -> str:
+    """Name of a column inside a table: safe, whatever its title."""
+    return f"c{place}"
+
+
+class _Plain(pn.widgets.Tabulator):
+    """Without the font of icons, of which none is used."""
+
+    _stylesheets: ClassVar[list[str]] = []
+
+
+class Table(pn.viewable.Viewer):
+    """A table; the first column of text can be filtered.
+
+    Parameters
+    ----------
+    on_row
+        Called with the positions, in the table that was shown, of the rows that are chosen.
+    many
+        Whether several rows can be chosen.
+    act
+        What the last column is for, in words, and what is called with the position of a row
+        when that column of it is clicked.
+    wide
+        Columns are as wide as their cells, and scrolled to, instead of as wide as there is room.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        on_row: Callable[[list[int]], None] | None = None,
+        many: bool = False,
+        act: tuple[str, Callable[[int], None]] | None = None,
+        wide: bool = False,
+    ) -> None:
+        super().__init__()
+        self._columns = list(columns)
+        if act is not None:
+            self._columns.append(Column("", tip=act[0], width=26))
+        self._on_row, self._act, self._quiet = on_row, act, False
+        names = [field(j) for j in range(len(self._columns))]
+        self.widget = _Plain(
+            pd.DataFrame({name: [] for name in names}),
+            show_index=False,
+            pagination="remote",
+            page_size=PAGE,
+            layout="fit_data" if wide else "fit_columns",
+            selectable=("toggle" if many else 1) if on_row else False,
+            disabled=True,
+            row_height=ROW,
+            sizing_mode="stretch_both",
+            margin=0,
+            min_height=80,
+            theme="simple",
+            design=Native,
+            stylesheets=[STYLES],
+            **self._look(),
+        )
+        if on_row:
+            self.widget.param.watch(self._chosen, "selection")
+        if act:
+            self.widget.on_click(self._clicked, column=names[-1])
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self.widget
+
+    def fill(self, rows: Sequence[Any]) -> None:
+        """Show other values, given column by column; no row is chosen."""
+        names = [field(j) for j in range(len(self._columns))]
+        self._quiet = True
+        try:
+            arrows = [["↗"] * len(rows[0])] if self._act is not None else []
+            value = pd.DataFrame(dict(zip(names, [*rows, *arrows], strict=True)))
+            self.widget.param.update(value=value, selection=[], page=1)
+        finally:
+            self._quiet = False
+
+    def choose(self, row: int | None) -> None:
+        """Mark a row as the chosen one, or none."""
+        wanted = [] if row is None or row >= len(self.widget.value) else [row]
+        if wanted != self.widget.selection:
+            self._quiet = True
+            try:
+                self.widget.selection = wanted
+            finally:
+                self._quiet = False
+
+    def _look(self) -> dict[str, Any]:
+        """How the columns are shown: titles are escaped, since Tabulator takes them for markup."""
+        columns = {field(j): column for j, column in enumerate(self._columns)}
+        text = [name for name, column in columns.items() if column.digits is None]
+        return {
+            "titles": {name: escape(column.title) for name, column in columns.items()},
+            "header_tooltips": {n: escape(c.tip or c.title) for n, c in columns.items()},
+            "formatters": {
+                name: {"type": "plaintext"}
+                if column.digits is None
+                else NumberFormatter(format=column.digits, nan_format="–")
+                for name, column in columns.items()
+            },
+            "text_align": {n: "left" if n in text else "right" for n in columns},
+            "header_filters": {
+                name: {"type": "input", "func": "like", "placeholder": "filter"}
+                for name in text[:1]
+            },
+            "widths": {name: c.width for name, c in columns.items() if c.width},
+        }
+
+    @together
+    def _chosen(self, event: Any) -> None:
+        if not self._quiet and self._on_row is not None:
+            self._on_row([int(row) for row in event.new])
+
+    @together
+    def _clicked(self, event: Any) -> None:
+        if self._act is not None:
+            self._act[1](int(event.row))

@@ -1,0 +1,55 @@
+"""Settings of what is trained in minibatches with an encoder network, whatever the model."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from engine.config.validation import one_of, positive, share, whole
+
+Schedule = Literal["cosine", "constant"]
+
+# Steps of an epoch beyond which there are fewer epochs.
+_FULL_STEPS = 12
+_FEWEST_EPOCHS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """Settings of ``inference="vae"``; what each means is told where a model takes them up."""
+
+    max_epochs: int | None = None
+    refine: bool = True
+    hidden: int = 64
+    dropout: float = 0.0
+    batch_cells: int = 256
+    learning_rate: float = 0.01
+    schedule: Schedule = "cosine"
+    warm_up: float = 0.2
+    validation: float = 0.0
+
+    # Epochs by default, for a few thousand cells.
+    full_epochs: ClassVar[int] = 40
+
+    def _check_training(self) -> None:
+        whole("hidden", self.hidden, 1, 10_000)
+        whole("batch_cells", self.batch_cells, 1, 1_000_000)
+        if self.max_epochs is not None:
+            whole("max_epochs", self.max_epochs, 1, 100_000)
+        one_of("schedule", self.schedule, ("cosine", "constant"))
+        one_of("refine", self.refine, (True, False))
+        positive("learning_rate", self.learning_rate)
+        for name in ("dropout", "warm_up", "validation"):
+            share(name, getattr(self, name))
+
+    def epochs(self, n_cells: int) -> int:
+        """``max_epochs`` if given; else as many as leave steps growing with the root of the cells.
+
+        An epoch of many cells has many steps, and it is these that train.
+        """
+        if self.max_epochs is not None:
+            return self.max_epochs
+        steps = math.ceil(n_cells / self.batch_cells)
+        wanted = round(self.full_epochs * math.sqrt(_FULL_STEPS / steps))
+        return min(max(wanted, _FEWEST_EPOCHS), self.full_epochs)

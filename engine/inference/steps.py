@@ -1,0 +1,35 @@
+"""What the optimisations that learn a posterior tell their driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.data import Counts
+from engine.results import State
+
+
+@dataclass(frozen=True)
+class Step[L]:
+    """One piece of news of a running fit.
+
+    Attributes
+    ----------
+    counts
+        The cells that ``learn`` speaks of: a subsample at first, if there are many.
+    value
+        The objective, nats per cell.
+    learn
+        What has been learned so far; may place the cells first.
+    passes_left
+        An estimate; NaN while there is none.
+    """
+
+    phase: str
+    counts: Counts
+    value: float
+    learn: Callable[[], L]
+    passes_left: float
+
+
+End = tuple[State, str]

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import panel as pn
+import pytest
+
+from dashboard.browser import Browser
+from dashboard.state import AppState
+from dashboard.views.topics import TopicsView
+from dashboard.views.topics.structure import legend
+from dashboard.views.topics.table import Column, Table
+from engine import summaries
+from engine.results import AnyFit
+from tests.dashboard.synthetic import make_fit
+from tests.engine.summaries.made_topics import made_topics
+
+EVIL = '<img src=x onerror="alert(1)">'
+pn.extension("tabulator")
+
+
+def shown(fit: AnyFit) -> tuple[AppState, TopicsView]:
+    state = AppState(tab="topics")
+    view = TopicsView(state, Browser())
+    state.show_fit(fit)
+    settle(view)
+    assert state.run_error is None, state.run_error
+    return state, view
+
+
+def settle(view: TopicsView) -> None:
+    for part in (view.overview, view.structure, view.details.views["labels"]):
+        if part.working is not None:
+            part.working.result(60)
+
+
+@pytest.fixture(params=["topics", "factors"])
+def both(request: pytest.FixtureRequest) -> tuple[AppState, TopicsView]:
+    topics = request.param == "topics"
+    return shown(made_topics(40, 5, 0, cells=60) if topics else make_fit(cells=60))
+
+
+def test_nothing_is_worked_out_while_another_tab_is_in_front() -> None:
+    state = AppState(tab="explore")
+    view = TopicsView(state, Browser())
+    state.show_fit(made_topics(40, 5, 0))
+    assert view.overview.working is None
+    assert view.ranking._export() is None
+    state.tab = "topics"
+    settle(view)
+    assert len(view.overview.map.source.data["x"]) == 5
+
+
+def test_a_topic_chosen_anywhere_is_chosen_everywhere(both: tuple[AppState, TopicsView]) -> None:
+    state, view = both
+    assert state.fit is not None
+    before = list(view.ranking.bars.rows.names)
+    view.details.views["labels"].table.widget.selection = [2]
+    assert state.factor == 2
+    assert view.bar.choice.value == 2
+    assert len(view.overview.map._ring.data["x"]) == 1
+    assert list(view.ranking.bars.rows.names) != before
+    best = summaries.ranking(state.fit, 2).index[0]
+    assert view.ranking.table.widget.value["c0"].iloc[0] == best
+
+
+def test_measures_and_the_weight_reorder(both: tuple[AppState, TopicsView]) -> None:
+    state, view = both
+    assert state.fit is not None
+    for measure in summaries.measures(state.fit):
+        view.choices.measure = measure
+        order = list(view.ranking.table.widget.value["c0"])
+        assert order == list(summaries.ranking(state.fit, 0, measure).index)
+        assert view.ranking.weight.disabled == (measure != "relevance")
+    if state.is_topics:
+        view.choices.param.update(measure="relevance", weight=0.0)
+        order = list(view.ranking.table.widget.value["c0"])
+        assert order == list(summaries.ranking(state.fit, 0, "relevance", 0.0).index)
+
+
+def test_a_gene_is_sent_to_explore(both: tuple[AppState, TopicsView]) -> None:
+    state, view = both
+    gene = view.ranking.table.widget.value["c0"].iloc[3]
+    view.ranking._explore(3)
+    assert state.marked == (gene,)
+    assert state.tab == "explore"
+
+
+def test_top_cells_are_selected(both: tuple[AppState, TopicsView]) -> None:
+    state, view = both
+    assert state.fit is not None
+    view.details._turn("cells")
+    cells = view.details.views["cells"]
+    cells.table.widget.selection = [0, 1]
+    top = summaries.top_cells(state.fit, 0, 2)["position"]
+    assert state.selected is not None
+    assert set(np.flatnonzero(state.selected)) == set(top)
+    assert view.structure.plot._strip.data["image"][0].sum() == 2
+
+
+def test_names_are_given_here_and_shown_everywhere(both: tuple[AppState, TopicsView]) -> None:
+    state, view = both
+    view.bar.own_name.value = EVIL
+    assert state.names[0] == EVIL
+    assert view.details.views["labels"].table.widget.value["c0"].iloc[0] == EVIL
+    assert "<img" not in legend(tuple(state.names), 0)
+    view.bar.own_name.value = state.names[1]
+    assert view.bar.own_name.value == EVIL
+
+
+def test_titles_of_tables_are_text() -> None:
+    table = Table([Column(EVIL), Column("n", "0.0", EVIL)])
+    assert "<" not in "".join(table.widget.titles.values())
+    assert "<" not in "".join(table.widget.header_tooltips.values())
+
+
+EXPORTS: dict[str, Callable[[TopicsView], Any]] = {
+    "map": lambda view: view.overview._export(),
+    "structure": lambda view: view.structure._export(),
+    "ranking": lambda view: view.ranking._export(),
+    "labels": lambda view: view.details.views["labels"].export(),
+}
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_figures_and_their_data_can_be_taken_away(
+    both: tuple[AppState, TopicsView], name: str
+) -> None:
+    export = EXPORTS[name](both[1])
+    assert export.draw().axes
+    assert len(export.table())

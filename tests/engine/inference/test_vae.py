@@ -1,0 +1,296 @@
+"""LNM and LNMVCP by stochastic variational inference, held to the nested Laplace fits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import engine
+from engine.checks import score
+from engine.data import Counts, simulate
+from engine.inference import totals
+from engine.inference.collapse import agreement, collapse
+from engine.inference.predict import predicted_proportions
+from engine.results import Capture, Fit
+from tests.engine.inference.conftest import Simulated
+from tests.engine.problems import clr_agreement, counts_of, pearson
+
+CONFIG = engine.LNMConfig(n_factors=3, inference="vae", hidden=32, batch_cells=128)
+FEW = replace(CONFIG, max_epochs=2, n_factors=2, hidden=8)
+
+
+@pytest.fixture(scope="module")
+def vae_fit(simulated: Simulated) -> Fit:
+    return engine.fit(simulated.counts, CONFIG)
+
+
+@pytest.fixture(scope="module")
+def brief(small: Counts) -> Fit:
+    """120 cells x 16 genes, hardly trained: for what a fit is made of."""
+    return engine.fit(small, FEW)
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Counts:
+    adata = simulate("lnmvcp", cells=300, genes=20, factors=2, seed=4, mean_total=1000)
+    return engine.read_counts(adata, genes="all")
+
+
+def amortized(fit: Fit) -> Fit:
+    return replace(fit, config=replace(fit.config, refine=False))
+
+
+class TestFit:
+    def test_clr_correlations_are_found_almost_as_by_laplace(
+        self, simulated: Simulated, vae_fit: Fit
+    ) -> None:
+        """r with the truth: 0.995 by Laplace, and here at most 0.005 less."""
+        exact = pearson(engine.summaries.clr_correlation(simulated.fit), simulated.truth)
+        found = pearson(engine.summaries.clr_correlation(vae_fit), simulated.truth)
+        assert found > exact - 0.005
+        assert clr_agreement(vae_fit, simulated.fit) > 0.99
+
+    def test_residual_variances_are_found(self, simulated: Simulated, vae_fit: Fit) -> None:
+        ratio = vae_fit.noise[:-1] / simulated.noise.to_numpy()[:-1]
+        assert np.median(ratio) == pytest.approx(1, abs=0.15)
+        assert vae_fit.noise[vae_fit.reference] == 0
+
+    def test_bound_below_what_it_bounds(self, simulated: Simulated, vae_fit: Fit) -> None:
+        """The encoder's bound, the log-marginal at the same parameters, and at the best."""
+        alone = engine.transform(vae_fit, simulated.counts, refine=False)
+        gap = vae_fit.log_marginal - alone.log_marginal
+        assert gap.mean() > 0
+        # A cell's bound is a mean over few draws.
+        assert np.quantile(gap, 0.02) > -1
+        assert gap.mean() < 2
+        assert vae_fit.log_marginal_per_cell < simulated.fit.log_marginal_per_cell + 0.1
+        assert vae_fit.log_marginal_per_cell > simulated.fit.log_marginal_per_cell - 1
+
+    def test_the_objective_told_in_training_is_the_bound_of_the_cells(
+        self, simulated: Simulated, vae_fit: Fit
+    ) -> None:
+        alone = engine.transform(vae_fit, simulated.counts, refine=False)
+        told = vae_fit.trace["log_marginal_per_cell"].iloc[-6:-1].mean()
+        assert told == pytest.approx(alone.log_marginal_per_cell, abs=1)
+
+    def test_scores_by_the_encoder_follow_the_refined(
+        self, simulated: Simulated, vae_fit: Fit
+    ) -> None:
+        alone = engine.transform(vae_fit, simulated.counts, refine=False)
+        for factor in range(3):
+            one, other = alone.scores[:, factor], vae_fit.scores[:, factor]
+            assert np.corrcoef(one, other)[0, 1] > 0.9
+        # Independent normals are no wider than the posterior along each axis.
+        assert 0.5 < np.median(alone.scores_sd / vae_fit.scores_sd) < 1.3
+
+    def test_scores_have_the_scale_of_their_prior(self, simulated: Simulated, vae_fit: Fit) -> None:
+        alone = engine.transform(vae_fit, simulated.counts, refine=False)
+        np.testing.assert_allclose(alone.scores.mean(0), 0, atol=1e-3)
+        # Along the principal axes; each column of W was scaled in the encoder's own basis.
+        second = (alone.scores**2 + alone.scores_sd**2).mean(0)
+        np.testing.assert_allclose(second.mean(), 1, atol=1e-3)
+        np.testing.assert_allclose((vae_fit.scores**2).mean(0), 1, atol=0.15)
+
+    def test_every_view_s_table_is_there(self, vae_fit: Fit) -> None:
+        assert np.isfinite(engine.summaries.clr_correlation(vae_fit).to_numpy()).all()
+        centred = vae_fit.loadings.sum(0)
+        np.testing.assert_allclose(centred, 0, atol=1e-3)
+        gram = vae_fit.loadings.T @ vae_fit.loadings
+        np.testing.assert_allclose(gram - np.diag(np.diag(gram)), 0, atol=1e-3 * gram.max())
+        assert vae_fit.scores_sd.min() > 0
+        assert vae_fit.status.state in ("converged", "stopped")
+        assert {"loadings_covariance", "noise_location", "noise_scale"} == vae_fit.prior.keys()
+
+
+class TestTransform:
+    def test_training_cells_keep_their_scores(self, small: Counts, brief: Fit) -> None:
+        again = engine.transform(brief, small)
+        np.testing.assert_allclose(again.scores, brief.scores, atol=5e-3)
+        np.testing.assert_allclose(again.log_marginal, brief.log_marginal, atol=1e-2)
+
+    def test_refined_is_what_laplace_makes_of_the_same_parameters(
+        self, small: Counts, brief: Fit
+    ) -> None:
+        plain = engine.transform(replace(brief, encoder={}), small)
+        refined = engine.transform(brief, small, refine=True)
+        np.testing.assert_allclose(refined.scores, plain.scores, atol=5e-3)
+        np.testing.assert_allclose(refined.scores_sd, plain.scores_sd, rtol=1e-2)
+        np.testing.assert_allclose(refined.log_marginal, plain.log_marginal, atol=1e-2)
+
+    def test_gene_order_and_subsets_do_not_matter(self, small: Counts, brief: Fit) -> None:
+        order = np.random.default_rng(3).permutation(small.n_genes)
+        dense = small.block(0, 30)[:, order]
+        shuffled = Counts.from_arrays(dense, small.genes[order], small.cells[:30])
+        for refine in (True, False):
+            one = engine.transform(brief, small, refine=refine)
+            other = engine.transform(brief, shuffled, refine=refine)
+            np.testing.assert_allclose(other.scores, one.scores[:30], atol=2e-3)
+            np.testing.assert_allclose(other.log_marginal, one.log_marginal[:30], atol=2e-2)
+            assert other.config.refine is refine
+
+    def test_a_fit_without_encoder_has_no_scores_by_it(self, small: Counts, small_fit: Fit) -> None:
+        with pytest.raises(engine.ConfigError, match="inference='vae'"):
+            engine.transform(small_fit, small, refine=False)
+
+    def test_proportions_and_score_of_both_kinds(self, small: Counts, brief: Fit) -> None:
+        found = []
+        for fit in (brief, amortized(brief)):
+            parts = [shares for _, shares in predicted_proportions(fit, small)]
+            shares = np.concatenate(parts)
+            np.testing.assert_allclose(shares.sum(1), 1, rtol=1e-4)
+            found.append(shares)
+            scored = score(fit, small)
+            assert 1 < scored.perplexity < 16
+            assert scored.log_marginal_per_cell is not None
+            assert scored.log_marginal_per_cell < 0
+        assert 1e-4 < np.abs(found[0] - found[1]).max() < 0.5
+
+
+class TestEdges:
+    @pytest.mark.parametrize("d_mode", ["learned", "low_rank"])
+    def test_one_factor(self, small: Counts, d_mode: engine.config.DMode) -> None:
+        fit = engine.fit(small, replace(FEW, n_factors=1, d_mode=d_mode))
+        assert fit.scores.shape == (120, 1)
+        assert np.isfinite(fit.log_marginal).all()
+        assert (fit.noise > 0).sum() == (15 if d_mode == "learned" else 0)
+
+    def test_a_last_batch_of_one_cell(self, small: Counts) -> None:
+        fit = engine.fit(small.take(np.arange(33)), replace(FEW, batch_cells=32))
+        assert np.isfinite(fit.scores).all()
+
+    def test_huge_totals(self) -> None:
+        rng = np.random.default_rng(5)
+        shares = rng.dirichlet(np.full(20, 2.0), 60)
+        sizes = np.where(np.arange(60) % 3, 500, 10_000_000)
+        drawn = np.stack([rng.multinomial(n, p) for n, p in zip(sizes, shares, strict=True)])
+        drawn[0] = 0
+        drawn[0, 4] = 30_000_000
+        fit = engine.fit(counts_of(drawn), replace(FEW, max_epochs=10))
+        for array in (fit.loadings, fit.noise, fit.scores, fit.trace.to_numpy(), fit.mean_clr):
+            assert np.isfinite(array).all()
+        alone = engine.transform(fit, counts_of(drawn), refine=False)
+        assert np.isfinite(alone.log_marginal).all()
+
+    def test_dropout_a_constant_rate_and_cells_aside(self, small: Counts) -> None:
+        config = replace(FEW, dropout=0.1, schedule="constant", validation=0.2, refine=False)
+        fit = engine.fit(small, config)
+        assert len(fit.cells) == 120
+        assert np.isfinite(fit.log_marginal).all()
+
+    def test_the_same_seed_gives_the_same_fit(self, small: Counts, brief: Fit) -> None:
+        again = engine.fit(small, FEW)
+        np.testing.assert_array_equal(again.loadings, brief.loadings)
+        np.testing.assert_array_equal(again.scores, brief.scores)
+        other = engine.fit(small, replace(FEW, seed=1))
+        assert np.abs(other.noise - brief.noise).max() > 0
+
+
+class TestSteps:
+    def test_a_fit_read_back_is_the_same_and_places_cells_alike(
+        self, small: Counts, brief: Fit, tmp_path: Path
+    ) -> None:
+        read = engine.load(brief.save(tmp_path / "fit.h5ad"))
+        assert isinstance(read, Fit)
+        assert read.config == brief.config
+        assert read.encoder.keys() == brief.encoder.keys()
+        for name, array in brief.encoder.items():
+            np.testing.assert_array_equal(read.encoder[name], array)
+        one, other = (engine.transform(fit, small, refine=False) for fit in (brief, read))
+        np.testing.assert_array_equal(one.scores, other.scores)
+        np.testing.assert_array_equal(one.log_marginal, other.log_marginal)
+
+    def test_stopped_on_the_way_there_is_a_fit(self, small: Counts, tmp_path: Path) -> None:
+        steps = engine.fit_iter(small, replace(FEW, max_epochs=4))
+        later = next(p for p in steps if p.phase == "training" and p.snapshot is not None)
+        steps.close()  # type: ignore[attr-defined]
+        assert later.snapshot is not None
+        read = engine.load(later.snapshot().save(tmp_path / "fit.h5ad"))
+        assert read.status.state == "running"
+        assert np.isfinite(engine.transform(read, small).scores).all()
+
+    def test_budgets(self, small: Counts, brief: Fit) -> None:
+        assert (brief.status.state, brief.status.passes) == ("stopped", 2)
+        assert "2 epochs" in brief.status.reason
+        fit = engine.fit(small, replace(FEW, max_seconds=1e-6))
+        assert "seconds" in fit.status.reason
+
+    def test_going_on_from_a_saved_fit(
+        self, simulated: Simulated, vae_fit: Fit, tmp_path: Path
+    ) -> None:
+        read = engine.load(vae_fit.save(tmp_path / "fit.h5ad"))
+        config = replace(CONFIG, max_epochs=2, learning_rate=1e-4)
+        *_, last = engine.fit_iter(simulated.counts, config, start=read)
+        assert last.snapshot is not None
+        fit = last.snapshot()
+        assert fit.status.passes == vae_fit.status.passes + 2
+        assert fit.log_marginal_per_cell == pytest.approx(vae_fit.log_marginal_per_cell, abs=0.1)
+        assert clr_agreement(fit, vae_fit) > 0.999
+        assert len(fit.trace) == len(vae_fit.trace) + 3
+
+    def test_either_way_from_a_fit_by_the_other(self, small: Counts, brief: Fit) -> None:
+        laplace = engine.LNMConfig(n_factors=2, max_passes=3)
+        *_, last = engine.fit_iter(small, laplace, start=brief)
+        assert last.snapshot is not None
+        better = last.snapshot()
+        assert better.log_marginal_per_cell > brief.log_marginal_per_cell
+        assert not better.encoder
+        *_, last = engine.fit_iter(small, FEW, start=better)
+        assert last.snapshot is not None
+        assert last.snapshot().log_marginal_per_cell == pytest.approx(
+            better.log_marginal_per_cell, abs=1
+        )
+
+    def test_a_start_of_other_factors_is_refused(self, small: Counts, brief: Fit) -> None:
+        with pytest.raises(engine.ConfigError, match="2 factors"):
+            next(engine.fit_iter(small, replace(FEW, n_factors=3), start=brief))
+
+
+class TestCapture:
+    @pytest.mark.parametrize("prior", ["anchored", "population"])
+    def test_the_encoder_tracks_the_capture_latent(
+        self, drawn: Counts, prior: engine.config.CapturePrior
+    ) -> None:
+        config = replace(FEW, capture=True, capture_prior=prior, max_epochs=60, batch_cells=64)
+        fit = engine.fit(drawn, replace(config, refine=False))
+        exact = totals.capture(drawn, config, fit.totals)
+        assert fit.capture is not None
+        assert exact is not None
+        correlation, slope = agreement(fit.capture, exact)
+        assert correlation > 0.97
+        assert slope == pytest.approx(1, abs=0.25)
+        np.testing.assert_allclose(np.median(fit.capture.eta_sd), np.median(exact.eta_sd), rtol=0.3)
+        assert "capture latent" not in fit.status.reason
+        refined = engine.transform(fit, drawn, refine=True)
+        assert refined.capture is not None
+        np.testing.assert_allclose(refined.capture.eta, exact.eta)
+
+    def test_an_encoder_that_does_not_is_told_of(self, drawn: Counts) -> None:
+        """Too few steps, too small: every cell gets the same eta."""
+        config = replace(FEW, capture=True, max_epochs=1, learning_rate=1e-6)
+        for refine, advice in ((True, "each cell's own"), (False, "inference='laplace'")):
+            fit = engine.fit(drawn, replace(config, refine=refine))
+            assert "does not track the capture latent" in fit.status.reason
+            assert "r = " in fit.status.reason
+            assert advice in fit.status.reason
+            assert fit.capture is not None
+            # Refined, the fit keeps what the encoder missed.
+            assert bool(np.std(fit.capture.eta) > 0.1) is refine
+
+    def test_the_rule(self) -> None:
+        rng = np.random.default_rng(0)
+        eta = rng.normal(4, 0.4, 200)
+
+        def of(eta: np.ndarray) -> Capture:
+            width = np.full(len(eta), 0.3)
+            return Capture(eta, width, np.exp(-eta), width * np.exp(-eta))
+
+        assert collapse(of(eta + 0.02 * rng.normal(size=200)), of(eta), refined=False) == ""
+        shrunk = collapse(of(4 + 0.1 * (eta - 4)), of(eta), refined=False)
+        assert "r = 1.00" in shrunk
+        assert "slope 0.10" in shrunk
+        assert "r = 0.00" in collapse(of(np.full(200, 4.0)), of(eta), refined=False)
+        # Cells that do not differ leave nothing to track.
+        assert collapse(of(eta), of(np.full(200, 4.0)), refined=False) == ""
