@@ -63,10 +63,14 @@ def _choose(mode: pln.Mode, wide: F, narrow: F) -> F:
     return jnp.where(mode.d * mode.i > _WIDE, wide, narrow)
 
 
+def quadrature_psi(mode: pln.Mode) -> F:
+    """As `poisson_lognormal.psi`, by quadrature whether the residual is wide or not."""
+    return pln.log_joint(mode) + _moments(mode).log_ratio
+
+
 def psi(mode: pln.Mode) -> F:
     """As `poisson_lognormal.psi`."""
-    at_mode = pln.log_joint(mode)
-    return _choose(mode, at_mode + _moments(mode).log_ratio, pln.psi(mode))
+    return _choose(mode, quadrature_psi(mode), pln.psi(mode))
 
 
 def slope(mode: pln.Mode) -> F:

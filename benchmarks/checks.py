@@ -1,0 +1,60 @@
+"""Measure predictive checks of a real data set: ``python -m benchmarks.checks [--data FOLDER]``.
+
+PBMC 3k x 2000 genes, a fit of ten factors (not measured), 100 draws in each mode. "First" includes
+compilation, from an empty cache; "processor" adds the seconds of all threads up, which the
+load of the machine changes less than the clock's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.__main__ import DATA
+
+MODES = ("laplace", "map", "population")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.checks", description=__doc__)
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the real counts")
+    parser.add_argument("--draws", type=int, default=100)
+    parser.add_argument("--passes", type=int, default=200, help="of the fit that is checked")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = cache
+        _measure(arguments)
+
+
+def _measure(arguments: argparse.Namespace) -> None:
+    import engine
+    from engine.checks import predictive_check
+
+    counts = engine.read_counts(arguments.data / "pbmc3k.h5ad", genes=2000)
+    fit = engine.fit(counts, engine.LNMConfig(n_factors=10, max_passes=arguments.passes))
+    print(f"{os.cpu_count()} cores, {platform.machine()}, load {os.getloadavg()[0]:.1f}")
+    print(f"{counts.n_cells:,} cells x {counts.n_genes:,} features, {arguments.draws} draws\n")
+    print("| mode | run | s | processor s | peak MB (before) | misfits |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for mode in MODES:
+        for run in ("first", "again"):
+            before = _peak_memory()
+            clock, used = time.perf_counter(), time.process_time()
+            found = predictive_check(fit, counts, mode=mode, n_draws=arguments.draws)
+            seconds, used = time.perf_counter() - clock, time.process_time() - used
+            times = f"{seconds:.1f} | {used:.1f}"
+            memory = f"{_peak_memory():.0f} ({before:.0f})"
+            print(f"| {mode} | {run} | {times} | {memory} | {len(found.misfits)} |", flush=True)
+
+
+def _peak_memory() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()

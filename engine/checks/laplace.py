@@ -1,0 +1,162 @@
+"""laplace_quality: the Laplace approximation of cells against importance sampling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Float
+from scipy.special import gammaln, logsumexp
+
+from engine.checks.pareto import RELIABLE, smooth
+from engine.checks.posteriors import parameters, posteriors
+from engine.config.validation import whole
+from engine.data import Counts
+from engine.errors import ConfigError, DataError
+from engine.inference.compilation import keep_compilations
+from engine.inference.laplace import integral_for
+from engine.models import lnm
+from engine.models.poisson_lognormal import residual_mode
+from engine.models.wide_residual import quadrature_psi
+from engine.results import AnyFit, Fit
+
+# Cells whose modes are sought together.
+_BLOCK = 64
+# Share of unreliable cells, and nats per cell, from which the page should warn.
+_MANY, _FAR = 0.05, 0.1
+
+
+@dataclass(frozen=True)
+class LaplaceQuality:
+    """How far the Laplace approximation can be trusted.
+
+    Attributes
+    ----------
+    cells
+        One row a cell: ``cell``, ``total`` counts, log p(counts | total) by ``laplace`` and by
+        importance sampling (``reference``, with ``reference_se``), their ``difference`` (Laplace
+        less reference), nats, and ``pareto_k``: above 0.7 the Gaussian is no match of the
+        posterior, and the reference itself unsure.
+    warning
+        In words, when not to trust the approximation; None where it can be.
+    n_failed
+        Cells whose mode was not found; they are not in ``cells``.
+    """
+
+    cells: pd.DataFrame
+    warning: str | None
+    n_failed: int
+
+
+def laplace_quality(
+    fit: AnyFit, counts: Counts, *, n_cells: int = 200, n_draws: int = 400, seed: int = 0
+) -> LaplaceQuality:
+    """Compare log-marginals by Laplace with importance sampling from the same Gaussian.
+
+    Draws q = (z, lambda) from the cell's Gaussian g and averages
+    ``exp(sum_g psi_g(x_g) - z'z / 2) / g(q)``, each psi by quadrature and the weights
+    Pareto-smoothed. What it does not see is a second mode far from the first.
+
+    It warns if more than 5 % of the cells have k above 0.7, or if the mean difference exceeds
+    0.1 nat.
+
+    Parameters
+    ----------
+    counts
+        Genes matched by name.
+    n_cells
+        Drawn at random among those with counts; all of them if there are fewer.
+
+    Raises
+    ------
+    ConfigError
+        If the fit is not an LNM or LNMVCP, or a number is out of range.
+    DataError
+        If the counts lack genes of the fit, or no cell has counts of them.
+    """
+    if not isinstance(fit, Fit):
+        raise ConfigError("a fit of an LNM or LNMVCP", fit.model, "Nothing here is by Laplace.")
+    whole("n_cells", n_cells, 1, 100_000)
+    whole("n_draws", n_draws, 50, 100_000)
+    whole("seed", seed, 0, 2**32 - 1)
+    keep_compilations()
+    counts = counts.matched(fit.genes)
+    able = np.flatnonzero(counts.totals > 0)
+    if len(able) == 0:
+        raise DataError("cells with counts of the fit's genes", "none", "Choose other cells.")
+    rng = np.random.default_rng([seed, 5])
+    chosen = np.sort(rng.choice(able, min(n_cells, len(able)), replace=False))
+    counts = counts.take(chosen)
+    params, integral = parameters(fit), integral_for(fit)
+    rows: list[dict[str, object]] = []
+    n_failed = 0
+    for start in range(0, counts.n_cells, _BLOCK):
+        dense = counts.block(start, start + _BLOCK)
+        padded = np.ones((_BLOCK, dense.shape[1]), np.float32)
+        padded[: len(dense)] = dense
+        found = posteriors(params, jnp.asarray(padded), integral)
+        fixed = lnm.constants(dense)
+        for j, own in enumerate(dense):
+            if found.lost[j]:
+                n_failed += 1
+                continue
+            root = found.root[j]
+            noise = rng.standard_normal((n_draws, len(root)))
+            drawn = found.centre[j] + noise @ root.T
+            log_joint = np.asarray(_log_joint(params, own, drawn), float)
+            log_gaussian = -0.5 * (noise**2).sum(1) - np.log(np.diagonal(root)).sum()
+            smoothed, shape = smooth(log_joint - log_gaussian)
+            value = logsumexp(smoothed) - np.log(n_draws)
+            weights = np.exp(smoothed - smoothed.max())
+            rows.append(
+                {
+                    "cell": counts.cells[start + j],
+                    "total": counts.totals[start + j],
+                    "laplace": found.log_marginal[j] + fixed[j],
+                    # Draws integrate over lambda as it is: nothing to correct.
+                    "reference": value + fixed[j] - _stirling_error(own.sum()),
+                    "reference_se": weights.std() / weights.mean() / np.sqrt(n_draws),
+                    "pareto_k": shape,
+                }
+            )
+    columns = ["cell", "total", "laplace", "reference", "reference_se", "pareto_k"]
+    table = pd.DataFrame(rows, columns=columns)
+    table.insert(5, "difference", table["laplace"] - table["reference"])
+    return LaplaceQuality(table, _warning(table, n_failed), n_failed)
+
+
+def _stirling_error(total: float) -> float:
+    """``log Gamma(N)`` less Stirling's formula: what Laplace adds to be exact in lambda."""
+    n = float(total)
+    return float(gammaln(n) - (n * np.log(n) - n + 0.5 * np.log(2 * np.pi / n)))
+
+
+def _warning(table: pd.DataFrame, n_failed: int) -> str | None:
+    n_cells = len(table) + n_failed
+    n_bad = int((table["pareto_k"] > RELIABLE).sum()) + n_failed
+    if n_bad > _MANY * n_cells:
+        return (
+            f"Laplace should not be trusted for {n_bad:,} of {n_cells:,} cells (Pareto k above "
+            f"{RELIABLE}, or no mode): leave out cells with few counts, or use fewer factors."
+        )
+    mean = float(table["difference"].mean())
+    if abs(mean) > _FAR:
+        return (
+            f"Laplace log-marginals are off by {mean:+.2f} nats a cell: do not compare fits by "
+            "differences as small as that."
+        )
+    return None
+
+
+@jax.jit
+def _log_joint(
+    params: lnm.Params, counts: Float[Array, "G"], latents: Float[Array, "S q"]
+) -> Float[Array, "S"]:
+    """Less the same constants as the Laplace value, so that ``constants`` serves both."""
+    scores = latents[:, :-1]
+    x = params.mean + scores @ params.loadings.T + latents[:, -1:]
+    mode = residual_mode(x, params.log_noise, counts)
+    return quadrature_psi(mode).sum(1) - 0.5 * (scores**2).sum(1)

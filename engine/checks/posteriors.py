@@ -1,0 +1,78 @@
+"""The Laplace approximation of cells under a saved LNM: what both kinds of checks draw from."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from engine.models import lnm
+from engine.models.poisson_lognormal import LOG_NO_NOISE, Integral
+from engine.results import Fit
+
+# Newton decrements, posterior standard deviations: sought, and failed above.
+_TOLERANCE = 1e-3
+_FAILED = 1e-2
+_MOST_STEPS = 40
+
+
+class Posteriors(NamedTuple):
+    """Gaussians of (z, lambda) at the modes of B cells, and the genes' residuals there.
+
+    Attributes
+    ----------
+    centre, root
+        (B, k + 1) modes and (B, k + 1, k + 1) Cholesky factors of the covariances; zero for a
+        cell whose curvature has none.
+    x, residual, t
+        (B, G) log intensity without residual, mode of the residual, d times the intensity.
+    log_marginal
+        (B,) less `lnm.constants`.
+    lost
+        (B,) mask of the cells whose mode or curvature there was not found.
+    """
+
+    centre: np.ndarray
+    root: np.ndarray
+    x: np.ndarray
+    residual: np.ndarray
+    t: np.ndarray
+    log_marginal: np.ndarray
+    lost: np.ndarray
+
+
+def parameters(fit: Fit) -> lnm.Params:
+    """The model's parameters in single precision."""
+    log_noise = np.log(np.maximum(fit.noise, np.exp(LOG_NO_NOISE)))
+    arrays = (fit.mean_clr, fit.loadings, log_noise)
+    return lnm.Params(*(jnp.asarray(array, jnp.float32) for array in arrays))
+
+
+def posteriors(params: lnm.Params, counts: Float[Array, "B G"], integral: Integral) -> Posteriors:
+    """Of cells with at least one count each; one compilation for each shape."""
+    found = [np.array(array) for array in _at_modes(params, counts, integral)]
+    centre, root, x, residual, t, log_marginal, decrement = found
+    flat = ~np.isfinite(root).all((1, 2))
+    root[flat] = 0
+    lost = flat | ~(decrement < _FAILED)
+    return Posteriors(centre, root, x, residual, t, log_marginal, lost)
+
+
+@partial(jax.jit, static_argnames="integral")
+def _at_modes(
+    params: lnm.Params, counts: Float[Array, "B G"], integral: Integral
+) -> tuple[Array, ...]:
+    start = lnm.cold_start(params, counts.sum(1))
+    latents, decrement = lnm.find_mode(
+        params, counts, start, integral, tolerance=_TOLERANCE, max_steps=_MOST_STEPS
+    )
+    found = lnm.posterior_at_mode(params, counts, latents, integral)
+    mode = found.mode
+    centre = jnp.concatenate([latents.scores, latents.intensity[:, None]], axis=1)
+    root = jnp.linalg.cholesky(found.covariance)
+    x = mode.log_rate - mode.residual
+    return centre, root, x, mode.residual, mode.t, found.log_marginal, decrement

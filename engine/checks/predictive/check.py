@@ -1,0 +1,235 @@
+"""predictive_check: replicate data from a fit and say where they differ from the observed."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from engine.checks.predictive import statistics, tables
+from engine.checks.predictive.choices import chosen_cells, detailed_genes
+from engine.checks.predictive.draws import Cells, stream
+from engine.checks.predictive.findings import Subject, findings, misfits
+from engine.checks.predictive.settings import CheckSettings, CheckTotals, Mode
+from engine.data import Counts
+from engine.results import AnyFit
+
+ALL_CELLS = "all cells"
+
+
+@dataclass(frozen=True)
+class PredictiveCheck:
+    """Observed data against replicates of them, as tidy tables.
+
+    All tables but ``residuals`` have ``observed``, ``predicted`` (the mean over draws) and the
+    bands ``low_90``, ``low_50``, ``high_50``, ``high_90`` that hold 90 % and 50 % of the draws. The
+    first column, ``group``, is "all cells", and each group that was asked for.
+
+    Attributes
+    ----------
+    genes
+        One row a gene and discrepancy ("mean", "variance", "zero_fraction", "max",
+        "clr_variance"), worst first: ``p_value`` two-sided, ``q_value`` adjusted for the genes.
+        The CLR is that of counts plus 0.5, over all features of the fit.
+    pairs
+        Pearson correlations of ``log(1 + count scale / total)``, for the genes in detail;
+        scale is the median total.
+    distributions
+        Cells by their counts of each gene in detail, from ``low`` to below ``high``; columns
+        ``ecdf_...`` have the share of cells up to the end of the bin.
+    residuals
+        Q-Q data of randomised quantile residuals (Dunn & Smyth 1996) of the genes in detail.
+    totals, total_statistics
+        Cells by their total counts, and moments of those, under the model's totals; None for LDA.
+    findings
+        What is wrong in plain words; empty if nothing is.
+    n_cells, n_without_counts, n_failed
+        Cells checked, cells left out as they have no counts, and cells whose posterior was not
+        found, which stay where the search for it ended.
+    """
+
+    settings: CheckSettings
+    model: str
+    genes: pd.DataFrame
+    pairs: pd.DataFrame
+    distributions: pd.DataFrame
+    residuals: pd.DataFrame
+    totals: pd.DataFrame | None
+    total_statistics: pd.DataFrame | None
+    findings: tuple[str, ...]
+    n_cells: int
+    n_without_counts: int
+    n_failed: int
+
+    @property
+    def misfits(self) -> pd.DataFrame:
+        """The rows of ``genes`` that are significant and large enough to matter."""
+        return misfits(self.genes)
+
+
+@dataclass(frozen=True)
+class CheckProgress:
+    """A step of a check: the share of the cells that is done, and at the last the check."""
+
+    fraction: float
+    check: PredictiveCheck | None = None
+
+
+def predictive_check(
+    fit: AnyFit,
+    counts: Counts,
+    *,
+    mode: Mode = "laplace",
+    totals: CheckTotals | None = None,
+    n_draws: int = 100,
+    genes: Iterable[str] | None = None,
+    cells: np.ndarray | None = None,
+    groups: pd.Series | np.ndarray | None = None,
+    seed: int = 0,
+) -> PredictiveCheck:
+    """Compare counts with replicates that a fit draws of them; see `predictive_check_iter`."""
+    *_, last = predictive_check_iter(
+        fit,
+        counts,
+        mode=mode,
+        totals=totals,
+        n_draws=n_draws,
+        genes=genes,
+        cells=cells,
+        groups=groups,
+        seed=seed,
+    )
+    if last.check is None:
+        raise RuntimeError("a check ends with its result")
+    return last.check
+
+
+def predictive_check_iter(
+    fit: AnyFit,
+    counts: Counts,
+    *,
+    mode: Mode = "laplace",
+    totals: CheckTotals | None = None,
+    n_draws: int = 100,
+    genes: Iterable[str] | None = None,
+    cells: np.ndarray | None = None,
+    groups: pd.Series | np.ndarray | None = None,
+    seed: int = 0,
+) -> Iterator[CheckProgress]:
+    """Compare counts with replicates, yielding progress; to stop, cease pulling.
+
+    ``"laplace"``: (z, lambda) of each cell from the Gaussian at its mode, residuals given those
+    from their own posterior, then multinomial counts (LDA: proportions from the
+    logistic-normal of the cell). ``"map"``: all of them at the mode, which understates rare genes
+    and leaves out what is not known of a cell. ``"population"``: new cells from the fitted prior.
+
+    The first two replicate the cells that were seen, given the very counts they are compared with:
+    their p-values lie closer to 1/2 than uniform ones, and small ones can be believed. Those
+    of the population check are uniform where the model holds and its parameters are known; only it
+    sees what each cell's own latents absorb, such as correlations that no factor carries.
+    Parameters are held at their estimates throughout. Cells of a fit by ``inference="vae"`` (LNM)
+    are replicated from their own posteriors too, not from what its encoder says of them.
+
+    Parameters
+    ----------
+    counts
+        Genes matched by name; the cells of the fit or others.
+    totals
+        ``"observed"`` or ``"model"`` (LNMVCP: eta from its truncated Gaussian, or from its prior
+        in a population check). By default as observed, but for a population check of a model
+        that has totals.
+    genes
+        Names of the genes in detail, at most 200; by default the 40 whose programmes show most in
+        counts.
+    cells
+        (C,) mask or positions of the cells to check; all by default.
+    groups
+        (C,) labels of the cells, at most 50 different ones; each is checked on its own beside all
+        cells. A missing label is no group.
+    seed
+        Every cell draws from a generator of its own: it and the cell's position in ``counts``.
+
+    Raises
+    ------
+    DataError
+        If the counts lack genes of the fit, a gene is not modelled, masks or labels are of another
+        length, or no cell has counts.
+    ConfigError
+        If a setting is out of range (20 to 2000 draws), or totals are asked of LDA.
+    """
+    settings = CheckSettings.chosen(fit, mode, totals, n_draws, seed)
+    detailed = detailed_genes(fit, genes)
+    chosen, names, n_empty = chosen_cells(counts.matched(fit.genes), cells, groups)
+    plan = statistics.Plan(detailed, float(np.median(chosen.counts.totals)))
+    return _steps(fit, chosen, names, settings, plan, n_empty)
+
+
+def _steps(
+    fit: AnyFit,
+    cells: Cells,
+    names: list[str],
+    settings: CheckSettings,
+    plan: statistics.Plan,
+    n_empty: int,
+) -> Generator[CheckProgress, None, None]:
+    yield CheckProgress(0.0)
+    steps = stream(fit, cells, settings, plan)
+    while True:
+        try:
+            yield CheckProgress(next(steps))
+        except StopIteration as end:
+            sums, n_lost = end.value
+            break
+    whole = statistics.merged(sums)
+    parts = [(ALL_CELLS, whole)]
+    if names:
+        # The last group is that of the cells without a label.
+        parts += list(zip(names, sums[:-1], strict=True))
+    parts = [part for part in parts if part[1].n_cells > 1]
+    check = _check(fit, parts, settings, plan, (whole.n_cells, n_empty, n_lost))
+    yield CheckProgress(1.0, check)
+
+
+def _check(
+    fit: AnyFit,
+    parts: list[tuple[str, statistics.Sums]],
+    settings: CheckSettings,
+    plan: statistics.Plan,
+    numbers: tuple[int, int, int],
+) -> PredictiveCheck:
+    shown = fit.genes[plan.genes]
+    made: dict[str, list[pd.DataFrame]] = {}
+    words: list[str] = []
+    for group, sums in parts:
+        genes = tables.genes_table(sums, fit.genes, fit.is_gene)
+        pairs = tables.pairs_table(sums, shown)
+        moments = tables.totals_summary(sums)
+        own = {
+            "genes": genes,
+            "pairs": pairs,
+            "distributions": tables.distributions_table(sums, shown),
+            "residuals": tables.residuals_table(sums, shown),
+            "totals": tables.totals_table(sums),
+            "total_statistics": moments,
+        }
+        subject = Subject(fit, settings, "" if group == ALL_CELLS else group)
+        words += findings(genes, pairs, moments, subject)
+        for name, table in own.items():
+            if table is not None:
+                table.insert(0, "group", group)
+                made.setdefault(name, []).append(table)
+    whole = {name: pd.concat(found, ignore_index=True) for name, found in made.items()}
+    return PredictiveCheck(
+        settings,
+        fit.model,
+        whole["genes"],
+        whole["pairs"],
+        whole["distributions"],
+        whole["residuals"],
+        whole.get("totals"),
+        whole.get("total_statistics"),
+        tuple(words),
+        *numbers,
+    )

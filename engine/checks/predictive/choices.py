@@ -1,0 +1,106 @@
+"""Which cells, groups of them and genes a check looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from engine.checks.predictive.draws import Cells
+from engine.checks.predictive.settings import MOST_GENES, MOST_GROUPS
+from engine.data import Counts
+from engine.errors import ConfigError, DataError
+from engine.results import AnyFit, TopicFit
+from engine.summaries.names import gene_positions
+
+# Genes in detail, unless others are asked for.
+_DETAILED = 40
+
+
+def chosen_cells(
+    counts: Counts, cells: np.ndarray | None, groups: pd.Series | np.ndarray | None
+) -> tuple[Cells, list[str], int]:
+    """The cells to check, the names of their groups, and how many have no counts.
+
+    Raises
+    ------
+    DataError, ConfigError
+        If cells or labels are not of these counts, or there are too few cells or too many groups.
+    """
+    labels = None
+    if groups is not None:
+        if len(groups) != counts.n_cells:
+            raise DataError(
+                f"labels of {counts.n_cells:,} cells", f"{len(groups):,}", "Give one a cell."
+            )
+        labels = pd.Categorical(np.asarray(groups, object))
+        if len(labels.categories) > MOST_GROUPS:
+            raise ConfigError(
+                f"at most {MOST_GROUPS} groups of cells",
+                f"{len(labels.categories):,} different labels",
+                "Group the cells by fewer labels.",
+            )
+    keys = np.arange(counts.n_cells)
+    if cells is not None:
+        keys = _positions(counts, np.asarray(cells))
+    with_counts = keys[counts.totals[keys] > 0]
+    if len(with_counts) < 2:
+        raise DataError(
+            "at least two cells with counts of the fit's genes",
+            f"{len(with_counts)}",
+            "Choose other cells.",
+        )
+    codes, names = np.zeros(len(with_counts), int), []
+    if labels is not None:
+        names = [str(name) for name in labels.categories]
+        own = labels.codes[with_counts].astype(int)
+        codes = np.where(own < 0, len(names), own)
+    own_counts = counts if len(with_counts) == counts.n_cells else counts.take(with_counts)
+    n_groups = len(names) + 1
+    return Cells(own_counts, with_counts, codes, n_groups), names, len(keys) - len(with_counts)
+
+
+def _positions(counts: Counts, cells: np.ndarray) -> np.ndarray:
+    mask = cells.dtype == bool
+    if mask and cells.shape == (counts.n_cells,):
+        return np.flatnonzero(cells)
+    whole = np.issubdtype(cells.dtype, np.integer) and cells.ndim == 1
+    if mask or not whole or np.any((cells < 0) | (cells >= counts.n_cells)):
+        raise DataError(
+            f"a mask of {counts.n_cells:,} cells or positions among them",
+            f"{cells.dtype} values of shape {cells.shape}",
+            "Choose cells of these counts.",
+        )
+    return np.unique(cells)
+
+
+def detailed_genes(fit: AnyFit, genes: Iterable[str] | None) -> np.ndarray:
+    """Positions of the genes in detail: those named, or those that tell most.
+
+    Raises
+    ------
+    DataError, ConfigError
+        If a name is not among the modelled genes, or they are none or too many.
+    """
+    if genes is None:
+        return _telling(fit)
+    names = list(dict.fromkeys(genes))
+    if not 1 <= len(names) <= MOST_GENES:
+        raise ConfigError(
+            f"from 1 to {MOST_GENES} genes in detail", f"{len(names)}", "Choose fewer genes."
+        )
+    return gene_positions(fit, names)
+
+
+def _telling(fit: AnyFit) -> np.ndarray:
+    """Genes whose programmes add most to the variance of a count, relative to its mean."""
+    if isinstance(fit, TopicFit):
+        mean = fit.topics.mean(1)
+        spread = fit.topics.var(1) / np.maximum(mean, 1e-30) ** 2
+    else:
+        logits = fit.mean_clr + 0.5 * ((fit.loadings**2).sum(1) + fit.noise)
+        mean = np.exp(logits - logits.max())
+        spread = (fit.loadings**2).sum(1)
+    seen = np.where(fit.is_gene, mean * spread, -1.0)
+    return np.sort(np.argsort(-seen, kind="stable")[: min(_DETAILED, int(fit.is_gene.sum()))])

@@ -1,0 +1,187 @@
+"""What a misfit means, in plain words, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from engine.checks.predictive.settings import CheckSettings
+from engine.results import AnyFit, Fit, TopicFit
+
+# Share of false finds that is accepted, and deviations too small to speak of.
+LEVEL = 0.05
+LEAST_RATIO = {"mean": 1.1, "variance": 1.25, "max": 1.5, "clr_variance": 1.25}
+LEAST_ZEROS = 0.02
+LEAST_CORRELATION = 0.1
+# Fewer genes or pairs than this are left to the table.
+LEAST_COUNT, LEAST_SHARE = 3, 0.005
+_NAMED = 3
+_RESIDUAL = "give genes a residual variance (d_mode='learned'), or "
+_WORDS = {
+    "mean": "Mean",
+    "variance": "Variance",
+    "zero_fraction": "Share of zeros",
+    "max": "Largest count",
+    "clr_variance": "CLR variance",
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What was checked: the fit, how, and what a group of its cells is called ("" for all)."""
+
+    fit: AnyFit
+    settings: CheckSettings
+    group: str = ""
+
+
+def misfits(genes: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table of genes that are both significant and large enough to matter.
+
+    Significant: q-value at most 0.05. Large: observed over predicted, or the inverse, at least 1.1
+    for the mean, 1.25 for variances and 1.5 for the largest count; a share of zeros that is
+    0.02 off.
+    """
+    observed, predicted = genes["observed"], genes["predicted"]
+    # As if each had a little more: what is hardly ever counted has no ratio.
+    ratio = np.abs(np.log((observed + 1e-3) / (predicted + 1e-3)))
+    least = genes["discrepancy"].map({name: np.log(value) for name, value in LEAST_RATIO.items()})
+    zeros = genes["discrepancy"] == "zero_fraction"
+    large = np.where(zeros, (observed - predicted).abs() >= LEAST_ZEROS, ratio >= least)
+    return genes[(genes["q_value"] <= LEVEL) & large]
+
+
+def findings(
+    genes: pd.DataFrame,
+    pairs: pd.DataFrame,
+    totals: pd.DataFrame | None,
+    subject: Subject,
+) -> list[str]:
+    """Sentences for the misfits of one group of cells; none where nothing is wrong.
+
+    A statistic is spoken of if at least 3 genes (pairs), and 0.5 % of them, are off in the same
+    direction as `misfits` has it (pairs: q-value at most 0.05, and correlations that differ by
+    0.1). The rules, where "under" is predicted less than observed:
+
+    - d = 0, and any but the mean under: genes need residuals of their own, or more factors.
+    - any with draws at the mode alone: expected, as those leave out what is not known of a
+      cell; a check that does not is advised.
+    - mean, either way: the fit has not settled, or the cells are not those it was made for.
+    - variance or CLR variance under: more factors, or topics. Over: fewer.
+    - zeros under: inflated by something beside counting (drop-out, batches, hidden groups). Over:
+      the variance is too large where the mean is small.
+    - largest count under: outlying cells.
+    - correlation too weak, or some too weak and others too strong: more factors. Too strong
+      alone: fewer, or with d = 0 residuals.
+    - total counts (p at most 0.01): their distribution is not the negative binomial's.
+    """
+    found = misfits(genes)
+    sentences = []
+    n_genes = genes["gene"].nunique()
+    for name in _WORDS:
+        own = found[found["discrepancy"] == name]
+        for under in (True, False):
+            rows = own[(own["observed"] > own["predicted"]) == under]
+            if _enough(len(rows), n_genes):
+                advice = _advice(name, under, subject)
+                sentences.append(_sentence(name, under, rows["gene"], advice))
+    sentences += _of_pairs(pairs, subject)
+    if totals is not None:
+        sentences += _of_totals(totals, subject)
+    where = f"{subject.group}: " if subject.group else ""
+    return [where + sentence for sentence in sentences]
+
+
+def _enough(count: int, among: int) -> bool:
+    return count >= max(LEAST_COUNT, LEAST_SHARE * among)
+
+
+def _sentence(name: str, under: bool, genes: pd.Series, advice: str) -> str:
+    direction = "underpredicted" if under else "overpredicted"
+    named = ", ".join(map(str, genes[:_NAMED]))
+    more = ", ..." if len(genes) > _NAMED else ""
+    return f"{_WORDS[name]} {direction} for {len(genes):,} genes ({named}{more}): {advice}"
+
+
+def _advice(name: str, under: bool, subject: Subject) -> str:
+    fit = subject.fit
+    more = f"raise the number of {_latents(fit)} (now {fit.n_factors})"
+    if _low_rank(fit) and under and name != "mean":
+        return f"{_RESIDUAL}{more}."
+    if subject.settings.mode == "map":
+        return "draws at the mode leave out what is not known of a cell; check with 'laplace'."
+    if name == "mean":
+        if subject.settings.mode == "population":
+            return f"cells are not spread as the prior of the {_latents(fit)} has it; {more}."
+        return "let the fit go on, or check the cells that it was made for."
+    if name in ("variance", "clr_variance"):
+        if not under:
+            return f"the fit spreads cells too far; lower the number of {_latents(fit)}."
+        if isinstance(fit, TopicFit):
+            return f"{more}, or fit an LNM, whose genes vary beside their programmes."
+        return f"{more}."
+    if name == "zero_fraction":
+        if under:
+            return (
+                "more zeros than counts of that mean allow; "
+                f"look for drop-out, batches or hidden groups of cells, or {more}."
+            )
+        return "the fit takes these genes for burstier than they are; do not trust their variance."
+    if under:
+        return "a few cells hold far more than the model allows; look for doublets and outliers."
+    return "the model allows for outlying cells that are not there; do not trust their variance."
+
+
+def _of_pairs(pairs: pd.DataFrame, subject: Subject) -> list[str]:
+    observed, predicted = pairs["observed"], pairs["predicted"]
+    off = (pairs["q_value"] <= LEVEL) & ((observed - predicted).abs() >= LEAST_CORRELATION)
+    weaker = (predicted.abs() < observed.abs()) | (observed * predicted < 0)
+    found, n_weak = pairs[off], int((off & weaker).sum())
+    n_strong = len(found) - n_weak
+    weak, strong = _enough(n_weak, len(pairs)), _enough(n_strong, len(pairs))
+    if not (weak or strong):
+        return []
+    advice = f"raise the number of {_latents(subject.fit)} (now {subject.fit.n_factors})."
+    direction = f"underpredicted for {n_weak:,}"
+    if strong:
+        direction = f"overpredicted for {n_strong:,}"
+        if weak:
+            direction = f"underpredicted for {n_weak:,} and {direction}"
+        elif not _low_rank(subject.fit):
+            advice = f"lower the number of {_latents(subject.fit)}."
+    if _low_rank(subject.fit):
+        advice = _RESIDUAL + advice
+    first = found.iloc[0]
+    names = f"({first['gene']} and {first['other']}, ...)"
+    return [f"Correlation {direction} of {len(pairs):,} pairs of genes {names}: {advice}"]
+
+
+def _of_totals(totals: pd.DataFrame, subject: Subject) -> list[str]:
+    sentences = []
+    off = totals[totals["p_value"] <= 0.01]
+    columns = (off[name].tolist() for name in ("statistic", "observed", "predicted"))
+    for statistic, observed, predicted in zip(*columns, strict=True):
+        under = observed > predicted
+        if statistic == "sd of log total":
+            word = "more" if under else "less"
+            sentences.append(
+                f"Total counts vary {word} than the model has it: do not read "
+                "capture efficiencies or drawn totals closely."
+            )
+        elif abs(observed - predicted) >= np.log(LEAST_RATIO["mean"]):
+            direction = "under" if under else "over"
+            sentences.append(
+                f"Total counts {direction}predicted: check that the cells are those of the fit, "
+                "and the number of molecules expected of a cell."
+            )
+    return sentences
+
+
+def _low_rank(fit: AnyFit) -> bool:
+    return isinstance(fit, Fit) and fit.config.d_mode == "low_rank"
+
+
+def _latents(fit: AnyFit) -> str:
+    return "topics" if isinstance(fit, TopicFit) else "factors"

@@ -1,0 +1,69 @@
+"""Draws of the total counts of cells, and of the capture efficiency behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import log_ndtr, ndtri_exp
+
+from engine.checks.predictive.settings import Mode
+from engine.data import Counts
+from engine.inference.totals import eta_prior
+from engine.models.capture import capture_mode
+from engine.results import AnyFit, Fit
+
+
+@dataclass(frozen=True)
+class DrawnTotals:
+    """``N ~ NB(mean exp(-eta), concentration)``, eta from a normal cut at 0.
+
+    LNM has no eta: its ``location`` and ``scale`` are zero. For LNMVCP they are those of the
+    posterior's Gaussian or of the prior, (C,) each; a scale of zero holds eta at its location.
+    """
+
+    mean: float
+    concentration: float
+    location: np.ndarray
+    scale: np.ndarray
+
+    def draw(self, cell: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
+        """(n_draws,) totals of a cell, given by position."""
+        eta = draw_truncated(self.location[cell], self.scale[cell], n_draws, rng)
+        r = self.concentration
+        return rng.poisson(rng.gamma(r, self.mean * np.exp(-eta) / r)).astype(np.float64)
+
+
+def drawn_totals(fit: AnyFit, counts: Counts, mode: Mode) -> DrawnTotals | None:
+    """The model's totals for cells with counts; None for LDA, which has none.
+
+    In mode "laplace" eta comes from the Gaussian at its posterior mode, cut at zero. Where the
+    mode is held at zero, the Gaussian is the one with the slope that the posterior has there.
+    """
+    if not isinstance(fit, Fit):
+        return None
+    mean, r = fit.totals.mean, fit.totals.concentration
+    if not fit.config.capture:
+        none = np.zeros(counts.n_cells)
+        return DrawnTotals(mean, r, none, none)
+    location, scale = eta_prior(counts, fit.config, fit.totals)
+    spread = np.full(counts.n_cells, scale)
+    if mode != "population":
+        mode_of, spread, slope = capture_mode(counts.totals, location, scale, mean, r)
+        location = mode_of - slope * spread**2
+        if mode == "map":
+            location, spread = mode_of, np.zeros_like(spread)
+    return DrawnTotals(mean, r, location, spread)
+
+
+def draw_truncated(
+    location: float, scale: float, n_draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draws of N(location, scale^2) cut at zero, by the inverse of its upper tail.
+
+    Logarithms keep it exact however far below zero the location lies.
+    """
+    if scale == 0:
+        return np.full(n_draws, max(location, 0.0))
+    tail = np.log1p(-rng.random(n_draws)) + log_ndtr(location / scale)
+    return np.maximum(location - scale * ndtri_exp(tail), 0.0)

@@ -1,0 +1,127 @@
+"""What ``python -m engine check`` does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from engine.cli import writable
+from engine.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from engine.checks import PredictiveCheck
+    from engine.data import Counts
+    from engine.results import AnyFit
+
+_SHOWN = 10
+# As `engine.checks.predictive.settings` has them; importing that takes seconds.
+MODES = ("laplace", "map", "population")
+TOTALS = ("observed", "model")
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.set_defaults(command=check)
+    add = parser.add_argument
+    add("fit", type=Path, metavar="FIT.h5ad", help="a saved fit")
+    add("data", metavar="DATA", nargs="?", help="counts; those saved with the fit by default")
+    add("--layer", help="layer of raw counts (X, raw or a name; guessed if not given)")
+    add("--mode", choices=MODES, default="laplace", help="where the latents of cells come from")
+    add("--totals", choices=TOTALS, help="total counts of a draw; by default the mode's own")
+    add("--draws", type=int, default=100, help="replicates of the data")
+    add("--genes", help="names, with commas, of genes whose pairs are correlated")
+    add("--groups", metavar="COLUMN", help="labels of cells, each of which is checked as well")
+    add("--seed", type=int, default=0, help="seed of the draws")
+    add("--out", type=Path, metavar="TABLE.csv", help="where to save the table of genes")
+    add("--json", action="store_true", help="end with one line of JSON on stdout")
+
+
+def check(options: argparse.Namespace) -> None:
+    """Compare counts with replicates that a saved fit draws of them."""
+    out = None if options.out is None else writable(options.out, source=options.data)
+
+    from engine import checks
+    from engine.results import load
+
+    fit = load(options.fit)
+    counts = _counts(fit, options)
+    groups = None
+    if options.groups is not None:
+        if options.groups not in counts.obs:
+            known = ", ".join(map(str, counts.obs.columns)) or "there are none"
+            raise ConfigError(
+                f"a column of labels: {known}",
+                repr(options.groups),
+                "Change --groups.",
+            )
+        groups = counts.obs[options.groups]
+    genes = None
+    if options.genes is not None:
+        genes = [name.strip() for name in options.genes.split(",") if name.strip()]
+    steps = checks.predictive_check_iter(
+        fit,
+        counts,
+        mode=options.mode,
+        totals=options.totals,
+        n_draws=options.draws,
+        genes=genes,
+        groups=groups,
+        seed=options.seed,
+    )
+    form = "checking {percentage:3.0f}%|{bar}| {elapsed}"
+    found = None
+    with tqdm(total=1.0, file=sys.stderr, bar_format=form) as bar:
+        for step in steps:
+            bar.update(max(step.fraction - bar.n, 0.0))
+            found = step.check
+    if found is None:
+        raise RuntimeError("a check ends with its result")
+    if out is not None:
+        found.genes.to_csv(out, index=False)
+        print(f"Saved {out}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(_summary(found)))
+    else:
+        print(_told(found))
+
+
+def _counts(fit: AnyFit, options: argparse.Namespace) -> Counts:
+    from engine.data import Counts, read_counts
+    from engine.results import load_counts
+
+    if options.data is not None:
+        # All genes: those outside the fit are pooled, and those that no cell expresses are known.
+        return read_counts(options.data, layer=options.layer, genes="all")
+    saved = load_counts(options.fit)
+    if saved is None:
+        raise DataError("a fit saved with its counts, or DATA", "neither", "Name DATA.")
+    return Counts.from_arrays(saved, fit.genes, fit.cells, obs=fit.obs)
+
+
+def _told(found: PredictiveCheck) -> str:
+    columns = ["group", "gene", "discrepancy", "observed", "predicted", "low_90", "high_90"]
+    worst = found.genes.head(_SHOWN)[[*columns, "q_value"]]
+    lines = [worst.to_string(index=False, float_format="{:.4g}".format), ""]
+    lines += found.findings or ["No misfit that is both significant and large."]
+    if found.n_failed:
+        lines.append(f"The posterior of {found.n_failed:,} cells was not found.")
+    return "\n".join(lines)
+
+
+def _summary(found: PredictiveCheck) -> dict[str, Any]:
+    counted = found.misfits.groupby(["group", "discrepancy"]).size().reset_index(name="n_genes")
+    return {
+        "model": found.model,
+        **asdict(found.settings),
+        "cells": found.n_cells,
+        "cells_without_counts": found.n_without_counts,
+        "failed_cells": found.n_failed,
+        "misfits": counted.to_dict("records"),
+        "findings": list(found.findings),
+    }

@@ -1,0 +1,74 @@
+"""``python -m engine check``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import pandas as pd
+import pytest
+
+from engine import cli_check
+from engine.__main__ import main
+from engine.checks.predictive.settings import CheckTotals, Mode
+from tests.engine.checks.predictive.truth import draw, simulated
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> tuple[Path, Path]:
+    """A fit without its counts, and the counts, with a column of labels."""
+    adata = draw("lnm")
+    adata.obs["half"] = ["a", "b"] * (adata.n_obs // 2)
+    data = tmp_path / "counts.h5ad"
+    adata.write_h5ad(data)
+    return simulated("lnm")[0].save(tmp_path / "fit.h5ad"), data
+
+
+def test_a_table_and_json(
+    saved: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit, data = saved
+    out = tmp_path / "new" / "table.csv"
+    command = ["check", str(fit), str(data), "--draws", "20", "--groups", "half", "--json"]
+    assert main([*command, "--genes", "gene_3, gene_4", "--out", str(out)]) == 0
+    summary = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (summary["model"], summary["mode"], summary["n_draws"]) == ("lnm", "laplace", 20)
+    assert (summary["cells"], summary["findings"]) == (300, [])
+    assert set(pd.read_csv(out)["group"]) == {"all cells", "a", "b"}
+
+
+def test_words_and_the_counts_of_the_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit, counts = simulated("lnm")
+    path = fit.save(tmp_path / "fit.h5ad", counts=counts.matrix())
+    assert main(["check", str(path), "--draws", "20", "--totals", "model"]) == 0
+    printed = capsys.readouterr().out
+    assert "discrepancy" in printed.splitlines()[0]
+    assert "No misfit" in printed
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--groups", "nothing"], "column of labels: .*half"),
+        (["--draws", "3"], "n_draws"),
+        (["--genes", "nobody"], "unknown"),
+    ],
+)
+def test_errors(
+    saved: tuple[Path, Path], capsys: pytest.CaptureFixture[str], more: list[str], words: str
+) -> None:
+    assert main(["check", *map(str, saved), *more]) == 2
+    assert pd.Series(capsys.readouterr().err).str.contains(words)[0]
+
+
+def test_a_fit_without_counts(saved: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(saved[0])]) == 2
+    assert "Name DATA" in capsys.readouterr().err
+
+
+def test_choices_are_those_of_the_engine() -> None:
+    assert get_args(Mode) == cli_check.MODES
+    assert get_args(CheckTotals) == cli_check.TOTALS
