@@ -1,0 +1,119 @@
+"""The Topics tab: ranked, chosen, sent to Explore, compared with another run, and counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.steps import (
+    LONG,
+    button,
+    card,
+    choose,
+    export,
+    wait_until_drawn,
+)
+from tests.server import Server
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+def first_gene(genes: Locator) -> Locator:
+    """The cell of the best gene of the ranking."""
+    return genes.locator(".tabulator-table .tabulator-row").first.locator(".tabulator-cell").first
+
+
+def test_topics_are_ranked_chosen_and_compared(
+    page: Page, server: Server, foreign: list[str], tmp_path: Path
+) -> None:
+    expect(page.get_by_text("700 cells × 765 genes")).to_be_visible()
+    factors = page.get_by_role("textbox", name="Factors")
+    factors.fill("3")
+    factors.press("Enter")
+    button(page, "Fit").click()
+    expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)
+    button(page, "LDA").click()
+    topics = page.get_by_role("textbox", name="Topics")
+    topics.fill("4")
+    topics.press("Enter")
+    button(page, "Fit").click()
+    expect(page.get_by_text("lda k4").first).to_be_visible()
+    expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)
+
+    # all views are filled
+    page.get_by_role("tab", name="Topics").click()
+    genes, places = card(page, "Genes of the topic"), card(page, "Topic map")
+    structure, tables = card(page, "Structure"), card(page, "Labels")
+    for view in (genes, places, structure):
+        wait_until_drawn(view, 5)
+    expect(first_gene(genes)).not_to_be_empty()
+    expect(tables.get_by_role("gridcell", name="topic 4", exact=True)).to_be_visible()
+
+    # a topic is chosen in the legend of the cells, and in a table
+    best = first_gene(genes).inner_text()
+    structure.get_by_role("button", name="topic 3", exact=True).click()
+    expect(page.get_by_role("list", name="Chosen").last).to_contain_text("topic 3")
+    expect(first_gene(genes)).not_to_have_text(best)
+    tables.get_by_role("gridcell", name="topic 1", exact=True).click()
+    expect(page.get_by_role("list", name="Chosen").last).to_contain_text("topic 1")
+    expect(first_gene(genes)).to_have_text(best)
+
+    # lambda reorders its genes
+    choose(genes, "Rank by", "Relevance")
+    weight = genes.get_by_role("slider")
+    weight.focus()
+    weight.press("Home")
+    expect(first_gene(genes)).not_to_have_text(best)
+    ranked = pd.read_csv(export(page, "Export ranking", "CSV", tmp_path), comment="#")
+    expect(first_gene(genes)).to_have_text(str(ranked.iloc[0, 0]))
+    for menu in ("Export map", "Export structure"):
+        assert export(page, menu, "SVG", tmp_path).read_text("utf-8").startswith("<?xml")
+
+    # names are text
+    name = page.get_by_role("textbox", name="Its name")
+    name.fill(EVIL)
+    name.press("Enter")
+    expect(tables.get_by_role("gridcell", name=EVIL, exact=True)).to_be_visible()
+    expect(structure.get_by_role("button", name=EVIL, exact=True)).to_be_visible()
+    expect(page.locator("img[onerror]")).to_have_count(0)
+
+    # beside the factors of the other run
+    button(page, "Beside another run").click()
+    beside = card(page, "Beside another run")
+    beside.get_by_role("combobox", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="lnmvcp k3").click()
+    expect(beside.get_by_role("gridcell", name="factor 1").first).to_be_visible()
+    wait_until_drawn(beside, 5)
+
+    # a gene goes to Explore, where it is chosen
+    gene = first_gene(genes).inner_text()
+    genes.get_by_text("↗").first.click()
+    expect(page.get_by_role("tab", name="Explore")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("list", name="Chosen").first).to_contain_text(gene)
+    assert not foreign
+    assert server.complaints() == []
+
+
+def test_numbers_of_topics_are_compared(page: Page, server: Server, tmp_path: Path) -> None:
+    expect(page.get_by_text("700 cells × 765 genes")).to_be_visible()
+    button(page, "LDA").click()
+    expect(page.get_by_role("textbox", name="Topics")).to_be_visible()
+    page.get_by_role("button", name="How many?").first.click()
+    page.get_by_role("textbox", name="Numbers to compare").fill("2, 5")
+    button(page, "Compare on held-out cells").click()
+    many = card(page, "How many")
+    expect(many.get_by_text("topics have the lowest perplexity")).to_be_visible(timeout=LONG)
+    expect(many.get_by_role("rowheader", name="5")).to_be_visible()
+    wait_until_drawn(many, 5)
+    table = pd.read_csv(export(page, "Export table", "CSV", tmp_path), comment="#", index_col=0)
+    assert list(table.index) == [2, 5]
+    assert (table["perplexity"] > 1).all()
+    page.get_by_role("textbox", name="Numbers to compare").fill("two")
+    button(page, "Compare on held-out cells").click()
+    expect(page.get_by_text("whole numbers with commas")).to_be_visible()
+    assert server.complaints() == []
