@@ -59,7 +59,7 @@ def test_a_topic_chosen_anywhere_is_chosen_everywhere(both: tuple[AppState, Topi
     before = list(view.ranking.bars.rows.names)
     view.details.views["labels"].table.widget.selection = [2]
     assert state.factor == 2
-    assert view.bar.choice.value == 2
+    assert view.bar.choice.value == state.names[2]
     assert len(view.overview.map._ring.data["x"]) == 1
     assert list(view.ranking.bars.rows.names) != before
     best = summaries.ranking(state.fit, 2).index[0]

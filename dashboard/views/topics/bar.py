@@ -19,7 +19,7 @@ class TopicBar(pn.viewable.Viewer):
         super().__init__()
         self.state = state
         self.choice = pmui.Select(
-            label="Topic or factor", options={"none": 0}, size="small", width=170, margin=0
+            label="Topic or factor", options=["none"], size="small", width=170, margin=0
         )
         self.own_name = pmui.TextInput(
             label="Its name",
@@ -65,8 +65,9 @@ class TopicBar(pn.viewable.Viewer):
 
     @together
     def _pick(self, event: param.parameterized.Event) -> None:
-        if event.new is not None and event.new != self.state.shown_factor:
-            self.state.choose_factor(event.new)
+        names = self.state.names
+        if event.new in names and (factor := names.index(event.new)) != self.state.shown_factor:
+            self.state.choose_factor(factor)
 
     @together
     def _rename(self, event: param.parameterized.Event) -> None:
@@ -82,6 +83,6 @@ class TopicBar(pn.viewable.Viewer):
         for widget in (*self._steps, self.choice, self.own_name):
             widget.disabled = not there
         if there:
-            options = {name: k for k, name in enumerate(state.names)}
-            self.choice.param.update(options=options, value=state.shown_factor)
+            # By name: a select does not show that only the words of a value changed.
+            self.choice.param.update(options=state.names, value=state.names[state.shown_factor])
             self.own_name.value = state.names[state.shown_factor]
