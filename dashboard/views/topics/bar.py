@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import panel as pn
 import panel_material_ui as pmui
 import param
@@ -10,6 +12,7 @@ from dashboard import html
 from dashboard.state import LONGEST_NAME, AppState
 from dashboard.together import together
 from dashboard.views.chosen import chips
+from dashboard.views.topics.seen import TAB
 
 
 class TopicBar(pn.viewable.Viewer):
@@ -41,7 +44,9 @@ class TopicBar(pn.viewable.Viewer):
             for icon, words, by in (("chevron_left", "Previous", -1), ("chevron_right", "Next", 1))
         ]
         of = state.param
-        chosen = html.bound(chips, of.fit, of.selected, of.factor, of.marked, of.pair, of.names)
+        chosen = html.bound(
+            _chips, of.tab, of.fit, of.selected, of.factor, of.marked, of.pair, of.names
+        )
         self._panel = pn.Row(
             self._steps[0],
             self.choice,
@@ -57,7 +62,7 @@ class TopicBar(pn.viewable.Viewer):
         )
         self.choice.param.watch(self._pick, "value")
         self.own_name.param.watch(self._rename, "value")
-        state.param.watch(self._update, ["fit", "names", "factor"])
+        state.param.watch(self._update, ["fit", "names", "factor", "tab"])
         self._update()
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -79,6 +84,8 @@ class TopicBar(pn.viewable.Viewer):
 
     def _update(self, *_events: object) -> None:
         state = self.state
+        if state.tab != TAB:
+            return
         there = state.fit is not None and bool(state.names)
         for widget in (*self._steps, self.choice, self.own_name):
             widget.disabled = not there
@@ -86,3 +93,7 @@ class TopicBar(pn.viewable.Viewer):
             # By name: a select does not show that only the words of a value changed.
             self.choice.param.update(options=state.names, value=state.names[state.shown_factor])
             self.own_name.value = state.names[state.shown_factor]
+
+
+def _chips(tab: str, *chosen: Any) -> str:
+    return chips(*chosen) if tab == TAB else ""
