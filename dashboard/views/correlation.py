@@ -32,7 +32,7 @@ HEAD = html.heading(
 )
 TOPICS = html.heading(
     "Gene correlations",
-    "Red: rise and fall together, blue: exclude each other, as the topics have it: runs high.",
+    "Red: together, blue: apart, as far as topics imply, so strong. Click a cell or a name.",
     "corr over cells of clr(Σ_k θ_ck β_k)[i, j], with H = I − 11ᵀ/G in clr x = H log x",
     "Topics leave a cell nothing of its own, so these are the correlations that topics imply: "
     "genes of one topic correlate almost perfectly, and a correlation of LNM is not to be "

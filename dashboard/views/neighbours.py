@@ -23,7 +23,7 @@ HEAD = html.heading(
 )
 TOPICS = html.heading(
     "Gene",
-    "r: CLR correlation as the topics have it, over cells.",
+    "r: CLR correlation over cells that the topics imply.",
     "corr over cells of clr(Σ_k θ_ck β_k)[g, h]; log fold change log β_gk − mean over topics",
     "Topics leave a cell nothing of its own, so genes of one topic correlate almost perfectly. "
     "A log fold change of 1 nat is a gene 2.7 times as frequent in a topic as in the geometric "
