@@ -103,7 +103,8 @@ def compose(
     actions.connect(browser, state)
     # Built once the page stands: it costs half a second here and as much in the browser.
     explore, topics = (pn.Column(sizing_mode="stretch_both", margin=0) for _ in range(2))
-    add = functools.partial(_add_views, explore, topics, state, browser, runner)
+    _add_topics(topics, state, browser, runner)
+    add = functools.partial(_add_explore, explore, state, browser)
     if at_once:
         add()
     else:
@@ -146,11 +147,19 @@ def compose(
     return page
 
 
-def _add_views(
-    explore: pn.Column, topics: pn.Column, state: AppState, browser: Browser, runner: Runner
-) -> None:
-    explore.append(ExploreView(state, browser))
-    topics.append(TopicsView(state, browser, runner.services.jobs))
+def _add_explore(to: pn.Column, state: AppState, browser: Browser) -> None:
+    to.append(ExploreView(state, browser))
+
+
+def _add_topics(to: pn.Column, state: AppState, browser: Browser, runner: Runner) -> None:
+    """Once somebody looks: who only explores does not wait for it."""
+
+    def add(*_events: object) -> None:
+        if state.tab == "topics" and not len(to):
+            to.append(TopicsView(state, browser, runner.services.jobs))
+
+    state.param.watch(add, "tab")
+    add()
 
 
 def _busy_watchers() -> list[param.parameterized.Watcher]:

@@ -77,6 +77,8 @@ class DetailsView(pn.viewable.Viewer):
         )
         browser.on(ACT, self._turn)
         state.param.watch(self._look, "sweep")
+        if state.sweep is not None:
+            self._turn("many")
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
