@@ -148,6 +148,11 @@ class AppState(Asked):
         else:
             self.param.update(factor=factor, colour=FACTOR, heat="factor")
 
+    def choose_named(self, name: str) -> None:
+        """Choose the factor or topic of a name, unless it is the one that is shown."""
+        if name in self.names and (factor := self.names.index(name)) != self.shown_factor:
+            self.choose_factor(factor)
+
     def step_factor(self, by: int) -> None:
         """Choose the next factor, or the one before."""
         if self.fit is not None:

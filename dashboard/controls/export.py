@@ -75,7 +75,7 @@ class ExportMenu(pn.viewable.Viewer):
     name
         What the label calls it: "Export cells".
     needs
-        Parameter of the state without which there is nothing to export.
+        Parameters of the state of which one must be there for anything to be exported.
     """
 
     note = param.String(doc="What is wrong, beside the button.")
@@ -87,11 +87,11 @@ class ExportMenu(pn.viewable.Viewer):
         state: AppState,
         *,
         name: str = "this view",
-        needs: str = "fit",
+        needs: tuple[str, ...] = ("fit",),
     ) -> None:
         super().__init__()
         self.browser, self.offer, self.state = browser, offer, state
-        state.param.watch(self._forget, [needs, "detail", "marked", "pair", "selected"])
+        state.param.watch(self._forget, [*needs, "detail", "marked", "pair", "selected"])
         self._notice: Notice | None = None
         self._button = pmui.MenuButton(
             label=f"Export {name}",
@@ -102,7 +102,10 @@ class ExportMenu(pn.viewable.Viewer):
             size="small",
             margin=0,
             sx=ICON,
-            disabled=html.bound(lambda needed: needed is None, state.param[needs]),
+            disabled=html.bound(
+                lambda *known: all(one is None for one in known),
+                *(state.param[name] for name in needs),
+            ),
             on_click=self._press,
         )
 

@@ -45,7 +45,7 @@ class DataView(pn.viewable.Viewer):
         changed = hv.streams.Params(self.state, ["summary"], watch_only=True)
         totals = hv.DynamicMap(self._totals, streams=[changed])
         detected = hv.DynamicMap(self._detected, streams=[changed])
-        export = ExportMenu(browser, self._export, state, name="histograms", needs="summary")
+        export = ExportMenu(browser, self._export, state, name="histograms", needs=("summary",))
         words = html.bound(self._waiting, summary, self.state.param.reading)
         self._panel = pn.Column(
             html.pane(html.bound(self._facts, summary)),

@@ -106,9 +106,7 @@ class LoadingsView(pn.viewable.Viewer):
 
     @together
     def _pick(self, event: param.parameterized.Event) -> None:
-        names = self.state.names
-        if event.new in names and (factor := names.index(event.new)) != self.state.shown_factor:
-            self.state.choose_factor(factor)
+        self.state.choose_named(event.new)
 
     def _rename(self, _event: object) -> None:
         if self._fit is None or self._name.visible:

@@ -199,7 +199,7 @@ class TestMenu:
         assert (button.label, button.disabled) == ("Export cells", True)
         state.show_fit(make_fit())
         assert not button.disabled
-        other = button_of(ExportMenu(browser, lambda: EXPORT, state, needs="summary"))
+        other = button_of(ExportMenu(browser, lambda: EXPORT, state, needs=("summary",)))
         assert other.disabled
         state.summary = SimpleNamespace(name="counts")
         assert not other.disabled

@@ -70,9 +70,7 @@ class TopicBar(pn.viewable.Viewer):
 
     @together
     def _pick(self, event: param.parameterized.Event) -> None:
-        names = self.state.names
-        if event.new in names and (factor := names.index(event.new)) != self.state.shown_factor:
-            self.state.choose_factor(factor)
+        self.state.choose_named(event.new)
 
     @together
     def _rename(self, event: param.parameterized.Event) -> None:

@@ -50,7 +50,7 @@ class DetailsView(pn.viewable.Viewer):
         top = pn.Row(
             html.pane(html.bound(_top, table), sizing_mode=None),
             pn.Spacer(sizing_mode="stretch_width", height=0, margin=0),
-            ExportMenu(browser, self._export, state, name="table"),
+            ExportMenu(browser, self._export, state, name="table", needs=("fit", "swept")),
             sizing_mode="stretch_width",
             margin=0,
             css_classes=["card-top"],
