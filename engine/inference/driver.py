@@ -10,13 +10,13 @@ import pandas as pd
 
 from engine.config import LNMConfig
 from engine.data import Counts, check_config
-from engine.inference.compilation import keep_compilations, seconds_compiling
+from engine.inference.compilation import keep_compilations
 from engine.inference.laplace import Step, maximise
 from engine.inference.progress import Progress
 from engine.inference.running import Running
 from engine.inference.snapshot import Snapshot
 from engine.inference.totals import capture, fit_totals
-from engine.results import Fit, State, Status
+from engine.results import Fit, State
 
 
 def fit_iter(counts: Counts, config: LNMConfig, *, start: Fit | None = None) -> Iterator[Progress]:
@@ -93,21 +93,10 @@ class _Run(Running[Step]):
             return f"the {limit:g} seconds allowed are spent"
         return ""
 
-    def _status(self, state: State, reason: str) -> Status:
-        return Status(
-            state=state,
-            reason=reason,
-            passes=self._before.passes + self._passes,
-            seconds=self._before.seconds + self._seconds,
-            seconds_compiling=self._before.seconds_compiling
-            + seconds_compiling()
-            - self._compiled_before,
-            n_failed_cells=self._snapshot.point.seen.n_failed_cells if self._snapshot else 0,
-        )
-
     def progress(self, state: State, reason: str = "") -> Progress:
         """The fit as it stands."""
-        status = self._status(state, reason)
+        failed = self._snapshot.point.seen.n_failed_cells if self._snapshot else 0
+        status = self._status(state, reason, failed)
         running = state == "running"
         done = self._passes + self._within
         left = min(self._left, self._config.max_passes - self._passes) - self._within

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import FitError
-from engine.inference.compilation import seconds_compiling
 from engine.inference.progress import Progress
 from engine.inference.running import Running
 from engine.inference.steps import Step
@@ -68,18 +67,6 @@ class LearningRun[L](Running[Step[L]]):
         if self._max_seconds is not None and self._seconds >= self._max_seconds:
             return f"the {self._max_seconds:g} seconds allowed are spent"
         return ""
-
-    def _status(self, state: State, reason: str) -> Status:
-        return Status(
-            state=state,
-            reason=reason,
-            passes=self._before.passes + self._passes,
-            seconds=self._before.seconds + self._seconds,
-            seconds_compiling=self._before.seconds_compiling
-            + seconds_compiling()
-            - self._compiled_before,
-            n_failed_cells=0,
-        )
 
     def progress(self, state: State, reason: str = "") -> Progress:
         """The fit as it stands."""

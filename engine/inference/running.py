@@ -81,6 +81,18 @@ class Running[S](ABC):
         self._told = time.monotonic()
         return True
 
+    def _status(self, state: State, reason: str, n_failed_cells: int = 0) -> Status:
+        return Status(
+            state=state,
+            reason=reason,
+            passes=self._before.passes + self._passes,
+            seconds=self._before.seconds + self._seconds,
+            seconds_compiling=self._before.seconds_compiling
+            + seconds_compiling()
+            - self._compiled_before,
+            n_failed_cells=n_failed_cells,
+        )
+
     @property
     def _seconds(self) -> float:
         return time.monotonic() - self._began
