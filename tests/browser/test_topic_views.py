@@ -86,7 +86,7 @@ def test_topics_are_ranked_chosen_and_named(page: Page, foreign: list[str], tmp_
     assert not foreign
 
 
-def test_numbers_of_topics_are_compared(page: Page) -> None:
+def test_numbers_of_topics_are_compared(page: Page, tmp_path: Path) -> None:
     expect(page.get_by_text("700 cells × 765 genes")).to_be_visible()
     button(page, "LDA").click()
     expect(page.get_by_role("textbox", name="Topics")).to_be_visible()
@@ -97,3 +97,6 @@ def test_numbers_of_topics_are_compared(page: Page) -> None:
     expect(many.get_by_text("topics have the lowest perplexity")).to_be_visible(timeout=LONG)
     expect(many.get_by_role("rowheader", name="5")).to_be_visible()
     wait_until_drawn(many, 5)
+    table = pd.read_csv(export(page, "Export table", "CSV", tmp_path), comment="#", index_col=0)
+    assert list(table.index) == [2, 5]
+    assert (table["perplexity"] > 1).all()
