@@ -16,6 +16,7 @@ and their total never meet in the likelihood.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -38,7 +39,7 @@ DECODER = ("centre", "loadings", "loadings_log_scale", "log_noise", "log_noise_l
 _ETA_UNITS, _SEED = 8, 0
 # Beyond this no logarithm of a standard deviation goes.
 _MOST_FREE = 9.0
-_LARGEST = float(jnp.log(NARROW.max_noise))
+_LARGEST = math.log(NARROW.max_noise)
 
 
 class Totals(NamedTuple):
