@@ -108,7 +108,10 @@ def test_demo_from_counts_to_views(
     expect(page.get_by_role("list", name="Chosen")).to_contain_text("cells ·")
     assert chips(page)[0] == selected
 
-    # a second fit goes on while the page is reloaded, and is stopped
+    # a second fit, too large to end by itself, goes on while the page is reloaded, and is stopped
+    factors = page.get_by_role("textbox", name="Factors")
+    factors.fill("60")
+    factors.press("Enter")
     button(page, "Fit").click()
     expect(page.get_by_text(re.compile(r"^pass \d+ of about"))).to_be_visible(timeout=LONG)
     page.reload()
