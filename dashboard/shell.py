@@ -104,16 +104,11 @@ def compose(
     # Built once the page stands: it costs half a second here and as much in the browser.
     explore, topics = (pn.Column(sizing_mode="stretch_both", margin=0) for _ in range(2))
     _add_topics(topics, state, browser, runner)
-    controls = pn.Column(margin=0, sizing_mode="stretch_width")
-    rest = (
-        functools.partial(_add_controls, controls, state, browser, runner),
-        functools.partial(_add_explore, explore, state, browser),
-    )
-    for add in rest:
-        if at_once:
-            add()
-        else:
-            pn.state.onload(add)
+    add = functools.partial(_add_explore, explore, state, browser)
+    if at_once:
+        add()
+    else:
+        pn.state.onload(add)
     tabs = pmui.Tabs(
         ("Data", DataView(state, browser)),
         ("Explore", explore),
@@ -129,7 +124,12 @@ def compose(
         title="Logratio",
         favicon=ASSETS / "logo.svg",
         header=[html.pane(html.bound(_header, state.param.summary, state.param.status))],
-        sidebar=[DataControl(state, runner), controls],
+        sidebar=[
+            DataControl(state, runner),
+            ModelControl(state),
+            RunControl(state, runner),
+            RunsControl(state, runner, browser),
+        ],
         main=[tabs, browser],
         sidebar_width=308,
         theme_config=THEME,
@@ -145,10 +145,6 @@ def compose(
         if watcher not in others:
             pn.state.param.unwatch(watcher)
     return page
-
-
-def _add_controls(to: pn.Column, state: AppState, browser: Browser, runner: Runner) -> None:
-    to.extend([ModelControl(state), RunControl(state, runner), RunsControl(state, runner, browser)])
 
 
 def _add_explore(to: pn.Column, state: AppState, browser: Browser) -> None:
