@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import panel as pn
 import panel_material_ui as pmui
@@ -29,36 +30,52 @@ class ModelControl(pn.viewable.Viewer):
         super().__init__()
         self.state = state
         of = state.param
+        self._parts: list[_Part] = []
         model = pmui.RadioButtonGroup.from_param(
             of.model, options=MODELS, label="", **WIDE | {"variant": "outlined"}
         )
         genes = GenesControl(state)
-        factors, topics = _only(of, "lnm", "lnmvcp"), _only(of, "lda")
-        vae = html.bound(lambda *_: state.by_vae, of.model, of.topic_inference, of.factor_inference)
         self._panel = step(
             2,
             "Model",
             model,
             html.pane(html.bound(lambda model: html.note(MODEL_HELP[model]), of.model)),
-            _part(factors, *lnm.first(state)),
-            _part(topics, *lda.first(state)),
+            self._part(self._has_factors, lambda: lnm.first(state)),
+            self._part(self._has_topics, lambda: lda.first(state)),
             beside(genes.kind, genes.count),
             genes.names,
-            _part(factors, *lnm.others(state, genes.reference)),
-            _part(topics, *lda.others(state)),
-            _part(vae, training(state)),
+            self._part(self._has_factors, lambda: lnm.others(state, genes.reference)),
+            self._part(self._has_topics, lambda: lda.others(state)),
+            self._part(lambda: state.by_vae, lambda: [training(state)]),
             limits(state),
         )
+        state.param.watch(self._show, ["model", "topic_inference", "factor_inference"])
+        self._show()
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
 
+    def _has_topics(self) -> bool:
+        return self.state.model == "lda"
 
-def _only(of: Any, *models: str) -> Any:
-    return html.bound(lambda model: model in models, of.model)
+    def _has_factors(self) -> bool:
+        return not self._has_topics()
+
+    def _part(self, wanted: Callable[[], bool], build: Callable[[], list[Any]]) -> pn.Column:
+        part = form()
+        self._parts.append(_Part(part, wanted, build))
+        return part
+
+    def _show(self, *_events: object) -> None:
+        """Show the settings of the model; a widget that nobody has seen yet need not exist."""
+        for part in self._parts:
+            shown = part.wanted()
+            if shown and not len(part.column):
+                part.column.extend(part.build())
+            part.column.visible = shown
 
 
-def _part(shown: Any, *rows: Any) -> pn.Column:
-    part = form(*rows)
-    part.param.update(visible=shown)
-    return part
+class _Part(NamedTuple):
+    column: pn.Column
+    wanted: Callable[[], bool]
+    build: Callable[[], list[Any]]

@@ -48,14 +48,8 @@ class RunControl(pn.viewable.Viewer):
         self._bar = pmui.LinearProgress(
             value=0, sizing_mode="stretch_width", width=None, margin=(4, 0), visible=False
         )
-        changed = hv.streams.Params(state, ["status"], watch_only=True)
-        self._trace = pn.pane.HoloViews(
-            hv.DynamicMap(self._objective, streams=[changed]),
-            sizing_mode="stretch_width",
-            height=HEIGHT,
-            margin=0,
-            visible=False,
-        )
+        # Of a plot, which is made when there is something to plot: pages open sooner.
+        self._trace = pn.Column(sizing_mode="stretch_width", margin=0, visible=False)
         self._panel = step(
             3,
             "Run",
@@ -140,7 +134,19 @@ class RunControl(pn.viewable.Viewer):
             variant="determinate" if known else "indeterminate",
             value=100 * status.fraction if known else 0,
         )
-        self._trace.visible = status is not None and len(status.trace) > 1
+        traced = status is not None and len(status.trace) > 1
+        if traced and not len(self._trace):
+            self._trace.append(self._plot())
+        self._trace.visible = traced
+
+    def _plot(self) -> pn.pane.HoloViews:
+        changed = hv.streams.Params(self.state, ["status"], watch_only=True)
+        return pn.pane.HoloViews(
+            hv.DynamicMap(self._objective, streams=[changed]),
+            sizing_mode="stretch_width",
+            height=HEIGHT,
+            margin=0,
+        )
 
     def _objective(self, **_: object) -> hv.Overlay:
         status = self.state.status

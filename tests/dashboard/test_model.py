@@ -140,18 +140,25 @@ class TestModel:
         self, control: ModelControl, state: AppState
     ) -> None:
         def seen(kind: type, label: str) -> bool:
-            field = find(control, kind, label)
-            within = control.__panel__().select(lambda part: field in part.select())
-            return all(part.visible for part in within)
+            # One of a model that was never chosen is not built.
+            fields = control.__panel__().select(lambda w: isinstance(w, kind) and w.label == label)
+            within = control.__panel__().select(lambda part: set(fields) & set(part.select()))
+            return bool(fields) and all(part.visible for part in within)
 
         assert seen(pmui.IntInput, "Factors")
         assert not seen(pmui.IntInput, "Topics")
+        find(control, pmui.IntInput, "Factors").value = 7
         state.model = "lda"
         assert not seen(pmui.IntInput, "Factors")
         assert seen(pmui.IntInput, "Topics")
         assert not seen(pmui.IntInput, "Batch size")
         state.topic_inference = "vae"
         assert seen(pmui.IntInput, "Batch size")
+        state.model = "lnm"
+        assert seen(pmui.IntInput, "Factors")
+        assert not seen(pmui.IntInput, "Topics")
+        assert not seen(pmui.IntInput, "Batch size")
+        assert find(control, pmui.IntInput, "Factors").value == 7
 
     def test_names_of_old_data_go(self, control: ModelControl, state: AppState) -> None:
         find(control, pmui.Select, "Genes").value = "named"
@@ -161,9 +168,10 @@ class TestModel:
         assert find(control, pmui.Select, "Genes").value == "variable"
         assert (state.genes, state.reference) == (2000, None)
 
-    def test_every_control_has_a_line_of_help(self, control: ModelControl) -> None:
+    def test_every_control_has_a_line_of_help(self, control: ModelControl, state: AppState) -> None:
+        state.param.update(model="lda", topic_inference="vae")
         widgets = control.__panel__().select(
             lambda w: hasattr(w, "helper_text") and not isinstance(w, pmui.RadioButtonGroup)
         )
-        assert len(widgets) >= 16
+        assert len(widgets) >= 25
         assert all(w.helper_text and w.label for w in widgets)
