@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +14,7 @@ from tests.browser.steps import (
     LONG,
     button,
     card,
+    chips,
     choose,
     export,
     wait_until_drawn,
@@ -30,6 +33,19 @@ def first_gene(genes: Locator) -> Locator:
 def lower_right(page: Page) -> Locator:
     """The card of tables: one of several, which its tabs name."""
     return page.locator(".card:visible").last
+
+
+def click_until(where: Locator, done: Callable[[], bool]) -> None:
+    """Click all over a plot until one click had an effect."""
+    box = where.locator("canvas").first.bounding_box()
+    assert box is not None
+    steps = [(0.15 + 0.1 * i, 0.15 + 0.1 * j) for i in range(8) for j in range(8)]
+    for x, y in steps:
+        where.page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        where.page.wait_for_timeout(150)
+        if done():
+            return
+    raise AssertionError("no click had an effect")
 
 
 def test_topics_are_ranked_chosen_and_named(page: Page, foreign: list[str], tmp_path: Path) -> None:
@@ -83,6 +99,27 @@ def test_topics_are_ranked_chosen_and_named(page: Page, foreign: list[str], tmp_
     expect(tables.get_by_role("gridcell", name=EVIL, exact=True)).to_be_visible()
     expect(structure.get_by_role("button", name=EVIL, exact=True)).to_be_visible()
     expect(page.locator("img[onerror]")).to_have_count(0)
+
+    # a place on the map is a topic
+    before = chips(page)
+    click_until(places, lambda: chips(page) != before)
+
+    # the factors of the other run lie beside the topics of this one
+    tables.get_by_role("tab", name="Beside another run").click()
+    other = tables.get_by_role("combobox", name="Run", exact=True)
+    other.click()
+    page.get_by_role("menuitem", name=re.compile("k3$")).click()
+    expect(tables.get_by_role("gridcell", name=re.compile(r"^factor \d$"))).to_have_count(4)
+    wait_until_drawn(tables, 5)
+    pairs = pd.read_csv(export(page, "Export table", "CSV", tmp_path), comment="#")
+    assert len(pairs) == 12
+    assert pairs["correlation"].abs().max() > 0.5
+
+    # and a gene of the ranking is looked at among the others
+    gene = first_gene(genes).inner_text()
+    genes.get_by_role("gridcell", name="↗").first.click()
+    expect(page.get_by_role("tab", name="Explore")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("heading", name=gene, exact=True)).to_be_visible()
     assert not foreign
 
 
