@@ -11,17 +11,29 @@ from engine.checks.predictive import (
 )
 from engine.checks.quality import Quality, quality
 from engine.checks.sweep import Sweep, Trial, suggest, sweep
+from engine.checks.uncertainty import (
+    CorrelationUncertainty,
+    LoadingsUncertainty,
+    Uncertainty,
+    UncertaintyProgress,
+    uncertainty,
+    uncertainty_iter,
+)
 
 __all__ = [
     "CellScores",
     "CheckProgress",
     "CheckSettings",
+    "CorrelationUncertainty",
     "LaplaceQuality",
+    "LoadingsUncertainty",
     "PredictiveCheck",
     "Quality",
     "Score",
     "Sweep",
     "Trial",
+    "Uncertainty",
+    "UncertaintyProgress",
     "complete",
     "laplace_quality",
     "predictive_check",
@@ -31,4 +43,6 @@ __all__ = [
     "set_aside",
     "suggest",
     "sweep",
+    "uncertainty",
+    "uncertainty_iter",
 ]
