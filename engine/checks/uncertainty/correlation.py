@@ -17,8 +17,8 @@ from scipy import special
 from engine.checks.uncertainty.blocks import GeneBlocks
 
 _LARGEST = 1 - 1e-9
-# Normal quantile of a 90 % interval.
-QUANTILE = float(special.ndtri(0.95))
+# Upper end of a 90 % interval.
+_UPPER = 0.95
 # Elements of the gradients of a block of pairs.
 _MOST_ELEMENTS = 2**22
 
@@ -76,14 +76,22 @@ class Moments(NamedTuple):
         return np.asarray(np.clip(found, -1, 1))
 
 
-def assemble(correlation: np.ndarray, fisher_error: np.ndarray) -> CorrelationUncertainty:
-    """From correlations and the standard errors of their Fisher z."""
+def reach(error: np.ndarray, freedom: float = np.inf) -> np.ndarray:
+    """Half of a 90 % interval; an error known from few replicates reaches further (Student's t)."""
+    return np.asarray(special.stdtrit(freedom, _UPPER) * error)
+
+
+def assemble(
+    correlation: np.ndarray, fisher_error: np.ndarray, freedom: float = np.inf
+) -> CorrelationUncertainty:
+    """From correlations and the standard errors of their Fisher z, known to so many degrees."""
     np.fill_diagonal(correlation, 1)
     np.fill_diagonal(fisher_error, 0)
     z = np.arctanh(np.clip(correlation, -_LARGEST, _LARGEST))
     with np.errstate(divide="ignore", invalid="ignore"):
-        lfsr = np.where(fisher_error > 0, special.ndtr(-np.abs(z) / fisher_error), 0.0)
-    low, high = (np.tanh(z + sign * QUANTILE * fisher_error) for sign in (-1, 1))
+        lfsr = np.where(fisher_error > 0, special.stdtr(freedom, -np.abs(z) / fisher_error), 0.0)
+    half = reach(fisher_error, freedom)
+    low, high = np.tanh(z - half), np.tanh(z + half)
     np.fill_diagonal(low, 1)
     np.fill_diagonal(high, 1)
     error = fisher_error * (1 - np.minimum(correlation**2, _LARGEST))

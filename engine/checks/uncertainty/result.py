@@ -12,10 +12,10 @@ import numpy as np
 from engine.checks.uncertainty import saving
 from engine.checks.uncertainty.blocks import GeneBlocks
 from engine.checks.uncertainty.correlation import (
-    QUANTILE,
     CorrelationUncertainty,
     delta,
     loadings_variance,
+    reach,
 )
 from engine.checks.uncertainty.replicates import Replicates
 
@@ -84,11 +84,11 @@ class Uncertainty:
         errors; `stability` tells it.
         """
         if isinstance(self.spread, GeneBlocks):
-            error = np.sqrt(loadings_variance(self.centre, self.spread))
+            error, freedom = np.sqrt(loadings_variance(self.centre, self.spread)), np.inf
         else:
-            error = self.spread.loadings.std(0, ddof=1, dtype=float)
-        reach = QUANTILE * error
-        return LoadingsUncertainty(error, self.centre - reach, self.centre + reach)
+            error, freedom = self.spread.loadings.std(0, ddof=1, dtype=float), self.n_boot - 1
+        half = reach(error, freedom)
+        return LoadingsUncertainty(error, self.centre - half, self.centre + half)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write as .npz, under a temporary name first.

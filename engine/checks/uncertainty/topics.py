@@ -13,7 +13,7 @@ import numpy as np
 from engine.checks.quality import paired
 from engine.checks.uncertainty import saving
 from engine.checks.uncertainty.bootstrap import FEWEST, MOST, cell_weights
-from engine.checks.uncertainty.correlation import QUANTILE
+from engine.checks.uncertainty.correlation import reach
 from engine.checks.uncertainty.iterate import UncertaintyProgress, own_counts
 from engine.config.validation import whole
 from engine.data import Counts
@@ -76,8 +76,8 @@ class TopicUncertainty:
     def topics(self) -> TopicsUncertainty:
         """Standard errors and 90 % intervals of the feature probabilities."""
         error = np.log(np.maximum(self.replicates, TINY)).std(0, ddof=1, dtype=float)
-        low, high = (self.centre * np.exp(sign * QUANTILE * error) for sign in (-1, 1))
-        return TopicsUncertainty(error, low, np.minimum(high, 1))
+        factor = np.exp(reach(error, self.n_boot - 1))
+        return TopicsUncertainty(error, self.centre / factor, np.minimum(self.centre * factor, 1))
 
     def among_top(self, n: int = 20) -> np.ndarray:
         """(F, K) share of the replicates in which a gene is among the n most probable."""
