@@ -11,17 +11,39 @@ from engine.checks.predictive import (
 )
 from engine.checks.quality import Quality, quality
 from engine.checks.sweep import Sweep, Trial, suggest, sweep
+from engine.checks.uncertainty import (
+    CorrelationUncertainty,
+    LoadingsUncertainty,
+    TopicsUncertainty,
+    TopicUncertainty,
+    Uncertainty,
+    UncertaintyProgress,
+    bootstrap,
+    bootstrap_iter,
+    topic_bootstrap,
+    topic_bootstrap_iter,
+    uncertainty,
+    uncertainty_iter,
+)
 
 __all__ = [
     "CellScores",
     "CheckProgress",
     "CheckSettings",
+    "CorrelationUncertainty",
     "LaplaceQuality",
+    "LoadingsUncertainty",
     "PredictiveCheck",
     "Quality",
     "Score",
     "Sweep",
+    "TopicUncertainty",
+    "TopicsUncertainty",
     "Trial",
+    "Uncertainty",
+    "UncertaintyProgress",
+    "bootstrap",
+    "bootstrap_iter",
     "complete",
     "laplace_quality",
     "predictive_check",
@@ -31,4 +53,8 @@ __all__ = [
     "set_aside",
     "suggest",
     "sweep",
+    "topic_bootstrap",
+    "topic_bootstrap_iter",
+    "uncertainty",
+    "uncertainty_iter",
 ]

@@ -121,6 +121,12 @@ def matched_cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
     Without regard to sign, which factors do not have.
     """
+    return np.sort(paired(one, other)[1])
+
+
+def paired(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which columns of the other go with those of the one, and the cosines; `matched_cosines`."""
     units = [part / np.maximum(np.linalg.norm(part, axis=0), _LEAST) for part in (one, other)]
     cosines = np.abs(units[0].T @ units[1])
-    return np.sort(cosines[optimize.linear_sum_assignment(cosines, maximize=True)])
+    rows, columns = optimize.linear_sum_assignment(cosines, maximize=True)
+    return columns, cosines[rows, columns]

@@ -64,8 +64,12 @@ Steps = Generator[Event, None, Point]
 End = tuple[State, str]
 
 
-def maximise(counts: Counts, config: LNMConfig, start: Fit | None) -> Generator[Event, None, End]:
+def maximise(
+    counts: Counts, config: LNMConfig, start: Fit | None, weights: np.ndarray | None = None
+) -> Generator[Event, None, End]:
     """Maximise the posterior of (mu, W, d); yields events, returns how it ended.
+
+    With ``start`` cells may have (C,) weights, 1 on average: so much each counts for.
 
     Raises
     ------
@@ -73,7 +77,7 @@ def maximise(counts: Counts, config: LNMConfig, start: Fit | None) -> Generator[
         If the objective is not finite where the fit starts.
     """
     if start is not None:
-        passes, point = yield from _resume(counts, config, start)
+        passes, point = yield from _resume(counts, config, start, weights)
     else:
         passes, point = yield from _begin(counts, config)
     if passes.counts is not counts:
@@ -126,7 +130,7 @@ def _settle(passes: Passes, point: Point, phase: str, made: int) -> Steps:
 
 
 def _resume(
-    counts: Counts, config: LNMConfig, start: Fit
+    counts: Counts, config: LNMConfig, start: Fit, weights: np.ndarray | None
 ) -> Generator[Event, None, tuple[Passes, Point]]:
     """The point that an earlier fit had reached."""
     check_start(counts, config, start)
@@ -141,12 +145,14 @@ def _resume(
     scores = start.scores if start.cells.equals(counts.cells) else None
     integral = integral_for(start)
     passes = Passes(
-        counts, config.n_factors, config.precision, config.block_cells, scores, integral
+        counts, config.n_factors, config.precision, config.block_cells, scores, integral, weights
     )
     point = yield from _evaluate(passes, theta, has_noise, prior)
     _require_finite(point)
-    # Its priors were still on the way, if it had made but a few passes.
-    point = yield from _settle(passes, point, "starting", start.status.passes)
+    # Its priors were still on the way, if it had made but a few passes; and of other weights
+    # they, and the scale of z, are others.
+    made = start.status.passes if weights is None else _FEWEST_CLIPPED - 2
+    point = yield from _settle(passes, point, "starting", made)
     return passes, point
 
 

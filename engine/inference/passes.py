@@ -74,11 +74,14 @@ class Pass:
     scores_sd: np.ndarray
     log_marginal: np.ndarray
     decrement: np.ndarray
+    weights: np.ndarray | None = None
 
     @property
     def log_marginal_total(self) -> float:
-        """Sum over the cells whose latents were found, nats."""
-        return float(self.log_marginal[np.isfinite(self.decrement)].sum())
+        """Sum over the cells whose latents were found, each with its weight, nats."""
+        found = np.isfinite(self.decrement)
+        weights = 1.0 if self.weights is None else self.weights[found]
+        return float((self.log_marginal[found] * weights).sum())
 
     @property
     def n_lost_cells(self) -> int:
@@ -108,6 +111,8 @@ class Passes:
         (C, k) a first guess of the latents, if there is one.
     integral
         How residuals are integrated; may be changed between passes, at the cost of a compilation.
+    weights
+        (C,) what each cell counts for in all sums, 1 on average; None: all alike.
     """
 
     def __init__(
@@ -118,8 +123,10 @@ class Passes:
         block_cells: int | None = None,
         scores: np.ndarray | None = None,
         integral: Integral = NARROW,
+        weights: np.ndarray | None = None,
     ) -> None:
         self.counts = counts
+        self._weights = weights
         self.integral = integral
         self._dtype = np.dtype(dtype)
         elements = _BLOCK_ELEMENTS.get(jax.default_backend(), _BLOCK_ELEMENTS_ELSEWHERE)
@@ -176,7 +183,7 @@ class Passes:
                 total = part if total is None else lnm.Sums(*map(np.add, total, part))
             yield own.stop / count
         self._scores, self._intensity = latents.scores, latents.intensity
-        return Pass(total, latents, scores_sd, log_marginal, decrement)
+        return Pass(total, latents, scores_sd, log_marginal, decrement, self._weights)
 
     def _block(
         self,
@@ -193,6 +200,8 @@ class Passes:
         size = len(counts)
         padded = np.pad(np.arange(size), (0, self._rows - size), mode="edge")
         weights = (np.arange(self._rows) < size).astype(self._dtype)
+        if self._weights is not None:
+            weights *= self._weights[own][padded].astype(self._dtype)
         latents = lnm.Latents(self._scores[own][padded], self._intensity[own][padded])
         counts = counts[padded].astype(self._dtype, copy=False)
         with self._arithmetic():

@@ -11,6 +11,7 @@ from engine.jobs.sweeps import (
     submit_sweep,
     sweep_of,
 )
+from engine.jobs.uncertainties import kept_uncertainty, submit_uncertainty
 
 __all__ = [
     "JobError",
@@ -19,10 +20,12 @@ __all__ = [
     "JobState",
     "JobStatus",
     "Jobs",
+    "kept_uncertainty",
     "list_sweeps",
     "numbers",
     "resume_sweep",
     "stop_sweep",
     "submit_sweep",
+    "submit_uncertainty",
     "sweep_of",
 ]

@@ -153,6 +153,11 @@ class JobHandle:
         """Whether the task should return soon, with what it has."""
         return self._job.wish > Wish.GO_ON
 
+    @property
+    def discarding(self) -> bool:
+        """Whether nothing that the task makes should be kept."""
+        return self._job.wish >= Wish.CANCEL
+
     def progress(self, fraction: float, phase: str = "") -> None:
         """Show how far the task is (0 to 1) and what it is doing."""
         self._job.update(fraction=min(max(fraction, 0.0), 1.0), phase=phase)

@@ -57,7 +57,8 @@ class EMBlock(NamedTuple):
     expected
         (K, F) expected counts of each topic and feature, summed over the cells: a monoid.
     log_likelihood
-        (B,) log p(u | theta, beta) at the proportions and topics that went in, nats.
+        (B,) log p(u | theta, beta) at the proportions and topics that went in, times the cell's
+        weight, nats.
     """
 
     proportions: Float[Array, "B K"]
@@ -84,13 +85,13 @@ def em_block(
     Parameters
     ----------
     weights
-        Weight of each cell: 1, or 0 for the padding of a last block.
+        What each cell counts for in the sums: 1 usually, 0 for the padding of a last block.
     """
     predicted = proportions @ topics + TINY
-    ratio = counts / predicted * weights[:, None]
+    ratio = counts / predicted
     taken = alpha + proportions * (ratio @ topics.T)
     return EMBlock(
         taken / taken.sum(1, keepdims=True),
-        topics * (proportions.T @ ratio),
+        topics * ((proportions * weights[:, None]).T @ ratio),
         (counts * jnp.log(predicted)).sum(1) * weights,
     )

@@ -47,12 +47,21 @@ class Blocks:
         Whether to keep blocks for another pass.
     width
         Arrays of the size of a block that will be held at a time.
+    weights
+        (C,) what each cell counts for, 1 on average; None: all alike.
     """
 
     def __init__(
-        self, counts: Counts, block_cells: int | None = None, *, keep: bool = True, width: int = 1
+        self,
+        counts: Counts,
+        block_cells: int | None = None,
+        *,
+        keep: bool = True,
+        width: int = 1,
+        weights: np.ndarray | None = None,
     ) -> None:
         self.counts = counts
+        self.weights = np.ones(counts.n_cells, np.float32) if weights is None else weights
         elements = _BLOCK_ELEMENTS.get(jax.default_backend(), _BLOCK_ELEMENTS_ELSEWHERE)
         rows = block_cells or min(max(elements // (counts.n_genes * width), 1), _MOST_CELLS)
         self.rows = min(rows, counts.n_cells)
@@ -73,7 +82,7 @@ class Blocks:
         own = slice(start, min(start + self.rows, self.counts.n_cells))
         size = _size(own)
         dense = np.pad(self.counts.block(own.start, own.stop), ((0, self.rows - size), (0, 0)))
-        weights = (np.arange(self.rows) < size).astype(np.float32)
+        weights = np.pad(self.weights[own], (0, self.rows - size)).astype(np.float32)
         return Block(own, jnp.asarray(dense, jnp.float32), jnp.asarray(weights))
 
 
@@ -92,7 +101,7 @@ class Pass(NamedTuple):
     objective
         Log-likelihood and log-priors, nats.
     log_likelihood
-        (C,) of each cell at ``at``, without the multinomial coefficient, nats.
+        (C,) of each cell at ``at``, times its weight, without the multinomial coefficient, nats.
     """
 
     at: Estimate
@@ -107,7 +116,7 @@ def em_pass(
     """One EM step; yields the share of it that is done after every block.
 
     The objective is ``sum_c log p(u_c) + sum_ck alpha_k log theta_ck + sum_kg eta_g log beta_kg``,
-    summed in float64; no EM step lowers it.
+    the terms of each cell times its weight, summed in float64; no EM step lowers it.
     """
     topics = jnp.asarray(at.topics, jnp.float32)
     concentration = jnp.asarray(alpha, jnp.float32)
@@ -125,14 +134,16 @@ def em_pass(
         yield block.own.stop / blocks.counts.n_cells
     expected += eta
     topics_next = (expected / expected.sum(1, keepdims=True)).astype(np.float32)
-    objective = float(
-        log_likelihood.sum() + _log_prior(at.proportions, alpha) + _log_prior(at.topics, eta)
+    objective = (
+        float(log_likelihood.sum())
+        + _log_prior(at.proportions, alpha, blocks.weights)
+        + _log_prior(at.topics, eta, np.ones(len(at.topics)))
     )
     return Pass(at, Estimate(proportions, topics_next), objective, log_likelihood)
 
 
-def _log_prior(shares: np.ndarray, concentration: np.ndarray) -> float:
-    return float((np.log(np.maximum(shares, lda.TINY)).sum(0, dtype=float) * concentration).sum())
+def _log_prior(shares: np.ndarray, concentration: np.ndarray, weights: np.ndarray) -> float:
+    return float(weights @ np.log(np.maximum(shares, lda.TINY)).astype(float) @ concentration)
 
 
 def _size(own: slice) -> int:

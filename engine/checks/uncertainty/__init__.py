@@ -1,0 +1,27 @@
+"""How far correlations, loadings and topics can be believed."""
+
+from engine.checks.uncertainty.bootstrap import bootstrap, bootstrap_iter
+from engine.checks.uncertainty.correlation import CorrelationUncertainty
+from engine.checks.uncertainty.iterate import UncertaintyProgress, uncertainty, uncertainty_iter
+from engine.checks.uncertainty.result import LoadingsUncertainty, Uncertainty
+from engine.checks.uncertainty.topics import (
+    TopicsUncertainty,
+    TopicUncertainty,
+    topic_bootstrap,
+    topic_bootstrap_iter,
+)
+
+__all__ = [
+    "CorrelationUncertainty",
+    "LoadingsUncertainty",
+    "TopicUncertainty",
+    "TopicsUncertainty",
+    "Uncertainty",
+    "UncertaintyProgress",
+    "bootstrap",
+    "bootstrap_iter",
+    "topic_bootstrap",
+    "topic_bootstrap_iter",
+    "uncertainty",
+    "uncertainty_iter",
+]

@@ -1,0 +1,197 @@
+"""Standard errors of CLR correlations by the delta method.
+
+With ``u = w / s``, s the CLR standard deviation, a correlation changes by ``g_i = (u_j - rho u_i) /
+s_i`` along w_i, by ``2 u_i'A u_j - rho (u_i'A u_i + u_j'A u_j)`` where W becomes ``W (I + A)``, and
+through the variances by what d has in them (see `engine.summaries.correlation`). CLR centres
+the loadings, ``w_g - mean(w)``, so that all genes have a small part in each: with covariances
+V_g of w_g and S their sum, ``cov(w_i, w_j) = delta_ij V_i - (V_i + V_j)/G + S/G^2``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from engine.checks.uncertainty.blocks import GeneBlocks
+
+_LARGEST = 1 - 1e-9
+# Upper end of a 90 % interval.
+_UPPER = 0.95
+# Elements of the gradients of a block of pairs.
+_MOST_ELEMENTS = 2**22
+
+
+class CorrelationUncertainty(NamedTuple):
+    """Of n genes, each (n, n) and symmetric.
+
+    Attributes
+    ----------
+    correlation
+        As `engine.summaries.clr_correlation` has it.
+    standard_error
+        Of the correlation; infinite where a gene does not vary.
+    low, high
+        90 % interval, symmetric on the scale of Fisher's z = artanh(rho).
+    lfsr
+        Local false sign rate: probability that the true sign is the other one, at most 1/2.
+    """
+
+    correlation: np.ndarray
+    standard_error: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    lfsr: np.ndarray
+
+
+class Moments(NamedTuple):
+    """What correlations are made of: (n, k) loadings, (n,) d, (n,) CLR variances, of some genes.
+
+    ``total`` is the sum of d over all ``features``.
+    """
+
+    loadings: np.ndarray
+    noise: np.ndarray
+    variance: np.ndarray
+    total: np.ndarray
+    features: int
+
+    @classmethod
+    def of(cls, loadings: np.ndarray, noise: np.ndarray, genes: np.ndarray) -> Moments:
+        """Of some of the genes (positions), from (..., G, k) loadings and (..., G) d."""
+        count = noise.shape[-1]
+        total = noise.sum(-1)[..., None]
+        own, d = loadings[..., genes, :], noise[..., genes]
+        variance = (own**2).sum(-1) + d * (1 - 2 / count) + total / count**2
+        return cls(own, d, variance, total, count)
+
+    def correlation(self) -> np.ndarray:
+        """(..., n, n) correlations; a gene that does not vary correlates with none."""
+        found = self.loadings @ np.swapaxes(self.loadings, -1, -2)
+        found -= (self.noise[..., :, None] + self.noise[..., None, :]) / self.features
+        found += (self.total / self.features**2)[..., None]
+        scale = np.sqrt(np.where(self.variance > 0, self.variance, np.inf))
+        found /= scale[..., :, None] * scale[..., None, :]
+        return np.asarray(np.clip(found, -1, 1))
+
+
+def reach(error: np.ndarray, freedom: float = np.inf) -> np.ndarray:
+    """Half of a 90 % interval; an error known from few replicates reaches further (Student's t)."""
+    return np.asarray(special.stdtrit(freedom, _UPPER) * error)
+
+
+def assemble(
+    correlation: np.ndarray, fisher_error: np.ndarray, freedom: float = np.inf
+) -> CorrelationUncertainty:
+    """From correlations and the standard errors of their Fisher z, known to so many degrees."""
+    np.fill_diagonal(correlation, 1)
+    np.fill_diagonal(fisher_error, 0)
+    z = np.arctanh(np.clip(correlation, -_LARGEST, _LARGEST))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        lfsr = np.where(fisher_error > 0, special.stdtr(freedom, -np.abs(z) / fisher_error), 0.0)
+    half = reach(fisher_error, freedom)
+    low, high = np.tanh(z - half), np.tanh(z + half)
+    np.fill_diagonal(low, 1)
+    np.fill_diagonal(high, 1)
+    error = fisher_error * (1 - np.minimum(correlation**2, _LARGEST))
+    return CorrelationUncertainty(correlation, error, low, high, lfsr)
+
+
+def delta(
+    loadings: np.ndarray, noise: np.ndarray, blocks: GeneBlocks, genes: np.ndarray
+) -> CorrelationUncertainty:
+    """Of some of the genes (positions)."""
+    moments = Moments.of(loadings, noise, genes)
+    correlation = moments.correlation()
+    root = _root(blocks.common)
+    rows = max(1, _MOST_ELEMENTS // (len(genes) * len(root)))
+    parts = [
+        _variance(moments, correlation, blocks, genes, root, slice(start, start + rows))
+        for start in range(0, len(genes), rows)
+    ]
+    variance = np.concatenate(parts) if parts else np.zeros((0, 0))
+    return assemble(correlation, np.sqrt(variance) / (1 - np.minimum(correlation**2, _LARGEST)))
+
+
+def _variance(
+    moments: Moments,
+    correlation: np.ndarray,
+    blocks: GeneBlocks,
+    genes: np.ndarray,
+    root: np.ndarray,
+    rows: slice,
+) -> np.ndarray:
+    """(r, n) variances of the correlations of some rows of the table."""
+    count = moments.features
+    rho = correlation[rows]
+    scale = np.sqrt(moments.variance)
+    u = moments.loadings / np.where(scale > 0, scale, np.inf)[:, None]
+    covariance = blocks.loadings[genes]
+    whole = blocks.loadings.sum(0)
+    centred = covariance * (1 - 2 / count) + whole / count**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # Along the loadings of the gene of the row, and of the column: (r, n, k).
+        along = (u[None] - rho[..., None] * u[rows][:, None]) / scale[rows][:, None, None]
+        across = (u[rows][:, None] - rho[..., None] * u[None]) / scale[None, :, None]
+        found = ((along @ centred[rows]) * along).sum(-1)
+        turned = np.swapaxes(across, 0, 1)
+        found += ((turned @ centred) * turned).sum(-1).T
+        mixed = ((along @ whole) * across).sum(-1) / count
+        mixed -= ((along @ covariance[rows]) * across).sum(-1)
+        mixed -= ((turned @ covariance) * np.swapaxes(along, 0, 1)).sum(-1).T
+        found += 2 / count * mixed
+        # Two small loadings: their product varies though neither moves it at first order.
+        relative = (covariance / moments.variance[:, None, None]).reshape(len(genes), -1)
+        found += relative[rows] @ relative.T
+        found += _of_noise(moments, rho, blocks.log_noise, genes, rows)
+    found += _of_common(u, rho, root, rows)
+    return np.where(np.isfinite(found), found, np.inf)
+
+
+def _of_noise(
+    moments: Moments, rho: np.ndarray, log_noise: np.ndarray, genes: np.ndarray, rows: slice
+) -> np.ndarray:
+    """What the residual variances contribute; that of other genes by their share in the sum."""
+    count, variance = moments.features, moments.variance
+    spread = moments.noise**2 * log_noise[genes]
+    mean = 1 / count
+    pair = 1 / np.sqrt(np.outer(variance[rows], variance))
+    left, right = 0.5 * rho / variance[rows][:, None], 0.5 * rho / variance[None]
+    shared = mean**2 * (pair - left - right)
+    of_row = shared - mean * pair - (1 - 2 * mean) * left
+    of_column = shared - mean * pair - (1 - 2 * mean) * right
+    return np.asarray(of_row**2 * spread[rows][:, None] + of_column**2 * spread[None])
+
+
+def _of_common(u: np.ndarray, rho: np.ndarray, root: np.ndarray, rows: slice) -> np.ndarray:
+    own = bilinear(u, u) @ root
+    mine = own[rows]
+    pairs = bilinear(u[rows][:, None], u[None]) @ root
+    pairs *= 2
+    pairs -= rho[..., None] * (mine[:, None] + own[None])
+    return np.asarray((pairs**2).sum(-1))
+
+
+def loadings_variance(loadings: np.ndarray, blocks: GeneBlocks) -> np.ndarray:
+    """(G, k) variances of the CLR loadings along fixed axes."""
+    count, size = loadings.shape
+    own = np.einsum("gii->gi", blocks.loadings)
+    found = own * (1 - 2 / count) + own.sum(0) / count**2
+    root = _root(blocks.common)
+    for axis, unit in enumerate(np.eye(size)):
+        found[:, axis] += ((bilinear(loadings, unit[None]) @ root) ** 2).sum(-1)
+    return np.asarray(found)
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    """R with ``R R'`` the covariance, which rounding may have left a little negative."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
+
+
+def bilinear(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(..., p) features f with ``left' A right = f . pack(A)`` for symmetric A."""
+    rows, columns = np.triu_indices(left.shape[-1])
+    found = left[..., rows] * right[..., columns] + left[..., columns] * right[..., rows]
+    return np.asarray(np.where(rows == columns, 0.5 * found, found))

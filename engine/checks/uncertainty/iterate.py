@@ -1,0 +1,85 @@
+"""uncertainty and uncertainty_iter: the delta method, one pass over the cells."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+from engine.checks.uncertainty.blocks import gene_blocks
+from engine.checks.uncertainty.information import information
+from engine.checks.uncertainty.result import Uncertainty
+from engine.data import Counts
+from engine.errors import ConfigError, DataError
+from engine.inference.compilation import keep_compilations
+from engine.results import AnyFit, Fit
+
+
+@dataclass(frozen=True)
+class UncertaintyProgress[T]:
+    """A step: the share of the work that is done, and what is known by then, if anything."""
+
+    fraction: float
+    uncertainty: T | None = None
+
+
+def uncertainty(fit: AnyFit, counts: Counts) -> Uncertainty:
+    """Uncertainty of correlations and loadings by the delta method; see `uncertainty_iter`."""
+    *_, last = uncertainty_iter(fit, counts)
+    if last.uncertainty is None:
+        raise RuntimeError("the last step has the result")
+    return last.uncertainty
+
+
+def uncertainty_iter(fit: AnyFit, counts: Counts) -> Iterator[UncertaintyProgress[Uncertainty]]:
+    """Work out the uncertainty of an LNM by the delta method, yielding progress.
+
+    One pass over the cells sums what they say of each gene's loadings and log d, less what
+    is missing because their scores are not known (`information`); inverted with the prior of the
+    fit, and with what all genes share because the cells are a sample (`blocks`), this gives the
+    standard error of any correlation (`correlation`).
+
+    Left out: that each gene's block holds the other genes fixed but for that shared part, that
+    the priors were estimated, and that another number of factors, other genes or a fit that ended
+    elsewhere would say something else. `bootstrap_iter` shares only the last of these.
+
+    Parameters
+    ----------
+    counts
+        The cells of the fit; genes matched by name.
+
+    Raises
+    ------
+    ConfigError
+        If the fit is a topic model.
+    DataError
+        If the counts lack genes of the fit, or no cell has counts of them.
+    """
+    if not isinstance(fit, Fit):
+        raise ConfigError(
+            "an LNM or LNMVCP for the delta method", fit.model, "Use the bootstrap instead."
+        )
+    return _steps(fit, own_counts(fit, counts))
+
+
+def own_counts(fit: AnyFit, counts: Counts) -> Counts:
+    """The cells with counts, over the features of the fit; DataError if there are none."""
+    matched = counts.matched(fit.genes)
+    seen = matched.totals > 0
+    if not seen.any():
+        raise DataError("counts of the fit's genes", "none in these cells", "Choose other cells.")
+    return matched if seen.all() else matched.take(seen)
+
+
+def _steps(fit: Fit, counts: Counts) -> Generator[UncertaintyProgress[Uncertainty], None, None]:
+    keep_compilations()
+    yield UncertaintyProgress(0.0)
+    steps = information(fit, counts)
+    while True:
+        try:
+            yield UncertaintyProgress(next(steps))
+        except StopIteration as end:
+            found = end.value
+            break
+    blocks = gene_blocks(fit, found)
+    result = Uncertainty(fit.loadings, fit.noise, blocks, fit.status.passes)
+    yield UncertaintyProgress(1.0, result)

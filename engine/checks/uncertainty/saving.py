@@ -1,0 +1,45 @@
+"""Named arrays in a file, without pickle."""
+
+from __future__ import annotations
+
+import os
+import uuid
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import FitError
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def write(path: str | os.PathLike[str], arrays: Arrays) -> Path:
+    """Write .npz under a temporary name first, then rename; FitError if that fails."""
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+    try:
+        with temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise FitError(
+            "a place to write the uncertainty", str(error), "Choose another path."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target
+
+
+def read[T](path: str | os.PathLike[str], build: Callable[[Arrays], T]) -> T:
+    """What ``build`` makes of the arrays of a file; FitError if it is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return build(arrays)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise FitError(
+            "an .npz written by Uncertainty.save",
+            f"{Path(path).name}: {error}",
+            "Work the uncertainty out again.",
+        ) from error

@@ -1,0 +1,225 @@
+"""How far topics and their rankings can be believed, by refitting weighted cells."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.checks.quality import paired
+from engine.checks.uncertainty import saving
+from engine.checks.uncertainty.bootstrap import FEWEST, MOST, cell_weights
+from engine.checks.uncertainty.correlation import reach
+from engine.checks.uncertainty.iterate import UncertaintyProgress, own_counts
+from engine.config.validation import whole
+from engine.data import Counts
+from engine.errors import ConfigError
+from engine.inference.compilation import keep_compilations
+from engine.inference.topics.climb import WINDOW, Climb
+from engine.inference.topics.passes import Blocks, Estimate
+from engine.models.lda import TINY
+from engine.results import AnyFit, TopicFit
+
+# Passes of a replicate at the most, and about how many one takes.
+_MOST_PASSES, _TYPICAL_PASSES = 100, 40
+
+
+class TopicsUncertainty(NamedTuple):
+    """Of the features' probabilities in each topic, each (F, K).
+
+    ``standard_error`` is that of their logarithms, on whose scale the 90 % interval is symmetric.
+    """
+
+    standard_error: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class TopicUncertainty:
+    """Of an LDA with F features and K topics; all by the bootstrap.
+
+    Attributes
+    ----------
+    centre
+        (F, K) feature probabilities of the fit.
+    replicates
+        (n, F, K) those of the replicates, topics paired with the fit's.
+    cosines
+        (n, K) their cosines with those.
+    is_gene
+        (F,) mask of the real genes, which alone are ranked.
+    passes
+        How many passes the fit had made.
+    """
+
+    centre: np.ndarray
+    replicates: np.ndarray
+    cosines: np.ndarray
+    is_gene: np.ndarray
+    passes: int
+
+    @property
+    def n_boot(self) -> int:
+        """Number of replicates."""
+        return len(self.replicates)
+
+    @property
+    def stability(self) -> np.ndarray:
+        """(K,) mean cosine of each topic with its like in the replicates."""
+        return np.asarray(self.cosines.mean(0))
+
+    def topics(self) -> TopicsUncertainty:
+        """Standard errors and 90 % intervals of the feature probabilities."""
+        error = np.log(np.maximum(self.replicates, TINY)).std(0, ddof=1, dtype=float)
+        factor = np.exp(reach(error, self.n_boot - 1))
+        return TopicsUncertainty(error, self.centre / factor, np.minimum(self.centre * factor, 1))
+
+    def among_top(self, n: int = 20) -> np.ndarray:
+        """(F, K) share of the replicates in which a gene is among the n most probable."""
+        found = np.zeros(self.centre.shape)
+        for topics in self.replicates:
+            found += top(topics, self.is_gene, n)
+        return found / self.n_boot
+
+    def top_stability(self, n: int = 20) -> np.ndarray:
+        """(K,) share of a topic's n most probable genes that a replicate has among its own n."""
+        own = top(self.centre, self.is_gene, n)
+        return np.asarray((self.among_top(n) * own).sum(0) / own.sum(0))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write as .npz, under a temporary name first.
+
+        Raises
+        ------
+        FitError
+            If the file cannot be written.
+        """
+        names = ("centre", "replicates", "cosines", "is_gene")
+        arrays = {f"topics_{name}": getattr(self, name) for name in names}
+        return saving.write(path, arrays | {"passes": np.array(self.passes)})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> TopicUncertainty:
+        """The inverse of `save`.
+
+        Raises
+        ------
+        FitError
+            If the file is missing, damaged or of something else.
+        """
+        return saving.read(path, cls.from_arrays)
+
+    @classmethod
+    def from_arrays(cls, arrays: saving.Arrays) -> TopicUncertainty:
+        """From what `save` wrote."""
+        return cls(
+            centre=arrays["topics_centre"],
+            replicates=arrays["topics_replicates"],
+            cosines=arrays["topics_cosines"],
+            is_gene=arrays["topics_is_gene"],
+            passes=int(arrays["passes"]),
+        )
+
+
+def top(topics: np.ndarray, is_gene: np.ndarray, n: int) -> np.ndarray:
+    """(F, K) mask of the n most probable real genes of each topic."""
+    ranked = np.where(is_gene[:, None], topics, -1.0)
+    order = np.argsort(-ranked, axis=0, kind="stable")[: min(n, int(is_gene.sum()))]
+    found = np.zeros(topics.shape, bool)
+    np.put_along_axis(found, order, True, axis=0)
+    return found
+
+
+def topic_bootstrap(
+    fit: AnyFit, counts: Counts, *, n_boot: int = 50, seed: int = 0
+) -> TopicUncertainty:
+    """Uncertainty of topics by refitting weighted cells; see `topic_bootstrap_iter`."""
+    *_, last = topic_bootstrap_iter(fit, counts, n_boot=n_boot, seed=seed)
+    if last.uncertainty is None:
+        raise RuntimeError("the last step has the result")
+    return last.uncertainty
+
+
+def topic_bootstrap_iter(
+    fit: AnyFit, counts: Counts, *, n_boot: int = 50, seed: int = 0
+) -> Iterator[UncertaintyProgress[TopicUncertainty]]:
+    """Refit topics to weighted cells, yielding progress; to stop, cease pulling.
+
+    As `bootstrap_iter` does for factors; each replicate climbs by EM from the fit, so that it sees
+    no other optimum than the one near it.
+
+    Parameters
+    ----------
+    counts
+        The cells of the fit; genes matched by name.
+    n_boot
+        Replicates, 2 to 1000.
+
+    Raises
+    ------
+    ConfigError
+        If the fit is no LDA by ``inference="em"``, or a number is out of range.
+    DataError
+        If the counts lack genes of the fit, or no cell has counts of them.
+    """
+    if not isinstance(fit, TopicFit) or fit.config.inference != "em":
+        raise ConfigError(
+            "an LDA by inference='em'",
+            f"{fit.model} by {fit.config.inference!r}",
+            "Use the bootstrap of factors, or fit the topics by EM.",
+        )
+    whole("n_boot", n_boot, FEWEST, MOST)
+    whole("seed", seed, 0, 2**32 - 1)
+    return _replicates(fit, own_counts(fit, counts), n_boot, seed)
+
+
+def _replicates(
+    fit: TopicFit, counts: Counts, n_boot: int, seed: int
+) -> Generator[UncertaintyProgress[TopicUncertainty], None, None]:
+    keep_compilations()
+    yield UncertaintyProgress(0.0)
+    made: list[np.ndarray] = []
+    cosines: list[np.ndarray] = []
+    for number in range(n_boot):
+        weights = cell_weights(counts.n_cells, seed, number)
+        steps = _refit(fit, counts, weights)
+        while True:
+            try:
+                yield UncertaintyProgress((number + next(steps)) / n_boot)
+            except StopIteration as end:
+                found = end.value.T
+                break
+        order, alike = paired(fit.topics, found)
+        made.append(found[:, order].astype(np.float32))
+        cosines.append(alike)
+        result = None
+        if number:
+            result = TopicUncertainty(
+                fit.topics, np.stack(made), np.stack(cosines), fit.is_gene, fit.status.passes
+            )
+        yield UncertaintyProgress((number + 1) / n_boot, result)
+
+
+def _refit(
+    fit: TopicFit, counts: Counts, weights: np.ndarray
+) -> Generator[float, None, np.ndarray]:
+    """(K, F) topics; yields the share of the work that is done."""
+    config = fit.config
+    shares = np.full((counts.n_cells, fit.n_topics), 1 / fit.n_topics, np.float32)
+    position = fit.cells.get_indexer(counts.cells)
+    shares[position >= 0] = fit.proportions[position[position >= 0]]
+    at = Estimate(shares, np.asarray(fit.topics.T, np.float32))
+    blocks = Blocks(counts, config.block_cells, weights=weights)
+    climb = Climb(blocks, at, config.alpha, config.eta(counts.n_genes))
+    for passed in range(_MOST_PASSES):
+        for share in climb.step():
+            yield min((passed + share) / _TYPICAL_PASSES, 0.95)
+        if passed >= WINDOW and climb.gain < config.tolerance * counts.n_cells:
+            break
+    assert climb.best is not None
+    return climb.best.next.topics

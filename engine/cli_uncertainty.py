@@ -1,0 +1,122 @@
+"""What ``python -m engine uncertainty`` does."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from engine.cli import first_ctrl_c_stops, writable
+
+if TYPE_CHECKING:
+    from engine.checks import TopicUncertainty, Uncertainty
+    from engine.data import Counts
+    from engine.results import AnyFit, Fit, TopicFit
+
+_GENES, _TOP, _SHOWN = 40, 20, 10
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.set_defaults(command=uncertainty)
+    add = parser.add_argument
+    add("fit", type=Path, metavar="FIT.h5ad", help="a saved fit")
+    add("data", metavar="DATA", help="the cells that it was fitted to")
+    add("--layer", help="layer of raw counts (X, raw or a name; guessed if not given)")
+    add("--genes", help="names, with commas; by default those that vary most, or lead a topic")
+    add("--method", choices=("delta", "bootstrap"), help="bootstrap for topics, else delta")
+    add("--n-boot", type=int, default=50, help="replicates of the bootstrap")
+    add("--seed", type=int, default=0, help="seed of the weights of the bootstrap")
+    add("--out", type=Path, required=True, metavar="TABLE.csv", help="where to save the table")
+
+
+def uncertainty(options: argparse.Namespace) -> None:
+    """Tell how far the correlations or topics of a saved fit can be believed."""
+    out = writable(options.out, source=options.data)
+
+    from engine.data import read_counts
+    from engine.results import TopicFit, load
+    from engine.summaries import top_variance_genes
+    from engine.summaries.names import gene_positions
+
+    fit = load(options.fit)
+    genes = None
+    if options.genes is not None:
+        genes = gene_positions(fit, [name.strip() for name in options.genes.split(",")])
+    counts = read_counts(options.data, layer=options.layer, genes="all")
+    known = counts.cells.isin(fit.cells)
+    if not known.all():
+        counts = counts.take(known)
+    if isinstance(fit, TopicFit):
+        by = options.method or "bootstrap"
+        topics: TopicUncertainty = _run(fit, counts, by, options)
+        table, n_boot = of_topics(fit, topics, genes), topics.n_boot
+    else:
+        by = options.method or "delta"
+        if genes is None:
+            genes = gene_positions(fit, top_variance_genes(fit, _GENES))
+        found: Uncertainty = _run(fit, counts, by, options)
+        table, n_boot = of_pairs(fit, found, genes), found.n_boot
+    table.to_csv(out, index=False)
+    by = f"{n_boot} replicates" if n_boot else "the delta method"
+    print(f"Saved {out}: {len(table):,} rows, by {by}", file=sys.stderr)
+    print(table.head(_SHOWN).to_string(index=False, float_format="{:.3g}".format))
+
+
+def _run(fit: AnyFit, counts: Counts, method: str, options: argparse.Namespace) -> Any:
+    from engine.jobs.uncertainties import steps
+
+    found = None
+    form = "uncertainty {percentage:3.0f}%|{bar}| {elapsed}"
+    with (
+        first_ctrl_c_stops(b"Stopping. Ctrl-C again to quit without a table.") as stopping,
+        tqdm(total=1.0, file=sys.stderr, bar_format=form) as bar,
+    ):
+        for step in steps(fit, counts, method, options.n_boot, options.seed):
+            bar.update(max(step.fraction - bar.n, 0.0))
+            found = step.uncertainty or found
+            if stopping:
+                break
+    if found is None:
+        raise KeyboardInterrupt
+    return found
+
+
+def of_pairs(fit: Fit, found: Uncertainty, genes: np.ndarray) -> pd.DataFrame:
+    """One row a pair of genes (positions), the surest sign first."""
+    names = np.asarray(fit.genes[genes])
+    one, other = np.triu_indices(len(genes), 1)
+    pairs = found.correlation(genes)
+    columns = dict(zip(_PAIR, (array[one, other] for array in pairs), strict=True))
+    table = pd.DataFrame({"gene_1": names[one], "gene_2": names[other], **columns})
+    return table.sort_values("lfsr", kind="stable", ignore_index=True)
+
+
+_PAIR = ("correlation", "standard_error", "low_90", "high_90", "lfsr")
+
+
+def of_topics(fit: TopicFit, found: TopicUncertainty, genes: np.ndarray | None) -> pd.DataFrame:
+    """One row a topic and gene: those given, or those that lead the topic, the likeliest first."""
+    spread, share = found.topics(), found.among_top(_TOP)
+    parts = []
+    for topic, name in enumerate(fit.factor_names):
+        order = np.argsort(-np.where(fit.is_gene, fit.topics[:, topic], -1), kind="stable")
+        own = order[:_TOP] if genes is None else order[np.isin(order, genes)]
+        parts.append(
+            pd.DataFrame(
+                {
+                    "topic": name,
+                    "gene": fit.genes[own],
+                    "probability": fit.topics[own, topic],
+                    "low_90": spread.low[own, topic],
+                    "high_90": spread.high[own, topic],
+                    f"share_in_top_{_TOP}": share[own, topic],
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,128 @@
+"""The uncertainty of a run: worked out in the background, kept in the run's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import ConfigError, FitError
+from engine.jobs.job import JobHandle
+from engine.jobs.manager import Jobs
+from engine.jobs.runs import Runs
+from engine.jobs.status import JobError
+from engine.results import TopicFit
+
+if TYPE_CHECKING:
+    from engine.checks import TopicUncertainty, Uncertainty, UncertaintyProgress
+    from engine.data import Counts
+    from engine.results import AnyFit
+
+FILE = "uncertainty.npz"
+METHODS = ("delta", "bootstrap")
+# Replicates without which a bootstrap that was stopped keeps nothing.
+_FEWEST_KEPT = 10
+
+
+def submit_uncertainty(
+    jobs: Jobs, run_id: str, method: str = "delta", n_boot: int = 50, *, seed: int = 0
+) -> str:
+    """Queue working out the uncertainty of a run that has ended; returns at once.
+
+    The job's result is an `Uncertainty`, of topics a `TopicUncertainty`, and is kept in the run's
+    folder in place of an earlier one. A bootstrap that is stopped keeps what it has, if that is at
+    least 10 replicates; one that is cancelled keeps nothing.
+
+    Parameters
+    ----------
+    method
+        ``"delta"`` (one pass over the cells; not for topics) or ``"bootstrap"``.
+    n_boot
+        Replicates of the bootstrap.
+
+    Returns
+    -------
+    The id of the job, a task.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such method.
+    JobError
+        If there is no such run, or the server is closing.
+    """
+    if method not in METHODS:
+        raise ConfigError(f"a method among {', '.join(METHODS)}", repr(method), "Choose one.")
+    run = jobs.status(run_id)
+    jobs.folder(run_id)
+
+    def work(handle: JobHandle) -> Any:
+        fit = jobs.result(run_id)
+        if fit is None:
+            raise JobError("a run with a fit", f"none in {run_id}", "Wait until it has one.")
+        handle.progress(0.0, "reading the counts")
+        found = _follow(handle, steps(fit, _counts(jobs, run_id, fit), method, n_boot, seed))
+        if found is not None and not handle.discarding:
+            found.save(jobs.folder(run_id) / FILE)
+        return found
+
+    return jobs.submit(f"uncertainty of {run.name}", work)
+
+
+def kept_uncertainty(jobs: Runs, run_id: str) -> Uncertainty | TopicUncertainty | None:
+    """What was kept of a run's uncertainty.
+
+    None if nothing, or nothing readable, is there, or the run has gone on since.
+
+    Raises
+    ------
+    JobError
+        If there is no such run.
+    """
+    from engine.checks import TopicUncertainty, Uncertainty
+
+    path = jobs.folder(run_id) / FILE
+    for kind in (Uncertainty, TopicUncertainty):
+        with suppress(FitError):
+            found: Uncertainty | TopicUncertainty = kind.load(path)
+            return found if found.passes == jobs.status(run_id).passes else None
+    return None
+
+
+def steps(
+    fit: AnyFit, counts: Counts, method: str, n_boot: int, seed: int
+) -> Iterator[UncertaintyProgress[Any]]:
+    """The steps of a method, by the model of the fit."""
+    from engine import checks
+
+    if method == "delta":
+        return checks.uncertainty_iter(fit, counts)
+    if isinstance(fit, TopicFit):
+        return checks.topic_bootstrap_iter(fit, counts, n_boot=n_boot, seed=seed)
+    return checks.bootstrap_iter(fit, counts, n_boot=n_boot, seed=seed)
+
+
+def _counts(jobs: Runs, run_id: str, fit: AnyFit) -> Counts:
+    """Those kept with the fit; else those of its cells that the run was asked to read."""
+    from engine import checks
+    from engine.data import Counts, DataRequest
+
+    kept = jobs.fit_counts(run_id)
+    if kept is not None:
+        return Counts.from_arrays(kept, fit.genes, fit.cells)
+    status = jobs.status(run_id)
+    counts = DataRequest.from_dict(status.request).load()
+    if status.holdout:
+        counts, _ = checks.set_aside(counts, status.holdout, status.config["seed"])
+    return counts
+
+
+def _follow(handle: JobHandle, steps: Iterator[UncertaintyProgress[Any]]) -> Any:
+    found = None
+    for step in steps:
+        found = step.uncertainty or found
+        handle.progress(step.fraction, "working out the uncertainty")
+        if handle.stopping:
+            enough = found is not None and found.n_boot >= _FEWEST_KEPT
+            return found if step.fraction == 1 or enough else None
+    return found
