@@ -25,6 +25,7 @@ def connect(browser: Browser, state: AppState) -> None:
     browser.on("colour", lambda key: _choose_colour(state, key))
     browser.on("pair", lambda text: _choose_pair(state, text))
     browser.on("label", lambda text: _select_label(state, text))
+    browser.on("doubt", lambda method: _doubt(state, method))
     browser.on("clear", lambda what: clear(state, what))
     browser.on("key", lambda key: _press(state, key))
 
@@ -52,6 +53,11 @@ def _press(state: AppState, key: str) -> None:
 def _choose_factor(state: AppState, text: str) -> None:
     if text.isdecimal() and len(text) < 6:
         state.choose_factor(int(text))
+
+
+def _doubt(state: AppState, method: str) -> None:
+    if method in ("delta", "bootstrap"):
+        state.doubt = method
 
 
 def _choose_colour(state: AppState, key: str) -> None:

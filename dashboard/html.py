@@ -84,8 +84,13 @@ def heading(title: str, how: str, formula: str, caveat: str) -> Heading:
         f'<button class="help" popovertarget="{name}" aria-label="About {escape(title)}">?</button>'
         f'</header><div class="help-text" id="{name}" popover><h3>{escape(title)}</h3>'
         f'<p class="formula">{escape(formula)}</p><p>{escape(caveat)}</p></div>',
-        f'<p class="how">{escape(how)}</p>',
+        how_to_read(how),
     )
+
+
+def how_to_read(words: str) -> str:
+    """The line below the title of a card."""
+    return f'<p class="how">{escape(words)}</p>'
 
 
 def badge(text: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import param
 
 from dashboard.asked import REQUEST
+from dashboard.certainty import Certainty
 from dashboard.embedding import Embedder
 from dashboard.naming import Naming
 from dashboard.places import Places
@@ -61,6 +62,7 @@ class Runner:
         self._listed = self._shown = self._asked = 0.0
         self._no_umap = ""
         self._naming = Naming(state, services.jobs, services.fetcher, self.later)
+        self._certainty = Certainty(state, services.jobs, services.fetcher, self.later)
         self._sweeper = Sweeper(state, services.jobs, services.fetcher)
         state.param.watch(self._ask_data, list(REQUEST))
 
@@ -143,7 +145,6 @@ class Runner:
         self._reading = self.services.reader.submit(request)
 
     # what the engine did
-
     def tick(self) -> None:
         """Look for news; called every few hundred milliseconds."""
         self._take_data()
@@ -159,6 +160,7 @@ class Runner:
         self._take_fit()
         self._take_embedding()
         self._take_counts()
+        self._certainty.tick()
 
     def _take_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -18,6 +18,7 @@ from engine.results import OTHER, AnyFit, Fit, TopicFit
 FACTOR = "factor"
 TOTAL_COUNTS = "total_counts"
 CAPTURE = "capture_efficiency"
+FACTOR_SD, CAPTURE_SD = "factor_sd", "capture_efficiency_sd"
 LABEL, CLR, COUNTS = "label:", "clr:", "counts:"
 MOST_MARKED = 6
 LONGEST_NAME = 40
@@ -80,6 +81,12 @@ class AppState(Asked):
     placing = param.String(doc="How far the UMAP has come, empty when none is computed.")
     fit_counts = param.Parameter(doc="(C, G) sparse columns of the fit's counts, if it has them.")
 
+    uncertainty = param.Parameter(doc="Of the shown fit, if worked out: `engine.checks`.")
+    doubt: Any = param.Selector(
+        default="", objects=["", "delta", "bootstrap"], doc="How it is to be worked out, soon."
+    )
+    doubting = param.String(doc="How far that has come, empty when nothing is worked out.")
+
     # what is chosen; every view shows its reaction to all of it
     factor = param.Integer(
         default=None, allow_None=True, bounds=(0, None), doc="Position of a factor or topic."
@@ -93,6 +100,11 @@ class AppState(Asked):
     colour = param.String(default="", doc="What colours the cells: a key of `colours()`.")
     heat: Any = param.Selector(
         default="top", objects=["top", "factor", "gene"], doc="Heatmap genes."
+    )
+    fade: Any = param.Selector(
+        default=1.0,
+        objects=[1.0, 0.2, 0.1, 0.05, 0.01],
+        doc="Largest lfsr of pairs in full colour.",
     )
     top_genes = param.Integer(default=100, bounds=(2, 1000), doc="How many.")
     detail: Any = param.Selector(
@@ -111,8 +123,11 @@ class AppState(Asked):
         options = {f"Chosen {self.kind}": FACTOR, "Total counts": TOTAL_COUNTS}
         if self.fit is None:
             return options
+        if isinstance(self.fit, Fit):
+            options["Sd of chosen factor"] = FACTOR_SD
         if isinstance(self.fit, Fit) and self.fit.capture is not None:
             options["Capture efficiency"] = CAPTURE
+            options["Sd of capture efficiency"] = CAPTURE_SD
         for gene in dict.fromkeys((*self.marked, *(self.pair or ()))):
             options[f"{gene} (CLR)"] = f"{CLR}{gene}"
             if self.fit_counts is not None:
@@ -225,6 +240,8 @@ class AppState(Asked):
             embedding=None,
             partial="",
             placing="",
+            uncertainty=None,
+            doubting="",
         )
 
     def show_fit(self, fit: AnyFit, **more: Any) -> None:
@@ -241,7 +258,7 @@ class AppState(Asked):
         if self.heat == "gene" and not marked:
             changes["heat"] = "top"
         with param.parameterized.batch_call_watchers(self):
-            self.param.update(fit=fit, **changes, **more)
+            self.param.update(fit=fit, uncertainty=None, **changes, **more)
             if self.colour not in self.colours().values():
                 self.colour = default_colour(fit)
 

@@ -16,7 +16,7 @@ from engine.cli import first_ctrl_c_stops, writable
 if TYPE_CHECKING:
     from engine.checks import TopicUncertainty, Uncertainty
     from engine.data import Counts
-    from engine.results import AnyFit, Fit, TopicFit
+    from engine.results import AnyFit, TopicFit
 
 _GENES, _TOP, _SHOWN = 40, 20, 10
 
@@ -39,6 +39,7 @@ def uncertainty(options: argparse.Namespace) -> None:
     """Tell how far the correlations or topics of a saved fit can be believed."""
     out = writable(options.out, source=options.data)
 
+    from engine.checks import pairs_table
     from engine.data import read_counts
     from engine.results import TopicFit, load
     from engine.summaries import top_variance_genes
@@ -61,7 +62,7 @@ def uncertainty(options: argparse.Namespace) -> None:
         if genes is None:
             genes = gene_positions(fit, top_variance_genes(fit, _GENES))
         found: Uncertainty = _run(fit, counts, by, options)
-        table, n_boot = of_pairs(fit, found, genes), found.n_boot
+        table, n_boot = pairs_table(fit, found, genes), found.n_boot
     table.to_csv(out, index=False)
     by = f"{n_boot} replicates" if n_boot else "the delta method"
     print(f"Saved {out}: {len(table):,} rows, by {by}", file=sys.stderr)
@@ -85,19 +86,6 @@ def _run(fit: AnyFit, counts: Counts, method: str, options: argparse.Namespace) 
     if found is None:
         raise KeyboardInterrupt
     return found
-
-
-def of_pairs(fit: Fit, found: Uncertainty, genes: np.ndarray) -> pd.DataFrame:
-    """One row a pair of genes (positions), the surest sign first."""
-    names = np.asarray(fit.genes[genes])
-    one, other = np.triu_indices(len(genes), 1)
-    pairs = found.correlation(genes)
-    columns = dict(zip(_PAIR, (array[one, other] for array in pairs), strict=True))
-    table = pd.DataFrame({"gene_1": names[one], "gene_2": names[other], **columns})
-    return table.sort_values("lfsr", kind="stable", ignore_index=True)
-
-
-_PAIR = ("correlation", "standard_error", "low_90", "high_90", "lfsr")
 
 
 def of_topics(fit: TopicFit, found: TopicUncertainty, genes: np.ndarray | None) -> pd.DataFrame:

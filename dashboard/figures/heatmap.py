@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from dashboard.figures.names import label, room
 from dashboard.figures.sheet import EDGE, FOOT, colour_bar, colours, place, published, sheet
-from dashboard.plots.heatmap import colour_limit
+from dashboard.plots.heatmap import VEIL, colour_limit
 from dashboard.plots.style import DIVERGING
 
 PITCH, SMALLEST, LARGEST = 2.6, 40.0, 135.0
@@ -18,8 +19,10 @@ GAP, BAR = 4.0, 3.0
 
 
 @published
-def heatmap(correlation: pd.DataFrame, *, marked: Sequence[str] = ()) -> Figure:
-    """Correlations in display order; names of ``marked`` genes are bold."""
+def heatmap(
+    correlation: pd.DataFrame, *, marked: Sequence[str] = (), faded: np.ndarray | None = None
+) -> Figure:
+    """Correlations in display order; names of ``marked`` genes are bold, ``faded`` pairs veiled."""
     names = [str(name) for name in correlation.columns]
     side = float(np.clip(PITCH * len(names), SMALLEST, LARGEST))
     pitch = side / max(len(names), 1)
@@ -35,6 +38,10 @@ def heatmap(correlation: pd.DataFrame, *, marked: Sequence[str] = ()) -> Figure:
         interpolation="nearest",
         aspect="auto",
     )
+    if faded is not None and faded.any():
+        veil = np.zeros((*faded.shape, 4))
+        veil[faded] = to_rgba(VEIL)
+        axes.imshow(veil, interpolation="nearest", aspect="auto")
     axes.spines[:].set_visible(False)
     label(axes, "x", names, pitch, marked)
     label(axes, "y", names, pitch, marked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from dashboard.plots.style import ACCENT, DIVERGING
 
 MOST_OPTIMAL = 300
 HEIGHT = 160
+# Over pairs whose sign is not sure: a veil of the colour of no correlation.
+VEIL = DIVERGING[len(DIVERGING) // 2] + "d8"
 SIDES = ("left", "right", "bottom", "top")
 
 
@@ -47,6 +49,16 @@ def colour_limit(correlation: pd.DataFrame) -> float:
     return float(np.clip(np.ceil(10 * np.quantile(values, 0.99)) / 10, 0.2, 1))
 
 
+TOLD = [
+    ("genes", "$y{custom} \N{MULTIPLICATION SIGN} $x{custom}"),
+    ("CLR correlation", "@image{0.000}"),
+]
+BELIEVED = [
+    ("90 % interval", "@low{0.000} to @high{0.000}"),
+    ("false sign rate", "@lfsr{0.0000}"),
+]
+
+
 class Heatmap:
     """Genes x genes image, the first gene at the top left; ``figure`` is drawn once.
 
@@ -54,6 +66,7 @@ class Heatmap:
     """
 
     def __init__(self) -> None:
+        self._doubtful = False
         self.figure = blank(left=78, bottom=72, height=HEIGHT)
         self._mapper = LinearColorMapper(palette=DIVERGING, low=-1, high=1)
         self._image = ColumnDataSource({"image": [np.zeros((1, 1), np.float32)], "size": [1]})
@@ -63,6 +76,16 @@ class Heatmap:
             "image", x=0, y=0, dw="size", dh="size", color_mapper=self._mapper, source=self._image
         )
         sides = {side: side for side in SIDES}
+        self._veil = ColumnDataSource({"image": [np.zeros((1, 1), np.uint8)], "size": [1]})
+        self.figure.image(
+            "image",
+            x=0,
+            y=0,
+            dw="size",
+            dh="size",
+            color_mapper=LinearColorMapper(palette=["#00000000", VEIL], low=0, high=1),
+            source=self._veil,
+        )
         self.figure.quad(
             **sides, source=self._bands, fill_color=None, line_color=ACCENT, line_width=1.2
         )
@@ -88,17 +111,13 @@ class Heatmap:
             ),
             "right",
         )
-        self.figure.add_tools(
-            HoverTool(
-                renderers=[image],
-                visible=False,
-                tooltips=[
-                    ("genes", "$y{custom} \N{MULTIPLICATION SIGN} $x{custom}"),
-                    ("CLR correlation", "@image{0.000}"),
-                ],
-                formatters={"$x": self.columns.hover, "$y": self.rows.hover},
-            )
+        self._hover = HoverTool(
+            renderers=[image],
+            visible=False,
+            tooltips=TOLD,
+            formatters={"$x": self.columns.hover, "$y": self.rows.hover},
         )
+        self.figure.add_tools(self._hover)
 
     @property
     def values(self) -> np.ndarray:
@@ -114,10 +133,32 @@ class Heatmap:
         self.rows.show(list(correlation.columns)[::-1])
         self._bands.data = _sides([])
         self._cells.data = _sides([])
-        values = np.ascontiguousarray(correlation.to_numpy(np.float32)[::-1])
-        self._image.data = {"image": [values], "size": [count]}
+        self._image.data = {"image": [_flipped(correlation)], "size": [count]}
+        self._veil.data = {"image": [np.zeros((count, count), np.uint8)], "size": [count]}
         for axis_range in (self.figure.x_range, self.figure.y_range):
             extent(axis_range, float(count))
+
+    def doubt(self, certainty: Mapping[str, np.ndarray] | None, most: float = 1.0) -> None:
+        """Tell how far the correlations can be believed, and veil those of doubtful sign.
+
+        Parameters
+        ----------
+        certainty
+            (n, n) ``"low"``, ``"high"`` and ``"lfsr"`` in display order, or None.
+        most
+            Largest local false sign rate of a pair that keeps its full colour.
+        """
+        data = {name: self._image.data[name] for name in ("image", "size")}
+        count = len(self.columns.names)
+        veil = np.zeros((count, count), np.uint8)
+        if certainty is not None:
+            data |= {name: [_flipped(certainty[name])] for name in ("low", "high", "lfsr")}
+            veil = (np.asarray(certainty["lfsr"])[::-1] > most).astype(np.uint8)
+        if (certainty is not None) != self._doubtful:
+            self._doubtful = certainty is not None
+            self._hover.tooltips = TOLD + BELIEVED if self._doubtful else TOLD
+        self._image.data = data
+        self._veil.data = {"image": [veil], "size": [count]}
 
     def mark(self, marked: Sequence[str], pair: tuple[str, str] | None = None) -> None:
         """Mark the rows and columns of genes, and outline the cell of a pair."""
@@ -148,6 +189,11 @@ class Heatmap:
                     action(row, column)
 
         self.figure.on_event("tap", tapped)
+
+
+def _flipped(values: Any) -> np.ndarray:
+    """As an image, whose lowest row is the first."""
+    return np.ascontiguousarray(np.asarray(values, np.float32)[::-1])
 
 
 def _sides(boxes: Sequence[tuple[int, int, int, int]]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class LoadingBars:
         self._loadings = pd.Series(dtype=float)
         self._weights: pd.Series | None = None
         self._words = Words("", "", "", "")
+        self._intervals: pd.DataFrame | None = None
         self._marked: tuple[str, ...] = ()
         self._room = 20
         self._bars = ColumnDataSource({"y": [], "loading": [], "gene": [], "colour": []})
@@ -49,6 +50,8 @@ class LoadingBars:
             line_color=ACCENT,
             line_width=2,
         )
+        self._errors = ColumnDataSource({"y": [], "low": [], "high": []})
+        self.figure.segment("low", "y", "high", "y", source=self._errors, line_color=MISSING)
         self.figure.vspan(x=0, line_color=MISSING)
         self._hover = HoverTool(renderers=[bars])
         self.figure.add_tools(self._hover)
@@ -76,6 +79,7 @@ class LoadingBars:
         title: str,
         words: Words = FACTORS,
         weights: pd.Series | None = None,
+        ends: pd.DataFrame | None = None,
     ) -> None:
         """Draw the strongest of the loadings by gene; those marked before stay marked.
 
@@ -83,9 +87,11 @@ class LoadingBars:
         ----------
         weights
             What makes a gene strong, the loadings by default: the largest and the smallest.
+        ends
+            ``low`` and ``high``, the 90 % interval of each loading by gene, if it is known.
         """
         self._say(words)
-        self._loadings, self._weights = loadings, weights
+        self._loadings, self._weights, self._intervals = loadings, weights, ends
         self.figure.title.text = plain(title)
         self._redraw()
 
@@ -128,8 +134,13 @@ class LoadingBars:
             "gene": self.rows.names,
             "colour": np.where(values >= 0, POSITIVE, NEGATIVE).tolist(),
         }
-        low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
-        low, high = min(low, 0.0), max(high, 0.0)
+        ends = np.zeros((0, 2))
+        if self._intervals is not None:
+            ends = self._intervals.loc[shown.index, ["low", "high"]].to_numpy(float)
+        places = np.arange(len(ends)) + 0.5
+        self._errors.data = {"y": places, "low": ends[:, 0], "high": ends[:, 1]}
+        everything = [0.0, *values, *ends.ravel()]
+        low, high = min(everything), max(everything)
         margin = 0.04 * (high - low) or 1.0
         extent(self.figure.x_range, high + margin, low - margin)
         extent(self.figure.y_range, float(len(shown)))

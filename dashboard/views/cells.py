@@ -17,7 +17,7 @@ from dashboard.export import Export
 from dashboard.lasso import inside
 from dashboard.plots.cells import CellPlot
 from dashboard.plots.colours import Colouring
-from dashboard.state import FACTOR, AppState
+from dashboard.state import FACTOR, FACTOR_SD, AppState
 from dashboard.together import together
 from dashboard.views import colouring
 from dashboard.views.card import card, figure, waiting
@@ -125,7 +125,7 @@ class CellsView(pn.viewable.Viewer):
         changed = {event.name for event in events}
         if self._fit is None or changed & set(PLACED):
             self._place(state.fit)
-        elif changed <= {"factor", "names"} and state.colour != FACTOR:
+        elif changed <= {"factor", "names"} and state.colour not in (FACTOR, FACTOR_SD):
             return
         shown = colouring.shown(state)
         self.plot.paint(shown, state.selected)

@@ -10,7 +10,16 @@ import pandas as pd
 from scipy import sparse
 
 from dashboard.plots.colours import Colouring, colour_labels, colour_numbers
-from dashboard.state import CAPTURE, CLR, COUNTS, LABEL, TOTAL_COUNTS, AppState
+from dashboard.state import (
+    CAPTURE,
+    CAPTURE_SD,
+    CLR,
+    COUNTS,
+    FACTOR_SD,
+    LABEL,
+    TOTAL_COUNTS,
+    AppState,
+)
 from engine import summaries
 from engine.results import OTHER, AnyFit, Fit, TopicFit
 from engine.summaries.per_fit import per_fit
@@ -71,6 +80,11 @@ def _colouring(
     if key == CAPTURE and isinstance(fit, Fit) and fit.capture is not None:
         prior = CAPTURE_PRIORS[fit.config.capture_prior]
         return colour_numbers(fit.capture.efficiency, f"capture efficiency; prior {prior}")
+    if key == CAPTURE_SD and isinstance(fit, Fit) and fit.capture is not None:
+        return colour_numbers(fit.capture.efficiency_sd, "posterior sd of capture efficiency")
+    if key == FACTOR_SD and isinstance(fit, Fit):
+        title = f"posterior sd of the score of {named}"
+        return colour_numbers(fit.scores_sd[:, factor], title)
     if key.startswith(LABEL) and (name := key.removeprefix(LABEL)) in fit.obs:
         column = fit.obs[name]
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):

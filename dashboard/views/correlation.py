@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
@@ -11,15 +13,16 @@ import param
 
 from dashboard import html
 from dashboard.browser import Browser
-from dashboard.controls.export import ExportMenu
+from dashboard.controls.export import ICON, ExportMenu
 from dashboard.export import Export
 from dashboard.plots.heatmap import Heatmap, clustered
 from dashboard.state import AppState
 from dashboard.together import together
+from dashboard.views.believed import certainty
 from dashboard.views.card import card, figure, waiting
-from dashboard.views.wording import heading
 from engine import summaries
-from engine.results import AnyFit
+from engine.checks import Uncertainty, pairs_table
+from engine.results import AnyFit, Fit, TopicFit
 
 HEAD = html.heading(
     "Gene correlations",
@@ -28,7 +31,8 @@ HEAD = html.heading(
     "CLR correlations are relative to the geometric mean of the modelled genes: a different "
     "choice of genes changes them. Top genes have the largest CLR variance carried by factors, "
     "|w_g|²; those of a factor its largest |loadings|; those near a gene the largest |r| with it. "
-    "Their order is average linkage on 1 − r.",
+    "Their order is average linkage on 1 − r. A local false sign rate is the probability that the "
+    "true correlation has the other sign; pairs whose sign is less sure than asked are veiled.",
 )
 TOPICS = html.heading(
     "Gene correlations",
@@ -40,7 +44,8 @@ TOPICS = html.heading(
     "count; those of a topic have the largest β log(β / mean of all topics); those near a gene the "
     "largest |r| with it. Their order is average linkage on 1 − r.",
 )
-WATCHED = ["fit", "heat", "factor", "top_genes", "marked", "pair"]
+FADES = {"all pairs": 1.0} | {f"lfsr at most {100 * x:g} %": x for x in (0.2, 0.1, 0.05, 0.01)}
+WATCHED = ["uncertainty", "fade", "fit", "heat", "factor", "top_genes", "marked", "pair"]
 
 
 class CorrelationView(pn.viewable.Viewer):
@@ -53,24 +58,40 @@ class CorrelationView(pn.viewable.Viewer):
         self._fit: AnyFit | None = None
         self._shown: tuple[object, ...] = ()
         self._table = pd.DataFrame()
+        self._believed: tuple[Any, ...] = ()
+        self._certainty: dict[str, np.ndarray] | None = None
         self._which = pmui.Select(
-            label="Genes", options={"Top genes": "top"}, size="small", width=138, margin=0
+            label="Genes", options={"Top genes": "top"}, size="small", width=124, margin=0
         )
         count = pmui.Select.from_param(
             state.param.top_genes,
             label="How many",
             options=[25, 50, 100, 200, 400],
             size="small",
-            width=80,
+            width=72,
             description="",
             margin=0,
         )
+        self._fade = pmui.MenuButton(
+            label="Pairs in full colour",
+            icon="opacity",
+            icon_size="18px",
+            items=[{"label": words} for words in FADES],
+            variant="text",
+            size="small",
+            margin=0,
+            sx=ICON,
+            # Of topics there are no such intervals.
+            disabled=html.bound(lambda fit: not isinstance(fit, Fit), state.param.fit),
+            on_click=lambda item: state.param.update(fade=FADES[item["label"]]),
+        )
         self._panel = card(
-            heading(state, HEAD, TOPICS),
+            param.bind(_head, *(state.param[name] for name in ("fit", "fade", "doubting"))),
             figure(self.heatmap.figure, message=waiting(state)),
             tools=(
                 self._which,
                 count,
+                self._fade,
                 ExportMenu(browser, self._export, state, name="correlations"),
             ),
         )
@@ -97,7 +118,7 @@ class CorrelationView(pn.viewable.Viewer):
     def _update(self, *_events: object) -> None:
         state, fit = self.state, self.state.fit
         if fit is None:
-            self._fit, self._shown = None, ()
+            self._fit, self._shown, self._believed = None, (), ()
             return
         self._which.param.update(**self._choices())
         shown = (state.heat, state.top_genes, self._about())
@@ -106,7 +127,21 @@ class CorrelationView(pn.viewable.Viewer):
             self._fit, self._shown = fit, shown
             self._table = clustered(summaries.clr_correlation(fit, self._genes(fit)))
             self.heatmap.show(self._table)
+            self._believed = ()
+        self._believe(fit)
         self.heatmap.mark(state.marked, state.pair)
+
+    def _believe(self, fit: AnyFit) -> None:
+        """Bring what is told of the shown correlations up to date."""
+        state = self.state
+        if self._believed and self._believed[0] is state.uncertainty:
+            if self._believed[1] == state.fade:
+                return
+        elif not self._believed and state.uncertainty is None:
+            return
+        self._believed = state.uncertainty, state.fade
+        self._certainty = certainty(fit, state.uncertainty, list(self._table.columns))
+        self.heatmap.doubt(self._certainty, state.fade)
 
     def _choices(self) -> dict[str, Any]:
         # Another name needs another value: a select does not show that only its words changed.
@@ -133,13 +168,32 @@ class CorrelationView(pn.viewable.Viewer):
         return summaries.programme_genes(fit, count)
 
     def _export(self) -> Export | None:
-        if self._fit is None:
+        fit, found = self._fit, self.state.uncertainty
+        if fit is None:
             return None
         table, marked = self._table, self.state.marked
+        believed = self._certainty if found is not None else None
+        faded = None if believed is None else believed["lfsr"] > self.state.fade
 
         def draw() -> Any:
             from dashboard import figures
 
-            return figures.heatmap(table, marked=marked)
+            return figures.heatmap(table, marked=marked, faded=faded)
 
-        return Export("correlations", draw, lambda: table)
+        def data() -> pd.DataFrame:
+            if not isinstance(fit, Fit) or not isinstance(found, Uncertainty):
+                return table
+            return pairs_table(fit, found, summaries.gene_positions(fit, table.columns))
+
+        return Export("correlations", draw, data)
+
+
+def _head(fit: AnyFit | None, fade: float, doubting: str) -> html.Heading:
+    if isinstance(fit, TopicFit):
+        return TOPICS
+    if doubting:
+        return replace(HEAD, how=html.how_to_read(f"Working out how sure they are: {doubting}."))
+    if fit is not None and fade < 1:
+        words = f"Veiled: pairs whose sign is not sure to {100 * fade:g} %. Hover for intervals."
+        return replace(HEAD, how=html.how_to_read(words))
+    return HEAD

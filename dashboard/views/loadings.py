@@ -22,6 +22,7 @@ from dashboard.together import together
 from dashboard.views.card import card, figure, waiting
 from dashboard.views.wording import heading, words
 from engine import summaries
+from engine.checks import Uncertainty
 from engine.results import AnyFit
 
 NAME = "New name"
@@ -33,7 +34,8 @@ HEAD = html.heading(
     "W_clr = H W, on its principal axes (thin SVD); bars: W_clr[g, factor]",
     "W is known up to rotation only. Factors are ordered by the CLR variance they explain and "
     "signed so that the largest |loading| is positive. The image shows the strongest genes of "
-    "every factor, beside the factor that moves them most.",
+    "every factor, beside the factor that moves them most. Lines on the bars, once intervals were "
+    "worked out: 90 % intervals, the axes held where they are.",
 )
 
 TOPICS = html.heading(
@@ -54,7 +56,7 @@ class LoadingsView(pn.viewable.Viewer):
         self.state, self.browser = state, browser
         self.map, self.bars = LoadingsMap(), LoadingBars()
         self._fit: AnyFit | None = None
-        self._drawn: tuple[int, list[str]] | None = None
+        self._drawn: tuple[int, list[str], Any] | None = None
         self._loadings = pd.DataFrame()
         self._weights: pd.DataFrame | None = None
         self._shares = pd.Series(dtype=float)
@@ -98,7 +100,7 @@ class LoadingsView(pn.viewable.Viewer):
         self.bars.on_gene(together(state.choose_gene))
         self._factor.param.watch(self._pick, "value")
         self._name.param.watch(self._keep_name, "enter_pressed")
-        state.param.watch(self._update, ["fit", "factor", "names", "marked"])
+        state.param.watch(self._update, ["fit", "factor", "names", "marked", "uncertainty"])
         self._update()
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -133,8 +135,9 @@ class LoadingsView(pn.viewable.Viewer):
             return
         if fit is not self._fit:
             self._read(fit, names)
-        if (factor, names) != self._drawn:
-            before, self._drawn = self._drawn, (factor, names)
+        drawn = factor, names, self.state.uncertainty
+        if self._drawn is None or drawn[:2] != self._drawn[:2] or drawn[2] is not self._drawn[2]:
+            before, self._drawn = self._drawn, drawn
             # Names, not places: a select does not show that only the words of a value changed.
             self._factor.param.update(options=names, value=names[factor])
             if before is None or before[0] != factor:
@@ -144,9 +147,20 @@ class LoadingsView(pn.viewable.Viewer):
             weights = None if self._weights is None else self._weights.iloc[:, factor]
             share = percent(float(self._shares.iloc[factor]), 1)
             title = f"{short(names[factor], LONGEST_TITLE)} · {share}"
-            self.bars.show(self._loadings.iloc[:, factor], title, words(fit), weights)
+            self.bars.show(
+                self._loadings.iloc[:, factor], title, words(fit), weights, self._ends(fit, factor)
+            )
         self.map.mark(self.state.marked)
         self.bars.mark(self.state.marked)
+
+    def _ends(self, fit: AnyFit, factor: int) -> pd.DataFrame | None:
+        """90 % intervals of the loadings, if they were worked out."""
+        found = self.state.uncertainty
+        if not isinstance(found, Uncertainty):
+            return None
+        spread = found.loadings()
+        ends = {"low": spread.low[:, factor], "high": spread.high[:, factor]}
+        return pd.DataFrame(ends, index=fit.genes)
 
     def _read(self, fit: AnyFit, names: list[str]) -> None:
         self._fit, self._drawn = fit, None

@@ -6,11 +6,13 @@ import json
 from html import escape
 from typing import Any
 
+import pandas as pd
 import panel as pn
 
 from dashboard import html, lists
 from dashboard.export import Export
 from dashboard.state import CLR, COUNTS, AppState
+from dashboard.views.believed import certainty, interval, line
 from engine import summaries
 from engine.results import AnyFit, TopicFit
 
@@ -32,6 +34,8 @@ TOPICS = html.heading(
 EMPTY = "Search a gene or click one in the heatmap."
 OF_FACTORS, OF_TOPICS = "Its loadings (nats)", "Its log fold changes by topic (nats)"
 PARTNERS = 15
+# Partners whose intervals are exported; all pairs among them are worked out.
+INTERVALS = 300
 
 
 class GeneView(pn.viewable.Viewer):
@@ -41,7 +45,10 @@ class GeneView(pn.viewable.Viewer):
         super().__init__()
         self.state = state
         self._panel = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
-        state.param.watch(self._update, ["fit", "fit_counts", "marked", "detail", "names"])
+        state.param.watch(
+            self._update,
+            ["fit", "fit_counts", "marked", "detail", "names", "uncertainty", "doubting"],
+        )
         self._update()
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -55,14 +62,19 @@ class GeneView(pn.viewable.Viewer):
             self._panel.object = html.empty(EMPTY)
             return
         self._panel.object = _page(
-            state.fit, state.marked[0], state.names, counts=state.fit_counts is not None
+            state.fit,
+            state.marked[0],
+            state.names,
+            counts=state.fit_counts is not None,
+            believed=state.uncertainty,
+            doubting=state.doubting,
         )
 
     def _export(self) -> Export | None:
         fit, marked = self.state.fit, self.state.marked
         if fit is None or not marked:
             return None
-        gene = marked[0]
+        gene, believed = marked[0], self.state.uncertainty
 
         def draw() -> Any:
             from dashboard import figures
@@ -72,7 +84,11 @@ class GeneView(pn.viewable.Viewer):
 
         def table() -> Any:
             found = summaries.correlation_with(fit, gene)
-            return found.rename("clr_correlation").rename_axis("gene").to_frame()
+            table = found.rename("clr_correlation").rename_axis("gene").to_frame()
+            if (sure := certainty(fit, believed, [gene, *found.index[:INTERVALS]])) is not None:
+                for name in ("standard_error", "low", "high", "lfsr"):
+                    table[name] = pd.Series(sure[name][0, 1:], found.index[:INTERVALS])
+            return table
 
         return Export(f"near {gene}", draw, table)
 
@@ -89,17 +105,26 @@ def _facts(fit: AnyFit, gene: str) -> str:
     )
 
 
-def _page(fit: AnyFit, gene: str, names: list[str], *, counts: bool) -> str:
+def _page(
+    fit: AnyFit, gene: str, names: list[str], *, counts: bool, believed: Any, doubting: str
+) -> str:
     weights = summaries.gene_loadings(fit, gene).to_numpy()
     acts = [lists.press("colour", f"{CLR}{gene}", "Colour cells: CLR", kind="act")]
     if counts:
         acts.append(lists.press("colour", f"{COUNTS}{gene}", "Colour cells: counts", kind="act"))
     acts.append(lists.press("near", gene, "Neighbours in heatmap", kind="act"))
     partners = summaries.correlation_with(fit, gene).head(PARTNERS)
+    found = certainty(fit, believed, [gene, *partners.index])
+    intervals = [""] * len(partners)
+    if found is not None:
+        intervals = [
+            interval(*ends) for ends in zip(found["low"][0, 1:], found["high"][0, 1:], strict=True)
+        ]
     near = (
         lists.press("gene", other, other)
         + lists.signed(r, 1)
         + lists.figure(r)
+        + f'<span class="interval">{words}</span>'
         + lists.press(
             "pair",
             json.dumps([gene, other]),
@@ -107,7 +132,9 @@ def _page(fit: AnyFit, gene: str, names: list[str], *, counts: bool) -> str:
             kind="small",
             label=f"Compare {gene} with {other}",
         )
-        for other, r in zip(map(str, partners.index), partners.to_numpy(), strict=True)
+        for other, r, words in zip(
+            map(str, partners.index), partners.to_numpy(), intervals, strict=True
+        )
     )
     limit = float(abs(weights).max())
     chips = (
@@ -119,7 +146,8 @@ def _page(fit: AnyFit, gene: str, names: list[str], *, counts: bool) -> str:
     return (
         f'<article class="detail"><h3>{escape(gene)}</h3><p class="quiet">{_facts(fit, gene)}</p>'
         f'<p class="acts">{"".join(acts)}</p>'
-        + lists.rows(near, "Strongest correlations (r)", "partners")
+        + lists.rows(near, "Strongest correlations (r)", "partners sure" if found else "partners")
+        + ("" if isinstance(fit, TopicFit) else line(believed, doubting))
         + lists.rows(chips, OF_TOPICS if isinstance(fit, TopicFit) else OF_FACTORS, "weights")
         + "</article>"
     )

@@ -17,6 +17,7 @@ from dashboard.export import Export
 from dashboard.plots.pair import PairPlot
 from dashboard.state import AppState
 from dashboard.views import colouring
+from dashboard.views.believed import certainty, interval, sign_rate
 from dashboard.views.card import figure
 from dashboard.views.cells import cell_table
 from engine import summaries
@@ -42,7 +43,17 @@ EMPTY = "Click a cell of the heatmap to compare two genes."
 MOST_POINTS, MOST_BARS = 3_000, 300
 # The residuals of a cell take all its features: so many elements take about a quarter second.
 MOST_ELEMENTS = 6_000_000
-WATCHED = ["pair", "fit", "fit_counts", "selected", "colour", "factor", "names", "detail"]
+WATCHED = [
+    "uncertainty",
+    "pair",
+    "fit",
+    "fit_counts",
+    "selected",
+    "colour",
+    "factor",
+    "names",
+    "detail",
+]
 
 
 class PairView(pn.viewable.Viewer):
@@ -133,7 +144,12 @@ class PairView(pn.viewable.Viewer):
 
     def _said(self, fit: AnyFit, pair: tuple[str, str]) -> str:
         r = float(summaries.clr_correlation(fit, pair).to_numpy()[0, 1])
-        words = [f"Model: r = {html.number(r, 2)}."]
+        found = certainty(fit, self.state.uncertainty, pair)
+        told = f"r = {html.number(r, 2)}"
+        if found is not None:
+            ends = interval(found["low"][0, 1], found["high"][0, 1])
+            told += f", 90 % interval {ends}, false sign rate {sign_rate(found['lfsr'][0, 1])}"
+        words = [f"Model: {told}."]
         if (chosen := self._chosen()) is not None:
             x, y = self._values.to_numpy(float)[chosen].T
             if len(x) > 2 and np.ptp(x) > 0 and np.ptp(y) > 0:

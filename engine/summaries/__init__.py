@@ -26,6 +26,7 @@ from engine.summaries.loadings import (
     scores,
     weights,
 )
+from engine.summaries.names import gene_positions
 from engine.summaries.topics import (
     RELEVANCE,
     Measure,
@@ -65,6 +66,7 @@ __all__ = [
     "factor_scores",
     "factor_shares",
     "gene_loadings",
+    "gene_positions",
     "gene_shares",
     "grouping_columns",
     "label_counts",

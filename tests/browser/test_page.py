@@ -90,6 +90,12 @@ def test_demo_from_counts_to_views(
     expect(page.get_by_role("heading", name="LYZ", exact=True)).to_be_visible()
     expect(heatmap.get_by_role("combobox", name="Genes")).to_have_text("Near LYZ")
 
+    # how sure the correlations are is worked out, and told
+    button(page, "Pairs in full colour").click()
+    page.get_by_role("menuitem", name="lfsr at most 1 %", exact=True).click()
+    expect(heatmap.get_by_text("Veiled: pairs whose sign is not sure to 1 %")).to_be_visible()
+    expect(page.locator(".interval").first).to_have_text(re.compile(r"\d to [−\d]"))
+
     # figures, tables and the fit can be taken away
     saved = export(page, "Export cells", "PDF", tmp_path)
     assert saved.read_bytes().startswith(b"%PDF")

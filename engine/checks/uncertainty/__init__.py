@@ -4,6 +4,7 @@ from engine.checks.uncertainty.bootstrap import bootstrap, bootstrap_iter
 from engine.checks.uncertainty.correlation import CorrelationUncertainty
 from engine.checks.uncertainty.iterate import UncertaintyProgress, uncertainty, uncertainty_iter
 from engine.checks.uncertainty.result import LoadingsUncertainty, Uncertainty
+from engine.checks.uncertainty.tables import pairs_table
 from engine.checks.uncertainty.topics import (
     TopicsUncertainty,
     TopicUncertainty,
@@ -20,6 +21,7 @@ __all__ = [
     "UncertaintyProgress",
     "bootstrap",
     "bootstrap_iter",
+    "pairs_table",
     "topic_bootstrap",
     "topic_bootstrap_iter",
     "uncertainty",

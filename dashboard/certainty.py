@@ -1,0 +1,95 @@
+"""Certainty: has it worked out how far a run can be believed, and shows it with the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any
+
+from dashboard.state import AppState, Notice
+from engine.errors import EngineError
+from engine.jobs import Jobs, kept_uncertainty, submit_uncertainty
+
+# The job of each run that is being worked on, of all sessions: a page that is reloaded, or a
+# second one, shows how far it is.
+_working: dict[tuple[int, str], str] = {}
+
+
+class Certainty:
+    """Keeps ``state.uncertainty`` that of the shown fit.
+
+    Parameters
+    ----------
+    fetcher
+        Threads for what takes a disk.
+    later
+        Calls a function with a future, on the page's own turn, once that is done.
+    """
+
+    def __init__(
+        self,
+        state: AppState,
+        jobs: Jobs,
+        fetcher: Executor,
+        later: Callable[[Future[Any], Callable[[Any], None]], None],
+    ) -> None:
+        self._state, self._jobs, self._fetcher, self._later = state, jobs, fetcher, later
+        self._fetched: object = None
+        state.param.watch(self._ask, "doubt")
+        state.param.watch(self._fade, "fade")
+
+    def tick(self) -> None:
+        """Look how far it is."""
+        state = self._state
+        if state.fit is None or state.partial or state.run is None:
+            return
+        if self._fetched is not state.fit:
+            self._fetched = state.fit
+            self._fetch()
+        job = _working.get(self._key)
+        if job is None:
+            return
+        status = self._jobs.status(job)
+        if status.active:
+            state.doubting = f"{status.phase or 'waiting'}, {100 * status.fraction:.0f} %"
+            return
+        _working.pop(self._key, None)
+        state.doubting = ""
+        if status.state == "failed":
+            state.fade = 1.0
+            state.run_error = Notice("the uncertainty of this run", status.message, "See above.")
+        else:
+            self._fetch()
+
+    @property
+    def _key(self) -> tuple[int, str]:
+        return id(self._jobs), self._state.run or ""
+
+    def _fetch(self) -> None:
+        run, fit = self._state.run, self._state.fit
+
+        def show(done: Future[Any]) -> None:
+            # A run that was deleted meanwhile has none, and says so elsewhere.
+            if fit is self._state.fit and done.exception() is None:
+                self._state.uncertainty = done.result()
+
+        self._later(self._fetcher.submit(kept_uncertainty, self._jobs, run or ""), show)
+
+    def _fade(self, *_events: object) -> None:
+        state = self._state
+        if state.fade < 1 and state.uncertainty is None and self._key not in _working:
+            state.doubt = "delta"
+
+    def _ask(self, *_events: object) -> None:
+        state, method = self._state, self._state.doubt
+        if not method:
+            return
+        state.doubt = ""
+        if state.fit is None or state.partial or state.run is None or self._key in _working:
+            return
+        try:
+            _working[self._key] = submit_uncertainty(self._jobs, state.run, method)
+        except EngineError as error:
+            state.run_error = Notice.of(error)
+        else:
+            state.doubting = "waiting"

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from dashboard.plots.heatmap import BELIEVED, TOLD, Heatmap, clustered
+from dashboard.plots.loading_bars import LoadingBars
+from dashboard.runner import Runner
+from dashboard.state import AppState
+from dashboard.views.believed import certainty, interval, sign_rate
+from engine import summaries
+from engine.checks import Uncertainty
+from engine.checks.uncertainty.blocks import GeneBlocks
+from engine.errors import ConfigError
+from engine.jobs.job import JobHandle
+from engine.results import Fit
+from tests.dashboard.synthetic import make_fit
+
+Until = Callable[[Callable[[], object]], None]
+
+
+def make_uncertainty(fit: Fit, scale: float = 0.01) -> Uncertainty:
+    """Independent loadings of equal variance, nothing shared by genes."""
+    genes, factors = fit.loadings.shape
+    packed = factors * (factors + 1) // 2
+    blocks = GeneBlocks(
+        np.tile(scale * np.eye(factors), (genes, 1, 1)),
+        np.zeros(genes),
+        np.zeros((packed, packed)),
+    )
+    return Uncertainty(fit.loadings, fit.noise, blocks, fit.status.passes)
+
+
+@pytest.fixture
+def fitted(runner: Runner, state: AppState, steps: object, until: Until) -> AppState:
+    steps.go_on.set()  # type: ignore[attr-defined]
+    runner.read()
+    until(lambda: state.ready)
+    runner.fit()
+    until(lambda: state.fit is not None and not state.partial)
+    return state
+
+
+class TestAsking:
+    @pytest.fixture(autouse=True)
+    def _kept(self, monkeypatch: pytest.MonkeyPatch, fitted: AppState) -> None:
+        """Worked out by a job, as is; kept from then on."""
+        self.kept: dict[str, Uncertainty] = {}
+        self.asked: list[str] = []
+        assert isinstance(fitted.fit, Fit)
+        found = make_uncertainty(fitted.fit)
+
+        def submit(jobs: object, run: str, method: str) -> str:
+            def work(handle: JobHandle) -> None:
+                if method == "bootstrap":
+                    raise ConfigError("more cells", "too few", "Take more.")
+                self.kept[run] = found
+
+            self.asked.append(method)
+            return str(jobs.submit("uncertainty", work))  # type: ignore[attr-defined]
+
+        monkeypatch.setattr("dashboard.certainty.submit_uncertainty", submit)
+        monkeypatch.setattr(
+            "dashboard.certainty.kept_uncertainty", lambda _jobs, run: self.kept.get(run)
+        )
+        self.found = found
+
+    def test_to_fade_pairs_is_to_ask(self, fitted: AppState, until: Until) -> None:
+        assert fitted.uncertainty is None
+        fitted.fade = 0.05
+        until(lambda: fitted.uncertainty is self.found)
+        assert (self.asked, fitted.doubting) == (["delta"], "")
+        fitted.fade = 0.01
+        assert self.asked == ["delta"]
+
+    def test_another_run_has_its_own(self, fitted: AppState, runner: Runner, until: Until) -> None:
+        fitted.doubt = "delta"
+        until(lambda: fitted.uncertainty is self.found)
+        first = fitted.run
+        runner.fit()
+        until(lambda: fitted.run != first and fitted.fit is not None and not fitted.partial)
+        assert fitted.uncertainty is None
+        assert first is not None
+        runner.open(first)
+        until(lambda: fitted.uncertainty is self.found)
+
+    def test_what_went_wrong_is_said(self, fitted: AppState, until: Until) -> None:
+        fitted.doubt = "bootstrap"
+        until(lambda: fitted.run_error is not None)
+        assert fitted.run_error is not None
+        assert "too few" in fitted.run_error.got
+        assert (fitted.uncertainty, fitted.doubting) == (None, "")
+
+
+class TestShown:
+    def test_veiled_where_the_sign_is_not_sure(self) -> None:
+        fit = make_fit()
+        table = clustered(summaries.clr_correlation(fit, list(fit.genes[:12])))
+        heatmap = Heatmap()
+        heatmap.show(table)
+        found = certainty(fit, make_uncertainty(fit, 0.05), list(table.columns))
+        assert found is not None
+        heatmap.doubt(found, 0.01)
+        veil = heatmap._veil.data["image"][0]
+        np.testing.assert_array_equal(veil[::-1], found["lfsr"] > 0.01)
+        assert 0 < veil.sum() < veil.size
+        np.testing.assert_allclose(heatmap._image.data["low"][0][::-1], found["low"], rtol=1e-6)
+        assert heatmap._hover.tooltips == TOLD + BELIEVED
+        np.testing.assert_allclose(heatmap.values[::-1], table, rtol=1e-6)
+        heatmap.doubt(None)
+        assert not heatmap._veil.data["image"][0].any()
+        assert heatmap._hover.tooltips == TOLD
+
+    def test_bars_carry_their_intervals(self) -> None:
+        fit = make_fit()
+        bars, loadings = LoadingBars(), summaries.loadings(fit)
+        spread = make_uncertainty(fit).loadings()
+        ends = loadings.iloc[:, [0, 0]].set_axis(["low", "high"], axis=1)
+        ends["low"], ends["high"] = spread.low[fit.is_gene, 0], spread.high[fit.is_gene, 0]
+        bars.show(loadings.iloc[:, 0], "factor 1", ends=ends)
+        drawn, data = bars._bars.data, bars._errors.data
+        assert len(data["y"]) == len(drawn["loading"]) > 0
+        assert np.all(data["low"] < drawn["loading"])
+        assert np.all(drawn["loading"] < data["high"])
+        assert min(bars.figure.x_range.start, bars.figure.x_range.end) < data["low"].min()
+        bars.show(loadings.iloc[:, 1], "factor 2")
+        assert len(bars._errors.data["y"]) == 0
+
+    def test_words(self) -> None:
+        assert interval(-0.912, 0.05) == "−0.91 to 0.05"
+        assert sign_rate(1e-9) == "< 0.001"
+        assert sign_rate(0.25) == "= 0.250"
