@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.metadata
 import json
 import re
 import shutil
 import tempfile
-import tomllib
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +21,7 @@ import pandas as pd
 
 from dashboard.state import AppState
 from engine.results import AnyFit, TopicFit
+from engine.version import version
 
 if TYPE_CHECKING:
     # Only a page that exports something waits for matplotlib.
@@ -93,17 +91,6 @@ class Provenance:
         tool = f"Logratio {self.version}".strip()
         parts = (self.data, self.label, self.model, self.made, tool)
         return " · ".join(dict.fromkeys(part for part in parts if part))
-
-
-@functools.cache
-def version() -> str:
-    """Of Logratio: as installed, or of the checkout that it runs from."""
-    with suppress(importlib.metadata.PackageNotFoundError):
-        return importlib.metadata.version("logratio")
-    with suppress(OSError, KeyError, tomllib.TOMLDecodeError):
-        project = Path(__file__).resolve().parent.parent / "pyproject.toml"
-        return str(tomllib.loads(project.read_text("utf-8"))["project"]["version"])
-    return ""
 
 
 def _model(fit: AnyFit) -> str:
