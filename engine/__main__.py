@@ -57,6 +57,7 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
     add("--genes", default="2000", help="how many, 'all', a file of names, or names with commas")
     add("--layer", help="layer of raw counts (X, raw or a name; guessed if not given)")
     add("--reference", help="gene that is the ALR reference")
+    add("--library-size", metavar="COLUMN", help="labels with each cell's counts over all genes")
     add("--d-mode", choices=get_args(DMode), default=_DEFAULT.d_mode, help="residual variance")
     add("--capture-prior", choices=get_args(CapturePrior), default=_DEFAULT.capture_prior)
     add("--molecules", type=float, default=_DEFAULT.molecules, help="expected mRNA per cell")
@@ -77,6 +78,7 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
         type=int,
         help="of vae: times that every cell is drawn; by default by their number",
     )
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting")
 
 
 def _parser() -> argparse.ArgumentParser:
