@@ -34,6 +34,8 @@ MEDIA = {
     "pdf": "application/pdf",
     "csv": "text/csv;charset=utf-8",
     "h5ad": "application/x-hdf5",
+    "html": "text/html;charset=utf-8",
+    "zip": "application/zip",
 }
 DPI = 300
 PART = 4 * 2**20
@@ -52,11 +54,14 @@ class Export:
         The figure at publication size.
     table
         The data in it.
+    of
+        The fit that is shown, where a view may lag behind the page: one that is not in front.
     """
 
     name: str
     draw: Callable[[], Figure]
     table: Callable[[], pd.DataFrame]
+    of: AnyFit | None = None
 
 
 @dataclass(frozen=True)
@@ -72,11 +77,16 @@ class Provenance:
     @classmethod
     def of(cls, state: AppState) -> Provenance:
         """Of what the page shows now."""
-        fit, status, summary = state.fit, state.status, state.summary
+        status, summary = state.status, state.summary
         read = summary.name if summary is not None else ""
+        return cls.of_fit(state.fit, status.name if status is not None else "", read)
+
+    @classmethod
+    def of_fit(cls, fit: AnyFit | None, run: str = "", data: str = "") -> Provenance:
+        """Of a fit, if there is one, made from what is called ``data`` unless it says so itself."""
         return cls(
-            data=str(fit.data.get("name", "")) or read if fit is not None else read,
-            run=status.name if status is not None else "",
+            data=str(fit.data.get("name", "")) or data if fit is not None else data,
+            run=run,
             model=_model(fit) if fit is not None else "",
             made=datetime.now().astimezone().strftime("%d %B %Y"),
             version=version(),

@@ -80,6 +80,10 @@ class AppState(Asked):
     placing = param.String(doc="How far the UMAP has come, empty when none is computed.")
     fit_counts = param.Parameter(doc="(C, G) sparse columns of the fit's counts, if it has them.")
 
+    exports = param.Dict(
+        default={}, instantiate=True, doc="What views can export: name -> function that offers it."
+    )
+
     # what is chosen; every view shows its reaction to all of it
     factor = param.Integer(
         default=None, allow_None=True, bounds=(0, None), doc="Position of a factor or topic."

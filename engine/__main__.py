@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from engine import cli, cli_check, cli_sweep
+from engine import cli, cli_check, cli_report, cli_sweep
 from engine.config import (
     CapturePrior,
     DMode,
@@ -121,6 +121,9 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="compare counts with a fit's draws", **with_defaults)
     cli_check.options(check)
 
+    report = commands.add_parser("report", help="write the report of a fit", **with_defaults)
+    cli_report.options(report)
+
     simulate = commands.add_parser("simulate", help="draw counts of known truth", **with_defaults)
     simulate.set_defaults(command=cli.simulate)
     add = simulate.add_argument
@@ -130,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--genes", type=int, default=2000)
     add("--factors", type=int, default=5)
     add("--seed", type=int, default=0)
-    for command in (fit, sweep, score, check, simulate):
+    for command in (fit, sweep, score, check, report, simulate):
         command.add_argument("--traceback", action="store_true", help="show where an error arose")
     return parser
 
