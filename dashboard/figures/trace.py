@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from dashboard.figures.sheet import EDGE, FOOT, clean, place, published, sheet
 from dashboard.plots.style import ACCENT
@@ -32,6 +33,6 @@ def trace(table: pd.DataFrame, *, unit: str = "pass") -> Figure:
         x, y = part["pass"].to_numpy(float), part["log_marginal_per_cell"].to_numpy(float)
         axes.plot(x, y, color=ACCENT, linewidth=1.0, marker="o", markersize=1.6)
         axes.set(xlabel=clean(unit, WIDTH), ylabel="nats per cell")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.ticklabel_format(axis="y", useOffset=False)
     return figure

@@ -13,6 +13,7 @@ from dashboard.report.figures import Figure, convergence, pass_word
 from dashboard.report.inline import inline_svg
 from dashboard.report.subject import Subject
 from engine.summaries.methods import objective
+from engine.summaries.methods_models import count
 
 STYLES = (Path(__file__).resolve().parents[2] / "assets" / "report.css").read_text("utf-8")
 # Nothing is fetched and nothing runs, whatever a name may hold.
@@ -90,8 +91,9 @@ def _data(subject: Subject) -> str:
 def _convergence(subject: Subject) -> str:
     status, export = subject.fit.status, convergence(subject.fit)
     said = f"{status.state.capitalize()}: {status.reason}" if status.reason else status.state
-    word = "epochs" if pass_word(subject.fit) == "epoch" else "passes"
-    said += f"; {status.passes:,} {word} in {status.seconds:,.1f} s."
+    many = {"pass": "passes", "epoch": "epochs"}
+    word = pass_word(subject.fit)
+    said += f"; {count(status.passes, word, many[word])} in {status.seconds:,.1f} s."
     said += f" The objective is {objective(subject.fit)}, mean of all cells."
     drawn = ""
     if export is not None:

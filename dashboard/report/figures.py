@@ -190,8 +190,8 @@ def structure(fit: TopicFit) -> Export:
 
 
 def convergence(fit: AnyFit) -> Export | None:
-    """How the objective went; None if it has no finite value."""
-    if not len(fit.trace) or not np.isfinite(fit.trace["log_marginal_per_cell"]).any():
+    """How the objective went; None of fewer than two passes."""
+    if np.isfinite(fit.trace.get("log_marginal_per_cell", pd.Series(dtype=float))).sum() < 2:
         return None
 
     def draw() -> Any:

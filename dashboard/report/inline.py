@@ -11,6 +11,8 @@ _NAMESPACE = re.compile(r"^\{[^}]*\}")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 # Descriptions that name other hosts, and styles that would reach the rest of the page.
 _LEFT_OUT = {"metadata", "style", "script"}
+# Type of 7 points is for paper.
+LARGER = 1.3
 
 
 def inline_svg(export: Export, provenance: Provenance, prefix: str, title: str) -> str:
@@ -32,6 +34,8 @@ def inline_svg(export: Export, provenance: Provenance, prefix: str, title: str) 
         node.tag = _plain(node.tag)
         node.attrib = {_plain(name): _own(name, text, prefix) for name, text in node.items()}
     root.attrib.pop("version", None)
+    for side in ("width", "height"):
+        root.set(side, f"{LARGER * float(root.get(side, '0pt').removesuffix('pt')):.1f}pt")
     root.attrib |= {"role": "img", "aria-label": title}
     return ElementTree.tostring(root, encoding="unicode")
 

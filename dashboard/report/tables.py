@@ -44,7 +44,7 @@ Rows = list[tuple[str, str]]
 def plain(value: Any) -> str:
     """A value in words, numbers to six digits."""
     if value is None:
-        return "none"
+        return "not set"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
