@@ -59,7 +59,7 @@ class ReportControl(pn.viewable.Viewer):
         self._methods.visible = False
         browser.on("copied", self._copied)
         state.param.watch(self._close, "run")
-        self._panel = form(self._button, html.live(html.note, self.param.note), self._methods)
+        self._panel = form(self._button, html.live(_words, self.param.note), self._methods)
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
@@ -141,3 +141,7 @@ class ReportControl(pn.viewable.Viewer):
 
     def _copied(self, how: str) -> None:
         self.note = COPIED if how == "yes" else NOT_COPIED
+
+
+def _words(note: str) -> str:
+    return html.note(note) if note else ""

@@ -18,6 +18,7 @@ from engine.summaries.methods_models import count
 STYLES = (Path(__file__).resolve().parents[2] / "assets" / "report.css").read_text("utf-8")
 # Nothing is fetched and nothing runs, whatever a name may hold.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 TRACE = "At the right, if there is anything, without the first quarter."
 Tell = Callable[[str], None]
 
@@ -38,7 +39,7 @@ def document(
         ("data", "Data", _data(subject)),
         ("convergence", "Convergence", _convergence(subject)),
         ("figures", "Figures", _figures(subject, figures, tell)),
-        ("tables", f"{subject.kind.capitalize()}s", _table(tables.shares(subject))),
+        ("tables", f"{subject.kind.capitalize()}s", _table(tables.shares(subject, NO_BREAK))),
         ("score", "Held-out cells", _score(subject)),
         ("check", "Predictive check", _check(subject)),
         ("settings", "Settings", _table(tables.configuration(subject))),

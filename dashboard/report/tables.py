@@ -108,25 +108,31 @@ def configuration(subject: Subject) -> pd.DataFrame:
     config = subject.fit.config
     hidden = ENCODER if config.inference != "vae" else ()
     rows = [
-        (name, plain(value), "" if default else "changed")
+        (name, plain(value), "" if default else "not the default")
         for name, value, default in settings(config)
         if name not in hidden
     ]
     return pd.DataFrame(rows, columns=["setting", "value", "note"]).set_index("setting")
 
 
-def shares(subject: Subject) -> pd.DataFrame:
-    """How much each factor or topic takes, and its leading genes with their numbers."""
+def shares(subject: Subject, space: str = " ") -> pd.DataFrame:
+    """How much each factor or topic takes, and its leading genes with their numbers.
+
+    Parameters
+    ----------
+    space
+        Between a gene and its number.
+    """
     fit, rows = subject.fit, []
     taken = summaries.factor_shares(fit)
     topics = isinstance(fit, TopicFit)
     for place, name in enumerate(fit.factor_names):
         if topics:
             ranked = summaries.ranking(fit, place, "relevance").head(TOP)["probability"]
-            genes = [f"{gene} {100 * value:.2g} %" for gene, value in ranked.items()]
+            genes = [f"{gene}{space}{100 * value:.2g}{space}%" for gene, value in ranked.items()]
         else:
             ranked = summaries.ranking(fit, place).head(TOP)["loading"]
-            genes = [f"{gene} {_signed(value)}" for gene, value in ranked.items()]
+            genes = [f"{gene}{space}{_signed(value)}" for gene, value in ranked.items()]
         rows.append((name, f"{100 * float(taken.iloc[place]):.1f} %", ", ".join(genes)))
     share = "share of counts" if topics else "CLR variance"
     what = "genes by relevance (probability)" if topics else "genes by |loading| (CLR, nats)"

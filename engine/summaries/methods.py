@@ -82,7 +82,7 @@ def _data(fit: AnyFit, report: Mapping[str, Any]) -> list[str]:
     of = f" of {name}" if name else ""
     where = f" (layer {layer})" if layer else ""
     said = [
-        f"Raw counts{of}{where} of {count(len(fit.cells), 'cell')} were analysed over "
+        f"Raw counts of {count(len(fit.cells), 'cell')}{of}{where} were analysed over "
         f"{features(fit)}."
     ]
     if reason := str(report.get("genes_reason", "")):

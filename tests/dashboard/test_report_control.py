@@ -110,7 +110,7 @@ def test_the_methods_text_can_be_copied(
     assert not control._methods.visible
     press(control, METHODS)
     wait(lambda: control._methods.visible)
-    assert control._text.value.startswith("Raw counts of synthetic of 30 cells")
+    assert control._text.value.startswith("Raw counts of 30 cells of synthetic")
     control._copy()
     assert browser.copied == control._text.value
     browser._handle_msg({"act": "copied", "value": "no"})

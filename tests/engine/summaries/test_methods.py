@@ -55,7 +55,7 @@ FITS = {"lnm": lnm(), "lnmvcp": lnm(capture=True), "lda": lda()}
 def test_every_model_tells_data_status_software_and_seed(model: str) -> None:
     text = methods_text(FITS[model])
     for said in (
-        "Raw counts of pbmc3k (layer counts) of 300 cells were analysed over 60 genes and one "
+        "Raw counts of 300 cells of pbmc3k (layer counts) were analysed over 60 genes and one "
         "pooled feature of all others.",
         "The 60 most variable of 89 expressed genes",
         "(variance of Pearson residuals, Lause et al., 2021)",
