@@ -22,6 +22,7 @@ from engine.errors import ConfigError, FitError
 from engine.inference.progress import Progress
 from engine.jobs.job import peak_memory_mb
 from engine.results import AnyFit
+from engine.results.writing import add_data
 
 if TYPE_CHECKING:
     from engine.checks import Score
@@ -37,7 +38,8 @@ def fit(options: argparse.Namespace) -> None:
     # After the settings are known to be good: JAX and scanpy take seconds to import.
     import engine
 
-    counts = request(options).load()
+    asked = request(options)
+    counts = asked.load()
     for line in counts.report.lines():
         print(line, file=sys.stderr)
     held_out = None
@@ -47,6 +49,8 @@ def fit(options: argparse.Namespace) -> None:
         counts, held_out = checks.set_aside(counts, options.holdout, options.seed)
     with first_ctrl_c_stops() as stopping:
         result = _run(engine.fit_iter(counts, config), stopping)
+        told = {"request": asked.to_dict(), "holdout": options.holdout}
+        result = replace(result, data=result.data | told)
         result.save(out, counts=counts.matrix())
     status = result.status
     print(f"{status.state} after {status.passes} passes: {status.reason}", file=sys.stderr)
@@ -56,6 +60,7 @@ def fit(options: argparse.Namespace) -> None:
         scored = checks.score(result, held_out, seed=options.seed)
         print(_told(scored), file=sys.stderr)
         summary["score"] = scored.to_dict()
+        add_data(out, {"score": scored.to_dict()})
     if options.json:
         print(json.dumps(summary))
 

@@ -19,7 +19,6 @@ STYLES = (Path(__file__).resolve().parents[2] / "assets" / "report.css").read_te
 # Nothing is fetched and nothing runs, whatever a name may hold.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 NO_BREAK = "\N{NO-BREAK SPACE}"
-TRACE = "At the right, if there is anything, without the first quarter."
 Tell = Callable[[str], None]
 
 

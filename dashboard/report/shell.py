@@ -17,7 +17,7 @@ from dashboard.report.figures import complete
 from dashboard.report.subject import Subject, read_check
 from dashboard.umap_layout import umap_layout
 from engine import summaries
-from engine.jobs import JobStatus
+from engine.jobs import JobStatus, names
 from engine.jobs.store import RunStore
 from engine.results import AnyFit, TopicFit, load
 
@@ -53,7 +53,9 @@ def write(
         If the file is missing, damaged or not a fit.
     """
     fit, status = load(path), _status(path)
-    subject = Subject.of(fit, status, check=read_check(path.parent), source=data)
+    given = names.read(path.parent) if status is not None else ()
+    check = read_check(path.parent)
+    subject = Subject.of(fit, status, names=given, check=check, source=data)
     if not subject.provenance.run:
         subject = replace(subject, provenance=replace(subject.provenance, run=path.stem))
     figures = complete(subject.fit, {}, _coordinates(path, fit, tell) if umap else None)

@@ -57,6 +57,8 @@ class Subject:
     ) -> Subject:
         """What a fit, and the status of its run if it has one, tell.
 
+        A fit from a shell tells by itself what was asked for, and its score.
+
         Parameters
         ----------
         names
@@ -66,7 +68,12 @@ class Subject:
         """
         if len(names) == fit.n_factors:
             fit = replace(fit, names=tuple(names))
-        asked = _asked(status)
+        known: dict[str, Any] = dict(fit.data)
+        if status is not None:
+            known["score"] = status.score
+            if status.request:
+                known |= {"request": status.request, "holdout": status.holdout}
+        asked = _asked(known.get("request"))
         if asked is not None and source is not None:
             asked = replace(asked, source=source)
         return cls(
@@ -74,8 +81,8 @@ class Subject:
             Provenance.of_fit(fit, status.name if status is not None else ""),
             asked or request_of(fit, source),
             asked is not None,
-            holdout_of(fit) if status is None or asked is None else status.holdout,
-            (status.score if status is not None else None) or {},
+            holdout_of(fit) if asked is None else known.get("holdout", 0.0),
+            known.get("score") or {},
             check or {},
         )
 
@@ -102,11 +109,12 @@ class Subject:
         return fit_command(self.fit.config, self.request, holdout=self.holdout)
 
 
-def _asked(status: JobStatus | None) -> DataRequest | None:
-    if status is None or not status.request:
+def _asked(request: Mapping[str, Any] | None) -> DataRequest | None:
+    """What was asked for; older fits and damaged runs do not tell."""
+    if not request:
         return None
     try:
-        return DataRequest.from_dict(status.request)
+        return DataRequest.from_dict(request)
     except EngineError:
         return None
 

@@ -26,7 +26,7 @@ from engine import cli
 from engine.__main__ import _parser, main
 from engine.config import LNMConfig
 from engine.data import DataRequest
-from engine.jobs import JobStatus
+from engine.jobs import JobStatus, names
 from engine.jobs.store import FIT, RunStore
 from engine.results import AnyFit
 from tests.dashboard.synthetic import make_fit, make_topic_fit
@@ -266,10 +266,11 @@ class TestShell:
         lock.release()
         fit = make_fit(cells=20).save(store.path(made.id, FIT))
         store.path(made.id, CHECK).write_text(json.dumps(CHECKED))
+        names.write(store.path(made.id), ["my factor", *"bcde"])
         out = tmp_path / "report.html"
         assert main(["report", str(fit), "--out", str(out), "--no-umap"]) == 0
         text = Read(out.read_text("utf-8")).text
-        for words in ("my run", "123.5", "7 genes", "fit demo --model lnmvcp", "--holdout 0.1"):
+        for words in ("my run", "my factor", "123.5", "7 genes", "--genes 60 --holdout 0.1"):
             assert words in text
 
     def test_what_cannot_be_written_is_refused(
