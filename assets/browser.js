@@ -42,6 +42,22 @@ function save(name, kind, parts) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
 }
 
+// Pages that come unencrypted from another machine have no clipboard of their own.
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text)
+    return true
+  } catch {
+    const area = document.createElement("textarea")
+    area.value = text
+    document.body.append(area)
+    area.select()
+    const done = document.execCommand("copy")
+    area.remove()
+    return done
+  }
+}
+
 export function render({model, el}) {
   el.style.display = "none"
   const files = new Map()
@@ -78,6 +94,8 @@ export function render({model, el}) {
     } else if (data.do === "address") {
       const url = window.location.pathname + data.search + window.location.hash
       window.history[data.replace ? "replaceState" : "pushState"]({}, "", url)
+    } else if (data.do === "copy") {
+      copy(data.text).then((done) => model.send_msg({act: "copied", value: done ? "yes" : "no"}))
     } else if (data.do === "part") {
       const parts = files.get(data.file) ?? []
       parts.push(data.bytes)

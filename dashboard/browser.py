@@ -44,6 +44,10 @@ class Browser(JSComponent):
         """Put the cursor into the field with this label."""
         self._send_msg({"do": "focus", "label": label})
 
+    def copy(self, text: str) -> None:
+        """Put a text on the clipboard; the act ``"copied"`` has "yes" or "no"."""
+        self._send_msg({"do": "copy", "text": text})
+
     def show_address(self, search: str, *, replace: bool) -> None:
         """Show another query in the address bar, as a new step or instead of the last.
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.metadata
 import json
 import re
 import shutil
 import tempfile
-import tomllib
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +21,7 @@ import pandas as pd
 
 from dashboard.state import AppState
 from engine.results import AnyFit, TopicFit
+from engine.version import version
 
 if TYPE_CHECKING:
     # Only a page that exports something waits for matplotlib.
@@ -36,6 +34,8 @@ MEDIA = {
     "pdf": "application/pdf",
     "csv": "text/csv;charset=utf-8",
     "h5ad": "application/x-hdf5",
+    "html": "text/html;charset=utf-8",
+    "zip": "application/zip",
 }
 DPI = 300
 PART = 4 * 2**20
@@ -54,11 +54,14 @@ class Export:
         The figure at publication size.
     table
         The data in it.
+    of
+        The fit that is shown, where a view may lag behind the page: one that is not in front.
     """
 
     name: str
     draw: Callable[[], Figure]
     table: Callable[[], pd.DataFrame]
+    of: AnyFit | None = None
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,16 @@ class Provenance:
     @classmethod
     def of(cls, state: AppState) -> Provenance:
         """Of what the page shows now."""
-        fit, status, summary = state.fit, state.status, state.summary
+        status, summary = state.status, state.summary
         read = summary.name if summary is not None else ""
+        return cls.of_fit(state.fit, status.name if status is not None else "", read)
+
+    @classmethod
+    def of_fit(cls, fit: AnyFit | None, run: str = "", data: str = "") -> Provenance:
+        """Of a fit, if there is one, made from what is called ``data`` unless it says so itself."""
         return cls(
-            data=str(fit.data.get("name", "")) or read if fit is not None else read,
-            run=status.name if status is not None else "",
+            data=str(fit.data.get("name", "")) or data if fit is not None else data,
+            run=run,
             model=_model(fit) if fit is not None else "",
             made=datetime.now().astimezone().strftime("%d %B %Y"),
             version=version(),
@@ -93,17 +101,6 @@ class Provenance:
         tool = f"Logratio {self.version}".strip()
         parts = (self.data, self.label, self.model, self.made, tool)
         return " · ".join(dict.fromkeys(part for part in parts if part))
-
-
-@functools.cache
-def version() -> str:
-    """Of Logratio: as installed, or of the checkout that it runs from."""
-    with suppress(importlib.metadata.PackageNotFoundError):
-        return importlib.metadata.version("logratio")
-    with suppress(OSError, KeyError, tomllib.TOMLDecodeError):
-        project = Path(__file__).resolve().parent.parent / "pyproject.toml"
-        return str(tomllib.loads(project.read_text("utf-8"))["project"]["version"])
-    return ""
 
 
 def _model(fit: AnyFit) -> str:

@@ -23,6 +23,7 @@ from dashboard.controls.model import ModelControl
 from dashboard.controls.run import RunControl
 from dashboard.controls.runs import RunsControl
 from dashboard.reading import CountsSummary
+from dashboard.report.control import ReportControl
 from dashboard.runner import Runner, Services
 from dashboard.settings import Settings
 from dashboard.state import AppState
@@ -128,7 +129,9 @@ def compose(
             DataControl(state, runner),
             ModelControl(state),
             RunControl(state, runner),
-            RunsControl(state, runner, browser),
+            RunsControl(
+                state, runner, browser, ReportControl(state, runner.services.jobs, browser)
+            ),
         ],
         main=[tabs, browser],
         sidebar_width=308,

@@ -86,6 +86,9 @@ class AppState(Asked):
         default="", objects=["", "delta", "bootstrap"], doc="How it is to be worked out, soon."
     )
     doubting = param.String(doc="How far that has come, empty when nothing is worked out.")
+    exports = param.Dict(
+        default={}, instantiate=True, doc="What views can export: name -> function that offers it."
+    )
 
     # what is chosen; every view shows its reaction to all of it
     factor = param.Integer(

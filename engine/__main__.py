@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from engine import cli, cli_check, cli_sweep, cli_uncertainty
+from engine import cli, cli_check, cli_report, cli_sweep, cli_uncertainty
 from engine.config import (
     CapturePrior,
     DMode,
@@ -57,6 +57,7 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
     add("--genes", default="2000", help="how many, 'all', a file of names, or names with commas")
     add("--layer", help="layer of raw counts (X, raw or a name; guessed if not given)")
     add("--reference", help="gene that is the ALR reference")
+    add("--library-size", metavar="COLUMN", help="labels with each cell's counts over all genes")
     add("--d-mode", choices=get_args(DMode), default=_DEFAULT.d_mode, help="residual variance")
     add("--capture-prior", choices=get_args(CapturePrior), default=_DEFAULT.capture_prior)
     add("--molecules", type=float, default=_DEFAULT.molecules, help="expected mRNA per cell")
@@ -77,6 +78,7 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
         type=int,
         help="of vae: times that every cell is drawn; by default by their number",
     )
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -123,6 +125,8 @@ def _parser() -> argparse.ArgumentParser:
         "uncertainty", help="how far correlations or topics can be believed", **with_defaults
     )
     cli_uncertainty.options(uncertainty)
+    report = commands.add_parser("report", help="write the report of a fit", **with_defaults)
+    cli_report.options(report)
 
     simulate = commands.add_parser("simulate", help="draw counts of known truth", **with_defaults)
     simulate.set_defaults(command=cli.simulate)
@@ -133,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--genes", type=int, default=2000)
     add("--factors", type=int, default=5)
     add("--seed", type=int, default=0)
-    for command in (fit, sweep, score, check, uncertainty, simulate):
+    for command in (fit, sweep, score, check, uncertainty, report, simulate):
         command.add_argument("--traceback", action="store_true", help="show where an error arose")
     return parser
 

@@ -17,29 +17,29 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from engine.config import Config, LDAConfig, LNMConfig
+from engine.config import Config, LDAConfig, LNMConfig, config_from_dict
 from engine.errors import ConfigError, FitError
 from engine.inference.progress import Progress
 from engine.jobs.job import peak_memory_mb
 from engine.results import AnyFit
+from engine.results.writing import add_data
 
 if TYPE_CHECKING:
     from engine.checks import Score
+    from engine.data import DataRequest
 
 
 def fit(options: argparse.Namespace) -> None:
     """Fit a model to counts and save it."""
     config = configuration(options)
-    genes = gene_choice(options.genes)
+    gene_choice(options.genes)
     out = writable(options.out, source=options.data)
 
     # After the settings are known to be good: JAX and scanpy take seconds to import.
     import engine
-    from engine.data import read_counts
 
-    counts = read_counts(
-        options.data, layer=options.layer, genes=genes, reference=options.reference
-    )
+    asked = request(options)
+    counts = asked.load()
     for line in counts.report.lines():
         print(line, file=sys.stderr)
     held_out = None
@@ -49,6 +49,8 @@ def fit(options: argparse.Namespace) -> None:
         counts, held_out = checks.set_aside(counts, options.holdout, options.seed)
     with first_ctrl_c_stops() as stopping:
         result = _run(engine.fit_iter(counts, config), stopping)
+        told = {"request": asked.to_dict(), "holdout": options.holdout}
+        result = replace(result, data=result.data | told)
         result.save(out, counts=counts.matrix())
     status = result.status
     print(f"{status.state} after {status.passes} passes: {status.reason}", file=sys.stderr)
@@ -58,6 +60,7 @@ def fit(options: argparse.Namespace) -> None:
         scored = checks.score(result, held_out, seed=options.seed)
         print(_told(scored), file=sys.stderr)
         summary["score"] = scored.to_dict()
+        add_data(out, {"score": scored.to_dict()})
     if options.json:
         print(json.dumps(summary))
 
@@ -97,22 +100,42 @@ def configuration(options: argparse.Namespace) -> Config:
         given["max_epochs"] = options.max_epochs
     if options.inference is not None:
         given["inference"] = options.inference
+    config: Config
     if options.model == "lda":
-        return LDAConfig(
+        config = LDAConfig(
             n_topics=options.topics,
             topic_prior=options.topic_prior,
             feature_prior=options.feature_prior,
             **given,
         )
-    return LNMConfig(
-        capture=options.model == "lnmvcp",
-        n_factors=options.factors,
-        d_mode=options.d_mode,
-        capture_prior=options.capture_prior,
-        molecules=options.molecules,
-        precision=options.precision,
-        **given,
-    )
+    else:
+        config = LNMConfig(
+            capture=options.model == "lnmvcp",
+            n_factors=options.factors,
+            d_mode=options.d_mode,
+            capture_prior=options.capture_prior,
+            molecules=options.molecules,
+            precision=options.precision,
+            **given,
+        )
+    return config_from_dict(config.to_dict() | dict(map(_setting, options.set)))
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """NAME=VALUE; a value that is no JSON is text."""
+    name, _, value = text.partition("=")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def request(options: argparse.Namespace) -> DataRequest:
+    """The counts that a fit is of; ConfigError if the choice of genes cannot be used."""
+    from engine.data import DataRequest
+
+    genes: Any = gene_choice(options.genes)
+    return DataRequest(options.data, options.layer, genes, options.reference, options.library_size)
 
 
 def _run(steps: Iterator[Progress], stopping: Sequence[int]) -> AnyFit:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from engine.cli import configuration, first_ctrl_c_stops, gene_choice, writable
+from engine.cli import configuration, first_ctrl_c_stops, request, writable
 from engine.jobs import Jobs, stop_sweep, submit_sweep, sweep_of
 from engine.jobs.sweeps import numbers, runs_of, sized
 
@@ -42,20 +42,16 @@ def sweep(options: argparse.Namespace) -> None:
     config = configuration(options)
     for value in values:
         sized(config, value)
-    genes = gene_choice(options.genes)
     out = None if options.out is None else writable(options.out, source=options.data)
-
-    from engine.data import DataRequest
-
-    request = DataRequest(options.data, options.layer, genes, options.reference)
-    counts = request.load()
+    asked = request(options)
+    counts = asked.load()
     for line in counts.report.lines():
         print(line, file=sys.stderr)
     jobs = Jobs()
     try:
         id = submit_sweep(
             jobs,
-            request,
+            asked,
             config,
             values,
             seeds=options.seeds,

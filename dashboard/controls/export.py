@@ -91,6 +91,8 @@ class ExportMenu(pn.viewable.Viewer):
     ) -> None:
         super().__init__()
         self.browser, self.offer, self.state = browser, offer, state
+        # The report of a run takes along whatever can be exported by itself.
+        state.exports[name] = offer
         state.param.watch(self._forget, [*needs, "detail", "marked", "pair", "selected"])
         self._notice: Notice | None = None
         self._button = pmui.MenuButton(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from html import escape
+from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
@@ -38,9 +39,9 @@ WORDS = {
 
 
 class RunsControl(pn.viewable.Viewer):
-    """History of the fits, newest first."""
+    """History of the fits, newest first, below ``more`` that concerns the open one."""
 
-    def __init__(self, state: AppState, runner: Runner, browser: Browser) -> None:
+    def __init__(self, state: AppState, runner: Runner, browser: Browser, *more: Any) -> None:
         super().__init__()
         self.state, self.runner, self.browser = state, runner, browser
         self._doomed = self._renamed = ""
@@ -64,7 +65,7 @@ class RunsControl(pn.viewable.Viewer):
             browser.on(f"run-{act}", self._once(act, action))
         state.param.watch(self._refresh, ["runs", "run"])
         self._refresh()
-        self._panel = step(4, "Runs", self._name, self._list)
+        self._panel = step(4, "Runs", *more, self._name, self._list)
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel

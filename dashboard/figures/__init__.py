@@ -13,6 +13,7 @@ from dashboard.figures.topic_bars import topic_bars
 from dashboard.figures.topic_map import topic_map
 from dashboard.figures.topic_structure import topic_structure
 from dashboard.figures.topic_table import topic_table
+from dashboard.figures.trace import trace
 
 __all__ = [
     "bars",
@@ -25,4 +26,5 @@ __all__ = [
     "topic_map",
     "topic_structure",
     "topic_table",
+    "trace",
 ]

@@ -16,6 +16,7 @@ from engine.inference.canonical import principal_axes
 from engine.inference.passes import Pass
 from engine.inference.point import Point, params_of
 from engine.results import OTHER, Capture, Fit, Status, Totals
+from engine.version import version
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,6 @@ def cell_fields(
 
 def versions() -> dict[str, str]:
     """Versions of what a result depends on."""
-    packages = ("jax", "numpy", "scipy", "anndata")
+    packages = ("jax", "numpyro", "numpy", "scipy", "anndata")
     found = {name: importlib.metadata.version(name) for name in packages}
-    return {"python": platform.python_version(), **found}
+    return {"logratio": version(), "python": platform.python_version(), **found}

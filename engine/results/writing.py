@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import uuid
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import h5py
@@ -51,3 +53,20 @@ def write(
         with contextlib.suppress(OSError):
             temporary.unlink()
     return target
+
+
+def add_data(path: str | os.PathLike[str], more: dict[str, Any]) -> None:
+    """Add to what a saved fit tells of its data; the rest of the file is left alone.
+
+    Raises
+    ------
+    FitError
+        If the file cannot be written.
+    """
+    try:
+        with h5py.File(path, "r+") as file:
+            meta = file["uns/logratio"]
+            known = json.loads(str(ad.io.read_elem(meta["data"])))
+            ad.io.write_elem(meta, "data", json.dumps(known | more))
+    except OSError as error:
+        raise FitError("a saved fit to add to", str(error), "Choose another path.") from error

@@ -26,6 +26,7 @@ from engine.summaries.loadings import (
     scores,
     weights,
 )
+from engine.summaries.methods import methods_text
 from engine.summaries.names import gene_positions
 from engine.summaries.topics import (
     RELEVANCE,
@@ -74,6 +75,7 @@ __all__ = [
     "loadings",
     "match",
     "measures",
+    "methods_text",
     "programme_genes",
     "ranking",
     "scores",

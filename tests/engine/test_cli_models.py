@@ -76,6 +76,9 @@ def test_a_fit_is_scored_at_once_and_from_its_file(
     assert summary["score"]["n_cells"] + summary["score"]["n_left_out"] == 12
     assert 1 < summary["score"]["perplexity"] < 100
     assert "document completion" in printed.err
+    kept = results.load(out).data
+    assert (kept["score"], kept["holdout"]) == (summary["score"], 0.2)
+    assert kept["request"]["genes"] == 10
 
     # The data hold more genes than the fit: they are pooled.
     assert main(["score", str(out), str(simulated), "--json"]) == 0

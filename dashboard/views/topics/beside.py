@@ -171,7 +171,7 @@ class BesideView(pn.viewable.Viewer):
 
     def export(self) -> Export | None:
         """All pairs as they stand."""
-        if self.other is None:
+        if self.other is None or self._asked is None:
             return None
         other, by = self.other, self.choices.by
         table = self._named(other)
@@ -189,4 +189,4 @@ class BesideView(pn.viewable.Viewer):
             }
             return pd.DataFrame(long).rename_axis(["topic", "of the other run"])
 
-        return Export("topics of two runs", draw, data)
+        return Export("topics of two runs", draw, data, of=self._asked[0])

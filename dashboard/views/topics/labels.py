@@ -104,7 +104,7 @@ class LabelsView(pn.viewable.Viewer):
         """The means as they stand."""
         if self._means is None:
             return None
-        (_fit, column, found), names = self._means, self._names
+        (fit, column, found), names = self._means, self._names
         signed = not self.state.is_topics
         means = found.means.set_axis(pd.Index(names, name="topic"))
 
@@ -118,4 +118,4 @@ class LabelsView(pn.viewable.Viewer):
         def data() -> pd.DataFrame:
             return means.assign(specificity=found.specificity.to_numpy())
 
-        return Export(f"topics by {column}", draw, data)
+        return Export(f"topics by {column}", draw, data, of=fit)

@@ -101,4 +101,4 @@ class OverviewView(pn.viewable.Viewer):
             distances = summaries.topic_distances(fit).set_axis(list(names), axis=1)
             return table.join(distances.set_axis(table.index).add_prefix("distance to "))
 
-        return Export("topic map", draw, data)
+        return Export("topic map", draw, data, of=fit)

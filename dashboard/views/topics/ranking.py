@@ -165,7 +165,7 @@ class RankingView(pn.viewable.Viewer):
     def _export(self) -> Export | None:
         if not self._of:
             return None
-        _fit, topic, measure, _weight, names = self._of
+        fit, topic, measure, _weight, names = self._of
         ranked, drawn, unit = self._ranked, self.bars.drawn_table, UNITS[measure]
         colour = topic_colours(topic + 1)[topic] if self.state.is_topics else None
         title, marked = self.bars.figure.title.text, self.state.marked
@@ -175,4 +175,4 @@ class RankingView(pn.viewable.Viewer):
 
             return figures.topic_bars(drawn, title=title, xlabel=unit, colour=colour, marked=marked)
 
-        return Export(f"genes of {names[topic]}", draw, lambda: ranked)
+        return Export(f"genes of {names[topic]}", draw, lambda: ranked, of=fit)

@@ -135,7 +135,7 @@ class StructureView(pn.viewable.Viewer):
     def _export(self) -> Export | None:
         if self._drawn is None:
             return None
-        (_fit, column, table, names), signed = self._drawn, not self.state.is_topics
+        (fit, column, table, names), signed = self._drawn, not self.state.is_topics
         named = table.set_axis(list(names), axis=1)
 
         def draw() -> Any:
@@ -143,7 +143,7 @@ class StructureView(pn.viewable.Viewer):
 
             return figures.topic_structure(named, column or "", signed=signed)
 
-        return Export("structure", draw, lambda: named)
+        return Export("structure", draw, lambda: named, of=fit)
 
 
 def legend(names: tuple[str, ...], chosen: int | None) -> str:

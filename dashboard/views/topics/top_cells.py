@@ -129,4 +129,4 @@ class TopCellsView(pn.viewable.Viewer):
             shown = cells["weight"].head(40)
             return figures.bars(shown, title=f"Cells of {name}", xlabel=name)
 
-        return Export(f"cells of {name}", draw, lambda: table)
+        return Export(f"cells of {name}", draw, lambda: table, of=fit)

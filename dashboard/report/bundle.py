@@ -1,0 +1,81 @@
+"""Figures and tables of a report in one zip, with a list of what each file is."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dashboard.export import Kind, render, slug
+from dashboard.report import tables
+from dashboard.report.figures import Figure, convergence
+from dashboard.report.subject import Subject
+
+KINDS: tuple[Kind, ...] = ("svg", "pdf", "csv")
+FOLDERS = {"svg": "figures", "pdf": "figures", "csv": "data_of_figures"}
+
+
+@dataclass
+class _Bundle:
+    """A zip that is being written, and the list of its files."""
+
+    file: zipfile.ZipFile
+    listed: list[str] = field(default_factory=list)
+
+    def add(self, name: str, content: bytes, words: str) -> None:
+        self.file.writestr(name, content)
+        self.listed.append(f"{name}\n    {words}")
+
+
+def write_bundle(
+    path: Path,
+    subject: Subject,
+    figures: Sequence[Figure],
+    tell: Callable[[str], None] = lambda _words: None,
+) -> None:
+    """Write a zip of every figure (SVG, PDF) with its data (CSV), the tables and the methods text.
+
+    Parameters
+    ----------
+    tell
+        Hears in words what is being done.
+    """
+    trace = convergence(subject.fit)
+    every = list(figures)
+    if trace is not None:
+        every.append(Figure("Convergence", "The objective, pass by pass.", trace))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        bundle = _Bundle(file)
+        for place, figure in enumerate(every, 1):
+            tell(f"Drawing {place} of {len(every)}: {figure.title}")
+            _add_figure(bundle, subject, figure, place)
+        for stem, (words, table) in tables.files(subject).items():
+            tell(f"Writing {stem.replace('_', ' ')}")
+            bundle.add(f"tables/{stem}.csv", _bytes(table.to_csv()), words)
+        bundle.add("methods.txt", _bytes(subject.methods), "A paragraph for a methods section.")
+        if (command := subject.command) is not None:
+            bundle.add(
+                "command.txt", _bytes(f"{command}\n"), "What makes the fit again, in a shell."
+            )
+            for name, text in command.files.items():
+                bundle.add(name, _bytes(text), "Genes of the fit, for the command.")
+        head = f"{subject.provenance}\n\n"
+        file.writestr("README.txt", _bytes(head + "\n".join(bundle.listed) + "\n"))
+
+
+def _add_figure(bundle: _Bundle, subject: Subject, figure: Figure, place: int) -> None:
+    stem = f"{place:02d}_{slug(figure.export.name) or 'figure'}"
+    words = " ".join(part for part in (f"{figure.title}.", figure.caption) if part)
+    for kind in KINDS:
+        name = f"{FOLDERS[kind]}/{stem}.{kind}"
+        told = f"The data of {stem}." if kind == "csv" else words
+        try:
+            bundle.add(name, render(figure.export, kind, subject.provenance), told)
+        # One figure that cannot be drawn must not cost the others.
+        except Exception as error:
+            bundle.listed.append(f"{name}\n    Missing: {type(error).__name__}: {error}")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")

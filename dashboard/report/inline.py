@@ -1,0 +1,52 @@
+"""Figures as SVG that can stand inside a page, beside others."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+from dashboard.export import Export, Provenance, render
+
+_NAMESPACE = re.compile(r"^\{[^}]*\}")
+_REFERENCE = re.compile(r"url\(#([^)]+)\)")
+# Descriptions that name other hosts, and styles that would reach the rest of the page.
+_LEFT_OUT = {"metadata", "style", "script"}
+# Type of 7 points is for paper.
+LARGER = 1.3
+
+
+def inline_svg(export: Export, provenance: Provenance, prefix: str, title: str) -> str:
+    """The figure as an ``<svg>`` element of a page.
+
+    Parameters
+    ----------
+    prefix
+        Of all its ids: those of two figures of a page must differ.
+    title
+        For those who cannot see it.
+    """
+    root = ElementTree.fromstring(render(export, "svg", provenance))
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if _plain(child.tag) in _LEFT_OUT:
+                parent.remove(child)
+    for node in root.iter():
+        node.tag = _plain(node.tag)
+        node.attrib = {_plain(name): _own(name, text, prefix) for name, text in node.items()}
+    root.attrib.pop("version", None)
+    for side in ("width", "height"):
+        root.set(side, f"{LARGER * float(root.get(side, '0pt').removesuffix('pt')):.1f}pt")
+    root.attrib |= {"role": "img", "aria-label": title}
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _plain(name: str) -> str:
+    return _NAMESPACE.sub("", name)
+
+
+def _own(name: str, text: str, prefix: str) -> str:
+    if name == "id":
+        return f"{prefix}-{text}"
+    if text.startswith("#") and _plain(name) == "href":
+        return f"#{prefix}-{text[1:]}"
+    return _REFERENCE.sub(lambda found: f"url(#{prefix}-{found[1]})", text)

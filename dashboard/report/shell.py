@@ -1,0 +1,85 @@
+"""A report without a page: what ``python -m engine report`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import anndata as ad
+import h5py
+import numpy as np
+
+from dashboard.embedding import FEWEST_CELLS
+from dashboard.report.bundle import write_bundle
+from dashboard.report.document import document
+from dashboard.report.figures import complete
+from dashboard.report.subject import Subject, read_check
+from dashboard.umap_layout import umap_layout
+from engine import summaries
+from engine.jobs import JobStatus, names
+from engine.jobs.store import RunStore
+from engine.results import AnyFit, TopicFit, load
+
+Tell = Callable[[str], None]
+
+
+def write(
+    path: Path,
+    out: Path,
+    *,
+    bundle: Path | None = None,
+    data: str | None = None,
+    umap: bool = True,
+    tell: Tell = lambda _words: None,
+) -> None:
+    """Write the report of a saved fit, and maybe its figures and tables as a zip.
+
+    Of a fit in the folder of its run, the report has what is kept there too: what was asked for,
+    the score on held-out cells, the check and the names of factors or topics.
+
+    Parameters
+    ----------
+    data
+        Where its counts lie now, for the command that makes it again.
+    umap
+        Whether cells are shown by a UMAP, which takes a while unless the fit comes with one.
+    tell
+        Hears in words what is being done.
+
+    Raises
+    ------
+    FitError
+        If the file is missing, damaged or not a fit.
+    """
+    fit, status = load(path), _status(path)
+    given = names.read(path.parent) if status is not None else ()
+    check = read_check(path.parent)
+    subject = Subject.of(fit, status, names=given, check=check, source=data)
+    if not subject.provenance.run:
+        subject = replace(subject, provenance=replace(subject.provenance, run=path.stem))
+    figures = complete(subject.fit, {}, _coordinates(path, fit, tell) if umap else None)
+    out.write_bytes(document(subject, figures, tell))
+    if bundle is not None:
+        write_bundle(bundle, subject, figures, tell)
+
+
+def _status(path: Path) -> JobStatus | None:
+    """The status of the run in whose folder a fit is; None if it is in none."""
+    folder = path.resolve().parent
+    if folder.parent.name != "runs" or not (folder / "run.json").is_file():
+        return None
+    return RunStore(folder.parents[1]).read(folder.name)
+
+
+def _coordinates(path: Path, fit: AnyFit, tell: Tell) -> np.ndarray | None:
+    """Those that the file has, else new ones; None of too few cells, or of one topic alone."""
+    with h5py.File(path, "r") as file:
+        known = file.get("obsm/X_umap")
+        if known is not None:
+            return np.asarray(ad.io.read_elem(known))[:, :2]
+    if len(fit.cells) < FEWEST_CELLS or (fit.n_factors == 1 and isinstance(fit, TopicFit)):
+        return None
+    return umap_layout(
+        summaries.coordinates(fit), lambda _share, words: tell(words[:1].upper() + words[1:])
+    )

@@ -1,0 +1,134 @@
+"""Subject: what a report is about, and all that is known of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from dashboard.export import Provenance
+from engine import summaries
+from engine.cli_command import Command, fit_command, holdout_of, request_of
+from engine.data import DataRequest
+from engine.errors import EngineError
+from engine.jobs import JobStatus
+from engine.results import AnyFit, TopicFit
+
+CHECK = "check.json"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A fit and what is known of it besides.
+
+    Attributes
+    ----------
+    fit
+        With the names that were given to its factors or topics.
+    request
+        How its counts were read; None if nobody knows.
+    told
+        Whether the request is the one that was asked for, and not made up from the fit.
+    holdout
+        Share of the cells that were set aside.
+    score, check
+        As `engine.summaries.methods_text` takes them.
+    """
+
+    fit: AnyFit
+    provenance: Provenance
+    request: DataRequest | None = None
+    told: bool = False
+    holdout: float = 0.0
+    score: Mapping[str, Any] = field(default_factory=dict)
+    check: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        fit: AnyFit,
+        status: JobStatus | None = None,
+        *,
+        names: Sequence[str] = (),
+        check: Mapping[str, Any] | None = None,
+        source: str | None = None,
+    ) -> Subject:
+        """What a fit, and the status of its run if it has one, tell.
+
+        A fit from a shell tells by itself what was asked for, and its score.
+
+        Parameters
+        ----------
+        names
+            Given to the factors or topics, in order.
+        source
+            Where the data lie, if they were moved.
+        """
+        if len(names) == fit.n_factors:
+            fit = replace(fit, names=tuple(names))
+        known: dict[str, Any] = dict(fit.data)
+        if status is not None:
+            known["score"] = status.score
+            if status.request:
+                known |= {"request": status.request, "holdout": status.holdout}
+        asked = _asked(known.get("request"))
+        if asked is not None and source is not None:
+            asked = replace(asked, source=source)
+        return cls(
+            fit,
+            Provenance.of_fit(fit, status.name if status is not None else ""),
+            asked or request_of(fit, source),
+            asked is not None,
+            holdout_of(fit) if asked is None else known.get("holdout", 0.0),
+            known.get("score") or {},
+            check or {},
+        )
+
+    @property
+    def is_topics(self) -> bool:
+        """Whether the fit is one of topics."""
+        return isinstance(self.fit, TopicFit)
+
+    @property
+    def kind(self) -> str:
+        """What its latents are called."""
+        return "topic" if self.is_topics else "factor"
+
+    @property
+    def methods(self) -> str:
+        """The text for a methods section."""
+        return summaries.methods_text(self.fit, score=self.score, check=self.check)
+
+    @property
+    def command(self) -> Command | None:
+        """What makes the fit again; None if its data cannot be named."""
+        if self.request is None:
+            return None
+        return fit_command(self.fit.config, self.request, holdout=self.holdout)
+
+
+def _asked(request: Mapping[str, Any] | None) -> DataRequest | None:
+    """What was asked for; older fits and damaged runs do not tell."""
+    if not request:
+        return None
+    try:
+        return DataRequest.from_dict(request)
+    except EngineError:
+        return None
+
+
+def read_check(folder: Path) -> dict[str, Any]:
+    """Summary of the check that was kept with a run; empty if there is none that can be read."""
+    try:
+        found = json.loads((folder / CHECK).read_text("utf-8"))
+        misfits = {str(name): int(count) for name, count in found.get("misfits", {}).items()}
+        return {
+            "mode": str(found["mode"]),
+            "n_draws": int(found["n_draws"]),
+            "misfits": misfits,
+            "findings": [str(line) for line in found.get("findings", [])],
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}

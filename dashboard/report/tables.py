@@ -1,0 +1,201 @@
+"""What a report says in tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from dashboard.report.figures import pass_word
+from dashboard.report.subject import Subject
+from engine import summaries
+from engine.cli_command import settings
+from engine.results import Fit, TopicFit
+
+TOP = 12
+# Settings that only an encoder has.
+ENCODER = (
+    "max_epochs",
+    "refine",
+    "hidden",
+    "dropout",
+    "batch_cells",
+    "learning_rate",
+    "schedule",
+    "warm_up",
+    "validation",
+)
+SCORES = {
+    "perplexity": "Perplexity by document completion (lower is better)",
+    "log_likelihood_per_count": "Log likelihood, nats per count",
+    "standard_error": "Its standard error over cells",
+    "log_marginal_per_cell": "Log marginal likelihood, nats per cell",
+    "n_cells": "Held-out cells",
+    "n_left_out": "Cells with too few counts, left out",
+    "n_counts": "Counts foretold",
+    "coherence": "Coherence (NPMI of the 15 leading genes)",
+    "diversity": "Diversity (distinct genes among the 25 leading)",
+    "effective": "Effective number",
+}
+
+Rows = list[tuple[str, str]]
+
+
+def plain(value: Any) -> str:
+    """A value in words, numbers to six digits."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.6g}".replace("-", "−")
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, tuple):
+        return ", ".join(plain(one) for one in value)
+    return str(value)
+
+
+def summary(subject: Subject) -> Rows:
+    """The first things to know."""
+    fit = subject.fit
+    status = fit.status
+    word = pass_word(fit)
+    rows = [
+        ("Model", fit.model.upper()),
+        (f"{subject.kind.capitalize()}s", plain(fit.n_factors)),
+        ("Inference", fit.config.inference),
+        ("Cells", plain(len(fit.cells))),
+        ("Genes modelled", plain(int(fit.is_gene.sum()))),
+        ("State", status.state),
+        ("Passes" if word == "pass" else "Epochs", plain(status.passes)),
+        ("Nats per cell", plain(float(fit.log_marginal_per_cell))),
+    ]
+    perplexity = subject.score.get("perplexity")
+    if perplexity is not None:
+        rows.append(("Held-out perplexity", plain(float(perplexity))))
+    return rows
+
+
+def data(subject: Subject) -> Rows:
+    """Where the counts came from."""
+    fit, known = subject.fit, subject.fit.data
+    named = {"Name": "name", "Source": "source", "Layer": "layer", "Fingerprint": "fingerprint"}
+    rows = [(words, str(known[key])) for words, key in named.items() if known.get(key)]
+    if isinstance(fit, Fit):
+        rows.append(("Reference", str(fit.genes[fit.reference])))
+    totals = pd.Series(fit.total_counts)
+    rows.append(("Median counts of a cell, modelled genes", f"{totals.median():,.0f}"))
+    return rows
+
+
+def account(subject: Subject) -> list[str]:
+    """How the counts were read, a sentence each."""
+    report = subject.fit.data.get("report") or {}
+    said = [str(report.get(f"{part}_reason") or "") for part in ("layer", "genes", "reference")]
+    if "cells_found" in report:
+        found = f"Found {report['cells_found']:,} cells and {report['genes_found']:,} genes."
+        said.insert(0, found)
+    for kind, why in (("cells", "without counts"), ("genes", "never expressed")):
+        if count := report.get(f"n_dropped_{kind}"):
+            said.append(f"{kind.capitalize()} left out, {why}: {count:,}.")
+    said += [f"Warning: {line}" for line in report.get("warnings", ())]
+    return [line for line in said if line]
+
+
+def configuration(subject: Subject) -> pd.DataFrame:
+    """All settings that have a say in the fit: value, and whether it is the default."""
+    config = subject.fit.config
+    hidden = ENCODER if config.inference != "vae" else ()
+    rows = [
+        (name, plain(value), "" if default else "not the default")
+        for name, value, default in settings(config)
+        if name not in hidden
+    ]
+    return pd.DataFrame(rows, columns=["setting", "value", "note"]).set_index("setting")
+
+
+def shares(subject: Subject, space: str = " ") -> pd.DataFrame:
+    """How much each factor or topic takes, and its leading genes with their numbers.
+
+    Parameters
+    ----------
+    space
+        Between a gene and its number.
+    """
+    fit, rows = subject.fit, []
+    taken = summaries.factor_shares(fit)
+    topics = isinstance(fit, TopicFit)
+    for place, name in enumerate(fit.factor_names):
+        if topics:
+            ranked = summaries.ranking(fit, place, "relevance").head(TOP)["probability"]
+            genes = [f"{gene}{space}{100 * value:.2g}{space}%" for gene, value in ranked.items()]
+        else:
+            ranked = summaries.ranking(fit, place).head(TOP)["loading"]
+            genes = [f"{gene}{space}{_signed(value)}" for gene, value in ranked.items()]
+        rows.append((name, f"{100 * float(taken.iloc[place]):.1f} %", ", ".join(genes)))
+    share = "share of counts" if topics else "CLR variance"
+    what = "genes by relevance (probability)" if topics else "genes by |loading| (CLR, nats)"
+    return pd.DataFrame(rows, columns=[subject.kind, share, what]).set_index(subject.kind)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def score(subject: Subject) -> Rows:
+    """What held-out cells say."""
+    known = ((words, subject.score.get(key)) for key, words in SCORES.items())
+    return [(words, plain(value)) for words, value in known if value is not None]
+
+
+def check(subject: Subject) -> Rows:
+    """How many genes a check found to misfit, by discrepancy."""
+    misfits = subject.check.get("misfits", {})
+    return [(str(name).replace("_", " "), f"{count:,} genes") for name, count in misfits.items()]
+
+
+def files(subject: Subject) -> dict[str, tuple[str, pd.DataFrame]]:
+    """Tables for other programs: stem of the file -> what it is, and the table."""
+    fit = subject.fit
+    latent = subject.kind
+    found = {
+        f"genes_by_{latent}": _genes(subject),
+        f"{latent}s": (
+            f"What each {latent} takes, and its leading genes.",
+            shares(subject).assign(share=summaries.factor_shares(fit).to_numpy()),
+        ),
+        "cells": (
+            f"Labels of the cells, their counts and their "
+            f"{'proportions of topics' if subject.is_topics else 'factor scores'}.",
+            _cells(subject),
+        ),
+        "trace": ("The objective, pass by pass.", fit.trace.set_index("pass")),
+        "settings": ("All settings of the fit.", configuration(subject)),
+    }
+    if subject.score:
+        rows = {name: value for name, value in subject.score.items() if value is not None}
+        table = pd.Series(rows, name="value", dtype=object).rename_axis("measure").to_frame()
+        found["score"] = ("What held-out cells say of the fit.", table)
+    return found
+
+
+def _genes(subject: Subject) -> tuple[str, pd.DataFrame]:
+    fit = subject.fit
+    if not isinstance(fit, TopicFit):
+        table = summaries.loadings(fit)
+        noise = pd.Series(fit.noise, index=fit.genes)[fit.is_gene]
+        words = "CLR loadings of all genes, nats, and their residual variance d."
+        return words, table.assign(residual_variance=noise).rename_axis("gene")
+    table = pd.DataFrame(fit.topics, index=fit.genes, columns=fit.factor_names)
+    return "Probabilities of all features in each topic.", table.rename_axis("gene")
+
+
+def _cells(subject: Subject) -> pd.DataFrame:
+    fit = subject.fit
+    own = pd.DataFrame({"total_counts": fit.total_counts}, index=fit.cells)
+    if isinstance(fit, Fit) and fit.capture is not None:
+        own["capture_efficiency"] = fit.capture.efficiency
+    labels = fit.obs.set_axis(fit.cells)
+    scores = summaries.factor_scores(fit)
+    return pd.concat([labels, own, scores], axis=1).rename_axis("cell")

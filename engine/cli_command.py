@@ -1,0 +1,142 @@
+"""The command that makes a fit again: configuration and data request -> arguments of ``fit``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.config import Config
+from engine.data import DataRequest
+from engine.results import OTHER, AnyFit
+from engine.summaries.methods import n_set_aside
+
+GENES = "genes.txt"
+# Options of settings; any other setting goes by --set.
+_OPTIONS = {
+    name: f"--{name.replace('_', '-')}"
+    for name in (
+        "d_mode",
+        "capture_prior",
+        "molecules",
+        "seed",
+        "max_passes",
+        "max_seconds",
+        "tolerance",
+        "precision",
+        "inference",
+        "topic_prior",
+        "feature_prior",
+        "max_epochs",
+    )
+} | {"n_factors": "--factors", "n_topics": "--topics"}
+_SIZES = ("n_factors", "n_topics")
+# More characters than these of names of genes go to a file.
+_INLINE = 200
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to type to make a fit again.
+
+    Attributes
+    ----------
+    arguments
+        After ``python -m engine``.
+    files
+        What has to lie in the working directory: name -> text.
+    """
+
+    arguments: tuple[str, ...]
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return shlex.join(["python", "-m", "engine", *self.arguments])
+
+
+def fit_command(
+    config: Config, request: DataRequest, *, holdout: float = 0.0, out: str = "fit.h5ad"
+) -> Command:
+    """The command whose options give ``config`` and ``request``.
+
+    Named are the source, the model, its size and whatever differs from the defaults.
+    """
+    files: dict[str, str] = {}
+    arguments = ["fit", request.source, "--model", config.model]
+    arguments += _of_config(config)
+    arguments += _genes(request.genes, files)
+    for name in ("layer", "reference", "library_size"):
+        if (value := getattr(request, name)) is not None:
+            arguments += _option(f"--{name.replace('_', '-')}", value)
+    if holdout:
+        arguments += ["--holdout", repr(holdout)]
+    return Command((*arguments, "--out", out), files)
+
+
+def _of_config(config: Config) -> list[str]:
+    found: list[str] = []
+    for setting in dataclasses.fields(config):
+        name, value = setting.name, getattr(config, setting.name)
+        # Told by the name of the model.
+        if name == "capture" or (value == setting.default and name not in _SIZES):
+            continue
+        if name in _OPTIONS and isinstance(value, str | int | float):
+            found += _option(_OPTIONS[name], str(value))
+        else:
+            found += ["--set", f"{name}={json.dumps(value)}"]
+    return found
+
+
+def _genes(genes: int | str | tuple[str, ...], files: dict[str, str]) -> list[str]:
+    if not isinstance(genes, tuple):
+        return [] if genes == 2000 else ["--genes", str(genes)]
+    plain = ",".join(genes)
+    # What could be taken for a number, a path or two names is safe in a file only.
+    strange = any(set(name) & set(",/.\\") or name != name.strip() for name in genes)
+    if len(genes) > 1 and len(plain) <= _INLINE and not strange:
+        return _option("--genes", plain)
+    files[GENES] = "".join(f"{name}\n" for name in genes)
+    return ["--genes", GENES]
+
+
+def _option(name: str, value: str) -> list[str]:
+    # A value that begins with a dash would be taken for an option.
+    return [f"{name}={value}"] if value.startswith("-") else [name, value]
+
+
+def request_of(fit: AnyFit, source: str | None = None) -> DataRequest | None:
+    """What reads the counts of a fit again, from what it tells of them; None if that is too little.
+
+    The genes are named one by one, since a fit does not tell how they were chosen.
+
+    Parameters
+    ----------
+    source
+        Where the data lie now, by default where they were.
+    """
+    place = source or str(fit.data.get("source", ""))
+    if not place or place == "memory" or "layer" not in fit.data:
+        return None
+    genes = tuple(str(name) for name in fit.genes[fit.is_gene])
+    reference = getattr(fit, "reference", None)
+    named = None if reference is None else str(fit.genes[reference])
+    return DataRequest(place, str(fit.data["layer"]), genes, None if named == OTHER else named)
+
+
+def holdout_of(fit: AnyFit) -> float:
+    """Share of the cells that was set aside, to as many digits as give their number."""
+    aside = n_set_aside(fit)
+    whole = aside + len(fit.cells)
+    digits = (d for d in range(1, 17) if round(round(aside / whole, d) * whole) == aside)
+    return round(aside / whole, next(digits)) if aside else 0.0
+
+
+def settings(config: Config) -> list[tuple[str, Any, bool]]:
+    """Name and value of all settings, and whether it is the default."""
+    return [
+        (item.name, getattr(config, item.name), getattr(config, item.name) == item.default)
+        for item in dataclasses.fields(config)
+    ]

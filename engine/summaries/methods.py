@@ -1,0 +1,199 @@
+"""methods_text: a paragraph for a methods section, made of the numbers of a fit.
+
+Every sentence follows from what the fit, its score and its check say; of what they do not tell,
+nothing is said.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from engine.results import AnyFit, Fit
+from engine.summaries.methods_models import (
+    count,
+    features,
+    inference,
+    model,
+    number,
+    references,
+)
+
+_TOOLS = {
+    "logratio": "Logratio",
+    "jax": "JAX",
+    "numpyro": "NumPyro",
+    "anndata": "anndata",
+    "python": "Python",
+}
+_LATENTS = {
+    "laplace": "cells' latents drawn from their Laplace posterior",
+    "map": "cells' latents at their posterior mode",
+    "population": "new cells drawn from the prior",
+}
+
+
+def methods_text(
+    fit: AnyFit,
+    *,
+    score: Mapping[str, Any] | None = None,
+    check: Mapping[str, Any] | None = None,
+    versions: Mapping[str, str] | None = None,
+) -> str:
+    """A paragraph for the methods section of a paper, and the references that it cites.
+
+    Parameters
+    ----------
+    score
+        What held-out cells say of the fit, as `engine.checks.Score.to_dict` gives it.
+    check
+        Summary of a predictive check: ``misfits`` (discrepancy: number of genes), ``mode``,
+        ``n_draws`` and ``findings`` (sentences).
+    versions
+        Of the software, by default those that the fit was made with.
+
+    Returns
+    -------
+    Plain text; the references, if any, are a second paragraph of one line each.
+    """
+    report = _report(fit)
+    said = [
+        *_data(fit, report),
+        *model(fit),
+        inference(fit.config),
+        *_status(fit),
+        *_score(score),
+        *_check(check),
+        _software(fit, fit.versions if versions is None else versions),
+    ]
+    text = " ".join(said)
+    cited = references(fit, str(report.get("genes_reason", "")))
+    return "\n".join([text, "", "References", *cited]) if cited else text
+
+
+def _report(fit: AnyFit) -> Mapping[str, Any]:
+    found = fit.data.get("report")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _data(fit: AnyFit, report: Mapping[str, Any]) -> list[str]:
+    name, layer = fit.data.get("name"), fit.data.get("layer")
+    of = f" of {name}" if name else ""
+    where = f" (layer {layer})" if layer else ""
+    said = [
+        f"Raw counts of {count(len(fit.cells), 'cell')}{of}{where} were analysed over "
+        f"{features(fit)}."
+    ]
+    if reason := str(report.get("genes_reason", "")):
+        cite = "(variance of Pearson residuals"
+        said.append(reason.replace(cite, f"{cite}, Lause et al., 2021"))
+    cells, genes = int(report.get("n_dropped_cells", 0)), int(report.get("n_dropped_genes", 0))
+    if cells or genes:
+        parts = [count(cells, "cell") + " without counts"] if cells else []
+        parts += [count(genes, "gene") + " never expressed"] if genes else []
+        said.append(f"Left out were {' and '.join(parts)}.")
+    if aside := n_set_aside(fit):
+        verb = "was" if aside == 1 else "were"
+        said.append(f"{count(aside, 'cell')} {verb} set aside and not fitted.")
+    return said
+
+
+def n_set_aside(fit: AnyFit) -> int:
+    """How many cells of the data the fit has not seen, for all that they have counts."""
+    report = _report(fit)
+    if "cells_found" not in report:
+        return 0
+    kept = int(report["cells_found"]) - int(report.get("n_dropped_cells", 0))
+    return max(kept - len(fit.cells), 0)
+
+
+def _status(fit: AnyFit) -> list[str]:
+    status = fit.status
+    one, many = ("epoch", "epochs") if fit.config.inference == "vae" else ("pass", "passes")
+    after = f"after {count(status.passes, one, many)}"
+    why = f" ({status.reason})" if status.reason else ""
+    if status.state == "converged":
+        said = f"The fit converged {after}{why}"
+    elif status.state == "stopped":
+        said = f"The fit had not converged when it ended {after}{why}"
+    else:
+        said = f"The fit was still running and had not converged {after}{why}"
+    value = fit.log_marginal_per_cell
+    if math.isfinite(value):
+        said += f", at {objective(fit)} of {number(value, 6)} nats per cell"
+    found = [f"{said}."]
+    if failed := status.n_failed_cells:
+        verb = "was" if failed == 1 else "were"
+        found.append(f"The posterior mode of {count(failed, 'cell')} {verb} not found.")
+    return found
+
+
+def objective(fit: AnyFit) -> str:
+    """What the number that stands for the quality of a fit is, in words."""
+    config = fit.config
+    if isinstance(fit, Fit):
+        if config.inference == "vae" and not config.refine:
+            return "a lower bound on the log marginal likelihood"
+        return "a log marginal likelihood of the counts given their totals"
+    words = "an evidence lower bound" if config.inference == "vae" else "a log likelihood"
+    return f"{words} (without the multinomial coefficient)"
+
+
+def _score(score: Mapping[str, Any] | None) -> list[str]:
+    if not score or score.get("perplexity") is None:
+        return []
+    n_left_out = int(score.get("n_left_out") or 0)
+    left = f" ({n_left_out:,} more had too few counts)" if n_left_out else ""
+    cells = count(int(score["n_cells"]), "held-out cell")
+    said = (
+        f"On {cells}{left}, one half of the counts foretold the other with a perplexity of "
+        f"{number(float(score['perplexity']), 5)}"
+    )
+    per_count, error = score.get("log_likelihood_per_count"), score.get("standard_error")
+    if per_count is not None and error is not None:
+        said += f" (log likelihood {number(float(per_count), 5)} ± {number(float(error), 2)} "
+        said += "nats per count, standard error over cells)"
+    marginal = score.get("log_marginal_per_cell")
+    if marginal is not None:
+        said += f" and a log marginal likelihood of {number(float(marginal), 6)} nats per cell"
+    return [f"{said}."]
+
+
+def _check(check: Mapping[str, Any] | None) -> list[str]:
+    if not check:
+        return []
+    mode = str(check.get("mode", ""))
+    how = _LATENTS.get(mode, f"mode {mode}" if mode else "")
+    draws = f" of {count(int(check['n_draws']), 'replicate')}" if check.get("n_draws") else ""
+    said = f"A predictive check{draws}" + (f" ({how})" if how else "")
+    misfits = check.get("misfits") or {}
+    found = [(str(name).replace("_", " "), int(n)) for name, n in misfits.items() if int(n)]
+    if found:
+        parts = [f"{count(n, 'gene')} by {name}" for name, n in found]
+        said += f" found misfits, both significant and large, of {_listed(parts)}."
+    else:
+        said += " found no gene whose misfit was both significant and large."
+    return [said, *(_sentence(str(line)) for line in check.get("findings") or ())]
+
+
+def _software(fit: AnyFit, versions: Mapping[str, str]) -> str:
+    # EM and the Laplace approximation do without NumPyro.
+    idle = ("numpyro",) if fit.config.inference in ("laplace", "em") else ()
+    # Older fits do not tell which version of Logratio made them.
+    tools = [
+        f"{words} {versions.get(key, '')}".strip()
+        for key, words in _TOOLS.items()
+        if key == "logratio" or (versions.get(key) and key not in idle)
+    ]
+    verb = "was" if len(tools) == 1 else "were"
+    return f"{_listed(tools)} {verb} used, with seed {fit.config.seed}."
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _sentence(line: str) -> str:
+    text = " ".join(line.split())
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import io
+import json
+import re
+import shlex
+import zipfile
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboard.export import Export, fit_file
+from dashboard.report import Subject, document, write_bundle
+from dashboard.report.figures import Figure, as_they_stand, complete
+from dashboard.report.inline import inline_svg
+from dashboard.report.subject import CHECK, read_check
+from dashboard.state import AppState
+from engine import cli
+from engine.__main__ import _parser, main
+from engine.config import LNMConfig
+from engine.data import DataRequest
+from engine.jobs import JobStatus, names
+from engine.jobs.store import FIT, RunStore
+from engine.results import AnyFit
+from tests.dashboard.synthetic import make_fit, make_topic_fit
+
+EVIL = "<img src=x onerror=alert(1)>&\"'"
+SCORE = {"perplexity": 123.5, "n_cells": 33, "standard_error": 0.5, "coherence": None}
+CHECKED = {"mode": "map", "n_draws": 20, "misfits": {"mean": 7}, "findings": [f"Bad {EVIL}"]}
+
+
+def evil(fit: AnyFit) -> AnyFit:
+    """Every name that a person or a file gives looks like markup."""
+    obs = pd.DataFrame({EVIL: np.where(np.arange(len(fit.cells)) % 2, EVIL, "b")}, fit.cells)
+    genes = pd.Index([f"{EVIL}{j}" for j in range(len(fit.genes) - 1)] + [fit.genes[-1]])
+    names = tuple(f"{EVIL}{j}" for j in range(fit.n_factors))
+    report = {"genes_reason": EVIL, "warnings": [EVIL], "cells_found": 400, "genes_found": 70}
+    data = {"name": EVIL, "source": f"/{EVIL}.h5ad", "layer": EVIL, "report": report}
+    return replace(fit, obs=obs, genes=genes, names=names, data=data)
+
+
+def status(**changes: Any) -> JobStatus:
+    made: dict[str, Any] = {"id": "1", "name": EVIL, "kind": "fit", "state": "done", "created": 0.0}
+    return JobStatus(**made | {"score": SCORE} | changes)
+
+
+class Read(HTMLParser):
+    """What a browser would make of a report."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def of(self, name: str) -> list[str]:
+        return [value for known, value in self.attributes if known == name]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.words)
+
+
+@pytest.fixture(scope="module", params=["lnmvcp", "lda"])
+def subject(request: Any) -> Subject:
+    fit = make_topic_fit(cells=60) if request.param == "lda" else make_fit(cells=60)
+    return Subject.of(evil(fit), status(), check=CHECKED)
+
+
+@pytest.fixture(scope="module")
+def written(subject: Subject) -> str:
+    return document(subject, complete(subject.fit, {})).decode("utf-8")
+
+
+@pytest.fixture(scope="module")
+def read(written: str) -> Read:
+    return Read(written)
+
+
+class TestDocument:
+    def test_names_are_never_markup(self, read: Read) -> None:
+        assert "img" not in read.tags
+        assert "script" not in read.tags
+        assert not [name for name, _ in read.attributes if name.startswith("on")]
+        assert read.text.count(EVIL) > 20
+
+    def test_refers_to_nothing_outside(self, written: str, read: Read) -> None:
+        assert "://" not in written
+        linked = [*read.of("src"), *read.of("href"), *read.of("xlink:href")]
+        linked += re.findall(r"url\(([^)]*)\)", written)
+        assert linked
+        assert all(re.match(r"#|data:image/png;base64,", link) for link in linked)
+        assert "default-src 'none'" in read.of("content")[0]
+
+    def test_ids_are_unique_and_all_that_are_used_are_there(self, written: str, read: Read) -> None:
+        ids = read.of("id")
+        assert len(set(ids)) == len(ids)
+        used = re.findall(r"url\(#([^)]*)\)", written)
+        used += [link[1:] for link in read.of("href") if link.startswith("#")]
+        assert set(used) <= set(ids)
+
+    def test_figures_stand_in_the_page(self, read: Read, subject: Subject) -> None:
+        wanted = {"Cells", "Gene correlations", "Objective"} if not subject.is_topics else set()
+        wanted |= {"Topics", "Topic map", "Structure"} if subject.is_topics else {"Loadings"}
+        assert wanted <= set(read.of("aria-label"))
+        assert read.tags.count("svg") == read.tags.count("figure") >= 4
+
+    def test_everything_known_is_told(self, read: Read, subject: Subject) -> None:
+        assert subject.methods.partition("\n\n")[0] in read.text
+        assert str(subject.command) in read.text
+        assert "123.5" in read.text
+        assert f"Bad {EVIL}" in read.text
+        assert "7 genes" in read.text
+        assert f"Warning: {EVIL}" in read.text
+        assert f"{EVIL}2" in read.text
+        assert "not converged" not in read.text
+
+    def test_what_is_not_known_is_left_out(self) -> None:
+        subject = Subject.of(make_fit(cells=20, state="stopped"))
+        read = Read(document(subject, []).decode())
+        assert "This fit has not converged: synthetic." in read.text
+        assert not {"Held-out cells", "Predictive check"} & set(read.words)
+        assert "does not tell which file" in read.text
+
+    def test_a_figure_that_fails_costs_no_other(self, subject: Subject) -> None:
+        def fail() -> Any:
+            raise ValueError(EVIL)
+
+        bad = Figure("Bad", "", Export("bad", fail, fail))
+        good = complete(subject.fit, {})[0]
+        heard: list[str] = []
+        read = Read(document(subject, [bad, good], heard.append).decode())
+        assert f"could not be drawn (ValueError: {EVIL})" in read.text
+        assert "Cells" in read.of("aria-label")
+        assert heard[-1] == "Drawing 2 of 2: Cells"
+
+
+def test_points_of_many_cells_are_an_image() -> None:
+    fit = make_fit(cells=60_000)
+    subject = Subject.of(fit)
+    svg = inline_svg(complete(fit, {})[0].export, subject.provenance, "a", "Cells")
+    assert svg.count("data:image/png;base64,") == 1
+    assert len(svg) < 2_000_000
+
+
+class TestSubject:
+    def test_what_was_asked_for_makes_the_command(self) -> None:
+        config = LNMConfig(capture=True, n_factors=5, capture_sd=0.25)
+        request = DataRequest("demo", genes=50)
+        asked = status(request=request.to_dict(), holdout=0.2)
+        subject = Subject.of(replace(make_fit(cells=20), config=config), asked)
+        assert subject.told
+        words = shlex.split(str(subject.command))
+        options = _parser().parse_args(words[3:])
+        assert cli.configuration(options) == config
+        assert (cli.request(options), options.holdout) == (request, 0.2)
+        moved = Subject.of(make_fit(cells=20), asked, source="demo2")
+        assert moved.request is not None
+        assert moved.request.source.endswith("demo2")
+
+    @pytest.mark.parametrize(
+        "content", ["", "[]", '{"mode": "map"}', '{"n_draws": "x", "mode": 1}']
+    )
+    def test_a_damaged_check_is_none(self, tmp_path: Path, content: str) -> None:
+        assert read_check(tmp_path) == {}
+        (tmp_path / CHECK).write_text(content)
+        assert read_check(tmp_path) == {}
+
+    def test_a_check_is_read(self, tmp_path: Path) -> None:
+        (tmp_path / CHECK).write_text(json.dumps(CHECKED | {"more": 1}))
+        assert read_check(tmp_path) == CHECKED
+
+
+class TestAsTheyStand:
+    def test_views_of_another_fit_and_of_other_data_stay_away(self, state: AppState) -> None:
+        fit, other = make_fit(cells=20), make_fit(cells=20)
+        state.show_fit(fit)
+        offers = {
+            "cells": Export("cells", list, list, of=fit),
+            "structure": Export("structure", list, list, of=other),
+            "anything": Export("anything", list, list),
+            "histograms": Export("histograms", list, list),
+            "nothing": None,
+        }
+        state.exports.update({name: lambda own=own: own for name, own in offers.items()})
+        assert list(as_they_stand(state)) == ["cells", "anything"]
+        state.status = SimpleNamespace(request=DataRequest("demo").to_dict())
+        state.loaded = DataRequest("demo")
+        assert set(as_they_stand(state)) == {"cells", "anything", "histograms"}
+
+    def test_what_is_shown_comes_before_what_is_made_up(self) -> None:
+        fit = make_topic_fit(cells=20)
+        shown = {name: Export(name, list, list) for name in ("extra", "histograms", "cells")}
+        titles = [figure.title for figure in complete(fit, shown)]
+        assert titles == [
+            "Total counts and detected genes",
+            "Cells",
+            "Gene correlations",
+            "Topics",
+            "Topic map",
+            "Structure",
+            "Extra",
+        ]
+        assert complete(fit, shown)[1].export is shown["cells"]
+
+
+def test_the_zip_says_what_each_file_is(subject: Subject, tmp_path: Path) -> None:
+    path = tmp_path / "figures.zip"
+    write_bundle(path, subject, complete(subject.fit, {})[:1])
+    with zipfile.ZipFile(path) as file:
+        names = [name for name in file.namelist() if name != "README.txt"]
+        listed = file.read("README.txt").decode().splitlines()
+        assert [name for name in names if name not in listed] == []
+        assert all(listed[listed.index(name) + 1].strip() for name in names)
+        assert file.read("figures/01_cells.svg").startswith(b"<?xml")
+        assert file.read("figures/01_cells.pdf").startswith(b"%PDF")
+        kind = subject.kind
+        genes = pd.read_csv(io.BytesIO(file.read(f"tables/genes_by_{kind}.csv")), index_col="gene")
+        cells = pd.read_csv(io.BytesIO(file.read("tables/cells.csv")), index_col="cell")
+        assert file.read("methods.txt").decode() == subject.methods
+        assert file.read("command.txt").decode().strip() == str(subject.command)
+        assert file.read("genes.txt").decode().splitlines() == list(subject.fit.genes[:-1])
+    assert list(genes.columns)[: subject.fit.n_factors] == subject.fit.factor_names
+    assert len(cells) == len(subject.fit.cells)
+    np.testing.assert_allclose(cells["total_counts"], subject.fit.total_counts)
+
+
+class TestShell:
+    def test_a_saved_fit_becomes_a_report(self, tmp_path: Path) -> None:
+        fit = make_fit(cells=20).save(tmp_path / "my fit.h5ad")
+        out, bundle = tmp_path / "new" / "report.html", tmp_path / "figures.zip"
+        assert main(["report", str(fit), "--out", str(out), "--no-umap", "--zip", str(bundle)]) == 0
+        text = Read(out.read_text("utf-8")).text
+        assert "my fit" in text
+        assert "factor 1 score (prior sd)" in text
+        assert "README.txt" in zipfile.ZipFile(bundle).namelist()
+
+    def test_a_umap_that_the_file_has_is_shown(self, tmp_path: Path) -> None:
+        plain = make_fit(cells=20).save(tmp_path / "fit.h5ad")
+        with fit_file(plain, np.zeros((20, 2))) as known:
+            out = tmp_path / "report.html"
+            assert main(["report", str(known), "--out", str(out)]) == 0
+        assert "UMAP 1" in Read(out.read_text("utf-8")).text
+
+    def test_a_run_brings_what_is_kept_with_it(self, tmp_path: Path) -> None:
+        store = RunStore(tmp_path)
+        request = DataRequest("demo", genes=60)
+        made = JobStatus.new("fit", "my run", request=request.to_dict(), config={}, holdout=0.1)
+        lock = store.create(made)
+        store.write_status(replace(made, state="done", score=SCORE))
+        lock.release()
+        fit = make_fit(cells=20).save(store.path(made.id, FIT))
+        store.path(made.id, CHECK).write_text(json.dumps(CHECKED))
+        names.write(store.path(made.id), ["my factor", *"bcde"])
+        out = tmp_path / "report.html"
+        assert main(["report", str(fit), "--out", str(out), "--no-umap"]) == 0
+        text = Read(out.read_text("utf-8")).text
+        for words in ("my run", "my factor", "123.5", "7 genes", "--genes 60 --holdout 0.1"):
+            assert words in text
+
+    def test_what_cannot_be_written_is_refused(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        fit = make_fit(cells=20).save(tmp_path / "fit.h5ad")
+        assert main(["report", str(fit), "--out", str(fit)]) == 2
+        same = str(tmp_path / "a")
+        assert main(["report", str(fit), "--out", same, "--zip", same]) == 2
+        with h5py.File(tmp_path / "other.h5ad", "w"):
+            pass
+        assert main(["report", str(tmp_path / "other.h5ad"), "--out", same]) == 2
+        assert capsys.readouterr().err.count("Expected") == 3

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine import checks, cli
+from engine.__main__ import _parser
+from engine.cli_command import Command, fit_command, holdout_of, request_of
+from engine.config import Config, LDAConfig, LNMConfig
+from engine.data import DataRequest
+from engine.errors import ConfigError
+from tests.dashboard.synthetic import make_counts, make_fit, make_topic_fit
+
+PLAIN = DataRequest("demo")
+
+
+def parsed(command: Command) -> tuple[Config, DataRequest, float]:
+    """What a shell would make of the printed command."""
+    words = shlex.split(str(command))
+    assert words[:3] == ["python", "-m", "engine"]
+    options = _parser().parse_args(words[3:])
+    return cli.configuration(options), cli.request(options), options.holdout
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        LNMConfig(),
+        LNMConfig(n_factors=3, seed=9),
+        LNMConfig(capture=True, capture_prior="population", molecules=6e4, capture_sd=0.25),
+        LNMConfig(loadings_scale=0.3, noise_location=-2.5, noise_scale=0.1, block_cells=100),
+        LNMConfig(d_mode="low_rank", precision="float64", max_seconds=5, max_passes=9),
+        LNMConfig(inference="vae", refine=False, hidden=32, schedule="constant", max_epochs=4),
+        LNMConfig(learning_rate=0.01, tolerance=1e-5, warm_up=0.0, validation=0.1, dropout=0.2),
+        LDAConfig(),
+        LDAConfig(n_topics=3, topic_prior=0.1, feature_prior=(0.1, 0.2, 1e-3), n_starts=1),
+        LDAConfig(inference="vae", learning_rate=0.03, batch_cells=8, seed=2**32 - 1),
+    ],
+)
+def test_the_printed_command_gives_the_configuration_back(config: Config) -> None:
+    again, request, holdout = parsed(fit_command(config, PLAIN))
+    assert again == config
+    assert (request, holdout) == (PLAIN, 0.0)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        DataRequest("/tmp/a b/'counts'.h5ad"),
+        DataRequest("demo", layer="-odd", genes="all", reference="--set", library_size="n counts"),
+        DataRequest("demo", genes=500),
+        DataRequest("demo", genes=("CD3E", "LYZ")),
+        DataRequest("demo", genes=("-A", "B C", "$(ls)")),
+        DataRequest("demo", genes=("all",)),
+        DataRequest("demo", genes=("17",)),
+        DataRequest("demo", genes=("a,b", "c/d")),
+        DataRequest("demo", genes=tuple(f"GENE{j}" for j in range(900))),
+    ],
+)
+def test_the_printed_command_gives_the_data_back(
+    request_: DataRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = fit_command(LNMConfig(), request_, holdout=0.1)
+    for name, text in command.files.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    assert parsed(command)[1:] == (request_, 0.1)
+
+
+def test_only_what_differs_is_printed() -> None:
+    assert str(fit_command(LNMConfig(), PLAIN)) == (
+        "python -m engine fit demo --model lnm --factors 10 --out fit.h5ad"
+    )
+
+
+def test_settings_by_name_are_checked() -> None:
+    options = _parser().parse_args(["fit", "demo", "--out", "x", "--set", "wings=2"])
+    with pytest.raises(ConfigError, match="wings"):
+        cli.configuration(options)
+
+
+def test_a_fit_tells_how_to_read_its_counts_again() -> None:
+    data = {"name": "x", "source": "/data/x.h5ad", "layer": "raw"}
+    fit = dataclasses.replace(make_fit(), data=data)
+    request = request_of(fit)
+    assert request is not None
+    assert (request.source, request.layer, request.reference) == ("/data/x.h5ad", "raw", None)
+    assert request.genes == tuple(fit.genes[:-1])
+    moved = request_of(dataclasses.replace(fit, reference=3), "/elsewhere.h5ad")
+    assert moved is not None
+    assert (moved.source, moved.reference) == ("/elsewhere.h5ad", "GENE3")
+    for lost in ({}, {"source": "memory", "layer": "X"}):
+        assert request_of(dataclasses.replace(make_topic_fit(), data=lost)) is None
+
+
+def test_the_share_that_was_set_aside_is_found_again() -> None:
+    counts = make_counts()
+    for share in (0.1, 0.25, 1 / 3):
+        left, aside = checks.set_aside(counts, share, 0)
+        report = {"cells_found": counts.n_cells, "n_dropped_cells": 0}
+        fit = dataclasses.replace(make_fit(cells=left.n_cells), data={"report": report})
+        found = holdout_of(fit)
+        assert checks.set_aside(counts, found, 0)[1].n_cells == aside.n_cells
+        np.testing.assert_array_equal(checks.set_aside(counts, found, 0)[0].cells, left.cells)
+    assert holdout_of(make_fit()) == 0.0
