@@ -14,6 +14,7 @@ from dashboard.plots.names import extent
 from dashboard.plots.style import MISSING, NEGATIVE, POSITIVE
 
 BEHIND = "behind"
+INTERVAL = {"low", "high"}
 
 
 class TopicBars(LoadingBars):
@@ -61,7 +62,8 @@ class TopicBars(LoadingBars):
         ----------
         table
             One row a gene, best first: ``value``, what is drawn, and maybe ``behind``, what is
-            drawn behind it, and ``sign``, which colours a bar where ``colour`` does not.
+            drawn behind it, ``sign``, which colours a bar where ``colour`` does not, and ``low``
+            and ``high``, the ends of an interval.
         unit
             What the values are.
         colour
@@ -94,6 +96,12 @@ class TopicBars(LoadingBars):
         if BEHIND in shown:
             data[BEHIND] = shown[BEHIND].to_numpy(float)
             most = np.concatenate([values, data[BEHIND]])
+        if set(shown) >= INTERVAL:
+            ends = {name: shown[name].to_numpy(float) for name in INTERVAL}
+            most = np.concatenate([most, *ends.values()])
+            self._errors.data = {"y": places, **ends}
+        else:
+            self._errors.data = {"y": [], "low": [], "high": []}
         self._bars.data = data
         behind = data.get(BEHIND, np.zeros(0))
         self._behind.data = {"y": places[: len(behind)], "value": behind}

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from dashboard import html, lists
 from engine import summaries
-from engine.checks import Uncertainty
+from engine.checks import TopicUncertainty, Uncertainty
 from engine.results import AnyFit
 
+TOP = 20
 METHODS = {"delta": "the delta method", "bootstrap": "the bootstrap"}
 
 
@@ -20,6 +22,34 @@ def certainty(fit: AnyFit, found: Any, genes: Sequence[str]) -> dict[str, np.nda
     if not isinstance(found, Uncertainty):
         return None
     return found.correlation(summaries.gene_positions(fit, genes))._asdict()
+
+
+def gene_intervals(fit: AnyFit, found: Any, factor: int) -> pd.DataFrame | None:
+    """90 % intervals of one factor's loadings or one topic's probabilities; None if unknown.
+
+    One row a feature: ``low``, ``high`` and, of a topic, ``in_top``: the share of the refits in
+    which the gene is among the `TOP` most probable.
+    """
+    if isinstance(found, TopicUncertainty):
+        topics = found.topics()
+        columns = {"low": topics.low, "high": topics.high, "in_top": found.among_top(TOP)}
+    elif isinstance(found, Uncertainty):
+        loadings = found.loadings()
+        columns = {"low": loadings.low, "high": loadings.high}
+    else:
+        return None
+    return pd.DataFrame({name: a[:, factor] for name, a in columns.items()}, index=fit.genes)
+
+
+def stability(found: Any, factor: int) -> str:
+    """How far refits agree on a factor or topic, in words; empty if nothing is known of it."""
+    if isinstance(found, TopicUncertainty):
+        share = lists.percent(float(found.top_stability(TOP)[factor]))
+        return f"{share} of its top {TOP} genes stay so in {found.n_boot} refits."
+    if isinstance(found, Uncertainty) and found.stability is not None:
+        cosine = html.number(float(found.stability[factor]), 2)
+        return f"Cosine with its like in {found.n_boot} refits: {cosine}."
+    return ""
 
 
 def interval(low: float, high: float) -> str:
@@ -32,15 +62,20 @@ def sign_rate(lfsr: float) -> str:
     return "< 0.001" if lfsr < 0.001 else f"= {html.number(lfsr, 3)}"
 
 
-def line(found: Any, doubting: str) -> str:
+def line(found: Any, doubting: str, *, topics: bool = False, more: str = "") -> str:
     """Which intervals there are, and what would give others: HTML."""
     if doubting:
-        return f'<p class="quiet">Working out the intervals: {doubting}.</p>'
+        return f"Working out the intervals: {doubting}."
+    if isinstance(found, TopicUncertainty):
+        return f"90 % intervals by the bootstrap, {found.n_boot} replicates. {more}"
+    if topics:
+        press = lists.press("doubt", "bootstrap", "Refit weighted cells", kind="act")
+        return f"How sure? {press}"
     if not isinstance(found, Uncertainty):
         press = lists.press("doubt", "delta", "Work them out", kind="act")
-        return f'<p class="quiet">No intervals yet. {press}</p>'
+        return f"No intervals yet. {press}"
     how = METHODS[found.method]
     if found.method == "bootstrap":
-        return f'<p class="quiet">90 % intervals by {how}, {found.n_boot} replicates.</p>'
+        return f"90 % intervals by {how}, {found.n_boot} replicates. {more}"
     press = lists.press("doubt", "bootstrap", "Refit weighted cells instead", kind="act")
-    return f'<p class="quiet">90 % intervals by {how}. {press}</p>'
+    return f"90 % intervals by {how}. {press}"

@@ -19,10 +19,10 @@ from dashboard.plots.loadings import LoadingsMap, leading_genes
 from dashboard.plots.names import short
 from dashboard.state import LONGEST_NAME, AppState
 from dashboard.together import together
+from dashboard.views.believed import gene_intervals
 from dashboard.views.card import card, figure, waiting
 from dashboard.views.wording import heading, words
 from engine import summaries
-from engine.checks import Uncertainty
 from engine.results import AnyFit
 
 NAME = "New name"
@@ -155,12 +155,8 @@ class LoadingsView(pn.viewable.Viewer):
 
     def _ends(self, fit: AnyFit, factor: int) -> pd.DataFrame | None:
         """90 % intervals of the loadings, if they were worked out."""
-        found = self.state.uncertainty
-        if not isinstance(found, Uncertainty):
-            return None
-        spread = found.loadings()
-        ends = {"low": spread.low[:, factor], "high": spread.high[:, factor]}
-        return pd.DataFrame(ends, index=fit.genes)
+        # Of topics, these bars are log fold changes; their probabilities have intervals.
+        return None if self.state.is_topics else gene_intervals(fit, self.state.uncertainty, factor)
 
     def _read(self, fit: AnyFit, names: list[str]) -> None:
         self._fit, self._drawn = fit, None

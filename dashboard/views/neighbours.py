@@ -147,7 +147,7 @@ def _page(
         f'<article class="detail"><h3>{escape(gene)}</h3><p class="quiet">{_facts(fit, gene)}</p>'
         f'<p class="acts">{"".join(acts)}</p>'
         + lists.rows(near, "Strongest correlations (r)", "partners sure" if found else "partners")
-        + ("" if isinstance(fit, TopicFit) else line(believed, doubting))
+        + ("" if isinstance(fit, TopicFit) else f'<p class="quiet">{line(believed, doubting)}</p>')
         + lists.rows(chips, OF_TOPICS if isinstance(fit, TopicFit) else OF_FACTORS, "weights")
         + "</article>"
     )

@@ -9,14 +9,14 @@ from dashboard.plots.heatmap import BELIEVED, TOLD, Heatmap, clustered
 from dashboard.plots.loading_bars import LoadingBars
 from dashboard.runner import Runner
 from dashboard.state import AppState
-from dashboard.views.believed import certainty, interval, sign_rate
+from dashboard.views.believed import certainty, gene_intervals, interval, line, sign_rate, stability
 from engine import summaries
-from engine.checks import Uncertainty
+from engine.checks import TopicUncertainty, Uncertainty
 from engine.checks.uncertainty.blocks import GeneBlocks
 from engine.errors import ConfigError
 from engine.jobs.job import JobHandle
 from engine.results import Fit
-from tests.dashboard.synthetic import make_fit
+from tests.dashboard.synthetic import make_fit, make_topic_fit
 
 Until = Callable[[Callable[[], object]], None]
 
@@ -132,3 +132,22 @@ class TestShown:
         assert interval(-0.912, 0.05) == "−0.91 to 0.05"
         assert sign_rate(1e-9) == "< 0.001"
         assert sign_rate(0.25) == "= 0.250"
+
+    def test_how_sure_a_topic_is(self) -> None:
+        fit = make_topic_fit()
+        rng = np.random.default_rng(0)
+        drawn = np.stack([rng.permutation(fit.topics) for _ in range(6)])
+        cosines = np.full((6, fit.n_factors), 0.5)
+        unsure = TopicUncertainty(fit.topics, drawn, cosines, fit.is_gene, fit.status.passes)
+        sure = TopicUncertainty(
+            fit.topics, np.stack([fit.topics] * 6), cosines, fit.is_gene, fit.status.passes
+        )
+        assert stability(sure, 0) == "100 % of its top 20 genes stay so in 6 refits."
+        assert stability(unsure, 0) != stability(sure, 0)
+        ends = gene_intervals(fit, unsure, 1)
+        assert ends is not None
+        assert np.all(ends["low"] <= fit.topics[:, 1])
+        assert np.all(fit.topics[:, 1] <= ends["high"])
+        assert "Refit weighted cells" in line(None, "", topics=True)
+        assert "6 replicates" in line(unsure, "")
+        assert line(unsure, "at work").endswith("at work.")

@@ -19,6 +19,7 @@ from dashboard.plots.topic_colours import topic_colours
 from dashboard.state import AppState
 from dashboard.together import together
 from dashboard.topic_choices import TopicChoices
+from dashboard.views.believed import gene_intervals, line, stability
 from dashboard.views.card import card, figure, waiting
 from dashboard.views.topics.genes import COLUMNS, FACTOR, TOPIC, UNITS, bars, values
 from dashboard.views.topics.seen import seen
@@ -52,6 +53,9 @@ WORDS = {
 }
 
 
+SURE = ["tab", "fit", "factor", "uncertainty", "doubting", "partial"]
+
+
 class RankingView(pn.viewable.Viewer):
     """Bars beside a table of all genes."""
 
@@ -60,6 +64,7 @@ class RankingView(pn.viewable.Viewer):
         self.state, self.choices = state, choices
         self.bars = TopicBars()
         self._of: tuple[Any, ...] = ()
+        self._found: Any = None
         self._ranked = pd.DataFrame()
         self._tables = {
             kind: Table(columns, on_row=self._mark, act=("Show in Explore", self._explore))
@@ -86,6 +91,7 @@ class RankingView(pn.viewable.Viewer):
         )
         self._panel = card(
             heading(state, FACTORS, TOPICS),
+            html.pane(html.bound(self._sure, *(state.param[name] for name in SURE))),
             pn.Row(
                 figure(self.bars.figure, message=waiting(state)),
                 self._body,
@@ -101,7 +107,7 @@ class RankingView(pn.viewable.Viewer):
         self.bars.on_gene(together(state.choose_gene))
         self.measure.param.watch(self._pick, "value")
         self.weight.param.watch(self._weigh, "value")
-        state.param.watch(self._update, ["fit", "names", "factor", "marked", "tab"])
+        state.param.watch(self._update, ["fit", "names", "factor", "marked", "tab", "uncertainty"])
         choices.param.watch(self._update, ["measure", "weight"])
         self._update()
 
@@ -141,18 +147,29 @@ class RankingView(pn.viewable.Viewer):
         self.weight.disabled = measure != "relevance"
         weight = self.choices.weight if measure == "relevance" else summaries.RELEVANCE
         of = (fit, self.state.shown_factor, measure, weight, tuple(self.state.names))
-        if not self._of or self._of[0] is not fit or self._of[1:] != of[1:]:
-            self._of = of
+        found = self.state.uncertainty
+        if (
+            not self._of
+            or self._of[0] is not fit
+            or self._of[1:] != of[1:]
+            or (found is not self._found)
+        ):
+            self._of, self._found = of, found
             self._show(fit, measure, weight)
         self.bars.mark(self.state.marked)
 
     def _show(self, fit: AnyFit, measure: summaries.Measure, weight: float) -> None:
         topic = self.state.shown_factor
         self._ranked = ranked = summaries.ranking(fit, topic, measure, weight)
+        drawn, ends = bars(ranked, measure), gene_intervals(fit, self._found, topic)
+        if ends is not None:
+            self._ranked = ranked.join(ends.rename(columns={"low": "low_90", "high": "high_90"}))
+            if measure in ("probability", "loading"):
+                drawn = drawn.join(ends[["low", "high"]])
         share = percent(float(summaries.factor_shares(fit).iloc[topic]), 1)
         of = "of the counts" if self.state.is_topics else "of the CLR variance"
         self.bars.rank(
-            bars(ranked, measure),
+            drawn,
             f"{self.state.names[topic]} · {share} {of}",
             UNITS[measure],
             colour=topic_colours(topic + 1)[topic] if self.state.is_topics else None,
@@ -161,6 +178,15 @@ class RankingView(pn.viewable.Viewer):
         if list(self._body) != [self.table.widget]:
             self._body.objects = [self.table.widget]
         self.table.fill(values(ranked))
+
+    def _sure(self, *_values: object) -> str:
+        """How far the ranking can be believed, or what would tell: HTML."""
+        state = self.state
+        if seen(state) is None or state.partial:
+            return ""
+        more = stability(state.uncertainty, state.shown_factor)
+        words = line(state.uncertainty, state.doubting, topics=state.is_topics, more=more)
+        return f'<p class="how">{words}</p>'
 
     def _export(self) -> Export | None:
         if not self._of:
