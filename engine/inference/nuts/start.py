@@ -1,0 +1,100 @@
+"""What NUTS begins with: the density of the counts at hand, told from a fit by Laplace.
+
+The priors' scales (S, m and t) and the parameters of the totals (M, r and the prior of eta) are held
+at what the Laplace fit estimated: both describe the same posterior but for that. Laplace takes its
+mode in (mu, W, log d), less a term for the volume of the posterior of W; NUTS draws from it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.config import LNMConfig
+from engine.data import Counts
+from engine.errors import ConfigError
+from engine.inference.laplace import check_start, noise_mask
+from engine.inference.prior import Prior
+from engine.inference.totals import eta_prior
+from engine.models.lnm_joint import Capture, Position, Setting
+from engine.models.wide_residual import WIDE
+from engine.results import Fit, Totals
+from engine.results import Capture as FittedCapture
+
+# Cells x genes beyond which there are better ways to spend a night.
+MOST_COUNTS = 100_000
+
+
+def check_size(counts: Counts) -> None:
+    """Refuse data that NUTS would take hours for; ConfigError then."""
+    if counts.n_cells * counts.n_genes > MOST_COUNTS:
+        raise ConfigError(
+            f"at most {MOST_COUNTS:,} counts (cells x genes) for inference='nuts'",
+            f"{counts.n_cells:,} cells x {counts.n_genes:,} genes",
+            "Take fewer cells or genes, or use inference='laplace'.",
+        )
+
+
+def check_laplace(counts: Counts, config: LNMConfig, start: Fit) -> None:
+    """Refuse to begin with anything but a Laplace fit of these cells; ConfigError then."""
+    check_start(counts, config, start)
+    if start.config.inference != "laplace" or not start.cells.equals(counts.cells):
+        raise ConfigError(
+            "no start, or a fit of these cells by inference='laplace'",
+            f"one of {len(start.cells):,} cells by {start.config.inference!r}"
+            + (", whose chains are not kept" if start.config.inference == "nuts" else ""),
+            "Start a new fit.",
+        )
+
+
+def setting_of(
+    counts: Counts, config: LNMConfig, fit: Fit, totals: Totals, capture: FittedCapture | None
+) -> Setting:
+    """The density, its coordinates counted from a Laplace fit, all in float64.
+
+    Units are standard deviations of what the data tell of each coordinate on its own: those of the
+    Laplace approximation for z and eta, and for the others what cells of the mean composition tell.
+    """
+    dense = np.asarray(counts.block(0, counts.n_cells), np.float64)
+    has_noise = noise_mask(counts, config)
+    prior = Prior.start(config).resume(fit.prior)
+    noise = np.where(fit.noise > 0, fit.noise, np.exp(prior.noise_location))
+    noise = np.minimum(noise, 0.99 * WIDE.max_noise)
+    learned = np.where(has_noise, noise, 0.0)
+    shares = np.exp(fit.mean_clr - fit.mean_clr.max())
+    rate = counts.totals.mean() * shares / shares.sum()
+    # Information of a count on its log intensity, all cells together.
+    known = counts.n_cells * rate / (1 + learned * rate)
+    of_noise = 0.5 * counts.n_cells * (learned * rate / (1 + learned * rate)) ** 2
+    start: Position = {
+        "centre": fit.mean_clr + 0.5 * learned,
+        "loadings": fit.loadings,
+        "log_noise": np.log(noise),
+        "scores": fit.scores,
+        "intensity": np.zeros(counts.n_cells),
+    }
+    scale: Position = {
+        "centre": 1 / np.sqrt(known),
+        "loadings": np.repeat(1 / np.sqrt(1 + known)[:, None], config.n_factors, 1),
+        "log_noise": 1 / np.sqrt(prior.noise_scale**-2 + of_noise),
+        "scores": fit.scores_sd,
+        "intensity": np.full(counts.n_cells, np.sqrt(counts.n_cells / known.sum())),
+    }
+    of_eta = None
+    if capture is not None:
+        location, eta_scale = eta_prior(counts, config, totals)
+        of_eta = Capture(
+            location, np.float64(eta_scale), np.float64(totals.mean), np.float64(totals.concentration)
+        )
+        start["log_eta"] = np.log(capture.eta)
+        scale["log_eta"] = np.minimum(capture.eta_sd / capture.eta, 1.0)
+    return Setting(
+        counts=dense,
+        has_noise=has_noise,
+        loadings_precision=prior.loadings_precision,
+        noise_location=np.float64(prior.noise_location),
+        noise_scale=np.float64(prior.noise_scale),
+        most_noise=np.float64(WIDE.max_noise),
+        start={name: np.asarray(array, np.float64) for name, array in start.items()},
+        scale={name: np.asarray(array, np.float64) for name, array in scale.items()},
+        capture=of_eta,
+    )
