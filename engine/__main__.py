@@ -68,7 +68,8 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
     add(
         "--inference",
         choices=(*get_args(LNMInference), *get_args(Inference)[:1]),
-        help="laplace (the default) or vae of lnm and lnmvcp; em (the default) or vae of lda",
+        help="laplace (the default), vae or, for small data, nuts of lnm and lnmvcp; em (the "
+        "default) or vae of lda",
     )
     add("--topic-prior", type=float, help="of lda: alpha (1 / topics by default)")
     add("--feature-prior", type=float, help="of lda: eta (1 / topics by default)")
@@ -76,6 +77,27 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
         "--max-epochs",
         type=int,
         help="of vae: times that every cell is drawn; by default by their number",
+    )
+    add(
+        "--warmup",
+        type=int,
+        dest="n_warmup",
+        default=_DEFAULT.n_warmup,
+        help="of nuts: iterations that adapt each chain",
+    )
+    add(
+        "--draws",
+        type=int,
+        dest="n_draws",
+        default=_DEFAULT.n_draws,
+        help="of nuts: draws kept of each chain",
+    )
+    add(
+        "--chains",
+        type=int,
+        dest="n_chains",
+        default=_DEFAULT.n_chains,
+        help="of nuts: number of chains",
     )
 
 

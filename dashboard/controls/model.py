@@ -11,7 +11,7 @@ from dashboard import html
 from dashboard.controls import lda, lnm
 from dashboard.controls.form import WIDE, beside, form, step
 from dashboard.controls.genes import GenesControl
-from dashboard.controls.training import limits, training
+from dashboard.controls.training import limits, sampling, training
 from dashboard.state import AppState
 
 MODELS: dict[str, Any] = {"LNM": "lnm", "LNMVCP": "lnmvcp", "LDA": "lda"}
@@ -35,6 +35,7 @@ class ModelControl(pn.viewable.Viewer):
         genes = GenesControl(state)
         factors, topics = _only(of, "lnm", "lnmvcp"), _only(of, "lda")
         vae = html.bound(lambda *_: state.by_vae, of.model, of.topic_inference, of.factor_inference)
+        nuts = html.bound(lambda *_: state.by_nuts, of.model, of.factor_inference)
         self._panel = step(
             2,
             "Model",
@@ -47,6 +48,7 @@ class ModelControl(pn.viewable.Viewer):
             _part(factors, *lnm.others(state, genes.reference)),
             _part(topics, *lda.others(state)),
             _part(vae, training(state)),
+            _part(nuts, sampling(state)),
             limits(state),
         )
 

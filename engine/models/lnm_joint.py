@@ -9,9 +9,9 @@ Poisson counts with a free, flat intensity lambda are exactly the multinomial
 residual, in one dimension, by adaptive Gauss-Hermite quadrature in float64.
 
 Coordinates are chosen so that they depend little on each other under the posterior: the log mean
-intensity ``centre = mu + d / 2`` in place of mu; in place of lambda how far it is from what explains
-the cell's total; log eta; and all of them less a start, in units of their approximate posterior
-standard deviation. Logits enter the likelihood centred over the genes, and so do the columns of
+intensity ``centre = mu + d / 2`` in place of mu; in place of lambda how far it is from what
+explains the cell's total; log eta; and all of them less a start, in units of their approximate
+posterior standard deviation. Logits enter the likelihood centred over the genes, and so do the columns of
 W; what centring takes from the mean has a standard normal density of its own, which nothing else
 meets.
 """
@@ -118,7 +118,7 @@ def place(raw: Position, setting: Setting) -> Position:
 
 
 def bounded(free: Array, most: Array) -> tuple[Array, Array]:
-    """log d below log(most) from a free number, which it is close to where low; log Jacobian."""
+    """Log d below log(most) from a free number, which it is close to where low; log Jacobian."""
     top = jnp.log(most)
     return top - jax.nn.softplus(top - free), -jax.nn.softplus(free - top)
 

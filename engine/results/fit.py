@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +37,12 @@ class Status:
     seconds: float
     seconds_compiling: float
     n_failed_cells: int
+
+
+def stopped_by_user(status: Status) -> Status:
+    """What a status becomes then; what the fit said of itself is kept."""
+    words = ("stopped by the user", status.reason)
+    return replace(status, state="stopped", reason="; ".join(part for part in words if part))
 
 
 @dataclass(frozen=True)
@@ -88,9 +94,8 @@ class Fit:
         ``refine`` the encoder's; of ``"nuts"`` the posterior mean.
     log_marginal
         (C,) log p(counts of the cell | its total), nats; of ``inference="vae"`` without
-        ``refine`` a lower bound on it, by the encoder's density of z. Of ``"nuts"`` that of the nested
-        Laplace approximation at the posterior means of the parameters, which is below that at
-        their mode.
+        ``refine`` a lower bound on it, by the encoder's density of z. Of ``"nuts"`` by the nested
+        Laplace approximation at the posterior means of the parameters.
     total_counts
         (C,) counts over the modelled features.
     obs

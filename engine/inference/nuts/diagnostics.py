@@ -52,8 +52,8 @@ def diagnose(followed: Sequence[dict[str, np.ndarray]], divergences: int, longes
     Returns
     -------
     ``worst_rhat``, ``least_ess``, ``divergences``, ``longest`` (trajectories cut at their greatest
-    length), ``chains``, ``draws`` (of each chain), and ``quantities``: for each group of numbers its
-    own worst R-hat and least effective sample size.
+    length), ``chains``, ``draws`` (of each chain), and ``quantities``: for each group of numbers
+    its own worst R-hat and least effective sample size.
     """
     groups: dict[str, dict[str, float]] = {}
     for name in followed[0]:

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from engine.config import LNMConfig
-from engine.config.lnm import FEWEST_DRAWS
+from engine.config import FEWEST_DRAWS, LNMConfig
 from engine.data import Counts, check_config
 from engine.errors import FitError
 from engine.inference import driver
@@ -152,9 +151,7 @@ class _Run(Running[_Step]):
             return None
         status = self._status(state, reason)
         trace = pd.DataFrame(self._rows)
-        return Posterior(
-            self._counts, self._config, gathered, laplace, self._totals, trace, status
-        )
+        return Posterior(self._counts, self._config, gathered, laplace, self._totals, trace, status)
 
     def progress(self, state: State, reason: str = "") -> Progress:
         """The chains as they stand."""

@@ -25,8 +25,8 @@ from engine.results import OTHER, Capture, Fit, Status, Totals
 class Posterior:
     """Everything a Fit is made of; calling it makes one, in any thread.
 
-    Mean and loadings are posterior means, noise the exponential of the mean of log d, and scores and
-    capture latents posterior means with their standard deviations, the doubt about the
+    Mean and loadings are posterior means, noise the exponential of the mean of log d, and scores
+    and capture latents posterior means with their standard deviations, the doubt about the
     parameters included. A mean of loadings is smaller than loadings are: the CLR
     covariance at these parameters is somewhat below its own posterior mean, which the draws give.
     """
@@ -82,7 +82,6 @@ class Posterior:
         placed = transform(fit, counts)
         status = replace(status, n_failed_cells=placed.status.n_failed_cells)
         return replace(fit, log_marginal=placed.log_marginal, status=status)
-
 
 
 def _sd(mean: np.ndarray, square: np.ndarray) -> np.ndarray:

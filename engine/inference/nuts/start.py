@@ -1,8 +1,10 @@
 """What NUTS begins with: the density of the counts at hand, told from a fit by Laplace.
 
-The priors' scales (S, m and t) and the parameters of the totals (M, r and the prior of eta) are held
-at what the Laplace fit estimated: both describe the same posterior but for that. Laplace takes its
-mode in (mu, W, log d), less a term for the volume of the posterior of W; NUTS draws from it.
+The priors' scales (S, m and t) are held at what the Laplace fit estimated, and the parameters of the
+totals (M, r and the prior of eta) at theirs. Given those the density is what ``"laplace"`` maximises
+over (mu, W, log d), with the latents' integral exact. What differs: the mode there is that of the
+density in W and log d with a term for the volume of the posterior of W (`engine.inference.point`),
+NUTS draws of (W, log d) themselves; and d has its bound at 10 always, approached smoothly.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from engine.inference.prior import Prior
 from engine.inference.totals import eta_prior
 from engine.models.lnm_joint import Capture, Position, Setting
 from engine.models.wide_residual import WIDE
-from engine.results import Fit, Totals
 from engine.results import Capture as FittedCapture
+from engine.results import Fit, Totals
 
 # Cells x genes beyond which there are better ways to spend a night.
 MOST_COUNTS = 100_000
@@ -83,7 +85,10 @@ def setting_of(
     if capture is not None:
         location, eta_scale = eta_prior(counts, config, totals)
         of_eta = Capture(
-            location, np.float64(eta_scale), np.float64(totals.mean), np.float64(totals.concentration)
+            location,
+            np.float64(eta_scale),
+            np.float64(totals.mean),
+            np.float64(totals.concentration),
         )
         start["log_eta"] = np.log(capture.eta)
         scale["log_eta"] = np.minimum(capture.eta_sd / capture.eta, 1.0)
