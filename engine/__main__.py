@@ -78,27 +78,12 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
         type=int,
         help="of vae: times that every cell is drawn; by default by their number",
     )
-    add(
-        "--warmup",
-        type=int,
-        dest="n_warmup",
-        default=_DEFAULT.n_warmup,
-        help="of nuts: iterations that adapt each chain",
-    )
-    add(
-        "--draws",
-        type=int,
-        dest="n_draws",
-        default=_DEFAULT.n_draws,
-        help="of nuts: draws kept of each chain",
-    )
-    add(
-        "--chains",
-        type=int,
-        dest="n_chains",
-        default=_DEFAULT.n_chains,
-        help="of nuts: number of chains",
-    )
+    for name, default, words in (
+        ("warmup", _DEFAULT.n_warmup, "iterations that adapt each chain"),
+        ("draws", _DEFAULT.n_draws, "draws kept of each chain"),
+        ("chains", _DEFAULT.n_chains, "number of chains"),
+    ):
+        add(f"--{name}", type=int, dest=f"n_{name}", default=default, help=f"of nuts: {words}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,9 +11,9 @@ residual, in one dimension, by adaptive Gauss-Hermite quadrature in float64.
 Coordinates are chosen so that they depend little on each other under the posterior: the log mean
 intensity ``centre = mu + d / 2`` in place of mu; in place of lambda how far it is from what
 explains the cell's total; log eta; and all of them less a start, in units of their approximate
-posterior standard deviation. Logits enter the likelihood centred over the genes, and so do the columns of
-W; what centring takes from the mean has a standard normal density of its own, which nothing else
-meets.
+posterior standard deviation. Logits enter the likelihood centred over the genes, and so do the
+columns of W; what centring takes from the mean has a standard normal density of its own, which
+nothing else meets.
 """
 
 from __future__ import annotations

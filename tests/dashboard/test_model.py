@@ -148,9 +148,10 @@ class TestModel:
         find(control, pmui.IntInput, "Warm-up").value = 300
         find(control, pmui.IntInput, "Chains").value = 2
         asked = {"inference": "nuts", "n_draws": 200, "n_warmup": 300, "n_chains": 2}
-        assert state.config() == LNMConfig(capture=True, **asked)
+        common = {"capture": True, "n_factors": state.n_factors}
+        assert state.config() == LNMConfig(**common, **asked)
         state.factor_inference = "laplace"
-        assert state.config() == LNMConfig(capture=True)
+        assert state.config() == LNMConfig(**common)
 
     def test_settings_of_other_models_are_out_of_sight(
         self, control: ModelControl, state: AppState

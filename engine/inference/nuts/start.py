@@ -1,10 +1,10 @@
 """What NUTS begins with: the density of the counts at hand, told from a fit by Laplace.
 
-The priors' scales (S, m and t) are held at what the Laplace fit estimated, and the parameters of the
-totals (M, r and the prior of eta) at theirs. Given those the density is what ``"laplace"`` maximises
-over (mu, W, log d), with the latents' integral exact. What differs: the mode there is that of the
-density in W and log d with a term for the volume of the posterior of W (`engine.inference.point`),
-NUTS draws of (W, log d) themselves; and d has its bound at 10 always, approached smoothly.
+The priors' scales (S, m and t) are held at what the Laplace fit estimated, and the parameters of
+the totals (M, r and the prior of eta) at theirs. Given those the density is what ``"laplace"``
+maximises over (mu, W, log d), with the integral over the latents exact. What differs: that mode is
+taken with a term for the volume of the posterior of W (`engine.inference.point`), of which draws
+have no need; and d has its bound at 10 always, approached smoothly.
 """
 
 from __future__ import annotations
