@@ -14,6 +14,15 @@ explains the cell's total; log eta; and all of them less a start, in units of th
 posterior standard deviation. Logits enter the likelihood centred over the genes, and so do the
 columns of W; what centring takes from the mean has a standard normal density of its own, which
 nothing else meets.
+
+Mean and covariance of z over the cells, which the likelihood cannot tell from mu and W, would be
+found by slow steps of all cells together. They are coordinates of their own (parameter expansion:
+Liu & Wu 1999): a shift a and a lower triangular B with
+
+    z = B zeta + a,   W = W' B^-1,   mu = mu' - W a,   so that   mu + W z = mu' + W' zeta
+
+and zeta has mean 0 and covariance 1 over the cells up to a small normal deviation, whose density
+makes up for the coordinates added: what is drawn of z, W and mu is not touched by it.
 """
 
 from __future__ import annotations
@@ -30,8 +39,8 @@ from engine.models import poisson_lognormal as pln
 
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(12)
 
-# Arrays by name: centre (G,), loadings (G, k), log_noise (G,), scores (C, k), intensity (C,), and
-# with LNMVCP log_eta (C,).
+# Arrays by name: centre (G,), loadings (G, k), log_noise (G,), scores (C, k), intensity (C,), with
+# LNMVCP log_eta (C,), and of the expansion shift (k,), log_diagonal (k,), below (k (k - 1) / 2,).
 Position = dict[str, Any]
 
 
@@ -56,7 +65,9 @@ class Setting(NamedTuple):
     noise_location, noise_scale, most_noise
         m and t of log d, and the largest d.
     start, scale
-        What raw coordinates are counted from, and their units.
+        What raw coordinates are counted from, and their units; both with the expansion.
+    play
+        (k,) standard deviations of zeta's mean and of its covariance's root about 1.
     capture
         None without a capture latent.
     """
@@ -69,6 +80,7 @@ class Setting(NamedTuple):
     most_noise: Float[Any, ""]
     start: Position
     scale: Position
+    play: Float[Any, "k"]
     capture: Capture | None
 
 
@@ -113,8 +125,48 @@ psi.defvjp(_with_slopes, _backward)
 
 
 def place(raw: Position, setting: Setting) -> Position:
-    """Coordinates from raw ones."""
+    """Coordinates of the expansion from raw ones."""
     return {name: setting.start[name] + setting.scale[name] * raw[name] for name in setting.start}
+
+
+def _basis(position: Position) -> Float[Array, "k k"]:
+    """B, lower triangular, its diagonal positive."""
+    basis = jnp.diag(jnp.exp(position["log_diagonal"]))
+    return basis.at[np.tril_indices(len(basis), -1)].set(position["below"])
+
+
+def natural(position: Position) -> Position:
+    """The model's own coordinates from those of the expansion."""
+    basis, shift = _basis(position), position["shift"]
+    loadings = jax.scipy.linalg.solve_triangular(basis.T, position["loadings"].T).T
+    return position | {
+        "scores": position["scores"] @ basis.T + shift,
+        "loadings": loadings,
+        "centre": position["centre"] - loadings @ shift,
+    }
+
+
+def log_expansion(position: Position, setting: Setting) -> Float[Array, ""]:
+    """Density of the coordinates added, with the Jacobian of all.
+
+    With M the lower root of zeta's covariance over C cells, and i counting its rows from 1: normal
+    densities of zeta's mean, log M_ii and M_ij, and ``dM/dB = prod M_ii^(k+1-i) B_ii^-i``.
+    """
+    scores, play = position["scores"], setting.play
+    count, width = scores.shape
+    mean = scores.mean(0)
+    root = jnp.linalg.cholesky((scores - mean).T @ (scores - mean) / count)
+    log_root = jnp.log(jnp.diagonal(root))
+    below = root[np.tril_indices(width, -1)] / play[np.tril_indices(width, -1)[0]]
+    row = np.arange(1, width + 1)
+    power = count - len(position["loadings"]) - row
+    return (
+        -0.5 * jnp.sum((mean / play) ** 2)
+        - 0.5 * jnp.sum((log_root / play) ** 2)
+        - 0.5 * jnp.sum(below**2)
+        + jnp.sum((width - row) * log_root)
+        + jnp.sum(power * position["log_diagonal"])
+    )
 
 
 def bounded(free: Array, most: Array) -> tuple[Array, Array]:
@@ -124,7 +176,7 @@ def bounded(free: Array, most: Array) -> tuple[Array, Array]:
 
 
 def params_of(position: Position, setting: Setting) -> lnm.Params:
-    """The model's parameters, mean and loadings centred over the genes."""
+    """The model's parameters at natural coordinates, mean and loadings centred over the genes."""
     log_noise, _ = bounded(position["log_noise"], setting.most_noise)
     log_noise = jnp.where(setting.has_noise, log_noise, pln.LOG_NO_NOISE)
     mean = position["centre"] - 0.5 * jnp.exp(log_noise)
@@ -133,7 +185,7 @@ def params_of(position: Position, setting: Setting) -> lnm.Params:
 
 
 def log_prior(position: Position, setting: Setting) -> Float[Array, ""]:
-    """Of parameters and latents but the capture latent, up to a constant, with Jacobians."""
+    """Of natural coordinates but the capture latent, up to a constant, with Jacobians."""
     loadings, centre = position["loadings"], position["centre"]
     log_noise, jacobian = bounded(position["log_noise"], setting.most_noise)
     distance = (log_noise - setting.noise_location) / setting.noise_scale
@@ -167,8 +219,10 @@ def log_capture(log_eta: Float[Array, "C"], counts: Array, prior: Capture) -> Fl
 
 def log_density(raw: Position, setting: Setting) -> Float[Array, ""]:
     """Of everything that is drawn and the counts, in the raw coordinates, up to a constant."""
-    position = place(raw, setting)
+    expanded = place(raw, setting)
+    position = natural(expanded)
     value = log_prior(position, setting) + log_likelihood(position, setting).sum()
+    value += log_expansion(expanded, setting)
     if setting.capture is not None:
         value += log_capture(position["log_eta"], setting.counts, setting.capture).sum()
     return value

@@ -96,7 +96,7 @@ class Chains:
 
 @jax.jit
 def _placed(raw: Position, setting: Setting) -> tuple[Position, lnm.Params]:
-    position = lnm_joint.place(raw, setting)
+    position = lnm_joint.natural(lnm_joint.place(raw, setting))
     return position, lnm_joint.params_of(position, setting)
 
 

@@ -67,18 +67,29 @@ def setting_of(
     # Information of a count on its log intensity, all cells together.
     known = counts.n_cells * rate / (1 + learned * rate)
     of_noise = 0.5 * counts.n_cells * (learned * rate / (1 + learned * rate)) ** 2
+    scores = np.asarray(fit.scores, np.float64)
+    shift = scores.mean(0)
+    basis = np.linalg.cholesky(np.atleast_2d(np.cov(scores.T, bias=True)))
+    size, width = np.diagonal(basis), config.n_factors
+    parameters = counts.n_cells + counts.n_genes
     start: Position = {
-        "centre": fit.mean_clr + 0.5 * learned,
-        "loadings": fit.loadings,
+        "centre": fit.mean_clr + 0.5 * learned + fit.loadings @ shift,
+        "loadings": fit.loadings @ basis,
         "log_noise": np.log(noise),
-        "scores": fit.scores,
+        "scores": np.linalg.solve(basis, (scores - shift).T).T,
+        "shift": shift,
+        "log_diagonal": np.log(size),
+        "below": basis[np.tril_indices(width, -1)],
         "intensity": np.zeros(counts.n_cells),
     }
     scale: Position = {
         "centre": 1 / np.sqrt(known),
-        "loadings": np.repeat(1 / np.sqrt(1 + known)[:, None], config.n_factors, 1),
+        "loadings": size / np.sqrt(1 + known)[:, None],
         "log_noise": 1 / np.sqrt(prior.noise_scale**-2 + of_noise),
-        "scores": fit.scores_sd,
+        "scores": fit.scores_sd / size,
+        "shift": np.full(width, counts.n_cells**-0.5),
+        "log_diagonal": np.full(width, (2 * parameters) ** -0.5),
+        "below": np.full(width * (width - 1) // 2, parameters**-0.5),
         "intensity": np.full(counts.n_cells, np.sqrt(counts.n_cells / known.sum())),
     }
     of_eta = None
@@ -101,5 +112,6 @@ def setting_of(
         most_noise=np.float64(WIDE.max_noise),
         start={name: np.asarray(array, np.float64) for name, array in start.items()},
         scale={name: np.asarray(array, np.float64) for name, array in scale.items()},
+        play=np.mean(scale["scores"], axis=0, dtype=np.float64) / np.sqrt(counts.n_cells),
         capture=of_eta,
     )

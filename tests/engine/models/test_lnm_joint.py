@@ -11,7 +11,7 @@ from scipy.special import gammaln, log_softmax, logsumexp
 from engine.models import lnm_joint
 from engine.models.lnm_joint import Capture, Position, Setting
 
-COUNTS = np.array([[4.0, 0.0, 11.0, 3.0], [1.0, 7.0, 2.0, 20.0]])
+COUNTS = np.array([[4.0, 0.0, 11.0, 3.0], [1.0, 7.0, 2.0, 20.0], [5.0, 2.0, 9.0, 4.0]])
 
 
 @pytest.mark.parametrize(("noise", "error"), [(0.1, 1e-8), (0.3, 1e-7), (1.0, 1e-5), (3.0, 1e-3)])
@@ -28,11 +28,12 @@ def test_residuals_are_integrated(noise: float, error: float) -> None:
 
 
 def setting(capture: bool = True, has_noise: bool = True) -> Setting:
-    """Two cells of four genes and two factors; coordinates are counted from no start."""
-    shapes = {"centre": 4, "loadings": (4, 2), "log_noise": 4, "scores": (2, 2), "intensity": 2}
+    """Three cells of four genes and two factors; coordinates are counted from no start."""
+    shapes = {"centre": 4, "loadings": (4, 2), "log_noise": 4, "scores": (3, 2), "intensity": 3}
+    shapes |= {"shift": 2, "log_diagonal": 2, "below": 1}
     if capture:
-        shapes["log_eta"] = 2
-    prior = Capture(np.array([3.0, 3.5]), np.float64(0.5), np.float64(2e4), np.float64(8.0))
+        shapes["log_eta"] = 3
+    prior = Capture(np.array([3.0, 3.5, 2.8]), np.float64(0.5), np.float64(2e4), np.float64(8.0))
     return Setting(
         counts=COUNTS,
         has_noise=np.array([has_noise] * 3 + [False]),
@@ -42,6 +43,7 @@ def setting(capture: bool = True, has_noise: bool = True) -> Setting:
         most_noise=np.float64(10.0),
         start={name: np.zeros(shape) for name, shape in shapes.items()},
         scale={name: np.ones(shape) for name, shape in shapes.items()},
+        play=np.array([0.3, 0.2]),
         capture=prior if capture else None,
     )
 
@@ -60,7 +62,7 @@ def test_without_residuals_it_is_the_multinomial() -> None:
         at = position(of, seed)
         with jax.enable_x64(True):
             each = jax.vmap(lambda i, at=at: lnm_joint.log_likelihood({**at, "intensity": i}, of))
-            found = logsumexp(np.asarray(jax.jit(each)(jnp.stack([grid, grid], 1))), axis=0)
+            found = logsumexp(np.asarray(jax.jit(each)(jnp.stack([grid] * 3, 1))), axis=0)
         loadings = at["loadings"] - at["loadings"].mean(0)
         logits = at["centre"] + at["scores"] @ loadings.T
         gap.append(found - (COUNTS * log_softmax(logits, axis=1)).sum(1))
@@ -121,3 +123,52 @@ def test_what_centring_takes_away_meets_nothing_else() -> None:
     with jax.enable_x64(True):
         before, after = (np.asarray(lnm_joint.log_likelihood(p, of)) for p in (at, moved))
     np.testing.assert_allclose(before, after, atol=1e-10)
+
+
+def test_the_expansion_leaves_the_posterior_alone() -> None:
+    """Its coordinates have the density of the natural ones and of normal deviations beside them.
+
+    The map from natural coordinates and deviations (zeta's mean, log M_ii and M_ij) to those of the
+    expansion, differentiated in full: the density must change by the determinant.
+    """
+    of = setting(capture=False)
+    at = position(of, 5)
+    names = ("scores", "loadings", "centre")
+    sizes = [at[name].size for name in names]
+
+    def expanded(flat: jax.Array) -> dict[str, jax.Array]:
+        *parts, mean, log_root, below = jnp.split(flat, np.cumsum([*sizes, 2, 2]))
+        scores, loadings, centre = (
+            part.reshape(at[name].shape) for part, name in zip(parts, names, strict=True)
+        )
+        root = jnp.diag(jnp.exp(log_root)).at[1, 0].set(below[0])
+        centred = scores - scores.mean(0)
+        basis = jnp.linalg.cholesky(centred.T @ centred / len(scores)) @ jnp.linalg.inv(root)
+        shift = scores.mean(0) - basis @ mean
+        return {
+            "scores": (scores - shift) @ jnp.linalg.inv(basis).T,
+            "loadings": loadings @ basis,
+            "centre": centre + loadings @ shift,
+            "shift": shift,
+            "log_diagonal": jnp.log(jnp.diagonal(basis)),
+            "below": basis[1:, 0],
+        }
+
+    def flat_of(flat: jax.Array) -> jax.Array:
+        return jnp.concatenate([array.ravel() for array in expanded(flat).values()])
+
+    def gap(seed: int) -> float:
+        rng = np.random.default_rng(seed)
+        natural = {**at, **{name: rng.normal(size=at[name].shape) for name in names}}
+        deviations = 0.2 * rng.normal(size=5)
+        flat = jnp.concatenate([*(natural[name].ravel() for name in names), deviations])
+        found = {**natural, **expanded(flat)}
+        back = lnm_joint.natural(found)
+        for name in names:
+            np.testing.assert_allclose(back[name], natural[name], atol=1e-12)
+        _, volume = np.linalg.slogdet(np.asarray(jax.jacfwd(flat_of)(flat)))
+        normal = -0.5 * ((deviations / of.play[[0, 1, 0, 1, 1]]) ** 2).sum()
+        return float(lnm_joint.log_expansion(found, of)) - (normal - volume)
+
+    with jax.enable_x64(True):
+        assert gap(1) == pytest.approx(gap(2), abs=1e-9)
