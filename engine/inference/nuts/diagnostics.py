@@ -82,7 +82,8 @@ def told(diagnostics: dict[str, Any]) -> str:
         f"{divergences:,} divergence{'' if divergences == 1 else 's'}"
     ]
     if worst > BAD_RHAT:
-        words.append("warning: the chains have not met, do not use this fit; allow more warm-up")
+        advice = "allow more draws, or set loadings_scale"
+        words.append(f"warning: the chains have not met, do not use this fit: {advice}")
     elif worst > GOOD_RHAT:
         words.append(f"warning: R-hat above {GOOD_RHAT}, more draws would be surer")
     if divergences:

@@ -5,6 +5,10 @@ the totals (M, r and the prior of eta) at theirs. Given those the density is wha
 maximises over (mu, W, log d), with the integral over the latents exact. What differs: that mode is
 taken with a term for the volume of the posterior of W (`engine.inference.point`), of which draws
 have no need; and d has its bound at 10 always, approached smoothly.
+
+Where S is learned it differs between directions, and so a rotation of W and z together changes the
+prior. Chains turn slowly, all cells at once, and CLR covariances follow: on 150 cells x 30 genes
+they were worth 34 of 600 draws, against 540 with one scale for all (``loadings_scale=0.4``).
 """
 
 from __future__ import annotations
