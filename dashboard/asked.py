@@ -7,6 +7,7 @@ from typing import Any, get_args
 import param
 
 from engine.config import (
+    FEWEST_DRAWS,
     MAX_FACTORS,
     MAX_TOPICS,
     CapturePrior,
@@ -34,6 +35,7 @@ TRAINING = (
     "warm_up",
     "validation",
 )
+SAMPLING = ("n_warmup", "n_draws", "n_chains")
 OF_LNM = (
     "n_factors",
     "d_mode",
@@ -84,6 +86,10 @@ class Asked(param.Parameterized):
     precision: Any = param.Selector(default="float32", objects=list(get_args(Precision)))
     factor_inference: Any = param.Selector(default="laplace", objects=list(get_args(LNMInference)))
 
+    n_warmup = param.Integer(default=500, bounds=(20, 100_000))
+    n_draws = param.Integer(default=1000, bounds=(FEWEST_DRAWS, 100_000))
+    n_chains = param.Integer(default=4, bounds=(2, 16))
+
     # LDA
     n_topics = param.Integer(default=20, bounds=(1, MAX_TOPICS))
     topic_inference: Any = param.Selector(default="em", objects=list(get_args(Inference)))
@@ -109,6 +115,11 @@ class Asked(param.Parameterized):
         """Whether the model that is asked for is fitted by an encoder."""
         how = self.topic_inference if self.model == "lda" else self.factor_inference
         return bool(how == "vae")
+
+    @property
+    def by_nuts(self) -> bool:
+        """Whether the posterior is to be drawn from."""
+        return bool(self.model != "lda" and self.factor_inference == "nuts")
 
     @property
     def holdout(self) -> float:
@@ -140,7 +151,7 @@ class Asked(param.Parameterized):
             inference=self.factor_inference,
             molecules=float(self.molecules),
             capture_sd=float(self.capture_sd),
-            **self._values(*BOTH, *OF_LNM),
+            **self._values(*BOTH, *OF_LNM, *(SAMPLING if self.by_nuts else ())),
             **self._training(),
         )
 

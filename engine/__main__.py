@@ -69,7 +69,8 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
     add(
         "--inference",
         choices=(*get_args(LNMInference), *get_args(Inference)[:1]),
-        help="laplace (the default) or vae of lnm and lnmvcp; em (the default) or vae of lda",
+        help="laplace (the default), vae or, for small data, nuts of lnm and lnmvcp; em (the "
+        "default) or vae of lda",
     )
     add("--topic-prior", type=float, help="of lda: alpha (1 / topics by default)")
     add("--feature-prior", type=float, help="of lda: eta (1 / topics by default)")
@@ -79,6 +80,12 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
         help="of vae: times that every cell is drawn; by default by their number",
     )
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting")
+    for name, default, words in (
+        ("warmup", _DEFAULT.n_warmup, "iterations that adapt each chain"),
+        ("draws", _DEFAULT.n_draws, "draws kept of each chain"),
+        ("chains", _DEFAULT.n_chains, "number of chains"),
+    ):
+        add(f"--{name}", type=int, dest=f"n_{name}", default=default, help=f"of nuts: {words}")
 
 
 def _parser() -> argparse.ArgumentParser:

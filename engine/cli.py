@@ -21,7 +21,7 @@ from engine.config import Config, LDAConfig, LNMConfig, config_from_dict
 from engine.errors import ConfigError, FitError
 from engine.inference.progress import Progress
 from engine.jobs.job import peak_memory_mb
-from engine.results import AnyFit
+from engine.results import AnyFit, stopped_by_user
 from engine.results.writing import add_data
 
 if TYPE_CHECKING:
@@ -116,6 +116,9 @@ def configuration(options: argparse.Namespace) -> Config:
             capture_prior=options.capture_prior,
             molecules=options.molecules,
             precision=options.precision,
+            n_warmup=options.n_warmup,
+            n_draws=options.n_draws,
+            n_chains=options.n_chains,
             **given,
         )
     return config_from_dict(config.to_dict() | dict(map(_setting, options.set)))
@@ -160,7 +163,7 @@ def _run(steps: Iterator[Progress], stopping: Sequence[int]) -> AnyFit:
         raise FitError("a fit", "none after the last pass", "Try other settings.")
     fit = last.snapshot()
     if fit.status.state == "running":
-        status = replace(fit.status, state="stopped", reason="stopped by the user")
+        status = stopped_by_user(fit.status)
         fit = replace(fit, status=status)
     return fit
 
@@ -187,7 +190,8 @@ def first_ctrl_c_stops(
 
 def _summary(fit: AnyFit, out: Path) -> dict[str, Any]:
     status = fit.status
-    return {
+    judged = getattr(fit, "diagnostics", {})
+    return ({"diagnostics": judged} if judged else {}) | {
         "seconds": round(status.seconds, 3),
         "seconds_without_compilation": round(status.seconds - status.seconds_compiling, 3),
         "passes": status.passes,

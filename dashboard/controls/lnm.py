@@ -12,14 +12,19 @@ from engine.config import MAX_FACTORS
 
 NOISE = {"learned": "learned", "zero (low rank)": "low_rank"}
 PRIORS = {"anchored to library size": "anchored", "shared by all cells": "population"}
-INFERENCES = {"nested Laplace": "laplace", "VAE": "vae"}
+INFERENCES = {"nested Laplace": "laplace", "VAE": "vae", "NUTS": "nuts"}
+INFERENCE_HELP = {
+    "laplace": "Quick, and close to exact",
+    "vae": "An encoder, for very many cells",
+    "nuts": "Exact draws, for up to 100,000 counts (cells × genes)",
+}
 LEARNED: dict[str, Any] = {"placeholder": "learned"}
 
 
 def first(state: AppState) -> list[Any]:
     """What everybody sets."""
     of = state.param
-    words = "Laplace is the more exact; a VAE is for very many cells"
+    words = html.bound(INFERENCE_HELP.__getitem__, of.factor_inference)
     return [
         beside(
             whole(of.n_factors, "Factors", "Gene programmes", end=MAX_FACTORS),

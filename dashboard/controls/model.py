@@ -12,7 +12,7 @@ from dashboard import html
 from dashboard.controls import lda, lnm
 from dashboard.controls.form import WIDE, beside, form, step
 from dashboard.controls.genes import GenesControl
-from dashboard.controls.training import limits, training
+from dashboard.controls.training import limits, sampling, training
 from dashboard.state import AppState
 
 MODELS: dict[str, Any] = {"LNM": "lnm", "LNMVCP": "lnmvcp", "LDA": "lda"}
@@ -47,6 +47,7 @@ class ModelControl(pn.viewable.Viewer):
             self._part(self._has_factors, lambda: lnm.others(state, genes.reference)),
             self._part(self._has_topics, lambda: lda.others(state)),
             self._part(lambda: state.by_vae, lambda: [training(state)]),
+            self._part(lambda: state.by_nuts, lambda: [sampling(state)]),
             limits(state),
         )
         state.param.watch(self._show, ["model", "topic_inference", "factor_inference"])

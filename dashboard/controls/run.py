@@ -176,7 +176,8 @@ def words(status: JobStatus | None, asked: bool = False, reading: str = "") -> s
     if status.n_failed_cells:
         lines.append(f"{status.n_failed_cells:,} cells have not converged")
     message = status.message[:1].upper() + status.message[1:]
-    return html.status(head, lines, message, bad=status.state == "failed")
+    bad = status.state == "failed" or (not active and "warning:" in status.message)
+    return html.status(head, lines, message, bad=bad)
 
 
 def duration(seconds: float) -> str:

@@ -169,6 +169,10 @@ def secondary(status: JobStatus) -> str:
         parts.append(f"perplexity {html.number(float(perplexity), 1)}")
     elif status.state not in ACTIVE and math.isfinite(status.log_marginal_per_cell):
         parts.append(f"{html.number(status.log_marginal_per_cell, 1)} nats/cell")
+    # How well the chains of NUTS agree.
+    told = [] if status.state in ACTIVE else status.message.split("; ")
+    parts += [part for part in told if part.startswith("NUTS: ")]
+    parts += ["warning"] * any(part.startswith("warning:") for part in told)
     return " · ".join(part for part in parts if part)
 
 

@@ -43,6 +43,17 @@ def training(state: AppState) -> Any:
     )
 
 
+def sampling(state: AppState) -> Any:
+    """Of NUTS."""
+    of = state.param
+    return folded(
+        "Chains of NUTS",
+        whole(of.n_warmup, "Warm-up", "Iterations that adapt each chain, thrown away"),
+        whole(of.n_draws, "Draws", "Kept of each chain"),
+        whole(of.n_chains, "Chains", "Told apart to see whether they agree"),
+    )
+
+
 def limits(state: AppState) -> Any:
     """Budget, tolerance, seed and precision."""
     of = state.param

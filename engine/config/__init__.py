@@ -4,9 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.config.lda import MAX_TOPICS, Inference, LDAConfig
-from engine.config.lnm import MAX_FACTORS, CapturePrior, DMode, LNMConfig, LNMInference, Precision
+from engine.config.lnm import (
+    FEWEST_DRAWS,
+    MAX_FACTORS,
+    CapturePrior,
+    DMode,
+    LNMConfig,
+    LNMInference,
+    Precision,
+)
 
 __all__ = [
+    "FEWEST_DRAWS",
     "MAX_FACTORS",
     "MAX_TOPICS",
     "CapturePrior",

@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from engine.config.training import Training
 from engine.config.validation import check_names, finite, one_of, positive, whole
 
 DMode = Literal["learned", "low_rank"]
 CapturePrior = Literal["anchored", "population"]
-LNMInference = Literal["laplace", "vae"]
+LNMInference = Literal["laplace", "vae", "nuts"]
 Precision = Literal["float32", "float64"]
 
 MAX_FACTORS = 200
+# Draws of a chain below which nothing can be said of its posterior.
+FEWEST_DRAWS = 50
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class LNMConfig(Training):
     inference
         ``"laplace"``: nested Laplace, the more exact and, up to some 10^5 cells, the quicker.
         ``"vae"``: amortized, by stochastic variational inference with an encoder network, in
-        minibatches.
+        minibatches. ``"nuts"``: draws from the posterior of parameters and latents by the No-U-Turn
+        sampler, an exact reference for small data.
     d_mode
         ``"learned"`` gives every gene its own residual variance d,
         ``"low_rank"`` fixes d = 0.
@@ -63,6 +66,9 @@ class LNMConfig(Training):
     validation
         Share of the cells set aside to decide when to end; they are not trained on. The default
         sets none aside and decides by the training bound.
+    n_warmup, n_draws, n_chains
+        Of ``"nuts"``: iterations of each chain that adapt the sampler and are thrown away, those
+        that are kept, and the number of chains.
     capture_prior
         ``"anchored"``: eta_c ~ TruncNormal(log M_0 - log L_c, capture_sd^2, low=0);
         ``"population"``: location and scale of eta estimated from all cells.
@@ -104,6 +110,9 @@ class LNMConfig(Training):
     block_cells: int | None = None
 
     learning_rate: float = field(default=0.03, kw_only=True)
+    n_warmup: int = field(default=500, kw_only=True)
+    n_draws: int = field(default=1000, kw_only=True)
+    n_chains: int = field(default=4, kw_only=True)
 
     full_epochs: ClassVar[int] = 60
 
@@ -111,10 +120,13 @@ class LNMConfig(Training):
         whole("n_factors", self.n_factors, 1, MAX_FACTORS)
         whole("seed", self.seed, 0, 2**32 - 1)
         whole("max_passes", self.max_passes, 1, 100_000)
+        whole("n_warmup", self.n_warmup, 20, 100_000)
+        whole("n_draws", self.n_draws, FEWEST_DRAWS, 100_000)
+        whole("n_chains", self.n_chains, 2, 16)
         if self.block_cells is not None:
             whole("block_cells", self.block_cells, 1, 1_000_000)
         one_of("capture", self.capture, (True, False))
-        one_of("inference", self.inference, ("laplace", "vae"))
+        one_of("inference", self.inference, get_args(LNMInference))
         one_of("d_mode", self.d_mode, ("learned", "low_rank"))
         one_of("capture_prior", self.capture_prior, ("anchored", "population"))
         one_of("precision", self.precision, ("float32", "float64"))

@@ -43,6 +43,10 @@ def fit_iter(counts: Counts, config: Config, *, start: AnyFit | None = None) -> 
             from engine.inference.vae import fit_vae
 
             return fit_vae(counts, config, start=start)
+        if config.inference == "nuts":
+            from engine.inference.nuts import fit_nuts
+
+            return fit_nuts(counts, config, start=start)
         return driver.fit_iter(counts, config, start=start)
     raise ConfigError(
         "an LNMConfig or an LDAConfig, and a start by the same model if any",

@@ -19,7 +19,7 @@ from engine.jobs.kept import Kept
 from engine.jobs.scoring import score, set_aside
 from engine.jobs.status import JobError
 from engine.jobs.store import CHECKPOINT, FIT, RunStore
-from engine.results import AnyFit, load
+from engine.results import AnyFit, load, stopped_by_user
 
 if TYPE_CHECKING:
     from engine.data import Counts
@@ -146,8 +146,7 @@ class FitRunner:
             raise FitError("a fit", "none after the last pass", "Report this with the run's log.")
         fit = job.snapshot()
         if not finished:
-            status = replace(fit.status, state="stopped", reason="stopped by the user")
-            fit = replace(fit, status=status)
+            fit = replace(fit, status=stopped_by_user(fit.status))
         job.update(phase="saving", seconds_left=None)
         path = fit.save(self._store.path(job.status.id, FIT), counts=counts.matrix())
         self._kept.add(path, fit)

@@ -1,6 +1,6 @@
 """Fit: what a model learned, in memory and in a file."""
 
-from engine.results.fit import FORMAT, OTHER, Capture, Fit, State, Status, Totals
+from engine.results.fit import FORMAT, OTHER, Capture, Fit, State, Status, Totals, stopped_by_user
 from engine.results.reading import AnyFit, load, load_counts
 from engine.results.topics import TopicFit
 
@@ -16,4 +16,5 @@ __all__ = [
     "Totals",
     "load",
     "load_counts",
+    "stopped_by_user",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +37,12 @@ class Status:
     seconds: float
     seconds_compiling: float
     n_failed_cells: int
+
+
+def stopped_by_user(status: Status) -> Status:
+    """What a status becomes then; what the fit said of itself is kept."""
+    words = ("stopped by the user", status.reason)
+    return replace(status, state="stopped", reason="; ".join(part for part in words if part))
 
 
 @dataclass(frozen=True)
@@ -85,23 +91,30 @@ class Fit:
         (G,) residual variance d of each ALR logit; 0 for the reference.
     scores, scores_sd
         (C, k) posterior mode and standard deviation of z; of ``inference="vae"`` without
-        ``refine`` the encoder's.
+        ``refine`` the encoder's; of ``"nuts"`` the posterior mean.
     log_marginal
         (C,) log p(counts of the cell | its total), nats; of ``inference="vae"`` without
-        ``refine`` a lower bound on it, by the encoder's density of z.
+        ``refine`` a lower bound on it, by the encoder's density of z. Of ``"nuts"`` by the nested
+        Laplace approximation at the posterior means of the parameters.
     total_counts
         (C,) counts over the modelled features.
     obs
         The labels that came with the data.
     trace
         One row a pass: pass, seconds, log_marginal_per_cell (of ``"vae"`` the bound in training,
-        a pass being an epoch), and of ``"laplace"`` gradient_median, gradient_worst,
+        a pass being an epoch; of ``"nuts"`` that of one chain's draw, a pass being an iteration of
+        all chains), and of ``"laplace"`` gradient_median, gradient_worst,
         n_failed_cells.
     encoder
         Named arrays of ``inference="vae"``: the encoder, the widths of the guide of loadings and
         log d, and the rotation to principal axes; empty for ``"laplace"``.
     data
         Where the counts came from: name, source, layer, fingerprint, what was dropped.
+    diagnostics
+        Of ``inference="nuts"``: how well the chains agree, see `engine.inference.nuts.diagnostics`.
+    draws
+        Of ``inference="nuts"``: a few draws of ``mean_clr`` (n, G), ``loadings`` (n, G, k), each
+        turned to agree with the loadings above, and ``noise`` (n, G).
     names
         What a person has called the factors; empty: "factor 1" and so on.
     """
@@ -126,6 +139,8 @@ class Fit:
     encoder: dict[str, np.ndarray] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    diagnostics: dict[str, Any] = field(default_factory=dict)
+    draws: dict[str, np.ndarray] = field(default_factory=dict)
     names: tuple[str, ...] = ()
 
     @property
@@ -203,6 +218,8 @@ class Fit:
                     "factor_names": json.dumps(self.factor_names),
                     "trace": {str(name): self.trace[name].to_numpy() for name in self.trace},
                     "encoder": dict(self.encoder),
+                    "diagnostics": json.dumps(self.diagnostics),
+                    "draws": dict(self.draws),
                 }
             },
         )

@@ -109,6 +109,9 @@ def _from_parts(parts: dict[str, Any]) -> AnyFit:
         status=Status(**json.loads(meta["status"])),
         prior=json.loads(meta["prior"]),
         encoder={name: np.asarray(array) for name, array in meta.get("encoder", {}).items()},
+        # Older files have neither.
+        diagnostics=json.loads(meta.get("diagnostics", "{}")),
+        draws={name: np.asarray(array) for name, array in meta.get("draws", {}).items()},
         data=json.loads(meta["data"]),
         versions=json.loads(meta["versions"]),
         names=given_names(meta, default),

@@ -13,6 +13,7 @@ from engine.summaries.correlation import (
     correlation_with,
     top_variance_genes,
 )
+from engine.summaries.draws import clr_correlation_interval
 from engine.summaries.loadings import (
     coordinates,
     explained_variance,
@@ -56,6 +57,7 @@ __all__ = [
     "cell_clr",
     "cell_clr_sd",
     "clr_correlation",
+    "clr_correlation_interval",
     "clr_covariance",
     "clr_variance",
     "contrast",

@@ -5,7 +5,7 @@ import dataclasses
 import panel_material_ui as pmui
 import pytest
 
-from dashboard.asked import BOTH, OF_LDA, OF_LNM, TRAINING
+from dashboard.asked import BOTH, OF_LDA, OF_LNM, SAMPLING, TRAINING
 from dashboard.controls.model import ModelControl
 from dashboard.state import AppState
 from engine.config import LDAConfig, LNMConfig
@@ -89,7 +89,7 @@ class TestModel:
     def test_every_setting_of_the_model_has_a_control(self, control: ModelControl) -> None:
         settings = {field.name for field in dataclasses.fields(LNMConfig)}
         own = {"capture", "molecules", "capture_sd", "inference"}
-        assert settings == {*BOTH, *OF_LNM, *TRAINING, *own}
+        assert settings == {*BOTH, *OF_LNM, *TRAINING, *SAMPLING, *own}
         settings = {field.name for field in dataclasses.fields(LDAConfig)}
         assert settings == {*BOTH, *OF_LDA, *TRAINING, "inference", "max_passes", "tolerance"}
 
@@ -135,6 +135,23 @@ class TestModel:
         assert state.config() == LNMConfig(**asked)
         find(control, pmui.FloatInput, "Learning rate").value = 0.02
         assert state.config() == LNMConfig(**asked, learning_rate=0.02)
+
+    def test_the_chains_of_nuts_are_set_where_it_is_chosen(
+        self, control: ModelControl, state: AppState
+    ) -> None:
+        fields = control.__panel__().select(pmui.Select)
+        (inference,) = (field for field in fields if "nuts" in field.options.values())
+        inference.value = "nuts"
+        assert "100,000" in inference.helper_text
+        draws = find(control, pmui.IntInput, "Draws")
+        draws.value = 200
+        find(control, pmui.IntInput, "Warm-up").value = 300
+        find(control, pmui.IntInput, "Chains").value = 2
+        asked = {"inference": "nuts", "n_draws": 200, "n_warmup": 300, "n_chains": 2}
+        common = {"capture": True, "n_factors": state.n_factors}
+        assert state.config() == LNMConfig(**common, **asked)
+        state.factor_inference = "laplace"
+        assert state.config() == LNMConfig(**common)
 
     def test_settings_of_other_models_are_out_of_sight(
         self, control: ModelControl, state: AppState

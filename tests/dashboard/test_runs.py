@@ -8,7 +8,7 @@ import panel_material_ui as pmui
 import pytest
 
 from dashboard.browser import Browser
-from dashboard.controls.runs import RunsControl, row
+from dashboard.controls.runs import RunsControl, row, secondary
 from dashboard.runner import Runner
 from dashboard.state import AppState
 from engine.jobs import JobStatus
@@ -41,6 +41,15 @@ def run(control: RunsControl, state: AppState, runner: Runner, steps: Steps, unt
     runner.fit()
     until(lambda: state.runs and state.runs[0].state == "done")
     return state.run
+
+
+def test_a_run_by_nuts_tells_how_well_its_chains_agree() -> None:
+    judged = "NUTS: worst R-hat 1.030, least ESS 420, 2 divergences"
+    message = f"all draws are made; {judged}; warning: trajectories diverged"
+    shown = secondary(job(state="done", message=message))
+    assert judged in shown
+    assert shown.endswith("warning")
+    assert "NUTS" not in secondary(job(message=message))
 
 
 def press(browser: Browser, act: str, run: str) -> None:

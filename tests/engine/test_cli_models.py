@@ -87,3 +87,19 @@ def test_a_fit_is_scored_at_once_and_from_its_file(
     assert scored["log_marginal_per_cell"] < 0
     assert main(["score", str(simulated), str(simulated)]) == 2
     assert "Fit.save" in capsys.readouterr().err
+
+
+def test_chains_of_nuts_are_set_from_a_shell(
+    simulated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Refused before anything is read: what they do is tested where it is done."""
+    out = tmp_path / "fit.h5ad"
+    command = ["fit", str(simulated), "--inference", "nuts", "--out", str(out)]
+    for option, told in (
+        ("--draws", "n_draws"),
+        ("--warmup", "n_warmup"),
+        ("--chains", "n_chains"),
+    ):
+        assert main([*command, option, "1"]) == 2
+        assert f"{told} to be a whole number" in capsys.readouterr().err
+    assert not out.exists()

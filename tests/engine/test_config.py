@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import ConfigError, LNMConfig
-from engine.config import MAX_FACTORS, config_from_dict
+from engine.config import FEWEST_DRAWS, MAX_FACTORS, config_from_dict
 
 POSITIVE = ("tolerance", "molecules", "capture_sd", "max_seconds", "loadings_scale", "noise_scale")
 
@@ -87,6 +87,9 @@ def test_any_value_is_taken_or_refused_in_words(name: str, value: Any) -> None:
         {"dropout": 1.0},
         {"learning_rate": 0.0},
         {"max_epochs": 0},
+        {"n_warmup": 19},
+        {"n_draws": FEWEST_DRAWS - 1},
+        {"n_chains": 1},
         {"capture_prior": None},
         {"precision": "float16"},
         {"noise_location": float("inf")},
