@@ -22,7 +22,7 @@ from dashboard.settings import Settings
 from dashboard.state import AppState, Embedding, Notice
 from dashboard.sweeping import Sweeper
 from engine.errors import EngineError
-from engine.jobs import Jobs
+from engine.jobs import Checks, Jobs
 from engine.results import AnyFit
 
 LIST_SECONDS = 1.5
@@ -39,6 +39,7 @@ class Services:
         self.places = places or Places(jobs.home / "uploads")
         self.reader = Reader()
         self.embedder = Embedder(jobs)
+        self.checks = Checks(jobs)
         self.fetcher = ThreadPoolExecutor(2, thread_name_prefix="fetch")
 
     @classmethod
@@ -58,6 +59,7 @@ class Runner:
         self._fetched = ("", -1)
         self._counting: tuple[str, Future[Any]] | None = None
         self._waiting: list[tuple[Future[Any], Callable[[Any], None]]] = []
+        self.also: list[Callable[[], None]] = []
         self._listed = self._shown = self._asked = 0.0
         self._no_umap = ""
         self._naming = Naming(state, services.jobs, services.fetcher, self.later)
@@ -153,12 +155,9 @@ class Runner:
         if time.monotonic() - self._listed > LIST_SECONDS:
             self._list()
         self._sweeper.tick()
-        if self.state.run is None:
-            return
-        self._take_status()
-        self._take_fit()
-        self._take_embedding()
-        self._take_counts()
+        own = (self._take_status, self._take_fit, self._take_embedding, self._take_counts)
+        for look in (*(own if self.state.run is not None else ()), *self.also):
+            look()
 
     def _take_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []

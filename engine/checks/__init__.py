@@ -6,13 +6,13 @@ from engine.checks.predictive import (
     CheckProgress,
     CheckSettings,
     PredictiveCheck,
+    count_bars,
     gene_points,
     genes_to_show,
     misfit_table,
     pair_points,
     predictive_check,
     predictive_check_iter,
-    rootogram,
 )
 from engine.checks.quality import Quality, quality
 from engine.checks.sweep import Sweep, Trial, suggest, sweep
@@ -28,6 +28,7 @@ __all__ = [
     "Sweep",
     "Trial",
     "complete",
+    "count_bars",
     "gene_points",
     "genes_to_show",
     "laplace_quality",
@@ -36,7 +37,6 @@ __all__ = [
     "predictive_check",
     "predictive_check_iter",
     "quality",
-    "rootogram",
     "score",
     "set_aside",
     "suggest",

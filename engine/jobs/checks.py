@@ -32,7 +32,8 @@ FILE = "check.json"
 _LANE = "checks"
 # Of all sessions together; each may hold some tens of MB of tables.
 _KEPT = 6
-_LAPLACE_CELLS = 200
+# Cells on which the approximation is tested, more of them where that costs little.
+_LAPLACE_CELLS, _MOST_LAPLACE_CELLS, _LITTLE = 64, 200, 40_000
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,9 @@ class Checks:
             known = self._laplace.get(key)
         if known is None:
             try:
-                known = checks.laplace_quality(fit, counts, n_cells=_LAPLACE_CELLS)
+                n_cells = max(_LITTLE // counts.n_genes, _LAPLACE_CELLS)
+                n_cells = min(n_cells, _MOST_LAPLACE_CELLS)
+                known = checks.laplace_quality(fit, counts, n_cells=n_cells)
             except Exception as error:
                 # The predictive check stands on its own.
                 handle.log(f"the approximation could not be tested: {describe(error)}")

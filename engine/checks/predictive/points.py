@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 
 from engine.checks.predictive.findings import LEAST_CORRELATION, LEVEL, misfits
 from engine.checks.predictive.tables import BANDS
 
+BarKind = Literal["histogram", "rootogram", "ecdf"]
+# What hangs ends the higher the more there is.
+_TURNED = {"low_90": "high_90", "low_50": "high_50", "high_50": "low_50", "high_90": "low_90"}
 _VALUES = ["observed", "predicted", *BANDS]
 
 
@@ -46,24 +52,64 @@ def misfit_table(genes: pd.DataFrame, group: str) -> pd.DataFrame:
     return rows.assign(misfit=rows.index.isin(misfits(rows).index))
 
 
-def rootogram(bins: pd.DataFrame) -> pd.DataFrame:
-    """A hanging rootogram (Tukey 1972; Kleiber & Zeileis 2016, The American Statistician 70).
+def count_bars(
+    distributions: pd.DataFrame, group: str, genes: Iterable[str], kind: BarKind
+) -> pd.DataFrame:
+    """Cells by their counts of some genes, as charts draw them: one row a gene and bin.
 
-    Bars of height sqrt(observed) hang from sqrt(predicted): where one ends above zero there are
-    fewer cells than predicted, and more where it ends below.
+    Of a ``"histogram"`` heights are square roots, as most cells of most genes are in the first
+    bins; ``"ecdf"`` has the share of cells up to the bin. Of a hanging ``"rootogram"`` (Tukey
+    1972; Kleiber & Zeileis 2016, The American Statistician 70) bars of height sqrt(observed) hang
+    from sqrt(predicted): where one ends above zero there are fewer cells than predicted, and more
+    where it ends below.
 
     Parameters
     ----------
-    bins
-        Rows of `PredictiveCheck.distributions`.
+    distributions
+        `PredictiveCheck.distributions`.
+    genes
+        Those that are not there are left out.
 
     Returns
     -------
-    ``top`` and ``end`` of each bar, and the bands ``low_90`` to ``high_90`` in which 90 % and
-    50 % of the draws have its end; square roots of numbers of cells.
+    ``gene``; ``line``: what is predicted, from which a rootogram hangs; ``seen``: what is
+    observed, of a rootogram where the bar ends; the bands ``low_90`` to ``high_90`` of ``seen``;
+    all of these as drawn. Then in words the ``range`` of counts and, not as drawn,
+    ``observed``, ``predicted``, and ``from`` and ``to``, which hold 90 % of the draws.
     """
-    top = np.sqrt(bins["predicted"].to_numpy(float))
-    below = {"low_90": "high_90", "low_50": "high_50", "high_50": "low_50", "high_90": "low_90"}
-    bands = {name: top - np.sqrt(bins[other].to_numpy(float)) for name, other in below.items()}
-    end = top - np.sqrt(bins["observed"].to_numpy(float))
-    return pd.DataFrame({"top": top, "end": end, **bands}, index=bins.index)
+    wanted = list(dict.fromkeys(genes))
+    own = distributions[(distributions["group"] == group) & distributions["gene"].isin(wanted)]
+    known = {str(gene): rows for gene, rows in own.groupby("gene", observed=True, sort=False)}
+    parts = [_bars(known[gene], kind) for gene in wanted if gene in known]
+    return pd.concat(parts, ignore_index=True) if parts else _bars(own, kind)
+
+
+def _bars(bins: pd.DataFrame, kind: BarKind) -> pd.DataFrame:
+    used = np.flatnonzero((bins["observed"] > 0) | (bins["high_90"] > 0))
+    bins = bins.iloc[: used[-1] + 1 if len(used) else 1]
+    low, high = bins["low"].to_numpy(), bins["high"].to_numpy() - 1
+    told = bins.filter(like="ecdf_").rename(columns=lambda name: name[5:])
+    told = told if kind == "ecdf" else bins
+    values = {name: told[name].to_numpy(float) for name in _VALUES}
+    shown = values if kind == "ecdf" else {name: np.sqrt(value) for name, value in values.items()}
+    seen, line = shown["observed"], shown["predicted"]
+    bands = {name: shown[name] for name in BANDS}
+    if kind == "rootogram":
+        seen = line - seen
+        bands = {name: line - shown[other] for name, other in _TURNED.items()}
+    words = [
+        f"{a:,.0f}" if a == b else f"{a:,.0f}–{b:,.0f}" for a, b in zip(low, high, strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "gene": bins["gene"].astype(str),
+            "line": line,
+            "seen": seen,
+            **bands,
+            "range": words,
+            "observed": values["observed"],
+            "predicted": values["predicted"],
+            "from": values["low_90"],
+            "to": values["high_90"],
+        }
+    )

@@ -50,19 +50,40 @@ def test_misfits_are_those_of_the_check(check: PredictiveCheck) -> None:
 def test_bars_hang_from_what_is_predicted() -> None:
     bins = pd.DataFrame(
         {
-            "observed": [16.0, 4.0],
-            "predicted": [9.0, 9.0],
-            "low_90": [4.0, 9.0],
-            "low_50": [9.0, 9.0],
-            "high_50": [9.0, 9.0],
-            "high_90": [16.0, 9.0],
+            "group": "all cells",
+            "gene": "A",
+            "low": [0, 16, 20],
+            "high": [1, 20, 25],
+            "observed": [16.0, 4.0, 0.0],
+            "predicted": [9.0, 9.0, 0.01],
+            "low_90": [4.0, 9.0, 0.0],
+            "low_50": [9.0, 9.0, 0.0],
+            "high_50": [9.0, 9.0, 0.0],
+            "high_90": [16.0, 9.0, 0.0],
         }
     )
-    found = checks.rootogram(bins)
-    assert found["top"].tolist() == [3, 3]
+    found = checks.count_bars(bins, "all cells", ["B", "A"], "rootogram")
+    # the last bin, in which hardly any draw has a cell, is left out
+    assert found["line"].tolist() == [3, 3]
     # more than predicted ends below zero, fewer above
-    assert found["end"].tolist() == [-1, 1]
+    assert found["seen"].tolist() == [-1, 1]
     assert found.iloc[0][["low_90", "low_50", "high_50", "high_90"]].tolist() == [-1, 0, 0, 1]
+    assert found["range"].tolist() == ["0", "16–19"]
+    assert found["observed"].tolist() == [16, 4]
+    assert not len(checks.count_bars(bins, "other", ["A"], "rootogram"))
+
+
+def test_bars_are_of_the_counts(check: PredictiveCheck) -> None:
+    _, counts = simulated("lnm")
+    gene = str(check.distributions["gene"].iloc[0])
+    own = counts.block(0, 120)[:, counts.genes.get_loc(gene)]
+    roots = checks.count_bars(check.distributions, "all cells", [gene], "histogram")
+    assert (roots["seen"] ** 2).sum() == pytest.approx(120)
+    assert roots["seen"].iloc[0] ** 2 == pytest.approx((own == 0).sum())
+    shares = checks.count_bars(check.distributions, "all cells", [gene], "ecdf")
+    assert shares["seen"].iloc[0] == pytest.approx((own == 0).mean())
+    assert shares["seen"].iloc[-1] == pytest.approx(1.0)
+    assert (shares["low_90"] <= shares["high_90"]).all()
 
 
 def test_genes_to_show_are_chosen_bad_and_telling(check: PredictiveCheck) -> None:
