@@ -18,7 +18,7 @@ HEIGHT = 160
 MOST = 9
 INK = "#7d868e"
 # Margins of a panel, as shares of its place.
-LEFT, RIGHT, TOP, BOTTOM = 0.13, 0.03, 0.13, 0.12
+LEFT, RIGHT, TOP, BOTTOM = 0.17, 0.06, 0.15, 0.14
 QUADS = ("left", "right", "bottom", "top")
 HOVER = [
     ("", "@gene"),
@@ -38,7 +38,7 @@ class CountPanels:
     """Panels of genes, row by row from the top left; ``figure`` is drawn once."""
 
     def __init__(self) -> None:
-        self.figure: Any = blank(left=24, bottom=22, height=HEIGHT)
+        self.figure: Any = blank(left=20, bottom=20, height=HEIGHT)
         self.figure.toolbar_location = None
         self.figure.axis.ticker = FixedTicker(ticks=[])
         for axis in self.figure.axis:

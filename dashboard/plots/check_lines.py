@@ -20,7 +20,7 @@ class ResidualPlot:
     """A Q-Q line with its band; ``figure`` is drawn once."""
 
     def __init__(self) -> None:
-        self.figure: Any = blank(left=44, bottom=38, height=HEIGHT)
+        self.figure: Any = blank(left=44, bottom=30, height=HEIGHT)
         self.figure.xaxis.axis_label = "normal quantile"
         self.figure.yaxis.axis_label = "quantile of the residuals"
         names = ("theoretical", "observed", "low", "high")
@@ -59,10 +59,10 @@ class TotalsPlot:
     """Cells by their total counts over what the model has; ``figure`` is drawn once."""
 
     def __init__(self) -> None:
-        self.figure: Any = blank(left=52, bottom=38, height=HEIGHT)
+        self.figure: Any = blank(left=52, bottom=30, height=HEIGHT)
         self.figure.xaxis.axis_label = "total counts of a cell"
         self.figure.yaxis.axis_label = "cells"
-        self._scale = Scale(self.figure.xaxis[0])
+        Scale(self.figure.xaxis[0]).show(log=True)
         values = ("observed", "predicted", "low_90", "low_50", "high_50", "high_90")
         self.source = ColumnDataSource({n: [] for n in ("left", "right", "middle", *values)})
         shown = self.figure
@@ -102,7 +102,6 @@ class TotalsPlot:
             for name in self.source.data
         }
         low, high = float(left.min()), float(right.max())
-        self._scale.show(log=True, span=high - low)
         extent(self.figure.x_range, high, low)
         top = float(rows[["observed", "high_90"]].to_numpy(float).max())
         extent(self.figure.y_range, 1.06 * max(top, 1.0))

@@ -8,7 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool, WheelZoomTool
+from bokeh.models import (
+    ColumnDataSource,
+    CustomJSTicker,
+    CustomJSTickFormatter,
+    HoverTool,
+    WheelZoomTool,
+)
 
 from dashboard.plots.names import blank, extent, in_view
 from dashboard.plots.style import ACCENT, MISSING, POSITIVE
@@ -17,8 +23,27 @@ HEIGHT = 120
 # Pixels from a point within which a click is meant for it.
 NEAR = 9.0
 LEAST = 1e-6
+# Ticks of logarithms are at 1, 2 and 5 times the powers of ten, or at some of these.
+_PLACES = """
+const {start, end} = cb_data
+const span = end - start
+const found = []
+if (log) {
+  const parts = span > 2.2 ? [1] : span > 0.7 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8]
+  const step = span > 2.2 ? Math.ceil(span / 6) : 1
+  for (let decade = Math.floor(start); decade <= end; decade += step)
+    for (const part of parts) found.push(decade + Math.log10(part))
+} else {
+  const least = span / 6
+  const power = 10 ** Math.floor(Math.log10(least))
+  const step = power * [1, 2, 5, 10].find((part) => part * power >= least)
+  for (let place = Math.ceil(start / step); place * step <= end; place++) found.push(place * step)
+}
+return found.filter((at) => start <= at && at <= end)
+"""
 _WRITE = """
-return (log ? 10 ** tick : tick).toLocaleString("en-US", {maximumSignificantDigits: 3})
+const value = Math.abs(tick) < 1e-12 && !log ? 0 : log ? 10 ** tick : tick
+return value.toLocaleString("en-US", {maximumSignificantDigits: 3}).replace("-", "−")
 """
 
 
@@ -90,22 +115,20 @@ class Scale:
     """An axis of numbers or of their decimal logarithms, which is written with the numbers."""
 
     def __init__(self, axis: Any) -> None:
-        self._ticker = axis.ticker
-        self._ticker.desired_num_ticks = 5
+        self._ticker = CustomJSTicker(args={"log": False}, major_code=_PLACES)
         self._written = CustomJSTickFormatter(args={"log": False}, code=_WRITE)
-        axis.formatter = self._written
+        axis.update(ticker=self._ticker, formatter=self._written)
 
-    def show(self, *, log: bool, span: float) -> None:
-        """Ticks for an axis of this length; of several decades at whole ones."""
-        self._ticker.min_interval = 1 if log and span > 2 else 0
-        self._written.args = {"log": log}
+    def show(self, *, log: bool) -> None:
+        """Take the places of the axis for logarithms or not."""
+        self._ticker.args = self._written.args = {"log": log}
 
 
 class CheckPoints:
     """Points over their predictions; ``figure`` is drawn once."""
 
     def __init__(self) -> None:
-        self.figure: Any = blank(left=52, bottom=38, height=HEIGHT)
+        self.figure: Any = blank(left=52, bottom=30, height=HEIGHT)
         self._names: list[tuple[str, ...]] = []
         self._room = [360.0, 220.0]
         columns = ("x", "y", "x0", "x1", "y0", "y1", "px", "py", "name", "colour")
@@ -168,7 +191,7 @@ class CheckPoints:
             ranges, self._scales, chart.log, ends, strict=True
         ):
             extent(axis_range, high, low)
-            scale.show(log=log, span=high - low)
+            scale.show(log=log)
 
     def mark(self, marked: Sequence[str]) -> None:
         """Ring the points of genes, or the pairs that are among them."""

@@ -19,7 +19,7 @@ from dashboard.together import together
 from engine import summaries
 from engine.jobs import JobStatus
 
-MODES = {"From the posterior": "laplace", "At the mode": "map", "New cells": "population"}
+MODES = {"From posterior": "laplace", "At the mode": "map", "New cells": "population"}
 TOTALS = {"usual": "", "as observed": "observed", "of the model": "model"}
 TOLD = {
     "laplace": "Each cell is drawn again, its latents from their posterior: can the fit describe "
@@ -39,7 +39,7 @@ class CheckBar(pn.viewable.Viewer):
         self.state, self.choices, self.checker = state, choices, checker
         small: dict[str, Any] = {"size": "small", "margin": 0, "description": ""}
         of = choices.param
-        mode = pmui.Select.from_param(of.mode, label="Mode", options=MODES, width=150, **small)
+        mode = pmui.Select.from_param(of.mode, label="Mode", options=MODES, width=158, **small)
         self.totals = pmui.Select.from_param(
             of.totals, label="Totals", options=TOTALS, width=118, **small
         )

@@ -70,7 +70,7 @@ class ChartsView(pn.viewable.Viewer):
         }
         self._bodies = {name: figure(plot, message=cover) for name, plot in plots.items()}
         self._body = pn.Column(self._bodies[choices.tab], sizing_mode="stretch_both", margin=0)
-        chart = pmui.Select.from_param(
+        self.chart = pmui.Select.from_param(
             choices.param.chart,
             label="Of",
             options={shown.words: name for name, shown in CHARTS.items()},
@@ -82,7 +82,7 @@ class ChartsView(pn.viewable.Viewer):
         self._panel = card(
             html.bound(_head, tab),
             self._body,
-            tools=(chart, ExportMenu(browser, self._export, state, name="chart")),
+            tools=(self.chart, ExportMenu(browser, self._export, state, name="chart")),
         )
         self.points.on_point(together(self._choose))
         browser.on(ACT, self._turn)
@@ -96,6 +96,7 @@ class ChartsView(pn.viewable.Viewer):
     def _turn(self, name: str) -> None:
         if name in CHART_TABS and name != self.choices.tab:
             self._body.objects = [self._bodies[name]]
+            self.chart.disabled = name != "genes"
             self.choices.tab = name
 
     def _choose(self, names: tuple[str, ...]) -> None:

@@ -12,6 +12,7 @@ import param
 from dashboard import html
 from dashboard.browser import Browser
 from dashboard.check_choices import CheckChoices
+from dashboard.checking import TAB
 from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
 from dashboard.plots.check_bins import KINDS, WORDS
@@ -33,7 +34,7 @@ HEAD = html.heading(
     "are kept of the chosen genes, of those that fit worst in a first look at 500 cells, and of "
     "the 40 whose programmes show most in counts; the table has all genes.",
 )
-GENES = {"Chosen, then worst": "both", "Chosen": "chosen", "Worst": "worst"}
+GENES = {"Chosen, worst": "both", "Chosen": "chosen", "Worst": "worst"}
 NONE_CHOSEN = "No chosen gene has draws: choose one in the table, then press Check again."
 
 
@@ -57,19 +58,30 @@ class CountsView(pn.viewable.Viewer):
             restrict=True,
             search_strategy="includes",
             size="small",
-            width=110,
+            width=128,
             margin=0,
+            disabled=True,
         )
         of = choices.param
-        genes = pmui.Select.from_param(of.genes, label="Genes", options=GENES, width=130, **small)
+        genes = pmui.Select.from_param(of.genes, label="Genes", options=GENES, width=136, **small)
         kinds = {kind.words: name for name, kind in KINDS.items()}
-        kind = pmui.Select.from_param(of.kind, label="Draw", options=kinds, width=110, **small)
+        kind = pmui.Select.from_param(of.kind, label="Draw", options=kinds, width=120, **small)
         export = ExportMenu(browser, self._export, state, name="counts of genes")
         self._panel = card(
             HEAD,
+            pn.Row(
+                self.search,
+                genes,
+                html.pane(html.bound(_chips, state.param.tab, state.param.marked)),
+                sizing_mode="stretch_width",
+                margin=0,
+                height=44,
+                css_classes=["pair-top"],
+                stylesheets=[html.STYLES],
+            ),
             html.live(html.note, self.param.gone, margin=(0, 10)),
             figure(self.plot.figure, message=missing(state, choices)),
-            tools=(self.search, genes, kind, export),
+            tools=(kind, export),
         )
         self.plot.on_gene(together(state.choose_gene))
         self.search.param.watch(self._found, "value")
@@ -95,7 +107,8 @@ class CountsView(pn.viewable.Viewer):
         if self._of and self._of[0] is found and self._of[1:] == of[1:]:
             return
         if not self._of or self._of[0] is not found:
-            self.search.options = sorted(set(found.check.genes["gene"].astype(str)))
+            names = sorted(set(found.check.genes["gene"].astype(str)))
+            self.search.param.update(options=names, disabled=False)
         self._of = of
         known = set(found.check.distributions["gene"].astype(str))
         table = checks.misfit_table(found.check.genes, choices.group)
@@ -141,3 +154,7 @@ def told(table: pd.DataFrame) -> dict[str, str]:
     """What fits worst of each gene that does not fit."""
     off = table[table["misfit"]].drop_duplicates("gene")
     return dict(zip(off["gene"].astype(str), off["discrepancy"].map(WORDS), strict=True))
+
+
+def _chips(tab: str, marked: tuple[str, ...]) -> str:
+    return html.chips([html.chip(g, "gene", "drop-gene", g) for g in marked]) if tab == TAB else ""

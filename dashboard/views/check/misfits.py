@@ -22,7 +22,7 @@ from engine import checks
 
 HEAD = html.heading(
     "Genes that do not fit",
-    "Worst first. Click a row to choose the gene.",
+    "Worst first. Click to choose.",
     "p two-sided among the draws; q = Benjamini–Hochberg over the genes, by statistic",
     "Where fewer than ten draws are as extreme, the tail is that of a Pearson type III "
     "distribution with their mean, variance and skewness. Listed as misfits are those of q ≤ 0.05 "
@@ -52,13 +52,13 @@ class MisfitsView(pn.viewable.Viewer):
         )
         of = choices.param
         small: dict[str, Any] = {"size": "small", "margin": 0, "description": ""}
-        kinds = {"any statistic": ""} | {words: name for name, words in WORDS.items()}
+        kinds = {"all": ""} | {words: name for name, words in WORDS.items()}
         self._panel = card(
             HEAD,
             covered(self.table, missing(state, choices)),
             tools=(
                 pmui.Select.from_param(
-                    of.discrepancy, label="Of", options=kinds, width=120, **small
+                    of.discrepancy, label="Of", options=kinds, width=132, **small
                 ),
                 pmui.Select.from_param(of.fitting, label="Rows", options=ROWS, width=96, **small),
                 ExportMenu(browser, self._export, state, name="table of genes"),

@@ -17,7 +17,7 @@ from engine.jobs import Checked
 
 HEAD = html.heading(
     "What does not fit",
-    "Worst first, with what to do about it.",
+    "",
     "p = P(T(replicate) ≥ T(observed)), two-sided; q: Benjamini–Hochberg over genes",
     "Spoken of are misfits of at least 3 genes (0.5 % of them) with q ≤ 0.05 that are large enough "
     "to matter: means 10 %, variances 25 % and largest counts 50 % off, shares of zeros off by "
@@ -26,7 +26,7 @@ HEAD = html.heading(
     "believed, and large ones prove nothing. Parameters are held at their estimates.",
 )
 NOTHING = "Nothing was found that is both significant and large enough to matter."
-HEIGHT = 148
+HEIGHT = 164
 
 
 class WordsView(pn.viewable.Viewer):
