@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from dashboard.figures.sheet import EDGE, FOOT, SMALL, clean, place, published, sheet
 from dashboard.plots.check_points import Chart, drawn
-from dashboard.plots.style import MISSING, POSITIVE
+from dashboard.plots.style import ACCENT, MISSING, POSITIVE
 
 WIDTH, HEIGHT, LEFT, HEAD, BELOW = 80.0, 60.0, 16.0, 5.0, 9.0
 NAMED = 12
@@ -31,11 +31,11 @@ def check_points(points: pd.DataFrame, chart: Chart) -> Figure:
     else:
         axes.hlines(table["y"], table["x0"], table["x1"], color=MISSING, linewidth=0.5, alpha=0.5)
         axes.axline((0, 0), slope=1, color=MISSING, linewidth=0.5)
-    # The better a gene fits, the further behind.
-    behind = table.iloc[::-1]
     axes.scatter(table["px"], table["py"], s=1.5, color=MISSING, linewidths=0)
-    axes.scatter(behind["x"], behind["y"], s=5, c=behind["colour"].tolist(), linewidths=0)
-    for row in table[table["colour"] == POSITIVE].head(NAMED).itertuples():
+    off = table["colour"] == POSITIVE
+    for rows, colour, marker in ((table[~off], ACCENT, "o"), (table[off], POSITIVE, "D")):
+        axes.scatter(rows["x"], rows["y"], s=5, c=colour, marker=marker, linewidths=0)
+    for row in table[off].head(NAMED).itertuples():
         where = (float(str(row.x)), float(str(row.y)))
         axes.annotate(
             clean(row.name, 30, SMALL), where, (2, 2), textcoords="offset points", size=SMALL

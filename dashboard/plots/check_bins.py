@@ -24,7 +24,7 @@ KINDS = {
     "rootogram": Kind("Rootogram", "√ predicted cells, bars √ observed hang"),
     "ecdf": Kind("ECDF", "share of cells with at most so many"),
 }
-# What does not fit of a gene, in as few words as a panel has room for.
+# What does not fit of a gene; and where there is little room.
 WORDS = {
     "mean": "mean",
     "variance": "variance",
@@ -32,6 +32,7 @@ WORDS = {
     "max": "largest count",
     "clr_variance": "CLR variance",
 }
+SHORT = WORDS | {"max": "largest", "clr_variance": "CLR"}
 
 
 def limits(shown: pd.DataFrame, kind: str) -> tuple[float, float]:

@@ -89,14 +89,20 @@ def drawn(points: pd.DataFrame, chart: Chart) -> pd.DataFrame:
         `engine.checks.gene_points` or `pair_points`.
     """
 
-    def on(values: pd.Series, log: bool) -> np.ndarray:
+    def on(values: pd.Series, log: bool, like: pd.Series) -> np.ndarray:
         found = values.to_numpy(float)
-        return np.log10(np.maximum(found, LEAST)) if log else found
+        if not log:
+            return found
+        # What is zero lies just below the least that is not.
+        above = like[like > 0]
+        return np.log10(np.maximum(found, above.min() / 2 if len(above) else LEAST))
 
     across = points["mean"] if chart.against_mean else points["predicted"]
-    x, y = on(across, chart.log[0]), on(points["observed"], chart.log[1])
-    low, high = (on(points[name], chart.log[chart.against_mean]) for name in ("low_90", "high_90"))
-    expected = on(points["predicted"], chart.log[1])
+    values = pd.concat([points["observed"], points["predicted"]])
+    x, y = on(across, chart.log[0], across), on(points["observed"], chart.log[1], values)
+    along = chart.log[chart.against_mean]
+    low, high = (on(points[name], along, values) for name in ("low_90", "high_90"))
+    expected = on(points["predicted"], chart.log[1], values)
     if chart.against_mean:
         ends = {"x0": x, "x1": x, "y0": low, "y1": high, "px": x, "py": expected}
     else:
@@ -105,10 +111,11 @@ def drawn(points: pd.DataFrame, chart: Chart) -> pd.DataFrame:
     names = gene if "other" not in points else gene + " × " + points["other"].astype(str)
     told = {name: points[name].to_numpy(float) for name in ("observed", "predicted", "q_value")}
     told |= {"low": points["low_90"].to_numpy(float), "high": points["high_90"].to_numpy(float)}
-    colour = np.where(points["misfit"], POSITIVE, ACCENT)
-    return pd.DataFrame(
-        {"x": x, "y": y, **ends, **told, "name": names.to_numpy(), "colour": colour}
-    )
+    off = points["misfit"].to_numpy(bool)
+    # Told apart by their shape as well.
+    look = {"colour": np.where(off, POSITIVE, ACCENT), "shape": np.where(off, "diamond", "circle")}
+    look["size"] = np.where(off, 8.0, 4.5)
+    return pd.DataFrame({"x": x, "y": y, **ends, **told, "name": names.to_numpy(), **look})
 
 
 class Scale:
@@ -131,7 +138,7 @@ class CheckPoints:
         self.figure: Any = blank(left=52, bottom=30, height=HEIGHT)
         self._names: list[tuple[str, ...]] = []
         self._room = [360.0, 220.0]
-        columns = ("x", "y", "x0", "x1", "y0", "y1", "px", "py", "name", "colour")
+        columns = ("x", "y", "x0", "x1", "y0", "y1", "px", "py", "name", "colour", "shape", "size")
         told = ("observed", "predicted", "low", "high", "q_value")
         self.source = ColumnDataSource({name: [] for name in (*columns, *told)})
         self._rings = ColumnDataSource({"x": [], "y": []})
@@ -146,7 +153,8 @@ class CheckPoints:
             "x",
             "y",
             source=self.source,
-            size=4.5,
+            size="size",
+            marker="shape",
             fill_color="colour",
             line_color=None,
             fill_alpha=0.8,

@@ -29,6 +29,7 @@ TOLD = {
     "population": "Cells are drawn that were never seen, latents from the fitted prior: does the "
     "fit know what cells are like?",
 }
+APART = "They are like all cells: expect some cells, or a group, to differ."
 
 
 class CheckBar(pn.viewable.Viewer):
@@ -74,7 +75,7 @@ class CheckBar(pn.viewable.Viewer):
                 css_classes=["chosen", "check-bar"],
                 stylesheets=[html.STYLES],
             ),
-            html.pane(html.bound(lambda mode: html.note(TOLD[mode]), of.mode)),
+            html.pane(html.bound(told, of.mode, of.cells)),
             sizing_mode="stretch_width",
             margin=0,
         )
@@ -130,6 +131,12 @@ class CheckBar(pn.viewable.Viewer):
                 variant="outlined" if running else "contained",
             )
         self._far.object = progress(self.choices.status, self.choices.wrong, time.time())
+
+
+def told(mode: str, cells: str) -> str:
+    """What a mode is for, in a line."""
+    apart = mode == "population" and cells != ALL
+    return html.note(f"{TOLD[mode]} {APART}" if apart else TOLD[mode])
 
 
 def progress(status: JobStatus | None, wrong: str, now: float) -> str:

@@ -27,7 +27,7 @@ WORDS = {"genes": "All genes", "residuals": "Residuals", "totals": "Total counts
 HEADS = {
     "genes": html.heading(
         "All genes",
-        "Red does not fit; grey: 90 % of the draws. Click to choose.",
+        "Red diamonds do not fit; grey: 90 % of the draws. Click to choose.",
         "T(observed) against the mean and the 5 and 95 % points of T(replicate)",
         "Zeros and variance stand over the observed mean count of a gene. The CLR is that of "
         "counts plus 0.5, over all features of the fit. Correlations are Pearson's of "

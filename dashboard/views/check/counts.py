@@ -15,7 +15,7 @@ from dashboard.check_choices import CheckChoices
 from dashboard.checking import TAB
 from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
-from dashboard.plots.check_bins import KINDS, WORDS
+from dashboard.plots.check_bins import KINDS, SHORT
 from dashboard.plots.check_counts import MOST, CountPanels
 from dashboard.state import AppState
 from dashboard.together import together
@@ -63,7 +63,7 @@ class CountsView(pn.viewable.Viewer):
             disabled=True,
         )
         of = choices.param
-        genes = pmui.Select.from_param(of.genes, label="Genes", options=GENES, width=136, **small)
+        genes = pmui.Select.from_param(of.genes, label="Panels", options=GENES, width=136, **small)
         kinds = {kind.words: name for name, kind in KINDS.items()}
         kind = pmui.Select.from_param(of.kind, label="Draw", options=kinds, width=120, **small)
         export = ExportMenu(browser, self._export, state, name="counts of genes")
@@ -74,8 +74,8 @@ class CountsView(pn.viewable.Viewer):
                 genes,
                 html.pane(html.bound(_chips, state.param.tab, state.param.marked)),
                 sizing_mode="stretch_width",
-                margin=0,
-                height=44,
+                margin=(6, 0, 0, 0),
+                height=40,
                 css_classes=["pair-top"],
                 stylesheets=[html.STYLES],
             ),
@@ -153,7 +153,7 @@ def genes_to_draw(
 def told(table: pd.DataFrame) -> dict[str, str]:
     """What fits worst of each gene that does not fit."""
     off = table[table["misfit"]].drop_duplicates("gene")
-    return dict(zip(off["gene"].astype(str), off["discrepancy"].map(WORDS), strict=True))
+    return dict(zip(off["gene"].astype(str), off["discrepancy"].map(SHORT), strict=True))
 
 
 def _chips(tab: str, marked: tuple[str, ...]) -> str:

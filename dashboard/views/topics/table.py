@@ -51,7 +51,7 @@ def field(place: int) -> str:
 
 def _numbers(digits: str) -> Any:
     if digits == SMALL:
-        return ScientificFormatter(precision=1, power_limit_low=-3, nan_format="–")
+        return ScientificFormatter(precision=1, power_limit_low=-1, nan_format="–")
     return NumberFormatter(format=digits, nan_format="–")
 
 
