@@ -27,6 +27,7 @@ HEAD = html.heading(
 )
 NOTHING = "Nothing was found that is both significant and large enough to matter."
 HEIGHT = 164
+MODES = {"laplace": "from posterior", "map": "at the mode", "population": "new cells"}
 
 
 class WordsView(pn.viewable.Viewer):
@@ -80,7 +81,8 @@ def numbers(found: Checked) -> str:
     misfit = f"{own['gene'].nunique():,} of {n_genes:,} genes do not fit"
     told = f"{misfit} ({', '.join(parts)})" if parts else misfit
     settings = check.settings
-    told += f" · {check.n_cells:,} cells, {settings.n_draws:,} draws, {duration(found.seconds)}"
+    told += f" · {MODES[settings.mode]}, {check.n_cells:,} cells, {settings.n_draws:,} draws"
+    told += f", {duration(found.seconds)}"
     if check.n_without_counts:
         told += f" · {check.n_without_counts:,} cells without counts left out"
     if found.laplace is not None and len(found.laplace.cells):
