@@ -23,7 +23,7 @@ from dashboard.settings import Settings
 from dashboard.state import AppState, Embedding, Notice
 from dashboard.sweeping import Sweeper
 from engine.errors import EngineError
-from engine.jobs import Jobs
+from engine.jobs import Checks, Jobs
 from engine.results import AnyFit
 
 LIST_SECONDS = 1.5
@@ -40,6 +40,7 @@ class Services:
         self.places = places or Places(jobs.home / "uploads")
         self.reader = Reader()
         self.embedder = Embedder(jobs)
+        self.checks = Checks(jobs)
         self.fetcher = ThreadPoolExecutor(2, thread_name_prefix="fetch")
 
     @classmethod
@@ -62,7 +63,8 @@ class Runner:
         self._listed = self._shown = self._asked = 0.0
         self._no_umap = ""
         self._naming = Naming(state, services.jobs, services.fetcher, self.later)
-        self._certainty = Certainty(state, services.jobs, services.fetcher, self.later)
+        certainty = Certainty(state, services.jobs, services.fetcher, self.later)
+        self.also: list[Callable[[], None]] = [certainty.tick]
         self._sweeper = Sweeper(state, services.jobs, services.fetcher)
         state.param.watch(self._ask_data, list(REQUEST))
 
@@ -154,13 +156,9 @@ class Runner:
         if time.monotonic() - self._listed > LIST_SECONDS:
             self._list()
         self._sweeper.tick()
-        if self.state.run is None:
-            return
-        self._take_status()
-        self._take_fit()
-        self._take_embedding()
-        self._take_counts()
-        self._certainty.tick()
+        own = (self._take_status, self._take_fit, self._take_embedding, self._take_counts)
+        for look in (*(own if self.state.run is not None else ()), *self.also):
+            look()
 
     def _take_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -28,6 +28,7 @@ from dashboard.runner import Runner, Services
 from dashboard.settings import Settings
 from dashboard.state import AppState
 from dashboard.theme import CHROME, THEME
+from dashboard.views.check import CheckView
 from dashboard.views.data import DataView
 from dashboard.views.explore import ExploreView
 from dashboard.views.topics import TopicsView
@@ -103,8 +104,9 @@ def compose(
     browser = browser or Browser(actions.SEARCH)
     actions.connect(browser, state)
     # Built once the page stands: it costs half a second here and as much in the browser.
-    explore, topics = (pn.Column(sizing_mode="stretch_both", margin=0) for _ in range(2))
+    explore, topics, check = (pn.Column(sizing_mode="stretch_both", margin=0) for _ in range(3))
     _add_topics(topics, state, browser, runner)
+    _add_check(check, state, browser, runner)
     add = functools.partial(_add_explore, explore, state, browser)
     if at_once:
         add()
@@ -114,6 +116,7 @@ def compose(
         ("Data", DataView(state, browser)),
         ("Explore", explore),
         ("Topics", topics),
+        ("Check", check),
         sizing_mode="stretch_both",
         margin=0,
     )
@@ -160,6 +163,19 @@ def _add_topics(to: pn.Column, state: AppState, browser: Browser, runner: Runner
     def add(*_events: object) -> None:
         if state.tab == "topics" and not len(to):
             to.append(TopicsView(state, browser, runner.services.jobs))
+
+    state.param.watch(add, "tab")
+    add()
+
+
+def _add_check(to: pn.Column, state: AppState, browser: Browser, runner: Runner) -> None:
+    """Once somebody looks."""
+
+    def add(*_events: object) -> None:
+        if state.tab == "check" and not len(to):
+            view = CheckView(state, browser, runner.services.jobs, runner.services.checks)
+            runner.also.append(view.checker.tick)
+            to.append(view)
 
     state.param.watch(add, "tab")
     add()

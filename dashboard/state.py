@@ -99,7 +99,7 @@ class AppState(Asked):
     selected = param.Parameter(default=None, doc="(C,) mask of the selected cells, or None.")
 
     # how it is shown
-    tab: Any = param.Selector(default="data", objects=["data", "explore", "topics"])
+    tab: Any = param.Selector(default="data", objects=["data", "explore", "topics", "check"])
     colour = param.String(default="", doc="What colours the cells: a key of `colours()`.")
     heat: Any = param.Selector(
         default="top", objects=["top", "factor", "gene"], doc="Heatmap genes."

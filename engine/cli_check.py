@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -86,7 +85,7 @@ def check(options: argparse.Namespace) -> None:
         found.genes.to_csv(out, index=False)
         print(f"Saved {out}", file=sys.stderr)
     if options.json:
-        print(json.dumps(_summary(found)))
+        print(json.dumps(found.summary()))
     else:
         print(_told(found))
 
@@ -112,16 +111,3 @@ def _told(found: PredictiveCheck) -> str:
     if found.n_failed:
         lines.append(f"The posterior of {found.n_failed:,} cells was not found.")
     return "\n".join(lines)
-
-
-def _summary(found: PredictiveCheck) -> dict[str, Any]:
-    counted = found.misfits.groupby(["group", "discrepancy"]).size().reset_index(name="n_genes")
-    return {
-        "model": found.model,
-        **asdict(found.settings),
-        "cells": found.n_cells,
-        "cells_without_counts": found.n_without_counts,
-        "failed_cells": found.n_failed,
-        "misfits": counted.to_dict("records"),
-        "findings": list(found.findings),
-    }

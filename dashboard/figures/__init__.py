@@ -5,6 +5,9 @@ They are made under one lock, since matplotlib's settings belong to the whole pr
 
 from dashboard.figures.bars import bars
 from dashboard.figures.cells import cells
+from dashboard.figures.check_counts import check_counts
+from dashboard.figures.check_lines import residuals, totals
+from dashboard.figures.check_points import check_points
 from dashboard.figures.heatmap import heatmap
 from dashboard.figures.histograms import histograms
 from dashboard.figures.loadings import loadings
@@ -18,13 +21,17 @@ from dashboard.figures.trace import trace
 __all__ = [
     "bars",
     "cells",
+    "check_counts",
+    "check_points",
     "heatmap",
     "histograms",
     "loadings",
+    "residuals",
     "sweep",
     "topic_bars",
     "topic_map",
     "topic_structure",
     "topic_table",
+    "totals",
     "trace",
 ]

@@ -1,5 +1,7 @@
 """Background jobs: a queue shared by all sessions, and runs that outlive the server."""
 
+from engine.jobs.checking import CheckAsked, Checked
+from engine.jobs.checks import Checks, check_summary
 from engine.jobs.job import JobHandle
 from engine.jobs.manager import Jobs
 from engine.jobs.status import JobError, JobKind, JobState, JobStatus
@@ -14,12 +16,16 @@ from engine.jobs.sweeps import (
 from engine.jobs.uncertainties import kept_uncertainty, submit_uncertainty
 
 __all__ = [
+    "CheckAsked",
+    "Checked",
+    "Checks",
     "JobError",
     "JobHandle",
     "JobKind",
     "JobState",
     "JobStatus",
     "Jobs",
+    "check_summary",
     "kept_uncertainty",
     "list_sweeps",
     "numbers",

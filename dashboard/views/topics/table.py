@@ -10,13 +10,14 @@ from typing import Any, ClassVar
 
 import pandas as pd
 import panel as pn
-from bokeh.models.widgets.tables import NumberFormatter
+from bokeh.models.widgets.tables import NumberFormatter, ScientificFormatter
 from panel.theme import Native
 
 from dashboard.together import together
 
 STYLES = (Path(__file__).resolve().parents[3] / "assets" / "table.css").read_text("utf-8")
 ROW = 21
+SMALL = "e"
 # Rows of a page; what does not fit is scrolled to.
 PAGE = 25
 
@@ -30,7 +31,7 @@ class Column:
     title
         Its words; may come from the data.
     digits
-        A number format such as "0.000"; None: text.
+        A number format such as "0.000", or `SMALL` for p-values; None: text.
     tip
         What it says, on hovering over the title.
     width
@@ -46,6 +47,12 @@ class Column:
 def field(place: int) -> str:
     """Name of a column inside a table: safe, whatever its title."""
     return f"c{place}"
+
+
+def _numbers(digits: str) -> Any:
+    if digits == SMALL:
+        return ScientificFormatter(precision=1, power_limit_low=-1, nan_format="–")
+    return NumberFormatter(format=digits, nan_format="–")
 
 
 class _Plain(pn.widgets.Tabulator):
@@ -139,9 +146,7 @@ class Table(pn.viewable.Viewer):
             "titles": {name: escape(column.title) for name, column in columns.items()},
             "header_tooltips": {n: escape(c.tip or c.title) for n, c in columns.items()},
             "formatters": {
-                name: {"type": "plaintext"}
-                if column.digits is None
-                else NumberFormatter(format=column.digits, nan_format="–")
+                name: {"type": "plaintext"} if column.digits is None else _numbers(column.digits)
                 for name, column in columns.items()
             },
             "text_align": {n: "left" if n in text else "right" for n in columns},

@@ -6,12 +6,19 @@ from engine.checks.predictive.check import (
     predictive_check,
     predictive_check_iter,
 )
+from engine.checks.predictive.choices import genes_to_show
+from engine.checks.predictive.points import count_bars, gene_points, misfit_table, pair_points
 from engine.checks.predictive.settings import CheckSettings
 
 __all__ = [
     "CheckProgress",
     "CheckSettings",
     "PredictiveCheck",
+    "count_bars",
+    "gene_points",
+    "genes_to_show",
+    "misfit_table",
+    "pair_points",
     "predictive_check",
     "predictive_check_iter",
 ]

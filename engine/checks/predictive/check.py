@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,6 +68,19 @@ class PredictiveCheck:
     def misfits(self) -> pd.DataFrame:
         """The rows of ``genes`` that are significant and large enough to matter."""
         return misfits(self.genes)
+
+    def summary(self) -> dict[str, Any]:
+        """Settings, numbers of misfits by group and discrepancy, and findings, ready for JSON."""
+        counted = self.misfits.groupby(["group", "discrepancy"]).size().reset_index(name="n_genes")
+        return {
+            "model": self.model,
+            **asdict(self.settings),
+            "cells": self.n_cells,
+            "cells_without_counts": self.n_without_counts,
+            "failed_cells": self.n_failed,
+            "misfits": counted.to_dict("records"),
+            "findings": list(self.findings),
+        }
 
 
 @dataclass(frozen=True)

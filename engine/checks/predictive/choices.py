@@ -14,8 +14,8 @@ from engine.errors import ConfigError, DataError
 from engine.results import AnyFit, TopicFit
 from engine.summaries.names import gene_positions
 
-# Genes in detail, unless others are asked for.
-_DETAILED = 40
+# Genes in detail, unless others are asked for; and of those that fit worst.
+_DETAILED, _WORST = 40, 30
 
 
 def chosen_cells(
@@ -91,6 +91,19 @@ def detailed_genes(fit: AnyFit, genes: Iterable[str] | None) -> np.ndarray:
             f"from 1 to {MOST_GENES} genes in detail", f"{len(names)}", "Choose fewer genes."
         )
     return gene_positions(fit, names)
+
+
+def genes_to_show(fit: AnyFit, chosen: Iterable[str], judged: pd.DataFrame) -> list[str]:
+    """Names of genes in detail: those chosen, those that fit worst, and those that tell most.
+
+    Parameters
+    ----------
+    judged
+        `PredictiveCheck.genes` of a first look, worst first.
+    """
+    worst = judged.drop_duplicates("gene")["gene"].head(_WORST)
+    names = [*chosen, *map(str, worst), *map(str, fit.genes[_telling(fit)])]
+    return list(dict.fromkeys(names))[:MOST_GENES]
 
 
 def _telling(fit: AnyFit) -> np.ndarray:

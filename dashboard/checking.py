@@ -1,0 +1,101 @@
+"""Checker: asks for checks of the run that is shown, and follows how they stand."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from dashboard.check_choices import ALL, EACH, SELECTED, CheckChoices
+from dashboard.state import AppState
+from engine.errors import EngineError
+from engine.jobs import CheckAsked, Checks, JobError, Jobs
+from engine.results import AnyFit
+
+TAB = "check"
+NO_FIT = "A check needs a fit that has ended."
+NO_CELLS = "No cells are selected: draw around some in Explore."
+
+
+class Checker:
+    """One session's checks. Nothing here blocks: checks are jobs of the server."""
+
+    def __init__(self, state: AppState, choices: CheckChoices, jobs: Jobs, checks: Checks) -> None:
+        self.state, self.choices, self.jobs, self.checks = state, choices, jobs, checks
+        self._of: tuple[str, AnyFit] | None = None
+
+    def start(self) -> None:
+        """Ask for a check as chosen; what was found before stays until it is done."""
+        state, choices = self.state, self.choices
+        if state.fit is None or state.run is None or state.partial:
+            choices.wrong = NO_FIT
+            return
+        mask = state.selected if choices.cells == SELECTED else None
+        if choices.cells == SELECTED and mask is None:
+            choices.wrong = NO_CELLS
+            return
+        asked = CheckAsked(
+            mode=choices.mode,
+            totals=None if state.is_topics else choices.totals or None,
+            n_draws=choices.draws,
+            genes=tuple(state.marked),
+            group=choices.cells.removeprefix(EACH) if choices.cells.startswith(EACH) else "",
+        )
+        try:
+            job = self.checks.submit(state.run, state.fit, asked, mask)
+            choices.param.update(job=job, status=self.jobs.status(job), wrong="")
+        except EngineError as error:
+            choices.wrong = str(error)
+            return
+        self._follow()
+
+    def stop(self) -> None:
+        """Stop the check, for everybody who waits for it."""
+        if self.choices.job is not None:
+            with suppress(JobError):
+                self.jobs.stop(self.choices.job)
+
+    def tick(self) -> None:
+        """Find the check of the fit that is shown, and how it stands."""
+        state = self.state
+        if state.tab != TAB:
+            return
+        ended = state.fit is not None and state.run is not None and not state.partial
+        of = (state.run, state.fit) if ended else None
+        if of is None or self._of is None or of[0] != self._of[0] or of[1] is not self._of[1]:
+            if of != self._of:
+                self._take(of)
+            self._of = of  # type: ignore[assignment]
+        self._follow()
+
+    def _take(self, of: tuple[str | None, AnyFit | None] | None) -> None:
+        """Show the last check of a fit: this page's before it was reloaded, or anybody's."""
+        choices = self.choices
+        job = None
+        if of is not None and of[0] is not None and of[1] is not None:
+            job = self.checks.latest(of[0], of[1])
+        changes: dict[str, object] = {"job": job, "status": None, "found": None, "wrong": ""}
+        asked = self.checks.asked(job) if job is not None else None
+        if asked is not None:
+            cells = f"{EACH}{asked.group}" if asked.group else ALL
+            changes |= {"mode": asked.mode, "totals": asked.totals or "", "cells": cells}
+            changes["draws"] = asked.n_draws
+        choices.param.update(**{"group": ALL, **changes})
+
+    def _follow(self) -> None:
+        choices = self.choices
+        if choices.job is None:
+            return
+        try:
+            status = self.jobs.status(choices.job)
+            found = self.jobs.result(choices.job) if status.state == "done" else None
+        except JobError:
+            # Forgotten by the server; what was found is still here.
+            choices.param.update(job=None, status=None)
+            return
+        changes: dict[str, object] = {}
+        if choices.status is None or status.revision != choices.status.revision:
+            changes["status"] = status
+        if found is not None and found is not choices.found:
+            groups = set(found.check.genes["group"])
+            changes |= {"found": found, "group": choices.group if choices.group in groups else ALL}
+        if changes:
+            choices.param.update(**changes)

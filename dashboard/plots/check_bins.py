@@ -1,0 +1,58 @@
+"""What charts of counts of a gene are called, how high they are and what their axes say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+LOW, HIGH = ("low_90", "low_50"), ("high_90", "high_50")
+ACROSS = "counts of a cell (bins widen above 16)"
+Ticks = list[tuple[float, str]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to draw counts of a gene: what it is called, and the title of its axis."""
+
+    words: str
+    axis: str
+
+
+KINDS = {
+    "histogram": Kind("Histogram", "cells (√ scale)"),
+    "rootogram": Kind("Rootogram", "√ predicted cells, bars √ observed hang"),
+    "ecdf": Kind("ECDF", "share of cells with at most so many"),
+}
+# What does not fit of a gene; and where there is little room.
+WORDS = {
+    "mean": "mean",
+    "variance": "variance",
+    "zero_fraction": "zeros",
+    "max": "largest count",
+    "clr_variance": "CLR variance",
+}
+SHORT = WORDS | {"max": "largest", "clr_variance": "CLR"}
+
+
+def limits(shown: pd.DataFrame, kind: str) -> tuple[float, float]:
+    """The least and largest height of the bars of one gene, see `engine.checks.count_bars`."""
+    heights = shown[[*LOW, *HIGH, "line", "seen"]].to_numpy()
+    low, high = float(heights.min()), float(heights.max())
+    if kind == "ecdf":
+        return max(low - 0.08 * (1 - low) - 0.01, 0.0), 1.0
+    return min(low, 0.0), max(high, 1.0)
+
+
+def ticks(shown: pd.DataFrame, kind: str) -> tuple[Ticks, Ticks]:
+    """(place, words) of the ticks of both axes: few, as panels are small."""
+    last = len(shown) - 1
+    names = shown["range"].tolist()
+    places = sorted({0, last // 2, last} if last > 3 else {0, last})
+    x = [(place + 0.5, names[place].split("–")[0]) for place in places]
+    low, high = limits(shown, kind)
+    if kind == "rootogram":
+        return x, [(0.0, "0"), (high, f"{high:.3g}")]
+    if kind == "ecdf":
+        return x, [(low, f"{low:.2f}"), (high, "1")]
+    return x, [(0.0, "0"), (high, f"{high**2:,.0f}")]

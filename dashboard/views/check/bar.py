@@ -1,0 +1,160 @@
+"""The bar above the views: how to check, and how far that is."""
+
+from __future__ import annotations
+
+import time
+from html import escape
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+import param
+
+from dashboard import html
+from dashboard.check_choices import ALL, EACH, SELECTED, CheckChoices
+from dashboard.checking import Checker
+from dashboard.controls.run import duration
+from dashboard.state import AppState
+from dashboard.together import together
+from engine import summaries
+from engine.jobs import JobStatus
+
+MODES = {"From posterior": "laplace", "At the mode": "map", "New cells": "population"}
+TOTALS = {"usual": "", "as observed": "observed", "of the model": "model"}
+TOLD = {
+    "laplace": "Each cell is drawn again, its latents from their posterior: can the fit describe "
+    "the cells it has seen?",
+    "map": "Each cell is drawn again, its latents at their mode: quick to explain, but what is "
+    "not known of a cell is left out.",
+    "population": "Cells are drawn that were never seen, latents from the fitted prior: does the "
+    "fit know what cells are like?",
+}
+APART = "They are like all cells: expect some cells, or a group, to differ."
+
+
+class CheckBar(pn.viewable.Viewer):
+    """What is asked of a check, and the button that starts and stops it."""
+
+    def __init__(self, state: AppState, choices: CheckChoices, checker: Checker) -> None:
+        super().__init__()
+        self.state, self.choices, self.checker = state, choices, checker
+        small: dict[str, Any] = {"size": "small", "margin": 0, "description": ""}
+        of = choices.param
+        mode = pmui.Select.from_param(of.mode, label="Mode", options=MODES, width=158, **small)
+        self.totals = pmui.Select.from_param(
+            of.totals, label="Totals", options=TOTALS, width=118, **small
+        )
+        self.cells = pmui.Select(label="Cells", options=[ALL], value=ALL, width=138, **small)
+        draws = pmui.IntInput.from_param(
+            of.draws, label="Draws", start=20, end=2000, step=50, width=96, **small
+        )
+        self.group = pmui.Select(label="Show", options=[ALL], value=ALL, width=130, **small)
+        self.button = pmui.Button(
+            label="Check",
+            icon="play_arrow",
+            color="primary",
+            variant="contained",
+            size="small",
+            margin=0,
+            width=92,
+            on_click=together(self._press),
+        )
+        self._far = html.pane(sizing_mode="stretch_width")
+        self._panel = pn.Column(
+            pn.Row(
+                mode,
+                self.totals,
+                self.cells,
+                draws,
+                self.button,
+                self._far,
+                self.group,
+                sizing_mode="stretch_width",
+                margin=0,
+                height=44,
+                css_classes=["chosen", "check-bar"],
+                stylesheets=[html.STYLES],
+            ),
+            html.pane(html.bound(told, of.mode, of.cells)),
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        self.cells.param.watch(self._pick, "value")
+        self.group.param.watch(self._look, "value")
+        state.param.watch(self._offer, ["fit", "selected", "tab"])
+        choices.param.watch(self._offer, ["cells", "found", "group"])
+        choices.param.watch(self._refresh, ["status", "wrong"])
+        self._offer()
+        self._refresh()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    def _press(self, _event: object) -> None:
+        if self.choices.running:
+            self.checker.stop()
+        else:
+            self.checker.start()
+
+    @together
+    def _pick(self, event: param.parameterized.Event) -> None:
+        self.choices.cells = event.new
+
+    @together
+    def _look(self, event: param.parameterized.Event) -> None:
+        self.choices.group = event.new
+
+    def _offer(self, *_events: object) -> None:
+        state, choices = self.state, self.choices
+        known = [ALL, SELECTED]
+        if state.fit is not None:
+            known += [f"{EACH}{name}" for name in summaries.grouping_columns(state.fit)]
+            if choices.cells not in known:
+                choices.cells = ALL
+        value = choices.cells if choices.cells in known else ALL
+        if (known, value) != (self.cells.options, self.cells.value):
+            self.cells.param.update(options=known, value=value)
+        if self.totals.disabled != state.is_topics:
+            self.totals.disabled = state.is_topics
+        found = choices.found
+        groups = [ALL] if found is None else list(dict.fromkeys(found.check.genes["group"]))
+        if (groups, choices.group) != (self.group.options, self.group.value):
+            self.group.param.update(options=groups, value=choices.group)
+
+    def _refresh(self, *_events: object) -> None:
+        running = self.choices.running
+        label = "Stop" if running else "Check"
+        if self.button.label != label:
+            self.button.param.update(
+                label=label,
+                icon="stop" if running else "play_arrow",
+                variant="outlined" if running else "contained",
+            )
+        self._far.object = progress(self.choices.status, self.choices.wrong, time.time())
+
+
+def told(mode: str, cells: str) -> str:
+    """What a mode is for, in a line."""
+    apart = mode == "population" and cells != ALL
+    return html.note(f"{TOLD[mode]} {APART}" if apart else TOLD[mode])
+
+
+def progress(status: JobStatus | None, wrong: str, now: float) -> str:
+    """What a check is doing, how far it is and how long it will take."""
+    if wrong or (status is not None and status.state == "failed"):
+        message = wrong or (status.message if status is not None else "")
+        return f'<p class="bad" role="alert">{escape(message)}</p>'
+    if status is None:
+        return ""
+    if not status.active:
+        done = f"Done in {duration(status.seconds)}." if status.state == "done" else "Stopped."
+        return f'<p class="note" role="status">{done}</p>'
+    if status.state == "queued":
+        return html.busy("Waiting for the checks before it.")
+    parts = [status.phase]
+    spent = max(now - status.created, 0.0)
+    if status.fraction > 0.03:
+        parts.append(f"{100 * status.fraction:.0f} %")
+    if spent > 3 and status.fraction > 0.2:
+        parts.append(f"about {duration(spent * (1 / status.fraction - 1))} left")
+    return html.busy(" · ".join(parts))

@@ -1,0 +1,115 @@
+"""Tables of a predictive check -> points and bars as charts have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from engine.checks.predictive.findings import LEAST_CORRELATION, LEVEL, misfits
+from engine.checks.predictive.tables import BANDS
+
+BarKind = Literal["histogram", "rootogram", "ecdf"]
+# What hangs ends the higher the more there is.
+_TURNED = {"low_90": "high_90", "low_50": "high_50", "high_50": "low_50", "high_90": "low_90"}
+_VALUES = ["observed", "predicted", *BANDS]
+
+
+def gene_points(genes: pd.DataFrame, discrepancy: str, group: str) -> pd.DataFrame:
+    """One row a gene: a discrepancy with its bands, the observed ``mean`` and ``misfit``.
+
+    Parameters
+    ----------
+    genes
+        `PredictiveCheck.genes`.
+    """
+    own = genes[genes["group"] == group]
+    mean = own[own["discrepancy"] == "mean"].set_index("gene")["observed"]
+    rows = own[own["discrepancy"] == discrepancy]
+    found = rows.assign(mean=rows["gene"].map(mean), misfit=rows.index.isin(misfits(rows).index))
+    columns = ["gene", "mean", *_VALUES, "p_value", "q_value", "misfit"]
+    return found[columns].reset_index(drop=True)
+
+
+def pair_points(pairs: pd.DataFrame, group: str) -> pd.DataFrame:
+    """One row a pair: its correlation with bands, and ``misfit``: q at most 0.05 and 0.1 off.
+
+    Parameters
+    ----------
+    pairs
+        `PredictiveCheck.pairs`.
+    """
+    rows = pairs[pairs["group"] == group].reset_index(drop=True)
+    far = (rows["observed"] - rows["predicted"]).abs() >= LEAST_CORRELATION
+    return rows.assign(misfit=(rows["q_value"] <= LEVEL) & far)
+
+
+def misfit_table(genes: pd.DataFrame, group: str) -> pd.DataFrame:
+    """The rows of ``PredictiveCheck.genes`` of one group, with ``misfit``."""
+    rows = genes[genes["group"] == group].reset_index(drop=True)
+    return rows.assign(misfit=rows.index.isin(misfits(rows).index))
+
+
+def count_bars(
+    distributions: pd.DataFrame, group: str, genes: Iterable[str], kind: BarKind
+) -> pd.DataFrame:
+    """Cells by their counts of some genes, as charts draw them: one row a gene and bin.
+
+    Of a ``"histogram"`` heights are square roots, as most cells of most genes are in the first
+    bins; ``"ecdf"`` has the share of cells up to the bin. Of a hanging ``"rootogram"`` (Tukey
+    1972; Kleiber & Zeileis 2016, The American Statistician 70) bars of height sqrt(observed) hang
+    from sqrt(predicted): where one ends above zero there are fewer cells than predicted, and more
+    where it ends below.
+
+    Parameters
+    ----------
+    distributions
+        `PredictiveCheck.distributions`.
+    genes
+        Those that are not there are left out.
+
+    Returns
+    -------
+    ``gene``; ``line``: what is predicted, from which a rootogram hangs; ``seen``: what is
+    observed, of a rootogram where the bar ends; the bands ``low_90`` to ``high_90`` of ``seen``;
+    all of these as drawn. Then in words the ``range`` of counts and, not as drawn,
+    ``observed``, ``predicted``, and ``from`` and ``to``, which hold 90 % of the draws.
+    """
+    wanted = list(dict.fromkeys(genes))
+    own = distributions[(distributions["group"] == group) & distributions["gene"].isin(wanted)]
+    known = {str(gene): rows for gene, rows in own.groupby("gene", observed=True, sort=False)}
+    parts = [_bars(known[gene], kind) for gene in wanted if gene in known]
+    return pd.concat(parts, ignore_index=True) if parts else _bars(own, kind)
+
+
+def _bars(bins: pd.DataFrame, kind: BarKind) -> pd.DataFrame:
+    used = np.flatnonzero((bins["observed"] > 0) | (bins["high_90"] > 0))
+    bins = bins.iloc[: used[-1] + 1 if len(used) else 1]
+    low, high = bins["low"].to_numpy(), bins["high"].to_numpy() - 1
+    told = bins.filter(like="ecdf_").rename(columns=lambda name: name[5:])
+    told = told if kind == "ecdf" else bins
+    values = {name: told[name].to_numpy(float) for name in _VALUES}
+    shown = values if kind == "ecdf" else {name: np.sqrt(value) for name, value in values.items()}
+    seen, line = shown["observed"], shown["predicted"]
+    bands = {name: shown[name] for name in BANDS}
+    if kind == "rootogram":
+        seen = line - seen
+        bands = {name: line - shown[other] for name, other in _TURNED.items()}
+    words = [
+        f"{a:,.0f}" if a == b else f"{a:,.0f}–{b:,.0f}" for a, b in zip(low, high, strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "gene": bins["gene"].astype(str),
+            "line": line,
+            "seen": seen,
+            **bands,
+            "range": words,
+            "observed": values["observed"],
+            "predicted": values["predicted"],
+            "from": values["low_90"],
+            "to": values["high_90"],
+        }
+    )

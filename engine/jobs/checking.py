@@ -1,0 +1,158 @@
+"""One predictive check of a run: its counts, a first look, then replicates of all cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from engine.errors import DataError
+from engine.jobs.fits import engine_load
+from engine.jobs.job import JobHandle
+from engine.jobs.runs import Runs
+from engine.results import AnyFit
+
+if TYPE_CHECKING:
+    from engine.checks import CheckProgress, LaplaceQuality, PredictiveCheck
+    from engine.checks.predictive.settings import CheckTotals, Mode
+    from engine.data import Counts
+
+# A first look that tells which genes are worth drawing in detail.
+_PILOT_CELLS, _PILOT_DRAWS = 500, 20
+# Shares of the progress.
+_READ, _LOOKED, DRAWN = 0.02, 0.15, 0.95
+
+
+@dataclass(frozen=True)
+class CheckAsked:
+    """What is asked of a check; as in `engine.checks.predictive_check`.
+
+    Attributes
+    ----------
+    totals
+        None: those of the mode.
+    genes
+        Names of genes to show in detail, beside those that fit worst and those that tell most.
+    group
+        Column of the labels of the cells; each label is checked on its own. Empty: none.
+    """
+
+    mode: Mode = "laplace"
+    totals: CheckTotals | None = None
+    n_draws: int = 100
+    genes: tuple[str, ...] = ()
+    group: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found.
+
+    Attributes
+    ----------
+    laplace
+        The approximation against importance sampling; None for LDA, which does without.
+    seconds
+        What it took.
+    """
+
+    asked: CheckAsked
+    check: PredictiveCheck
+    laplace: LaplaceQuality | None
+    seconds: float
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What is wrong in words, the approximation itself included."""
+        warning = None if self.laplace is None else self.laplace.warning
+        return (*([] if warning is None else [warning]), *self.check.findings)
+
+
+def counts_of(jobs: Runs, run: str, fit: AnyFit) -> Counts:
+    """The counts that a run was fitted to: those kept with its fit, else read again.
+
+    Raises
+    ------
+    DataError
+        If they were not kept, and cannot be read or have changed.
+    """
+    from engine import checks
+    from engine.data import Counts
+
+    kept = jobs.fit_counts(run)
+    if kept is not None:
+        return Counts.from_arrays(kept, fit.genes, fit.cells, obs=fit.obs)
+    status = jobs.status(run)
+    if not status.request:
+        raise DataError("a run whose counts are known", "none kept with it", "Fit it again.")
+    counts = engine_load(status.request)
+    if status.holdout:
+        counts, _ = checks.set_aside(counts, status.holdout, status.config["seed"])
+    if not counts.cells.equals(fit.cells):
+        raise DataError(
+            "the cells that this run was fitted to",
+            f"{counts.name} has changed since",
+            "Bring the earlier file back, or fit again.",
+        )
+    return counts
+
+
+def replicate(
+    fit: AnyFit, counts: Counts, asked: CheckAsked, cells: np.ndarray | None, handle: JobHandle
+) -> PredictiveCheck | None:
+    """Check the fit, with progress up to `DRAWN`; None if the job is to stop before the end.
+
+    Parameters
+    ----------
+    cells
+        (C,) mask of the cells to check, or None for all.
+    """
+    from engine import checks
+
+    look = partial(
+        checks.predictive_check_iter,
+        fit,
+        counts,
+        mode=asked.mode,
+        totals=asked.totals,
+        seed=asked.seed,
+    )
+    keys = np.arange(counts.n_cells) if cells is None else np.flatnonzero(cells)
+    if len(keys) > _PILOT_CELLS:
+        keys = np.random.default_rng(asked.seed).choice(keys, _PILOT_CELLS, replace=False)
+    pilot = _pull(
+        look(n_draws=_PILOT_DRAWS, cells=keys),
+        handle,
+        lambda share: handle.progress(_READ + share * (_LOOKED - _READ), "looking"),
+    )
+    if pilot is None:
+        return None
+    return _pull(
+        look(
+            n_draws=asked.n_draws,
+            genes=checks.genes_to_show(fit, asked.genes, pilot.genes),
+            cells=cells,
+            groups=fit.obs[asked.group] if asked.group else None,
+        ),
+        handle,
+        lambda share: handle.progress(_LOOKED + share * (DRAWN - _LOOKED), "drawing replicates"),
+    )
+
+
+def _pull(
+    steps: Iterator[CheckProgress], handle: JobHandle, tell: Callable[[float], None]
+) -> PredictiveCheck | None:
+    """The check at the end; None if the job is to stop before."""
+    with closing(cast(Any, steps)):
+        for step in steps:
+            if step.check is not None:
+                return step.check
+            if handle.stopping:
+                return None
+            tell(step.fraction)
+    return None

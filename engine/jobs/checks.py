@@ -1,0 +1,217 @@
+"""Predictive checks of runs in the background; every session of the server finds them again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.jobs.checking import DRAWN, CheckAsked, Checked, counts_of, replicate
+from engine.jobs.failures import describe
+from engine.jobs.job import JobHandle
+from engine.jobs.manager import Jobs
+from engine.jobs.runs import Runs
+from engine.jobs.status import JobError
+from engine.jobs.store import write_json
+from engine.results import AnyFit, Fit
+
+if TYPE_CHECKING:
+    from engine.checks import LaplaceQuality
+    from engine.data import Counts
+
+FILE = "check.json"
+_LANE = "checks"
+# Of all sessions together; each may hold some tens of MB of tables.
+_KEPT = 6
+# Cells on which the approximation is tested, more of them where that costs little.
+_LAPLACE_CELLS, _MOST_LAPLACE_CELLS, _LITTLE = 64, 200, 40_000
+
+
+@dataclass(frozen=True)
+class _Known:
+    run: str
+    passes: int
+    asked: CheckAsked
+    cells: str
+
+
+class Checks:
+    """The checks of a server. All methods may be called from any thread and return at once."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+        self._lock = threading.Lock()
+        # By the id of the job, the one that was asked for last at the end.
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._laplace: OrderedDict[tuple[str, int], LaplaceQuality] = OrderedDict()
+
+    def submit(
+        self, run: str, fit: AnyFit, asked: CheckAsked, cells: np.ndarray | None = None
+    ) -> str:
+        """Queue a check of a run's fit on the counts that it was fitted to.
+
+        One that is the same and waits, works or has its result is not done again. The result of
+        the job is a `Checked`; None if it was stopped. A check of all cells is summed up in a
+        file of the run, see `check_summary`.
+
+        Parameters
+        ----------
+        cells
+            (C,) mask of the cells to check; all by default.
+
+        Returns
+        -------
+        The id of the job.
+
+        Raises
+        ------
+        JobError
+            If the server is closing.
+        """
+        chosen = "" if cells is None else _digest(cells)
+        wanted = _Known(run, fit.status.passes, asked, chosen)
+        with self._lock:
+            for id, known in self._known.items():
+                if known == wanted and self._useful(id):
+                    self._known.move_to_end(id)
+                    return id
+            work = partial(self._work, run, fit, asked, cells)
+            id = self._jobs.submit(f"check of {run}", work, lane=_LANE)
+            self._known[id] = wanted
+            self._forget()
+        return id
+
+    def latest(self, run: str, fit: AnyFit) -> str | None:
+        """The check of this fit that was asked for last, if it goes on or has a result."""
+        passes = fit.status.passes
+        with self._lock:
+            for id in reversed(self._known):
+                known = self._known[id]
+                if (known.run, known.passes) == (run, passes) and self._useful(id):
+                    return id
+        return None
+
+    def asked(self, id: str) -> CheckAsked | None:
+        """What was asked of a check; None if it is forgotten."""
+        with self._lock:
+            known = self._known.get(id)
+        return None if known is None else known.asked
+
+    def _useful(self, id: str) -> bool:
+        with suppress(JobError):
+            return self._jobs.status(id).state in ("queued", "running", "done")
+        return False
+
+    def _forget(self) -> None:
+        """Drop the oldest that have ended."""
+        for id in list(self._known)[: max(len(self._known) - _KEPT, 0)]:
+            with suppress(JobError):
+                if self._jobs.status(id).active:
+                    continue
+                self._jobs.delete(id)
+            del self._known[id]
+
+    def _work(
+        self,
+        run: str,
+        fit: AnyFit,
+        asked: CheckAsked,
+        cells: np.ndarray | None,
+        handle: JobHandle,
+    ) -> Checked | None:
+        began = time.monotonic()
+        handle.progress(0.0, "reading counts")
+        counts = counts_of(self._jobs, run, fit)
+        check = replicate(fit, counts, asked, cells, handle)
+        if check is None:
+            return None
+        handle.progress(DRAWN, "testing the approximation")
+        laplace = self._quality(run, fit, counts, handle)
+        found = Checked(asked, check, laplace, time.monotonic() - began)
+        if cells is None:
+            _write(self._jobs, run, fit, found, handle)
+        return found
+
+    def _quality(
+        self, run: str, fit: AnyFit, counts: Counts, handle: JobHandle
+    ) -> LaplaceQuality | None:
+        if not isinstance(fit, Fit):
+            return None
+        from engine import checks
+
+        key = run, fit.status.passes
+        with self._lock:
+            known = self._laplace.get(key)
+        if known is None:
+            try:
+                n_cells = max(_LITTLE // counts.n_genes, _LAPLACE_CELLS)
+                n_cells = min(n_cells, _MOST_LAPLACE_CELLS)
+                known = checks.laplace_quality(fit, counts, n_cells=n_cells)
+            except Exception as error:
+                # The predictive check stands on its own.
+                handle.log(f"the approximation could not be tested: {describe(error)}")
+                return None
+            with self._lock:
+                self._laplace[key] = known
+                while len(self._laplace) > _KEPT:
+                    self._laplace.popitem(last=False)
+        return known
+
+
+def check_summary(jobs: Runs, run: str, mode: str | None = None) -> dict[str, Any] | None:
+    """What the last check of all cells of a run found, from its file.
+
+    Parameters
+    ----------
+    mode
+        Of the check; any by default.
+
+    Returns
+    -------
+    ``PredictiveCheck.summary()``, of whose ``misfits`` those of the group "all cells" count all,
+    with ``date`` (ISO 8601), ``passes`` and ``laplace`` (its warning, or None). None if the fit
+    was not checked, or has gone on since.
+
+    Raises
+    ------
+    JobError
+        If there is no such run.
+    """
+    passes = jobs.status(run).passes
+    found = [one for one in _read(jobs, run).values() if one.get("passes") == passes]
+    found = [one for one in found if mode is None or one.get("mode") == mode]
+    return max(found, key=lambda one: str(one.get("date", "")), default=None)
+
+
+def _write(jobs: Runs, run: str, fit: AnyFit, found: Checked, handle: JobHandle) -> None:
+    """Keep what was found beside the run, one summary for each mode."""
+    summary = found.check.summary() | {
+        "laplace": None if found.laplace is None else found.laplace.warning,
+        "passes": fit.status.passes,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    try:
+        write_json(jobs.folder(run) / FILE, _read(jobs, run) | {found.asked.mode: summary})
+    except (OSError, JobError) as error:
+        handle.log(f"the summary could not be kept: {describe(error)}")
+
+
+def _read(jobs: Runs, run: str) -> dict[str, dict[str, Any]]:
+    try:
+        found = json.loads((jobs.folder(run) / FILE).read_text(encoding="utf-8"))
+        return {str(mode): dict(one) for mode, one in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _digest(cells: np.ndarray) -> str:
+    return hashlib.blake2b(np.packbits(cells).tobytes(), digest_size=16).hexdigest()

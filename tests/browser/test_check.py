@@ -1,0 +1,64 @@
+"""The Check tab: a run is checked, what does not fit is told, drawn, chosen and taken away."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.steps import LONG, button, card, chips, choose, export, wait_until_drawn
+from tests.dashboard.saved import EVIL, save_run
+from tests.dashboard.synthetic import make_fit
+from tests.server import Server
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+
+FOUND = re.compile(r"Variance \w+predicted for \d+ genes \(GENE")
+
+
+def test_a_run_is_checked_and_genes_are_chosen(
+    page: Page, server: Server, foreign: list[str], tmp_path: Path
+) -> None:
+    run = save_run(server.home, make_fit(60, 30, 2, capture=False))
+    page.goto(f"{server.url}?run={run}&tab=check")
+    counts, table = card(page, "Counts of genes"), card(page, "Genes that do not fit")
+    expect(counts.get_by_text("Press Check")).to_be_visible()
+    choose(page, "Cells", "each cell_type")
+    button(page, "Check").click()
+    expect(page.get_by_text("Done in")).to_be_visible(timeout=LONG)
+
+    # the counts have little to do with the fit
+    words = card(page, "What does not fit")
+    expect(words.get_by_text(FOUND).first).to_be_visible()
+    expect(words).to_contain_text("60 cells, 100 draws")
+    expect(words).to_contain_text(EVIL)
+    expect(page.locator("img[onerror]")).to_have_count(0)
+    wait_until_drawn(counts, 10)
+    charts = page.locator(".card").filter(has=page.get_by_role("tab", name="Residuals"))
+    wait_until_drawn(charts, 10)
+
+    # a gene is chosen in the table
+    first = table.locator('.tabulator-row [tabulator-field="c0"]').nth(1)
+    gene = first.inner_text()
+    first.click()
+    expect(counts.get_by_role("list", name="Chosen")).to_contain_text(gene)
+    charts.get_by_role("tab", name="Residuals").click()
+    expect(charts.get_by_text("within the band")).to_be_visible()
+    wait_until_drawn(charts, 10)
+    for menu in ("Export counts of genes", "Export chart"):
+        assert export(page, menu, "SVG", tmp_path).read_text("utf-8").startswith("<?xml")
+    path = export(page, "Export table of genes", "CSV", tmp_path)
+    assert gene in set(pd.read_csv(path)["gene"])
+
+    # the page, reloaded, is where it was: the check is not made again
+    before = chips(page)
+    page.reload()
+    expect(page.get_by_text("Done in")).to_be_visible()
+    expect(words.get_by_text(FOUND).first).to_be_visible()
+    wait_until_drawn(counts, 10)
+    assert chips(page) == before
+    assert not foreign
+    assert server.complaints() == []

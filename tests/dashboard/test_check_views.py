@@ -1,0 +1,258 @@
+"""The Check tab: asked, found again, drawn, chosen from and taken away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import panel as pn
+import pytest
+
+from dashboard.browser import Browser
+from dashboard.check_choices import CheckChoices
+from dashboard.checking import NO_CELLS, NO_FIT
+from dashboard.plots.check_bins import KINDS, limits
+from dashboard.plots.check_counts import MOST, CountPanels
+from dashboard.plots.check_points import CHARTS, drawn
+from dashboard.state import AppState
+from dashboard.views.check import CheckView
+from dashboard.views.check.bar import progress
+from dashboard.views.check.words import NOTHING, page
+from engine import checks
+from engine.jobs import Checked, Checks, Jobs
+from engine.results import AnyFit
+from tests.dashboard.saved import EVIL, save_run
+from tests.dashboard.synthetic import make_fit, make_topic_fit
+
+CELLS = 60
+pn.extension("tabulator")
+
+
+@dataclass(frozen=True)
+class Home:
+    """A server with two runs of the same made-up counts, and what checks of them found."""
+
+    jobs: Jobs
+    checks: Checks
+    run: str
+    fit: AnyFit
+    other: str
+    topics: AnyFit
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    folder = tmp_path_factory.mktemp("home")
+    made = make_fit(CELLS, 30, 2, capture=False), make_topic_fit(CELLS, 30, 2)
+    runs = [save_run(folder, fit) for fit in made]
+    jobs = Jobs(folder)
+    yield Home(jobs, Checks(jobs), runs[0], jobs.result(runs[0]), runs[1], jobs.result(runs[1]))
+    jobs.close()
+
+
+class Seat:
+    """One person's page, its Check tab in front."""
+
+    def __init__(self, home: Home, *, topics: bool = False) -> None:
+        self.state = AppState(tab="check")
+        self.view = CheckView(self.state, Browser(), home.jobs, home.checks)
+        self.choices = self.view.choices
+        self.state.show_run(home.other if topics else home.run)
+        self.state.show_fit(home.topics if topics else home.fit)
+        self.view.checker.tick()
+
+    def check(self) -> Checked:
+        self.view.bar._press(None)
+        return self.wait()
+
+    def wait(self) -> Checked:
+        deadline = time.monotonic() + 120
+        while self.choices.running:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+            self.view.checker.tick()
+        assert self.choices.status.state == "done", self.choices.status.message
+        found = self.choices.found
+        assert isinstance(found, Checked)
+        return found
+
+
+@pytest.fixture
+def seat(home: Home) -> Seat:
+    made = Seat(home)
+    made.choices.draws = 20
+    made.choices.cells = "each cell_type"
+    made.check()
+    return made
+
+
+def test_a_check_is_found_again_by_another_page_whose_choices_are_its_own(
+    seat: Seat, home: Home
+) -> None:
+    other = Seat(home)
+    assert other.wait() is seat.choices.found
+    assert (other.choices.draws, other.choices.cells) == (20, "each cell_type")
+    other.choices.param.update(kind="ecdf", group="B", chart="pairs")
+    other.state.choose_gene(str(home.fit.genes[0]))
+    assert (seat.choices.kind, seat.choices.group, seat.choices.chart) == (
+        "histogram",
+        "all cells",
+        "zeros",
+    )
+    assert seat.state.marked == ()
+    # another run has none, and what was shown of the first goes
+    other.state.show_run(home.other)
+    other.state.show_fit(home.topics)
+    other.view.checker.tick()
+    assert other.choices.found is None
+    assert other.view.bar.totals.disabled
+
+
+def test_what_cannot_be_checked_is_said(home: Home) -> None:
+    empty = Seat(home)
+    empty.choices.cells = "selected cells"
+    empty.view.bar._press(None)
+    assert empty.choices.wrong == NO_CELLS
+    assert NO_CELLS in progress(None, empty.choices.wrong, 0.0)
+    empty.state.partial = "pass 2"
+    empty.view.bar._press(None)
+    assert empty.choices.wrong == NO_FIT
+
+
+def test_selected_cells_are_checked(home: Home) -> None:
+    seat = Seat(home)
+    seat.choices.param.update(draws=20, cells="selected cells")
+    seat.state.select(np.arange(CELLS) < 40)
+    assert seat.check().check.n_cells == 40
+
+
+def test_a_check_is_stopped_by_the_button_it_was_started_with(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def steps(*_: object, **__: object) -> Iterator[checks.CheckProgress]:
+        while True:
+            time.sleep(0.005)
+            yield checks.CheckProgress(0.3)
+
+    monkeypatch.setattr(checks, "predictive_check_iter", steps)
+    seat = Seat(home)
+    seat.choices.draws = 33
+    button = seat.view.bar.button
+    seat.view.bar._press(None)
+    assert button.label == "Stop"
+    while seat.choices.status.fraction == 0:
+        time.sleep(0.01)
+        seat.view.checker.tick()
+    assert "looking" in seat.view.bar._far.object
+    seat.view.bar._press(None)
+    while seat.choices.running:
+        time.sleep(0.01)
+        seat.view.checker.tick()
+    assert button.label == "Check"
+    assert "Stopped" in seat.view.bar._far.object
+
+
+def test_genes_are_chosen_in_every_view(seat: Seat) -> None:
+    view, state = seat.view, seat.state
+    assert len(view.counts.plot.genes) == MOST
+    seat.choices.fitting = True
+    gene = view.misfits.table.widget.value["c0"].iloc[5]
+    view.misfits.table.widget.selection = [5]
+    assert state.marked == (gene,)
+    assert view.counts.plot.genes[0] == gene
+    assert view.misfits.table.widget.selection == [5]
+    assert len(view.charts.points._rings.data["x"]) == 1
+    view.charts._turn("residuals")
+    assert view.charts.residuals.figure.title.text == gene
+    # a panel is clicked
+    other = view.counts.plot.genes[1]
+    assert view.counts.plot.at(1.5, 2.5) == other
+    state.choose_gene(other)
+    seat.choices.genes = "chosen"
+    assert view.counts.plot.genes == (other, gene)
+    view.charts._choose((gene, other))
+    assert state.pair == (gene, other)
+
+
+def test_words_tell_what_is_wrong_worst_first_as_text(seat: Seat) -> None:
+    found = seat.choices.found
+    quiet = replace(found, check=replace(found.check, findings=()))
+    assert NOTHING in page(quiet)
+    laplace = replace(found.laplace, warning="Laplace should not be trusted.")
+    bad = replace(
+        found, laplace=laplace, check=replace(found.check, findings=(f"{EVIL}: variance",))
+    )
+    words = page(bad)
+    assert "<img" not in words
+    assert words.index("Laplace should not") < words.index("variance")
+    assert "60 cells, 20 draws" in words
+
+
+@pytest.mark.parametrize(("kind", "chart"), list(zip([*KINDS, "ecdf"], CHARTS, strict=True)))
+def test_all_kinds_are_drawn_and_can_be_taken_away(seat: Seat, kind: str, chart: str) -> None:
+    view = seat.view
+    seat.choices.param.update(kind=kind, chart=chart, group="B")
+    for export in (view.counts._export(), view.charts._export()):
+        assert export is not None
+        assert export.draw().axes
+        assert len(export.table())
+    if chart == "zeros":
+        table = export.table()
+        assert (table["observed"] <= 1).all()
+    for panel in view.counts.bars.groupby("gene"):
+        low, high = limits(panel[1], kind)
+        assert low < high
+
+
+@pytest.mark.parametrize("tab", ["residuals", "totals"])
+def test_lines_are_drawn_and_can_be_taken_away(seat: Seat, tab: str) -> None:
+    view = seat.view
+    view.charts._turn(tab)
+    export = view.charts._export()
+    assert export is not None
+    assert export.draw().axes
+    assert set(export.table().reset_index()["group"]) == {"all cells"}
+
+
+def test_the_table_of_misfits_is_taken_away(seat: Seat) -> None:
+    seat.choices.param.update(fitting=True, discrepancy="variance")
+    export = seat.view.misfits._export()
+    assert export is not None
+    assert export.draw().axes
+    assert set(export.table()["discrepancy"]) == {"variance"}
+    assert len(export.table()) == len(seat.view.misfits.table.widget.value)
+
+
+def test_topics_have_no_totals_to_show(home: Home) -> None:
+    seat = Seat(home, topics=True)
+    seat.choices.draws = 20
+    seat.check()
+    seat.view.charts._turn("totals")
+    assert seat.view.charts.totals.figure.title.text
+    assert seat.view.charts._export() is None
+
+
+def test_logarithms_are_of_both_axes_where_they_are_asked_for() -> None:
+    points = pd.DataFrame(
+        {"gene": ["A", "B"], "mean": [10.0, 0.1], "observed": [100.0, 0.0], "predicted": [1.0, 1.0]}
+    ).assign(low_90=0.1, high_90=10.0, q_value=[0.0, 1.0], misfit=[True, False])
+    shown = drawn(points, CHARTS["variance"])
+    assert shown["x"].tolist() == [1, -1]
+    # none of 100 and 1: half of the least
+    assert shown["y"].tolist() == pytest.approx([2, np.log10(0.5)])
+    assert shown["y0"].tolist() == pytest.approx([np.log10(0.5)] * 2)
+    assert shown["shape"].tolist() == ["diamond", "circle"]
+    level = drawn(points, CHARTS["clr"])
+    assert level["x"].tolist() == [1, 1]
+    assert level["x1"].tolist() == [10, 10]
+
+
+def test_panels_of_no_gene_are_empty() -> None:
+    plot, choices = CountPanels(), CheckChoices()
+    empty = pd.DataFrame({"gene": [], "line": []})
+    plot.show(empty, choices.kind)
+    assert plot.genes == ()
+    assert plot.at(0.5, 0.5) is None

@@ -1,0 +1,168 @@
+"""Checks of runs in the background: found again, stopped, summed up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine import checks as science
+from engine.config import LDAConfig, LNMConfig
+from engine.data import DataRequest, simulate
+from engine.jobs import CheckAsked, Checked, Checks, Jobs, JobStatus, check_summary
+from engine.jobs.checks import FILE
+from engine.jobs.store import FIT
+from engine.results import AnyFit
+from tests.engine.jobs.fakes import ended, until
+
+ASKED = CheckAsked(n_draws=20, genes=("gene 3",), group="cell_type")
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+    made = Jobs(tmp_path_factory.mktemp("home"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def request_(tmp_path_factory: pytest.TempPathFactory) -> DataRequest:
+    path = tmp_path_factory.mktemp("data") / "sim.h5ad"
+    adata = simulate("lnm", cells=80, genes=20, factors=1, seed=2)
+    adata.var_names = [f"gene {j}" for j in range(adata.n_vars)]
+    adata.obs["cell_type"] = np.where(np.arange(80) % 2, "a", "b")
+    adata.write_h5ad(path)
+    return DataRequest(str(path), genes="all")
+
+
+def fitted(jobs: Jobs, request: DataRequest, config: LNMConfig | LDAConfig) -> tuple[str, AnyFit]:
+    run = jobs.submit_fit(request, config)
+    assert ended(jobs, run).state == "done"
+    return run, jobs.result(run)
+
+
+@pytest.fixture(scope="module")
+def run(jobs: Jobs, request_: DataRequest) -> tuple[str, AnyFit]:
+    return fitted(jobs, request_, LNMConfig(n_factors=1, max_passes=5))
+
+
+def result(jobs: Jobs, id: str) -> Checked:
+    status = ended(jobs, id)
+    assert status.state == "done", status.message
+    found = jobs.result(id)
+    assert isinstance(found, Checked)
+    return found
+
+
+def test_a_check_is_made_kept_and_summed_up(jobs: Jobs, run: tuple[str, AnyFit]) -> None:
+    checks = Checks(jobs)
+    assert check_summary(jobs, run[0]) is None
+    assert checks.latest(*run) is None
+    id = checks.submit(*run, ASKED)
+    found = result(jobs, id)
+    assert found.check.n_cells == 80
+    assert set(found.check.genes["group"]) == {"all cells", "a", "b"}
+    assert "gene 3" in set(found.check.distributions["gene"])
+    assert found.laplace is not None
+    assert len(found.laplace.cells) == 80
+    assert checks.latest(*run) == id
+    assert checks.asked(id) == ASKED
+    # asked again, it is there; asked otherwise, it is not
+    assert checks.submit(*run, ASKED) == id
+    other = checks.submit(*run, replace(ASKED, seed=1))
+    assert other != id
+    assert checks.latest(*run) == other
+    assert result(jobs, other).laplace is found.laplace
+
+    told = check_summary(jobs, run[0])
+    assert told is not None
+    assert (told["mode"], told["n_draws"], told["cells"]) == ("laplace", 20, 80)
+    assert sum(row["n_genes"] for row in told["misfits"]) == len(jobs.result(other).check.misfits)
+    assert told["findings"] == list(jobs.result(other).check.findings)
+    assert check_summary(jobs, run[0], "population") is None
+
+
+def test_each_mode_has_its_summary_and_some_cells_have_none(
+    jobs: Jobs, run: tuple[str, AnyFit]
+) -> None:
+    checks = Checks(jobs)
+    some = np.arange(80) < 30
+    found = result(jobs, checks.submit(*run, replace(ASKED, mode="map"), some))
+    assert found.check.n_cells == 30
+    assert check_summary(jobs, run[0], "map") is None
+    result(jobs, checks.submit(*run, replace(ASKED, mode="population", seed=3)))
+    told = check_summary(jobs, run[0], "population")
+    assert told is not None
+    assert (told["mode"], told["totals"]) == ("population", "model")
+    # that of a fit that has gone on since is out of date
+    path = jobs.folder(run[0]) / FILE
+    text = path.read_text("utf-8")
+    path.write_text(text.replace('"passes": 5', '"passes": 4'), "utf-8")
+    assert jobs.status(run[0]).passes == 5
+    assert check_summary(jobs, run[0]) is None
+    path.write_text("[1]", "utf-8")
+    assert check_summary(jobs, run[0]) is None
+
+
+def test_a_check_can_be_stopped_and_asked_again(
+    jobs: Jobs, run: tuple[str, AnyFit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = Checks(jobs)
+    real, slow = science.predictive_check_iter, True
+
+    def steps(*arguments: object, **named: object) -> Iterator[science.CheckProgress]:
+        while slow:
+            yield science.CheckProgress(0.5)
+        yield from real(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(science, "predictive_check_iter", steps)
+    asked = replace(ASKED, seed=7)
+    id = checks.submit(*run, asked)
+    until(jobs, id, lambda status: status.fraction > 0)
+    assert jobs.status(id).phase == "looking"
+    jobs.stop(id)
+    stopped: JobStatus = ended(jobs, id)
+    assert stopped.state == "stopped"
+    assert jobs.result(id) is None
+    assert checks.latest(*run) is None
+    slow = False
+    again = checks.submit(*run, asked)
+    assert again != id
+    assert result(jobs, again).check.n_cells == 80
+
+
+def test_the_oldest_are_forgotten(
+    jobs: Jobs, run: tuple[str, AnyFit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.jobs.checks._KEPT", 2)
+    checks = Checks(jobs)
+    ids = []
+    for seed in (11, 12, 13):
+        ids.append(checks.submit(*run, replace(ASKED, seed=seed)))
+        ended(jobs, ids[-1])
+    assert checks.asked(ids[0]) is None
+    assert checks.asked(ids[1]) is not None
+    assert ids[0] not in {status.id for status in jobs.list()}
+
+
+def test_counts_that_were_not_kept_are_read_again(jobs: Jobs, request_: DataRequest) -> None:
+    run, fit = fitted(jobs, request_, LDAConfig(n_topics=2, max_passes=3))
+    fit.save(jobs.folder(run) / FIT)
+    assert jobs.fit_counts(run) is None
+    checks = Checks(jobs)
+    found = result(jobs, checks.submit(run, fit, replace(ASKED, group="")))
+    assert found.check.n_cells == 80
+    # topics do without Laplace, and have no totals
+    assert found.laplace is None
+    assert found.check.totals is None
+    gone = Path(request_.source)
+    aside = gone.rename(gone.with_suffix(".aside"))
+    try:
+        failed = ended(jobs, checks.submit(run, fit, replace(ASKED, seed=1)))
+    finally:
+        aside.rename(gone)
+    assert failed.state == "failed"
+    assert "sim.h5ad" in failed.message
