@@ -4,7 +4,8 @@ With ``u = w / s``, s the CLR standard deviation, a correlation changes by ``g_i
 s_i`` along w_i, by ``2 u_i'A u_j - rho (u_i'A u_i + u_j'A u_j)`` where W becomes ``W (I + A)``, and
 through the variances by what d has in them (see `engine.summaries.correlation`). CLR centres
 the loadings, ``w_g - mean(w)``, so that all genes have a small part in each: with covariances
-V_g of w_g and S their sum, ``cov(w_i, w_j) = delta_ij V_i - (V_i + V_j)/G + S/G^2``.
+V_g of w_g and S their sum, ``cov(w_i, w_j) = delta_ij V_i - (V_i + V_j)/G + S/G^2``. One term of
+second order is kept, ``tr(V_i V_j) / (s_i s_j)^2``: all there is where both loadings are small.
 """
 
 from __future__ import annotations
