@@ -112,7 +112,7 @@ class Passes:
     integral
         How residuals are integrated; may be changed between passes, at the cost of a compilation.
     weights
-        (C,) what each cell counts for in all sums, 1 on average; None: all alike.
+        (C,) what each cell counts for in all sums; None: 1.
     """
 
     def __init__(
@@ -158,7 +158,8 @@ class Passes:
         params = lnm.Params(*(np.asarray(array, self._dtype) for array in params))
         rotation = rotation.astype(self._dtype)
         count = self.counts.n_cells
-        share = None if volume is None else (volume / count).astype(self._dtype)
+        whole = count if self._weights is None else float(self._weights.sum())
+        share = None if volume is None else (volume / whole).astype(self._dtype)
         steps = _WARM_STEPS
         if self._intensity is None:
             steps = _COLD_STEPS

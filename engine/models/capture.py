@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaln, log_ndtr
+from scipy.special import expit, gammaln, log_ndtr, logsumexp
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 _REACH = 8.0
@@ -92,19 +92,10 @@ def capture_posterior(
     mean, concentration
         M, the mean total at efficiency 1, and r.
     """
-    centre, spread, slope = capture_mode(totals, location, scale, mean, concentration)
-    low = np.maximum(centre - _REACH * spread, 0.0)
-    # A cell held at the boundary falls off faster than its curvature tells.
-    fall = slope * spread
-    high = centre + _REACH**2 * spread / (np.sqrt(fall**2 + _REACH**2) + fall)
+    low, high = _range(totals, location, scale, mean, concentration)
     half = 0.5 * (high - low)
     eta = (low + half)[:, None] + half[:, None] * _NODES
-    location = np.broadcast_to(location, totals.shape)[:, None]
-    z = (eta - location) / scale
-    log_prior = -0.5 * z**2 - np.log(scale * np.sqrt(2 * np.pi)) - log_ndtr(location / scale)
-    log_joint = log_prior + log_negative_binomial(
-        totals[:, None], mean * np.exp(-eta), concentration
-    )
+    log_joint = _log_joint(eta, totals, location, scale, mean, concentration)
     top = log_joint.max(1, keepdims=True)
     mass = np.exp(log_joint - top) * _WEIGHTS
     total = mass.sum(1, keepdims=True)
@@ -118,4 +109,65 @@ def capture_posterior(
         efficiency=mean_efficiency,
         efficiency_sd=np.sqrt((mass * (efficiency - mean_efficiency[:, None]) ** 2).sum(1)),
         log_evidence=(top + np.log(total * half[:, None])).ravel(),
+    )
+
+
+def capture_below(
+    eta: np.ndarray,
+    totals: np.ndarray,
+    location: np.ndarray | float,
+    scale: float,
+    mean: float,
+    concentration: float,
+) -> np.ndarray:
+    """(C,) posterior probabilities that the latent of each cell is below a value of its own.
+
+    Parameters
+    ----------
+    eta
+        (C,) the values.
+    totals, location, scale, mean, concentration
+        As in `capture_posterior`.
+    """
+    low, high = _range(totals, location, scale, mean, concentration)
+    masses = []
+    ends = np.clip(eta, low, high)
+    for start, stop in ((low, ends), (ends, high)):
+        half = 0.5 * (stop - start)
+        nodes = (start + half)[:, None] + half[:, None] * _NODES
+        log_joint = _log_joint(nodes, totals, location, scale, mean, concentration)
+        with np.errstate(divide="ignore"):
+            masses.append(np.log(half) + logsumexp(log_joint, axis=1, b=_WEIGHTS))
+    return np.asarray(expit(masses[0] - masses[1]))
+
+
+def _range(
+    totals: np.ndarray,
+    location: np.ndarray | float,
+    scale: float,
+    mean: float,
+    concentration: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ends (C,) between which all of a posterior lies that matters."""
+    centre, spread, slope = capture_mode(totals, location, scale, mean, concentration)
+    low = np.maximum(centre - _REACH * spread, 0.0)
+    # A cell held at the boundary falls off faster than its curvature tells.
+    fall = slope * spread
+    return low, centre + _REACH**2 * spread / (np.sqrt(fall**2 + _REACH**2) + fall)
+
+
+def _log_joint(
+    eta: np.ndarray,
+    totals: np.ndarray,
+    location: np.ndarray | float,
+    scale: float,
+    mean: float,
+    concentration: float,
+) -> np.ndarray:
+    """(C, n) log density of total and latent at (C, n) values of the latent."""
+    location = np.broadcast_to(location, totals.shape)[:, None]
+    z = (eta - location) / scale
+    log_prior = -0.5 * z**2 - np.log(scale * np.sqrt(2 * np.pi)) - log_ndtr(location / scale)
+    return np.asarray(
+        log_prior + log_negative_binomial(totals[:, None], mean * np.exp(-eta), concentration)
     )

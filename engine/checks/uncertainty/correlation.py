@@ -4,7 +4,8 @@ With ``u = w / s``, s the CLR standard deviation, a correlation changes by ``g_i
 s_i`` along w_i, by ``2 u_i'A u_j - rho (u_i'A u_i + u_j'A u_j)`` where W becomes ``W (I + A)``, and
 through the variances by what d has in them (see `engine.summaries.correlation`). CLR centres
 the loadings, ``w_g - mean(w)``, so that all genes have a small part in each: with covariances
-V_g of w_g and S their sum, ``cov(w_i, w_j) = delta_ij V_i - (V_i + V_j)/G + S/G^2``.
+V_g of w_g and S their sum, ``cov(w_i, w_j) = delta_ij V_i - (V_i + V_j)/G + S/G^2``. One term of
+second order is kept, ``tr(V_i V_j) / (s_i s_j)^2``: all there is where both loadings are small.
 """
 
 from __future__ import annotations
@@ -106,8 +107,9 @@ def delta(
     correlation = moments.correlation()
     root = _root(blocks.common)
     rows = max(1, _MOST_ELEMENTS // (len(genes) * len(root)))
+    spread = noise**2 * blocks.log_noise
     parts = [
-        _variance(moments, correlation, blocks, genes, root, slice(start, start + rows))
+        _variance(moments, correlation, blocks, genes, (root, spread), slice(start, start + rows))
         for start in range(0, len(genes), rows)
     ]
     variance = np.concatenate(parts) if parts else np.zeros((0, 0))
@@ -119,10 +121,14 @@ def _variance(
     correlation: np.ndarray,
     blocks: GeneBlocks,
     genes: np.ndarray,
-    root: np.ndarray,
+    shared: tuple[np.ndarray, np.ndarray],
     rows: slice,
 ) -> np.ndarray:
-    """(r, n) variances of the correlations of some rows of the table."""
+    """(r, n) variances of the correlations of some rows of the table.
+
+    ``shared`` has a root of the common covariance, and the variances of all d.
+    """
+    root, noise_variance = shared
     count = moments.features
     rho = correlation[rows]
     scale = np.sqrt(moments.variance)
@@ -144,24 +150,26 @@ def _variance(
         # Two small loadings: their product varies though neither moves it at first order.
         relative = (covariance / moments.variance[:, None, None]).reshape(len(genes), -1)
         found += relative[rows] @ relative.T
-        found += _of_noise(moments, rho, blocks.log_noise, genes, rows)
+        found += _of_noise(moments, rho, genes, noise_variance, rows)
     found += _of_common(u, rho, root, rows)
     return np.where(np.isfinite(found), found, np.inf)
 
 
 def _of_noise(
-    moments: Moments, rho: np.ndarray, log_noise: np.ndarray, genes: np.ndarray, rows: slice
+    moments: Moments, rho: np.ndarray, genes: np.ndarray, spread: np.ndarray, rows: slice
 ) -> np.ndarray:
-    """What the residual variances contribute; that of other genes by their share in the sum."""
+    """What d contributes, of (G,) variances: of both genes, and of others by the sum over all."""
     count, variance = moments.features, moments.variance
-    spread = moments.noise**2 * log_noise[genes]
+    whole, spread = spread.sum(), spread[genes]
     mean = 1 / count
     pair = 1 / np.sqrt(np.outer(variance[rows], variance))
     left, right = 0.5 * rho / variance[rows][:, None], 0.5 * rho / variance[None]
     shared = mean**2 * (pair - left - right)
     of_row = shared - mean * pair - (1 - 2 * mean) * left
     of_column = shared - mean * pair - (1 - 2 * mean) * right
-    return np.asarray(of_row**2 * spread[rows][:, None] + of_column**2 * spread[None])
+    left, right = spread[rows][:, None], spread[None]
+    others = whole - left - right
+    return np.asarray(of_row**2 * left + of_column**2 * right + shared**2 * others)
 
 
 def _of_common(u: np.ndarray, rho: np.ndarray, root: np.ndarray, rows: slice) -> np.ndarray:

@@ -1,0 +1,135 @@
+"""Measure calibration on simulated data: ``python -m benchmarks.calibration [STUDY ...]``.
+
+Counts are drawn from the model, so that the truth is known. How often do 90 % intervals hold it?
+Studies: ``correlations`` (both methods), ``scores`` and ``capture``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+import numpy as np
+from scipy import linalg, stats
+
+import engine
+from benchmarks.calibration_capture import capture
+from engine import checks
+from engine.checks.uncertainty.correlation import CorrelationUncertainty
+from engine.data import Counts, simulate, true_clr_correlation
+from engine.results import Fit
+
+FACTORS = 3
+# Mean counts per cell and gene.
+DEPTHS = (0.3, 1.0, 3.0, 10.0)
+# Cells and genes, and the depth of the sizes beyond the first.
+SIZES = ((600, 120), (300, 300), (2000, 60), (600, 500))
+OTHER_DEPTH = 1.0
+QUANTILE = stats.norm.ppf(0.95)
+
+
+def main() -> None:
+    studies: dict[str, Callable[[argparse.Namespace], None]] = {
+        "correlations": _correlations,
+        "scores": _scores,
+        "capture": capture,
+    }
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
+    parser.add_argument("studies", nargs="*", default=list(studies), help=", ".join(studies))
+    parser.add_argument("--sets", type=int, default=20, help="data sets of each kind")
+    parser.add_argument("--bootstrapped", type=int, default=5, help="of them, with the bootstrap")
+    parser.add_argument("--n-boot", type=int, default=50)
+    arguments = parser.parse_args()
+    for name in arguments.studies:
+        print(f"\n### {name}\n", flush=True)
+        studies[name](arguments)
+
+
+def _kinds() -> list[tuple[int, int, float]]:
+    return [(*SIZES[0], depth) for depth in DEPTHS] + [(*size, OTHER_DEPTH) for size in SIZES[1:]]
+
+
+def _fitted(cells: int, genes: int, depth: float, seed: int) -> tuple[Fit, Counts, object]:
+    data = simulate(
+        "lnm", cells=cells, genes=genes, factors=FACTORS, seed=seed, counts_per_gene=depth
+    )
+    counts = engine.read_counts(data, genes="all")
+    return engine.fit(counts, engine.LNMConfig(n_factors=FACTORS)), counts, data
+
+
+class Tally:
+    """What a method's intervals did, data set by data set."""
+
+    def __init__(self) -> None:
+        self.coverage: list[float] = []
+        self.errors: list[float] = []
+        self.wrong: list[tuple[float, float]] = []
+
+    def add(self, found: CorrelationUncertainty, truth: np.ndarray) -> None:
+        upper = np.triu_indices(len(truth), 1)
+        one = CorrelationUncertainty(*(array[upper] for array in found))
+        true = truth[upper]
+        self.coverage.append(float(np.mean((one.low <= true) & (true <= one.high))))
+        scale = one.standard_error / (1 - one.correlation**2)
+        self.errors.append(float(np.std((np.arctanh(one.correlation) - np.arctanh(true)) / scale)))
+        # Of the pairs whose sign is claimed: how many are wrong, and how many are said to be.
+        claimed = one.lfsr < 0.05
+        wrong = np.sign(one.correlation[claimed]) != np.sign(true[claimed])
+        self.wrong.append((float(wrong.mean()), float(one.lfsr[claimed].mean())))
+
+    def row(self) -> str:
+        low, high = min(self.coverage), max(self.coverage)
+        wrong, said = 100 * np.mean(self.wrong, axis=0)
+        return (
+            f"{len(self.coverage)} | {100 * np.mean(self.coverage):.1f} "
+            f"({100 * low:.1f} to {100 * high:.1f}) | {np.mean(self.errors):.2f} | "
+            f"{wrong:.2f} | {said:.2f}"
+        )
+
+
+def _correlations(arguments: argparse.Namespace) -> None:
+    print(
+        "| cells x genes | counts per gene | method | sets | coverage % (of a set) | "
+        "sd of errors | wrong signs % | expected |"
+    )
+    print(f"|{' --- |' * 8}")
+    for cells, genes, depth in _kinds():
+        tallies = {"delta": Tally(), f"bootstrap, {arguments.n_boot}": Tally()}
+        for seed in range(arguments.sets):
+            fit, counts, data = _fitted(cells, genes, depth, seed)
+            shown = np.flatnonzero(fit.is_gene)
+            names = fit.genes[shown]
+            truth = true_clr_correlation(data).loc[names, names].to_numpy()
+            found = [checks.uncertainty(fit, counts)]
+            if seed < arguments.bootstrapped:
+                found.append(checks.bootstrap(fit, counts, n_boot=arguments.n_boot))
+            for tally, one in zip(tallies.values(), found, strict=False):
+                tally.add(one.correlation(shown), truth)
+        for name, tally in tallies.items():
+            if tally.coverage:
+                print(f"| {cells} x {genes} | {depth:g} | {name} | {tally.row()} |", flush=True)
+
+
+def _scores(arguments: argparse.Namespace) -> None:
+    """The true scores, turned to the fit's axes, within 1.645 of the fit's standard deviations."""
+    print("| cells x genes | counts per gene | sets | coverage % (of a set) | sd of errors |")
+    print(f"|{' --- |' * 5}")
+    for cells, genes, depth in _kinds():
+        covered, errors = [], []
+        for seed in range(arguments.sets):
+            fit, _, data = _fitted(cells, genes, depth, seed)
+            loadings = np.asarray(data.varm["true_loadings"])[data.var_names.get_indexer(fit.genes)]
+            # The truth is turned, not the fit: its standard deviations stay those of its axes.
+            turn, _ = linalg.orthogonal_procrustes(loadings - loadings.mean(0), fit.loadings)
+            error = (fit.scores - np.asarray(data.obsm["true_scores"]) @ turn) / fit.scores_sd
+            covered.append(np.mean(np.abs(error) < QUANTILE))
+            errors.append(np.std(error))
+        print(
+            f"| {cells} x {genes} | {depth:g} | {len(covered)} | {100 * np.mean(covered):.1f} "
+            f"({100 * min(covered):.1f} to {100 * max(covered):.1f}) | {np.mean(errors):.2f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

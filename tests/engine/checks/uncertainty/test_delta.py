@@ -1,0 +1,240 @@
+"""The delta method against finite differences, and what the cells are said to tell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import engine
+from engine import checks
+from engine.checks.uncertainty.blocks import GeneBlocks, gene_blocks
+from engine.checks.uncertainty.correlation import delta
+from engine.checks.uncertainty.information import information
+from engine.data import Counts
+from engine.errors import ConfigError, DataError
+from engine.inference.passes import result_of
+from engine.models.packing import pair_weights, unpack
+from tests.engine.checks.uncertainty.conftest import Simulated, Topics
+from tests.engine.problems import counts_of, dense, evaluate, problem
+
+GENES, FACTORS = 7, 2
+PAIRS = FACTORS * (FACTORS + 1) // 2
+
+
+def clr_correlation(loadings: np.ndarray, log_noise: np.ndarray) -> np.ndarray:
+    """Of all genes, with all matrices written out; loadings in any gauge."""
+    centre = np.eye(GENES) - 1 / GENES
+    covariance = centre @ (loadings @ loadings.T + np.diag(np.exp(log_noise))) @ centre
+    scale = np.sqrt(np.diag(covariance))
+    return covariance / np.outer(scale, scale)
+
+
+def test_the_delta_method_is_that_of_finite_differences() -> None:
+    rng = np.random.default_rng(0)
+    loadings = rng.normal(size=(GENES, FACTORS))
+    loadings -= loadings.mean(0)
+    log_noise = rng.normal(-1, 0.5, GENES)
+    # So small that what is of second order in them is lost in the comparison.
+    half = 1e-4 * rng.normal(size=(GENES, FACTORS, FACTORS))
+    common = 1e-4 * rng.normal(size=(PAIRS, PAIRS))
+    blocks = GeneBlocks(
+        half @ np.swapaxes(half, 1, 2), 1e-8 * rng.uniform(0.5, 2, GENES), common @ common.T
+    )
+    expected = np.zeros((GENES, GENES))
+
+    def slope(loadings_by: np.ndarray, log_noise_by: np.ndarray) -> np.ndarray:
+        ends = [
+            clr_correlation(loadings + sign * loadings_by, log_noise + sign * log_noise_by)
+            for sign in (1e-5, -1e-5)
+        ]
+        return (ends[0] - ends[1]) / 2e-5
+
+    nothing = np.zeros(GENES)
+    for gene in range(GENES):
+        root = np.linalg.cholesky(blocks.loadings[gene])
+        for column in root.T:
+            moved = np.zeros_like(loadings)
+            moved[gene] = column
+            expected += slope(moved, nothing) ** 2
+        moved = nothing.copy()
+        moved[gene] = np.sqrt(blocks.log_noise[gene])
+        expected += slope(np.zeros_like(loadings), moved) ** 2
+    for column in np.linalg.cholesky(blocks.common).T:
+        expected += slope(loadings @ unpack(column), nothing) ** 2
+    for genes in (np.arange(GENES), np.array([5, 0, 3])):
+        found = delta(loadings, np.exp(log_noise), blocks, genes)
+        own = np.ix_(genes, genes)
+        np.testing.assert_allclose(
+            found.correlation, clr_correlation(loadings, log_noise)[own], rtol=1e-10
+        )
+        np.testing.assert_allclose(
+            found.standard_error, np.sqrt(expected)[own], rtol=1e-5, atol=1e-9
+        )
+
+
+def test_the_product_of_two_small_loadings_varies() -> None:
+    """Where both are zero the sign is anybody's guess, and the error not zero."""
+    rng = np.random.default_rng(1)
+    count, noise = 400, 0.2
+    covariance = np.array([[0.05, 0.02], [0.02, 0.03]])
+    blocks = GeneBlocks(np.tile(covariance, (count, 1, 1)), np.zeros(count), np.zeros((3, 3)))
+    loadings = np.zeros((count, 2))
+    found = delta(loadings, np.full(count, noise), blocks, np.arange(2))
+    drawn = rng.multivariate_normal(np.zeros(2), covariance, size=(200_000, 2))
+    # Over the variance at the estimate, as the delta method has it.
+    spread = (drawn[:, 0] * drawn[:, 1]).sum(1).std() / noise
+    assert found.standard_error[0, 1] == pytest.approx(spread, rel=0.02)
+    assert found.lfsr[0, 1] == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_gene_that_does_not_vary() -> None:
+    loadings = np.zeros((3, 1))
+    loadings[0] = 1.0
+    blocks = GeneBlocks(np.full((3, 1, 1), 0.01), np.zeros(3), np.zeros((1, 1)))
+    found = delta(loadings, np.zeros(3), blocks, np.arange(3))
+    assert found.correlation[0, 1] == 0
+    assert found.standard_error[0, 1] == np.inf
+    assert (found.low[0, 1], found.high[0, 1], found.lfsr[0, 1]) == (-1, 1, 0.5)
+    np.testing.assert_array_equal(np.diag(found.correlation), 1)
+    np.testing.assert_array_equal(np.diag(found.standard_error), 0)
+
+
+CELLS = problem([400] * 300, genes=60, factors=FACTORS, seed=3)
+
+
+@pytest.fixture(scope="module")
+def known() -> engine.Fit:
+    """A fit at the true parameters of CELLS, its genes hardly held by a prior."""
+    counts = counts_of(CELLS.counts)
+    config = engine.LNMConfig(n_factors=FACTORS, max_passes=1)
+    prior = {"loadings_covariance": (1e4 * np.eye(FACTORS)).tolist(), "noise_scale": 1e3}
+    return replace(
+        engine.fit(counts, config),
+        loadings=CELLS.loadings,
+        mean_clr=CELLS.mean,
+        noise=CELLS.noise,
+        prior=prior,
+    )
+
+
+def log_marginal(loadings: np.ndarray, log_noise: np.ndarray | None = None) -> float:
+    params = CELLS.params._replace(loadings=loadings)
+    if log_noise is not None:
+        params = params._replace(log_noise=log_noise)
+    return float(evaluate(params, CELLS.counts, tolerance=1e-9)[1].log_marginal.sum())
+
+
+def curvature(values: list[float], step: float) -> float:
+    return -(values[0] - 2 * values[1] + values[2]) / step**2
+
+
+def test_information_is_the_curvature_of_the_log_marginal(known: engine.Fit) -> None:
+    """Of one gene, and of what all share, each along one direction.
+
+    Expected and observed information differ by what the sample has of its own.
+    """
+    found = result_of(information(known, counts_of(CELLS.counts)))
+    assert found.cells == 300
+    gene, at = 5, log_marginal(CELLS.loadings)
+    blocks = unpack(np.asarray(found.genes))
+    ratios = []
+    for axis in range(FACTORS):
+        moved = np.zeros_like(CELLS.loadings)
+        moved[gene, axis] = 0.03
+        ends = [log_marginal(CELLS.loadings + sign * moved) for sign in (1, -1)]
+        ratios.append(blocks[gene, axis, axis] / curvature([ends[0], at, ends[1]], 0.03))
+    moved = np.zeros(60)
+    moved[gene] = 0.1
+    log_noise = CELLS.params.log_noise
+    ends = [log_marginal(CELLS.loadings, log_noise + sign * moved) for sign in (1, -1)]
+    ratios.append(found.noise[gene] / curvature([ends[0], at, ends[1]], 0.1))
+    for packed in np.eye(PAIRS):
+        shared = unpack(packed)
+        ends = [
+            log_marginal(CELLS.loadings @ (np.eye(FACTORS) + sign * shared))
+            for sign in (0.03, -0.03)
+        ]
+        twice = pair_weights(FACTORS)
+        spread = np.asarray(found.spread).reshape(FACTORS**2, FACTORS**2)
+        expected = 2 * 300 * (twice * packed**2).sum() - shared.ravel() @ spread @ shared.ravel()
+        ratios.append(expected / curvature([ends[0], at, ends[1]], 0.03))
+    np.testing.assert_allclose(ratios, 1, atol=0.2)
+
+
+def test_covariances_are_inverses(known: engine.Fit) -> None:
+    found = result_of(information(known, counts_of(CELLS.counts)))
+    blocks = gene_blocks(known, found)
+    whole = np.linalg.inv(unpack(np.asarray(found.genes)))
+    np.testing.assert_allclose(blocks.loadings[:-1], whole[:-1, :-1, :-1], rtol=1e-3, atol=1e-9)
+    assert blocks.log_noise[-1] == 0
+    np.testing.assert_allclose(blocks.log_noise[:-1], 1 / found.noise[:-1], rtol=1e-3)
+    assert np.linalg.eigvalsh(blocks.common).min() > 0
+
+
+def test_intervals_hold_the_truth(simulated: list[Simulated]) -> None:
+    covered, wrong, said = [], [], []
+    for one in simulated:
+        found = checks.uncertainty(one.fit, one.counts).correlation(one.genes)
+        upper = np.triu_indices(len(one.genes), 1)
+        covered.append(((found.low <= one.truth) & (one.truth <= found.high))[upper].mean())
+        wrong.append((np.sign(found.correlation) != np.sign(one.truth))[upper].mean())
+        said.append(found.lfsr[upper].mean())
+    assert 0.82 < np.mean(covered) < 0.97
+    assert np.mean(said) == pytest.approx(np.mean(wrong), abs=0.04)
+
+
+def test_correlations_are_those_of_the_summaries(
+    one: Simulated, by_delta: checks.Uncertainty, by_bootstrap: checks.Uncertainty
+) -> None:
+    genes = one.genes[::3]
+    expected = engine.summaries.clr_correlation(one.fit, one.fit.genes[genes])
+    for found in (by_delta.correlation(genes), by_bootstrap.correlation(genes)):
+        np.testing.assert_allclose(found.correlation, expected, atol=1e-12)
+        assert (found.low <= found.correlation).all()
+        assert (found.correlation <= found.high).all()
+        for array in found:
+            np.testing.assert_allclose(array, array.T, rtol=1e-6, atol=1e-12)
+
+
+def test_more_cells_are_surer(one: Simulated) -> None:
+    half = one.counts.take(np.arange(0, one.counts.n_cells, 2))
+    errors = [
+        checks.uncertainty(one.fit, counts).correlation(one.genes).standard_error
+        for counts in (one.counts, half)
+    ]
+    upper = np.triu_indices(len(one.genes), 1)
+    assert np.median(errors[1][upper] / errors[0][upper]) == pytest.approx(np.sqrt(2), rel=0.1)
+
+
+def test_blocks_of_cells_do_not_matter(one: Simulated, by_delta: checks.Uncertainty) -> None:
+    small = replace(one.fit, config=replace(one.fit.config, block_cells=64))
+    found = checks.uncertainty(small, one.counts)
+    for array, expected in zip(found.spread, by_delta.spread, strict=True):
+        np.testing.assert_allclose(array, expected, rtol=2e-3, atol=1e-6)
+
+
+def test_cells_without_counts_say_nothing(one: Simulated, by_delta: checks.Uncertainty) -> None:
+    matrix = np.vstack([dense(one.counts), np.zeros((5, one.counts.n_genes))])
+    names = [*one.counts.cells, *"abcde"]
+    counts = Counts.from_arrays(matrix, one.fit.genes, names)
+    found = checks.uncertainty(one.fit, counts)
+    np.testing.assert_allclose(found.spread[0], by_delta.spread[0], rtol=2e-3, atol=1e-6)
+    with pytest.raises(DataError, match="none in these cells"):
+        checks.uncertainty(one.fit, counts.take(np.arange(300, 305)))
+
+
+def test_it_tells_how_far_it_is(one: Simulated) -> None:
+    small = replace(one.fit, config=replace(one.fit.config, block_cells=64))
+    steps = list(checks.uncertainty_iter(small, one.counts))
+    shares = [step.fraction for step in steps]
+    assert shares == sorted(shares)
+    assert shares[0] == 0
+    assert shares[-1] == 1
+    assert [step.uncertainty is None for step in steps] == [True] * (len(steps) - 1) + [False]
+
+
+def test_not_of_topics(topics: Topics) -> None:
+    with pytest.raises(ConfigError, match="delta method"):
+        checks.uncertainty(topics.fit, topics.counts)

@@ -1,0 +1,128 @@
+"""The uncertainty of a run, worked out beside it and kept in its folder."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import checks
+from engine.config import Config, LDAConfig, LNMConfig
+from engine.data import DataRequest, simulate
+from engine.errors import ConfigError
+from engine.jobs import JobError, Jobs, kept_uncertainty, submit_uncertainty, uncertainties
+from engine.jobs.fits import engine_fit_iter, engine_load
+from tests.engine.jobs.fakes import ended, folder
+
+
+@pytest.fixture
+def real(serve: Callable[..., Jobs]) -> Jobs:
+    return serve(fit_iter=engine_fit_iter, load_counts=engine_load)
+
+
+@pytest.fixture
+def fitted(real: Jobs, tmp_path: Path) -> Callable[..., str]:
+    def fit(config: Config, **more: Any) -> str:
+        path = tmp_path / "sim.h5ad"
+        if not path.exists():
+            simulate("lnm", cells=80, genes=20, factors=2, seed=2).write_h5ad(path)
+        id = real.submit_fit(DataRequest(str(path), genes="all"), config, **more)
+        assert ended(real, id).state == "done"
+        return id
+
+    return fit
+
+
+FACTORS = LNMConfig(n_factors=2, seed=1)
+
+
+def test_of_correlations(real: Jobs, fitted: Callable[..., str]) -> None:
+    run = fitted(FACTORS)
+    assert kept_uncertainty(real, run) is None
+    id = submit_uncertainty(real, run)
+    status = ended(real, id)
+    assert (status.kind, status.state) == ("task", "done"), status.message
+    kept = kept_uncertainty(real, run)
+    assert isinstance(kept, checks.Uncertainty)
+    assert kept.method == "delta"
+    made = real.result(id).correlation(np.arange(5))
+    np.testing.assert_array_equal(kept.correlation(np.arange(5)).lfsr, made.lfsr)
+    status = ended(real, submit_uncertainty(real, run, "bootstrap", 3))
+    assert status.state == "done", status.message
+    again = kept_uncertainty(real, run)
+    assert isinstance(again, checks.Uncertainty)
+    assert (again.method, again.n_boot) == ("bootstrap", 3)
+
+
+def test_of_topics_without_the_cells_set_aside(real: Jobs, fitted: Callable[..., str]) -> None:
+    run = fitted(LDAConfig(n_topics=2, n_starts=1), holdout=0.2)
+    found = ended(real, submit_uncertainty(real, run))
+    assert found.state == "failed"
+    assert "bootstrap" in found.message
+    # As a fit does that was too large to be kept with its counts.
+    real.result(run).save(folder(real, run) / "fit.h5ad")
+    assert real.fit_counts(run) is None
+    status = ended(real, submit_uncertainty(real, run, "bootstrap", 3))
+    assert status.state == "done", status.message
+    kept = kept_uncertainty(real, run)
+    assert isinstance(kept, checks.TopicUncertainty)
+    assert kept.n_boot == 3
+
+
+def test_that_of_another_fit_is_not_given(real: Jobs, fitted: Callable[..., str]) -> None:
+    run = fitted(FACTORS)
+    ended(real, submit_uncertainty(real, run))
+    path = folder(real, run) / uncertainties.FILE
+    kept = checks.Uncertainty.load(path)
+    older = checks.Uncertainty(kept.centre, kept.noise, kept.spread, kept.passes - 1)
+    older.save(path)
+    assert kept_uncertainty(real, run) is None
+    path.write_bytes(b"damaged")
+    assert kept_uncertainty(real, run) is None
+
+
+@pytest.mark.parametrize(("asked", "made"), [("stop", 12), ("stop", 4), ("cancel", 12)])
+def test_what_is_stopped_keeps_enough(
+    real: Jobs,
+    fitted: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    asked: str,
+    made: int,
+) -> None:
+    run = fitted(FACTORS)
+    ended(real, submit_uncertainty(real, run, "bootstrap", 2))
+    before = kept_uncertainty(real, run)
+    assert isinstance(before, checks.Uncertainty)
+    spread = type(before.spread)(*(np.repeat(a, made // 2, axis=0) for a in before.spread))
+    found = checks.Uncertainty(before.centre, before.noise, spread, before.passes)
+    working, go_on = threading.Event(), threading.Event()
+
+    def slowly(*_: Any) -> Iterator[checks.UncertaintyProgress[checks.Uncertainty]]:
+        working.set()
+        assert go_on.wait(60)
+        yield checks.UncertaintyProgress(0.5, found)
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr(uncertainties, "steps", slowly)
+    id = submit_uncertainty(real, run, "bootstrap", 100)
+    assert working.wait(60)
+    getattr(real, asked)(id)
+    go_on.set()
+    state = ended(real, id).state
+    assert state == {"stop": "stopped", "cancel": "cancelled"}[asked]
+    kept = kept_uncertainty(real, run)
+    assert isinstance(kept, checks.Uncertainty)
+    assert kept.n_boot == (12 if (asked, made) == ("stop", 12) else 2)
+
+
+def test_what_cannot_be_asked(jobs: Jobs) -> None:
+    with pytest.raises(JobError):
+        submit_uncertainty(jobs, "none")
+    with pytest.raises(JobError):
+        kept_uncertainty(jobs, "../runs")
+    with pytest.raises(ConfigError, match="method"):
+        submit_uncertainty(jobs, "none", "guess")
