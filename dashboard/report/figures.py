@@ -32,6 +32,9 @@ CAPTIONS = {
     "loadings": "What each {kind} does to the genes, of all and of one; above, how much it takes. "
     "Loadings are known up to rotation and shown on their principal axes.",
     "map": "Near one another: alike in genes. The area is what each {kind} takes.",
+    "counts of genes": "Cells by their counts of a gene, over bands that hold 50 % and 90 % of the "
+    "counts that the fit draws.",
+    "table of genes": "Genes whose counts differ from those that the fit draws, by what differs.",
     "structure": "One column a cell, in the groups of a label.",
 }
 NO_ROTATION = "What each topic does to the genes, of all and of one; above, how much it takes."

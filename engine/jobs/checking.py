@@ -59,12 +59,15 @@ class Checked:
         The approximation against importance sampling; None for LDA, which does without.
     seconds
         What it took.
+    fit
+        What was checked.
     """
 
     asked: CheckAsked
     check: PredictiveCheck
     laplace: LaplaceQuality | None
     seconds: float
+    fit: AnyFit
 
     @property
     def findings(self) -> tuple[str, ...]:

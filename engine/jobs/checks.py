@@ -136,7 +136,7 @@ class Checks:
             return None
         handle.progress(DRAWN, "testing the approximation")
         laplace = self._quality(run, fit, counts, handle)
-        found = Checked(asked, check, laplace, time.monotonic() - began)
+        found = Checked(asked, check, laplace, time.monotonic() - began, fit)
         if cells is None:
             _write(self._jobs, run, fit, found, handle)
         return found

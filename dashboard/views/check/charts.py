@@ -165,7 +165,8 @@ class ChartsView(pn.viewable.Viewer):
         stem = "total counts"
         if tab != "totals":
             stem = f"{CHARTS[what].words} of genes" if tab == "genes" else f"residuals of {what}"
-        return Export(stem, draw, lambda: rows.set_index("group" if tab == "totals" else "gene"))
+        index = "group" if tab == "totals" else "gene"
+        return Export(stem, draw, lambda: rows.set_index(index), of=self._of[tab][0].fit)
 
 
 def _head(tab: str) -> html.Heading:

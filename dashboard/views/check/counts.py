@@ -137,7 +137,7 @@ class CountsView(pn.viewable.Viewer):
             mine = (rows["group"] == group) & rows["gene"].isin(set(bars["gene"]))
             return rows[mine].set_index("gene")
 
-        return Export("counts of genes", draw, data)
+        return Export("counts of genes", draw, data, of=found.fit)
 
 
 def genes_to_draw(

@@ -119,4 +119,6 @@ class MisfitsView(pn.viewable.Viewer):
                 counted.sort_values(ascending=False), title=f"{title}, {group}", xlabel="genes"
             )
 
-        return Export("genes that do not fit", draw, lambda: rows.set_index("gene"))
+        return Export(
+            "genes that do not fit", draw, lambda: rows.set_index("gene"), of=self._of[0].fit
+        )
