@@ -1,5 +1,6 @@
 """How well a fit describes cells, seen and unseen, and how its topics or factors read."""
 
+from engine.checks.comparison import Contender, check_same_data, compare
 from engine.checks.completion import CellScores, Score, complete, score, set_aside
 from engine.checks.laplace import LaplaceQuality, laplace_quality
 from engine.checks.predictive import (
@@ -16,12 +17,15 @@ __all__ = [
     "CellScores",
     "CheckProgress",
     "CheckSettings",
+    "Contender",
     "LaplaceQuality",
     "PredictiveCheck",
     "Quality",
     "Score",
     "Sweep",
     "Trial",
+    "check_same_data",
+    "compare",
     "complete",
     "laplace_quality",
     "predictive_check",

@@ -1,5 +1,6 @@
 """Background jobs: a queue shared by all sessions, and runs that outlive the server."""
 
+from engine.jobs.contenders import contender
 from engine.jobs.job import JobHandle
 from engine.jobs.manager import Jobs
 from engine.jobs.status import JobError, JobKind, JobState, JobStatus
@@ -19,6 +20,7 @@ __all__ = [
     "JobState",
     "JobStatus",
     "Jobs",
+    "contender",
     "list_sweeps",
     "numbers",
     "resume_sweep",
