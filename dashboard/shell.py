@@ -27,6 +27,7 @@ from dashboard.runner import Runner, Services
 from dashboard.settings import Settings
 from dashboard.state import AppState
 from dashboard.theme import CHROME, THEME
+from dashboard.views.compare import CompareView
 from dashboard.views.data import DataView
 from dashboard.views.explore import ExploreView
 from dashboard.views.topics import TopicsView
@@ -102,8 +103,9 @@ def compose(
     browser = browser or Browser(actions.SEARCH)
     actions.connect(browser, state)
     # Built once the page stands: it costs half a second here and as much in the browser.
-    explore, topics = (pn.Column(sizing_mode="stretch_both", margin=0) for _ in range(2))
+    explore, topics, compare = (pn.Column(sizing_mode="stretch_both", margin=0) for _ in range(3))
     _add_topics(topics, state, browser, runner)
+    _add_compare(compare, state, browser, runner)
     add = functools.partial(_add_explore, explore, state, browser)
     if at_once:
         add()
@@ -113,6 +115,7 @@ def compose(
         ("Data", DataView(state, browser)),
         ("Explore", explore),
         ("Topics", topics),
+        ("Compare", compare),
         sizing_mode="stretch_both",
         margin=0,
     )
@@ -157,6 +160,17 @@ def _add_topics(to: pn.Column, state: AppState, browser: Browser, runner: Runner
     def add(*_events: object) -> None:
         if state.tab == "topics" and not len(to):
             to.append(TopicsView(state, browser, runner.services.jobs))
+
+    state.param.watch(add, "tab")
+    add()
+
+
+def _add_compare(to: pn.Column, state: AppState, browser: Browser, runner: Runner) -> None:
+    """Once somebody looks, as the topics."""
+
+    def add(*_events: object) -> None:
+        if state.tab == "compare" and not len(to):
+            to.append(CompareView(state, browser, runner))
 
     state.param.watch(add, "tab")
     add()

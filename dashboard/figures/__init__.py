@@ -5,6 +5,9 @@ They are made under one lock, since matplotlib's settings belong to the whole pr
 
 from dashboard.figures.bars import bars
 from dashboard.figures.cells import cells
+from dashboard.figures.compare_cells import compare_cells
+from dashboard.figures.compare_heatmap import compare_heatmap
+from dashboard.figures.compare_scores import compare_scores
 from dashboard.figures.heatmap import heatmap
 from dashboard.figures.histograms import histograms
 from dashboard.figures.loadings import loadings
@@ -17,6 +20,9 @@ from dashboard.figures.topic_table import topic_table
 __all__ = [
     "bars",
     "cells",
+    "compare_cells",
+    "compare_heatmap",
+    "compare_scores",
     "heatmap",
     "histograms",
     "loadings",
