@@ -15,6 +15,14 @@ from dashboard.views.compare.layout import Layout
 from dashboard.views.topics.pairing import runs
 
 NOBODY = "none"
+# As low as the bar.
+LOW = {
+    "& .MuiSelect-select": {
+        "paddingTop": "7px !important",
+        "paddingBottom": "7px !important",
+        "minHeight": "0 !important",
+    }
+}
 
 
 class CompareBar(pn.viewable.Viewer):
@@ -37,13 +45,14 @@ class CompareBar(pn.viewable.Viewer):
         self.table = pmui.MultiChoice(
             label="In the table",
             options=[],
-            size="small",
+            visual_size="small",
             width=170,
             margin=0,
             chip=False,
             searchable=False,
             value_label="",
             disabled=True,
+            sx=LOW,
         )
         of = self.state.param
         chosen = html.bound(

@@ -29,7 +29,7 @@ from dashboard.views.topics.seen import summarised
 
 HEAD = html.heading(
     "Cells in both runs",
-    "The same cells laid out by each run. Draw around some in either: they are selected in both.",
+    "Draw around cells in either run: they are selected in both.",
     "UMAP of ẑ_c in A, and of ẑ′_c in B; of topics, of their log-ratios",
     "Cells are those of the same names; cells that one run held out are missing in it. Colours are "
     "those of the page: a label is the same in both, a chosen factor stands beside its match, each "

@@ -24,8 +24,8 @@ from dashboard.views.topics.seen import summarised
 from engine import summaries
 
 HEAD = html.heading(
-    "Gene correlations",
-    "B − A: red where genes move together more in the other run, blue where less. Click a cell.",
+    "Correlations",
+    "B − A: red, more together in B; blue, less. Click a cell or a name.",
     "corr_B(clr ρ)[i, j] − corr_A(clr ρ)[i, j], Σ_clr = H (W Wᵀ + diag d) Hᵀ",
     "Genes are those that both runs model, chosen in A, and in one order for all three pictures: "
     "average linkage on 1 − the mean of both correlations. CLR is relative to the geometric mean "
@@ -34,6 +34,7 @@ HEAD = html.heading(
     "differences are to be expected: topics alone imply correlations near 1 and −1.",
 )
 SHOWN = {"A": "one", "B": "other", "B \N{MINUS SIGN} A": "change"}
+SWITCH = TIGHT | {"& .MuiToggleButton-root": {"padding": "4px 8px", "whiteSpace": "nowrap"}}
 TITLES = {
     "one": "CLR correlation in A",
     "other": "CLR correlation in B",
@@ -72,7 +73,7 @@ class ChangeView(pn.viewable.Viewer):
             description="The open run, the other one, or their difference",
             size="small",
             margin=0,
-            sx=TIGHT,
+            sx=SWITCH,
         )
         message = html.bound(html.empty, compared.param.said)
         self._panel = card(
@@ -80,7 +81,7 @@ class ChangeView(pn.viewable.Viewer):
             figure(self.heatmap.figure, message=message),
             tools=(
                 switch,
-                *self._genes.widgets,
+                self._genes.widgets[0],
                 ExportMenu(browser, self._export, state, name="changes"),
             ),
         )

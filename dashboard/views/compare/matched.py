@@ -19,7 +19,7 @@ from dashboard.views.topics.table import Column, Table
 
 HEAD = html.heading(
     "Matched",
-    "Factors or topics of both runs, paired one to one. Click a place or a row to choose.",
+    "Paired one to one, the others without (–). Click a place or a row to choose.",
     "max over one-to-one π of Σ_j |s(j, π(j))|; s(j, l) = corr_c(z_cj, z′_cl), or cos(w_j, w′_l)",
     "Correlation is of scores or proportions over the cells in both runs; cosine is of CLR "
     "loadings over the genes in both, centred on those (of topics, of β log(β / mean)); overlap is "
@@ -45,11 +45,11 @@ class MatchedView(pn.viewable.Viewer):
         self.map = SimilarityMap()
         self.table = Table(
             [
-                Column("A"),
-                Column("B"),
-                Column("r", "0.00", "Correlation over the cells in both runs", 48),
-                Column("cos", "0.00", "Cosine of the CLR loadings over the genes in both", 48),
-                Column("overlap", "0.00", "Jaccard index of the top genes", 60),
+                Column("A", width=70),
+                Column("B", width=70),
+                Column("r", "0.00", "Correlation over the cells in both runs", 44),
+                Column("cos", "0.00", "Cosine of the CLR loadings over the genes in both", 44),
+                Column("overlap", "0.00", "Jaccard index of the top genes", 54),
             ],
             on_row=self._choose,
         )
@@ -64,14 +64,14 @@ class MatchedView(pn.viewable.Viewer):
         )
         bar: dict[str, Any] = {
             "sizing_mode": "stretch_width",
-            "margin": 0,
+            "margin": (6, 0, 0, 0),
             "css_classes": ["pair-top"],
             "stylesheets": [html.STYLES],
         }
         message = html.bound(html.empty, compared.param.said)
         self._panel = pn.Column(
             pn.Row(by, **bar),
-            figure(self.map.figure, self.table, message=message),
+            figure(self.map.figure, self.table, message=message, widest=(None, 310)),
             sizing_mode="stretch_both",
             margin=0,
         )

@@ -21,7 +21,7 @@ from engine import summaries
 
 HEAD = html.heading(
     "Changed pairs",
-    "Pairs of genes by how much their correlation differs. Click one to choose it everywhere.",
+    "By how much their correlation differs. Click a pair to choose it everywhere.",
     "r_B − r_A, r = corr(clr ρ)[i, j]",
     "The 200 largest differences among all genes that both runs model, or among those of the "
     "heatmap. These are point estimates: rare genes, whose residual variance is mostly prior, "
@@ -62,7 +62,7 @@ class PairsView(pn.viewable.Viewer):
         )
         bar: dict[str, Any] = {
             "sizing_mode": "stretch_width",
-            "margin": 0,
+            "margin": (6, 0, 0, 0),
             "css_classes": ["pair-top"],
             "stylesheets": [html.STYLES],
         }

@@ -30,26 +30,26 @@ HEAD = html.heading(
     "out. ≥ marks a lower bound, of an encoder without refinement; of LDA there is none. Misfits "
     "are those that a predictive check has found; – where none was made.",
 )
-COLUMNS = [
-    Column("Run", width=170),
-    Column("Model", width=72),
-    Column("Inference", width=74),
-    Column("Size", "0", "Number of factors or topics", 42),
-    Column("Perplexity", "0,0.0", "Of the held-out cells: the lower the better", 74),
-    Column("Gain", "+0.00000", "Nats per held-out count, compared with A", 74),
-    Column("±", "0.00000", "Standard error of the gain, over the same cells", 62),
-    Column("Held out", tip="Whether the same held-out cells were scored as for A", width=96),
-    Column("log p", tip="Mean log-marginal likelihood of the cells fitted, nats", width=78),
-    Column("Δ log p", "+0,0.00", "Nats per cell, compared with A, over the cells in both", 70),
-    Column("±", "0,0.00", "Standard error of the difference, over cells", 52),
-    Column("Misfits", "0,0", "Found by a predictive check", 58),
-    Column("Time (s)", "0,0.0", "Seconds of the fit", 66),
-    Column("Passes", "0,0", "Over the cells", 56),
-    Column("State", width=70),
-    Column("Seed", "0", "Of the fit and of the held-out cells", 48),
-]
-PLAIN = ("perplexity", "gain", "gain_se", "scored")
-LATER = ("marginal_gain", "marginal_gain_se", "misfits", "seconds", "passes", "state", "seed")
+COLUMNS = {
+    "run": Column("Run", width=158),
+    "model": Column("Model", width=66),
+    "size": Column("Size", "0", "Number of factors or topics", 38),
+    "perplexity": Column("Perplexity", "0,0.0", "Of the held-out cells: the lower the better", 70),
+    "gain": Column("Gain", "+0.0000", "Nats per held-out count, compared with A", 62),
+    "gain_se": Column("±", "0.0000", "Standard error of the gain, over the same cells", 54),
+    "scored": Column("Held out", tip="Whether the same cells were scored as for A", width=94),
+    "log_marginal": Column("log p", tip="Mean log-marginal likelihood of cells, nats", width=76),
+    "marginal_gain": Column("Δ log p", "+0,0.00", "Nats per cell, compared with A", 66),
+    "marginal_gain_se": Column("±", "0,0.00", "Standard error of Δ log p, over cells", 48),
+    "misfits": Column("Misfits", "0,0", "Found by a predictive check", 54),
+    "inference": Column("Inference", width=66),
+    "seconds": Column("Time (s)", "0,0.0", "Seconds of the fit", 62),
+    "passes": Column("Passes", "0,0", "Over the cells", 52),
+    "state": Column("State", width=64),
+    "seed": Column("Seed", "0", "Of the fit and of the held-out cells", 46),
+}
+# The open run is what the others are compared with: it has none itself.
+DIFFERENCES = ["gain", "gain_se", "marginal_gain", "marginal_gain_se"]
 
 
 class RunsView(pn.viewable.Viewer):
@@ -59,7 +59,7 @@ class RunsView(pn.viewable.Viewer):
         super().__init__()
         self.compared, self.choices = compared, choices
         state = self.state = compared.state
-        self.table = Table(COLUMNS, on_row=self._choose, wide=True)
+        self.table = Table(list(COLUMNS.values()), on_row=self._choose, wide=True)
         self._shown: pd.DataFrame | None = None
         self._others = html.live(_refused, compared.param.survey)
         message = html.bound(_waiting, compared.param.survey, compared.param.said)
@@ -116,26 +116,16 @@ class RunsView(pn.viewable.Viewer):
 
 def columns(table: pd.DataFrame) -> list[Any]:
     """The table, column by column, as it is shown."""
-    names = [f"A: {table['run'].iloc[0]}", *table["run"].iloc[1:]]
-    models = [model.upper() for model in table["model"]]
+    shown = table.copy()
+    shown["run"] = [f"A: {table['run'].iloc[0]}", *table["run"].iloc[1:]]
+    shown["model"] = [model.upper() for model in table["model"]]
     bounds = ["≥ " if bound else "" for bound in table["is_bound"]]
-    log_p = [
+    shown["log_marginal"] = [
         "–" if np.isnan(value) else f"{bound}{html.number(value, 1)}"
         for value, bound in zip(table["log_marginal"], bounds, strict=True)
     ]
-    first = np.arange(len(table)) == 0
-    plain = {name: table[name].to_numpy() for name in (*PLAIN, *LATER)}
-    for name in ("gain", "gain_se", "marginal_gain", "marginal_gain_se"):
-        plain[name] = np.where(first, np.nan, plain[name])
-    return [
-        names,
-        models,
-        table["inference"].tolist(),
-        table["size"].to_numpy(),
-        *(plain[name] for name in PLAIN),
-        log_p,
-        *(plain[name] for name in LATER),
-    ]
+    shown.loc[shown.index[0], DIFFERENCES] = np.nan
+    return [shown[name].to_numpy() for name in COLUMNS]
 
 
 def _waiting(survey: Survey | None, said: str) -> str:
@@ -147,4 +137,4 @@ def _refused(survey: Survey | None) -> str:
         return ""
     count = len(survey.refused)
     runs = f"{count:,} runs are" if count > 1 else "1 run is"
-    return html.note(f"{runs} on other data, or cannot be read, and left out.")
+    return f'<p class="how">{runs} on other data, or cannot be read, and left out.</p>'

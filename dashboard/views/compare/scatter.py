@@ -55,11 +55,11 @@ class ScatterView(pn.viewable.Viewer):
         self._index = np.zeros(0, int)
         self._words = html.pane()
         self.choice = pmui.Select(
-            label="Compare", options=[WORDS["score"]], size="small", width=190, margin=0
+            label="Compare", options=[WORDS["score"]], size="small", width=230, margin=0
         )
         bar: dict[str, Any] = {
             "sizing_mode": "stretch_width",
-            "margin": 0,
+            "margin": (6, 0, 0, 0),
             "css_classes": ["pair-top"],
             "stylesheets": [html.STYLES],
         }

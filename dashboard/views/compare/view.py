@@ -50,7 +50,7 @@ class CompareView(pn.viewable.Viewer):
 def _row(*cards: Any) -> pn.Row:
     # No deeper than it must be: Bokeh measures nested layouts again and again.
     left, right = (view.__panel__() for view in cards)
-    left.styles, right.styles = {"flex": "56 1 0"}, {"flex": "44 1 0"}
+    left.styles, right.styles = {"flex": "52 1 0"}, {"flex": "48 1 0"}
     return pn.Row(
         *cards,
         sizing_mode="stretch_both",
