@@ -34,7 +34,7 @@ def compare_cells(panels: Sequence[Panel]) -> Figure:
     labels = panels[0].colouring.limits is None and panels[-1].colouring.limits is None
     key = Legend(panels[0].colouring, panels[0].selected) if labels else None
     each = 6.0 + SIDE + GAP + (0.0 if labels else BAR + BESIDE)
-    width = len(panels) * each + (key.width if key else 0.0) + EDGE
+    width = len(panels) * each + (key.width + 2 if key else 0.0) + EDGE
     figure = sheet(width, HEAD + SIDE + BELOW + FOOT)
     for number, panel in enumerate(panels):
         left = number * each + 6.0

@@ -118,6 +118,18 @@ class CompareBar(pn.viewable.Viewer):
         self._update()
 
 
+def strip(*widgets: object) -> pn.Row:
+    """Small controls above a plot; of a height that the plot knows before it is laid out."""
+    return pn.Row(
+        *widgets,
+        sizing_mode="stretch_width",
+        height=36,
+        margin=(6, 0, 0, 0),
+        css_classes=["pair-top"],
+        stylesheets=[html.STYLES],
+    )
+
+
 def _chips(tab: str, *chosen: object) -> str:
     return chips(*chosen) if tab == TAB else ""  # type: ignore[arg-type]
 

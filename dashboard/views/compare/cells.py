@@ -198,7 +198,5 @@ def legends(own: Colouring, other: Colouring, state: AppState) -> str:
     first = html.legend(own, state.selected)
     if own.title == other.title and own.limits == other.limits:
         return first
-    heads = (f'<div class="legend"><p class="legend-title">{run}</p></div>' for run in "AB")
-    return "".join(
-        head + legend for head, legend in zip(heads, (first, html.legend(other)), strict=True)
-    )
+    parts = (f"<h4>A</h4>{first}", f"<h4>B</h4>{html.legend(other)}")
+    return f'<div class="legends">{"".join(parts)}</div>'

@@ -13,6 +13,7 @@ from dashboard.export import Export
 from dashboard.plots.topic_similarity import SimilarityMap
 from dashboard.together import together
 from dashboard.views.card import figure
+from dashboard.views.compare.bar import strip
 from dashboard.views.compare.choices import TAB, CompareChoices
 from dashboard.views.compare.compared import Beside, Compared
 from dashboard.views.topics.table import Column, Table
@@ -62,15 +63,9 @@ class MatchedView(pn.viewable.Viewer):
             description="",
             margin=0,
         )
-        bar: dict[str, Any] = {
-            "sizing_mode": "stretch_width",
-            "margin": (6, 0, 0, 0),
-            "css_classes": ["pair-top"],
-            "stylesheets": [html.STYLES],
-        }
         message = html.bound(html.empty, compared.param.said)
         self._panel = pn.Column(
-            pn.Row(by, **bar),
+            strip(by),
             figure(self.map.figure, self.table, message=message, widest=(None, 310)),
             sizing_mode="stretch_both",
             margin=0,

@@ -12,6 +12,7 @@ import panel_material_ui as pmui
 from dashboard import html
 from dashboard.export import Export
 from dashboard.views.card import figure
+from dashboard.views.compare.bar import strip
 from dashboard.views.compare.change import ChangeView
 from dashboard.views.compare.choices import TAB, CompareChoices
 from dashboard.views.compare.compared import Compared
@@ -60,14 +61,8 @@ class PairsView(pn.viewable.Viewer):
             description="",
             margin=0,
         )
-        bar: dict[str, Any] = {
-            "sizing_mode": "stretch_width",
-            "margin": (6, 0, 0, 0),
-            "css_classes": ["pair-top"],
-            "stylesheets": [html.STYLES],
-        }
         self._panel = pn.Column(
-            pn.Row(among, **bar),
+            strip(among),
             figure(self.table, message=html.bound(html.empty, compared.param.said)),
             sizing_mode="stretch_both",
             margin=0,

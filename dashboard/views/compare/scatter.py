@@ -17,6 +17,7 @@ from dashboard.together import together
 from dashboard.views import colouring
 from dashboard.views.card import figure
 from dashboard.views.cells import cell_table
+from dashboard.views.compare.bar import strip
 from dashboard.views.compare.choices import TAB, CompareChoices
 from dashboard.views.compare.compared import Beside, Compared
 from dashboard.views.pair import sample
@@ -57,15 +58,9 @@ class ScatterView(pn.viewable.Viewer):
         self.choice = pmui.Select(
             label="Compare", options=[WORDS["score"]], size="small", width=230, margin=0
         )
-        bar: dict[str, Any] = {
-            "sizing_mode": "stretch_width",
-            "margin": (6, 0, 0, 0),
-            "css_classes": ["pair-top"],
-            "stylesheets": [html.STYLES],
-        }
         message = html.bound(html.empty, compared.param.said)
         self._panel = pn.Column(
-            pn.Row(self.choice, self._words, **bar),
+            strip(self.choice, self._words),
             figure(self.plot.figure, message=message),
             sizing_mode="stretch_both",
             margin=0,
