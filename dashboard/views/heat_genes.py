@@ -22,7 +22,7 @@ class HeatGenes:
 
     def __init__(self, state: AppState) -> None:
         self.state = state
-        self._which = pmui.Select(
+        self.which = pmui.Select(
             label="Genes", options={"Top genes": "top"}, size="small", width=138, margin=0
         )
         count = pmui.Select.from_param(
@@ -34,8 +34,8 @@ class HeatGenes:
             description="",
             margin=0,
         )
-        self.widgets = (self._which, count)
-        self._which.param.watch(self._pick, "value")
+        self.widgets = (self.which, count)
+        self.which.param.watch(self._pick, "value")
 
     def update(self) -> None:
         """Offer what the state has to offer."""
@@ -46,7 +46,7 @@ class HeatGenes:
         if state.marked:
             values["gene"] = f"gene {state.marked[0]}"
             options[f"Near {state.marked[0]}"] = values["gene"]
-        self._which.param.update(options=options, value=values.get(state.heat, "top"))
+        self.which.param.update(options=options, value=values.get(state.heat, "top"))
 
     def asked(self) -> tuple[Any, ...]:
         """What is asked for; the same while the same genes are."""

@@ -45,6 +45,7 @@ def test_runs_are_compared(page: Page, server: Server, foreign: list[str], tmp_p
 
     # a factor, and what goes with it
     page.get_by_role("tab", name="Matched").click()
+    expect(details.get_by_role("gridcell", name="factor 5", exact=True).first).to_be_visible()
     details.locator(".tabulator-row").nth(1).click()
     expect(page.get_by_role("list", name="Chosen").last).to_contain_text("factor 2")
     changes.get_by_role("button", name="A", exact=True).click()

@@ -56,6 +56,7 @@ class ComparedCellsView(pn.viewable.Viewer):
         self._titles: list[tuple[str, str]] = [("", "")] * 2
         self._asked: Asked | None = None
         self._other: Colouring | None = None
+        self._painted: tuple[Any, ...] = ()
         self._mode = mode_choice()
         self._legend = html.pane(sizing_mode="stretch_height", width=124, css_classes=["key"])
         message = html.bound(html.empty, compared.param.said)
@@ -130,6 +131,11 @@ class ComparedCellsView(pn.viewable.Viewer):
     def _paint(self, beside: Beside, other: Colouring) -> None:
         state = self.state
         own = colouring.shown(state)
+        painted = (*self._xy, own, other, state.selected)
+        # Images of many cells are not made again for nothing.
+        if self._painted and all(a is b for a, b in zip(painted, self._painted, strict=True)):
+            return
+        self._painted = painted
         self.plots[0].paint(own, state.selected)
         self.plots[1].paint(other, selected_there(beside, state.selected))
         self._legend.object = legends(own, other, state)

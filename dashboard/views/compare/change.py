@@ -106,7 +106,7 @@ class ChangeView(pn.viewable.Viewer):
             return
         asked = (beside, *self._genes.asked())
         if not _same(asked, self._asked):
-            self._asked = asked
+            self._asked, self.shown = asked, None
             # In a thread: of topics, cells must be drawn first; and hundreds of genes ordered.
             self.working = summarised(
                 state, lambda: compute(beside, asked), lambda shown: self._computed(asked, shown)

@@ -90,7 +90,7 @@ class PairsView(pn.viewable.Viewer):
             genes = self.change.shown.tables.one.columns
         asked = beside, genes
         if not self._asked or any(a is not b for a, b in zip(asked, self._asked, strict=True)):
-            self._asked = asked
+            self._asked, self.found = asked, None
             self.working = summarised(
                 state,
                 lambda: summaries.changed_pairs(beside.fit, beside.other.fit, genes),

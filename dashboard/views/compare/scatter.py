@@ -96,7 +96,7 @@ class ScatterView(pn.viewable.Viewer):
         place = beside.partner(choices.by, factor, choices.beside)
         asked = (beside, of, factor, place) if of == "score" else (beside, of, 0, 0)
         if self._asked is None or self._asked[0] is not beside or self._asked[1:] != asked[1:]:
-            self._asked = asked
+            self._asked, self.found = asked, None
             self.working = summarised(
                 state,
                 lambda: summaries.cell_values(beside.fit, beside.other.fit, *asked[1:]),
