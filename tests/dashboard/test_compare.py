@@ -12,9 +12,7 @@ import pandas as pd
 import panel as pn
 import pytest
 
-from dashboard.address import Address
 from dashboard.browser import Browser
-from dashboard.link import read
 from dashboard.runner import Runner, Services
 from dashboard.state import LABEL, AppState
 from dashboard.views.compare import CompareView
@@ -292,34 +290,3 @@ def test_figures_and_their_data_can_be_taken_away(shown: Shown, name: str) -> No
     table = export.table()
     assert isinstance(table, pd.DataFrame)
     assert len(table) > 1
-
-
-class TestAddress:
-    @pytest.fixture
-    def address(self, state: AppState, runner: Runner) -> tuple[Address, list[str]]:
-        written: list[str] = []
-        browser = Browser()
-        browser.show_address = lambda search, replace: written.append(search)  # type: ignore
-        return Address(state, runner, browser), written
-
-    def test_the_other_run_comes_back(
-        self, address: Any, state: AppState, ids: list[str], until: Until
-    ) -> None:
-        search = f"?run={ids[3]}&tab=compare&with={ids[0]}"
-        address[0].restore(search)
-        until(lambda: state.fit is not None and state.other is not None)
-        assert (state.tab, state.other, state.run_error) == ("compare", ids[0], None)
-        address[0].arrive("")
-        assert address[1][-1] == search
-
-    def test_a_stale_one_is_told(
-        self, address: Any, state: AppState, ids: list[str], until: Until
-    ) -> None:
-        address[0].restore(f"?run={ids[3]}&tab=compare&with=gone")
-        until(lambda: state.fit is not None)
-        assert state.other is None
-        assert state.run_error is not None
-        assert "run 'gone' to compare with" in state.run_error.got
-
-    def test_it_is_not_to_be_trusted(self) -> None:
-        assert read("?with=../../x")[1] == ["with '../../x'"]
