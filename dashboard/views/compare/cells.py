@@ -91,6 +91,7 @@ class ComparedCellsView(pn.viewable.Viewer):
             return
         if beside is None or beside.fit is not state.fit:
             self._asked = self._other = None
+            self._painted = ()
             self._legend.object = ""
             return
         self._place(beside)
