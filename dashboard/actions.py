@@ -46,7 +46,7 @@ def clear(state: AppState, what: str) -> None:
 def _press(state: AppState, key: str) -> None:
     if key == "Escape":
         clear(state, "cells")
-    elif key in STEPS and state.tab in ("explore", "topics"):
+    elif key in STEPS and state.tab in ("explore", "topics", "compare"):
         state.step_factor(STEPS[key])
 
 

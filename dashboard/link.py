@@ -16,7 +16,20 @@ LONGEST = 8000
 LONGEST_VALUE = 300
 RUN = re.compile(r"[\w.-]{1,200}", re.ASCII)
 CELLS = re.compile(r"[0-9a-f]{16}")
-CHOICES = ("tab", "colour", "factor", "marked", "pair", "heat", "top_genes", "detail", "selected")
+CHOICES: tuple[str, ...] = (
+    "tab",
+    "colour",
+    "factor",
+    "marked",
+    "pair",
+    "heat",
+    "top_genes",
+    "detail",
+    "selected",
+    "other",
+)
+# Of keys that a Link has under another name.
+NAMED = {"gene": "genes", "with": "other"}
 REPEATED = {"gene": MOST_MARKED, "pair": 2}
 
 
@@ -38,6 +51,7 @@ class Link:
     top: int | None = None
     detail: str | None = None
     cells: str | None = None
+    other: str | None = None
 
 
 def read(search: str) -> tuple[Link, list[str]]:
@@ -62,7 +76,7 @@ def read(search: str) -> tuple[Link, list[str]]:
         if value is None:
             problems.append(f"{key} {_short(' '.join(texts))}")
         else:
-            values["genes" if key == "gene" else key] = value
+            values[NAMED.get(key, key)] = value
     return Link(**values), problems
 
 
@@ -83,6 +97,8 @@ def write(state: AppState, cells: str | None) -> str:
                 pairs.append((key, getattr(state, name)))
         if cells is not None and state.selected is not None:
             pairs.append(("cells", cells))
+        if state.other is not None and state.other != state.run:
+            pairs.append(("with", state.other))
     return f"?{urlencode(pairs)}"
 
 
@@ -113,6 +129,10 @@ def apply(link: Link, state: AppState, mask: Any) -> list[str]:
     if link.cells is not None and mask is None:
         problems.append(f"selected cells {link.cells}")
     marked = tuple(gene for gene in genes if gene not in unknown)
+    other = link.other
+    if other is not None and all(run.id != other for run in state.runs):
+        problems.append(f"run {_short(other)} to compare with")
+        other = None
     heat, detail = link.heat or "top", link.detail or "gene"
     if heat == "gene" and not marked:
         heat = "top"
@@ -121,9 +141,8 @@ def apply(link: Link, state: AppState, mask: Any) -> list[str]:
     with param.parameterized.batch_call_watchers(state):
         state.select(mask)
         top = link.top or state.param["top_genes"].default
-        state.param.update(
-            factor=factor, marked=marked, pair=pair, heat=heat, detail=detail, top_genes=top
-        )
+        changes = {"factor": factor, "marked": marked, "pair": pair, "heat": heat}
+        state.param.update(detail=detail, top_genes=top, other=other, **changes)
         state.colour = default_colour(fit)
         if link.colour in state.colours().values():
             state.colour = link.colour
@@ -180,4 +199,5 @@ PARTS: dict[str, Callable[[list[str]], Any]] = {
     "top": _whole(*AppState.param["top_genes"].bounds),
     "detail": _one_of("detail"),
     "cells": _matching(CELLS),
+    "with": _matching(RUN),
 }

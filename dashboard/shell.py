@@ -29,6 +29,7 @@ from dashboard.settings import Settings
 from dashboard.state import AppState
 from dashboard.theme import CHROME, THEME
 from dashboard.views.check import CheckView
+from dashboard.views.compare import CompareView
 from dashboard.views.data import DataView
 from dashboard.views.explore import ExploreView
 from dashboard.views.topics import TopicsView
@@ -104,9 +105,12 @@ def compose(
     browser = browser or Browser(actions.SEARCH)
     actions.connect(browser, state)
     # Built once the page stands: it costs half a second here and as much in the browser.
-    explore, topics, check = (pn.Column(sizing_mode="stretch_both", margin=0) for _ in range(3))
+    explore, topics, check, compare = (
+        pn.Column(sizing_mode="stretch_both", margin=0) for _ in range(4)
+    )
     _add_topics(topics, state, browser, runner)
     _add_check(check, state, browser, runner)
+    _add_compare(compare, state, browser, runner)
     add = functools.partial(_add_explore, explore, state, browser)
     if at_once:
         add()
@@ -117,6 +121,7 @@ def compose(
         ("Explore", explore),
         ("Topics", topics),
         ("Check", check),
+        ("Compare", compare),
         sizing_mode="stretch_both",
         margin=0,
     )
@@ -176,6 +181,17 @@ def _add_check(to: pn.Column, state: AppState, browser: Browser, runner: Runner)
             view = CheckView(state, browser, runner.services.jobs, runner.services.checks)
             runner.also.append(view.checker.tick)
             to.append(view)
+
+    state.param.watch(add, "tab")
+    add()
+
+
+def _add_compare(to: pn.Column, state: AppState, browser: Browser, runner: Runner) -> None:
+    """Once somebody looks, as the topics."""
+
+    def add(*_events: object) -> None:
+        if state.tab == "compare" and not len(to):
+            to.append(CompareView(state, browser, runner))
 
     state.param.watch(add, "tab")
     add()

@@ -74,6 +74,7 @@ class AppState(Asked):
     )
     names = param.List(default=[], doc="Names of its factors or topics, in order.")
     fit_asked = param.Boolean(default=False, doc="A fit is to start soon.")
+    other = param.String(default=None, allow_None=True, doc="Run to compare with; None chooses.")
     sweep = param.String(default=None, allow_None=True, doc="Id of the sweep that is shown.")
     swept = param.Parameter(doc="That sweep as it stands: an `engine.checks.Sweep`.")
     partial = param.String(doc="How far a fit that is still running has come, else empty.")
@@ -99,7 +100,9 @@ class AppState(Asked):
     selected = param.Parameter(default=None, doc="(C,) mask of the selected cells, or None.")
 
     # how it is shown
-    tab: Any = param.Selector(default="data", objects=["data", "explore", "topics", "check"])
+    tab: Any = param.Selector(
+        default="data", objects=["data", "explore", "topics", "check", "compare"]
+    )
     colour = param.String(default="", doc="What colours the cells: a key of `colours()`.")
     heat: Any = param.Selector(
         default="top", objects=["top", "factor", "gene"], doc="Heatmap genes."

@@ -8,6 +8,9 @@ from dashboard.figures.cells import cells
 from dashboard.figures.check_counts import check_counts
 from dashboard.figures.check_lines import residuals, totals
 from dashboard.figures.check_points import check_points
+from dashboard.figures.compare_cells import compare_cells
+from dashboard.figures.compare_heatmap import compare_heatmap
+from dashboard.figures.compare_scores import compare_scores
 from dashboard.figures.heatmap import heatmap
 from dashboard.figures.histograms import histograms
 from dashboard.figures.loadings import loadings
@@ -23,6 +26,9 @@ __all__ = [
     "cells",
     "check_counts",
     "check_points",
+    "compare_cells",
+    "compare_heatmap",
+    "compare_scores",
     "heatmap",
     "histograms",
     "loadings",

@@ -54,12 +54,12 @@ def cells(
     beside = key.width if key else BAR + 14
     figure = sheet(left + SIDE + GAP + beside + EDGE, EDGE + SIDE + below + FOOT)
     axes = place(figure, left, EDGE, SIDE, SIDE)
-    x, y = _limits(xy, equal=umap)
+    x, y = limits(xy, equal=umap)
     axes.set(xlim=x, ylim=y, xlabel=clean(titles[0], SIDE), ylabel=clean(titles[1], SIDE))
     if umap:
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
-    _points(axes, xy, colouring, selected, (x, y))
+    draw_cells(axes, xy, colouring, selected, (x, y))
     at = left + SIDE + GAP
     if key:
         key.draw(figure, at, EDGE, SIDE)
@@ -74,7 +74,7 @@ def cells(
     return figure
 
 
-def _limits(xy: np.ndarray, *, equal: bool) -> tuple[Span, Span]:
+def limits(xy: np.ndarray, *, equal: bool) -> tuple[Span, Span]:
     """Limits around all points; equally wide and high if ``equal``."""
     known = xy[np.isfinite(xy).all(1)]
     if not len(known):
@@ -88,12 +88,13 @@ def _limits(xy: np.ndarray, *, equal: bool) -> tuple[Span, Span]:
     return (left, right), (bottom, top)
 
 
-def _points(
+def draw_cells(
     axes: Axes,
     xy: np.ndarray,
     colouring: Colouring,
     selected: np.ndarray | None,
     limits: tuple[Span, Span],
+    side: float = SIDE,
 ) -> None:
     """The cells in a fixed shuffle, so that no label hides another; the selected on top."""
     order = np.random.default_rng(0).permutation(len(xy))
@@ -106,7 +107,7 @@ def _points(
     # the discs of few cells must not merge, those of many must be seen
     diameter = float(np.clip(45 / np.sqrt(max(len(xy), 1)), 0.12, 1.1))
     if len(xy) > MOST_SCATTERED:
-        image = discs(xy, rgb, limits, SIDE, diameter)
+        image = discs(xy, rgb, limits, side, diameter)
         axes.imshow(
             image, extent=(*limits[0], *limits[1]), aspect="auto", interpolation="antialiased"
         )

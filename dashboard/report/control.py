@@ -19,9 +19,9 @@ from dashboard.export import MEDIA, filename, parts
 from dashboard.report.bundle import write_bundle
 from dashboard.report.document import document
 from dashboard.report.figures import Figure, as_they_stand, complete
-from dashboard.report.subject import Subject, read_check
+from dashboard.report.subject import Subject
 from dashboard.state import AppState, Notice
-from engine.jobs import Jobs
+from engine.jobs import Jobs, check_summary
 
 REPORT, BUNDLE, METHODS = "Report (HTML)", "Figures and tables (zip)", "Methods text"
 LABEL, AREA = "Report of the open run", "Methods of the open run"
@@ -80,7 +80,7 @@ class ReportControl(pn.viewable.Viewer):
             return
 
         def subject() -> Subject:
-            check = read_check(self.jobs.folder(run))
+            check = check_summary(self.jobs, run) or {}
             return Subject.of(fit, status, names=names, check=check)
 
         def figures(of: Subject) -> list[Figure]:

@@ -14,10 +14,10 @@ from dashboard.embedding import FEWEST_CELLS
 from dashboard.report.bundle import write_bundle
 from dashboard.report.document import document
 from dashboard.report.figures import complete
-from dashboard.report.subject import Subject, read_check
+from dashboard.report.subject import Subject
 from dashboard.umap_layout import umap_layout
 from engine import summaries
-from engine.jobs import JobStatus, names
+from engine.jobs import JobStatus, check_file, names
 from engine.jobs.store import RunStore
 from engine.results import AnyFit, TopicFit, load
 
@@ -54,7 +54,7 @@ def write(
     """
     fit, status = load(path), _status(path)
     given = names.read(path.parent) if status is not None else ()
-    check = read_check(path.parent)
+    check = check_file.latest(path.parent, fit.status.passes) or {}
     subject = Subject.of(fit, status, names=given, check=check, source=data)
     if not subject.provenance.run:
         subject = replace(subject, provenance=replace(subject.provenance, run=path.stem))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from dashboard.export import Provenance
@@ -15,8 +13,6 @@ from engine.data import DataRequest
 from engine.errors import EngineError
 from engine.jobs import JobStatus
 from engine.results import AnyFit, TopicFit
-
-CHECK = "check.json"
 
 
 @dataclass(frozen=True)
@@ -117,18 +113,3 @@ def _asked(request: Mapping[str, Any] | None) -> DataRequest | None:
         return DataRequest.from_dict(request)
     except EngineError:
         return None
-
-
-def read_check(folder: Path) -> dict[str, Any]:
-    """Summary of the check that was kept with a run; empty if there is none that can be read."""
-    try:
-        found = json.loads((folder / CHECK).read_text("utf-8"))
-        misfits = {str(name): int(count) for name, count in found.get("misfits", {}).items()}
-        return {
-            "mode": str(found["mode"]),
-            "n_draws": int(found["n_draws"]),
-            "misfits": misfits,
-            "findings": [str(line) for line in found.get("findings", [])],
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}

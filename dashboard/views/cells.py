@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,6 @@ TOPICS = html.heading(
 )
 PLACED = ("fit", "embedding")
 PAINTED = ("colour", "factor", "names", "selected", "fit_counts")
-OFFERED = ("fit", "marked", "pair", "fit_counts", "colour")
 MODES: dict[str, Any] = {"new": "replace", "+": "add", "\N{MINUS SIGN}": "subtract"}
 
 TIGHT = {"& .MuiToggleButton-root, & .MuiButton-root": {"padding": "4px 8px", "minWidth": 0}}
@@ -62,18 +62,8 @@ class CellsView(pn.viewable.Viewer):
         self._fit: AnyFit | None = None
         self._xy = np.zeros((0, 2))
         self._titles = ("", "")
-        self._colour = pmui.Select(
-            label="Colour by", options=state.colours(), size="small", width=150, margin=0
-        )
-        self._mode = pmui.RadioButtonGroup(
-            options=MODES,
-            value="replace",
-            variant="outlined",
-            description="What drawing does: select anew, add, remove",
-            size="small",
-            margin=0,
-            sx=TIGHT,
-        )
+        self._colour = colour_choice(state)
+        self._mode = mode_choice()
         self._legend = html.pane(
             sizing_mode="stretch_height", width=140, css_classes=html.shown(False, "key")
         )
@@ -92,29 +82,11 @@ class CellsView(pn.viewable.Viewer):
             ),
         )
         self.plot.on_outline(self._outlined)
-        self._colour.param.watch(self._pick, "value")
-        state.param.watch(self._offer, list(OFFERED))
         state.param.watch(self._update, [*PLACED, *PAINTED])
-        self._offer()
         self._update()
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
-
-    @together
-    def _pick(self, event: param.parameterized.Event) -> None:
-        if self.state.fit is not None and event.new is not None:
-            self.state.colour = event.new
-
-    def _offer(self, *_events: object) -> None:
-        state = self.state
-        if state.fit is None:
-            return
-        options = state.colours()
-        if state.colour not in options.values():
-            # What is shown is offered, though nothing else asks for it any more.
-            options[colouring.shown(state).title] = state.colour
-        self._colour.param.update(options=options, value=state.colour)
 
     def _update(self, *events: param.parameterized.Event) -> None:
         state = self.state
@@ -134,16 +106,7 @@ class CellsView(pn.viewable.Viewer):
 
     def _place(self, fit: AnyFit) -> None:
         known = self.state.embedding
-        if known is not None and len(known.xy) == len(fit.cells):
-            xy, titles = known.xy, ("UMAP 1", "UMAP 2")
-        else:
-            second = min(1, fit.n_factors - 1)
-            xy = summaries.scores(fit)[:, [0, second]]
-            names = self.state.names
-            titles = (
-                colouring.score_title(fit, names[0]),
-                colouring.score_title(fit, names[second]),
-            )
+        xy, titles = layout(fit, known.xy if known is not None else None, self.state.names)
         if self._fit is None or xy is not self._xy:
             self.plot.place(xy, fit.cells, titles)
         self._fit, self._xy, self._titles = fit, xy, titles
@@ -152,10 +115,7 @@ class CellsView(pn.viewable.Viewer):
     def _outlined(self, geometry: dict[str, Any], keys: dict[str, bool]) -> None:
         if self._fit is None or (mask := inside(self._xy, geometry)) is None:
             return
-        mode: Any = self._mode.value
-        if keys.get("shift") or keys.get("alt"):
-            mode = "add" if keys.get("shift") else "subtract"
-        self.state.select(mask, mode)
+        self.state.select(mask, mode_of(self._mode.value, keys))
 
     def _export(self) -> Export | None:
         state, xy, titles = self.state, self._xy, self._titles
@@ -169,6 +129,63 @@ class CellsView(pn.viewable.Viewer):
             return figures.cells(xy, shown, titles=titles, selected=selected)
 
         return Export("cells", draw, lambda: cell_table(names, xy, titles, shown, selected))
+
+
+def colour_choice(state: AppState) -> pmui.Select:
+    """What colours the cells of all views that show them."""
+    choice = pmui.Select(
+        label="Colour by", options=state.colours(), size="small", width=150, margin=0
+    )
+
+    @together
+    def pick(event: param.parameterized.Event) -> None:
+        if state.fit is not None and event.new is not None:
+            state.colour = event.new
+
+    def offer(*_events: object) -> None:
+        if state.fit is None:
+            return
+        options = state.colours()
+        if state.colour not in options.values():
+            # What is shown is offered, though nothing else asks for it any more.
+            options[colouring.shown(state).title] = state.colour
+        choice.param.update(options=options, value=state.colour)
+
+    choice.param.watch(pick, "value")
+    state.param.watch(offer, ["fit", "marked", "pair", "fit_counts", "colour"])
+    offer()
+    return choice
+
+
+def mode_choice() -> pmui.RadioButtonGroup:
+    """What drawing does to the selected cells."""
+    return pmui.RadioButtonGroup(
+        options=MODES,
+        value="replace",
+        variant="outlined",
+        description="What drawing does: select anew, add, remove",
+        size="small",
+        margin=0,
+        sx=TIGHT,
+    )
+
+
+def mode_of(chosen: Any, keys: dict[str, bool]) -> Any:
+    """What drawing does now: what is chosen, unless a key is held."""
+    if keys.get("shift") or keys.get("alt"):
+        return "add" if keys.get("shift") else "subtract"
+    return chosen
+
+
+def layout(
+    fit: AnyFit, umap: np.ndarray | None, names: Sequence[str]
+) -> tuple[np.ndarray, tuple[str, str]]:
+    """(C, 2) coordinates of the cells and their titles: the UMAP, else the first two factors."""
+    if umap is not None and len(umap) == len(fit.cells):
+        return umap, ("UMAP 1", "UMAP 2")
+    second = min(1, fit.n_factors - 1)
+    first, other = (colouring.score_title(fit, names[j]) for j in (0, second))
+    return summaries.scores(fit)[:, [0, second]], (first, other)
 
 
 def cell_table(

@@ -20,6 +20,7 @@ from dashboard.state import AppState
 from dashboard.together import together
 from dashboard.views.believed import certainty
 from dashboard.views.card import card, figure, waiting
+from dashboard.views.heat_genes import HeatGenes
 from engine import summaries
 from engine.checks import Uncertainty, pairs_table
 from engine.results import AnyFit, Fit, TopicFit
@@ -60,18 +61,6 @@ class CorrelationView(pn.viewable.Viewer):
         self._table = pd.DataFrame()
         self._believed: tuple[Any, ...] = ()
         self._certainty: dict[str, np.ndarray] | None = None
-        self._which = pmui.Select(
-            label="Genes", options={"Top genes": "top"}, size="small", width=124, margin=0
-        )
-        count = pmui.Select.from_param(
-            state.param.top_genes,
-            label="How many",
-            options=[25, 50, 100, 200, 400],
-            size="small",
-            width=72,
-            description="",
-            margin=0,
-        )
         self._fade = pmui.MenuButton(
             label="Pairs in full colour",
             icon="opacity",
@@ -85,47 +74,35 @@ class CorrelationView(pn.viewable.Viewer):
             disabled=html.bound(lambda fit: not isinstance(fit, Fit), state.param.fit),
             on_click=lambda item: state.param.update(fade=FADES[item["label"]]),
         )
+        self._genes = HeatGenes(state)
         self._panel = card(
             param.bind(_head, *(state.param[name] for name in ("fit", "fade", "doubting"))),
             figure(self.heatmap.figure, message=waiting(state)),
             tools=(
-                self._which,
-                count,
+                *self._genes.widgets,
                 self._fade,
                 ExportMenu(browser, self._export, state, name="correlations"),
             ),
         )
         self.heatmap.on_pair(together(state.choose_pair))
         self.heatmap.on_gene(together(state.choose_gene))
-        self._which.param.watch(self._pick, "value")
         state.param.watch(self._update, WATCHED)
         self._update()
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
 
-    @together
-    def _pick(self, event: param.parameterized.Event) -> None:
-        state = self.state
-        heat = str(event.new).split(" ", 1)[0]
-        if heat == state.heat:
-            return
-        if heat == "factor" and state.factor is None:
-            state.choose_factor(state.shown_factor)
-        else:
-            state.heat = heat
-
     def _update(self, *_events: object) -> None:
         state, fit = self.state, self.state.fit
         if fit is None:
             self._fit, self._shown, self._believed = None, (), ()
             return
-        self._which.param.update(**self._choices())
-        shown = (state.heat, state.top_genes, self._about())
+        self._genes.update()
+        shown = self._genes.asked()
         # Marks are drawn over the image; only other genes need another one.
         if fit is not self._fit or shown != self._shown:
             self._fit, self._shown = fit, shown
-            self._table = clustered(summaries.clr_correlation(fit, self._genes(fit)))
+            self._table = clustered(summaries.clr_correlation(fit, self._genes.of(fit)))
             self.heatmap.show(self._table)
             self._believed = ()
         self._believe(fit)
@@ -142,30 +119,6 @@ class CorrelationView(pn.viewable.Viewer):
         self._believed = state.uncertainty, state.fade
         self._certainty = certainty(fit, state.uncertainty, list(self._table.columns))
         self.heatmap.doubt(self._certainty, state.fade)
-
-    def _choices(self) -> dict[str, Any]:
-        # Another name needs another value: a select does not show that only its words changed.
-        state = self.state
-        values = {"top": "top", "factor": "factor"}
-        options = {"Top genes": "top", f"Chosen {state.kind}": "factor"}
-        if state.marked:
-            values["gene"] = f"gene {state.marked[0]}"
-            options[f"Near {state.marked[0]}"] = values["gene"]
-        return {"options": options, "value": values.get(state.heat, "top")}
-
-    def _about(self) -> object:
-        if self.state.heat == "gene" and self.state.marked:
-            return self.state.marked[0]
-        return self.state.shown_factor if self.state.heat == "factor" else None
-
-    def _genes(self, fit: AnyFit) -> pd.Index:
-        heat, count, about = self.state.heat, self.state.top_genes, self._about()
-        if heat == "factor":
-            return summaries.factor_genes(fit, self.state.shown_factor, count)
-        if heat == "gene" and isinstance(about, str):
-            near = summaries.correlation_with(fit, about).index[: count - 1]
-            return near.insert(0, about)
-        return summaries.programme_genes(fit, count)
 
     def _export(self) -> Export | None:
         fit, found = self._fit, self.state.uncertainty

@@ -1,5 +1,6 @@
 """How well a fit describes cells, seen and unseen, and how its topics or factors read."""
 
+from engine.checks.comparison import Contender, check_same_data, compare
 from engine.checks.completion import CellScores, Score, complete, score, set_aside
 from engine.checks.laplace import LaplaceQuality, laplace_quality
 from engine.checks.predictive import (
@@ -36,6 +37,7 @@ __all__ = [
     "CellScores",
     "CheckProgress",
     "CheckSettings",
+    "Contender",
     "CorrelationUncertainty",
     "LaplaceQuality",
     "LoadingsUncertainty",
@@ -50,6 +52,8 @@ __all__ = [
     "UncertaintyProgress",
     "bootstrap",
     "bootstrap_iter",
+    "check_same_data",
+    "compare",
     "complete",
     "count_bars",
     "gene_points",

@@ -2,6 +2,7 @@
 
 from engine.jobs.checking import CheckAsked, Checked
 from engine.jobs.checks import Checks, check_summary
+from engine.jobs.contenders import contender
 from engine.jobs.job import JobHandle
 from engine.jobs.manager import Jobs
 from engine.jobs.status import JobError, JobKind, JobState, JobStatus
@@ -26,6 +27,7 @@ __all__ = [
     "JobStatus",
     "Jobs",
     "check_summary",
+    "contender",
     "kept_uncertainty",
     "list_sweeps",
     "numbers",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 import time
 from collections import OrderedDict
@@ -15,20 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.jobs import check_file
 from engine.jobs.checking import DRAWN, CheckAsked, Checked, counts_of, replicate
 from engine.jobs.failures import describe
 from engine.jobs.job import JobHandle
 from engine.jobs.manager import Jobs
 from engine.jobs.runs import Runs
 from engine.jobs.status import JobError
-from engine.jobs.store import write_json
 from engine.results import AnyFit, Fit
 
 if TYPE_CHECKING:
     from engine.checks import LaplaceQuality
     from engine.data import Counts
 
-FILE = "check.json"
 _LANE = "checks"
 # Of all sessions together; each may hold some tens of MB of tables.
 _KEPT = 6
@@ -177,8 +175,8 @@ def check_summary(jobs: Runs, run: str, mode: str | None = None) -> dict[str, An
 
     Returns
     -------
-    ``PredictiveCheck.summary()``, of whose ``misfits`` those of the group "all cells" count all,
-    with ``date`` (ISO 8601), ``passes`` and ``laplace`` (its warning, or None). None if the fit
+    ``PredictiveCheck.summary()``, with ``misfits`` the numbers of genes by discrepancy, and
+    ``date`` (ISO 8601), ``passes`` and ``laplace`` (its warning, or None). None if the fit
     was not checked, or has gone on since.
 
     Raises
@@ -186,10 +184,7 @@ def check_summary(jobs: Runs, run: str, mode: str | None = None) -> dict[str, An
     JobError
         If there is no such run.
     """
-    passes = jobs.status(run).passes
-    found = [one for one in _read(jobs, run).values() if one.get("passes") == passes]
-    found = [one for one in found if mode is None or one.get("mode") == mode]
-    return max(found, key=lambda one: str(one.get("date", "")), default=None)
+    return check_file.latest(jobs.folder(run), jobs.status(run).passes, mode)
 
 
 def _write(jobs: Runs, run: str, fit: AnyFit, found: Checked, handle: JobHandle) -> None:
@@ -200,17 +195,9 @@ def _write(jobs: Runs, run: str, fit: AnyFit, found: Checked, handle: JobHandle)
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     try:
-        write_json(jobs.folder(run) / FILE, _read(jobs, run) | {found.asked.mode: summary})
+        check_file.keep(jobs.folder(run), found.asked.mode, summary)
     except (OSError, JobError) as error:
         handle.log(f"the summary could not be kept: {describe(error)}")
-
-
-def _read(jobs: Runs, run: str) -> dict[str, dict[str, Any]]:
-    try:
-        found = json.loads((jobs.folder(run) / FILE).read_text(encoding="utf-8"))
-        return {str(mode): dict(one) for mode, one in found.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}
 
 
 def _digest(cells: np.ndarray) -> str:

@@ -33,7 +33,7 @@ def load(path: str | os.PathLike[str]) -> AnyFit:
     FitError
         If the file is missing, damaged or not a fit.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         if "uns/logratio" not in file:
             raise FitError(
                 _EXPECTED,
@@ -52,14 +52,14 @@ def load_counts(path: str | os.PathLike[str]) -> sparse.csc_matrix | None:
     FitError
         If the file is missing, damaged or not a fit.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         if not file["X/data"].shape[0]:
             return None
         return sparse.csc_matrix(cast(sparse.csr_matrix, ad.io.read_elem(file["X"])))
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+def opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
     """The file; whatever reading it raises is told as a damaged fit."""
     try:
         with h5py.File(path, "r") as file:

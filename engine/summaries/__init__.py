@@ -5,6 +5,19 @@ the principal axes that `Fit` stores. Most of it takes a fit of topics as well.
 """
 
 from engine.summaries.cells import cell_clr, cell_clr_sd
+from engine.summaries.compare import (
+    CellValues,
+    Correlations,
+    Quantity,
+    Similarity,
+    cell_values,
+    changed_pairs,
+    common_genes,
+    correlations,
+    loading_cosines,
+    matched,
+    quantities,
+)
 from engine.summaries.contrast import Contrast, contrast, label_counts
 from engine.summaries.correlation import (
     clr_correlation,
@@ -44,25 +57,41 @@ from engine.summaries.topics_cells import (
     top_cells,
 )
 from engine.summaries.topics_map import Placement, topic_distances, topic_placement
-from engine.summaries.topics_match import Match, best_matches, match, shared_genes, top_genes
+from engine.summaries.topics_match import (
+    Match,
+    best_matches,
+    common_cells,
+    match,
+    shared_genes,
+    top_genes,
+)
 
 __all__ = [
     "RELEVANCE",
+    "CellValues",
     "Contrast",
+    "Correlations",
     "LabelMeans",
     "Match",
     "Measure",
     "Placement",
+    "Quantity",
+    "Similarity",
     "best_matches",
     "cell_clr",
     "cell_clr_sd",
+    "cell_values",
+    "changed_pairs",
     "clr_correlation",
     "clr_correlation_interval",
     "clr_covariance",
     "clr_variance",
+    "common_cells",
+    "common_genes",
     "contrast",
     "coordinates",
     "correlation_with",
+    "correlations",
     "distinctiveness",
     "explained_variance",
     "factor_genes",
@@ -74,11 +103,14 @@ __all__ = [
     "grouping_columns",
     "label_counts",
     "label_means",
+    "loading_cosines",
     "loadings",
     "match",
+    "matched",
     "measures",
     "methods_text",
     "programme_genes",
+    "quantities",
     "ranking",
     "scores",
     "shared_genes",

@@ -96,6 +96,24 @@ def correlation_with(fit: AnyFit, gene: str) -> pd.Series:
     return found.sort_values(key=np.abs, ascending=False, kind="stable")
 
 
+def correlation_block(fit: AnyFit, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """(rows, columns) CLR correlations of the genes at two sets of positions in ``fit.genes``.
+
+    Any part of `clr_correlation`, at a cost of O(len(rows) len(columns) k).
+    """
+    if isinstance(fit, TopicFit):
+        covariance = mixtures.sampled(fit).covariance(rows, columns)
+    else:
+        count = len(fit.genes)
+        covariance = fit.loadings[rows] @ fit.loadings[columns].T
+        covariance -= (fit.noise[rows][:, None] + fit.noise[columns][None, :]) / count
+        covariance += fit.noise.sum() / count**2
+    scale = _scale(_variance(fit))
+    found = np.clip(covariance / np.outer(scale[rows], scale[columns]), -1, 1)
+    found[rows[:, None] == columns[None, :]] = 1
+    return np.asarray(found)
+
+
 def _covariance_with(fit: AnyFit, position: int) -> np.ndarray:
     count = len(fit.genes)
     if isinstance(fit, TopicFit):

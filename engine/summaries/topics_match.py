@@ -73,7 +73,7 @@ def match(fit: AnyFit, other: AnyFit, n: int = TOP) -> Match:
     jaccard = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
     overlap = np.zeros((fit.n_factors, other.n_factors))
     np.maximum.at(overlap, (of_one[:, None], of_two[None, :]), jaccard)
-    here, there = _common_cells(fit, other)
+    here, there = common_cells(fit, other)
     rows, columns = pd.Index(fit.factor_names), pd.Index(other.factor_names)
     return Match(
         pd.DataFrame(overlap, rows, columns),
@@ -130,7 +130,8 @@ def _indicators(fit: AnyFit, n: int, genes: pd.Index) -> tuple[np.ndarray, np.nd
     return table, np.array([k for k, _ in lists], int)
 
 
-def _common_cells(fit: AnyFit, other: AnyFit) -> tuple[np.ndarray, np.ndarray]:
+def common_cells(fit: AnyFit, other: AnyFit) -> tuple[np.ndarray, np.ndarray]:
+    """Positions in both fits of the cells of the same names, in the order of the first."""
     if fit.cells.equals(other.cells):
         return np.arange(len(fit.cells)), np.arange(len(fit.cells))
     there = other.cells.get_indexer(fit.cells)

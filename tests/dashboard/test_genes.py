@@ -41,23 +41,23 @@ class TestCorrelation:
     def test_a_factor_brings_its_genes(self, view: CorrelationView, state: AppState) -> None:
         state.choose_factor(2)
         assert set(view.heatmap.columns.names) == set(summaries.factor_genes(state.fit, 2, 25))
-        assert view._which.value == "factor"
+        assert view._genes.which.value == "factor"
 
     def test_a_gene_brings_its_neighbours(self, view: CorrelationView, state: AppState) -> None:
-        assert not any(value.startswith("gene") for value in view._which.options.values())
+        assert not any(value.startswith("gene") for value in view._genes.which.options.values())
         state.choose_gene("GENE7")
-        assert view._which.options["Near GENE7"] == "gene GENE7"
-        view._which.value = "gene GENE7"
+        assert view._genes.which.options["Near GENE7"] == "gene GENE7"
+        view._genes.which.value = "gene GENE7"
         assert state.heat == "gene"
         near = summaries.correlation_with(state.fit, "GENE7").index[:24]
         assert set(view.heatmap.columns.names) == {"GENE7", *near}
         state.drop_gene("GENE7")
-        assert view._which.value == "top"
+        assert view._genes.which.value == "top"
 
     def test_the_select_chooses_a_factor_if_none_is(
         self, view: CorrelationView, state: AppState
     ) -> None:
-        view._which.value = "factor 1"
+        view._genes.which.value = "factor 1"
         assert (state.factor, state.heat, state.colour) == (0, "factor", FACTOR)
 
     def test_marks_and_pairs_are_not_clustered_anew(

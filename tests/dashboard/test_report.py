@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 import shlex
 import zipfile
@@ -20,15 +19,14 @@ from dashboard.export import Export, fit_file
 from dashboard.report import Subject, document, write_bundle
 from dashboard.report.figures import Figure, as_they_stand, complete
 from dashboard.report.inline import inline_svg
-from dashboard.report.subject import CHECK, read_check
 from dashboard.state import AppState
 from engine import cli
 from engine.__main__ import _parser, main
 from engine.config import LNMConfig
 from engine.data import DataRequest
-from engine.jobs import JobStatus, names
+from engine.jobs import JobStatus, check_file, names
 from engine.jobs.store import FIT, RunStore
-from engine.results import AnyFit
+from engine.results import AnyFit, load
 from tests.dashboard.synthetic import make_fit, make_topic_fit
 
 EVIL = "<img src=x onerror=alert(1)>&\"'"
@@ -173,18 +171,6 @@ class TestSubject:
         assert moved.request is not None
         assert moved.request.source.endswith("demo2")
 
-    @pytest.mark.parametrize(
-        "content", ["", "[]", '{"mode": "map"}', '{"n_draws": "x", "mode": 1}']
-    )
-    def test_a_damaged_check_is_none(self, tmp_path: Path, content: str) -> None:
-        assert read_check(tmp_path) == {}
-        (tmp_path / CHECK).write_text(content)
-        assert read_check(tmp_path) == {}
-
-    def test_a_check_is_read(self, tmp_path: Path) -> None:
-        (tmp_path / CHECK).write_text(json.dumps(CHECKED | {"more": 1}))
-        assert read_check(tmp_path) == CHECKED
-
 
 class TestAsTheyStand:
     def test_views_of_another_fit_and_of_other_data_stay_away(self, state: AppState) -> None:
@@ -265,7 +251,10 @@ class TestShell:
         store.write_status(replace(made, state="done", score=SCORE))
         lock.release()
         fit = make_fit(cells=20).save(store.path(made.id, FIT))
-        store.path(made.id, CHECK).write_text(json.dumps(CHECKED))
+        kept = load(fit).status.passes
+        rows = [{"group": "all cells", "discrepancy": "mean", "n_genes": 7}]
+        summary = CHECKED | {"misfits": rows, "passes": kept}
+        check_file.keep(store.path(made.id), "map", summary)
         names.write(store.path(made.id), ["my factor", *"bcde"])
         out = tmp_path / "report.html"
         assert main(["report", str(fit), "--out", str(out), "--no-umap"]) == 0

@@ -34,7 +34,9 @@ def browser() -> Copying:
 
 @pytest.fixture
 def control(state: AppState, browser: Copying, tmp_path: Path) -> ReportControl:
-    jobs: Any = SimpleNamespace(folder=lambda run: tmp_path)
+    jobs: Any = SimpleNamespace(
+        folder=lambda run: tmp_path, status=lambda run: SimpleNamespace(passes=12)
+    )
     return ReportControl(state, jobs, browser)
 
 

@@ -231,7 +231,7 @@ class TestGenes:
         np.testing.assert_allclose(view.heatmap.values, expected)
         state.choose_factor(2)
         assert set(view.heatmap.columns.names) == set(summaries.factor_genes(fit, 2, 10))
-        assert "Chosen topic" in view._which.options
+        assert "Chosen topic" in view._genes.which.options
 
     def test_gene_pair_and_contrast(self, state: AppState, fit: TopicFit) -> None:
         detail = DetailView(state, Browser())

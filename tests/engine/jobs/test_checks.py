@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from engine import checks as science
+from engine.checks.predictive.check import ALL_CELLS
 from engine.config import LDAConfig, LNMConfig
 from engine.data import DataRequest, simulate
 from engine.jobs import CheckAsked, Checked, Checks, Jobs, JobStatus, check_summary
-from engine.jobs.checks import FILE
+from engine.jobs.check_file import FILE
 from engine.jobs.store import FIT
 from engine.results import AnyFit
 from tests.engine.jobs.fakes import ended, until
@@ -80,7 +81,10 @@ def test_a_check_is_made_kept_and_summed_up(jobs: Jobs, run: tuple[str, AnyFit])
     told = check_summary(jobs, run[0])
     assert told is not None
     assert (told["mode"], told["n_draws"], told["cells"]) == ("laplace", 20, 80)
-    assert sum(row["n_genes"] for row in told["misfits"]) == len(jobs.result(other).check.misfits)
+    assert (
+        sum(told["misfits"].values())
+        == (jobs.result(other).check.misfits["group"] == ALL_CELLS).sum()
+    )
     assert told["findings"] == list(jobs.result(other).check.findings)
     assert check_summary(jobs, run[0], "population") is None
 

@@ -1,0 +1,49 @@
+"""Correlations of the same genes in two runs, one at a time, and their difference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from bokeh.models import HoverTool
+from bokeh.models.annotations import ColorBar
+
+from dashboard.plots.heatmap import TOLD, Heatmap, clustered, colour_limit
+
+
+def in_order(one: pd.DataFrame, other: pd.DataFrame) -> pd.Index:
+    """Genes so that those that move together in both runs sit together; one order for all three."""
+    return clustered((one + other) / 2).columns
+
+
+def limits(one: pd.DataFrame, other: pd.DataFrame) -> tuple[float, float]:
+    """Where colours saturate: of both runs alike, and of their difference."""
+    return max(colour_limit(one), colour_limit(other)), change_limit(other - one)
+
+
+def change_limit(change: pd.DataFrame) -> float:
+    """All but the 1 % of pairs that change most lie within; at least 0.05."""
+    values = np.abs(change.to_numpy())[~np.eye(len(change), dtype=bool)]
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return 1.0
+    return float(np.clip(np.ceil(20 * np.quantile(values, 0.99)) / 20, 0.05, 2))
+
+
+class ComparedHeatmap(Heatmap):
+    """A heatmap that says what it shows, on a scale that is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar = self.figure.select_one({"type": ColorBar})
+        self._hover = self.figure.select_one({"type": HoverTool})
+
+    def show_as(self, table: pd.DataFrame, title: str, limit: float) -> None:
+        """Draw a square table in display order, its colours symmetric about 0.
+
+        The zoom stays if as many genes were shown before.
+        """
+        if self._bar.title != title:
+            self._bar.title = title
+            self._hover.tooltips = [TOLD[0], (title, "@image{+0.000}")]
+        self.show(table)
+        self._mapper.update(low=-limit, high=limit)

@@ -1,0 +1,199 @@
+"""Runs on the same data side by side: scores on held-out cells, likelihoods, checks, cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from engine.checks.completion import CellScores, ratio_error
+from engine.config import Config, LDAConfig
+from engine.errors import DataError
+from engine.results import Outline
+
+SAME = "same cells"
+NOT_SCORED, OTHER_CELLS, OTHER_GENES = "not scored", "other cells", "other genes"
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """One run of a comparison.
+
+    Attributes
+    ----------
+    id, name, state
+        Of the run.
+    config
+        What was fitted; its seed also chooses the held-out cells.
+    seconds, passes
+        Of the fit.
+    score
+        What the run keeps of its held-out cells; None without.
+    cells
+        What each held-out cell contributes to it.
+    outline
+        Cells and genes of the fit.
+    misfits
+        Of a predictive check, the number of misfits by discrepancy; None without a check.
+    """
+
+    id: str
+    name: str
+    state: str
+    config: Config
+    seconds: float
+    passes: int
+    score: Mapping[str, Any] | None
+    cells: CellScores | None
+    outline: Outline
+    misfits: Mapping[str, int] | None = None
+
+
+def check_same_data(first: Outline, other: Outline, name: str) -> None:
+    """Refuse a run on other data than the first.
+
+    The same are counts of the same fingerprint and, since choices of genes and cells change
+    that, those whose common cells (by name) all have the same total counts.
+
+    Parameters
+    ----------
+    name
+        Of the other run, for the words.
+
+    Raises
+    ------
+    DataError
+        If the data are others.
+    """
+    if first.fingerprint and first.fingerprint == other.fingerprint:
+        return
+    expected = "a run on the same data as the open one"
+    remedy = "Fit a model to the data of the open run, or open a run on those of this one."
+    here, there = common(first, other)
+    if not len(here):
+        raise DataError(expected, f"no cell of the same name in {name!r}", remedy)
+    one, two = first.total_counts[here], other.total_counts[there]
+    # Kept as float32 or float64, and whole numbers of counts.
+    differ = int(np.count_nonzero(np.abs(one - two) > 0.5))
+    if differ:
+        found = f"other total counts in {differ:,} of {len(here):,} common cells of {name!r}"
+        raise DataError(expected, found, remedy)
+
+
+def common(first: Outline, other: Outline) -> tuple[np.ndarray, np.ndarray]:
+    """Positions in both of the cells of the same names, in the order of the first."""
+    if first.cells is other.cells or first.cells.equals(other.cells):
+        return np.arange(len(first.cells)), np.arange(len(first.cells))
+    there = other.cells.get_indexer(first.cells)
+    here = np.flatnonzero(there >= 0)
+    return here, there[here]
+
+
+def paired_score(first: CellScores, other: CellScores) -> tuple[float, float] | None:
+    """Difference of two scores per count, the other less the first, and its standard error.
+
+    ``sum_c (l'_c - l_c) / sum_c v_c`` over held-out cells, l their log-likelihoods (nats) and v
+    the counts of their second halves; linearised as in `ratio_error`. Cells that are hard for
+    both models do not count as uncertainty. None if other cells were scored, or other halves.
+    """
+    if not np.array_equal(first.cells, other.cells):
+        return None
+    if not np.array_equal(first.n_counts, other.n_counts):
+        return None
+    gain = other.log_likelihood - first.log_likelihood
+    return float(gain.sum() / first.n_counts.sum()), ratio_error(gain, first.n_counts)
+
+
+def paired_marginal(first: Outline, other: Outline) -> tuple[float, float] | None:
+    """Difference of the mean log-marginals of the cells in both, and its standard error, nats.
+
+    The other less the first. None if one of them has none, or the genes are others: then
+    likelihoods are of other counts.
+    """
+    if first.log_marginal is None or other.log_marginal is None or not _same_genes(first, other):
+        return None
+    here, there = common(first, other)
+    gain = np.asarray(other.log_marginal[there] - first.log_marginal[here], float)
+    if len(gain) < 2:
+        return None
+    return float(gain.mean()), float(gain.std(ddof=1) / np.sqrt(len(gain)))
+
+
+def compare(runs: Sequence[Contender]) -> pd.DataFrame:
+    """Put runs beside the first of them.
+
+    Returns
+    -------
+    One row a run, indexed by its id:
+
+    ``run``, ``model``, ``inference``, ``size`` (factors or topics), ``state``, ``passes``,
+    ``seconds``, ``seed``; ``score`` of the held-out cells (nats per count), ``perplexity``,
+    ``gain`` and ``gain_se``, how much better per count than the first run on the same halves of
+    the same cells (`paired_score`), and ``scored``, whether that is so, in words;
+    ``log_marginal``, the mean over the cells fitted in this run and the first (nats),
+    ``is_bound``, whether that is a lower bound, ``marginal_gain`` and ``marginal_gain_se``
+    (`paired_marginal`); ``misfits``, their number in all, and ``misfits: ...`` by discrepancy.
+    What is not known is NaN.
+    """
+    rows = [_row(runs[0], run) for run in runs]
+    return pd.DataFrame(rows, index=pd.Index([run.id for run in runs], name="id"))
+
+
+def _row(first: Contender, run: Contender) -> dict[str, Any]:
+    config, score = run.config, run.score or {}
+    why, gain = _gain(first, run)
+    marginal = paired_marginal(first.outline, run.outline) or (np.nan, np.nan)
+    misfits = run.misfits or {}
+    return {
+        "run": run.name,
+        "model": config.model,
+        "inference": config.inference,
+        "size": config.n_topics if isinstance(config, LDAConfig) else config.n_factors,
+        "score": _number(score.get("log_likelihood_per_count")),
+        "perplexity": _number(score.get("perplexity")),
+        "gain": gain[0],
+        "gain_se": gain[1],
+        "scored": why,
+        "log_marginal": _log_marginal(first.outline, run.outline),
+        "is_bound": run.outline.is_bound,
+        "marginal_gain": marginal[0],
+        "marginal_gain_se": marginal[1],
+        "misfits": float(sum(misfits.values())) if run.misfits is not None else np.nan,
+        **{f"misfits: {name}": float(count) for name, count in misfits.items()},
+        "seconds": run.seconds,
+        "passes": run.passes,
+        "state": run.state,
+        "seed": config.seed,
+    }
+
+
+def _gain(first: Contender, run: Contender) -> tuple[str, tuple[float, float]]:
+    unknown = np.nan, np.nan
+    if run.score is None or run.cells is None:
+        return NOT_SCORED, unknown
+    if first.cells is None:
+        return "open run not scored", unknown
+    if not _same_genes(first.outline, run.outline):
+        return OTHER_GENES, unknown
+    found = paired_score(first.cells, run.cells)
+    return (OTHER_CELLS, unknown) if found is None else (SAME, found)
+
+
+def _log_marginal(first: Outline, run: Outline) -> float:
+    if run.log_marginal is None:
+        return np.nan
+    _here, there = common(first, run)
+    return float(np.mean(run.log_marginal[there])) if len(there) else np.nan
+
+
+def _same_genes(first: Outline, other: Outline) -> bool:
+    if first.genes is other.genes or first.genes.equals(other.genes):
+        return True
+    return len(first.genes) == len(other.genes) and bool(other.genes.isin(first.genes).all())
+
+
+def _number(value: Any) -> float:
+    return np.nan if value is None else float(value)

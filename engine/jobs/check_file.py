@@ -1,0 +1,47 @@
+"""The file beside a run that keeps what its checks found, one summary for each mode."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.jobs.store import write_json
+
+FILE = "check.json"
+_WHOLE = "all cells"
+
+
+def keep(folder: Path, mode: str, summary: Mapping[str, Any]) -> None:
+    """Keep the summary of a check, in place of that of an earlier one of its mode.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    write_json(folder / FILE, _read(folder) | {mode: dict(summary)})
+
+
+def latest(folder: Path, passes: int, mode: str | None = None) -> dict[str, Any] | None:
+    """The last summary of a fit that had made so many passes; None without one that can be read.
+
+    ``misfits`` are the numbers of genes by discrepancy, of all cells.
+    """
+    found = [one for one in _read(folder).values() if one.get("passes") == passes]
+    found = [one for one in found if mode is None or one.get("mode") == mode]
+    try:
+        last = max(found, key=lambda one: str(one.get("date", "")))
+        rows = [row for row in last["misfits"] if row["group"] == _WHOLE]
+        return last | {"misfits": {str(row["discrepancy"]): int(row["n_genes"]) for row in rows}}
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _read(folder: Path) -> dict[str, dict[str, Any]]:
+    try:
+        found = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return {str(mode): dict(one) for mode, one in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}

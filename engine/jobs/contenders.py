@@ -1,0 +1,48 @@
+"""Finished runs, as far as a comparison of them needs to know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.config import config_from_dict
+from engine.jobs import check_file
+from engine.jobs.runs import Runs
+from engine.jobs.status import JobError, JobStatus
+from engine.results import outline
+
+if TYPE_CHECKING:
+    from engine.checks import Contender
+
+
+def contender(jobs: Runs, status: JobStatus, like: Contender | None = None) -> Contender:
+    """Read what a comparison needs of a run; its large arrays stay on disk.
+
+    Parameters
+    ----------
+    like
+        Another run, with which equal names of cells and genes are shared: a million of them
+        take a hundred megabytes.
+
+    Raises
+    ------
+    EngineError
+        If the run is gone, or has no result that can be read.
+    """
+    from engine.checks import Contender
+
+    path = jobs.fit_file(status.id)
+    if path is None:
+        raise JobError("a run with a result", f"none in {status.name!r}", "Resume it, or fit anew.")
+    found, check = outline(path), check_file.latest(jobs.folder(status.id), status.passes)
+    return Contender(
+        id=status.id,
+        name=status.name,
+        state=status.state,
+        config=config_from_dict(status.config),
+        seconds=status.seconds,
+        passes=status.passes,
+        score=status.score,
+        cells=jobs.cell_scores(status.id) if status.score is not None else None,
+        outline=found if like is None else found.sharing(like.outline),
+        misfits=None if check is None else check["misfits"],
+    )

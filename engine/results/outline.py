@@ -1,0 +1,73 @@
+"""What a saved fit is about, without its large arrays."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, replace
+
+import anndata as ad
+import h5py
+import numpy as np
+import pandas as pd
+
+from engine.results.reading import opened
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """The cells and genes of a fit, and what it says of each cell.
+
+    Attributes
+    ----------
+    fingerprint
+        Of the counts; empty if the fit does not say.
+    cells, genes
+        Names, (C,) and (G,).
+    total_counts
+        (C,) counts over the modelled features.
+    log_marginal
+        (C,) log p(counts of the cell | its total), nats; None for topics, which have none.
+    is_bound
+        Whether that is only a lower bound, as an encoder without refinement gives.
+    """
+
+    fingerprint: str
+    cells: pd.Index
+    genes: pd.Index
+    total_counts: np.ndarray
+    log_marginal: np.ndarray | None
+    is_bound: bool
+
+    def sharing(self, other: Outline) -> Outline:
+        """The same, with the names of another outline where they are equal: kept once."""
+        cells = other.cells if self.cells.equals(other.cells) else self.cells
+        genes = other.genes if self.genes.equals(other.genes) else self.genes
+        return replace(self, cells=cells, genes=genes)
+
+
+def outline(path: str | os.PathLike[str]) -> Outline:
+    """Read what a saved fit is about: far quicker than the fit itself.
+
+    Raises
+    ------
+    FitError
+        If the file is missing, damaged or not a fit.
+    """
+    with opened(path) as file:
+        obs, var, meta = file["obs"], file["var"], file["uns/logratio"]
+        config = json.loads(str(ad.io.read_elem(meta["config"])))
+        data = json.loads(str(ad.io.read_elem(meta["data"])))
+        topics = str(ad.io.read_elem(meta["model"])) == "lda"
+        return Outline(
+            fingerprint=str(data.get("fingerprint", "")),
+            cells=_names(obs),
+            genes=_names(var),
+            total_counts=np.asarray(ad.io.read_elem(obs["total_counts"])),
+            log_marginal=None if topics else np.asarray(ad.io.read_elem(obs["log_marginal"])),
+            is_bound=config.get("inference") == "vae" and not config.get("refine", True),
+        )
+
+
+def _names(table: h5py.Group) -> pd.Index:
+    return pd.Index(np.asarray(ad.io.read_elem(table[str(table.attrs["_index"])])))

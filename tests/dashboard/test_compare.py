@@ -1,0 +1,297 @@
+"""Two runs and more, side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import panel as pn
+import pytest
+
+from dashboard.browser import Browser
+from dashboard.runner import Runner, Services
+from dashboard.state import LABEL, AppState
+from dashboard.views.compare import CompareView
+from dashboard.views.compare.compared import ALONE, NO_RUN
+from dashboard.views.compare.runs import COLUMNS
+from engine import summaries
+from engine.config import LNMConfig
+from engine.jobs.check_file import FILE
+from engine.results import AnyFit
+from tests.dashboard.synthetic import make_fit, make_topic_fit
+from tests.runs import save_runs
+
+EVIL = '<img src=x onerror="alert(1)">'
+pn.extension("tabulator")
+Until = Callable[[Callable[[], object]], None]
+Shown = tuple[AppState, CompareView]
+
+
+def fits() -> list[tuple[str, AnyFit, float | None]]:
+    """The open run last: the newest. The second has half of the cells, in another order."""
+    open_ = make_fit(cells=60, genes=30, factors=4)
+    part = np.random.default_rng(1).permutation(60)[:30]
+    half = replace(
+        make_fit(cells=60, genes=30, factors=3, seed=1),
+        config=LNMConfig(capture=True, n_factors=3),
+        cells=open_.cells[part],
+        scores=open_.scores[part][:, [2, 0, 1]] * np.array([1, -1, 1]),
+        scores_sd=open_.scores_sd[part][:, :3],
+        loadings=open_.loadings[:, [2, 0, 1]] * np.array([1, -1, 1]),
+        log_marginal=open_.log_marginal[part] + 2,
+        total_counts=open_.total_counts[part],
+        obs=open_.obs.iloc[part],
+    )
+    assert open_.capture is not None
+    names = ("eta", "eta_sd", "efficiency", "efficiency_sd")
+    cut = {name: getattr(open_.capture, name)[part] for name in names}
+    half = replace(half, capture=replace(open_.capture, **cut))
+    topics = make_topic_fit(cells=60, genes=30, topics=5)
+    topics = replace(topics, total_counts=open_.total_counts, obs=open_.obs)
+    elsewhere = replace(open_, total_counts=open_.total_counts + 1)
+    return [
+        ("topics", topics, 0.05),
+        ("other data", elsewhere, 0.0),
+        (f"half {EVIL}", half, -0.05),
+        ("open", open_, 0.0),
+    ]
+
+
+@pytest.fixture
+def ids(services: Services) -> list[str]:
+    return save_runs(services.jobs.home, fits())
+
+
+@pytest.fixture
+def shown(state: AppState, runner: Runner, ids: list[str], until: Until) -> Shown:
+    runner.open(ids[-1])
+    until(lambda: state.fit is not None and state.embedding is not None)
+    view = CompareView(state, Browser(), runner)
+    state.tab = "compare"
+    until(lambda: view.places.xy is not None)
+    assert state.run_error is None, state.run_error
+    return state, view
+
+
+def test_nothing_is_read_while_another_tab_is_in_front(
+    state: AppState, runner: Runner, ids: list[str], until: Until
+) -> None:
+    runner.open(ids[-1])
+    view = CompareView(state, Browser(), runner)
+    until(lambda: state.fit is not None)
+    assert view.compared.working is None
+    assert view.runs._export() is None
+    assert (view.compared.survey, view.compared.said) == (None, NO_RUN)
+
+
+class TestWithoutTwoRuns:
+    def test_none_open(self, state: AppState, runner: Runner) -> None:
+        state.tab = "compare"
+        view = CompareView(state, Browser(), runner)
+        assert view.compared.said == NO_RUN
+        assert view.bar.other.disabled
+        for part in (view.runs, view.change, view.cells):
+            assert part._export() is None
+        assert view.details._export() is None
+
+    def test_only_one(
+        self, state: AppState, services: Services, runner: Runner, until: Until
+    ) -> None:
+        (only,) = save_runs(services.jobs.home, fits()[-1:])
+        runner.open(only)
+        state.tab = "compare"
+        view = CompareView(state, Browser(), runner)
+        until(lambda: view.compared.said == ALONE)
+
+    def test_only_of_other_data(
+        self, state: AppState, services: Services, runner: Runner, until: Until
+    ) -> None:
+        other, open_ = save_runs(services.jobs.home, [fits()[1], fits()[3]])
+        runner.open(open_)
+        state.tab = "compare"
+        view = CompareView(state, Browser(), runner)
+        until(lambda: view.compared.said.startswith("No other finished run is on the data"))
+        state.other = other
+        said = view.compared.said
+        assert said.startswith("Expected a run on the same data as the open one; found other total")
+        assert "60 of 60 common cells of 'other data'. Fit a model" in said
+
+
+class TestTable:
+    def test_runs_on_the_same_data_beside_the_open_one(self, shown: Shown, ids: list[str]) -> None:
+        state, view = shown
+        assert view.runs._shown is not None
+        assert list(view.runs._shown.index) == [ids[3], ids[2], ids[0]]
+        value = view.runs.table.widget.value
+        cells = {name: value[f"c{j}"].tolist() for j, name in enumerate(COLUMNS)}
+        assert cells["run"] == ["A: open", f"half {EVIL}", "topics"]
+        assert cells["model"] == ["LNMVCP", "LNMVCP", "LDA"]
+        assert cells["scored"] == ["same cells"] * 3
+        assert np.isnan(cells["gain"][0])
+        assert cells["gain"][1] < 0 < cells["gain"][2]
+        assert cells["marginal_gain"][1] == pytest.approx(2)
+        assert cells["log_marginal"][2] == "–"
+        # the run that is compared with is the chosen row
+        assert view.runs.table.widget.selection == [1]
+        view.runs.table.widget.selection = [2]
+        assert state.other == ids[0]
+
+    def test_runs_can_be_left_out(self, shown: Shown) -> None:
+        _state, view = shown
+        assert view.bar.table.value == [f"half {EVIL}", "topics"]
+        view.bar.table.value = ["topics"]
+        assert view.runs.table.widget.value["c0"].tolist() == ["A: open", "topics"]
+        view.bar.table.value = [f"half {EVIL}", "topics"]
+        assert len(view.runs.table.widget.value) == 3
+
+    def test_misfits_come_with_a_look(
+        self, shown: Shown, services: Services, ids: list[str], until: Until
+    ) -> None:
+        state, view = shown
+        path = services.jobs.folder(ids[2]) / FILE
+        counted = {"zeros": 3, "mean": 1}
+        rows = [
+            {"group": "all cells", "discrepancy": name, "n_genes": n} for name, n in counted.items()
+        ]
+        passes = services.jobs.status(ids[2]).passes
+        path.write_text(json.dumps({"map": {"passes": passes, "misfits": rows}}))
+        state.tab = "data"
+        state.tab = "compare"
+        survey = view.compared.survey
+        assert survey is not None
+        assert survey.table.loc[ids[2], "misfits"] == 4
+        assert survey.table.loc[ids[2], "misfits: zeros"] == 3
+
+
+class TestTwo:
+    def test_correlations_switch_three_ways(self, shown: Shown) -> None:
+        state, view = shown
+        assert state.fit is not None
+        assert view.compared.beside is not None
+        order = view.change.heatmap.columns.names
+        both = [state.fit, view.compared.beside.other.fit]
+        one, other = (summaries.clr_correlation(f, order).to_numpy() for f in both)
+        for which, expected in (("change", other - one), ("one", one), ("other", other)):
+            view.choices.heat = which
+            drawn = view.change.heatmap.values[::-1]
+            np.testing.assert_allclose(drawn, expected, atol=1e-6)
+            assert view.change.heatmap.columns.names == order
+        mapper = view.change.heatmap._mapper
+        assert mapper.low == -mapper.high
+
+    def test_a_changed_pair_is_chosen_everywhere(self, shown: Shown) -> None:
+        state, view = shown
+        pairs = view.details.views["pairs"]
+        first = pairs.found.iloc[0]
+        pairs.table.widget.selection = [0]
+        assert state.pair == (first["first"], first["second"])
+        state.pair = state.pair[::-1]
+        assert pairs.table.widget.selection == [0]
+        state.pair = None
+        assert pairs.table.widget.selection == []
+        state.top_genes = 5
+        view.choices.among = "shown"
+        assert len(pairs.found) == 10
+        genes = {*pairs.found["first"], *pairs.found["second"]}
+        assert genes == set(view.change.heatmap.columns.names)
+
+    def test_factors_are_matched(self, shown: Shown) -> None:
+        state, view = shown
+        view.details._turn("matched")
+        matched = view.details.views["matched"]
+        value = matched.table.widget.value
+        assert value["c1"].tolist() == ["factor 2", "factor 3", "factor 1", "–"]
+        np.testing.assert_allclose(np.abs(value["c2"][:3]), 1)
+        np.testing.assert_allclose(np.abs(value["c3"][:3]), 1)
+        matched.table.widget.selection = [1]
+        assert state.factor == 1
+        matched._click(0, 2)
+        assert (state.factor, view.choices.beside) == (0, 2)
+        for by in ("cosine", "overlap"):
+            view.choices.by = by
+            assert matched.table.widget.value["c1"][2] == "factor 1"
+
+    def test_one_selection_on_both_sides(self, shown: Shown, ids: list[str]) -> None:
+        state, view = shown
+        beside = view.compared.beside
+        assert beside is not None
+        assert (beside.run, len(beside.here)) == (ids[2], 30)
+        xy = view.cells._xy[1]
+        box = {"type": "rect", "x0": xy[:, 0].min(), "x1": 0.0, "y0": -99.0, "y1": 99.0}
+        view.cells._outlined(1, box, {})
+        assert state.selected is not None
+        chosen = set(state.fit.cells[state.selected])  # type: ignore[union-attr]
+        assert chosen == set(beside.other.fit.cells[xy[:, 0] <= 0])
+        drawn = view.cells.plots[1].points.source.data["colour"][:, 3] > 0
+        assert drawn.sum() == len(chosen)
+
+    def test_labels_have_one_legend_and_scores_two(self, shown: Shown) -> None:
+        state, view = shown
+        assert state.colour == f"{LABEL}cell_type"
+        assert view.cells._legend.object.count('class="legend"') == 1
+        state.choose_factor(0)
+        assert view.cells._legend.object.count('class="bar"') == 2
+        assert "factor 2 score" in view.cells._legend.object
+        assert "<img" not in view.cells._legend.object
+
+    def test_cell_by_cell(self, shown: Shown) -> None:
+        state, view = shown
+        view.details._turn("cells")
+        scatter = view.details.views["cells"]
+        assert len(scatter.choice.options) == 3
+        assert "r = −1.00 over 30 cells" in scatter._words.object
+        assert len(scatter.plot.same.data["x"]) == 0
+        for name in ("capture", "log_marginal"):
+            view.choices.quantity = name
+            assert len(scatter.plot.same.data["x"]) == 2
+        view.choices.quantity = "capture"
+        np.testing.assert_allclose(*scatter.found.values.T)
+        state.select(np.arange(60) < 20)
+        assert scatter.plot.points.under.visible
+
+    def test_topics_beside_factors(self, shown: Shown, ids: list[str], until: Until) -> None:
+        state, view = shown
+        view.details._turn("cells")
+        state.other = ids[0]
+        until(lambda: view.places.xy is not None)
+        assert view.compared.beside is not None
+        assert view.compared.beside.run == ids[0]
+        assert len(view.details.views["cells"].choice.options) == 1
+        assert view.bar.other.value == "topics"
+        view.details._turn("matched")
+        assert "topic 1" in view.details.views["matched"].table.widget.value["c1"].tolist()
+        assert state.run_error is None
+
+    def test_another_open_run(self, shown: Shown, ids: list[str], until: Until) -> None:
+        state, view = shown
+        state.other = ids[0]
+        view.places.runner.open(ids[0])
+        until(lambda: view.compared.beside is not None and state.fit is not None)
+        # what was compared with is open now, so another is chosen
+        until(lambda: view.compared.beside is not None and view.compared.beside.run == ids[3])
+        assert view.bar.other.value == "open"
+
+
+EXPORTS: dict[str, Callable[[CompareView], Any]] = {
+    "runs": lambda view: view.runs._export(),
+    "correlations": lambda view: view.change._export(),
+    "cells": lambda view: view.cells._export(),
+    "pairs": lambda view: view.details._export(),
+    "matched": lambda view: view.details._turn("matched") or view.details._export(),
+    "scatter": lambda view: view.details._turn("cells") or view.details._export(),
+}
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_figures_and_their_data_can_be_taken_away(shown: Shown, name: str) -> None:
+    state, view = shown
+    state.select(np.arange(60) % 2 == 0)
+    export = EXPORTS[name](view)
+    assert export.draw().axes
+    table = export.table()
+    assert isinstance(table, pd.DataFrame)
+    assert len(table) > 1
