@@ -54,6 +54,8 @@ def test_runs_are_compared(page: Page, server: Server, foreign: list[str], tmp_p
     table.get_by_role("gridcell", name="topics", exact=True).click()
     page.wait_for_url(f"**with={ids[0]}**")
     expect(details.get_by_role("gridcell", name="topic 1", exact=True)).to_be_visible()
+    page.get_by_role("tab", name="Cell by cell").click()
+    expect(details.get_by_text("r = ")).to_be_visible()
     choose(cells, "Colour by", "Total counts")
 
     saved = pd.read_csv(export(page, "Export comparison", "CSV", tmp_path), index_col=0)

@@ -157,10 +157,10 @@ class Table(pn.viewable.Viewer):
             "widths": {name: c.width for name, c in columns.items() if c.width},
         }
 
-    @together
     def _chosen(self, event: Any) -> None:
+        # Asked at once: by the time of the action, what the page itself chose looks like a click.
         if not self._quiet and self._on_row is not None:
-            self._on_row([int(row) for row in event.new])
+            together(self._on_row)([int(row) for row in event.new])
 
     @together
     def _clicked(self, event: Any) -> None:
