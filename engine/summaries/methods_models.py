@@ -22,6 +22,10 @@ SHUN = (
     "Shun, Z. & McCullagh, P. (1995). Laplace approximation of high dimensional integrals. "
     "J. R. Stat. Soc. B 57."
 )
+HOFFMAN = (
+    "Hoffman, M. D. & Gelman, A. (2014). The No-U-Turn Sampler: adaptively setting path lengths in "
+    "Hamiltonian Monte Carlo. Journal of Machine Learning Research 15, 1593–1623."
+)
 LAUSE = (
     "Lause, J., Berens, P. & Kobak, D. (2021). Analytic Pearson residuals for normalization of "
     "single-cell RNA-seq UMI data. Genome Biol. 22, 258."
@@ -145,6 +149,7 @@ def inference(config: Config) -> str:
         ("lda", "vae"): _topic_encoder,
         ("lnm", "laplace"): _laplace,
         ("lnm", "vae"): _factor_encoder,
+        ("lnm", "nuts"): _nuts,
     }
     say = known.get(("lda" if isinstance(config, LDAConfig) else "lnm", config.inference))
     return say(config) if say else f"It was fitted with inference = {config.inference!r}."
@@ -161,6 +166,15 @@ def _laplace(config: Any) -> str:
         f"approximation of the marginal likelihood, in which {residuals}z_c and the intensity of "
         f"the cell were treated by Laplace's method; computed in {config.precision}, to a "
         f"tolerance of {number(config.tolerance)} nats per cell."
+    )
+
+
+def _nuts(config: LNMConfig) -> str:
+    return (
+        "It was fitted by the No-U-Turn sampler (Hoffman & Gelman, 2014), with "
+        f"{count(config.n_chains, 'chain')} of {config.n_warmup:,} iterations of warm-up and "
+        f"{config.n_draws:,} draws; the scales of the priors were held at their estimates by a "
+        "nested Laplace approximation. Reported are posterior means."
     )
 
 
@@ -209,6 +223,8 @@ def references(fit: AnyFit, genes_reason: str) -> list[str]:
     if isinstance(config, LDAConfig):
         cited.append(BLEI)
         cited.append(MACKAY if config.inference == "em" else SRIVASTAVA)
+    elif config.inference == "nuts":
+        cited.append(HOFFMAN)
     elif config.inference == "laplace" and config.d_mode == "learned":
         cited.append(SHUN)
     if "Pearson residuals" in genes_reason:

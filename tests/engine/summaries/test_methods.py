@@ -190,3 +190,10 @@ def test_what_is_not_known_is_not_said() -> None:
     assert "Logratio was used" in text
     low_rank = replace(fit, config=LNMConfig(n_factors=5, d_mode="low_rank"))
     assert "References" not in methods_text(low_rank)
+
+
+def test_nuts_tells_its_chains() -> None:
+    text = methods_text(lnm(inference="nuts", n_warmup=1200, n_draws=300, n_chains=3))
+    assert "3 chains of 1,200 iterations of warm-up and 300 draws" in text
+    assert "Hoffman, M. D." in text
+    assert "Hoffman" not in methods_text(lnm())
