@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 # Before anything imports JAX. Child processes (shell, server) inherit all of it.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 # No deadline: the first example of a shape pays its compilation.
 hypothesis.settings.register_profile("local", deadline=None)
@@ -44,6 +46,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "home"
     monkeypatch.setenv("LOGRATIO_HOME", str(path))
     return path
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _room_for_programs() -> Iterator[None]:
+    """All tests are one process, and a process can hold so many compiled programs only."""
+    yield
+    if "jax" in sys.modules:
+        from engine.inference.compilation import make_room
+
+        make_room()
 
 
 @pytest.fixture(scope="session")

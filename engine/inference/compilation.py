@@ -9,6 +9,10 @@ import jax
 import jax.monitoring
 import platformdirs
 
+# Regions of memory that a process may have mapped on Linux are 65,530 by default, and each compiled
+# program takes some; LLVM does not survive a refusal.
+_MOST_REGIONS = 40_000
+_REGIONS = Path("/proc/self/maps")
 _spent = 0.0
 
 
@@ -23,6 +27,25 @@ def keep_compilations() -> None:
         if os.access(folder, os.W_OK):
             jax.config.update("jax_compilation_cache_dir", str(folder))
             jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+def make_room(most: int = _MOST_REGIONS) -> bool:
+    """Forget what was compiled if the process has mapped more than so many regions of memory.
+
+    A server that fits data of hundreds of shapes would crash otherwise. What is still needed is
+    compiled again, or read from disk. Elsewhere than on Linux nothing happens.
+
+    Returns
+    -------
+    Whether it was forgotten.
+    """
+    try:
+        crowded = _REGIONS.read_bytes().count(b"\n") > most
+    except OSError:
+        return False
+    if crowded:
+        jax.clear_caches()
+    return crowded
 
 
 def seconds_compiling() -> float:

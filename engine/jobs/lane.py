@@ -75,7 +75,15 @@ class Lane:
             self._serve(job, device)
             # The next get may wait for hours; nothing of this job may stay in memory for it.
             del job
+            _make_room()
         self._queue.put(None)
+
+
+def _make_room() -> None:
+    if "jax" in sys.modules:
+        from engine.inference.compilation import make_room
+
+        make_room()
 
 
 def _give_way() -> None:

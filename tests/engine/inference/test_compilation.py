@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+COMPILE = """
+from pathlib import Path
+import jax, jax.numpy as jnp
+from engine.inference.compilation import make_room
+
+def regions():
+    return Path("/proc/self/maps").read_bytes().count(b"\\n")
+
+program = jax.jit(lambda x: jnp.sin(x @ x.T).sum())
+for size in range(2, 42):
+    program(jnp.ones((size, size)))
+many = regions()
+print(make_room(most=many + 100), regions() == many, make_room(most=many - 100))
+print(regions() < many - 100, float(program(jnp.ones((2, 2)))))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="regions are counted there only")
+def test_programs_are_forgotten_when_there_are_too_many() -> None:
+    command = [sys.executable, "-c", COMPILE]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout.split()[:4] == ["False", "True", "True", "True"]
+    assert float(done.stdout.split()[4]) == pytest.approx(3.637, abs=1e-3)
