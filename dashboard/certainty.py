@@ -10,10 +10,6 @@ from dashboard.state import AppState, Notice
 from engine.errors import EngineError
 from engine.jobs import Jobs, kept_uncertainty, submit_uncertainty
 
-# The job of each run that is being worked on, of all sessions: a page that is reloaded, or a
-# second one, shows how far it is.
-_working: dict[tuple[int, str], str] = {}
-
 
 class Certainty:
     """Keeps ``state.uncertainty`` that of the shown fit.
@@ -24,6 +20,9 @@ class Certainty:
         Threads for what takes a disk.
     later
         Calls a function with a future, on the page's own turn, once that is done.
+    working
+        The job of each run that is worked on, of all sessions: a page that is reloaded, or a second
+        one, shows how far it is.
     """
 
     def __init__(
@@ -32,7 +31,9 @@ class Certainty:
         jobs: Jobs,
         fetcher: Executor,
         later: Callable[[Future[Any], Callable[[Any], None]], None],
+        working: dict[str, str],
     ) -> None:
+        self._working = working
         self._state, self._jobs, self._fetcher, self._later = state, jobs, fetcher, later
         self._fetched: object = None
         state.param.watch(self._ask, "doubt")
@@ -46,24 +47,20 @@ class Certainty:
         if self._fetched is not state.fit:
             self._fetched = state.fit
             self._fetch()
-        job = _working.get(self._key)
+        job = self._working.get(state.run)
         if job is None:
             return
         status = self._jobs.status(job)
         if status.active:
             state.doubting = f"{status.phase or 'waiting'}, {100 * status.fraction:.0f} %"
             return
-        _working.pop(self._key, None)
+        self._working.pop(state.run, None)
         state.doubting = ""
         if status.state == "failed":
             state.fade = 1.0
             state.run_error = Notice("the uncertainty of this run", status.message, "See above.")
         else:
             self._fetch()
-
-    @property
-    def _key(self) -> tuple[int, str]:
-        return id(self._jobs), self._state.run or ""
 
     def _fetch(self) -> None:
         run, fit = self._state.run, self._state.fit
@@ -77,7 +74,7 @@ class Certainty:
 
     def _fade(self, *_events: object) -> None:
         state = self._state
-        if state.fade < 1 and state.uncertainty is None and self._key not in _working:
+        if state.fade < 1 and state.uncertainty is None and state.run not in self._working:
             state.doubt = "delta"
 
     def _ask(self, *_events: object) -> None:
@@ -85,10 +82,10 @@ class Certainty:
         if not method:
             return
         state.doubt = ""
-        if state.fit is None or state.partial or state.run is None or self._key in _working:
+        if state.fit is None or state.partial or state.run is None or state.run in self._working:
             return
         try:
-            _working[self._key] = submit_uncertainty(self._jobs, state.run, method)
+            self._working[state.run] = submit_uncertainty(self._jobs, state.run, method)
         except EngineError as error:
             state.run_error = Notice.of(error)
         else:

@@ -20,7 +20,7 @@ class Checker:
 
     def __init__(self, state: AppState, choices: CheckChoices, jobs: Jobs, checks: Checks) -> None:
         self.state, self.choices, self.jobs, self.checks = state, choices, jobs, checks
-        self._of: tuple[str, AnyFit] | None = None
+        self._of: tuple[str | None, AnyFit | None] = (None, None)
 
     def start(self) -> None:
         """Ask for a check as chosen; what was found before stays until it is done."""
@@ -59,19 +59,19 @@ class Checker:
         if state.tab != TAB:
             return
         ended = state.fit is not None and state.run is not None and not state.partial
-        of = (state.run, state.fit) if ended else None
-        if of is None or self._of is None or of[0] != self._of[0] or of[1] is not self._of[1]:
-            if of != self._of:
-                self._take(of)
-            self._of = of  # type: ignore[assignment]
+        run, fit = (state.run, state.fit) if ended else (None, None)
+        # A fit has no equality of its own.
+        if run != self._of[0] or fit is not self._of[1]:
+            self._of = run, fit
+            self._take(run, fit)
         self._follow()
 
-    def _take(self, of: tuple[str | None, AnyFit | None] | None) -> None:
+    def _take(self, run: str | None, fit: AnyFit | None) -> None:
         """Show the last check of a fit: this page's before it was reloaded, or anybody's."""
         choices = self.choices
         job = None
-        if of is not None and of[0] is not None and of[1] is not None:
-            job = self.checks.latest(of[0], of[1])
+        if run is not None and fit is not None:
+            job = self.checks.latest(run, fit)
         changes: dict[str, object] = {"job": job, "status": None, "found": None, "wrong": ""}
         asked = self.checks.asked(job) if job is not None else None
         if asked is not None:

@@ -41,6 +41,7 @@ class Services:
         self.reader = Reader()
         self.embedder = Embedder(jobs)
         self.checks = Checks(jobs)
+        self.doubted: dict[str, str] = {}
         self.fetcher = ThreadPoolExecutor(2, thread_name_prefix="fetch")
 
     @classmethod
@@ -63,7 +64,7 @@ class Runner:
         self._listed = self._shown = self._asked = 0.0
         self._no_umap = ""
         self._naming = Naming(state, services.jobs, services.fetcher, self.later)
-        certainty = Certainty(state, services.jobs, services.fetcher, self.later)
+        certainty = Certainty(state, services.jobs, services.fetcher, self.later, services.doubted)
         self.also: list[Callable[[], None]] = [certainty.tick]
         self._sweeper = Sweeper(state, services.jobs, services.fetcher)
         state.param.watch(self._ask_data, list(REQUEST))

@@ -45,6 +45,20 @@ def card(head: Any, *body: Any, tools: tuple[Any, ...] = (), **params: Any) -> p
     )
 
 
+def row(*cards: Any, shares: tuple[int, int]) -> pn.Row:
+    """Two cards side by side, each with its share of the width."""
+    # No deeper than it must be: Bokeh measures nested layouts again and again.
+    for view, share in zip(cards, shares, strict=True):
+        view.__panel__().styles = {"flex": f"{share} 1 0"}
+    return pn.Row(
+        *cards,
+        sizing_mode="stretch_both",
+        margin=0,
+        css_classes=["cards"],
+        stylesheets=[html.STYLES],
+    )
+
+
 def figure(*plots: Any, message: Any, widest: tuple[int | None, ...] = ()) -> pn.Column:
     """Plots (or panes) side by side, under a message that covers them while they are empty.
 

@@ -9,9 +9,9 @@ import pytest
 
 from dashboard.browser import Browser
 from dashboard.state import AppState
+from dashboard.views.table import Column, Table
 from dashboard.views.topics import TopicsView
 from dashboard.views.topics.structure import legend
-from dashboard.views.topics.table import Column, Table
 from engine import summaries
 from engine.results import AnyFit
 from tests.dashboard.synthetic import make_fit

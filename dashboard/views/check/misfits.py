@@ -17,7 +17,7 @@ from dashboard.plots.check_bins import WORDS
 from dashboard.state import AppState
 from dashboard.views.card import card
 from dashboard.views.check.seen import covered, missing, seen
-from dashboard.views.topics.table import SMALL, Column, Table
+from dashboard.views.table import SMALL, Column, Table
 from engine import checks
 
 HEAD = html.heading(

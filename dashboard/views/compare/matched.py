@@ -16,7 +16,7 @@ from dashboard.views.card import figure
 from dashboard.views.compare.bar import strip
 from dashboard.views.compare.choices import TAB, CompareChoices
 from dashboard.views.compare.compared import Beside, Compared
-from dashboard.views.topics.table import Column, Table
+from dashboard.views.table import Column, Table
 
 HEAD = html.heading(
     "Matched",

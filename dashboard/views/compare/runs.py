@@ -15,7 +15,7 @@ from dashboard.export import Export
 from dashboard.views.card import card, figure
 from dashboard.views.compare.choices import CompareChoices
 from dashboard.views.compare.compared import Compared, Survey
-from dashboard.views.topics.table import Column, Table
+from dashboard.views.table import Column, Table
 
 HEAD = html.heading(
     "Runs side by side",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import panel as pn
 
 from dashboard import html
 from dashboard.browser import Browser
 from dashboard.runner import Runner
 from dashboard.state import AppState
+from dashboard.views.card import row
 from dashboard.views.compare.bar import CompareBar
 from dashboard.views.compare.cells import ComparedCellsView
 from dashboard.views.compare.change import ChangeView
@@ -35,8 +34,8 @@ class CompareView(pn.viewable.Viewer):
         self.details = DetailsView(self.compared, self.choices, self.change, browser)
         self._panel = pn.Column(
             self.bar,
-            _row(self.runs, self.details),
-            _row(self.cells, self.change),
+            row(self.runs, self.details, shares=(52, 48)),
+            row(self.cells, self.change, shares=(52, 48)),
             sizing_mode="stretch_both",
             margin=0,
             css_classes=["explore"],
@@ -45,16 +44,3 @@ class CompareView(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
-
-
-def _row(*cards: Any) -> pn.Row:
-    # No deeper than it must be: Bokeh measures nested layouts again and again.
-    left, right = (view.__panel__() for view in cards)
-    left.styles, right.styles = {"flex": "52 1 0"}, {"flex": "48 1 0"}
-    return pn.Row(
-        *cards,
-        sizing_mode="stretch_both",
-        margin=0,
-        css_classes=["cards"],
-        stylesheets=[html.STYLES],
-    )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard.views.topics.table import Column
+from dashboard.views.table import Column
 
 TOPIC, FACTOR = "topic", "factor"
 UNITS = {

@@ -12,8 +12,8 @@ from dashboard import html
 from dashboard.export import Export
 from dashboard.state import AppState
 from dashboard.topic_choices import TopicChoices
+from dashboard.views.table import Column, Table
 from dashboard.views.topics.seen import seen, summarised
-from dashboard.views.topics.table import Column, Table
 from engine import summaries
 from engine.results import AnyFit
 

@@ -21,9 +21,9 @@ from dashboard.together import together
 from dashboard.topic_choices import TopicChoices
 from dashboard.views.believed import gene_intervals, line, stability
 from dashboard.views.card import card, figure, waiting
+from dashboard.views.table import Table
 from dashboard.views.topics.genes import COLUMNS, FACTOR, TOPIC, UNITS, bars, values
 from dashboard.views.topics.seen import seen
-from dashboard.views.topics.table import Table
 from dashboard.views.wording import heading
 from engine import summaries
 from engine.results import AnyFit

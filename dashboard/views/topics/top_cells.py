@@ -14,8 +14,8 @@ from dashboard.export import Export
 from dashboard.state import AppState
 from dashboard.together import together
 from dashboard.topic_choices import TopicChoices
+from dashboard.views.table import Column, Table
 from dashboard.views.topics.seen import seen
-from dashboard.views.topics.table import Column, Table
 from engine import summaries
 from engine.results import AnyFit
 

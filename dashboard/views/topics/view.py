@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import panel as pn
 
 from dashboard import html
 from dashboard.browser import Browser
 from dashboard.state import AppState
 from dashboard.topic_choices import TopicChoices
+from dashboard.views.card import row
 from dashboard.views.topics.bar import TopicBar
 from dashboard.views.topics.details import DetailsView
 from dashboard.views.topics.overview import OverviewView
@@ -37,8 +36,8 @@ class TopicsView(pn.viewable.Viewer):
         self.details = DetailsView(state, self.choices, browser, jobs)
         self._panel = pn.Column(
             self.bar,
-            _row(self.overview, self.ranking),
-            _row(self.structure, self.details),
+            row(self.overview, self.ranking, shares=(42, 58)),
+            row(self.structure, self.details, shares=(42, 58)),
             sizing_mode="stretch_both",
             margin=0,
             css_classes=["explore"],
@@ -47,16 +46,3 @@ class TopicsView(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
-
-
-def _row(*cards: Any) -> pn.Row:
-    # No deeper than it must be: Bokeh measures nested layouts again and again.
-    left, right = (view.__panel__() for view in cards)
-    left.styles, right.styles = {"flex": "42 1 0"}, {"flex": "58 1 0"}
-    return pn.Row(
-        *cards,
-        sizing_mode="stretch_both",
-        margin=0,
-        css_classes=["cards"],
-        stylesheets=[html.STYLES],
-    )

@@ -15,7 +15,7 @@ from panel.theme import Native
 
 from dashboard.together import together
 
-STYLES = (Path(__file__).resolve().parents[3] / "assets" / "table.css").read_text("utf-8")
+STYLES = (Path(__file__).resolve().parents[2] / "assets" / "table.css").read_text("utf-8")
 ROW = 21
 SMALL = "e"
 # Rows of a page; what does not fit is scrolled to.
