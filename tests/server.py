@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-RAISED = re.compile(r"^[\w.]*(?:Error|Exception|Warning)\b.*", re.MULTILINE)
+# With the frames that led there, so that a failing test says where to look.
+RAISED = re.compile(
+    r"^(?:Traceback .*\n(?: .*\n)+)?[\w.]*(?:Error|Exception|Warning)\b.*", re.MULTILINE
+)
+# What Bokeh itself raises when a socket closes under what it was sending.
+BROWSER_WENT_AWAY = re.compile(
+    r"ClosedError|views.ws\.py.* in on_close\n(?: {4}.*\n)+.*bokeh.server.connection\.py"
+)
 
 
 @dataclass(frozen=True)
@@ -28,8 +35,8 @@ class Server:
 
     def complaints(self) -> list[str]:
         """Exceptions in the log, but for those of a browser that went away."""
-        found = RAISED.findall(self.log.read_text("utf-8", "replace"))
-        return [line for line in found if "ClosedError" not in line]
+        found = RAISED.finditer(self.log.read_text("utf-8", "replace"))
+        return [error[0] for error in found if not BROWSER_WENT_AWAY.search(error[0])]
 
 
 @contextmanager
