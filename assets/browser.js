@@ -21,8 +21,11 @@ function everywhere(root, selector, found = []) {
   return found
 }
 
-function focus(label) {
-  everywhere(document, "label").find((node) => node.textContent === label)?.control?.focus()
+// A field that is shown for the first time takes a moment to be there.
+function focus(label, tries = 20) {
+  const field = everywhere(document, "label").find((node) => node.textContent === label)?.control
+  field?.focus()
+  if (!field && tries > 0) setTimeout(() => focus(label, tries - 1), 50)
 }
 
 // Material's buttons beside numbers have no words for those who cannot see them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import weakref
 from pathlib import Path
 
@@ -47,6 +48,9 @@ Syncable._debounce = 5
 @functools.cache
 def services() -> Services:
     """Of this server: one queue, one reader, shared by all sessions; they begin to warm up."""
+    # Libraries stay: what looks for garbage need not walk through them while somebody waits.
+    gc.collect()
+    gc.freeze()
     settings = Settings()
     made = Services.of(settings)
     warm.start(made, settings.source)

@@ -50,7 +50,6 @@ class DataControl(pn.viewable.Viewer):
             "Files on the server",
             f"Directly in {self._places.data}",
             {PICK: ""} | {name: name for name in offered},
-            visible=bool(offered),
         )
         self._pick.param.watch(self._choose_file, "value")
         self._layer = select("Layer", "Which matrix holds the raw counts.")
@@ -62,7 +61,7 @@ class DataControl(pn.viewable.Viewer):
         self._panel = step(
             1,
             "Data",
-            self._pick,
+            *([self._pick] if offered else []),
             self._path,
             beside(open_, demo),
             UploadArea(self._places, self._check, self._tell),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import panel as pn
@@ -34,6 +35,27 @@ def form(*rows: Any) -> pn.Column:
         css_classes=["form"],
         stylesheets=[html.STYLES],
     )
+
+
+class Later:
+    """Controls that are built when they are first shown: the page opens sooner without them.
+
+    Parameters
+    ----------
+    build
+        Gives the controls, one below the other in ``column``.
+    """
+
+    def __init__(self, build: Callable[[], list[Any]]) -> None:
+        self._build = build
+        self.column = form()
+        self.column.visible = False
+
+    def show(self, shown: bool = True) -> None:
+        """Show the controls, or hide and keep them."""
+        if shown and not len(self.column):
+            self.column.extend(self._build())
+        self.column.visible = shown
 
 
 def step(number: int, title: str, *rows: Any) -> pn.Column:

@@ -6,7 +6,7 @@ import re
 
 import panel_material_ui as pmui
 
-from dashboard.controls.form import WIDE, select
+from dashboard.controls.form import WIDE, Later, select
 from dashboard.state import AppState
 
 VARIABLE, ALL, NAMED = "variable", "all", "named"
@@ -16,7 +16,7 @@ KINDS = {"most variable": VARIABLE, "all": ALL, "by name": NAMED}
 class GenesControl:
     """Widgets that set `AppState.genes` and `AppState.reference`.
 
-    Whoever composes them places ``kind``, ``count``, ``names`` and ``reference``.
+    Whoever composes them places ``kind``, ``count``, the column of ``names`` and ``reference``.
     """
 
     def __init__(self, state: AppState) -> None:
@@ -31,13 +31,14 @@ class GenesControl:
             helper_text="Most variable",
             **WIDE,
         )
-        self.names = pmui.TextAreaInput(
+        self._field = pmui.TextAreaInput(
             label="Names",
             placeholder="CD3E, CD8A, NKG7",
             rows=3,
             helper_text="Separated by commas or spaces",
             **WIDE,
         )
+        self.names = Later(lambda: [self._field])
         # The search runs on the server: the browser never holds all names.
         self.reference = pmui.AutocompleteInput(
             label="Reference",
@@ -54,7 +55,7 @@ class GenesControl:
         for widget, name in (
             (self.kind, "value"),
             (self.count, "value_throttled"),
-            (self.names, "value"),
+            (self._field, "value"),
             (self.reference, "value"),
         ):
             widget.param.watch(self._choose, name)
@@ -65,13 +66,13 @@ class GenesControl:
 
     def _show(self) -> None:
         self.count.visible = self.kind.value == VARIABLE
-        self.names.visible = self.kind.value == NAMED
+        self.names.show(self.kind.value == NAMED)
 
     def _choose(self, *_events: object) -> None:
         self._show()
         if self._following:
             return
-        names = tuple(filter(None, re.split(r"[\s,;]+", self.names.value or "")))
+        names = tuple(filter(None, re.split(r"[\s,;]+", self._field.value or "")))
         genes = {VARIABLE: self.count.value or 2000, ALL: ALL, NAMED: names}[self.kind.value]
         if genes == ():
             return

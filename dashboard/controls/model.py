@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import html
 from dashboard.controls import lda, lnm
-from dashboard.controls.form import WIDE, beside, form, step
+from dashboard.controls.form import WIDE, Later, beside, step
 from dashboard.controls.genes import GenesControl
 from dashboard.controls.training import limits, sampling, training
 from dashboard.state import AppState
@@ -30,7 +30,7 @@ class ModelControl(pn.viewable.Viewer):
         super().__init__()
         self.state = state
         of = state.param
-        self._parts: list[_Part] = []
+        self._parts: list[tuple[Later, Callable[[], bool]]] = []
         model = pmui.RadioButtonGroup.from_param(
             of.model, options=MODELS, label="", **WIDE | {"variant": "outlined"}
         )
@@ -43,7 +43,7 @@ class ModelControl(pn.viewable.Viewer):
             self._part(self._has_factors, lambda: lnm.first(state)),
             self._part(self._has_topics, lambda: lda.first(state)),
             beside(genes.kind, genes.count),
-            genes.names,
+            genes.names.column,
             self._part(self._has_factors, lambda: lnm.others(state, genes.reference)),
             self._part(self._has_topics, lambda: lda.others(state)),
             self._part(lambda: state.by_vae, lambda: [training(state)]),
@@ -63,20 +63,10 @@ class ModelControl(pn.viewable.Viewer):
         return not self._has_topics()
 
     def _part(self, wanted: Callable[[], bool], build: Callable[[], list[Any]]) -> pn.Column:
-        part = form()
-        self._parts.append(_Part(part, wanted, build))
-        return part
+        part = Later(build)
+        self._parts.append((part, wanted))
+        return part.column
 
     def _show(self, *_events: object) -> None:
-        """Show the settings of the model; a widget that nobody has seen yet need not exist."""
-        for part in self._parts:
-            shown = part.wanted()
-            if shown and not len(part.column):
-                part.column.extend(part.build())
-            part.column.visible = shown
-
-
-class _Part(NamedTuple):
-    column: pn.Column
-    wanted: Callable[[], bool]
-    build: Callable[[], list[Any]]
+        for part, wanted in self._parts:
+            part.show(wanted())

@@ -11,7 +11,7 @@ import panel_material_ui as pmui
 
 from dashboard import html
 from dashboard.controls.fields import switch, whole
-from dashboard.controls.form import WIDE, beside, folded, step
+from dashboard.controls.form import WIDE, Later, beside, folded, step
 from dashboard.plots.trace import HEIGHT, objective_trace
 from dashboard.runner import ACTIVE, Runner
 from dashboard.state import AppState
@@ -46,10 +46,9 @@ class RunControl(pn.viewable.Viewer):
             **WIDE_BUTTON,
         )
         self._bar = pmui.LinearProgress(
-            value=0, sizing_mode="stretch_width", width=None, margin=(4, 0), visible=False
+            value=0, sizing_mode="stretch_width", width=None, margin=(4, 0)
         )
-        # Of a plot, which is made when there is something to plot: pages open sooner.
-        self._trace = pn.Column(sizing_mode="stretch_width", margin=0, visible=False)
+        self._progress, self._trace = Later(lambda: [self._bar]), Later(lambda: [self._plot()])
         self._panel = step(
             3,
             "Run",
@@ -66,11 +65,11 @@ class RunControl(pn.viewable.Viewer):
             ),
             self._button,
             self._several(),
-            self._bar,
+            self._progress.column,
             html.pane(
                 html.bound(words, state.param.status, state.param.fit_asked, state.param.reading)
             ),
-            self._trace,
+            self._trace.column,
             html.live(html.notice, state.param.run_error),
         )
         state.param.watch(self._refresh, "status")
@@ -130,14 +129,11 @@ class RunControl(pn.viewable.Viewer):
         )
         known = active and status.fraction > 0
         self._bar.param.update(
-            visible=active,
             variant="determinate" if known else "indeterminate",
             value=100 * status.fraction if known else 0,
         )
-        traced = status is not None and len(status.trace) > 1
-        if traced and not len(self._trace):
-            self._trace.append(self._plot())
-        self._trace.visible = traced
+        self._progress.show(active)
+        self._trace.show(status is not None and len(status.trace) > 1)
 
     def _plot(self) -> pn.pane.HoloViews:
         changed = hv.streams.Params(self.state, ["status"], watch_only=True)

@@ -13,7 +13,7 @@ import panel_material_ui as pmui
 from dashboard import html, lists
 from dashboard.browser import Browser
 from dashboard.controls.export import save_fit
-from dashboard.controls.form import WIDE, step
+from dashboard.controls.form import WIDE, Later, step
 from dashboard.runner import ACTIVE, Runner
 from dashboard.state import AppState
 from engine.config import config_from_dict
@@ -50,10 +50,10 @@ class RunsControl(pn.viewable.Viewer):
             label="New name of the run",
             helper_text="Press Enter to keep it",
             max_length=LONGEST_NAME,
-            visible=False,
             **WIDE,
         )
         self._name.param.watch(self._keep_name, "enter_pressed")
+        self._renaming = Later(lambda: [self._name])
         actions: dict[str, Callable[[str], None]] = {
             "open": self._open,
             "resume": runner.resume,
@@ -65,7 +65,7 @@ class RunsControl(pn.viewable.Viewer):
             browser.on(f"run-{act}", self._once(act, action))
         state.param.watch(self._refresh, ["runs", "run"])
         self._refresh()
-        self._panel = step(4, "Runs", *more, self._name, self._list)
+        self._panel = step(4, "Runs", *more, self._renaming.column, self._list)
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
@@ -100,7 +100,8 @@ class RunsControl(pn.viewable.Viewer):
             return
         self._renamed = run
         name = next(status.name for status in self.state.runs if status.id == run)
-        self._name.param.update(value=name, visible=True)
+        self._name.value = name
+        self._renaming.show()
         self.browser.focus(self._name.label)
 
     def _keep_name(self, *_events: object) -> None:
@@ -111,7 +112,7 @@ class RunsControl(pn.viewable.Viewer):
 
     def _stop_renaming(self) -> None:
         self._renamed = ""
-        self._name.visible = False
+        self._renaming.show(False)
 
     def _save(self, run: str) -> None:
         services = self.runner.services

@@ -15,7 +15,7 @@ from dashboard.runner import Runner
 from dashboard.state import AppState
 from engine.data.info import ColumnInfo, LayerInfo, SourceInfo
 from engine.jobs import JobStatus
-from tests.dashboard.widgets import find
+from tests.dashboard.widgets import find, shown
 
 Until = Callable[[Callable[[], object]], None]
 
@@ -74,12 +74,11 @@ class TestData:
         press(find(control, pmui.Button, "Open path"))
         assert (state.source, state.data_error.got) == ("demo", "/etc/passwd")
         pick = find(control, pmui.Select, "Files on the server")
-        assert pick.visible
         pick.value = "cells.h5ad"
         assert state.source == str(tmp_path / "cells.h5ad")
 
     def test_there_is_nothing_to_pick_without_a_data_folder(self, control: DataControl) -> None:
-        assert not find(control, pmui.Select, "Files on the server").visible
+        assert not shown(control, pmui.Select)
 
     def test_an_upload_is_opened_or_deleted(
         self, control: DataControl, state: AppState, until: Until, tmp_path: Path
@@ -137,14 +136,14 @@ class TestRun:
     def test_bar_shows_the_share_or_that_it_is_unknown(
         self, control: RunControl, state: AppState
     ) -> None:
-        (bar,) = control.__panel__().select(pmui.LinearProgress)
-        assert not bar.visible
+        assert not shown(control, pmui.LinearProgress)
         state.status = job()
-        assert (bar.visible, bar.variant) == (True, "indeterminate")
+        (bar,) = shown(control, pmui.LinearProgress)
+        assert bar.variant == "indeterminate"
         state.status = job(fraction=0.25)
         assert (bar.variant, bar.value) == ("determinate", 25)
         state.status = job(state="done", fraction=1.0)
-        assert not bar.visible
+        assert not shown(control, pmui.LinearProgress)
 
     def test_words_say_what_how_far_and_how_long(self) -> None:
         said = words(

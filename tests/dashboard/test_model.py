@@ -10,7 +10,7 @@ from dashboard.controls.model import ModelControl
 from dashboard.state import AppState
 from engine.config import LDAConfig, LNMConfig
 from tests.dashboard.synthetic import make_counts
-from tests.dashboard.widgets import find
+from tests.dashboard.widgets import find, shown
 
 
 class TestModel:
@@ -31,17 +31,17 @@ class TestModel:
 
     def test_genes_by_number_all_or_name(self, control: ModelControl, state: AppState) -> None:
         kind = find(control, pmui.Select, "Genes")
-        names = find(control, pmui.TextAreaInput, "Names")
+        assert not shown(control, pmui.TextAreaInput)
         kind.value = "all"
         assert state.genes == "all"
         kind.value = "named"
         assert state.genes == "all", "no names yet"
-        assert names.visible
+        (names,) = shown(control, pmui.TextAreaInput)
         names.value = "CD3E, CD8A\nNKG7;LYZ"
         assert state.genes == ("CD3E", "CD8A", "NKG7", "LYZ")
         kind.value = "variable"
         assert state.genes == 2000
-        assert not names.visible
+        assert not shown(control, pmui.TextAreaInput)
 
     def test_reference_is_a_gene_or_automatic(self, control: ModelControl, state: AppState) -> None:
         reference = find(control, pmui.AutocompleteInput, "Reference")

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import panel_material_ui as pmui
 import pytest
 
 from dashboard.controls.export import ExportMenu
@@ -16,6 +17,7 @@ from dashboard.report.figures import complete
 from dashboard.state import AppState, Embedding
 from tests.dashboard.synthetic import make_fit
 from tests.dashboard.test_export import EXPORT, Saved
+from tests.dashboard.widgets import shown
 
 ORDER = (REPORT, BUNDLE, METHODS)
 
@@ -109,16 +111,16 @@ def test_the_methods_text_can_be_copied(
     control: ReportControl, state: AppState, browser: Copying
 ) -> None:
     show(state)
-    assert not control._methods.visible
+    assert not shown(control, pmui.TextAreaInput)
     press(control, METHODS)
-    wait(lambda: control._methods.visible)
+    wait(lambda: shown(control, pmui.TextAreaInput))
     assert control._text.value.startswith("Raw counts of 30 cells of synthetic")
     control._copy()
     assert browser.copied == control._text.value
     browser._handle_msg({"act": "copied", "value": "no"})
     assert control.note == NOT_COPIED
     state.show_run("2")
-    assert not control._methods.visible
+    assert not shown(control, pmui.TextAreaInput)
     assert control.note == ""
 
 

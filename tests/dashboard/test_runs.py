@@ -13,6 +13,7 @@ from dashboard.runner import Runner
 from dashboard.state import AppState
 from engine.jobs import JobStatus
 from tests.dashboard.synthetic import Steps
+from tests.dashboard.widgets import shown
 
 Until = Callable[[Callable[[], object]], None]
 
@@ -86,19 +87,18 @@ def test_anything_else_in_between_spares_it(
 
 
 def test_rename(control: RunsControl, state: AppState, browser: Browser, run: str) -> None:
-    (field,) = control.__panel__().select(pmui.TextInput)
-    assert not field.visible
+    assert not shown(control, pmui.TextInput)
     press(browser, "rename", run)
-    assert field.visible
+    (field,) = shown(control, pmui.TextInput)
     assert field.value == state.runs[0].name
     field.value = " <b>mine</b> "
     field.param.trigger("enter_pressed")
     assert state.runs[0].name == "<b>mine</b>"
     assert "<b>mine" not in control._list.object
-    assert not field.visible
+    assert not shown(control, pmui.TextInput)
     press(browser, "rename", run)
     press(browser, "rename", run)
-    assert not field.visible
+    assert not shown(control, pmui.TextInput)
 
 
 def test_an_unknown_run_does_nothing(
