@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 import holoviews as hv
@@ -16,7 +17,7 @@ from panel.reactive import Syncable
 from panel.util.parameters import edit_readonly
 from panel_material_ui.template.base import Page
 
-from dashboard import actions, html, warm
+from dashboard import actions, html, link, warm
 from dashboard.address import follow
 from dashboard.browser import Browser
 from dashboard.controls.data import DataControl
@@ -43,6 +44,8 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 Syncable._event_coroutine.lock = True  # type: ignore[attr-defined]
 # Milliseconds that a changed widget waits for others that change with it; 50 can be felt.
 Syncable._debounce = 5
+# Milliseconds until a page that was opened on something else gets ready for what comes next.
+SOON = 2000
 
 
 @functools.cache
@@ -77,7 +80,13 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     runner.read()
     browser = Browser(actions.SEARCH)
     search = pn.state.location.search if pn.state.location else ""
-    page = compose(state, runner, browser, at_once="run=" in search)
+    asked = link.read(search)[0]
+    if asked.run is not None:
+        # It is read while the page is built, which begins with what is looked at.
+        runner.open(asked.run)
+        if state.run is not None:
+            state.tab = asked.tab or "explore"
+    page = compose(state, runner, browser)
     follow(state, runner, browser, search)
     # Data that others have read by now come with the page.
     runner.tick()
@@ -102,30 +111,13 @@ def _tick(reference: weakref.ref[Runner]) -> None:
             runner.tick()
 
 
-def compose(
-    state: AppState, runner: Runner, browser: Browser | None = None, *, at_once: bool = False
-) -> Page:
-    """Controls and views of one session, laid out; ``at_once`` is for one that opens a run."""
+def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> Page:
+    """Controls and views of one session, laid out."""
     browser = browser or Browser(actions.SEARCH)
     actions.connect(browser, state)
-    # Built once the page stands: it costs half a second here and as much in the browser.
-    explore, topics, check, compare = (
-        pn.Column(sizing_mode="stretch_both", margin=0) for _ in range(4)
-    )
-    _add_topics(topics, state, browser, runner)
-    _add_check(check, state, browser, runner)
-    _add_compare(compare, state, browser, runner)
-    add = functools.partial(_add_explore, explore, state, browser)
-    if at_once:
-        add()
-    else:
-        pn.state.onload(add)
     tabs = pmui.Tabs(
-        ("Data", DataView(state, browser)),
-        ("Explore", explore),
-        ("Topics", topics),
-        ("Check", check),
-        ("Compare", compare),
+        *_views(state, runner, browser),
+        active=state.param.tab.objects.index(state.tab),
         sizing_mode="stretch_both",
         margin=0,
     )
@@ -162,43 +154,41 @@ def compose(
     return page
 
 
-def _add_explore(to: pn.Column, state: AppState, browser: Browser) -> None:
-    to.append(ExploreView(state, browser))
+def _views(state: AppState, runner: Runner, browser: Browser) -> list[tuple[str, pn.Column]]:
+    """Title and content of each tab; a view is built once somebody looks."""
+
+    def check() -> CheckView:
+        view = CheckView(state, browser, runner.services.jobs, runner.services.checks)
+        runner.also.append(view.checker.tick)
+        return view
+
+    builds: dict[str, Callable[[], pn.viewable.Viewer]] = {
+        "data": lambda: DataView(state, browser),
+        "explore": lambda: ExploreView(state, browser),
+        "topics": lambda: TopicsView(state, browser, runner.services.jobs),
+        "check": check,
+        "compare": lambda: CompareView(state, browser, runner),
+    }
+    columns = {name: pn.Column(sizing_mode="stretch_both", margin=0) for name in builds}
+
+    def add(name: str) -> None:
+        if not len(columns[name]):
+            columns[name].append(builds[name]())
+
+    state.param.watch(lambda event: add(event.new), "tab")
+    add(state.tab)
+    # Once the page stands: where a fit is looked at, and what a report takes up.
+    pn.state.onload(functools.partial(add, "explore"))
+    pn.state.onload(functools.partial(_soon, functools.partial(add, "data")))
+    return [(name.capitalize(), column) for name, column in columns.items()]
 
 
-def _add_topics(to: pn.Column, state: AppState, browser: Browser, runner: Runner) -> None:
-    """Once somebody looks: who only explores does not wait for it."""
-
-    def add(*_events: object) -> None:
-        if state.tab == "topics" and not len(to):
-            to.append(TopicsView(state, browser, runner.services.jobs))
-
-    state.param.watch(add, "tab")
-    add()
-
-
-def _add_check(to: pn.Column, state: AppState, browser: Browser, runner: Runner) -> None:
-    """Once somebody looks."""
-
-    def add(*_events: object) -> None:
-        if state.tab == "check" and not len(to):
-            view = CheckView(state, browser, runner.services.jobs, runner.services.checks)
-            runner.also.append(view.checker.tick)
-            to.append(view)
-
-    state.param.watch(add, "tab")
-    add()
-
-
-def _add_compare(to: pn.Column, state: AppState, browser: Browser, runner: Runner) -> None:
-    """Once somebody looks, as the topics."""
-
-    def add(*_events: object) -> None:
-        if state.tab == "compare" and not len(to):
-            to.append(CompareView(state, browser, runner))
-
-    state.param.watch(add, "tab")
-    add()
+def _soon(action: Callable[[], None]) -> None:
+    doc = pn.state.curdoc
+    if doc is None or doc.session_context is None:
+        action()
+    else:
+        doc.add_timeout_callback(action, SOON)
 
 
 def _busy_watchers() -> list[param.parameterized.Watcher]:
