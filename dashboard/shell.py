@@ -52,6 +52,7 @@ SOON = 2000
 def services() -> Services:
     """Of this server: one queue, one reader, shared by all sessions; they begin to warm up."""
     # Libraries stay: what looks for garbage need not walk through them while somebody waits.
+    # Before there is anything of a session, for what is frozen is never freed.
     gc.collect()
     gc.freeze()
     settings = Settings()
@@ -74,9 +75,9 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     hv.extension("bokeh")
     # Plots of a few bars; software rendering, where there is no GPU, makes WebGL slow.
     hv.renderer("bokeh").webgl = False
-    settings = settings or Settings()
+    settings, shared = settings or Settings(), shared or services()
     state = AppState(source=settings.source)
-    runner = Runner(state, shared or services())
+    runner = Runner(state, shared)
     runner.read()
     browser = Browser(actions.SEARCH)
     search = pn.state.location.search if pn.state.location else ""
