@@ -14,7 +14,7 @@ import param
 from dashboard import html
 from dashboard.browser import Browser
 from dashboard.controls.export import in_background, on_document, paced
-from dashboard.controls.form import WIDE, Later, beside, form
+from dashboard.controls.form import WIDE, beside, form
 from dashboard.export import MEDIA, filename, parts
 from dashboard.report.bundle import write_bundle
 from dashboard.report.document import document
@@ -49,18 +49,18 @@ class ReportControl(pn.viewable.Viewer):
         )
         self._text = pmui.TextAreaInput(label=AREA, rows=8, max_rows=16, auto_grow=False, **WIDE)
         small: dict[str, Any] = {"size": "small", "variant": "text", "margin": 0}
-        self._methods = Later(
-            lambda: [
-                self._text,
-                beside(
-                    pmui.Button(label="Copy", icon="content_copy", on_click=self._copy, **small),
-                    pmui.Button(label="Close", icon="close", on_click=self._close, **small),
-                ),
-            ]
+        # Built from the start: what is pressed the moment it is there is not yet known to Bokeh.
+        self._methods = form(
+            self._text,
+            beside(
+                pmui.Button(label="Copy", icon="content_copy", on_click=self._copy, **small),
+                pmui.Button(label="Close", icon="close", on_click=self._close, **small),
+            ),
         )
+        self._methods.visible = False
         browser.on("copied", self._copied)
         state.param.watch(self._close, "run")
-        self._panel = form(self._button, html.live(_words, self.param.note), self._methods.column)
+        self._panel = form(self._button, html.live(_words, self.param.note), self._methods)
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
@@ -130,10 +130,10 @@ class ReportControl(pn.viewable.Viewer):
 
     def _show(self, text: str) -> None:
         self._text.value = text
-        self._methods.show()
+        self._methods.visible = True
 
     def _close(self, *_events: object) -> None:
-        self._methods.show(False)
+        self._methods.visible = False
         if not self._button.loading:
             self.note = ""
 
