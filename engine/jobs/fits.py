@@ -147,6 +147,9 @@ class FitRunner:
         fit = job.snapshot()
         if not finished:
             fit = replace(fit, status=stopped_by_user(fit.status))
+        # What a report of the file alone needs to tell how the fit is made again.
+        told = {"request": dict(job.status.request), "holdout": job.status.holdout}
+        fit = replace(fit, data=fit.data | told)
         job.update(phase="saving", seconds_left=None)
         path = fit.save(self._store.path(job.status.id, FIT), counts=counts.matrix())
         self._kept.add(path, fit)

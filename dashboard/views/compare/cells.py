@@ -25,7 +25,7 @@ from dashboard.views.cells import cell_table, colour_choice, layout, mode_choice
 from dashboard.views.compare.choices import TAB, CompareChoices
 from dashboard.views.compare.compared import Beside, Compared
 from dashboard.views.compare.layout import Layout
-from dashboard.views.topics.seen import summarised
+from dashboard.views.summarised import summarised
 
 HEAD = html.heading(
     "Cells in both runs",

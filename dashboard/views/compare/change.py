@@ -20,7 +20,7 @@ from dashboard.views.cells import TIGHT
 from dashboard.views.compare.choices import TAB, CompareChoices
 from dashboard.views.compare.compared import Beside, Compared
 from dashboard.views.heat_genes import HeatGenes, genes
-from dashboard.views.topics.seen import summarised
+from dashboard.views.summarised import summarised
 from engine import summaries
 
 HEAD = html.heading(

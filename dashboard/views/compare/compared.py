@@ -13,8 +13,8 @@ import param
 
 from dashboard.state import AppState, Notice
 from dashboard.views.compare.choices import TAB, CompareChoices
+from dashboard.views.summarised import summarised
 from dashboard.views.topics.pairing import FINISHED, Other, compared, runs
-from dashboard.views.topics.seen import summarised
 from engine import checks, summaries
 from engine.errors import EngineError
 from engine.jobs import Jobs, JobStatus, contender

@@ -16,8 +16,8 @@ from dashboard.views.compare.bar import strip
 from dashboard.views.compare.change import ChangeView
 from dashboard.views.compare.choices import TAB, CompareChoices
 from dashboard.views.compare.compared import Compared
+from dashboard.views.summarised import summarised
 from dashboard.views.table import Column, Table
-from dashboard.views.topics.seen import summarised
 from engine import summaries
 
 HEAD = html.heading(

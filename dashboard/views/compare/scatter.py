@@ -21,7 +21,7 @@ from dashboard.views.compare.bar import strip
 from dashboard.views.compare.choices import TAB, CompareChoices
 from dashboard.views.compare.compared import Beside, Compared
 from dashboard.views.pair import sample
-from dashboard.views.topics.seen import summarised
+from dashboard.views.summarised import summarised
 from engine import summaries
 
 HEAD = html.heading(

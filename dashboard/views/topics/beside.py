@@ -17,9 +17,10 @@ from dashboard.state import AppState
 from dashboard.together import together
 from dashboard.topic_choices import TopicChoices
 from dashboard.views.card import figure
+from dashboard.views.summarised import summarised
 from dashboard.views.table import Column, Table
 from dashboard.views.topics.pairing import WORDS, Other, compared, page, runs
-from dashboard.views.topics.seen import seen, summarised
+from dashboard.views.topics.seen import seen
 from engine.jobs import Jobs
 from engine.results import AnyFit
 

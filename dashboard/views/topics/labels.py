@@ -12,8 +12,9 @@ from dashboard import html
 from dashboard.export import Export
 from dashboard.state import AppState
 from dashboard.topic_choices import TopicChoices
+from dashboard.views.summarised import summarised
 from dashboard.views.table import Column, Table
-from dashboard.views.topics.seen import seen, summarised
+from dashboard.views.topics.seen import seen
 from engine import summaries
 from engine.results import AnyFit
 

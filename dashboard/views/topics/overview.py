@@ -16,7 +16,8 @@ from dashboard.plots.topic_map import TopicMap
 from dashboard.state import AppState
 from dashboard.together import together
 from dashboard.views.card import card, figure, waiting
-from dashboard.views.topics.seen import seen, summarised
+from dashboard.views.summarised import summarised
+from dashboard.views.topics.seen import seen
 from dashboard.views.wording import heading
 from engine import summaries
 from engine.results import AnyFit

@@ -25,7 +25,8 @@ from dashboard.state import AppState
 from dashboard.together import together
 from dashboard.topic_choices import TopicChoices
 from dashboard.views.card import card, figure, waiting
-from dashboard.views.topics.seen import seen, summarised
+from dashboard.views.summarised import summarised
+from dashboard.views.topics.seen import seen
 from dashboard.views.wording import heading
 from engine import summaries
 from engine.results import AnyFit

@@ -52,6 +52,7 @@ def test_a_fit_stopped_and_resumed_ends_like_one_left_alone(
     stopped = ended(jobs, id)
     assert (stopped.state, stopped.passes) == ("stopped", 3)
     fit = jobs.result(id)
+    assert fit.data["request"] == request_.to_dict(), "a report of the file alone tells how"
     assert fit.status.state == "stopped"
     assert math.isfinite(fit.log_marginal_per_cell)
 

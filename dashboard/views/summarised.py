@@ -1,0 +1,32 @@
+"""What views show of a fit, worked out off the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import panel as pn
+
+from dashboard.controls.export import in_background
+from dashboard.state import AppState, Notice
+from dashboard.together import together
+
+
+def summarised(
+    state: AppState, work: Callable[[], Any], then: Callable[[Any], None]
+) -> Future[None]:
+    """Work in a thread; ``then`` gets what came of it, in one message to the browser.
+
+    Without a page that could wait for it, work is done at once.
+    """
+    if pn.state.curdoc is None:
+        done: Future[None] = Future()
+        then(work())
+        done.set_result(None)
+        return done
+
+    def fail(error: Exception) -> None:
+        state.run_error = Notice.of(error)
+
+    return in_background(work, together(then), fail)
