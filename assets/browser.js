@@ -28,6 +28,14 @@ function focus(label, tries = 20) {
   if (!field && tries > 0) setTimeout(() => focus(label, tries - 1), 50)
 }
 
+// Once it is there and stays where it is: a page that opens with a notice moves it about.
+function show_notice(before, tries = 30) {
+  const notice = everywhere(document, "[role=alert]").at(-1)
+  const {top, height} = notice?.getBoundingClientRect() ?? {}
+  if (height > 0 && top === before) notice.scrollIntoView({block: "nearest"})
+  else if (tries > 0) setTimeout(() => show_notice(top, tries - 1), 300)
+}
+
 // Material's buttons beside numbers have no words for those who cannot see them.
 function name_steppers() {
   for (const button of everywhere(document, ".MuiInputAdornment-root > button:not([aria-label])")) {
@@ -90,6 +98,8 @@ export function render({model, el}) {
   steppers()
   document.addEventListener("click", steppers)
   window.addEventListener("popstate", address)
+  model.on("notices", () => show_notice())
+  if (model.notices) show_notice()
 
   model.on("msg:custom", (data) => {
     if (data.do === "focus") {

@@ -27,6 +27,7 @@ class Browser(JSComponent):
     """
 
     search_label = param.String()
+    notices = param.Integer(doc="How many there have been; the newest is scrolled to.")
 
     _esm = SCRIPT.read_text("utf-8")
 
@@ -43,6 +44,10 @@ class Browser(JSComponent):
     def focus(self, label: str) -> None:
         """Put the cursor into the field with this label."""
         self._send_msg({"do": "focus", "label": label})
+
+    def notify(self, notice: object) -> None:
+        """Scroll to the notice of the page, if there is one: it may be below the fold."""
+        self.notices += notice is not None
 
     def copy(self, text: str) -> None:
         """Put a text on the clipboard; the act ``"copied"`` has "yes" or "no"."""

@@ -116,6 +116,7 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
     """Controls and views of one session, laid out."""
     browser = browser or Browser(actions.SEARCH)
     actions.connect(browser, state)
+    state.param.watch(lambda event: browser.notify(event.new), "run_error")
     tabs = pmui.Tabs(
         *_views(state, runner, browser),
         active=state.param.tab.objects.index(state.tab),

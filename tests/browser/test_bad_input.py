@@ -28,6 +28,17 @@ def test_a_bad_path_is_told_and_the_page_lives(page: Page, server: Server) -> No
     assert server.complaints() == []
 
 
+def test_a_forged_link_is_told_where_it_is_seen(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}?run=../../etc&tab=topics")
+    expect(page.get_by_role("alert")).to_contain_text("../../etc")
+    expect(page.get_by_role("alert")).to_be_in_viewport(ratio=0.5)
+    page.goto(f"{server.url}?run=gone&tab=topics")
+    expect(page.get_by_role("alert")).to_contain_text("run 'gone'")
+    expect(page.get_by_role("alert")).to_be_in_viewport(ratio=0.5)
+    expect(button(page, "Fit")).to_be_enabled()
+    assert server.complaints() == []
+
+
 def test_counts_that_are_none_are_told(page: Page, tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(size=(30, 20)).astype(np.float32)
     ad.AnnData(values).write_h5ad(tmp_path / "normal.h5ad")
