@@ -52,7 +52,7 @@ SOON = 2000
 def services() -> Services:
     """Of this server: one queue, one reader, shared by all sessions; they begin to warm up."""
     # Libraries stay: what looks for garbage need not walk through them while somebody waits.
-    # Before there is anything of a session, for what is frozen is never freed.
+    # Before the first session has a state, for what is frozen is never freed.
     gc.collect()
     gc.freeze()
     settings = Settings()
