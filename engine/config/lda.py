@@ -44,7 +44,7 @@ class LDAConfig(Training):
     max_passes
         Budget of ``"em"``: passes over the cells.
     max_epochs
-        Budget of ``"vae"``: times that every cell is drawn. None: 40 for a few thousand cells,
+        Budget of ``"vae"``: times that every cell is drawn. None: 36 for a few thousand cells,
         fewer for more, see `epochs`.
     max_seconds
         Wall-clock budget, seconds; None: no limit.

@@ -30,7 +30,7 @@ class Training:
     validation: float = 0.0
 
     # Epochs by default, for a few thousand cells.
-    full_epochs: ClassVar[int] = 40
+    full_epochs: ClassVar[int] = 36
 
     def _check_training(self) -> None:
         whole("hidden", self.hidden, 1, 10_000)

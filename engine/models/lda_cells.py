@@ -1,4 +1,4 @@
-"""The posterior of one cell's topic proportions, topics known: its mode, its width, its bound.
+"""The posterior of one cell's topic proportions, topics known: its mode, and a Dirichlet's bound.
 
 Cells c, topics k = 1..K, features g = 1..F; counts u, totals N; ``theta = softmax(h)`` and
 topics beta, as in `engine.models.lda`.
@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from engine.models.lda import TINY, softmax_basis
+from engine.models.lda import TINY
 
 # Nats that a component of h may move in one step.
 _LONGEST_STEP = 4.0
@@ -37,12 +37,6 @@ class CellPrior(NamedTuple):
 def dirichlet_prior(alpha: Float[Array, "K"]) -> CellPrior:
     """The prior that `em_block` has."""
     return CellPrior(alpha, jnp.zeros_like(alpha), jnp.zeros_like(alpha))
-
-
-def gaussian_prior(alpha: Float[Array, "K"]) -> CellPrior:
-    """The prior that the amortized model has."""
-    basis = softmax_basis(alpha)
-    return CellPrior(jnp.zeros_like(alpha), basis.location, 1 / basis.variance)
 
 
 def log_joint(
@@ -85,7 +79,7 @@ def curvature(
     prior: CellPrior,
     counts: Float[Array, "B F"],
 ) -> Curvature:
-    """Derivatives of each cell's log joint in h.
+    """Derivatives of each cell's log joint in h; topics and prior may be each cell's own.
 
     With the responsibilities r, A = sum a and ``delta = sum_g u_g (r_g - theta)``:
 
@@ -97,13 +91,14 @@ def curvature(
     float32 does for cells of millions of counts.
     """
     shares = jax.nn.softmax(logits)
-    excess = topics / (shares @ topics + TINY)[:, None, :] - 1
+    predicted = jnp.einsum("...k,...kg->...g", shares, topics)
+    excess = topics / (predicted + TINY)[:, None, :] - 1
     weighted = counts[:, None, :] * excess
     delta = shares * weighted.sum(2)
     total = prior.pseudo_counts.sum()
     pull = prior.precision * (logits - prior.location)
     gradient = delta + prior.pseudo_counts - total * shares - pull
-    identity = jnp.eye(topics.shape[0], dtype=logits.dtype)
+    identity = jnp.eye(topics.shape[-2], dtype=logits.dtype)
     outer = shares[:, :, None] * shares[:, None, :]
     size = (counts.sum(1) + total)[:, None]
     level = jnp.where(prior.precision.sum() > 0, 0.0, size)[:, :, None] * outer
@@ -194,24 +189,6 @@ def find_mode(
     return jax.lax.while_loop(unsettled, go, begin)[0]
 
 
-def posterior_scale(
-    logits: Float[Array, "B K"],
-    topics: Float[Array, "K F"],
-    prior: CellPrior,
-    counts: Float[Array, "B F"],
-) -> Float[Array, "B K"]:
-    """Standard deviations of the independent normals nearest to a cell's posterior at its mode.
-
-    ``1 / sqrt(J_kk)``, J minus the Hessian: of all diagonal Gaussians the one of least
-    divergence to the posterior, were that Gaussian. Never below that of the complete data,
-    never above that of the prior.
-    """
-    at = curvature(logits, topics, prior, counts)
-    diagonal = jnp.diagonal(at.observed, axis1=1, axis2=2)
-    most = jnp.diagonal(at.complete, axis1=1, axis2=2)
-    return 1 / jnp.sqrt(jnp.clip(diagonal, jnp.minimum(prior.precision, most), most))
-
-
 def dirichlet_bound(
     logits: Float[Array, "B K"],
     topics: Float[Array, "K F"],
@@ -244,29 +221,3 @@ def dirichlet_bound(
     divergence -= (gammaln(gamma) - gammaln(alpha)).sum(1)
     divergence += ((gamma - alpha) * logs).sum(1)
     return likelihood - divergence
-
-
-def gaussian_bound(
-    location: Float[Array, "B K"],
-    scale: Float[Array, "B K"],
-    topics: Float[Array, "K F"],
-    alpha: Float[Array, "K"],
-    counts: Float[Array, "B F"],
-    noise: Float[Array, "n K"],
-) -> Float[Array, "B"]:
-    """Evidence lower bound of each cell with N(location, scale^2) for h, nats.
-
-    The likelihood's expectation is a mean over draws ``location + scale * noise``; the
-    divergence from the prior N(m, V) is exact: ``sum_k log(sqrt(V_k) / s_k) + (s_k^2 +
-    (h_k - m_k)^2) / (2 V_k) - 1/2``.
-    """
-    prior = softmax_basis(alpha)
-
-    def add(total: Array, own: Array) -> tuple[Array, None]:
-        shares = jax.nn.softmax(location + scale * own)
-        return total + (counts * jnp.log(shares @ topics + TINY)).sum(1), None
-
-    total, _ = jax.lax.scan(add, jnp.zeros_like(location[:, 0]), noise)
-    squares = (scale**2 + (location - prior.location) ** 2) / prior.variance
-    divergence = 0.5 * (jnp.log(prior.variance) - 2 * jnp.log(scale) + squares - 1)
-    return total / len(noise) - divergence.sum(1)

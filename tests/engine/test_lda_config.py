@@ -113,5 +113,5 @@ def test_epochs_fall_with_the_number_of_cells() -> None:
     config = LDAConfig(inference="vae")
     numbers = [config.epochs(cells) for cells in (1, 3000, 20_000, 200_000, 10_000_000)]
     assert numbers == sorted(numbers, reverse=True)
-    assert (numbers[0], numbers[1], numbers[-1]) == (40, 40, 5)
+    assert (numbers[0], numbers[1], numbers[-1]) == (36, 36, 5)
     assert LDAConfig(max_epochs=3).epochs(10**9) == 3

@@ -17,7 +17,7 @@ from engine.errors import ConfigError, DataError
 from engine.inference.compilation import keep_compilations
 from engine.inference.topics.means import softmax_means
 from engine.inference.topics.passes import Blocks
-from engine.models import encoding, lda_cells
+from engine.models import encoding, lda_cells, lda_gaussian
 from engine.results import TopicFit
 
 # Nats that no cell may gain any more by another step, and the most steps.
@@ -182,7 +182,7 @@ def _place_vae(
     noise: Float[Array, "n K"],
     refine: bool,
 ) -> tuple[Array, Array, Array]:
-    prior = lda_cells.gaussian_prior(alpha)
+    prior = lda_gaussian.gaussian_prior(alpha)
     if encoder:
         location, scale = encoding.encode(encoder, counts, encoding.inputs_of(encoder))
     else:
@@ -191,8 +191,8 @@ def _place_vae(
         location = lda_cells.find_mode(
             location, topics, prior, counts, tolerance=_TOLERANCE, max_steps=_MOST_STEPS
         )
-        scale = lda_cells.posterior_scale(location, topics, prior, counts)
-    bound = lda_cells.gaussian_bound(location, scale, topics, alpha, counts, noise)
+        scale = lda_gaussian.posterior_scale(location, topics, prior, counts)
+    bound = lda_gaussian.gaussian_bound(location, scale, topics, alpha, counts, noise)
     return location, scale, bound
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpyro.infer import Trace_ELBO
 
-from engine.models import encoding, lda, lda_cells, lda_vae
+from engine.models import encoding, lda, lda_gaussian, lda_vae
 
 FEATURES, TOPICS, CELLS = 12, 3, 6
 
@@ -86,7 +86,7 @@ def test_the_bound_of_numpyro_is_that_of_the_cells_and_topics(
     noise = jax.random.normal(jax.random.key(5), (4000, TOPICS))
     topics = jax.nn.softmax(start["topic_location"])
     alpha = jnp.full(TOPICS, 0.5)
-    cells = lda_cells.gaussian_bound(*posterior, topics, alpha, jnp.asarray(counts), noise)
+    cells = lda_gaussian.gaussian_bound(*posterior, topics, alpha, jnp.asarray(counts), noise)
     location, scale = setting.topics
     ratio = np.exp(-12.0) / np.asarray(scale)
     away = (np.asarray(start["topic_location"]) - np.asarray(location)) / np.asarray(scale)
