@@ -2,7 +2,12 @@
 
 from engine.checks.comparison import Contender, check_same_data, compare
 from engine.checks.completion import CellScores, Score, complete, score, set_aside
-from engine.checks.laplace import LaplaceQuality, laplace_quality
+from engine.checks.laplace import (
+    LaplaceProgress,
+    LaplaceQuality,
+    laplace_quality,
+    laplace_quality_iter,
+)
 from engine.checks.predictive import (
     CheckProgress,
     CheckSettings,
@@ -39,6 +44,7 @@ __all__ = [
     "CheckSettings",
     "Contender",
     "CorrelationUncertainty",
+    "LaplaceProgress",
     "LaplaceQuality",
     "LoadingsUncertainty",
     "PredictiveCheck",
@@ -59,6 +65,7 @@ __all__ = [
     "gene_points",
     "genes_to_show",
     "laplace_quality",
+    "laplace_quality_iter",
     "misfit_table",
     "pair_points",
     "pairs_table",

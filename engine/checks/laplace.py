@@ -1,7 +1,8 @@
-"""laplace_quality: the Laplace approximation of cells against importance sampling."""
+"""laplace_quality, laplace_quality_iter: Laplace's approximation against importance sampling."""
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import jax
@@ -51,10 +52,28 @@ class LaplaceQuality:
     n_failed: int
 
 
+@dataclass(frozen=True)
+class LaplaceProgress:
+    """A step: the share of the cells that is done, and at the last what was found."""
+
+    fraction: float
+    quality: LaplaceQuality | None = None
+
+
 def laplace_quality(
     fit: AnyFit, counts: Counts, *, n_cells: int = 200, n_draws: int = 400, seed: int = 0
 ) -> LaplaceQuality:
-    """Compare log-marginals by Laplace with importance sampling from the same Gaussian.
+    """Compare Laplace's log-marginals with importance sampling; see `laplace_quality_iter`."""
+    *_, last = laplace_quality_iter(fit, counts, n_cells=n_cells, n_draws=n_draws, seed=seed)
+    if last.quality is None:
+        raise RuntimeError("the last step has the result")
+    return last.quality
+
+
+def laplace_quality_iter(
+    fit: AnyFit, counts: Counts, *, n_cells: int = 200, n_draws: int = 400, seed: int = 0
+) -> Iterator[LaplaceProgress]:
+    """Compare Laplace's log-marginals with importance sampling from the same Gaussian.
 
     Draws q = (z, lambda) from the cell's Gaussian g and averages
     ``exp(sum_g psi_g(x_g) - z'z / 2) / g(q)``, each psi by quadrature and the weights
@@ -82,14 +101,20 @@ def laplace_quality(
     whole("n_cells", n_cells, 1, 100_000)
     whole("n_draws", n_draws, 50, 100_000)
     whole("seed", seed, 0, 2**32 - 1)
-    keep_compilations()
     counts = counts.matched(fit.genes)
     able = np.flatnonzero(counts.totals > 0)
     if len(able) == 0:
         raise DataError("cells with counts of the fit's genes", "none", "Choose other cells.")
     rng = np.random.default_rng([seed, 5])
     chosen = np.sort(rng.choice(able, min(n_cells, len(able)), replace=False))
-    counts = counts.take(chosen)
+    return _steps(fit, counts.take(chosen), n_draws, rng)
+
+
+def _steps(
+    fit: Fit, counts: Counts, n_draws: int, rng: np.random.Generator
+) -> Generator[LaplaceProgress, None, None]:
+    keep_compilations()
+    yield LaplaceProgress(0.0)
     params, integral = parameters(fit), integral_for(fit)
     rows: list[dict[str, object]] = []
     n_failed = 0
@@ -100,6 +125,7 @@ def laplace_quality(
         found = posteriors(params, jnp.asarray(padded), integral)
         fixed = lnm.constants(dense)
         for j, own in enumerate(dense):
+            yield LaplaceProgress((start + j) / counts.n_cells)
             if found.lost[j]:
                 n_failed += 1
                 continue
@@ -125,7 +151,7 @@ def laplace_quality(
     columns = ["cell", "total", "laplace", "reference", "reference_se", "pareto_k"]
     table = pd.DataFrame(rows, columns=columns)
     table.insert(5, "difference", table["laplace"] - table["reference"])
-    return LaplaceQuality(table, _warning(table, n_failed), n_failed)
+    yield LaplaceProgress(1.0, LaplaceQuality(table, _warning(table, n_failed), n_failed))
 
 
 def _stirling_error(total: float) -> float:

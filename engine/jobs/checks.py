@@ -132,8 +132,9 @@ class Checks:
         check = replicate(fit, counts, asked, cells, handle)
         if check is None:
             return None
-        handle.progress(DRAWN, "testing the approximation")
         laplace = self._quality(run, fit, counts, handle)
+        if handle.stopping:
+            return None
         found = Checked(asked, check, laplace, time.monotonic() - began, fit)
         if cells is None:
             _write(self._jobs, run, fit, found, handle)
@@ -153,11 +154,17 @@ class Checks:
             try:
                 n_cells = max(_LITTLE // counts.n_genes, _LAPLACE_CELLS)
                 n_cells = min(n_cells, _MOST_LAPLACE_CELLS)
-                known = checks.laplace_quality(fit, counts, n_cells=n_cells)
+                for step in checks.laplace_quality_iter(fit, counts, n_cells=n_cells):
+                    if handle.stopping:
+                        return None
+                    share = DRAWN + step.fraction * (1 - DRAWN)
+                    handle.progress(share, "testing the approximation")
+                    known = step.quality
             except Exception as error:
                 # The predictive check stands on its own.
                 handle.log(f"the approximation could not be tested: {describe(error)}")
                 return None
+            assert known is not None
             with self._lock:
                 self._laplace[key] = known
                 while len(self._laplace) > _KEPT:

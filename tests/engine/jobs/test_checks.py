@@ -111,22 +111,33 @@ def test_each_mode_has_its_summary_and_some_cells_have_none(
     assert check_summary(jobs, run[0]) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "step", "phase"),
+    [
+        ("predictive_check_iter", science.CheckProgress(0.5), "looking"),
+        ("laplace_quality_iter", science.LaplaceProgress(0.5), "testing the approximation"),
+    ],
+)
 def test_a_check_can_be_stopped_and_asked_again(
-    jobs: Jobs, run: tuple[str, AnyFit], monkeypatch: pytest.MonkeyPatch
+    jobs: Jobs,
+    run: tuple[str, AnyFit],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    step: object,
+    phase: str,
 ) -> None:
     checks = Checks(jobs)
-    real, slow = science.predictive_check_iter, True
+    real, slow = getattr(science, name), True
 
-    def steps(*arguments: object, **named: object) -> Iterator[science.CheckProgress]:
+    def steps(*arguments: object, **named: object) -> Iterator[object]:
         while slow:
-            yield science.CheckProgress(0.5)
-        yield from real(*arguments, **named)  # type: ignore[arg-type]
+            yield step
+        yield from real(*arguments, **named)
 
-    monkeypatch.setattr(science, "predictive_check_iter", steps)
+    monkeypatch.setattr(science, name, steps)
     asked = replace(ASKED, seed=7)
     id = checks.submit(*run, asked)
-    until(jobs, id, lambda status: status.fraction > 0)
-    assert jobs.status(id).phase == "looking"
+    until(jobs, id, lambda status: status.phase == phase)
     jobs.stop(id)
     stopped: JobStatus = ended(jobs, id)
     assert stopped.state == "stopped"
@@ -135,7 +146,9 @@ def test_a_check_can_be_stopped_and_asked_again(
     slow = False
     again = checks.submit(*run, asked)
     assert again != id
-    assert result(jobs, again).check.n_cells == 80
+    found = result(jobs, again)
+    assert found.check.n_cells == 80
+    assert found.laplace is not None
 
 
 def test_the_oldest_are_forgotten(
