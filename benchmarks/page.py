@@ -1,8 +1,8 @@
 """How quickly the page answers, in a real Chromium: ``python -m benchmarks.page [CASE ...]``.
 
 Each case opens a saved run on a server of its own and repeats every interaction, with and
-without a fit (PBMC 3k, 50 factors) going on in the same server. Answered is when the last
-plot that the input changes has been painted.
+without a fit (PBMC 3k, 50 factors) going on in the same server; "compared" opens two side by
+side. Answered is when the last plot that the input changes has been painted.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tests.chromium import launch
 from tests.server import Server, serve
 
 SIZES = {"2,700": 2_700, "100,000": 100_000, "1,000,000": 1_000_000}
+COMPARED = {"2,700 compared": 2_700, "100,000 compared": 100_000}
 DATA = Path(__file__).parents[1].parent / "shared" / "data" / "pbmc3k.h5ad"
 SCRIPT = Path(__file__).with_name("latency.js").read_text("utf-8")
 COLOURS = ("Total counts", "cell_type", "Capture efficiency", "pct_mito")
@@ -36,7 +37,8 @@ WARM = 45
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__)
-    parser.add_argument("cases", nargs="*", default=list(SIZES), help="; ".join(SIZES))
+    known = [*SIZES, *COMPARED]
+    parser.add_argument("cases", nargs="*", default=known, help="; ".join(known))
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--data", type=Path, default=DATA, help="counts of the fit that goes on")
     arguments = parser.parse_args()
@@ -45,7 +47,10 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- |")
     notes = []
     for case in arguments.cases:
-        notes.append(measure(case, arguments.repeats, arguments.data))
+        if case in COMPARED:
+            measure_compared(case, arguments.repeats)
+        else:
+            notes.append(measure(case, arguments.repeats, arguments.data))
     print("\n" + "\n".join(notes))
 
 
@@ -64,10 +69,10 @@ def measure(case: str, repeats: int, data: Path) -> str:
             page = browser.new_page(viewport={"width": 1280, "height": 800})
             opened = open_run(page, server, run)
             # a page that has been looked at for a while
-            interact(page, 2)
-            report(case, "no", interact(page, repeats))
+            explore(page, 2)
+            report(case, "no", explore(page, repeats))
             with fit_going_on(browser.new_page(), server):
-                report(case, "yes", interact(page, repeats))
+                report(case, "yes", explore(page, repeats))
             browser.close()
             memory = peak_memory(server.pid)
     seconds = ", ".join(f"{s:.1f}" for s in painted)
@@ -76,6 +81,23 @@ def measure(case: str, repeats: int, data: Path) -> str:
         f"{chosen:.1f} s from the list of runs (its first time), in {opened:.1f} s by its address "
         f"in a new browser; server's peak memory {memory:,.0f} MB."
     )
+
+
+def measure_compared(case: str, repeats: int) -> None:
+    """Print the rows of two runs side by side."""
+    with tempfile.TemporaryDirectory() as folder:
+        one, other = (save_run(Path(folder) / "home", COMPARED[case], seed=seed) for seed in (0, 1))
+        with serve(Path(folder), "--warm") as server, sync_playwright() as playwright:
+            browser = launch(playwright)
+            time.sleep(WARM)
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page.goto(f"{server.url}?run={one}&tab=compare&with={other}")
+            wait_for_cells(page, "Cells in both runs")
+            page.wait_for_timeout(3000)
+            page.evaluate(SCRIPT)
+            compare(page, 2)
+            report(case, "no", compare(page, repeats))
+            browser.close()
 
 
 def first_paint(page: Page, server: Server) -> float:
@@ -112,9 +134,9 @@ def open_run(page: Page, server: Server, run: str) -> float:
     return seconds
 
 
-def wait_for_cells(page: Page) -> None:
+def wait_for_cells(page: Page, title: str = "Cells") -> None:
     began = time.perf_counter()
-    canvas = card(page, "Cells").locator("canvas").first
+    canvas = card(page, title).locator("canvas").first
     while not (canvas.count() and canvas.evaluate(COLOURFUL)):
         assert time.perf_counter() - began < 60, "the cells were not drawn"
         page.wait_for_timeout(50)
@@ -138,17 +160,44 @@ def fit_going_on(page: Page, server: Server) -> Iterator[None]:
     page.close()
 
 
-def interact(page: Page, repeats: int) -> dict[str, list[float]]:
-    """Milliseconds of every interaction, by kind."""
+def explore(page: Page, repeats: int) -> dict[str, list[float]]:
+    """Milliseconds of every interaction on the Explore tab, by kind."""
     rng = np.random.default_rng(0)
-    kinds: dict[str, Callable[[int], None]] = {
-        "factor": lambda _: answer_key(page, "ArrowRight"),
-        "colour": lambda j: choose(page, "Colour by", COLOURS[j % len(COLOURS)]),
-        "lasso": lambda _: lasso(page, rng),
-        "gene": lambda j: find(page, gene_name(17 * j + 3)),
-        "pair": lambda _: tap(page, card(page, "Gene correlations"), rng),
-        "clear": lambda _: answer_key(page, "Escape"),
-    }
+    return interact(
+        page,
+        repeats,
+        {
+            "factor": lambda _: answer_key(page, "ArrowRight"),
+            "colour": lambda j: choose(page, "Colour by", COLOURS[j % len(COLOURS)]),
+            "lasso": lambda _: lasso(page, card(page, "Cells"), rng),
+            "gene": lambda j: find(page, gene_name(17 * j + 3)),
+            "pair": lambda _: tap(page, card(page, "Gene correlations"), rng),
+            "clear": lambda _: answer_key(page, "Escape"),
+        },
+    )
+
+
+def compare(page: Page, repeats: int) -> dict[str, list[float]]:
+    """The same of the Compare tab."""
+    rng = np.random.default_rng(0)
+    cells, changes = card(page, "Cells in both runs"), card(page, "Correlations")
+    return interact(
+        page,
+        repeats,
+        {
+            "factor": lambda _: answer_key(page, "ArrowRight"),
+            "colour": lambda j: choose(page, "Colour by", COLOURS[j % len(COLOURS)]),
+            "lasso": lambda _: lasso(page, cells, rng, largest=0.15),
+            "pair": lambda _: tap(page, changes, rng),
+            "clear": lambda _: answer_key(page, "Escape"),
+        },
+    )
+
+
+def interact(
+    page: Page, repeats: int, kinds: dict[str, Callable[[int], None]]
+) -> dict[str, list[float]]:
+    """Milliseconds of every interaction, by kind."""
     found: dict[str, list[float]] = {kind: [] for kind in kinds}
     for j in range(repeats):
         for kind, act in kinds.items():
@@ -186,11 +235,11 @@ def find(page: Page, gene: str) -> None:
     page.evaluate("document.activeElement?.blur()")
 
 
-def lasso(page: Page, rng: np.random.Generator) -> None:
-    x, y, width, height = box(card(page, "Cells"))
+def lasso(page: Page, where: Locator, rng: np.random.Generator, largest: float = 0.3) -> None:
+    x, y, width, height = box(where)
     centre = np.array([x + width * rng.uniform(0.4, 0.6), y + height * rng.uniform(0.4, 0.6)])
     angles = np.linspace(0, 2 * np.pi, 30)
-    radius = height * rng.uniform(0.1, 0.3)
+    radius = height * rng.uniform(0.1, largest)
     path = centre + radius * np.column_stack([np.cos(angles), np.sin(angles)])
     page.mouse.move(*path[0])
     page.mouse.down()

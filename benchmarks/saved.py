@@ -17,13 +17,13 @@ from engine.results import OTHER, Capture, Fit, Status, Totals
 LABELS = 12
 
 
-def save_run(home: Path, cells: int, genes: int = 2000, factors: int = 10) -> str:
+def save_run(home: Path, cells: int, genes: int = 2000, factors: int = 10, *, seed: int = 0) -> str:
     """Write a made-up LNMVCP fit into a home of runs, as one that ended well; its id.
 
     In place of its UMAP, which would take minutes at a million cells, it has the first two
     factor scores.
     """
-    fit = made_up_fit(cells, genes, factors)
+    fit = made_up_fit(cells, genes, factors, seed)
     status = JobStatus.new("fit", f"simulated · {cells:,} cells", config=fit.config.to_dict())
     store = RunStore(home)
     lock = store.create(status)
@@ -40,13 +40,16 @@ def gene_name(j: int) -> str:
     return f"{''.join(letters)}{j}"
 
 
-def made_up_fit(cells: int, genes: int, factors: int) -> Fit:
-    """Clustered factor scores and random loadings; two columns of obs."""
-    rng = np.random.default_rng(0)
+def made_up_fit(cells: int, genes: int, factors: int, seed: int = 0) -> Fit:
+    """Clustered factor scores and random loadings; two columns of obs.
+
+    Fits of the same size are of the same cells, whatever the seed.
+    """
+    rng, own = np.random.default_rng(0), np.random.default_rng([seed, 1])
     label = rng.integers(LABELS, size=cells)
     centres = 1.5 * rng.normal(size=(LABELS, factors))
-    scores = (centres[label] + 0.5 * rng.normal(size=(cells, factors))).astype(np.float32)
-    loadings = rng.normal(size=(genes + 1, factors)) * np.linspace(0.8, 0.2, factors)
+    scores = (centres[label] + 0.5 * own.normal(size=(cells, factors))).astype(np.float32)
+    loadings = own.normal(size=(genes + 1, factors)) * np.linspace(0.8, 0.2, factors)
     total = np.round(rng.lognormal(8, 0.5, cells))
     efficiency = np.clip(total / 2e5, 1e-4, 1)
     small = np.full(cells, 0.1)

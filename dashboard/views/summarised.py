@@ -14,13 +14,14 @@ from dashboard.together import together
 
 
 def summarised(
-    state: AppState, work: Callable[[], Any], then: Callable[[Any], None]
+    state: AppState, work: Callable[[], Any], then: Callable[[Any], None], *, quick: bool = False
 ) -> Future[None]:
     """Work in a thread; ``then`` gets what came of it, in one message to the browser.
 
-    Without a page that could wait for it, work is done at once.
+    Without a page that could wait for it, work is done at once. So is ``quick`` work: its
+    outcome then comes in the message of the action that asked for it, and is painted with it.
     """
-    if pn.state.curdoc is None:
+    if quick or pn.state.curdoc is None:
         done: Future[None] = Future()
         then(work())
         done.set_result(None)

@@ -105,6 +105,7 @@ class ComparedCellsView(pn.viewable.Viewer):
                 state,
                 lambda: colouring.colouring(beside.other.fit, key, place, None, asked[3]),
                 lambda found: self._coloured(asked, found),
+                quick=not key.startswith(CLR),
             )
         elif self._other is not None:
             self._paint(beside, self._other)
