@@ -18,8 +18,8 @@ UNITS = {
 }
 COLUMNS = {
     TOPIC: (
-        Column("Gene", width=88),
-        Column("p %", "0.000", "Probability of the gene in the topic, percent"),
+        Column("Gene", width=80),
+        Column("p %", "0.000", "Probability of the gene in the topic, percent", 54),
         Column("all %", "0.000", "Frequency of the gene in all cells, percent"),
         Column("lift", "0.00", "Probability in the topic / frequency in all cells"),
         Column("dist.", "0.00", "Log2 fold change against the next best topic"),

@@ -86,6 +86,8 @@ class RankingView(pn.viewable.Viewer):
             value=choices.weight,
             size="small",
             width=110,
+            # Known before it is drawn: plots below miss that they are pushed down later.
+            height=48,
             margin=0,
             disabled=True,
         )
