@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from engine.models.lda import TINY, softmax_basis
 from engine.models.lda_cells import CellPrior, curvature
 
-# Newton steps to a variance: each leaves far less than a nat of its logarithm.
+# Newton steps to a variance: all that float32 tells, of up to 500 topics.
 _VARIANCE_STEPS = 8
 
 
