@@ -6,11 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import stats
 
 import engine
 from engine.checks import laplace_quality
-from engine.checks.pareto import fit_pareto, smooth
 from engine.data import Counts
 from engine.results import Fit
 from tests.engine.checks.predictive.truth import simulated
@@ -76,36 +74,3 @@ def test_bad_input() -> None:
     silent = Counts.from_arrays(np.zeros((3, counts.n_genes)), counts.genes, list("abc"))
     with pytest.raises(engine.DataError, match="with counts"):
         laplace_quality(fit, silent)
-
-
-@pytest.mark.parametrize("shape", [-0.3, 0.0, 0.4, 0.9])
-def test_pareto_shape_is_found(shape: float) -> None:
-    drawn = stats.genpareto(shape, scale=2.0).rvs(5000, random_state=1)
-    found, scale = fit_pareto(np.sort(drawn))
-    assert found == pytest.approx(shape, abs=0.06)
-    assert scale == pytest.approx(2, rel=0.1)
-
-
-@pytest.mark.parametrize(("freedom", "reliable"), [(30, True), (1, False)])
-def test_weights_of_a_proposal_too_narrow(freedom: int, reliable: bool) -> None:
-    """Of Student's t from a normal: the tail of the weights tells which of them it can serve."""
-    rng = np.random.default_rng(0)
-    proposal = rng.normal(size=4000) * (1.2 if reliable else 0.5)
-    log_q = stats.norm.logpdf(proposal, scale=1.2 if reliable else 0.5)
-    smoothed, shape = smooth(stats.t.logpdf(proposal, freedom) - log_q)
-    assert (shape < 0.7) == reliable
-    assert len(smoothed) == 4000
-    if reliable:
-        assert np.exp(smoothed).mean() == pytest.approx(1, abs=0.02)
-
-
-def test_smoothing_keeps_order_and_even_weights() -> None:
-    rng = np.random.default_rng(0)
-    log_weights = rng.normal(size=1000) * 3 + 50
-    smoothed, shape = smooth(log_weights)
-    np.testing.assert_array_equal(np.argsort(smoothed), np.argsort(log_weights))
-    assert smoothed.max() <= log_weights.max()
-    assert shape > 0.3
-    even, none = smooth(np.full(100, 7.0))
-    np.testing.assert_array_equal(even, 7.0)
-    assert none == 0
