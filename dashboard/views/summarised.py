@@ -21,13 +21,22 @@ def summarised(
     Without a page that could wait for it, work is done at once. So is ``quick`` work: its
     outcome then comes in the message of the action that asked for it, and is painted with it.
     """
-    if quick or pn.state.curdoc is None:
-        done: Future[None] = Future()
-        then(work())
-        done.set_result(None)
-        return done
 
     def fail(error: Exception) -> None:
         state.run_error = Notice.of(error)
+
+    if quick or pn.state.curdoc is None:
+        done: Future[None] = Future()
+        done.set_result(None)
+        try:
+            found = work()
+        except Exception as error:
+            if pn.state.curdoc is None:
+                raise
+            # As from a thread: told on the page, which stays usable.
+            fail(error)
+        else:
+            then(found)
+        return done
 
     return in_background(work, together(then), fail)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
-from scipy.special import gammaln
+from scipy.special import gammaln, logsumexp
 
 from engine.checks.posteriors import parameters, posteriors
 from engine.config.validation import whole
@@ -115,9 +115,6 @@ def laplace_quality_iter(
 def _steps(
     fit: Fit, counts: Counts, n_draws: int, rng: np.random.Generator
 ) -> Generator[LaplaceProgress, None, None]:
-    # Half a second to import, which most that is done here need not spend.
-    from arviz_stats.base.array import array_stats
-
     keep_compilations()
     yield LaplaceProgress(0.0)
     params, integral = parameters(fit), integral_for(fit)
@@ -139,11 +136,9 @@ def _steps(
             drawn = found.centre[j] + noise @ root.T
             log_joint = np.asarray(_log_joint(params, own, drawn), float)
             log_gaussian = -0.5 * (noise**2).sum(1) - np.log(np.diagonal(root)).sum()
-            log_weights = log_joint - log_gaussian
-            smoothed, shape = array_stats.psislw(-log_weights)
-            # They sum to one; the smallest is none of those that are smoothed.
-            value = log_weights.min() - smoothed.min() - np.log(n_draws)
-            weights = np.exp(smoothed)
+            smoothed, shape = smooth(log_joint - log_gaussian)
+            value = logsumexp(smoothed) - np.log(n_draws)
+            weights = np.exp(smoothed - smoothed.max())
             rows.append(
                 {
                     "cell": counts.cells[start + j],
@@ -152,13 +147,27 @@ def _steps(
                     # Draws integrate over lambda as it is: nothing to correct.
                     "reference": value + fixed[j] - _stirling_error(own.sum()),
                     "reference_se": weights.std() / weights.mean() / np.sqrt(n_draws),
-                    "pareto_k": float(shape),
+                    "pareto_k": shape,
                 }
             )
     columns = ["cell", "total", "laplace", "reference", "reference_se", "pareto_k"]
     table = pd.DataFrame(rows, columns=columns)
     table.insert(5, "difference", table["laplace"] - table["reference"])
     yield LaplaceProgress(1.0, LaplaceQuality(table, _warning(table, n_failed), n_failed))
+
+
+def smooth(log_weights: np.ndarray) -> tuple[np.ndarray, float]:
+    """Pareto-smoothed logarithms of importance weights (S,), and the shape k of their tail."""
+    # Half a second to import, which most that is done here need not spend.
+    from arviz_stats.base.array import array_stats
+
+    try:
+        smoothed, shape = array_stats.psislw(-log_weights)
+    except ValueError:
+        # Refused are the largest if all alike, as float32 has them in cells of huge totals.
+        return log_weights, 0.0
+    # They come summing to one; the smallest is none of those that are smoothed.
+    return smoothed + (log_weights.min() - smoothed.min()), float(shape)
 
 
 def _stirling_error(total: float) -> float:

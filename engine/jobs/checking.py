@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from engine.jobs.runs import Runs
 from engine.results import AnyFit
 
 if TYPE_CHECKING:
-    from engine.checks import CheckProgress, LaplaceQuality, PredictiveCheck
+    from engine.checks import LaplaceQuality, PredictiveCheck
     from engine.checks.predictive.settings import CheckTotals, Mode
     from engine.data import Counts
 
@@ -128,33 +128,47 @@ def replicate(
     keys = np.arange(counts.n_cells) if cells is None else np.flatnonzero(cells)
     if len(keys) > _PILOT_CELLS:
         keys = np.random.default_rng(asked.seed).choice(keys, _PILOT_CELLS, replace=False)
-    pilot = _pull(
+    pilot = pull(
         look(n_draws=_PILOT_DRAWS, cells=keys),
+        lambda step: step.check,
         handle,
         lambda share: handle.progress(_READ + share * (_LOOKED - _READ), "looking"),
     )
     if pilot is None:
         return None
-    return _pull(
+    return pull(
         look(
             n_draws=asked.n_draws,
             genes=checks.genes_to_show(fit, asked.genes, pilot.genes),
             cells=cells,
             groups=fit.obs[asked.group] if asked.group else None,
         ),
+        lambda step: step.check,
         handle,
         lambda share: handle.progress(_LOOKED + share * (DRAWN - _LOOKED), "drawing replicates"),
     )
 
 
-def _pull(
-    steps: Iterator[CheckProgress], handle: JobHandle, tell: Callable[[float], None]
-) -> PredictiveCheck | None:
-    """The check at the end; None if the job is to stop before."""
+class Fraction(Protocol):
+    """A step of some work."""
+
+    @property
+    def fraction(self) -> float:
+        """Share of the work that is done."""
+
+
+def pull[S: Fraction, T](
+    steps: Iterator[S],
+    outcome: Callable[[S], T | None],
+    handle: JobHandle,
+    tell: Callable[[float], None],
+) -> T | None:
+    """The outcome of the last step; None if the job is to stop before."""
     with closing(cast(Any, steps)):
         for step in steps:
-            if step.check is not None:
-                return step.check
+            found = outcome(step)
+            if found is not None:
+                return found
             if handle.stopping:
                 return None
             tell(step.fraction)

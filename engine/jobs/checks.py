@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.jobs import check_file
-from engine.jobs.checking import DRAWN, CheckAsked, Checked, counts_of, replicate
+from engine.jobs.checking import DRAWN, CheckAsked, Checked, counts_of, pull, replicate
 from engine.jobs.failures import describe
 from engine.jobs.job import JobHandle
 from engine.jobs.manager import Jobs
@@ -154,17 +154,20 @@ class Checks:
             try:
                 n_cells = max(_LITTLE // counts.n_genes, _LAPLACE_CELLS)
                 n_cells = min(n_cells, _MOST_LAPLACE_CELLS)
-                for step in checks.laplace_quality_iter(fit, counts, n_cells=n_cells):
-                    if handle.stopping:
-                        return None
-                    share = DRAWN + step.fraction * (1 - DRAWN)
-                    handle.progress(share, "testing the approximation")
-                    known = step.quality
+                known = pull(
+                    checks.laplace_quality_iter(fit, counts, n_cells=n_cells),
+                    lambda step: step.quality,
+                    handle,
+                    lambda share: handle.progress(
+                        DRAWN + share * (1 - DRAWN), "testing the approximation"
+                    ),
+                )
             except Exception as error:
                 # The predictive check stands on its own.
                 handle.log(f"the approximation could not be tested: {describe(error)}")
                 return None
-            assert known is not None
+            if known is None:
+                return None
             with self._lock:
                 self._laplace[key] = known
                 while len(self._laplace) > _KEPT:

@@ -30,7 +30,7 @@ class CellPrior(NamedTuple):
     """
 
     pseudo_counts: Float[Array, "K"]
-    location: Float[Array, "K"]
+    location: Float[Array, "*cell K"]
     precision: Float[Array, "K"]
 
 
@@ -75,7 +75,7 @@ class Curvature(NamedTuple):
 
 def curvature(
     logits: Float[Array, "B K"],
-    topics: Float[Array, "K F"],
+    topics: Float[Array, "*cell K F"],
     prior: CellPrior,
     counts: Float[Array, "B F"],
 ) -> Curvature:

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import engine
 from engine.checks import laplace_quality
+from engine.checks.laplace import smooth
 from engine.data import Counts
 from engine.results import Fit
 from tests.engine.checks.predictive.truth import simulated
@@ -74,3 +76,27 @@ def test_bad_input() -> None:
     silent = Counts.from_arrays(np.zeros((3, counts.n_genes)), counts.genes, list("abc"))
     with pytest.raises(engine.DataError, match="with counts"):
         laplace_quality(fit, silent)
+
+
+@pytest.mark.parametrize(("freedom", "reliable"), [(30, True), (1, False)])
+def test_weights_of_a_proposal_too_narrow(freedom: int, reliable: bool) -> None:
+    """Of Student's t from a normal: the tail of the weights tells which of them it can serve."""
+    rng = np.random.default_rng(0)
+    scale = 1.2 if reliable else 0.5
+    drawn = rng.normal(size=4000) * scale
+    log_weights = stats.t.logpdf(drawn, freedom) - stats.norm.logpdf(drawn, scale=scale) - 1000
+    smoothed, shape = smooth(log_weights)
+    assert (shape < 0.7) == reliable
+    small = log_weights < np.median(log_weights)
+    np.testing.assert_allclose(smoothed[small], log_weights[small])
+    if reliable:
+        assert np.exp(smoothed + 1000).mean() == pytest.approx(1, abs=0.02)
+
+
+def test_weights_that_are_alike_are_kept() -> None:
+    """In cells of huge totals float32 takes few values."""
+    rng = np.random.default_rng(0)
+    for log_weights in (np.full(100, 7.0), np.where(rng.random(400) < 0.5, -1e6, -1e6 - 0.0625)):
+        smoothed, shape = smooth(log_weights)
+        np.testing.assert_array_equal(smoothed, log_weights)
+        assert shape == 0

@@ -1,0 +1,29 @@
+"""Work that is done at once fails as work in a thread does."""
+
+from __future__ import annotations
+
+import pytest
+from bokeh.document import Document
+from panel.io.state import set_curdoc
+
+from dashboard.state import AppState
+from dashboard.views.summarised import summarised
+from engine.errors import DataError
+
+
+def test_quick_work_comes_at_once_and_its_failure_is_told() -> None:
+    state, found = AppState(), []
+    with set_curdoc(Document()):
+        assert summarised(state, lambda: 3, found.append, quick=True).done()
+        assert found == [3]
+        error = DataError("genes", "none", "Choose others.")
+
+        def fail() -> None:
+            raise error
+
+        summarised(state, fail, found.append, quick=True)
+    assert found == [3]
+    assert state.run_error is not None
+    assert state.run_error.remedy == "Choose others."
+    with pytest.raises(DataError):
+        summarised(state, fail, found.append)
