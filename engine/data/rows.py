@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from scipy import sparse
@@ -12,6 +12,7 @@ from scipy import sparse
 BLOCK_VALUES = 2**24
 
 
+@runtime_checkable
 class RowReader(Protocol):
     """Rows of a matrix as stored, over all genes, wherever it lies."""
 
@@ -20,6 +21,7 @@ class RowReader(Protocol):
         ...
 
 
+@runtime_checkable
 class RowStore(Protocol):
     """Rows of the modelled counts, (C, G)."""
 

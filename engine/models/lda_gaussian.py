@@ -65,7 +65,7 @@ def mean_field_variance(
     taken = jnp.log(totals + TINY) + logits - level
     own = jnp.broadcast_to(jnp.log(prior.precision), logits.shape)
 
-    def go(_: int, logs: Array) -> Array:
+    def go(_: Array, logs: Array) -> Array:
         half = jnp.exp(logs) / 2
         excess = logs + jnp.logaddexp(own, taken + half)
         return logs - excess / (1 + half * jax.nn.sigmoid(taken + half - own))

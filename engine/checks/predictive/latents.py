@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Array
@@ -16,6 +16,7 @@ from engine.models.poisson_lognormal import Integral
 from engine.results import Fit, TopicFit
 
 
+@runtime_checkable
 class Latents(Protocol):
     """The latents of a block of cells."""
 
