@@ -52,7 +52,7 @@ SOON = 2000
 def services() -> Services:
     """Of this server: one queue, one reader, shared by all sessions; they begin to warm up."""
     # Libraries stay: what looks for garbage need not walk through them while somebody waits.
-    # Before the first session has a state, for what is frozen is never freed.
+    # Before the first session has a state, for what is frozen is never freed; its document is.
     gc.collect()
     gc.freeze()
     settings = Settings()
@@ -91,8 +91,12 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     follow(state, runner, browser, search)
     # Data that others have read by now come with the page.
     runner.tick()
+    document = pn.state.curdoc
+    if document is not None:
+        # A document keeps the models that no browser has fetched, and the frozen one stays.
+        document.on_session_destroyed(lambda _: document.models.flush_synced())
     # In the background: polling is not work that the page should look busy with. Weak, because
-    # Panel keeps the document of the first session for as long as the server lives.
+    # the document of the first session is kept for as long as the server lives.
     tick = functools.partial(_tick, weakref.ref(runner))
     pn.io.PeriodicCallback(
         callback=tick, period=settings.poll_milliseconds, background=True

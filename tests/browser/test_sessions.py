@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,11 +70,23 @@ def open_run(browser: Browser, server: Server, run: str) -> Page:
     return page
 
 
+def counted(server: Server) -> Path:
+    return server.home.with_name("held")
+
+
 def held(server: Server) -> list[int]:
     """States that live, and those among them that hold a fit."""
-    written = server.home.with_name("held")
-    text = written.read_text() if written.exists() else ""
+    text = counted(server).read_text() if counted(server).exists() else ""
     return [int(number) for number in text.split()]
+
+
+def wait_until_freed(server: Server) -> None:
+    """All states, of sessions that have ended."""
+    deadline = time.monotonic() + 60
+    while held(server)[:1] != [0]:
+        assert time.monotonic() < deadline, f"states, and with a fit: {held(server)}"
+        time.sleep(0.5)
+    assert server.complaints() == []
 
 
 def test_two_sessions_never_see_each_other(
@@ -112,8 +125,14 @@ def test_a_session_that_ends_frees_what_it_held(
     for page in pages:
         draw_around(card(page, "Cells"))
         page.context.close()
-    deadline = time.monotonic() + 60
-    while held(own)[1] > 0:
-        assert time.monotonic() < deadline, f"states, and with a fit: {held(own)}"
-        time.sleep(0.5)
-    assert own.complaints() == []
+    wait_until_freed(own)
+
+
+def test_a_session_that_no_browser_joined_is_freed_even_if_it_was_the_first(
+    own: Server, runs: tuple[str, str]
+) -> None:
+    with urllib.request.urlopen(f"{own.url}?run={runs[0]}") as answer:
+        assert answer.status == 200
+    # What was counted before the session began says nothing.
+    counted(own).unlink(missing_ok=True)
+    wait_until_freed(own)
