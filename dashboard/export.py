@@ -104,7 +104,8 @@ class Provenance:
 
 
 def _model(fit: AnyFit) -> str:
-    state = "" if fit.status.state == "converged" else f", {fit.status.state}"
+    unfinished = fit.status.state in ("stopped", "running")
+    state = f", {fit.status.state}" if unfinished else ""
     latents = "topics" if isinstance(fit, TopicFit) else "factors"
     return f"{fit.model.upper()}, {fit.n_factors} {latents}, {fit.status.passes} passes{state}"
 

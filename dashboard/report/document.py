@@ -69,7 +69,7 @@ def document(
 def _warning(subject: Subject) -> str:
     status = subject.fit.status
     said = []
-    if status.state != "converged":
+    if status.state in ("stopped", "running"):
         said.append(f"This fit has not converged: {status.reason or status.state}.")
     if status.n_failed_cells:
         said.append(f"The posterior mode of {status.n_failed_cells:,} cells was not found.")

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -187,6 +187,8 @@ def train[L](
     smoothed = best = -np.inf
     since, step = 0, 0
     end: End = ("stopped", f"the {epochs} epochs allowed are made")
+    if epochs >= replace(config, max_epochs=None).epochs(counts.n_cells):
+        end = "completed", "all epochs that were planned are made"
     learn: Callable[[], L] | None = None
     for number in range(epochs):
         losses = []

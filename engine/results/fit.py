@@ -20,15 +20,16 @@ from engine.results.writing import write
 FORMAT = 1
 OTHER = "_other"
 
-State = Literal["running", "converged", "stopped"]
+State = Literal["running", "converged", "completed", "stopped"]
 
 
 @dataclass(frozen=True)
 class Status:
     """How a fit ended.
 
-    ``state`` is "converged" (the stopping rule held), "stopped" (budget or user) or
-    "running" (a snapshot taken on the way); ``reason`` says it in words.
+    ``state`` is "converged" (the stopping rule held), "completed" (all was done that is
+    planned for so many cells), "stopped" (budget or user) or "running" (a snapshot taken on
+    the way); ``reason`` says it in words.
     """
 
     state: State

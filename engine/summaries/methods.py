@@ -115,6 +115,8 @@ def _status(fit: AnyFit) -> list[str]:
     why = f" ({status.reason})" if status.reason else ""
     if status.state == "converged":
         said = f"The fit converged {after}{why}"
+    elif status.state == "completed":
+        said = f"The fit ended {after}{why}"
     elif status.state == "stopped":
         said = f"The fit had not converged when it ended {after}{why}"
     else:

@@ -101,7 +101,7 @@ class TestFit:
         gram = vae_fit.loadings.T @ vae_fit.loadings
         np.testing.assert_allclose(gram - np.diag(np.diag(gram)), 0, atol=1e-3 * gram.max())
         assert vae_fit.scores_sd.min() > 0
-        assert vae_fit.status.state in ("converged", "stopped")
+        assert vae_fit.status.state in ("converged", "completed")
         assert {"loadings_covariance", "noise_location", "noise_scale"} == vae_fit.prior.keys()
 
 

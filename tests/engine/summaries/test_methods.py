@@ -147,10 +147,11 @@ def test_learned_numbers_are_told() -> None:
     ("state", "words"),
     [
         ("stopped", "The fit had not converged when it ended after 1 pass (no more time)"),
+        ("completed", "The fit ended after 1 pass (no more time)"),
         ("running", "The fit was still running and had not converged after 1 pass"),
     ],
 )
-def test_a_fit_that_did_not_converge_says_so(model: str, state: Any, words: str) -> None:
+def test_a_fit_says_how_it_ended(model: str, state: Any, words: str) -> None:
     status = replace(
         FITS[model].status, state=state, passes=1, reason="no more time", n_failed_cells=4
     )

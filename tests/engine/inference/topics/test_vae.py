@@ -127,6 +127,18 @@ class TestFit:
             assert fit.status.state == "converged"
             assert fit.status.passes < 20
 
+    def test_the_end_of_the_plan_is_no_early_end(
+        self, simulated: Simulated, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("engine.inference.training._PATIENCE", 1000)
+        counts = simulated.counts.take(np.arange(60))
+        planned = replace(CONFIG, hidden=8, max_epochs=None)
+        fit = engine.fit(counts, planned)
+        assert (fit.status.state, fit.status.passes) == ("completed", planned.epochs(60))
+        cut_short = engine.fit(counts, replace(planned, max_epochs=3)).status
+        assert (cut_short.state, cut_short.passes) == ("stopped", 3)
+        assert "3 epochs allowed" in cut_short.reason
+
     def test_dropout_and_a_constant_rate(self, simulated: Simulated) -> None:
         config = replace(CONFIG, dropout=0.1, schedule="constant", max_epochs=3)
         assert np.isfinite(engine.fit(simulated.counts, config).bound).all()
