@@ -23,7 +23,7 @@ class HeatGenes:
     def __init__(self, state: AppState) -> None:
         self.state = state
         self.which = pmui.Select(
-            label="Genes", options={"Top genes": "top"}, size="small", width=124, margin=0
+            label="Genes", options={"Top genes": "top"}, size="small", width=148, margin=0
         )
         count = pmui.Select.from_param(
             state.param.top_genes,
