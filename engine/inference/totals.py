@@ -35,7 +35,7 @@ def fit_totals(counts: Counts, config: LNMConfig) -> tuple[Totals, Capture | Non
     is M_0 times the share of the counts that is modelled; eta's prior is anchored at
     log M_0 - log L_c, or shared by all cells (``capture_prior="population"``). Anchored cells
     cannot tell r: each prior sits on the very total it is to explain, and any larger r
-    explains it better. So r always comes from the shared prior.
+    explains it better. So r always comes from the shared prior, which is kept for new cells.
     """
     if not config.capture:
         mean = float(counts.totals.mean())
@@ -44,8 +44,6 @@ def fit_totals(counts: Counts, config: LNMConfig) -> tuple[Totals, Capture | Non
     share = counts.totals.sum() / counts.library_size.sum()
     mean = float(config.molecules * share)
     found = _population(counts, config, mean)
-    if config.capture_prior == "anchored":
-        found = Totals(mean, found.concentration)
     return found, capture(counts, config, found)
 
 
@@ -70,9 +68,16 @@ def capture(counts: Counts, config: LNMConfig, totals: Totals) -> Capture | None
 
 def eta_prior(counts: Counts, config: LNMConfig, totals: Totals) -> tuple[np.ndarray, float]:
     """Location (C,) and scale of the truncated normal prior of each cell's eta."""
-    if totals.eta_location is not None and totals.eta_scale is not None:
-        return np.full(counts.n_cells, totals.eta_location), totals.eta_scale
+    if config.capture_prior == "population":
+        return new_eta_prior(counts, config, totals)
     return _anchor(counts, config), config.capture_sd
+
+
+def new_eta_prior(counts: Counts, config: LNMConfig, totals: Totals) -> tuple[np.ndarray, float]:
+    """The same of a new cell in the place of each, whose total the prior may not know."""
+    if totals.eta_location is None or totals.eta_scale is None:
+        return _anchor(counts, config), config.capture_sd
+    return np.full(counts.n_cells, totals.eta_location), totals.eta_scale
 
 
 def _anchor(counts: Counts, config: LNMConfig) -> np.ndarray:

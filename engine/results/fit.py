@@ -61,7 +61,8 @@ class Totals:
     """Negative binomial of the total counts: variance = mean + mean^2 / concentration.
 
     For LNMVCP ``mean`` is the mean at capture efficiency 1, and ``eta_location`` and
-    ``eta_scale`` are the prior of eta when it is shared by all cells.
+    ``eta_scale`` are the prior of eta that all cells share: with ``capture_prior="population"``
+    that of every cell, with ``"anchored"`` that of a new one, whose total is not known.
     """
 
     mean: float

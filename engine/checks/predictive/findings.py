@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 
 from engine.checks.predictive.settings import CheckSettings
+from engine.config import LNMConfig
 from engine.results import AnyFit, Fit, TopicFit
 
 # Share of false finds that is accepted, and deviations too small to speak of.
 LEVEL = 0.05
+# p-value at which totals are spoken of.
+SURE = 0.01
 LEAST_RATIO = {"mean": 1.1, "variance": 1.25, "max": 1.5, "clr_variance": 1.25}
 LEAST_ZEROS = 0.02
 LEAST_CORRELATION = 0.1
@@ -19,6 +22,12 @@ LEAST_CORRELATION = 0.1
 LEAST_COUNT, LEAST_SHARE = 3, 0.005
 _NAMED = 3
 _RESIDUAL = "give genes a residual variance (d_mode='learned'), or "
+_ANCHORED = (
+    "Total counts are not as drawn: the anchored prior of the capture efficiency uses each cell's "
+    "total a second time. Do not read drawn totals or the sd of efficiencies closely, or fit with "
+    "capture_prior='population'."
+)
+_BLAMED = "drawn totals differ from those seen; check with observed totals."
 _WORDS = {
     "mean": "Mean",
     "variance": "Variance",
@@ -75,9 +84,12 @@ def findings(
     - largest count under: outlying cells.
     - correlation too weak, or some too weak and others too strong: more factors. Too strong
       alone: fewer, or with d = 0 residuals.
-    - total counts (p at most 0.01): their distribution is not the negative binomial's.
+    - total counts (p at most 0.01): their distribution is not the negative binomial's. Where
+      each cell's capture is anchored on its own total, that is the prior's doing.
     """
     found = misfits(genes)
+    anchored = totals is not None and _anchored(totals, subject)
+    blamed = anchored and subject.settings.totals == "model"
     sentences = []
     n_genes = genes["gene"].nunique()
     for name in _WORDS:
@@ -85,11 +97,13 @@ def findings(
         for under in (True, False):
             rows = own[(own["observed"] > own["predicted"]) == under]
             if _enough(len(rows), n_genes):
-                advice = _advice(name, under, subject)
+                advice = _BLAMED if blamed else _advice(name, under, subject)
                 sentences.append(_sentence(name, under, rows["gene"], advice))
     sentences += _of_pairs(pairs, subject)
-    if totals is not None:
-        sentences += _of_totals(totals, subject)
+    if anchored:
+        sentences.append(_ANCHORED)
+    elif totals is not None:
+        sentences += _of_totals(totals)
     where = f"{subject.group}: " if subject.group else ""
     return [where + sentence for sentence in sentences]
 
@@ -158,9 +172,9 @@ def _of_pairs(pairs: pd.DataFrame, subject: Subject) -> list[str]:
     return [f"Correlation {direction} of {len(pairs):,} pairs of genes {names}: {advice}"]
 
 
-def _of_totals(totals: pd.DataFrame, subject: Subject) -> list[str]:
+def _of_totals(totals: pd.DataFrame) -> list[str]:
     sentences = []
-    off = totals[totals["p_value"] <= 0.01]
+    off = totals[totals["p_value"] <= SURE]
     columns = (off[name].tolist() for name in ("statistic", "observed", "predicted"))
     for statistic, observed, predicted in zip(*columns, strict=True):
         under = observed > predicted
@@ -177,6 +191,15 @@ def _of_totals(totals: pd.DataFrame, subject: Subject) -> list[str]:
                 "and the number of molecules expected of a cell."
             )
     return sentences
+
+
+def _anchored(totals: pd.DataFrame, subject: Subject) -> bool:
+    """Whether totals are off that come of posteriors that each total is used in twice."""
+    config = subject.fit.config
+    if not isinstance(config, LNMConfig) or not config.capture:
+        return False
+    given = config.capture_prior == "anchored" and subject.settings.mode != "population"
+    return given and bool((totals["p_value"] <= SURE).any())
 
 
 def _low_rank(fit: AnyFit) -> bool:

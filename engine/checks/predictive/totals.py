@@ -9,7 +9,7 @@ from scipy.special import log_ndtr, ndtri_exp
 
 from engine.checks.predictive.settings import Mode
 from engine.data import Counts
-from engine.inference.totals import eta_prior
+from engine.inference.totals import eta_prior, new_eta_prior
 from engine.models.capture import capture_mode
 from engine.results import AnyFit, Fit
 
@@ -19,7 +19,8 @@ class DrawnTotals:
     """``N ~ NB(mean exp(-eta), concentration)``, eta from a normal cut at 0.
 
     LNM has no eta: its ``location`` and ``scale`` are zero. For LNMVCP they are those of the
-    posterior's Gaussian or of the prior, (C,) each; a scale of zero holds eta at its location.
+    posterior's Gaussian or of the prior of new cells, (C,) each; a scale of zero holds eta at its
+    location.
     """
 
     mean: float
@@ -46,7 +47,8 @@ def drawn_totals(fit: AnyFit, counts: Counts, mode: Mode) -> DrawnTotals | None:
     if not fit.config.capture:
         none = np.zeros(counts.n_cells)
         return DrawnTotals(mean, r, none, none)
-    location, scale = eta_prior(counts, fit.config, fit.totals)
+    prior = new_eta_prior if mode == "population" else eta_prior
+    location, scale = prior(counts, fit.config, fit.totals)
     spread = np.full(counts.n_cells, scale)
     if mode != "population":
         mode_of, spread, slope = capture_mode(counts.totals, location, scale, mean, r)

@@ -43,6 +43,16 @@ class TestPlain:
 
 
 class TestAnchored:
+    def test_new_cells_are_those_of_the_shared_prior(self) -> None:
+        counts, _ = captured(500)
+        anchored, own = fit_totals(counts, ANCHORED)
+        shared, other = fit_totals(counts, POPULATION)
+        assert anchored == shared
+        assert own is not None
+        assert other is not None
+        assert np.corrcoef(own.eta, np.log(counts.library_size))[0, 1] < -0.99
+        assert own.eta.std() > 1.3 * other.eta.std()
+
     def test_concentration_settles(self) -> None:
         """Four times the cells are more data of the same kind, and no reason for another r."""
         estimates = [fit_totals(captured(n)[0], ANCHORED)[0].concentration for n in (500, 2000)]

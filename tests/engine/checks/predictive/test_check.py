@@ -121,6 +121,20 @@ def test_totals_that_vary_too_little_are_found() -> None:
     assert words.startswith("Total counts vary more")
 
 
+def test_an_anchored_prior_is_told_of_and_not_blamed_on_factors() -> None:
+    """It is the default, and each cell's total is used in it twice."""
+    adata = draw("lnmvcp", cells=400, genes=40, mean_total=800.0, molecules=2e5)
+    counts = engine.read_counts(adata, genes="all")
+    fit = engine.fit(counts, engine.LNMConfig(n_factors=2, capture=True))
+    assert predictive_check(fit, counts, mode="population").findings == ()
+    (words,) = predictive_check(fit, counts).findings
+    assert words.startswith("Total counts are not as drawn: the anchored prior")
+    *genes, last = predictive_check(fit, counts, totals="model").findings
+    assert last == words
+    assert genes
+    assert all(sentence.endswith("check with observed totals.") for sentence in genes)
+
+
 def test_modes_at_the_mode_and_with_uncertainty() -> None:
     """Draws at the mode spread less; observed data are the same to both."""
     fit, counts = simulated("lnm")

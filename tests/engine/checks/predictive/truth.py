@@ -27,6 +27,7 @@ def true_fit(adata: ad.AnnData, counts: Counts) -> Fit:
     captured = made["model"] == "lnmvcp"
     config = engine.LNMConfig(
         capture=captured,
+        capture_prior="population",
         n_factors=made["factors"],
         molecules=made["molecules"],
         capture_sd=made["capture_spread"],
