@@ -5,7 +5,13 @@ s_i`` along w_i, by ``2 u_i'A u_j - rho (u_i'A u_i + u_j'A u_j)`` where W become
 through the variances by what d has in them (see `engine.summaries.correlation`). CLR centres
 the loadings, ``w_g - mean(w)``, so that all genes have a small part in each: with covariances
 V_g of w_g and S their sum, ``cov(w_i, w_j) = delta_ij V_i - (V_i + V_j)/G + S/G^2``. One term of
-second order is kept, ``tr(V_i V_j) / (s_i s_j)^2``: all there is where both loadings are small.
+second order is kept, ``tr(P_i V_i P_i P_j V_j P_j) / (s_i s_j)^2`` with ``P_g = I - u_g u_g'``: all
+there is where both loadings are small.
+
+The sign is judged by the covariance over its own error: the same with both scales held (``rho = 0``
+and ``P = I`` above). A correlation near 1, as all are that have one factor and nothing beside it,
+has a small error whether its sign is sure or not, and a large one on the scale of Fisher's z; so
+an interval of z reaches over 0 where the sign is in doubt, and only there.
 """
 
 from __future__ import annotations
@@ -83,19 +89,31 @@ def reach(error: np.ndarray, freedom: float = np.inf) -> np.ndarray:
 
 
 def assemble(
-    correlation: np.ndarray, fisher_error: np.ndarray, freedom: float = np.inf
+    correlation: np.ndarray,
+    fisher_error: np.ndarray,
+    sure: np.ndarray | None = None,
+    freedom: float = np.inf,
 ) -> CorrelationUncertainty:
-    """From correlations and the standard errors of their Fisher z, known to so many degrees."""
+    """From correlations and the standard errors of their Fisher z, known to so many degrees.
+
+    ``sure`` is by how many standard errors a sign is the one it is; by default those of z.
+    """
     np.fill_diagonal(correlation, 1)
     np.fill_diagonal(fisher_error, 0)
     z = np.arctanh(np.clip(correlation, -_LARGEST, _LARGEST))
     with np.errstate(divide="ignore", invalid="ignore"):
-        lfsr = np.where(fisher_error > 0, special.stdtr(freedom, -np.abs(z) / fisher_error), 0.0)
+        sure = np.abs(z) / fisher_error if sure is None else sure
+    lfsr = special.stdtr(freedom, -np.where(np.isnan(sure), 0, sure))
+    np.fill_diagonal(lfsr, 0)
     half = reach(fisher_error, freedom)
     low, high = np.tanh(z - half), np.tanh(z + half)
     np.fill_diagonal(low, 1)
     np.fill_diagonal(high, 1)
-    error = fisher_error * (1 - np.minimum(correlation**2, _LARGEST))
+    # That of a sign which may be the other one, where nothing else is in doubt.
+    error = np.fmax(
+        fisher_error * (1 - np.minimum(correlation**2, _LARGEST)),
+        2 * np.abs(correlation) * np.sqrt(lfsr * (1 - lfsr)),
+    )
     return CorrelationUncertainty(correlation, error, low, high, lfsr)
 
 
@@ -109,16 +127,26 @@ def delta(
     rows = max(1, _MOST_ELEMENTS // (len(genes) * len(root)))
     spread = noise**2 * blocks.log_noise
     parts = [
-        _variance(moments, correlation, blocks, genes, (root, spread), slice(start, start + rows))
+        [
+            _variance(moments, rho, blocks, genes, (root, spread), slice(start, start + rows))
+            for rho in (correlation, None)
+        ]
         for start in range(0, len(genes), rows)
     ]
-    variance = np.concatenate(parts) if parts else np.zeros((0, 0))
-    return assemble(correlation, np.sqrt(variance) / (1 - np.minimum(correlation**2, _LARGEST)))
+    variance, of_covariance = np.concatenate(parts, axis=1)
+    error = np.sqrt(variance) / (1 - np.minimum(correlation**2, _LARGEST))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sure = np.abs(correlation) / np.sqrt(of_covariance)
+        z = np.arctanh(np.minimum(np.abs(correlation), _LARGEST))
+        doubted = np.fmax(error, z / sure)
+    enough = special.ndtri(_UPPER)
+    error = np.where(sure > enough, np.fmin(error, z / enough), doubted)
+    return assemble(correlation, error, sure)
 
 
 def _variance(
     moments: Moments,
-    correlation: np.ndarray,
+    correlation: np.ndarray | None,
     blocks: GeneBlocks,
     genes: np.ndarray,
     shared: tuple[np.ndarray, np.ndarray],
@@ -126,11 +154,12 @@ def _variance(
 ) -> np.ndarray:
     """(r, n) variances of the correlations of some rows of the table.
 
-    ``shared`` has a root of the common covariance, and the variances of all d.
+    ``shared`` has a root of the common covariance, and the variances of all d. Without the
+    correlations, variances of the covariances, over both scales.
     """
     root, noise_variance = shared
     count = moments.features
-    rho = correlation[rows]
+    rho = np.zeros((len(genes), len(genes)))[rows] if correlation is None else correlation[rows]
     scale = np.sqrt(moments.variance)
     u = moments.loadings / np.where(scale > 0, scale, np.inf)[:, None]
     covariance = blocks.loadings[genes]
@@ -148,7 +177,12 @@ def _variance(
         mixed -= ((turned @ covariance) * np.swapaxes(along, 0, 1)).sum(-1).T
         found += 2 / count * mixed
         # Two small loadings: their product varies though neither moves it at first order.
-        relative = (covariance / moments.variance[:, None, None]).reshape(len(genes), -1)
+        relative = covariance / moments.variance[:, None, None]
+        if correlation is not None:
+            # A change along a gene's own loadings turns them nowhere.
+            turning = np.eye(u.shape[1]) - u[:, :, None] * u[:, None]
+            relative = turning @ relative @ turning
+        relative = relative.reshape(len(genes), -1)
         found += relative[rows] @ relative.T
         found += _of_noise(moments, rho, genes, noise_variance, rows)
     found += _of_common(u, rho, root, rows)

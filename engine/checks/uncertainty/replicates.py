@@ -41,7 +41,7 @@ class Replicates(NamedTuple):
         count = len(self.noise)
         mean = drawn[0] / count
         variance = np.maximum(drawn[1] / count - mean**2, 0) * count / (count - 1)
-        return assemble(own, np.sqrt(variance), count - 1)
+        return assemble(own, np.sqrt(variance), freedom=count - 1)
 
 
 def turned(loadings: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from engine import checks
 from engine.checks.uncertainty.blocks import GeneBlocks, gene_blocks
 from engine.checks.uncertainty.correlation import delta
 from engine.checks.uncertainty.information import information
-from engine.data import Counts
+from engine.data import Counts, simulate, true_clr_correlation
 from engine.errors import ConfigError, DataError
 from engine.inference.passes import result_of
 from engine.models.packing import pair_weights, unpack
@@ -87,6 +87,41 @@ def test_the_product_of_two_small_loadings_varies() -> None:
     spread = (drawn[:, 0] * drawn[:, 1]).sum(1).std() / noise
     assert found.standard_error[0, 1] == pytest.approx(spread, rel=0.02)
     assert found.lfsr[0, 1] == pytest.approx(0.5, abs=0.02)
+
+
+def test_one_factor_alone_leaves_nothing_but_the_sign() -> None:
+    """All correlations are 1 or -1, whatever the loadings; small ones have either sign."""
+    count, covariance = 400, 0.01
+    blocks = GeneBlocks(np.full((count, 1, 1), covariance), np.zeros(count), np.zeros((1, 1)))
+    loadings = np.zeros((count, 1))
+    loadings[:4, 0] = [1.0, -1.0, 0.05, 0.0]
+    found = delta(loadings, np.zeros(count), blocks, np.arange(3))
+    np.testing.assert_allclose(np.abs(found.correlation), 1, rtol=1e-9)
+    assert found.lfsr[0, 1] < 1e-6
+    assert found.high[0, 1] < -0.99
+    # Half a standard error from zero: P(Z < -1/2).
+    assert found.lfsr[0, 2] == pytest.approx(0.3085, abs=0.005)
+    assert (found.low[0, 2], found.high[0, 2]) == pytest.approx((-1, 1), abs=1e-6)
+    assert found.standard_error[0, 2] == pytest.approx(2 * np.sqrt(0.3085 * 0.6915), abs=0.01)
+
+
+@pytest.mark.parametrize("factors", [1, 2])
+def test_signs_are_as_sure_as_told_without_residuals(factors: int) -> None:
+    data = simulate(
+        "lnm", cells=400, genes=60, factors=factors, seed=1, counts_per_gene=10.0, noise=0.0
+    )
+    counts = engine.read_counts(data, genes="all")
+    fit = engine.fit(counts, engine.LNMConfig(n_factors=factors, d_mode="low_rank"))
+    genes = np.flatnonzero(fit.is_gene)
+    names = fit.genes[genes]
+    truth = true_clr_correlation(data).loc[names, names].to_numpy()
+    found = checks.uncertainty(fit, counts).correlation(genes)
+    upper = np.triu_indices(len(genes), 1)
+    wrong = (np.sign(found.correlation) != np.sign(truth))[upper]
+    said = found.lfsr[upper]
+    assert said.mean() == pytest.approx(wrong.mean(), abs=0.04)
+    assert wrong[said < 0.05].mean() < 0.02
+    assert (said < 0.05).mean() > 0.5
 
 
 def test_a_gene_that_does_not_vary() -> None:
