@@ -49,12 +49,14 @@ def _kinds() -> list[tuple[int, int, float]]:
     return [(*SIZES[0], depth) for depth in DEPTHS] + [(*size, OTHER_DEPTH) for size in SIZES[1:]]
 
 
-def _fitted(cells: int, genes: int, depth: float, seed: int) -> tuple[Fit, Counts, object]:
-    data = simulate(
-        "lnm", cells=cells, genes=genes, factors=FACTORS, seed=seed, counts_per_gene=depth
-    )
+def _fitted(
+    cells: int, genes: int, depth: float, seed: int, *, residuals: bool = True
+) -> tuple[Fit, Counts, object]:
+    drawn = {"cells": cells, "genes": genes, "factors": FACTORS, "counts_per_gene": depth}
+    data = simulate("lnm", seed=seed, **drawn, **({} if residuals else {"noise": 0.0}))
     counts = engine.read_counts(data, genes="all")
-    return engine.fit(counts, engine.LNMConfig(n_factors=FACTORS)), counts, data
+    config = engine.LNMConfig(n_factors=FACTORS, d_mode="learned" if residuals else "low_rank")
+    return engine.fit(counts, config), counts, data
 
 
 class Tally:
@@ -93,10 +95,13 @@ def _correlations(arguments: argparse.Namespace) -> None:
         "sd of errors | wrong signs % | expected |"
     )
     print(f"|{' --- |' * 8}")
-    for cells, genes, depth in _kinds():
+    kinds = [(*kind, True) for kind in _kinds()]
+    kinds += [(*SIZES[0], depth, False) for depth in DEPTHS[1::2]]
+    for cells, genes, depth, residuals in kinds:
+        of = f"{cells} x {genes}" + ("" if residuals else ", d = 0")
         tallies = {"delta": Tally(), f"bootstrap, {arguments.n_boot}": Tally()}
         for seed in range(arguments.sets):
-            fit, counts, data = _fitted(cells, genes, depth, seed)
+            fit, counts, data = _fitted(cells, genes, depth, seed, residuals=residuals)
             shown = np.flatnonzero(fit.is_gene)
             names = fit.genes[shown]
             truth = true_clr_correlation(data).loc[names, names].to_numpy()
@@ -107,7 +112,7 @@ def _correlations(arguments: argparse.Namespace) -> None:
                 tally.add(one.correlation(shown), truth)
         for name, tally in tallies.items():
             if tally.coverage:
-                print(f"| {cells} x {genes} | {depth:g} | {name} | {tally.row()} |", flush=True)
+                print(f"| {of} | {depth:g} | {name} | {tally.row()} |", flush=True)
 
 
 def _scores(arguments: argparse.Namespace) -> None:

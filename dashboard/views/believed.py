@@ -14,7 +14,11 @@ from engine.checks import TopicUncertainty, Uncertainty
 from engine.results import AnyFit
 
 TOP = 20
-METHODS = {"delta": "the delta method", "bootstrap": "the bootstrap"}
+METHODS = {
+    "delta": "the delta method",
+    "bootstrap": "the bootstrap",
+    "draws": "the draws of the posterior",
+}
 
 
 def certainty(fit: AnyFit, found: Any, genes: Sequence[str]) -> dict[str, np.ndarray] | None:
@@ -77,5 +81,7 @@ def line(found: Any, doubting: str, *, topics: bool = False, more: str = "") -> 
     how = METHODS[found.method]
     if found.method == "bootstrap":
         return f"90 % intervals by {how}, {found.n_boot} replicates. {more}"
+    if found.method == "draws":
+        return f"90 % intervals by {how}. {more}"
     press = lists.press("doubt", "bootstrap", "Refit weighted cells instead", kind="act")
     return f"90 % intervals by {how}. {press}"

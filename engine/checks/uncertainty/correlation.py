@@ -73,13 +73,13 @@ class Moments(NamedTuple):
         variance = (own**2).sum(-1) + d * (1 - 2 / count) + total / count**2
         return cls(own, d, variance, total, count)
 
-    def correlation(self) -> np.ndarray:
-        """(..., n, n) correlations; a gene that does not vary correlates with none."""
-        found = self.loadings @ np.swapaxes(self.loadings, -1, -2)
-        found -= (self.noise[..., :, None] + self.noise[..., None, :]) / self.features
+    def correlation(self, rows: slice = slice(None)) -> np.ndarray:
+        """(..., n, n) correlations or rows of them; a gene that does not vary has none."""
+        found = self.loadings[..., rows, :] @ np.swapaxes(self.loadings, -1, -2)
+        found -= (self.noise[..., rows, None] + self.noise[..., None, :]) / self.features
         found += (self.total / self.features**2)[..., None]
         scale = np.sqrt(np.where(self.variance > 0, self.variance, np.inf))
-        found /= scale[..., :, None] * scale[..., None, :]
+        found /= scale[..., rows, None] * scale[..., None, :]
         return np.asarray(np.clip(found, -1, 1))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from engine.checks.uncertainty.blocks import gene_blocks
+from engine.checks.uncertainty.draws import Draws
 from engine.checks.uncertainty.information import information
 from engine.checks.uncertainty.result import Uncertainty
 from engine.data import Counts
@@ -33,6 +34,8 @@ def uncertainty(fit: AnyFit, counts: Counts) -> Uncertainty:
 def uncertainty_iter(fit: AnyFit, counts: Counts) -> Iterator[UncertaintyProgress[Uncertainty]]:
     """Work out the uncertainty of an LNM by the delta method, yielding progress.
 
+    A fit by ``inference="nuts"`` that keeps draws has it in them, and they are taken instead.
+
     One pass over the cells sums what they say of each gene's loadings and log d, less what
     is missing because their scores are not known (`information`); inverted with the prior of the
     fit, and with what all genes share because the cells are a sample (`blocks`), this gives the
@@ -58,6 +61,10 @@ def uncertainty_iter(fit: AnyFit, counts: Counts) -> Iterator[UncertaintyProgres
         raise ConfigError(
             "an LNM or LNMVCP for the delta method", fit.model, "Use the bootstrap instead."
         )
+    if fit.draws:
+        draws = Draws(fit.draws["loadings"], fit.draws["noise"])
+        result = Uncertainty(fit.loadings, fit.noise, draws, fit.status.passes)
+        return iter([UncertaintyProgress(1.0, result)])
     return _steps(fit, own_counts(fit, counts))
 
 

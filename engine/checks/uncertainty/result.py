@@ -17,9 +17,15 @@ from engine.checks.uncertainty.correlation import (
     loadings_variance,
     reach,
 )
+from engine.checks.uncertainty.draws import Draws
 from engine.checks.uncertainty.replicates import Replicates
 
-Method = Literal["delta", "bootstrap"]
+Method = Literal["delta", "bootstrap", "draws"]
+_KINDS: dict[type[GeneBlocks | Replicates | Draws], Method] = {
+    GeneBlocks: "delta",
+    Replicates: "bootstrap",
+    Draws: "draws",
+}
 
 
 class LoadingsUncertainty(NamedTuple):
@@ -39,30 +45,31 @@ class Uncertainty:
     centre, noise
         (G, k) CLR loadings and (G,) d of the fit.
     spread
-        Covariances (``"delta"``) or replicates of the fit (``"bootstrap"``).
+        Covariances (``"delta"``), replicates of the fit (``"bootstrap"``) or draws of its posterior
+        (``"draws"``).
     passes
         How many passes the fit had made: of a run that went on since, this is another fit.
     """
 
     centre: np.ndarray
     noise: np.ndarray
-    spread: GeneBlocks | Replicates
+    spread: GeneBlocks | Replicates | Draws
     passes: int
 
     @property
     def method(self) -> Method:
-        """``"delta"`` or ``"bootstrap"``."""
-        return "delta" if isinstance(self.spread, GeneBlocks) else "bootstrap"
+        """``"delta"``, ``"bootstrap"`` or ``"draws"``."""
+        return _KINDS[type(self.spread)]
 
     @property
     def n_boot(self) -> int:
-        """Number of replicates; 0 for the delta method."""
-        return 0 if isinstance(self.spread, GeneBlocks) else len(self.spread.noise)
+        """Number of replicates; 0 without any."""
+        return len(self.spread.noise) if isinstance(self.spread, Replicates) else 0
 
     @property
     def stability(self) -> np.ndarray | None:
         """(k,) mean cosine of each axis with its like in the replicates; None without them."""
-        return None if isinstance(self.spread, GeneBlocks) else self.spread.cosines.mean(0)
+        return self.spread.cosines.mean(0) if isinstance(self.spread, Replicates) else None
 
     def correlation(self, genes: np.ndarray) -> CorrelationUncertainty:
         """Standard error, 90 % interval and local false sign rate of CLR correlations.
@@ -83,6 +90,8 @@ class Uncertainty:
         The axes are held where they are: how far they themselves may be turned is not in these
         errors; `stability` tells it.
         """
+        if isinstance(self.spread, Draws):
+            return LoadingsUncertainty(*self.spread.ends())
         if isinstance(self.spread, GeneBlocks):
             error, freedom = np.sqrt(loadings_variance(self.centre, self.spread)), np.inf
         else:
@@ -115,9 +124,8 @@ class Uncertainty:
 
     @classmethod
     def _from_arrays(cls, arrays: saving.Arrays) -> Uncertainty:
-        spread: GeneBlocks | Replicates
-        if "delta_loadings" in arrays:
-            spread = GeneBlocks(*(arrays[f"delta_{name}"] for name in GeneBlocks._fields))
-        else:
-            spread = Replicates(*(arrays[f"bootstrap_{name}"] for name in Replicates._fields))
-        return cls(arrays["centre"], arrays["noise"], spread, int(arrays["passes"]))
+        for kind, method in _KINDS.items():
+            if f"{method}_loadings" in arrays:
+                spread = kind(*(arrays[f"{method}_{name}"] for name in kind._fields))
+                return cls(arrays["centre"], arrays["noise"], spread, int(arrays["passes"]))
+        raise KeyError("loadings")
