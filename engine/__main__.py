@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from engine import cli, cli_check, cli_report, cli_sweep, cli_uncertainty
+from engine import cli, cli_check, cli_counts, cli_report, cli_sweep, cli_uncertainty
 from engine.config import (
     CapturePrior,
     DMode,
@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     add = score.add_argument
     add("fit", type=Path, metavar="FIT.h5ad", help="a saved fit")
     add("data", metavar="HELDOUT", help="cells that it has not seen: as DATA of fit")
-    add("--layer", help="layer of raw counts (X, raw or a name; guessed if not given)")
+    cli_counts.options(score)
     add("--seed", type=int, default=0, help="seed of the split of the counts")
     add("--json", action="store_true", help="end with one line of JSON on stdout")
 

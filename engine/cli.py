@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from engine import cli_counts
 from engine.config import Config, LDAConfig, LNMConfig, config_from_dict
 from engine.errors import ConfigError, FitError
 from engine.inference.progress import Progress
@@ -68,13 +69,10 @@ def fit(options: argparse.Namespace) -> None:
 def score(options: argparse.Namespace) -> None:
     """Score a saved fit on cells that it has not seen."""
     from engine import checks
-    from engine.data import read_counts
     from engine.results import load
 
     fit = load(options.fit)
-    # All genes: those outside the fit are pooled, and those that no cell expresses are known.
-    counts = read_counts(options.data, layer=options.layer, genes="all")
-    scored = checks.score(fit, counts, seed=options.seed)
+    scored = checks.score(fit, cli_counts.read_as(fit, options), seed=options.seed)
     print(_told(scored), file=sys.stderr)
     if options.json:
         print(json.dumps(scored.to_dict()))

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from engine import cli_counts
 from engine.cli import writable
-from engine.errors import ConfigError, DataError
+from engine.errors import ConfigError
 
 if TYPE_CHECKING:
     from engine.checks import PredictiveCheck
-    from engine.data import Counts
-    from engine.results import AnyFit
 
 _SHOWN = 10
 # As `engine.checks.predictive.settings` has them; importing that takes seconds.
@@ -29,8 +28,13 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=check)
     add = parser.add_argument
     add("fit", type=Path, metavar="FIT.h5ad", help="a saved fit")
-    add("data", metavar="DATA", nargs="?", help="counts; those saved with the fit by default")
-    add("--layer", help="layer of raw counts (X, raw or a name; guessed if not given)")
+    add(
+        "data",
+        metavar="DATA",
+        nargs="?",
+        help="the data that it was fitted to; the counts saved with the fit by default",
+    )
+    cli_counts.options(parser)
     add("--mode", choices=MODES, default="laplace", help="where the latents of cells come from")
     add("--totals", choices=TOTALS, help="total counts of a draw; by default the mode's own")
     add("--draws", type=int, default=100, help="replicates of the data")
@@ -49,7 +53,7 @@ def check(options: argparse.Namespace) -> None:
     from engine.results import load
 
     fit = load(options.fit)
-    counts = _counts(fit, options)
+    counts = cli_counts.fitted(fit, options)
     groups = None
     if options.groups is not None:
         if options.groups not in counts.obs:
@@ -88,19 +92,6 @@ def check(options: argparse.Namespace) -> None:
         print(json.dumps(found.summary()))
     else:
         print(_told(found))
-
-
-def _counts(fit: AnyFit, options: argparse.Namespace) -> Counts:
-    from engine.data import Counts, read_counts
-    from engine.results import load_counts
-
-    if options.data is not None:
-        # All genes: those outside the fit are pooled, and those that no cell expresses are known.
-        return read_counts(options.data, layer=options.layer, genes="all")
-    saved = load_counts(options.fit)
-    if saved is None:
-        raise DataError("a fit saved with its counts, or DATA", "neither", "Name DATA.")
-    return Counts.from_arrays(saved, fit.genes, fit.cells, obs=fit.obs)
 
 
 def _told(found: PredictiveCheck) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from engine import cli_counts
 from engine.cli import first_ctrl_c_stops, writable
 
 if TYPE_CHECKING:
@@ -26,8 +27,13 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=uncertainty)
     add = parser.add_argument
     add("fit", type=Path, metavar="FIT.h5ad", help="a saved fit")
-    add("data", metavar="DATA", help="the cells that it was fitted to")
-    add("--layer", help="layer of raw counts (X, raw or a name; guessed if not given)")
+    add(
+        "data",
+        metavar="DATA",
+        nargs="?",
+        help="the data that it was fitted to; the counts saved with the fit by default",
+    )
+    cli_counts.options(parser)
     add("--genes", help="names, with commas; by default those that vary most, or lead a topic")
     add("--method", choices=("delta", "bootstrap"), help="bootstrap for topics, else delta")
     add("--n-boot", type=int, default=50, help="replicates of the bootstrap")
@@ -40,7 +46,6 @@ def uncertainty(options: argparse.Namespace) -> None:
     out = writable(options.out, source=options.data)
 
     from engine.checks import pairs_table
-    from engine.data import read_counts
     from engine.results import TopicFit, load
     from engine.summaries import top_variance_genes
     from engine.summaries.names import gene_positions
@@ -49,10 +54,7 @@ def uncertainty(options: argparse.Namespace) -> None:
     genes = None
     if options.genes is not None:
         genes = gene_positions(fit, [name.strip() for name in options.genes.split(",")])
-    counts = read_counts(options.data, layer=options.layer, genes="all")
-    known = counts.cells.isin(fit.cells)
-    if not known.all():
-        counts = counts.take(known)
+    counts = cli_counts.fitted(fit, options)
     if isinstance(fit, TopicFit):
         by = options.method or "bootstrap"
         topics: TopicUncertainty = _run(fit, counts, by, options)

@@ -1,0 +1,61 @@
+"""Which counts the commands read that are about a saved fit."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from engine.errors import DataError
+
+if TYPE_CHECKING:
+    from engine.data import Counts
+    from engine.results import AnyFit
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Arguments that say how DATA is read; what is not given is as it was for the fit."""
+    add = parser.add_argument
+    add("--layer", help="layer of raw counts (X, raw or a name); as for the fit if not given")
+    add(
+        "--library-size",
+        metavar="COLUMN",
+        help="labels with each cell's counts over all genes ('' for none); as for the fit if not "
+        "given",
+    )
+
+
+def read_as(fit: AnyFit, options: argparse.Namespace) -> Counts:
+    """DATA over all its genes, from the layer and with the library sizes that the fit asked for.
+
+    Genes outside the fit are pooled later, and those that no cell expresses are known.
+    """
+    from engine.data import read_counts
+
+    asked = fit.data.get("request") or {}
+    given = {name: getattr(options, name) for name in ("layer", "library_size")}
+    chosen = {
+        name: (asked.get(name) if value is None else value) or None for name, value in given.items()
+    }
+    return read_counts(options.data, genes="all", **chosen)
+
+
+def fitted(fit: AnyFit, options: argparse.Namespace) -> Counts:
+    """The counts of the cells of a fit: from DATA if that is given, else those saved with it.
+
+    Raises
+    ------
+    DataError
+        If there are none, or they are not those that were fitted.
+    """
+    from engine.data import Counts
+    from engine.jobs.counts import own_cells
+    from engine.results import load_counts
+
+    if options.data is not None:
+        return own_cells(fit, read_as(fit, options))
+    saved = load_counts(options.fit)
+    if saved is None:
+        raise DataError("a fit saved with its counts, or DATA", "neither", "Name DATA.")
+    name = options.fit.name
+    counts = Counts.from_arrays(saved, fit.genes, fit.cells, obs=fit.obs, name=name)
+    return own_cells(fit, counts)

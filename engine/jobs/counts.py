@@ -1,0 +1,63 @@
+"""The counts that a fit was made of, found again and known to be those."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.errors import DataError
+from engine.results import AnyFit
+
+if TYPE_CHECKING:
+    from engine.data import Counts
+
+# Totals of kept counts are sums of float32.
+_ROUNDING = 1e-6
+_AGAIN = (
+    "Use the data as they were when it was fitted, with the same layer and library size, "
+    "or fit again."
+)
+
+
+def own_cells(fit: AnyFit, counts: Counts) -> Counts:
+    """The cells of a fit, by name and in its order, over its features.
+
+    Cells that it has not seen are left out.
+
+    Parameters
+    ----------
+    counts
+        Over all genes of the data set, or those of the fit.
+
+    Raises
+    ------
+    DataError
+        If a cell or a feature of the fit is missing, or a cell has another total than it had.
+    """
+    from engine.data.border import shorten
+
+    places = counts.cells.get_indexer(fit.cells)
+    missing = np.flatnonzero(places < 0)
+    if len(missing):
+        raise DataError(
+            f"the {len(fit.cells):,} cells that were fitted",
+            f"{len(missing):,} of them missing in {counts.name}, the first "
+            f"{shorten(str(fit.cells[missing[0]]))}",
+            _AGAIN,
+        )
+    own = counts.matched(fit.genes)
+    if not np.array_equal(places, np.arange(own.n_cells)):
+        own = own.take(places)
+    fitted = np.asarray(fit.total_counts, dtype=np.float64)
+    changed = np.flatnonzero(np.abs(own.totals - fitted) > 0.5 + _ROUNDING * fitted)
+    if len(changed):
+        first = changed[0]
+        raise DataError(
+            "the counts that were fitted",
+            f"other totals in {counts.name} for {len(changed):,} of {own.n_cells:,} cells, the "
+            f"first {own.totals[first]:,.0f} instead of {fitted[first]:,.0f} counts of "
+            f"{shorten(str(fit.cells[first]))}",
+            _AGAIN,
+        )
+    return own
