@@ -1,4 +1,4 @@
-"""One predictive check of a run: its counts, a first look, then replicates of all cells."""
+"""One predictive check of a run: a first look, then replicates of all cells."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
-from engine.errors import DataError
-from engine.jobs.fits import engine_load
 from engine.jobs.job import JobHandle
-from engine.jobs.runs import Runs
 from engine.results import AnyFit
 
 if TYPE_CHECKING:
@@ -74,35 +71,6 @@ class Checked:
         """What is wrong in words, the approximation itself included."""
         warning = None if self.laplace is None else self.laplace.warning
         return (*([] if warning is None else [warning]), *self.check.findings)
-
-
-def counts_of(jobs: Runs, run: str, fit: AnyFit) -> Counts:
-    """The counts that a run was fitted to: those kept with its fit, else read again.
-
-    Raises
-    ------
-    DataError
-        If they were not kept, and cannot be read or have changed.
-    """
-    from engine import checks
-    from engine.data import Counts
-
-    kept = jobs.fit_counts(run)
-    if kept is not None:
-        return Counts.from_arrays(kept, fit.genes, fit.cells, obs=fit.obs)
-    status = jobs.status(run)
-    if not status.request:
-        raise DataError("a run whose counts are known", "none kept with it", "Fit it again.")
-    counts = engine_load(status.request)
-    if status.holdout:
-        counts, _ = checks.set_aside(counts, status.holdout, status.config["seed"])
-    if not counts.cells.equals(fit.cells):
-        raise DataError(
-            "the cells that this run was fitted to",
-            f"{counts.name} has changed since",
-            "Bring the earlier file back, or fit again.",
-        )
-    return counts
 
 
 def replicate(

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.jobs import check_file
-from engine.jobs.checking import DRAWN, CheckAsked, Checked, counts_of, pull, replicate
+from engine.jobs.checking import DRAWN, CheckAsked, Checked, pull, replicate
+from engine.jobs.counts import counts_of
 from engine.jobs.failures import describe
 from engine.jobs.job import JobHandle
 from engine.jobs.manager import Jobs

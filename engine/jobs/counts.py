@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.errors import DataError
+from engine.jobs.fits import engine_load
+from engine.jobs.runs import Runs
 from engine.results import AnyFit
 
 if TYPE_CHECKING:
@@ -18,6 +20,27 @@ _AGAIN = (
     "Use the data as they were when it was fitted, with the same layer and library size, "
     "or fit again."
 )
+
+
+def counts_of(jobs: Runs, run: str, fit: AnyFit) -> Counts:
+    """The counts that a run was fitted to: those kept with its fit, else read again.
+
+    Raises
+    ------
+    DataError
+        If they were not kept, and cannot be read or have changed.
+    JobError
+        If there is no such run.
+    """
+    from engine.data import Counts
+
+    kept = jobs.fit_counts(run)
+    if kept is not None:
+        return Counts.from_arrays(kept, fit.genes, fit.cells, obs=fit.obs)
+    request = jobs.status(run).request
+    if not request:
+        raise DataError("a run whose counts are known", "none kept with it", "Fit it again.")
+    return own_cells(fit, engine_load(request))
 
 
 def own_cells(fit: AnyFit, counts: Counts) -> Counts:
@@ -46,7 +69,10 @@ def own_cells(fit: AnyFit, counts: Counts) -> Counts:
             f"{shorten(str(fit.cells[missing[0]]))}",
             _AGAIN,
         )
-    own = counts.matched(fit.genes)
+    try:
+        own = counts.matched(fit.genes)
+    except DataError as error:
+        raise DataError(error.expected, error.got, _AGAIN) from error
     if not np.array_equal(places, np.arange(own.n_cells)):
         own = own.take(places)
     fitted = np.asarray(fit.total_counts, dtype=np.float64)

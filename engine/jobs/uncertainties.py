@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import ConfigError, FitError
+from engine.jobs.counts import counts_of
 from engine.jobs.job import JobHandle
 from engine.jobs.manager import Jobs
 from engine.jobs.runs import Runs
@@ -61,7 +62,7 @@ def submit_uncertainty(
         if fit is None:
             raise JobError("a run with a fit", f"none in {run_id}", "Wait until it has one.")
         handle.progress(0.0, "reading the counts")
-        found = _follow(handle, steps(fit, _counts(jobs, run_id, fit), method, n_boot, seed))
+        found = _follow(handle, steps(fit, counts_of(jobs, run_id, fit), method, n_boot, seed))
         if found is not None and not handle.discarding:
             found.save(jobs.folder(run_id) / FILE)
         return found
@@ -100,21 +101,6 @@ def steps(
     if isinstance(fit, TopicFit):
         return checks.topic_bootstrap_iter(fit, counts, n_boot=n_boot, seed=seed)
     return checks.bootstrap_iter(fit, counts, n_boot=n_boot, seed=seed)
-
-
-def _counts(jobs: Runs, run_id: str, fit: AnyFit) -> Counts:
-    """Those kept with the fit; else those of its cells that the run was asked to read."""
-    from engine import checks
-    from engine.data import Counts, DataRequest
-
-    kept = jobs.fit_counts(run_id)
-    if kept is not None:
-        return Counts.from_arrays(kept, fit.genes, fit.cells)
-    status = jobs.status(run_id)
-    counts = DataRequest.from_dict(status.request).load()
-    if status.holdout:
-        counts, _ = checks.set_aside(counts, status.holdout, status.config["seed"])
-    return counts
 
 
 def _follow(handle: JobHandle, steps: Iterator[UncertaintyProgress[Any]]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,18 @@ from engine import checks
 from engine.config import Config, LDAConfig, LNMConfig
 from engine.data import DataRequest, simulate
 from engine.errors import ConfigError
-from engine.jobs import JobError, Jobs, kept_uncertainty, submit_uncertainty, uncertainties
+from engine.jobs import (
+    CheckAsked,
+    Checks,
+    JobError,
+    Jobs,
+    JobStatus,
+    kept_uncertainty,
+    submit_uncertainty,
+    uncertainties,
+)
 from engine.jobs.fits import engine_fit_iter, engine_load
+from engine.jobs.store import FIT, RunStore
 from tests.engine.jobs.fakes import ended, folder
 
 
@@ -71,6 +82,44 @@ def test_of_topics_without_the_cells_set_aside(real: Jobs, fitted: Callable[...,
     kept = kept_uncertainty(real, run)
     assert isinstance(kept, checks.TopicUncertainty)
     assert kept.n_boot == 3
+
+
+@pytest.mark.parametrize("task", ["uncertainty", "check"])
+def test_counts_that_have_changed_are_refused(
+    real: Jobs, fitted: Callable[..., str], tmp_path: Path, task: str
+) -> None:
+    def failure() -> str:
+        if task == "uncertainty":
+            status = ended(real, submit_uncertainty(real, run))
+        else:
+            status = ended(real, Checks(real).submit(run, fit, CheckAsked(n_draws=20)))
+        assert status.state == "failed"
+        return status.message
+
+    run = fitted(FACTORS)
+    fit = real.result(run)
+    fit.save(folder(real, run) / "fit.h5ad")
+    # The same names, and other counts.
+    other = simulate("lnm", cells=80, genes=20, factors=2, seed=5)
+    other.write_h5ad(tmp_path / "sim.h5ad")
+    assert "Expected the counts that were fitted; found other totals in sim" in failure()
+    other[1:].copy().write_h5ad(tmp_path / "sim.h5ad")
+    assert "Expected the 80 cells that were fitted; found 1 of them missing" in failure()
+    other[:, 1:].copy().write_h5ad(tmp_path / "sim.h5ad")
+    assert "Use the data as they were when it was fitted" in failure()
+
+
+def test_a_run_that_does_not_tell_its_data_says_so(real: Jobs, fitted: Callable[..., str]) -> None:
+    fit = real.result(fitted(FACTORS))
+    made = JobStatus.new("fit", "older", config=fit.config.to_dict())
+    store = RunStore(real.home)
+    lock = store.create(made)
+    fit.save(store.path(made.id, FIT))
+    store.write_status(replace(made, state="done"))
+    lock.release()
+    status = ended(real, submit_uncertainty(real, made.id))
+    assert status.state == "failed"
+    assert "Expected a run whose counts are known; found none kept with it." in status.message
 
 
 def test_that_of_another_fit_is_not_given(real: Jobs, fitted: Callable[..., str]) -> None:
