@@ -9,6 +9,7 @@ from typing import Any
 from dashboard.state import AppState, Notice
 from engine.errors import EngineError
 from engine.jobs import Jobs, kept_uncertainty, submit_uncertainty
+from engine.results import Fit
 
 
 class Certainty:
@@ -46,7 +47,7 @@ class Certainty:
             return
         if self._fetched is not state.fit:
             self._fetched = state.fit
-            self._fetch()
+            self._fetch(self._fade)
         job = self._working.get(state.run)
         if job is None:
             return
@@ -60,22 +61,29 @@ class Certainty:
             state.fade = 1.0
             state.run_error = Notice("the uncertainty of this run", status.message, "See above.")
         else:
-            self._fetch()
+            self._fetch(self._unveil)
 
-    def _fetch(self) -> None:
+    def _fetch(self, then: Callable[[], None]) -> None:
         run, fit = self._state.run, self._state.fit
 
         def show(done: Future[Any]) -> None:
             # A run that was deleted meanwhile has none, and says so elsewhere.
             if fit is self._state.fit and done.exception() is None:
                 self._state.uncertainty = done.result()
+                then()
 
         self._later(self._fetcher.submit(kept_uncertainty, self._jobs, run or ""), show)
 
     def _fade(self, *_events: object) -> None:
         state = self._state
-        if state.fade < 1 and state.uncertainty is None and state.run not in self._working:
+        # Correlations of topics have no such intervals.
+        if state.fade < 1 and state.uncertainty is None and isinstance(state.fit, Fit):
             state.doubt = "delta"
+
+    def _unveil(self) -> None:
+        # The work was stopped: nothing is veiled, and the choice can be made again.
+        if self._state.uncertainty is None:
+            self._state.fade = 1.0
 
     def _ask(self, *_events: object) -> None:
         state, method = self._state, self._state.doubt

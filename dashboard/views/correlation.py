@@ -46,6 +46,7 @@ TOPICS = html.heading(
     "largest |r| with it. Their order is average linkage on 1 − r.",
 )
 FADES = {"all pairs": 1.0} | {f"lfsr at most {100 * x:g} %": x for x in (0.2, 0.1, 0.05, 0.01)}
+HEADED = ["fit", "fade", "uncertainty", "doubting"]
 WATCHED = ["uncertainty", "fade", "fit", "heat", "factor", "top_genes", "marked", "pair"]
 
 
@@ -76,7 +77,7 @@ class CorrelationView(pn.viewable.Viewer):
         )
         self._genes = HeatGenes(state)
         self._panel = card(
-            param.bind(_head, *(state.param[name] for name in ("fit", "fade", "doubting"))),
+            param.bind(_head, *(state.param[name] for name in HEADED)),
             figure(self.heatmap.figure, message=waiting(state)),
             tools=(
                 *self._genes.widgets,
@@ -141,12 +142,12 @@ class CorrelationView(pn.viewable.Viewer):
         return Export("correlations", draw, data)
 
 
-def _head(fit: AnyFit | None, fade: float, doubting: str) -> html.Heading:
+def _head(fit: AnyFit | None, fade: float, found: object, doubting: str) -> html.Heading:
     if isinstance(fit, TopicFit):
         return TOPICS
     if doubting:
         return replace(HEAD, how=html.how_to_read(f"Working out how sure they are: {doubting}."))
-    if fit is not None and fade < 1:
+    if found is not None and fade < 1:
         words = f"Veiled: pairs whose sign is not sure to {100 * fade:g} %. Hover for intervals."
         return replace(HEAD, how=html.how_to_read(words))
     return HEAD

@@ -10,6 +10,7 @@ from dashboard.plots.loading_bars import LoadingBars
 from dashboard.runner import Runner
 from dashboard.state import AppState
 from dashboard.views.believed import certainty, gene_intervals, interval, line, sign_rate, stability
+from dashboard.views.correlation import HEAD, TOPICS, _head
 from engine import summaries
 from engine.checks import TopicUncertainty, Uncertainty
 from engine.checks.uncertainty.blocks import GeneBlocks
@@ -50,13 +51,14 @@ class TestAsking:
         self.kept: dict[str, Uncertainty] = {}
         self.asked: list[str] = []
         assert isinstance(fitted.fit, Fit)
-        found = make_uncertainty(fitted.fit)
+        self.found: Uncertainty | None = make_uncertainty(fitted.fit)
 
         def submit(jobs: object, run: str, method: str) -> str:
             def work(handle: JobHandle) -> None:
                 if method == "bootstrap":
                     raise ConfigError("more cells", "too few", "Take more.")
-                self.kept[run] = found
+                if self.found is not None:
+                    self.kept[run] = self.found
 
             self.asked.append(method)
             return str(jobs.submit("uncertainty", work))  # type: ignore[attr-defined]
@@ -65,7 +67,6 @@ class TestAsking:
         monkeypatch.setattr(
             "dashboard.certainty.kept_uncertainty", lambda _jobs, run: self.kept.get(run)
         )
-        self.found = found
 
     def test_to_fade_pairs_is_to_ask(self, fitted: AppState, until: Until) -> None:
         assert fitted.uncertainty is None
@@ -86,6 +87,22 @@ class TestAsking:
         runner.open(first)
         until(lambda: fitted.uncertainty is self.found)
 
+    def test_what_fades_is_asked_of_the_next_run_too(
+        self, fitted: AppState, runner: Runner, until: Until
+    ) -> None:
+        fitted.fade = 0.05
+        until(lambda: fitted.uncertainty is self.found)
+        first = fitted.run
+        runner.fit()
+        until(lambda: fitted.run != first and fitted.uncertainty is self.found)
+        assert (self.asked, fitted.fade) == (["delta", "delta"], 0.05)
+
+    def test_nothing_fades_where_nothing_was_kept(self, fitted: AppState, until: Until) -> None:
+        self.found = None
+        fitted.fade = 0.05
+        until(lambda: fitted.fade == 1.0)
+        assert self.asked == ["delta"]
+
     def test_what_went_wrong_is_said(self, fitted: AppState, until: Until) -> None:
         fitted.doubt = "bootstrap"
         until(lambda: fitted.run_error is not None)
@@ -95,6 +112,14 @@ class TestAsking:
 
 
 class TestShown:
+    def test_the_heading_says_what_is_veiled(self) -> None:
+        fit = make_fit()
+        found = make_uncertainty(fit)
+        assert "not sure to 5 %" in _head(fit, 0.05, found, "").how
+        assert _head(fit, 0.05, None, "") == _head(fit, 1.0, found, "") == HEAD
+        assert "at work." in _head(fit, 0.05, None, "at work").how
+        assert _head(make_topic_fit(), 0.05, None, "") == TOPICS
+
     def test_veiled_where_the_sign_is_not_sure(self) -> None:
         fit = make_fit()
         table = clustered(summaries.clr_correlation(fit, list(fit.genes[:12])))
