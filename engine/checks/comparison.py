@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
 from engine.checks.completion import CellScores, ratio_error
+from engine.checks.predictive.settings import Mode
 from engine.config import Config, LDAConfig
 from engine.errors import DataError
 from engine.results import Outline
@@ -36,8 +37,9 @@ class Contender:
         What each held-out cell contributes to it.
     outline
         Cells and genes of the fit.
-    misfits
-        Of a predictive check, the number of misfits by discrepancy; None without a check.
+    checked
+        Summaries of its predictive checks by their mode: ``misfits``, the numbers of genes by
+        discrepancy, and ``n_draws``.
     """
 
     id: str
@@ -49,7 +51,7 @@ class Contender:
     score: Mapping[str, Any] | None
     cells: CellScores | None
     outline: Outline
-    misfits: Mapping[str, int] | None = None
+    checked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def check_same_data(first: Outline, other: Outline, name: str) -> None:
@@ -135,18 +137,27 @@ def compare(runs: Sequence[Contender]) -> pd.DataFrame:
     the same cells (`paired_score`), and ``scored``, whether that is so, in words;
     ``log_marginal``, the mean over the cells fitted in this run and the first (nats),
     ``is_bound``, whether that is a lower bound, ``marginal_gain`` and ``marginal_gain_se``
-    (`paired_marginal`); ``misfits``, their number in all, and ``misfits: ...`` by discrepancy.
-    What is not known is NaN.
+    (`paired_marginal`); ``misfits``, their number in all, and ``misfits: ...`` by discrepancy,
+    found by a predictive check of the mode ``check`` with ``draws`` draws. Modes find misfits of
+    different kinds, so it is one mode for all runs: the one that most of them were checked in.
+    What is not known is NaN, and ``check`` of a run without one empty.
     """
-    rows = [_row(runs[0], run) for run in runs]
+    mode = _shared_mode(runs)
+    rows = [_row(runs[0], run, mode) for run in runs]
     return pd.DataFrame(rows, index=pd.Index([run.id for run in runs], name="id"))
 
 
-def _row(first: Contender, run: Contender) -> dict[str, Any]:
+def _shared_mode(runs: Sequence[Contender]) -> str:
+    """The mode that most runs were checked in, of several the first."""
+    return max(get_args(Mode), key=lambda mode: sum(mode in run.checked for run in runs))
+
+
+def _row(first: Contender, run: Contender, mode: str) -> dict[str, Any]:
     config, score = run.config, run.score or {}
     why, gain = _gain(first, run)
     marginal = paired_marginal(first.outline, run.outline) or (np.nan, np.nan)
-    misfits = run.misfits or {}
+    check = run.checked.get(mode)
+    misfits = {} if check is None else check["misfits"]
     return {
         "run": run.name,
         "model": config.model,
@@ -161,7 +172,9 @@ def _row(first: Contender, run: Contender) -> dict[str, Any]:
         "is_bound": run.outline.is_bound,
         "marginal_gain": marginal[0],
         "marginal_gain_se": marginal[1],
-        "misfits": float(sum(misfits.values())) if run.misfits is not None else np.nan,
+        "check": "" if check is None else mode,
+        "draws": np.nan if check is None else _number(check.get("n_draws")),
+        "misfits": np.nan if check is None else float(sum(misfits.values())),
         **{f"misfits: {name}": float(count) for name, count in misfits.items()},
         "seconds": run.seconds,
         "passes": run.passes,

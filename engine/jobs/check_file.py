@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +26,26 @@ def keep(folder: Path, mode: str, summary: Mapping[str, Any]) -> None:
 
 
 def latest(folder: Path, passes: int, mode: str | None = None) -> dict[str, Any] | None:
-    """The last summary of a fit that had made so many passes; None without one that can be read.
+    """The last summary of a fit that had made so many passes; None without one that can be read."""
+    found = by_mode(folder, passes)
+    if mode is not None:
+        return found.get(mode)
+    return max(found.values(), key=lambda one: str(one.get("date", "")), default=None)
+
+
+def by_mode(folder: Path, passes: int) -> dict[str, dict[str, Any]]:
+    """The summaries of a fit that had made so many passes, those that can be read.
 
     ``misfits`` are the numbers of genes by discrepancy, of all cells.
     """
-    found = [one for one in _read(folder).values() if one.get("passes") == passes]
-    found = [one for one in found if mode is None or one.get("mode") == mode]
-    try:
-        last = max(found, key=lambda one: str(one.get("date", "")))
-        rows = [row for row in last["misfits"] if row["group"] == _WHOLE]
-        return last | {"misfits": {str(row["discrepancy"]): int(row["n_genes"]) for row in rows}}
-    except (ValueError, TypeError, KeyError):
-        return None
+    found = {}
+    for mode, one in _read(folder).items():
+        with suppress(ValueError, TypeError, KeyError):
+            rows = [row for row in one["misfits"] if row["group"] == _WHOLE]
+            counted = {str(row["discrepancy"]): int(row["n_genes"]) for row in rows}
+            if one["passes"] == passes:
+                found[mode] = one | {"misfits": counted}
+    return found
 
 
 def _read(folder: Path) -> dict[str, dict[str, Any]]:

@@ -33,7 +33,7 @@ def contender(jobs: Runs, status: JobStatus, like: Contender | None = None) -> C
     path = jobs.fit_file(status.id)
     if path is None:
         raise JobError("a run with a result", f"none in {status.name!r}", "Resume it, or fit anew.")
-    found, check = outline(path), check_file.latest(jobs.folder(status.id), status.passes)
+    found = outline(path)
     return Contender(
         id=status.id,
         name=status.name,
@@ -44,5 +44,5 @@ def contender(jobs: Runs, status: JobStatus, like: Contender | None = None) -> C
         score=status.score,
         cells=jobs.cell_scores(status.id) if status.score is not None else None,
         outline=found if like is None else found.sharing(like.outline),
-        misfits=None if check is None else check["misfits"],
+        checked=check_file.by_mode(jobs.folder(status.id), status.passes),
     )

@@ -158,13 +158,16 @@ class TestTable:
             {"group": "all cells", "discrepancy": name, "n_genes": n} for name, n in counted.items()
         ]
         passes = services.jobs.status(ids[2]).passes
-        path.write_text(json.dumps({"map": {"passes": passes, "misfits": rows}}))
+        path.write_text(json.dumps({"map": {"passes": passes, "misfits": rows, "n_draws": 50}}))
         state.tab = "data"
         state.tab = "compare"
         survey = view.compared.survey
         assert survey is not None
         assert survey.table.loc[ids[2], "misfits"] == 4
         assert survey.table.loc[ids[2], "misfits: zeros"] == 3
+        place = f"c{list(COLUMNS).index('check')}"
+        told = view.runs.table.widget.value[place].tolist()
+        assert told == ["–", "at the mode, 50 draws", "–"]
 
 
 class TestTwo:

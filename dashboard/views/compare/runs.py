@@ -13,6 +13,7 @@ from dashboard.browser import Browser
 from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
 from dashboard.views.card import card, figure
+from dashboard.views.check.words import MODES
 from dashboard.views.compare.choices import CompareChoices
 from dashboard.views.compare.compared import Compared, Survey
 from dashboard.views.table import Column, Table
@@ -28,7 +29,8 @@ HEAD = html.heading(
     "or not they mean anything, so compare held-out cells where you can. It is that of the "
     "composition alone: LNM and LNMVCP differ in their model of totals, which it leaves "
     "out. ≥ marks a lower bound, of an encoder without refinement; of LDA there is none. Misfits "
-    "are those that a predictive check has found; – where none was made.",
+    "are those that predictive checks of one mode have found, the mode that most runs were checked "
+    "in; – where no such check was made.",
 )
 COLUMNS = {
     "run": Column("Run", width=158),
@@ -42,6 +44,7 @@ COLUMNS = {
     "marginal_gain": Column("Δ log p", "+0,0.00", "Nats per cell, compared with A", 66),
     "marginal_gain_se": Column("±", "0,0.00", "Standard error of Δ log p, over cells", 48),
     "misfits": Column("Misfits", "0,0", "Found by a predictive check", 54),
+    "check": Column("Check", tip="That found the misfits: its mode and draws", width=150),
     "inference": Column("Inference", width=66),
     "seconds": Column("Time (s)", "0,0.0", "Seconds of the fit", 62),
     "passes": Column("Passes", "0,0", "Over the cells", 52),
@@ -123,6 +126,10 @@ def columns(table: pd.DataFrame) -> list[Any]:
     shown["log_marginal"] = [
         "–" if np.isnan(value) else f"{bound}{html.number(value, 1)}"
         for value, bound in zip(table["log_marginal"], bounds, strict=True)
+    ]
+    shown["check"] = [
+        f"{MODES[mode]}, {html.number(draws, 0)} draws" if mode else "–"
+        for mode, draws in zip(table["check"], table["draws"], strict=True)
     ]
     shown.loc[shown.index[0], DIFFERENCES] = np.nan
     return [shown[name].to_numpy() for name in COLUMNS]

@@ -47,6 +47,10 @@ def run(
     return Contender(id, f"run {id}", "done", config, 3.0, 12, score, cells, outline, **more)
 
 
+def checked(**modes: int) -> dict[str, dict[str, Any]]:
+    return {mode: {"misfits": {"gene": n}, "n_draws": 100} for mode, n in modes.items()}
+
+
 def scored(gain: float = 0.0, noise: float = 0.0, names: str = "held") -> CellScores:
     rng = np.random.default_rng(0)
     counts = rng.integers(50, 200, 400)
@@ -114,11 +118,32 @@ class TestPaired:
         assert paired_marginal(about(), about(genes=pd.Index(["b", "a", "_other"]))) is not None
 
 
+@pytest.mark.parametrize(
+    ("modes", "mode", "misfits"),
+    [
+        ([{"map": 3393, "laplace": 92}, {"laplace": 80}], "laplace", [92, 80]),
+        ([{"map": 3393, "laplace": 92}, {"map": 3000}], "map", [3393, 3000]),
+        ([{"map": 3393}, {"laplace": 80}], "laplace", [np.nan, 80]),
+        ([{"laplace": 92}, {"population": 5}, {"population": 6}], "population", [np.nan, 5, 6]),
+    ],
+)
+def test_misfits_are_of_one_mode(
+    modes: list[dict[str, int]], mode: str, misfits: list[float]
+) -> None:
+    runs = [
+        run(str(place), LNMConfig(), about(), checked=checked(**found))
+        for place, found in enumerate(modes)
+    ]
+    table = compare(runs)
+    np.testing.assert_array_equal(table["misfits"], misfits)
+    assert list(table["check"]) == ["" if np.isnan(count) else mode for count in misfits]
+
+
 def test_table() -> None:
     half = part(np.arange(25), log_marginal=np.full(50, -12.0))
     table = compare(
         [
-            run("a", LNMConfig(n_factors=3, seed=4), about(), scored(), misfits={"gene": 2}),
+            run("a", LNMConfig(n_factors=3, seed=4), about(), scored(), checked=checked(map=2)),
             run("b", LNMConfig(capture=True, n_factors=5, seed=4), half, scored(0.1)),
             run("c", LDAConfig(n_topics=7), about(log_marginal=None), scored(names="x")),
             run("d", LNMConfig(inference="vae"), about(genes=pd.Index(["z"]))),
@@ -135,6 +160,8 @@ def test_table() -> None:
     assert list(np.isnan(table["marginal_gain"])) == [False, False, True, True]
     np.testing.assert_array_equal(table["misfits"], [2, np.nan, np.nan, np.nan])
     assert table.loc["a", "misfits: gene"] == 2
+    assert list(table["check"]) == ["map", "", "", ""]
+    assert table.loc["a", "draws"] == 100
     assert table.loc["a", "seed"] == 4
 
 

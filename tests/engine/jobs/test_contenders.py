@@ -58,7 +58,7 @@ def test_names_are_shared_and_misfits_read(tmp_path: Path) -> None:
         (jobs.folder(two.id) / FILE).write_text(text)
         first = contender(jobs, one)
         other = contender(jobs, two, first)
-        assert (first.misfits, other.misfits) == (None, {"zeros": 4})
+        assert (first.checked, other.checked["map"]["misfits"]) == ({}, {"zeros": 4})
         assert other.outline.cells is first.outline.cells
         assert other.outline.genes is first.outline.genes
         assert (other.config.n_factors, other.seconds, other.passes) == (3, 2.0, 3)
