@@ -131,7 +131,7 @@ class Counts:
             raise DataError(
                 f"counts of the {len(genes):,} features of the fit",
                 f"{len(missing):,} missing ({', '.join(map(str, missing[:5]))})",
-                "Read the counts with genes=fit.genes.",
+                'Use data that hold them, read with genes="all".',
             )
         pooled = np.flatnonzero(genes == OTHER)
         rows = MatchedRows(self._rows, columns, left, int(pooled[0]) if len(pooled) else None)

@@ -141,12 +141,13 @@ def _select(
         )
         text = f"The {genes:,} most variable of {len(positions):,} expressed genes are modelled"
         return chosen, f"{text} (variance of Pearson residuals{on}).", []
-    found = names.get_indexer(pd.Index(list(genes), dtype=str))
+    # The genes of a fit may end in its pool; one is made here of what is left.
+    genes = [name for name in genes if name != OTHER]
+    found = names.get_indexer(pd.Index(genes, dtype=str))
     missing = [name for name, place in zip(genes, found, strict=True) if place < 0]
     if missing:
         raise _unknown(missing, names, "genes")
     silent = [name for name, place in zip(genes, found, strict=True) if not candidates[place]]
-    silent = [name for name in silent if name != OTHER]
     listed = found[candidates[found]]
     warnings = []
     if silent:

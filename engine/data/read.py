@@ -42,7 +42,7 @@ def read_counts(
         "X", "raw" or the name of a layer; None picks the one that holds raw counts.
     genes
         The n most variable, "all", or names. Expressed genes left over are pooled into
-        ``_other``, so that totals stay true.
+        ``_other``, so that totals stay true; that name itself may be among those given.
     reference
         ALR reference: a gene (added to the choice if need be) or ``_other``. None takes
         ``_other``, or without it the gene seen in the most cells.

@@ -25,8 +25,8 @@ def transform(fit: Fit, counts: Counts, *, refine: bool | None = None) -> Fit:
     Parameters
     ----------
     counts
-        Read with the genes of the fit, in any order:
-        ``read_counts(source, genes=fit.genes)``.
+        Genes matched by name: ``read_counts(source, genes="all")`` has all that can be had. Those
+        outside the fit are pooled into its ``_other``, or left out if it has none.
     refine
         Of a fit by ``inference="vae"``: False places cells by the encoder alone; True moves
         them to the mode of their own posterior, as a fit by ``"laplace"`` always does, and takes
@@ -35,18 +35,18 @@ def transform(fit: Fit, counts: Counts, *, refine: bool | None = None) -> Fit:
     Raises
     ------
     DataError
-        If the counts have other features than the fit.
+        If the counts lack genes of the fit, or a cell has none of their counts.
     ConfigError
         If cells are to be placed by the encoder of a fit that has none.
     """
-    position = counts.genes.get_indexer(fit.genes)
-    missing = fit.genes[position < 0]
-    if len(missing) or len(fit.genes) != counts.n_genes:
+    counts = counts.matched(fit.genes)
+    n_empty = int(np.sum(counts.totals == 0))
+    if n_empty:
         raise DataError(
-            f"the {len(fit.genes):,} features of the fit",
-            f"{counts.n_genes:,} features, {len(missing):,} of the fit's missing"
-            + (f" ({', '.join(missing[:5])})" if len(missing) else ""),
-            "Read the counts with genes=fit.genes.",
+            "counts of the fit's genes in every cell",
+            f"{n_empty:,} cells without",
+            "Leave them out: counts = counts.matched(fit.genes), then "
+            "counts.take(counts.totals > 0).",
         )
     if refine is False and not fit.encoder:
         raise ConfigError(
@@ -58,10 +58,8 @@ def transform(fit: Fit, counts: Counts, *, refine: bool | None = None) -> Fit:
     refine = fit.config.refine if refine is None else refine
     if fit.encoder:
         return _amortized(fit, counts, refine=refine)
-    inverse = np.argsort(position)
     log_noise = np.log(np.maximum(fit.noise, np.exp(LOG_NO_NOISE)))
     params = lnm.Params(fit.mean_clr, fit.loadings, log_noise)
-    params = lnm.Params(*(array[inverse] for array in params))
     passes = Passes(
         counts,
         fit.n_factors,
@@ -77,12 +75,10 @@ def transform(fit: Fit, counts: Counts, *, refine: bool | None = None) -> Fit:
 
 
 def _amortized(fit: Fit, counts: Counts, *, refine: bool) -> Fit:
-    # An encoder has the order of its genes built in.
-    ordered = counts.matched(fit.genes)
     basis = basis_of(fit)
-    seen, own = place(basis, ordered, fit.config, fit.encoder, fit.totals, refine=refine)
+    seen, own = place(basis, counts, fit.config, fit.encoder, fit.totals, refine=refine)
     if refine:
-        own = capture(ordered, fit.config, fit.totals)
+        own = capture(counts, fit.config, fit.totals)
     status = replace(fit.status, n_failed_cells=seen.n_failed_cells)
     fields = cell_fields(counts, seen, basis.rotation, own, status)
     return replace(fit, config=replace(fit.config, refine=refine), **fields)

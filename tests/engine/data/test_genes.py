@@ -131,6 +131,14 @@ def test_an_earlier_pool_joins_the_new_one(counts_adata, dense, genes):
     assert (dense(counts)[:, -1] >= counts_adata[:, "_other"].X.toarray().ravel()).all()
 
 
+def test_a_list_of_names_may_hold_the_pool(counts_adata, dense):
+    counts = read_counts(counts_adata, genes=["gene3", "_other", "gene1"])
+    assert list(counts.genes) == ["gene3", "gene1", "_other"]
+    again = read_counts(counts_adata, genes=counts.genes)
+    assert again.genes.equals(counts.genes)
+    np.testing.assert_array_equal(dense(again), dense(counts))
+
+
 class TestLibrarySize:
     @pytest.fixture
     def partial(self, counts_adata):

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import anndata as ad
 import numpy as np
 import pytest
 
 import engine
+from engine.config import LNMInference
 from engine.data import Counts, simulate
 from engine.results import Fit
 from tests.engine.inference.conftest import Simulated
@@ -76,14 +78,68 @@ def test_capture_of_new_cells() -> None:
     np.testing.assert_allclose(new.capture.efficiency, fit.capture.efficiency[:20])
 
 
-@pytest.mark.parametrize("change", ["missing", "renamed", "more"])
-def test_other_genes_are_refused(small: Counts, small_fit: Fit, change: str) -> None:
+def held_out(adata: ad.AnnData, genes: int) -> tuple[Counts, ad.AnnData]:
+    """Counts of most cells, and the other cells, in which one of their genes is silent."""
+    counts = engine.read_counts(adata[:120].copy(), genes=genes)
+    aside = adata[120:].copy()
+    matrix = aside.X.tolil()
+    matrix[:, aside.var_names.get_loc(counts.genes[0])] = 0
+    aside.X = matrix.tocsr()
+    return counts, aside
+
+
+@pytest.mark.parametrize("inference", ["laplace", "vae"])
+def test_held_out_cells_however_their_genes_are_chosen(inference: LNMInference) -> None:
+    """From data without a pool: some genes are the fit's, the rest is pooled by both."""
+    counts, aside = held_out(simulate("lnm", cells=150, genes=20, factors=2, seed=4), 8)
+    assert counts.genes[-1] == "_other"
+    config = engine.LNMConfig(
+        n_factors=2, inference=inference, max_passes=2, max_epochs=1, hidden=4
+    )
+    fit = engine.fit(counts, config)
+    real = fit.genes[fit.is_gene]
+    choices = ("all", fit.genes, list(real[::-1]))
+    read = [engine.read_counts(aside, genes=genes) for genes in choices]
+    assert fit.genes[0] not in read[1].genes
+    one, *others = (engine.transform(fit, counts) for counts in read)
+    assert len(one.cells) == 30
+    np.testing.assert_array_equal(one.total_counts, np.asarray(aside.X.sum(1)).ravel())
+    for other in others:
+        np.testing.assert_array_equal(other.scores, one.scores)
+        np.testing.assert_array_equal(other.log_marginal, one.log_marginal)
+
+
+def test_genes_of_the_fit_alone_do_not_tell_its_pool() -> None:
+    counts, aside = held_out(simulate("lnm", cells=150, genes=20, factors=2, seed=4), 8)
+    fit = engine.fit(counts, engine.LNMConfig(n_factors=2, max_passes=1))
+    only = engine.read_counts(aside[:, list(fit.genes[fit.is_gene])].copy(), genes="all")
+    with pytest.raises(engine.DataError, match=r"1 missing \(_other\).*genes=\"all\""):
+        engine.transform(fit, only)
+
+
+@pytest.mark.parametrize("change", ["missing", "renamed"])
+def test_missing_genes_are_refused(small: Counts, small_fit: Fit, change: str) -> None:
     names, matrix = list(small.genes), dense(small)
     if change == "missing":
         names, matrix = names[1:], matrix[:, 1:]
-    elif change == "renamed":
-        names[3] = "another"
     else:
-        names, matrix = [*names, "another"], np.column_stack([matrix, matrix[:, 0]])
-    with pytest.raises(engine.DataError, match=r"genes=fit\.genes"):
+        names[3] = "another"
+    with pytest.raises(engine.DataError, match="1 missing"):
         engine.transform(small_fit, Counts.from_arrays(matrix, names, small.cells))
+
+
+def test_genes_outside_the_fit_join_its_pool(small: Counts, small_fit: Fit) -> None:
+    assert small.genes[-1] == "_other"
+    matrix, outside = dense(small).copy(), dense(small)[:, :1]
+    more = Counts.from_arrays(np.hstack([outside, matrix]), ["new", *small.genes], small.cells)
+    matrix[:, -1:] += outside
+    pooled = Counts.from_arrays(matrix, small.genes, small.cells)
+    one, other = engine.transform(small_fit, pooled), engine.transform(small_fit, more)
+    np.testing.assert_array_equal(other.scores, one.scores)
+
+
+def test_cells_without_counts_of_the_genes_are_told(small: Counts, small_fit: Fit) -> None:
+    matrix = dense(small).copy()
+    matrix[3] = 0
+    with pytest.raises(engine.DataError, match="1 cells without"):
+        engine.transform(small_fit, Counts.from_arrays(matrix, small.genes, small.cells))
