@@ -131,9 +131,9 @@ class Task[L](ABC):
         Parameters
         ----------
         n_batches
-            Minibatches that together are all cells.
+            Minibatches that together are all cells that are trained on.
         unit
-            Weight of the whole bound: one over all counts makes it nats per count.
+            Weight of the whole bound: one over all their counts makes it nats per count.
         """
 
     @abstractmethod
@@ -148,8 +148,14 @@ class Task[L](ABC):
     def bound_of(self, counts: Counts, params: dict[str, np.ndarray]) -> float:
         """Mean of the bounds of cells that are set aside, by the encoder alone, nats."""
 
-    def cells_bound(self, bound: float, params: dict[str, np.ndarray]) -> float:
-        """The part of a bound on all counts, nats, that is told as the fit's objective."""
+    def cells_bound(self, bound: float, params: dict[str, np.ndarray], cells: np.ndarray) -> float:
+        """The part of a bound on all counts of some cells that is told as the objective, nats.
+
+        Parameters
+        ----------
+        cells
+            Their positions: those that are trained on.
+        """
         return bound
 
 
@@ -170,12 +176,13 @@ def train[L](
     order = rng.permutation(counts.n_cells)
     aside = min(int(np.ceil(config.validation * counts.n_cells)), counts.n_cells - 1)
     held_out = counts.take(np.sort(order[:aside])) if aside else None
-    shards = Shards(counts, np.sort(order[aside:]), config.batch_cells, task.beside)
+    trained = np.sort(order[aside:])
+    shards = Shards(counts, trained, config.batch_cells, task.beside)
     epochs = config.epochs(counts.n_cells)
     steps = shards.steps * epochs
     plan = Plan(task.pair, config.learning_rate, config.schedule, steps, config.dropout)
     svi, epoch = compiled(plan)
-    unit = float(1 / counts.totals.sum())
+    unit = float(1 / counts.totals[trained].sum())
     setting = task.setting(params, shards.steps, unit)
     fixed = {name: params[name] for name in params if name.startswith(INPUT)}
     params = {name: value for name, value in params.items() if name not in fixed}
@@ -210,7 +217,7 @@ def train[L](
         found = {name: np.asarray(value) for name, value in svi.get_params(state).items()} | fixed
         learn = partial(task.learned, found)
         bound = -float(np.nanmean(np.concatenate(losses)) / unit)
-        value = task.cells_bound(bound, found) / counts.n_cells
+        value = task.cells_bound(bound, found, trained) / len(trained)
         yield Step("training", counts, value, learn, epochs - number - 1.0)
         setting = task.setting(found, shards.steps, unit)
         if held_out is not None:

@@ -97,7 +97,7 @@ class _Task(Task[Learned]):
         self.pair = Pair(lnm_vae.model, lnm_vae.guide, closed_form=True, keywords=flags)
         self.totals = fit_totals(counts, config)[0]
         self.eta_scale, self.beside = 1.0, None
-        self._constants = np.nan
+        self._sum_of_constants = np.nan
         if config.capture:
             location, self.eta_scale = eta_prior(counts, config, self.totals)
             self.beside = location[:, None]
@@ -172,23 +172,25 @@ class _Task(Task[Learned]):
         found = encode(params_of, counts, config, params, self.totals, bounded=True)
         return float(np.mean(found.bound))
 
-    def cells_bound(self, bound: float, params: dict[str, np.ndarray]) -> float:
+    def cells_bound(self, bound: float, params: dict[str, np.ndarray], cells: np.ndarray) -> float:
         """Without the divergence of the decoder's guide from its prior."""
         prior = self.prior(params)
         scale = np.sqrt(np.diag(prior.loadings_covariance))
         lost = _divergence(params["loadings"], params["loadings_log_scale"], 0.0, scale).sum()
         noise = params["log_noise"], params["log_noise_log_scale"]
         of_noise = _divergence(*noise, prior.noise_location, prior.noise_scale)
-        return bound + lost + of_noise[self.has_noise].sum() + self.constants
+        return bound + lost + of_noise[self.has_noise].sum() + self._constants(cells)
 
-    @property
-    def constants(self) -> float:
+    def _constants(self, cells: np.ndarray) -> float:
         """Sum of what no parameter changes of the cells' log-likelihoods, nats."""
-        if np.isnan(self._constants):
-            count, size = self.counts.n_cells, _SCALE_CELLS
-            blocks = (self.counts.block(a, min(a + size, count)) for a in range(0, count, size))
-            self._constants = sum(float(lnm.constants(block).sum()) for block in blocks)
-        return self._constants
+        if np.isnan(self._sum_of_constants):
+            total = 0.0
+            for start in range(0, self.counts.n_cells, _SCALE_CELLS):
+                stop = min(start + _SCALE_CELLS, self.counts.n_cells)
+                own = cells[slice(*np.searchsorted(cells, (start, stop)))] - start
+                total += float(lnm.constants(self.counts.block(start, stop))[own].sum())
+            self._sum_of_constants = total
+        return self._sum_of_constants
 
 
 def _divergence(location: Any, log_scale: Any, mean: float, scale: Any) -> np.ndarray:

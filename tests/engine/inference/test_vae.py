@@ -180,6 +180,11 @@ class TestEdges:
         assert len(fit.cells) == 120
         assert np.isfinite(fit.log_marginal).all()
 
+    def test_the_objective_told_is_of_the_cells_trained_on(self, small: Counts, brief: Fit) -> None:
+        fit = engine.fit(small, replace(FEW, validation=0.5))
+        name = "log_marginal_per_cell"
+        np.testing.assert_allclose(fit.trace[name], brief.trace[name], rtol=0.05)
+
     def test_the_same_seed_gives_the_same_fit(self, small: Counts, brief: Fit) -> None:
         again = engine.fit(small, FEW)
         np.testing.assert_array_equal(again.loadings, brief.loadings)

@@ -115,9 +115,12 @@ class TestFit:
     ) -> None:
         assert vae_fit.config.validation == 0
         assert len(vae_fit.cells) == 400
-        aside = engine.fit(simulated.counts, replace(CONFIG, validation=0.2, max_epochs=4))
+        aside = engine.fit(simulated.counts, replace(CONFIG, validation=0.5, max_epochs=4))
         assert len(aside.cells) == 400
         assert np.isfinite(aside.proportions).all()
+        # The objective is told of the cells that are trained on.
+        told, of_all = (fit.trace["log_marginal_per_cell"].iloc[-2] for fit in (aside, vae_fit))
+        assert told == pytest.approx(of_all, rel=0.05)
 
     def test_a_loose_tolerance_ends_early(self, simulated: Simulated) -> None:
         for validation in (0.0, 0.1):
