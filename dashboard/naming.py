@@ -40,8 +40,8 @@ class Naming:
         return names
 
     def _keep(self, *_events: object) -> None:
-        run, names = self._state.run, self._state.names
-        if run is None or not names or (run, names) == self._known:
+        run, fit, names = self._state.run, self._state.fit, self._state.names
+        if run is None or fit is None or not names or (run, names) == self._known:
             return
         self._known = run, names
 
@@ -49,4 +49,11 @@ class Naming:
             if (error := written.exception()) is not None:
                 self._state.run_error = Notice.of(error)
 
-        self._later(self._fetcher.submit(self._jobs.name_factors, run, names), check)
+        passes = fit.status.passes
+        self._later(self._fetcher.submit(self._jobs.name_factors, run, names, passes), check)
+
+
+def fetch(jobs: Jobs, run: str) -> tuple[AnyFit | None, tuple[str, ...]]:
+    """What a run has made, and the names that are kept of it."""
+    fit = jobs.result(run)
+    return fit, () if fit is None else jobs.factor_names(run, fit.status.passes)

@@ -16,7 +16,7 @@ import param
 from dashboard.asked import REQUEST
 from dashboard.certainty import Certainty
 from dashboard.embedding import Embedder
-from dashboard.naming import Naming
+from dashboard.naming import Naming, fetch
 from dashboard.places import Places
 from dashboard.reading import Reader
 from dashboard.settings import Settings
@@ -24,7 +24,6 @@ from dashboard.state import AppState, Embedding, Notice
 from dashboard.sweeping import Sweeper
 from engine.errors import EngineError
 from engine.jobs import Checks, Jobs
-from engine.results import AnyFit
 
 LIST_SECONDS = 1.5
 SNAPSHOT_SECONDS = 1.2
@@ -234,7 +233,7 @@ class Runner:
         news = self._fetched != (status.id, status.revision)
         due = status.state not in ACTIVE or time.monotonic() - self._shown > SNAPSHOT_SECONDS
         if self._fetching is None and news and due and status.state != "queued":
-            future = self.services.fetcher.submit(_fetch, self.services.jobs, status.id)
+            future = self.services.fetcher.submit(fetch, self.services.jobs, status.id)
             self._fetching = (status.id, status.revision, future)
 
     def _show(self, future: Future[Any], revision: int) -> None:
@@ -285,10 +284,6 @@ class Runner:
         if run == state.run and state.fit_counts is None and future.done():
             # A file without counts, or a damaged one: the page does without them.
             state.fit_counts = future.result() if future.exception() is None else None
-
-
-def _fetch(jobs: Jobs, run: str) -> tuple[AnyFit | None, tuple[str, ...]]:
-    return jobs.result(run), jobs.factor_names(run)
 
 
 def _how_far(status: Any) -> str:

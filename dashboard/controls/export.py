@@ -168,9 +168,10 @@ def save_fit(
         path = jobs.fit_file(run)
         if path is None:
             return False
-        known = embedder.known(f"{run} {passes(path)}")
+        made = passes(path)
+        known = embedder.known(f"{run} {made}")
         provenance = Provenance(run=jobs.status(run).name)
-        with fit_file(path, known, jobs.factor_names(run)) as file:
+        with fit_file(path, known, jobs.factor_names(run, made)) as file:
             browser.download(
                 filename(provenance, "", "h5ad"), MEDIA["h5ad"], paced(doc, parts(file))
             )

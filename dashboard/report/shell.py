@@ -53,7 +53,7 @@ def write(
         If the file is missing, damaged or not a fit.
     """
     fit, status = load(path), _status(path)
-    given = names.read(path.parent) if status is not None else ()
+    given = names.read(path.parent, fit.status.passes) if status is not None else ()
     check = check_file.latest(path.parent, fit.status.passes) or {}
     subject = Subject.of(fit, status, names=given, check=check, source=data)
     if not subject.provenance.run:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from engine.config import Config, config_from_dict
 from engine.errors import DataError, FitError
 from engine.inference.progress import Progress
+from engine.jobs import names
 from engine.jobs.endings import CANCELLED, Outcome
 from engine.jobs.failures import describe
 from engine.jobs.job import Job, Wish
@@ -98,7 +99,7 @@ class FitRunner:
             last = None
             if job.wish is Wish.GO_ON:
                 config = config_from_dict(job.status.config)
-                last = self._drive(job, self._fit_iter(counts, config, start=start))
+                last = self._drive(job, self._fit_iter(counts, config, start=start), start)
             return self._end(job, last, counts, held_out)
 
     def _start(self, job: Job) -> AnyFit | None:
@@ -111,14 +112,21 @@ class FitRunner:
             except Exception as error:
                 job.update(log=f"{path.name} cannot be used: {describe(error)}")
                 continue
+            given = names.read(self._store.path(id), start.status.passes)
+            if len(given) == start.n_factors:
+                start = replace(start, names=given)
+                # A file that does not say which fit it is of is of this one, and no later one.
+                names.write(self._store.path(id), given, start.status.passes)
             job.snapshot = partial(_same, start)
             return start
         return None
 
-    def _drive(self, job: Job, steps: Iterator[Progress]) -> Progress | None:
+    def _drive(self, job: Job, steps: Iterator[Progress], start: AnyFit | None) -> Progress | None:
         last, due = None, 0.0
         with closing(cast(Any, steps)):
             for last in steps:
+                if start is not None and start.names and last.snapshot is not None:
+                    last = replace(last, snapshot=partial(_named, last.snapshot, start))
                 job.publish(last)
                 running = last.status.state == "running"
                 if running and last.snapshot is not None and time.monotonic() >= due:
@@ -170,6 +178,11 @@ class FitRunner:
 
 def _same(fit: AnyFit) -> AnyFit:
     return fit
+
+
+def _named(build: Callable[[], AnyFit], start: AnyFit) -> AnyFit:
+    fit = build()
+    return replace(fit, names=names.carried(start, fit))
 
 
 def _check_same_counts(start: AnyFit, counts: Counts) -> None:

@@ -201,15 +201,20 @@ class Jobs(Runs):
             if job is not None:
                 job.update(name=label)
 
-    def name_factors(self, id: str, names: Sequence[str]) -> None:
+    def name_factors(self, id: str, names: Sequence[str], passes: int) -> None:
         """Keep what a person calls the factors or topics of a run, in their order.
+
+        Parameters
+        ----------
+        passes
+            Of the fit that has this order: one that goes on may have another.
 
         Raises
         ------
         JobError
             If there is no such run, or they cannot be written.
         """
-        names_file.write(self.folder(id), names)
+        names_file.write(self.folder(id), names, passes)
 
     def delete(self, id: str) -> None:
         """Remove a job and its folder; a running one is cancelled first.

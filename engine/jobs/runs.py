@@ -107,15 +107,17 @@ class Runs:
         self.folder(id)
         return next(iter(self._store.fits(id)), None)
 
-    def factor_names(self, id: str) -> tuple[str, ...]:
-        """What a person has called the factors or topics of a run; empty if nothing.
+    def factor_names(self, id: str, passes: int) -> tuple[str, ...]:
+        """What a person has called the factors or topics of a run's fit of so many passes.
+
+        Empty if nothing since it was fitted; the fit may have names from before.
 
         Raises
         ------
         JobError
             If there is no such run.
         """
-        return names.read(self.folder(id))
+        return names.read(self.folder(id), passes)
 
     def cell_scores(self, id: str) -> CellScores | None:
         """What each held-out cell contributes to the score of a run; None without a score.

@@ -144,7 +144,7 @@ class TestFitFile:
         jobs: Any = SimpleNamespace(
             fit_file=lambda run: path if run == "run1" else None,
             status=lambda run: SimpleNamespace(name="pbmc3k · lnmvcp k10"),
-            factor_names=lambda run: ("T cells", *(f"factor {j}" for j in range(2, 6))),
+            factor_names=lambda run, passes: ("T cells", *(f"factor {j}" for j in range(2, 6))),
         )
         embedder: Any = SimpleNamespace(known=known.get)
         save_fit(browser, jobs, embedder, "run1", state).result(30)

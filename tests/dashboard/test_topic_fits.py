@@ -148,17 +148,18 @@ class TestNames:
         runner.fit()
         until(lambda: state.fit is not None and not state.partial)
         run = state.run
-        assert services.jobs.factor_names(run) == ()
+        passes = state.fit.status.passes
+        assert services.jobs.factor_names(run, passes) == ()
         state.rename_factor(0, EVIL)
-        until(lambda: services.jobs.factor_names(run))
-        assert services.jobs.factor_names(run) == (EVIL, "topic 2", "topic 3")
+        until(lambda: services.jobs.factor_names(run, passes))
+        assert services.jobs.factor_names(run, passes) == (EVIL, "topic 2", "topic 3")
         other = AppState()
         second = Runner(other, services)
         second.open(run)
         until(lambda: second.tick() or other.fit is not None)
         assert other.names == [EVIL, "topic 2", "topic 3"]
         # A file that does not fit is of no use.
-        services.jobs.name_factors(run, ["a", "b"])
+        services.jobs.name_factors(run, ["a", "b"], passes)
         second.open(run)
         until(lambda: second.tick() or other.fit is not None)
         assert other.names == ["topic 1", "topic 2", "topic 3"]

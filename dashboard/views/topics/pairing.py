@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard import html, lists
+from dashboard.naming import fetch
 from dashboard.state import AppState
 from engine import summaries
 from engine.jobs import Jobs
@@ -44,11 +45,10 @@ def runs(state: AppState) -> dict[str, str]:
 
 def compared(fit: AnyFit, jobs: Jobs, run: str) -> Other | None:
     """Read a run and compare; None if it has no result."""
-    other = jobs.result(run)
+    other, given = fetch(jobs, run)
     if other is None:
         return None
-    given = list(jobs.factor_names(run))
-    names = given if len(given) == other.n_factors else other.factor_names
+    names = list(given) if len(given) == other.n_factors else other.factor_names
     found = summaries.match(fit, other)
     return Other(other, names, found, summaries.best_matches(found))
 

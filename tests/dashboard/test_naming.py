@@ -1,0 +1,44 @@
+"""Names on the page of a run that goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from dashboard.runner import Runner, Services
+from dashboard.state import AppState
+from engine.config import LDAConfig
+from engine.data import DataRequest
+from engine.jobs import Jobs
+from tests.dashboard.synthetic import make_counts
+from tests.engine.jobs.turning import Turning, wait
+
+
+def test_names_follow_their_topics_when_a_run_goes_on(
+    state: AppState, services: Services, tmp_path: Path
+) -> None:
+    jobs = Jobs(tmp_path / "turning", fit_iter=Turning(), devices=lambda: [None])
+    runner = Runner(state, Services(jobs))
+
+    def shown(passes: int, *, ended: bool) -> bool:
+        runner.tick()
+        fit, is_whole = state.fit, not state.partial
+        return fit is not None and fit.status.passes == passes and is_whole == ended
+
+    run = jobs.submit_fit(DataRequest("made up"), LDAConfig(n_topics=3), counts=make_counts())
+    runner.open(run)
+    wait(lambda: shown(1, ended=False))
+    runner.stop()
+    wait(lambda: shown(1, ended=True))
+    state.rename_factor(0, "B cells")
+    wait(lambda: runner.tick() or jobs.factor_names(run, 1))
+    before = state.fit.topics[:, 0]
+    jobs.resume(run)
+    wait(lambda: shown(2, ended=False))
+    assert state.names == ["topic 1", "topic 2", "B cells"]
+    np.testing.assert_array_equal(state.fit.topics[:, 2], before)
+    runner.stop()
+    wait(lambda: shown(2, ended=True))
+    assert state.names == ["topic 1", "topic 2", "B cells"]
+    jobs.close()
