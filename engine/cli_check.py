@@ -99,6 +99,7 @@ def _told(found: PredictiveCheck) -> str:
     worst = found.genes.head(_SHOWN)[[*columns, "q_value"]]
     lines = [worst.to_string(index=False, float_format="{:.4g}".format), ""]
     lines += found.findings or ["No misfit that is both significant and large."]
+    lines += found.notes
     if found.n_failed:
         lines.append(f"The posterior of {found.n_failed:,} cells was not found.")
     return "\n".join(lines)

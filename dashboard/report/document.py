@@ -139,7 +139,7 @@ def _check(subject: Subject) -> str:
     check = subject.check
     how = f"Counts against {check['n_draws']:,} replicates drawn from the fit; {check['mode']}."
     found = check.get("findings") or ["No misfit that is both significant and large."]
-    lines = "".join(f"<li>{escape(line)}</li>" for line in found)
+    lines = "".join(f"<li>{escape(line)}</li>" for line in [*found, *check.get("notes", [])])
     return f"<p>{escape(how)}</p>{_facts(tables.check(subject))}<ul>{lines}</ul>"
 
 

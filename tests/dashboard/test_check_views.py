@@ -181,6 +181,9 @@ def test_words_tell_what_is_wrong_worst_first_as_text(seat: Seat) -> None:
     found = seat.choices.found
     quiet = replace(found, check=replace(found.check, findings=()))
     assert NOTHING in page(quiet)
+    few = replace(quiet, check=replace(quiet.check, notes=("Too few cells.",)))
+    assert NOTHING in page(few)
+    assert "Too few cells." in page(few)
     laplace = replace(found.laplace, warning="Laplace should not be trusted.")
     bad = replace(
         found, laplace=laplace, check=replace(found.check, findings=(f"{EVIL}: variance",))

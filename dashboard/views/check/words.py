@@ -57,9 +57,9 @@ class WordsView(pn.viewable.Viewer):
 
 
 def page(found: Checked) -> str:
-    """Findings, then what was checked and how much of it is off."""
+    """Findings, what was not judged, then what was checked and how much of it is off."""
     check = found.check
-    lines = list(check.findings) or [NOTHING]
+    lines = [*(check.findings or [NOTHING]), *check.notes]
     if found.laplace is not None and found.laplace.warning is not None:
         lines.insert(0, f"Warning: {found.laplace.warning}")
     if check.n_failed:

@@ -12,7 +12,7 @@ import pandas as pd
 from engine.checks.predictive import statistics, tables
 from engine.checks.predictive.choices import chosen_cells, detailed_genes
 from engine.checks.predictive.draws import Cells, stream
-from engine.checks.predictive.findings import Subject, findings, misfits
+from engine.checks.predictive.findings import Subject, findings, misfits, not_judged
 from engine.checks.predictive.settings import CheckSettings, CheckTotals, Mode
 from engine.data import Counts
 from engine.results import AnyFit
@@ -36,7 +36,7 @@ class PredictiveCheck:
         The CLR is that of counts plus 0.5, over all features of the fit.
     pairs
         Pearson correlations of ``log(1 + count scale / total)``, for the genes in detail;
-        scale is the median total.
+        scale is the median total. Not judged over fewer than 20 cells: p and q are NaN.
     distributions
         Cells by their counts of each gene in detail, from ``low`` to below ``high``; columns
         ``ecdf_...`` have the share of cells up to the end of the bin.
@@ -46,6 +46,8 @@ class PredictiveCheck:
         Cells by their total counts, and moments of those, under the model's totals; None for LDA.
     findings
         What is wrong in plain words; empty if nothing is.
+    notes
+        What was not judged as cells are too few, in plain words.
     n_cells, n_without_counts, n_failed
         Cells checked, cells left out as they have no counts, and cells whose posterior was not
         found, which stay where the search for it ended.
@@ -60,6 +62,7 @@ class PredictiveCheck:
     totals: pd.DataFrame | None
     total_statistics: pd.DataFrame | None
     findings: tuple[str, ...]
+    notes: tuple[str, ...]
     n_cells: int
     n_without_counts: int
     n_failed: int
@@ -80,6 +83,7 @@ class PredictiveCheck:
             "failed_cells": self.n_failed,
             "misfits": counted.to_dict("records"),
             "findings": list(self.findings),
+            "notes": list(self.notes),
         }
 
 
@@ -201,8 +205,9 @@ def _steps(
     if names:
         # The last group is that of the cells without a label.
         parts += list(zip(names, sums[:-1], strict=True))
+    notes = not_judged({name: part.n_cells for name, part in parts[1:]}, whole.n_cells)
     parts = [part for part in parts if part[1].n_cells > 1]
-    check = _check(fit, parts, settings, plan, (whole.n_cells, n_empty, n_lost))
+    check = _check(fit, parts, settings, plan, notes, (whole.n_cells, n_empty, n_lost))
     yield CheckProgress(1.0, check)
 
 
@@ -211,6 +216,7 @@ def _check(
     parts: list[tuple[str, statistics.Sums]],
     settings: CheckSettings,
     plan: statistics.Plan,
+    notes: list[str],
     numbers: tuple[int, int, int],
 ) -> PredictiveCheck:
     shown = fit.genes[plan.genes]
@@ -245,5 +251,6 @@ def _check(
         whole.get("totals"),
         whole.get("total_statistics"),
         tuple(words),
+        tuple(notes),
         *numbers,
     )

@@ -28,23 +28,24 @@ def chosen_cells(
     DataError, ConfigError
         If cells or labels are not of these counts, or there are too few cells or too many groups.
     """
+    keys = np.arange(counts.n_cells)
+    if cells is not None:
+        keys = _positions(counts, np.asarray(cells))
     labels = None
     if groups is not None:
         if len(groups) != counts.n_cells:
             raise DataError(
                 f"labels of {counts.n_cells:,} cells", f"{len(groups):,}", "Give one a cell."
             )
-        labels = pd.Categorical(np.asarray(groups, object))
+        labels = pd.Categorical(np.asarray(groups, object)[keys])
         if len(labels.categories) > MOST_GROUPS:
             raise ConfigError(
                 f"at most {MOST_GROUPS} groups of cells",
                 f"{len(labels.categories):,} different labels",
                 "Group the cells by fewer labels.",
             )
-    keys = np.arange(counts.n_cells)
-    if cells is not None:
-        keys = _positions(counts, np.asarray(cells))
-    with_counts = keys[counts.totals[keys] > 0]
+    counted = counts.totals[keys] > 0
+    with_counts = keys[counted]
     if len(with_counts) < 2:
         raise DataError(
             "at least two cells with counts of the fit's genes",
@@ -54,7 +55,7 @@ def chosen_cells(
     codes, names = np.zeros(len(with_counts), int), []
     if labels is not None:
         names = [str(name) for name in labels.categories]
-        own = labels.codes[with_counts].astype(int)
+        own = labels.codes[counted].astype(int)
         codes = np.where(own < 0, len(names), own)
     own_counts = counts if len(with_counts) == counts.n_cells else counts.take(with_counts)
     n_groups = len(names) + 1

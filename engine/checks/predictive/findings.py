@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from engine.checks.predictive.settings import CheckSettings
+from engine.checks.predictive.settings import FEWEST_CELLS, CheckSettings
 from engine.config import LNMConfig
 from engine.results import AnyFit, Fit, TopicFit
 
@@ -106,6 +107,25 @@ def findings(
         sentences += _of_totals(totals)
     where = f"{subject.group}: " if subject.group else ""
     return [where + sentence for sentence in sentences]
+
+
+def not_judged(groups: Mapping[str, int], n_cells: int) -> list[str]:
+    """What cells are too few for, in words: groups and all cells, by the numbers of their cells."""
+    notes = []
+    alone = {name: count for name, count in groups.items() if count < 2}
+    few = {name: n for name, n in groups.items() if n < FEWEST_CELLS and name not in alone}
+    why = "Correlations of genes were not judged"
+    if n_cells < FEWEST_CELLS:
+        notes.append(f"{why}: that takes at least {FEWEST_CELLS} cells, and these are {n_cells}.")
+    elif few:
+        notes.append(f"{why} in groups of fewer than {FEWEST_CELLS} cells: {_counted(few)}.")
+    if alone:
+        notes.append(f"Groups of fewer than two cells were not checked: {_counted(alone)}.")
+    return notes
+
+
+def _counted(groups: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} ({count})" for name, count in groups.items())
 
 
 def _enough(count: int, among: int) -> bool:

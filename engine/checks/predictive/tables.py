@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.special import ndtri
 from scipy.stats import beta
 
+from engine.checks.predictive.settings import FEWEST_CELLS
 from engine.checks.predictive.significance import false_discovery, two_sided_p
 from engine.checks.predictive.statistics import COUNT_EDGES, PIT_BINS, TOTAL_EDGES, Sums
 
@@ -84,7 +85,7 @@ def genes_table(sums: Sums, names: pd.Index, real: Array) -> pd.DataFrame:
 
 
 def pairs_table(sums: Sums, names: pd.Index) -> pd.DataFrame:
-    """One row a pair of the genes in detail: correlations, worst first."""
+    """One row a pair of the genes in detail: correlations, worst first; see `FEWEST_CELLS`."""
     one, other = np.triu_indices(len(names), 1)
     mean = sums.level / sums.n_cells
     covariance = sums.product / sums.n_cells - mean[:, :, None] * mean[:, None, :]
@@ -92,10 +93,13 @@ def pairs_table(sums: Sums, names: pd.Index) -> pd.DataFrame:
     scale = (deviation[:, :, None] * deviation[:, None, :])[:, one, other]
     pairs = covariance[:, one, other]
     values = np.divide(pairs, scale, out=np.zeros_like(pairs), where=scale > 1e-12)
-    judged = np.arctanh(np.clip(values, -0.999999, 0.999999))
-    p = two_sided_p(judged[0], judged[1:])
+    p = q = np.full(len(one), np.nan)
+    if sums.n_cells >= FEWEST_CELLS:
+        judged = np.arctanh(np.clip(values, -0.999999, 0.999999))
+        p = two_sided_p(judged[0], judged[1:])
+        q = false_discovery(p)
     table = _with_bands(values, {"gene": names[one], "other": names[other]})
-    return _worst_first(table.assign(p_value=p, q_value=false_discovery(p)))
+    return _worst_first(table.assign(p_value=p, q_value=q))
 
 
 def distributions_table(sums: Sums, names: pd.Index) -> pd.DataFrame:
