@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine.results import AnyFit, TopicFit
 
 _GENES, _TOP, _SHOWN = 40, 20, 10
+_BY = {"delta": "the delta method", "draws": "the draws of the posterior"}
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +36,11 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     cli_counts.options(parser)
     add("--genes", help="names, with commas; by default those that vary most, or lead a topic")
-    add("--method", choices=("delta", "bootstrap"), help="bootstrap for topics, else delta")
+    add(
+        "--method",
+        choices=("delta", "bootstrap"),
+        help="bootstrap for topics, else delta, or draws of NUTS",
+    )
     add("--n-boot", type=int, default=50, help="replicates of the bootstrap")
     add("--seed", type=int, default=0, help="seed of the weights of the bootstrap")
     add("--out", type=Path, required=True, metavar="TABLE.csv", help="where to save the table")
@@ -56,17 +61,15 @@ def uncertainty(options: argparse.Namespace) -> None:
         genes = gene_positions(fit, [name.strip() for name in options.genes.split(",")])
     counts = cli_counts.fitted(fit, options)
     if isinstance(fit, TopicFit):
-        by = options.method or "bootstrap"
-        topics: TopicUncertainty = _run(fit, counts, by, options)
-        table, n_boot = of_topics(fit, topics, genes), topics.n_boot
+        topics: TopicUncertainty = _run(fit, counts, options.method or "bootstrap", options)
+        table, by = of_topics(fit, topics, genes), f"{topics.n_boot} replicates"
     else:
-        by = options.method or "delta"
         if genes is None:
             genes = gene_positions(fit, top_variance_genes(fit, _GENES))
-        found: Uncertainty = _run(fit, counts, by, options)
-        table, n_boot = pairs_table(fit, found, genes), found.n_boot
+        found: Uncertainty = _run(fit, counts, options.method or "delta", options)
+        table = pairs_table(fit, found, genes)
+        by = _BY.get(found.method) or f"{found.n_boot} replicates"
     table.to_csv(out, index=False)
-    by = f"{n_boot} replicates" if n_boot else "the delta method"
     print(f"Saved {out}: {len(table):,} rows, by {by}", file=sys.stderr)
     print(table.head(_SHOWN).to_string(index=False, float_format="{:.3g}".format))
 
