@@ -255,7 +255,7 @@ class TestShell:
         rows = [{"group": "all cells", "discrepancy": "mean", "n_genes": 7}]
         summary = CHECKED | {"misfits": rows, "passes": kept}
         check_file.keep(store.path(made.id), "map", summary)
-        names.write(store.path(made.id), ["my factor", *"bcde"])
+        names.write(store.path(made.id), ["my factor", *"bcde"], kept)
         out = tmp_path / "report.html"
         assert main(["report", str(fit), "--out", str(out), "--no-umap"]) == 0
         text = Read(out.read_text("utf-8")).text
