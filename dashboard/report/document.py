@@ -140,7 +140,9 @@ def _check(subject: Subject) -> str:
     how = f"Counts against {check['n_draws']:,} replicates drawn from the fit; {check['mode']}."
     found = check.get("findings") or ["No misfit that is both significant and large."]
     lines = "".join(f"<li>{escape(line)}</li>" for line in [*found, *check.get("notes", [])])
-    return f"<p>{escape(how)}</p>{_facts(tables.check(subject))}<ul>{lines}</ul>"
+    laplace = str(check.get("laplace") or "")
+    warning = f'<p class="warning">{escape(laplace)}</p>' if laplace else ""
+    return f"{warning}<p>{escape(how)}</p>{_facts(tables.check(subject))}<ul>{lines}</ul>"
 
 
 def _again(subject: Subject) -> str:

@@ -49,7 +49,7 @@ def methods_text(
         What held-out cells say of the fit, as `engine.checks.Score.to_dict` gives it.
     check
         Summary of a predictive check: ``misfits`` (discrepancy: number of genes), ``mode``,
-        ``n_draws`` and ``findings`` (sentences).
+        ``n_draws``, ``findings`` (sentences) and ``laplace`` (a warning, or None).
     versions
         Of the software, by default those that the fit was made with.
 
@@ -176,7 +176,9 @@ def _check(check: Mapping[str, Any] | None) -> list[str]:
         said += f" found misfits, both significant and large, of {_listed(parts)}."
     else:
         said += " found no gene whose misfit was both significant and large."
-    return [said, *(_sentence(str(line)) for line in check.get("findings") or ())]
+    laplace = check.get("laplace")
+    lines = [*([laplace] if laplace else []), *(check.get("findings") or ())]
+    return [said, *(_sentence(str(line)) for line in lines)]
 
 
 def _software(fit: AnyFit, versions: Mapping[str, str]) -> str:

@@ -31,6 +31,7 @@ from tests.dashboard.synthetic import make_fit, make_topic_fit
 
 EVIL = "<img src=x onerror=alert(1)>&\"'"
 SCORE = {"perplexity": 123.5, "n_cells": 33, "standard_error": 0.5, "coherence": None}
+NO_MISFIT = "No misfit that is both significant and large."
 CHECKED = {"mode": "map", "n_draws": 20, "misfits": {"mean": 7}, "findings": [f"Bad {EVIL}"]}
 
 
@@ -134,6 +135,20 @@ class TestDocument:
         assert "This fit has not converged: synthetic." in read.text
         assert not {"Held-out cells", "Predictive check"} & set(read.words)
         assert "does not tell which file" in read.text
+
+    def test_a_warning_of_the_approximation_comes_before_what_was_found(self) -> None:
+        told = f"Laplace should not be trusted {EVIL}"
+        found = CHECKED | {"misfits": {}, "findings": [], "laplace": told}
+        fit = make_fit(cells=20)
+        read = Read(document(Subject.of(fit, check=found), []).decode())
+        # The first time it is a link to the section.
+        places = [at for at, words in enumerate(read.words) if words == "Predictive check"]
+        assert read.words[places[1] + 1] == told
+        assert NO_MISFIT in read.words
+        assert "warning" in read.of("class")
+        assert "img" not in read.tags
+        sure = Read(document(Subject.of(fit, check=found | {"laplace": None}), []).decode())
+        assert "warning" not in sure.of("class")
 
     def test_a_figure_that_fails_costs_no_other(self, subject: Subject) -> None:
         def fail() -> Any:

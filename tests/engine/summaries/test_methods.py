@@ -182,6 +182,14 @@ def test_scores_and_checks_are_told_if_there_are_any(model: str) -> None:
     assert "1,234.5" not in other
 
 
+def test_a_laplace_approximation_not_to_be_trusted_is_told() -> None:
+    quiet = {"mode": "laplace", "n_draws": 10, "misfits": {}, "findings": ["Zeros"]}
+    warned = methods_text(FITS["lnm"], check=quiet | {"laplace": "Laplace should not be trusted"})
+    assert " large. Laplace should not be trusted. Zeros. " in warned
+    for known in (quiet, quiet | {"laplace": None}):
+        assert " large. Zeros. " in methods_text(FITS["lnm"], check=known)
+
+
 def test_what_is_not_known_is_not_said() -> None:
     fit = replace(make_fit(), data={}, versions={})
     text = methods_text(fit)
