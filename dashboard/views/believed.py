@@ -11,9 +11,10 @@ import pandas as pd
 from dashboard import html, lists
 from engine import summaries
 from engine.checks import TopicUncertainty, Uncertainty
-from engine.results import AnyFit
+from engine.results import AnyFit, TopicFit
 
 TOP = 20
+REFITS_BY_EM = "No intervals: they come from refits by EM. Fit these topics by EM to have them."
 METHODS = {
     "delta": "the delta method",
     "bootstrap": "the bootstrap",
@@ -66,13 +67,15 @@ def sign_rate(lfsr: float) -> str:
     return "< 0.001" if lfsr < 0.001 else f"= {html.number(lfsr, 3)}"
 
 
-def line(found: Any, doubting: str, *, topics: bool = False, more: str = "") -> str:
+def line(found: Any, doubting: str, fit: AnyFit | None = None, *, more: str = "") -> str:
     """Which intervals there are, and what would give others: HTML."""
     if doubting:
         return f"Working out the intervals: {doubting}."
     if isinstance(found, TopicUncertainty):
         return f"90 % intervals by the bootstrap, {found.n_boot} replicates. {more}"
-    if topics:
+    if isinstance(fit, TopicFit):
+        if fit.config.inference != "em":
+            return REFITS_BY_EM
         press = lists.press("doubt", "bootstrap", "Refit weighted cells", kind="act")
         return f"How sure? {press}"
     if not isinstance(found, Uncertainty):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -173,6 +174,13 @@ class TestShown:
         assert ends is not None
         assert np.all(ends["low"] <= fit.topics[:, 1])
         assert np.all(fit.topics[:, 1] <= ends["high"])
-        assert "Refit weighted cells" in line(None, "", topics=True)
+        assert "Refit weighted cells" in line(None, "", fit)
         assert "6 replicates" in line(unsure, "")
         assert line(unsure, "at work").endswith("at work.")
+
+    def test_topics_by_an_encoder_are_not_offered_what_fails(self) -> None:
+        fit = make_topic_fit()
+        words = line(None, "", replace(fit, config=replace(fit.config, inference="vae")))
+        assert "button" in line(None, "", fit)
+        assert "button" not in words
+        assert "Fit these topics by EM" in words

@@ -187,7 +187,7 @@ class RankingView(pn.viewable.Viewer):
         if seen(state) is None or state.partial:
             return ""
         more = stability(state.uncertainty, state.shown_factor)
-        words = line(state.uncertainty, state.doubting, topics=state.is_topics, more=more)
+        words = line(state.uncertainty, state.doubting, state.fit, more=more)
         return f'<p class="how">{words}</p>'
 
     def _export(self) -> Export | None:

@@ -169,9 +169,11 @@ def topic_bootstrap_iter(
     """
     if not isinstance(fit, TopicFit) or fit.config.inference != "em":
         raise ConfigError(
-            "an LDA by inference='em'",
+            "an LDA by inference='em', which refits weighted cells",
             f"{fit.model} by {fit.config.inference!r}",
-            "Use the bootstrap of factors, or fit the topics by EM.",
+            "Fit these topics by inference='em'."
+            if isinstance(fit, TopicFit)
+            else "Use the bootstrap of factors.",
         )
     whole("n_boot", n_boot, FEWEST, MOST)
     whole("seed", seed, 0, 2**32 - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
@@ -83,8 +84,11 @@ def test_numbers_out_of_range(one: Simulated, topics: Topics, settings: dict[str
 def test_each_model_has_its_own(one: Simulated, topics: Topics) -> None:
     with pytest.raises(ConfigError, match="topic_bootstrap"):
         checks.bootstrap(topics.fit, topics.counts)
-    with pytest.raises(ConfigError, match="EM"):
+    with pytest.raises(ConfigError, match="Use the bootstrap of factors"):
         checks.topic_bootstrap(one.fit, one.counts)
+    encoded = replace(topics.fit, config=replace(topics.fit.config, inference="vae"))
+    with pytest.raises(ConfigError, match="Fit these topics by inference='em'"):
+        checks.topic_bootstrap(encoded, topics.counts)
 
 
 def test_topics(topics: Topics, of_topics: checks.TopicUncertainty) -> None:
