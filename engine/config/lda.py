@@ -50,7 +50,8 @@ class LDAConfig(Training):
         Wall-clock budget, seconds; None: no limit.
     tolerance
         ``"em"`` ends when a pass gains less than this, nats per cell, on average over the
-        last passes; ``"vae"`` when the smoothed bound gains less than this in an epoch.
+        last passes; ``"vae"`` when the smoothed bound gains less than this in each of eight
+        epochs in a row.
     refine
         ``"vae"``: after training, move each cell's proportions to the mode of its own
         posterior, topics fixed.

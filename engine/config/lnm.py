@@ -49,7 +49,7 @@ class LNMConfig(Training):
     tolerance
         ``"laplace"`` ends when a further pass is expected to gain less than this many nats
         per cell and the last passes gained no more; ``"vae"`` when the smoothed bound gains
-        less than this in an epoch.
+        less than this in each of eight epochs in a row.
     refine
         ``"vae"``: after training, move each cell's latents to the mode of its own posterior,
         parameters fixed, as ``"laplace"`` does.

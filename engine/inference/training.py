@@ -37,7 +37,8 @@ _WAITING = 0.1
 _LAST_RATE = 0.01
 # Gradients are of the bound in nats per count; no element counts for more than this.
 _CLIP = 0.1
-# Weight of the past in the smoothed bound, and epochs without a gain that end the training.
+# Weight of the past in the smoothed bound, and epochs in a row without a gain that end the
+# training (told in the configurations' ``tolerance``).
 _MEMORY = 0.7
 _PATIENCE = 8
 
@@ -235,6 +236,12 @@ def train[L](
     final = learn()
     yield Step("finishing", counts, task.bound(final), lambda: final, 0.0)
     return end
+
+
+def divergence(location: Any, log_scale: Any, mean: Any, scale: Any) -> np.ndarray:
+    """KL of N(location, exp(log_scale)^2) from N(mean, scale^2)."""
+    ratio = np.exp(log_scale) / scale
+    return 0.5 * (ratio**2 + ((location - mean) / scale) ** 2 - 1) - np.log(ratio)
 
 
 def _example[L](shards: Shards, task: Task[L]) -> tuple[Any, jax.Array]:

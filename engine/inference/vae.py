@@ -32,7 +32,7 @@ from engine.inference.snapshot import cell_fields, versions
 from engine.inference.spectral import spectral_start
 from engine.inference.steps import End, Step
 from engine.inference.totals import capture, eta_prior, fit_totals
-from engine.inference.training import Pair, Task, train
+from engine.inference.training import Pair, Task, divergence, train
 from engine.models import encoding, lnm, lnm_vae
 from engine.models.poisson_lognormal import LOG_NO_NOISE, NARROW
 from engine.results import OTHER, Capture, Fit, Status
@@ -176,9 +176,9 @@ class _Task(Task[Learned]):
         """Without the divergence of the decoder's guide from its prior."""
         prior = self.prior(params)
         scale = np.sqrt(np.diag(prior.loadings_covariance))
-        lost = _divergence(params["loadings"], params["loadings_log_scale"], 0.0, scale).sum()
+        lost = divergence(params["loadings"], params["loadings_log_scale"], 0.0, scale).sum()
         noise = params["log_noise"], params["log_noise_log_scale"]
-        of_noise = _divergence(*noise, prior.noise_location, prior.noise_scale)
+        of_noise = divergence(*noise, prior.noise_location, prior.noise_scale)
         return bound + lost + of_noise[self.has_noise].sum() + self._constants(cells)
 
     def _constants(self, cells: np.ndarray) -> float:
@@ -191,12 +191,6 @@ class _Task(Task[Learned]):
                 total += float(lnm.constants(self.counts.block(start, stop))[own].sum())
             self._sum_of_constants = total
         return self._sum_of_constants
-
-
-def _divergence(location: Any, log_scale: Any, mean: float, scale: Any) -> np.ndarray:
-    """KL of N(location, exp(log_scale)^2) from N(mean, scale^2)."""
-    ratio = np.exp(log_scale) / scale
-    return 0.5 * (ratio**2 + ((location - mean) / scale) ** 2 - 1) - np.log(ratio)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,9 @@ class TopicFit:
     obs
         The labels that came with the data.
     trace
-        One row a pass: pass, seconds, log_marginal_per_cell (the mean of ``bound``).
+        One row a pass: pass, seconds, log_marginal_per_cell (the mean of ``bound``). While
+        ``"vae"`` trains the bound is of drawn topics and by the encoder alone, so the last
+        row, of all that was learned, lies a little higher.
     encoder
         Named arrays of the encoder; empty for ``"em"``.
     data

@@ -21,7 +21,7 @@ from engine.inference.topics import em
 from engine.inference.topics.cells import place_under
 from engine.inference.topics.means import softmax_means
 from engine.inference.topics.steps import Event, Learned
-from engine.inference.training import Pair, Task, train
+from engine.inference.training import Pair, Task, divergence, train
 from engine.models import encoding, lda, lda_vae
 from engine.results import TopicFit
 
@@ -71,6 +71,13 @@ class _Topics(Task[Learned]):
     def bound_of(self, counts: Counts, params: dict[str, np.ndarray]) -> float:
         """The same of cells that are set aside."""
         return self.bound(learned(counts, self._config, params, refine=False))
+
+    def cells_bound(self, bound: float, params: dict[str, np.ndarray], cells: np.ndarray) -> float:
+        """Without the divergence of the topics' guide from their prior."""
+        prior = _gaussian(self._config.eta(self.counts.n_genes))
+        mean, scale = np.asarray(prior.location, float), np.asarray(prior.scale, float)
+        location, log_scale = (np.asarray(params[name], float) for name in _TOPIC_NAMES)
+        return bound + float(divergence(location, log_scale, mean, scale).sum())
 
 
 def learned(

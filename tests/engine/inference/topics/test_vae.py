@@ -67,6 +67,14 @@ class TestFit:
         trace = vae_fit.trace["log_marginal_per_cell"]
         assert abs(trace.iloc[-2] - trace.iloc[-6]) < 0.01 * abs(trace.iloc[-2])
 
+    def test_the_objective_told_in_training_is_the_bound_of_the_cells(
+        self, simulated: Simulated, vae_fit: engine.TopicFit
+    ) -> None:
+        """Not of the topics as well, whose divergence from their prior is 5 nats per cell."""
+        alone = replace(vae_fit, config=replace(vae_fit.config, refine=False))
+        told = vae_fit.trace["log_marginal_per_cell"].iloc[-6:-1].mean()
+        assert told == pytest.approx(engine.elbo(alone, simulated.counts), abs=1.5)
+
     def test_the_encoder_sees_its_input(
         self, simulated: Simulated, vae_fit: engine.TopicFit
     ) -> None:
