@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,32 @@ def test_names_are_given_here_and_shown_everywhere(both: tuple[AppState, TopicsV
     assert "<img" not in legend(tuple(state.names), 0)
     view.bar.own_name.value = state.names[1]
     assert view.bar.own_name.value == EVIL
+
+
+def test_the_table_of_labels_is_of_the_shown_fit() -> None:
+    state, view = shown(made_topics(40, 5, 0, cells=20))
+    labels = view.details.views["labels"]
+
+    def words() -> tuple[str, str, str]:
+        widget = labels.table.widget
+        tip, digits = widget.header_tooltips["c2"], widget.formatters["c2"].format
+        return widget.titles["c0"], tip, digits
+
+    def cells() -> int:
+        return int((state.fit.obs["label"] == "a").sum())
+
+    few = cells()
+    assert words() == ("Topic", f"a: {few} cells", "0.000")
+    topics = made_topics(40, 5, 1, cells=90)
+    state.show_fit(topics)
+    settle(view)
+    assert cells() > few
+    assert words() == ("Topic", f"a: {cells()} cells", "0.000")
+    factors = make_fit(cells=90)
+    state.show_fit(replace(factors, obs=topics.obs.set_axis(factors.cells)))
+    settle(view)
+    assert words() == ("Factor", f"a: {cells()} cells", "0.00")
+    assert list(labels._panel) == [labels.table.widget]
 
 
 def test_titles_of_tables_are_text() -> None:

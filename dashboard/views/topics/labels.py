@@ -41,6 +41,7 @@ class LabelsView(pn.viewable.Viewer):
         self._asked: tuple[AnyFit, str] | None = None
         self._means: tuple[AnyFit, str, summaries.LabelMeans] | None = None
         self.table: Table | None = None
+        self._columns: list[Column] = []
         self._names: tuple[str, ...] = ()
         self._words = html.pane(sizing_mode="stretch_both")
         self._panel = pn.Column(self._words, sizing_mode="stretch_both", margin=0)
@@ -75,21 +76,18 @@ class LabelsView(pn.viewable.Viewer):
         if fit is not state.fit or column != self.choices.group_of(fit):
             return
         before, self._means = self._means, (fit, column, found)
-        same = before is not None and list(before[2].means.columns) == list(found.means.columns)
-        if self.table is None or not same:
-            digits = "0.000" if state.is_topics else "0.00"
-            self.table = Table(
-                [
-                    Column("Topic" if state.is_topics else "Factor", width=96),
-                    Column("specificity", "0.00", width=76),
-                    *(
-                        Column(str(label), digits, f"{label}: {count:,} cells", 84)
-                        for label, count in found.cells.head(MOST_SHOWN).items()
-                    ),
-                ],
-                on_row=self._choose,
-                wide=True,
-            )
+        digits = "0.000" if state.is_topics else "0.00"
+        columns = [
+            Column(state.kind.title(), width=96),
+            Column("specificity", "0.00", width=76),
+            *(
+                Column(str(label), digits, f"{label}: {count:,} cells", 84)
+                for label, count in found.cells.head(MOST_SHOWN).items()
+            ),
+        ]
+        if self.table is None or columns != self._columns:
+            self._columns = columns
+            self.table = Table(columns, on_row=self._choose, wide=True)
         if before is None or before[2] is not found or names != self._names:
             self._names = names
             means = found.means.to_numpy()[:, :MOST_SHOWN]
