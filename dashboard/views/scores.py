@@ -16,7 +16,17 @@ HOW = (
     "number of genes."
 )
 OTHERS = "Scored on other data, genes, cells or with another seed, and not comparable: {}."
-HEAD = ("run", "model", "size", "perplexity", "log marginal (nats/cell)", "cells", "seconds")
+LEFT_OUT = "Not shown, of those that compare: {}."
+HEAD = (
+    "run",
+    "model",
+    "inference",
+    "size",
+    "perplexity",
+    "log marginal (nats/cell)",
+    "cells",
+    "seconds",
+)
 MOST = 12
 SAME = ("source", "layer", "genes")
 
@@ -40,14 +50,18 @@ def page(runs: list[JobStatus], shown: str | None) -> str:
     found = comparable(runs, shown)
     if not found:
         return ""
+    rows = found[:MOST]
+    # The open run stays in sight, however it ranks.
+    rows[-1:] = [next((run for run in found[MOST:] if run.id == shown), rows[-1])]
     others = sum(run.score is not None for run in runs) - len(found)
-    note = html.note(OTHERS.format(f"{others:,} runs" if others > 1 else "1 run")) if others else ""
+    counts = ((LEFT_OUT, len(found) - len(rows)), (OTHERS, others))
+    notes = (words.format(f"{n:,} runs" if n > 1 else "1 run") for words, n in counts if n)
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in HEAD)
-    body = "".join(_row(run, run.id == shown) for run in found[:MOST])
+    body = "".join(_row(run, run.id == shown) for run in rows)
     return (
         f'<section class="account scores"><h2>{TITLE}</h2><p class="how">{escape(HOW)}</p>'
         f'<table class="numbers wide"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-        f"{note}</section>"
+        f"{''.join(map(html.note, notes))}</section>"
     )
 
 
@@ -58,6 +72,7 @@ def _row(run: JobStatus, shown: bool) -> str:
     latents = f"{size} topics" if size else f"{run.config.get('n_factors')} factors"
     cells = (
         str(score.get("model", "")).upper(),
+        str(run.config.get("inference", "")),
         latents,
         f"{_perplexity(run):,.5g}",
         "none" if marginal is None else html.number(float(marginal), 2),

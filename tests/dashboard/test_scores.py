@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -65,6 +66,29 @@ def test_the_table_says_what_is_better_and_opens_runs() -> None:
         '<tr aria-current="true"><th scope="row"><button class="name" data-act="run-open"' in said
     )
     assert "<img" not in said
+
+
+def test_runs_of_one_model_differ_by_their_inference() -> None:
+    lda = {"model": "lda", "log_marginal_per_cell": None}
+    runs = [
+        run(how, 400.0, config=LDAConfig(inference=how).to_dict(), score=lda)
+        for how in ("em", "vae")
+    ]
+    said = page(runs, "em")
+    assert '<th scope="col">inference</th>' in said
+    for how in ("em", "vae"):
+        assert f"<td>LDA</td><td>{how}</td><td>20 topics</td>" in said
+
+
+@pytest.mark.parametrize(("shown", "last"), [("13", "13"), ("3", "11"), (None, "11")])
+def test_the_open_run_is_among_those_shown(shown: str | None, last: str) -> None:
+    runs = [run(str(k), 400.0 + k) for k in range(14)]
+    said = page(runs, shown)
+    rows = re.findall('data-value="([0-9]+)"', said)
+    assert rows == [*map(str, range(11)), last]
+    assert said.count("aria-current") == (shown is not None)
+    assert "Not shown, of those that compare: 2 runs." in said
+    assert "Not shown" not in page(runs[:12], shown)
 
 
 @pytest.mark.parametrize("perplexity", [None, 394.2])
