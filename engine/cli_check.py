@@ -5,17 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from engine import cli_counts
 from engine.cli import writable
 from engine.errors import ConfigError
+from engine.jobs.failures import describe
 
 if TYPE_CHECKING:
-    from engine.checks import PredictiveCheck
+    from engine.checks import LaplaceQuality, PredictiveCheck
+    from engine.data import Counts
+    from engine.jobs.checking import Fraction
+    from engine.results import AnyFit
 
 _SHOWN = 10
 # As `engine.checks.predictive.settings` has them; importing that takes seconds.
@@ -50,6 +55,7 @@ def check(options: argparse.Namespace) -> None:
     out = None if options.out is None else writable(options.out, source=options.data)
 
     from engine import checks
+    from engine.jobs import checking
     from engine.results import load
 
     fit = load(options.fit)
@@ -77,27 +83,62 @@ def check(options: argparse.Namespace) -> None:
         groups=groups,
         seed=options.seed,
     )
-    form = "checking {percentage:3.0f}%|{bar}| {elapsed}"
-    found = None
-    with tqdm(total=1.0, file=sys.stderr, bar_format=form) as bar:
-        for step in steps:
-            bar.update(max(step.fraction - bar.n, 0.0))
-            found = step.check
-    if found is None:
-        raise RuntimeError("a check ends with its result")
+    found = _last(steps, "checking", lambda step: step.check)
+    laplace = _laplace(fit, counts)
     if out is not None:
         found.genes.to_csv(out, index=False)
         print(f"Saved {out}", file=sys.stderr)
+    summary = checking.summary(fit, found, laplace)
+    _keep(options.fit, options.mode, summary)
     if options.json:
-        print(json.dumps(found.summary()))
+        print(json.dumps(summary))
     else:
-        print(_told(found))
+        print(_told(found, summary["laplace"]))
 
 
-def _told(found: PredictiveCheck) -> str:
+def _last[S: Fraction, T](steps: Iterator[S], words: str, outcome: Callable[[S], T | None]) -> T:
+    found = None
+    form = f"{words} {{percentage:3.0f}}%|{{bar}}| {{elapsed}}"
+    with tqdm(total=1.0, file=sys.stderr, bar_format=form) as bar:
+        for step in steps:
+            bar.update(max(step.fraction - bar.n, 0.0))
+            found = outcome(step)
+    if found is None:
+        raise RuntimeError("the last step has the result")
+    return found
+
+
+def _laplace(fit: AnyFit, counts: Counts) -> LaplaceQuality | None:
+    """The approximation against importance sampling; None for LDA, which does without."""
+    from engine.jobs import checking
+    from engine.results import Fit
+
+    if not isinstance(fit, Fit):
+        return None
+    try:
+        steps = checking.quality_iter(fit, counts)
+        return _last(steps, "testing the approximation", lambda step: step.quality)
+    except Exception as error:
+        # The predictive check stands on its own.
+        print(f"The approximation could not be tested: {describe(error)}", file=sys.stderr)
+        return None
+
+
+def _keep(fit: Path, mode: str, summary: Mapping[str, Any]) -> None:
+    """Where `engine report` finds it."""
+    from engine.jobs import check_file
+
+    try:
+        check_file.keep(fit.parent, mode, summary, check_file.name_of(fit))
+    except OSError as error:
+        print(f"The summary could not be kept: {describe(error)}", file=sys.stderr)
+
+
+def _told(found: PredictiveCheck, warning: str | None) -> str:
     columns = ["group", "gene", "discrepancy", "observed", "predicted", "low_90", "high_90"]
     worst = found.genes.head(_SHOWN)[[*columns, "q_value"]]
     lines = [worst.to_string(index=False, float_format="{:.4g}".format), ""]
+    lines += [f"Warning: {warning}"] if warning else []
     lines += found.findings or ["No misfit that is both significant and large."]
     lines += found.notes
     if found.n_failed:

@@ -134,9 +134,9 @@ def _score(subject: Subject) -> str:
 
 
 def _check(subject: Subject) -> str:
-    if not subject.check:
-        return ""
     check = subject.check
+    if not check:
+        return "<p>The fit was not checked against replicates drawn from it.</p>"
     how = f"Counts against {check['n_draws']:,} replicates drawn from the fit; {check['mode']}."
     found = check.get("findings") or ["No misfit that is both significant and large."]
     lines = "".join(f"<li>{escape(line)}</li>" for line in [*found, *check.get("notes", [])])

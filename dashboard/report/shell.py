@@ -18,7 +18,7 @@ from dashboard.report.subject import Subject
 from dashboard.umap_layout import umap_layout
 from engine import summaries
 from engine.jobs import JobStatus, check_file, names
-from engine.jobs.store import RunStore
+from engine.jobs.store import RunStore, is_run
 from engine.results import AnyFit, TopicFit, load
 
 Tell = Callable[[str], None]
@@ -36,7 +36,8 @@ def write(
     """Write the report of a saved fit, and maybe its figures and tables as a zip.
 
     Of a fit in the folder of its run, the report has what is kept there too: what was asked for,
-    the score on held-out cells, the check and the names of factors or topics.
+    the score on held-out cells and the names of factors or topics; of any, the check of it that
+    is kept beside it.
 
     Parameters
     ----------
@@ -54,7 +55,12 @@ def write(
     """
     fit, status = load(path), _status(path)
     given = names.read(path.parent, fit.status.passes) if status is not None else ()
-    check = check_file.latest(path.parent, fit.status.passes) or {}
+    check = check_file.latest(
+        path.parent,
+        fit.status.passes,
+        file=check_file.name_of(path),
+        fit=check_file.digest(fit),
+    )
     subject = Subject.of(fit, status, names=given, check=check, source=data)
     if not subject.provenance.run:
         subject = replace(subject, provenance=replace(subject.provenance, run=path.stem))
@@ -67,9 +73,7 @@ def write(
 def _status(path: Path) -> JobStatus | None:
     """The status of the run in whose folder a fit is; None if it is in none."""
     folder = path.resolve().parent
-    if folder.parent.name != "runs" or not (folder / "run.json").is_file():
-        return None
-    return RunStore(folder.parents[1]).read(folder.name)
+    return RunStore(folder.parents[1]).read(folder.name) if is_run(folder) else None
 
 
 def _coordinates(path: Path, fit: AnyFit, tell: Tell) -> np.ndarray | None:

@@ -1,20 +1,41 @@
-"""The file beside a run that keeps what its checks found, one summary for each mode."""
+"""The file beside a fit that keeps what its checks found, one summary for each mode."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from engine.jobs.store import write_json
+import numpy as np
+
+from engine.jobs.store import is_run, write_json
+from engine.results import AnyFit, TopicFit
 
 FILE = "check.json"
 _WHOLE = "all cells"
 
 
-def keep(folder: Path, mode: str, summary: Mapping[str, Any]) -> None:
+def name_of(fit: Path) -> str:
+    """What the file is called beside a saved fit: a folder holds one run, or any number of fits."""
+    return FILE if is_run(fit.parent.resolve()) else f"{fit.name}.{FILE}"
+
+
+def digest(fit: AnyFit) -> str:
+    """Tells what was learned from anything else; files and factors may be called otherwise."""
+    if isinstance(fit, TopicFit):
+        learned = [fit.topics, fit.proportions]
+    else:
+        learned = [fit.mean_clr, fit.loadings, fit.noise, fit.scores]
+    found = hashlib.blake2b(digest_size=16)
+    for array in learned:
+        found.update(np.ascontiguousarray(array, "<f8"))
+    return found.hexdigest()
+
+
+def keep(folder: Path, mode: str, summary: Mapping[str, Any], file: str = FILE) -> None:
     """Keep the summary of a check, in place of that of an earlier one of its mode.
 
     Raises
@@ -22,35 +43,50 @@ def keep(folder: Path, mode: str, summary: Mapping[str, Any]) -> None:
     OSError
         If it cannot be written.
     """
-    write_json(folder / FILE, _read(folder) | {mode: dict(summary)})
+    write_json(folder / file, _read(folder / file) | {mode: dict(summary)})
 
 
-def latest(folder: Path, passes: int, mode: str | None = None) -> dict[str, Any] | None:
-    """The last summary of a fit that had made so many passes; None without one that can be read."""
-    found = by_mode(folder, passes)
+def latest(
+    folder: Path,
+    passes: int,
+    mode: str | None = None,
+    *,
+    file: str = FILE,
+    fit: str | None = None,
+) -> dict[str, Any] | None:
+    """The last of `by_mode`, or that of a mode; None without one that can be read."""
+    found = by_mode(folder, passes, file=file, fit=fit)
     if mode is not None:
         return found.get(mode)
     return max(found.values(), key=lambda one: str(one.get("date", "")), default=None)
 
 
-def by_mode(folder: Path, passes: int) -> dict[str, dict[str, Any]]:
+def by_mode(
+    folder: Path, passes: int, *, file: str = FILE, fit: str | None = None
+) -> dict[str, dict[str, Any]]:
     """The summaries of a fit that had made so many passes, those that can be read.
 
     ``misfits`` are the numbers of genes by discrepancy, of all cells.
+
+    Parameters
+    ----------
+    fit
+        Its `digest`, where another fit may have been saved under the same name.
     """
     found = {}
-    for mode, one in _read(folder).items():
+    for mode, one in _read(folder / file).items():
         with suppress(ValueError, TypeError, KeyError):
             rows = [row for row in one["misfits"] if row["group"] == _WHOLE]
             counted = {str(row["discrepancy"]): int(row["n_genes"]) for row in rows}
-            if one["passes"] == passes:
+            # Older summaries, all of them of runs, do not say of which fit they are.
+            if one["passes"] == passes and (fit is None or one.get("fit", fit) == fit):
                 found[mode] = one | {"misfits": counted}
     return found
 
 
-def _read(folder: Path) -> dict[str, dict[str, Any]]:
+def _read(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        found = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
         return {str(mode): dict(one) for mode, one in found.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

@@ -1,25 +1,29 @@
-"""One predictive check of a run: a first look, then replicates of all cells."""
+"""One predictive check of a run: a first look, replicates of all cells, and its summary."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
+from engine.jobs import check_file
 from engine.jobs.job import JobHandle
 from engine.results import AnyFit
 
 if TYPE_CHECKING:
-    from engine.checks import LaplaceQuality, PredictiveCheck
+    from engine.checks import LaplaceProgress, LaplaceQuality, PredictiveCheck
     from engine.checks.predictive.settings import CheckTotals, Mode
     from engine.data import Counts
 
 # A first look that tells which genes are worth drawing in detail.
 _PILOT_CELLS, _PILOT_DRAWS = 500, 20
+# Cells on which the approximation is tested, more of them where that costs little.
+_LAPLACE_CELLS, _MOST_LAPLACE_CELLS, _LITTLE = 64, 200, 40_000
 # Shares of the progress.
 _READ, _LOOKED, DRAWN = 0.02, 0.15, 0.95
 
@@ -115,6 +119,24 @@ def replicate(
         handle,
         lambda share: handle.progress(_LOOKED + share * (DRAWN - _LOOKED), "drawing replicates"),
     )
+
+
+def quality_iter(fit: AnyFit, counts: Counts) -> Iterator[LaplaceProgress]:
+    """Test the Laplace approximation on as many cells as take little time."""
+    from engine import checks
+
+    n_cells = max(_LITTLE // counts.n_genes, _LAPLACE_CELLS)
+    return checks.laplace_quality_iter(fit, counts, n_cells=min(n_cells, _MOST_LAPLACE_CELLS))
+
+
+def summary(fit: AnyFit, check: PredictiveCheck, laplace: LaplaceQuality | None) -> dict[str, Any]:
+    """What is kept of a check, see `engine.jobs.check_summary`; ready for JSON."""
+    return check.summary() | {
+        "laplace": None if laplace is None else laplace.warning,
+        "passes": fit.status.passes,
+        "fit": check_file.digest(fit),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
 
 
 class Fraction(Protocol):

@@ -8,14 +8,21 @@ import time
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine.jobs import check_file
-from engine.jobs.checking import DRAWN, CheckAsked, Checked, pull, replicate
+from engine.jobs.checking import (
+    DRAWN,
+    CheckAsked,
+    Checked,
+    pull,
+    quality_iter,
+    replicate,
+    summary,
+)
 from engine.jobs.counts import counts_of
 from engine.jobs.failures import describe
 from engine.jobs.job import JobHandle
@@ -31,8 +38,6 @@ if TYPE_CHECKING:
 _LANE = "checks"
 # Of all sessions together; each may hold some tens of MB of tables.
 _KEPT = 6
-# Cells on which the approximation is tested, more of them where that costs little.
-_LAPLACE_CELLS, _MOST_LAPLACE_CELLS, _LITTLE = 64, 200, 40_000
 
 
 @dataclass(frozen=True)
@@ -146,17 +151,13 @@ class Checks:
     ) -> LaplaceQuality | None:
         if not isinstance(fit, Fit):
             return None
-        from engine import checks
-
         key = run, fit.status.passes
         with self._lock:
             known = self._laplace.get(key)
         if known is None:
             try:
-                n_cells = max(_LITTLE // counts.n_genes, _LAPLACE_CELLS)
-                n_cells = min(n_cells, _MOST_LAPLACE_CELLS)
                 known = pull(
-                    checks.laplace_quality_iter(fit, counts, n_cells=n_cells),
+                    quality_iter(fit, counts),
                     lambda step: step.quality,
                     handle,
                     lambda share: handle.progress(
@@ -187,8 +188,8 @@ def check_summary(jobs: Runs, run: str, mode: str | None = None) -> dict[str, An
     Returns
     -------
     ``PredictiveCheck.summary()``, with ``misfits`` the numbers of genes by discrepancy, and
-    ``date`` (ISO 8601), ``passes`` and ``laplace`` (its warning, or None). None if the fit
-    was not checked, or has gone on since.
+    ``date`` (ISO 8601), ``passes``, ``fit`` (a digest of it) and ``laplace`` (its warning, or
+    None). None if the fit was not checked, or has gone on since.
 
     Raises
     ------
@@ -200,13 +201,9 @@ def check_summary(jobs: Runs, run: str, mode: str | None = None) -> dict[str, An
 
 def _write(jobs: Runs, run: str, fit: AnyFit, found: Checked, handle: JobHandle) -> None:
     """Keep what was found beside the run, one summary for each mode."""
-    summary = found.check.summary() | {
-        "laplace": None if found.laplace is None else found.laplace.warning,
-        "passes": fit.status.passes,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
     try:
-        check_file.keep(jobs.folder(run), found.asked.mode, summary)
+        told = summary(fit, found.check, found.laplace)
+        check_file.keep(jobs.folder(run), found.asked.mode, told)
     except (OSError, JobError) as error:
         handle.log(f"the summary could not be kept: {describe(error)}")
 

@@ -37,6 +37,11 @@ def default_home() -> Path:
     return Path(named).expanduser() if named else platformdirs.user_data_path("logratio")
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder is that of a run."""
+    return folder.parent.name == "runs" and (folder / _RUN).is_file()
+
+
 class RunLock:
     """The right to change a run, until released."""
 

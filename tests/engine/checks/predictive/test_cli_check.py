@@ -12,6 +12,7 @@ import pytest
 from engine import cli_check
 from engine.__main__ import main
 from engine.checks.predictive.settings import CheckTotals, Mode
+from engine.jobs.check_file import FILE
 from tests.engine.checks.predictive.truth import draw, simulated
 
 
@@ -62,6 +63,42 @@ def test_errors(
 ) -> None:
     assert main(["check", *map(str, saved), *more]) == 2
     assert pd.Series(capsys.readouterr().err).str.contains(words)[0]
+
+
+def test_the_approximation_is_tested_and_the_summary_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit, counts = simulated("lnm")
+    run = tmp_path / "runs" / "mine"
+    path = fit.save(run / "fit.h5ad", counts=counts.matrix())
+    command = ["check", str(path), "--draws", "20"]
+    monkeypatch.setattr("engine.checks.laplace._warning", lambda *_: "Do not trust Laplace.")
+    assert main([*command, "--mode", "map"]) == 0
+    assert "Warning: Do not trust Laplace." in capsys.readouterr().out
+    assert json.loads((run / "fit.h5ad.check.json").read_text()).keys() == {"map"}
+    # In the folder of a run it is where the page looks for it.
+    (run / "run.json").write_text("{}")
+    monkeypatch.chdir(run)
+    assert main(["check", "fit.h5ad", "--draws", "20", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert json.loads((run / FILE).read_text()) == {"laplace": printed}
+    assert printed["laplace"] == "Do not trust Laplace."
+    assert printed["passes"] == fit.status.passes
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("no luck")
+
+    monkeypatch.setattr("engine.checks.laplace_quality_iter", fail)
+    monkeypatch.setattr("engine.jobs.check_file.write_json", denied)
+    assert main(["check", "fit.h5ad", "--draws", "20"]) == 0
+    said = capsys.readouterr()
+    assert "The approximation could not be tested: Unexpected ValueError: no luck" in said.err
+    assert "The summary could not be kept" in said.err
+    assert "No misfit" in said.out
+
+
+def denied(*_: object) -> None:
+    raise PermissionError("read-only")
 
 
 def test_a_fit_without_counts(saved: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
