@@ -124,7 +124,7 @@ def delta(
     moments = Moments.of(loadings, noise, genes)
     correlation = moments.correlation()
     root = _root(blocks.common)
-    rows = max(1, _MOST_ELEMENTS // (len(genes) * len(root)))
+    rows = max(1, _MOST_ELEMENTS // max(1, len(genes) * len(root)))
     spread = noise**2 * blocks.log_noise
     parts = [
         [

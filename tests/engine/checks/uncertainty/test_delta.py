@@ -12,6 +12,7 @@ from engine import checks
 from engine.checks.uncertainty.blocks import GeneBlocks, gene_blocks
 from engine.checks.uncertainty.correlation import delta
 from engine.checks.uncertainty.information import information
+from engine.checks.uncertainty.replicates import Replicates
 from engine.data import Counts, simulate, true_clr_correlation
 from engine.errors import ConfigError, DataError
 from engine.inference.passes import result_of
@@ -134,6 +135,16 @@ def test_a_gene_that_does_not_vary() -> None:
     assert (found.low[0, 1], found.high[0, 1], found.lfsr[0, 1]) == (-1, 1, 0.5)
     np.testing.assert_array_equal(np.diag(found.correlation), 1)
     np.testing.assert_array_equal(np.diag(found.standard_error), 0)
+
+
+def test_no_genes_have_no_correlations() -> None:
+    loadings, noise = np.ones((3, 1)), np.ones(3)
+    for spread in (
+        GeneBlocks(np.full((3, 1, 1), 0.01), np.zeros(3), np.zeros((1, 1))),
+        Replicates(np.ones((2, 3, 1)), np.ones((2, 3)), np.ones((2, 1))),
+    ):
+        found = checks.Uncertainty(loadings, noise, spread, 1).correlation(np.array([]))
+        assert {array.shape for array in found} == {(0, 0)}
 
 
 CELLS = problem([400] * 300, genes=60, factors=FACTORS, seed=3)
