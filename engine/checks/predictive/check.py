@@ -26,7 +26,8 @@ class PredictiveCheck:
 
     All tables but ``residuals`` have ``observed``, ``predicted`` (the mean over draws) and the
     bands ``low_90``, ``low_50``, ``high_50``, ``high_90`` that hold 90 % and 50 % of the draws. The
-    first column, ``group``, is "all cells", and each group that was asked for.
+    first column, ``group``, is "all cells", and each group that was asked for; a label of that very
+    name is "all cells (label)".
 
     Attributes
     ----------
@@ -204,11 +205,22 @@ def _steps(
     parts = [(ALL_CELLS, whole)]
     if names:
         # The last group is that of the cells without a label.
-        parts += list(zip(names, sums[:-1], strict=True))
+        parts += list(zip(_apart(names), sums[:-1], strict=True))
     notes = not_judged({name: part.n_cells for name, part in parts[1:]}, whole.n_cells)
     parts = [part for part in parts if part[1].n_cells > 1]
     check = _check(fit, parts, settings, plan, notes, (whole.n_cells, n_empty, n_lost))
     yield CheckProgress(1.0, check)
+
+
+def _apart(labels: list[str]) -> list[str]:
+    """Names of groups: no two are alike, nor like that of all cells."""
+    names: list[str] = []
+    for label in labels:
+        name = label
+        while name in (ALL_CELLS, *names):
+            name += " (label)"
+        names.append(name)
+    return names
 
 
 def _check(

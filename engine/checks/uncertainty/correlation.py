@@ -133,7 +133,7 @@ def delta(
         ]
         for start in range(0, len(genes), rows)
     ]
-    variance, of_covariance = np.concatenate(parts, axis=1)
+    variance, of_covariance = np.concatenate(parts, axis=1) if parts else np.zeros((2, 0, 0))
     error = np.sqrt(variance) / (1 - np.minimum(correlation**2, _LARGEST))
     with np.errstate(divide="ignore", invalid="ignore"):
         sure = np.abs(correlation) / np.sqrt(of_covariance)

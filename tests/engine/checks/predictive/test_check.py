@@ -253,6 +253,18 @@ def test_groups_that_are_too_small_are_named() -> None:
     assert some.notes == ()
 
 
+def test_a_label_may_be_called_as_all_cells_are() -> None:
+    fit, counts = simulated("lnm")
+    labels = np.array(["all cells", "b"] * (counts.n_cells // 2))
+    check = predictive_check(fit, counts, groups=labels, n_draws=20)
+    plain = predictive_check(fit, counts, groups=np.where(labels == "b", "b", "a"), n_draws=20)
+    names = {"all cells": "all cells", "a": "all cells (label)", "b": "b"}
+    for name in ("genes", "pairs", "distributions", "residuals"):
+        expected = getattr(plain, name)
+        expected = expected.assign(group=expected["group"].map(names))
+        pd.testing.assert_frame_equal(getattr(check, name), expected)
+
+
 def test_findings_name_their_group() -> None:
     fit, counts = simulated("lnm")
     tight = replace(fit, totals=Totals(float(counts.totals.mean()), 100.0))
