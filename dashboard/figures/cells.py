@@ -12,6 +12,7 @@ from dashboard.figures.sheet import (
     EDGE,
     FOOT,
     POINT,
+    RULE,
     SMALL,
     clean,
     colour_bar,
@@ -37,6 +38,7 @@ def cells(
     *,
     titles: tuple[str, str] = ("UMAP 1", "UMAP 2"),
     selected: np.ndarray | None = None,
+    sd: np.ndarray | None = None,
 ) -> Figure:
     """One point a cell, with a legend or a colour bar; the selected ones stand out.
 
@@ -46,6 +48,8 @@ def cells(
         (C, 2) coordinates.
     selected
         (C,) mask; None selects nothing.
+    sd
+        (C, 2) half lengths of error bars, NaN for none.
     """
     # Units and distances of a UMAP mean nothing: no ticks, and equal scales.
     umap = titles[0].startswith("UMAP")
@@ -59,6 +63,12 @@ def cells(
     if umap:
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
+    if sd is not None:
+        x_error, y_error = sd.T
+        across, up = xy.T
+        axes.errorbar(
+            across, up, y_error, x_error, fmt="none", ecolor=RULE, elinewidth=0.4, zorder=0.5
+        )
     draw_cells(axes, xy, colouring, selected, (x, y))
     at = left + SIDE + GAP
     if key:

@@ -8,7 +8,7 @@ from bokeh.models import ColumnDataSource
 
 from dashboard.plots.colours import Colouring
 from dashboard.plots.names import plain
-from dashboard.plots.points import Points
+from dashboard.plots.points import ErrorBars, Points
 from dashboard.plots.style import MISSING
 
 HEIGHT = 120
@@ -24,7 +24,8 @@ class ComparedPoints:
         line = self.figure.line(
             "x", "y", source=self.same, line_color=MISSING, line_dash="dashed", line_width=1
         )
-        self.figure.renderers = [line, self.points.under, self.points.over]
+        self.bars = ErrorBars(self.figure)
+        self.figure.renderers = [line, self.bars.drawn, self.points.under, self.points.over]
 
     def place(
         self,

@@ -15,6 +15,36 @@ from dashboard.plots.style import MISSING, span
 # {value} is escaped by Bokeh
 HOVER = [("cell", "@cell"), ("value", "@value")]
 CLEAR, FADED = 230, 0.3
+ENDS = ("x0", "x1", "y0", "y1")
+
+
+class ErrorBars:
+    """Crosses of ± a standard deviation around points of a figure."""
+
+    def __init__(self, figure: Any) -> None:
+        self.source = ColumnDataSource({name: [] for name in ENDS})
+        self.drawn = figure.segment(
+            **{name: name for name in ENDS},
+            source=self.source,
+            line_color=MISSING,
+            line_alpha=0.6,
+            line_width=1,
+        )
+
+    def show(self, values: np.ndarray, sd: np.ndarray | None) -> None:
+        """Draw crosses of ± sd around (n, 2) values; NaN and None draw none."""
+        if sd is None:
+            sd = np.full(values.shape, np.nan)
+        known = np.isfinite(sd).any(1)
+        values, sd = values[known], sd[known]
+        low, high = values - sd, values + sd
+        (x, y), (left, down), (right, up) = values.T, low.T, high.T
+        self.source.data = {
+            "x0": np.r_[left, x],
+            "x1": np.r_[right, x],
+            "y0": np.r_[y, down],
+            "y1": np.r_[y, up],
+        }
 
 
 class Points:

@@ -66,6 +66,7 @@ class PairView(pn.viewable.Viewer):
         self._of: tuple[object, ...] = ()
         self._index = np.zeros(0, int)
         self._values = pd.DataFrame()
+        self._sd: np.ndarray | None = None
         self._words = html.pane()
         self._bars = pmui.Switch(label="Error bars", size="small", width=110, margin=0)
         self._panel = pn.Column(
@@ -132,15 +133,15 @@ class PairView(pn.viewable.Viewer):
         state = self.state
         if state.fit is None or state.pair is None or not self._of:
             return
-        which = np.zeros(0, int)
-        if not isinstance(state.fit, Fit):
-            self.plot.show_errors(np.zeros((0, 2)), np.zeros((0, 2)))
-            return
-        if self._bars.value:
+        self._sd = None
+        if self._bars.value and isinstance(state.fit, Fit):
             which = sample(len(self._index), self._chosen(), MOST_BARS)
-        cells = self._index[which]
-        sd = summaries.cell_clr_sd(state.fit, state.pair, cells=cells, counts=state.fit_counts)
-        self.plot.show_errors(self._values.to_numpy()[which], sd.to_numpy())
+            cells, pair = self._index[which], state.pair
+            self._sd = np.full(self._values.shape, np.nan)
+            self._sd[which] = summaries.cell_clr_sd(
+                state.fit, pair, cells=cells, counts=state.fit_counts
+            )
+        self.plot.bars.show(self._values.to_numpy(), self._sd)
 
     def _said(self, fit: AnyFit, pair: tuple[str, str]) -> str:
         r = float(summaries.clr_correlation(fit, pair).to_numpy()[0, 1])
@@ -169,12 +170,12 @@ class PairView(pn.viewable.Viewer):
             return None
         shown = colouring.shown(state).take(index)
         values, titles, chosen = self._values, self._titles(pair), self._chosen()
-        xy = values.to_numpy()
+        xy, sd = values.to_numpy(), self._sd
 
         def draw() -> Any:
             from dashboard import figures
 
-            return figures.cells(xy, shown, titles=titles, selected=chosen)
+            return figures.cells(xy, shown, titles=titles, selected=chosen, sd=sd)
 
         def table() -> pd.DataFrame:
             return cell_table(values.index, xy, titles, shown, chosen)

@@ -49,11 +49,15 @@ class CellValues(NamedTuple):
         (n,) positions of the cells in the first fit.
     correlation
         Pearson's, over the n cells; NaN if there are too few or one does not vary.
+    sd
+        (n, 2) posterior standard deviations of the values, NaN for topics; None if neither fit
+        has any.
     """
 
     values: np.ndarray
     here: np.ndarray
     correlation: float
+    sd: np.ndarray | None = None
 
 
 def common_genes(fit: AnyFit, other: AnyFit) -> pd.Index:
@@ -196,7 +200,9 @@ def cell_values(
     r = np.nan
     if len(here) > 2 and np.ptp(one) > 0 and np.ptp(two) > 0:
         r = float(np.corrcoef(one, two)[0, 1])
-    return CellValues(np.column_stack([one, two]), here, r)
+    sd = np.column_stack([_spread(fit, of, factor)[here], _spread(other, of, place)[there]])
+    values = np.column_stack([one, two])
+    return CellValues(values, here, r, None if np.isnan(sd).all() else sd)
 
 
 def _values(fit: AnyFit, of: Quantity, factor: int) -> np.ndarray:
@@ -205,6 +211,15 @@ def _values(fit: AnyFit, of: Quantity, factor: int) -> np.ndarray:
     if of == "log_marginal" or fit.capture is None:
         return np.asarray(fit.log_marginal, float)
     return np.asarray(fit.capture.efficiency, float)
+
+
+def _spread(fit: AnyFit, of: Quantity, factor: int) -> np.ndarray:
+    """(C,) posterior standard deviations of `_values`; NaN where there are none."""
+    if isinstance(fit, Fit) and of == "score":
+        return np.asarray(fit.scores_sd[:, factor], float)
+    if isinstance(fit, Fit) and of == "capture" and fit.capture is not None:
+        return np.asarray(fit.capture.efficiency_sd, float)
+    return np.full(len(fit.cells), np.nan)
 
 
 def _unit(values: np.ndarray) -> np.ndarray:

@@ -117,10 +117,10 @@ def test_error_bars_of_selected_cells_first(
     state.choose_pair(*GENES)
     state.select(np.arange(40) >= 30)
     state.detail = "pair"
-    assert not len(view.plot.bars.data["x0"])
+    assert not len(view.plot.bars.source.data["x0"])
     (switch,) = view.__panel__().select(pmui.Switch)
     switch.value = True
-    bars = view.plot.bars.data
+    bars = view.plot.bars.source.data
     glyph = view.plot.figure.renderers[0].glyph
     assert [glyph.x0, glyph.x1, glyph.y0, glyph.y1] == ["x0", "x1", "y0", "y1"]
     values = summaries.cell_clr(fit, GENES).to_numpy()[30:]
@@ -129,9 +129,9 @@ def test_error_bars_of_selected_cells_first(
     np.testing.assert_allclose(bars["y1"][10:], values[:, 1] + sd[:, 1], rtol=1e-5)
     np.testing.assert_allclose(bars["x0"][10:], values[:, 0], rtol=1e-5)
     state.fit_counts = counts(40)
-    assert view.plot.bars.data["x1"][0] != bars["x1"][0]
+    assert view.plot.bars.source.data["x1"][0] != bars["x1"][0]
     switch.value = False
-    assert not len(view.plot.bars.data["x0"])
+    assert not len(view.plot.bars.source.data["x0"])
 
 
 def test_many_cells_are_sampled(

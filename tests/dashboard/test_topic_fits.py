@@ -245,7 +245,7 @@ class TestGenes:
         assert pair._titles(state.pair)[0] == "GENE1 CLR (nats; topics only)"
         assert not pair._bars.visible
         pair._bars.value = True
-        assert not len(pair.plot.bars.data["x0"])
+        assert not len(pair.plot.bars.source.data["x0"])
         pd.testing.assert_frame_equal(pair._values, summaries.cell_clr(fit, ["GENE1", "GENE2"]))
         state.select(fit.proportions[:, 0] > 0.5)
         assert "Topics by effect (sd)" in words_of(cells)

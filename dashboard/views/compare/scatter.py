@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 import param
@@ -20,25 +21,26 @@ from dashboard.views.cells import cell_table
 from dashboard.views.compare.bar import strip
 from dashboard.views.compare.choices import TAB, CompareChoices
 from dashboard.views.compare.compared import Beside, Compared
-from dashboard.views.pair import sample
+from dashboard.views.pair import MOST_BARS, MOST_POINTS, sample
 from dashboard.views.summarised import summarised
 from engine import summaries
 
 HEAD = html.heading(
     "Cell by cell",
     "One point a cell that both runs have; on the dashed line they say the same.",
-    "ẑ_cj in A against ẑ′_cl in B; ν_c = exp(−η_c); log p(u_c | N_c)",
+    "ẑ_cj in A against ẑ′_cl in B; ν_c = exp(−η_c); log p(u_c | N_c); error bars: ± 1 posterior "
+    "standard deviation",
     "Scores are those of the chosen factor and of its match: the sign and the scale of a factor "
     "are its run's own, and rotation can spread one factor over two. Capture efficiency is there "
     "if both runs are LNMVCP. Of log p, in nats, cells above the line are better described by B; "
-    "it is that of the counts given their total. At most 3,000 cells are drawn, r is over all.",
+    "it is that of the counts given their total. At most 3,000 cells are drawn, 300 of them with "
+    "error bars; r is over all.",
 )
 WORDS = {
-    "score": "Score of the chosen factor",
+    "score": "Chosen factor",
     "capture": "Capture efficiency",
     "log_marginal": "log p of the cell",
 }
-MOST_POINTS = 3_000
 Asked = tuple[Beside, str, int, int]
 
 
@@ -56,16 +58,20 @@ class ScatterView(pn.viewable.Viewer):
         self._index = np.zeros(0, int)
         self._words = html.pane()
         self.choice = pmui.Select(
-            label="Compare", options=[WORDS["score"]], size="small", width=230, margin=0
+            label="Compare", options=[WORDS["score"]], size="small", width=158, margin=0
+        )
+        self.bars = pmui.Switch(
+            label="Error bars", size="small", width=110, margin=0, visible=False
         )
         message = html.bound(html.empty, compared.param.said)
         self._panel = pn.Column(
-            strip(self.choice, self._words),
+            strip(self.choice, self._words, self.bars),
             figure(self.plot.figure, message=message),
             sizing_mode="stretch_both",
             margin=0,
         )
         self.choice.param.watch(self._pick, "value")
+        self.bars.param.watch(self._draw_bars, "value")
         self.state.param.watch(
             self._update, ["tab", "fit", "names", "factor", "selected", "colour", "fit_counts"]
         )
@@ -128,6 +134,24 @@ class ScatterView(pn.viewable.Viewer):
         else:
             self.plot.paint(shown, chosen)
         self._words.object = self._said(found)
+        # Capture efficiencies and scores of factors have a spread, and only they.
+        self.bars.visible = found.sd is not None
+        self._draw_bars()
+
+    def _draw_bars(self, *_events: object) -> None:
+        if self.found is not None:
+            self.plot.bars.show(self.found.values[self._index], self._sd(self.found))
+
+    def _sd(self, found: summaries.CellValues) -> np.ndarray | None:
+        """(n, 2) lengths of the error bars of the cells that are drawn, NaN without one."""
+        if found.sd is None or not self.bars.value:
+            return None
+        selected = self.state.selected
+        chosen = None if selected is None else selected[found.here[self._index]]
+        which = sample(len(self._index), chosen, MOST_BARS)
+        sd = np.full((len(self._index), 2), np.nan)
+        sd[which] = found.sd[self._index[which]]
+        return sd
 
     def _titles(self, asked: Asked) -> tuple[str, str]:
         beside, of, factor, place = asked
@@ -141,13 +165,13 @@ class ScatterView(pn.viewable.Viewer):
         return f"A: {one}", f"B: {two}"
 
     def _said(self, found: summaries.CellValues) -> str:
-        told = "no correlation: one of the two does not vary"
-        if np.isfinite(found.correlation):
-            told = f"r = {html.number(found.correlation, 2)}"
-        words = f"{told} over {len(found.here):,} cells in both runs."
+        # Two short lines beside the choice and the switch.
+        words = f"r = {html.number(found.correlation, 2)} over {len(found.here):,} cells"
+        if not np.isfinite(found.correlation):
+            words = f"no r: one run is constant; {len(found.here):,} cells"
         if len(self._index) < len(found.here):
-            words += f" {len(self._index):,} drawn."
-        return html.note(words)
+            words += f", {len(self._index):,} drawn"
+        return html.note(f"{words}.")
 
     def export(self) -> Export | None:
         """The points that are drawn; the table of all cells."""
@@ -157,17 +181,20 @@ class ScatterView(pn.viewable.Viewer):
         index, titles = self._index, self._titles(asked)
         shown, cells = colouring.shown(state).take(found.here), asked[0].fit.cells[found.here]
         selected = None if state.selected is None else state.selected[found.here]
+        sd = self._sd(found)
 
         def draw() -> Any:
             from dashboard import figures
 
             chosen = None if selected is None else selected[index]
             return figures.cells(
-                found.values[index], shown.take(index), titles=titles, selected=chosen
+                found.values[index], shown.take(index), titles=titles, selected=chosen, sd=sd
             )
 
-        return Export(
-            f"cells compared {asked[1]}",
-            draw,
-            lambda: cell_table(cells, found.values, titles, shown, selected),
-        )
+        def table() -> pd.DataFrame:
+            told = cell_table(cells, found.values, titles, shown, selected)
+            if found.sd is not None:
+                told[[f"{title}, sd" for title in titles]] = found.sd
+            return told
+
+        return Export(f"cells compared {asked[1]}", draw, table)

@@ -134,7 +134,15 @@ def test_only_what_both_fits_have_is_compared() -> None:
     assert summaries.quantities(captured, captured) == ["score", "capture", "log_marginal"]
     assert summaries.quantities(fit, captured) == ["score", "log_marginal"]
     assert summaries.quantities(fit, topics) == ["score"]
-    values = summaries.cell_values(captured, captured, "capture").values
-    np.testing.assert_array_equal(values[:, 0], np.exp(-eta))
+    found = summaries.cell_values(captured, captured, "capture")
+    np.testing.assert_array_equal(found.values[:, 0], np.exp(-eta))
+    np.testing.assert_array_equal(found.sd, np.column_stack([eta, eta]))
+    # Proportions of topics have no spread, and neither has a likelihood.
+    sd = summaries.cell_values(fit, topics, "score", 1, 0).sd
+    assert sd is not None
+    np.testing.assert_array_equal(sd[:, 0], fit.scores_sd[:, 1])
+    assert np.isnan(sd[:, 1]).all()
+    assert summaries.cell_values(topics, topics, "score").sd is None
+    assert summaries.cell_values(fit, fit, "log_marginal").sd is None
     with pytest.raises(DataError, match="'capture' of lnm and lda"):
         summaries.cell_values(fit, topics, "capture")
