@@ -172,9 +172,11 @@ def _concentrations(name: str, value: object) -> Prior:
     if value is None:
         return None
     if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
-        values = tuple(_concentration(name, one) for one in np.asarray(value, object).ravel())
-        if values:
-            return values
+        values = np.asarray(value, object)
+        if values.ndim == 0:
+            return _concentration(name, values.item())
+        if values.size:
+            return tuple(_concentration(name, one) for one in values.ravel())
     return _concentration(name, value)
 
 

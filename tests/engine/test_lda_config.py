@@ -4,6 +4,7 @@ import dataclasses
 import json
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
@@ -76,6 +77,13 @@ def test_priors_of_any_numeric_kind(value: Any) -> None:
     hash(config)
 
 
+@pytest.mark.parametrize("value", [np.array(0.5), jnp.float32(0.5), np.array(1)])
+def test_an_array_without_a_dimension_is_one_number(value: Any) -> None:
+    config = LDAConfig(n_topics=4, topic_prior=value, feature_prior=value)
+    assert config.topic_prior == config.feature_prior == float(value)
+    np.testing.assert_array_equal(config.alpha, [float(value)] * 4)
+
+
 def test_one_value_per_topic_and_feature() -> None:
     config = LDAConfig(n_topics=3, topic_prior=np.array([1, 2, 3]), feature_prior=[0.1, 0.2])
     np.testing.assert_array_equal(config.alpha, [1, 2, 3])
@@ -98,7 +106,9 @@ def test_numpy_scalars_become_plain_numbers() -> None:
     assert type(config.n_topics) is int
 
 
-@pytest.mark.parametrize("wrong", [0, -1.0, np.nan, True, "much", [0.1, 0], [], {}, [[1], "a"]])
+@pytest.mark.parametrize(
+    "wrong", [0, -1.0, np.nan, True, "much", [0.1, 0], [], {}, [[1], "a"], np.array(True)]
+)
 def test_a_prior_that_is_none_is_refused(wrong: Any) -> None:
     with pytest.raises(ConfigError, match="feature_prior"):
         LDAConfig(n_topics=2, feature_prior=wrong)
