@@ -110,13 +110,6 @@ class LDAConfig(Training):
                 "Change topic_prior or n_topics.",
             )
 
-    def _plain_numbers(self) -> None:
-        """NumPy's scalars become Python's, so that equal settings hash and print alike."""
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.generic):
-                object.__setattr__(self, field.name, value.item())
-
     @property
     def model(self) -> str:
         """Short name of the model: ``"lda"``."""

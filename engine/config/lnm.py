@@ -117,6 +117,7 @@ class LNMConfig(Training):
     full_epochs: ClassVar[int] = 60
 
     def __post_init__(self) -> None:
+        self._plain_numbers()
         whole("n_factors", self.n_factors, 1, MAX_FACTORS)
         whole("seed", self.seed, 0, 2**32 - 1)
         whole("max_passes", self.max_passes, 1, 100_000)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
+
+import numpy as np
 
 from engine.config.validation import one_of, positive, share, whole
 
@@ -31,6 +34,13 @@ class Training:
 
     # Epochs by default, for a few thousand cells.
     full_epochs: ClassVar[int] = 36
+
+    def _plain_numbers(self) -> None:
+        """NumPy's scalars become Python's, so that equal settings hash and print alike."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.generic):
+                object.__setattr__(self, field.name, value.item())
 
     def _check_training(self) -> None:
         whole("hidden", self.hidden, 1, 10_000)

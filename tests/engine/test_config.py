@@ -107,8 +107,19 @@ def test_what_has_no_automatic_value_must_be_given(name: str) -> None:
         LNMConfig(**{name: None})
 
 
-def test_numbers_of_numpy_are_numbers() -> None:
-    assert LNMConfig(tolerance=np.float64(0.1)).tolerance == 0.1
+def test_numbers_of_numpy_become_plain() -> None:
+    config = LNMConfig(
+        n_factors=np.int64(3),  # type: ignore[arg-type]
+        seed=np.uint32(4),  # type: ignore[arg-type]
+        tolerance=np.float32(0.5),  # type: ignore[arg-type]
+        molecules=np.float64(3e4),
+        refine=np.bool_(False),  # type: ignore[arg-type]
+        capture=np.bool_(True),  # type: ignore[arg-type]
+    )
+    plain = LNMConfig(n_factors=3, seed=4, tolerance=0.5, molecules=3e4, refine=False, capture=True)
+    assert config == plain
+    assert json.loads(json.dumps(config.to_dict())) == plain.to_dict()
+    assert type(config.n_factors) is int
 
 
 def test_unknown_settings_are_named() -> None:
