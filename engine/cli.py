@@ -84,7 +84,10 @@ def _told(scored: Score) -> str:
     words += f"{scored.n_cells:,} cells"
     if scored.n_left_out:
         words += f" ({scored.n_left_out:,} with too few counts left out)"
-    return words + ("" if marginal is None else f"; log marginal {marginal:.2f} nats per cell")
+    if marginal is None:
+        return words
+    # An encoder without refinement gives a lower bound only.
+    return f"{words}; log marginal {'≥ ' if scored.is_bound else ''}{marginal:.2f} nats per cell"
 
 
 def configuration(options: argparse.Namespace) -> Config:

@@ -145,8 +145,12 @@ def _signed(value: float) -> str:
 
 def score(subject: Subject) -> Rows:
     """What held-out cells say."""
-    known = ((words, subject.score.get(key)) for key, words in SCORES.items())
-    return [(words, plain(value)) for words, value in known if value is not None]
+    known = {words: subject.score.get(key) for key, words in SCORES.items()}
+    told = {words: plain(value) for words, value in known.items() if value is not None}
+    marginal = SCORES["log_marginal_per_cell"]
+    if marginal in told and subject.score.get("is_bound"):
+        told[marginal] = f"≥ {told[marginal]}"
+    return list(told.items())
 
 
 def check(subject: Subject) -> Rows:

@@ -67,7 +67,7 @@ def page(runs: list[JobStatus], shown: str | None) -> str:
 
 def _row(run: JobStatus, shown: bool) -> str:
     score = run.score or {}
-    marginal = score.get("log_marginal_per_cell")
+    marginal, bound = score.get("log_marginal_per_cell"), "≥ " if score.get("is_bound") else ""
     size = run.config.get("n_topics")
     latents = f"{size} topics" if size else f"{run.config.get('n_factors')} factors"
     cells = (
@@ -75,7 +75,7 @@ def _row(run: JobStatus, shown: bool) -> str:
         str(run.config.get("inference", "")),
         latents,
         f"{_perplexity(run):,.5g}",
-        "none" if marginal is None else html.number(float(marginal), 2),
+        "none" if marginal is None else f"{bound}{html.number(float(marginal), 2)}",
         html.number(float(score.get("n_cells", 0))),
         html.number(run.seconds, 1),
     )

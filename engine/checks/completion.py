@@ -31,6 +31,8 @@ class Score:
     log_marginal_per_cell
         Mean of log p(counts | total) of the whole cells, nats; None for LDA, which has no
         marginal in closed form.
+    is_bound
+        Whether that is only a lower bound, as an encoder without refinement gives.
     n_cells, n_left_out
         Cells scored, and cells without a count in one of their halves.
     n_features, n_counts
@@ -53,6 +55,7 @@ class Score:
     n_counts: int
     seed: int
     standard_error: float
+    is_bound: bool
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -120,8 +123,9 @@ def complete(
         values[own] = (seen * np.log(np.maximum(proportions, _LEAST))).sum(1, dtype=float)
         if tell is not None:
             tell(own.stop / n_cells)
-    marginal = None
+    marginal, is_bound = None, False
     if isinstance(fit, Fit):
+        is_bound = fit.config.inference == "vae" and not fit.config.refine
         whole = transform(fit, counts.take(counts.totals > 0))
         marginal = float(np.mean(whole.log_marginal))
     mean = float(values.sum() / n_counts.sum())
@@ -136,6 +140,7 @@ def complete(
         n_counts=int(n_counts.sum()),
         seed=seed,
         standard_error=ratio_error(values, n_counts),
+        is_bound=is_bound,
     )
     return found, CellScores(halves.first.cells.to_numpy(str), values, n_counts)
 

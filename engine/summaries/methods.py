@@ -158,7 +158,8 @@ def _score(score: Mapping[str, Any] | None) -> list[str]:
         said += "nats per count, standard error over cells)"
     marginal = score.get("log_marginal_per_cell")
     if marginal is not None:
-        said += f" and a log marginal likelihood of {number(float(marginal), 6)} nats per cell"
+        what = "lower bound on the log" if score.get("is_bound") else "log"
+        said += f" and a {what} marginal likelihood of {number(float(marginal), 6)} nats per cell"
     return [f"{said}."]
 
 

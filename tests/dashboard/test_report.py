@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from dashboard.export import Export
-from dashboard.report import Subject, document, write_bundle
+from dashboard.report import Subject, document, tables, write_bundle
 from dashboard.report.figures import Figure, as_they_stand, complete
 from dashboard.report.inline import inline_svg
 from dashboard.state import AppState
@@ -239,3 +239,10 @@ def test_the_zip_says_what_each_file_is(subject: Subject, tmp_path: Path) -> Non
     assert list(genes.columns)[: subject.fit.n_factors] == subject.fit.factor_names
     assert len(cells) == len(subject.fit.cells)
     np.testing.assert_allclose(cells["total_counts"], subject.fit.total_counts)
+
+
+@pytest.mark.parametrize(("changes", "sign"), [({}, ""), ({"is_bound": True}, "≥ ")])
+def test_a_bound_is_told_from_a_marginal(changes: dict[str, Any], sign: str) -> None:
+    score = SCORE | {"log_marginal_per_cell": -1234.5} | changes
+    rows = dict(tables.score(Subject.of(make_fit(cells=20), replace(status(), score=score))))
+    assert rows["Log marginal likelihood, nats per cell"] == f"{sign}−1,234.5"

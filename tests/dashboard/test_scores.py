@@ -80,6 +80,13 @@ def test_runs_of_one_model_differ_by_their_inference() -> None:
         assert f"<td>LDA</td><td>{how}</td><td>20 topics</td>" in said
 
 
+def test_a_bound_is_told_from_a_marginal() -> None:
+    """Scores of earlier versions do not say which they are."""
+    assert "<td>≥ −1,234.50</td>" in page([run("1", 394.2, score={"is_bound": True})], "1")
+    for score in ({"is_bound": False}, {}):
+        assert "<td>−1,234.50</td>" in page([run("1", 394.2, score=score)], "1")
+
+
 @pytest.mark.parametrize(("shown", "last"), [("13", "13"), ("3", "11"), (None, "11")])
 def test_the_open_run_is_among_those_shown(shown: str | None, last: str) -> None:
     runs = [run(str(k), 400.0 + k) for k in range(14)]

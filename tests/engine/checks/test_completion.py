@@ -10,6 +10,7 @@ import pytest
 import engine
 from engine.checks import complete, score, set_aside
 from engine.checks.completion import ratio_error
+from engine.cli import _told
 from engine.data import Counts, simulate
 from engine.data.thinning import thin
 from tests.engine.problems import dense
@@ -50,7 +51,7 @@ def test_it_is_what_it_says(fit: engine.TopicFit, parts: tuple[Counts, Counts]) 
     value = (dense(halves.second) * np.log(shares)).sum() / halves.second.totals.sum()
     assert found.log_likelihood_per_count == pytest.approx(value, rel=1e-5)
     assert found.perplexity == pytest.approx(np.exp(-value), rel=1e-5)
-    assert found.log_marginal_per_cell is None
+    assert (found.log_marginal_per_cell, found.is_bound) == (None, False)
     assert (found.model, found.n_cells, found.n_left_out, found.seed) == ("lda", 100, 0, 5)
     assert found.n_counts == halves.second.totals.sum()
 
@@ -79,6 +80,13 @@ def test_all_models_on_the_same_scale(parts: tuple[Counts, Counts], capture: boo
     assert 1 < found.perplexity < score(one, held_out).perplexity
     whole = engine.transform(lnm, held_out)
     assert found.log_marginal_per_cell == pytest.approx(whole.log_marginal_per_cell, rel=1e-5)
+
+
+def test_a_bound_is_told_as_one(fit: engine.TopicFit, parts: tuple[Counts, Counts]) -> None:
+    found = replace(score(fit, parts[1]), log_marginal_per_cell=-12.5)
+    assert "log marginal -12.50 nats" in _told(found)
+    assert "log marginal ≥ -12.50 nats" in _told(replace(found, is_bound=True))
+    assert replace(found, is_bound=True).to_dict()["is_bound"]
 
 
 def test_a_log_ratio_model_without_counts_in_most_genes(parts: tuple[Counts, Counts]) -> None:

@@ -146,6 +146,7 @@ class TestTransform:
             assert 1 < scored.perplexity < 16
             assert scored.log_marginal_per_cell is not None
             assert scored.log_marginal_per_cell < 0
+            assert scored.is_bound is not fit.config.refine
         assert 1e-4 < np.abs(found[0] - found[1]).max() < 0.5
 
 

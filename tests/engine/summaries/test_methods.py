@@ -180,6 +180,9 @@ def test_scores_and_checks_are_told_if_there_are_any(model: str) -> None:
     assert "found no gene whose misfit" in quiet
     other = methods_text(FITS[model], score=SCORE | {"log_marginal_per_cell": None})
     assert "1,234.5" not in other
+    assert "lower bound on the log marginal likelihood of −1,234.5" not in text
+    bound = methods_text(FITS[model], score=SCORE | {"is_bound": True})
+    assert "lower bound on the log marginal likelihood of −1,234.5" in bound
 
 
 def test_a_laplace_approximation_not_to_be_trusted_is_told() -> None:
