@@ -34,7 +34,7 @@ _ROW = "return names[Math.floor(value * names.length)] ?? ''"
 
 
 def stacked(proportions: np.ndarray, steps: int = STEPS) -> np.ndarray:
-    """(steps, cells) uint8 image of stacked bars: which topic each pixel is of.
+    """(steps, cells) uint16 image of stacked bars: which topic each pixel is of.
 
     The first topic is at the bottom, the lowest row first; a pixel is of the topic that its
     middle lies in.
@@ -43,7 +43,7 @@ def stacked(proportions: np.ndarray, steps: int = STEPS) -> np.ndarray:
     tops = tops / np.maximum(tops[:, -1:], 1e-12)
     middles = (np.arange(steps) + 0.5) / steps
     found = (middles[:, None, None] >= tops[None, :, :-1]).sum(2)
-    return found.astype(np.uint8)
+    return found.astype(np.uint16)
 
 
 def bounds(index: pd.Index) -> tuple[list[str], list[int]]:

@@ -5,10 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import panel as pn
 import pytest
+from bokeh.events import Tap
 
 from dashboard.browser import Browser
+from dashboard.plots.topic_structure import StructurePlot
 from dashboard.state import AppState
 from dashboard.views.table import Column, Table
 from dashboard.views.topics import TopicsView
@@ -141,6 +144,19 @@ def test_titles_of_tables_are_text() -> None:
     table = Table([Column(EVIL), Column("n", "0.0", EVIL)])
     assert "<" not in "".join(table.widget.titles.values())
     assert "<" not in "".join(table.widget.header_tooltips.values())
+
+
+def test_as_many_topics_as_can_be_fitted_are_drawn_and_clicked() -> None:
+    values = np.zeros((2, 500))
+    values[[0, 1], [299, 499]] = 1.0
+    index = pd.MultiIndex.from_product([["a"], ["one", "two"]], names=["group", "cell"])
+    plot, clicked = StructurePlot(), list[int]()
+    plot.show(pd.DataFrame(values, index), [f"topic {k + 1}" for k in range(500)])
+    np.testing.assert_array_equal(np.unique(plot.values, axis=0), [[299, 499]])
+    plot.on_topic(clicked.append)
+    for place in (0.5, 1.5):
+        plot.figure._trigger_event(Tap(plot.figure, x=place, y=0.5))
+    assert clicked == [299, 499]
 
 
 EXPORTS: dict[str, Callable[[TopicsView], Any]] = {
