@@ -6,10 +6,12 @@ import argparse
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 from engine import cli, cli_check, cli_counts, cli_report, cli_sweep, cli_uncertainty
+from engine.cli_options import Noted
 from engine.config import (
     CapturePrior,
     DMode,
@@ -47,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
     """The data, and all settings but the number of topics or factors."""
     add = parser.add_argument
+    some = partial(add, action=Noted)
     add("data", metavar="DATA", help=".h5ad, .zarr, 10x .h5, matrix.mtx folder, or 'demo'")
     add(
         "--model",
@@ -58,23 +61,23 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
     add("--layer", help="layer of raw counts (X, raw or a name; guessed if not given)")
     add("--reference", help="gene that is the ALR reference")
     add("--library-size", metavar="COLUMN", help="labels with each cell's counts over all genes")
-    add("--d-mode", choices=get_args(DMode), default=_DEFAULT.d_mode, help="residual variance")
-    add("--capture-prior", choices=get_args(CapturePrior), default=_DEFAULT.capture_prior)
-    add("--molecules", type=float, default=_DEFAULT.molecules, help="expected mRNA per cell")
+    some("--d-mode", choices=get_args(DMode), default=_DEFAULT.d_mode, help="residual variance")
+    some("--capture-prior", choices=get_args(CapturePrior), default=_DEFAULT.capture_prior)
+    some("--molecules", type=float, default=_DEFAULT.molecules, help="expected mRNA per cell")
     add("--seed", type=int, default=_DEFAULT.seed, help="seed of the start")
-    add("--max-passes", type=int, help="passes over the cells; the model's own by default")
+    some("--max-passes", type=int, help="passes over the cells; the model's own by default")
     add("--max-seconds", type=float, help="time budget of the fit")
-    add("--tolerance", type=float, help="nats per cell; the model's own by default")
-    add("--precision", choices=get_args(Precision), default=_DEFAULT.precision)
+    some("--tolerance", type=float, help="nats per cell; the model's own by default")
+    some("--precision", choices=get_args(Precision), default=_DEFAULT.precision)
     add(
         "--inference",
         choices=(*get_args(LNMInference), *get_args(Inference)[:1]),
         help="laplace (the default), vae or, for small data, nuts of lnm and lnmvcp; em (the "
         "default) or vae of lda",
     )
-    add("--topic-prior", type=float, help="of lda: alpha (1 / topics by default)")
-    add("--feature-prior", type=float, help="of lda: eta (1 / topics by default)")
-    add(
+    some("--topic-prior", type=float, help="of lda: alpha (1 / topics by default)")
+    some("--feature-prior", type=float, help="of lda: eta (1 / topics by default)")
+    some(
         "--max-epochs",
         type=int,
         help="of vae: times that every cell is drawn; by default by their number",
@@ -85,7 +88,7 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
         ("draws", _DEFAULT.n_draws, "draws kept of each chain"),
         ("chains", _DEFAULT.n_chains, "number of chains"),
     ):
-        add(f"--{name}", type=int, dest=f"n_{name}", default=default, help=f"of nuts: {words}")
+        some(f"--{name}", type=int, dest=f"n_{name}", default=default, help=f"of nuts: {words}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -99,8 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     _settings_of_a_fit(fit)
     add = fit.add_argument
     add("--out", type=Path, required=True, metavar="FIT.h5ad", help="where to save the fit")
-    add("--factors", type=int, default=_DEFAULT.n_factors, help="number of gene programmes")
-    add("--topics", type=int, default=_TOPICS.n_topics, help="of lda: number of topics")
+    some = partial(add, action=Noted)
+    some("--factors", type=int, default=_DEFAULT.n_factors, help="number of gene programmes")
+    some("--topics", type=int, default=_TOPICS.n_topics, help="of lda: number of topics")
     add("--holdout", type=float, default=0.0, help="share of the cells to score the fit on")
     add("--json", action="store_true", help="end with one line of JSON on stdout")
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from engine import cli_counts
+from engine.cli_options import check_given
 from engine.config import Config, LDAConfig, LNMConfig, config_from_dict
 from engine.errors import ConfigError, FitError
 from engine.inference.progress import Progress
@@ -122,7 +123,9 @@ def configuration(options: argparse.Namespace) -> Config:
             n_chains=options.n_chains,
             **given,
         )
-    return config_from_dict(config.to_dict() | dict(map(_setting, options.set)))
+    config = config_from_dict(config.to_dict() | dict(map(_setting, options.set)))
+    check_given(getattr(options, "given", ()), config)
+    return config
 
 
 def _setting(text: str) -> tuple[str, Any]:

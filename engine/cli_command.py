@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.cli_options import belongs
 from engine.config import Config
 from engine.data import DataRequest
 from engine.results import OTHER, AnyFit
 from engine.summaries.methods import n_set_aside
 
 GENES = "genes.txt"
-# Options of settings; any other setting goes by --set.
+# Options of settings; any other setting, or one that the fit does not use, goes by --set.
 _OPTIONS = {
     name: f"--{name.replace('_', '-')}"
     for name in (
@@ -83,8 +84,10 @@ def _of_config(config: Config) -> list[str]:
         # Told by the name of the model.
         if name == "capture" or (value == setting.default and name not in _SIZES):
             continue
-        if name in _OPTIONS and isinstance(value, str | int | float):
-            found += _option(_OPTIONS[name], str(value))
+        option = _OPTIONS.get(name)
+        plain = isinstance(value, str | int | float)
+        if option is not None and plain and belongs(option, config):
+            found += _option(option, str(value))
         else:
             found += ["--set", f"{name}={json.dumps(value)}"]
     return found

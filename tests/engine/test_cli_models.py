@@ -18,13 +18,13 @@ def simulated(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("inference", ["em", "vae"])
+@pytest.mark.parametrize(("inference", "budget"), [("em", "--max-passes"), ("vae", "--max-epochs")])
 def test_topics_from_a_shell(
-    simulated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], inference: str
+    simulated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], inference: str, budget: str
 ) -> None:
     out = tmp_path / "fit.h5ad"
     command = ["fit", str(simulated), "--model", "lda", "--topics", "2", "--genes", "all"]
-    options = ["--inference", inference, "--max-passes", "9", "--max-epochs", "2"]
+    options = ["--inference", inference, budget, "2"]
     options += ["--topic-prior", "0.3", "--seed", "1"]
     assert main([*command, *options, "--out", str(out), "--json"]) == 0
     summary = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -62,6 +62,35 @@ def test_an_inference_of_another_model_is_refused(
     told = capsys.readouterr().err
     assert f"found '{inference}'" in told
     assert "'vae'" in told
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("--model lda --factors 10", "options of --model lda; found --factors"),
+        ("--model lnm --topics 3", "options of --model lnm; found --topics, which is of lda"),
+        ("--topic-prior 0.1", "found --topic-prior"),
+        ("--molecules 1e5", "found --molecules, which is of lnmvcp"),
+        ("--model lda --d-mode learned", "which is of lnm and lnmvcp"),
+        ("--max-epochs 3", "options of --inference laplace; found --max-epochs"),
+        ("--inference vae --max-passes 3", "options of --inference vae; found --max-passes"),
+        ("--model lda --inference vae --draws 90", "found --draws, which is of nuts"),
+    ],
+)
+def test_options_of_another_model_or_inference_are_refused(
+    simulated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], given: str, told: str
+) -> None:
+    """Even with the value that they have by default, and before anything is read."""
+    out = tmp_path / "fit.h5ad"
+    assert main(["fit", str(simulated), *given.split(), "--out", str(out)]) == 2
+    assert told in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_sweep_refuses_them_too(simulated: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["sweep", str(simulated), "--values", "1,2", "--feature-prior", "0.1"]
+    assert main(command) == 2
+    assert "found --feature-prior, which is of lda" in capsys.readouterr().err
 
 
 def test_a_fit_is_scored_at_once_and_from_its_file(

@@ -1,0 +1,75 @@
+"""Options of ``fit`` and ``sweep`` that are of some models or some inferences only."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from typing import Any
+
+from engine.config import Config
+from engine.errors import ConfigError
+
+_LOG_RATIOS = ("lnm", "lnmvcp")
+_MODELS = {
+    "--factors": _LOG_RATIOS,
+    "--d-mode": _LOG_RATIOS,
+    "--precision": _LOG_RATIOS,
+    "--capture-prior": ("lnmvcp",),
+    "--molecules": ("lnmvcp",),
+    "--topics": ("lda",),
+    "--topic-prior": ("lda",),
+    "--feature-prior": ("lda",),
+}
+_INFERENCES = {
+    "--max-passes": ("laplace", "em"),
+    "--max-epochs": ("vae",),
+    "--tolerance": ("laplace", "em", "vae"),
+    "--warmup": ("nuts",),
+    "--draws": ("nuts",),
+    "--chains": ("nuts",),
+}
+
+
+class Noted(argparse.Action):
+    """Keeps the value of an option, as is usual, and in ``given`` that it was given."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Called by the parser."""
+        setattr(namespace, self.dest, values)
+        namespace.given = (*getattr(namespace, "given", ()), self.option_strings[0])
+
+
+def belongs(option: str, config: Config) -> bool:
+    """Whether an option means anything to a fit with these settings."""
+    model, inference = _MODELS.get(option), _INFERENCES.get(option)
+    return (model is None or config.model in model) and (
+        inference is None or config.inference in inference
+    )
+
+
+def check_given(given: Iterable[str], config: Config) -> None:
+    """Refuse options that would go unheard.
+
+    Raises
+    ------
+    ConfigError
+        If one is of another model or inference.
+    """
+    for option in given:
+        if belongs(option, config):
+            continue
+        own, by = config.model, "model"
+        fitting = _MODELS.get(option, (own,))
+        if own in fitting:
+            own, by, fitting = config.inference, "inference", _INFERENCES[option]
+        raise ConfigError(
+            f"options of --{by} {own}",
+            f"{option}, which is of {' and '.join(fitting)}",
+            f"Leave {option} out, or choose another {by}.",
+        )
