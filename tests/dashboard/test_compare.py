@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,46 +18,11 @@ from dashboard.views.compare import CompareView
 from dashboard.views.compare.compared import ALONE, NO_RUN
 from dashboard.views.compare.runs import COLUMNS
 from engine import summaries
-from engine.config import LNMConfig
 from engine.jobs.check_file import FILE
-from engine.results import AnyFit
-from tests.dashboard.synthetic import make_fit, make_topic_fit
+from tests.dashboard.compared import EVIL, Shown, Until, fits, show
 from tests.runs import save_runs
 
-EVIL = '<img src=x onerror="alert(1)">'
 pn.extension("tabulator")
-Until = Callable[[Callable[[], object]], None]
-Shown = tuple[AppState, CompareView]
-
-
-def fits() -> list[tuple[str, AnyFit, float | None]]:
-    """The open run last: the newest. The second has half of the cells, in another order."""
-    open_ = make_fit(cells=60, genes=30, factors=4)
-    part = np.random.default_rng(1).permutation(60)[:30]
-    half = replace(
-        make_fit(cells=60, genes=30, factors=3, seed=1),
-        config=LNMConfig(capture=True, n_factors=3),
-        cells=open_.cells[part],
-        scores=open_.scores[part][:, [2, 0, 1]] * np.array([1, -1, 1]),
-        scores_sd=open_.scores_sd[part][:, :3],
-        loadings=open_.loadings[:, [2, 0, 1]] * np.array([1, -1, 1]),
-        log_marginal=open_.log_marginal[part] + 2,
-        total_counts=open_.total_counts[part],
-        obs=open_.obs.iloc[part],
-    )
-    assert open_.capture is not None
-    names = ("eta", "eta_sd", "efficiency", "efficiency_sd")
-    cut = {name: getattr(open_.capture, name)[part] for name in names}
-    half = replace(half, capture=replace(open_.capture, **cut))
-    topics = make_topic_fit(cells=60, genes=30, topics=5)
-    topics = replace(topics, total_counts=open_.total_counts, obs=open_.obs)
-    elsewhere = replace(open_, total_counts=open_.total_counts + 1)
-    return [
-        ("topics", topics, 0.05),
-        ("other data", elsewhere, 0.0),
-        (f"half {EVIL}", half, -0.05),
-        ("open", open_, 0.0),
-    ]
 
 
 @pytest.fixture
@@ -68,13 +32,7 @@ def ids(services: Services) -> list[str]:
 
 @pytest.fixture
 def shown(state: AppState, runner: Runner, ids: list[str], until: Until) -> Shown:
-    runner.open(ids[-1])
-    until(lambda: state.fit is not None and state.embedding is not None)
-    view = CompareView(state, Browser(), runner)
-    state.tab = "compare"
-    until(lambda: view.places.xy is not None)
-    assert state.run_error is None, state.run_error
-    return state, view
+    return show(state, runner, ids, until)
 
 
 def test_nothing_is_read_while_another_tab_is_in_front(
@@ -240,55 +198,6 @@ class TestTwo:
         assert view.cells._legend.object.count('class="bar"') == 2
         assert "factor 2 score" in view.cells._legend.object
         assert "<img" not in view.cells._legend.object
-
-    def test_cell_by_cell(self, shown: Shown) -> None:
-        state, view = shown
-        view.details._turn("cells")
-        scatter = view.details.views["cells"]
-        assert len(scatter.choice.options) == 3
-        assert "r = −1.00 over 30 cells" in scatter._words.object
-        assert len(scatter.plot.same.data["x"]) == 0
-        for name in ("capture", "log_marginal"):
-            view.choices.quantity = name
-            assert len(scatter.plot.same.data["x"]) == 2
-        view.choices.quantity = "capture"
-        np.testing.assert_allclose(*scatter.found.values.T)
-        state.select(np.arange(60) < 20)
-        assert scatter.plot.points.under.visible
-
-    def test_error_bars_on_demand(
-        self, shown: Shown, ids: list[str], until: Until, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("dashboard.views.compare.scatter.MOST_BARS", 10)
-        state, view = shown
-        view.details._turn("cells")
-        scatter = view.details.views["cells"]
-        beside, drawn = view.compared.beside, scatter.plot.bars.source
-        assert beside is not None
-        assert scatter.bars.visible
-        assert not len(drawn.data["x0"])
-        assert not scatter.export().draw().axes[0].containers
-        scatter.bars.value = True
-        # half of them across, half upright
-        assert len(drawn.data["x0"]) == 20
-        state.select(np.isin(np.arange(60), beside.here[:10]))
-        place = beside.partner(view.choices.by, 0, None)
-        fits = (beside.fit, 0, beside.here[:10]), (beside.other.fit, place, beside.there[:10])
-        (x, dx), (y, dy) = ((f.scores[c, j], f.scores_sd[c, j]) for f, j, c in fits)  # type: ignore[union-attr]
-        np.testing.assert_allclose(drawn.data["x0"], np.r_[x - dx, x], rtol=1e-5)
-        np.testing.assert_allclose(drawn.data["y1"], np.r_[y, y + dy], rtol=1e-5)
-        export = scatter.export()
-        assert len(export.draw().axes[0].containers) == 1
-        assert export.table().filter(like=", sd").shape == (30, 2)
-        view.choices.quantity = "capture"
-        assert len(drawn.data["x0"]) == 20
-        view.choices.quantity = "log_marginal"
-        assert not scatter.bars.visible
-        assert not len(drawn.data["x0"])
-        view.choices.quantity = "score"
-        state.other = ids[0]
-        until(lambda: scatter.found is not None and view.compared.beside is not beside)
-        until(lambda: len(drawn.data["x0"]) == 20 and np.isnan(drawn.data["y0"][10:]).all())
 
     def test_topics_beside_factors(self, shown: Shown, ids: list[str], until: Until) -> None:
         state, view = shown
