@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.browser import Browser
-from dashboard.state import AppState
+from dashboard.state import REPLICATES, AppState
 
 SEARCH = "Find a gene"
 STEPS = {"ArrowRight": 1, "ArrowDown": 1, "ArrowLeft": -1, "ArrowUp": -1}
@@ -25,7 +25,7 @@ def connect(browser: Browser, state: AppState) -> None:
     browser.on("colour", lambda key: _choose_colour(state, key))
     browser.on("pair", lambda text: _choose_pair(state, text))
     browser.on("label", lambda text: _select_label(state, text))
-    browser.on("doubt", lambda method: _doubt(state, method))
+    browser.on("doubt", lambda text: _doubt(state, text))
     browser.on("clear", lambda what: clear(state, what))
     browser.on("key", lambda key: _press(state, key))
 
@@ -55,9 +55,12 @@ def _choose_factor(state: AppState, text: str) -> None:
         state.choose_factor(int(text))
 
 
-def _doubt(state: AppState, method: str) -> None:
-    if method in ("delta", "bootstrap"):
-        state.doubt = method
+def _doubt(state: AppState, text: str) -> None:
+    """The delta method, or so many replicates of the bootstrap."""
+    if text == "delta":
+        state.doubt = text
+    elif text in map(str, REPLICATES):
+        state.param.update(doubt="bootstrap", n_boot=int(text))
 
 
 def _choose_colour(state: AppState, key: str) -> None:

@@ -93,7 +93,9 @@ class Certainty:
         if state.fit is None or state.partial or state.run is None or state.run in self._working:
             return
         try:
-            self._working[state.run] = submit_uncertainty(self._jobs, state.run, method)
+            self._working[state.run] = submit_uncertainty(
+                self._jobs, state.run, method, state.n_boot
+            )
         except EngineError as error:
             state.run_error = Notice.of(error)
         else:

@@ -22,6 +22,8 @@ FACTOR_SD, CAPTURE_SD = "factor_sd", "capture_efficiency_sd"
 LABEL, CLR, COUNTS = "label:", "clr:", "counts:"
 MOST_MARKED = 6
 LONGEST_NAME = 40
+# Intervals of the bootstrap from fewer are rough, from more hardly better.
+REPLICATES = (50, 200)
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class AppState(Asked):
     doubt: Any = param.Selector(
         default="", objects=["", "delta", "bootstrap"], doc="How it is to be worked out, soon."
     )
+    n_boot: Any = param.Selector(default=50, objects=list(REPLICATES), doc="Of the bootstrap.")
     doubting = param.String(doc="How far that has come, empty when nothing is worked out.")
     exports = param.Dict(
         default={}, instantiate=True, doc="What views can export: name -> function that offers it."

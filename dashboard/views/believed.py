@@ -9,17 +9,13 @@ import numpy as np
 import pandas as pd
 
 from dashboard import html, lists
+from dashboard.state import REPLICATES
 from engine import summaries
 from engine.checks import TopicUncertainty, Uncertainty
 from engine.results import AnyFit, TopicFit
 
 TOP = 20
 REFITS_BY_EM = "No intervals: they come from refits by EM. Fit these topics by EM to have them."
-METHODS = {
-    "delta": "the delta method",
-    "bootstrap": "the bootstrap",
-    "draws": "the draws of the posterior",
-}
 
 
 def certainty(fit: AnyFit, found: Any, genes: Sequence[str]) -> dict[str, np.ndarray] | None:
@@ -71,20 +67,31 @@ def line(found: Any, doubting: str, fit: AnyFit | None = None, *, more: str = ""
     """Which intervals there are, and what would give others: HTML."""
     if doubting:
         return f"Working out the intervals: {doubting}."
+    if isinstance(fit, TopicFit) and fit.config.inference != "em":
+        return REFITS_BY_EM
     if isinstance(found, TopicUncertainty):
-        return f"90 % intervals by the bootstrap, {found.n_boot} replicates. {more}"
+        told = f"90 % intervals by the bootstrap, {found.n_boot} replicates. {more}"
+        return f"{told} Instead: {_refits(found.n_boot)}"
     if isinstance(fit, TopicFit):
-        if fit.config.inference != "em":
-            return REFITS_BY_EM
-        press = lists.press("doubt", "bootstrap", "Refit weighted cells", kind="act")
-        return f"How sure? {press}"
+        return f"How sure? {_refits()}"
     if not isinstance(found, Uncertainty):
         press = lists.press("doubt", "delta", "Work them out", kind="act")
         return f"No intervals yet. {press}"
-    how = METHODS[found.method]
-    if found.method == "bootstrap":
-        return f"90 % intervals by {how}, {found.n_boot} replicates. {more}"
     if found.method == "draws":
-        return f"90 % intervals by {how}. {more}"
-    press = lists.press("doubt", "bootstrap", "Refit weighted cells instead", kind="act")
-    return f"90 % intervals by {how}. {press}"
+        return f"90 % intervals by the draws of the posterior. {more}"
+    if found.method == "delta":
+        return f"90 % intervals by the delta method. Instead: {_refits()}"
+    told = f"90 % intervals by the bootstrap, {found.n_boot} replicates. {more}"
+    press = lists.press("doubt", "delta", "Delta method", kind="act")
+    return f"{told} Instead: {_refits(found.n_boot)} {press}"
+
+
+def _refits(but: int = 0) -> str:
+    """What starts a bootstrap, for each number of replicates but one: HTML."""
+    return " ".join(
+        lists.press(
+            "doubt", str(n), f"{n} refits", kind="act", label=f"Refit weighted cells {n} times"
+        )
+        for n in REPLICATES
+        if n != but
+    )

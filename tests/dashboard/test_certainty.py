@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dashboard.actions import connect
+from dashboard.browser import Browser
 from dashboard.plots.heatmap import BELIEVED, TOLD, Heatmap, clustered
 from dashboard.plots.loading_bars import LoadingBars
 from dashboard.runner import Runner
@@ -15,6 +17,7 @@ from dashboard.views.correlation import HEAD, TOPICS, _head
 from engine import summaries
 from engine.checks import TopicUncertainty, Uncertainty
 from engine.checks.uncertainty.blocks import GeneBlocks
+from engine.checks.uncertainty.replicates import Replicates
 from engine.errors import ConfigError
 from engine.jobs.job import JobHandle
 from engine.results import Fit
@@ -54,14 +57,14 @@ class TestAsking:
         assert isinstance(fitted.fit, Fit)
         self.found: Uncertainty | None = make_uncertainty(fitted.fit)
 
-        def submit(jobs: object, run: str, method: str) -> str:
+        def submit(jobs: object, run: str, method: str, n_boot: int) -> str:
             def work(handle: JobHandle) -> None:
-                if method == "bootstrap":
+                if method == "bootstrap" and n_boot == 50:
                     raise ConfigError("more cells", "too few", "Take more.")
                 if self.found is not None:
                     self.kept[run] = self.found
 
-            self.asked.append(method)
+            self.asked.append(method if method == "delta" else f"{method} {n_boot}")
             return str(jobs.submit("uncertainty", work))  # type: ignore[attr-defined]
 
         monkeypatch.setattr("dashboard.certainty.submit_uncertainty", submit)
@@ -103,6 +106,17 @@ class TestAsking:
         fitted.fade = 0.05
         until(lambda: fitted.fade == 1.0)
         assert self.asked == ["delta"]
+
+    def test_so_many_refits_and_the_way_back(self, fitted: AppState, until: Until) -> None:
+        browser = Browser()
+        connect(browser, fitted)
+        for value, told in (("200", "bootstrap 200"), ("delta", "delta"), ("200", "bootstrap 200")):
+            browser._handle_msg({"act": "doubt", "value": value})
+            until(lambda: not fitted.doubting and fitted.uncertainty is self.found)
+            assert self.asked[-1] == told
+        for wrong in ("bootstrap", "7", "1e9"):
+            browser._handle_msg({"act": "doubt", "value": wrong})
+        assert len(self.asked) == 3
 
     def test_what_went_wrong_is_said(self, fitted: AppState, until: Until) -> None:
         fitted.doubt = "bootstrap"
@@ -159,6 +173,18 @@ class TestShown:
         assert sign_rate(1e-9) == "< 0.001"
         assert sign_rate(0.25) == "= 0.250"
 
+    def test_each_method_offers_the_other(self) -> None:
+        fit = make_fit()
+        by_delta = make_uncertainty(fit)
+        assert "50 refits" in line(by_delta, "")
+        assert 'data-value="delta"' not in line(by_delta, "")
+        genes, factors = fit.loadings.shape
+        empty = np.zeros((3, genes, factors)), np.zeros((3, genes)), np.zeros((3, factors))
+        spread = Replicates(*empty)
+        refitted = replace(by_delta, spread=spread)
+        assert "3 replicates" in line(refitted, "")
+        assert 'data-value="delta"' in line(refitted, "")
+
     def test_how_sure_a_topic_is(self) -> None:
         fit = make_topic_fit()
         rng = np.random.default_rng(0)
@@ -175,6 +201,7 @@ class TestShown:
         assert np.all(ends["low"] <= fit.topics[:, 1])
         assert np.all(fit.topics[:, 1] <= ends["high"])
         assert "Refit weighted cells" in line(None, "", fit)
+        assert "200 refits" in line(unsure, "")
         assert "6 replicates" in line(unsure, "")
         assert line(unsure, "at work").endswith("at work.")
 
