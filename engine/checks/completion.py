@@ -12,6 +12,7 @@ from engine.data import Counts
 from engine.data.thinning import thin
 from engine.errors import ConfigError, DataError
 from engine.inference import transform
+from engine.inference.entry import expect
 from engine.inference.predict import predicted_proportions
 from engine.results import AnyFit, Fit
 
@@ -109,7 +110,12 @@ def complete(
     ------
     DataError
         If the counts lack genes of the fit, or no cell has two counts of them to split.
+    ConfigError
+        If the seed is below zero.
     """
+    expect(counts=counts)
+    if seed < 0:
+        raise ConfigError("a seed of zero or above", str(seed), "Change the seed.")
     counts = counts.matched(fit.genes)
     halves = thin(counts, seed)
     if halves.first.n_cells == 0:

@@ -9,6 +9,7 @@ from engine.config import Config, LDAConfig, LNMConfig
 from engine.data import Counts
 from engine.errors import ConfigError, FitError
 from engine.inference import driver
+from engine.inference.entry import expect
 from engine.inference.progress import Progress
 from engine.inference.topics import fit_topics
 from engine.results import AnyFit, Fit, TopicFit
@@ -32,9 +33,12 @@ def fit_iter(counts: Counts, config: Config, *, start: AnyFit | None = None) -> 
     ------
     ConfigError
         If the configuration does not suit the counts, or ``start`` does not match them.
+    DataError
+        If the counts are not those of `engine.read_counts`, or of no cells.
     FitError
         If the objective is not finite.
     """
+    expect(counts=counts)
     if isinstance(config, LDAConfig) and (start is None or isinstance(start, TopicFit)):
         return fit_topics(counts, config, start=start)
     if isinstance(config, LNMConfig) and (start is None or isinstance(start, Fit)):
@@ -64,7 +68,7 @@ def fit(counts: Counts, config: Config) -> Any:
 
     Raises
     ------
-    ConfigError, FitError
+    ConfigError, DataError, FitError
         As `fit_iter`; FitError also if the seconds allowed end before the first pass.
     """
     *_, last = fit_iter(counts, config)

@@ -10,6 +10,7 @@ from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.inference.amortized import basis_of, place
 from engine.inference.compilation import keep_compilations
+from engine.inference.entry import expect
 from engine.inference.laplace import integral_for
 from engine.inference.passes import Passes, result_of
 from engine.inference.snapshot import cell_fields
@@ -35,10 +36,12 @@ def transform(fit: Fit, counts: Counts, *, refine: bool | None = None) -> Fit:
     Raises
     ------
     DataError
-        If the counts lack genes of the fit, or a cell has none of their counts.
+        If there are no cells, the counts lack genes of the fit, or a cell has none of their
+        counts.
     ConfigError
-        If cells are to be placed by the encoder of a fit that has none.
+        If the fit is one of topics, or cells are to be placed by an encoder that it lacks.
     """
+    expect(fit, Fit, counts)
     counts = counts.matched(fit.genes)
     n_empty = int(np.sum(counts.totals == 0))
     if n_empty:

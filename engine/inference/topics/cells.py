@@ -15,6 +15,7 @@ from engine.config import LDAConfig
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.inference.compilation import keep_compilations
+from engine.inference.entry import expect
 from engine.inference.topics.means import softmax_means
 from engine.inference.topics.passes import Blocks
 from engine.models import encoding, lda_cells, lda_gaussian
@@ -57,10 +58,11 @@ def topic_proportions(
     Raises
     ------
     DataError
-        If the counts lack genes of the fit.
+        If there are no cells, or the counts lack genes of the fit.
     ConfigError
-        If ``n_samples`` is no whole number above zero.
+        If the fit is not one of topics, or ``n_samples`` no whole number above zero.
     """
+    expect(fit, TopicFit, counts)
     _check(n_samples)
     if counts is None:
         location, scale, cells = fit.location, fit.scale, fit.cells
@@ -82,8 +84,9 @@ def feature_by_topic(fit: TopicFit, n_samples: int = 5000) -> pd.DataFrame:
     Raises
     ------
     ConfigError
-        If ``n_samples`` is no whole number above zero.
+        If the fit is not one of topics, or ``n_samples`` no whole number above zero.
     """
+    expect(fit, TopicFit)
     _check(n_samples)
     means = softmax_means(fit.topic_location.T, fit.topic_scale.T, n_samples)
     return pd.DataFrame(means.T, index=fit.genes, columns=fit.factor_names)
@@ -100,8 +103,11 @@ def elbo(fit: TopicFit, counts: Counts) -> float:
     Raises
     ------
     DataError
-        If the counts lack genes of the fit.
+        If there are no cells, or the counts lack genes of the fit.
+    ConfigError
+        If the fit is not one of topics.
     """
+    expect(fit, TopicFit, counts)
     return float(np.mean(place(fit, counts).bound))
 
 
@@ -115,8 +121,11 @@ def perplexity(fit: TopicFit, counts: Counts) -> float:
     Raises
     ------
     DataError
-        If the counts lack genes of the fit, or hold none of them.
+        If there are no cells, or the counts lack genes of the fit or hold none of them.
+    ConfigError
+        If the fit is not one of topics.
     """
+    expect(fit, TopicFit, counts)
     totals = counts.matched(fit.genes).totals.sum()
     if not totals > 0:
         raise DataError("counts of the fit's genes", "none in these cells", "Choose other cells.")
