@@ -26,7 +26,8 @@ class Score:
     Attributes
     ----------
     log_likelihood_per_count
-        Mean of ``log E[rho_g | first half]`` over the counts of the second halves, nats.
+        Mean of ``log E[rho_g | first half]`` over the counts of the second halves, nats; of LDA
+        by ``inference="em"`` rho is taken at the mode of the proportions, not expected.
     perplexity
         ``exp(-log_likelihood_per_count)``: the lower the better.
     log_marginal_per_cell

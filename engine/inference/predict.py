@@ -29,9 +29,10 @@ _SEED = 0
 
 
 def predicted_proportions(fit: AnyFit, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
-    """Posterior mean proportions E[rho | counts] of each cell, block by block.
+    """Expected proportions E[rho | counts] of each cell, block by block.
 
-    LDA: mean proportions of the topics times mean topics. LNM and LNMVCP: mean over the
+    LDA: mean proportions of the topics times mean topics; by ``inference="em"``, which has no
+    means, their modes in the softmax basis. LNM and LNMVCP: mean over the
     posterior of z, lambda and the residuals epsilon; z by the encoder alone if the fit has one
     and was made without ``refine``.
 

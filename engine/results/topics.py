@@ -31,11 +31,13 @@ class TopicFit:
     genes, cells
         Names, (F,) and (C,).
     topics
-        (F, K) posterior mean probabilities of the features; columns sum to one.
+        (F, K) posterior mean probabilities of the features, of ``"em"`` modes in the softmax
+        basis; columns sum to one.
     topic_location, topic_scale
         (F, K) of the posterior of the topics.
     proportions
-        (C, K) posterior mean proportions of the topics; rows sum to one.
+        (C, K) posterior mean proportions of the topics, of ``"em"`` modes in the softmax
+        basis; rows sum to one.
     location, scale
         (C, K) of the posterior of the proportions.
     bound

@@ -39,7 +39,7 @@ ORDER = (
 TOPICS = html.heading(
     "Structure",
     "One column a cell. Click a colour to choose, a label to select.",
-    "θ_c, posterior mean proportions of the topics",
+    "θ_c, posterior mean proportions of the topics; by EM their mode in the softmax basis",
     ORDER.format("topic", "proportion") + "Proportions are of the counts of the modelled genes.",
 )
 FACTORS = html.heading(

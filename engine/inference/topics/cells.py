@@ -40,7 +40,10 @@ class Placed(NamedTuple):
 def topic_proportions(
     fit: TopicFit, counts: Counts | None = None, n_samples: int = 5000
 ) -> pd.DataFrame:
-    """Posterior mean proportions of the topics in each cell.
+    """Posterior proportions of the topics in each cell: means, of ``"em"`` modes.
+
+    By ``inference="vae"`` means of each cell's logistic-normal. By ``"em"`` there is no more
+    than a point: the mode in the softmax basis, where a Dirichlet has its mode at its mean.
 
     Parameters
     ----------
@@ -74,7 +77,7 @@ def topic_proportions(
 
 
 def feature_by_topic(fit: TopicFit, n_samples: int = 5000) -> pd.DataFrame:
-    """Posterior mean probabilities of the features in each topic.
+    """Posterior probabilities of the features in each topic: means, of ``"em"`` modes.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def feature_by_topic(fit: TopicFit, n_samples: int = 5000) -> pd.DataFrame:
 def elbo(fit: TopicFit, counts: Counts) -> float:
     """Evidence lower bound of a cell, on average: nats per cell, the higher the better.
 
-    ``E_q[log p(u_c | theta, beta)] - KL(q(theta) || p(theta))`` at the posterior mean topics,
+    ``E_q[log p(u_c | theta, beta)] - KL(q(theta) || p(theta))`` at the topics of the fit,
     without the multinomial coefficient; so below ``log p(u_c | beta)``, and negative. q is the
     cell's own posterior: for ``"vae"`` its logistic-normal, for ``"em"`` a Dirichlet, as in
     Blei, Ng and Jordan (2003).
