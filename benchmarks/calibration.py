@@ -37,8 +37,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
     parser.add_argument("studies", nargs="*", default=list(studies), help=", ".join(studies))
     parser.add_argument("--sets", type=int, default=20, help="data sets of each kind")
-    parser.add_argument("--bootstrapped", type=int, default=5, help="of them, with the bootstrap")
-    parser.add_argument("--n-boot", type=int, default=50)
+    parser.add_argument("--bootstrapped", type=int, default=20, help="of them, with the bootstrap")
+    parser.add_argument("--n-boot", type=int, default=30)
     arguments = parser.parse_args()
     for name in arguments.studies:
         print(f"\n### {name}\n", flush=True)
