@@ -37,6 +37,7 @@ class LDAConfig(Training):
     topic_prior, feature_prior
         Dirichlet concentrations: alpha of a cell's topic proportions, eta of a topic's feature
         probabilities. None: 1/K. A number of any kind, or one value per topic or feature.
+        ``"vae"`` refines with an alpha of 1e-4 or more only.
     seed
         Seed of everything that is drawn.
     n_starts

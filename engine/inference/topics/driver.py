@@ -16,6 +16,10 @@ from engine.inference.topics.snapshot import TopicSnapshot
 from engine.inference.topics.steps import Event, Learned
 from engine.results import TopicFit
 
+# Of a refined posterior: below it the normal of a topic that a cell hardly has is wider than the
+# exponential of float32 reaches, its mean says nothing, and from some 5e-6 on it is not finite.
+_LEAST_PRIOR = 1e-4
+
 
 def fit_topics(
     counts: Counts, config: LDAConfig, *, start: TopicFit | None = None
@@ -58,6 +62,14 @@ def _events(
 
 def _check(counts: Counts, config: LDAConfig, start: TopicFit | None) -> None:
     config.eta(counts.n_genes)
+    least = float(config.alpha.min())
+    if config.inference == "vae" and config.refine and least < _LEAST_PRIOR:
+        raise ConfigError(
+            f"a topic_prior of {_LEAST_PRIOR:g} or more to refine posteriors of inference='vae', "
+            "which are too wide for float32 with less",
+            f"{least:g}",
+            "Raise topic_prior, set refine=False, or use inference='em'.",
+        )
     if config.n_topics > counts.n_cells:
         raise ConfigError(
             f"no more topics than cells ({counts.n_cells:,})",

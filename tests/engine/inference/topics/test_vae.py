@@ -161,6 +161,18 @@ class TestEdges:
         np.testing.assert_allclose(fit.proportions, 1)
         assert np.isfinite([engine.elbo(fit, simulated.counts), fit.log_marginal_per_cell]).all()
 
+    def test_a_prior_too_wide_to_refine_is_refused_before_training(
+        self, simulated: Simulated
+    ) -> None:
+        some, brief = simulated.counts.take(np.arange(60)), replace(CONFIG, max_epochs=1, hidden=4)
+        for prior in (1e-6, (1.0, 1.0, 1.0, 1e-6)):
+            wide = replace(brief, topic_prior=prior)
+            with pytest.raises(engine.ConfigError, match=r"found 1e-06.*inference='em'"):
+                next(engine.fit_iter(some, wide))
+        for works in (replace(wide, refine=False), replace(wide, inference="em", max_passes=5)):
+            assert np.isfinite(engine.fit(some, works).bound).all()
+        assert np.isfinite(engine.fit(some, replace(brief, topic_prior=1e-4)).bound).all()
+
     def test_a_last_batch_of_one_cell(self, simulated: Simulated) -> None:
         some = simulated.counts.take(np.arange(65))
         fit = engine.fit(some, replace(CONFIG, max_epochs=2))
