@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -13,6 +14,7 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 from bokeh.document import Document
+from bokeh.server.contexts import BokehServerContext
 from panel.io.state import set_curdoc
 
 from dashboard import html
@@ -60,9 +62,27 @@ def on_document(doc: Document | None, action: Callable[[], None]) -> None:
     if doc is None or doc.session_context is None:
         action()
         return
-    # In a thread the current document may be that of another session.
-    with set_curdoc(doc):
-        pn.state.execute(action, schedule=True)
+
+    def schedule() -> None:
+        # In a thread the current document may be that of another session.
+        with set_curdoc(doc):
+            pn.state.execute(action, schedule=True)
+
+    loop = _loop(doc)
+    if loop is None:
+        schedule()
+    else:
+        # While Panel holds a document back, what another thread asks of it can get lost.
+        loop.call_soon_threadsafe(schedule)
+
+
+def _loop(doc: Document) -> AbstractEventLoop | None:
+    """That on which the server works on a document."""
+    context = doc.session_context
+    server = context.server_context if context is not None else None
+    application = server.application_context if isinstance(server, BokehServerContext) else None
+    loop = application.io_loop if application is not None else None
+    return loop if loop is None or isinstance(loop, AbstractEventLoop) else loop.asyncio_loop
 
 
 class ExportMenu(pn.viewable.Viewer):

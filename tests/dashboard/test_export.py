@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 import panel_material_ui as pmui
 import pytest
+from bokeh.document import Document
 from matplotlib.figure import Figure
 
 from dashboard import figures
 from dashboard.browser import Browser
-from dashboard.controls.export import KINDS, NO_FILE, NOTHING, ExportMenu, save_fit
+from dashboard.controls.export import KINDS, NO_FILE, NOTHING, ExportMenu, on_document, save_fit
 from dashboard.export import Export, Provenance, filename, fit_file, parts, passes, render, slug
 from dashboard.runner import Runner
 from dashboard.state import AppState, Notice
@@ -271,3 +272,23 @@ class TestMenu:
         self.press(ExportMenu(browser, lambda: EXPORT, state), "CSV")
         wait(lambda: browser.files)
         assert state.run_error == Notice("a", "b", "c")
+
+
+def test_what_a_thread_asks_of_a_document_is_scheduled_by_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Asked for while Panel holds the document back, it would be lost."""
+    doc, waiting, done = Document(), [], []
+    doc._session_context = lambda: SimpleNamespace(id="one")  # type: ignore[assignment]
+    loop = SimpleNamespace(call_soon_threadsafe=waiting.append)
+    monkeypatch.setattr("dashboard.controls.export._loop", lambda _doc: loop)
+    held = doc.callbacks._held_events
+    on_document(doc, lambda: done.append(True))
+    assert not doc.session_callbacks
+    assert not held
+    (schedule,) = waiting
+    schedule()
+    (callback,) = doc.session_callbacks
+    assert not done
+    callback.callback()
+    assert done == [True]
