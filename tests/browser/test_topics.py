@@ -64,7 +64,7 @@ def test_a_topic_is_fitted_chosen_and_named(
     scores = page.locator(".scores")
     expect(scores.get_by_role("columnheader", name="perplexity")).to_be_visible()
     # others may be there: a server is shared by the tests
-    row = scores.get_by_role("row").filter(has_text=re.compile(r"LDA\s*4 topics"))
+    row = scores.get_by_role("row").filter(has_text=re.compile(r"LDA\s*em\s*4 topics"))
     expect(row.first).to_be_visible()
     page.get_by_role("tab", name="Explore").click()
 
