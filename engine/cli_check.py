@@ -33,13 +33,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=check)
     add = parser.add_argument
     add("fit", type=Path, metavar="FIT.h5ad", help="a saved fit")
-    add(
-        "data",
-        metavar="DATA",
-        nargs="?",
-        help="the data that it was fitted to; the counts saved with the fit by default",
-    )
-    cli_counts.options(parser)
+    cli_counts.own_data(parser)
     add("--mode", choices=MODES, default="laplace", help="where the latents of cells come from")
     add("--totals", choices=TOTALS, help="total counts of a draw; by default the mode's own")
     add("--draws", type=int, default=100, help="replicates of the data")

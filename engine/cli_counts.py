@@ -24,6 +24,17 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def own_data(parser: argparse.ArgumentParser) -> None:
+    """The argument DATA of commands about the very cells of a fit, and how it is read."""
+    parser.add_argument(
+        "data",
+        metavar="DATA",
+        nargs="?",
+        help="the data that it was fitted to; the counts saved with the fit by default",
+    )
+    options(parser)
+
+
 def read_as(fit: AnyFit, options: argparse.Namespace) -> Counts:
     """DATA over all its genes, from the layer and with the library sizes that the fit asked for.
 

@@ -28,13 +28,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=uncertainty)
     add = parser.add_argument
     add("fit", type=Path, metavar="FIT.h5ad", help="a saved fit")
-    add(
-        "data",
-        metavar="DATA",
-        nargs="?",
-        help="the data that it was fitted to; the counts saved with the fit by default",
-    )
-    cli_counts.options(parser)
+    cli_counts.own_data(parser)
     add("--genes", help="names, with commas; by default those that vary most, or lead a topic")
     add(
         "--method",
