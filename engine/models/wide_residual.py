@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -44,17 +45,18 @@ def _moments(mode: pln.Mode) -> _Moments:
     totals: list[F] = []
     for node, weight in zip(_NODES.tolist(), _WEIGHTS.tolist(), strict=True):
         step = width * node
-        rate = mode.rate * jnp.exp(step)
+        growth = jnp.exp(step)
+        rate = mode.rate * growth
         residual = mode.residual + step
-        # The exponent less its value at the mode, as differences of small numbers.
-        change = mode.counts * step - (rate - mode.rate)
-        change = change - step * (mode.residual + 0.5 * step) / mode.d
-        mass = weight * jnp.exp(change + 0.5 * node**2)
+        # The density over that of the nodes, less its value at the mode, where u - r = e / d.
+        excess = mode.rate * (growth - 1 - step)
+        mass = weight * jnp.exp(0.5 * node**2 * mode.j - excess)
         q = 0.5 * residual * residual / mode.d - 0.5
         terms = (1.0, rate, rate**2, rate**3, q, rate * q, rate**2 * q)
         parts = [mass * term for term in terms]
         totals = [a + b for a, b in zip(totals, parts, strict=True)] if totals else parts
-    total, *sums = totals
+    # A loop this long is not vectorised if the sum over genes that follows is fused into it.
+    total, *sums = jax.lax.optimization_barrier(totals)
     log_ratio = jnp.log(total * np.float32(1 / np.sqrt(2 * np.pi))) + 0.5 * jnp.log(mode.i)
     return _Moments(log_ratio, *(value / total for value in sums))
 
