@@ -8,6 +8,7 @@ from engine.checks.laplace import (
     laplace_quality,
     laplace_quality_iter,
 )
+from engine.checks.posteriors import block_cells
 from engine.checks.predictive import (
     CheckProgress,
     CheckSettings,
@@ -56,6 +57,7 @@ __all__ = [
     "Trial",
     "Uncertainty",
     "UncertaintyProgress",
+    "block_cells",
     "bootstrap",
     "bootstrap_iter",
     "check_same_data",

@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Array, Float
 from scipy.special import gammaln, logsumexp
 
-from engine.checks.posteriors import parameters, posteriors
+from engine.checks.posteriors import block_cells, parameters, posteriors
 from engine.config.validation import whole
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
@@ -25,8 +25,6 @@ from engine.results import AnyFit, Fit
 
 # Pareto k from which no feasible number of draws makes up for so heavy a tail of weights.
 RELIABLE = 0.7
-# Cells whose modes are sought together.
-_BLOCK = 64
 # Share of unreliable cells, and nats per cell, from which the page should warn.
 _MANY, _FAR = 0.05, 0.1
 
@@ -109,20 +107,20 @@ def laplace_quality_iter(
         raise DataError("cells with counts of the fit's genes", "none", "Choose other cells.")
     rng = np.random.default_rng([seed, 5])
     chosen = np.sort(rng.choice(able, min(n_cells, len(able)), replace=False))
-    return _steps(fit, counts.take(chosen), n_draws, rng)
+    return _steps(fit, counts.take(chosen), block_cells(counts), n_draws, rng)
 
 
 def _steps(
-    fit: Fit, counts: Counts, n_draws: int, rng: np.random.Generator
+    fit: Fit, counts: Counts, at_once: int, n_draws: int, rng: np.random.Generator
 ) -> Generator[LaplaceProgress, None, None]:
     keep_compilations()
     yield LaplaceProgress(0.0)
     params, integral = parameters(fit), integral_for(fit)
     rows: list[dict[str, object]] = []
     n_failed = 0
-    for start in range(0, counts.n_cells, _BLOCK):
-        dense = counts.block(start, start + _BLOCK)
-        padded = np.ones((_BLOCK, dense.shape[1]), np.float32)
+    for start in range(0, counts.n_cells, at_once):
+        dense = counts.block(start, start + at_once)
+        padded = np.ones((at_once, dense.shape[1]), np.float32)
         padded[: len(dense)] = dense
         found = posteriors(params, jnp.asarray(padded), integral)
         fixed = lnm.constants(dense)

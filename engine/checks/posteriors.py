@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from engine.data import Counts
+from engine.inference.topics.passes import Blocks
 from engine.models import lnm
 from engine.models.poisson_lognormal import LOG_NO_NOISE, Integral
 from engine.results import Fit
@@ -50,6 +52,11 @@ def parameters(fit: Fit) -> lnm.Params:
     log_noise = np.log(np.maximum(fit.noise, np.exp(LOG_NO_NOISE)))
     arrays = (fit.mean_clr, fit.loadings, log_noise)
     return lnm.Params(*(jnp.asarray(array, jnp.float32) for array in arrays))
+
+
+def block_cells(counts: Counts) -> int:
+    """How many cells of a data set are placed at a time: one compilation serves all that do so."""
+    return Blocks(counts, keep=False).rows
 
 
 def posteriors(params: lnm.Params, counts: Float[Array, "B G"], integral: Integral) -> Posteriors:
