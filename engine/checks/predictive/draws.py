@@ -25,8 +25,8 @@ from engine.inference.topics.passes import Blocks
 from engine.results import AnyFit, TopicFit
 
 # Replicated counts that one thread holds, and those it draws at a time: its caches' sizes.
-_HELD, _AT_ONCE = 2**22, 2**17
-# NumPy draws without the interpreter's lock; more threads than this wait for memory.
+_HELD, _AT_ONCE = 2**22, 2**18
+# Draws are made without the interpreter's lock; more threads than this wait for memory.
 _MOST_THREADS = 8
 
 

@@ -6,13 +6,20 @@ it. So each row is drawn as Poisson counts of mean ``N p_g``, whose sum T misses
 p are put in. Both are exact: given T the row is Mult(T, p), a uniform subset of its counts is
 Mult(N, p), and so is it with independent counts added.
 
-Most Poisson counts are zero. The first arrival of a unit-rate process tells which are not:
-a count is above zero where it comes before the mean m, at time e, and the rest is Poisson(m - e).
+What all elements need is arithmetic of NumPy on whole arrays; what few need, a compiled loop. Both
+leave the interpreter to other threads.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
+
+# Up to this mean inversion is quicker than NumPy's method.
+_LARGE = 50.0
+# A count of such a mean is higher with probability 1e-50.
+_HIGHEST = 200
+_INVERSE = 1 / np.maximum(np.arange(_HIGHEST + 1), 1)
 
 
 def draw_multinomial(
@@ -31,60 +38,98 @@ def draw_multinomial(
     -------
     (S, G) float32; row s adds up to ``totals[s]``. Probabilities are as exact as float32 has them.
     """
-    n_rows, width = weights.shape
     scale = totals / weights.sum(1, dtype=np.float64)
     mean = weights * scale[:, None].astype(np.float32)
-    # The first arrival is at -log(1 - uniform).
-    uniform = rng.random(mean.shape, dtype=np.float32).ravel()
-    mean = mean.ravel()
-    hits = np.flatnonzero(uniform < -np.expm1(-mean))
-    rest = mean[hits] + np.log1p(-uniform[hits])
-    counts = np.zeros(n_rows * width, np.float32)
-    counts[hits] = 1 + rng.poisson(np.maximum(rest, 0))
-    drawn = counts.reshape(weights.shape).sum(1, dtype=np.float64)
-    excess = (drawn - totals).astype(np.int64)
-    _take_out(counts, hits, drawn.astype(np.int64), np.maximum(excess, 0), rng)
-    _put_in(counts, weights, np.maximum(-excess, 0), rng)
-    return counts.reshape(weights.shape)
+    # Probabilities of one count or more.
+    some = np.negative(mean)
+    np.negative(np.expm1(some, out=some), out=some)
+    counts = np.zeros(mean.shape, np.float32)
+    large = np.flatnonzero(mean > _LARGE)
+    counts.ravel()[large] = rng.poisson(mean.ravel()[large])
+    some.ravel()[large] = 0
+    _draw(counts, mean, some, totals.astype(int), rng)
+    return counts
 
 
-def _take_out(
+@njit(nogil=True, cache=True)
+def _draw(
     counts: np.ndarray,
-    hits: np.ndarray,
-    drawn: np.ndarray,
-    excess: np.ndarray,
+    mean: np.ndarray,
+    some: np.ndarray,
+    totals: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
-    """Remove ``excess`` (S,) of the ``drawn`` (S,) counts of each row, any subset as likely."""
-    ends = np.cumsum(drawn)
-    taken = np.empty(0, np.int64)
-    missing = excess
-    # Numbers of counts, drawn until enough of them are distinct: a uniform subset.
-    while missing.any():
-        row = np.repeat(np.arange(len(missing)), missing)
-        picked = (ends - drawn)[row] + rng.integers(drawn[row])
-        taken = np.sort(np.concatenate([taken, picked]))
-        taken = taken[np.diff(taken, prepend=-1) > 0]
-        of_row = np.searchsorted(ends, taken, side="right")
-        missing = excess - np.bincount(of_row, minlength=len(excess))
-    number = np.cumsum(counts[hits], dtype=np.float64)
-    np.subtract.at(counts, hits[np.searchsorted(number, taken, side="right")], 1)
+    n_rows, width = counts.shape
+    for s in range(n_rows):
+        drawn = 0
+        for g in range(width):
+            uniform = rng.random()
+            if uniform < some[s, g]:
+                counts[s, g] = _above_zero(mean[s, g], uniform / some[s, g])
+            drawn += int(counts[s, g])
+        if drawn > totals[s]:
+            _take_out(counts[s], drawn, totals[s], rng)
+        elif drawn < totals[s]:
+            _put_in(counts[s], mean[s], totals[s] - drawn, rng)
 
 
-def _put_in(
-    counts: np.ndarray, weights: np.ndarray, missing: np.ndarray, rng: np.random.Generator
-) -> None:
-    """Add ``missing`` (S,) counts to the rows, drawn from their probabilities."""
-    rows = np.flatnonzero(missing)
-    if len(rows) == 0:
-        return
-    width = weights.shape[1]
-    cumulative = np.cumsum(weights[rows], dtype=np.float64)
-    ends = cumulative[width - 1 :: width]
-    starts = np.concatenate([[0.0], ends[:-1]])
-    place = np.repeat(np.arange(len(rows)), missing[rows])
-    target = starts[place] + rng.random(len(place)) * (ends - starts)[place]
-    found = np.searchsorted(cumulative, target, side="right")
-    # Rounding may carry a target over the end of its row.
-    column = np.minimum(found - place * width, width - 1)
-    np.add.at(counts, rows[place] * width + column, 1)
+@njit(nogil=True, cache=True)
+def _above_zero(mean: float, uniform: float) -> int:
+    """A Poisson count that is not zero, by inversion of its distribution."""
+    none = np.exp(-float(mean))
+    left = uniform * (1 - none)
+    exactly = mean * none
+    n = 1
+    while left > exactly and n < _HIGHEST:
+        left -= exactly
+        n += 1
+        exactly *= mean * _INVERSE[n]
+    return n
+
+
+@njit(nogil=True, cache=True)
+def _take_out(row: np.ndarray, drawn: int, total: int, rng: np.random.Generator) -> None:
+    """Leave ``total`` of the ``drawn`` counts of a row, any subset as likely."""
+    above, taken, column, up_to = 1.0, -1, 0, float(row[0])
+    left = drawn
+    for missing in range(drawn - total, 0, -1):
+        above = _next(above, missing, rng)
+        number = int((1 - above) * drawn)
+        if number == taken:
+            continue
+        taken = number
+        while up_to <= number:
+            column += 1
+            up_to += row[column]
+        row[column] -= 1
+        left -= 1
+    # Instead of those that were drawn twice, any others.
+    while left > total:
+        number, column, up_to = int(rng.random() * left), 0, float(row[0])
+        while up_to <= number:
+            column += 1
+            up_to += row[column]
+        row[column] -= 1
+        left -= 1
+
+
+@njit(nogil=True, cache=True)
+def _put_in(row: np.ndarray, weights: np.ndarray, missing: int, rng: np.random.Generator) -> None:
+    """Add ``missing`` counts to a row, drawn from its probabilities."""
+    whole = 0.0
+    for weight in weights:
+        whole += weight
+    above, column, up_to = 1.0, 0, float(weights[0])
+    for following in range(missing, 0, -1):
+        above = _next(above, following, rng)
+        # Rounding may carry a place over the end of the row.
+        while up_to <= (1 - above) * whole and column < len(row) - 1:
+            column += 1
+            up_to += weights[column]
+        row[column] += 1
+
+
+@njit(nogil=True, cache=True)
+def _next(above: float, n: int, rng: np.random.Generator) -> float:
+    """Uniform numbers in ascending order, as what is left above each: the least of the next n."""
+    return above * rng.random() ** (1 / n)

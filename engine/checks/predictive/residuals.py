@@ -23,9 +23,12 @@ the mode, so that of one x serves all draws near it.
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 # Acceptance is above 0.6 or so: only what is not a number would go on for longer.
 _MOST_ROUNDS = 1000
+# An exponential of more is beyond single precision once it is multiplied by a rate.
+_HIGHEST = np.float32(60)
 
 
 def draw_intensities(
@@ -54,16 +57,18 @@ def draw_intensities(
     """
     # To first order the mode answers to a change of x by -t / (1 + t) of it. The bound keeps the
     # gamma's shape above zero.
-    answer = t / (1 + t)
     bounded = np.maximum(change, np.float32(-1))
-    centre = mode - answer * bounded
-    rate = np.exp(x + change + centre)
-    found = _by_gaussian(rate, centre, counts, noise, t <= 1, rng)
+    centre = bounded * (-t / (1 + t))
+    centre += mode
+    rate = change + x
+    rate += centre
+    np.exp(rate, out=rate)
+    found = _by_gaussian(rate, centre, counts, noise, np.flatnonzero(t <= 1), rng)
     columns = np.flatnonzero(t > 1)
     if len(columns):
         own = t[columns]
         shape = own / noise[columns] * (1 + bounded[:, columns] / (1 + own))
-        found[:, columns] = _by_gamma(rate[:, columns], shape, noise[columns], rng)
+        _by_gamma(found, rate, shape, noise, columns, rng)
     return found
 
 
@@ -90,54 +95,65 @@ def _by_gaussian(
     centre: np.ndarray,
     counts: np.ndarray,
     noise: np.ndarray,
-    wanted: np.ndarray,
+    columns: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Columns that are not wanted are proposed but never drawn again."""
-    location = noise * (counts - rate)
+    """First proposals for all columns at once; the few that are not accepted are drawn again."""
+    location = counts - rate
+    location *= noise
     location -= centre
     spread = np.sqrt(noise)
     y = normals(rate.shape, rng)
     y *= spread
     y += location
-    growth = np.exp(np.minimum(y, np.float32(60)))
-    found = rate * growth
+    found = np.minimum(y, _HIGHEST)
+    np.exp(found, out=found)
+    found *= rate
     # found - rate - rate y = r (exp(y) - 1 - y)
     y += 1
     y *= rate
-    # y is now minus the logarithm of the acceptance.
     np.subtract(y, found, out=y)
-    rejected = rng.random(rate.shape, dtype=np.float32) >= np.exp(y, out=y)
-    rejected &= wanted
-    pending = np.flatnonzero(rejected)
-    flat, flat_rate, flat_location = found.ravel(), rate.ravel(), location.ravel()
-    for _ in range(_MOST_ROUNDS):
-        if len(pending) == 0:
-            break
-        y = rng.standard_normal(len(pending), dtype=np.float32)
-        y = y * spread[pending % rate.shape[1]] + flat_location[pending]
-        growth = np.exp(np.minimum(y, np.float32(60)))
-        own = flat_rate[pending]
-        accepted = rng.standard_exponential(len(pending)) >= own * (growth - 1 - y)
-        flat[pending[accepted]] = (own * growth)[accepted]
-        pending = pending[~accepted]
+    acceptance = np.exp(y, out=y)
+    _propose_again(found, acceptance, rate, location, spread, columns, rng)
     return found
 
 
+@njit(nogil=True, cache=True)
+def _propose_again(
+    found: np.ndarray,
+    acceptance: np.ndarray,
+    rate: np.ndarray,
+    location: np.ndarray,
+    spread: np.ndarray,
+    columns: np.ndarray,
+    rng: np.random.Generator,
+) -> None:
+    for s in range(len(found)):
+        for g in columns:
+            accepted = rng.random() < acceptance[s, g]
+            for _ in range(_MOST_ROUNDS):
+                if accepted:
+                    break
+                y = location[s, g] + spread[g] * rng.standard_normal()
+                growth = np.exp(min(y, _HIGHEST))
+                found[s, g] = rate[s, g] * growth
+                accepted = rng.random() < np.exp(-rate[s, g] * (growth - 1 - y))
+
+
+@njit(nogil=True, cache=True)
 def _by_gamma(
-    rate: np.ndarray, shape: np.ndarray, noise: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    found = rate.copy()
-    flat, flat_rate, flat_shape = found.ravel(), rate.ravel(), shape.ravel()
-    pending = np.arange(rate.size)
-    for _ in range(_MOST_ROUNDS):
-        if len(pending) == 0:
-            break
-        drawn = np.maximum(rng.standard_gamma(flat_shape[pending]), 1e-30)
-        y = np.log(drawn / flat_rate[pending])
-        accepted = rng.standard_exponential(len(pending)) >= y**2 / (
-            2 * noise[pending % rate.shape[1]]
-        )
-        flat[pending[accepted]] = drawn[accepted]
-        pending = pending[~accepted]
-    return found
+    found: np.ndarray,
+    rate: np.ndarray,
+    shape: np.ndarray,
+    noise: np.ndarray,
+    columns: np.ndarray,
+    rng: np.random.Generator,
+) -> None:
+    for s in range(len(found)):
+        for i, g in enumerate(columns):
+            for _ in range(_MOST_ROUNDS):
+                drawn = max(rng.standard_gamma(shape[s, i]), 1e-30)
+                y = np.log(drawn / rate[s, g])
+                if rng.random() < np.exp(-(y**2) / (2 * noise[g])):
+                    found[s, g] = drawn
+                    break

@@ -198,9 +198,13 @@ def test_blocks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     pd.testing.assert_frame_equal(whole.pairs, pieces.pairs, rtol=1e-6)
     for name in ("mean", "variance", "zero_fraction", "max"):
         pd.testing.assert_frame_equal(of(whole, name), of(pieces, name), rtol=1e-9)
-    # Logarithms are added up in single precision within a block.
+    # Logarithms are added up in single precision within a block, so that a draw which all but
+    # ties with what was observed may change sides: a p-value is a rank among 31 data sets.
     one, other = (of(check, "clr_variance").set_index("gene") for check in (whole, pieces))
-    pd.testing.assert_frame_equal(one, other.loc[one.index], rtol=1e-3)
+    other = other.loc[one.index]
+    ranked = ["p_value", "q_value"]
+    pd.testing.assert_frame_equal(one.drop(columns=ranked), other.drop(columns=ranked), rtol=1e-4)
+    assert (one["p_value"] - other["p_value"]).abs().max() < 2.01 / 31
     new = predictive_check(fit, counts, **arguments, seed=1)
     assert not np.allclose(of(whole, "mean")["predicted"], of(new, "mean")["predicted"])
 

@@ -58,6 +58,24 @@ def test_multinomial_moments(rng: np.random.Generator) -> None:
     assert np.abs(found).max() < 5 * np.sqrt(2 / n)
 
 
+@pytest.mark.parametrize("total", [20, 1000])
+def test_every_column_of_a_multinomial_is_binomial(total: int, rng: np.random.Generator) -> None:
+    """Means from 2e-4 to 500: zeros, counts by inversion and those too large for it."""
+    shares = np.append(np.geomspace(1e-5, 0.2, 18), 0.5)
+    shares[-1] += 1 - shares.sum()
+    n = 30_000
+    drawn = draw_multinomial(np.tile(shares.astype(np.float32), (n, 1)), np.full(n, total), rng)
+    for share, column in zip(shares, drawn.T, strict=True):
+        exact = stats.binom(total, share)
+        # Bins of equal chances as far as whole counts allow.
+        bins = np.unique([-1, *exact.ppf(np.linspace(0, 1, 21)[1:-1]), total])
+        expected = n * np.diff(exact.cdf(bins))
+        seen = np.histogram(column, bins + 0.5)[0]
+        assert expected.min() > 5
+        assert stats.chisquare(seen, expected).pvalue > 1e-4
+        assert column.mean() == pytest.approx(exact.mean(), abs=4.5 * exact.std() / np.sqrt(n))
+
+
 # counts, x, d: t from 0.01 to 300, on both sides of the change of proposals.
 CASES = [
     (0, -4, 0.5),
