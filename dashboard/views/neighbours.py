@@ -47,7 +47,16 @@ class GeneView(pn.viewable.Viewer):
         self._panel = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
         state.param.watch(
             self._update,
-            ["fit", "fit_counts", "marked", "detail", "names", "uncertainty", "doubting"],
+            [
+                "fit",
+                "partial",
+                "fit_counts",
+                "marked",
+                "detail",
+                "names",
+                "uncertainty",
+                "doubting",
+            ],
         )
         self._update()
 
@@ -67,7 +76,10 @@ class GeneView(pn.viewable.Viewer):
             state.names,
             counts=state.fit_counts is not None,
             believed=state.uncertainty,
-            doubting=state.doubting,
+            # Intervals are of a fit that has ended.
+            sure=""
+            if state.is_topics or state.partial
+            else line(state.uncertainty, state.doubting),
         )
 
     def _export(self) -> Export | None:
@@ -106,7 +118,7 @@ def _facts(fit: AnyFit, gene: str) -> str:
 
 
 def _page(
-    fit: AnyFit, gene: str, names: list[str], *, counts: bool, believed: Any, doubting: str
+    fit: AnyFit, gene: str, names: list[str], *, counts: bool, believed: Any, sure: str
 ) -> str:
     weights = summaries.gene_loadings(fit, gene).to_numpy()
     acts = [lists.press("colour", f"{CLR}{gene}", "Colour cells: CLR", kind="act")]
@@ -147,7 +159,7 @@ def _page(
         f'<article class="detail"><h3>{escape(gene)}</h3><p class="quiet">{_facts(fit, gene)}</p>'
         f'<p class="acts">{"".join(acts)}</p>'
         + lists.rows(near, "Strongest correlations (r)", "partners sure" if found else "partners")
-        + ("" if isinstance(fit, TopicFit) else f'<p class="quiet">{line(believed, doubting)}</p>')
+        + (f'<p class="quiet">{sure}</p>' if sure else "")
         + lists.rows(chips, OF_TOPICS if isinstance(fit, TopicFit) else OF_FACTORS, "weights")
         + "</article>"
     )

@@ -45,6 +45,16 @@ class TestGene:
         state.fit_counts = object()
         assert 'data-value="counts:GENE3"' in words(view)
 
+    def test_intervals_are_offered_once_the_fit_has_ended(self, state: AppState) -> None:
+        view = GeneView(state)
+        state.show_fit(make_fit(genes=60))
+        state.choose_gene("GENE3")
+        assert 'data-act="doubt"' in words(view)
+        state.partial = "pass 3 of 40"
+        assert 'data-act="doubt"' not in words(view)
+        state.partial = ""
+        assert 'data-act="doubt"' in words(view)
+
     def test_waits_while_it_is_hidden(self, state: AppState) -> None:
         view = GeneView(state)
         state.show_fit(make_fit(genes=60))
