@@ -90,7 +90,7 @@ def heading(title: str, how: str, formula: str, caveat: str) -> Heading:
 
 def how_to_read(words: str) -> str:
     """The line below the title of a card."""
-    return f'<p class="how">{escape(words)}</p>'
+    return f'<p class="how">{escape(words)}</p>' if words else ""
 
 
 def badge(text: str) -> str:

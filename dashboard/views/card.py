@@ -36,13 +36,14 @@ def card(head: Any, *body: Any, tools: tuple[Any, ...] = (), **params: Any) -> p
         *tools,
         sizing_mode="stretch_width",
         margin=0,
-        css_classes=["card-top"],
+        # Tops of the same height, unless there is only a title.
+        css_classes=["card-top"] if tools or how else ["card-top", "bare"],
         stylesheets=[html.STYLES],
     )
     params = {"sizing_mode": "stretch_both", "margin": 0} | params
-    return pn.Column(
-        top, html.pane(how), *body, css_classes=["card"], stylesheets=[html.STYLES], **params
-    )
+    if how:
+        body = html.pane(how), *body
+    return pn.Column(top, *body, css_classes=["card"], stylesheets=[html.STYLES], **params)
 
 
 def row(*cards: Any, shares: tuple[int, int]) -> pn.Row:
