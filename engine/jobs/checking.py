@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from engine.checks.predictive.settings import CheckTotals, Mode
     from engine.data import Counts
 
-# A first look that tells which genes are worth drawing in detail: the more cells, the fewer genes.
-_PILOT_ELEMENTS, _FEWEST_CELLS, _PILOT_DRAWS = 2**20, 200, 20
+# A first look that tells which genes are worth drawing in detail: so many cells x genes, but not
+# fewer cells, and replicates.
+_PILOT_ELEMENTS, _PILOT_CELLS, _PILOT_DRAWS = 2**20, 200, 20
 # Cells on which the approximation is tested, more of them where that costs little.
 _LAPLACE_CELLS, _MOST_LAPLACE_CELLS, _LITTLE = 64, 200, 40_000
 # Shares of the progress.
@@ -98,8 +99,8 @@ def replicate(
         seed=asked.seed,
     )
     keys = np.arange(counts.n_cells) if cells is None else np.flatnonzero(cells)
-    few = min(checks.block_cells(counts), _PILOT_ELEMENTS // counts.n_genes)
-    few = max(few, _FEWEST_CELLS)
+    # As many as are placed at a time, so that one compilation serves this look and the whole.
+    few = max(min(checks.block_cells(counts), _PILOT_ELEMENTS // counts.n_genes), _PILOT_CELLS)
     if len(keys) > few:
         keys = np.random.default_rng(asked.seed).choice(keys, few, replace=False)
     pilot = pull(

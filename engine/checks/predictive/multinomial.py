@@ -94,7 +94,7 @@ def _take_out(row: np.ndarray, drawn: int, total: int, rng: np.random.Generator)
     left = drawn
     for missing in range(drawn - total, 0, -1):
         above = _next(above, missing, rng)
-        number = int((1 - above) * drawn)
+        number = _number(1 - above, drawn)
         if number == taken:
             continue
         taken = number
@@ -105,12 +105,18 @@ def _take_out(row: np.ndarray, drawn: int, total: int, rng: np.random.Generator)
         left -= 1
     # Instead of those that were drawn twice, any others.
     while left > total:
-        number, column, up_to = int(rng.random() * left), 0, float(row[0])
+        number, column, up_to = _number(rng.random(), left), 0, float(row[0])
         while up_to <= number:
             column += 1
             up_to += row[column]
         row[column] -= 1
         left -= 1
+
+
+@njit(nogil=True, cache=True)
+def _number(uniform: float, n: int) -> int:
+    """One of 0 to n - 1; rounding may carry a uniform number to 1."""
+    return min(int(uniform * n), n - 1)
 
 
 @njit(nogil=True, cache=True)
