@@ -11,11 +11,14 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import platformdirs
 
 SCORES, PROGRESS, RESULT, ERROR = "scores.npy", "progress.json", "xy.npy", "error.txt"
 SEED = 0
@@ -41,7 +44,8 @@ def umap_layout(scores: np.ndarray, tell: Tell = _silent, *, seed: int = SEED) -
     Source: McInnes, Healy, Melville (2018), arXiv:1802.03426; one thread, so that the
     same scores give the same picture.
     """
-    import umap
+    with _keep_compilations():
+        import umap
 
     count = len(scores)
     fitted = np.arange(count)
@@ -64,6 +68,45 @@ def umap_layout(scores: np.ndarray, tell: Tell = _silent, *, seed: int = SEED) -
         block = others[start : start + BLOCK]
         xy[block] = model.transform(np.asarray(scores[block], np.float32))
     return xy
+
+
+def compilations() -> Path:
+    """Folder of what Numba has compiled of UMAP: one for each release of its packages.
+
+    Below ``NUMBA_CACHE_DIR`` if that is set, else below the user's cache.
+    """
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    base = Path(given) if given else Path(platformdirs.user_cache_dir("logratio")) / "numba"
+    packages = ("umap-learn", "pynndescent", "numba")
+    return base / "-".join(f"{name}-{version(name)}" for name in packages)
+
+
+@contextmanager
+def _keep_compilations() -> Iterator[None]:
+    """Keep on disk what Numba compiles of modules that are imported here.
+
+    UMAP and pynndescent compile for half a minute in every process, and ask Numba to keep a
+    small part of it only. Numba notices a change of a file, not of what that file's functions
+    call in others: so each release has a folder of its own.
+    """
+    import numba
+
+    folder = compilations()
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        yield
+        return
+    njit, before = numba.njit, numba.config.CACHE_DIR
+
+    def kept(*arguments: Any, **options: Any) -> Any:
+        return njit(*arguments, **{"cache": True, **options})
+
+    numba.njit, numba.config.CACHE_DIR = kept, str(folder)
+    try:
+        yield
+    finally:
+        numba.njit, numba.config.CACHE_DIR = njit, before
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:

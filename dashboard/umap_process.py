@@ -24,8 +24,9 @@ THREADS = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_T
 class UmapProcess:
     """A process that does one UMAP after another.
 
-    It lives as long as the server, because half a minute of compilation comes before its
-    first UMAP. In a thread, the same work would hold up every page for up to half a second.
+    It lives as long as the server, because seconds of imports come before its first UMAP, and half
+    a minute of compilation where none was kept. In a thread, the same work would hold up every
+    page for up to half a second.
 
     Parameters
     ----------
