@@ -4,6 +4,7 @@
 #   DATA=PATH        counts that `make serve` opens instead of the demo (.h5ad, .zarr, 10x)
 #   CUDA=1           the GPU build of JAX (Linux, NVIDIA driver for CUDA 13)
 #   ARGS="..."       further flags for `panel serve`, pytest or the benchmarks
+#   WORKERS=N        processes that share the tests; by default one for each processor, at most 4
 #   PYTHON=PATH      the interpreter (>= 3.12) that .venv/ is made from
 
 PORT ?= 5006
@@ -11,6 +12,7 @@ DATA ?=
 CUDA ?=
 ARGS ?=
 PYTHON ?=
+WORKERS ?= logical
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,7 +24,7 @@ export DATA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test lint format bench bench-topics lock clean
+.PHONY: help setup serve test test-quick lint format bench bench-topics lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -59,9 +61,15 @@ serve: setup ## open the page on PORT
 	@exec $(BIN)/python -m panel serve app.py --warm --port $(PORT) --address localhost \
 	  --allow-websocket-origin localhost:$(PORT) --allow-websocket-origin 127.0.0.1:$(PORT) $(ARGS)
 
+# A worker takes a file at a time, so that its fixtures are made once.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: setup ## run every check and test, the browser's included
 	@$(BIN)/python -m tests.chromium
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
+
+test-quick: setup ## run the checks and tests that need neither a browser nor a fit
+	@$(PYTEST) -m "not browser and not fit" $(ARGS)
 
 lint: setup ## run the checks of the code and the project only
 	@$(BIN)/python -m pytest -q tests/test_project.py $(ARGS)

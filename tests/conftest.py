@@ -11,10 +11,16 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
-# Before anything imports JAX. Child processes (shell, server) inherit all of it.
+# Before anything imports JAX or Numba. Child processes (shell, server) inherit all of it.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+# With a size JAX locks the cache, which several processes share; without, it does not.
+os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(4 * 1024**3))
+# Each worker of pytest-xdist is one of as many as there are processors.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("NPROC", "1")
+os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".cache" / "numba"))
 
 # No deadline: the first example of a shape pays its compilation.
 hypothesis.settings.register_profile("local", deadline=None)

@@ -47,7 +47,9 @@ def serve(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    kept = {k: v for k, v in os.environ.items() if k not in ("DATA", "BOKEH_RESOURCES")}
+    # NPROC is for the workers that share the tests; a server has all processors.
+    aside = ("DATA", "BOKEH_RESOURCES", "NPROC")
+    kept = {k: v for k, v in os.environ.items() if k not in aside}
     home, log = folder / "home", folder / "log"
     command = [sys.executable, "-m", "panel", "serve", str(app), "--address", "127.0.0.1"]
     command += ["--port", str(port), "--allow-websocket-origin", f"127.0.0.1:{port}", *flags]
@@ -72,7 +74,7 @@ def serve(
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline and process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), 5).close()
