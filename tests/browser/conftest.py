@@ -6,11 +6,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
+from tests.browser.steps import PATIENCE
 from tests.chromium import launch
 from tests.server import Server, serve
-
-# Milliseconds; nothing waits longer than it must, but a busy machine is slow.
-PATIENCE = 60_000
 
 
 @pytest.fixture(scope="session")

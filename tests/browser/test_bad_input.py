@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.steps import LONG, button
 from tests.server import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
 
 
 def test_a_bad_path_is_told_and_the_page_lives(page: Page, server: Server) -> None:

@@ -14,7 +14,7 @@ from tests.dashboard.saved import EVIL, save_run
 from tests.dashboard.synthetic import make_fit
 from tests.server import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.browser
 
 FOUND = re.compile(r"Variance \w+predicted for \d+ genes \(GENE")
 

@@ -14,7 +14,7 @@ from tests.dashboard.synthetic import make_fit, make_topic_fit
 from tests.runs import save_runs
 from tests.server import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.browser
 
 EVIL = "<img src=x onerror=alert(1)>"
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.steps import LONG, button, card, draw_around, export
 from tests.server import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+pytestmark = pytest.mark.browser
 
 EVIL = '<img src=x onerror="window.evil=1">'
 

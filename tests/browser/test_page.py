@@ -26,7 +26,7 @@ from tests.browser.steps import (
 )
 from tests.server import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
+pytestmark = pytest.mark.browser
 
 ROLES: tuple[Any, ...] = ("button", "combobox", "textbox", "spinbutton", "switch", "tab", "radio")
 

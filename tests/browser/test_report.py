@@ -12,13 +12,12 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from benchmarks.saved import gene_name, save_run
 from dashboard.report.control import AREA, LABEL
-from tests.browser.conftest import PATIENCE
-from tests.browser.steps import button, card, export, find_gene, wait_until_drawn
+from tests.browser.steps import PATIENCE, button, card, export, find_gene, wait_until_drawn
 from tests.server import Server
 
 WRITTEN = re.compile(r"^Raw counts of 300 cells of simulated 300 .* with seed 0\.", re.DOTALL)
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture

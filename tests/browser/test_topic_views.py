@@ -20,7 +20,7 @@ from tests.browser.steps import (
     wait_until_drawn,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.browser
 
 EVIL = "<img src=x onerror=alert(1)>"
 

@@ -20,7 +20,7 @@ from tests.browser.steps import (
 )
 from tests.server import Server
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.browser
 
 NAME = "NK cells <b>& co</b>"
 

@@ -24,7 +24,7 @@ from tests.browser.steps import (
 )
 from tests.server import Server, serve
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.browser
 
 # Villani et al. (2017), Science 356; the markers that tutorials of these cells use.
 MONOCYTES = {"LYZ", "CD14", "S100A8", "S100A9", "FCN1", "CST3", "LGALS2"}
