@@ -26,6 +26,7 @@ NEIGHBOURS = 15
 MOST_FITTED = 30_000
 BLOCK = 25_000
 NICE = 10
+_VARIABLE = "NUMBA_CACHE_DIR"
 
 Tell = Callable[[float, str], None]
 
@@ -75,7 +76,7 @@ def compilations() -> Path:
 
     Below ``NUMBA_CACHE_DIR`` if that is set, else below the user's cache.
     """
-    given = os.environ.get("NUMBA_CACHE_DIR")
+    given = os.environ.get(_VARIABLE)
     base = Path(given) if given else Path(platformdirs.user_cache_dir("logratio")) / "numba"
     packages = ("umap-learn", "pynndescent", "numba")
     return base / "-".join(f"{name}-{version(name)}" for name in packages)
@@ -97,16 +98,30 @@ def _keep_compilations() -> Iterator[None]:
     if not os.access(folder, os.W_OK):
         yield
         return
-    njit, before = numba.njit, numba.config.CACHE_DIR
+    njit = numba.njit
 
     def kept(*arguments: Any, **options: Any) -> Any:
         return njit(*arguments, **{"cache": True, **options})
 
-    numba.njit, numba.config.CACHE_DIR = kept, str(folder)
+    before = os.environ.get(_VARIABLE)
     try:
+        numba.njit = kept
+        _let_numba_know(str(folder))
         yield
     finally:
-        numba.njit, numba.config.CACHE_DIR = njit, before
+        numba.njit = njit
+        _let_numba_know(before)
+
+
+def _let_numba_know(folder: str | None) -> None:
+    """Numba reads its settings anew whenever the environment has changed: no other way lasts."""
+    import numba
+
+    if folder is None:
+        os.environ.pop(_VARIABLE, None)
+    else:
+        os.environ[_VARIABLE] = folder
+    numba.config.reload_config()
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:

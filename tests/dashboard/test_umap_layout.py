@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import numba
 import numpy as np
 import pytest
 
 from dashboard import umap_layout as module
-from dashboard.umap_layout import umap_layout
+from dashboard.umap_layout import compilations, umap_layout
 
 
 def groups(rng: np.random.Generator, cells: int) -> np.ndarray:
@@ -21,6 +25,26 @@ def test_same_scores_same_picture_and_groups_stay_apart() -> None:
     centres = first[:60].mean(0), first[60:].mean(0)
     within = np.linalg.norm(first[:60] - centres[0], axis=1).mean()
     assert np.linalg.norm(centres[0] - centres[1]) > 2 * within
+
+
+def test_what_numba_compiles_is_kept_for_the_next_process() -> None:
+    """As much of UMAP and pynndescent as Numba can keep; nobody else's functions are."""
+    before = numba.njit, numba.config.CACHE_DIR, os.environ["NUMBA_CACHE_DIR"]
+    umap_layout(np.random.default_rng(0).normal(size=(12, 2)))
+    kept = {path.name.split("-")[0] for path in compilations().rglob("*.nbc")}
+    assert "layouts._optimize_layout_euclidean_single_epoch" in kept
+    assert any(name.startswith("distances.") for name in kept)
+    assert (numba.njit, numba.config.CACHE_DIR, os.environ["NUMBA_CACHE_DIR"]) == before
+
+
+def test_each_release_has_compilations_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    folder = compilations()
+    assert folder.parent == tmp_path
+    monkeypatch.setattr(module, "version", lambda name: "0.0")
+    assert compilations() != folder
 
 
 @pytest.mark.parametrize("shape", [(12, 1), (11, 3)])
