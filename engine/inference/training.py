@@ -68,9 +68,10 @@ class Plan(NamedTuple):
 
 
 class Compiled(NamedTuple):
-    """NumPyro's inference and its compiled epoch."""
+    """NumPyro's inference, and its compiled beginning and epoch."""
 
     svi: SVI
+    init: Callable[..., Any]
     epoch: Callable[..., tuple[Any, jax.Array]]
 
 
@@ -105,7 +106,7 @@ def compiled(plan: Plan) -> Compiled:
 
         return jax.lax.scan(step, state, (batches, meant, phases))
 
-    return Compiled(svi, epoch)
+    return Compiled(svi, jax.jit(svi.init), epoch)
 
 
 class Task[L](ABC):
@@ -182,7 +183,7 @@ def train[L](
     epochs = config.epochs(counts.n_cells)
     steps = shards.steps * epochs
     plan = Plan(task.pair, config.learning_rate, config.schedule, steps, config.dropout)
-    svi, epoch = compiled(plan)
+    svi, init, epoch = compiled(plan)
     unit = float(1 / counts.totals[trained].sum())
     setting = task.setting(params, shards.steps, unit)
     fixed = {name: params[name] for name in params if name.startswith(INPUT)}
@@ -190,7 +191,7 @@ def train[L](
     # The generator of random bits that costs least: a step draws one for every probability.
     key = jax.random.key(config.seed, impl="rbg")
     full = Phase(jnp.float32(1), jnp.float32(1))
-    state = jax.jit(svi.init)(key, *_example(shards, task), setting, full, start=params)
+    state = init(key, *_example(shards, task), setting, full, start=params)
     waiting = 0.0 if resumed else _WAITING
     smoothed = best = -np.inf
     since, step = 0, 0

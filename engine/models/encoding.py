@@ -84,7 +84,7 @@ def init_encoder(key: Array, features: int, hidden: int, prior: Array) -> dict[s
         "location": matrix(third, hidden, latents, 1.0),
         "location_bias": jnp.asarray(prior),
         "scale": jnp.zeros((hidden, latents)),
-        "scale_bias": jnp.full(latents, -1.0),
+        "scale_bias": -jnp.ones(latents),
     }
 
 
