@@ -61,15 +61,17 @@ serve: setup ## open the page on PORT
 	@exec $(BIN)/python -m panel serve app.py --warm --port $(PORT) --address localhost \
 	  --allow-websocket-origin localhost:$(PORT) --allow-websocket-origin 127.0.0.1:$(PORT) $(ARGS)
 
-# A worker takes a file at a time, so that its fixtures are made once.
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# A worker takes a file at a time, so that its fixtures are made once. It has one thread of XLA and
+# of BLAS: there are as many workers as processors.
+PYTEST := NPROC=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
+  $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: setup ## run every check and test, the browser's included
 	@$(BIN)/python -m tests.chromium
 	@$(PYTEST) $(ARGS)
 
-test-quick: setup ## run the checks and tests that need neither a browser nor a fit
-	@$(PYTEST) -m "not browser and not fit" $(ARGS)
+test-quick: setup ## run the checks and tests that need neither a browser nor a fit nor many seconds
+	@$(PYTEST) -m "not browser and not fit and not slow" $(ARGS)
 
 lint: setup ## run the checks of the code and the project only
 	@$(BIN)/python -m pytest -q tests/test_project.py $(ARGS)

@@ -1,9 +1,26 @@
+"""How the tests are laid out, and what to use for what.
+
+- A folder for each of the project, and `browser/`, which drives the page in a real Chromium.
+  `make test` runs all, a file to a worker; `make test-quick` what needs no browser and no fit.
+- What a fit finds is tested on data of the test's own (`engine/problems.py`, a conftest.py). All
+  else (files, queue, shell, page) shares one small problem of one shape, `tiny.py`: compiled once.
+- What several tests only read (a fit, real data, a result) is a fixture of the module or session.
+- Queue and page take fits that nobody computed: `engine/jobs/fakes.py` (steps that a test lets
+  through), `dashboard/synthetic.py` (made up), `runs.py`, `engine/jobs/real_runs.py` (on disk).
+- A test that makes a real fit is marked `fit`, or fails. Mathematics is evaluated under `jax.jit`.
+- To wait is `waiting.wait_for`, never a sleep or some seconds: a busy machine must not fail.
+- `mutations.py` breaks the engine and the page on purpose: for a change of many tests.
+"""
+
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
+from unittest import mock
 
 import hypothesis
 import pytest
@@ -17,9 +34,6 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 # With a size JAX locks the cache, which several processes share; without, it does not.
 os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(4 * 1024**3))
-# Each worker of pytest-xdist is one of as many as there are processors.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("NPROC", "1")
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".cache" / "numba"))
 
 # No deadline: the first example of a shape pays its compilation.
@@ -28,14 +42,45 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, prin
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
+# Files to begin with: those that take longest, for begun last, one would hold up the end. The
+# browser waits where a fit computes, so they take turns; it finds UMAP compiled.
+FIRST = (
+    "test_project.py",
+    "dashboard/test_umap_layout.py",
+    "browser/test_walkthrough.py",
+    "engine/inference/test_nuts.py",
+    "engine/inference/topics/test_vae.py",
+    "browser/test_topic_views.py",
+    "engine/inference/test_vae.py",
+    "engine/inference/test_real_data.py",
+    "browser/test_sessions.py",
+    "engine/checks/predictive/test_check.py",
+    "engine/inference/test_fit.py",
+    "browser/test_page.py",
+    "engine/inference/topics/test_real_data.py",
+    "engine/jobs/test_sweeps.py",
+    "browser/test_bad_input.py",
+    "engine/inference/topics/test_em.py",
+    "browser/test_check.py",
+    "engine/inference/test_vae_capture.py",
+    "browser/test_topics.py",
+    "browser/test_report.py",
+    "browser/test_compare.py",
+    "browser/test_names.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the checks of the project first and the browser last."""
-    items.sort(
-        key=lambda item: (
-            item.path.name != "test_project.py",
-            item.get_closest_marker("browser") is not None,
-        )
-    )
+    """Bring the files that come first to the front."""
+    places = {ROOT / "tests" / name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: the collector of garbage need not look at it time and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,6 +97,27 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "home"
     monkeypatch.setenv("LOGRATIO_HOME", str(path))
     return path
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _usual_priority() -> Iterator[None]:
+    """Lanes of jobs do not give way: beside other processes they would wait for minutes.
+
+    XLA's threads would inherit the priority of a lane that asks for a device first, and keep it.
+    """
+    with mock.patch("engine.jobs.lane._give_way"):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _marked_if_it_fits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that makes a real fit says so, that `make test-quick` can leave it out."""
+    if request.node.get_closest_marker("fit") is None:
+
+        def follow(*_: object) -> NoReturn:
+            pytest.fail("makes a real fit: mark it with pytest.mark.fit, or use a made-up one")
+
+        monkeypatch.setattr("engine.inference.running.Running.follow", follow)
 
 
 @pytest.fixture(autouse=True, scope="module")

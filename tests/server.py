@@ -13,6 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.waiting import PATIENCE
+
+# `make test` gives each of its workers one thread; a server has all processors, as elsewhere.
+THREADS = {"NPROC", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"}
+
 ROOT = Path(__file__).parents[1]
 # With the frames that led there, so that a failing test says where to look.
 RAISED = re.compile(
@@ -47,8 +52,7 @@ def serve(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    # NPROC is for the workers that share the tests; a server has all processors.
-    aside = ("DATA", "BOKEH_RESOURCES", "NPROC")
+    aside = {"DATA", "BOKEH_RESOURCES", *THREADS}
     kept = {k: v for k, v in os.environ.items() if k not in aside}
     home, log = folder / "home", folder / "log"
     command = [sys.executable, "-m", "panel", "serve", str(app), "--address", "127.0.0.1"]
@@ -74,7 +78,7 @@ def serve(
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), 5).close()

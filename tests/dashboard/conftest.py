@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from dashboard.state import AppState
 from engine.data import Counts, DataRequest
 from engine.jobs import Jobs
 from tests.dashboard.synthetic import Steps, make_counts, scripted_fits
+from tests.waiting import wait_for
 
 
 @pytest.fixture(autouse=True)
@@ -62,11 +62,7 @@ def until(runner: Runner) -> Callable[[Callable[[], object]], None]:
     """Ticks the runner until a condition holds."""
 
     def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 30
-        while not condition():
-            assert time.monotonic() < deadline, "nothing happened for 30 s"
-            runner.tick()
-            time.sleep(0.005)
+        wait_for(condition, meanwhile=runner.tick)
 
     return wait
 

@@ -124,7 +124,7 @@ class TestView:
 
 
 class TestSelecting:
-    @pytest.mark.parametrize("cells", [60, MOST_POINTS + 60])
+    @pytest.mark.parametrize("cells", [60, pytest.param(MOST_POINTS + 60, marks=pytest.mark.slow)])
     def test_drawing_replaces_adds_and_removes(
         self, state: AppState, view: CellsView, cells: int
     ) -> None:

@@ -26,8 +26,9 @@ from engine.jobs import Checked, Checks, Jobs
 from engine.results import AnyFit
 from tests.dashboard.saved import EVIL, save_run
 from tests.dashboard.synthetic import make_fit, make_topic_fit
+from tests.tiny import CELLS, GENES
+from tests.waiting import wait_for
 
-CELLS = 60
 pn.extension("tabulator")
 
 
@@ -46,7 +47,7 @@ class Home:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     folder = tmp_path_factory.mktemp("home")
-    made = make_fit(CELLS, 30, 2, capture=False), make_topic_fit(CELLS, 30, 2)
+    made = make_fit(CELLS, GENES - 1, 2, capture=False), make_topic_fit(CELLS, GENES - 1, 2)
     runs = [save_run(folder, fit) for fit in made]
     jobs = Jobs(folder)
     yield Home(jobs, Checks(jobs), runs[0], jobs.result(runs[0]), runs[1], jobs.result(runs[1]))
@@ -69,11 +70,7 @@ class Seat:
         return self.wait()
 
     def wait(self) -> Checked:
-        deadline = time.monotonic() + 120
-        while self.choices.running:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-            self.view.checker.tick()
+        wait_for(lambda: not self.choices.running, meanwhile=self.view.checker.tick)
         assert self.choices.status.state == "done", self.choices.status.message
         found = self.choices.found
         assert isinstance(found, Checked)
@@ -191,7 +188,7 @@ def test_words_tell_what_is_wrong_worst_first_as_text(seat: Seat) -> None:
     words = page(bad)
     assert "<img" not in words
     assert words.index("Laplace should not") < words.index("variance")
-    assert "60 cells, 20 draws" in words
+    assert f"{CELLS} cells, 20 draws" in words
 
 
 @pytest.mark.parametrize(("kind", "chart"), list(zip([*KINDS, "ecdf"], CHARTS, strict=True)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,9 +27,18 @@ from tests.runs import save_runs
 pn.extension("tabulator")
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A home with the runs, to be copied, and their ids."""
+    home = tmp_path_factory.mktemp("saved")
+    return home, save_runs(home, fits())
+
+
 @pytest.fixture
-def ids(services: Services) -> list[str]:
-    return save_runs(services.jobs.home, fits())
+def ids(services: Services, saved: tuple[Path, list[str]]) -> list[str]:
+    home, found = saved
+    shutil.copytree(home, services.jobs.home, dirs_exist_ok=True)
+    return found
 
 
 @pytest.fixture
@@ -232,12 +243,13 @@ EXPORTS: dict[str, Callable[[CompareView], Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", EXPORTS)
-def test_figures_and_their_data_can_be_taken_away(shown: Shown, name: str) -> None:
+def test_figures_and_their_data_can_be_taken_away(shown: Shown, subtests: pytest.Subtests) -> None:
     state, view = shown
     state.select(np.arange(60) % 2 == 0)
-    export = EXPORTS[name](view)
-    assert export.draw().axes
-    table = export.table()
-    assert isinstance(table, pd.DataFrame)
-    assert len(table) > 1
+    for name, take in EXPORTS.items():
+        with subtests.test(name):
+            export = take(view)
+            assert export.draw().axes
+            table = export.table()
+            assert isinstance(table, pd.DataFrame)
+            assert len(table) > 1

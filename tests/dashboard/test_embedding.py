@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from engine.data import DataRequest
 from engine.jobs import Jobs
 from engine.results import Fit
 from tests.dashboard.synthetic import Steps, make_counts, scripted_fits
+from tests.waiting import PATIENCE, wait_for
 
 Layout = Callable[..., np.ndarray]
 
@@ -32,7 +32,7 @@ class Counted:
     def __call__(self, scores: np.ndarray, tell: Any) -> np.ndarray:
         self.calls += 1
         tell(0.0, "laying out")
-        assert self.go_on.wait(30)
+        assert self.go_on.wait(PATIENCE)
         tell(0.5, "placing")
         return np.asarray(scores[:, :2], np.float32)
 
@@ -62,14 +62,6 @@ def run(jobs: Jobs) -> str:
 @pytest.fixture
 def fit(jobs: Jobs, run: str) -> Fit:
     return jobs.result(run)
-
-
-def wait_for(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 30
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "nothing happened for 30 s"
-        time.sleep(0.005)
-    return found
 
 
 def coordinates(embedder: Embedder, key: str, fit: Fit) -> np.ndarray:

@@ -3,8 +3,7 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +24,7 @@ from dashboard.runner import Runner
 from dashboard.state import AppState, Notice
 from engine.results import load
 from tests.dashboard.synthetic import Steps, make_fit, make_topic_fit
+from tests.waiting import PATIENCE, wait_for
 
 FROM = Provenance("pbmc3k", "pbmc3k · lnmvcp k10", "LNMVCP", "1 May 2030", "0.1.0")
 TABLE = pd.DataFrame({"r": [0.5, -0.25]}, index=pd.Index(["=1+1", 'A"B,é'], name="gene"))
@@ -52,13 +52,6 @@ class Saved(Browser):
 @pytest.fixture
 def browser() -> Saved:
     return Saved()
-
-
-def wait(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened for 30 s"
-        time.sleep(0.005)
 
 
 class TestFiles:
@@ -212,14 +205,14 @@ class TestMenu:
         state.show_fit(make_fit())
         menu = ExportMenu(browser, lambda: EXPORT, state)
         self.press(menu, kind)
-        wait(lambda: browser.files)
+        wait_for(lambda: browser.files)
         ((name, media, content),) = browser.files
         assert name == f"logratio_synthetic_genes-near-cd3e.{kind.lower()}"
         assert kind.lower() in media
         assert content
         # the same kind again: the menu must not take it for a choice that stays
         self.press(menu, kind)
-        wait(lambda: len(browser.files) == 2)
+        wait_for(lambda: len(browser.files) == 2)
 
     def test_what_was_shown_at_the_press_is_exported_once(
         self, state: AppState, browser: Saved
@@ -227,7 +220,7 @@ class TestMenu:
         go_on = threading.Event()
 
         def slow() -> pd.DataFrame:
-            assert go_on.wait(30)
+            assert go_on.wait(PATIENCE)
             return TABLE
 
         state.show_fit(make_fit())
@@ -240,8 +233,8 @@ class TestMenu:
         state.show_run(None)
         assert not browser.files
         go_on.set()
-        wait(lambda: not button.loading)
-        wait(lambda: browser.files)
+        wait_for(lambda: not button.loading)
+        wait_for(lambda: browser.files)
         assert [name for name, _, _ in browser.files] == ["logratio_synthetic_slow.csv"]
 
     def test_errors_are_told_and_cleared_by_the_next_press(
@@ -258,19 +251,19 @@ class TestMenu:
         state.marked = ("GENE1",)
         assert menu.note == ""
         self.press(menu, "CSV")
-        wait(lambda: state.run_error is not None)
+        wait_for(lambda: state.run_error is not None)
         assert "no such table" in state.run_error.got
         assert not button_of(menu).loading
         assert menu.note
         self.press(menu, "CSV")
-        wait(lambda: browser.files)
+        wait_for(lambda: browser.files)
         assert (menu.note, state.run_error) == ("", None)
 
     def test_a_notice_of_something_else_stays(self, state: AppState, browser: Saved) -> None:
         state.show_fit(make_fit())
         state.run_error = Notice("a", "b", "c")
         self.press(ExportMenu(browser, lambda: EXPORT, state), "CSV")
-        wait(lambda: browser.files)
+        wait_for(lambda: browser.files)
         assert state.run_error == Notice("a", "b", "c")
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import threading
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib as mpl
@@ -26,7 +27,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 # A letter that the font lacks is a box in a PNG and itself in an SVG.
 pytestmark = pytest.mark.filterwarnings("ignore:Glyph .* missing from font")
 
-
+FIVE = ["cells", "heatmap", "loadings", "bars", "histograms"]
 FACTORS = ["factor 1", "factor 2", "factor 3"]
 
 
@@ -43,23 +44,24 @@ def labelled(names: list[str], cells: int = 60) -> Any:
     return colour_labels(pd.Series([names[c % len(names)] for c in range(cells)]), "label $x$")
 
 
-def made(names: list[str]) -> dict[str, Figure]:
-    """All five, of these names."""
+def made(name: str, names: list[str]) -> Figure:
+    """One of the five, of these names."""
     rng = np.random.default_rng(1)
     count = len(names)
     bars = pd.Series(np.linspace(1, -1, count), names)
     table = pd.DataFrame(rng.normal(size=(count, 3)), names, FACTORS)
-    return {
-        "cells": figures.cells(
+    makers: dict[str, Callable[[], Figure]] = {
+        "cells": lambda: figures.cells(
             rng.normal(size=(60, 2)), labelled(names), titles=(names[0], names[1])
         ),
-        "heatmap": figures.heatmap(correlation(names), marked=names[:1]),
-        "loadings": figures.loadings(
+        "heatmap": lambda: figures.heatmap(correlation(names), marked=names[:1]),
+        "loadings": lambda: figures.loadings(
             table, pd.Series([0.5, 0.2, 0.1]), bars, factor=1, marked=names[:2]
         ),
-        "bars": figures.bars(bars, title=names[0], xlabel=names[1]),
-        "histograms": figures.histograms([(rng.gamma(2, size=50), names[0], True)] * 2),
+        "bars": lambda: figures.bars(bars, title=names[0], xlabel=names[1]),
+        "histograms": lambda: figures.histograms([(rng.gamma(2, size=50), names[0], True)] * 2),
     }
+    return makers[name]()
 
 
 def texts(figure: Figure) -> list[Text]:
@@ -72,9 +74,9 @@ def boxes(figure: Figure, found: list[Text]) -> list[Any]:
     return [text.get_window_extent() for text in found]
 
 
-@pytest.mark.parametrize("name", ["cells", "heatmap", "loadings", "bars", "histograms"])
+@pytest.mark.parametrize("name", FIVE)
 def test_evil_names_appear_as_they_are(name: str) -> None:
-    figure = made(EVIL)[name]
+    figure = made(name, EVIL)
     sign(figure, " · ".join(EVIL))
     root = ElementTree.fromstring(write(figure, "svg", 300, EVIL[0], EVIL[2]))
     words = [" ".join("".join(text.itertext()).split()) for text in root.iter(f"{SVG}text")]
@@ -86,10 +88,12 @@ def test_evil_names_appear_as_they_are(name: str) -> None:
 
 
 def test_nothing_lies_outside_the_sheet() -> None:
-    for name, figure in made([*EVIL, *genes(20), "A" * 300]).items():
+    for name in FIVE:
+        figure = made(name, [*EVIL, *genes(20), "A" * 300])
         sign(figure, "where it is from " * 20)
         high, across = figure.bbox.height, figure.bbox.width
-        for text, box in zip(texts(figure), boxes(figure, texts(figure)), strict=True):
+        found = texts(figure)
+        for text, box in zip(found, boxes(figure, found), strict=True):
             inside = box.x0 > -1 and box.y0 > -1 and box.x1 < across + 1 and box.y1 < high + 1
             assert inside, (name, text.get_text())
 
@@ -99,7 +103,6 @@ def test_names_of_genes_never_overlap(count: int) -> None:
     names = genes(count)
     marked = (names[count // 2], names[-1])
     figure = figures.heatmap(correlation(names), marked=marked)
-    figure.canvas.draw()
     labels = [text for text in figure.axes[0].get_yticklabels() if text.get_text()]
     tops = sorted((box.y0, box.y1) for box in boxes(figure, labels))
     # the box of a line also holds the room for accents above and descenders below
@@ -210,11 +213,8 @@ def test_names_of_topics_are_below_their_columns() -> None:
         table, shares, table[names[0]], factor=0, marked=["GENE1"], words=TOPICS
     )
     image = figure.axes[0]
-    assert [text.get_text() for text in image.get_xticklabels()] == [
-        clean(names[0], 30.0),
-        "2",
-        "3",
-    ]
+    below = [text.get_text() for text in image.get_xticklabels()]
+    assert below == [clean(names[0], 30.0), "2", "3"]
     said = {text.get_text() for text in texts(figure)}
     assert {"topic", "log fold change (nats)"} <= said
     assert "share\nof counts (%)" in said
@@ -222,15 +222,14 @@ def test_names_of_topics_are_below_their_columns() -> None:
 
 
 def test_loadings_name_factors_and_mark_the_chosen_one() -> None:
-    figure = made(genes(12))["loadings"]
+    figure = made("loadings", genes(12))
     image, explained = figure.axes[:2]
     bold = [t.get_text() for t in image.get_xticklabels() if t.get_fontweight() == "bold"]
     assert bold == ["2"]
     assert [bar.get_height() for bar in explained.patches] == [50, 20, 10]
     assert explained.get_position().x1 == pytest.approx(image.get_position().x1)
-    assert {"CLR loading (nats)", "factor", "factor 2"} <= {
-        text.get_text() for text in texts(figure)
-    }
+    said = {text.get_text() for text in texts(figure)}
+    assert {"CLR loading (nats)", "factor", "factor 2"} <= said
 
 
 def test_bars_point_where_the_values_do() -> None:
@@ -250,7 +249,7 @@ def test_bars_of_nothing_and_of_one_value() -> None:
 class TestSheet:
     def test_the_same_figure_gives_the_same_bytes(self) -> None:
         for kind in ("svg", "pdf", "png"):
-            one, two = (write(made(genes(4))["cells"], kind, 100, "a", "b") for _ in "12")
+            one, two = (write(made("cells", genes(4)), kind, 100, "a", "b") for _ in "12")
             assert one == two
 
     def test_files_say_where_they_come_from_and_keep_their_text(self) -> None:
@@ -286,7 +285,7 @@ class TestSheet:
         files: list[bytes] = []
 
         def draw() -> None:
-            files.append(write(made(genes(4))["heatmap"], "svg", 100, "", ""))
+            files.append(write(made("heatmap", genes(4)), "svg", 100, "", ""))
 
         threads = [threading.Thread(target=draw) for _ in range(4)]
         for thread in threads:

@@ -12,7 +12,8 @@ from engine.config import LDAConfig
 from engine.data import DataRequest
 from engine.jobs import Jobs
 from tests.dashboard.synthetic import make_counts
-from tests.engine.jobs.turning import Turning, wait
+from tests.engine.jobs.turning import Turning
+from tests.waiting import wait_for
 
 
 def test_names_follow_their_topics_when_a_run_goes_on(
@@ -28,17 +29,17 @@ def test_names_follow_their_topics_when_a_run_goes_on(
 
     run = jobs.submit_fit(DataRequest("made up"), LDAConfig(n_topics=3), counts=make_counts())
     runner.open(run)
-    wait(lambda: shown(1, ended=False))
+    wait_for(lambda: shown(1, ended=False))
     runner.stop()
-    wait(lambda: shown(1, ended=True))
+    wait_for(lambda: shown(1, ended=True))
     state.rename_factor(0, "B cells")
-    wait(lambda: runner.tick() or jobs.factor_names(run, 1))
+    wait_for(lambda: runner.tick() or jobs.factor_names(run, 1))
     before = state.fit.topics[:, 0]
     jobs.resume(run)
-    wait(lambda: shown(2, ended=False))
+    wait_for(lambda: shown(2, ended=False))
     assert state.names == ["topic 1", "topic 2", "B cells"]
     np.testing.assert_array_equal(state.fit.topics[:, 2], before)
     runner.stop()
-    wait(lambda: shown(2, ended=True))
+    wait_for(lambda: shown(2, ended=True))
     assert state.names == ["topic 1", "topic 2", "B cells"]
     jobs.close()

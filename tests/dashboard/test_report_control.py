@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import io
-import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +16,7 @@ from dashboard.state import AppState, Embedding
 from tests.dashboard.synthetic import make_fit
 from tests.dashboard.test_export import EXPORT, Saved
 from tests.dashboard.widgets import shown
+from tests.waiting import wait_for
 
 ORDER = (REPORT, BUNDLE, METHODS)
 
@@ -46,13 +45,6 @@ def press(control: ReportControl, what: str) -> None:
     control._button._handle_msg({"type": "click", "item": ORDER.index(what)})
 
 
-def wait(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened for a minute"
-        time.sleep(0.005)
-
-
 def show(state: AppState) -> None:
     state.show_run("1")
     fit = make_fit(cells=30)
@@ -79,7 +71,7 @@ def test_the_report_holds_what_the_views_show(
     press(control, REPORT)
     assert control._button.loading
     press(control, REPORT)
-    wait(lambda: browser.files)
+    wait_for(lambda: browser.files)
     ((name, media, content),) = browser.files
     assert name == "logratio_synthetic_report.html"
     assert media.startswith("text/html")
@@ -88,7 +80,7 @@ def test_the_report_holds_what_the_views_show(
         assert words in text
     assert heard[0] == "Collecting what the views show"
     assert any(words.startswith("Drawing 2 of 4: ") for words in heard)
-    wait(lambda: not control._button.loading)
+    wait_for(lambda: not control._button.loading)
     assert (control.note, state.run_error) == ("", None)
 
 
@@ -100,7 +92,7 @@ def test_figures_and_tables_come_as_a_zip(
     monkeypatch.setattr("dashboard.report.control.complete", lambda *of: complete(*of)[:1])
     show(state)
     press(control, BUNDLE)
-    wait(lambda: browser.files)
+    wait_for(lambda: browser.files)
     ((name, media, content),) = browser.files
     assert (name, media) == ("logratio_synthetic_figures.zip", "application/zip")
     names = zipfile.ZipFile(io.BytesIO(content)).namelist()
@@ -113,7 +105,7 @@ def test_the_methods_text_can_be_copied(
     show(state)
     assert not shown(control, pmui.TextAreaInput)
     press(control, METHODS)
-    wait(lambda: shown(control, pmui.TextAreaInput))
+    wait_for(lambda: shown(control, pmui.TextAreaInput))
     assert control._text.value.startswith("Raw counts of 30 cells of synthetic")
     control._copy()
     assert browser.copied == control._text.value
@@ -139,5 +131,5 @@ def test_errors_are_told(control: ReportControl, state: AppState) -> None:
     del state.exports["cells"]
     control.jobs = SimpleNamespace(folder=lambda run: {}[run])
     press(control, METHODS)
-    wait(lambda: state.run_error is not None and "KeyError" in state.run_error.got)
+    wait_for(lambda: state.run_error is not None and "KeyError" in state.run_error.got)
     assert not control._button.loading

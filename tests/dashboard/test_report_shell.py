@@ -12,13 +12,16 @@ import pytest
 
 from dashboard.export import fit_file
 from engine.__main__ import main
+from engine.config import Config
 from engine.data import DataRequest
 from engine.jobs import JobStatus, check_file, names
 from engine.jobs.store import FIT, RunStore
 from engine.results import AnyFit, Fit, load
 from tests.dashboard.synthetic import make_fit
 from tests.dashboard.test_report import CHECKED, NOT_CHECKED, SCORE, Read
-from tests.engine.checks.predictive.truth import simulated
+from tests.tiny import LDA, LNM, tiny_counts, tiny_fit
+
+pytestmark = pytest.mark.fit
 
 
 def test_a_saved_fit_becomes_a_report(tmp_path: Path) -> None:
@@ -59,9 +62,9 @@ def test_a_run_brings_what_is_kept_with_it(tmp_path: Path) -> None:
         assert words in text
 
 
-@pytest.mark.parametrize("model", ["lnm", "lda"])
+@pytest.mark.parametrize("config", [LNM, LDA], ids=lambda config: config.model)
 def test_a_check_from_a_shell_is_that_of_this_very_fit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: Config
 ) -> None:
     def report(path: Path) -> list[str]:
         out = tmp_path / "report.html"
@@ -71,7 +74,7 @@ def test_a_check_from_a_shell_is_that_of_this_very_fit(
     warning = "Laplace should not be trusted."
     monkeypatch.setattr("engine.checks.laplace._warning", lambda *_: warning)
     monkeypatch.setattr("dashboard.report.shell.complete", lambda *_: [])
-    fit, counts = simulated(model)
+    fit, counts = tiny_fit(config), tiny_counts(config.model)
     # Too short a one to be drawn.
     fit = replace(fit, trace=fit.trace[:1])
     path = fit.save(tmp_path / "fit.h5ad", counts=counts.matrix())
@@ -80,7 +83,7 @@ def test_a_check_from_a_shell_is_that_of_this_very_fit(
     assert main(["check", str(path), "--draws", "20"]) == 0
     words = report(path)
     assert any("20 replicates drawn from the fit" in line for line in words)
-    assert (warning in words) == (model == "lnm")
+    assert (warning in words) == isinstance(fit, Fit)
     assert NOT_CHECKED not in words
     # Of its neighbour nothing is known, nor of what is saved in its place.
     assert NOT_CHECKED in report(other)

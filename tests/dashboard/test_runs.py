@@ -34,8 +34,17 @@ def control(state: AppState, runner: Runner, browser: Browser) -> RunsControl:
 
 
 @pytest.fixture
-def run(control: RunsControl, state: AppState, runner: Runner, steps: Steps, until: Until) -> str:
+def run(
+    control: RunsControl,
+    state: AppState,
+    runner: Runner,
+    steps: Steps,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+) -> str:
     """A run that has ended, and is shown."""
+    # No test waits for the time between two looks at the list.
+    monkeypatch.setattr("dashboard.runner.LIST_SECONDS", 0.05)
     steps.go_on.set()
     runner.read()
     until(lambda: state.ready)

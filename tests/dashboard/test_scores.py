@@ -13,9 +13,12 @@ from dashboard.runner import Runner, Services
 from dashboard.state import AppState
 from dashboard.views.scores import comparable, page
 from engine.config import LDAConfig, LNMConfig
+from engine.data import DataRequest
 from engine.jobs import JobStatus
-from tests.dashboard.synthetic import Steps
+from tests.dashboard.synthetic import Steps, make_counts
 from tests.dashboard.widgets import find
+from tests.engine.jobs.real_runs import HOLDOUT, MORE_CELLS
+from tests.tiny import FACTORS, GENES
 
 
 def run(id: str, perplexity: float | None, **changes: Any) -> JobStatus:
@@ -115,17 +118,21 @@ def test_cells_are_held_out_if_asked(
     services: Services,
     steps: Steps,
     until: Callable[[Callable[[], object]], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # As many cells are scored, over as many genes, as in other tests.
+    monkeypatch.setattr(DataRequest, "load", lambda _: make_counts(MORE_CELLS, GENES - 1))
+    state.n_factors = FACTORS
     control = RunControl(state, runner)
     (switch,) = control.__panel__().select(pmui.Switch)
     share = find(control, pmui.IntInput, "Per cent")
     assert (state.holdout, share.visible) == (0, False)
     switch.value = True
-    share.value = 20
-    assert (state.holdout, share.visible) == (0.2, True)
+    share.value = round(100 * HOLDOUT)
+    assert (state.holdout, share.visible) == (HOLDOUT, True)
     steps.go_on.set()
     runner.read()
     until(lambda: state.ready)
     runner.fit()
     until(lambda: state.status is not None and state.status.state == "done")
-    assert services.jobs.status(state.run).holdout == 0.2
+    assert services.jobs.status(state.run).holdout == HOLDOUT

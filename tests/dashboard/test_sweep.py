@@ -17,8 +17,11 @@ from dashboard.topic_choices import TopicChoices
 from dashboard.views.topics.many import ManyView, page
 from engine.checks import Sweep
 from engine.checks.sweep import suggest
-from tests.dashboard.synthetic import Steps
+from engine.data import DataRequest
+from tests.dashboard.synthetic import Steps, make_counts
 from tests.dashboard.widgets import find
+from tests.engine.jobs.real_runs import HOLDOUT, MORE_CELLS
+from tests.tiny import GENES
 
 Until = Callable[[Callable[[], object]], None]
 
@@ -78,24 +81,30 @@ def test_words_tell_what_to_choose_and_why_and_what_went_wrong() -> None:
 
 
 def test_numbers_are_compared_from_the_page(
-    runner: Runner, state: AppState, steps: Steps, until: Until
+    runner: Runner,
+    state: AppState,
+    steps: Steps,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # As many cells are scored, over as many genes, as in other tests.
+    monkeypatch.setattr(DataRequest, "load", lambda _: make_counts(MORE_CELLS, GENES - 1))
     view = ManyView(state, TopicChoices(table="many"))
     control = RunControl(state, runner)
     runner.read()
     until(lambda: state.ready)
-    state.param.update(model="lnm", tried="2, 3")
+    state.param.update(model="lnm", tried="1, 2", held_out=round(100 * HOLDOUT))
     button = find(control, pmui.Button, COMPARE)
     button.clicks += 1
     assert state.tab == "topics"
-    assert [run.config["n_factors"] for run in state.runs] == [3, 2]
+    assert [run.config["n_factors"] for run in state.runs] == [2, 1]
     until(lambda: state.swept is not None)
     assert not state.swept.finished
     assert button.label == STOP
     steps.go_on.set()
     until(lambda: state.swept.finished)
     assert button.label == COMPARE
-    assert set(state.swept.runs["value"]) == {2, 3}
+    assert set(state.swept.runs["value"]) == {1, 2}
     assert state.sweep in view.sweep.options.values()
     state.tried = "2, many"
     button.clicks += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -191,9 +192,8 @@ class TestCells:
         embedder = Embedder(services.jobs)
         run = services.jobs.home / "runs" / "one"
         run.mkdir()
-        found = None
-        while found is None:
-            found = embedder.ask("one 12", fit)
+        while (found := embedder.ask("one 12", fit)) is None:
+            time.sleep(0.005)
         np.testing.assert_allclose(found, summaries.coordinates(fit)[:, :2] + 100, rtol=1e-6)
         again = Embedder(services.jobs)
         np.testing.assert_allclose(again.ask("one 12", fit), found, rtol=1e-6)

@@ -20,6 +20,7 @@ from engine import summaries
 from engine.results import AnyFit
 from tests.dashboard.synthetic import make_fit
 from tests.engine.summaries.made_topics import made_topics
+from tests.waiting import PATIENCE
 
 EVIL = '<img src=x onerror="alert(1)">'
 pn.extension("tabulator")
@@ -37,7 +38,7 @@ def shown(fit: AnyFit) -> tuple[AppState, TopicsView]:
 def settle(view: TopicsView) -> None:
     for part in (view.overview, view.structure, view.details.views["labels"]):
         if part.working is not None:
-            part.working.result(60)
+            part.working.result(PATIENCE)
 
 
 @pytest.fixture(params=["topics", "factors"])
@@ -167,10 +168,11 @@ EXPORTS: dict[str, Callable[[TopicsView], Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", EXPORTS)
 def test_figures_and_their_data_can_be_taken_away(
-    both: tuple[AppState, TopicsView], name: str
+    both: tuple[AppState, TopicsView], subtests: pytest.Subtests
 ) -> None:
-    export = EXPORTS[name](both[1])
-    assert export.draw().axes
-    assert len(export.table())
+    for name, take in EXPORTS.items():
+        with subtests.test(name):
+            export = take(both[1])
+            assert export.draw().axes
+            assert len(export.table())

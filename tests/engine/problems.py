@@ -14,9 +14,10 @@ from scipy import optimize
 
 import engine
 from engine.data import Counts
+from engine.inference.prior import Prior
 from engine.models import lnm
 from engine.models.poisson_lognormal import LOG_NO_NOISE, NARROW, Integral
-from engine.results import Fit
+from engine.results import Fit, Status, Totals
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,38 @@ def counts_of(matrix: np.ndarray, *, reference: int = -1) -> Counts:
         [f"gene_{g}" for g in range(genes)],
         [f"cell_{c}" for c in range(cells)],
         reference=reference,
+    )
+
+
+def unfitted(
+    counts: Counts,
+    config: engine.LNMConfig,
+    mean_clr: np.ndarray,
+    loadings: np.ndarray,
+    noise: np.ndarray,
+) -> Fit:
+    """A fit of parameters that are known: no pass was made, and no cell placed."""
+    cells, width = counts.n_cells, config.n_factors
+    columns = ["pass", "seconds", "log_marginal_per_cell"]
+    return Fit(
+        config=config,
+        genes=counts.genes,
+        cells=counts.cells,
+        reference=counts.reference,
+        mean_clr=mean_clr,
+        loadings=loadings,
+        noise=noise,
+        scores=np.zeros((cells, width), np.float32),
+        scores_sd=np.ones((cells, width), np.float32),
+        log_marginal=np.full(cells, -1000.0),
+        total_counts=counts.totals,
+        totals=Totals(float(counts.totals.mean()), 5.0),
+        capture=None,
+        obs=counts.obs,
+        trace=pd.DataFrame([[1, 1.0, -1000.0]], columns=columns),
+        status=Status("stopped", "nothing was fitted", 1, 1.0, 0.0, 0),
+        prior=Prior.start(config).to_dict(np.eye(width)),
+        data=counts.provenance(),
     )
 
 

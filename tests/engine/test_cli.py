@@ -18,6 +18,7 @@ from engine.__main__ import main
 from engine.config import LNMConfig
 from tests.conftest import ROOT
 from tests.engine.jobs.fakes import make_fit, make_progress
+from tests.tiny import CELLS, GENES
 
 KEYS = {
     "seconds",
@@ -33,7 +34,7 @@ KEYS = {
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("cli") / "sim.h5ad"
-    sizes = ["--cells", "60", "--genes", "20", "--factors", "2", "--seed", "3"]
+    sizes = ["--cells", str(CELLS), "--genes", str(GENES), "--factors", "2", "--seed", "3"]
     assert main(["simulate", *sizes, "--out", str(path)]) == 0
     return path
 
@@ -69,6 +70,7 @@ def test_simulate_writes_counts_with_their_truth(tmp_path: Path, model: str) -> 
 
 
 @pytest.mark.parametrize("model", ["lnm", "lnmvcp"])
+@pytest.mark.fit
 def test_fit_saves_a_fit_and_ends_with_json(
     simulated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str
 ) -> None:
@@ -80,7 +82,7 @@ def test_fit_saves_a_fit_and_ends_with_json(
     fit = results.load(out)
     assert summary.keys() >= KEYS
     assert (fit.model, fit.n_factors, fit.config.seed) == (model, 2, 1)
-    assert (summary["cells"], summary["genes"]) == (60, 20)
+    assert (summary["cells"], summary["genes"]) == (CELLS, GENES)
     assert (summary["status"], summary["passes"]) == (fit.status.state, fit.status.passes)
     assert summary["status"] in ("converged", "stopped")
     assert summary["log_marginal_per_cell"] == pytest.approx(float(np.mean(fit.log_marginal)))
@@ -90,16 +92,12 @@ def test_fit_saves_a_fit_and_ends_with_json(
     assert ad.read_h5ad(out).X.sum() == ad.read_h5ad(simulated).X.sum()
 
 
+@pytest.mark.fit
 def test_fit_from_a_shell_on_the_demo(tmp_path: Path) -> None:
     out = tmp_path / "fit.h5ad"
     command = [sys.executable, "-m", "engine", "fit", "demo", "--factors", "2", "--genes", "50"]
-    done = subprocess.run(
-        [*command, "--max-passes", "2", "--out", str(out), "--json"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command += ["--max-passes", "2", "--out", str(out), "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["cells"] == 700
     assert results.load(out).data["source"] == "demo"
@@ -202,7 +200,7 @@ def test_out_is_checked_before_the_fit(
     for out in (simulated, tmp_path, tmp_path / "file" / "fit.h5ad"):
         assert main(["fit", str(simulated), "--out", str(out)]) == 2
         assert "Choose another --out" in capsys.readouterr().err
-    assert ad.read_h5ad(simulated).n_obs == 60
+    assert ad.read_h5ad(simulated).n_obs == CELLS
 
 
 def test_what_was_not_foreseen_shows_its_traceback_on_request(

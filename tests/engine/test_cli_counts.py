@@ -13,18 +13,23 @@ import pytest
 
 from engine.__main__ import main
 from engine.data import simulate
+from tests.engine.jobs.real_runs import HOLDOUT, MORE_CELLS
+from tests.tiny import CELLS, GENES
 
-CELLS = 60
+pytestmark = pytest.mark.fit
+
+# Genes that the fit does not have one by one are pooled: with those, it has GENES of them.
+SIZES = {"cells": MORE_CELLS, "genes": 30, "factors": 2, "mean_total": 300.0}
 
 
 def measured() -> ad.AnnData:
     """Counts in a layer and with library sizes, both of which have to be asked for."""
-    adata = simulate("lnm", cells=CELLS, genes=20, factors=1, seed=2, mean_total=300.0)
+    adata = simulate("lnm", seed=2, **SIZES)
     adata.layers["mine"] = adata.X.copy()
-    adata.X = simulate("lnm", cells=CELLS, genes=20, factors=1, seed=9, mean_total=300.0).X
+    adata.X = simulate("lnm", seed=9, **SIZES).X
     totals = np.asarray(adata.layers["mine"].sum(1)).ravel()
     adata.obs["lib"] = 40 * np.maximum(totals, np.asarray(adata.X.sum(1)).ravel())
-    adata.obs["half"] = ["a", "b"] * (CELLS // 2)
+    adata.obs["half"] = ["a", "b"] * (MORE_CELLS // 2)
     return adata
 
 
@@ -36,10 +41,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def few(data: Path) -> Path:
+    """Some cells of the data, as many as are set aside."""
+    path = data.with_name("few.h5ad")
+    measured()[:20].copy().write_h5ad(path)
+    return path
+
+
+@pytest.fixture(scope="module")
 def fit(data: Path) -> Path:
     out = data.with_name("fit.h5ad")
-    command = ["fit", str(data), "--layer", "mine", "--library-size", "lib", "--genes", "12"]
-    more = ["--factors", "1", "--max-passes", "3", "--holdout", "0.2"]
+    command = ["fit", str(data), "--layer", "mine", "--library-size", "lib"]
+    more = ["--genes", str(GENES - 1), "--factors", "2", "--max-passes", "3"]
+    more += ["--holdout", str(HOLDOUT)]
     assert main([*command, *more, "--out", str(out)]) == 0
     return out
 
@@ -54,14 +68,14 @@ def test_data_are_read_as_they_were_for_the_fit(
         pairs = pd.read_csv(out)
         capsys.readouterr()
         assert main(["check", str(fit), *given, "--draws", "20", "--out", str(out), "--json"]) == 0
-        assert json.loads(capsys.readouterr().out)["cells"] == 0.8 * CELLS
+        assert json.loads(capsys.readouterr().out)["cells"] == CELLS
         found.append((pairs, pd.read_csv(out)))
     for kept, read in zip(*found, strict=True):
         pd.testing.assert_frame_equal(kept, read, rtol=1e-5)
 
 
 def test_held_out_cells_are_read_so_unless_told_otherwise(
-    data: Path, fit: Path, capsys: pytest.CaptureFixture[str]
+    few: Path, fit: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scores = []
     for more in (
@@ -70,7 +84,7 @@ def test_held_out_cells_are_read_so_unless_told_otherwise(
         ["--library-size", ""],
         ["--layer", "X"],
     ):
-        assert main(["score", str(fit), str(data), *more, "--json"]) == 0
+        assert main(["score", str(fit), str(few), *more, "--json"]) == 0
         scores.append(json.loads(capsys.readouterr().out))
     assert scores[0] == scores[1]
     assert scores[0]["n_counts"] > 10 * scores[2]["n_counts"]
@@ -121,7 +135,7 @@ def test_other_library_sizes_are_refused(
     data: Path, fit: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["check", str(fit), str(data), "--library-size", ""]) == 2
-    assert "other totals in sim for 48 of 48 cells" in capsys.readouterr().err
+    assert "other totals in sim for 80 of 80 cells" in capsys.readouterr().err
 
 
 def test_rows_may_come_in_another_order(

@@ -7,14 +7,17 @@ import pytest
 
 from engine import results
 from engine.__main__ import main
-from engine.data import simulate
+from tests.engine.jobs.real_runs import HOLDOUT, more_data
 from tests.engine.test_cli import KEYS
+from tests.tiny import CELLS, GENES, tiny_data
+
+pytestmark = pytest.mark.fit
 
 
 @pytest.fixture
 def simulated(tmp_path: Path) -> Path:
     path = tmp_path / "sim.h5ad"
-    simulate("lda", cells=60, genes=20, factors=2, seed=3).write_h5ad(path)
+    tiny_data("lda").write_h5ad(path)
     return path
 
 
@@ -25,7 +28,7 @@ def test_topics_from_a_shell(
     out = tmp_path / "fit.h5ad"
     command = ["fit", str(simulated), "--model", "lda", "--topics", "2", "--genes", "all"]
     options = ["--inference", inference, budget, "2"]
-    options += ["--topic-prior", "0.3", "--seed", "1"]
+    options += ["--topic-prior", "0.3", "--seed", "1", "--set", "n_starts=1", "--set", "hidden=8"]
     assert main([*command, *options, "--out", str(out), "--json"]) == 0
     summary = json.loads(capsys.readouterr().out.splitlines()[-1])
     fit = results.load(out)
@@ -42,7 +45,7 @@ def test_log_ratios_by_an_encoder_from_a_shell(
 ) -> None:
     out = tmp_path / "fit.h5ad"
     command = ["fit", str(simulated), "--model", model, "--factors", "2", "--genes", "all"]
-    options = ["--inference", "vae", "--max-epochs", "2", "--seed", "1"]
+    options = ["--inference", "vae", "--max-epochs", "2", "--seed", "1", "--set", "hidden=8"]
     assert main([*command, *options, "--out", str(out), "--json"]) == 0
     summary = json.loads(capsys.readouterr().out.splitlines()[-1])
     fit = results.load(out)
@@ -93,26 +96,31 @@ def test_a_sweep_refuses_them_too(simulated: Path, capsys: pytest.CaptureFixture
     assert "found --feature-prior, which is of lda" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("ignore:The 'mode.chained_assignment' option is deprecated")
 def test_a_fit_is_scored_at_once_and_from_its_file(
     simulated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "fit.h5ad"
-    command = ["fit", str(simulated), "--factors", "2", "--genes", "10", "--max-passes", "3"]
-    assert main([*command, "--holdout", "0.2", "--out", str(out), "--json"]) == 0
+    data, few = tmp_path / "more.h5ad", tmp_path / "few.h5ad"
+    more = more_data(genes=30)
+    more.write_h5ad(data)
+    more[:20].copy().write_h5ad(few)
+    command = ["fit", str(data), "--factors", "2", "--genes", str(GENES - 1), "--max-passes", "3"]
+    assert main([*command, "--holdout", str(HOLDOUT), "--out", str(out), "--json"]) == 0
     printed = capsys.readouterr()
     summary = json.loads(printed.out.splitlines()[-1])
-    assert summary["cells"] == 48
-    assert summary["score"]["n_cells"] + summary["score"]["n_left_out"] == 12
+    assert summary["cells"] == CELLS
+    assert summary["score"]["n_cells"] + summary["score"]["n_left_out"] == 20
     assert 1 < summary["score"]["perplexity"] < 100
     assert "document completion" in printed.err
     kept = results.load(out).data
-    assert (kept["score"], kept["holdout"]) == (summary["score"], 0.2)
-    assert kept["request"]["genes"] == 10
+    assert (kept["score"], kept["holdout"]) == (summary["score"], HOLDOUT)
+    assert kept["request"]["genes"] == GENES - 1
 
     # The data hold more genes than the fit: they are pooled.
-    assert main(["score", str(out), str(simulated), "--json"]) == 0
+    assert main(["score", str(out), str(few), "--json"]) == 0
     scored = json.loads(capsys.readouterr().out)
-    assert (scored["model"], scored["n_features"], scored["n_cells"]) == ("lnm", 11, 60)
+    assert (scored["model"], scored["n_features"], scored["n_cells"]) == ("lnm", GENES, 20)
     assert scored["log_marginal_per_cell"] < 0
     assert main(["score", str(simulated), str(simulated)]) == 2
     assert "Fit.save" in capsys.readouterr().err

@@ -12,15 +12,16 @@ import pytest
 import engine
 from engine.__main__ import main
 from engine.checks import Sweep
-from engine.data import simulate
 from engine.jobs import Jobs, list_sweeps, stop_sweep, sweep_of
+from tests.engine.jobs.real_runs import HOLDOUT, more_file
+from tests.waiting import PATIENCE
+
+pytestmark = pytest.mark.fit
 
 
 @pytest.fixture
 def simulated(tmp_path: Path) -> Path:
-    path = tmp_path / "sim.h5ad"
-    simulate("lda", cells=80, genes=20, factors=2, seed=3).write_h5ad(path)
-    return path
+    return Path(more_file(tmp_path).source)
 
 
 @pytest.mark.parametrize(("model", "unit"), [("lda", "topics"), ("lnmvcp", "factors")])
@@ -29,7 +30,7 @@ def test_a_sweep_from_a_shell(
 ) -> None:
     out = tmp_path / "new" / "table.csv"
     command = ["sweep", str(simulated), "--model", model, "--values", "2, 1", "--genes", "all"]
-    options = ["--holdout", "0.25", "--max-passes", "4", "--seed", "1", "--out", str(out)]
+    options = ["--holdout", str(HOLDOUT), "--max-passes", "4", "--seed", "1", "--out", str(out)]
     assert main([*command, *options]) == 0
     printed = capsys.readouterr()
     assert unit in printed.out.splitlines()[0]
@@ -69,17 +70,17 @@ def test_ctrl_c_prints_what_there_is(
 
     def fit_iter(counts: Any, config: Any, **settings: Any) -> Any:
         for progress in real(counts, config, **settings):
-            if config.n_topics == 3 and progress.status.passes == 2 and not stopped.is_set():
+            if config.n_topics == 2 and progress.status.passes == 2 and not stopped.is_set():
                 signal.raise_signal(signal.SIGINT)
-                assert stopped.wait(100)
+                assert stopped.wait(PATIENCE)
             yield progress
 
     monkeypatch.setattr(engine, "fit_iter", fit_iter)
     monkeypatch.setattr("engine.cli_sweep.stop_sweep", stop)
     command = ["sweep", str(simulated), "--model", "lda", "--genes", "all", "--max-passes", "4"]
-    assert main([*command, "--values", "1,2,3,4", "--json"]) == 0
+    assert main([*command, "--holdout", str(HOLDOUT), "--values", "1,2,3", "--json"]) == 0
     printed = capsys.readouterr()
     found = Sweep.from_dict(json.loads(printed.out))
-    assert list(found.table["value"]) == [1, 2]
-    assert list(found.runs["state"]) == ["done", "done", "stopped", "stopped"]
-    assert "k4: stopped. Stopped before it began." in printed.err
+    assert list(found.table["value"]) == [1]
+    assert list(found.runs["state"]) == ["done", "stopped", "stopped"]
+    assert "k3: stopped. Stopped before it began." in printed.err

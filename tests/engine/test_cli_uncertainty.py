@@ -11,21 +11,28 @@ import pytest
 import engine
 from engine import checks
 from engine.__main__ import main
-from engine.data import simulate
+from engine.data import Counts
+from tests.engine.jobs.real_runs import more_data
+from tests.tiny import CELLS, GENES, LDA, LNM
+
+pytestmark = pytest.mark.fit
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "sim.h5ad"
-    simulate("lnm", cells=80, genes=30, factors=2, seed=2).write_h5ad(path)
+    more_data("lnm").write_h5ad(path)
     return path
+
+
+def fitted(data: Path) -> Counts:
+    return engine.read_counts(data, genes="all").take(np.arange(CELLS))
 
 
 @pytest.fixture(scope="module")
 def fit(data: Path) -> Path:
     # Of some of the cells; those it has not seen are left out.
-    counts = engine.read_counts(data, genes="all").take(np.arange(70))
-    found = engine.fit(counts, engine.LNMConfig(n_factors=2))
+    found = engine.fit(fitted(data), LNM)
     return found.save(data.with_name("fit.h5ad"))
 
 
@@ -39,9 +46,8 @@ def test_pairs_of_genes(data: Path, fit: Path, capsys: pytest.CaptureFixture[str
     table = pd.read_csv(out)
     loaded = engine.load(fit)
     assert isinstance(loaded, engine.Fit)
-    counts = engine.read_counts(data, genes="all").take(np.arange(70))
     genes = loaded.genes.get_indexer(["gene_3", "gene_1", "gene_2"])
-    found = checks.uncertainty(loaded, counts).correlation(genes)
+    found = checks.uncertainty(loaded, fitted(data)).correlation(genes)
     pair = table[(table["gene_1"] == "gene_3") & (table["gene_2"] == "gene_2")].iloc[0]
     expected = [array[0, 2] for array in found]
     names = ["correlation", "standard_error", "low_90", "high_90", "lfsr"]
@@ -50,14 +56,11 @@ def test_pairs_of_genes(data: Path, fit: Path, capsys: pytest.CaptureFixture[str
 
     assert main([*asked, "--method", "bootstrap", "--n-boot", "3"]) == 0
     assert "by 3 replicates" in capsys.readouterr().err
-    assert len(pd.read_csv(out)) == 29 * 28 / 2
+    assert len(pd.read_csv(out)) == (GENES - 1) * (GENES - 2) / 2
 
 
 def test_topics(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = engine.fit(
-        engine.read_counts(data, genes="all"), engine.LDAConfig(n_topics=2, n_starts=1)
-    )
-    path = found.save(data.with_name("topics.h5ad"))
+    path = engine.fit(fitted(data), LDA).save(data.with_name("topics.h5ad"))
     out = data.with_name("topics.csv")
     asked = ["uncertainty", str(path), str(data), "--n-boot", "3", "--out", str(out)]
     assert main(asked) == 0

@@ -17,31 +17,33 @@ import engine
 from engine.data import Counts
 from engine.results import FORMAT, Capture, Fit, load_counts
 from tests.engine.problems import dense
+from tests.tiny import CELLS, GENES, LNM, LNMVCP
 
 
 @pytest.fixture(scope="module")
 def counts() -> Counts:
     rng = np.random.default_rng(0)
-    matrix = rng.poisson(np.exp(rng.normal(1, 1, 14)), (40, 14))
-    names = [*(f"gen-{g}" for g in range(10)), "β-actin", "Ärmel/1", "遺伝子", "_other"]
+    matrix = rng.poisson(np.exp(rng.normal(1, 1, GENES)), (CELLS, GENES))
+    names = [*(f"gen-{g}" for g in range(GENES - 4)), "β-actin", "Ärmel/1", "遺伝子", "_other"]
     obs = pd.DataFrame(
         {
-            "cell type": pd.Categorical(["T", "Ü-Zelle"] * 20, ["T", "Ü-Zelle", "never seen"]),
-            "total_counts": np.arange(40),
-            "score": rng.normal(size=40),
-            "passed": rng.uniform(size=40) > 0.5,
-            "note": ["ja", "naïve"] * 20,
+            "cell type": pd.Categorical(
+                ["T", "Ü-Zelle"] * (CELLS // 2), ["T", "Ü-Zelle", "never seen"]
+            ),
+            "total_counts": np.arange(CELLS),
+            "score": rng.normal(size=CELLS),
+            "passed": rng.uniform(size=CELLS) > 0.5,
+            "note": ["ja", "naïve"] * (CELLS // 2),
         }
     )
     return Counts.from_arrays(
-        matrix, names, [f"zelle-ß-{c}" for c in range(40)], obs=obs, name="Übung"
+        matrix, names, [f"zelle-ß-{c}" for c in range(CELLS)], obs=obs, name="Übung"
     )
 
 
-@pytest.fixture(scope="module", params=["lnm", "lnmvcp"])
+@pytest.fixture(scope="module", params=[LNM, LNMVCP], ids=lambda config: config.model)
 def fit(request: pytest.FixtureRequest, counts: Counts) -> Fit:
-    config = engine.LNMConfig(capture=request.param == "lnmvcp", n_factors=2, max_passes=6)
-    return engine.fit(counts, config)
+    return engine.fit(counts, request.param)
 
 
 def assert_equal(one: Any, other: Any, name: str = "") -> None:
@@ -93,7 +95,7 @@ class TestRoundTrip:
         assert obs["passed"].dtype == bool
         assert obs["score"].dtype == float
         assert list(obs["note"][:2]) == ["ja", "naïve"]
-        np.testing.assert_array_equal(obs["total_counts_input"], np.arange(40))
+        np.testing.assert_array_equal(obs["total_counts_input"], np.arange(CELLS))
 
     def test_summaries_need_the_file_only(self, fit: Fit, tmp_path: Path) -> None:
         read = engine.load(fit.save(tmp_path / "fit.h5ad"))
@@ -101,14 +103,15 @@ class TestRoundTrip:
             engine.summaries.clr_correlation(read), engine.summaries.clr_correlation(fit)
         )
 
+    @pytest.mark.fit
     def test_the_labels_of_an_earlier_lnmvcp_make_no_capture(
         self, counts: Counts, tmp_path: Path
     ) -> None:
         """Counts read from a saved LNMVCP bring its columns along as labels."""
-        config = engine.LNMConfig(n_factors=2, max_passes=3)
-        labels = pd.DataFrame({"capture_eta": np.ones(40), "capture_efficiency": np.ones(40)})
+        ones = np.ones(CELLS)
+        labels = pd.DataFrame({"capture_eta": ones, "capture_efficiency": ones})
         labelled = replace(counts, obs=labels.set_axis(counts.cells))
-        read = engine.load(engine.fit(labelled, config).save(tmp_path / "fit.h5ad"))
+        read = engine.load(engine.fit(labelled, LNM).save(tmp_path / "fit.h5ad"))
         assert read.model == "lnm"
         assert read.capture is None
         assert "capture_eta" in read.obs
@@ -117,9 +120,9 @@ class TestRoundTrip:
 class TestAnnData:
     def test_scanpy_opens_it(self, fit: Fit, tmp_path: Path) -> None:
         adata = sc.read_h5ad(fit.save(tmp_path / "fit.h5ad"))
-        assert adata.shape == (40, 14)
-        assert adata.obsm["X_lnm"].shape == adata.obsm["X_lnm_sd"].shape == (40, 2)
-        assert adata.varm["lnm_loadings"].shape == (14, 2)
+        assert adata.shape == (CELLS, GENES)
+        assert adata.obsm["X_lnm"].shape == adata.obsm["X_lnm_sd"].shape == (CELLS, 2)
+        assert adata.varm["lnm_loadings"].shape == (GENES, 2)
         assert {"lnm_mean_clr", "lnm_noise", "lnm_reference"} <= set(adata.var)
         assert {"total_counts", "log_marginal", "cell type"} <= set(adata.obs)
         assert adata.var["lnm_reference"].sum() == 1

@@ -15,29 +15,35 @@ from engine.data import Counts
 from engine.results import load_counts
 from tests.engine.problems import dense
 from tests.engine.test_results import assert_equal
+from tests.tiny import CELLS, GENES, LDA
+
+pytestmark = pytest.mark.fit
 
 
 @pytest.fixture(scope="module")
 def counts() -> Counts:
     rng = np.random.default_rng(0)
-    names = [*(f"gen-{g}" for g in range(10)), "β-actin", "Ärmel/1", "遺伝子", "_other"]
+    names = [*(f"gen-{g}" for g in range(GENES - 4)), "β-actin", "Ärmel/1", "遺伝子", "_other"]
     obs = pd.DataFrame(
-        {"cell type": pd.Categorical(["T", "Ü-Zelle"] * 20), "total_counts": np.arange(40)}
+        {
+            "cell type": pd.Categorical(["T", "Ü-Zelle"] * (CELLS // 2)),
+            "total_counts": np.arange(CELLS),
+        }
     )
-    topics = rng.dirichlet(np.full(14, 0.5), 2)
-    shares = rng.dirichlet([0.5, 0.5], 40)
-    matrix = rng.poisson(200 * shares @ topics) + (np.arange(14) == 13)
-    return Counts.from_arrays(matrix, names, [f"zelle-ß-{c}" for c in range(40)], obs=obs)
+    topics = rng.dirichlet(np.full(GENES, 0.5), 2)
+    shares = rng.dirichlet([0.5, 0.5], CELLS)
+    matrix = rng.poisson(200 * shares @ topics) + (np.arange(GENES) == GENES - 1)
+    return Counts.from_arrays(matrix, names, [f"zelle-ß-{c}" for c in range(CELLS)], obs=obs)
 
 
 @pytest.fixture(scope="module", params=["em", "vae"])
 def fit(request: pytest.FixtureRequest, counts: Counts) -> engine.TopicFit:
-    config = engine.LDAConfig(
-        n_topics=2,
+    config = replace(
+        LDA,
         inference=request.param,
         topic_prior=[0.5, 1],
         max_passes=20,
-        max_epochs=3,
+        max_epochs=2,
         hidden=8,
     )
     return engine.fit(counts, config)
@@ -58,7 +64,7 @@ def test_every_field_comes_back(fit: engine.TopicFit, tmp_path: Path) -> None:
             assert_equal(one, other, field.name)
     assert (read.model, read.n_topics, read.n_factors) == ("lda", 2, 2)
     assert read.factor_names == ["topic 1", "topic 2"]
-    assert read.is_gene.sum() == 13
+    assert read.is_gene.sum() == GENES - 1
     assert bool(read.encoder) == (fit.config.inference == "vae")
 
 
@@ -77,8 +83,8 @@ def test_a_read_fit_answers_as_the_fit_does(
 def test_where_things_are_in_the_file(fit: engine.TopicFit, counts: Counts, tmp_path: Path) -> None:
     path = fit.save(tmp_path / "fit.h5ad", counts.matrix())
     adata = ad.read_h5ad(path)
-    assert adata.obsm["X_lda"].shape == (40, 2)
-    assert adata.varm["lda_topics"].shape == (14, 2)
+    assert adata.obsm["X_lda"].shape == (CELLS, 2)
+    assert adata.varm["lda_topics"].shape == (GENES, 2)
     np.testing.assert_allclose(adata.varm["lda_topics"].sum(0), 1, rtol=1e-5)
     np.testing.assert_allclose(adata.obsm["X_lda"].sum(1), 1, rtol=1e-5)
     np.testing.assert_array_equal(adata.X.toarray(), dense(counts))

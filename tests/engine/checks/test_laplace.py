@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -15,16 +13,14 @@ from engine.data import Counts
 from engine.results import Fit
 from tests.engine.checks.predictive.truth import simulated
 from tests.engine.models.test_lnm import importance_sample
-from tests.engine.problems import Problem, counts_of, problem
+from tests.engine.problems import Problem, counts_of, problem, unfitted
 
 
 def known(cells: Problem) -> tuple[Fit, Counts]:
     """A fit with the parameters of a problem."""
     counts = counts_of(cells.counts)
-    config = engine.LNMConfig(n_factors=cells.loadings.shape[1], max_passes=1)
-    fit = engine.fit(counts, config)
-    parameters = {"mean_clr": cells.mean, "loadings": cells.loadings, "noise": cells.noise}
-    return replace(fit, **parameters), counts
+    config = engine.LNMConfig(n_factors=cells.loadings.shape[1])
+    return unfitted(counts, config, cells.mean, cells.loadings, cells.noise), counts
 
 
 def test_both_are_the_log_marginal() -> None:
@@ -66,6 +62,7 @@ def test_it_warns_where_counts_say_nothing_of_many_factors() -> None:
     assert "should not be trusted" in found.warning
 
 
+@pytest.mark.fit
 def test_bad_input() -> None:
     fit, counts = simulated("lnm")
     topics, _ = simulated("lda")

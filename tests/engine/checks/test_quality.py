@@ -10,16 +10,17 @@ import pytest
 import engine
 from engine.checks import quality
 from engine.checks.quality import coherence, leading, matched_cosines, programmes
+from tests.dashboard.synthetic import make_topic_fit
 from tests.engine.jobs.fakes import make_fit
 from tests.engine.problems import counts_of
 
 
 def topic_fit(topics: np.ndarray, proportions: np.ndarray) -> engine.TopicFit:
     """A fit with given (F, K) topics and (C, K) proportions."""
-    features, size = topics.shape
-    counts = counts_of(np.ones((len(proportions), features)))
-    fit = engine.fit(counts, engine.LDAConfig(n_topics=size, max_passes=1))
-    return replace(fit, topics=topics, proportions=proportions)
+    counts = counts_of(np.ones((len(proportions), len(topics))))
+    fit = make_topic_fit(topics=topics.shape[1])
+    cells = {"cells": counts.cells, "proportions": proportions}
+    return replace(fit, genes=counts.genes, topics=topics, **cells)
 
 
 class TestCoherence:

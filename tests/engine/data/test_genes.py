@@ -10,6 +10,7 @@ from engine.errors import ConfigError, DataError
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.slow
 def test_scores_are_those_of_scanpy():
     rng = np.random.default_rng(0)
     matrix = rng.poisson(rng.gamma(0.7, 1, (200, 1)) * rng.gamma(0.5, 2, 60), (200, 60))

@@ -53,6 +53,7 @@ def outcome(source, check_invariants, **choices):
 
 @FILES
 @given(data=st.data())
+@pytest.mark.slow
 def test_damaged_files(intact, check_invariants, monkeypatch, data):
     monkeypatch.setattr("engine.data.probe.SECONDS", 5.0)
     name = data.draw(st.sampled_from(sorted(intact)))
@@ -107,6 +108,7 @@ def matrix_of(data: st.DataObject, shape: tuple[int, int]):
 
 @MEMORY
 @given(data=st.data())
+@pytest.mark.slow
 def test_odd_anndata(check_invariants, data):
     shape = data.draw(st.tuples(st.integers(0, 6), st.integers(0, 6)))
     cells = data.draw(st.lists(NAMES, min_size=shape[0], max_size=shape[0]))

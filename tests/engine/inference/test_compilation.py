@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 
 COMPILE = """
 from pathlib import Path
-import jax, jax.numpy as jnp
+import jax, jax.numpy as jnp, numpy as np
 from engine.inference.compilation import make_room
 
 def regions():
@@ -17,14 +17,15 @@ def regions():
 
 program = jax.jit(lambda x: jnp.sin(x @ x.T).sum())
 for size in range(2, 42):
-    program(jnp.ones((size, size)))
+    program(np.ones((size, size), np.float32))
 many = regions()
 print(make_room(most=many + 100), regions() == many, make_room(most=many - 100))
-print(regions() < many - 100, float(program(jnp.ones((2, 2)))))
+print(regions() < many - 100, float(program(np.ones((2, 2), np.float32))))
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="regions are counted there only")
+@pytest.mark.slow
 def test_programs_are_forgotten_when_there_are_too_many() -> None:
     command = [sys.executable, "-c", COMPILE]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)

@@ -15,6 +15,8 @@ from engine.results import Fit
 from tests.engine.inference.conftest import Simulated
 from tests.engine.problems import clr_agreement, counts_of
 
+pytestmark = pytest.mark.fit
+
 
 @pytest.fixture(scope="module")
 def told(simulated: Simulated) -> list[engine.Progress]:
@@ -167,7 +169,8 @@ class TestResume:
 
     def test_other_cells_of_the_same_genes(self, simulated: Simulated) -> None:
         half = simulated.counts.take(np.arange(400))
-        *_, last = engine.fit_iter(half, simulated.config, start=simulated.fit)
+        config = replace(simulated.config, block_cells=100)
+        *_, last = engine.fit_iter(half, config, start=simulated.fit)
         assert last.snapshot is not None
         assert last.snapshot().cells.equals(half.cells)
         assert clr_agreement(last.snapshot(), simulated.fit) > 0.98

@@ -16,6 +16,13 @@ from engine.results import Fit
 from tests.engine.inference.conftest import Simulated
 from tests.engine.problems import clr_agreement, counts_of, dense, passes_of, pearson
 
+pytestmark = pytest.mark.fit
+
+# A program is compiled for a shape of blocks: one serves all fits of so many genes, however many
+# their cells.
+FORTY_GENES = engine.LNMConfig(n_factors=2, block_cells=100)
+TWENTY_GENES = engine.LNMConfig(n_factors=2, block_cells=80)
+
 
 def reordered(counts: Counts, cells: np.ndarray, genes: np.ndarray) -> Counts:
     matrix = dense(counts)[np.ix_(cells, genes)]
@@ -63,7 +70,7 @@ class TestTruth:
         adata = simulate("lnm", cells=1500, genes=40, factors=2, seed=seed, counts_per_gene=1.5)
         counts = engine.read_counts(adata, genes="all")
         truth = true_clr_correlation(adata)
-        config = engine.LNMConfig(n_factors=2, seed=seed)
+        config = replace(FORTY_GENES, seed=seed)
         fits = [p.snapshot() for p in passes_of(engine.fit_iter(counts, config))]
         along = [pearson(engine.summaries.clr_correlation(fit), truth) for fit in fits]
         last = fits[-1]
@@ -75,12 +82,12 @@ class TestTruth:
     def test_low_rank(self) -> None:
         adata = simulate("lnm", cells=400, genes=40, factors=2, seed=1, noise=0)
         counts = engine.read_counts(adata, genes="all")
-        fit = engine.fit(counts, engine.LNMConfig(n_factors=2, d_mode="low_rank"))
+        fit = engine.fit(counts, replace(FORTY_GENES, d_mode="low_rank"))
         assert fit.status.state == "converged"
         assert not fit.noise.any()
         truth = true_clr_correlation(adata)
         assert pearson(engine.summaries.clr_correlation(fit), truth) > 0.99
-        learned = engine.fit(counts, engine.LNMConfig(n_factors=2))
+        learned = engine.fit(counts, FORTY_GENES)
         assert np.median(learned.noise) < 0.01
         assert learned.log_marginal_per_cell == pytest.approx(fit.log_marginal_per_cell, abs=1.0)
 
@@ -197,7 +204,7 @@ class TestPrecision:
             "lnm", cells=150, genes=20, factors=2, seed=0, mean_total=30_000, noise=1.0
         )
         counts = engine.read_counts(adata, genes="all")
-        config = engine.LNMConfig(n_factors=2, max_passes=60)
+        config = replace(TWENTY_GENES, max_passes=60)
         single = engine.fit(counts, config)
         exact = engine.fit(counts, replace(config, precision="float64"))
         assert single.status.n_failed_cells == exact.status.n_failed_cells == 0
@@ -208,7 +215,7 @@ class TestExtremes:
     def test_cells_and_genes_at_the_edge(self) -> None:
         """A cell with all counts in one gene, cells of one count, a gene seen once."""
         rng = np.random.default_rng(0)
-        matrix = rng.poisson(np.exp(rng.normal(0, 1, 20)), (60, 20)).astype(float)
+        matrix = rng.poisson(np.exp(rng.normal(0, 1, 20)), (80, 20)).astype(float)
         matrix[0] = 0
         matrix[0, 3] = 5000
         matrix[1:4] = 0
@@ -216,7 +223,7 @@ class TestExtremes:
         matrix[:, 7] = 0
         matrix[10, 7] = 1
         for d_mode in ("learned", "low_rank"):
-            fit = engine.fit(counts_of(matrix), engine.LNMConfig(n_factors=2, d_mode=d_mode))
+            fit = engine.fit(counts_of(matrix), replace(TWENTY_GENES, d_mode=d_mode))
             assert fit.status.n_failed_cells == 0
             for values in (fit.loadings, fit.mean_clr, fit.noise, fit.scores, fit.log_marginal):
                 assert np.isfinite(values).all()
@@ -238,8 +245,8 @@ class TestExtremes:
 
     def test_cells_that_are_all_alike(self) -> None:
         """No variance to find: the fit ends, with next to no loadings."""
-        matrix = np.tile([[5, 10, 20, 40, 80, 160]], (50, 1))
-        fit = engine.fit(counts_of(matrix), engine.LNMConfig(n_factors=2))
+        matrix = np.tile(np.rint(np.geomspace(5, 160, 20)), (80, 1))
+        fit = engine.fit(counts_of(matrix), TWENTY_GENES)
         assert fit.status.state == "converged"
         np.testing.assert_allclose(np.exp(fit.mean_clr - fit.mean_clr[0]), matrix[0] / 5, rtol=0.02)
         assert np.abs(fit.loadings).max() < 0.1
@@ -247,13 +254,12 @@ class TestExtremes:
 
 class TestCompilation:
     def test_a_second_fit_of_the_same_shape_compiles_nothing(self) -> None:
-        adata = simulate("lnm", cells=150, genes=30, factors=2, seed=0)
+        adata = simulate("lnm", cells=150, genes=20, factors=2, seed=0)
         first = engine.read_counts(adata, genes="all")
         second = Counts.from_arrays(dense(first)[::-1], first.genes, first.cells)
-        config = engine.LNMConfig(n_factors=2, block_cells=64)
-        engine.fit(first, config)
+        engine.fit(first, TWENTY_GENES)
         before = seconds_compiling()
-        fit = engine.fit(second, replace(config, seed=4))
+        fit = engine.fit(second, replace(TWENTY_GENES, seed=4))
         assert seconds_compiling() == before
         assert fit.status.seconds_compiling == 0
 

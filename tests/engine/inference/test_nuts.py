@@ -19,8 +19,10 @@ from engine.results import Fit
 from engine.summaries import clr_correlation, clr_correlation_interval
 from tests.engine.problems import counts_of, upper
 
+pytestmark = pytest.mark.fit
+
 LAPLACE = engine.LNMConfig(capture=True, n_factors=2)
-NUTS = replace(LAPLACE, inference="nuts", n_warmup=250, n_draws=300, n_chains=2)
+NUTS = replace(LAPLACE, inference="nuts", n_warmup=150, n_draws=300, n_chains=2)
 # Far too short to be believed: for what becomes of a fit on its way.
 BRIEF = engine.LNMConfig(
     n_factors=1, d_mode="low_rank", inference="nuts", n_warmup=25, n_draws=60, n_chains=2, seed=1

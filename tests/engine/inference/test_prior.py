@@ -9,6 +9,8 @@ from engine.data import simulate
 from engine.inference.prior import Prior
 from tests.engine.inference.conftest import Simulated
 
+pytestmark = pytest.mark.fit
+
 
 def test_density_is_the_normal_one() -> None:
     rng = np.random.default_rng(0)
@@ -87,7 +89,7 @@ def test_rare_genes_take_the_learned_location() -> None:
     """What d of a gene with a handful of counts is, the other genes know."""
     adata = simulate("lnm", cells=600, genes=40, factors=2, seed=2, noise=0.4, noise_spread=0.1)
     counts = engine.read_counts(adata, genes="all")
-    fit = engine.fit(counts, engine.LNMConfig(n_factors=2))
+    fit = engine.fit(counts, engine.LNMConfig(n_factors=2, block_cells=100))
     totals = np.asarray(adata[:, fit.genes].X.sum(0)).ravel()
     rare = (totals < np.quantile(totals, 0.2)) & (fit.noise > 0)
     assert np.median(fit.noise[rare]) == pytest.approx(0.4, rel=0.25)

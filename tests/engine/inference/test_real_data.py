@@ -15,6 +15,8 @@ import engine
 from engine.results import Fit
 from tests.engine.problems import clr_agreement
 
+pytestmark = pytest.mark.fit
+
 
 def separated(fit: Fit, labels: pd.Series) -> float:
     """Cross-validated share of cells whose label their scores tell."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anndata as ad
@@ -12,6 +13,9 @@ from engine.data import Counts, simulate
 from engine.results import Fit
 from tests.engine.inference.conftest import Simulated
 from tests.engine.problems import dense
+from tests.tiny import CELLS, FACTORS, GENES, LNM, LNMVCP
+
+pytestmark = pytest.mark.fit
 
 
 def test_training_cells_keep_their_scores(simulated: Simulated) -> None:
@@ -34,17 +38,35 @@ def test_a_fit_read_back_transforms_alike(small: Counts, small_fit: Fit, tmp_pat
     np.testing.assert_array_equal(one.log_marginal, other.log_marginal)
 
 
-def test_new_cells_find_their_true_scores() -> None:
-    adata = simulate("lnm", cells=700, genes=60, factors=2, seed=2)
+@dataclass(frozen=True)
+class Placed:
+    """Cells, a fit of the first 500 of them, and the other 300 placed by it."""
+
+    adata: ad.AnnData
+    counts: Counts
+    fit: Fit
+    new: Fit
+
+
+@pytest.fixture(scope="module")
+def placed() -> Placed:
+    adata = simulate("lnm", cells=800, genes=60, factors=2, seed=2)
     counts = engine.read_counts(adata, genes="all")
-    fit = engine.fit(counts.take(np.arange(500)), engine.LNMConfig(n_factors=2))
-    new = engine.transform(fit, counts.take(np.arange(500, 700)))
-    truth = adata.obsm["true_scores"][500:]
+    # In blocks of 300 cells, as many as the new ones and as tests.engine.checks has of so many
+    # genes: they share their programs.
+    config = engine.LNMConfig(n_factors=2, block_cells=300)
+    fit = engine.fit(counts.take(np.arange(500)), config)
+    return Placed(adata, counts, fit, engine.transform(fit, counts.take(np.arange(500, 800))))
+
+
+def test_new_cells_find_their_true_scores(placed: Placed) -> None:
+    fit, new = placed.fit, placed.new
+    truth = placed.adata.obsm["true_scores"][500:]
     # The factors are known up to a linear map.
     weights, *_ = np.linalg.lstsq(new.scores, truth, rcond=None)
     explained = 1 - ((truth - new.scores @ weights) ** 2).sum() / (truth**2).sum()
     assert explained > 0.8
-    assert list(new.cells) == list(counts.cells[500:])
+    assert list(new.cells) == list(placed.counts.cells[500:])
     assert new.log_marginal_per_cell == pytest.approx(fit.log_marginal_per_cell, abs=10)
 
 
@@ -58,30 +80,36 @@ def test_gene_order_does_not_matter(small: Counts, small_fit: Fit) -> None:
     assert other.reference == small_fit.reference
 
 
-def test_what_belongs_to_the_model_stays(small: Counts, small_fit: Fit) -> None:
-    new = engine.transform(small_fit, small.take(np.arange(10)))
-    np.testing.assert_array_equal(new.loadings, small_fit.loadings)
-    np.testing.assert_array_equal(new.noise, small_fit.noise)
-    assert new.scores.shape == new.scores_sd.shape == (10, 2)
-    assert new.totals == small_fit.totals
-    np.testing.assert_array_equal(new.total_counts, small.totals[:10])
-    assert new.data["fingerprint"] != small_fit.data["fingerprint"]
+def test_what_belongs_to_the_model_stays(placed: Placed) -> None:
+    fit, new = placed.fit, placed.new
+    np.testing.assert_array_equal(new.loadings, fit.loadings)
+    np.testing.assert_array_equal(new.noise, fit.noise)
+    assert new.scores.shape == new.scores_sd.shape == (300, 2)
+    assert new.totals == fit.totals
+    np.testing.assert_array_equal(new.total_counts, placed.counts.totals[500:])
+    assert new.data["fingerprint"] != fit.data["fingerprint"]
 
 
 def test_capture_of_new_cells() -> None:
-    adata = simulate("lnmvcp", cells=150, genes=12, factors=2, seed=0)
+    """Some of the cells, in an order of their own: of the 160 the last 80, backwards."""
+    adata = simulate("lnmvcp", cells=2 * CELLS, genes=GENES, factors=FACTORS, seed=0)
     counts = engine.read_counts(adata, genes="all")
-    fit = engine.fit(counts, engine.LNMConfig(capture=True, n_factors=2, max_passes=3))
-    new = engine.transform(fit, counts.take(np.arange(20)))
+    fit = engine.fit(counts, replace(LNMVCP, block_cells=CELLS, max_passes=3))
+    last = np.arange(2 * CELLS)[: CELLS - 1 : -1]
+    new = engine.transform(fit, counts.take(last))
     assert fit.capture is not None
     assert new.capture is not None
-    np.testing.assert_allclose(new.capture.efficiency, fit.capture.efficiency[:20])
+    np.testing.assert_allclose(new.capture.efficiency, fit.capture.efficiency[last])
 
 
-def held_out(adata: ad.AnnData, genes: int) -> tuple[Counts, ad.AnnData]:
-    """Counts of most cells, and the other cells, in which one of their genes is silent."""
-    counts = engine.read_counts(adata[:120].copy(), genes=genes)
-    aside = adata[120:].copy()
+def held_out(genes: int = GENES - 1) -> tuple[Counts, ad.AnnData]:
+    """Counts of half the cells, and the other half, in which one of their genes is silent.
+
+    The others of the genes are pooled, so that cells and features are as many as in `tests.tiny`.
+    """
+    adata = simulate("lnm", cells=2 * CELLS, genes=2 * GENES, factors=FACTORS, seed=4)
+    counts = engine.read_counts(adata[:CELLS].copy(), genes=genes)
+    aside = adata[CELLS:].copy()
     matrix = aside.X.tolil()
     matrix[:, aside.var_names.get_loc(counts.genes[0])] = 0
     aside.X = matrix.tocsr()
@@ -91,18 +119,15 @@ def held_out(adata: ad.AnnData, genes: int) -> tuple[Counts, ad.AnnData]:
 @pytest.mark.parametrize("inference", ["laplace", "vae"])
 def test_held_out_cells_however_their_genes_are_chosen(inference: LNMInference) -> None:
     """From data without a pool: some genes are the fit's, the rest is pooled by both."""
-    counts, aside = held_out(simulate("lnm", cells=150, genes=20, factors=2, seed=4), 8)
+    counts, aside = held_out()
     assert counts.genes[-1] == "_other"
-    config = engine.LNMConfig(
-        n_factors=2, inference=inference, max_passes=2, max_epochs=1, hidden=4
-    )
-    fit = engine.fit(counts, config)
+    fit = engine.fit(counts, replace(LNM, inference=inference, max_epochs=1, hidden=4))
     real = fit.genes[fit.is_gene]
     choices = ("all", fit.genes, list(real[::-1]))
     read = [engine.read_counts(aside, genes=genes) for genes in choices]
     assert fit.genes[0] not in read[1].genes
     one, *others = (engine.transform(fit, counts) for counts in read)
-    assert len(one.cells) == 30
+    assert len(one.cells) == CELLS
     np.testing.assert_array_equal(one.total_counts, np.asarray(aside.X.sum(1)).ravel())
     for other in others:
         np.testing.assert_array_equal(other.scores, one.scores)
@@ -110,8 +135,8 @@ def test_held_out_cells_however_their_genes_are_chosen(inference: LNMInference) 
 
 
 def test_genes_of_the_fit_alone_do_not_tell_its_pool() -> None:
-    counts, aside = held_out(simulate("lnm", cells=150, genes=20, factors=2, seed=4), 8)
-    fit = engine.fit(counts, engine.LNMConfig(n_factors=2, max_passes=1))
+    counts, aside = held_out()
+    fit = engine.fit(counts, LNM)
     only = engine.read_counts(aside[:, list(fit.genes[fit.is_gene])].copy(), genes="all")
     with pytest.raises(engine.DataError, match=r"1 missing \(_other\).*genes=\"all\""):
         engine.transform(fit, only)

@@ -14,10 +14,16 @@ from engine.data import Counts
 from engine.inference.predict import predicted_proportions
 from engine.results import Fit
 from tests.engine.inference.conftest import Simulated
-from tests.engine.problems import clr_agreement, counts_of, pearson
+from tests.engine.problems import clr_agreement, counts_of, dense, pearson
 
-CONFIG = engine.LNMConfig(n_factors=3, inference="vae", hidden=32, batch_cells=128)
-FEW = replace(CONFIG, max_epochs=2, n_factors=2, hidden=8)
+pytestmark = pytest.mark.fit
+
+# An epoch compiles once for each number of steps and shape of its minibatches: nearly all tests
+# train on 800 cells x 80 genes with these settings, and place cells in blocks of one size.
+CONFIG = engine.LNMConfig(n_factors=3, inference="vae", hidden=32, batch_cells=47, block_cells=160)
+EPOCHS = CONFIG.epochs(800)
+# Ends after the first of the epochs that are planned.
+ONE_EPOCH = replace(CONFIG, max_epochs=EPOCHS, max_seconds=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +32,9 @@ def vae_fit(simulated: Simulated) -> Fit:
 
 
 @pytest.fixture(scope="module")
-def brief(small: Counts) -> Fit:
-    """120 cells x 16 genes, hardly trained: for what a fit is made of."""
-    return engine.fit(small, FEW)
+def brief(simulated: Simulated) -> Fit:
+    """Hardly trained: for what a fit is made of."""
+    return engine.fit(simulated.counts, ONE_EPOCH)
 
 
 def amortized(fit: Fit) -> Fit:
@@ -98,44 +104,45 @@ class TestFit:
 
 
 class TestTransform:
-    def test_training_cells_keep_their_scores(self, small: Counts, brief: Fit) -> None:
-        again = engine.transform(brief, small)
+    def test_training_cells_keep_their_scores(self, simulated: Simulated, brief: Fit) -> None:
+        again = engine.transform(brief, simulated.counts)
         np.testing.assert_allclose(again.scores, brief.scores, atol=5e-3)
         np.testing.assert_allclose(again.log_marginal, brief.log_marginal, atol=1e-2)
 
     def test_refined_is_what_laplace_makes_of_the_same_parameters(
-        self, small: Counts, brief: Fit
+        self, simulated: Simulated, brief: Fit
     ) -> None:
-        plain = engine.transform(replace(brief, encoder={}), small)
-        refined = engine.transform(brief, small, refine=True)
+        plain = engine.transform(replace(brief, encoder={}), simulated.counts)
+        refined = engine.transform(brief, simulated.counts, refine=True)
         np.testing.assert_allclose(refined.scores, plain.scores, atol=5e-3)
         np.testing.assert_allclose(refined.scores_sd, plain.scores_sd, rtol=1e-2)
         np.testing.assert_allclose(refined.log_marginal, plain.log_marginal, atol=1e-2)
 
-    def test_gene_order_and_subsets_do_not_matter(self, small: Counts, brief: Fit) -> None:
-        order = np.random.default_rng(3).permutation(small.n_genes)
-        dense = small.block(0, 30)[:, order]
-        shuffled = Counts.from_arrays(dense, small.genes[order], small.cells[:30])
+    def test_gene_order_and_subsets_do_not_matter(self, simulated: Simulated, brief: Fit) -> None:
+        counts = simulated.counts
+        order = np.random.default_rng(3).permutation(counts.n_genes)
+        some = counts.block(0, 200)[:, order]
+        shuffled = Counts.from_arrays(some, counts.genes[order], counts.cells[:200])
         for refine in (True, False):
-            one = engine.transform(brief, small, refine=refine)
+            one = engine.transform(brief, counts, refine=refine)
             other = engine.transform(brief, shuffled, refine=refine)
-            np.testing.assert_allclose(other.scores, one.scores[:30], atol=2e-3)
-            np.testing.assert_allclose(other.log_marginal, one.log_marginal[:30], atol=2e-2)
+            np.testing.assert_allclose(other.scores, one.scores[:200], atol=2e-3)
+            np.testing.assert_allclose(other.log_marginal, one.log_marginal[:200], atol=2e-2)
             assert other.config.refine is refine
 
-    def test_a_fit_without_encoder_has_no_scores_by_it(self, small: Counts, small_fit: Fit) -> None:
+    def test_a_fit_without_encoder_has_no_scores_by_it(self, simulated: Simulated) -> None:
         with pytest.raises(engine.ConfigError, match="inference='vae'"):
-            engine.transform(small_fit, small, refine=False)
+            engine.transform(simulated.fit, simulated.counts, refine=False)
 
-    def test_proportions_and_score_of_both_kinds(self, small: Counts, brief: Fit) -> None:
+    def test_proportions_and_score_of_both_kinds(self, simulated: Simulated, brief: Fit) -> None:
         found = []
         for fit in (brief, amortized(brief)):
-            parts = [shares for _, shares in predicted_proportions(fit, small)]
+            parts = [shares for _, shares in predicted_proportions(fit, simulated.counts)]
             shares = np.concatenate(parts)
             np.testing.assert_allclose(shares.sum(1), 1, rtol=1e-4)
             found.append(shares)
-            scored = score(fit, small)
-            assert 1 < scored.perplexity < 16
+            scored = score(fit, simulated.counts)
+            assert 1 < scored.perplexity < simulated.counts.n_genes
             assert scored.log_marginal_per_cell is not None
             assert scored.log_marginal_per_cell < 0
             assert scored.is_bound is not fit.config.refine
@@ -143,52 +150,63 @@ class TestTransform:
 
 
 class TestEdges:
-    @pytest.mark.parametrize("d_mode", ["learned", "low_rank"])
-    def test_one_factor(self, small: Counts, d_mode: engine.config.DMode) -> None:
-        fit = engine.fit(small, replace(FEW, n_factors=1, d_mode=d_mode))
-        assert fit.scores.shape == (120, 1)
+    def test_one_factor(self, simulated: Simulated) -> None:
+        fit = engine.fit(simulated.counts, replace(CONFIG, n_factors=1, max_epochs=2))
+        assert fit.scores.shape == (800, 1)
         assert np.isfinite(fit.log_marginal).all()
-        assert (fit.noise > 0).sum() == (15 if d_mode == "learned" else 0)
+        assert (fit.noise > 0).sum() == 79
 
-    def test_a_last_batch_of_one_cell(self, small: Counts) -> None:
-        fit = engine.fit(small.take(np.arange(33)), replace(FEW, batch_cells=32))
-        assert np.isfinite(fit.scores).all()
+    def test_one_factor_of_low_rank_with_dropout_and_a_constant_rate(
+        self, simulated: Simulated
+    ) -> None:
+        config = replace(CONFIG, n_factors=1, d_mode="low_rank", max_epochs=2, refine=False)
+        fit = engine.fit(simulated.counts, replace(config, dropout=0.1, schedule="constant"))
+        assert fit.scores.shape == (800, 1)
+        assert np.isfinite(fit.log_marginal).all()
+        assert (fit.noise > 0).sum() == 0
+
+    def test_a_last_batch_of_one_cell(self, simulated: Simulated, vae_fit: Fit) -> None:
+        """What would be left over by minibatches of the size that is asked for."""
+        assert simulated.counts.n_cells % CONFIG.batch_cells == 1
+        assert np.isfinite(vae_fit.scores).all()
 
     def test_huge_totals(self) -> None:
         rng = np.random.default_rng(5)
-        shares = rng.dirichlet(np.full(20, 2.0), 60)
-        sizes = np.where(np.arange(60) % 3, 500, 10_000_000)
+        shares = rng.dirichlet(np.full(80, 2.0), 800)
+        sizes = np.where(np.arange(800) % 3, 500, 10_000_000)
         drawn = np.stack([rng.multinomial(n, p) for n, p in zip(sizes, shares, strict=True)])
         drawn[0] = 0
         drawn[0, 4] = 30_000_000
-        fit = engine.fit(counts_of(drawn), replace(FEW, max_epochs=10))
+        fit = engine.fit(counts_of(drawn), CONFIG)
         for array in (fit.loadings, fit.noise, fit.scores, fit.trace.to_numpy(), fit.mean_clr):
             assert np.isfinite(array).all()
         alone = engine.transform(fit, counts_of(drawn), refine=False)
         assert np.isfinite(alone.log_marginal).all()
 
-    def test_dropout_a_constant_rate_and_cells_aside(self, small: Counts) -> None:
-        config = replace(FEW, dropout=0.1, schedule="constant", validation=0.2, refine=False)
-        fit = engine.fit(small, config)
-        assert len(fit.cells) == 120
-        assert np.isfinite(fit.log_marginal).all()
-
-    def test_the_objective_told_is_of_the_cells_trained_on(self, small: Counts, brief: Fit) -> None:
-        fit = engine.fit(small, replace(FEW, validation=0.5))
+    def test_the_objective_told_is_of_the_cells_trained_on(
+        self, simulated: Simulated, brief: Fit
+    ) -> None:
+        """Of every cell and its double half are set aside."""
+        counts = simulated.counts
+        names = [f"cell_{c}" for c in range(1600)]
+        doubled = Counts.from_arrays(np.tile(dense(counts), (2, 1)), counts.genes, names)
+        fit = engine.fit(doubled, replace(ONE_EPOCH, validation=0.5))
         name = "log_marginal_per_cell"
         np.testing.assert_allclose(fit.trace[name], brief.trace[name], rtol=0.05)
+        assert len(fit.cells) == 1600
+        assert np.isfinite(fit.log_marginal).all()
 
-    def test_the_same_seed_gives_the_same_fit(self, small: Counts, brief: Fit) -> None:
-        again = engine.fit(small, FEW)
-        np.testing.assert_array_equal(again.loadings, brief.loadings)
-        np.testing.assert_array_equal(again.scores, brief.scores)
-        other = engine.fit(small, replace(FEW, seed=1))
-        assert np.abs(other.noise - brief.noise).max() > 0
+    def test_the_same_seed_gives_the_same_fit(self, simulated: Simulated, vae_fit: Fit) -> None:
+        again = engine.fit(simulated.counts, CONFIG)
+        np.testing.assert_array_equal(again.loadings, vae_fit.loadings)
+        np.testing.assert_array_equal(again.scores, vae_fit.scores)
+        other = engine.fit(simulated.counts, replace(CONFIG, seed=1))
+        assert np.abs(other.noise - vae_fit.noise).max() > 0
 
 
 class TestSteps:
     def test_a_fit_read_back_is_the_same_and_places_cells_alike(
-        self, small: Counts, brief: Fit, tmp_path: Path
+        self, simulated: Simulated, brief: Fit, tmp_path: Path
     ) -> None:
         read = engine.load(brief.save(tmp_path / "fit.h5ad"))
         assert isinstance(read, Fit)
@@ -196,51 +214,62 @@ class TestSteps:
         assert read.encoder.keys() == brief.encoder.keys()
         for name, array in brief.encoder.items():
             np.testing.assert_array_equal(read.encoder[name], array)
-        one, other = (engine.transform(fit, small, refine=False) for fit in (brief, read))
+        one, other = (
+            engine.transform(fit, simulated.counts, refine=False) for fit in (brief, read)
+        )
         np.testing.assert_array_equal(one.scores, other.scores)
         np.testing.assert_array_equal(one.log_marginal, other.log_marginal)
 
-    def test_stopped_on_the_way_there_is_a_fit(self, small: Counts, tmp_path: Path) -> None:
-        steps = engine.fit_iter(small, replace(FEW, max_epochs=4))
+    def test_stopped_on_the_way_there_is_a_fit(self, simulated: Simulated, tmp_path: Path) -> None:
+        steps = engine.fit_iter(simulated.counts, CONFIG)
         later = next(p for p in steps if p.phase == "training" and p.snapshot is not None)
         steps.close()  # type: ignore[attr-defined]
         assert later.snapshot is not None
         read = engine.load(later.snapshot().save(tmp_path / "fit.h5ad"))
         assert read.status.state == "running"
-        assert np.isfinite(engine.transform(read, small).scores).all()
+        assert np.isfinite(engine.transform(read, simulated.counts).scores).all()
 
-    def test_budgets(self, small: Counts, brief: Fit) -> None:
-        assert (brief.status.state, brief.status.passes) == ("stopped", 2)
-        assert "2 epochs" in brief.status.reason
-        fit = engine.fit(small, replace(FEW, max_seconds=1e-6))
-        assert "seconds" in fit.status.reason
+    def test_budgets(
+        self, simulated: Simulated, brief: Fit, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert (brief.status.state, brief.status.passes) == ("stopped", 1)
+        assert "seconds" in brief.status.reason
+        # Fewer than are planned.
+        monkeypatch.setattr(engine.LNMConfig, "full_epochs", 2 * EPOCHS)
+        status = engine.fit(simulated.counts, replace(CONFIG, max_epochs=EPOCHS)).status
+        assert (status.state, status.passes) == ("stopped", EPOCHS)
+        assert f"{EPOCHS} epochs" in status.reason
 
     def test_going_on_from_a_saved_fit(
         self, simulated: Simulated, vae_fit: Fit, tmp_path: Path
     ) -> None:
         read = engine.load(vae_fit.save(tmp_path / "fit.h5ad"))
-        config = replace(CONFIG, max_epochs=2, learning_rate=1e-4)
-        *_, last = engine.fit_iter(simulated.counts, config, start=read)
+        *_, last = engine.fit_iter(simulated.counts, CONFIG, start=read)
         assert last.snapshot is not None
         fit = last.snapshot()
-        assert fit.status.passes == vae_fit.status.passes + 2
+        assert fit.status.passes == vae_fit.status.passes + EPOCHS
         assert fit.log_marginal_per_cell == pytest.approx(vae_fit.log_marginal_per_cell, abs=0.1)
         assert clr_agreement(fit, vae_fit) > 0.999
-        assert len(fit.trace) == len(vae_fit.trace) + 3
+        # From the first epoch on, though the step is large again.
+        told, size = fit.trace["log_marginal_per_cell"].to_numpy(), len(vae_fit.trace)
+        assert len(told) == size + EPOCHS + 1
+        np.testing.assert_array_equal(told[:size], vae_fit.trace["log_marginal_per_cell"])
+        assert told[size] == pytest.approx(told[size - 2], abs=10)
+        assert told[0] < told[size] - 20
 
-    def test_either_way_from_a_fit_by_the_other(self, small: Counts, brief: Fit) -> None:
-        laplace = engine.LNMConfig(n_factors=2, max_passes=3)
-        *_, last = engine.fit_iter(small, laplace, start=brief)
+    def test_either_way_from_a_fit_by_the_other(self, simulated: Simulated, brief: Fit) -> None:
+        laplace = engine.LNMConfig(n_factors=3, max_passes=3)
+        *_, last = engine.fit_iter(simulated.counts, laplace, start=brief)
         assert last.snapshot is not None
         better = last.snapshot()
         assert better.log_marginal_per_cell > brief.log_marginal_per_cell
         assert not better.encoder
-        *_, last = engine.fit_iter(small, FEW, start=better)
+        *_, last = engine.fit_iter(simulated.counts, ONE_EPOCH, start=better)
         assert last.snapshot is not None
         assert last.snapshot().log_marginal_per_cell == pytest.approx(
             better.log_marginal_per_cell, abs=1
         )
 
-    def test_a_start_of_other_factors_is_refused(self, small: Counts, brief: Fit) -> None:
-        with pytest.raises(engine.ConfigError, match="2 factors"):
-            next(engine.fit_iter(small, replace(FEW, n_factors=3), start=brief))
+    def test_a_start_of_other_factors_is_refused(self, simulated: Simulated, brief: Fit) -> None:
+        with pytest.raises(engine.ConfigError, match="3 factors"):
+            next(engine.fit_iter(simulated.counts, replace(CONFIG, n_factors=2), start=brief))

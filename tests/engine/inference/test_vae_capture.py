@@ -13,8 +13,10 @@ from engine.inference import totals
 from engine.inference.collapse import agreement, collapse
 from engine.results import Capture
 
-FEW = engine.LNMConfig(
-    n_factors=2, inference="vae", hidden=8, batch_cells=128, max_epochs=2, capture=True
+pytestmark = pytest.mark.fit
+
+CONFIG = engine.LNMConfig(
+    n_factors=2, inference="vae", hidden=8, batch_cells=64, max_epochs=60, capture=True
 )
 
 
@@ -28,7 +30,7 @@ def drawn() -> Counts:
 def test_the_encoder_tracks_the_capture_latent(
     drawn: Counts, prior: engine.config.CapturePrior
 ) -> None:
-    config = replace(FEW, capture_prior=prior, max_epochs=60, batch_cells=64)
+    config = replace(CONFIG, capture_prior=prior)
     fit = engine.fit(drawn, replace(config, refine=False))
     exact = totals.capture(drawn, config, fit.totals)
     assert fit.capture is not None
@@ -45,7 +47,7 @@ def test_the_encoder_tracks_the_capture_latent(
 
 def test_an_encoder_that_does_not_is_told_of(drawn: Counts) -> None:
     """Too few steps, too small: every cell gets the same eta."""
-    config = replace(FEW, max_epochs=1, learning_rate=1e-6)
+    config = replace(CONFIG, max_epochs=1, learning_rate=1e-6)
     for refine, advice in ((True, "each cell's own"), (False, "inference='laplace'")):
         fit = engine.fit(drawn, replace(config, refine=refine))
         assert "does not track the capture latent" in fit.status.reason

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,14 +14,16 @@ from engine.inference.topics.passes import Blocks, Estimate, em_pass
 from engine.results import Fit
 from tests.engine.problems import counts_of, dense, evaluate, problem
 
-CELLS = problem([30, 100, 300, 1000, 40, 70], seed=4)
-TWICE = np.array([1.0, 2, 1, 1, 2, 1])
+CELLS = problem([30, 100, 300, 1000, 40, 70, 20, 500], seed=4)
+TWICE = np.array([1.0, 2, 1, 1, 2, 1, 1, 2])
 REPEATED = np.repeat(CELLS.counts, TWICE.astype(int), axis=0)
 
 
 def test_sums_of_a_block() -> None:
+    """Filled up to as many rows with cells that count for nothing."""
     volume = 0.1 * np.eye(2)
-    weighted, _ = evaluate(CELLS.params, CELLS.counts, weights=TWICE, volume=volume)
+    filled = np.pad(CELLS.counts, ((0, 3), (0, 0)), mode="edge")
+    weighted, _ = evaluate(CELLS.params, filled, weights=np.append(TWICE, [0, 0, 0]), volume=volume)
     repeated, _ = evaluate(CELLS.params, REPEATED, volume=volume)
     for name, one, other in zip(weighted._fields, weighted, repeated, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-8, err_msg=name)
@@ -42,7 +46,7 @@ def test_sums_of_a_pass() -> None:
 def optimum(counts: Counts, fit: Fit, weights: np.ndarray) -> np.ndarray:
     points = [
         event.point.theta
-        for event in maximise(counts, fit.config, fit, weights)
+        for event in maximise(counts, replace(fit.config, block_cells=40), fit, weights)
         if isinstance(event, Step)
     ]
     return points[-1]
@@ -70,14 +74,14 @@ def test_the_optimum(small: Counts, small_fit: Fit) -> None:
 def test_a_pass_of_em() -> None:
     rng = np.random.default_rng(0)
     alpha, eta = np.array([0.3, 0.6]), np.full(8, 0.2)
-    shares = rng.dirichlet([1, 1], 6).astype(np.float32)
+    shares = rng.dirichlet([1, 1], 8).astype(np.float32)
     topics = rng.dirichlet(np.ones(8), 2).astype(np.float32)
     weighted = result_of(
         em_pass(
             Blocks(counts_of(CELLS.counts), 4, weights=TWICE), Estimate(shares, topics), alpha, eta
         )
     )
-    again = np.repeat(np.arange(6), TWICE.astype(int))
+    again = np.repeat(np.arange(8), TWICE.astype(int))
     repeated = result_of(
         em_pass(Blocks(counts_of(REPEATED), 4), Estimate(shares[again], topics), alpha, eta)
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ from engine.data import Counts, DataRequest
 from engine.inference.progress import Progress
 from engine.jobs import Jobs, JobStatus
 from engine.results import Fit, Status, Totals
+from tests.waiting import PATIENCE, wait_for
 
 Serve = Callable[..., Jobs]
 
-PATIENCE = 60.0
 GENES = ["A", "B", "C", "_other"]
 CELLS = [f"cell {i}" for i in range(5)]
 
@@ -169,12 +168,27 @@ def submit(jobs: Jobs, seed: int) -> str:
 
 def until(jobs: Jobs, id: str, done: Callable[[JobStatus], bool]) -> JobStatus:
     """Poll, as a session does, until the status is as wanted."""
-    deadline = time.monotonic() + PATIENCE
-    while not done(status := jobs.status(id)):
-        assert time.monotonic() < deadline, status
-        threading.Event().wait(0.002)
-    return status
+    status = wait_for(lambda: status if done(status := jobs.status(id)) else None)
+    if status.active:
+        return status
+    settle(jobs)
+    return jobs.status(id)
 
 
 def ended(jobs: Jobs, id: str) -> JobStatus:
     return until(jobs, id, lambda status: not status.active)
+
+
+def settle(jobs: Jobs) -> None:
+    """Wait out an end that is being written: its files and its lock follow the status."""
+    with jobs._pool.lock:
+        pass
+
+
+def close_at_a_step(jobs: Jobs, fits: FakeFits, seed: int) -> None:
+    """Close a server whose fit is computing a step, which is the last that it takes."""
+    # In this order: a step that ended before the server was closing would be followed by another.
+    jobs.close(timeout=0.0)
+    fits.allow(seed, 1)
+    for lane in list(jobs._pool._lanes.values()):
+        assert lane.join(PATIENCE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +12,16 @@ import pytest
 
 from engine import checks as science
 from engine.checks.predictive.check import ALL_CELLS
-from engine.config import LDAConfig, LNMConfig
-from engine.data import DataRequest, simulate
+from engine.config import Config
+from engine.data import DataRequest
 from engine.jobs import CheckAsked, Checked, Checks, Jobs, JobStatus, check_summary
 from engine.jobs.check_file import FILE
 from engine.jobs.store import FIT
 from engine.results import AnyFit
 from tests.engine.jobs.fakes import ended, until
+from tests.tiny import CELLS, LDA, LNM, tiny_data
+
+pytestmark = pytest.mark.fit
 
 ASKED = CheckAsked(n_draws=20, genes=("gene 3",), group="cell_type")
 
@@ -32,14 +36,14 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
 @pytest.fixture(scope="module")
 def request_(tmp_path_factory: pytest.TempPathFactory) -> DataRequest:
     path = tmp_path_factory.mktemp("data") / "sim.h5ad"
-    adata = simulate("lnm", cells=80, genes=20, factors=1, seed=2)
+    adata = tiny_data()
     adata.var_names = [f"gene {j}" for j in range(adata.n_vars)]
-    adata.obs["cell_type"] = np.where(np.arange(80) % 2, "a", "b")
+    adata.obs["cell_type"] = np.where(np.arange(CELLS) % 2, "a", "b")
     adata.write_h5ad(path)
     return DataRequest(str(path), genes="all")
 
 
-def fitted(jobs: Jobs, request: DataRequest, config: LNMConfig | LDAConfig) -> tuple[str, AnyFit]:
+def fitted(jobs: Jobs, request: DataRequest, config: Config) -> tuple[str, AnyFit]:
     run = jobs.submit_fit(request, config)
     assert ended(jobs, run).state == "done"
     return run, jobs.result(run)
@@ -47,7 +51,7 @@ def fitted(jobs: Jobs, request: DataRequest, config: LNMConfig | LDAConfig) -> t
 
 @pytest.fixture(scope="module")
 def run(jobs: Jobs, request_: DataRequest) -> tuple[str, AnyFit]:
-    return fitted(jobs, request_, LNMConfig(n_factors=1, max_passes=5))
+    return fitted(jobs, request_, LNM)
 
 
 def result(jobs: Jobs, id: str) -> Checked:
@@ -131,6 +135,8 @@ def test_a_check_can_be_stopped_and_asked_again(
 
     def steps(*arguments: object, **named: object) -> Iterator[object]:
         while slow:
+            # Leaves the processor to the test.
+            time.sleep(0.002)
             yield step
         yield from real(*arguments, **named)
 
@@ -166,7 +172,7 @@ def test_the_oldest_are_forgotten(
 
 
 def test_counts_that_were_not_kept_are_read_again(jobs: Jobs, request_: DataRequest) -> None:
-    run, fit = fitted(jobs, request_, LDAConfig(n_topics=2, max_passes=3))
+    run, fit = fitted(jobs, request_, LDA)
     fit.save(jobs.folder(run) / FIT)
     assert jobs.fit_counts(run) is None
     checks = Checks(jobs)

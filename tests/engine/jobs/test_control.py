@@ -10,7 +10,8 @@ import pytest
 
 from engine.jobs import JobError, Jobs
 from engine.results import load
-from tests.engine.jobs.fakes import PATIENCE, FakeFits, ended, submit, until
+from tests.engine.jobs.fakes import FakeFits, ended, submit
+from tests.waiting import PATIENCE
 
 
 def folder(jobs: Jobs, id: str) -> Path:
@@ -278,7 +279,7 @@ def test_wishes_race(jobs: Jobs, fits: FakeFits, begun: bool) -> None:
                 item.result(PATIENCE)
     last = submit(jobs, 99)
     fits.allow(99)
-    assert until(jobs, last, lambda status: not status.active).state == "done"
+    assert ended(jobs, last).state == "done"
     assert [status.id for status in jobs.list()] == [last]
     assert [path.name for path in (jobs.home / "runs").iterdir()] == [last]
 

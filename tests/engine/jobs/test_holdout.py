@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from engine import checks
-from engine.config import Config, LDAConfig, LNMConfig
-from engine.data import Counts, DataRequest, simulate
+from engine.config import Config, LNMConfig
+from engine.data import Counts, DataRequest
 from engine.errors import ConfigError, DataError
 from engine.jobs import Jobs, JobStatus
 from engine.jobs.fits import engine_fit_iter, engine_load
@@ -24,17 +24,14 @@ from tests.engine.jobs.fakes import (
     ended,
     folder,
     make_counts,
-    until,
 )
-
-SMALL = LNMConfig(n_factors=2, max_passes=4, seed=1)
+from tests.engine.jobs.real_runs import HOLDOUT, more_file
+from tests.tiny import CELLS, LDA, LNM, LNMVCP
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> DataRequest:
-    path = tmp_path / "sim.h5ad"
-    simulate("lda", cells=60, genes=20, factors=2, seed=2).write_h5ad(path)
-    return DataRequest(str(path), genes="all")
+    return more_file(tmp_path)
 
 
 @pytest.fixture
@@ -44,23 +41,24 @@ def real(serve: Serve) -> Jobs:
 
 @pytest.mark.parametrize(
     "settings",
-    [SMALL, LNMConfig(capture=True, n_factors=2, max_passes=4, seed=1), LDAConfig(2, seed=1)],
+    [LNM, LNMVCP, LDA],
     ids=lambda config: config.model,
 )
+@pytest.mark.fit
 def test_a_run_is_scored_on_cells_that_it_has_not_seen(
     real: Jobs, data: DataRequest, settings: Config
 ) -> None:
-    id = real.submit_fit(data, settings, holdout=0.2)
+    id = real.submit_fit(data, settings, holdout=HOLDOUT)
     done = ended(real, id)
     assert done.state == "done", done.message
-    fitted, held_out = checks.set_aside(data.load(), 0.2, 1)
+    fitted, held_out = checks.set_aside(data.load(), HOLDOUT, 1)
     fit = real.result(id)
     assert list(fit.cells) == list(fitted.cells)
     expected = checks.score(fit, held_out, seed=1).to_dict()
     assert done.score is not None
     assert {name: done.score[name] for name in expected} == pytest.approx(expected)
-    assert (done.holdout, done.score["n_cells"]) == (0.2, 12)
-    assert any("12 of 60 cells are set aside" in line for line in done.log)
+    assert (done.holdout, done.score["n_cells"]) == (HOLDOUT, 20)
+    assert any("20 of 100 cells are set aside" in line for line in done.log)
     # The file says the same as the fit in memory.
     real.close()
     assert Jobs(real.home).status(id) == done
@@ -120,6 +118,7 @@ def test_what_is_wanted_while_it_is_scored(
     assert [jobs.result(id) is not None for id in running] == [False, True, True]
 
 
+@pytest.mark.fit
 def test_a_run_whose_server_went_away_while_it_was_scored_is_scored_when_resumed(
     serve: Serve, data: DataRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,7 +131,7 @@ def test_a_run_whose_server_went_away_while_it_was_scored_is_scored_when_resumed
 
     with monkeypatch.context() as patch:
         patch.setattr(checks, "complete", complete)
-        id = first.submit_fit(data, SMALL, holdout=0.2)
+        id = first.submit_fit(data, LNM, holdout=HOLDOUT)
         assert ended(first, id).state == "interrupted"
     second = serve(fit_iter=engine_fit_iter, load_counts=engine_load)
     second.resume(id)
@@ -141,10 +140,9 @@ def test_a_run_whose_server_went_away_while_it_was_scored_is_scored_when_resumed
     assert done.score is not None
 
 
-def test_a_resumed_run_sets_the_same_cells_aside(
-    serve: Serve, data: DataRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = _stopped_after(serve, data, SMALL, passes=2)
+@pytest.mark.fit
+def test_a_resumed_run_sets_the_same_cells_aside(serve: Serve, data: DataRequest) -> None:
+    first = _stopped_after(serve, data, LNM, HOLDOUT)
     id = first.list()[0].id
     stopped = first.status(id)
     assert stopped.state == "stopped"
@@ -155,25 +153,27 @@ def test_a_resumed_run_sets_the_same_cells_aside(
     assert second.status(id).score is None
     done = ended(second, id)
     assert done.state == "done", done.message
-    fitted = checks.set_aside(data.load(), 0.2, 1)[0]
+    fitted = checks.set_aside(data.load(), HOLDOUT, 1)[0]
     assert list(second.result(id).cells) == list(fitted.cells)
     assert done.score is not None
     assert done.score["n_counts"] == stopped.score["n_counts"]
 
 
+@pytest.mark.fit
 def test_a_fit_of_a_subsample_goes_on_with_all_cells(
-    serve: Serve, data: DataRequest, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The checkpoint was taken while only some of the cells had been seen."""
-    monkeypatch.setattr("engine.inference.laplace._SUBSAMPLE", 20)
-    settings = LNMConfig(n_factors=2, max_passes=60, seed=1)
-    jobs = _stopped_after(serve, data, settings, passes=2)
+    # The subsample and each block of the 240 cells, and the 20 set aside: as large as elsewhere.
+    monkeypatch.setattr("engine.inference.laplace._SUBSAMPLE", CELLS)
+    settings = LNMConfig(n_factors=2, max_passes=60, seed=1, block_cells=CELLS)
+    jobs = _stopped_after(serve, more_file(tmp_path, cells=260), settings, 1 / 13)
     id = jobs.list()[0].id
-    assert len(jobs.result(id).cells) == 20
+    assert len(jobs.result(id).cells) == CELLS
     jobs.resume(id)
     done = ended(jobs, id)
     assert done.state == "done", done.message
-    assert len(jobs.result(id).cells) == 48
+    assert len(jobs.result(id).cells) == 3 * CELLS
 
 
 def test_runs_from_before_there_were_scores_are_read(jobs: Jobs) -> None:
@@ -199,19 +199,19 @@ def _close_elsewhere(jobs: Jobs) -> None:
         time.sleep(0.002)
 
 
-def _stopped_after(serve: Serve, data: DataRequest, settings: LNMConfig, passes: int) -> Jobs:
-    """A server with one run, stopped after so many passes."""
+def _stopped_after(serve: Serve, data: DataRequest, settings: LNMConfig, holdout: float) -> Jobs:
+    """A server with one run, stopped after two passes."""
     servers: list[Jobs] = []
     stop = [True]
 
     def fit_iter(counts: Any, config: Any, *, start: Any = None) -> Any:
         for progress in engine_fit_iter(counts, config, start=start):
-            if stop and progress.status.passes >= passes:
+            if stop and progress.status.passes >= 2:
                 stop.clear()
                 servers[0].stop(servers[0].list()[0].id)
             yield progress
 
     servers.append(serve(fit_iter=fit_iter, load_counts=engine_load))
-    id = servers[0].submit_fit(data, settings, holdout=0.2)
-    until(servers[0], id, lambda status: not status.active)
+    id = servers[0].submit_fit(data, settings, holdout=holdout)
+    ended(servers[0], id)
     return servers[0]

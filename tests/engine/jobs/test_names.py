@@ -15,7 +15,8 @@ from engine.jobs import Jobs, names
 from engine.jobs.status import JobError
 from engine.results import TopicFit, load
 from tests.dashboard.synthetic import make_counts, make_fit, make_topic_fit
-from tests.engine.jobs.turning import Turning, turned, wait
+from tests.engine.jobs.turning import Turning, turned
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -96,9 +97,9 @@ def go_on(jobs: Jobs, id: str, end: str = "stop") -> None:
     passes = 1 + (0 if jobs.status(id).active else jobs.status(id).passes)
     if not jobs.status(id).active:
         jobs.resume(id)
-    wait(lambda: jobs.status(id).passes == passes)
+    wait_for(lambda: jobs.status(id).passes == passes)
     getattr(jobs, end)(id)
-    wait(lambda: not jobs.status(id).active)
+    wait_for(lambda: not jobs.status(id).active)
 
 
 def test_names_of_a_run_that_goes_on(stopped: tuple[Jobs, str]) -> None:
@@ -106,10 +107,10 @@ def test_names_of_a_run_that_goes_on(stopped: tuple[Jobs, str]) -> None:
     first = jobs.result(id)
     assert called(jobs, id) == ["B cells", "T cells", "NK"]
     jobs.resume(id)
-    wait(lambda: jobs.status(id).passes == 2)
+    wait_for(lambda: jobs.status(id).passes == 2)
     assert called(jobs, id) == ["T cells", "NK", "B cells"], "while it runs"
     jobs.stop(id)
-    wait(lambda: not jobs.status(id).active)
+    wait_for(lambda: not jobs.status(id).active)
     assert called(jobs, id) == ["T cells", "NK", "B cells"]
     last = jobs.result(id)
     np.testing.assert_array_equal(last.topics[:, 2], first.topics[:, 0])

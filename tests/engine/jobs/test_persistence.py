@@ -16,11 +16,12 @@ from tests.engine.jobs.fakes import (
     REQUEST,
     FakeFits,
     Serve,
+    close_at_a_step,
     config,
     ended,
     folder,
+    settle,
     submit,
-    until,
 )
 
 
@@ -93,7 +94,8 @@ def test_close_interrupts_and_resume_goes_on(serve: Serve, fits: FakeFits) -> No
     assert second.status(queued).state == "interrupted"
     assert second.status(running).state == "running"
     fits.allow(1, 1)
-    assert until(second, running, lambda status: not status.active).state == "interrupted"
+    assert ended(second, running).state == "interrupted"
+    settle(first)
     assert second.status(running).message.endswith("Resume it to go on from pass 2.")
     assert second.result(running).status.passes == 2
     assert second.status(queued).message.endswith("before it began. Resume it to begin again.")
@@ -107,6 +109,7 @@ def test_close_interrupts_and_resume_goes_on(serve: Serve, fits: FakeFits) -> No
     assert fits.starts == [None, None, 2]
 
 
+@pytest.mark.slow
 def test_killed_server_leaves_interrupted_runs_that_resume(serve: Serve, fits: FakeFits) -> None:
     jobs = serve()
     command = [sys.executable, "-m", "tests.engine.jobs.server", str(jobs.home)]
@@ -145,8 +148,7 @@ def test_resume_without_a_usable_checkpoint_begins_again(serve: Serve, fits: Fak
     id = submit(first, 1)
     fits.allow(1, 2)
     fits.wait_for_pull(1, 3)
-    fits.allow(1, 1)
-    first.close()
+    close_at_a_step(first, fits, 1)
     (folder(first, id) / "checkpoint.h5ad").write_bytes(b"damaged")
     second = serve()
     second.resume(id)
@@ -162,8 +164,7 @@ def test_resume_refuses_counts_that_have_changed(serve: Serve, fits: FakeFits) -
     id = submit(first, 1)
     fits.allow(1, 2)
     fits.wait_for_pull(1, 3)
-    fits.allow(1, 1)
-    first.close()
+    close_at_a_step(first, fits, 1)
     make = first.result(id)
     make.data["fingerprint"] = "of other counts"
     make.save(folder(first, id) / "checkpoint.h5ad")
@@ -184,7 +185,7 @@ def test_servers_that_share_a_home_see_each_others_changes(serve: Serve, fits: F
     other.rename(id, "named elsewhere")
     fits.allow(1)
     ended(one, id)
-    assert until(other, id, lambda status: not status.active).state == "done"
+    assert ended(other, id).state == "done"
     assert one.status(id).name == "named elsewhere"
     assert other.result(id).status.state == "converged"
     other.delete(id)
@@ -197,8 +198,7 @@ def test_two_servers_resume_one_run_once(serve: Serve, fits: FakeFits) -> None:
     first = serve()
     id = submit(first, 1)
     fits.wait_for_pull(1, 1)
-    fits.allow(1, 1)
-    first.close()
+    close_at_a_step(first, fits, 1)
     one, other = serve(), serve()
     one.resume(id)
     with pytest.raises(JobError, match="another server"):

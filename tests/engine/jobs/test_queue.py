@@ -13,7 +13,6 @@ from engine.jobs import JobError, JobHandle, Jobs
 from engine.jobs.fits import engine_load
 from engine.results import Fit
 from tests.engine.jobs.fakes import (
-    PATIENCE,
     REQUEST,
     FakeFits,
     config,
@@ -21,6 +20,7 @@ from tests.engine.jobs.fakes import (
     make_progress,
     submit,
 )
+from tests.waiting import PATIENCE
 
 
 def test_fits_run_one_at_a_time_in_the_order_of_submission(jobs: Jobs, fits: FakeFits) -> None:
@@ -213,12 +213,14 @@ def test_a_closed_server_takes_no_more_work(jobs: Jobs) -> None:
 
 
 def test_close_ends_the_threads(jobs: Jobs, fits: FakeFits) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     fits.free = True
     ended(jobs, submit(jobs, 1))
     ended(jobs, jobs.submit("task", lambda handle: None))
-    jobs.close()
-    assert threading.active_count() == before
+    started = set(threading.enumerate()) - before
+    assert len({thread.name for thread in started if thread.name.startswith("logratio-")}) >= 2
+    jobs.close(PATIENCE)
+    assert not any(thread.is_alive() for thread in started)
 
 
 def test_revision_grows_with_each_change(jobs: Jobs, fits: FakeFits) -> None:

@@ -9,20 +9,21 @@ import numpy as np
 import pytest
 
 from engine.config import LNMConfig
-from engine.data import DataRequest, simulate
+from engine.data import DataRequest
 from engine.jobs import Jobs
 from engine.jobs.fits import engine_fit_iter, engine_load
 from engine.results import Fit
 from tests.engine.jobs.fakes import ended
+from tests.tiny import tiny_file
+
+pytestmark = pytest.mark.fit
 
 CONFIG = LNMConfig(n_factors=2, seed=1)
 
 
 @pytest.fixture
 def request_(tmp_path: Path) -> DataRequest:
-    path = tmp_path / "sim.h5ad"
-    simulate("lnm", cells=80, genes=20, factors=2, seed=2).write_h5ad(path)
-    return DataRequest(str(path), genes="all")
+    return tiny_file(tmp_path)
 
 
 def test_a_fit_stopped_and_resumed_ends_like_one_left_alone(

@@ -13,6 +13,7 @@ from engine.jobs import JobError, Jobs
 from engine.jobs.kept import Kept
 from engine.results import load
 from tests.engine.jobs.fakes import FakeFits, Serve, ended, folder, make_fit, submit
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -104,15 +105,15 @@ class TestKept:
         def slowly(path: Path) -> object:
             times.append(path)
             reading.set()
-            assert go_on.wait(30)
+            assert go_on.wait(PATIENCE)
             return object()
 
         kept = Kept(slowly, size=2)
         with ThreadPoolExecutor(4) as pool:
             found = [pool.submit(kept.read, path) for _ in range(4)]
-            assert reading.wait(30)
+            assert reading.wait(PATIENCE)
             go_on.set()
-            assert len({id(future.result(30)) for future in found}) == 1
+            assert len({id(future.result(PATIENCE)) for future in found}) == 1
         assert len(times) == 1
 
     def test_a_failure_is_told_and_not_kept(self, tmp_path: Path) -> None:

@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 
 from engine import checks
-from engine.config import Config, LDAConfig, LNMConfig
-from engine.data import DataRequest, simulate
 from engine.errors import ConfigError
 from engine.jobs import (
     CheckAsked,
@@ -28,6 +26,11 @@ from engine.jobs import (
 from engine.jobs.fits import engine_fit_iter, engine_load
 from engine.jobs.store import FIT, RunStore
 from tests.engine.jobs.fakes import ended, folder
+from tests.engine.jobs.real_runs import HOLDOUT, keep_run, more_file
+from tests.tiny import LDA, tiny_counts, tiny_data, tiny_file, tiny_fit
+from tests.waiting import PATIENCE
+
+pytestmark = pytest.mark.fit
 
 
 @pytest.fixture
@@ -36,23 +39,12 @@ def real(serve: Callable[..., Jobs]) -> Jobs:
 
 
 @pytest.fixture
-def fitted(real: Jobs, tmp_path: Path) -> Callable[..., str]:
-    def fit(config: Config, **more: Any) -> str:
-        path = tmp_path / "sim.h5ad"
-        if not path.exists():
-            simulate("lnm", cells=80, genes=20, factors=2, seed=2).write_h5ad(path)
-        id = real.submit_fit(DataRequest(str(path), genes="all"), config, **more)
-        assert ended(real, id).state == "done"
-        return id
-
-    return fit
+def run(real: Jobs, tmp_path: Path) -> str:
+    """A run of an LNM that has ended, with its counts."""
+    return keep_run(real, tiny_fit(), tiny_file(tmp_path), tiny_counts())
 
 
-FACTORS = LNMConfig(n_factors=2, seed=1)
-
-
-def test_of_correlations(real: Jobs, fitted: Callable[..., str]) -> None:
-    run = fitted(FACTORS)
+def test_of_correlations(real: Jobs, run: str) -> None:
     assert kept_uncertainty(real, run) is None
     id = submit_uncertainty(real, run)
     status = ended(real, id)
@@ -69,8 +61,9 @@ def test_of_correlations(real: Jobs, fitted: Callable[..., str]) -> None:
     assert (again.method, again.n_boot) == ("bootstrap", 3)
 
 
-def test_of_topics_without_the_cells_set_aside(real: Jobs, fitted: Callable[..., str]) -> None:
-    run = fitted(LDAConfig(n_topics=2, n_starts=1), holdout=0.2)
+def test_of_topics_without_the_cells_set_aside(real: Jobs, tmp_path: Path) -> None:
+    run = real.submit_fit(more_file(tmp_path, "lnm"), LDA, holdout=HOLDOUT)
+    assert ended(real, run).state == "done"
     found = ended(real, submit_uncertainty(real, run))
     assert found.state == "failed"
     assert "bootstrap" in found.message
@@ -85,9 +78,7 @@ def test_of_topics_without_the_cells_set_aside(real: Jobs, fitted: Callable[...,
 
 
 @pytest.mark.parametrize("task", ["uncertainty", "check"])
-def test_counts_that_have_changed_are_refused(
-    real: Jobs, fitted: Callable[..., str], tmp_path: Path, task: str
-) -> None:
+def test_counts_that_have_changed_are_refused(real: Jobs, tmp_path: Path, task: str) -> None:
     def failure() -> str:
         if task == "uncertainty":
             status = ended(real, submit_uncertainty(real, run))
@@ -96,11 +87,10 @@ def test_counts_that_have_changed_are_refused(
         assert status.state == "failed"
         return status.message
 
-    run = fitted(FACTORS)
-    fit = real.result(run)
-    fit.save(folder(real, run) / "fit.h5ad")
+    fit = tiny_fit()
+    run = keep_run(real, fit, tiny_file(tmp_path))
     # The same names, and other counts.
-    other = simulate("lnm", cells=80, genes=20, factors=2, seed=5)
+    other = tiny_data(seed=5)
     other.write_h5ad(tmp_path / "sim.h5ad")
     assert "Expected the counts that were fitted; found other totals in sim" in failure()
     other[1:].copy().write_h5ad(tmp_path / "sim.h5ad")
@@ -109,8 +99,8 @@ def test_counts_that_have_changed_are_refused(
     assert "Use the data as they were when it was fitted" in failure()
 
 
-def test_a_run_that_does_not_tell_its_data_says_so(real: Jobs, fitted: Callable[..., str]) -> None:
-    fit = real.result(fitted(FACTORS))
+def test_a_run_that_does_not_tell_its_data_says_so(real: Jobs) -> None:
+    fit = tiny_fit()
     made = JobStatus.new("fit", "older", config=fit.config.to_dict())
     store = RunStore(real.home)
     lock = store.create(made)
@@ -122,8 +112,7 @@ def test_a_run_that_does_not_tell_its_data_says_so(real: Jobs, fitted: Callable[
     assert "Expected a run whose counts are known; found none kept with it." in status.message
 
 
-def test_that_of_another_fit_is_not_given(real: Jobs, fitted: Callable[..., str]) -> None:
-    run = fitted(FACTORS)
+def test_that_of_another_fit_is_not_given(real: Jobs, run: str) -> None:
     ended(real, submit_uncertainty(real, run))
     path = folder(real, run) / uncertainties.FILE
     kept = checks.Uncertainty.load(path)
@@ -137,12 +126,11 @@ def test_that_of_another_fit_is_not_given(real: Jobs, fitted: Callable[..., str]
 @pytest.mark.parametrize(("asked", "made"), [("stop", 12), ("stop", 4), ("cancel", 12)])
 def test_what_is_stopped_keeps_enough(
     real: Jobs,
-    fitted: Callable[..., str],
+    run: str,
     monkeypatch: pytest.MonkeyPatch,
     asked: str,
     made: int,
 ) -> None:
-    run = fitted(FACTORS)
     ended(real, submit_uncertainty(real, run, "bootstrap", 2))
     before = kept_uncertainty(real, run)
     assert isinstance(before, checks.Uncertainty)
@@ -152,13 +140,13 @@ def test_what_is_stopped_keeps_enough(
 
     def slowly(*_: Any) -> Iterator[checks.UncertaintyProgress[checks.Uncertainty]]:
         working.set()
-        assert go_on.wait(60)
+        assert go_on.wait(PATIENCE)
         yield checks.UncertaintyProgress(0.5, found)
         raise AssertionError("it went on")
 
     monkeypatch.setattr(uncertainties, "steps", slowly)
     id = submit_uncertainty(real, run, "bootstrap", 100)
-    assert working.wait(60)
+    assert working.wait(PATIENCE)
     getattr(real, asked)(id)
     go_on.set()
     state = ended(real, id).state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from engine.config import Config
@@ -34,11 +34,6 @@ class Turning:
         fit = replace(fit, status=status)
         yield Progress(status, "fitting", 0.1, None, -1.0, 0.0, 0.0, lambda: fit)
         while True:
+            # Leaves the processor to the test.
+            time.sleep(0.002)
             yield Progress(status, "fitting", 0.1, None, -1.0, 0.0, 0.0, None)
-
-
-def wait(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -10,6 +11,17 @@ import pytest
 from scipy import integrate, optimize, special, stats
 
 from engine.models import lda, lda_cells, lda_gaussian
+
+# Compiled once for all tests, which have cells of one shape.
+softmax_basis = jax.jit(lda.softmax_basis)
+em_block = jax.jit(lda.em_block)
+curvature = jax.jit(lda_cells.curvature)
+newton_step = jax.jit(lda_cells.newton_step)
+find_mode = jax.jit(lda_cells.find_mode)
+dirichlet_bound = jax.jit(lda_cells.dirichlet_bound)
+gaussian_prior = jax.jit(lda_gaussian.gaussian_prior)
+posterior_scale = jax.jit(lda_gaussian.posterior_scale)
+mean_field_variance = jax.jit(lda_gaussian.mean_field_variance)
 
 
 @pytest.fixture(autouse=True)
@@ -43,15 +55,15 @@ class TestSoftmaxBasis:
     ) -> None:
         """The density in h is prod softmax(h)^a; its Hessian is inverted on the sum-zero space."""
         a = np.array(concentration)
-        basis = lda.softmax_basis(jnp.asarray(a))
+        basis = softmax_basis(a)
         np.testing.assert_allclose(special.softmax(basis.location), a / a.sum(), rtol=1e-12)
-        assert float(jnp.sum(basis.location)) == pytest.approx(0, abs=1e-12)
+        assert float(np.sum(basis.location)) == pytest.approx(0, abs=1e-12)
         share = a / a.sum()
         hessian = a.sum() * (np.diag(share) - np.outer(share, share))
         np.testing.assert_allclose(basis.variance, np.diag(np.linalg.pinv(hessian)), rtol=1e-9)
 
     def test_one_topic(self) -> None:
-        basis = lda.softmax_basis(jnp.ones(1))
+        basis = softmax_basis(np.ones(1))
         assert float(basis.location[0]) == 0
         assert float(basis.variance[0]) == 1
 
@@ -64,9 +76,7 @@ def objective(cells: Cells, proportions: np.ndarray, topics: np.ndarray) -> floa
 class TestEMStep:
     def test_dense_reference(self, cells: Cells) -> None:
         weights = np.array([1.0, 1, 1, 1, 1, 0])
-        found = lda.em_block(
-            *map(jnp.asarray, (cells.proportions, cells.topics, cells.alpha, cells.counts, weights))
-        )
+        found = em_block(cells.proportions, cells.topics, cells.alpha, cells.counts, weights)
         joint = cells.proportions[:, :, None] * cells.topics
         taken = joint / joint.sum(1, keepdims=True) * cells.counts[:, None, :]
         proportions = taken.sum(2) + cells.alpha
@@ -83,9 +93,7 @@ class TestEMStep:
         topics /= topics.sum(1, keepdims=True)
         before = objective(cells, proportions, topics)
         for _ in range(30):
-            found = lda.em_block(
-                *map(jnp.asarray, (proportions, topics, cells.alpha, cells.counts, np.ones(6)))
-            )
+            found = em_block(proportions, topics, cells.alpha, cells.counts, np.ones(6))
             proportions = np.asarray(found.proportions)
             topics = np.asarray(found.expected) + 0.2
             topics /= topics.sum(1, keepdims=True)
@@ -96,94 +104,102 @@ class TestEMStep:
 
 @pytest.fixture(params=["dirichlet", "gaussian"])
 def prior(request: pytest.FixtureRequest, cells: Cells) -> lda_cells.CellPrior:
-    make = {"dirichlet": lda_cells.dirichlet_prior, "gaussian": lda_gaussian.gaussian_prior}[
-        request.param
-    ]
-    return make(jnp.asarray(cells.alpha))
+    if request.param == "gaussian":
+        return gaussian_prior(cells.alpha)
+    return dirichlet_prior(cells)
+
+
+def dirichlet_prior(cells: Cells) -> lda_cells.CellPrior:
+    return lda_cells.dirichlet_prior(jnp.asarray(cells.alpha))
+
+
+@jax.jit
+def derivatives(
+    logits: jax.Array, topics: jax.Array, prior: lda_cells.CellPrior, counts: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Gradient and Hessian of each cell's log joint, automatic ones."""
+
+    def one(h: jax.Array, u: jax.Array) -> jax.Array:
+        return lda_cells.log_joint(h[None], topics, prior, u[None])[0]
+
+    return jax.vmap(jax.grad(one))(logits, counts), jax.vmap(jax.hessian(one))(logits, counts)
 
 
 class TestPosterior:
     def test_derivatives(self, cells: Cells, prior: lda_cells.CellPrior) -> None:
         """Automatic ones; along (1, 1, 1) the Dirichlet's Hessian is given a value."""
-        logits = jnp.asarray(np.random.default_rng(2).normal(size=(6, 3)))
-        at = lda_cells.curvature(
-            logits, jnp.asarray(cells.topics), prior, jnp.asarray(cells.counts)
-        )
-
-        def one(h: jax.Array, u: jax.Array) -> jax.Array:
-            return lda_cells.log_joint(h[None], jnp.asarray(cells.topics), prior, u[None])[0]
-
-        gradient = jax.vmap(jax.grad(one))(logits, jnp.asarray(cells.counts))
+        logits = np.random.default_rng(2).normal(size=(6, 3))
+        at = curvature(logits, cells.topics, prior, cells.counts)
+        gradient, hessian = map(np.asarray, derivatives(logits, cells.topics, prior, cells.counts))
         np.testing.assert_allclose(at.gradient, gradient, rtol=1e-8, atol=1e-8)
-        hessian = jax.vmap(jax.hessian(one))(logits, jnp.asarray(cells.counts))
         observed = np.asarray(at.observed)
-        if float(prior.precision.sum()) == 0:
+        if float(np.sum(prior.precision)) == 0:
             size = cells.counts.sum(1) + cells.alpha.sum()
-            share = special.softmax(np.asarray(logits), 1)
+            share = special.softmax(logits, 1)
             observed = observed - size[:, None, None] * share[:, :, None] * share[:, None, :]
         np.testing.assert_allclose(observed, -hessian, rtol=1e-5, atol=1e-5)
 
     def test_the_mode_is_one_and_steps_never_lose(
         self, cells: Cells, prior: lda_cells.CellPrior
     ) -> None:
-        topics, counts = jnp.asarray(cells.topics), jnp.asarray(cells.counts)
-        logits = jnp.asarray(np.random.default_rng(3).normal(0, 3, size=(6, 3)))
-        _, gain = lda_cells.newton_step(logits, topics, prior, counts)
+        logits = np.random.default_rng(3).normal(0, 3, size=(6, 3))
+        problem = cells.topics, prior, cells.counts
+        _, gain = newton_step(logits, *problem)
         assert (np.asarray(gain) >= 0).all()
-        mode = lda_cells.find_mode(logits, topics, prior, counts, tolerance=1e-12, max_steps=200)
-        at = lda_cells.curvature(mode, topics, prior, counts)
+        mode = find_mode(logits, *problem, tolerance=1e-12, max_steps=200)
+        at = curvature(mode, *problem)
         np.testing.assert_allclose(at.gradient, 0, atol=1e-5)
 
     def test_the_dirichlet_mode_is_where_em_stays(self, cells: Cells) -> None:
-        topics, counts = jnp.asarray(cells.topics), jnp.asarray(cells.counts)
-        prior = lda_cells.dirichlet_prior(jnp.asarray(cells.alpha))
-        mode = lda_cells.find_mode(
-            jnp.zeros((6, 3)), topics, prior, counts, tolerance=1e-13, max_steps=200
-        )
-        share = jax.nn.softmax(mode)
-        again = lda.em_block(share, topics, jnp.asarray(cells.alpha), counts, jnp.ones(6))
+        problem = cells.topics, dirichlet_prior(cells), cells.counts
+        mode = find_mode(np.zeros((6, 3)), *problem, tolerance=1e-13, max_steps=200)
+        share = special.softmax(np.asarray(mode), 1)
+        again = em_block(share, cells.topics, cells.alpha, cells.counts, np.ones(6))
         np.testing.assert_allclose(share, again.proportions, rtol=1e-6)
         # Without counts it is the mean of the prior.
         np.testing.assert_allclose(share[0], cells.alpha / cells.alpha.sum(), rtol=1e-6)
 
     def test_huge_totals(self, prior: lda_cells.CellPrior, cells: Cells) -> None:
         with jax.enable_x64(False):
-            counts = jnp.asarray(np.round(1e7 * cells.proportions @ cells.topics), jnp.float32)
-            topics = jnp.asarray(cells.topics, jnp.float32)
-            single = lda_cells.CellPrior(*(jnp.asarray(part, jnp.float32) for part in prior))
-            begin = jnp.zeros((6, 3), jnp.float32)
-            mode = lda_cells.find_mode(begin, topics, single, counts, tolerance=1e-3, max_steps=200)
-            scale = lda_gaussian.posterior_scale(mode, topics, single, counts)
+            counts = np.round(1e7 * cells.proportions @ cells.topics).astype(np.float32)
+            single = lda_cells.CellPrior(*(np.asarray(part, np.float32) for part in prior))
+            problem = cells.topics.astype(np.float32), single, counts
+            begin = np.zeros((6, 3), np.float32)
+            mode = find_mode(begin, *problem, tolerance=1e-3, max_steps=200)
+            scale = posterior_scale(mode, *problem)
         np.testing.assert_allclose(special.softmax(mode, 1), cells.proportions, atol=1e-3)
         assert np.isfinite(scale).all()
 
     def test_the_scale_is_near_that_of_the_best_diagonal_gaussian(self, cells: Cells) -> None:
         """The best by a search; what the curvature at the mode has is far from it."""
-        topics, counts = jnp.asarray(cells.topics), jnp.asarray(cells.counts)
-        alpha = jnp.full(3, 0.05)
-        prior = lda_gaussian.gaussian_prior(alpha)
-        mode = lda_cells.find_mode(
-            jnp.zeros((6, 3)), topics, prior, counts, tolerance=1e-12, max_steps=200
-        )
-        noise = jax.random.normal(jax.random.key(0), (2000, 3))
-        noise = jnp.concatenate([noise, -noise])
+        alpha = np.full(3, 0.05)
+        prior = gaussian_prior(alpha)
+        problem = cells.topics, prior, cells.counts
+        mode = find_mode(np.zeros((6, 3)), *problem, tolerance=1e-12, max_steps=200)
+        noise = np.random.default_rng(0).normal(size=(2000, 3))
+        noise = np.concatenate([noise, -noise])
 
-        def bound(logs: jax.Array) -> jax.Array:
-            return lda_gaussian.gaussian_bound(mode, jnp.exp(logs), topics, alpha, counts, noise)
+        def bound(logs: np.ndarray) -> np.ndarray:
+            return np.asarray(loss(logs)[0][1])
 
-        gradient = jax.jit(jax.grad(lambda logs: -bound(logs.reshape(6, 3)).sum()))
-        found = lda_gaussian.posterior_scale(mode, topics, prior, counts)
+        @jax.jit
+        @partial(jax.value_and_grad, has_aux=True)
+        def loss(logs: jax.Array) -> tuple[jax.Array, jax.Array]:
+            own = lda_gaussian.gaussian_bound(
+                mode, jnp.exp(logs.reshape(6, 3)), cells.topics, alpha, cells.counts, noise
+            )
+            return -own.sum(), own
+
+        found = np.asarray(posterior_scale(mode, *problem))
         best = optimize.minimize(
-            lambda logs: -float(bound(logs.reshape(6, 3)).sum()),
+            lambda logs: float(loss(logs)[0][0]),
             np.log(found).ravel(),
-            jac=lambda logs: np.asarray(gradient(logs)),
+            jac=lambda logs: np.asarray(loss(logs)[1]),
         )
-        lost = bound(best.x.reshape(6, 3)) - bound(jnp.log(found))
-        at_mode = np.diagonal(
-            lda_cells.curvature(mode, topics, prior, counts).observed, axis1=1, axis2=2
-        )
+        lost = bound(best.x) - bound(np.log(found).ravel())
+        at_mode = np.diagonal(np.asarray(curvature(mode, *problem).observed), axis1=1, axis2=2)
         at_mode = 1 / np.sqrt(np.maximum(at_mode, prior.precision))
-        lost_there = bound(best.x.reshape(6, 3)) - bound(jnp.log(at_mode))
+        lost_there = bound(best.x) - bound(np.log(at_mode).ravel())
         assert lost.max() < 0.6
         some = cells.counts.sum(1) >= 40
         assert lost[some].sum() < 0.1 * lost_there[some].sum()
@@ -191,11 +207,11 @@ class TestPosterior:
         np.testing.assert_allclose(found[0], 1 / np.sqrt(prior.precision), rtol=1e-4)
 
     def test_the_mean_field_variance_is_where_its_bound_is_highest(self, cells: Cells) -> None:
-        prior = lda_gaussian.gaussian_prior(jnp.full(3, 0.05))
-        logits = jnp.asarray(np.random.default_rng(5).normal(0, 4, size=(6, 3)))
-        totals = jnp.asarray(cells.counts.sum(1, keepdims=True))
-        found = np.asarray(lda_gaussian.mean_field_variance(logits, prior, totals))
-        start = 1 / (prior.precision + totals * jax.nn.softmax(logits))
+        prior = lda_cells.CellPrior(*map(np.asarray, gaussian_prior(np.full(3, 0.05))))
+        logits = np.random.default_rng(5).normal(0, 4, size=(6, 3))
+        totals = cells.counts.sum(1, keepdims=True)
+        found = np.asarray(mean_field_variance(logits, prior, totals))
+        start = 1 / (prior.precision + totals * special.softmax(logits, 1))
         zeta = np.exp(logits + start / 2).sum(1, keepdims=True)
         taken = totals * np.exp(logits + found / 2) / zeta
         np.testing.assert_allclose(1 / found, prior.precision + taken, rtol=1e-6)
@@ -207,8 +223,9 @@ class TestDirichletBound:
         rng = np.random.default_rng(4)
         topics = rng.dirichlet(np.ones(5), 2)
         alpha = np.array([0.6, 1.3])
-        for total in (0, 1, 10, 60):
-            counts = rng.multinomial(total, [0.3, 0.7] @ topics)
+        cells = np.stack([rng.multinomial(n, [0.3, 0.7] @ topics) for n in (0, 1, 10, 60)])
+        bounds = dirichlet_bound(np.zeros((4, 2)), topics, alpha, cells.astype(float))
+        for counts, bound in zip(cells, np.asarray(bounds), strict=True):
 
             def density(t: float, u: np.ndarray = counts) -> float:
                 return float(
@@ -216,15 +233,10 @@ class TestDirichletBound:
                 )
 
             evidence = np.log(integrate.quad(density, 0, 1, epsabs=0, epsrel=1e-8)[0])
-            bound = lda_cells.dirichlet_bound(
-                jnp.zeros((1, 2)), *map(jnp.asarray, (topics, alpha, counts[None].astype(float)))
-            )
-            assert float(bound[0]) <= evidence + 1e-7
-            assert float(bound[0]) == pytest.approx(evidence, abs=1.5)
+            assert bound <= evidence + 1e-7
+            assert bound == pytest.approx(evidence, abs=1.5)
 
     def test_one_topic_is_exact(self) -> None:
         topics, counts = np.array([[0.2, 0.3, 0.5]]), np.array([[3.0, 0, 2]])
-        bound = lda_cells.dirichlet_bound(
-            jnp.zeros((1, 1)), jnp.asarray(topics), jnp.ones(1), jnp.asarray(counts)
-        )
+        bound = dirichlet_bound(np.zeros((1, 1)), topics, np.ones(1), counts)
         assert float(bound[0]) == pytest.approx(3 * np.log(0.2) + 2 * np.log(0.5))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,6 +21,15 @@ def multinomial_coefficient(u: np.ndarray) -> float:
     return float(gammaln(u.sum() + 1) - gammaln(u + 1).sum())
 
 
+@cache
+def standard_draws(draws: int, size: int, freedom: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of a multivariate t, and the kernel of their log density; the same for every cell."""
+    rng = np.random.default_rng(0)
+    t = rng.standard_normal((draws, size))
+    t /= np.sqrt(rng.chisquare(freedom, draws) / freedom)[:, None]
+    return t, -(freedom + size) / 2 * np.log1p((t**2).sum(1) / freedom)
+
+
 def importance_sample(
     cells: Problem, u: np.ndarray, draws: int = 200_000, freedom: int = 6
 ) -> tuple[float, float]:
@@ -26,7 +37,6 @@ def importance_sample(
 
     In the G - 1 ALR logits, the reference last: no intensity, no factors, no nesting.
     """
-    rng = np.random.default_rng(0)
     mean, size, total = cells.mean[:-1], len(u) - 1, u.sum()
     covariance = cells.loadings[:-1] @ cells.loadings[:-1].T + np.diag(cells.noise[:-1])
     precision = np.linalg.inv(covariance)
@@ -40,16 +50,16 @@ def importance_sample(
         if np.abs(step).max() < 1e-10:
             break
     half = np.linalg.cholesky(np.linalg.inv(bend))
-    t = rng.standard_normal((draws, size))
-    t /= np.sqrt(rng.chisquare(freedom, draws) / freedom)[:, None]
-    drawn = y + t @ half.T
-    logits = np.column_stack([drawn, np.zeros(draws)])
-    off = drawn - mean
+    t, kernel = standard_draws(draws, size, freedom)
+    # By einsum: the threads of a matrix product of so few columns only wait for each other.
+    drawn = y + np.einsum("si,ji->sj", t, half)
+    off = np.einsum("si,ij->sj", drawn - mean, np.linalg.cholesky(precision))
+    # No logit is so large that its exponential is not a number.
     log_joint = (
         multinomial_coefficient(u)
-        + logits @ u
-        - total * logsumexp(logits, axis=1)
-        - 0.5 * np.einsum("si,ij,sj->s", off, precision, off)
+        + np.einsum("si,i->s", drawn, u[:-1])
+        - total * np.log1p(np.exp(drawn).sum(1))
+        - 0.5 * (off**2).sum(1)
         - 0.5 * (size * np.log(2 * np.pi) - np.linalg.slogdet(precision)[1])
     )
     log_proposal = (
@@ -57,7 +67,7 @@ def importance_sample(
         - gammaln(freedom / 2)
         - size / 2 * np.log(freedom * np.pi)
         - np.log(np.diag(half)).sum()
-        - (freedom + size) / 2 * np.log1p((t**2).sum(1) / freedom)
+        + kernel
     )
     log_weight = log_joint - log_proposal
     value = logsumexp(log_weight) - np.log(draws)
@@ -94,12 +104,13 @@ class TestLogMarginal:
         for seed in (1, 2, 3, 6):
             cells = problem([3, 5, 10, 30, 100, 300, 1000, 300], seed=seed)
             cells.counts[-1] = np.eye(8)[3] * 300
-            _, found = evaluate(cells.params, cells.counts)
+            # Two of them twice: as many cells as `TOTALS`, and one program.
+            _, found = evaluate(cells.params, cells.counts[[*range(8), 0, 1]])
             sampled, sampling_error = np.transpose(
                 [importance_sample(cells, u) for u in cells.counts]
             )
             assert sampling_error.max() < 0.002
-            errors.append(np.abs(found.log_marginal - sampled))
+            errors.append(np.abs(found.log_marginal[:8] - sampled))
         assert np.max(errors[:2]) < 0.01
         assert np.max(errors) < 0.025
         assert np.mean(errors) < 0.01
@@ -151,7 +162,7 @@ class TestGauge:
     @given(st.integers(0, 2**32 - 1))
     @settings(max_examples=20)
     def test_likelihood_knows_neither_reference_nor_rotation(self, seed: int) -> None:
-        cells = problem([1, 5, 30, 300], seed=seed % 1000)
+        cells = problem(TOTALS, seed=seed % 1000)
         rng = np.random.default_rng(seed)
         rotation = np.linalg.qr(rng.normal(size=(2, 2)))[0]
         turned = cells.params._replace(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,22 @@ from scipy.special import gammaln, log_softmax, logsumexp
 
 from engine.models import lnm_joint
 from engine.models.lnm_joint import Capture, Position, Setting
+
+# Compiled once for all tests, which have cells of one shape.
+psi = jax.jit(lnm_joint.psi)
+log_prior = jax.jit(lnm_joint.log_prior)
+log_capture = jax.jit(lnm_joint.log_capture)
+density_and_slopes = jax.jit(jax.value_and_grad(lnm_joint.log_density))
+
+# The same for the three cells below, for what holds at any intensity or sums over it.
+INTENSITIES = np.stack([np.linspace(-6, 6, 1201)] * 3, 1)
+
+
+@jax.jit
+@partial(jax.vmap, in_axes=(None, 0, None))
+def on_grid(at: Position, intensity: jax.Array, of: Setting) -> jax.Array:
+    return lnm_joint.log_likelihood({**at, "intensity": intensity}, of)
+
 
 COUNTS = np.array([[4.0, 0.0, 11.0, 3.0], [1.0, 7.0, 2.0, 20.0], [5.0, 2.0, 9.0, 4.0]])
 
@@ -22,8 +40,7 @@ def test_residuals_are_integrated(noise: float, error: float) -> None:
     logs += -0.5 * residual**2 / noise - 0.5 * np.log(2 * np.pi * noise)
     exact = logsumexp(logs, axis=-1) + np.log(residual[1] - residual[0])
     with jax.enable_x64(True):
-        log_noise = jnp.full(x.shape[1], np.log(noise))
-        found = np.asarray(lnm_joint.psi(jnp.asarray(x), log_noise, jnp.asarray(counts)))
+        found = np.asarray(psi(x, np.full(x.shape[1], np.log(noise)), counts))
     assert np.abs(found - exact).max() < error
 
 
@@ -56,13 +73,11 @@ def position(of: Setting, seed: int = 0) -> Position:
 def test_without_residuals_it_is_the_multinomial() -> None:
     """The intensity summed out on a grid: constants aside, the multinomial's log-likelihood."""
     of = setting(has_noise=False)
-    grid = np.linspace(-6, 6, 1201)
     gap = []
     for seed in (1, 2):
         at = position(of, seed)
         with jax.enable_x64(True):
-            each = jax.vmap(lambda i, at=at: lnm_joint.log_likelihood({**at, "intensity": i}, of))
-            found = logsumexp(np.asarray(jax.jit(each)(jnp.stack([grid] * 3, 1))), axis=0)
+            found = logsumexp(np.asarray(on_grid(at, INTENSITIES, of)), axis=0)
         loadings = at["loadings"] - at["loadings"].mean(0)
         logits = at["centre"] + at["scores"] @ loadings.T
         gap.append(found - (COUNTS * log_softmax(logits, axis=1)).sum(1))
@@ -77,14 +92,14 @@ def test_slopes_are_those_of_the_density() -> None:
     # Where d is about 0.2, so that the quadrature is exact to more digits than the differences.
     of.start["log_noise"][:] = -1.5
 
-    def density(length: float) -> jax.Array:
-        return lnm_joint.log_density({name: at[name] + length * along[name] for name in at}, of)
+    def moved(length: float) -> Position:
+        return {name: at[name] + length * along[name] for name in at}
 
     with jax.enable_x64(True):
-        both = jax.jit(jax.value_and_grad(density))
-        slope = float(both(0.0)[1])
-        difference = float(both(1e-5)[0] - both(-1e-5)[0]) / 2e-5
-    assert slope == pytest.approx(difference, rel=1e-7)
+        _, slopes = density_and_slopes(at, of)
+        ends = [float(density_and_slopes(moved(length), of)[0]) for length in (1e-5, -1e-5)]
+    slope = sum(float((np.asarray(slopes[name]) * along[name]).sum()) for name in at)
+    assert slope == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-7)
 
 
 def test_priors_and_totals() -> None:
@@ -107,10 +122,9 @@ def test_priors_and_totals() -> None:
         return drawn - 0.5 * ((eta - of.capture.location) / 0.5) ** 2 + np.log(eta)
 
     with jax.enable_x64(True):
-        found = [float(lnm_joint.log_prior(at, of)) for at in (one, other)]
+        found = [float(log_prior(at, of)) for at in (one, other)]
         of_totals = [
-            np.asarray(lnm_joint.log_capture(jnp.asarray(at["log_eta"]), COUNTS, of.capture))
-            for at in (one, other)
+            np.asarray(log_capture(at["log_eta"], COUNTS, of.capture)) for at in (one, other)
         ]
     assert found[0] - found[1] == pytest.approx(prior(one) - prior(other), abs=1e-9)
     np.testing.assert_allclose(of_totals[0] - of_totals[1], totals(one) - totals(other), atol=1e-9)
@@ -121,7 +135,7 @@ def test_what_centring_takes_away_meets_nothing_else() -> None:
     at = position(of)
     moved = {**at, "centre": at["centre"] + 0.7, "loadings": at["loadings"] + 0.3}
     with jax.enable_x64(True):
-        before, after = (np.asarray(lnm_joint.log_likelihood(p, of)) for p in (at, moved))
+        before, after = (np.asarray(on_grid(p, INTENSITIES, of)) for p in (at, moved))
     np.testing.assert_allclose(before, after, atol=1e-10)
 
 
@@ -157,18 +171,23 @@ def test_the_expansion_leaves_the_posterior_alone() -> None:
     def flat_of(flat: jax.Array) -> jax.Array:
         return jnp.concatenate([array.ravel() for array in expanded(flat).values()])
 
+    @jax.jit
+    def evaluated(natural: Position, flat: jax.Array) -> tuple[Position, jax.Array, jax.Array]:
+        found = {**natural, **expanded(flat)}
+        density = lnm_joint.log_expansion(found, of)
+        return lnm_joint.natural(found), jax.jacfwd(flat_of)(flat), density
+
     def gap(seed: int) -> float:
         rng = np.random.default_rng(seed)
         natural = {**at, **{name: rng.normal(size=at[name].shape) for name in names}}
         deviations = 0.2 * rng.normal(size=5)
-        flat = jnp.concatenate([*(natural[name].ravel() for name in names), deviations])
-        found = {**natural, **expanded(flat)}
-        back = lnm_joint.natural(found)
+        flat = np.concatenate([*(natural[name].ravel() for name in names), deviations])
+        back, jacobian, density = evaluated(natural, flat)
         for name in names:
             np.testing.assert_allclose(back[name], natural[name], atol=1e-12)
-        _, volume = np.linalg.slogdet(np.asarray(jax.jacfwd(flat_of)(flat)))
+        _, volume = np.linalg.slogdet(np.asarray(jacobian))
         normal = -0.5 * ((deviations / of.play[[0, 1, 0, 1, 1]]) ** 2).sum()
-        return float(lnm_joint.log_expansion(found, of)) - (normal - volume)
+        return float(density) - (normal - volume)
 
     with jax.enable_x64(True):
         assert gap(1) == pytest.approx(gap(2), abs=1e-9)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.models.packing import pack, pair_products, pair_weights, product, unpack
+
+# Compiled once for each size: other operations than these are NumPy's.
+information = jax.jit(lambda weights, design: unpack(product(weights, pair_products(design))))
 
 sizes = st.integers(1, 7)
 seeds = st.integers(0, 2**32 - 1)
@@ -30,7 +34,7 @@ def test_weighted_pairs_pack_the_information(size: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     design = rng.normal(size=(5, size)).astype(np.float32)
     weights = rng.uniform(size=(4, 5)).astype(np.float32)
-    found = unpack(product(weights, pair_products(design)))
+    found = information(weights, design)
     expected = np.einsum("bg,gi,gj->bij", weights, design, design)
     np.testing.assert_allclose(np.asarray(found), expected, atol=1e-5)
 

@@ -1,15 +1,48 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.special import gammaln, logsumexp, wrightomega
 from scipy.stats import poisson
 
 from engine.models import poisson_lognormal as pln
+
+
+class Expansion(NamedTuple):
+    """What is taken from the mode of a residual."""
+
+    psi: jax.Array
+    slope: jax.Array
+    metric: jax.Array
+    slopes: pln.Slopes
+
+
+# Compiled once in each precision: all tests have as many pairs of x and u.
+@jax.jit
+def expanded(x: jax.Array, log_d: jax.Array, u: jax.Array) -> Expansion:
+    mode = pln.residual_mode(x, log_d, u)
+    return Expansion(pln.psi(mode), pln.slope(mode), pln.metric(mode), pln.slopes(mode))
+
+
+@jax.jit
+def derivatives(x: jax.Array, log_d: jax.Array, u: jax.Array) -> list[jax.Array]:
+    """The derivatives that `pln.Slopes` has, automatic ones of psi."""
+
+    def psi(x: jax.Array, log_d: jax.Array, u: jax.Array) -> jax.Array:
+        return pln.psi(pln.residual_mode(x, log_d, u))
+
+    slope = jax.grad(psi)
+    bend = jax.grad(slope)
+    orders = (slope, bend, jax.grad(bend), *(jax.grad(f, 1) for f in (psi, slope, bend)))
+    signs = (1, -1, -1, 1, 1, -1)
+    return [
+        sign * jax.vmap(order, (0, None, 0))(x, log_d, u)
+        for sign, order in zip(signs, orders, strict=True)
+    ]
+
 
 NODES, WEIGHTS = np.polynomial.hermite.hermgauss(61)
 X = np.arange(-8, 6.01, 0.5)
@@ -36,9 +69,9 @@ def expansion(
     x: np.ndarray, d: float, u: np.ndarray, dtype: str = "float64"
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     with jax.enable_x64(dtype == "float64"):
-        mode = pln.residual_mode(x.astype(dtype), np.log(d).astype(dtype), u.astype(dtype))
-        found = pln.psi(mode), pln.slope(mode), pln.slopes(mode).curvature
-        value, slope, curvature = (np.asarray(array, float) for array in found)
+        found = expanded(x.astype(dtype), np.log(d).astype(dtype), u.astype(dtype))
+        parts = found.psi, found.slope, found.slopes.curvature
+        value, slope, curvature = (np.asarray(array, float) for array in parts)
     return value + saturated(u), slope, curvature
 
 
@@ -95,33 +128,21 @@ def test_little_noise_is_close_to_none() -> None:
 
 @pytest.mark.parametrize("d", [np.exp(pln.LOG_NO_NOISE), 0.05, 0.3, 1.0, 3.0])
 def test_closed_form_slopes_are_the_derivatives(d: float) -> None:
-    def psi(x: jax.Array, log_d: jax.Array, u: jax.Array) -> jax.Array:
-        return pln.psi(pln.residual_mode(x, log_d, u))
-
-    def along(function: Callable, argument: int) -> Callable:
-        return jax.grad(lambda *at: function(*at), argument)
-
-    slope = along(psi, 0)
-    bend = along(slope, 0)
-    orders = (slope, bend, along(bend, 0), along(psi, 1), along(slope, 1), along(bend, 1))
-    signs = np.array([1, -1, -1, 1, 1, -1])
     with jax.enable_x64():
-        x, u = (jnp.asarray(array) for array in GRID)
-        log_d = jnp.full_like(x, np.log(d))
-        mode = pln.residual_mode(x, log_d, u)
-        found = pln.slopes(mode)
-        for name, values, order, sign in zip(found._fields, found, orders, signs, strict=True):
-            expected = sign * np.asarray(jax.jit(jax.vmap(order))(x, log_d, u))
-            scale = 1 + np.abs(expected)
-            assert (np.abs(np.asarray(values) - expected) / scale).max() < 1e-10, name
-        np.testing.assert_array_equal(found.slope, pln.slope(mode))
+        found = expanded(GRID[0], np.log(d), GRID[1])
+        automatic = derivatives(GRID[0], np.log(d), GRID[1])
+    for name, values, order in zip(found.slopes._fields, found.slopes, automatic, strict=True):
+        expected = np.asarray(order)
+        scale = 1 + np.abs(expected)
+        assert (np.abs(np.asarray(values) - expected) / scale).max() < 1e-10, name
+    np.testing.assert_array_equal(found.slopes.slope, found.slope)
 
 
 @pytest.mark.parametrize("d", [np.exp(pln.LOG_NO_NOISE), 0.05, 0.3, 1.0, 3.0])
 def test_the_metric_is_positive_and_close_to_the_curvature(d: float) -> None:
     with jax.enable_x64():
-        mode = pln.residual_mode(GRID[0], np.log(d), GRID[1])
-        metric, curvature = np.asarray(pln.metric(mode)), np.asarray(pln.slopes(mode).curvature)
+        found = expanded(GRID[0], np.log(d), GRID[1])
+    metric, curvature = np.asarray(found.metric), np.asarray(found.slopes.curvature)
     assert (metric > 0).all()
     assert (curvature > 0).all()
     # They part where counts are rare: by the factor exp(d / 2) of the mean rate.
@@ -132,8 +153,10 @@ def test_the_metric_is_positive_and_close_to_the_curvature(d: float) -> None:
 def test_float32_of_plausible_counts(d: float) -> None:
     """Sums of thousands of them stay exact."""
     likely = plausible(GRID[0], d, GRID[1])
-    x, u = GRID[0][likely].astype(np.float32), GRID[1][likely]
-    exact, single = expansion(x.astype(float), d, u), expansion(x, d, u, "float32")
+    exact, single = (
+        [array[likely] for array in expansion(GRID[0], d, GRID[1], dtype)]
+        for dtype in ("float64", "float32")
+    )
     scale = 1 + np.sqrt(exact[2])
     assert (np.abs(single[0] - exact[0]) / scale).max() < 1e-5
     assert (np.abs(single[1] - exact[1]) / scale).max() < 1e-4
@@ -144,12 +167,13 @@ def test_float32_of_plausible_counts(d: float) -> None:
 @pytest.mark.parametrize("d", [0.05, 0.5, 3.0])
 def test_float32_of_large_counts(d: float, u: float) -> None:
     """The slope of a gene with most of the counts is precise to a part of its own spread."""
-    x = (np.log(u) + np.sqrt(d) * np.linspace(-3, 3, 201)).astype(np.float32)
+    x = (np.log(u) + np.sqrt(d) * np.linspace(-3, 3, len(GRID[0]))).astype(np.float32)
     counts = np.full(x.shape, u)
     exact, single = expansion(x.astype(float), d, counts), expansion(x, d, counts, "float32")
     assert (np.abs(single[1] - exact[1]) / np.sqrt(exact[2])).max() < 1e-3
 
 
 def test_it_broadcasts() -> None:
-    mode = pln.residual_mode(np.zeros((4, 3), np.float32), np.zeros(3, np.float32), np.ones((4, 3)))
-    assert pln.psi(mode).shape == pln.slope(mode).shape == (4, 3)
+    some = jax.ShapeDtypeStruct((4, 3), np.float32)
+    found = jax.eval_shape(expanded, some, jax.ShapeDtypeStruct((3,), np.float32), some)
+    assert found.psi.shape == found.slope.shape == (4, 3)

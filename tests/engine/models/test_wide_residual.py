@@ -7,20 +7,32 @@ import pytest
 from engine.models import poisson_lognormal as pln
 from engine.models.poisson_lognormal import NARROW
 from engine.models.wide_residual import WIDE
-from tests.engine.models.test_poisson_lognormal import GRID, quadrature, saturated
+from tests.engine.models.test_poisson_lognormal import GRID, Expansion, quadrature, saturated
 from tests.engine.problems import evaluate, problem
+
+
+# Compiled once in each precision; with the expansion, as both are to be equal.
+@jax.jit
+def integrated(
+    x: jax.Array, log_d: jax.Array, u: jax.Array
+) -> tuple[pln.Mode, Expansion, Expansion]:
+    mode = pln.residual_mode(x, log_d, u)
+    wide, narrow = (
+        Expansion(of.psi(mode), of.slope(mode), of.metric(mode), of.slopes(mode))
+        for of in (WIDE, NARROW)
+    )
+    return mode, wide, narrow
 
 
 @pytest.mark.parametrize(("d", "error"), [(1.5, 1e-3), (3.0, 2e-3), (5.0, 2e-3), (10.0, 5e-3)])
 def test_psi_slope_and_curvature_against_quadrature(d: float, error: float) -> None:
     x, u = GRID
     with jax.enable_x64():
-        mode = pln.residual_mode(x, np.log(d), u)
-        found = np.asarray(WIDE.psi(mode)), np.asarray(WIDE.slope(mode))
-        curvature, metric = np.asarray(WIDE.slopes(mode).curvature), np.asarray(WIDE.metric(mode))
+        _, found, _ = integrated(x, np.log(d), u)
+    curvature, metric = np.asarray(found.slopes.curvature), np.asarray(found.metric)
     value, slope, bend = quadrature(x, d, u)
-    assert np.abs(found[0] + saturated(u) - value).max() < error
-    assert np.abs(found[1] - slope).max() < 5 * error
+    assert np.abs(np.asarray(found.psi) + saturated(u) - value).max() < error
+    assert np.abs(np.asarray(found.slope) - slope).max() < 5 * error
     assert np.abs(curvature - bend).max() < 10 * error
     assert (curvature > 0).all()
     assert (metric > 0).all()
@@ -29,24 +41,22 @@ def test_psi_slope_and_curvature_against_quadrature(d: float, error: float) -> N
 @pytest.mark.parametrize("d", [np.exp(pln.LOG_NO_NOISE), 0.1, 1.0])
 def test_where_residuals_are_narrow_it_is_the_expansion(d: float) -> None:
     with jax.enable_x64():
-        mode = pln.residual_mode(GRID[0], np.log(d), GRID[1])
-        for name in ("psi", "slope", "metric"):
-            one, other = getattr(WIDE, name)(mode), getattr(NARROW, name)(mode)
-            np.testing.assert_array_equal(one, other, err_msg=name)
-        for one, other in zip(WIDE.slopes(mode), NARROW.slopes(mode), strict=True):
-            np.testing.assert_array_equal(one, other)
+        _, wide, narrow = integrated(GRID[0], np.log(d), GRID[1])
+    for name in ("psi", "slope", "metric"):
+        np.testing.assert_array_equal(getattr(wide, name), getattr(narrow, name), err_msg=name)
+    for one, other in zip(wide.slopes, narrow.slopes, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_float32_of_wide_residuals() -> None:
+    x, u = GRID
     for d in (2.0, 8.0):
-        x = GRID[0].astype(np.float32)
-        single = pln.residual_mode(x, np.float32(np.log(d)), GRID[1].astype(np.float32))
+        _, found, _ = integrated(x.astype(np.float32), np.float32(np.log(d)), u.astype(np.float32))
         with jax.enable_x64():
-            exact = pln.residual_mode(x.astype(float), np.log(d), GRID[1])
-            expected = [np.asarray(array) for array in (WIDE.psi(exact), WIDE.slope(exact))]
-        wide = np.asarray(exact.d * exact.i) > 1.01
-        for one, other in zip((WIDE.psi(single), WIDE.slope(single)), expected, strict=True):
-            assert np.abs(np.asarray(one, float) - other)[wide].max() < 1e-4
+            mode, exact, _ = integrated(x, np.log(d), u)
+        wide = np.asarray(mode.d) * np.asarray(mode.i) > 1.01
+        for one, other in ((found.psi, exact.psi), (found.slope, exact.slope)):
+            assert np.abs(np.asarray(one, float) - np.asarray(other))[wide].max() < 1e-4
 
 
 def test_newton_settles_on_many_noisy_rare_genes() -> None:
@@ -69,11 +79,10 @@ def test_moments_are_the_derivatives_of_the_integral(d: float) -> None:
         "curvature_log_d": (in_log_d[0][2] - in_log_d[1][2]) / (2 * step),
     }
     with jax.enable_x64():
-        mode = pln.residual_mode(x, log_d, u)
-        found = WIDE.slopes(mode)
+        _, found, _ = integrated(x, log_d, u)
     # Twelve nodes tell the higher moments less well.
     for name, error in zip(expected, (0.1, 0.01, 0.03, 0.07), strict=True):
-        assert np.abs(np.asarray(getattr(found, name)) - expected[name]).max() < error, name
+        assert np.abs(np.asarray(getattr(found.slopes, name)) - expected[name]).max() < error, name
 
 
 def test_gradient_against_finite_differences() -> None:

@@ -19,6 +19,8 @@ from engine.data import Counts
 from engine.results import Totals
 from tests.engine.checks.predictive.truth import draw, simulated, true_fit
 
+pytestmark = pytest.mark.fit
+
 BANDS = ["low_90", "low_50", "high_50", "high_90"]
 
 
@@ -125,7 +127,7 @@ def test_an_anchored_prior_is_told_of_and_not_blamed_on_factors() -> None:
     """It is the default, and each cell's total is used in it twice."""
     adata = draw("lnmvcp", cells=400, genes=40, mean_total=800.0, molecules=2e5)
     counts = engine.read_counts(adata, genes="all")
-    fit = engine.fit(counts, engine.LNMConfig(n_factors=2, capture=True))
+    fit = engine.fit(counts, engine.LNMConfig(n_factors=2, capture=True, block_cells=100))
     assert predictive_check(fit, counts, mode="population").findings == ()
     (words,) = predictive_check(fit, counts).findings
     assert words.startswith("Total counts are not as drawn: the anchored prior")
@@ -211,16 +213,19 @@ def test_blocks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_cells_without_counts_are_left_out() -> None:
     fit, counts = simulated("lnm")
-    matrix = counts.block(0, 50)
+    # What is left is as many cells as other files check: one compilation serves.
+    matrix = counts.block(0, 122)
     matrix[[3, 20]] = 0
-    emptied = Counts.from_arrays(matrix, counts.genes, counts.cells[:50])
+    emptied = Counts.from_arrays(matrix, counts.genes, counts.cells[:122])
     check = predictive_check(fit, emptied, n_draws=20)
-    assert (check.n_cells, check.n_without_counts) == (48, 2)
+    assert (check.n_cells, check.n_without_counts) == (120, 2)
 
 
-def test_it_can_be_stopped() -> None:
+def test_it_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     fit, counts = simulated("lnm")
-    steps = predictive_check_iter(fit, counts, n_draws=2000, mode="population")
+    # Ten cells at a time: what is under way when it stops is soon done.
+    monkeypatch.setattr(draws, "_HELD", 201 * counts.n_genes * 10)
+    steps = predictive_check_iter(fit, counts, n_draws=200, mode="population")
     seen = list(islice(steps, 3))
     steps.close()
     assert seen[0].fraction == 0

@@ -157,6 +157,7 @@ def test_totals_of_captured_cells(rng: np.random.Generator) -> None:
     assert fixed.var() == pytest.approx(mean + mean**2 / r, rel=0.05)
 
 
+@pytest.mark.fit
 def test_topics_have_no_totals() -> None:
     fit, counts = simulated("lda")
     assert isinstance(fit, engine.TopicFit)

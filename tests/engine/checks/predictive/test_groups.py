@@ -56,7 +56,7 @@ def test_groups_that_are_too_small_are_named() -> None:
     judged = check.pairs.groupby("group")["q_value"].apply(lambda q: q.notna().all())
     assert judged.to_dict() == {"all cells": True, "enough": True, "few": False, "many": True}
     # Labels of cells that are not checked are no groups.
-    some = predictive_check(fit, counts, groups=labels, cells=np.arange(20, 90), n_draws=20)
+    some = predictive_check(fit, counts, groups=labels, cells=np.arange(20, 140), n_draws=20)
     assert list(some.genes["group"].unique()) == ["all cells", "enough", "many"]
     assert some.notes == ()
 

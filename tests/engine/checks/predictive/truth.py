@@ -13,6 +13,7 @@ import engine
 from engine.data import Counts, simulate
 from engine.inference.totals import capture
 from engine.results import AnyFit, Fit, Totals
+from tests.engine.problems import unfitted
 
 
 def draw(model: Any, **more: Any) -> ad.AnnData:
@@ -31,9 +32,7 @@ def true_fit(adata: ad.AnnData, counts: Counts) -> Fit:
         n_factors=made["factors"],
         molecules=made["molecules"],
         capture_sd=made["capture_spread"],
-        max_passes=1,
     )
-    fit = engine.fit(counts, config)
     order = adata.var_names.get_indexer(counts.genes)
     loadings = np.asarray(adata.varm["true_loadings"])[order]
     mean = adata.var["true_mean"].to_numpy()[order]
@@ -43,14 +42,9 @@ def true_fit(adata: ad.AnnData, counts: Counts) -> Fit:
         totals = Totals(
             made["molecules"], made["total_concentration"], location, made["capture_spread"]
         )
-    return replace(
-        fit,
-        mean_clr=mean - mean.mean(),
-        loadings=loadings - loadings.mean(0),
-        noise=adata.var["true_noise"].to_numpy()[order],
-        totals=totals,
-        capture=capture(counts, config, totals),
-    )
+    noise = adata.var["true_noise"].to_numpy()[order]
+    fit = unfitted(counts, config, mean - mean.mean(), loadings - loadings.mean(0), noise)
+    return replace(fit, totals=totals, capture=capture(counts, config, totals))
 
 
 @cache

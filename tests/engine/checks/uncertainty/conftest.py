@@ -27,7 +27,7 @@ def simulated() -> list[Simulated]:
 
 
 def _simulated(seed: int) -> Simulated:
-    data = simulate("lnm", cells=300, genes=41, factors=2, seed=seed, counts_per_gene=5.0)
+    data = simulate("lnm", cells=300, genes=60, factors=2, seed=seed, counts_per_gene=5.0)
     counts = engine.read_counts(data, genes="all")
     fit = engine.fit(counts, engine.LNMConfig(n_factors=2))
     genes = np.flatnonzero(fit.is_gene)

@@ -15,6 +15,8 @@ from engine.checks.uncertainty.topics import top
 from engine.errors import ConfigError, FitError
 from tests.engine.checks.uncertainty.conftest import Simulated, Topics
 
+pytestmark = pytest.mark.fit
+
 
 @pytest.fixture(scope="module")
 def of_topics(topics: Topics) -> checks.TopicUncertainty:

@@ -18,7 +18,9 @@ from engine.errors import ConfigError, DataError
 from engine.inference.passes import result_of
 from engine.models.packing import pair_weights, unpack
 from tests.engine.checks.uncertainty.conftest import Simulated, Topics
-from tests.engine.problems import counts_of, dense, evaluate, problem
+from tests.engine.problems import counts_of, dense, evaluate, problem, unfitted
+
+pytestmark = pytest.mark.fit
 
 GENES, FACTORS = 7, 2
 PAIRS = FACTORS * (FACTORS + 1) // 2
@@ -112,7 +114,9 @@ def test_signs_are_as_sure_as_told_without_residuals(factors: int) -> None:
         "lnm", cells=400, genes=60, factors=factors, seed=1, counts_per_gene=10.0, noise=0.0
     )
     counts = engine.read_counts(data, genes="all")
-    fit = engine.fit(counts, engine.LNMConfig(n_factors=factors, d_mode="low_rank"))
+    # In blocks of as many cells as other files fit of so many genes: one compilation serves.
+    config = engine.LNMConfig(n_factors=factors, d_mode="low_rank", block_cells=300)
+    fit = engine.fit(counts, config)
     genes = np.flatnonzero(fit.is_gene)
     names = fit.genes[genes]
     truth = true_clr_correlation(data).loc[names, names].to_numpy()
@@ -154,15 +158,10 @@ CELLS = problem([400] * 300, genes=60, factors=FACTORS, seed=3)
 def known() -> engine.Fit:
     """A fit at the true parameters of CELLS, its genes hardly held by a prior."""
     counts = counts_of(CELLS.counts)
-    config = engine.LNMConfig(n_factors=FACTORS, max_passes=1)
+    config = engine.LNMConfig(n_factors=FACTORS)
     prior = {"loadings_covariance": (1e4 * np.eye(FACTORS)).tolist(), "noise_scale": 1e3}
-    return replace(
-        engine.fit(counts, config),
-        loadings=CELLS.loadings,
-        mean_clr=CELLS.mean,
-        noise=CELLS.noise,
-        prior=prior,
-    )
+    fit = unfitted(counts, config, CELLS.mean, CELLS.loadings, CELLS.noise)
+    return replace(fit, prior=prior)
 
 
 def log_marginal(loadings: np.ndarray, log_noise: np.ndarray | None = None) -> float:
@@ -244,10 +243,14 @@ def test_correlations_are_those_of_the_summaries(
             np.testing.assert_allclose(array, array.T, rtol=1e-6, atol=1e-12)
 
 
+def in_blocks(one: Simulated) -> engine.Fit:
+    return replace(one.fit, config=replace(one.fit.config, block_cells=64))
+
+
 def test_more_cells_are_surer(one: Simulated) -> None:
     half = one.counts.take(np.arange(0, one.counts.n_cells, 2))
     errors = [
-        checks.uncertainty(one.fit, counts).correlation(one.genes).standard_error
+        checks.uncertainty(in_blocks(one), counts).correlation(one.genes).standard_error
         for counts in (one.counts, half)
     ]
     upper = np.triu_indices(len(one.genes), 1)
@@ -255,8 +258,7 @@ def test_more_cells_are_surer(one: Simulated) -> None:
 
 
 def test_blocks_of_cells_do_not_matter(one: Simulated, by_delta: checks.Uncertainty) -> None:
-    small = replace(one.fit, config=replace(one.fit.config, block_cells=64))
-    found = checks.uncertainty(small, one.counts)
+    found = checks.uncertainty(in_blocks(one), one.counts)
     for array, expected in zip(found.spread, by_delta.spread, strict=True):
         np.testing.assert_allclose(array, expected, rtol=2e-3, atol=1e-6)
 
@@ -272,8 +274,7 @@ def test_cells_without_counts_say_nothing(one: Simulated, by_delta: checks.Uncer
 
 
 def test_it_tells_how_far_it_is(one: Simulated) -> None:
-    small = replace(one.fit, config=replace(one.fit.config, block_cells=64))
-    steps = list(checks.uncertainty_iter(small, one.counts))
+    steps = list(checks.uncertainty_iter(in_blocks(one), one.counts))
     shares = [step.fraction for step in steps]
     assert shares == sorted(shares)
     assert shares[0] == 0

@@ -14,6 +14,8 @@ from engine.results import Fit
 from engine.summaries import clr_correlation_interval
 from tests.engine.checks.uncertainty.conftest import Simulated
 
+pytestmark = pytest.mark.fit
+
 DRAWS = 40
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import anndata as ad
 import numpy as np
 import pytest
 
@@ -13,6 +14,7 @@ from engine.data import Counts, simulate
 class Simulated:
     """Counts drawn from known topics (F, K) and proportions (C, K)."""
 
+    data: ad.AnnData
     counts: Counts
     topics: np.ndarray
     proportions: np.ndarray
@@ -25,15 +27,14 @@ def draw(cells: int, genes: int, topics: int, seed: int, mean_total: float = 150
     # A few genes may have no count at all.
     counts = engine.read_counts(adata, genes="all")
     kept = adata.var_names.get_indexer(counts.genes)
-    return Simulated(
-        counts, np.asarray(adata.varm["true_topics"])[kept], adata.obsm["true_proportions"]
-    )
+    topics = np.asarray(adata.varm["true_topics"])[kept]
+    return Simulated(adata, counts, topics, adata.obsm["true_proportions"])
 
 
 @pytest.fixture(scope="session")
 def simulated() -> Simulated:
-    """400 cells x 150 genes from four topics."""
-    return draw(400, 150, 4, seed=1)
+    """403 cells x 150 genes from four topics."""
+    return draw(403, 150, 4, seed=1)
 
 
 @pytest.fixture(scope="session")

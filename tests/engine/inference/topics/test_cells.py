@@ -14,6 +14,8 @@ from engine.inference.topics.means import softmax_means
 from tests.engine.inference.topics.conftest import Simulated
 from tests.engine.problems import dense
 
+pytestmark = pytest.mark.fit
+
 
 class TestMeans:
     def test_a_point_is_exact(self) -> None:
@@ -96,7 +98,7 @@ class TestQuestions:
         np.testing.assert_allclose(engine.topic_proportions(em_fit, shuffled), whole, atol=2e-3)
         # Genes that the fit does not know are left out.
         more = Counts.from_arrays(
-            np.hstack([np.full((400, 1), 9), dense(counts)]),
+            np.hstack([np.full((counts.n_cells, 1), 9), dense(counts)]),
             ["unknown", *counts.genes],
             counts.cells,
         )
@@ -138,7 +140,9 @@ class TestSigns:
     def test_a_better_fit_has_a_higher_bound_and_a_lower_perplexity(
         self, simulated: Simulated, em_fit: engine.TopicFit
     ) -> None:
-        poor = engine.fit(simulated.counts, engine.LDAConfig(n_topics=2))
+        # Two topics, each of them twice.
+        merged = (em_fit.topics + em_fit.topics[:, [1, 0, 3, 2]]) / 2
+        poor = replace(em_fit, topics=merged)
         assert engine.elbo(poor, simulated.counts) < engine.elbo(em_fit, simulated.counts)
         assert engine.perplexity(poor, simulated.counts) > engine.perplexity(
             em_fit, simulated.counts

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import engine
-from engine.data import Counts, simulate
+from engine.data import Counts
 from engine.inference.topics import search
 from engine.inference.topics.climb import Climb
 from engine.inference.topics.passes import Blocks, Estimate, em_pass
@@ -17,6 +17,8 @@ from engine.inference.topics.reseat import proposals
 from engine.inference.topics.start import Starts
 from tests.engine.inference.topics.conftest import Simulated, draw
 from tests.engine.problems import counts_of, dense, topic_match
+
+pytestmark = pytest.mark.fit
 
 
 def run(climb: Climb, passes: int) -> Climb:
@@ -35,7 +37,7 @@ class TestPasses:
         counts = simulated.counts
         at = start(counts, Starts(counts, 4, 0).corners())
         found = []
-        for rows in (400, 37, 1):
+        for rows in (counts.n_cells, 37, 1):
             steps = em_pass(Blocks(counts, rows), at, np.full(4, 0.25), np.full(150, 0.25))
             while True:
                 try:
@@ -119,7 +121,7 @@ class TestRecovery:
         assert search.MOST_CELLS >= 1000
         told = list(engine.fit_iter(simulated.counts, engine.LDAConfig(n_topics=4)))
         sizes = [len(p.snapshot().cells) for p in told if p.snapshot is not None]
-        assert (sizes[0], sizes[-1]) == (150, 400)
+        assert (sizes[0], sizes[-1]) == (150, simulated.counts.n_cells)
         # A run that is resumed asks whether these are the counts it began with.
         prints = {p.snapshot().data["fingerprint"] for p in told if p.snapshot is not None}
         assert prints == {simulated.counts.fingerprint}
@@ -127,34 +129,30 @@ class TestRecovery:
         assert last is not None
         assert topic_match(last().topics, simulated.topics)[0] > 0.98
 
-    @pytest.mark.parametrize("inference", ["em", "vae"])
-    def test_counts_streamed_from_disk(self, tmp_path: Path, inference: str) -> None:
-        simulate("lda", cells=90, genes=20, factors=2, seed=1).write_h5ad(tmp_path / "sim.h5ad")
-        config = engine.LDAConfig(
-            n_topics=2,
-            inference=inference,  # type: ignore[arg-type]
-            max_epochs=2,
-            hidden=8,
-        )
-        held, streamed = (
-            engine.read_counts(tmp_path / "sim.h5ad", genes="all", backed=backed)
-            for backed in (False, True)
-        )
+    def test_counts_streamed_from_disk(
+        self, simulated: Simulated, em_fit: engine.TopicFit, tmp_path: Path
+    ) -> None:
+        simulated.data.write_h5ad(tmp_path / "sim.h5ad")
+        streamed = engine.read_counts(tmp_path / "sim.h5ad", genes="all", backed=True)
         assert streamed.matrix() is None
-        one, other = engine.fit(held, config), engine.fit(streamed, config)
-        np.testing.assert_allclose(one.topics, other.topics, atol=1e-3)
-        assert engine.elbo(other, streamed) == pytest.approx(engine.elbo(one, held), rel=1e-4)
+        other = engine.fit(streamed, em_fit.config)
+        np.testing.assert_allclose(other.topics, em_fit.topics, atol=1e-3)
+        assert engine.elbo(other, streamed) == pytest.approx(
+            engine.elbo(em_fit, simulated.counts), rel=1e-4
+        )
 
     def test_priors_are_pseudo_counts(self, simulated: Simulated) -> None:
         """A strong prior draws every topic and cell to itself."""
         strong = np.linspace(1, 2, simulated.counts.n_genes) * 1e7
+        prior = [3e6, 1e6, 2e6, 4e6]
         fit = engine.fit(
             simulated.counts,
-            engine.LDAConfig(n_topics=2, topic_prior=[3e6, 1e6], feature_prior=strong),
+            engine.LDAConfig(n_topics=4, topic_prior=prior, feature_prior=strong),
         )
-        wanted = np.tile((strong / strong.sum())[:, None], 2)
+        wanted = np.tile((strong / strong.sum())[:, None], 4)
         np.testing.assert_allclose(fit.topics, wanted, rtol=0.1)
-        np.testing.assert_allclose(fit.proportions, np.tile([0.75, 0.25], (400, 1)), atol=0.01)
+        shares = np.tile([0.3, 0.1, 0.2, 0.4], (len(fit.cells), 1))
+        np.testing.assert_allclose(fit.proportions, shares, atol=0.01)
 
 
 class TestEdges:
@@ -163,7 +161,7 @@ class TestEdges:
         fit = engine.fit(counts, engine.LDAConfig(n_topics=1))
         expected = dense(counts).sum(0) + 1
         np.testing.assert_allclose(fit.topics[:, 0], expected / expected.sum(), rtol=1e-4)
-        np.testing.assert_array_equal(fit.proportions, np.ones((400, 1)))
+        np.testing.assert_array_equal(fit.proportions, np.ones((counts.n_cells, 1)))
         assert np.isfinite([engine.elbo(fit, counts), engine.perplexity(fit, counts)]).all()
 
     def test_one_cell(self) -> None:
@@ -175,13 +173,13 @@ class TestEdges:
 
     def test_huge_totals(self) -> None:
         rng = np.random.default_rng(5)
-        topics = rng.dirichlet(np.full(30, 0.3), 2)
-        shares = rng.dirichlet([0.5, 0.5], 60)
-        totals = np.where(np.arange(60) % 3, 500, 10_000_000)
+        topics = rng.dirichlet(np.full(150, 0.3), 4)
+        shares = rng.dirichlet(np.full(4, 0.5), 403)
+        totals = np.where(np.arange(403) % 3, 500, 10_000_000)
         counts = np.stack(
             [rng.multinomial(n, p @ topics) for n, p in zip(totals, shares, strict=True)]
         )
-        fit = engine.fit(counts_of(counts), engine.LDAConfig(n_topics=2))
+        fit = engine.fit(counts_of(counts), engine.LDAConfig(n_topics=4))
         assert np.isfinite(fit.topics).all()
         assert np.isfinite(fit.bound).all()
         assert topic_match(fit.topics, topics.T)[0] > 0.98
@@ -196,7 +194,7 @@ class TestSteps:
         for passes in (1, 2, 20):
             fit = engine.fit(simulated.counts, engine.LDAConfig(n_topics=4, max_passes=passes))
             assert fit.status.state == "stopped"
-            assert (fit.status.passes, len(fit.cells)) == (passes, 400)
+            assert (fit.status.passes, len(fit.cells)) == (passes, simulated.counts.n_cells)
         fit = engine.fit(simulated.counts, engine.LDAConfig(n_topics=4, max_seconds=1e-6))
         assert "seconds" in fit.status.reason
         assert np.isfinite(fit.bound).all()
