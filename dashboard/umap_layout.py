@@ -154,7 +154,7 @@ def main() -> None:
     """Work until there is nothing more to come."""
     # The page is answered first. Windows has no such thing.
     if hasattr(os, "nice"):
-        os.nice(NICE)
+        os.nice(int(os.environ.get("LOGRATIO_NICE") or NICE))
     warnings.simplefilter("ignore")
     for line in sys.stdin:
         _work(Path(line.rstrip("\n")))

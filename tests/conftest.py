@@ -1,7 +1,7 @@
 """How the tests are laid out, and what to use for what.
 
 - A folder for each of the project, and `browser/`, which drives the page in a real Chromium.
-  `make test` runs all, a file to a worker; `make test-quick` what needs no browser and no fit.
+  `make test` runs all, a file a worker; `make test-quick` what needs no browser and no fit.
 - What a fit finds is tested on data of the test's own (`engine/problems.py`, a conftest.py). All
   else (files, queue, shell, page) shares one small problem of one shape, `tiny.py`: compiled once.
 - What several tests only read (a fit, real data, a result) is a fixture of the module or session.
@@ -19,11 +19,11 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
-from unittest import mock
+from typing import Any, NoReturn
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -35,6 +35,9 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 # With a size JAX locks the cache, which several processes share; without, it does not.
 os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(4 * 1024**3))
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".cache" / "numba"))
+# Work in the background gives way to nobody: beside other workers it would wait for minutes. XLA's
+# threads would also keep the priority of the lane that asks for a device first.
+os.environ["LOGRATIO_NICE"] = "0"
 
 # No deadline: the first example of a shape pays its compilation.
 hypothesis.settings.register_profile("local", deadline=None)
@@ -42,38 +45,51 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, prin
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
-# Files to begin with: those that take longest, for begun last, one would hold up the end. The
-# browser waits where a fit computes, so they take turns; it finds UMAP compiled.
+# Files to begin with: those that take longest, for begun last, one would hold up the end. The first
+# compiles UMAP, which the servers of the browser's tests then find compiled.
 FIRST = (
-    "test_project.py",
     "dashboard/test_umap_layout.py",
-    "browser/test_walkthrough.py",
+    "test_project.py",
     "engine/inference/test_nuts.py",
-    "engine/inference/topics/test_vae.py",
-    "browser/test_topic_views.py",
+    "browser",
+    "browser/test_walkthrough.py",
     "engine/inference/test_vae.py",
-    "engine/inference/test_real_data.py",
+    "engine/inference/topics/test_vae.py",
     "browser/test_sessions.py",
+    "engine/inference/test_real_data.py",
     "engine/checks/predictive/test_check.py",
     "engine/inference/test_fit.py",
-    "browser/test_page.py",
     "engine/inference/topics/test_real_data.py",
     "engine/jobs/test_sweeps.py",
-    "browser/test_bad_input.py",
     "engine/inference/topics/test_em.py",
-    "browser/test_check.py",
     "engine/inference/test_vae_capture.py",
-    "browser/test_topics.py",
-    "browser/test_report.py",
-    "browser/test_compare.py",
-    "browser/test_names.py",
 )
+# Their servers are their own; the other tests of the browser share one.
+ALONE = ("browser/test_walkthrough.py", "browser/test_sessions.py")
+
+
+def share(nodeid: str) -> str:
+    """What one worker does, fixtures and all: a file, or the tests that share a server."""
+    file = nodeid.split("::")[0].removeprefix("tests/")
+    return "browser" if file.startswith("browser/") and file not in ALONE else file
+
+
+class Shares(LoadFileScheduling):
+    """Gives each worker one share after another."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return share(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
+    return Shares(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Bring the files that come first to the front."""
-    places = {ROOT / "tests" / name: place for place, name in enumerate(FIRST)}
-    items.sort(key=lambda item: places.get(item.path, len(places)))
+    """Bring the shares that come first to the front."""
+    places = {name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(share(item.nodeid), len(places)))
 
 
 def pytest_collection_finish() -> None:
@@ -97,16 +113,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "home"
     monkeypatch.setenv("LOGRATIO_HOME", str(path))
     return path
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _usual_priority() -> Iterator[None]:
-    """Lanes of jobs do not give way: beside other processes they would wait for minutes.
-
-    XLA's threads would inherit the priority of a lane that asks for a device first, and keep it.
-    """
-    with mock.patch("engine.jobs.lane._give_way"):
-        yield
 
 
 @pytest.fixture(autouse=True)

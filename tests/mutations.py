@@ -114,7 +114,7 @@ MUTATIONS = {
     ),
     "jobs: a fit has the priority of the page": Mutation(
         "engine/jobs/lane.py",
-        "lower = max(os.getpriority(os.PRIO_PROCESS, thread), _PRIORITY)",
+        "lower = max(os.getpriority(os.PRIO_PROCESS, thread), nice)",
         "lower = os.getpriority(os.PRIO_PROCESS, thread)",
         JOBS,
     ),

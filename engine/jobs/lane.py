@@ -12,9 +12,10 @@ from contextlib import suppress
 from typing import Any
 
 from engine.jobs.job import Job
+from engine.jobs.status import JobError
 
 # As `nice` counts: 0 is usual, 19 the lowest.
-_PRIORITY = 10
+_NICE = "10"
 
 
 class Lane:
@@ -26,6 +27,8 @@ class Lane:
         Does one job on one device; must not raise.
     devices
         Called on the first thread, because looking for devices can take seconds.
+    nice
+        How far the threads give way to those that answer people; see `niceness`.
     """
 
     def __init__(
@@ -33,8 +36,10 @@ class Lane:
         name: str,
         serve: Callable[[Job, Any], None],
         devices: Callable[[], Sequence[Any]],
+        nice: int,
     ) -> None:
         self._name = name
+        self._nice = nice
         self._serve = serve
         self._devices = devices
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -64,7 +69,7 @@ class Lane:
         thread.start()
 
     def _begin(self) -> None:
-        _give_way()
+        _give_way(self._nice)
         first, *others = self._devices()
         for device in others:
             self._start(self._work, device)
@@ -86,7 +91,23 @@ def _make_room() -> None:
         make_room()
 
 
-def _give_way() -> None:
+def niceness() -> int:
+    """How far work in the background gives way, as `nice` counts: LOGRATIO_NICE, 10 by default.
+
+    Raises
+    ------
+    JobError
+        If that is no whole number from 0 to 19.
+    """
+    given = os.environ.get("LOGRATIO_NICE") or _NICE
+    if not (given.isdecimal() and int(given) <= 19):
+        raise JobError(
+            "LOGRATIO_NICE to be a whole number from 0 to 19", repr(given), "Change or unset it."
+        )
+    return int(given)
+
+
+def _give_way(nice: int) -> None:
     """Let the threads that answer people go before this one, on Linux.
 
     A fit takes all processors, and for a person who drags a selection a tenth of a second
@@ -99,5 +120,5 @@ def _give_way() -> None:
         thread = threading.get_native_id()
         # A low priority that the process was given already stays; only root may raise it.
         with suppress(OSError):
-            lower = max(os.getpriority(os.PRIO_PROCESS, thread), _PRIORITY)
+            lower = max(os.getpriority(os.PRIO_PROCESS, thread), nice)
             os.setpriority(os.PRIO_PROCESS, thread, lower)

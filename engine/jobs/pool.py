@@ -10,7 +10,7 @@ from typing import Any
 from engine.jobs.endings import CANCELLED, Outcome, failure, write_end
 from engine.jobs.fits import FitRunner
 from engine.jobs.job import Job, JobHandle, Wish
-from engine.jobs.lane import Lane
+from engine.jobs.lane import Lane, niceness
 from engine.jobs.store import RunStore
 
 FITS = "fits"
@@ -37,6 +37,7 @@ class Pool:
         self._store = store
         self._runner = runner
         self._devices = devices or _jax_devices
+        self._nice = niceness()
         self._jobs: dict[str, Job] = {}
         self._lanes: dict[str, Lane] = {}
 
@@ -56,7 +57,7 @@ class Pool:
             self._jobs[job.status.id] = job
             if lane not in self._lanes:
                 devices = self._devices if lane == FITS else _no_device
-                self._lanes[lane] = Lane(lane, self._serve, devices)
+                self._lanes[lane] = Lane(lane, self._serve, devices, self._nice)
             self._lanes[lane].put(job)
 
     def finish(self, job: Job, outcome: Outcome) -> None:

@@ -7,12 +7,11 @@ import sys
 import threading
 from pathlib import Path
 
-import jax
 import pytest
 
-from engine.jobs import Jobs
+from engine.jobs import JobError
 from tests.conftest import ROOT
-from tests.engine.jobs.fakes import ended
+from tests.engine.jobs.fakes import Serve, ended
 from tests.server import THREADS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority there")
@@ -21,7 +20,8 @@ POOL = """
 import sys
 from pathlib import Path
 from engine.jobs import Jobs
-from tests.engine.jobs.fakes import ended
+from engine.jobs import JobError
+from tests.engine.jobs.fakes import Serve, ended
 from tests.tiny import LNM, tiny_file
 
 home = Path(sys.argv[1])
@@ -56,27 +56,38 @@ told()
 """
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _usual_priority() -> None:
-    """Here lanes give way; XLA's pool, which stays, is started before one of them does."""
-    jax.devices()
-
-
-def test_a_lane_gives_way(jobs: Jobs) -> None:
+@pytest.mark.parametrize(("given", "nice"), [(None, 10), ("", 10), ("3", 3), ("0", 0)])
+def test_a_lane_gives_way(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, given: str | None, nice: int
+) -> None:
     def priority(_handle: object) -> int:
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
+    monkeypatch.delenv("LOGRATIO_NICE")
+    if given is not None:
+        monkeypatch.setenv("LOGRATIO_NICE", given)
+    jobs = serve()
     before = priority(None)
     id = jobs.submit("task", priority)
     ended(jobs, id)
-    assert jobs.result(id) == max(before, 10)
+    assert jobs.result(id) == max(before, nice)
     assert priority(None) == before
+
+
+@pytest.mark.parametrize("given", ["low", "-5", "20", "1.5"])
+def test_a_priority_that_is_none_is_refused(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("LOGRATIO_NICE", given)
+    with pytest.raises(JobError, match="whole number from 0 to 19"):
+        serve()
 
 
 @pytest.mark.fit
 def test_the_threads_that_compute_a_fit_give_way(tmp_path: Path) -> None:
     command = [sys.executable, "-c", POOL, str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    usual = os.environ | {"LOGRATIO_NICE": ""}
+    done = subprocess.run(command, cwd=ROOT, env=usual, check=True, capture_output=True, text=True)
     nice = [line.rsplit(" ", 1) for line in done.stdout.splitlines()]
     ours = os.getpriority(os.PRIO_PROCESS, 0)
     pool = {value for name, value in nice if name.startswith("tf_XLA")}
