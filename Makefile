@@ -4,7 +4,7 @@
 #   DATA=PATH        counts that `make serve` opens instead of the demo (.h5ad, .zarr, 10x)
 #   CUDA=1           the GPU build of JAX (Linux, NVIDIA driver for CUDA 13)
 #   ARGS="..."       further flags for `panel serve`, pytest or the benchmarks
-#   WORKERS=N        processes that share the tests; by default one more than processors, at most 4
+#   WORKERS=N        processes that share the tests; by default one for each processor, at most 4
 #   PYTHON=PATH      the interpreter (>= 3.12) that .venv/ is made from
 
 PORT ?= 5006
@@ -12,7 +12,7 @@ DATA ?=
 CUDA ?=
 ARGS ?=
 PYTHON ?=
-WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN || echo 1) + 1)))
+WORKERS ?= logical
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -62,7 +62,7 @@ serve: setup ## open the page on PORT
 	  --allow-websocket-origin localhost:$(PORT) --allow-websocket-origin 127.0.0.1:$(PORT) $(ARGS)
 
 # A worker takes a file at a time (tests/conftest.py), so that its fixtures are made once. It has one
-# thread of XLA and of BLAS; one more than there are processors computes while another waits for a browser.
+# thread of XLA and of BLAS: there are as many workers as processors.
 PYTEST := NPROC=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
   $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 

@@ -127,6 +127,25 @@ def _marked_if_it_fits(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
 
 
 @pytest.fixture(autouse=True, scope="module")
+def _compiled_quickly(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Leave out what makes programs fast where they compute for a moment only.
+
+    In tests of wiring and of formulas LLVM's optimisation costs more than all that it makes faster.
+    What fits find, how precisely and in float32, is tested on programs as a user's are.
+    """
+    own = request.path.relative_to(ROOT / "tests").as_posix()
+    if own.startswith(("engine/inference/", "engine/checks/", "browser/", "test_project")):
+        yield
+        return
+    import jax
+
+    before = bool(jax.config.values["jax_disable_most_optimizations"])
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+@pytest.fixture(autouse=True, scope="module")
 def _room_for_programs() -> Iterator[None]:
     """All tests are one process, and a process can hold so many compiled programs only."""
     yield
