@@ -17,10 +17,11 @@ import zarr
 from engine.data import tenx
 from engine.data.border import reading, shorten
 from engine.data.demo import DEMO, demo_adata
-from engine.data.limits import check_elements, check_shape, check_sizes
+from engine.data.limits import check_shape, check_sizes
 from engine.data.matrices import Matrix, as_matrix
 from engine.data.probe import probe
 from engine.errors import DataError
+from engine.results.elements import LABELS, check_elements
 
 Source = str | os.PathLike[str] | ad.AnnData
 FORMATS = "an AnnData (.h5ad or .zarr), a 10x .h5 or a folder with matrix.mtx"
@@ -116,7 +117,7 @@ def _open_file(path: Path) -> Table:
         if str(file.attrs.get("encoding-type")) == "anndata":
             return _from_elements(file, path, file.close)
         names = set(file)
-        check_elements(file, names, path.stat().st_size)
+        check_elements(file, names, LABELS, path.stat().st_size)
         is_tenx = tenx.is_tenx(file)
     except BaseException:
         file.close()
@@ -153,9 +154,8 @@ def _from_elements(root: Any, path: Path, close: Callable[[], None]) -> Table:
                 + (f" ({' and '.join(missing)} missing)" if missing else ""),
                 "Read it with scanpy and save it with adata.write_h5ad or adata.write_zarr.",
             )
-        parts = path.rglob("*") if isinstance(root, zarr.Group) else [path]
-        size = sum(part.stat().st_size for part in parts if part.is_file())
-        check_elements(root, [name for name in ELEMENTS if name in root], size)
+        size = _folder_bytes(path) if isinstance(root, zarr.Group) else path.stat().st_size
+        check_elements(root, [name for name in ELEMENTS if name in root], LABELS, size)
         obs = _frame(ad.io.read_elem(root["obs"]), file)
         genes = _index_of(root["var"])
         found: dict[str, tuple[Any, pd.Index]] = {}
@@ -170,6 +170,21 @@ def _from_elements(root: Any, path: Path, close: Callable[[], None]) -> Table:
     except BaseException:
         close()
         raise
+
+
+def _folder_bytes(path: Path) -> int:
+    """Size of all files of a folder; DataError if one of them lies elsewhere."""
+    inside, size = path.resolve(), 0
+    for part in path.rglob("*"):
+        if part.is_symlink() and not part.resolve().is_relative_to(inside):
+            raise DataError(
+                "a folder that holds all its data itself",
+                f"{shorten(part.name)} pointing elsewhere",
+                "Copy the folder with the files that its links lead to.",
+            )
+        if part.is_file():
+            size += part.stat().st_size
+    return size
 
 
 def _from_anndata(adata: ad.AnnData, name: str, source: str) -> Table:
@@ -224,7 +239,13 @@ def _frame(obs: object, file: str) -> pd.DataFrame:
         raise DataError(
             "a table of cells in obs", f"{type(obs).__name__} in {file}", "Write the file again."
         )
-    return obs
+    # pandas computes with the byte order of the machine only.
+    foreign = {
+        name: column.dtype.newbyteorder("=")
+        for name, column in obs.items()
+        if isinstance(column.dtype, np.dtype) and not column.dtype.isnative
+    }
+    return obs.astype(foreign) if foreign else obs
 
 
 def _index_of(group: Any) -> pd.Index:

@@ -8,10 +8,10 @@ from pathlib import Path
 import anndata as ad
 import h5py
 import numpy as np
-from scipy import sparse
 
 from engine.data.memory import memory_budget
 from engine.errors import DataError
+from engine.results.elements import check_compressed
 
 ARRAYS = {"data", "indices", "indptr", "shape"}
 BYTES_PER_ENTRY = 24
@@ -41,9 +41,9 @@ def read_file(path: Path) -> ad.AnnData:
         _check_memory(entries, path)
         for group in file.values():
             genes, cells = (int(length) for length in group["shape"][:])
-            arrays = tuple(np.asarray(group[name][:]) for name in ("data", "indices", "indptr"))
+            arrays = [np.asarray(group[name][:]) for name in ("data", "indices", "indptr")]
             # scanpy follows the indices unchecked, into foreign memory if they are damaged.
-            sparse.csr_matrix(arrays, shape=(cells, genes)).check_format(full_check=True)
+            check_compressed(*arrays, (cells, genes))
     return sc.read_10x_h5(path)
 
 

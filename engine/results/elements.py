@@ -1,0 +1,172 @@
+"""What an HDF5 or zarr file may hold: refused before anything of it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import h5py
+import numpy as np
+import zarr
+
+from engine.errors import DataError
+
+# No compressor shrinks real counts this much; a claim beyond it fills memory with nothing.
+VALUES_PER_BYTE = 1_100
+VALUES_FREE = 10_000_000
+# The same of what is read into memory at once, in bytes: names, labels, and all of a fit.
+BYTES_PER_BYTE = 60
+BYTES_FREE = 200_000_000
+LABELS = ("obs", "var", "raw/var")
+
+
+def check_elements(root: Any, names: Iterable[str], whole: Iterable[str], file_bytes: int) -> None:
+    """Refuse what points out of the file, and arrays out of proportion to its size.
+
+    Parameters
+    ----------
+    root
+        Open HDF5 file or zarr group.
+    names
+        Elements that will be read.
+    whole
+        Those among them, or below them, that will be read at once.
+    file_bytes
+        Size on disk.
+
+    Raises
+    ------
+    DataError
+        If an HDF5 file has an external link, external storage or a virtual dataset anywhere, a
+        name in an attribute leads out of its table, or an array claims more than the file holds.
+    """
+    names, whole = list(names), [name for name in whole if name in root]
+    if isinstance(root, h5py.Group):
+        _check_hdf5(root, names)
+    limit = VALUES_PER_BYTE * file_bytes + VALUES_FREE
+    for name in names:
+        for part, item in _arrays(root[name], name):
+            _check_size(item, part, limit)
+            if isinstance(item, zarr.Array):
+                _check_codecs(item, part)
+    claimed = sum(_bytes(item) for name in whole for _, item in _arrays(root[name], name))
+    if claimed > BYTES_PER_BYTE * file_bytes + BYTES_FREE:
+        raise DataError(
+            "names and labels in proportion to the size of the file",
+            f"{claimed / 1e9:,.1f} GB of them in a file of {file_bytes / 1e6:,.1f} MB",
+            "The file is damaged or was made to fill memory; do not use it.",
+        )
+    for name in whole:
+        _check_names(root[name], name)
+
+
+def check_compressed(values: Any, indices: Any, indptr: Any, shape: tuple[int, int]) -> None:
+    """Refuse the arrays of a sparse matrix whose indices lead outside of them.
+
+    SciPy follows indices unchecked, and its own check passes by the row pointers where the last
+    is 0.
+
+    Parameters
+    ----------
+    values, indices, indptr
+        In memory; ``indptr`` has one more entry than ``shape[0]``.
+    shape
+        Compressed axis first.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit together.
+    """
+    sound = (
+        values.shape == indices.shape
+        and values.ndim == 1
+        and indices.dtype.kind in "iu"
+        and indptr.dtype.kind in "iu"
+        and indptr.shape == (shape[0] + 1,)
+        and int(indptr[0]) == 0
+        and int(indptr[-1]) <= len(values)
+        and bool(np.all(indptr[1:] >= indptr[:-1]))
+        and (len(indices) == 0 or (indices.min() >= 0 and indices.max() < shape[1]))
+    )
+    if not sound:
+        raise ValueError("the arrays of a sparse matrix do not fit together")
+
+
+def _check_hdf5(root: h5py.Group, names: list[str]) -> None:
+    """Links anywhere: an attribute can name any of them."""
+
+    # What a callback raises is lost in the HDF5 library; what it returns ends the walk.
+    def foreign_link(name: str, link: object) -> str | None:
+        own = isinstance(link, h5py.HardLink)
+        external = isinstance(link, h5py.ExternalLink)
+        return name if external or (not own and name.split("/")[0] in names) else None
+
+    def foreign_data(name: str, item: object) -> str | None:
+        elsewhere = isinstance(item, h5py.Dataset) and (item.external or item.is_virtual)
+        return name if elsewhere else None
+
+    found = root.visititems_links(foreign_link) or root.visititems(foreign_data)
+    if found is not None:
+        raise _outside(found)
+
+
+def _arrays(item: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """All arrays of an element, with their names."""
+    if isinstance(item, zarr.Group):
+        for part, member in item.members(None):
+            if isinstance(member, zarr.Array):
+                yield f"{name}/{part}", member
+    elif isinstance(item, h5py.Group):
+        found: list[tuple[str, Any]] = []
+        item.visititems(lambda part, member: found.append((f"{name}/{part}", member)))
+        yield from ((part, member) for part, member in found if isinstance(member, h5py.Dataset))
+    else:
+        yield name, item
+
+
+def _bytes(item: Any) -> int:
+    return int(item.size or 0) * max(np.dtype(item.dtype).itemsize, 1)
+
+
+def _check_names(item: Any, name: str) -> None:
+    """Names in the attributes of a table are of its own parts."""
+    if isinstance(item, h5py.Dataset | zarr.Array):
+        return
+    given = item.attrs.get("column-order")
+    columns = [] if given is None else np.asarray(given).ravel().tolist()
+    for part in [item.attrs.get("_index"), *columns]:
+        text = part.decode("utf-8", "replace") if isinstance(part, bytes) else str(part)
+        if text.startswith("/") or ".." in text.split("/"):
+            raise DataError(
+                f"names of columns in {name}", f"{text[:60]!r}, a path", "Write the file again."
+            )
+
+
+def _check_size(item: Any, name: str, limit: int) -> None:
+    if item.size is not None and item.size > limit:
+        raise DataError(
+            "arrays in proportion to the size of the file",
+            f"{item.size:,} values in {name}",
+            "The file is damaged or was made to fill memory; do not use it.",
+        )
+
+
+def _check_codecs(item: zarr.Array, name: str) -> None:
+    """To open a pickle is to run it, and not every version of zarr declines."""
+    if any(
+        getattr(codec, "codec_id", "") == "pickle" for codec in (*item.filters, *item.compressors)
+    ):
+        raise DataError(
+            "arrays of plain values",
+            f"Python objects (pickle) in {name}",
+            "Do not open this file with other tools either unless you trust its author.",
+        )
+
+
+def _outside(name: str) -> DataError:
+    return DataError(
+        "a file that holds all its data itself",
+        f"{name} pointing elsewhere",
+        "Write the data to one file with adata.write_h5ad.",
+    )
