@@ -10,12 +10,15 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
+from engine.config import config_from_dict
 from engine.errors import EngineError
 
 JobState = Literal["queued", "running", "done", "stopped", "failed", "interrupted", "cancelled"]
 JobKind = Literal["fit", "task"]
 
 _UNKNOWN = math.nan
+# Seconds since the epoch, and a count, that no run reaches.
+_LATEST, _MOST = 1e11, 1e15
 _NUMBERS = ("log_marginal_per_cell", "gradient_median", "gradient_worst", "peak_memory_mb")
 # These belong to the run as it was asked for and are kept apart from its progress on disk.
 _OF_RUN = ("id", "kind", "name", "created", "request", "config", "holdout", "group")
@@ -154,39 +157,56 @@ class JobStatus:
 
         Raises
         ------
-        ValueError, KeyError, TypeError
-            If the parts are not what `to_parts` gave.
+        ValueError, KeyError, TypeError, EngineError
+            If the parts are not what `to_parts` gave, or hold values that no run has.
         """
         state, left, score = progress["state"], progress["seconds_left"], progress.get("score")
         if state not in get_args(JobState):
             raise ValueError(f"unknown state {state!r}")
+        if run["config"]:
+            config_from_dict(run["config"])
+        if not isinstance(run["request"].get("source", ""), str):
+            raise ValueError("a source that is no path")
         return cls(
             id=id,
             name=str(run["name"]),
             kind="fit",
             state=state,
-            created=float(run["created"]),
+            created=_within("created", run["created"], _LATEST),
             request=dict(run["request"]),
             config=dict(run["config"]),
             # Older runs have neither these two nor a score.
-            holdout=float(run.get("holdout", 0.0)),
+            holdout=_within("holdout", run.get("holdout", 0.0), 1.0),
             group=str(run.get("group", "")),
             score=None if score is None else dict(score),
             phase=str(progress["phase"]),
-            fraction=float(progress["fraction"]),
-            seconds=float(progress["seconds"]),
-            seconds_left=None if left is None else float(left),
-            passes=int(progress["passes"]),
-            n_failed_cells=int(progress["n_failed_cells"]),
-            trace=tuple((float(at), float(value)) for at, value in progress["trace"]),
+            fraction=_within("fraction", progress["fraction"], 1.0),
+            seconds=_within("seconds", progress["seconds"], _LATEST),
+            seconds_left=None if left is None else _within("seconds_left", left, _LATEST),
+            passes=int(_within("passes", progress["passes"], _MOST)),
+            n_failed_cells=int(_within("n_failed_cells", progress["n_failed_cells"], _MOST)),
+            trace=tuple((_finite("trace", at), _finite("trace", v)) for at, v in progress["trace"]),
             message=str(progress["message"]),
             log=tuple(map(str, progress["log"])),
-            revision=int(progress["revision"]),
+            revision=int(_within("revision", progress["revision"], _MOST)),
             **{
-                name: _UNKNOWN if progress[name] is None else float(progress[name])
+                name: _UNKNOWN if progress[name] is None else _finite(name, progress[name])
                 for name in _NUMBERS
             },
         )
+
+
+def _finite(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{name} of {str(value)[:40]}")
+    return float(value)
+
+
+def _within(name: str, value: object, most: float) -> float:
+    number = _finite(name, value)
+    if not 0 <= number <= most:
+        raise ValueError(f"{name} of {number:g}")
+    return number
 
 
 def new_id(created: float) -> str:

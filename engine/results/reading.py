@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import anndata as ad
 import h5py
@@ -16,13 +16,18 @@ import pandas as pd
 from scipy import sparse
 
 from engine.config import LNMConfig
-from engine.errors import FitError
+from engine.errors import EngineError, FitError
+from engine.results.elements import check_compressed, check_elements
 from engine.results.fit import FORMAT, Capture, Fit, Status, Totals, given_names
 from engine.results.topics import TopicFit
+from engine.results.validation import check_fit, check_topics
 
 AnyFit = Fit | TopicFit
 
 _EXPECTED = "an .h5ad written by Fit.save"
+_REMEDY = "Check the path and the file, or make the fit again."
+# Read into memory at once; the counts in X are not.
+_WHOLE = ("obs", "var", "obsm", "varm", "uns")
 
 
 def load(path: str | os.PathLike[str]) -> AnyFit:
@@ -41,7 +46,12 @@ def load(path: str | os.PathLike[str]) -> AnyFit:
                 "Open a file that Logratio saved, or read it as counts.",
             )
         names = ("obs", "var", "obsm", "varm", "uns/logratio")
-        return _from_parts({name: ad.io.read_elem(file[name]) for name in names})
+        fit = _from_parts({name: ad.io.read_elem(file[name]) for name in names})
+        if isinstance(fit, TopicFit):
+            check_topics(fit)
+        else:
+            check_fit(fit)
+        return fit
 
 
 def load_counts(path: str | os.PathLike[str]) -> sparse.csc_matrix | None:
@@ -55,19 +65,31 @@ def load_counts(path: str | os.PathLike[str]) -> sparse.csc_matrix | None:
     with opened(path) as file:
         if not file["X/data"].shape[0]:
             return None
-        return sparse.csc_matrix(cast(sparse.csr_matrix, ad.io.read_elem(file["X"])))
+        arrays = tuple(np.asarray(file[f"X/{name}"][:]) for name in ("data", "indices", "indptr"))
+        cells, genes = (int(length) for length in file["X"].attrs["shape"])
+        check_compressed(*arrays, (cells, genes))
+        return sparse.csc_matrix(sparse.csr_matrix(arrays, shape=(cells, genes)))
 
 
 @contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
-    """The file; whatever reading it raises is told as a damaged fit."""
+    """The file, if it points nowhere else; whatever reading it raises is told as a damaged fit."""
+    name = Path(path).name
     try:
         with h5py.File(path, "r") as file:
+            check_elements(file, set(file), _WHOLE, os.stat(path).st_size)
             yield file
-    except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
-        raise FitError(
-            _EXPECTED, f"{Path(path).name}: {error}", "Check the path and the file."
-        ) from error
+    except FitError:
+        raise
+    except EngineError as error:
+        raise FitError(error.expected, f"{error.got} ({name})", error.remedy) from error
+    except MemoryError as error:
+        raise FitError(_EXPECTED, f"{name}, for which memory ran out", _REMEDY) from error
+    # Readers of damaged files raise anything at all, so no narrower class will do.
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [""]
+        found = f"{name}: {type(error).__name__}: {lines[0][:200]}"
+        raise FitError(_EXPECTED, found, _REMEDY) from error
 
 
 def _from_parts(parts: dict[str, Any]) -> AnyFit:

@@ -103,6 +103,35 @@ GOOD = JobStatus(id="x", name="n", kind="fit", state="done", created=1.0).to_par
         (json.dumps({"format": 1, **GOOD[0]}), "[" * 100_000),
         (json.dumps({"format": 99, **GOOD[0]}), json.dumps(GOOD[1])),
         ("\ud800".encode("utf-16", "surrogatepass").decode("latin-1"), "{}"),
+        *[
+            (json.dumps({"format": 1, **GOOD[0], **wrong}), json.dumps(GOOD[1]))
+            for wrong in (
+                {"created": float("nan")},
+                {"created": 1e300},
+                {"created": "yesterday"},
+                {"holdout": -0.5},
+                {"config": {"n_factors": -3}},
+                {"config": {"n_topics": "many"}},
+                {"config": [1]},
+                {"request": {"source": ["a", "b"]}},
+            )
+        ],
+        *[
+            (json.dumps({"format": 1, **GOOD[0]}), json.dumps({**GOOD[1], **wrong}))
+            for wrong in (
+                {"fraction": 7},
+                {"fraction": float("nan")},
+                {"seconds": -1},
+                {"seconds": float("inf")},
+                {"seconds_left": "soon"},
+                {"passes": 10**400},
+                {"passes": True},
+                {"n_failed_cells": -1},
+                {"trace": [[0, float("nan")]]},
+                {"log_marginal_per_cell": float("inf")},
+                {"revision": 1e300},
+            )
+        ],
     ],
 )
 def test_damaged_runs_are_listed_as_failed(

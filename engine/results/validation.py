@@ -1,0 +1,102 @@
+"""What a fit that was read from a file must be before anything is shown of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.errors import FitError
+
+if TYPE_CHECKING:
+    from engine.results.fit import Fit
+    from engine.results.topics import TopicFit
+
+_REMEDY = "The file is damaged: make the fit again, or bring an earlier copy back."
+
+
+def check_arrays(
+    arrays: Mapping[str, np.ndarray],
+    shapes: Mapping[str, tuple[int, ...]],
+    least: Mapping[str, float],
+) -> None:
+    """Refuse arrays of a fit that are not of finite numbers, or of another shape than its names.
+
+    Parameters
+    ----------
+    arrays, shapes
+        By name.
+    least
+        Lowest value that is allowed, of those that have one.
+
+    Raises
+    ------
+    FitError
+        If one is wrong.
+    """
+    for name, array in arrays.items():
+        if array.shape != shapes[name]:
+            raise FitError(
+                f"{name} of shape {shapes[name]}, as names and factors say",
+                f"shape {array.shape}",
+                _REMEDY,
+            )
+        if array.dtype.kind not in "buif":
+            raise FitError(f"numbers in {name}", f"values of type {array.dtype}", _REMEDY)
+        wrong = ~np.isfinite(array)
+        if name in least:
+            wrong |= array < least[name]
+        if wrong.any():
+            allowed = f"of at least {least[name]:g} " if name in least else ""
+            raise FitError(
+                f"finite numbers {allowed}in {name}",
+                f"{int(wrong.sum()):,} others, the first {array[wrong][0]:g}",
+                _REMEDY,
+            )
+
+
+def check_fit(fit: Fit) -> None:
+    """Refuse a fit of factors whose parts do not agree or are not finite; see `check_arrays`."""
+    cells, genes = (len(fit.cells),), (len(fit.genes),)
+    k = (fit.config.n_factors,)
+    shapes = {
+        "mean_clr": genes,
+        "loadings": genes + k,
+        "noise": genes,
+        "scores": cells + k,
+        "scores_sd": cells + k,
+        "log_marginal": cells,
+        "total_counts": cells,
+    }
+    arrays = {name: np.asarray(getattr(fit, name)) for name in shapes}
+    if fit.capture is not None:
+        for name, array in vars(fit.capture).items():
+            arrays[name], shapes[name] = np.asarray(array), cells
+    least = dict.fromkeys(("noise", "scores_sd", "total_counts", "eta_sd", "efficiency"), 0.0)
+    check_arrays(arrays, shapes, least)
+    _check_status(fit)
+
+
+def check_topics(fit: TopicFit) -> None:
+    """Refuse a fit of topics whose parts do not agree or are not finite; see `check_arrays`."""
+    cells, genes = (len(fit.cells),), (len(fit.genes),)
+    k = (fit.config.n_topics,)
+    of_genes = dict.fromkeys(("topics", "topic_location", "topic_scale"), genes + k)
+    of_cells = dict.fromkeys(("proportions", "location", "scale"), cells + k)
+    shapes = {**of_genes, **of_cells, "bound": cells, "total_counts": cells}
+    least = dict.fromkeys(("topics", "topic_scale", "proportions", "scale", "total_counts"), 0.0)
+    check_arrays({name: np.asarray(getattr(fit, name)) for name in shapes}, shapes, least)
+    _check_status(fit)
+
+
+def _check_status(fit: Fit | TopicFit) -> None:
+    status = fit.status
+    numbers = (status.passes, status.seconds, status.seconds_compiling, status.n_failed_cells)
+    sound = (
+        status.state in ("running", "converged", "completed", "stopped")
+        and isinstance(status.reason, str)
+        and all(isinstance(n, int | float) and 0 <= n < 1e15 for n in numbers)
+    )
+    if not sound:
+        raise FitError("a status with a state, a reason and times", str(status)[:200], _REMEDY)
