@@ -43,7 +43,7 @@ def read_file(path: Path) -> ad.AnnData:
             genes, cells = (int(length) for length in group["shape"][:])
             arrays = [np.asarray(group[name][:]) for name in ("data", "indices", "indptr")]
             # scanpy follows the indices unchecked, into foreign memory if they are damaged.
-            check_compressed(*arrays, (cells, genes))
+            check_compressed(arrays, (cells, genes))
     return sc.read_10x_h5(path)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import h5py
@@ -60,7 +60,7 @@ def check_elements(root: Any, names: Iterable[str], whole: Iterable[str], file_b
         _check_names(root[name], name)
 
 
-def check_compressed(values: Any, indices: Any, indptr: Any, shape: tuple[int, int]) -> None:
+def check_compressed(arrays: Sequence[np.ndarray], shape: tuple[int, int]) -> None:
     """Refuse the arrays of a sparse matrix whose indices lead outside of them.
 
     SciPy follows indices unchecked, and its own check passes by the row pointers where the last
@@ -68,8 +68,8 @@ def check_compressed(values: Any, indices: Any, indptr: Any, shape: tuple[int, i
 
     Parameters
     ----------
-    values, indices, indptr
-        In memory; ``indptr`` has one more entry than ``shape[0]``.
+    arrays
+        Values, indices and pointers, in memory; one pointer more than ``shape[0]``.
     shape
         Compressed axis first.
 
@@ -78,6 +78,7 @@ def check_compressed(values: Any, indices: Any, indptr: Any, shape: tuple[int, i
     ValueError
         If they do not fit together.
     """
+    values, indices, indptr = arrays
     sound = (
         values.shape == indices.shape
         and values.ndim == 1

@@ -67,7 +67,7 @@ def load_counts(path: str | os.PathLike[str]) -> sparse.csc_matrix | None:
             return None
         arrays = tuple(np.asarray(file[f"X/{name}"][:]) for name in ("data", "indices", "indptr"))
         cells, genes = (int(length) for length in file["X"].attrs["shape"])
-        check_compressed(*arrays, (cells, genes))
+        check_compressed(arrays, (cells, genes))
         return sparse.csc_matrix(sparse.csr_matrix(arrays, shape=(cells, genes)))
 
 
