@@ -37,6 +37,7 @@ class Certainty:
         self._working = working
         self._state, self._jobs, self._fetcher, self._later = state, jobs, fetcher, later
         self._fetched: object = None
+        self._fetches = 0
         state.param.watch(self._ask, "doubt")
         state.param.watch(self._fade, "fade")
 
@@ -65,8 +66,13 @@ class Certainty:
 
     def _fetch(self, then: Callable[[], None]) -> None:
         run, fit = self._state.run, self._state.fit
+        self._fetches += 1
+        number = self._fetches
 
         def show(done: Future[Any]) -> None:
+            # What was fetched before something was worked out says nothing after it.
+            if number != self._fetches:
+                return
             # A run that was deleted meanwhile has none, and says so elsewhere.
             if fit is self._state.fit and done.exception() is None:
                 self._state.uncertainty = done.result()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -22,6 +24,7 @@ from engine.errors import ConfigError
 from engine.jobs.job import JobHandle
 from engine.results import Fit
 from tests.dashboard.synthetic import make_fit, make_topic_fit
+from tests.waiting import PATIENCE
 
 Until = Callable[[Callable[[], object]], None]
 
@@ -104,6 +107,31 @@ class TestAsking:
     def test_nothing_fades_where_nothing_was_kept(self, fitted: AppState, until: Until) -> None:
         self.found = None
         fitted.fade = 0.05
+        until(lambda: fitted.fade == 1.0)
+        assert self.asked == ["delta"]
+
+    def test_an_answer_that_comes_late_starts_nothing(
+        self, fitted: AppState, runner: Runner, until: Until, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A look at what was kept ends after the work that was asked for meanwhile."""
+        self.found = None
+        go_on, looks = [threading.Event(), threading.Event()], []
+
+        def kept(*_arguments: object) -> None:
+            looks.append(None)
+            assert go_on[len(looks) - 1].wait(PATIENCE)
+
+        monkeypatch.setattr("dashboard.certainty.kept_uncertainty", kept)
+        assert isinstance(fitted.fit, Fit)
+        fitted.show_fit(replace(fitted.fit))
+        until(lambda: len(looks) == 1)
+        fitted.fade = 0.05
+        until(lambda: len(looks) == 2)
+        go_on[0].set()
+        for _ in range(20):
+            runner.tick()
+            time.sleep(0.01)
+        go_on[1].set()
         until(lambda: fitted.fade == 1.0)
         assert self.asked == ["delta"]
 
