@@ -180,7 +180,8 @@ class JobStatus:
             group=str(run.get("group", "")),
             score=None if score is None else dict(score),
             phase=str(progress["phase"]),
-            fraction=_within("fraction", progress["fraction"], 1.0),
+            # A sum of shares may be off by its rounding.
+            fraction=_within("fraction", progress["fraction"], 1 + 1e-6),
             seconds=_within("seconds", progress["seconds"], _LATEST),
             seconds_left=None if left is None else _within("seconds_left", left, _LATEST),
             passes=int(_within("passes", progress["passes"], _MOST)),
