@@ -13,6 +13,7 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 from bokeh.server.contexts import BokehSessionContext
+from panel.io.resources import get_dist_path
 from panel.reactive import Syncable
 from panel.util.parameters import edit_readonly
 from panel_material_ui.template.base import Page
@@ -75,6 +76,11 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     hv.extension("bokeh")
     # Plots of a few bars; software rendering, where there is no GPU, makes WebGL slow.
     hv.renderer("bokeh").webgl = False
+    document = pn.state.curdoc
+    if document is not None:
+        # A browser that joins after its session has ended, unused, gets another one. No page is
+        # rendered for that one, and Panel would have it fetch stylesheets from another host.
+        document.template_variables.setdefault("dist_url", get_dist_path())
     settings, shared = settings or Settings(), shared or services()
     state = AppState(source=settings.source)
     runner = Runner(state, shared)
@@ -91,7 +97,6 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     follow(state, runner, browser, search)
     # Data that others have read by now come with the page.
     runner.tick()
-    document = pn.state.curdoc
     if document is not None:
         # A document keeps the models that no browser has fetched, and the frozen one stays.
         document.on_session_destroyed(lambda _: document.models.flush_synced())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from benchmarks.saved import gene_name, save_run
 from tests.browser.steps import PATIENCE, card, chips, draw_around, find_gene, wait_until_drawn
@@ -65,13 +67,28 @@ def own(folder: Path, runs: tuple[str, str]) -> Iterator[Server]:
         yield server
 
 
-def open_run(browser: Browser, server: Server, run: str) -> Page:
+def open_run(browser: Browser, server: Server, run: str, requests: list[str] | None = None) -> Page:
+    """A page of its own.
+
+    Given a list for the addresses that it asks for, its browser is so slow that the session has
+    ended when it joins.
+    """
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
+    if requests is not None:
+        page.on("request", lambda request: requests.append(request.url))
+        page.route("**/bokeh.min.js*", functools.partial(hold_back, server))
     page.goto(f"{server.url}?run={run}")
     wait_until_drawn(card(page, "Cells"), 30)
     return page
+
+
+def hold_back(server: Server, route: Route) -> None:
+    # What was counted before the session began says nothing.
+    counted(server).unlink(missing_ok=True)
+    wait_until_freed(server)
+    route.continue_()
 
 
 def counted(server: Server) -> Path:
@@ -104,10 +121,13 @@ def test_a_session_that_no_browser_joined_is_freed_even_if_it_was_the_first(
     wait_until_freed(own)
 
 
-def test_two_sessions_never_see_each_other(
+def test_two_sessions_never_see_each_other_though_one_was_late(
     browser: Browser, own: Server, runs: tuple[str, str]
 ) -> None:
-    first, second = (open_run(browser, own, run) for run in runs)
+    asked: list[str] = []
+    first = open_run(browser, own, runs[0], asked)
+    assert {urlsplit(url).netloc for url in asked} == {urlsplit(own.url).netloc}
+    second = open_run(browser, own, runs[1])
     draw_around(card(first, "Cells"))
     expect(first.get_by_text(" of 300 cells")).to_be_visible()
     find_gene(second, gene_name(70))
