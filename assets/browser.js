@@ -28,8 +28,9 @@ function focus(label, tries = 20) {
   if (!field && tries > 0) setTimeout(() => focus(label, tries - 1), 50)
 }
 
-// Once it is there and stays where it is: a page that opens with a notice moves it about.
-function show_notice(before, tries = 30) {
+// Once it is there and stays where it is: a page that opens with a notice moves it about, and a
+// busy machine takes a minute to lay it out.
+function show_notice(before, tries = 200) {
   const notice = everywhere(document, "[role=alert]").at(-1)
   const {top, height} = notice?.getBoundingClientRect() ?? {}
   if (height > 0 && top === before) notice.scrollIntoView({block: "nearest"})

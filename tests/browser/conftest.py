@@ -33,7 +33,7 @@ def foreign() -> list[str]:
 
 @pytest.fixture
 def page(browser: Browser, server: Server, foreign: list[str]) -> Iterator[Page]:
-    """A page that can reach the server and nothing else."""
+    """A page that can reach the server and nothing else; what it opens is for the test to say."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(PATIENCE)
     expect.set_options(timeout=PATIENCE)
@@ -46,7 +46,5 @@ def page(browser: Browser, server: Server, foreign: list[str]) -> Iterator[Page]
             route.abort()
 
     context.route("**/*", guard)
-    page = context.new_page()
-    page.goto(server.url)
-    yield page
+    yield context.new_page()
     context.close()

@@ -15,16 +15,14 @@ from tests.server import Server
 pytestmark = pytest.mark.browser
 
 
-def test_a_bad_path_is_told_and_the_page_lives(page: Page, server: Server) -> None:
+def test_what_is_no_counts_is_told_and_the_page_lives(
+    page: Page, server: Server, tmp_path: Path
+) -> None:
+    page.goto(server.url)
     expect(page.get_by_text("Found 700 cells")).to_be_visible()
-    page.get_by_role("textbox", name="Path of the counts").fill("/no/such.h5ad")
-    page.keyboard.press("Enter")
-    told = page.get_by_role("alert")
-    for part in ("Expected", "Found", "/no/such.h5ad", "What to do"):
-        expect(told).to_contain_text(part)
-    expect(page.get_by_text("700 cells × 765 genes")).to_be_visible()
-    button(page, "Open demo").click()
-    expect(told).to_be_hidden()
+    look_for_a_file_that_is_not_there(page)
+    open_values_that_are_no_counts(page, tmp_path)
+    upload_a_bad_file_then_a_good_one(page, server, tmp_path)
     assert server.complaints() == []
 
 
@@ -39,19 +37,26 @@ def test_a_forged_link_is_told_where_it_is_seen(page: Page, server: Server) -> N
     assert server.complaints() == []
 
 
-def test_counts_that_are_none_are_told(page: Page, tmp_path: Path) -> None:
+def look_for_a_file_that_is_not_there(page: Page) -> None:
+    page.get_by_role("textbox", name="Path of the counts").fill("/no/such.h5ad")
+    page.keyboard.press("Enter")
+    told = page.get_by_role("alert")
+    for part in ("Expected", "Found", "/no/such.h5ad", "What to do"):
+        expect(told).to_contain_text(part)
+    expect(page.get_by_text("700 cells × 765 genes")).to_be_visible()
+    button(page, "Open demo").click()
+    expect(told).to_be_hidden()
+
+
+def open_values_that_are_no_counts(page: Page, tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(size=(30, 20)).astype(np.float32)
     ad.AnnData(values).write_h5ad(tmp_path / "normal.h5ad")
-    expect(page.get_by_text("Found 700 cells")).to_be_visible()
     page.get_by_role("textbox", name="Path of the counts").fill(str(tmp_path / "normal.h5ad"))
     button(page, "Open path").click()
     expect(page.get_by_role("alert")).to_contain_text("counts")
 
 
-def test_a_bad_upload_is_told_and_a_good_one_opens(
-    page: Page, server: Server, tmp_path: Path
-) -> None:
-    expect(page.get_by_text("Found 700 cells")).to_be_visible()
+def upload_a_bad_file_then_a_good_one(page: Page, server: Server, tmp_path: Path) -> None:
     bad = tmp_path / "cells.h5ad"
     bad.write_text("no HDF5 at all")
     upload = page.get_by_label("Upload a file")
@@ -69,4 +74,3 @@ def test_a_bad_upload_is_told_and_a_good_one_opens(
     upload.set_input_files(good)
     expect(page.get_by_text("60 cells × 30 genes")).to_be_visible(timeout=LONG)
     expect(told).to_be_hidden()
-    assert server.complaints() == []

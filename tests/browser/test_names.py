@@ -33,6 +33,7 @@ def test_names_are_data_and_never_markup(
     )
     path = tmp_path / f"{'<img src=x onerror=window.evil=1>'.replace('/', '')}.h5ad"
     data.write_h5ad(path)
+    page.goto(server.url)
     page.get_by_role("textbox", name="Path of the counts").fill(str(path))
     button(page, "Open path").click()
     expect(page.get_by_text("80 cells × 12 genes")).to_be_visible()

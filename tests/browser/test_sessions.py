@@ -20,30 +20,12 @@ pytestmark = pytest.mark.browser
 
 # The app, and beside it a count of what sessions hold.
 COUNTED = """
-import threading
 from pathlib import Path
 
 import dashboard
+from tests import counting
 
-
-def count(path):
-    # What the module knows goes when its session ends.
-    import gc
-    import time
-
-    from dashboard.state import AppState
-
-    while True:
-        gc.collect()
-        held = [thing for thing in gc.get_objects() if type(thing) is AppState]
-        path.write_text(f"{len(held)} {sum(state.fit is not None for state in held)}")
-        del held
-        time.sleep(0.5)
-
-
-if "counting" not in {thread.name for thread in threading.enumerate()}:
-    path = Path(__file__).with_name("held")
-    threading.Thread(target=count, args=(path,), name="counting", daemon=True).start()
+counting.begin(Path(__file__).with_name("held"))
 dashboard.build().servable()
 """
 
@@ -121,13 +103,14 @@ def test_a_session_that_no_browser_joined_is_freed_even_if_it_was_the_first(
     wait_until_freed(own)
 
 
-def test_two_sessions_never_see_each_other_though_one_was_late(
+def test_sessions_never_see_each_other_and_free_what_they_held(
     browser: Browser, own: Server, runs: tuple[str, str]
 ) -> None:
+    """Two of three have the same run; the first was late."""
     asked: list[str] = []
     first = open_run(browser, own, runs[0], asked)
     assert {urlsplit(url).netloc for url in asked} == {urlsplit(own.url).netloc}
-    second = open_run(browser, own, runs[1])
+    second, third = (open_run(browser, own, runs[1]) for _ in range(2))
     draw_around(card(first, "Cells"))
     expect(first.get_by_text(" of 300 cells")).to_be_visible()
     find_gene(second, gene_name(70))
@@ -138,25 +121,20 @@ def test_two_sessions_never_see_each_other_though_one_was_late(
     assert [text.split()[1] for text in chips(first)] == ["cells"]
     assert [text.split()[0] for text in chips(second)] == [gene_name(70)]
     expect(first.get_by_text("simulated · 300 cells").first).to_be_visible()
-    expect(second.get_by_role("alert")).to_have_count(0)
-    expect(second.get_by_text(" of 500 cells")).to_have_count(0)
+    for other in (second, third):
+        expect(other.get_by_role("alert")).to_have_count(0)
+        expect(other.get_by_text(" of 500 cells")).to_have_count(0)
     first.wait_for_url(f"**run={runs[0]}**cells=**")
     assert f"run={runs[1]}" in second.url
     assert "cells=" not in second.url
-    first.context.close()
-    second.context.close()
-    wait_until_freed(own)
+    assert "gene" not in third.url
 
-
-def test_a_session_that_ends_frees_what_it_held(
-    browser: Browser, own: Server, runs: tuple[str, str]
-) -> None:
-    pages = [open_run(browser, own, run) for run in (*runs, *runs)]
+    # what they held goes with them, whether they go as they came or with cells drawn around
     deadline = time.monotonic() + PATIENCE / 1000
-    while held(own)[1:] != [4]:
+    while held(own)[1:] != [3]:
         assert time.monotonic() < deadline, f"states, and with a fit: {held(own)}"
         time.sleep(0.2)
-    for page in pages:
-        draw_around(card(page, "Cells"))
+    draw_around(card(second, "Cells"))
+    for page in (first, second, third):
         page.context.close()
     wait_until_freed(own)

@@ -19,6 +19,7 @@ from tests.browser.steps import (
     export,
     wait_until_drawn,
 )
+from tests.server import Server
 
 pytestmark = pytest.mark.browser
 
@@ -48,7 +49,10 @@ def click_until(where: Locator, done: Callable[[], bool]) -> None:
     raise AssertionError("no click had an effect")
 
 
-def test_topics_are_ranked_chosen_and_named(page: Page, foreign: list[str], tmp_path: Path) -> None:
+def test_topics_are_ranked_chosen_and_named(
+    page: Page, server: Server, foreign: list[str], tmp_path: Path
+) -> None:
+    page.goto(server.url)
     expect(page.get_by_text("700 cells × 765 genes")).to_be_visible()
     factors = page.get_by_role("textbox", name="Factors")
     factors.fill("3")
@@ -123,7 +127,8 @@ def test_topics_are_ranked_chosen_and_named(page: Page, foreign: list[str], tmp_
     assert not foreign
 
 
-def test_numbers_of_topics_are_compared(page: Page, tmp_path: Path) -> None:
+def test_numbers_of_topics_are_compared(page: Page, server: Server, tmp_path: Path) -> None:
+    page.goto(server.url)
     expect(page.get_by_text("700 cells × 765 genes")).to_be_visible()
     button(page, "LDA").click()
     expect(page.get_by_role("textbox", name="Topics")).to_be_visible()

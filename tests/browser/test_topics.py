@@ -28,6 +28,7 @@ NAME = "NK cells <b>& co</b>"
 def test_a_topic_is_fitted_chosen_and_named(
     page: Page, server: Server, foreign: list[str], tmp_path: Path
 ) -> None:
+    page.goto(server.url)
     cells, genes = card(page, "Cells"), card(page, "Genes of topics")
     expect(page.get_by_text("700 cells × 765 genes")).to_be_visible()
     button(page, "LDA").click()

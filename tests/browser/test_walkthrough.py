@@ -63,6 +63,7 @@ def svg_words(path: Path) -> set[str]:
 
 
 def test_the_monocyte_programme_of_pbmc3k(page: Page, server: Server, tmp_path: Path) -> None:
+    page.goto(server.url)
     cells, heatmap = card(page, "Cells"), card(page, "Gene correlations")
     choose(page, "Files on the server", "pbmc3k.h5ad")
     expect(page.get_by_text("2,700 cells × 2,000 genes")).to_be_visible()
