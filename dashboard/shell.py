@@ -17,7 +17,7 @@ from panel.reactive import Syncable
 from panel.util.parameters import edit_readonly
 from panel_material_ui.template.base import Page
 
-from dashboard import actions, html, link, warm
+from dashboard import actions, guard, html, link, warm
 from dashboard.address import follow
 from dashboard.browser import Browser
 from dashboard.controls.data import DataControl
@@ -71,6 +71,7 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     shared
         What all sessions of the server share; made once by default.
     """
+    guard.install()
     pn.extension("tabulator")
     hv.extension("bokeh")
     # Plots of a few bars; software rendering, where there is no GPU, makes WebGL slow.
