@@ -17,7 +17,7 @@ from panel.reactive import Syncable
 from panel.util.parameters import edit_readonly
 from panel_material_ui.template.base import Page
 
-from dashboard import actions, guard, html, link, warm
+from dashboard import actions, guard, html, link, people, warm
 from dashboard.address import follow
 from dashboard.browser import Browser
 from dashboard.controls.data import DataControl
@@ -77,6 +77,7 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     # Plots of a few bars; software rendering, where there is no GPU, makes WebGL slow.
     hv.renderer("bokeh").webgl = False
     settings, shared = settings or Settings(), shared or services()
+    shared = people.services_of(shared, people.who(), settings.quota_bytes)
     state = AppState(source=settings.source)
     runner = Runner(state, shared)
     runner.read()
@@ -135,7 +136,10 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
     page = Page(
         title="Logratio",
         favicon=ASSETS / "logo.svg",
-        header=[html.pane(html.bound(_header, state.param.summary, state.param.status))],
+        header=[
+            html.pane(html.bound(_header, state.param.summary, state.param.status)),
+            *([html.pane(html.person(runner.services.who))] if runner.services.who else []),
+        ],
         sidebar=[
             DataControl(state, runner),
             ModelControl(state),
