@@ -11,7 +11,6 @@ import inspect
 import os
 import re
 import secrets
-from functools import cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +21,7 @@ from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from bokeh.server.views.ico_handler import IcoHandler
 from bokeh.settings import settings as bokeh_settings
 from panel.io.admin_auth import admin_protected, is_admin_application
-from panel.io.server import SessionInfoHandler
+from panel.io.server import AutoloadJsHandler, SessionInfoHandler
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import Application, OutputTransform, RequestHandler, StaticFileHandler
 
@@ -60,7 +59,7 @@ Do: start it with one of these, or without this page.
 def install() -> None:
     """Lay the rules around every server of this process, those that run already included."""
     if "find_handler" not in vars(BokehTornado):
-        BokehTornado.find_handler = _find_handler  # type: ignore[method-assign]
+        BokehTornado.find_handler = _find_handler  # type: ignore[method-assign, assignment]
 
 
 def has_login(application: Application) -> bool:
@@ -148,12 +147,14 @@ def _unprotected(application: BokehTornado, delegate: Any) -> str:
 def _open(application: BokehTornado, handler: type[RequestHandler]) -> bool:
     """Whether a handler asks for no login itself, though more than files and logins are its."""
     provider = application.auth_provider
+    if issubclass(handler, AutoloadJsHandler):
+        # It asks, but then breaks on the answer.
+        return True
     free = (AuthRequestHandler, StaticFileHandler, IcoHandler)
     own = (provider.login_handler, provider.logout_handler)
     return not issubclass(handler, free) and handler not in own
 
 
-@cache
 def _closed(handler: type[RequestHandler]) -> type[RequestHandler]:
     """The same handler, for those who have logged in only."""
 

@@ -129,10 +129,8 @@ class OwnJobs(Jobs):
 
     def used(self) -> int:
         """Bytes that this person's runs take on disk."""
-        return sum(size_of(super(OwnJobs, self).folder(run.id)) for run in self._owned())
-
-    def _owned(self) -> list[JobStatus]:
-        return [s for s in super().list() if s.kind == "fit" and s.owner == self.who != ""]
+        mine = [run.id for run in super().list() if run.owner == self.who != ""]
+        return sum(size_of(self.home / "runs" / id) for id in mine)
 
 
 def size_of(folder: Path) -> int:

@@ -215,7 +215,9 @@ def test_the_menu_of_a_run_offers_what_one_may_do() -> None:
     shared = JobStatus("1", "run", "fit", "done", 0.0, owner="ada", shared=True)
     assert 'aria-pressed="true"' in row(shared, False, False, "ada")
     assert "of ada" in row(shared, False, False, "bob")
-    assert "of <" not in row(JobStatus("1", "r", "fit", "done", 0, owner="<", shared=True), 0, 0, "b")
+    assert "of <" not in row(
+        JobStatus("1", "r", "fit", "done", 0, owner="<", shared=True), 0, 0, "b"
+    )
 
 
 SECRET = "a secret of this test"

@@ -30,7 +30,10 @@ def ask(server: Server, path: str, method: str = "GET", body: str = "", **header
         connection.request(method, path, body or None, given)
         answer = connection.getresponse()
         text = answer.read().decode("utf-8", "replace")
-        return answer.status, dict(answer.getheaders()), text
+        found = dict(answer.getheaders())
+        # The only one that comes several times.
+        found["Set-Cookie"] = "\n".join(answer.headers.get_all("Set-Cookie", []))
+        return answer.status, found, text
     finally:
         connection.close()
 
@@ -67,9 +70,9 @@ def log_in(server: Server, name: str, password: str) -> str:
         Content_Type="application/x-www-form-urlencoded",
         Cookie="next_url=/",
     )
-    return cookies(headers) if status == 302 else ""
+    return send_along(headers) if status == 302 and "error" not in headers["Location"] else ""
 
 
-def cookies(headers: dict[str, str]) -> str:
-    """What a client sends back."""
-    return headers.get("Set-Cookie", "").split(";")[0]
+def send_along(headers: dict[str, str]) -> str:
+    """The cookies that a browser has after an answer."""
+    return "; ".join(line.split(";")[0] for line in headers["Set-Cookie"].split("\n"))
