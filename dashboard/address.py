@@ -103,6 +103,8 @@ class Address:
         try:
             self.runner.services.jobs.status(run)
         except ForeignRun as error:
+            # Again, if it was told before there was a page that could scroll to it.
+            self.state.run_error = None
             self.state.run_error = Notice.of(error)
             return True
         except EngineError:

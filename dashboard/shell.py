@@ -29,7 +29,7 @@ from dashboard.report.control import ReportControl
 from dashboard.runner import Runner, Services
 from dashboard.settings import Settings
 from dashboard.state import AppState
-from dashboard.theme import CHROME, THEME
+from dashboard.theme import CHROME, LOGIN, THEME
 from dashboard.views.check import CheckView
 from dashboard.views.compare import CompareView
 from dashboard.views.data import DataView
@@ -72,6 +72,12 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
         What all sessions of the server share; made once by default.
     """
     guard.install()
+    pn.config.page_config = {
+        "title": "Logratio",
+        "favicon": str(ASSETS / "logo.svg"),
+        "logo": str(ASSETS / "logo.svg"),
+        "theme_config": LOGIN,
+    } | pn.config.page_config
     pn.extension("tabulator")
     hv.extension("bokeh")
     # Plots of a few bars; software rendering, where there is no GPU, makes WebGL slow.
