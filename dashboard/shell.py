@@ -72,7 +72,7 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
         What all sessions of the server share; made once by default.
     """
     guard.install()
-    pn.config.page_config = {
+    pn.config.page_config = {  # type: ignore[misc]
         "title": "Logratio",
         "favicon": str(ASSETS / "logo.svg"),
         "logo": str(ASSETS / "logo.svg"),
