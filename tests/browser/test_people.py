@@ -53,6 +53,7 @@ def log_in(browser: Browser, lab: Server, run: str, name: str, password: str) ->
 def test_a_run_is_opened_by_others_once_its_owner_shares_it(
     browser: Browser, lab: Server, run: str
 ) -> None:
+    expect.set_options(timeout=PATIENCE)
     errors: list[str] = []
     ada = log_in(browser, lab, run, "ada", "x")
     ada.on("console", lambda told: errors.append(told.text) if told.type == "error" else None)
