@@ -16,6 +16,7 @@ from dashboard.browser import Browser
 from dashboard.runner import Runner
 from dashboard.state import CLR, COUNTS, AppState, Notice
 from engine.errors import EngineError
+from engine.jobs import ForeignRun
 
 # Changes that follow one another so closely are one step back in the browser.
 STEP_SECONDS = 1.0
@@ -82,6 +83,8 @@ class Address:
             return
         if asked.run != state.run:
             self.runner.open(asked.run)
+        if state.run is None and self._is_foreign(asked.run):
+            return
         if state.run is None:
             problems.insert(0, f"run {asked.run!r}")
             self._tell(problems, expected="a run of this server")
@@ -94,6 +97,19 @@ class Address:
             self.runner.later(mask, lambda _mask: self._choose())
         self._pending = asked, problems, mask
         self._choose()
+
+    def _is_foreign(self, run: str) -> bool:
+        """Whether a run is somebody else's, which is then told in those words."""
+        try:
+            self.runner.services.jobs.status(run)
+        except ForeignRun as error:
+            # Again, if it was told before there was a page that could scroll to it.
+            self.state.run_error = None
+            self.state.run_error = Notice.of(error)
+            return True
+        except EngineError:
+            pass
+        return False
 
     def _choose(self) -> None:
         """Make the choices that wait, if all is there that they need."""

@@ -199,6 +199,11 @@ def account(lines: tuple[str, ...]) -> str:
     return f'<section class="account"><h2>How it was read</h2>{sentences(list(lines))}</section>'
 
 
+def person(name: str) -> str:
+    """Who has logged in, and how to leave."""
+    return f'<div class="person"><span>{escape(name)}</span><a href="./logout">Log out</a></div>'
+
+
 def crumbs(data: str, run: str, state: str) -> str:
     """Which data and which run the page shows."""
     parts = [f"<span>{escape(data)}</span>"] if data else []

@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -31,11 +32,20 @@ class Places:
         Folder that paths are restricted to, and relative ones begin at; None allows all.
     most_bytes
         Largest file that can be uploaded.
+    closed
+        Folder of which nothing but the uploads may be opened: it is full of what others own.
+    room
+        Asked with the size of an upload before it begins; raises if there is no room for it.
+    told
+        Hears of what is opened and uploaded: what was done, and with what.
     """
 
     uploads: Path
     data: Path | None = None
     most_bytes: int = 4 * 10**9
+    closed: Path | None = None
+    room: Callable[[int], None] = lambda size: None
+    told: Callable[[str, str], None] = lambda did, what: None
 
     def find(self, typed: str) -> str:
         """The path that a person means.
@@ -43,23 +53,32 @@ class Places:
         Raises
         ------
         DataError
-            If it is not a path, or outside the data folder.
+            If it is not a path, outside the data folder, or inside the closed one.
         """
         try:
             path = Path(typed).expanduser()
-            if self.data is None:
+            if self.data is None and self.closed is None:
                 return str(path)
-            root = self.data.resolve()
-            found = (root / path).resolve()
-            allowed = (root, self.uploads.resolve())
+            root = self.data.resolve() if self.data is not None else Path("/")
+            found = ((root if self.data is not None else Path.cwd()) / path).resolve()
+            uploads = self.uploads.resolve()
+            mine = found.is_relative_to(uploads)
+            others = self.closed is not None and found.is_relative_to(self.closed.resolve())
         except (OSError, ValueError, RuntimeError) as error:
             raise DataError("a path", f"{typed[:200]!r}: {error}", "Correct the path.") from error
-        if not any(found.is_relative_to(folder) for folder in allowed):
+        if others and not mine:
+            raise DataError(
+                "a file that does not belong to others",
+                typed[:200],
+                "Choose another: runs and uploads are opened by their owners, on the page.",
+            )
+        if not mine and not found.is_relative_to(root):
             raise DataError(
                 f"a path inside {self.data}",
                 typed[:200],
                 "Choose a file of that folder; this server opens no other (LOGRATIO_DATA).",
             )
+        self.told("opened", str(found))
         return str(found)
 
     def offered(self) -> list[str]:
@@ -93,6 +112,7 @@ class Places:
                 f"{size_words(size)} in {name[-80:]!r}",
                 "Copy larger files to the server and type their path.",
             )
+        self.room(size)
         try:
             self.uploads.mkdir(parents=True, exist_ok=True)
             for left in self.uploads.glob(".*.part"):

@@ -32,7 +32,7 @@ ACTIVE = ("queued", "running")
 
 
 class Services:
-    """What all sessions of a server share."""
+    """What all sessions of a server share, or what one person may use of it (`people`)."""
 
     def __init__(self, jobs: Jobs, places: Places | None = None) -> None:
         self.jobs = jobs
@@ -42,6 +42,8 @@ class Services:
         self.checks = Checks(jobs)
         self.doubted: dict[str, str] = {}
         self.fetcher = ThreadPoolExecutor(2, thread_name_prefix="fetch")
+        self.who: str | None = None
+        self.told: Callable[[str, str], None] = lambda did, what: None
 
     @classmethod
     def of(cls, settings: Settings) -> Services:
@@ -57,11 +59,10 @@ class Runner:
         self.state, self.services = state, services
         self._reading: Future[Any] | None = None
         self._fetching: tuple[str, int, Future[Any]] | None = None
-        self._fetched = ("", -1)
+        self._fetched, self._no_umap = ("", -1), ""
         self._counting: tuple[str, Future[Any]] | None = None
         self._waiting: list[tuple[Future[Any], Callable[[Any], None]]] = []
         self._listed = self._shown = self._asked = 0.0
-        self._no_umap = ""
         self._naming = Naming(state, services.jobs, services.fetcher, self.later)
         certainty = Certainty(state, services.jobs, services.fetcher, self.later, services.doubted)
         self.also: list[Callable[[], None]] = [certainty.tick]
@@ -96,16 +97,18 @@ class Runner:
 
     def stop(self) -> None:
         """Stop the run that is shown, keeping the best so far."""
-        self._do(self.services.jobs.stop, self.state.run)
+        if self.state.run is not None:
+            self._do(self.services.jobs.stop, self.state.run)
 
     def open(self, run: str) -> None:
         """Show another run."""
         self._fetching, self._fetched, self._shown = None, ("", -1), 0.0
-        self._counting = None
-        self._no_umap = ""
+        self._counting, self._no_umap = None, ""
         self.state.run_error = None
         self.state.show_run(run)
         self.tick()
+        if self.state.run is not None:
+            self.services.told("opened", run)
 
     def resume(self, run: str) -> None:
         """Queue an interrupted or stopped run again, and show it."""
@@ -114,8 +117,7 @@ class Runner:
 
     def delete(self, run: str) -> None:
         """Delete a run and its files."""
-        self._do(self.services.jobs.delete, run)
-        if run == self.state.run:
+        if self._do(self.services.jobs.delete, run) and run == self.state.run:
             self.state.show_run(None)
         self._list()
 
@@ -124,17 +126,22 @@ class Runner:
         self._do(self.services.jobs.rename, run, name)
         self._list()
 
+    def share(self, run: str, shared: bool) -> None:
+        """Let others look at a run, or no longer."""
+        self._do(self.services.jobs.share, run, shared)
+        self._list()
+
     def later(self, future: Future[Any], then: Callable[[Any], None]) -> None:
         """Call ``then(future)`` on this page's own turn once the future is done."""
         self._waiting.append((future, then))
 
-    def _do(self, action: Any, run: str | None, *arguments: Any) -> None:
-        if run is None:
-            return
+    def _do(self, action: Any, run: str, *arguments: Any) -> bool:
         try:
             action(run, *arguments)
         except EngineError as error:
             self.state.run_error = Notice.of(error)
+            return False
+        return True
 
     def _ask_data(self, *_events: object) -> None:
         state = self.state
@@ -287,7 +294,6 @@ class Runner:
 
 
 def _how_far(status: Any) -> str:
-    if status.fraction > 0.02 and status.passes:
-        about = max(round(status.passes / status.fraction), status.passes)
-        return f"pass {status.passes} of about {about}"
-    return f"pass {status.passes}"
+    about = max(round(status.passes / max(status.fraction, 0.02)), status.passes)
+    known = status.fraction > 0.02 and status.passes
+    return f"pass {status.passes}" + (f" of about {about}" if known else "")

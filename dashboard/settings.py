@@ -24,6 +24,9 @@ class Settings:
         server can read. Environment: ``LOGRATIO_DATA``.
     upload_bytes
         Largest file that can be uploaded. Environment: ``LOGRATIO_UPLOAD_GB``.
+    quota_bytes
+        Uploads and runs of one person together, where people log in; None: no limit.
+        Environment: ``LOGRATIO_QUOTA_GB``.
     poll_milliseconds
         How often a page asks the jobs for news.
     """
@@ -33,6 +36,11 @@ class Settings:
     data: Path | None = field(default_factory=lambda: _folder("LOGRATIO_DATA"))
     upload_bytes: int = field(
         default_factory=lambda: int(float(os.environ.get("LOGRATIO_UPLOAD_GB") or 4) * 1e9)
+    )
+    quota_bytes: int | None = field(
+        default_factory=lambda: (
+            int(float(given) * 1e9) if (given := os.environ.get("LOGRATIO_QUOTA_GB")) else None
+        )
     )
     poll_milliseconds: int = 300
 

@@ -18,7 +18,7 @@ from panel.reactive import Syncable
 from panel.util.parameters import edit_readonly
 from panel_material_ui.template.base import Page
 
-from dashboard import actions, html, link, warm
+from dashboard import actions, guard, html, link, people, warm
 from dashboard.address import follow
 from dashboard.browser import Browser
 from dashboard.controls.data import DataControl
@@ -30,7 +30,7 @@ from dashboard.report.control import ReportControl
 from dashboard.runner import Runner, Services
 from dashboard.settings import Settings
 from dashboard.state import AppState
-from dashboard.theme import CHROME, THEME
+from dashboard.theme import CHROME, LOGIN, THEME
 from dashboard.views.check import CheckView
 from dashboard.views.compare import CompareView
 from dashboard.views.data import DataView
@@ -72,6 +72,13 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     shared
         What all sessions of the server share; made once by default.
     """
+    guard.install()
+    pn.config.page_config = {  # type: ignore[misc]
+        "title": "Logratio",
+        "favicon": str(ASSETS / "logo.svg"),
+        "logo": str(ASSETS / "logo.svg"),
+        "theme_config": LOGIN,
+    } | pn.config.page_config
     pn.extension("tabulator")
     hv.extension("bokeh")
     # Plots of a few bars; software rendering, where there is no GPU, makes WebGL slow.
@@ -82,6 +89,7 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
         # rendered for that one, and Panel would have it fetch stylesheets from another host.
         document.template_variables.setdefault("dist_url", get_dist_path())
     settings, shared = settings or Settings(), shared or services()
+    shared = people.services_of(shared, people.who(), settings.quota_bytes)
     state = AppState(source=settings.source)
     runner = Runner(state, shared)
     runner.read()
@@ -139,7 +147,10 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
     page = Page(
         title="Logratio",
         favicon=ASSETS / "logo.svg",
-        header=[html.pane(html.bound(_header, state.param.summary, state.param.status))],
+        header=[
+            html.pane(html.bound(_header, state.param.summary, state.param.status)),
+            *([html.pane(html.person(runner.services.who))] if runner.services.who else []),
+        ],
         sidebar=[
             DataControl(state, runner),
             ModelControl(state),

@@ -28,12 +28,14 @@ ICONS = {
     "resume": "M7 5 19 12 7 19Z",
     "rename": "M4 20 5 15 15 5 19 9 9 19Z",
     "save": "M12 4V15M7 10 12 15 17 10M5 20H19",
+    "share": "M12 4V14M8 8 12 4 16 8M5 12V20H19V12",
     "delete": "M5 7H19M10 7V4H14V7M7 7 8 20H16L17 7",
 }
 WORDS = {
     "resume": "Resume",
     "rename": "Rename",
     "save": "Download the fit (.h5ad)",
+    "share": "Shared with everyone on this server",
     "delete": "Delete",
 }
 
@@ -59,6 +61,7 @@ class RunsControl(pn.viewable.Viewer):
             "resume": runner.resume,
             "rename": self._rename,
             "save": self._save,
+            "share": self._share,
             "delete": self._delete,
         }
         for act, action in actions.items():
@@ -87,7 +90,8 @@ class RunsControl(pn.viewable.Viewer):
         if not state.runs:
             self._list.object = html.note("Fits are kept here, also after the page is closed.")
             return
-        rows = [row(s, s.id == state.run, s.id == self._doomed) for s in state.runs[:SHOWN]]
+        who = self.runner.services.who
+        rows = [row(s, s.id == state.run, s.id == self._doomed, who) for s in state.runs[:SHOWN]]
         self._list.object = f'<ul class="runs">{"".join(rows)}</ul>'
 
     def _open(self, run: str) -> None:
@@ -114,6 +118,10 @@ class RunsControl(pn.viewable.Viewer):
         self._renamed = ""
         self._renaming.show(False)
 
+    def _share(self, run: str) -> None:
+        now = any(status.id == run and status.shared for status in self.state.runs)
+        self.runner.share(run, not now)
+
     def _save(self, run: str) -> None:
         services = self.runner.services
         save_fit(self.browser, services.jobs, services.embedder, run, self.state)
@@ -129,17 +137,23 @@ class RunsControl(pn.viewable.Viewer):
         self.runner.delete(run)
 
 
-def row(status: JobStatus, shown: bool, doomed: bool) -> str:
-    """A run: a button that opens it, and what else can be done with it."""
-    acts = ["rename", "delete"]
-    if status.passes:
-        acts.insert(1, "save")
-    if status.state in RESUMABLE:
+def row(status: JobStatus, shown: bool, doomed: bool, who: str | None = None) -> str:
+    """A run: a button that opens it, and what else ``who`` can do with it."""
+    mine = who is None or status.owner in ("", who)
+    acts = ["rename"] * mine + ["save"] * bool(status.passes)
+    # Where nobody logs in, and of a run without an owner, there is nothing to share.
+    acts += ["share"] * bool(who and status.owner == who) + ["delete"] * mine
+    if status.state in RESUMABLE and mine:
         acts.insert(0, "resume")
     name, told = escape(status.name), secondary(status)
+    if who is not None and status.owner and (status.shared or not mine):
+        told += " · shared" if mine else f" · of {status.owner}"
     if doomed:
         told = "press Delete again to delete for good"
-    buttons = "".join(_button(act, status.id, bad=doomed and act == "delete") for act in acts)
+    buttons = "".join(
+        _button(act, status.id, bad=doomed and act == "delete", on=act == "share" and status.shared)
+        for act in acts
+    )
     current = ' aria-current="true"' if shown else ""
     return (
         f'<li{current}><button class="run" data-act="run-open" data-value="{escape(status.id)}"'
@@ -148,11 +162,12 @@ def row(status: JobStatus, shown: bool, doomed: bool) -> str:
     )
 
 
-def _button(act: str, run: str, *, bad: bool) -> str:
+def _button(act: str, run: str, *, bad: bool, on: bool) -> str:
     words = WORDS[act]
+    pressed = f' aria-pressed="{str(on).lower()}"' if act == "share" else ""
     return (
         f'<button data-act="run-{act}" data-value="{escape(run)}" title="{words}"'
-        f' aria-label="{words}" class="{"bad" if bad else ""}"><svg viewBox="0 0 24 24"'
+        f' aria-label="{words}"{pressed} class="{"bad" if bad else ""}"><svg viewBox="0 0 24 24"'
         f' aria-hidden="true"><path d="{ICONS[act]}"/></svg></button>'
     )
 

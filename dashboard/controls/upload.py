@@ -63,6 +63,7 @@ class UploadArea(JSComponent):
                     return
                 upload, self._upload = self._upload, None
                 path = upload.finish()
+                self._places.told("uploaded", str(path))
                 self._send_msg({"do": "end"})
                 self._arrived(path)
             case {"do": "cancel"}:

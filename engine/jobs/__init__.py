@@ -5,6 +5,7 @@ from engine.jobs.checks import Checks, check_summary
 from engine.jobs.contenders import contender
 from engine.jobs.job import JobHandle
 from engine.jobs.manager import Jobs
+from engine.jobs.own import ForeignRun, OwnJobs, size_of
 from engine.jobs.status import JobError, JobKind, JobState, JobStatus
 from engine.jobs.sweeps import (
     list_sweeps,
@@ -20,18 +21,21 @@ __all__ = [
     "CheckAsked",
     "Checked",
     "Checks",
+    "ForeignRun",
     "JobError",
     "JobHandle",
     "JobKind",
     "JobState",
     "JobStatus",
     "Jobs",
+    "OwnJobs",
     "check_summary",
     "contender",
     "kept_uncertainty",
     "list_sweeps",
     "numbers",
     "resume_sweep",
+    "size_of",
     "stop_sweep",
     "submit_sweep",
     "submit_uncertainty",

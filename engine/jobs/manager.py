@@ -51,6 +51,9 @@ class Jobs(Runs):
         If the folder cannot be used.
     """
 
+    # Who starts runs: nobody in particular, see `OwnJobs`.
+    who = ""
+
     def __init__(
         self,
         home: Path | None = None,
@@ -113,6 +116,7 @@ class Jobs(Runs):
             config=config.to_dict(),
             holdout=float(holdout),
             group=group,
+            owner=self.who,
         )
         with self._pool.lock:
             self._check_open()
@@ -196,10 +200,25 @@ class Jobs(Runs):
             raise JobError("a name", "an empty one", "Type at least one character.")
         with self._pool.lock:
             if self.status(id).kind == "fit":
-                self._store.rename(id, label)
+                self._store.label(id, name=label)
             job = self._pool.get(id)
             if job is not None:
                 job.update(name=label)
+
+    def share(self, id: str, shared: bool) -> None:
+        """Let everybody on this server look at a run, or its owner only.
+
+        Raises
+        ------
+        JobError
+            If there is no such run, or it cannot be written.
+        """
+        with self._pool.lock:
+            if self.status(id).kind == "fit":
+                self._store.label(id, shared=shared)
+            job = self._pool.get(id)
+            if job is not None:
+                job.update(shared=shared)
 
     def name_factors(self, id: str, names: Sequence[str], passes: int) -> None:
         """Keep what a person calls the factors or topics of a run, in their order.

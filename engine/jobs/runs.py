@@ -62,6 +62,10 @@ class Runs:
         found += [job.status for job in jobs.values() if job.wish is not Wish.DELETE]
         return sorted(found, key=lambda status: (status.created, status.id), reverse=True)
 
+    def whole(self, group: str) -> bool:
+        """Whether all runs of a sweep may be looked at."""
+        return True
+
     def result(self, id: str) -> Any:
         """What a job made: the value of a task, the Fit of a run.
 

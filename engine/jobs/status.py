@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 from engine.config import config_from_dict
 from engine.errors import EngineError
+from engine.jobs.ownership import owner_of
 
 JobState = Literal["queued", "running", "done", "stopped", "failed", "interrupted", "cancelled"]
 JobKind = Literal["fit", "task"]
@@ -21,7 +22,9 @@ _UNKNOWN = math.nan
 _LATEST, _MOST = 1e11, 1e15
 _NUMBERS = ("log_marginal_per_cell", "gradient_median", "gradient_worst", "peak_memory_mb")
 # These belong to the run as it was asked for and are kept apart from its progress on disk.
-_OF_RUN = ("id", "kind", "name", "created", "request", "config", "holdout", "group")
+_OF_RUN = (
+    *("id", "kind", "name", "created", "request", "config", "holdout", "group", "owner", "shared"),
+)
 
 
 class JobError(EngineError):
@@ -64,6 +67,8 @@ class JobStatus:
         Share of the cells that is set aside and that the fit is scored on; 0: none.
     group
         Id of the sweep that the run belongs to; empty for a run of its own.
+    owner, shared
+        Who started the run, and whether others may look at it; empty: everybody's.
     score
         What the held-out cells say of the fit, as ``to_dict`` of `engine.checks.Score` gives it,
         and that of `engine.checks.Quality`; None before, and without held-out cells.
@@ -95,6 +100,8 @@ class JobStatus:
     config: dict[str, Any] = field(default_factory=dict)
     holdout: float = 0.0
     group: str = ""
+    owner: str = ""
+    shared: bool = False
     score: dict[str, Any] | None = None
     revision: int = 0
     peak_memory_mb: float = _UNKNOWN
@@ -178,6 +185,8 @@ class JobStatus:
             # Older runs have neither these two nor a score.
             holdout=_within("holdout", run.get("holdout", 0.0), 1.0),
             group=str(run.get("group", "")),
+            owner=owner_of(run),
+            shared=run.get("shared") is True,
             score=None if score is None else dict(score),
             phase=str(progress["phase"]),
             # A sum of shares may be off by its rounding.

@@ -19,6 +19,7 @@ from typing import Any
 
 import platformdirs
 
+from engine.jobs.ownership import owner_in
 from engine.jobs.status import JobError, JobStatus
 
 FORMAT = 1
@@ -179,12 +180,12 @@ class RunStore:
         except OSError as error:
             raise _cannot_write(error) from error
 
-    def rename(self, id: str, name: str) -> None:
-        """Change the label of a run. Any server may: nothing else in that file ever changes."""
+    def label(self, id: str, **labels: str | bool) -> None:
+        """Change a run's name or sharing. Any server may: nothing else in that file changes."""
         try:
             with self._turn():
                 run = json.loads(self.path(id, _RUN).read_text(encoding="utf-8"))
-                write_json(self.path(id, _RUN), {**run, "name": name})
+                write_json(self.path(id, _RUN), {**run, **labels})
         except (FileNotFoundError, ValueError, TypeError) as error:
             raise JobError("a readable run", f"{id} is damaged", "Delete the run.") from error
         except OSError as error:
@@ -270,6 +271,7 @@ def _damaged(id: str, folder: Path, error: Exception) -> JobStatus:
         state="failed",
         created=created,
         message=f"The files of this run cannot be read ({type(error).__name__}: {error}).",
+        owner=owner_in(folder / _RUN),
     )
 
 

@@ -122,7 +122,8 @@ def resume_sweep(jobs: Jobs, id: str) -> None:
 def list_sweeps(jobs: Runs) -> list[str]:
     """Ids of all sweeps, the newest first: those with runs, and those that were kept."""
     found = {status.group for status in jobs.list() if status.group}
-    found |= {path.stem for path in (jobs.home / _FOLDER).glob("[!.]*.json")}
+    kept = {path.stem for path in (jobs.home / _FOLDER).glob("[!.]*.json")}
+    found |= {id for id in kept if jobs.whole(id)}
     return sorted(found, reverse=True)
 
 
@@ -139,7 +140,8 @@ def sweep_of(jobs: Runs, id: str) -> Sweep:
         If there is no such sweep.
     """
     runs, kept = runs_of(jobs, id), _read(jobs.home, id)
-    if kept is not None:
+    whole = jobs.whole(id)
+    if kept is not None and whole:
         revisions = dict(zip(kept.runs["id"], kept.runs["revision"], strict=True))
         if all(revisions.get(run.id) == run.revision for run in runs):
             return kept
@@ -158,7 +160,7 @@ def sweep_of(jobs: Runs, id: str) -> Sweep:
         holdout=runs[0].holdout,
         finished=finished,
     )
-    if finished:
+    if finished and whole:
         path = _path(jobs.home, id)
         path.parent.mkdir(exist_ok=True)
         write_json(path, found.to_dict())

@@ -1,0 +1,224 @@
+"""Who may ask this server what, and the headers of every answer.
+
+Panel builds its web server before it runs `app.py`, so the rules are laid around the server's
+class: under a bare ``panel serve`` they hold once the app's code has run, under ``--warm``
+(``make serve``) from the first request on.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import secrets
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from bokeh.server.tornado import BokehTornado
+from bokeh.server.util import check_allowlist, match_host
+from bokeh.server.views.auth_request_handler import AuthRequestHandler
+from bokeh.server.views.ico_handler import IcoHandler
+from bokeh.settings import settings as bokeh_settings
+from panel.io.admin_auth import admin_protected, is_admin_application
+from panel.io.server import AutoloadJsHandler, SessionInfoHandler
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.web import Application, OutputTransform, RequestHandler, StaticFileHandler
+
+from dashboard import listening
+
+HOST = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+?)\.?(:\d{1,5})?", re.IGNORECASE | re.ASCII)
+SCRIPT = re.compile(rb"<script(?=[\s>])", re.IGNORECASE)
+READING = ("GET", "HEAD", "OPTIONS")
+# Bokeh compiles templates and validators (unsafe-eval), Panel its components (blob:), and both
+# write styles. Scripts in the page carry the nonce of their answer; handlers in attributes do not.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'self'"
+)
+NAMES = """Expected: one of the names that this server is known by.
+Found: {found}.
+Do: add it by --allow-websocket-origin or LOGRATIO_HOSTS if it is one of them.
+"""
+ORIGIN = """Expected: a request from a page of this server{or_login}.
+Found: {found}.
+Do: open the page by its own address; behind a proxy, add that by --allow-websocket-origin.
+"""
+LOGIN = """Expected: somebody who has logged in.
+Found: nobody.
+Do: log in on the page of this server first.
+"""
+PROTECT = """Expected: a server that says who may see this ({flags}).
+Found: one that shows it to everybody.
+Do: start it with one of these, or without this page.
+"""
+
+
+def install() -> None:
+    """Lay the rules around every server of this process, those that run already included."""
+    if "find_handler" not in vars(BokehTornado):
+        BokehTornado.find_handler = _find_handler  # type: ignore[method-assign, assignment]
+
+
+def has_login(application: Application) -> bool:
+    """Whether people log in on a server."""
+    provider = getattr(application, "auth_provider", None)
+    return provider is not None and bool(provider.get_user or provider.get_user_async)
+
+
+def _find_handler(self: BokehTornado, request: HTTPServerRequest, **more: Any) -> Any:
+    listening.tell_once(has_login(self))
+    if Headers not in self.transforms:
+        self.transforms.insert(0, Headers)
+    status, words = _wrong(self, request)
+    if not status:
+        delegate = Application.find_handler(self, request, **more)
+        words = _unprotected(self, delegate)
+        if not words:
+            if has_login(self) and _open(self, delegate.handler_class):
+                delegate.handler_class = _closed(delegate.handler_class)
+            return delegate
+        status = 403
+    return self.get_handler_delegate(request, Refusal, {"status": status, "words": words})
+
+
+def _wrong(application: BokehTornado, request: HTTPServerRequest) -> tuple[int, str]:
+    """Status and words of what is wrong about where a request comes from; 0 if nothing is."""
+    patterns = list(bokeh_settings.allowed_ws_origin() or application.websocket_origins)
+    if not _is_ours(request, patterns):
+        return 400, NAMES.format(found=f"Host {request.host[:200]!r}")
+    socket = request.headers.get("Upgrade", "").lower() == "websocket"
+    headers = request.headers
+    origin = headers.get("Origin") or (headers.get("Sec-Websocket-Origin") if socket else None)
+    or_login = " or of somebody who has logged in"
+    if origin is None:
+        # Browsers always send it with a websocket; a cookie of a login tells of other programs.
+        if socket and not has_login(application):
+            return 403, ORIGIN.format(found="a websocket without Origin", or_login=or_login)
+    elif socket or request.method not in READING:
+        netloc = _netloc(origin)
+        if netloc != request.host.lower() and not check_allowlist(netloc, patterns):
+            return 403, ORIGIN.format(found=f"Origin {origin[:200]!r}", or_login="")
+    return 0, ""
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def _is_ours(request: HTTPServerRequest, patterns: list[str]) -> bool:
+    """Whether a request names this server, at whatever port: a tunnel or a proxy has its own.
+
+    A name of somebody else's that leads here would let his page read what this server shows.
+    """
+    found = HOST.fullmatch(request.host)
+    if found is None:
+        return False
+    name = found[1].lower()
+    if name == "localhost":
+        return True
+    try:
+        address = ip_address(name.strip("[]"))
+    except ValueError:
+        pass
+    else:
+        if address.is_loopback or address == listening.own_address(request):
+            return True
+    named = [part for part in re.split(r"[,\s]+", os.environ.get("LOGRATIO_HOSTS", "")) if part]
+    bare = (re.sub(r":(\d+|\*)$", "", pattern.lower()) for pattern in (*patterns, *named))
+    return any(match_host(name, pattern) for pattern in bare)
+
+
+def _unprotected(application: BokehTornado, delegate: Any) -> str:
+    """Words if a page about the server and its sessions would be shown to everybody."""
+    context = delegate.handler_kwargs.get("application_context")
+    if context is not None and is_admin_application(context.application):
+        return "" if admin_protected() else PROTECT.format(flags="--admin-users, --admin-password")
+    if issubclass(delegate.handler_class, SessionInfoHandler) and not has_login(application):
+        return PROTECT.format(flags="--basic-auth, --oauth-provider")
+    return ""
+
+
+def _open(application: BokehTornado, handler: type[RequestHandler]) -> bool:
+    """Whether a handler asks for no login itself, though more than files and logins are its."""
+    provider = application.auth_provider
+    if issubclass(handler, AutoloadJsHandler):
+        # It asks, but then breaks on the answer.
+        return True
+    free = (AuthRequestHandler, StaticFileHandler, IcoHandler)
+    own = (provider.login_handler, provider.logout_handler)
+    return not issubclass(handler, free) and handler not in own
+
+
+def _closed(handler: type[RequestHandler]) -> type[RequestHandler]:
+    """The same handler, for those who have logged in only."""
+
+    async def prepare(self: RequestHandler) -> None:
+        provider = self.application.auth_provider  # type: ignore[attr-defined]
+        ask = provider.get_user_async or provider.get_user
+        user = ask(self)
+        if inspect.isawaitable(user):
+            user = await user
+        if not user:
+            _refuse(self, 403, LOGIN)
+            return
+        before = handler.prepare(self)
+        if before is not None:
+            await before
+
+    return type(handler.__name__, (handler,), {"prepare": prepare})
+
+
+class Refusal(RequestHandler):
+    """Says what is wrong with a request, and what to do."""
+
+    def initialize(self, status: int, words: str) -> None:
+        """Keep what to say."""
+        self._status, self._words = status, words
+
+    def prepare(self) -> None:
+        """Answer, whatever the method."""
+        _refuse(self, self._status, self._words)
+
+
+def _refuse(handler: RequestHandler, status: int, words: str) -> None:
+    handler.set_status(status)
+    handler.set_header("Content-Type", "text/plain; charset=utf-8")
+    handler.set_header("Cache-Control", "no-store")
+    handler.finish(words)
+
+
+class Headers(OutputTransform):
+    """Adds what browsers are to forbid to every answer."""
+
+    def __init__(self, request: HTTPServerRequest) -> None:
+        self._nonce = secrets.token_urlsafe(16)
+        self._page = False
+
+    def transform_first_chunk(
+        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
+    ) -> tuple[int, HTTPHeaders, bytes]:
+        """Set the headers, and give the scripts of a page their nonce."""
+        headers["Content-Security-Policy"] = POLICY.format(nonce=self._nonce)
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "same-origin"
+        self._page = headers.get("Content-Type", "").startswith("text/html")
+        if self._page:
+            # A page from a cache would have another nonce than its headers.
+            headers.setdefault("Cache-Control", "no-store")
+            headers.pop("Etag", None)
+            chunk = self.transform_chunk(chunk, finishing)
+            if finishing and "Content-Length" in headers and chunk:
+                headers["Content-Length"] = str(len(chunk))
+        return status_code, headers, chunk
+
+    def transform_chunk(self, chunk: bytes, finishing: bool) -> bytes:
+        """Give the scripts of a page their nonce."""
+        if not self._page:
+            return chunk
+        return SCRIPT.sub(b'<script nonce="' + self._nonce.encode() + b'"', chunk)

@@ -1,0 +1,62 @@
+"""What the server of this process listens on."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from functools import cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from tornado.httputil import HTTPServerRequest
+from tornado.ioloop import IOLoop
+
+Address = IPv4Address | IPv6Address
+
+
+@cache
+def tell_once(login: bool) -> None:
+    """Say on the server's log who can reach it: `panel serve` names localhost, whatever it does."""
+    found = _listening()
+    if not found:
+        return
+    told = ", ".join(f"{'all addresses' if a.is_unspecified else a} port {p}" for a, p in found)
+    who = "those who log in" if login else "everybody who reaches it, without a login"
+    print(f"Logratio listens on {told}: open to {who}.", file=sys.stderr, flush=True)
+    if not login and any(not address.is_loopback for address, _ in found):
+        print(
+            "Start it with --address localhost to keep it to this machine, or with a login.",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def own_address(request: HTTPServerRequest) -> Address | None:
+    """The address of this machine that a request has come to; None for a socket without one."""
+    stream = getattr(request.connection, "stream", None)
+    made = getattr(stream, "socket", None)
+    return _address(made) if made is not None else None
+
+
+def _listening() -> list[tuple[Address, int]]:
+    loop = IOLoop.current(instance=False)
+    # Of asyncio's loop, by file descriptor: what is waited for, and what then happens.
+    waiting = list(getattr(loop, "handlers", {}).values())
+    found = set()
+    for made, _ in waiting:
+        if not isinstance(made, socket.socket):
+            continue
+        address = _address(made)
+        if address is not None and made.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            found.add((address, made.getsockname()[1]))
+    return sorted(found, key=str)
+
+
+def _address(made: socket.socket) -> Address | None:
+    if made.family not in (socket.AF_INET, socket.AF_INET6):
+        return None
+    try:
+        address = ip_address(made.getsockname()[0].split("%")[0])
+    except (OSError, ValueError):
+        return None
+    mapped = getattr(address, "ipv4_mapped", None)
+    return mapped or address

@@ -1,0 +1,91 @@
+"""Who sits at a page, and what of the server is theirs."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import re
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import panel as pn
+from tornado.web import decode_signed_value
+
+from dashboard import audit
+from dashboard.places import size_words
+from dashboard.runner import Services
+from engine.errors import DataError
+from engine.jobs import OwnJobs, size_of
+
+
+def who() -> str | None:
+    """Name of the person who has logged in at this session's page.
+
+    None on a server where nobody does, or where all share one password and may call themselves
+    anything; empty for a guest.
+    """
+    document = pn.state.curdoc
+    if document is None or document.session_context is None or not _each_has_a_login():
+        return None
+    # Not `pn.state.user`, which lets a cookie that anybody can write turn them into "guest".
+    cookie, secret = pn.state.cookies.get("user"), pn.config.cookie_secret
+    if not cookie or not secret:
+        return ""
+    days = pn.config.oauth_expiry
+    name = decode_signed_value(secret, "user", cookie, max_age_days=days)
+    return "" if name is None else name.decode("utf-8")
+
+
+def _each_has_a_login() -> bool:
+    if pn.config.oauth_provider:
+        return True
+    known = pn.config.basic_auth
+    if isinstance(known, str) and Path(known).is_file():
+        try:
+            known = json.loads(Path(known).read_text("utf-8"))
+        except (OSError, ValueError):
+            # Nobody can log in any more, but somebody may have before.
+            return True
+    return isinstance(known, dict)
+
+
+def services_of(shared: Services, name: str | None, quota: int | None = None) -> Services:
+    """What one person may use of a server, under their own name.
+
+    Parameters
+    ----------
+    shared
+        What all sessions share; it is what everybody may use where nobody logs in.
+    name
+        As `who` tells it.
+    quota
+        Bytes that the uploads and runs of one person may take; None: as many as there are.
+    """
+    if name is None:
+        return shared
+    own, home = copy.copy(shared), shared.jobs.home
+    told = partial(audit.tell, home, name)
+    uploads = shared.places.uploads / _folder(name)
+
+    def room(more: int = 0) -> None:
+        used = jobs.used() + size_of(uploads)
+        if quota is None or used + max(more, 1) <= quota:
+            return
+        raise DataError(
+            f"at most {size_words(quota)} of uploads and runs of one person",
+            f"{size_words(used)} of yours" + (f", and {size_words(more)} more" if more else ""),
+            "Delete runs of yours, or ask whoever runs this server (LOGRATIO_QUOTA_GB).",
+        )
+
+    own.jobs = jobs = OwnJobs(shared.jobs, name, told, room)
+    own.places = replace(shared.places, uploads=uploads, closed=home, room=room, told=told)
+    own.who, own.told = name, told
+    return own
+
+
+def _folder(name: str) -> str:
+    """A folder of their own: readable, and never that of somebody else."""
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{re.sub(r'[^a-zA-Z0-9]+', '-', name)[:40].strip('-') or 'guest'}-{digest}"

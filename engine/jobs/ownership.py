@@ -1,0 +1,26 @@
+"""Who a run belongs to, by its file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# Of a run whose file is damaged: nobody has this name.
+UNKNOWN_OWNER = "\0"
+
+
+def owner_of(run: Mapping[str, Any]) -> str:
+    """The owner that the file of a run names; empty in one of before there were owners."""
+    owner = run.get("owner", "")
+    return owner if isinstance(owner, str) else UNKNOWN_OWNER
+
+
+def owner_in(path: Path) -> str:
+    """The owner of a damaged run: where there are logins, nobody may see it by mistake."""
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return UNKNOWN_OWNER
+    return owner_of(run) if isinstance(run, dict) and run else UNKNOWN_OWNER
