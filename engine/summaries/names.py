@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from engine.errors import DataError
 from engine.results import AnyFit
+from engine.results.genes import places
 
 
 def gene_positions(fit: AnyFit, genes: Iterable[str] | None) -> np.ndarray:
-    """Positions of named genes, in their order; all real genes by default.
+    """Positions of genes, by id or else by name, in their order; all real genes by default.
 
     Raises
     ------
@@ -22,7 +24,7 @@ def gene_positions(fit: AnyFit, genes: Iterable[str] | None) -> np.ndarray:
     if genes is None:
         return np.flatnonzero(fit.is_gene)
     names = list(genes)
-    index = fit.genes.get_indexer(pd.Index(names))
+    index = places(names, fit.genes, fit.gene_ids)
     missing = [name for name, position in zip(names, index, strict=True) if position < 0]
     if missing:
         raise DataError(
@@ -31,6 +33,19 @@ def gene_positions(fit: AnyFit, genes: Iterable[str] | None) -> np.ndarray:
             "Use names from fit.genes; genes that were pooled have no row of their own.",
         )
     return index
+
+
+def named_as(other: AnyFit, fit: AnyFit) -> AnyFit:
+    """Another fit, with its genes called as the first calls them: by their ids where it has any."""
+    if other.genes.equals(fit.genes) or (fit.gene_ids is None and other.gene_ids is None):
+        return other
+    at = places(other.genes, fit.genes, fit.gene_ids, wanted_ids=other.gene_ids, once=True)
+    names = pd.Index(np.where(at >= 0, fit.genes[at], other.genes))
+    # The same symbol for another gene, which only its id tells apart.
+    alien = (at < 0) & names.isin(fit.genes)
+    beside = other.genes if other.gene_ids is None else other.gene_ids
+    own = [f"{name} ({id_})" for name, id_ in zip(names, beside, strict=True)]
+    return replace(other, genes=pd.Index(np.where(alien, own, names)))
 
 
 def cell_positions(fit: AnyFit, cells: np.ndarray | None) -> np.ndarray:

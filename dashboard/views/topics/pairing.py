@@ -49,6 +49,7 @@ def compared(fit: AnyFit, jobs: Jobs, run: str) -> Other | None:
     if other is None:
         return None
     names = list(given) if len(given) == other.n_factors else other.factor_names
+    other = summaries.named_as(other, fit)
     found = summaries.match(fit, other)
     return Other(other, names, found, summaries.best_matches(found))
 
