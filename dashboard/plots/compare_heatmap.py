@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from bokeh.models import HoverTool
@@ -37,7 +39,9 @@ class ComparedHeatmap(Heatmap):
         self._bar = self.figure.select_one({"type": ColorBar})
         self._hover = self.figure.select_one({"type": HoverTool})
 
-    def show_as(self, table: pd.DataFrame, title: str, limit: float) -> None:
+    def show_as(
+        self, table: pd.DataFrame, title: str, limit: float, ids: Mapping[str, str] | None = None
+    ) -> None:
         """Draw a square table in display order, its colours symmetric about 0.
 
         The zoom stays if as many genes were shown before.
@@ -45,5 +49,5 @@ class ComparedHeatmap(Heatmap):
         if self._bar.title != title:
             self._bar.title = title
             self._hover.tooltips = [TOLD[0], (title, "@image{+0.000}")]
-        self.show(table)
+        self.show(table, ids)
         self._mapper.update(low=-limit, high=limit)

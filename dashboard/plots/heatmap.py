@@ -124,13 +124,16 @@ class Heatmap:
         """The image as drawn, its lowest row first."""
         return np.asarray(self._image.data["image"][0])
 
-    def show(self, correlation: pd.DataFrame) -> None:
-        """Draw a square table in display order, values in [-1, 1]; nothing is marked."""
+    def show(self, correlation: pd.DataFrame, ids: Mapping[str, str] | None = None) -> None:
+        """Draw a square table in display order, values in [-1, 1]; nothing is marked.
+
+        ``ids`` of the genes are told on hovering.
+        """
         count = len(correlation)
         limit = colour_limit(correlation)
         self._mapper.update(low=-limit, high=limit)
-        self.columns.show(list(correlation.columns))
-        self.rows.show(list(correlation.columns)[::-1])
+        self.columns.show(list(correlation.columns), ids=ids)
+        self.rows.show(list(correlation.columns)[::-1], ids=ids)
         self._bands.data = _sides([])
         self._cells.data = _sides([])
         self._image.data = {"image": [_flipped(correlation)], "size": [count]}

@@ -76,7 +76,7 @@ class GeneNames:
     column
         Where the names are from: a column of var, or "index".
     reason
-        Why, in a sentence.
+        Why, in a sentence; empty if there was nothing to choose.
     warnings
         What was mended or guessed, in sentences.
     """
@@ -120,11 +120,12 @@ def name_genes(var: pd.DataFrame, asked: str | None = None) -> GeneNames:
         return GeneNames(names, stored, stored, column, reason, tuple(warnings))
     ids = _id_column(var)
     if ids is None:
-        reason = "Gene names are the index of the genes."
         hint = _offer(var) if asked is None else []
+        reason = "" if asked is None else "Gene names are the index of the genes, as asked."
         return GeneNames(stored, None, stored, INDEX, reason, (*mended, *hint))
     known = _texts(var[ids])
-    beside = pd.Index(np.where((known == "") | (stored == OTHER), stored, known), dtype=str)
+    whole = np.where((known == "") | (stored == OTHER), stored, known)
+    beside, _ = clean_names(pd.Index(whole, dtype=object), "gene")
     reason = f"Gene names are the index of the genes; their ids are from var[{shorten(ids)!r}]."
     if asked is None and var.index.has_duplicates:
         names, mended = _apart(np.asarray(_texts(var.index.to_series())), beside)

@@ -41,7 +41,7 @@ from engine.summaries.loadings import (
     weights,
 )
 from engine.summaries.methods import methods_text
-from engine.summaries.names import gene_positions, named_as
+from engine.summaries.names import gene_positions, named_as, with_ids
 from engine.summaries.topics import (
     RELEVANCE,
     Measure,
@@ -122,4 +122,5 @@ __all__ = [
     "topic_distances",
     "topic_placement",
     "weights",
+    "with_ids",
 ]

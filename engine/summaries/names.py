@@ -48,6 +48,50 @@ def named_as(other: AnyFit, fit: AnyFit) -> AnyFit:
     return replace(other, genes=pd.Index(np.where(alien, own, names)))
 
 
+# Columns and levels of our tables that hold genes, and what their ids are called.
+_ID_OF = {
+    "gene": "id",
+    "gene_1": "id_1",
+    "gene_2": "id_2",
+    "first": "first_id",
+    "second": "second_id",
+}
+
+
+def with_ids(table: pd.DataFrame, fit: AnyFit | None) -> pd.DataFrame:
+    """A table with the id of each gene in a column of its own, if the fit knows any.
+
+    Parameters
+    ----------
+    table
+        Genes are in a column or a level of the index that is called "gene", "gene_1", "gene_2",
+        "first" or "second", in a level "name", or in an index without a name.
+    """
+    if fit is None or fit.gene_ids is None:
+        return table
+    known = dict(zip(fit.genes, fit.gene_ids, strict=True))
+    told, index = table.copy(), table.index
+    front = 0
+    for place, level in enumerate(index.names):
+        values = index.get_level_values(place)
+        found = [known.get(value, "") for value in values]
+        name = _ID_OF.get(str(level))
+        if level == "name" and "kind" in index.names:
+            kinds = index.get_level_values("kind")
+            found = ["" if kinds[j] != "gene" else one for j, one in enumerate(found)]
+            name = "id"
+        elif level is None and index.nlevels == 1 and all(found):
+            name = "id"
+        if name is not None and name not in told and any(found):
+            told.insert(front, name, found)
+            front += 1
+    for column, name in _ID_OF.items():
+        if column in table and name not in told:
+            found = [known.get(value, "") for value in table[column]]
+            told.insert(list(told.columns).index(column) + 1, name, found)
+    return told
+
+
 def cell_positions(fit: AnyFit, cells: np.ndarray | None) -> np.ndarray:
     """Positions of cells given as positions or as a (C,) mask; all cells by default.
 

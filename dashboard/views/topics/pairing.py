@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard import html, lists
+from dashboard.genes import ids_of
 from dashboard.naming import fetch
 from dashboard.state import AppState
 from engine import summaries
@@ -73,9 +74,7 @@ def page(fit: AnyFit, names: tuple[str, ...], other: Other, topic: int, place: i
     for own, k, title in ((fit, topic, names[topic]), (other.fit, place, other.names[place])):
         ends = summaries.top_genes(own, k, LISTED)
         best = max(ends, key=lambda genes: len(shared & set(genes)))
-        buttons = (
-            lists.press("gene", gene, gene, kind="name shared" if gene in shared else "name")
-            for gene in best
-        )
+        kinds = ["name shared" if gene in shared else "name" for gene in best]
+        buttons = lists.genes(best, ids_of(own), kinds)
         parts.append(lists.rows(buttons, title, "tops"))
     return "".join([*parts, "</article>"])
