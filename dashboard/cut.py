@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 
 LONGEST = 24
+# Of a chip, which has a line of its own.
+CHIP = 40
 SHORTEST = 3
 
 

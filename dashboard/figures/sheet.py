@@ -112,8 +112,7 @@ def place(figure: Figure, left: float, top: float, width: float, height: float) 
 
 def clean(name: object, most: float = math.inf, size: float = TYPE, weight: str = "normal") -> str:
     """A name as one printable line, no wider than ``most`` millimetres: cut in the middle."""
-    text = _SPACES.sub(lambda found: SPACE * len(found[0]), str(name))
-    text = _UNPRINTABLE.sub("\ufffd", re.sub(r"\s", " ", text))
+    text = _UNPRINTABLE.sub("\ufffd", " ".join(str(name).split()))
     if wide(text, size, weight) <= most:
         return text
     low, high = 0, len(text)
@@ -128,7 +127,12 @@ def cleaned(
     names: Sequence[object], most: float, size: float = TYPE, weight: str = "normal"
 ) -> list[str]:
     """The same of all names of a figure, as wide as it takes to tell different ones apart."""
-    return apart(list(map(str, names)), lambda name, room: clean(name, room, size, weight), most)
+
+    def label(name: str, room: float) -> str:
+        seen = _SPACES.sub(lambda found: SPACE * len(found[0]), name)
+        return clean(seen, room, size, weight)
+
+    return apart(list(map(str, names)), label, most)
 
 
 @functools.lru_cache(4096)

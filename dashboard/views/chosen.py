@@ -11,7 +11,7 @@ import param
 
 from dashboard import html
 from dashboard.actions import SEARCH
-from dashboard.cut import cut
+from dashboard.cut import CHIP, cut
 from dashboard.genes import full, ids_of
 from dashboard.state import AppState
 from dashboard.together import together
@@ -99,10 +99,10 @@ def chips(
         found.append(html.chip(names[factor], "factor", "clear", "factor"))
     if pair is not None:
         both = " × ".join(full(gene, ids) for gene in pair)
-        found.append(html.chip(" × ".join(cut(pair)), "pair", "clear", "pair", both))
+        found.append(html.chip(" × ".join(cut(pair, CHIP)), "pair", "clear", "pair", both))
     found += [
         html.chip(label, "gene", "drop-gene", gene, full(gene, ids))
-        for gene, label in zip(marked, cut(marked), strict=True)
+        for gene, label in zip(marked, cut(marked, CHIP), strict=True)
     ]
     if found:
         return html.chips(found)

@@ -135,7 +135,7 @@ def _page(
             interval(*ends) for ends in zip(found["low"][0, 1:], found["high"][0, 1:], strict=True)
         ]
     ids, others = ids_of(fit), list(map(str, partners.index))
-    own = f'<span class="id">{escape(ids[gene])}</span>' if gene in ids else ""
+    own = f' <span class="id">{escape(ids[gene])}</span>' if gene in ids else ""
     near = (
         pressed
         + lists.signed(r, 1)
@@ -160,7 +160,7 @@ def _page(
         for j, label in enumerate(cut(names))
     )
     return (
-        f'<article class="detail"><h3>{escape(gene)} {own}</h3>'
+        f'<article class="detail"><h3>{escape(gene)}{own}</h3>'
         f'<p class="quiet">{_facts(fit, gene)}</p><p class="acts">{"".join(acts)}</p>'
         + lists.rows(near, "Strongest correlations (r)", "partners sure" if found else "partners")
         + (f'<p class="quiet">{sure}</p>' if sure else "")
