@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import param
 
+from dashboard.cut import shorten
 from dashboard.genes import called
 from dashboard.state import COUNTS, MOST_MARKED, AppState, default_colour
 
@@ -188,7 +189,7 @@ def _factor(texts: list[str]) -> int | None:
 
 
 def _short(text: str) -> str:
-    return repr(text if len(text) <= 40 else f"{text[:40]}…")
+    return repr(shorten(text, 41))
 
 
 PARTS: dict[str, Callable[[list[str]], Any]] = {

@@ -10,6 +10,9 @@ from dashboard.cut import cut
 from dashboard.genes import full
 from dashboard.html import number
 
+# Characters of a name that have room in a list, unless more are needed to tell two apart.
+SHORT = 12
+
 
 def press(
     act: str, value: str, words: str, *, kind: str = "name", label: str = "", told: str = ""
@@ -35,7 +38,7 @@ def genes(names: Sequence[str], ids: Mapping[str, str], kinds: Sequence[str] = (
     kinds = kinds or ["name"] * len(names)
     return [
         press("gene", name, words, kind=kind, told=full(name, ids))
-        for name, words, kind in zip(names, cut(names), kinds, strict=True)
+        for name, words, kind in zip(names, cut(names, SHORT), kinds, strict=True)
     ]
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from dashboard.cut import SHORTEST, cut
 from dashboard.figures.sheet import cleaned, wide
 
-# Few characters, so that beginnings and ends are often the same; some from right to left, some wide.
+# Few characters, so that beginnings and ends are often the same; some from right to left.
 NAMES = st.lists(st.text("aAb…1 \u202e\u05d0\u6f22<&", max_size=40), max_size=12)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard import html, lists
+from dashboard.cut import cut
 from dashboard.genes import ids_of
 from dashboard.naming import fetch
 from dashboard.state import AppState
@@ -34,6 +35,10 @@ class Other:
     best: pd.DataFrame
 
 
+# Characters of the name of a run that a select has room for.
+LONGEST = 30
+
+
 def runs(state: AppState) -> dict[str, str]:
     """The other runs that have a result, each with words that no other has."""
     found: dict[str, str] = {}
@@ -41,7 +46,7 @@ def runs(state: AppState) -> dict[str, str]:
         if status.state in FINISHED and status.id != state.run:
             same = sum(words.split(" · #")[0] == status.name for words in found.values())
             found[status.id] = f"{status.name} · #{same + 1}" if same else status.name
-    return found
+    return dict(zip(found, cut(list(found.values()), LONGEST), strict=True))
 
 
 def compared(fit: AnyFit, jobs: Jobs, run: str) -> Other | None:
