@@ -118,7 +118,7 @@ def name_genes(var: pd.DataFrame, asked: str | None = None) -> GeneNames:
         warnings = [*_guessed(var, column, asked), *said]
         reason = f"Gene names are from var[{shorten(column)!r}]; their ids are the index."
         return GeneNames(names, stored, stored, column, reason, tuple(warnings))
-    ids = _id_column(var)
+    ids = _id_column(var, stored)
     if ids is None:
         hint = _offer(var) if asked is None else []
         reason = "" if asked is None else "Gene names are the index of the genes, as asked."
@@ -193,8 +193,8 @@ def _ranked(var: pd.DataFrame, known: tuple[str, ...]) -> list[str]:
     return sorted((n for n in plain if plain[n] in known), key=lambda n: known.index(plain[n]))
 
 
-def _id_column(var: pd.DataFrame) -> str | None:
-    """A column of ids beside an index of names: one for every gene, no two the same."""
+def _id_column(var: pd.DataFrame, stored: pd.Index) -> str | None:
+    """A column of ids beside an index of names: no two the same, none the name of another gene."""
     index = _texts(var.index.to_series())
     for name in _ranked(var, IDS):
         column = var[name]
@@ -205,7 +205,8 @@ def _id_column(var: pd.DataFrame) -> str | None:
         same = float((texts == index).mean())
         if len(own) and not pd.Index(own).has_duplicates and same < MOSTLY:
             merged = pd.Index(np.where(texts == "", index, texts))
-            if not merged.has_duplicates:
+            other = np.asarray(stored.isin(merged)) & (stored != merged)
+            if not merged.has_duplicates and not other.any():
                 return name
     return None
 
@@ -258,7 +259,9 @@ def _like_ids(texts: np.ndarray) -> float:
 def _apart(names: np.ndarray, ids: pd.Index) -> tuple[pd.Index, list[str]]:
     """Names of which those that repeat carry their id, and what was said of it."""
     index = pd.Index(names, dtype=object)
-    repeated = np.asarray(index.duplicated(keep=False)) & (names != np.asarray(ids, dtype=object))
+    # One that is the id of another gene would be taken for it.
+    unclear = index.duplicated(keep=False) | index.isin(ids)
+    repeated = np.asarray(unclear) & (names != np.asarray(ids, dtype=object))
     told = [
         f"{name} ({own})" if twice else name
         for name, own, twice in zip(names, ids, repeated, strict=True)
@@ -268,7 +271,7 @@ def _apart(names: np.ndarray, ids: pd.Index) -> tuple[pd.Index, list[str]]:
         shown = [name for name, twice in zip(told, repeated, strict=True) if twice][:3]
         count = len(set(names[repeated]))
         said.append(
-            f"{count:,} gene names occur more than once and carry their id "
+            f"{count:,} gene names are of more than one gene and carry their id "
             f"({', '.join(shorten(name) for name in shown)})."
         )
     unique, mended = clean_names(pd.Index(told, dtype=object), "gene")

@@ -108,6 +108,11 @@ class TestNames:
         assert as_before.names.tolist()[:4] == ["A", "B", "B-1", "C"]
         assert as_before.ids.tolist() == IDS
 
+    def test_a_name_that_is_the_id_of_another_gene_carries_its_own(self):
+        named = name_genes(table(IDS[:4], symbol=[IDS[1], "A", "B", "C"]), "symbol")
+        assert named.names.tolist() == [f"{IDS[1]} ({IDS[0]})", "A", "B", "C"]
+        assert name_genes(table(list("abcd"), gene_ids=["b", "a", "x", "y"])).ids is None
+
     def test_ids_that_repeat_are_none(self):
         assert name_genes(table(list("abcd"), gene_ids=["x", "x", "y", "z"])).ids is None
 
