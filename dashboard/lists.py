@@ -11,7 +11,7 @@ from dashboard.genes import full
 from dashboard.html import number
 
 # Characters of a name that have room in a list, unless more are needed to tell two apart.
-SHORT = 12
+SHORT = 18
 
 
 def press(
