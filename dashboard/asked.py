@@ -21,7 +21,7 @@ from engine.config import (
 )
 from engine.data import DataRequest
 
-REQUEST = ("source", "layer", "genes", "reference", "library_size")
+REQUEST = ("source", "layer", "genes", "reference", "library_size", "gene_names")
 # Settings of the same names in LNMConfig and in LDAConfig.
 BOTH = ("seed", "max_seconds", "block_cells")
 TRAINING = (
@@ -59,6 +59,9 @@ class Asked(param.Parameterized):
     genes = param.Parameter(default=2000, doc="n most variable, 'all', or a tuple of names.")
     reference = param.String(default=None, allow_None=True, doc="ALR reference; None chooses.")
     library_size = param.String(default=None, allow_None=True, doc="Column of obs; None sums.")
+    gene_names = param.String(
+        default=None, allow_None=True, doc="Column of var, or 'index'; None looks for symbols."
+    )
 
     # what to fit
     model: Any = param.Selector(default="lnmvcp", objects=["lnmvcp", "lnm", "lda"])

@@ -21,6 +21,7 @@ import pandas as pd
 
 from dashboard.state import AppState
 from engine.results import AnyFit, TopicFit
+from engine.summaries import with_ids
 from engine.version import version
 
 if TYPE_CHECKING:
@@ -123,10 +124,10 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain.lower())[:LONGEST].strip("-")
 
 
-def render(export: Export, kind: Kind, provenance: Provenance) -> bytes:
-    """The file of a figure or, for ``"csv"``, of its data."""
+def render(export: Export, kind: Kind, provenance: Provenance, fit: AnyFit | None = None) -> bytes:
+    """The file of a figure or, for ``"csv"``, of its data with the ids that ``fit`` knows."""
     if kind == "csv":
-        return export.table().to_csv().encode("utf-8", "replace")
+        return with_ids(export.table(), export.of or fit).to_csv().encode("utf-8", "replace")
     from dashboard.figures.sheet import sign, write
 
     figure = export.draw()

@@ -98,12 +98,13 @@ def badge(text: str) -> str:
     return f'<span class="badge" role="status">{escape(text)}</span>' if text else ""
 
 
-def chip(text: str, kind: str, act: str, value: str) -> str:
-    """Something chosen, with the button that lets go of it."""
-    name = escape(text)
+def chip(text: str, kind: str, act: str, value: str, told: str = "") -> str:
+    """Something chosen, with the button that lets go of it; ``told`` is all of it, on hovering."""
+    name = escape(told or text)
     return (
-        f'<li class="chip {kind}"><span>{name}</span><button data-act="{act}" '
-        f'data-value="{escape(value)}" aria-label="Clear {name}">×</button></li>'
+        f'<li class="chip {kind}" title="{name}"><span>{escape(text)}</span>'
+        f'<button data-act="{act}" data-value="{escape(value)}" aria-label="Clear {name}">×'
+        f"</button></li>"
     )
 
 

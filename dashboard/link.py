@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, urlencode
 
 import param
 
+from dashboard.cut import shorten
+from dashboard.genes import called
 from dashboard.state import COUNTS, MOST_MARKED, AppState, default_colour
 
 LONGEST = 8000
@@ -113,10 +115,12 @@ def apply(link: Link, state: AppState, mask: Any) -> list[str]:
     fit, problems = state.fit, []
     if fit is None:
         return []
-    genes = tuple(dict.fromkeys(link.genes))
-    unknown = [gene for gene in (*genes, *(link.pair or ())) if not state.has_gene(gene)]
-    problems += [f"gene {_short(gene)}" for gene in dict.fromkeys(unknown)]
-    pair = link.pair if link.pair and not set(link.pair) & set(unknown) else None
+    asked = dict.fromkeys((*link.genes, *(link.pair or ())))
+    known = {gene: name for gene in asked if (name := called(fit, gene)) is not None}
+    problems += [f"gene {_short(gene)}" for gene in asked if gene not in known]
+    pair = link.pair
+    if pair is not None:
+        pair = (known[pair[0]], known[pair[1]]) if set(pair) <= set(known) else None
     if pair is not None and pair[0] == pair[1]:
         problems.append(f"pair {_short(' '.join(pair))}")
         pair = None
@@ -128,7 +132,7 @@ def apply(link: Link, state: AppState, mask: Any) -> list[str]:
         mask = None
     if link.cells is not None and mask is None:
         problems.append(f"selected cells {link.cells}")
-    marked = tuple(gene for gene in genes if gene not in unknown)
+    marked = tuple(dict.fromkeys(known[gene] for gene in link.genes if gene in known))
     other = link.other
     if other is not None and all(run.id != other for run in state.runs):
         problems.append(f"run {_short(other)} to compare with")
@@ -185,7 +189,7 @@ def _factor(texts: list[str]) -> int | None:
 
 
 def _short(text: str) -> str:
-    return repr(text if len(text) <= 40 else f"{text[:40]}…")
+    return repr(shorten(text, 41))
 
 
 PARTS: dict[str, Callable[[list[str]], Any]] = {

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from html import escape
 
+from dashboard.cut import cut
+from dashboard.genes import full
 from dashboard.html import number
 
+# Characters of a name that have room in a list, unless more are needed to tell two apart.
+SHORT = 18
 
-def press(act: str, value: str, words: str, *, kind: str = "name", label: str = "") -> str:
-    """A button of `dashboard.browser.Browser`; ``label`` is for those who cannot see its place."""
+
+def press(
+    act: str, value: str, words: str, *, kind: str = "name", label: str = "", told: str = ""
+) -> str:
+    """A button of `dashboard.browser.Browser`.
+
+    Parameters
+    ----------
+    label
+        For those who cannot see its place.
+    told
+        On hovering, if not ``label`` or ``words``.
+    """
     said = f' aria-label="{escape(label)}"' if label else ""
     return (
         f'<button class="{kind}" data-act="{escape(act)}" data-value="{escape(value)}"'
-        f' title="{escape(label or words)}"{said}>{escape(words)}</button>'
+        f' title="{escape(told or label or words)}"{said}>{escape(words)}</button>'
     )
+
+
+def genes(names: Sequence[str], ids: Mapping[str, str], kinds: Sequence[str] = ()) -> list[str]:
+    """Buttons that choose genes, each with its id on hovering; of different genes none alike."""
+    kinds = kinds or ["name"] * len(names)
+    return [
+        press("gene", name, words, kind=kind, told=full(name, ids))
+        for name, words, kind in zip(names, cut(names, SHORT), kinds, strict=True)
+    ]
 
 
 def signed(value: float, limit: float) -> str:

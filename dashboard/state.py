@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pandas as pd
 import param
 
 from dashboard.asked import Asked
+from dashboard.genes import called, ids_of
 from dashboard.selection import Mode, combine
 from engine.data import Counts, DataRequest, SourceInfo
 from engine.errors import EngineError
@@ -121,6 +124,7 @@ class AppState(Asked):
     )
 
     _selected_of: pd.Index | None = None
+    _ids: Mapping[str, str] = MappingProxyType({})
 
     @property
     def ready(self) -> bool:
@@ -203,8 +207,8 @@ class AppState(Asked):
             self.names = [*self.names[:factor], told, *self.names[factor + 1 :]]
 
     def choose_gene(self, gene: str, *, near: bool = False) -> None:
-        """Mark a gene everywhere; ``near`` shows its neighbours in the heatmap."""
-        if not self.has_gene(gene):
+        """Mark a gene, by id or name, everywhere; ``near`` shows its neighbours in the heatmap."""
+        if (gene := called(self.fit, gene) or OTHER) == OTHER:
             return
         marked = (gene, *(name for name in self.marked if name != gene))[:MOST_MARKED]
         self.param.update(marked=marked, detail="gene", heat="gene" if near else self.heat)
@@ -256,10 +260,13 @@ class AppState(Asked):
     def show_fit(self, fit: AnyFit, **more: Any) -> None:
         """Show a (newer) snapshot, keeping the choices that still make sense."""
         more = {"names": fit.factor_names} | more
-        known = set(fit.genes[fit.is_gene])
-        marked = tuple(gene for gene in self.marked if gene in known)
-        pair = self.pair if self.pair and set(self.pair) <= known else None
-        changes: dict[str, Any] = {"marked": marked, "pair": pair}
+        # Another run may call genes by their ids, or by symbols where the last did by ids.
+        genes = (*self.marked, *(self.pair or ()))
+        now = {gene: called(fit, self._ids.get(gene, gene)) or called(fit, gene) for gene in genes}
+        marked = tuple(name for gene in self.marked if (name := now[gene]) is not None)
+        pair = tuple(now[gene] for gene in self.pair) if self.pair else (None,)
+        self._ids = ids_of(fit)
+        changes: dict[str, Any] = {"marked": marked, "pair": None if None in pair else pair}
         if self.factor is not None:
             changes["factor"] = min(self.factor, fit.n_factors - 1)
         if self.selected is not None and not _same(self._selected_of, fit.cells):

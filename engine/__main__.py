@@ -59,6 +59,12 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
     )
     add("--genes", default="2000", help="how many, 'all', a file of names, or names with commas")
     add("--layer", help="layer of raw counts (X, raw or a name; guessed if not given)")
+    add(
+        "--gene-names",
+        metavar="COLUMN",
+        help="column of var with the names of the genes, or 'index'; a column of symbols beside an "
+        "index of ids is found if not given",
+    )
     add("--reference", help="gene that is the ALR reference")
     add("--library-size", metavar="COLUMN", help="labels with each cell's counts over all genes")
     some("--d-mode", choices=get_args(DMode), default=_DEFAULT.d_mode, help="residual variance")

@@ -142,7 +142,14 @@ def request(options: argparse.Namespace) -> DataRequest:
     from engine.data import DataRequest
 
     genes: Any = gene_choice(options.genes)
-    return DataRequest(options.data, options.layer, genes, options.reference, options.library_size)
+    return DataRequest(
+        options.data,
+        options.layer,
+        genes,
+        options.reference,
+        options.library_size,
+        options.gene_names,
+    )
 
 
 def _run(steps: Iterator[Progress], stopping: Sequence[int]) -> AnyFit:

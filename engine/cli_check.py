@@ -51,6 +51,7 @@ def check(options: argparse.Namespace) -> None:
     from engine import checks
     from engine.jobs import checking
     from engine.results import load
+    from engine.summaries import with_ids
 
     fit = load(options.fit)
     counts = cli_counts.fitted(fit, options)
@@ -80,7 +81,7 @@ def check(options: argparse.Namespace) -> None:
     found = _last(steps, "checking", lambda step: step.check)
     laplace = _laplace(fit, counts)
     if out is not None:
-        found.genes.to_csv(out, index=False)
+        with_ids(found.genes, fit).to_csv(out, index=False)
         print(f"Saved {out}", file=sys.stderr)
     summary = checking.summary(fit, found, laplace)
     _keep(options.fit, options.mode, summary)

@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.cli_options import belongs
 from engine.config import Config
-from engine.data import DataRequest
+from engine.data import INDEX, DataRequest
 from engine.results import OTHER, AnyFit
 from engine.summaries.methods import n_set_aside
 
@@ -69,7 +69,7 @@ def fit_command(
     arguments = ["fit", request.source, "--model", config.model]
     arguments += _of_config(config)
     arguments += _genes(request.genes, files)
-    for name in ("layer", "reference", "library_size"):
+    for name in ("layer", "reference", "library_size", "gene_names"):
         if (value := getattr(request, name)) is not None:
             arguments += _option(f"--{name.replace('_', '-')}", value)
     if holdout:
@@ -126,7 +126,10 @@ def request_of(fit: AnyFit, source: str | None = None) -> DataRequest | None:
     genes = tuple(str(name) for name in fit.genes[fit.is_gene])
     reference = getattr(fit, "reference", None)
     named = None if reference is None else str(fit.genes[reference])
-    return DataRequest(place, str(fit.data["layer"]), genes, None if named == OTHER else named)
+    # How genes were called is older than the choice of it.
+    called = str((fit.data.get("report") or {}).get("gene_names") or INDEX)
+    known = None if named == OTHER else named
+    return DataRequest(place, str(fit.data["layer"]), genes, known, gene_names=called)
 
 
 def holdout_of(fit: AnyFit) -> float:

@@ -17,6 +17,11 @@ def options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--layer", help="layer of raw counts (X, raw or a name); as for the fit if not given")
     add(
+        "--gene-names",
+        metavar="COLUMN",
+        help="column of var with the names of the genes, or 'index'; as for the fit if not given",
+    )
+    add(
         "--library-size",
         metavar="COLUMN",
         help="labels with each cell's counts over all genes ('' for none); as for the fit if not "
@@ -40,13 +45,17 @@ def read_as(fit: AnyFit, options: argparse.Namespace) -> Counts:
 
     Genes outside the fit are pooled later, and those that no cell expresses are known.
     """
-    from engine.data import read_counts
+    from engine.data import INDEX, inspect_source, read_counts
 
     asked = fit.data.get("request") or {}
-    given = {name: getattr(options, name) for name in ("layer", "library_size")}
+    given = {name: getattr(options, name) for name in ("layer", "library_size", "gene_names")}
     chosen = {
         name: (asked.get(name) if value is None else value) or None for name, value in given.items()
     }
+    if chosen["gene_names"] is None and fit.gene_ids is None:
+        # A fit that knows no ids may call genes as the index does, those of one name by numbers.
+        by_index = inspect_source(options.data).gene_names == INDEX
+        chosen["gene_names"] = INDEX if by_index else None
     return read_counts(options.data, genes="all", **chosen)
 
 

@@ -16,7 +16,7 @@ from dashboard.controls.upload import UploadArea
 from dashboard.runner import Runner
 from dashboard.settings import DEMO
 from dashboard.state import AppState, Notice
-from engine.data import DataRequest
+from engine.data import INDEX, DataRequest
 from engine.errors import EngineError
 
 PICK = "choose a file"
@@ -54,6 +54,8 @@ class DataControl(pn.viewable.Viewer):
         self._pick.param.watch(self._choose_file, "value")
         self._layer = select("Layer", "Which matrix holds the raw counts.")
         self._size = select("Library size", "Counts over all genes, for capture and totals.")
+        self._names = select("Gene names", "What the genes are called; their ids stay beside.")
+        self._names.param.watch(self._choose, "value")
         self._layer.param.watch(self._choose, "value")
         self._size.param.watch(self._choose, "value")
         state.param.watch(self._offer, "info")
@@ -67,7 +69,7 @@ class DataControl(pn.viewable.Viewer):
             UploadArea(self._places, self._check, self._tell),
             html.live(_words, state.param.reading, self.param.checking),
             html.live(html.notice, state.param.data_error),
-            folded("Layer and library size", self._layer, self._size),
+            folded("Layer, library size and gene names", self._layer, self._size, self._names),
         )
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -125,7 +127,12 @@ class DataControl(pn.viewable.Viewer):
             self.runner.read()
             return
         state.param.update(
-            source=source, layer=None, genes=self._genes(), reference=None, library_size=None
+            source=source,
+            layer=None,
+            genes=self._genes(),
+            reference=None,
+            library_size=None,
+            gene_names=None,
         )
 
     def _offer(self, *_events: object) -> None:
@@ -138,11 +145,25 @@ class DataControl(pn.viewable.Viewer):
         sizes |= {column.name: column.name for column in info.columns if column.kind == "number"}
         self._layer.param.update(options=layers, value=state.layer or "")
         self._size.param.update(options=sizes, value=state.library_size or "")
+        names = {f"automatic ({_column(info.gene_names)})": ""}
+        names |= {_column(name): name for name in (INDEX, *info.gene_columns)}
+        asked = state.gene_names or ""
+        if asked not in names.values():
+            names[_column(asked)] = asked
+        self._names.param.update(options=names, value=asked)
 
     def _choose(self, *_events: object) -> None:
-        chosen = {"layer": self._layer.value or None, "library_size": self._size.value or None}
+        chosen = {
+            "layer": self._layer.value or None,
+            "library_size": self._size.value or None,
+            "gene_names": self._names.value or None,
+        }
         if any(getattr(self.state, name) != value for name, value in chosen.items()):
             self.state.param.update(**chosen)
+
+
+def _column(name: str) -> str:
+    return "the index" if name == INDEX else f"column {name}"
 
 
 def _words(source: str, checking: str) -> str:

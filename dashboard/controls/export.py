@@ -160,14 +160,14 @@ class ExportMenu(pn.viewable.Viewer):
         if export is None:
             self.note = NOTHING
             return
-        name = filename(provenance, export.name, kind)
+        name, fit = filename(provenance, export.name, kind), self.state.fit
         self._button.loading = True
 
         def save(content: bytes) -> None:
             self._button.loading = False
             self.browser.download(name, MEDIA[kind], content)
 
-        in_background(lambda: render(export, kind, provenance), save, self._fail)
+        in_background(lambda: render(export, kind, provenance, fit), save, self._fail)
 
     def _fail(self, error: Exception) -> None:
         self._button.loading = False

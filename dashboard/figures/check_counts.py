@@ -14,9 +14,11 @@ from dashboard.figures.sheet import (
     QUIET,
     SMALL,
     clean,
+    cleaned,
     place,
     published,
     sheet,
+    wide,
 )
 from dashboard.plots.check_bins import ACROSS, HIGH, KINDS, LOW, limits, ticks
 from dashboard.plots.check_counts import columns_for
@@ -44,13 +46,16 @@ def check_counts(bars: pd.DataFrame, kind: str, *, told: dict[str, str] | None =
     figure = sheet(
         EDGE + across * (LEFT + WIDTH), down * (HEAD + HEIGHT + BELOW) + 2 * BELOW + FOOT
     )
+    genes = cleaned([gene for gene, _ in panels], 0.6 * WIDTH)
     for number, (gene, rows) in enumerate(panels):
         row, column = divmod(number, across)
         left = EDGE + column * (LEFT + WIDTH) + LEFT - 2
         axes = place(figure, left, row * (HEAD + HEIGHT + BELOW) + HEAD, WIDTH, HEIGHT)
         _panel(axes, rows.reset_index(drop=True), kind)
-        said = (told or {}).get(gene, "")
-        axes.set_title(clean(f"{gene} · {said}" if said else gene, WIDTH), loc="left")
+        title, said = genes[number], (told or {}).get(gene, "")
+        if said:
+            title = f"{title} · {clean(said, max(WIDTH - wide(title), 0.3 * WIDTH))}"
+        axes.set_title(title, loc="left")
     high = figure.get_size_inches()[1] * 25.4
     figure.text(
         0.5, (FOOT + BELOW) / high, f"{ACROSS}; up: {KINDS[kind].axis}", size=SMALL, ha="center"

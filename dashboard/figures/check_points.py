@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from dashboard.figures.sheet import EDGE, FOOT, SMALL, clean, place, published, sheet
+from dashboard.figures.sheet import EDGE, FOOT, SMALL, clean, cleaned, place, published, sheet
 from dashboard.plots.check_points import Chart, drawn
 from dashboard.plots.style import ACCENT, MISSING, POSITIVE
 
@@ -35,11 +35,10 @@ def check_points(points: pd.DataFrame, chart: Chart) -> Figure:
     off = table["colour"] == POSITIVE
     for rows, colour, marker in ((table[~off], ACCENT, "o"), (table[off], POSITIVE, "D")):
         axes.scatter(rows["x"], rows["y"], s=5, c=colour, marker=marker, linewidths=0)
-    for row in table[off].head(NAMED).itertuples():
+    named = table[off].head(NAMED)
+    for row, words in zip(named.itertuples(), cleaned(list(named["name"]), 30, SMALL), strict=True):
         where = (float(str(row.x)), float(str(row.y)))
-        axes.annotate(
-            clean(row.name, 30, SMALL), where, (2, 2), textcoords="offset points", size=SMALL
-        )
+        axes.annotate(words, where, (2, 2), textcoords="offset points", size=SMALL)
     axes.set(xlabel=clean(chart.x, WIDTH), ylabel=clean(chart.y, HEIGHT))
     for axis, log in zip((axes.xaxis, axes.yaxis), chart.log, strict=True):
         if log:

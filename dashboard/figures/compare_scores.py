@@ -14,6 +14,7 @@ from dashboard.figures.sheet import (
     RULE,
     SMALL,
     clean,
+    cleaned,
     place,
     published,
     sheet,
@@ -33,7 +34,7 @@ def compare_scores(table: pd.DataFrame) -> Figure:
     table
         Of `engine.checks.compare`.
     """
-    names = [clean(name, LONGEST, SMALL) for name in table["run"]]
+    names = cleaned(list(table["run"]), LONGEST, SMALL)
     left = EDGE + max((wide(name, SMALL) for name in names), default=0) + 2
     words = [
         f"perplexity {value:,.1f}" if np.isfinite(value) else clean(why, LONGEST, SMALL)

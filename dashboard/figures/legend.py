@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from dashboard.figures.sheet import POINT, QUIET, SMALL, clean, place, wide
+from dashboard.figures.sheet import POINT, QUIET, SMALL, clean, cleaned, place, wide
 from dashboard.plots.colours import Colouring
 
 ROW, HEAD, ROWS = 3.3, 5.0, 22
@@ -41,9 +41,10 @@ class Legend:
             words = [f"{few:,} of {all_:,}" for few, all_ in zip(chosen, counts, strict=True)]
         shown = labels[: MOST - 1] if len(labels) > MOST else labels
         most = WIDEST[max(1, -(-len(shown) // ROWS))]
+        names = cleaned([name for name, _, _ in shown], most, SMALL)
         rows = [
-            _Row(clean(name, most, SMALL), colour, cells)
-            for (name, colour, _), cells in zip(shown, words, strict=False)
+            _Row(name, colour, cells)
+            for name, (_, colour, _), cells in zip(names, shown, words, strict=False)
         ]
         if len(shown) < len(labels):
             rows.append(_Row(f"and {len(labels) - len(shown):,} more", "none", ""))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from matplotlib.axes import Axes
 
-from dashboard.figures.sheet import POINT, SMALL, clean, wide
+from dashboard.figures.sheet import POINT, SMALL, cleaned, wide
 
 SMALLEST = 3.4
 # Of the distance between two lines of capitals, which letters may fill.
@@ -37,11 +37,8 @@ def shown(names: Sequence[str], pitch: float, marked: Sequence[str]) -> list[int
 def room(names: Sequence[str], pitch: float, marked: Sequence[str]) -> float:
     """Room that the names take beside the axis, millimetres."""
     size = type_size(pitch)
-    widths = [
-        wide(clean(names[j], LONGEST, size, "bold"), size, "bold")
-        for j in shown(names, pitch, marked)
-    ]
-    return max(widths, default=0.0) + 2
+    words = cleaned([names[j] for j in shown(names, pitch, marked)], LONGEST, size, "bold")
+    return max((wide(word, size, "bold") for word in words), default=0.0) + 2
 
 
 def label(
@@ -54,7 +51,7 @@ def label(
     """Write the names at 0, 1, …; those of marked genes bold."""
     size, places = type_size(pitch), shown(names, pitch, marked)
     weights = ["bold" if names[j] in marked else "normal" for j in places]
-    words = [clean(names[j], LONGEST, size, w) for j, w in zip(places, weights, strict=True)]
+    words = cleaned([names[j] for j in places], LONGEST, size, "bold")
     axis = axes.xaxis if side == "x" else axes.yaxis
     axis.set_ticks(places, labels=words)
     axis.set_tick_params(length=0, pad=1, labelsize=size, rotation=90 if side == "x" else 0)

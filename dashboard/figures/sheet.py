@@ -7,7 +7,7 @@ import io
 import math
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,8 @@ from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import MaxNLocator
+
+from dashboard.cut import apart, ends
 
 MM = 1 / 25.4
 POINT = 72 * MM
@@ -71,6 +73,11 @@ _LOCK = threading.RLock()
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
+# Spaces that would not be seen, or be taken for one.
+_SPACES = re.compile(r"^\s+|\s+$|\s{2,}")
+SPACE = "\N{OPEN BOX}"
+
+
 @contextmanager
 def publishing() -> Iterator[None]:
     """Our settings of matplotlib, for one thread at a time."""
@@ -104,16 +111,28 @@ def place(figure: Figure, left: float, top: float, width: float, height: float) 
 
 
 def clean(name: object, most: float = math.inf, size: float = TYPE, weight: str = "normal") -> str:
-    """A name as one printable line, no wider than ``most`` millimetres."""
+    """A name as one printable line, no wider than ``most`` millimetres: cut in the middle."""
     text = _UNPRINTABLE.sub("\ufffd", " ".join(str(name).split()))
     if wide(text, size, weight) <= most:
         return text
     low, high = 0, len(text)
     while low < high:
         middle = (low + high + 1) // 2
-        fits = wide(f"{text[:middle]}…", size, weight) <= most
+        fits = wide(ends(text, middle), size, weight) <= most
         low, high = (middle, high) if fits else (low, middle - 1)
-    return f"{text[:low]}…"
+    return ends(text, low)
+
+
+def cleaned(
+    names: Sequence[object], most: float, size: float = TYPE, weight: str = "normal"
+) -> list[str]:
+    """The same of all names of a figure, as wide as it takes to tell different ones apart."""
+
+    def label(name: str, room: float) -> str:
+        seen = _SPACES.sub(lambda found: SPACE * len(found[0]), name)
+        return clean(seen, room, size, weight)
+
+    return apart(list(map(str, names)), label, most)
 
 
 @functools.lru_cache(4096)

@@ -31,7 +31,7 @@ def topic_map(
     """
     shares = placed["share"].to_numpy(float)
     rows = [
-        clean(f"{k + 1}  {name}  {100 * share:.1f} %", LONGEST, SMALL)
+        clean(f"{k + 1} {name} {100 * share:.1f} %", LONGEST, SMALL)
         for k, (name, share) in enumerate(zip(placed.index, shares, strict=True))
     ]
     columns = [rows[a : a + ROWS] for a in range(0, len(rows), ROWS)]

@@ -12,7 +12,17 @@ from matplotlib.figure import Figure
 
 from dashboard.figures.legend import Legend
 from dashboard.figures.names import label, room
-from dashboard.figures.sheet import EDGE, FOOT, SMALL, clean, colour_bar, colours, place, published
+from dashboard.figures.sheet import (
+    EDGE,
+    FOOT,
+    SMALL,
+    clean,
+    cleaned,
+    colour_bar,
+    colours,
+    place,
+    published,
+)
 from dashboard.figures.sheet import sheet as new_sheet
 from dashboard.plots.colours import Colouring
 from dashboard.plots.style import DIVERGING
@@ -92,8 +102,8 @@ def _name(axes: Axes, groups: list[str], ends: list[int], count: int, column: st
         middle = (start + end - 1) / 2
         if not places or middle - places[-1] >= least:
             places.append(middle)
-            words.append(clean(name, LONGEST, SMALL))
-    axes.set_xticks(places, labels=words)
+            words.append(name)
+    axes.set_xticks(places, labels=cleaned(words, LONGEST, SMALL))
     axes.tick_params(axis="x", length=0, labelsize=SMALL, rotation=45)
     for text in axes.get_xticklabels():
         text.set(ha="right", rotation_mode="anchor", parse_math=False)

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool
 
+from dashboard.cut import cut
 from dashboard.plots.check_bins import ACROSS, HIGH, KINDS, LOW, limits, ticks
-from dashboard.plots.names import MARK, blank, extent, in_view, plain, short
+from dashboard.plots.names import MARK, blank, extent, in_view, plain
 from dashboard.plots.style import ACCENT, MISSING
 
 HEIGHT = 160
@@ -106,9 +107,9 @@ class CountPanels:
         rows = -(-len(self.genes) // self._columns)
         made: dict[str, list[pd.DataFrame]] = {name: [] for name in self._sources}
         made["places"] = []
-        for place, gene in enumerate(self.genes):
+        for place, (gene, label) in enumerate(zip(self.genes, cut(self.genes), strict=True)):
             row, column = divmod(place, self._columns)
-            words = f"{MARK if gene in marked else ''}{short(gene)}"
+            words = f"{MARK if gene in marked else ''}{label}"
             said = (told or {}).get(gene, "")
             title = f"{words} · {said}" if said else words
             parts = _panel(gene, plain(title), by_gene[gene].reset_index(drop=True), kind)

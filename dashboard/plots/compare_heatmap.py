@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
-from bokeh.models import HoverTool
 from bokeh.models.annotations import ColorBar
 
-from dashboard.plots.heatmap import TOLD, Heatmap, clustered, colour_limit
+from dashboard.plots.heatmap import Heatmap, clustered, colour_limit
 
 
 def in_order(one: pd.DataFrame, other: pd.DataFrame) -> pd.Index:
@@ -35,15 +36,16 @@ class ComparedHeatmap(Heatmap):
     def __init__(self) -> None:
         super().__init__()
         self._bar = self.figure.select_one({"type": ColorBar})
-        self._hover = self.figure.select_one({"type": HoverTool})
 
-    def show_as(self, table: pd.DataFrame, title: str, limit: float) -> None:
+    def show_as(
+        self, table: pd.DataFrame, title: str, limit: float, ids: Mapping[str, str] | None = None
+    ) -> None:
         """Draw a square table in display order, its colours symmetric about 0.
 
         The zoom stays if as many genes were shown before.
         """
         if self._bar.title != title:
             self._bar.title = title
-            self._hover.tooltips = [TOLD[0], (title, "@image{+0.000}")]
-        self.show(table)
+            self._value = (title, "@image{+0.000}")
+        self.show(table, ids)
         self._mapper.update(low=-limit, high=limit)

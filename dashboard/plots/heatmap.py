@@ -49,10 +49,10 @@ def colour_limit(correlation: pd.DataFrame) -> float:
     return float(np.clip(np.ceil(10 * np.quantile(values, 0.99)) / 10, 0.2, 1))
 
 
-TOLD = [
-    ("genes", "$y{custom} \N{MULTIPLICATION SIGN} $x{custom}"),
-    ("CLR correlation", "@image{0.000}"),
-]
+GENES = [("genes", "$y{custom} \N{MULTIPLICATION SIGN} $x{custom}")]
+# Below one another where ids make them long.
+WITH_IDS = [("gene", "$y{custom}"), ("with", "$x{custom}")]
+VALUE = ("CLR correlation", "@image{0.000}")
 BELIEVED = [
     ("90 % interval", "@low{0.000} to @high{0.000}"),
     ("false sign rate", "@lfsr{0.0000}"),
@@ -67,6 +67,7 @@ class Heatmap:
 
     def __init__(self) -> None:
         self._doubtful = False
+        self._genes, self._value = GENES, VALUE
         self.figure = blank(left=78, bottom=72, height=HEIGHT)
         self._mapper = LinearColorMapper(palette=DIVERGING, low=-1, high=1)
         self._image = ColumnDataSource({"image": [np.zeros((1, 1), np.float32)], "size": [1]})
@@ -114,7 +115,7 @@ class Heatmap:
         self._hover = HoverTool(
             renderers=[image],
             visible=False,
-            tooltips=TOLD,
+            tooltips=[*GENES, VALUE],
             formatters={"$x": self.columns.hover, "$y": self.rows.hover},
         )
         self.figure.add_tools(self._hover)
@@ -124,13 +125,18 @@ class Heatmap:
         """The image as drawn, its lowest row first."""
         return np.asarray(self._image.data["image"][0])
 
-    def show(self, correlation: pd.DataFrame) -> None:
-        """Draw a square table in display order, values in [-1, 1]; nothing is marked."""
+    def show(self, correlation: pd.DataFrame, ids: Mapping[str, str] | None = None) -> None:
+        """Draw a square table in display order, values in [-1, 1]; nothing is marked.
+
+        ``ids`` of the genes are told on hovering.
+        """
         count = len(correlation)
         limit = colour_limit(correlation)
         self._mapper.update(low=-limit, high=limit)
-        self.columns.show(list(correlation.columns))
-        self.rows.show(list(correlation.columns)[::-1])
+        self._genes = WITH_IDS if ids else GENES
+        self._tell()
+        self.columns.show(list(correlation.columns), ids=ids)
+        self.rows.show(list(correlation.columns)[::-1], ids=ids)
         self._bands.data = _sides([])
         self._cells.data = _sides([])
         self._image.data = {"image": [_flipped(correlation)], "size": [count]}
@@ -154,11 +160,15 @@ class Heatmap:
         if certainty is not None:
             data |= {name: [_flipped(certainty[name])] for name in ("low", "high", "lfsr")}
             veil = (np.asarray(certainty["lfsr"])[::-1] > most).astype(np.uint8)
-        if (certainty is not None) != self._doubtful:
-            self._doubtful = certainty is not None
-            self._hover.tooltips = TOLD + BELIEVED if self._doubtful else TOLD
+        self._doubtful = certainty is not None
+        self._tell()
         self._image.data = data
         self._veil.data = {"image": [veil], "size": [count]}
+
+    def _tell(self) -> None:
+        told = [*self._genes, self._value, *(BELIEVED if self._doubtful else ())]
+        if self._hover.tooltips != told:
+            self._hover.tooltips = told
 
     def mark(self, marked: Sequence[str], pair: tuple[str, str] | None = None) -> None:
         """Mark the rows and columns of genes, and outline the cell of a pair."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, HoverTool
 
+from dashboard.genes import full
 from dashboard.plots.loadings import top_loadings
 from dashboard.plots.names import NamedAxis, blank, extent, in_view, plain
 from dashboard.plots.style import ACCENT, MISSING, NEGATIVE, POSITIVE
@@ -20,7 +21,10 @@ ROOM, MOST = 13, 50
 
 
 class LoadingBars:
-    """Signed bars of the strongest genes, the largest at the top; ``figure`` is drawn once."""
+    """Signed bars of the strongest genes, the largest at the top; ``figure`` is drawn once.
+
+    ``ids`` of the genes are told on hovering.
+    """
 
     def __init__(self) -> None:
         self.figure = blank(left=78, bottom=4, height=HEIGHT)
@@ -35,6 +39,7 @@ class LoadingBars:
         self._words = Words("", "", "", "")
         self._intervals: pd.DataFrame | None = None
         self._marked: tuple[str, ...] = ()
+        self.ids: Mapping[str, str] = {}
         self._room = 20
         self._bars = ColumnDataSource({"y": [], "loading": [], "gene": [], "colour": []})
         self._bands = ColumnDataSource({"y": [], "loading": []})
@@ -131,7 +136,7 @@ class LoadingBars:
         self._bars.data = {
             "y": np.arange(len(shown)) + 0.5,
             "loading": values,
-            "gene": self.rows.names,
+            "gene": [full(name, self.ids) for name in self.rows.names],
             "colour": np.where(values >= 0, POSITIVE, NEGATIVE).tolist(),
         }
         ends = np.zeros((0, 2))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, HoverTool, LinearColorMapper
 
-from dashboard.plots.names import NamedAxis, blank, extent, in_view, short
+from dashboard.plots.names import NamedAxis, blank, extent, in_view
 from dashboard.plots.style import ACCENT, DIVERGING, MISSING
 from dashboard.plots.words import FACTORS, Words
 
@@ -125,7 +125,13 @@ class LoadingsMap:
         """The image as drawn, its lowest row first."""
         return np.asarray(self._image.data["image"][0])
 
-    def show(self, loadings: pd.DataFrame, explained: pd.Series, words: Words = FACTORS) -> None:
+    def show(
+        self,
+        loadings: pd.DataFrame,
+        explained: pd.Series,
+        words: Words = FACTORS,
+        ids: Mapping[str, str] | None = None,
+    ) -> None:
         """Draw loadings and shares; nothing is marked, no factor framed.
 
         Parameters
@@ -134,12 +140,14 @@ class LoadingsMap:
             Genes x factors, in display order.
         explained
             What each factor takes: a share of the CLR variance or of the counts.
+        ids
+            Of the genes, told on hovering.
         """
         self._say(words)
         genes, factors = self._size = loadings.shape
         limit = float(np.quantile(np.abs(loadings.to_numpy()), 0.99)) or 1.0
         self._mapper.update(low=-limit, high=limit)
-        self.rows.show(list(loadings.index)[::-1])
+        self.rows.show(list(loadings.index)[::-1], ids=ids)
         self.name(list(loadings.columns))
         self._bands.data = {"bottom": [], "top": [], "right": []}
         self._frame.data = {"x": [], "bottom": [], "bar": [], "top": []}
@@ -165,7 +173,7 @@ class LoadingsMap:
         turned = "horizontal" if all(map(str.isdecimal, labels)) else "vertical"
         if self.figure.xaxis[0].major_label_orientation != turned:
             self.figure.xaxis.major_label_orientation = turned
-        self.columns.show(names, [short(label, BELOW) for label in labels])
+        self.columns.show(names, labels, BELOW)
 
     def choose(self, factor: int | None) -> None:
         """Frame the column of a factor, or none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from bokeh.models import (
@@ -14,6 +14,9 @@ from bokeh.models import (
     Range1d,
 )
 from bokeh.plotting import figure
+
+from dashboard.cut import cut
+from dashboard.genes import full
 
 MARK = "▸ "
 LONGEST = 13
@@ -104,11 +107,6 @@ def in_view(shown: Any, x: float | None, y: float | None) -> bool:
     return bool(x_range.start <= x <= x_range.end and y_range.start <= y <= y_range.end)
 
 
-def short(name: str, longest: int = LONGEST) -> str:
-    """A name that fits beside a plot."""
-    return name if len(name) <= longest else f"{name[: longest - 1]}…"
-
-
 def plain(text: str) -> str:
     """Text that Bokeh takes for no formula: it would ask another host for what draws them."""
     return _FORMULA.sub("\\g<0>\u2060", text)
@@ -136,11 +134,27 @@ class NamedAxis:
             major_tick_line_color=None,
         )
 
-    def show(self, names: Sequence[object], labels: Sequence[str] = ()) -> None:
-        """Set the names, in the order of the axis, and what is written for them; none is marked."""
+    def show(
+        self,
+        names: Sequence[object],
+        labels: Sequence[str] = (),
+        longest: int = LONGEST,
+        ids: Mapping[str, str] | None = None,
+    ) -> None:
+        """Set the names, in the order of the axis; none is marked.
+
+        Parameters
+        ----------
+        labels
+            What is written for them, the names by default.
+        longest
+            Characters of a label, unless more are needed to tell two apart.
+        ids
+            Of the names, told on hovering.
+        """
         self.names, self._marked = [str(name) for name in names], ()
-        self._written = [plain(short(label)) for label in labels or self.names]
-        self.hover.args = {"names": self.names}
+        self._written = [plain(label) for label in cut(labels or self.names, longest)]
+        self.hover.args = {"names": [full(name, ids or {}) for name in self.names]}
         self._relabel()
 
     def mark(self, marked: Sequence[str]) -> tuple[int, ...]:

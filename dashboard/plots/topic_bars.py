@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, HoverTool
 
+from dashboard.genes import full
 from dashboard.plots.loading_bars import LoadingBars
 from dashboard.plots.loadings import top_loadings
 from dashboard.plots.names import extent
@@ -87,7 +88,7 @@ class TopicBars(LoadingBars):
         data: dict[str, Any] = {
             "y": places,
             "loading": values,
-            "gene": self.rows.names,
+            "gene": [full(name, self.ids) for name in self.rows.names],
             "colour": np.where(sign >= 0, POSITIVE, NEGATIVE).tolist()
             if self._colour is None
             else [self._colour] * len(shown),

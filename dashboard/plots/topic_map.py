@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool
 
-from dashboard.plots.names import blank, extent, in_view, short
+from dashboard.cut import cut
+from dashboard.plots.names import LONGEST, blank, extent, in_view
 from dashboard.plots.style import ACCENT, MISSING
 from dashboard.plots.topic_colours import faded, ink, topic_colours
 
@@ -110,9 +111,10 @@ class TopicMap:
         self._size = diameters(shares)
         self._colours = topic_colours(len(placed))
         self._chosen = None
+        labels = cut([str(name) for name in names], LONGEST)
         told = [
-            short(str(name)) if own else ""
-            for name, own in zip(names, [*given, *[False] * len(placed)], strict=False)
+            label if own else ""
+            for label, own in zip(labels, [*given, *[False] * len(placed)], strict=False)
         ]
         self.source.data = {
             "x": self._xy[:, 0],

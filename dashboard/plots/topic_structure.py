@@ -17,7 +17,8 @@ from bokeh.models import (
     NoOverlap,
 )
 
-from dashboard.plots.names import blank, extent, in_view, short
+from dashboard.cut import cut
+from dashboard.plots.names import LONGEST, blank, extent, in_view
 from dashboard.plots.style import ACCENT, DIVERGING, MISSING
 from dashboard.plots.topic_colours import faded, topic_colours
 
@@ -216,7 +217,7 @@ class StructurePlot:
     def _label(self, width: int) -> None:
         starts = [0, *self._ends[:-1]]
         middles = [(low + high) / 2 for low, high in zip(starts, self._ends, strict=True)]
-        self._tick("x", middles, [short(name) for name in self._groups])
+        self._tick("x", middles, cut(self._groups, LONGEST))
         if self._signed:
             places = [(width - 0.5 - k) / width for k in range(width)]
             self._tick("y", places, [str(k + 1) for k in range(width)])

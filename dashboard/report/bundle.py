@@ -11,6 +11,7 @@ from dashboard.export import Kind, render, slug
 from dashboard.report import tables
 from dashboard.report.figures import Figure, convergence
 from dashboard.report.subject import Subject
+from engine.summaries import with_ids
 
 KINDS: tuple[Kind, ...] = ("svg", "pdf", "csv")
 FOLDERS = {"svg": "figures", "pdf": "figures", "csv": "data_of_figures"}
@@ -52,7 +53,7 @@ def write_bundle(
             _add_figure(bundle, subject, figure, place)
         for stem, (words, table) in tables.files(subject).items():
             tell(f"Writing {stem.replace('_', ' ')}")
-            bundle.add(f"tables/{stem}.csv", _bytes(table.to_csv()), words)
+            bundle.add(f"tables/{stem}.csv", _bytes(with_ids(table, subject.fit).to_csv()), words)
         bundle.add("methods.txt", _bytes(subject.methods), "A paragraph for a methods section.")
         if (command := subject.command) is not None:
             bundle.add(
@@ -71,7 +72,7 @@ def _add_figure(bundle: _Bundle, subject: Subject, figure: Figure, place: int) -
         name = f"{FOLDERS[kind]}/{stem}.{kind}"
         told = f"The data of {stem}." if kind == "csv" else words
         try:
-            bundle.add(name, render(figure.export, kind, subject.provenance), told)
+            bundle.add(name, render(figure.export, kind, subject.provenance, subject.fit), told)
         # One figure that cannot be drawn must not cost the others.
         except Exception as error:
             bundle.listed.append(f"{name}\n    Missing: {type(error).__name__}: {error}")

@@ -11,6 +11,8 @@ import param
 
 from dashboard import html
 from dashboard.actions import SEARCH
+from dashboard.cut import CHIP, cut
+from dashboard.genes import full, ids_of
 from dashboard.state import AppState
 from dashboard.together import together
 from dashboard.views.wording import words
@@ -24,6 +26,7 @@ class ChosenBar(pn.viewable.Viewer):
     def __init__(self, state: AppState) -> None:
         super().__init__()
         self.state = state
+        self._genes: dict[str, str] = {}
         self._search = pmui.AutocompleteInput(
             label=SEARCH,
             placeholder="press /",
@@ -58,7 +61,10 @@ class ChosenBar(pn.viewable.Viewer):
 
     def _offer(self, *_events: object) -> None:
         fit = self.state.fit
-        names = [] if fit is None else sorted(map(str, fit.genes[fit.is_gene]))
+        ids = ids_of(fit)
+        genes = [] if fit is None else sorted(map(str, fit.genes[fit.is_gene]))
+        self._genes = {full(gene, ids): gene for gene in genes}
+        names = list(self._genes)
         if names != self._search.options:
             self._search.options = names
         self._search.disabled = not names
@@ -66,7 +72,7 @@ class ChosenBar(pn.viewable.Viewer):
     @together
     def _found(self, event: param.parameterized.Event) -> None:
         if event.new:
-            self.state.choose_gene(event.new, near=True)
+            self.state.choose_gene(self._genes.get(event.new, event.new), near=True)
             self._search.value = ""
 
 
@@ -84,7 +90,7 @@ def chips(
 ) -> str:
     if fit is None:
         return ""
-    found = []
+    found, ids = [], ids_of(fit)
     if selected is not None:
         count = int(selected.sum())
         share = html.number(100 * count / len(selected), 1)
@@ -92,8 +98,12 @@ def chips(
     if factor is not None and factor < len(names):
         found.append(html.chip(names[factor], "factor", "clear", "factor"))
     if pair is not None:
-        found.append(html.chip(" × ".join(pair), "pair", "clear", "pair"))
-    found += [html.chip(gene, "gene", "drop-gene", gene) for gene in marked]
+        both = " × ".join(full(gene, ids) for gene in pair)
+        found.append(html.chip(" × ".join(cut(pair, CHIP)), "pair", "clear", "pair", both))
+    found += [
+        html.chip(label, "gene", "drop-gene", gene, full(gene, ids))
+        for gene, label in zip(marked, cut(marked, CHIP), strict=True)
+    ]
     if found:
         return html.chips(found)
     latent = words(fit).latent

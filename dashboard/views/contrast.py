@@ -10,7 +10,9 @@ import pandas as pd
 import panel as pn
 
 from dashboard import html, lists
+from dashboard.cut import cut
 from dashboard.export import Export
+from dashboard.genes import ids_of
 from dashboard.state import LABEL, AppState, default_colour
 from dashboard.views.wording import words
 from engine import summaries
@@ -87,7 +89,11 @@ class ContrastView(pn.viewable.Viewer):
             latent = words(fit).latent
             parts += [
                 _factors(found.factors, self.state.names, latent),
-                _genes(found.genes, "telling them apart" if self.state.is_topics else "by effect"),
+                _genes(
+                    found.genes,
+                    "telling them apart" if self.state.is_topics else "by effect",
+                    ids_of(fit),
+                ),
             ]
         return "".join([*parts, "</article>"])
 
@@ -153,9 +159,9 @@ def _is_number(column: pd.Series) -> bool:
 def _factors(table: pd.DataFrame, names: list[str], latent: str) -> str:
     effects = table["effect"].to_numpy()
     strongest = np.argsort(-np.abs(effects), kind="stable")[:FACTORS].tolist()
-    limit = float(np.abs(effects).max())
+    limit, labels = float(np.abs(effects).max()), cut(names)
     items = (
-        lists.press("factor", str(j), names[j])
+        lists.press("factor", str(j), labels[j], told=names[j])
         + lists.signed(effects[j], limit)
         + lists.figure(effects[j], 1)
         for j in strongest
@@ -163,16 +169,17 @@ def _factors(table: pd.DataFrame, names: list[str], latent: str) -> str:
     return lists.rows(items, f"{latent.capitalize()}s by effect (sd)", "weights")
 
 
-def _genes(table: pd.DataFrame, how: str) -> str:
+def _genes(table: pd.DataFrame, how: str, ids: dict[str, str]) -> str:
     top = table.head(GENES)
+    buttons = lists.genes(list(map(str, top.index)), ids)
     limit = float(top["effect"].abs().max()) if len(top) else 1.0
     items = (
-        lists.press("gene", gene, gene)
+        gene
         + lists.signed(effect, limit)
         + lists.figure(effect, 1)
         + f'<span class="num quiet">{html.number(difference, 2)} nats</span>'
         for gene, (difference, effect) in zip(
-            map(str, top.index), top[["difference", "effect"]].to_numpy(), strict=True
+            buttons, top[["difference", "effect"]].to_numpy(), strict=True
         )
     )
     return lists.rows(items, f"Genes {how}: effect (sd), difference in CLR (nats)", "partners")

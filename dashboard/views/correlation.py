@@ -15,6 +15,7 @@ from dashboard import html
 from dashboard.browser import Browser
 from dashboard.controls.export import ICON, ExportMenu
 from dashboard.export import Export
+from dashboard.genes import ids_of
 from dashboard.plots.heatmap import Heatmap, clustered
 from dashboard.state import AppState
 from dashboard.together import together
@@ -104,7 +105,7 @@ class CorrelationView(pn.viewable.Viewer):
         if fit is not self._fit or shown != self._shown:
             self._fit, self._shown = fit, shown
             self._table = clustered(summaries.clr_correlation(fit, self._genes.of(fit)))
-            self.heatmap.show(self._table)
+            self.heatmap.show(self._table, ids_of(fit))
             self._believed = ()
         self._believe(fit)
         self.heatmap.mark(state.marked, state.pair)

@@ -12,11 +12,12 @@ import param
 from dashboard import html
 from dashboard.browser import Browser
 from dashboard.controls.export import ExportMenu
+from dashboard.cut import cut
 from dashboard.export import Export
+from dashboard.genes import ids_of
 from dashboard.lists import percent
 from dashboard.plots.loading_bars import LoadingBars
 from dashboard.plots.loadings import LoadingsMap, leading_genes
-from dashboard.plots.names import short
 from dashboard.state import LONGEST_NAME, AppState
 from dashboard.together import together
 from dashboard.views.believed import gene_intervals
@@ -146,7 +147,7 @@ class LoadingsView(pn.viewable.Viewer):
             self.map.name(names)
             weights = None if self._weights is None else self._weights.iloc[:, factor]
             share = percent(float(self._shares.iloc[factor]), 1)
-            title = f"{short(names[factor], LONGEST_TITLE)} · {share}"
+            title = f"{cut(names, LONGEST_TITLE)[factor]} · {share}"
             self.bars.show(
                 self._loadings.iloc[:, factor], title, words(fit), weights, self._ends(fit, factor)
             )
@@ -164,7 +165,8 @@ class LoadingsView(pn.viewable.Viewer):
         self._shares = summaries.factor_shares(fit)
         self._weights = summaries.weights(fit) if self.state.is_topics else None
         self._rows = leading_genes(self._loadings, self._weights)
-        self.map.show(self._rows.set_axis(names, axis=1), self._shares, words(fit))
+        self.bars.ids = ids = ids_of(fit)
+        self.map.show(self._rows.set_axis(names, axis=1), self._shares, words(fit), ids)
 
     def _export(self) -> Export | None:
         fit, factor, marked = self._fit, self.state.shown_factor, self.state.marked

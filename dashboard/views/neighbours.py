@@ -10,7 +10,9 @@ import pandas as pd
 import panel as pn
 
 from dashboard import html, lists
+from dashboard.cut import cut
 from dashboard.export import Export
+from dashboard.genes import ids_of
 from dashboard.state import CLR, COUNTS, AppState
 from dashboard.views.believed import certainty, interval, line
 from engine import summaries
@@ -132,8 +134,10 @@ def _page(
         intervals = [
             interval(*ends) for ends in zip(found["low"][0, 1:], found["high"][0, 1:], strict=True)
         ]
+    ids, others = ids_of(fit), list(map(str, partners.index))
+    own = f' <span class="id">{escape(ids[gene])}</span>' if gene in ids else ""
     near = (
-        lists.press("gene", other, other)
+        pressed
         + lists.signed(r, 1)
         + lists.figure(r)
         + f'<span class="interval">{words}</span>'
@@ -144,20 +148,20 @@ def _page(
             kind="small",
             label=f"Compare {gene} with {other}",
         )
-        for other, r, words in zip(
-            map(str, partners.index), partners.to_numpy(), intervals, strict=True
+        for other, pressed, r, words in zip(
+            others, lists.genes(others, ids), partners.to_numpy(), intervals, strict=True
         )
     )
     limit = float(abs(weights).max())
     chips = (
-        lists.press("factor", str(j), name, kind="name", label=f"Choose {name}")
+        lists.press("factor", str(j), label, kind="name", label=f"Choose {names[j]}")
         + lists.signed(float(weights[j]), limit)
         + lists.figure(float(weights[j]))
-        for j, name in enumerate(names)
+        for j, label in enumerate(cut(names))
     )
     return (
-        f'<article class="detail"><h3>{escape(gene)}</h3><p class="quiet">{_facts(fit, gene)}</p>'
-        f'<p class="acts">{"".join(acts)}</p>'
+        f'<article class="detail"><h3>{escape(gene)}{own}</h3>'
+        f'<p class="quiet">{_facts(fit, gene)}</p><p class="acts">{"".join(acts)}</p>'
         + lists.rows(near, "Strongest correlations (r)", "partners sure" if found else "partners")
         + (f'<p class="quiet">{sure}</p>' if sure else "")
         + lists.rows(chips, OF_TOPICS if isinstance(fit, TopicFit) else OF_FACTORS, "weights")

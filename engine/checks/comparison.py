@@ -14,6 +14,7 @@ from engine.checks.predictive.settings import Mode
 from engine.config import Config, LDAConfig
 from engine.errors import DataError
 from engine.results import Outline
+from engine.results.genes import places, same_genes
 
 SAME = "same cells"
 NOT_SCORED, OTHER_CELLS, OTHER_GENES = "not scored", "other cells", "other genes"
@@ -203,9 +204,11 @@ def _log_marginal(first: Outline, run: Outline) -> float:
 
 
 def _same_genes(first: Outline, other: Outline) -> bool:
-    if first.genes is other.genes or first.genes.equals(other.genes):
+    if first.genes is other.genes or same_genes(first, other):
         return True
-    return len(first.genes) == len(other.genes) and bool(other.genes.isin(first.genes).all())
+    ids, beside = first.gene_ids, other.gene_ids
+    at = places(other.genes, first.genes, ids, wanted_ids=beside, once=True)
+    return len(first.genes) == len(at) and bool((at >= 0).all())
 
 
 def _number(value: Any) -> float:

@@ -117,7 +117,7 @@ def complete(
     expect(counts=counts)
     if seed < 0:
         raise ConfigError("a seed of zero or above", str(seed), "Change the seed.")
-    counts = counts.matched(fit.genes)
+    counts = counts.matched(fit.genes, fit.gene_ids)
     halves = thin(counts, seed)
     if halves.first.n_cells == 0:
         raise DataError(

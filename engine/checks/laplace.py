@@ -101,7 +101,7 @@ def laplace_quality_iter(
     whole("n_cells", n_cells, 1, 100_000)
     whole("n_draws", n_draws, 50, 100_000)
     whole("seed", seed, 0, 2**32 - 1)
-    counts = counts.matched(fit.genes)
+    counts = counts.matched(fit.genes, fit.gene_ids)
     able = np.flatnonzero(counts.totals > 0)
     if len(able) == 0:
         raise DataError("cells with counts of the fit's genes", "none", "Choose other cells.")

@@ -54,7 +54,9 @@ def quality(fit: AnyFit, counts: Counts) -> Quality:
     shares = np.asarray(shares, float)
     entropy = special.entr(shares / max(shares.sum(), _LEAST)).sum()
     return Quality(
-        coherence=float(coherence(leading(fit, _COHERENT), counts.matched(fit.genes))),
+        coherence=float(
+            coherence(leading(fit, _COHERENT), counts.matched(fit.genes, fit.gene_ids))
+        ),
         diversity=len(np.unique(np.concatenate(diverse))) / sum(map(len, diverse)),
         effective=float(np.exp(entropy)),
     )

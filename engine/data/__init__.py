@@ -2,6 +2,7 @@
 
 from engine.data.counts import Counts, check_config
 from engine.data.demo import DEMO, demo_adata
+from engine.data.gene_names import INDEX
 from engine.data.info import SourceInfo, inspect_source
 from engine.data.read import read_counts
 from engine.data.report import Report
@@ -10,6 +11,7 @@ from engine.data.simulate import simulate, true_clr_correlation
 
 __all__ = [
     "DEMO",
+    "INDEX",
     "Counts",
     "DataRequest",
     "Report",

@@ -35,9 +35,13 @@ def reading(name: str) -> Iterator[None]:
 
 
 def shorten(name: object, limit: int = 60) -> str:
-    """A name for a message: control characters shown as escapes, long ones cut."""
+    """A name for a message: control characters shown as escapes, long ones cut in the middle."""
     text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(name))
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    if len(text) <= limit:
+        return text
+    # Names of one kind often differ at their ends alone.
+    tail = (limit - 1) // 3
+    return f"{text[: limit - 1 - tail]}…{text[len(text) - tail :]}"
 
 
 def _first_line(error: Exception) -> str:

@@ -16,6 +16,7 @@ from engine.data.report import Report
 from engine.data.rows import MatchedRows, MemoryRows, RowStore, row_blocks
 from engine.errors import ConfigError, DataError
 from engine.results import OTHER
+from engine.results.genes import places
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,6 +42,8 @@ class Counts:
         Short name; where the data came from (path, "demo" or "memory"); the layer read.
     fingerprint
         Hash of counts, names and choices, the same whether in memory or streamed.
+    gene_ids
+        (G,) ids of the genes, in the order of ``genes``; None if the names are all there is.
     """
 
     cells: pd.Index
@@ -55,6 +58,7 @@ class Counts:
     layer: str
     fingerprint: str
     _rows: RowStore
+    gene_ids: pd.Index | None = None
 
     def __repr__(self) -> str:
         reference = self.genes[self.reference]
@@ -109,8 +113,8 @@ class Counts:
             _rows=MemoryRows(matrix),
         )
 
-    def matched(self, genes: pd.Index) -> Counts:
-        """The same cells over other features, matched by name, in the order given.
+    def matched(self, genes: pd.Index, gene_ids: pd.Index | None = None) -> Counts:
+        """The same cells over other features, by id or else by name, in the order given.
 
         Genes that are not asked for are pooled into ``_other`` if that is, else left out; a
         cell may be left without counts. Genes that were left out of these counts because no
@@ -123,9 +127,11 @@ class Counts:
         """
         if genes.equals(self.genes):
             return self
-        columns = self.genes.get_indexer(genes)
+        columns = places(genes, self.genes, self.gene_ids, wanted_ids=gene_ids, once=True)
         left = np.setdiff1d(np.arange(self.n_genes), columns)
-        silent = pd.Index(self.report.dropped_genes).get_indexer(genes) >= 0
+        dropped, ids = self.report.dropped_genes, self.report.dropped_ids
+        beside = pd.Index(ids) if ids else None
+        silent = places(genes, pd.Index(dropped), beside, wanted_ids=gene_ids) >= 0
         missing = genes[(columns < 0) & ~silent & ~((genes == OTHER) & (len(left) > 0))]
         if len(missing):
             raise DataError(
@@ -143,6 +149,7 @@ class Counts:
         return replace(
             self,
             genes=genes,
+            gene_ids=gene_ids,
             reference=len(genes) - 1,
             totals=np.concatenate([np.asarray(part).ravel() for part in totals]),
             _rows=store,

@@ -14,6 +14,7 @@ from engine.data.border import shorten
 from engine.data.scan import Scan
 from engine.errors import ConfigError, DataError
 from engine.results import OTHER
+from engine.results.genes import places
 
 # Of negative binomial counts around their mean, as the source recommends.
 OVERDISPERSION = np.float32(100)
@@ -32,6 +33,8 @@ class Selection:
         Positions of the modelled genes in the layer.
     names
         Their names, ``_other`` appended if something is pooled.
+    ids
+        Their ids, if the genes have any beside their names.
     pool
         Whether something is.
     reference
@@ -46,6 +49,7 @@ class Selection:
 
     columns: np.ndarray
     names: pd.Index
+    ids: pd.Index | None
     pool: bool
     reference: int
     n_pooled: int
@@ -78,7 +82,13 @@ def check_gene_choice(genes: object) -> GeneChoice:
 
 
 def choose_genes(
-    names: pd.Index, scan: Scan, genes: GeneChoice, reference: str | None, *, elsewhere: bool
+    names: pd.Index,
+    scan: Scan,
+    genes: GeneChoice,
+    reference: str | None,
+    *,
+    elsewhere: bool,
+    ids: pd.Index | None = None,
 ) -> Selection:
     """Choose features and reference from a scanned layer.
 
@@ -87,6 +97,8 @@ def choose_genes(
     names
         All genes of the layer. One named ``_other`` counts as an earlier pool: it is
         never modelled by itself and joins the new pool.
+    ids
+        Their ids if they have any: genes may be asked for by either.
     elsewhere
         Whether the cells have counts in genes that the file does not hold.
 
@@ -98,9 +110,9 @@ def choose_genes(
     """
     expressed = scan.gene_sums > 0
     candidates = expressed & (names != OTHER)
-    columns, reason, warnings = _select(names, scan, genes, candidates)
+    columns, reason, warnings = _select(names, ids, scan, genes, candidates)
     if reference is not None and reference != OTHER:
-        position = _expressed_position(names, expressed, reference)
+        position = _expressed_position(names, ids, expressed, reference)
         if position not in columns:
             columns = np.append(columns, position)
             columns = columns if not isinstance(genes, int | str) else np.sort(columns)
@@ -112,19 +124,25 @@ def choose_genes(
     if pool:
         reason += f" The other {n_pooled:,} are pooled into {OTHER}." if n_pooled else ""
         reason += f" {OTHER} holds what lies outside these genes." if not n_pooled else ""
-    chosen = pd.Index([*names[columns], OTHER] if pool else names[columns], dtype=str)
+    rest = [OTHER] if pool else []
+    chosen = pd.Index([*names[columns], *rest], dtype=str)
+    beside = None if ids is None else pd.Index([*ids[columns], *rest], dtype=str)
     if len(chosen) < 2:
         raise DataError(
             "at least two features to compare",
             f"only {shorten(chosen[0]) if len(chosen) else 'none'}",
             "Choose more genes.",
         )
-    place, why = _reference(chosen, columns, scan, reference, pool=pool)
-    return Selection(columns, chosen, pool, place, n_pooled, reason, why, tuple(warnings))
+    place, why = _reference(chosen, beside, columns, scan, reference, pool=pool)
+    return Selection(columns, chosen, beside, pool, place, n_pooled, reason, why, tuple(warnings))
 
 
 def _select(
-    names: pd.Index, scan: Scan, genes: GeneChoice, candidates: np.ndarray
+    names: pd.Index,
+    ids: pd.Index | None,
+    scan: Scan,
+    genes: GeneChoice,
+    candidates: np.ndarray,
 ) -> tuple[np.ndarray, str, list[str]]:
     positions = np.flatnonzero(candidates)
     if isinstance(genes, str):
@@ -143,12 +161,13 @@ def _select(
         return chosen, f"{text} (variance of Pearson residuals{on}).", []
     # The genes of a fit may end in its pool; one is made here of what is left.
     genes = [name for name in genes if name != OTHER]
-    found = names.get_indexer(pd.Index(genes, dtype=str))
+    found = places(genes, names, ids)
     missing = [name for name, place in zip(genes, found, strict=True) if place < 0]
     if missing:
         raise _unknown(missing, names, "genes")
     silent = [name for name, place in zip(genes, found, strict=True) if not candidates[place]]
-    listed = found[candidates[found]]
+    # A gene may have been named by id and by symbol.
+    listed = np.array(list(dict.fromkeys(found[candidates[found]].tolist())), dtype=np.intp)
     warnings = []
     if silent:
         shown = ", ".join(shorten(name) for name in silent[:5])
@@ -199,7 +218,13 @@ def residual_variance(counts: sparse.csr_matrix) -> np.ndarray:
 
 
 def _reference(
-    chosen: pd.Index, columns: np.ndarray, scan: Scan, reference: str | None, *, pool: bool
+    chosen: pd.Index,
+    ids: pd.Index | None,
+    columns: np.ndarray,
+    scan: Scan,
+    reference: str | None,
+    *,
+    pool: bool,
 ) -> tuple[int, str]:
     if reference == OTHER and not pool:
         raise DataError(
@@ -208,8 +233,8 @@ def _reference(
             "Name a gene as the reference, or model fewer genes.",
         )
     if reference is not None:
-        place = int(chosen.get_indexer(pd.Index([reference]))[0])
-        return place, f"The reference is {shorten(reference)}, as asked."
+        place = int(places([reference], chosen, ids)[0])
+        return place, f"The reference is {shorten(chosen[place])}, as asked."
     if pool:
         return len(chosen) - 1, f"The reference is {OTHER}, so totals stay true."
     order = np.lexsort((-scan.gene_sums[columns], -scan.gene_cells[columns]))
@@ -219,8 +244,10 @@ def _reference(
     return place, f"{text}: nothing was pooled."
 
 
-def _expressed_position(names: pd.Index, expressed: np.ndarray, reference: str) -> int:
-    place = int(names.get_indexer(pd.Index([reference]))[0])
+def _expressed_position(
+    names: pd.Index, ids: pd.Index | None, expressed: np.ndarray, reference: str
+) -> int:
+    place = int(places([reference], names, ids)[0])
     if place < 0:
         raise _unknown([reference], names, "a reference gene")
     if not expressed[place]:
@@ -233,8 +260,11 @@ def _expressed_position(names: pd.Index, expressed: np.ndarray, reference: str) 
 
 
 def _unknown(missing: list[str], names: pd.Index, what: str) -> DataError:
-    close = difflib.get_close_matches(missing[0].upper(), [str(name) for name in names[:50_000]], 1)
-    hint = f" Did you mean {shorten(close[0])}?" if close else ""
+    known = [str(name) for name in names[:50_000]]
+    # Of names that occur more than once, each carries its id.
+    close = [name for name in known if name.startswith(f"{missing[0]} (")][:3]
+    close = close or difflib.get_close_matches(missing[0].upper(), known, 1)
+    hint = f" Did you mean {' or '.join(map(shorten, close))}?" if close else ""
     shown = ", ".join(shorten(name) for name in missing[:5])
     return DataError(
         f"{what} of this data set",

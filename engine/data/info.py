@@ -7,6 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
+from engine.data.gene_names import INDEX, name_columns, name_genes
 from engine.data.layers import choose_layer, look_at
 from engine.data.tables import Source, open_table
 from engine.errors import DataError
@@ -47,6 +48,10 @@ class SourceInfo:
         The layer that `engine.read_counts` would take; None if none holds counts.
     guess_reason
         Why, or why none, in a sentence.
+    gene_columns
+        Columns of var that may hold the names of the genes.
+    gene_names
+        What they would be named by: one of these, or "index".
     """
 
     name: str
@@ -57,6 +62,8 @@ class SourceInfo:
     columns: tuple[ColumnInfo, ...]
     guess: str | None
     guess_reason: str
+    gene_columns: tuple[str, ...] = ()
+    gene_names: str = INDEX
 
 
 def inspect_source(source: Source) -> SourceInfo:
@@ -89,6 +96,8 @@ def inspect_source(source: Source) -> SourceInfo:
             columns=tuple(_column(table.obs.iloc[:, place]) for place in range(table.obs.shape[1])),
             guess=guess,
             guess_reason=reason,
+            gene_columns=name_columns(shown.var),
+            gene_names=name_genes(shown.var).column,
         )
     finally:
         table.close()

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import sparse
 
 from engine.data.counts import Counts
+from engine.data.gene_names import name_genes
 from engine.data.genes import GeneChoice, Selection, check_gene_choice, choose_genes
 from engine.data.layers import choose_layer
 from engine.data.matrices import Matrix
@@ -29,6 +30,7 @@ def read_counts(
     genes: GeneChoice = 2000,
     reference: str | None = None,
     library_size: str | None = None,
+    gene_names: str | None = None,
     backed: bool | None = None,
 ) -> Counts:
     """Read, validate and cut to size the counts of a data set.
@@ -49,6 +51,10 @@ def read_counts(
     library_size
         Column of ``obs`` with each cell's counts over all genes, if the data hold only some
         of them. What the data lack goes to ``_other`` as well.
+    gene_names
+        Column of ``var`` with the names of the genes, or "index". None takes a column of symbols
+        where there is one that says more than the index. What else names genes, here too, may be
+        ids or names.
     backed
         True streams row blocks from disk, False reads all into memory, None decides by the
         size of the layer and the memory available.
@@ -66,7 +72,8 @@ def read_counts(
         If an argument is of the wrong kind.
     """
     genes = check_gene_choice(genes)
-    for name, value in (("layer", layer), ("reference", reference), ("library_size", library_size)):
+    texts = {"layer": layer, "reference": reference, "library_size": library_size}
+    for name, value in (texts | {"gene_names": gene_names}).items():
         if value is not None and not isinstance(value, str):
             raise ConfigError(f"{name} to be a name or None", repr(value)[:60], f"Change {name}.")
     table = open_table(source)
@@ -78,16 +85,22 @@ def read_counts(
         if not streamed:
             matrix = matrix.load()
         cells, cell_notes = clean_names(pd.Index(table.obs.index), "cell")
-        names, gene_notes = clean_names(choice.layer.genes, "gene")
+        named = name_genes(choice.layer.var, gene_names)
+        names = named.names
         found = scan(matrix, cells, names, choice.remedy)
         whole = _library_size(table.obs, library_size, found.totals)
         elsewhere = whole - found.totals
         selection = choose_genes(
-            names, found, genes, reference, elsewhere=bool(elsewhere[found.totals > 0].any())
+            names,
+            found,
+            genes,
+            reference,
+            elsewhere=bool(elsewhere[found.totals > 0].any()),
+            ids=named.ids,
         )
         kept = np.flatnonzero(found.totals > 0)
         rows = _rows(matrix, kept, selection, elsewhere[kept], streamed=streamed)
-        notes = [*cell_notes, *gene_notes, *selection.warnings]
+        notes = [*cell_notes, *named.warnings, *selection.warnings]
         notes += _hint(table.obs, library_size, found.totals)
         return Counts(
             cells=cells[kept],
@@ -100,10 +113,13 @@ def read_counts(
                 cells_found=len(cells),
                 genes_found=int((names != OTHER).sum()),
                 layer_reason=choice.reason,
+                names_reason=named.reason,
+                gene_names=named.column,
                 genes_reason=selection.genes_reason,
                 reference_reason=selection.reference_reason,
                 dropped_cells=tuple(cells[found.totals == 0]),
                 dropped_genes=tuple(names[found.gene_sums == 0]),
+                dropped_ids=() if named.ids is None else tuple(named.ids[found.gene_sums == 0]),
                 n_pooled=selection.n_pooled,
                 streamed=streamed,
                 warnings=tuple(notes),
@@ -111,8 +127,9 @@ def read_counts(
             name=table.name,
             source=table.source,
             layer=choice.name,
-            fingerprint=_fingerprint(found, selection, cells[kept], whole[kept]),
+            fingerprint=_fingerprint(found, named.stored, selection, cells[kept], whole[kept]),
             _rows=rows,
+            gene_ids=selection.ids,
         )
     finally:
         if not streamed:
@@ -141,10 +158,16 @@ def _rows(
 
 
 def _fingerprint(
-    found: Scan, selection: Selection, cells: pd.Index, library_size: np.ndarray
+    found: Scan,
+    stored: pd.Index,
+    selection: Selection,
+    cells: pd.Index,
+    library_size: np.ndarray,
 ) -> str:
+    # By their names as stored: counts are the same however their genes are called.
+    genes = pd.Index([*stored[selection.columns], *([OTHER] if selection.pool else [])])
     choices = [selection.reference, float(library_size.sum())]
-    return found.content.with_choices(selection.names, cells, choices)
+    return found.content.with_choices(genes, cells, choices)
 
 
 def _library_size(obs: pd.DataFrame, column: str | None, totals: np.ndarray) -> np.ndarray:

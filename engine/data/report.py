@@ -16,12 +16,14 @@ class Report:
     ----------
     cells_found, genes_found
         Size of the chosen layer before anything was left out.
-    layer_reason, genes_reason, reference_reason
-        Why this layer, these genes, this reference; full sentences.
+    layer_reason, names_reason, genes_reason, reference_reason
+        Why this layer, these names of genes, these genes, this reference; full sentences.
+    gene_names
+        Where the names of the genes are from: a column of var, or "index".
     dropped_cells
         Names of cells without any counts.
-    dropped_genes
-        Names of genes never expressed.
+    dropped_genes, dropped_ids
+        Names of genes never expressed, and their ids if they have any beside.
     n_pooled
         Number of genes summed into the pooled feature.
     streamed
@@ -40,6 +42,9 @@ class Report:
     n_pooled: int = 0
     streamed: bool = False
     warnings: tuple[str, ...] = ()
+    names_reason: str = ""
+    gene_names: str = ""
+    dropped_ids: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; at most 200 names of each kind dropped."""
@@ -47,6 +52,8 @@ class Report:
             "cells_found": self.cells_found,
             "genes_found": self.genes_found,
             "layer_reason": self.layer_reason,
+            "names_reason": self.names_reason,
+            "gene_names": self.gene_names,
             "genes_reason": self.genes_reason,
             "reference_reason": self.reference_reason,
             "n_dropped_cells": len(self.dropped_cells),
@@ -63,6 +70,7 @@ class Report:
         said = [
             f"Found {self.cells_found:,} cells and {self.genes_found:,} genes.",
             self.layer_reason,
+            self.names_reason,
             self.genes_reason,
             self.reference_reason,
             _dropped(self.dropped_cells, "cell", "without counts"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.data.counts import Counts
 from engine.data.demo import DEMO
+from engine.data.gene_names import INDEX
 from engine.data.genes import check_gene_choice
 from engine.data.read import read_counts
 from engine.errors import ConfigError
@@ -23,7 +24,7 @@ class DataRequest:
     ----------
     source
         A path, or "demo".
-    layer, genes, reference, library_size
+    layer, genes, reference, library_size, gene_names
         As in `engine.read_counts`; names of genes as a tuple.
 
     Raises
@@ -37,6 +38,7 @@ class DataRequest:
     genes: int | str | tuple[str, ...] = 2000
     reference: str | None = None
     library_size: str | None = None
+    gene_names: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.source, str | os.PathLike):
@@ -62,7 +64,10 @@ class DataRequest:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DataRequest:
-        """The inverse of `to_dict`; missing or unknown keys raise ConfigError."""
+        """The inverse of `to_dict`; missing or unknown keys raise ConfigError.
+
+        Of a request without it ``gene_names`` is "index": that is older than the choice.
+        """
         known = [field.name for field in dataclasses.fields(cls)]
         unknown = sorted(set(values) - set(known))
         if unknown or "source" not in values:
@@ -71,4 +76,4 @@ class DataRequest:
                 f"{', '.join(map(str, values)) or 'nothing'}",
                 "Correct the names of these settings.",
             )
-        return cls(**values)
+        return cls(**({"gene_names": INDEX} | dict(values)))

@@ -30,10 +30,15 @@ ELEMENTS = ("obs", "var", "X", "layers", "raw")
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """A matrix with the names of its genes as stored."""
+    """A matrix, and what is known of its genes, indexed by their names as stored."""
 
     matrix: Matrix
-    genes: pd.Index
+    var: pd.DataFrame
+
+    @property
+    def genes(self) -> pd.Index:
+        """Names of the genes as stored."""
+        return pd.Index(self.var.index)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,12 +162,17 @@ def _from_elements(root: Any, path: Path, close: Callable[[], None]) -> Table:
         size = _folder_bytes(path) if isinstance(root, zarr.Group) else path.stat().st_size
         check_elements(root, [name for name in ELEMENTS if name in root], LABELS, size)
         obs = _frame(ad.io.read_elem(root["obs"]), file)
-        genes = _index_of(root["var"])
-        found: dict[str, tuple[Any, pd.Index]] = {}
+        genes = _frame(ad.io.read_elem(root["var"]), file, "genes in var")
+        found: dict[str, tuple[Any, pd.DataFrame]] = {}
         if _holds(root, "X"):
             found["X"] = root["X"], genes
         if _holds(root, "raw"):
-            found["raw"] = root["raw"]["X"], _index_of(root["raw"]["var"])
+            found["raw"] = (
+                root["raw"]["X"],
+                _described(
+                    _frame(ad.io.read_elem(root["raw"]["var"]), file, "genes in raw/var"), genes
+                ),
+            )
         if _holds(root, "layers"):
             for name in root["layers"]:
                 found[_layer_name(name)] = root["layers"][name], genes
@@ -188,15 +198,18 @@ def _folder_bytes(path: Path) -> int:
 
 
 def _from_anndata(adata: ad.AnnData, name: str, source: str) -> Table:
-    found: dict[str, tuple[Any, pd.Index]] = {}
+    found: dict[str, tuple[Any, pd.DataFrame]] = {}
     with reading(name):
         if adata.X is not None:
-            found["X"] = adata.X, adata.var_names
+            found["X"] = adata.X, _frame(adata.var, name)
         if adata.raw is not None:
-            found["raw"] = adata.raw.X, adata.raw.var_names
+            found["raw"] = (
+                adata.raw.X,
+                _described(_frame(adata.raw.var, name), _frame(adata.var, name)),
+            )
         for layer in list(adata.layers.keys()):
             if layer is not None:
-                found[_layer_name(layer)] = adata.layers[layer], adata.var_names
+                found[_layer_name(layer)] = adata.layers[layer], _frame(adata.var, name)
         return _table(name, source, _frame(adata.obs, name), found, name, lambda: None)
 
 
@@ -204,7 +217,7 @@ def _table(
     name: str,
     source: str,
     obs: pd.DataFrame,
-    found: dict[str, tuple[Any, pd.Index]],
+    found: dict[str, tuple[Any, pd.DataFrame]],
     file: str,
     close: Callable[[], None],
 ) -> Table:
@@ -234,23 +247,25 @@ def _holds(root: Any, name: str) -> bool:
     return name in root and str(root[name].attrs.get("encoding-type")) != "null"
 
 
-def _frame(obs: object, file: str) -> pd.DataFrame:
-    if not isinstance(obs, pd.DataFrame):
+def _frame(table: object, file: str, what: str = "cells in obs") -> pd.DataFrame:
+    if not isinstance(table, pd.DataFrame):
         raise DataError(
-            "a table of cells in obs", f"{type(obs).__name__} in {file}", "Write the file again."
+            f"a table of {what}", f"{type(table).__name__} in {file}", "Write the file again."
         )
     # pandas computes with the byte order of the machine only.
     foreign = {
         name: column.dtype.newbyteorder("=")
-        for name, column in obs.items()
+        for name, column in table.items()
         if isinstance(column.dtype, np.dtype) and not column.dtype.isnative
     }
-    return obs.astype(foreign) if foreign else obs
+    return table.astype(foreign) if foreign else table
 
 
-def _index_of(group: Any) -> pd.Index:
-    names: Any = ad.io.read_elem(group[group.attrs["_index"]])
-    return pd.Index(np.asarray(names, dtype=object))
+def _described(raw: pd.DataFrame, var: pd.DataFrame) -> pd.DataFrame:
+    """The genes of ``raw``, with what only the table of the modelled ones says of them."""
+    if raw.index.has_duplicates or var.index.has_duplicates:
+        return raw
+    return raw.join(var[[name for name in var.columns if name not in raw.columns]])
 
 
 def _layer_name(name: str) -> str:

@@ -26,6 +26,7 @@ from engine.inference.spectral import spectral_start
 from engine.models.poisson_lognormal import NARROW, Integral
 from engine.models.wide_residual import WIDE
 from engine.results import OTHER, Fit, State
+from engine.results.genes import same_genes
 
 # Clipped steps: at least, at most, and the relative gain that ends them.
 _FEWEST_CLIPPED, _MOST_CLIPPED, _SETTLED = 5, 10, 5e-4
@@ -158,7 +159,7 @@ def _resume(
 
 def check_start(counts: Counts, config: LNMConfig, start: Fit) -> None:
     """Refuse to go on from a fit of other genes or another number of factors."""
-    if not start.genes.equals(counts.genes) or start.n_factors != config.n_factors:
+    if not same_genes(start, counts) or start.n_factors != config.n_factors:
         raise ConfigError(
             f"a fit of these {counts.n_genes:,} genes with {config.n_factors} factors",
             f"one of {len(start.genes):,} genes with {start.n_factors} factors",

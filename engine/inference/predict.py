@@ -51,7 +51,7 @@ def predicted_proportions(fit: AnyFit, counts: Counts) -> Iterator[tuple[slice, 
         If the counts lack genes of the fit.
     """
     keep_compilations()
-    counts = counts.matched(fit.genes)
+    counts = counts.matched(fit.genes, fit.gene_ids)
     if isinstance(fit, Fit) and fit.encoder and not fit.config.refine:
         yield from amortized.proportions(fit, counts)
         return

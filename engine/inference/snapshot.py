@@ -42,6 +42,7 @@ class Snapshot:
         return Fit(
             config=self.config,
             genes=self.counts.genes,
+            gene_ids=self.counts.gene_ids,
             reference=self.counts.reference,
             mean_clr=params.mean - params.mean.mean(),
             loadings=loadings,

@@ -42,13 +42,13 @@ def transform(fit: Fit, counts: Counts, *, refine: bool | None = None) -> Fit:
         If the fit is one of topics, or cells are to be placed by an encoder that it lacks.
     """
     expect(fit, Fit, counts)
-    counts = counts.matched(fit.genes)
+    counts = counts.matched(fit.genes, fit.gene_ids)
     n_empty = int(np.sum(counts.totals == 0))
     if n_empty:
         raise DataError(
             "counts of the fit's genes in every cell",
             f"{n_empty:,} cells without",
-            "Leave them out: counts = counts.matched(fit.genes), then "
+            "Leave them out: counts = counts.matched(fit.genes, fit.gene_ids), then "
             "counts.take(counts.totals > 0).",
         )
     if refine is False and not fit.encoder:

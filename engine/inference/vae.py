@@ -213,6 +213,7 @@ class _Snapshot:
         return Fit(
             config=task.config,
             genes=counts.genes,
+            gene_ids=counts.gene_ids,
             reference=counts.reference,
             mean_clr=params.mean - params.mean.mean(),
             loadings=loadings,

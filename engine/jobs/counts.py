@@ -70,7 +70,7 @@ def own_cells(fit: AnyFit, counts: Counts) -> Counts:
             _AGAIN,
         )
     try:
-        own = counts.matched(fit.genes)
+        own = counts.matched(fit.genes, fit.gene_ids)
     except DataError as error:
         raise DataError(error.expected, error.got, _AGAIN) from error
     if not np.array_equal(places, np.arange(own.n_cells)):

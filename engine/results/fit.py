@@ -119,6 +119,8 @@ class Fit:
         turned to agree with the loadings above, and ``noise`` (n, G).
     names
         What a person has called the factors; empty: "factor 1" and so on.
+    gene_ids
+        (G,) ids of the genes; None if the names are all that is known.
     """
 
     config: LNMConfig
@@ -144,6 +146,7 @@ class Fit:
     diagnostics: dict[str, Any] = field(default_factory=dict)
     draws: dict[str, np.ndarray] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    gene_ids: pd.Index | None = None
 
     @property
     def model(self) -> str:
@@ -193,6 +196,8 @@ class Fit:
         labels = self.obs.rename(columns={name: f"{name}_input" for name in own})
         obs = labels.assign(**own).set_axis(self.cells.astype(str))
         var = pd.DataFrame(index=self.genes.astype(str))
+        if self.gene_ids is not None:
+            var["gene_ids"] = np.asarray(self.gene_ids, dtype=object)
         var["lnm_mean_clr"] = self.mean_clr
         var["lnm_noise"] = self.noise
         var["lnm_reference"] = np.arange(len(var)) == self.reference
@@ -248,3 +253,8 @@ def given_names(meta: Mapping[str, Any], default: list[str]) -> tuple[str, ...]:
     """The names of factors in ``uns["logratio"]``; none if they are the default, or too few."""
     names = [str(name) for name in json.loads(meta.get("factor_names", "[]"))]
     return tuple(names) if len(names) == len(default) and names != default else ()
+
+
+def known_ids(var: pd.DataFrame) -> pd.Index | None:
+    """Ids of the genes in the table of a saved fit, if it has any."""
+    return pd.Index(var["gene_ids"].astype(str)) if "gene_ids" in var else None

@@ -30,6 +30,8 @@ class Outline:
         (C,) log p(counts of the cell | its total), nats; None for topics, which have none.
     is_bound
         Whether that is only a lower bound, as an encoder without refinement gives.
+    gene_ids
+        (G,) ids of the genes, if the fit knows any beside the names.
     """
 
     fingerprint: str
@@ -38,6 +40,7 @@ class Outline:
     total_counts: np.ndarray
     log_marginal: np.ndarray | None
     is_bound: bool
+    gene_ids: pd.Index | None = None
 
     def sharing(self, other: Outline) -> Outline:
         """The same, with the names of another outline where they are equal: kept once."""
@@ -66,8 +69,13 @@ def outline(path: str | os.PathLike[str]) -> Outline:
             total_counts=np.asarray(ad.io.read_elem(obs["total_counts"])),
             log_marginal=None if topics else np.asarray(ad.io.read_elem(obs["log_marginal"])),
             is_bound=config.get("inference") == "vae" and not config.get("refine", True),
+            gene_ids=_texts(var["gene_ids"]) if "gene_ids" in var else None,
         )
 
 
 def _names(table: h5py.Group) -> pd.Index:
-    return pd.Index(np.asarray(ad.io.read_elem(table[str(table.attrs["_index"])])))
+    return _texts(table[str(table.attrs["_index"])])
+
+
+def _texts(column: h5py.Group | h5py.Dataset) -> pd.Index:
+    return pd.Index(np.asarray(ad.io.read_elem(column)))

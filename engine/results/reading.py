@@ -18,7 +18,7 @@ from scipy import sparse
 from engine.config import LNMConfig
 from engine.errors import EngineError, FitError
 from engine.results.elements import check_compressed, check_elements
-from engine.results.fit import FORMAT, Capture, Fit, Status, Totals, given_names
+from engine.results.fit import FORMAT, Capture, Fit, Status, Totals, given_names, known_ids
 from engine.results.topics import TopicFit
 from engine.results.validation import check_fit, check_topics
 
@@ -137,4 +137,5 @@ def _from_parts(parts: dict[str, Any]) -> AnyFit:
         data=json.loads(meta["data"]),
         versions=json.loads(meta["versions"]),
         names=given_names(meta, default),
+        gene_ids=known_ids(var),
     )

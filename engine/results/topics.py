@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import sparse
 
 from engine.config import LDAConfig
-from engine.results.fit import FORMAT, OTHER, Status, given_names
+from engine.results.fit import FORMAT, OTHER, Status, given_names, known_ids
 from engine.results.writing import write
 
 
@@ -57,6 +57,8 @@ class TopicFit:
         Where the counts came from: name, source, layer, fingerprint, what was dropped.
     names
         What a person has called the topics; empty: "topic 1" and so on.
+    gene_ids
+        (F,) ids of the features; None if the names are all that is known.
     """
 
     config: LDAConfig
@@ -77,6 +79,7 @@ class TopicFit:
     data: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    gene_ids: pd.Index | None = None
 
     @property
     def model(self) -> str:
@@ -125,6 +128,8 @@ class TopicFit:
         labels = self.obs.rename(columns={name: f"{name}_input" for name in own})
         obs = labels.assign(**own).set_axis(self.cells.astype(str))
         var = pd.DataFrame(index=self.genes.astype(str))
+        if self.gene_ids is not None:
+            var["gene_ids"] = np.asarray(self.gene_ids, dtype=object)
         shape = (len(obs), len(var))
         matrix = counts if counts is not None else sparse.csr_matrix(shape, dtype=np.float32)
         obsm: dict[str, Any] = {
@@ -190,4 +195,5 @@ class TopicFit:
             data=json.loads(meta["data"]),
             versions=json.loads(meta["versions"]),
             names=given_names(meta, default),
+            gene_ids=known_ids(parts["var"]),
         )

@@ -41,7 +41,7 @@ from engine.summaries.loadings import (
     weights,
 )
 from engine.summaries.methods import methods_text
-from engine.summaries.names import gene_positions
+from engine.summaries.names import gene_positions, named_as, with_ids
 from engine.summaries.topics import (
     RELEVANCE,
     Measure,
@@ -109,6 +109,7 @@ __all__ = [
     "matched",
     "measures",
     "methods_text",
+    "named_as",
     "programme_genes",
     "quantities",
     "ranking",
@@ -121,4 +122,5 @@ __all__ = [
     "topic_distances",
     "topic_placement",
     "weights",
+    "with_ids",
 ]

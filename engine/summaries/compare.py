@@ -15,6 +15,7 @@ from engine.errors import DataError
 from engine.results import AnyFit, Fit
 from engine.summaries.correlation import clr_correlation, correlation_block
 from engine.summaries.loadings import scores, weights
+from engine.summaries.names import named_as
 from engine.summaries.topics_match import common_cells
 
 Similarity = Literal["correlation", "cosine", "overlap"]
@@ -63,7 +64,8 @@ class CellValues(NamedTuple):
 def common_genes(fit: AnyFit, other: AnyFit) -> pd.Index:
     """Real genes that both fits model, in the order of the first."""
     genes = fit.genes[fit.is_gene]
-    return genes[genes.isin(other.genes[other.is_gene])]
+    known = named_as(other, fit)
+    return genes[genes.isin(known.genes[known.is_gene])]
 
 
 def correlations(fit: AnyFit, other: AnyFit, genes: pd.Index) -> Correlations:
@@ -72,7 +74,7 @@ def correlations(fit: AnyFit, other: AnyFit, genes: pd.Index) -> Correlations:
     CLR is relative to the genes that a fit models: with other genes, correlations change.
     """
     both = genes[genes.isin(common_genes(fit, other))]
-    return Correlations(clr_correlation(fit, both), clr_correlation(other, both))
+    return Correlations(clr_correlation(fit, both), clr_correlation(named_as(other, fit), both))
 
 
 def changed_pairs(
@@ -90,6 +92,7 @@ def changed_pairs(
     ``first``, ``second`` (names), ``r``, ``r_other`` and ``change``, the second less the first;
     the largest absolute change first.
     """
+    other = named_as(other, fit)
     names = common_genes(fit, other)
     if genes is not None:
         names = names[names.isin(genes)]
@@ -125,6 +128,7 @@ def loading_cosines(fit: AnyFit, other: AnyFit) -> pd.DataFrame:
     -------
     Factors or topics of the one x those of the other.
     """
+    other = named_as(other, fit)
     genes = common_genes(fit, other)
     one, two = (_unit(weights(each).loc[genes].to_numpy(float)) for each in (fit, other))
     cosines = np.clip(one.T @ two, -1, 1)

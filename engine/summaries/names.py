@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from engine.errors import DataError
 from engine.results import AnyFit
+from engine.results.genes import places
 
 
 def gene_positions(fit: AnyFit, genes: Iterable[str] | None) -> np.ndarray:
-    """Positions of named genes, in their order; all real genes by default.
+    """Positions of genes, by id or else by name, in their order; all real genes by default.
 
     Raises
     ------
@@ -22,7 +24,7 @@ def gene_positions(fit: AnyFit, genes: Iterable[str] | None) -> np.ndarray:
     if genes is None:
         return np.flatnonzero(fit.is_gene)
     names = list(genes)
-    index = fit.genes.get_indexer(pd.Index(names))
+    index = places(names, fit.genes, fit.gene_ids)
     missing = [name for name, position in zip(names, index, strict=True) if position < 0]
     if missing:
         raise DataError(
@@ -31,6 +33,63 @@ def gene_positions(fit: AnyFit, genes: Iterable[str] | None) -> np.ndarray:
             "Use names from fit.genes; genes that were pooled have no row of their own.",
         )
     return index
+
+
+def named_as(other: AnyFit, fit: AnyFit) -> AnyFit:
+    """Another fit, with its genes called as the first calls them: by their ids where it has any."""
+    if other.genes.equals(fit.genes) or (fit.gene_ids is None and other.gene_ids is None):
+        return other
+    at = places(other.genes, fit.genes, fit.gene_ids, wanted_ids=other.gene_ids, once=True)
+    names = pd.Index(np.where(at >= 0, fit.genes[at], other.genes))
+    # The same symbol for another gene, which only its id tells apart.
+    alien = (at < 0) & names.isin(fit.genes)
+    beside = other.genes if other.gene_ids is None else other.gene_ids
+    own = [f"{name} ({id_})" for name, id_ in zip(names, beside, strict=True)]
+    return replace(other, genes=pd.Index(np.where(alien, own, names)))
+
+
+# Columns and levels of our tables that hold genes, and what their ids are called.
+_ID_OF = {
+    "gene": "id",
+    "gene_1": "id_1",
+    "gene_2": "id_2",
+    "first": "first_id",
+    "second": "second_id",
+}
+
+
+def with_ids(table: pd.DataFrame, fit: AnyFit | None) -> pd.DataFrame:
+    """A table with the id of each gene in a column of its own, if the fit knows any.
+
+    Parameters
+    ----------
+    table
+        Genes are in a column or a level of the index that is called "gene", "gene_1", "gene_2",
+        "first" or "second", in a level "name", or in an index without a name.
+    """
+    if fit is None or fit.gene_ids is None:
+        return table
+    known = dict(zip(fit.genes, fit.gene_ids, strict=True))
+    told, index = table.copy(), table.index
+    front = 0
+    for place, level in enumerate(index.names):
+        values = index.get_level_values(place)
+        found = [known.get(value, "") for value in values]
+        name = _ID_OF.get(str(level))
+        if level == "name" and "kind" in index.names:
+            kinds = index.get_level_values("kind")
+            found = ["" if kinds[j] != "gene" else one for j, one in enumerate(found)]
+            name = "id"
+        elif level is None and index.nlevels == 1 and all(found):
+            name = "id"
+        if name is not None and name not in told and any(found):
+            told.insert(front, name, found)
+            front += 1
+    for column, name in _ID_OF.items():
+        if column in table and name not in told:
+            found = [known.get(value, "") for value in table[column]]
+            told.insert(list(told.columns).index(column) + 1, name, found)
+    return told
 
 
 def cell_positions(fit: AnyFit, cells: np.ndarray | None) -> np.ndarray:

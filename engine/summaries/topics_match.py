@@ -9,6 +9,7 @@ import pandas as pd
 
 from engine.results import AnyFit, TopicFit
 from engine.summaries.loadings import scores
+from engine.summaries.names import named_as
 from engine.summaries.topics import ranking
 
 TOP = 30
@@ -66,6 +67,7 @@ def match(fit: AnyFit, other: AnyFit, n: int = TOP) -> Match:
     of each topic are compared; of factors the end that overlaps more, since their signs are
     arbitrary. The correlation (Pearson) keeps its sign.
     """
+    other = named_as(other, fit)
     genes = fit.genes[fit.is_gene].intersection(other.genes[other.is_gene])
     (one, of_one), (two, of_two) = (_indicators(f, n, genes) for f in (fit, other))
     common = one @ two.T
@@ -112,6 +114,7 @@ def best_matches(found: Match) -> pd.DataFrame:
 
 def shared_genes(fit: AnyFit, topic: int, other: AnyFit, place: int, n: int = TOP) -> list[str]:
     """The top genes that two topics share, in the order of the first; see `match`."""
+    other = named_as(other, fit)
     genes = fit.genes[fit.is_gene].intersection(other.genes[other.is_gene])
     pairs = [
         [gene for gene in one if gene in set(two)]

@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.actions import connect
 from dashboard.browser import Browser
-from dashboard.plots.heatmap import BELIEVED, TOLD, Heatmap, clustered
+from dashboard.plots.heatmap import BELIEVED, GENES, VALUE, Heatmap, clustered
 from dashboard.plots.loading_bars import LoadingBars
 from dashboard.runner import Runner
 from dashboard.state import AppState
@@ -175,11 +175,11 @@ class TestShown:
         np.testing.assert_array_equal(veil[::-1], found["lfsr"] > 0.01)
         assert 0 < veil.sum() < veil.size
         np.testing.assert_allclose(heatmap._image.data["low"][0][::-1], found["low"], rtol=1e-6)
-        assert heatmap._hover.tooltips == TOLD + BELIEVED
+        assert heatmap._hover.tooltips == [*GENES, VALUE, *BELIEVED]
         np.testing.assert_allclose(heatmap.values[::-1], table, rtol=1e-6)
         heatmap.doubt(None)
         assert not heatmap._veil.data["image"][0].any()
-        assert heatmap._hover.tooltips == TOLD
+        assert heatmap._hover.tooltips == [*GENES, VALUE]
 
     def test_bars_carry_their_intervals(self) -> None:
         fit = make_fit()

@@ -95,7 +95,7 @@ class TestNames:
         state.rename_factor(2, EVIL)
         assert loadings._factor.value == EVIL
         assert loadings.map.columns.names == ["topic 1", "topic 2", EVIL, "topic 4"]
-        assert loadings.bars.figure.title.text.startswith("<img src=x … · ")
+        assert loadings.bars.figure.title.text.startswith("<img s…t(1)> · ")
         assert "proportion of &lt;img" in str(cells._legend.object)
         assert "&lt;img" in words_of(gene)
         state.select(fit.proportions[:, 2] > 0.5)

@@ -56,6 +56,8 @@ def test_the_printed_command_gives_the_configuration_back(config: Config) -> Non
         DataRequest("/tmp/a b/'counts'.h5ad"),
         DataRequest("demo", layer="-odd", genes="all", reference="--set", library_size="n counts"),
         DataRequest("demo", genes=500),
+        DataRequest("demo", gene_names="feature name"),
+        DataRequest("demo", gene_names="index"),
         DataRequest("demo", genes=("CD3E", "LYZ")),
         DataRequest("demo", genes=("-A", "B C", "$(ls)")),
         DataRequest("demo", genes=("all",)),

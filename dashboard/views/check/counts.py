@@ -14,6 +14,7 @@ from dashboard.browser import Browser
 from dashboard.check_choices import CheckChoices
 from dashboard.checking import TAB
 from dashboard.controls.export import ExportMenu
+from dashboard.cut import CHIP, cut
 from dashboard.export import Export
 from dashboard.plots.check_bins import KINDS, SHORT
 from dashboard.plots.check_counts import MOST, CountPanels
@@ -157,4 +158,6 @@ def told(table: pd.DataFrame) -> dict[str, str]:
 
 
 def _chips(tab: str, marked: tuple[str, ...]) -> str:
-    return html.chips([html.chip(g, "gene", "drop-gene", g) for g in marked]) if tab == TAB else ""
+    named = zip(marked, cut(marked, CHIP), strict=True)
+    items = [html.chip(label, "gene", "drop-gene", gene, gene) for gene, label in named]
+    return html.chips(items) if tab == TAB else ""

@@ -13,6 +13,7 @@ from dashboard import html
 from dashboard.browser import Browser
 from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
+from dashboard.genes import ids_of
 from dashboard.plots.compare_heatmap import ComparedHeatmap, in_order, limits
 from dashboard.together import together
 from dashboard.views.card import card, figure
@@ -140,7 +141,8 @@ class ChangeView(pn.viewable.Viewer):
         if not self._drawn or self._drawn[0] is not shown.of or self._drawn[1] != which:
             self._drawn = drawn
             limit = shown.changed if which == "change" else shown.limit
-            self.heatmap.show_as(getattr(shown.tables, which), TITLES[which], limit)
+            table, ids = getattr(shown.tables, which), ids_of(self.state.fit)
+            self.heatmap.show_as(table, TITLES[which], limit, ids)
         self.heatmap.mark(self.state.marked, self.state.pair)
 
     def _export(self) -> Export | None:

@@ -9,6 +9,7 @@ import pandas as pd
 import panel as pn
 
 from dashboard import html
+from dashboard.cut import cut
 from dashboard.export import Export
 from dashboard.state import AppState
 from dashboard.topic_choices import TopicChoices
@@ -29,6 +30,8 @@ HEAD = html.heading(
 )
 EMPTY = "The data have no column of labels: nothing to compare the topics with."
 MOST_SHOWN = 40
+# Characters of a label above its column, unless more are needed to tell two apart.
+LONGEST = 12
 
 
 class LabelsView(pn.viewable.Viewer):
@@ -77,12 +80,14 @@ class LabelsView(pn.viewable.Viewer):
             return
         before, self._means = self._means, (fit, column, found)
         digits = "0.000" if state.is_topics else "0.00"
+        first = found.cells.head(MOST_SHOWN)
+        titles = cut([str(label) for label in first.index], LONGEST)
         columns = [
             Column(state.kind.title(), width=96),
             Column("specificity", "0.00", width=76),
             *(
-                Column(str(label), digits, f"{label}: {count:,} cells", 84)
-                for label, count in found.cells.head(MOST_SHOWN).items()
+                Column(title, digits, f"{label}: {count:,} cells", 84)
+                for title, (label, count) in zip(titles, first.items(), strict=True)
             ),
         ]
         if self.table is None or columns != self._columns:

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from dashboard import html, lists
+from dashboard.cut import cut
+from dashboard.genes import ids_of
 from dashboard.naming import fetch
 from dashboard.state import AppState
 from engine import summaries
@@ -33,6 +35,10 @@ class Other:
     best: pd.DataFrame
 
 
+# Characters of the name of a run that a select has room for.
+LONGEST = 30
+
+
 def runs(state: AppState) -> dict[str, str]:
     """The other runs that have a result, each with words that no other has."""
     found: dict[str, str] = {}
@@ -40,7 +46,7 @@ def runs(state: AppState) -> dict[str, str]:
         if status.state in FINISHED and status.id != state.run:
             same = sum(words.split(" · #")[0] == status.name for words in found.values())
             found[status.id] = f"{status.name} · #{same + 1}" if same else status.name
-    return found
+    return dict(zip(found, cut(list(found.values()), LONGEST), strict=True))
 
 
 def compared(fit: AnyFit, jobs: Jobs, run: str) -> Other | None:
@@ -49,6 +55,7 @@ def compared(fit: AnyFit, jobs: Jobs, run: str) -> Other | None:
     if other is None:
         return None
     names = list(given) if len(given) == other.n_factors else other.factor_names
+    other = summaries.named_as(other, fit)
     found = summaries.match(fit, other)
     return Other(other, names, found, summaries.best_matches(found))
 
@@ -72,9 +79,7 @@ def page(fit: AnyFit, names: tuple[str, ...], other: Other, topic: int, place: i
     for own, k, title in ((fit, topic, names[topic]), (other.fit, place, other.names[place])):
         ends = summaries.top_genes(own, k, LISTED)
         best = max(ends, key=lambda genes: len(shared & set(genes)))
-        buttons = (
-            lists.press("gene", gene, gene, kind="name shared" if gene in shared else "name")
-            for gene in best
-        )
+        kinds = ["name shared" if gene in shared else "name" for gene in best]
+        buttons = lists.genes(best, ids_of(own), kinds)
         parts.append(lists.rows(buttons, title, "tops"))
     return "".join([*parts, "</article>"])

@@ -13,6 +13,7 @@ from dashboard import html
 from dashboard.browser import Browser
 from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
+from dashboard.genes import ids_of
 from dashboard.lists import percent
 from dashboard.plots.topic_bars import TopicBars
 from dashboard.plots.topic_colours import topic_colours
@@ -170,6 +171,7 @@ class RankingView(pn.viewable.Viewer):
                 drawn = drawn.join(ends[["low", "high"]])
         share = percent(float(summaries.factor_shares(fit).iloc[topic]), 1)
         of = "of the counts" if self.state.is_topics else "of the CLR variance"
+        self.bars.ids = ids_of(fit)
         self.bars.rank(
             drawn,
             f"{self.state.names[topic]} · {share} {of}",

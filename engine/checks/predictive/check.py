@@ -180,7 +180,7 @@ def predictive_check_iter(
     """
     settings = CheckSettings.chosen(fit, mode, totals, n_draws, seed)
     detailed = detailed_genes(fit, genes)
-    chosen, names, n_empty = chosen_cells(counts.matched(fit.genes), cells, groups)
+    chosen, names, n_empty = chosen_cells(counts.matched(fit.genes, fit.gene_ids), cells, groups)
     plan = statistics.Plan(detailed, float(np.median(chosen.counts.totals)))
     return _steps(fit, chosen, names, settings, plan, n_empty)
 

@@ -103,7 +103,8 @@ def genes_to_show(fit: AnyFit, chosen: Iterable[str], judged: pd.DataFrame) -> l
         `PredictiveCheck.genes` of a first look, worst first.
     """
     worst = judged.drop_duplicates("gene")["gene"].head(_WORST)
-    names = [*chosen, *map(str, worst), *map(str, fit.genes[_telling(fit)])]
+    own = fit.genes[gene_positions(fit, list(chosen))]
+    names = [*map(str, own), *map(str, worst), *map(str, fit.genes[_telling(fit)])]
     return list(dict.fromkeys(names))[:MOST_GENES]
 
 

@@ -70,7 +70,7 @@ def uncertainty_iter(fit: AnyFit, counts: Counts) -> Iterator[UncertaintyProgres
 
 def own_counts(fit: AnyFit, counts: Counts) -> Counts:
     """The cells with counts, over the features of the fit; DataError if there are none."""
-    matched = counts.matched(fit.genes)
+    matched = counts.matched(fit.genes, fit.gene_ids)
     seen = matched.totals > 0
     if not seen.any():
         raise DataError("counts of the fit's genes", "none in these cells", "Choose other cells.")

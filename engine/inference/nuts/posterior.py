@@ -67,6 +67,7 @@ class Posterior:
         fit = Fit(
             config=self.config,
             genes=counts.genes,
+            gene_ids=counts.gene_ids,
             reference=counts.reference,
             mean_clr=means.mean,
             loadings=loadings,

@@ -129,7 +129,7 @@ def perplexity(fit: TopicFit, counts: Counts) -> float:
         If the fit is not one of topics.
     """
     expect(fit, TopicFit, counts)
-    totals = counts.matched(fit.genes).totals.sum()
+    totals = counts.matched(fit.genes, fit.gene_ids).totals.sum()
     if not totals > 0:
         raise DataError("counts of the fit's genes", "none in these cells", "Choose other cells.")
     return float(np.exp(-np.sum(place(fit, counts).bound) / totals))
@@ -146,7 +146,7 @@ def place(fit: TopicFit, counts: Counts) -> Placed:
     keep_compilations()
     return place_under(
         fit.topics.T,
-        counts.matched(fit.genes),
+        counts.matched(fit.genes, fit.gene_ids),
         fit.config,
         fit.encoder,
         refine=fit.config.refine or not fit.encoder,

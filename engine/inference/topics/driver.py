@@ -15,6 +15,7 @@ from engine.inference.topics import em
 from engine.inference.topics.snapshot import TopicSnapshot
 from engine.inference.topics.steps import Event, Learned
 from engine.results import TopicFit
+from engine.results.genes import same_genes
 
 # Of a refined posterior: below it the normal of a topic that a cell hardly has is wider than the
 # exponential of float32 reaches, its mean says nothing, and from some 5e-6 on it is not finite.
@@ -76,9 +77,7 @@ def _check(counts: Counts, config: LDAConfig, start: TopicFit | None) -> None:
             f"{config.n_topics} topics",
             f"Choose at most {counts.n_cells} topics, or more cells.",
         )
-    if start is not None and (
-        not start.genes.equals(counts.genes) or start.n_topics != config.n_topics
-    ):
+    if start is not None and (not same_genes(start, counts) or start.n_topics != config.n_topics):
         raise ConfigError(
             f"a fit of these {counts.n_genes:,} genes with {config.n_topics} topics",
             f"one of {len(start.genes):,} genes with {start.n_topics} topics",

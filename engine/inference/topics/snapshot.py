@@ -53,6 +53,7 @@ class TopicSnapshot:
         return TopicFit(
             config=self.config,
             genes=counts.genes,
+            gene_ids=counts.gene_ids,
             cells=counts.cells,
             topics=topics[order].T.copy(),
             topic_location=learned.topic_location[order].T.astype(np.float32),

@@ -1,0 +1,90 @@
+"""Genes found again by id or by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+# An Ensembl id with the version of its release.
+_VERSIONED = r"^(ENS[A-Z]*\d{6,})\.\d+$"
+
+
+class Genes(Protocol):
+    """What has genes: counts, a fit, an outline."""
+
+    @property
+    def genes(self) -> pd.Index:
+        """Names."""
+
+    @property
+    def gene_ids(self) -> pd.Index | None:
+        """Ids in the same order, if there are any beside the names."""
+
+
+def places(
+    wanted: Iterable[str],
+    names: pd.Index,
+    ids: pd.Index | None = None,
+    *,
+    wanted_ids: pd.Index | None = None,
+    once: bool = False,
+) -> np.ndarray:
+    """Where genes are among others: by id first, then by name; -1 where they are not.
+
+    What is wanted may itself be ids or names. Ids of Ensembl are the same in any version, where
+    none is found as it stands.
+
+    Parameters
+    ----------
+    wanted, wanted_ids
+        What to find, and its ids if they are known.
+    names, ids
+        The genes that there are.
+    once
+        Whether a gene may be found once only: for two lists of distinct genes.
+
+    Returns
+    -------
+    Positions in ``names``.
+    """
+    asked = pd.Index(list(wanted), dtype=object)
+    keys = [asked] if wanted_ids is None else [pd.Index(wanted_ids, dtype=object), asked]
+    here = [names] if ids is None else [ids, names]
+    found = np.full(len(asked), -1)
+    for strip in (False, True):
+        for key in keys:
+            for known in here:
+                left = np.flatnonzero(found < 0)
+                if not len(left):
+                    return found
+                place = _lookup(key[left], known, strip=strip)
+                if once:
+                    place[np.isin(place, found[found >= 0])] = -1
+                    place[pd.Index(place).duplicated()] = -1
+                found[left] = place
+    return found
+
+
+def same_genes(one: Genes, two: Genes) -> bool:
+    """Whether two hold the same genes in the same order, by their ids or their names."""
+    if len(one.genes) != len(two.genes):
+        return False
+    if one.genes.equals(two.genes):
+        return True
+    at = places(one.genes, two.genes, two.gene_ids, wanted_ids=one.gene_ids, once=True)
+    return bool(np.array_equal(at, np.arange(len(at))))
+
+
+def _lookup(wanted: pd.Index, known: pd.Index, *, strip: bool) -> np.ndarray:
+    if strip:
+        wanted, known = _unversioned(wanted), _unversioned(known)
+    first = np.flatnonzero(~known.duplicated())
+    at = pd.Index(known[first], dtype=object).get_indexer(wanted)
+    return np.where(at >= 0, np.append(first, -1)[at], -1)
+
+
+def _unversioned(names: pd.Index) -> pd.Index:
+    return pd.Index(names.astype(str).str.replace(_VERSIONED, r"\1", regex=True), dtype=object)
