@@ -32,6 +32,7 @@ class DataControl(pn.viewable.Viewer):
         self.state = state
         self.runner = runner
         self._places = runner.services.places
+        self._following = False
         shown = "" if state.source == DEMO else state.source
         self._path = pmui.TextInput(
             label="Path of the counts",
@@ -57,6 +58,7 @@ class DataControl(pn.viewable.Viewer):
         self._layer.param.watch(self._choose, "value")
         self._size.param.watch(self._choose, "value")
         state.param.watch(self._offer, "info")
+        state.param.watch(self._follow, "source")
         self._offer()
         self._panel = step(
             1,
@@ -121,12 +123,24 @@ class DataControl(pn.viewable.Viewer):
 
     def _ask(self, source: str) -> None:
         state = self.state
+        # Whatever was in view: what is opened is looked at.
+        state.tab = "data"
         if source == state.source:
             self.runner.read()
             return
         state.param.update(
             source=source, layer=None, genes=self._genes(), reference=None, library_size=None
         )
+
+    def _follow(self, *_events: object) -> None:
+        """Other data are asked for, by a run for example."""
+        source, typed = self.state.source, (self._path.value or "").strip()
+        try:
+            same = self._places.find(typed) == source
+        except EngineError:
+            same = False
+        if not same:
+            self._path.value = "" if source == DEMO else source
 
     def _offer(self, *_events: object) -> None:
         info, state = self.state.info, self.state
@@ -136,10 +150,15 @@ class DataControl(pn.viewable.Viewer):
         layers |= {f"{layer.name}: {layer.holds}": layer.name for layer in info.layers}
         sizes = {"sum over all genes": ""}
         sizes |= {column.name: column.name for column in info.columns if column.kind == "number"}
+        # While one follows, the other still shows what was chosen for other data.
+        self._following = True
         self._layer.param.update(options=layers, value=state.layer or "")
         self._size.param.update(options=sizes, value=state.library_size or "")
+        self._following = False
 
     def _choose(self, *_events: object) -> None:
+        if self._following:
+            return
         chosen = {"layer": self._layer.value or None, "library_size": self._size.value or None}
         if any(getattr(self.state, name) != value for name, value in chosen.items()):
             self.state.param.update(**chosen)
