@@ -24,7 +24,7 @@ from engine.errors import ConfigError, FitError
 from engine.inference.progress import Progress
 from engine.jobs.job import peak_memory_mb
 from engine.results import AnyFit, stopped_by_user
-from engine.results.writing import add_data
+from engine.results.writing import add_data, write_portable
 
 if TYPE_CHECKING:
     from engine.checks import Score
@@ -227,7 +227,7 @@ def simulate(options: argparse.Namespace) -> None:
     )
     temporary = out.with_name(f".{out.name}.{uuid.uuid4().hex}.part")
     try:
-        data.write_h5ad(temporary, compression="gzip")
+        write_portable(data, temporary, "gzip")
         os.replace(temporary, out)
     finally:
         temporary.unlink(missing_ok=True)
