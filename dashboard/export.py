@@ -21,6 +21,7 @@ import pandas as pd
 
 from dashboard.state import AppState
 from engine.results import AnyFit, TopicFit
+from engine.spreadsheet import to_csv
 from engine.version import version
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def slug(text: str) -> str:
 def render(export: Export, kind: Kind, provenance: Provenance) -> bytes:
     """The file of a figure or, for ``"csv"``, of its data."""
     if kind == "csv":
-        return export.table().to_csv().encode("utf-8", "replace")
+        return to_csv(export.table()).encode("utf-8", "replace")
     from dashboard.figures.sheet import sign, write
 
     figure = export.draw()

@@ -242,8 +242,12 @@ def gene_choice(text: str) -> int | str | tuple[str, ...]:
         return int(text)
     path = Path(text)
     if path.is_file():
+        from engine.spreadsheet import unguarded
+
         try:
             names = path.read_text(encoding="utf-8").splitlines()
+            if path.suffix in (".csv", ".tsv"):
+                names = [unguarded(name) for name in names]
         except (OSError, ValueError) as error:
             raise ConfigError("a text file of gene names", str(error), "Check the file.") from error
     elif len(path.parts) > 1 or path.suffix in (".txt", ".csv", ".tsv"):

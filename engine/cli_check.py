@@ -80,7 +80,9 @@ def check(options: argparse.Namespace) -> None:
     found = _last(steps, "checking", lambda step: step.check)
     laplace = _laplace(fit, counts)
     if out is not None:
-        found.genes.to_csv(out, index=False)
+        from engine.spreadsheet import to_csv
+
+        out.write_text(to_csv(found.genes, index=False), "utf-8", "replace")
         print(f"Saved {out}", file=sys.stderr)
     summary = checking.summary(fit, found, laplace)
     _keep(options.fit, options.mode, summary)

@@ -11,6 +11,7 @@ from dashboard.export import Kind, render, slug
 from dashboard.report import tables
 from dashboard.report.figures import Figure, convergence
 from dashboard.report.subject import Subject
+from engine.spreadsheet import to_csv
 
 KINDS: tuple[Kind, ...] = ("svg", "pdf", "csv")
 FOLDERS = {"svg": "figures", "pdf": "figures", "csv": "data_of_figures"}
@@ -52,7 +53,7 @@ def write_bundle(
             _add_figure(bundle, subject, figure, place)
         for stem, (words, table) in tables.files(subject).items():
             tell(f"Writing {stem.replace('_', ' ')}")
-            bundle.add(f"tables/{stem}.csv", _bytes(table.to_csv()), words)
+            bundle.add(f"tables/{stem}.csv", _bytes(to_csv(table)), words)
         bundle.add("methods.txt", _bytes(subject.methods), "A paragraph for a methods section.")
         if (command := subject.command) is not None:
             bundle.add(
