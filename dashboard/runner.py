@@ -59,6 +59,7 @@ class Runner:
         self._waiting: list[tuple[Future[Any], Callable[[Any], None]]] = []
         self._listed = self._shown = self._asked = 0.0
         self._no_umap = ""
+        self._trouble: EngineError | None = None
         self._naming = Naming(state, services.jobs, services.fetcher, self.later)
         certainty = Certainty(state, services.jobs, services.fetcher, self.later, services.doubted)
         self.also: list[Callable[[], None]] = [certainty.tick]
@@ -182,7 +183,11 @@ class Runner:
 
     def _list(self) -> None:
         self._listed = time.monotonic()
-        runs = [s for s in self.services.jobs.list() if s.kind == "fit"]
+        jobs = self.services.jobs
+        runs = [s for s in jobs.list() if s.kind == "fit"]
+        if (jobs.trouble is None) != (self._trouble is None):
+            self.state.run_error = Notice.of(jobs.trouble) if jobs.trouble else None
+        self._trouble = jobs.trouble
         if runs != self.state.runs:
             self.state.runs = runs
 
@@ -191,6 +196,9 @@ class Runner:
         try:
             status = self.services.jobs.status(state.run or "")
         except EngineError as error:
+            if self.services.jobs.trouble is not None:
+                # Its folder is gone with all others: what is shown of it stays.
+                return
             state.show_run(None)
             state.run_error = Notice.of(error)
             return

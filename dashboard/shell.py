@@ -58,6 +58,7 @@ def services() -> Services:
     settings = Settings()
     made = Services.of(settings)
     warm.start(made, settings.source)
+    warm.keep_clean(made)
     return made
 
 

@@ -238,6 +238,18 @@ class Jobs(Runs):
             finally:
                 claim.release()
 
+    def clean(self, now: float | None = None) -> int:
+        """Remove what killed servers left half-written in the home; how much there was of it.
+
+        So does every server as it starts, and one that stays from time to time.
+
+        Parameters
+        ----------
+        now
+            Seconds since the epoch; the present by default.
+        """
+        return self._store.clean(now)
+
     def close(self, timeout: float = 5.0) -> None:
         """End all threads; what waits or runs becomes interrupted and can be resumed.
 

@@ -7,7 +7,7 @@ import json
 import os
 import uuid
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import anndata as ad
 import h5py
@@ -49,8 +49,14 @@ def write(
             with h5py.File(temporary, "a") as file:
                 ad.io.write_elem(file, "X", counts, dataset_kwargs=_COUNTS)
         os.replace(temporary, target)
-    except OSError as error:
-        raise FitError("a place to write the fit", str(error), "Choose another path.") from error
+    # A full disk is a RuntimeError where HDF5 notices it as it closes the file.
+    except (OSError, RuntimeError) as error:
+        told = (
+            os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        )
+        raise FitError(
+            "room to write the fit", told, "Free some space, or choose another path."
+        ) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -67,7 +73,9 @@ def write_portable(
     OSError
         If it cannot be written.
     """
-    adata.obs, adata.var = portable(adata.obs), portable(adata.var)
+    # In memory they are pandas' own, not tables of a file.
+    obs, var = cast(pd.DataFrame, adata.obs), cast(pd.DataFrame, adata.var)
+    adata.obs, adata.var = portable(obs), portable(var)
     with ad.settings.override(allow_write_nullable_strings=False):
         adata.write_h5ad(path, compression=compression)
 
