@@ -165,8 +165,10 @@ def _request(
 def refusal(state: AppState) -> Notice:
     """Why the counts that are asked for cannot be fitted."""
     if state.data_error is not None:
-        remedy = "Correct the data or genes first." if state.loaded else state.data_error.remedy
-        return Notice("counts to fit", state.data_error.got, remedy)
+        error = state.data_error
+        if state.loaded is not None:
+            return Notice("counts to fit", error.got, "Correct the data or genes first.")
+        return Notice(f"counts to fit: {error.expected}", error.got, error.remedy)
     if state.reading:
         return Notice("counts to fit", f"{state.reading} still being read", "Wait for it.")
     return Notice("counts to fit", "none", "Open counts under Data first.")
