@@ -80,9 +80,9 @@ def check(options: argparse.Namespace) -> None:
     found = _last(steps, "checking", lambda step: step.check)
     laplace = _laplace(fit, counts)
     if out is not None:
-        from engine.spreadsheet import to_csv
+        from engine.spreadsheet import write_csv
 
-        out.write_text(to_csv(found.genes, index=False), "utf-8", "replace")
+        write_csv(found.genes, out)
         print(f"Saved {out}", file=sys.stderr)
     summary = checking.summary(fit, found, laplace)
     _keep(options.fit, options.mode, summary)

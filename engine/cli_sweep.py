@@ -73,9 +73,9 @@ def sweep(options: argparse.Namespace) -> None:
             )
     print(f"The runs are kept in {jobs.home}, as sweep {id}", file=sys.stderr)
     if out is not None:
-        from engine.spreadsheet import to_csv
+        from engine.spreadsheet import write_csv
 
-        out.write_text(to_csv(found.table, index=False), "utf-8", "replace")
+        write_csv(found.table, out)
         print(f"Saved {out}", file=sys.stderr)
     if options.json:
         print(json.dumps(found.to_dict()))

@@ -7,7 +7,11 @@ what it likes. Such text is written behind an apostrophe, and read back without 
 from __future__ import annotations
 
 import csv
+import os
 import re
+import uuid
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -44,6 +48,17 @@ def to_csv(table: pd.DataFrame, *, index: bool = True) -> str:
     if "\r" in written:
         written = safe.to_csv(index=index, quoting=csv.QUOTE_NONNUMERIC)
     return written
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write the table, without its index, under a temporary name first; OSError if that fails."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        temporary.write_text(to_csv(table, index=False), "utf-8", "replace")
+        os.replace(temporary, path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _column(column: pd.Series) -> pd.Series:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
+import os
 import re
 import zipfile
 from dataclasses import replace
@@ -21,7 +23,7 @@ from dashboard.report.bundle import write_bundle
 from dashboard.report.document import document
 from dashboard.report.subject import Subject
 from engine.cli import gene_choice
-from engine.spreadsheet import guarded, to_csv, unguarded
+from engine.spreadsheet import guarded, to_csv, unguarded, write_csv
 from tests.dashboard.synthetic import make_fit
 
 EVIL = ["=1+1", "+A1", "-A1", "@SUM(A1)", "\t=1", "\rx", "  =1", "\ufeff=1", "＝1", "x;=1", "'=1"]
@@ -111,6 +113,25 @@ def test_tables_copied_from_a_report_run_nothing(subject: Subject) -> None:
     texts = [unescape(text) for text in re.findall(r"<t[dh][^>]*>([^<]*)<", written)]
     assert "'=factor" in texts
     assert not [text for text in texts if runs(text)]
+
+
+def test_a_table_that_cannot_be_written_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "table.csv"
+    write_csv(table(EVIL), path)
+    before = path.read_bytes()
+    write = Path.write_text
+
+    def half(self: Path, text: str, *more: str) -> None:
+        write(self, text[:9], *more)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(OSError, match="No space"):
+        write_csv(table(GOOD), path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_shell_reads_names_of_such_a_table(tmp_path: Path) -> None:
