@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -134,9 +135,14 @@ class Opener:
 
     def _give_up(self, error: BaseException) -> None:
         """The data of the run cannot be had: nothing is open, and the page says why."""
-        told, name = Notice.of(error), "" if self._run is None else self._run.name
+        told, run = Notice.of(error), self._run
+        source = "" if run is None else str(run.request.get("source", ""))
+        remedy = told.remedy
+        if source not in ("", DEMO) and not os.path.exists(source):
+            remedy = "Bring them back, or open other counts here."
+        name = "" if run is None else run.name
         notice = Notice(
-            f"the data of the run {name!r}: {told.expected}", told.got, f"{told.remedy} {_STAY}"
+            f"the data of the run {name!r}: {told.expected}", told.got, f"{remedy} {_STAY}"
         )
         self._state.param.update(**NOTHING, brought=None, data_error=notice, reading="")
 

@@ -172,6 +172,7 @@ def test_lost_data_are_told_and_nothing_else_is_fitted(
     assert state.summary is None
     assert "mine" in state.data_error.expected
     assert "results of the run stay" in state.data_error.remedy
+    assert ("Bring them back" in state.data_error.remedy) == (harm == "gone")
     assert page.header == ("mine.h5ad · not open", "mine", "done")
     page.runner.fit()
     page.until(lambda: state.run_error)
