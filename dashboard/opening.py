@@ -42,10 +42,10 @@ class Opener:
         self._reading: Future[Reading] | None = None
         self._checking: tuple[Reading, Future[None]] | None = None
         self._run: JobStatus | None = None
-        self._bringing = self._quiet = False
+        self._bringing = self._quiet = self._opening = False
         state.param.watch(self.ask, list(REQUEST))
 
-    def ask(self, *_events: object) -> None:
+    def ask(self, *events: object) -> None:
         """Read the counts that are asked for, again if need be."""
         state = self._state
         if self._quiet:
@@ -55,6 +55,8 @@ class Opener:
         except EngineError as error:
             state.data_error = Notice.of(error)
             return
+        # Another file, or this one again: not only other genes of it.
+        self._opening = not events or state.loaded is None or state.loaded.source != state.source
         status = state.status
         same = status is not None and _request(status, self._find) == request
         self._start(request, status if same else None, bringing=False)
@@ -120,7 +122,11 @@ class Opener:
 
     def _take(self, read: Reading, run: JobStatus | None) -> None:
         brought = None if run is None else run.id
-        self._state.param.update(**vars(read), brought=brought, data_error=None, reading="")
+        state = self._state
+        state.param.update(**vars(read), brought=brought, data_error=None, reading="")
+        if self._opening and not self._bringing and state.run is not None:
+            # A run is in view: what was opened beside it would not be seen.
+            state.tab = "data"
 
     def _fail(self, error: BaseException) -> None:
         state = self._state

@@ -123,8 +123,6 @@ class DataControl(pn.viewable.Viewer):
 
     def _ask(self, source: str) -> None:
         state = self.state
-        # Whatever was in view: what is opened is looked at.
-        state.tab = "data"
         if source == state.source:
             self.runner.read()
             return

@@ -251,10 +251,18 @@ def test_opening_a_file_beside_a_run_goes_to_the_data(
     page.state.tab = "explore"
     find(control, pmui.TextInput, "Path of the counts").value = other
     control._open()
-    assert page.state.tab == "data"
     page.until(lambda: page.state.ready)
+    assert page.state.tab == "data"
     assert page.state.loaded.source == other
     assert page.header[0].startswith("To fit next: other")
+    # Other genes of it, or a file that cannot be opened, leave the view that is looked at.
+    page.state.tab = "explore"
+    page.state.genes = 3
+    page.until(lambda: page.state.ready)
+    find(control, pmui.TextInput, "Path of the counts").value = "/no/such.h5ad"
+    control._open()
+    page.until(lambda: page.state.data_error)
+    assert page.state.tab == "explore"
 
 
 def test_choices_of_a_file_are_not_taken_for_those_of_the_next(
