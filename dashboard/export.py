@@ -21,6 +21,7 @@ import pandas as pd
 
 from dashboard.state import AppState
 from engine.results import AnyFit, TopicFit
+from engine.spreadsheet import to_csv
 from engine.summaries import with_ids
 from engine.version import version
 
@@ -127,7 +128,8 @@ def slug(text: str) -> str:
 def render(export: Export, kind: Kind, provenance: Provenance, fit: AnyFit | None = None) -> bytes:
     """The file of a figure or, for ``"csv"``, of its data with the ids that ``fit`` knows."""
     if kind == "csv":
-        return with_ids(export.table(), export.of or fit).to_csv().encode("utf-8", "replace")
+        table = with_ids(export.table(), export.of or fit)
+        return to_csv(table).encode("utf-8", "replace")
     from dashboard.figures.sheet import sign, write
 
     figure = export.draw()

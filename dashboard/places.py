@@ -7,6 +7,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -159,8 +160,18 @@ class Upload:
         return self.done == self.size
 
     def finish(self) -> Path:
-        """Close the file and give it a name that no other has."""
-        self._file.close()
+        """Close the file and give it a name that no other has.
+
+        Raises
+        ------
+        DataError
+            If it cannot be written.
+        """
+        try:
+            # What is still in memory goes to the disk, which may be full.
+            self._file.close()
+        except OSError as error:
+            raise _cannot_write(error) from error
         wanted, number = self._part.with_name(self.name), 1
         while True:
             path = wanted if number == 1 else wanted.with_stem(f"{wanted.stem}-{number}")
@@ -177,8 +188,10 @@ class Upload:
 
     def drop(self) -> None:
         """Give up what has arrived."""
-        self._file.close()
-        self._part.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._part.unlink(missing_ok=True)
 
 
 def size_words(size: int) -> str:

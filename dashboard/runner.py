@@ -11,12 +11,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-import param
-
-from dashboard.asked import REQUEST
 from dashboard.certainty import Certainty
 from dashboard.embedding import Embedder
 from dashboard.naming import Naming, fetch
+from dashboard.opening import Opener, refusal
 from dashboard.places import Places
 from dashboard.reading import Reader
 from dashboard.settings import Settings
@@ -57,17 +55,18 @@ class Runner:
 
     def __init__(self, state: AppState, services: Services) -> None:
         self.state, self.services = state, services
-        self._reading: Future[Any] | None = None
         self._fetching: tuple[str, int, Future[Any]] | None = None
         self._fetched, self._no_umap = ("", -1), ""
         self._counting: tuple[str, Future[Any]] | None = None
         self._waiting: list[tuple[Future[Any], Callable[[Any], None]]] = []
         self._listed = self._shown = self._asked = 0.0
+        self._trouble: EngineError | None = None
         self._naming = Naming(state, services.jobs, services.fetcher, self.later)
         certainty = Certainty(state, services.jobs, services.fetcher, self.later, services.doubted)
         self.also: list[Callable[[], None]] = [certainty.tick]
         self._sweeper = Sweeper(state, services.jobs, services.fetcher)
-        state.param.watch(self._ask_data, list(REQUEST))
+        reader, places = services.reader, services.places
+        self._opener = Opener(state, services.jobs, reader, places, services.fetcher)
 
     # what the person asks
 
@@ -79,7 +78,7 @@ class Runner:
 
     def read(self) -> None:
         """Read the counts that are asked for, again if need be."""
-        self._ask_data()
+        self._opener.ask()
 
     def fit(self) -> None:
         """Ask for a fit of the counts that are asked for; `tick` starts it once they are read."""
@@ -101,7 +100,11 @@ class Runner:
             self._do(self.services.jobs.stop, self.state.run)
 
     def open(self, run: str) -> None:
-        """Show another run."""
+        """Show another run, and make its data those of the page."""
+        self._opener.bring(run)
+        self._show_run(run)
+
+    def _show_run(self, run: str) -> None:
         self._fetching, self._fetched, self._shown = None, ("", -1), 0.0
         self._counting, self._no_umap = None, ""
         self.state.run_error = None
@@ -143,20 +146,10 @@ class Runner:
             return False
         return True
 
-    def _ask_data(self, *_events: object) -> None:
-        state = self.state
-        try:
-            request = state.request()
-        except EngineError as error:
-            state.data_error = Notice.of(error)
-            return
-        state.param.update(data_error=None, reading=request.source)
-        self._reading = self.services.reader.submit(request)
-
     # what the engine did
     def tick(self) -> None:
         """Look for news; called every few hundred milliseconds."""
-        self._take_data()
+        self._opener.tick()
         self._take_waiting()
         if self.state.fit_asked:
             self._start_fit()
@@ -175,20 +168,6 @@ class Runner:
             else:
                 self._waiting.append((future, then))
 
-    def _take_data(self) -> None:
-        if self._reading is None or not self._reading.done():
-            return
-        done, self._reading = self._reading, None
-        state, error = self.state, done.exception()
-        if error is None:
-            state.param.update(**vars(done.result()), data_error=None, reading="")
-            return
-        if state.loaded is not None and state.loaded.source != state.source:
-            # The data that are open stay open, and can be fitted.
-            with param.parameterized.discard_events(state):
-                state.param.update(**{name: getattr(state.loaded, name) for name in REQUEST})
-        state.param.update(data_error=Notice.of(error), reading="")
-
     def _start_fit(self) -> None:
         state = self.state
         # The press of a button overtakes the number that was typed just before.
@@ -196,8 +175,7 @@ class Runner:
             return
         state.fit_asked = False
         if state.loaded is None or not state.ready:
-            found = state.data_error.got if state.data_error else "none"
-            state.run_error = Notice("counts to fit", found, "Correct the data or genes first.")
+            state.run_error = refusal(state)
             return
         try:
             run = self.services.jobs.submit_fit(
@@ -206,12 +184,17 @@ class Runner:
         except EngineError as error:
             state.run_error = Notice.of(error)
             return
-        self.open(run)
+        self._opener.began(run)
+        self._show_run(run)
         self._list()
 
     def _list(self) -> None:
         self._listed = time.monotonic()
-        runs = [s for s in self.services.jobs.list() if s.kind == "fit"]
+        jobs = self.services.jobs
+        runs = [s for s in jobs.list() if s.kind == "fit"]
+        if (jobs.trouble is None) != (self._trouble is None):
+            self.state.run_error = Notice.of(jobs.trouble) if jobs.trouble else None
+        self._trouble = jobs.trouble
         if runs != self.state.runs:
             self.state.runs = runs
 
@@ -220,6 +203,9 @@ class Runner:
         try:
             status = self.services.jobs.status(state.run or "")
         except EngineError as error:
+            if self.services.jobs.trouble is not None:
+                # Its folder is gone with all others: what is shown of it stays.
+                return
             state.show_run(None)
             state.run_error = Notice.of(error)
             return

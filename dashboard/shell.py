@@ -7,6 +7,7 @@ import gc
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import holoviews as hv
 import panel as pn
@@ -25,7 +26,7 @@ from dashboard.controls.data import DataControl
 from dashboard.controls.model import ModelControl
 from dashboard.controls.run import RunControl
 from dashboard.controls.runs import RunsControl
-from dashboard.reading import CountsSummary
+from dashboard.opening import crumbs
 from dashboard.report.control import ReportControl
 from dashboard.runner import Runner, Services
 from dashboard.settings import Settings
@@ -36,7 +37,6 @@ from dashboard.views.compare import CompareView
 from dashboard.views.data import DataView
 from dashboard.views.explore import ExploreView
 from dashboard.views.topics import TopicsView
-from engine.jobs import JobStatus
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
@@ -59,6 +59,7 @@ def services() -> Services:
     settings = Settings()
     made = Services.of(settings)
     warm.start(made, settings.source)
+    warm.keep_clean(made)
     return made
 
 
@@ -92,15 +93,16 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     shared = people.services_of(shared, people.who(), settings.quota_bytes)
     state = AppState(source=settings.source)
     runner = Runner(state, shared)
-    runner.read()
     browser = Browser(actions.SEARCH)
     search = pn.state.location.search if pn.state.location else ""
     asked = link.read(search)[0]
     if asked.run is not None:
         # It is read while the page is built, which begins with what is looked at.
         runner.open(asked.run)
-        if state.run is not None:
-            state.tab = asked.tab or "explore"
+    if state.run is not None:
+        state.tab = asked.tab or "explore"
+    else:
+        runner.read()
     page = compose(state, runner, browser)
     follow(state, runner, browser, search)
     # Data that others have read by now come with the page.
@@ -144,11 +146,12 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
     tabs._direction = None  # type: ignore[misc, assignment]
     _keep_in_step(tabs, state)
     others = _busy_watchers()
+    of = state.param
     page = Page(
         title="Logratio",
         favicon=ASSETS / "logo.svg",
         header=[
-            html.pane(html.bound(_header, state.param.summary, state.param.status)),
+            html.pane(html.bound(_header, of.summary, of.status, of.brought, of.reading)),
             *([html.pane(html.person(runner.services.who))] if runner.services.who else []),
         ],
         sidebar=[
@@ -236,10 +239,5 @@ def _keep_in_step(tabs: pmui.Tabs, state: AppState) -> None:
     state.param.watch(look, "run")
 
 
-def _header(summary: CountsSummary | None, status: JobStatus | None) -> str:
-    data = ""
-    if summary is not None:
-        data = f"{summary.name} · {summary.n_cells:,} cells × {summary.n_genes:,} genes"
-    if status is None:
-        return html.crumbs(data, "", "")
-    return html.crumbs(data, status.name, status.state)
+def _header(*shown: Any) -> str:
+    return html.crumbs(*crumbs(*shown))

@@ -68,6 +68,7 @@ class AppState(Asked):
     summary = param.Parameter(doc="CountsSummary of `counts`.")
     reading = param.String(doc="What is being read, empty when nothing is.")
     data_error = param.ClassSelector(class_=Notice, allow_None=True)
+    brought = param.String(default=None, allow_None=True, doc="Run whose data `counts` are.")
 
     # what runs and what is shown
     runs = param.List(default=[], doc="JobStatus of every fit, newest first.")

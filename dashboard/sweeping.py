@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Executor, Future
 from typing import Any
 
+from dashboard.opening import refusal
 from dashboard.state import AppState, Notice
 from engine.errors import EngineError
 from engine.jobs import Jobs, numbers, stop_sweep, submit_sweep, sweep_of
@@ -22,8 +23,7 @@ class Sweeper:
         """Queue the runs of the numbers that are asked for, and show the sweep."""
         state = self.state
         if state.loaded is None or not state.ready:
-            found = state.data_error.got if state.data_error else "none"
-            state.run_error = Notice("counts to fit", found, "Open counts first.")
+            state.run_error = refusal(state)
             return
         try:
             sweep = submit_sweep(

@@ -10,6 +10,8 @@ from dashboard.imports import slowly
 from dashboard.runner import Services
 from dashboard.state import AppState
 
+CLEAN_SECONDS = 3600.0
+
 _log = logging.getLogger(__name__)
 
 
@@ -18,6 +20,18 @@ def start(services: Services, source: str) -> threading.Thread:
     thread = threading.Thread(target=_warm, args=(services, source), name="warm", daemon=True)
     thread.start()
     return thread
+
+
+def keep_clean(services: Services, seconds: float = CLEAN_SECONDS) -> threading.Event:
+    """Remove every so often what was left half-written in the home, until the event is set."""
+    end = threading.Event()
+
+    def work() -> None:
+        while not end.wait(seconds):
+            services.jobs.clean()
+
+    threading.Thread(target=work, name="clean", daemon=True).start()
+    return end
 
 
 def _warm(services: Services, source: str) -> None:

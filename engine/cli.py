@@ -24,7 +24,7 @@ from engine.errors import ConfigError, FitError
 from engine.inference.progress import Progress
 from engine.jobs.job import peak_memory_mb
 from engine.results import AnyFit, stopped_by_user
-from engine.results.writing import add_data
+from engine.results.writing import add_data, write_portable
 
 if TYPE_CHECKING:
     from engine.checks import Score
@@ -234,7 +234,7 @@ def simulate(options: argparse.Namespace) -> None:
     )
     temporary = out.with_name(f".{out.name}.{uuid.uuid4().hex}.part")
     try:
-        data.write_h5ad(temporary, compression="gzip")
+        write_portable(data, temporary, "gzip")
         os.replace(temporary, out)
     finally:
         temporary.unlink(missing_ok=True)
@@ -249,8 +249,12 @@ def gene_choice(text: str) -> int | str | tuple[str, ...]:
         return int(text)
     path = Path(text)
     if path.is_file():
+        from engine.spreadsheet import unguarded
+
         try:
             names = path.read_text(encoding="utf-8").splitlines()
+            if path.suffix in (".csv", ".tsv"):
+                names = [unguarded(name) for name in names]
         except (OSError, ValueError) as error:
             raise ConfigError("a text file of gene names", str(error), "Check the file.") from error
     elif len(path.parts) > 1 or path.suffix in (".txt", ".csv", ".tsv"):

@@ -81,7 +81,9 @@ def check(options: argparse.Namespace) -> None:
     found = _last(steps, "checking", lambda step: step.check)
     laplace = _laplace(fit, counts)
     if out is not None:
-        with_ids(found.genes, fit).to_csv(out, index=False)
+        from engine.spreadsheet import write_csv
+
+        write_csv(with_ids(found.genes, fit), out)
         print(f"Saved {out}", file=sys.stderr)
     summary = checking.summary(fit, found, laplace)
     _keep(options.fit, options.mode, summary)

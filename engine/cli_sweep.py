@@ -73,7 +73,9 @@ def sweep(options: argparse.Namespace) -> None:
             )
     print(f"The runs are kept in {jobs.home}, as sweep {id}", file=sys.stderr)
     if out is not None:
-        found.table.to_csv(out, index=False)
+        from engine.spreadsheet import write_csv
+
+        write_csv(found.table, out)
         print(f"Saved {out}", file=sys.stderr)
     if options.json:
         print(json.dumps(found.to_dict()))

@@ -46,6 +46,7 @@ def uncertainty(options: argparse.Namespace) -> None:
 
     from engine.checks import pairs_table
     from engine.results import TopicFit, load
+    from engine.spreadsheet import write_csv
     from engine.summaries import top_variance_genes, with_ids
     from engine.summaries.names import gene_positions
 
@@ -63,7 +64,7 @@ def uncertainty(options: argparse.Namespace) -> None:
         found: Uncertainty = _run(fit, counts, options.method or "delta", options)
         table = pairs_table(fit, found, genes)
         by = _BY.get(found.method) or f"{found.n_boot} replicates"
-    with_ids(table, fit).to_csv(out, index=False)
+    write_csv(with_ids(table, fit), out)
     print(f"Saved {out}: {len(table):,} rows, by {by}", file=sys.stderr)
     print(table.head(_SHOWN).to_string(index=False, float_format="{:.3g}".format))
 

@@ -32,6 +32,7 @@ class DataControl(pn.viewable.Viewer):
         self.state = state
         self.runner = runner
         self._places = runner.services.places
+        self._following = False
         shown = "" if state.source == DEMO else state.source
         self._path = pmui.TextInput(
             label="Path of the counts",
@@ -59,6 +60,7 @@ class DataControl(pn.viewable.Viewer):
         self._layer.param.watch(self._choose, "value")
         self._size.param.watch(self._choose, "value")
         state.param.watch(self._offer, "info")
+        state.param.watch(self._follow, "source")
         self._offer()
         self._panel = step(
             1,
@@ -135,6 +137,16 @@ class DataControl(pn.viewable.Viewer):
             gene_names=None,
         )
 
+    def _follow(self, *_events: object) -> None:
+        """Other data are asked for, by a run for example."""
+        source, typed = self.state.source, (self._path.value or "").strip()
+        try:
+            same = self._places.find(typed) == source
+        except EngineError:
+            same = False
+        if not same:
+            self._path.value = "" if source == DEMO else source
+
     def _offer(self, *_events: object) -> None:
         info, state = self.state.info, self.state
         if info is None:
@@ -143,6 +155,8 @@ class DataControl(pn.viewable.Viewer):
         layers |= {f"{layer.name}: {layer.holds}": layer.name for layer in info.layers}
         sizes = {"sum over all genes": ""}
         sizes |= {column.name: column.name for column in info.columns if column.kind == "number"}
+        # While one follows, the other still shows what was chosen for other data.
+        self._following = True
         self._layer.param.update(options=layers, value=state.layer or "")
         self._size.param.update(options=sizes, value=state.library_size or "")
         names = {f"automatic ({_column(info.gene_names)})": ""}
@@ -151,8 +165,11 @@ class DataControl(pn.viewable.Viewer):
         if asked not in names.values():
             names[_column(asked)] = asked
         self._names.param.update(options=names, value=asked)
+        self._following = False
 
     def _choose(self, *_events: object) -> None:
+        if self._following:
+            return
         chosen = {
             "layer": self._layer.value or None,
             "library_size": self._size.value or None,

@@ -62,7 +62,7 @@ class GenesControl:
         self.state.param.watch(self._follow, ["genes", "reference"])
         self.state.param.watch(self._offer, "counts")
         self._offer()
-        self._show()
+        self._follow()
 
     def _show(self) -> None:
         self.count.visible = self.kind.value == VARIABLE
@@ -72,7 +72,7 @@ class GenesControl:
         self._show()
         if self._following:
             return
-        names = tuple(filter(None, re.split(r"[\s,;]+", self._field.value or "")))
+        names = _names(self._field.value)
         genes = {VARIABLE: self.count.value or 2000, ALL: ALL, NAMED: names}[self.kind.value]
         if genes == ():
             return
@@ -89,10 +89,22 @@ class GenesControl:
         self._following = False
 
     def _follow(self, *_events: object) -> None:
-        """Other data were opened: names chosen for the old ones are gone."""
+        """Other data were opened, perhaps by a run, with choices of their own."""
+        genes = self.state.genes
         self._following = True
-        if self.state.reference is None:
-            self.reference.value = ""
-        if isinstance(self.state.genes, int) and self.kind.value == NAMED:
+        self.reference.value = self.state.reference or ""
+        if isinstance(genes, tuple):
+            self.kind.value = NAMED
+            if genes != _names(self._field.value):
+                self._field.value = ", ".join(genes)
+        elif genes == ALL:
+            self.kind.value = ALL
+        elif isinstance(genes, int):
             self.kind.value = VARIABLE
+            self.count.value = genes
         self._following = False
+        self._show()
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(filter(None, re.split(r"[\s,;]+", text or "")))

@@ -11,6 +11,7 @@ from dashboard.export import Kind, render, slug
 from dashboard.report import tables
 from dashboard.report.figures import Figure, convergence
 from dashboard.report.subject import Subject
+from engine.spreadsheet import to_csv
 from engine.summaries import with_ids
 
 KINDS: tuple[Kind, ...] = ("svg", "pdf", "csv")
@@ -53,7 +54,8 @@ def write_bundle(
             _add_figure(bundle, subject, figure, place)
         for stem, (words, table) in tables.files(subject).items():
             tell(f"Writing {stem.replace('_', ' ')}")
-            bundle.add(f"tables/{stem}.csv", _bytes(with_ids(table, subject.fit).to_csv()), words)
+            named = with_ids(table, subject.fit)
+            bundle.add(f"tables/{stem}.csv", _bytes(to_csv(named)), words)
         bundle.add("methods.txt", _bytes(subject.methods), "A paragraph for a methods section.")
         if (command := subject.command) is not None:
             bundle.add(

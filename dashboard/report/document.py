@@ -12,6 +12,7 @@ from dashboard.report import tables
 from dashboard.report.figures import Figure, convergence, pass_word
 from dashboard.report.inline import inline_svg
 from dashboard.report.subject import Subject
+from engine.spreadsheet import guarded
 from engine.summaries.methods import objective
 from engine.summaries.methods_models import count
 
@@ -171,12 +172,17 @@ def _facts(rows: Sequence[tuple[str, str]], kind: str = "facts") -> str:
     return f'<dl class="{kind}">{body}</dl>'
 
 
+def _cell(value: object) -> str:
+    return escape(str(guarded(str(value))))
+
+
 def _table(table: pd.DataFrame) -> str:
+    # A copied table becomes one of a spreadsheet.
     names = [str(table.index.name or ""), *map(str, table.columns)]
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    head = "".join(f'<th scope="col">{_cell(name)}</th>' for name in names)
     body = "".join(
-        f'<tr><th scope="row">{escape(str(name))}</th>'
-        + "".join(f"<td>{escape(str(value))}</td>" for value in row)
+        f'<tr><th scope="row">{_cell(name)}</th>'
+        + "".join(f"<td>{_cell(value)}</td>" for value in row)
         + "</tr>"
         for name, row in zip(table.index, table.to_numpy().tolist(), strict=True)
     )

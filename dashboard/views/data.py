@@ -14,7 +14,7 @@ from dashboard.browser import Browser
 from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
 from dashboard.plots.summary import binned, cell_histogram
-from dashboard.state import AppState
+from dashboard.state import AppState, Notice
 from dashboard.views import scores
 from dashboard.views.card import card, figure
 
@@ -46,7 +46,8 @@ class DataView(pn.viewable.Viewer):
         totals = hv.DynamicMap(self._totals, streams=[changed])
         detected = hv.DynamicMap(self._detected, streams=[changed])
         export = ExportMenu(browser, self._export, state, name="histograms", needs=("summary",))
-        words = html.bound(self._waiting, summary, self.state.param.reading)
+        of = self.state.param
+        words = html.bound(self._waiting, summary, of.reading, of.data_error)
         self._panel = pn.Column(
             html.pane(html.bound(self._facts, summary)),
             pn.Row(
@@ -69,10 +70,13 @@ class DataView(pn.viewable.Viewer):
         return self._panel
 
     @staticmethod
-    def _waiting(summary: Any, reading: str) -> str:
+    def _waiting(summary: Any, reading: str, error: Notice | None) -> str:
         if summary is not None:
             return ""
-        return html.empty(f"Reading {reading}." if reading else "Open counts on the left.")
+        if reading:
+            return html.empty(f"Reading {reading}.")
+        found = f"No counts are open: {error.got}. " if error is not None else ""
+        return html.empty(f"{found}Open counts on the left.")
 
     @staticmethod
     def _facts(summary: Any) -> str:

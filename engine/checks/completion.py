@@ -184,6 +184,12 @@ def set_aside(counts: Counts, share: float, seed: int) -> tuple[Counts, Counts]:
         )
     if counts.n_cells < 2:
         raise ConfigError("at least two cells to hold some out", "one", "Use more cells.")
-    order = np.random.default_rng([seed, 3]).permutation(counts.n_cells)
-    size = min(max(round(share * counts.n_cells), 1), counts.n_cells - 1)
-    return counts.take(np.sort(order[size:])), counts.take(np.sort(order[:size]))
+    fitted, held_out = drawn(counts.n_cells, share, seed)
+    return counts.take(fitted), counts.take(held_out)
+
+
+def drawn(n_cells: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the cells to fit, and of those to score the fit on, as `set_aside` has them."""
+    order = np.random.default_rng([seed, 3]).permutation(n_cells)
+    size = min(max(round(share * n_cells), 1), n_cells - 1)
+    return np.sort(order[size:]), np.sort(order[:size])

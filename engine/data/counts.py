@@ -101,17 +101,21 @@ class Counts:
         """
         positions = np.arange(self.n_cells)[cells]
         matrix = self._read(positions)
-        digest = hashlib.blake2b(self.fingerprint.encode(), digest_size=16)
-        digest.update(np.ascontiguousarray(positions, dtype="<i8").tobytes())
         return replace(
             self,
             cells=self.cells[positions],
             obs=self.obs.iloc[positions],
             totals=self.totals[positions],
             library_size=self.library_size[positions],
-            fingerprint=digest.hexdigest(),
+            fingerprint=self.fingerprint_of(positions),
             _rows=MemoryRows(matrix),
         )
+
+    def fingerprint_of(self, positions: np.ndarray) -> str:
+        """The fingerprint that `take` gives to cells at these positions."""
+        digest = hashlib.blake2b(self.fingerprint.encode(), digest_size=16)
+        digest.update(np.ascontiguousarray(positions, dtype="<i8").tobytes())
+        return digest.hexdigest()
 
     def matched(self, genes: pd.Index, gene_ids: pd.Index | None = None) -> Counts:
         """The same cells over other features, by id or else by name, in the order given.

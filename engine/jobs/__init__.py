@@ -3,6 +3,7 @@
 from engine.jobs.checking import CheckAsked, Checked
 from engine.jobs.checks import Checks, check_summary
 from engine.jobs.contenders import contender
+from engine.jobs.counts import check_same_counts
 from engine.jobs.job import JobHandle
 from engine.jobs.manager import Jobs
 from engine.jobs.own import ForeignRun, OwnJobs, size_of
@@ -29,6 +30,7 @@ __all__ = [
     "JobStatus",
     "Jobs",
     "OwnJobs",
+    "check_same_counts",
     "check_summary",
     "contender",
     "kept_uncertainty",

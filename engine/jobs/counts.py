@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.errors import DataError
+from engine.errors import DataError, FitError
 from engine.jobs.fits import engine_load
 from engine.jobs.runs import Runs
 from engine.results import AnyFit
+from engine.results.outline import fingerprint
 
 if TYPE_CHECKING:
     from engine.data import Counts
@@ -41,6 +42,44 @@ def counts_of(jobs: Runs, run: str, fit: AnyFit) -> Counts:
     if not request:
         raise DataError("a run whose counts are known", "none kept with it", "Fit it again.")
     return own_cells(fit, engine_load(request))
+
+
+def check_same_counts(jobs: Runs, run: str, counts: Counts) -> None:
+    """Refuse counts that are others than those that a run was fitted to.
+
+    A run without a fit, or with one that cannot be read, has nothing to compare them with.
+
+    Parameters
+    ----------
+    counts
+        What the request of the run gives now.
+
+    Raises
+    ------
+    DataError
+        If they have changed.
+    JobError
+        If there is no such run.
+    """
+    path, status = jobs.fit_file(run), jobs.status(run)
+    if path is None:
+        return
+    try:
+        known = fingerprint(path)
+    except FitError:
+        return
+    now = counts.fingerprint
+    if status.holdout and counts.n_cells > 1:
+        from engine.checks.completion import drawn
+
+        fitted, _ = drawn(counts.n_cells, status.holdout, int(status.config.get("seed", 0)))
+        now = counts.fingerprint_of(fitted)
+    if known not in ("", now):
+        raise DataError(
+            "the counts that were fitted",
+            f"other counts in {counts.name}: the data have changed since",
+            "Bring the earlier data back, or open these again to fit them as they are now.",
+        )
 
 
 def own_cells(fit: AnyFit, counts: Counts) -> Counts:

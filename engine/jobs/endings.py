@@ -40,7 +40,7 @@ def failure(store: RunStore, job: Job, error: BaseException) -> Outcome:
         with path.open("a", encoding="utf-8") as file:
             file.writelines(traceback.format_exception(error))
     except OSError:
-        _log.error("The run %s failed", job.status.id, exc_info=error)
+        _log.error("The run %s failed: %s", job.status.id, message)
         return Outcome("failed", message)
     return Outcome("failed", f"{message}. The full report is in {path}.")
 
@@ -66,7 +66,9 @@ def write_end(store: RunStore, job: Job, outcome: Outcome) -> bool:
             _write_end_of_run(store, job, status)
     # Stays in memory then, so that people see how it ended. The queue must go on.
     except Exception as error:
-        _log.error("The end of the run %s could not be written", status.id, exc_info=error)
+        told = None if is_expected(error) or isinstance(error, OSError) else error
+        words = "The end of the run %s could not be written: %s"
+        _log.error(words, status.id, describe(error), exc_info=told)
         job.update(log=f"the end could not be written: {describe(error)}")
         return False
     return True

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 from engine.errors import EngineError
 
 OUT_OF_MEMORY = (
@@ -9,6 +12,8 @@ OUT_OF_MEMORY = (
     "settings."
 )
 _LONGEST = 300
+# A disk that is full, or not to be written.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -20,7 +25,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def is_expected(error: BaseException) -> bool:
     """Whether the message of `describe` says all there is to say."""
-    return isinstance(error, EngineError) or is_out_of_memory(error)
+    no_room = isinstance(error, OSError) and error.errno in _NO_ROOM
+    return isinstance(error, EngineError) or no_room or is_out_of_memory(error)
 
 
 def describe(error: BaseException) -> str:
@@ -29,6 +35,9 @@ def describe(error: BaseException) -> str:
         return str(error)
     if is_out_of_memory(error):
         return OUT_OF_MEMORY
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({Path(error.filename).name})" if isinstance(error.filename, str) else ""
+        return f"The disk could not be read or written: {error.strerror}{where}."
     text = str(error).strip()
     first = text.splitlines()[0][:_LONGEST] if text else "no further details"
     return f"Unexpected {type(error).__name__}: {first}"

@@ -12,7 +12,7 @@ from engine.jobs.job import Wish
 from engine.jobs.kept import Kept
 from engine.jobs.pool import Pool
 from engine.jobs.scoring import read_cells
-from engine.jobs.status import JobStatus
+from engine.jobs.status import JobError, JobStatus
 from engine.jobs.store import FIT, RunStore, no_such_job
 from engine.results import AnyFit, load_counts
 
@@ -35,6 +35,23 @@ class Runs:
     def home(self) -> Path:
         """Folder that the runs are kept in."""
         return self._store.home
+
+    @property
+    def trouble(self) -> JobError | None:
+        """Why `list` knows no run but those of this server, if that is so."""
+        return self._store.trouble
+
+    def clean(self, now: float | None = None) -> int:
+        """Remove what killed servers left half-written in the home; how much there was of it.
+
+        So does every server as it starts, and one that stays from time to time.
+
+        Parameters
+        ----------
+        now
+            Seconds since the epoch; the present by default.
+        """
+        return self._store.clean(now)
 
     def status(self, id: str) -> JobStatus:
         """How one job stands.

@@ -19,6 +19,8 @@ from typing import Any
 
 import platformdirs
 
+from engine.jobs.leftovers import DELETED, NEW, clean
+from engine.jobs.locks import LOCK, RunLock, claim, open_lock
 from engine.jobs.ownership import owner_in
 from engine.jobs.status import JobError, JobStatus
 
@@ -26,8 +28,7 @@ FORMAT = 1
 FIT = "fit.h5ad"
 CHECKPOINT = "checkpoint.h5ad"
 LOG = "log.txt"
-_RUN, _STATUS, _LOCK = "run.json", "status.json", "lock"
-_DELETED = ".deleted-"
+_RUN, _STATUS = "run.json", "status.json"
 
 Signature = tuple[int, int, int]
 
@@ -41,19 +42,6 @@ def default_home() -> Path:
 def is_run(folder: Path) -> bool:
     """Whether a folder is that of a run."""
     return folder.parent.name == "runs" and (folder / _RUN).is_file()
-
-
-class RunLock:
-    """The right to change a run, until released."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor: int | None = descriptor
-
-    def release(self) -> None:
-        """Give the right back; again is harmless."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
 
 
 class RunStore:
@@ -79,13 +67,28 @@ class RunStore:
                 f"{home}: {error.strerror}",
                 "Set LOGRATIO_HOME to a folder you may write to.",
             ) from error
-        for left in self.runs.glob(f"{_DELETED}*"):
-            shutil.rmtree(left, ignore_errors=True)
+        self.clean()
+        # Why runs cannot be listed, while that is so.
+        self.trouble: JobError | None = None
+
+    def clean(self, now: float | None = None) -> int:
+        """Remove what killed servers left half-written; how much there was of it."""
+        return clean(self.home, self._turn, now=now)
 
     def ids(self) -> list[str]:
-        """All runs on disk, in no particular order."""
-        with os.scandir(self.runs) as entries:
-            return [item.name for item in entries if item.is_dir() and item.name[0] != "."]
+        """All runs on disk, in no particular order; none, and `trouble`, if they cannot be read."""
+        try:
+            with os.scandir(self.runs) as entries:
+                found = [item.name for item in entries if item.is_dir() and item.name[0] != "."]
+        except OSError as error:
+            self.trouble = JobError(
+                f"the folder of the runs, {self.runs}",
+                str(error.strerror),
+                "Bring it back; what this page shows stays. A new fit makes an empty one.",
+            )
+            return []
+        self.trouble = None
+        return found
 
     def path(self, id: str, name: str = "") -> Path:
         """A file of a run, whether or not it exists."""
@@ -110,10 +113,12 @@ class RunStore:
 
     def create(self, status: JobStatus) -> RunLock:
         """Make the folder of a new run, all at once, and keep it locked."""
-        new = self.runs / f".new-{status.id}"
+        new = self.runs / f"{NEW}{status.id}"
         try:
-            new.mkdir()
-            lock = self._try_lock(new)
+            self.runs.mkdir(parents=True, exist_ok=True)
+            with self._turn():
+                new.mkdir()
+                lock = claim(new)
             assert lock is not None, "nobody else knows of this folder yet"
             run, progress = status.to_parts()
             write_json(new / _RUN, {"format": FORMAT, **run})
@@ -133,7 +138,10 @@ class RunStore:
         JobError
             If there is no such run, or another server has it.
         """
-        lock = self._try_lock(self.path(id)) if id in self else None
+        try:
+            lock = self._try_lock(self.path(id)) if id in self else None
+        except OSError as error:
+            raise _cannot_write(error) from error
         if id not in self:
             if lock is not None:
                 lock.release()
@@ -175,8 +183,13 @@ class RunStore:
         JobError
             If it cannot be written.
         """
+        run, progress = status.to_parts()
         try:
-            write_json(self.path(status.id, _STATUS), status.to_parts()[1])
+            # Gone if somebody removed the home meanwhile; the run itself is not lost.
+            self.path(status.id).mkdir(parents=True, exist_ok=True)
+            if not self.path(status.id, _RUN).exists():
+                write_json(self.path(status.id, _RUN), {"format": FORMAT, **run})
+            write_json(self.path(status.id, _STATUS), progress)
         except OSError as error:
             raise _cannot_write(error) from error
 
@@ -193,7 +206,7 @@ class RunStore:
 
     def remove(self, id: str) -> None:
         """Delete a run: out of sight at once, then its files. Only the holder of its lock may."""
-        hidden = self.runs / f"{_DELETED}{id}-{uuid.uuid4().hex}"
+        hidden = self.runs / f"{DELETED}{id}-{uuid.uuid4().hex}"
         try:
             self.path(id).rename(hidden)
         except FileNotFoundError:
@@ -224,7 +237,7 @@ class RunStore:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """One at a time, among all threads and servers; held for microseconds only."""
-        descriptor = os.open(self.home / _LOCK, os.O_RDWR | os.O_CREAT)
+        descriptor = open_lock(self.home / LOCK)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
@@ -234,18 +247,7 @@ class RunStore:
     def _try_lock(self, folder: Path) -> RunLock | None:
         # In turns, so that a mere look at a lock never makes another server's claim fail.
         with self._turn():
-            try:
-                descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT)
-            except FileNotFoundError:
-                return None
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                os.close(descriptor)
-                if isinstance(error, BlockingIOError):
-                    return None
-                raise
-            return RunLock(descriptor)
+            return claim(folder)
 
 
 def signature(path: Path) -> Signature:

@@ -162,8 +162,10 @@ def sweep_of(jobs: Runs, id: str) -> Sweep:
     )
     if finished and whole:
         path = _path(jobs.home, id)
-        path.parent.mkdir(exist_ok=True)
-        write_json(path, found.to_dict())
+        # It can be made again from the runs.
+        with suppress(OSError):
+            path.parent.mkdir(exist_ok=True)
+            write_json(path, found.to_dict())
     return found
 
 

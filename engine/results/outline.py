@@ -73,6 +73,19 @@ def outline(path: str | os.PathLike[str]) -> Outline:
         )
 
 
+def fingerprint(path: str | os.PathLike[str]) -> str:
+    """Fingerprint of the counts that a saved fit was made of; empty if it does not say.
+
+    Raises
+    ------
+    FitError
+        If the file is missing, damaged or not a fit.
+    """
+    with opened(path) as file:
+        data = json.loads(str(ad.io.read_elem(file["uns/logratio/data"])))
+        return str(data.get("fingerprint", ""))
+
+
 def _names(table: h5py.Group) -> pd.Index:
     return _texts(table[str(table.attrs["_index"])])
 

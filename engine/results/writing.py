@@ -7,10 +7,12 @@ import json
 import os
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 import anndata as ad
 import h5py
+import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from engine.errors import FitError
@@ -42,17 +44,60 @@ def write(
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        adata.write_h5ad(temporary)
+        write_portable(adata, temporary)
         if counts is not None:
             with h5py.File(temporary, "a") as file:
                 ad.io.write_elem(file, "X", counts, dataset_kwargs=_COUNTS)
         os.replace(temporary, target)
-    except OSError as error:
-        raise FitError("a place to write the fit", str(error), "Choose another path.") from error
+    # A full disk is a RuntimeError where HDF5 notices it as it closes the file.
+    except (OSError, RuntimeError) as error:
+        told = (
+            os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        )
+        raise FitError(
+            "room to write the fit", told, "Free some space, or choose another path."
+        ) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
     return target
+
+
+def write_portable(
+    adata: ad.AnnData, path: Path, compression: Literal["gzip"] | None = None
+) -> None:
+    """Write what older anndata (0.10), scanpy and cellxgene open: text as plain arrays of it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    # In memory they are pandas' own, not tables of a file.
+    obs, var = cast(pd.DataFrame, adata.obs), cast(pd.DataFrame, adata.var)
+    adata.obs, adata.var = portable(obs), portable(var)
+    with ad.settings.override(allow_write_nullable_strings=False):
+        adata.write_h5ad(path, compression=compression)
+
+
+def portable(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns as numbers, booleans and categories, which every reader of .h5ad knows.
+
+    Numbers that may be missing become float64 with NaN; any other column that is no plain array
+    of numbers becomes categories of text, in which what is missing has the code -1.
+    """
+    return table.assign(**{str(name): _portable(table[name]) for name in table})
+
+
+def _portable(column: pd.Series) -> pd.Series:
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "buif":
+        return column
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        kept = column.cat.categories
+        return column if isinstance(kept.dtype, np.dtype) else column.cat.rename_categories(str)
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        return column.astype(np.float64)
+    return column.astype(object).map(str, na_action="ignore").astype("category")
 
 
 def add_data(path: str | os.PathLike[str], more: dict[str, Any]) -> None:

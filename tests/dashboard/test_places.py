@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import io
 import os
 from pathlib import Path
 
@@ -140,3 +142,21 @@ class TestUploads:
     ) -> None:
         area._handle_msg(message)
         assert told == []
+
+
+def test_an_upload_that_fills_the_disk_is_given_up_in_words(places: Places) -> None:
+    class Full(io.BytesIO):
+        def write(self, _content: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        def close(self) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for step in (lambda upload: upload.add(b"12345"), lambda upload: upload.finish()):
+        upload = places.begin("a.h5ad", 5)
+        upload._file.close()
+        upload._file = Full()
+        with pytest.raises(DataError, match="No space left"):
+            step(upload)
+        upload.drop()
+        assert list(places.uploads.iterdir()) == []

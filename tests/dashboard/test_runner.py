@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 
 import numpy as np
@@ -202,3 +203,26 @@ def test_a_setting_typed_just_before_the_press_counts(
     state.n_factors = 2
     until(lambda: state.fit)
     assert state.fit.n_factors == 2
+
+
+def test_a_home_that_goes_away_is_told_and_what_is_shown_stays(
+    runner: Runner, state: AppState, steps: Steps, services: Services, until: Until
+) -> None:
+    steps.go_on.set()
+    runner.read()
+    until(lambda: state.ready)
+    runner.fit()
+    until(lambda: state.embedding)
+    run = state.run
+    shutil.rmtree(services.jobs.home)
+    runner._listed = 0.0
+    until(lambda: state.run_error)
+    assert str(services.jobs.home) in state.run_error.expected
+    assert state.run == run
+    assert state.fit is not None
+    runner.fit()
+    until(lambda: state.run != run)
+    until(lambda: state.status and state.status.state == "done")
+    runner._listed = 0.0
+    until(lambda: [status.id for status in state.runs] == [state.run])
+    assert state.run_error is None

@@ -1,0 +1,204 @@
+"""Opener: the counts of a page, as a person asks for them or as a run brings them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Any
+
+import param
+
+from dashboard.asked import REQUEST
+from dashboard.places import Places
+from dashboard.reading import CountsSummary, Reader, Reading
+from dashboard.settings import DEMO
+from dashboard.state import AppState, Notice
+from engine.data import DataRequest
+from engine.errors import DataError, EngineError
+from engine.jobs import Jobs, JobStatus, check_same_counts
+
+NOTHING: dict[str, Any] = {"loaded": None, "info": None, "counts": None, "summary": None}
+_STAY = "The results of the run stay in view; nothing else is fitted in place of its data."
+
+
+class Opener:
+    """Reads counts beside the page; those of a run are compared with what it was fitted to.
+
+    Parameters
+    ----------
+    fetcher
+        Threads for what takes a disk.
+    """
+
+    def __init__(
+        self, state: AppState, jobs: Jobs, reader: Reader, places: Places, fetcher: Executor
+    ) -> None:
+        self._state, self._jobs, self._reader = state, jobs, reader
+        self._places, self._fetcher = places, fetcher
+        # What the server itself opens pages with lies where its owner says.
+        self._own = {DEMO, state.source}
+        self._reading: Future[Reading] | None = None
+        self._checking: tuple[Reading, Future[None]] | None = None
+        self._run: JobStatus | None = None
+        self._bringing = self._quiet = self._opening = False
+        state.param.watch(self.ask, list(REQUEST))
+
+    def ask(self, *events: object) -> None:
+        """Read the counts that are asked for, again if need be."""
+        state = self._state
+        if self._quiet:
+            return
+        try:
+            request = state.request()
+        except EngineError as error:
+            state.data_error = Notice.of(error)
+            return
+        # Another file, or this one again: not only other genes of it.
+        self._opening = not events or state.loaded is None or state.loaded.source != state.source
+        status = state.status
+        same = status is not None and _request(status, self._find) == request
+        self._start(request, status if same else None, bringing=False)
+
+    def bring(self, run: str) -> None:
+        """Make the data of a run those of the page; the run is shown whatever comes of it."""
+        state = self._state
+        try:
+            status = self._jobs.status(run)
+        except EngineError:
+            # Whoever shows the run says so.
+            return
+        self._reading = self._checking = None
+        self._run, self._bringing = status, True
+        try:
+            request = _request(status, self._find, strict=True)
+        except EngineError as error:
+            self._give_up(error)
+            return
+        assert request is not None
+        # Not to be shown as the data of this run, nor fitted, until its own are there.
+        if request != state.loaded:
+            state.param.update(**NOTHING, brought=None)
+        else:
+            state.brought = run
+        self._quiet = True
+        try:
+            state.param.update(**{name: getattr(request, name) for name in REQUEST})
+        finally:
+            self._quiet = False
+        self._start(request, status, bringing=True)
+
+    def began(self, run: str) -> None:
+        """A run was started on the counts that are open."""
+        self._state.brought = run
+
+    def tick(self) -> None:
+        """Take what has been read."""
+        if self._reading is not None and self._reading.done():
+            done, self._reading = self._reading, None
+            if (error := done.exception()) is not None:
+                self._fail(error)
+            elif self._run is None:
+                self._take(done.result(), None)
+            else:
+                read = done.result()
+                check = self._fetcher.submit(
+                    check_same_counts, self._jobs, self._run.id, read.counts
+                )
+                self._checking = read, check
+        if self._checking is not None and self._checking[1].done():
+            (read, check), self._checking = self._checking, None
+            error = check.exception()
+            if error is not None and self._bringing:
+                self._fail(error)
+            else:
+                self._take(read, self._run if error is None else None)
+
+    def _start(self, request: DataRequest, run: JobStatus | None, *, bringing: bool) -> None:
+        self._run, self._bringing, self._checking = run, bringing, None
+        self._state.param.update(data_error=None, reading=request.source)
+        self._reading = self._reader.submit(request)
+
+    def _take(self, read: Reading, run: JobStatus | None) -> None:
+        brought = None if run is None else run.id
+        state = self._state
+        state.param.update(**vars(read), brought=brought, data_error=None, reading="")
+        if self._opening and not self._bringing and state.run is not None:
+            # A run is in view: what was opened beside it would not be seen.
+            state.tab = "data"
+
+    def _fail(self, error: BaseException) -> None:
+        state = self._state
+        if self._bringing:
+            self._give_up(error)
+            return
+        if state.loaded is not None and state.loaded.source != state.source:
+            # The data that are open stay open, and can be fitted.
+            with param.parameterized.discard_events(state):
+                state.param.update(**{name: getattr(state.loaded, name) for name in REQUEST})
+        state.param.update(data_error=Notice.of(error), reading="")
+
+    def _give_up(self, error: BaseException) -> None:
+        """The data of the run cannot be had: nothing is open, and the page says why."""
+        told, run = Notice.of(error), self._run
+        source = "" if run is None else str(run.request.get("source", ""))
+        remedy = told.remedy
+        if source not in ("", DEMO) and not os.path.exists(source):
+            remedy = "Bring them back, or open other counts here."
+        name = "" if run is None else run.name
+        notice = Notice(
+            f"the data of the run {name!r}: {told.expected}", told.got, f"{remedy} {_STAY}"
+        )
+        self._state.param.update(**NOTHING, brought=None, data_error=notice, reading="")
+
+    def _find(self, source: str) -> str:
+        return source if source in self._own else self._places.find(source)
+
+
+def _request(
+    status: JobStatus, find: Callable[[str], str], *, strict: bool = False
+) -> DataRequest | None:
+    """What a run asked for; None if it does not say or may not, where that is no error."""
+    try:
+        if not status.request:
+            raise DataError(
+                "a note of where they are", "none in the run", "Open the counts under Data."
+            )
+        request = DataRequest.from_dict(status.request)
+        find(request.source)
+        return request
+    except EngineError:
+        if strict:
+            raise
+        return None
+
+
+def refusal(state: AppState) -> Notice:
+    """Why the counts that are asked for cannot be fitted."""
+    if state.data_error is not None:
+        error = state.data_error
+        if state.loaded is not None:
+            return Notice("counts to fit", error.got, "Correct the data or genes first.")
+        return Notice(f"counts to fit: {error.expected}", error.got, error.remedy)
+    if state.reading:
+        return Notice("counts to fit", f"{state.reading} still being read", "Wait for it.")
+    return Notice("counts to fit", "none", "Open counts under Data first.")
+
+
+def crumbs(
+    summary: CountsSummary | None, status: JobStatus | None, brought: str | None, reading: str
+) -> tuple[str, str, str]:
+    """Which data are open and which run is shown, in words: data, run and its state."""
+    data = ""
+    if summary is not None:
+        data = f"{summary.name} · {summary.n_cells:,} cells × {summary.n_genes:,} genes"
+    if status is None:
+        return data, "", ""
+    if summary is not None and brought == status.id:
+        return data, status.name, status.state
+    source = str(status.request.get("source", ""))
+    of = Path(source).name if source else "data that it does not name"
+    if summary is None:
+        return f"{of} · {'being read' if reading else 'not open'}", status.name, status.state
+    return f"To fit next: {data}", f"{status.name} (fitted to {of})", status.state

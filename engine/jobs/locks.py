@@ -1,0 +1,49 @@
+"""Advisory locks: the system drops them when the process that holds them dies, however it dies."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+LOCK = "lock"
+
+
+class RunLock:
+    """The right to change a run, until released."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    def release(self) -> None:
+        """Give the right back; again is harmless."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def open_lock(path: Path) -> int:
+    """A descriptor to lock; one of a disk that cannot be written will do."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC):
+            raise
+        return os.open(path, os.O_RDONLY)
+
+
+def claim(folder: Path) -> RunLock | None:
+    """The right to change a run; None if a living server has it, or there is no such folder."""
+    try:
+        descriptor = open_lock(folder / LOCK)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            return None
+        raise
+    return RunLock(descriptor)

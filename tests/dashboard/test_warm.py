@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from dashboard import warm
+from dashboard.runner import Services
+from tests.waiting import wait_for
+
+
+def test_a_server_that_stays_removes_what_was_left_half_written(services: Services) -> None:
+    left = Path(services.jobs.home) / "runs" / ".new-1"
+    left.mkdir()
+    end = warm.keep_clean(services, seconds=0.01)
+    wait_for(lambda: not left.exists())
+    end.set()
