@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from engine import cli, cli_check, cli_counts, cli_report, cli_sweep, cli_uncertainty
-from engine.cli_options import Noted
+from engine.cli_options import Noted, choices
 from engine.config import (
     CapturePrior,
     DMode,
@@ -50,7 +50,7 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
     """The data, and all settings but the number of topics or factors."""
     add = parser.add_argument
     some = partial(add, action=Noted)
-    add("data", metavar="DATA", help=".h5ad, .zarr, 10x .h5, matrix.mtx folder, or 'demo'")
+    add("data", metavar="DATA", help="counts: a file or folder (see README), or 'demo'")
     add(
         "--model",
         choices=("lnm", "lnmvcp", "lda"),
@@ -59,6 +59,7 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
     )
     add("--genes", default="2000", help="how many, 'all', a file of names, or names with commas")
     add("--layer", help="layer of raw counts (X, raw or a name; guessed if not given)")
+    choices(parser)
     add("--reference", help="gene that is the ALR reference")
     add("--library-size", metavar="COLUMN", help="labels with each cell's counts over all genes")
     some("--d-mode", choices=get_args(DMode), default=_DEFAULT.d_mode, help="residual variance")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from engine import cli_counts
-from engine.cli_options import check_given
+from engine.cli_options import check_given, chosen
 from engine.config import Config, LDAConfig, LNMConfig, config_from_dict
 from engine.errors import ConfigError, FitError
 from engine.inference.progress import Progress
@@ -142,7 +142,14 @@ def request(options: argparse.Namespace) -> DataRequest:
     from engine.data import DataRequest
 
     genes: Any = gene_choice(options.genes)
-    return DataRequest(options.data, options.layer, genes, options.reference, options.library_size)
+    return DataRequest(
+        options.data,
+        options.layer,
+        genes,
+        options.reference,
+        options.library_size,
+        **chosen(options),
+    )
 
 
 def _run(steps: Iterator[Progress], stopping: Sequence[int]) -> AnyFit:

@@ -12,6 +12,7 @@ from typing import Any
 from engine.cli_options import belongs
 from engine.config import Config
 from engine.data import DataRequest
+from engine.data.choices import ASKED as CHOICES
 from engine.results import OTHER, AnyFit
 from engine.summaries.methods import n_set_aside
 
@@ -69,9 +70,10 @@ def fit_command(
     arguments = ["fit", request.source, "--model", config.model]
     arguments += _of_config(config)
     arguments += _genes(request.genes, files)
-    for name in ("layer", "reference", "library_size"):
+    for name in ("layer", "reference", "library_size", *(n for n in CHOICES if n != "round")):
         if (value := getattr(request, name)) is not None:
             arguments += _option(f"--{name.replace('_', '-')}", value)
+    arguments += ["--round"] if request.round else []
     if holdout:
         arguments += ["--holdout", repr(holdout)]
     return Command((*arguments, "--out", out), files)
@@ -126,7 +128,10 @@ def request_of(fit: AnyFit, source: str | None = None) -> DataRequest | None:
     genes = tuple(str(name) for name in fit.genes[fit.is_gene])
     reference = getattr(fit, "reference", None)
     named = None if reference is None else str(fit.genes[reference])
-    return DataRequest(place, str(fit.data["layer"]), genes, None if named == OTHER else named)
+    asked = fit.data.get("request") or {}
+    chosen = {name: asked[name] for name in CHOICES if asked.get(name)}
+    reference = None if named == OTHER else named
+    return DataRequest(place, str(fit.data["layer"]), genes, reference, **chosen)
 
 
 def holdout_of(fit: AnyFit) -> float:

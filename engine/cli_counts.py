@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from engine.cli_options import choices, chosen
 from engine.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         help="labels with each cell's counts over all genes ('' for none); as for the fit if not "
         "given",
     )
+    choices(parser)
 
 
 def own_data(parser: argparse.ArgumentParser) -> None:
@@ -41,13 +43,15 @@ def read_as(fit: AnyFit, options: argparse.Namespace) -> Counts:
     Genes outside the fit are pooled later, and those that no cell expresses are known.
     """
     from engine.data import read_counts
+    from engine.data.choices import ASKED as CHOICES
 
     asked = fit.data.get("request") or {}
     given = {name: getattr(options, name) for name in ("layer", "library_size")}
-    chosen = {
+    how: dict[str, Any] = {
         name: (asked.get(name) if value is None else value) or None for name, value in given.items()
     }
-    return read_counts(options.data, genes="all", **chosen)
+    how |= {name: asked[name] for name in CHOICES if asked.get(name)} | chosen(options)
+    return read_counts(options.data, genes="all", **how)
 
 
 def fitted(fit: AnyFit, options: argparse.Namespace) -> Counts:

@@ -92,7 +92,8 @@ def data(subject: Subject) -> Rows:
 def account(subject: Subject) -> list[str]:
     """How the counts were read, a sentence each."""
     report = subject.fit.data.get("report") or {}
-    said = [str(report.get(f"{part}_reason") or "") for part in ("layer", "genes", "reference")]
+    parts = ("source", "layer", "genes", "reference")
+    said = [str(report.get(f"{part}_reason") or "") for part in parts]
     if "cells_found" in report:
         found = f"Found {report['cells_found']:,} cells and {report['genes_found']:,} genes."
         said.insert(0, found)

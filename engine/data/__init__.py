@@ -1,5 +1,6 @@
 """The data border: the only place that knows AnnData files."""
 
+from engine.data.choices import ChoiceNeeded, Choices, Offer
 from engine.data.counts import Counts, check_config
 from engine.data.demo import DEMO, demo_adata
 from engine.data.info import SourceInfo, inspect_source
@@ -10,8 +11,11 @@ from engine.data.simulate import simulate, true_clr_correlation
 
 __all__ = [
     "DEMO",
+    "ChoiceNeeded",
+    "Choices",
     "Counts",
     "DataRequest",
+    "Offer",
     "Report",
     "SourceInfo",
     "check_config",

@@ -7,8 +7,11 @@ from typing import Literal
 
 import pandas as pd
 
-from engine.data.layers import choose_layer, look_at
-from engine.data.tables import Source, open_table
+from engine.data.choices import ChoiceNeeded, Choices, Offer
+from engine.data.layers import choose_layer
+from engine.data.looks import look_at
+from engine.data.opening import open_table
+from engine.data.tables import Source
 from engine.errors import DataError
 
 
@@ -47,6 +50,8 @@ class SourceInfo:
         The layer that `engine.read_counts` would take; None if none holds counts.
     guess_reason
         Why, or why none, in a sentence.
+    offers
+        What else can be chosen.
     """
 
     name: str
@@ -57,9 +62,10 @@ class SourceInfo:
     columns: tuple[ColumnInfo, ...]
     guess: str | None
     guess_reason: str
+    offers: tuple[Offer, ...] = ()
 
 
-def inspect_source(source: Source) -> SourceInfo:
+def inspect_source(source: Source, choices: Choices | None = None) -> SourceInfo:
     """Look into a source: a sample of the values of each layer, and the labels.
 
     Raises
@@ -67,15 +73,19 @@ def inspect_source(source: Source) -> SourceInfo:
     DataError
         If it cannot be read at all.
     """
-    table = open_table(source)
+    table = open_table(source, choices)
     try:
         looks = {name: look_at(layer.matrix) for name, layer in table.layers.items()}
         guess: str | None = None
+        offers = table.told.offers
         try:
-            choice = choose_layer(table, None)
+            choice = choose_layer(table, None, choices)
             guess, reason = choice.name, choice.reason
         except DataError as error:
             reason = str(error)
+            offers += _offered(error)
+        if choices is not None and choices.round:
+            offers += (Offer("round", ("yes",), "yes"),)
         shown = table.layers[guess or next(iter(table.layers))]
         return SourceInfo(
             name=table.name,
@@ -89,9 +99,15 @@ def inspect_source(source: Source) -> SourceInfo:
             columns=tuple(_column(table.obs.iloc[:, place]) for place in range(table.obs.shape[1])),
             guess=guess,
             guess_reason=reason,
+            offers=offers,
         )
     finally:
         table.close()
+
+
+def _offered(error: DataError) -> tuple[Offer, ...]:
+    offer = error.offer if isinstance(error, ChoiceNeeded) else None
+    return () if offer is None else (offer,)
 
 
 def _column(values: pd.Series) -> ColumnInfo:

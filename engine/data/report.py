@@ -28,6 +28,8 @@ class Report:
         True when row blocks are read from disk on demand.
     warnings
         Everything that was mended or looks odd, full sentences.
+    source_reason
+        What of the source was read, and why, if there was a choice.
     """
 
     cells_found: int
@@ -40,12 +42,14 @@ class Report:
     n_pooled: int = 0
     streamed: bool = False
     warnings: tuple[str, ...] = ()
+    source_reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; at most 200 names of each kind dropped."""
         return {
             "cells_found": self.cells_found,
             "genes_found": self.genes_found,
+            "source_reason": self.source_reason,
             "layer_reason": self.layer_reason,
             "genes_reason": self.genes_reason,
             "reference_reason": self.reference_reason,
@@ -62,6 +66,7 @@ class Report:
         """The report as sentences, warnings last. Plain text: escape it before showing HTML."""
         said = [
             f"Found {self.cells_found:,} cells and {self.genes_found:,} genes.",
+            self.source_reason,
             self.layer_reason,
             self.genes_reason,
             self.reference_reason,

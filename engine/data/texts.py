@@ -1,0 +1,247 @@
+"""Tables in text (.csv, .tsv, .txt, packed or not): genes x cells, or cells x genes."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from engine.data.border import shorten
+from engine.data.choices import COLUMNS, ROWS, ChoiceNeeded, Choices, Offer, Told, how_to, pick
+from engine.data.limits import MAX_CELLS
+from engine.data.memory import memory_budget
+from engine.data.tables import FORMATS
+from engine.errors import DataError
+
+NAMES = re.compile(r"\.(csv|tsv|txt|tab)(\.gz)?$", re.IGNORECASE)
+LONGEST_LINE = 200_000_000
+LOOKED_AT = 2000
+ROWS_AT_ONCE = 500
+ENTRY_BYTES = 12
+BARCODE = re.compile(r"(^|[^A-Z])[ACGTN]{8,}([^A-Z]|$)")
+CELL = re.compile(r"^(cells?|c|bc|barcode|sample|s)[ _.-]?\d+$", re.IGNORECASE)
+GENE = re.compile(
+    r"^(ENS[A-Z]*[GT]\d{6,}|(genes?|g)[ _.-]?\d+$|MT-|mt-|RP[LS]\d|Rp[ls]\d|ERCC-\d)", re.ASCII
+)
+# fmt: off
+COMMON = frozenset((
+    "actb", "gapdh", "malat1", "b2m", "cd3d", "cd3e", "cd4", "cd8a", "cd19", "ms4a1", "cd14", "lyz",
+    "nkg7", "gnly", "ptprc", "tmsb4x", "tmsb10", "eef1a1", "ftl", "fth1", "hla-a", "hla-b", "hla-c",
+    "vim", "fos", "jun", "col1a1", "epcam", "krt8", "krt18", "alb", "apoe",
+))
+# fmt: on
+GENE_HEADS = frozenset(("gene", "genes", "gene_id", "gene_name", "symbol", "geneid", "feature"))
+CELL_HEADS = frozenset(("cell", "cells", "barcode", "barcodes", "cell_id", "cellid", "cell_name"))
+NEEDED = 0.5
+
+
+def is_text(path: Path) -> bool:
+    """Whether a file is called as a table in text is, and holds none but text."""
+    if NAMES.search(path.name) is None:
+        return False
+    with _opened(path) as lines:
+        return "\0" not in lines.read(4096)
+
+
+def read(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
+    """The counts of a table with names of both sides.
+
+    Raises
+    ------
+    DataError
+        If it is no table of numbers, or too large for memory.
+    ChoiceNeeded
+        If neither its names nor its headings tell genes from cells.
+    """
+    head, separator, corner = _head(path)
+    names, columns, blocks, kept = _table(path, head, separator, corner=corner)
+    rows = sparse.csr_matrix(sparse.vstack(blocks, format="csr"))
+    sides = names, columns
+    turned, told = _lies(path, corner, sides, choices)
+    index, var_names = sides if turned else sides[::-1]
+    obs = pd.DataFrame(kept if turned else {}, index=pd.Index(index, dtype=object))
+    if kept and not turned:
+        told += Told(reasons=(f"Columns of text were left out: {', '.join(map(shorten, kept))}.",))
+    counts = rows if turned else sparse.csr_matrix(rows.T)
+    var = pd.DataFrame(index=pd.Index(var_names, dtype=object))
+    return ad.AnnData(counts, obs=obs, var=var), told, path.name.split(".")[0]
+
+
+def _opened(path: Path) -> IO[str]:
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+    if packed:
+        return gzip.open(path, "rt", encoding="utf-8-sig", errors="replace", newline="")
+    return path.open(encoding="utf-8-sig", errors="replace", newline="")
+
+
+def _head(path: Path) -> tuple[list[str], str, str | None]:
+    """Names of the columns of numbers and others, the separator, and the corner if there is one."""
+    with _opened(path) as lines:
+        first, second = (lines.readline(LONGEST_LINE).rstrip("\r\n") for _ in range(2))
+    counted = {sep: second.count(sep) for sep in ("\t", ",", ";", " ")}
+    separator = max(counted, key=lambda sep: counted[sep])
+    if not counted[separator] or not first:
+        raise DataError(
+            "a table of counts with names of genes and of cells",
+            f"no columns in {shorten(path.name)}",
+            "Separate the columns by commas or tabs.",
+        )
+    above, below = (next(csv.reader(io.StringIO(t), delimiter=separator)) for t in (first, second))
+    if len(above) == len(below):
+        corner: str | None = above.pop(0)
+    elif len(above) == len(below) - 1:
+        corner = None
+    else:
+        raise DataError(
+            "as many headings as columns",
+            f"{len(above):,} over {len(below):,} columns in {shorten(path.name)}",
+            "Write the table again with names of both sides.",
+        )
+    if all(map(_is_number, above)) and not _counts_up(above):
+        raise DataError(
+            "names of genes and of cells around the counts",
+            f"numbers in the first line of {shorten(path.name)}",
+            "Write the table again with names of both sides.",
+        )
+    return above, separator, corner
+
+
+def _table(
+    path: Path, head: list[str], separator: str, *, corner: str | None
+) -> tuple[list[str], list[str], list[sparse.csr_matrix], dict[str, list[str]]]:
+    """Names of rows and columns, the numbers in blocks, and the columns of text."""
+    names: list[str] = []
+    blocks: list[sparse.csr_matrix] = []
+    texts: list[int] | None = None
+    kept: dict[str, list[str]] = {}
+    budget, entries = memory_budget(), 0
+    at_once = max(1, min(ROWS_AT_ONCE, 20_000_000 // max(len(head), 1)))
+    columns = range(1, len(head) + 1)
+    missing: dict[Any, list[str]] = {place: ["NA", "NaN", ""] for place in columns}
+    with _opened(path) as lines:
+        lines.readline(LONGEST_LINE)
+        chunks = pd.read_csv(
+            lines,
+            sep=separator,
+            header=None,
+            names=[0, *columns],
+            index_col=False,
+            dtype={0: str},
+            keep_default_na=False,
+            na_values=missing,
+            chunksize=at_once,
+            low_memory=False,
+        )
+        for chunk in chunks:
+            names += [str(name) for name in chunk[0]]
+            found = [p for p in columns if not pd.api.types.is_numeric_dtype(chunk[p])]
+            if texts is None:
+                texts = found
+            odd = sorted(set(found) - set(texts))
+            if odd or len(texts) == len(head):
+                where = head[odd[0] - 1] if odd else head[0]
+                raise DataError(
+                    "numbers in the table",
+                    f"text under {shorten(where)} in {shorten(path.name)}",
+                    "Keep names in the first column and the first line only.",
+                )
+            for place in texts:
+                kept.setdefault(head[place - 1], []).extend(map(str, chunk[place]))
+            numbers = chunk.drop(columns=[0, *texts]).to_numpy(dtype=np.float64)
+            if np.isnan(numbers).any():
+                raise DataError(
+                    "a number in every field",
+                    f"empty fields or NA in {shorten(path.name)}",
+                    "Write zeros where nothing was counted.",
+                )
+            blocks.append(sparse.csr_matrix(numbers))
+            entries += blocks[-1].nnz
+            if entries * ENTRY_BYTES > budget or len(names) > MAX_CELLS:
+                raise DataError(
+                    "a table that fits into memory",
+                    f"{shorten(path.name)}, which does not",
+                    "Convert it once to .h5ad where memory allows: that is streamed from disk.",
+                )
+    if not names:
+        raise DataError("rows of counts", f"none in {shorten(path.name)}", "Write it again.")
+    left = set(texts or ())
+    if len(head) - len(left) < 2:
+        raise DataError(
+            FORMATS,
+            f"a file of another kind: {shorten(path.name)} is no table of genes and cells",
+            "Write the counts with names of genes on one side and of cells on the other.",
+        )
+    return names, [n for i, n in enumerate(head, 1) if i not in left], blocks, kept
+
+
+def _lies(
+    path: Path, corner: str | None, sides: tuple[list[str], list[str]], choices: Choices
+) -> tuple[bool, Told]:
+    """Whether rows are cells, by the choice, the corner or the names of both sides."""
+    offer = Offer("cells_in", (ROWS, COLUMNS), choices.cells_in or "")
+    if choices.cells_in is not None:
+        way = pick("cells_in", choices.cells_in, (ROWS, COLUMNS))
+        return way == ROWS, Told((f"Cells are in {way}, as asked.",), (), (offer,))
+    heading = (corner or "").strip().casefold()
+    evidence = {ROWS: 0.0, COLUMNS: 0.0}
+    for way, other, names in ((ROWS, COLUMNS, sides[0]), (COLUMNS, ROWS, sides[1])):
+        evidence[way] += _share(names, _is_cell) > NEEDED
+        evidence[other] += _share(names, _is_gene) > NEEDED or _common(names)
+    evidence[ROWS] += (heading in CELL_HEADS) + _counts_up(sides[0])
+    evidence[COLUMNS] += heading in GENE_HEADS
+    if evidence[ROWS] == evidence[COLUMNS]:
+        raise ChoiceNeeded(
+            "a table whose names tell genes from cells",
+            f"rows like {shorten(sides[0][0])} and columns like {shorten(sides[1][0])} in "
+            f"{shorten(path.name)}",
+            f"Say which are cells by {how_to('cells_in', ROWS)}, or {COLUMNS}.",
+            offer,
+        )
+    way = ROWS if evidence[ROWS] > evidence[COLUMNS] else COLUMNS
+    text = (
+        f"Cells are in {way} of {shorten(path.name)}, by its names (rows like "
+        f"{shorten(sides[0][0])}, columns like {shorten(sides[1][0])}); if that is wrong, choose "
+        f"by {how_to('cells_in', COLUMNS if way == ROWS else ROWS)}."
+    )
+    return way == ROWS, Told(warnings=(text,), offers=(offer,))
+
+
+def _share(names: Sequence[str], like: Any) -> float:
+    some = names[:LOOKED_AT]
+    return sum(map(like, some)) / max(len(some), 1)
+
+
+def _is_cell(name: str) -> bool:
+    return BARCODE.search(name) is not None or CELL.match(name) is not None
+
+
+def _is_gene(name: str) -> bool:
+    return GENE.match(name) is not None and BARCODE.search(name) is None
+
+
+def _common(names: Sequence[str]) -> bool:
+    return len(COMMON & {name.casefold() for name in names}) > 2
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _counts_up(names: Sequence[str]) -> bool:
+    """Whether names are but 0, 1, 2 … or 1, 2, 3 …"""
+    first = names[0] if names else ""
+    return first in ("0", "1") and all(n == str(i + int(first)) for i, n in enumerate(names))
