@@ -20,8 +20,10 @@ from engine.config import (
     Precision,
 )
 from engine.data import DataRequest
+from engine.data.choices import ASKED, COLUMNS, ROWS
 
-REQUEST = ("source", "layer", "genes", "reference", "library_size")
+CHOICES = tuple(ASKED)
+REQUEST = ("source", "layer", "genes", "reference", "library_size", *CHOICES)
 # Settings of the same names in LNMConfig and in LDAConfig.
 BOTH = ("seed", "max_seconds", "block_cells")
 TRAINING = (
@@ -59,6 +61,11 @@ class Asked(param.Parameterized):
     genes = param.Parameter(default=2000, doc="n most variable, 'all', or a tuple of names.")
     reference = param.String(default=None, allow_None=True, doc="ALR reference; None chooses.")
     library_size = param.String(default=None, allow_None=True, doc="Column of obs; None sums.")
+    sample = param.String(default=None, allow_None=True, doc="Of several samples of a folder.")
+    genome = param.String(default=None, allow_None=True, doc="Of several; None joins them.")
+    feature_type = param.String(default=None, allow_None=True, doc="None takes Gene Expression.")
+    cells_in: Any = param.Selector(default=None, objects=[None, ROWS, COLUMNS])
+    round = param.Boolean(default=False, doc="Whether to round corrected counts.")
 
     # what to fit
     model: Any = param.Selector(default="lnmvcp", objects=["lnmvcp", "lnm", "lda"])

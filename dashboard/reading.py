@@ -118,7 +118,8 @@ class Reader:
                 return self._kept[key]
         slowly("scanpy")
         counts = request.load()
-        read = Reading(request, inspect_source(request.source), counts, summarise(counts))
+        info = inspect_source(request.source, request.choices)
+        read = Reading(request, info, counts, summarise(counts))
         with self._lock:
             self._kept[key] = read
             while len(self._kept) > KEPT:
