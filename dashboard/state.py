@@ -64,7 +64,9 @@ class AppState(Asked):
     counts = param.ClassSelector(class_=Counts, allow_None=True)
     summary = param.Parameter(doc="CountsSummary of `counts`.")
     reading = param.String(doc="What is being read, empty when nothing is.")
-    offers = param.Parameter(default=(), doc="Choices that the source offers: of `engine.data.Offer`.")
+    offers = param.Parameter(
+        default=(), doc="Choices that the source offers: of `engine.data.Offer`."
+    )
     data_error = param.ClassSelector(class_=Notice, allow_None=True)
 
     # what runs and what is shown

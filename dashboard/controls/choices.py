@@ -21,16 +21,15 @@ ROUND = "round"
 
 
 class ChoiceControls:
-    """A control for each choice that the source offers; the others are hidden."""
+    """A control for each choice that the source offers."""
 
     def __init__(self, state: AppState) -> None:
         self.state = state
-        self._selects = {name: select(ASKED[name][1], words) for name, words in HELP.items()}
+        self._selects: dict[str, pmui.Select] = {}
         self._round = pmui.Switch(label=ASKED[ROUND][1], size="small", margin=0)
+        self._round.param.watch(self._choose, "value")
         self._offering = False
-        for control in (*self._selects.values(), self._round):
-            control.param.watch(self._choose, "value")
-        self.column = form(*self._selects.values(), self._round)
+        self.column = form()
         state.param.watch(self._offer, ["offers", *ASKED])
         self._offer()
 
@@ -38,33 +37,48 @@ class ChoiceControls:
         state, offers = self.state, {offer.name: offer for offer in self.state.offers}
         self._offering = True
         try:
-            for name, control in self._selects.items():
-                if (offer := offers.get(name)) is not None:
-                    control.param.update(**_options(offer, getattr(state, name)))
-                control.visible = offer is not None
-            self._round.param.update(visible=ROUND in offers, value=state.round)
+            for name in HELP:
+                if name not in offers:
+                    self._selects.pop(name, None)
+                    continue
+                needed = state.data_error is not None
+                look = _options(offers[name], getattr(state, name), needed=needed)
+                self._update(name, look)
+            self._round.value = state.round
+            controls = [self._selects[name] for name in HELP if name in offers]
+            controls += [self._round] if ROUND in offers else []
+            if controls != list(self.column):
+                self.column[:] = controls
+            self.column.visible = bool(controls)
         finally:
             self._offering = False
-        self.column.visible = bool(offers)
+
+    def _update(self, name: str, look: dict[str, Any]) -> None:
+        known = self._selects.get(name)
+        # The browser keeps the words of an option that stays chosen, whatever they become.
+        if known is None or (
+            look["value"] == known.value == "" and known.options != look["options"]
+        ):
+            made = select(ASKED[name][1], HELP[name], **look)
+            made.param.watch(self._choose, "value")
+            self._selects[name] = made
+        else:
+            known.param.update(**look)
 
     def _choose(self, *_events: object) -> None:
         if self._offering:
             return
-        offered = {offer.name for offer in self.state.offers}
-        chosen: dict[str, Any] = {
-            name: control.value or None
-            for name, control in self._selects.items()
-            if name in offered
-        }
-        if ROUND in offered:
+        chosen: dict[str, Any] = {n: box.value or None for n, box in self._selects.items()}
+        if any(offer.name == ROUND for offer in self.state.offers):
             chosen[ROUND] = bool(self._round.value)
         if any(getattr(self.state, name) != value for name, value in chosen.items()):
             self.state.param.update(**chosen)
 
 
-def _options(offer: Offer, chosen: str | None) -> dict[str, Any]:
+def _options(offer: Offer, chosen: str | None, *, needed: bool) -> dict[str, Any]:
     """Options of a select; none is what the program takes by itself, if it does."""
     own = f"automatic ({offer.chosen})" if offer.chosen and chosen is None else "automatic"
+    own = "choose one" if needed and chosen is None else own
     found = {own: ""} | {option: option for option in offer.options}
     held = {option.casefold(): option for option in offer.options}
     return {"options": found, "value": held.get((chosen or "").casefold(), "")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from engine.data.border import shorten
@@ -72,9 +73,8 @@ def lies(
             offer,
         )
     if len(fitting) == 2:
-        return True, Told(
-            (f"Cells are in rows, as {shorten(matrix.name)} is named.",), (), (offer,)
-        )
+        text = f"Cells are in rows, as {shorten(matrix.name)} is named."
+        return True, Told((text,), (), (replace(offer, chosen=ROWS),))
     if fitting == [ROWS]:
         text = (
             f"{shorten(matrix.name)} is cells × genes ({found[0]:,} × {found[1]:,}), by the "

@@ -7,6 +7,7 @@ import gzip
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -213,7 +214,7 @@ def _lies(
         f"{shorten(sides[0][0])}, columns like {shorten(sides[1][0])}); if that is wrong, choose "
         f"by {how_to('cells_in', COLUMNS if way == ROWS else ROWS)}."
     )
-    return way == ROWS, Told(warnings=(text,), offers=(offer,))
+    return way == ROWS, Told(warnings=(text,), offers=(replace(offer, chosen=way),))
 
 
 def _share(names: Sequence[str], like: Any) -> float:
