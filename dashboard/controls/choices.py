@@ -45,7 +45,7 @@ class ChoiceControls:
                 look = _options(offers[name], getattr(state, name), needed=needed)
                 self._update(name, look)
             self._round.value = state.round
-            controls = [self._selects[name] for name in HELP if name in offers]
+            controls: list[Any] = [self._selects[name] for name in HELP if name in offers]
             controls += [self._round] if ROUND in offers else []
             if controls != list(self.column):
                 self.column[:] = controls

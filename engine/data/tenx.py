@@ -16,9 +16,11 @@ from engine.data.choices import ChoiceNeeded, Choices, Offer, Told, how_to, list
 from engine.data.memory import memory_budget
 from engine.data.tables import GENOMES, TYPES
 from engine.errors import DataError
-from engine.results.elements import check_compressed
+from engine.results.elements import check_compressed, check_elements
 
 ARRAYS = {"data", "indices", "indptr", "shape", "barcodes"}
+# Read at once.
+NAMES = ("barcodes", "features", "genes", "gene_names", "shape", "indptr")
 BYTES_PER_ENTRY = 24
 
 
@@ -39,6 +41,15 @@ def read(file: h5py.File, path: Path, choices: Choices) -> tuple[ad.AnnData, Tol
     """
     groups = _groups(file)
     check_memory(sum(group["data"].size for group in groups.values()), path)
+    names = [f"{group}/{part}" for group in groups for part in NAMES]
+    check_elements(file, groups, names, path.stat().st_size)
+    claimed = sum(_bytes(group) for group in groups.values())
+    if claimed > memory_budget():
+        raise DataError(
+            "10x output that fits into memory",
+            f"{claimed / 1e9:,.1f} GB in {shorten(path.name)}",
+            "Convert it once to .h5ad where memory allows: that is streamed from disk.",
+        )
     # Since version 3 all features are in one group, with their genomes.
     if len(groups) == 1 or "matrix" in groups:
         name = "matrix" if "matrix" in groups else next(iter(groups))
@@ -90,6 +101,10 @@ def _groups(file: h5py.File) -> dict[str, h5py.Group]:
 def _made(group: h5py.Group) -> ad.AnnData:
     matrix, barcodes, var = _parts(group)
     return ad.AnnData(matrix, obs=pd.DataFrame(index=barcodes), var=var)
+
+
+def _bytes(group: h5py.Group) -> int:
+    return sum(item.nbytes for item in group.values() if isinstance(item, h5py.Dataset))
 
 
 def _parts(group: h5py.Group) -> tuple[sparse.csr_matrix, pd.Index, pd.DataFrame]:

@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -24,7 +24,7 @@ from engine.data.tables import FORMATS
 from engine.errors import DataError
 
 NAMES = re.compile(r"\.(csv|tsv|txt|tab)(\.gz)?$", re.IGNORECASE)
-LONGEST_LINE = 200_000_000
+LONGEST_LINE = 50_000_000
 LOOKED_AT = 2000
 ROWS_AT_ONCE = 500
 ENTRY_BYTES = 12
@@ -75,6 +75,24 @@ def read(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
     counts = rows if turned else sparse.csr_matrix(rows.T)
     var = pd.DataFrame(index=pd.Index(var_names, dtype=object))
     return ad.AnnData(counts, obs=obs, var=var), told, path.name.split(".")[0]
+
+
+class _Bounded:
+    """Text whose lines end: one without end would fill memory."""
+
+    def __init__(self, lines: IO[str]) -> None:
+        self._lines, self._length = lines, 0
+
+    def read(self, size: int = -1) -> str:
+        text = self._lines.read(size)
+        end = text.rfind("\n")
+        self._length = len(text) - end - 1 if end >= 0 else self._length + len(text)
+        if self._length > LONGEST_LINE:
+            raise ValueError("a line of the table does not end")
+        return text
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
 
 
 def _opened(path: Path) -> IO[str]:
@@ -128,24 +146,31 @@ def _table(
     budget, entries = memory_budget(), 0
     at_once = max(1, min(ROWS_AT_ONCE, 20_000_000 // max(len(head), 1)))
     columns = range(1, len(head) + 1)
-    missing: dict[Any, list[str]] = {place: ["NA", "NaN", ""] for place in columns}
+    names_of_columns: Any = [0, *columns]
     with _opened(path) as lines:
         lines.readline(LONGEST_LINE)
+        bounded: Any = _Bounded(lines)
         chunks = pd.read_csv(
-            lines,
+            bounded,
             sep=separator,
             header=None,
-            names=[0, *columns],
-            index_col=False,
+            names=names_of_columns,
             dtype={0: str},
-            keep_default_na=False,
-            na_values=missing,
+            na_filter=False,
             chunksize=at_once,
             low_memory=False,
         )
         for chunk in chunks:
             names += [str(name) for name in chunk[0]]
             found = [p for p in columns if not pd.api.types.is_numeric_dtype(chunk[p])]
+            for place in found:
+                if pd.to_numeric(chunk[place], errors="coerce").notna().any():
+                    raise DataError(
+                        "a number in every field",
+                        f"empty fields, NA or text beside numbers under "
+                        f"{shorten(head[place - 1])} in {shorten(path.name)}",
+                        "Write zeros where nothing was counted.",
+                    )
             if texts is None:
                 texts = found
             odd = sorted(set(found) - set(texts))
@@ -159,12 +184,6 @@ def _table(
             for place in texts:
                 kept.setdefault(head[place - 1], []).extend(map(str, chunk[place]))
             numbers = chunk.drop(columns=[0, *texts]).to_numpy(dtype=np.float64)
-            if np.isnan(numbers).any():
-                raise DataError(
-                    "a number in every field",
-                    f"empty fields or NA in {shorten(path.name)}",
-                    "Write zeros where nothing was counted.",
-                )
             blocks.append(sparse.csr_matrix(numbers))
             entries += blocks[-1].nnz
             if entries * ENTRY_BYTES > budget or len(names) > MAX_CELLS:

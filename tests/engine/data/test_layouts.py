@@ -337,3 +337,18 @@ def test_a_request_keeps_the_choices(tmp_path):
     assert DataRequest.from_dict(request.to_dict()) == request
     # Requests of runs that were kept before there were choices.
     assert DataRequest.from_dict({"source": str(tmp_path / "x")}).choices.sample is None
+
+
+@pytest.mark.parametrize("part", ["indptr", "features/name", "barcodes", "shape"])
+def test_a_small_file_that_unpacks_to_gigabytes_is_refused(tmp_path, part):
+    path = tmp_path / "bomb.h5"
+    write_h5(path, ["Gene Expression"] * 4, ["hg"] * 4)
+    with h5py.File(path, "r+") as file:
+        group = file["matrix"]
+        del group[part]
+        kind = {"indptr": "i8", "shape": "i8"}.get(part, "S100000")
+        length = 10**6 if kind[0] == "S" else 400_000_000
+        options = {"chunks": (10**7 // np.dtype(kind).itemsize,), "compression": "gzip"}
+        group.create_dataset(part, (length,), dtype=kind, **options)
+    with pytest.raises(DataError, match=r"in proportion|fits into memory"):
+        read_counts(path)

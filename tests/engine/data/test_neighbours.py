@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import warnings
 from pathlib import Path
 
 import anndata as ad
@@ -10,6 +11,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from scipy import sparse
 
 from engine.data import ChoiceNeeded, inspect_source, read_counts
@@ -82,7 +84,7 @@ def test_labels_beside_the_counts(barcoded, tmp_path, dense):
     ("text", "expected"),
     [
         ("gene,AAACCCTG,AAACCCTT\nRPL1,1,\nRPL2,1,2\n", "a number in every field"),
-        ("gene,AAACCCTG,AAACCCTT\nRPL1,x,y\nRPL2,1,2\n", "numbers in the table"),
+        ("gene,AAACCCTG,AAACCCTT\nRPL1,x,y\nRPL2,z,w\n", "numbers in the table"),
         ("gene,AAACCCTG,AAACCCTT,x,y\nRPL1,1,2\n", "as many headings as columns"),
         ("1,2,3\n4,5,6\n7,8,10\n", "numbers in the first line"),
         ("just words\nand more of them\n", "as many headings as columns"),
@@ -314,3 +316,34 @@ def test_anndata_of_version_0_7(counts_adata, tmp_path, dense):
     counts = read_counts(path, genes="all")
     np.testing.assert_array_equal(dense(counts), counts_adata.X.toarray())
     assert list(counts.obs["label"]) == ["a", "b", "c"] * 10
+
+
+def test_rows_longer_than_the_headings_are_refused(tmp_path):
+    text = "gene,AAACCCTG,AAACCCTT\nRPL1,1,2\nRPL2,1,2,3\n"
+    (tmp_path / "counts.csv").write_text(text)
+    with pytest.raises(DataError, match="damaged"):
+        read_counts(tmp_path / "counts.csv")
+
+
+def test_a_line_without_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.data.texts.LONGEST_LINE", 1_000_000)
+    content = "gene,AAACCCTG,AAACCCTT\nRPL1,1,2\nRPL2," + "1" * 3_000_000
+    (tmp_path / "counts.csv.gz").write_bytes(gzip.compress(content.encode()))
+    with pytest.raises(DataError, match="does not end"):
+        read_counts(tmp_path / "counts.csv.gz")
+
+
+@pytest.mark.parametrize("place", ["/uns/secret", "../../uns/secret"])
+def test_categories_of_another_place_are_refused(counts_adata, tmp_path, place):
+    path = tmp_path / "a.zarr"
+    counts_adata.write_zarr(path)
+    root = zarr.open_group(path, mode="r+", use_consolidated=False)
+    codes = root["obs/label/codes"][:]
+    del root["obs/label"]
+    root["obs"].create_array("label", data=codes).attrs["categories"] = place
+    root["uns"].create_array("secret", data=np.arange(3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        zarr.consolidate_metadata(path)
+    with pytest.raises(DataError, match="a path"):
+        read_counts(path)
