@@ -26,7 +26,7 @@ from engine.errors import DataError
 NAMES = re.compile(r"\.(csv|tsv|txt|tab)(\.gz)?$", re.IGNORECASE)
 LONGEST_LINE = 50_000_000
 LOOKED_AT = 2000
-ROWS_AT_ONCE = 500
+VALUES_AT_ONCE = 8_000_000
 ENTRY_BYTES = 12
 BARCODE = re.compile(r"(^|[^A-Z])[ACGTN]{8,}([^A-Z]|$)")
 CELL = re.compile(r"^(cells?|c|bc|barcode|sample|s)[ _.-]?\d+$", re.IGNORECASE)
@@ -64,7 +64,7 @@ def read(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
         If neither its names nor its headings tell genes from cells.
     """
     head, separator, corner = _head(path)
-    names, columns, blocks, kept = _table(path, head, separator, corner=corner)
+    names, columns, blocks, kept = _table(path, head, separator)
     rows = sparse.csr_matrix(sparse.vstack(blocks, format="csr"))
     sides = names, columns
     turned, told = _lies(path, corner, sides, choices)
@@ -75,24 +75,6 @@ def read(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
     counts = rows if turned else sparse.csr_matrix(rows.T)
     var = pd.DataFrame(index=pd.Index(var_names, dtype=object))
     return ad.AnnData(counts, obs=obs, var=var), told, path.name.split(".")[0]
-
-
-class _Bounded:
-    """Text whose lines end: one without end would fill memory."""
-
-    def __init__(self, lines: IO[str]) -> None:
-        self._lines, self._length = lines, 0
-
-    def read(self, size: int = -1) -> str:
-        text = self._lines.read(size)
-        end = text.rfind("\n")
-        self._length = len(text) - end - 1 if end >= 0 else self._length + len(text)
-        if self._length > LONGEST_LINE:
-            raise ValueError("a line of the table does not end")
-        return text
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._lines)
 
 
 def _opened(path: Path) -> IO[str]:
@@ -136,65 +118,47 @@ def _head(path: Path) -> tuple[list[str], str, str | None]:
 
 
 def _table(
-    path: Path, head: list[str], separator: str, *, corner: str | None
+    path: Path, head: list[str], separator: str
 ) -> tuple[list[str], list[str], list[sparse.csr_matrix], dict[str, list[str]]]:
     """Names of rows and columns, the numbers in blocks, and the columns of text."""
     names: list[str] = []
     blocks: list[sparse.csr_matrix] = []
-    texts: list[int] | None = None
+    waiting: list[np.ndarray] = []
     kept: dict[str, list[str]] = {}
+    texts: list[int] = []
     budget, entries = memory_budget(), 0
-    at_once = max(1, min(ROWS_AT_ONCE, 20_000_000 // max(len(head), 1)))
-    columns = range(1, len(head) + 1)
-    names_of_columns: Any = [0, *columns]
+    at_once = max(1, VALUES_AT_ONCE // max(len(head), 1))
     with _opened(path) as lines:
         lines.readline(LONGEST_LINE)
-        bounded: Any = _Bounded(lines)
-        chunks = pd.read_csv(
-            bounded,
-            sep=separator,
-            header=None,
-            names=names_of_columns,
-            dtype={0: str},
-            na_filter=False,
-            chunksize=at_once,
-            low_memory=False,
-        )
-        for chunk in chunks:
-            names += [str(name) for name in chunk[0]]
-            found = [p for p in columns if not pd.api.types.is_numeric_dtype(chunk[p])]
-            for place in found:
-                if pd.to_numeric(chunk[place], errors="coerce").notna().any():
-                    raise DataError(
-                        "a number in every field",
-                        f"empty fields, NA or text beside numbers under "
-                        f"{shorten(head[place - 1])} in {shorten(path.name)}",
-                        "Write zeros where nothing was counted.",
-                    )
-            if texts is None:
-                texts = found
-            odd = sorted(set(found) - set(texts))
-            if odd or len(texts) == len(head):
-                where = head[odd[0] - 1] if odd else head[0]
-                raise DataError(
-                    "numbers in the table",
-                    f"text under {shorten(where)} in {shorten(path.name)}",
-                    "Keep names in the first column and the first line only.",
-                )
-            for place in texts:
-                kept.setdefault(head[place - 1], []).extend(map(str, chunk[place]))
-            numbers = chunk.drop(columns=[0, *texts]).to_numpy(dtype=np.float64)
-            blocks.append(sparse.csr_matrix(numbers))
-            entries += blocks[-1].nnz
+        for row in csv.reader(_ending(lines), delimiter=separator):
+            if not row:
+                continue
+            if not names:
+                texts = [place for place, text in enumerate(row[1:], 1) if not _is_number(text)]
+            names.append(row[0])
+            whole = len(row) == len(head) + 1
+            for place in reversed(texts) if whole else ():
+                kept.setdefault(head[place - 1], []).append(row.pop(place))
+            waiting.append(_numbers(row, len(head) - len(texts), path, len(names)))
+            if len(waiting) == at_once:
+                blocks.append(sparse.csr_matrix(np.stack(waiting)))
+                waiting, entries = [], entries + blocks[-1].nnz
             if entries * ENTRY_BYTES > budget or len(names) > MAX_CELLS:
-                raise DataError(
-                    "a table that fits into memory",
-                    f"{shorten(path.name)}, which does not",
-                    "Convert it once to .h5ad where memory allows: that is streamed from disk.",
-                )
+                raise _too_large(path)
+    if waiting:
+        blocks.append(sparse.csr_matrix(np.stack(waiting)))
+        if (entries + blocks[-1].nnz) * ENTRY_BYTES > budget:
+            raise _too_large(path)
+    for heading, labels in kept.items():
+        if any(map(_is_number, labels)):
+            raise DataError(
+                "a number in every field",
+                f"text, NA or nothing under {shorten(heading)} in {shorten(path.name)}",
+                "Write zeros where nothing was counted.",
+            )
     if not names:
         raise DataError("rows of counts", f"none in {shorten(path.name)}", "Write it again.")
-    left = set(texts or ())
+    left = set(texts)
     if len(head) - len(left) < 2:
         raise DataError(
             FORMATS,
@@ -202,6 +166,43 @@ def _table(
             "Write the counts with names of genes on one side and of cells on the other.",
         )
     return names, [n for i, n in enumerate(head, 1) if i not in left], blocks, kept
+
+
+def _too_large(path: Path) -> DataError:
+    return DataError(
+        "a table that fits into memory",
+        f"{shorten(path.name)}, which does not",
+        "Convert it once to .h5ad where memory allows: that is streamed from disk.",
+    )
+
+
+def _numbers(row: list[str], length: int, path: Path, number: int) -> np.ndarray:
+    """The numbers of a row after its name."""
+    if len(row) - 1 != length:
+        raise DataError(
+            f"{length:,} numbers in each row",
+            f"{len(row) - 1:,} in row {number:,} of {shorten(path.name)}",
+            "The table is cut or its columns are shifted: write it again.",
+        )
+    try:
+        values = np.array(row[1:], dtype=np.float64)
+    except ValueError:
+        values = np.full(1, np.nan)
+    if np.isnan(values).any():
+        raise DataError(
+            "a number in every field",
+            f"text, NA or nothing in row {number:,} of {shorten(path.name)}",
+            "Write zeros where nothing was counted.",
+        )
+    return values
+
+
+def _ending(lines: IO[str]) -> Iterator[str]:
+    """Lines, as long as they end: one without end would fill memory."""
+    while line := lines.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise ValueError("a line of the table does not end")
+        yield line
 
 
 def _lies(
