@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from engine import cli, cli_check, cli_counts, cli_report, cli_sweep, cli_uncertainty
+from engine import cli, cli_check, cli_counts, cli_info, cli_report, cli_sweep, cli_uncertainty
 from engine.cli_options import Noted, choices
 from engine.config import (
     CapturePrior,
@@ -140,6 +140,9 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="write the report of a fit", **with_defaults)
     cli_report.options(report)
 
+    info = commands.add_parser("info", help="tell what a source holds and offers", **with_defaults)
+    cli_info.options(info)
+
     simulate = commands.add_parser("simulate", help="draw counts of known truth", **with_defaults)
     simulate.set_defaults(command=cli.simulate)
     add = simulate.add_argument
@@ -149,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--genes", type=int, default=2000)
     add("--factors", type=int, default=5)
     add("--seed", type=int, default=0)
-    for command in (fit, sweep, score, check, uncertainty, report, simulate):
+    for command in (fit, sweep, score, check, uncertainty, report, info, simulate):
         command.add_argument("--traceback", action="store_true", help="show where an error arose")
     return parser
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import anndata as ad
@@ -13,6 +14,8 @@ import pytest
 import scipy.io
 from scipy import sparse
 
+from engine.__main__ import _parser, main
+from engine.cli import request
 from engine.data import ChoiceNeeded, Counts, DataRequest, inspect_source, read_counts
 from engine.errors import DataError
 from tests.conftest import ROOT
@@ -328,6 +331,24 @@ def test_genomes(tmp_path, dense):
     with pytest.raises(ChoiceNeeded, match=r"different cells.*hg19 with 20 cells.*--genome"):
         read_counts(tmp_path / "v2.h5")
     assert read_counts(tmp_path / "v2.h5", genome="mm10").n_cells == 19
+
+
+def test_the_shell_tells_and_takes_the_choices(counts_adata, tmp_path, capsys):
+    folder(counts_adata, tmp_path / "geo", "A_")
+    folder(counts_adata[:9].copy(), tmp_path / "geo", "B_")
+    assert main(["info", str(tmp_path / "geo")]) == 2
+    assert "A, B. Choose one by --sample A" in capsys.readouterr().err
+    assert main(["info", str(tmp_path / "geo"), "--sample", "B"]) == 0
+    told = capsys.readouterr().out
+    assert "B: 9 cells, 12 genes" in told
+    assert "--sample: A, B (taken: B)" in told
+    assert main(["info", str(tmp_path / "geo"), "--sample", "B", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["offers"][0]["chosen"] == "B"
+    out = ["--out", str(tmp_path / "fit.h5ad")]
+    given = ["--sample", "B", "--cells-in", "columns", "--round", "--genome", "g"]
+    options = _parser().parse_args(["fit", str(tmp_path / "geo"), *out, *given])
+    expected = {"sample": "B", "cells_in": "columns", "round": True, "genome": "g"}
+    assert request(options) == DataRequest(str(tmp_path / "geo"), **expected)
 
 
 def test_a_request_keeps_the_choices(tmp_path):
