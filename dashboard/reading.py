@@ -11,7 +11,7 @@ from threading import Lock
 import numpy as np
 
 from dashboard.imports import slowly
-from engine.data import Counts, DataRequest, SourceInfo, inspect_source
+from engine.data import Counts, DataRequest, Offer, SourceInfo, inspect_source
 from engine.results import OTHER
 
 BLOCK = 2048
@@ -96,6 +96,7 @@ class Reading:
     info: SourceInfo
     counts: Counts
     summary: CountsSummary
+    offers: tuple[Offer, ...] = ()
 
 
 class Reader:
@@ -119,7 +120,7 @@ class Reader:
         slowly("scanpy")
         counts = request.load()
         info = inspect_source(request.source, request.choices)
-        read = Reading(request, info, counts, summarise(counts))
+        read = Reading(request, info, counts, summarise(counts), getattr(info, "offers", ()))
         with self._lock:
             self._kept[key] = read
             while len(self._kept) > KEPT:

@@ -175,16 +175,10 @@ class Runner:
         done, self._reading = self._reading, None
         state, error = self.state, done.exception()
         if error is None:
-            offers = getattr(done.result().info, "offers", ())
-            state.param.update(**vars(done.result()), offers=offers, data_error=None, reading="")
+            state.param.update(**vars(done.result()), data_error=None, reading="")
             return
         if isinstance(error, ChoiceNeeded) and error.offer is not None:
-            # What is asked for stays asked for, and waits for the choice.
-            kept = [offer for offer in state.offers if getattr(state, offer.name)]
-            others = tuple(offer for offer in kept if offer.name != error.offer.name)
-            state.param.update(
-                offers=(*others, error.offer), data_error=Notice.of(error), reading=""
-            )
+            state.wait_for(error.offer, Notice.of(error))
             return
         if state.loaded is not None and state.loaded.source != state.source:
             # The data that are open stay open, and can be fitted.

@@ -11,7 +11,7 @@ import param
 
 from dashboard.asked import Asked
 from dashboard.selection import Mode, combine
-from engine.data import Counts, DataRequest, SourceInfo
+from engine.data import Counts, DataRequest, Offer, SourceInfo
 from engine.errors import EngineError
 from engine.results import OTHER, AnyFit, Fit, TopicFit
 
@@ -129,6 +129,11 @@ class AppState(Asked):
     def ready(self) -> bool:
         """Whether the counts that are asked for are the ones that are loaded."""
         return self.loaded is not None and not self.reading and self.loaded == self.request()
+
+    def wait_for(self, offer: Offer, told: Notice) -> None:
+        """What is asked for stays asked for, until a choice is made; others stay made."""
+        others = [o for o in self.offers if o.name != offer.name and getattr(self, o.name)]
+        self.param.update(offers=(*others, offer), data_error=told, reading="")
 
     def colours(self) -> dict[str, str]:
         """What may colour the cells of the shown fit: words -> key."""

@@ -27,7 +27,8 @@ def info(options: argparse.Namespace) -> None:
         print(json.dumps(dataclasses.asdict(found)))
         return
     print(f"{found.name}: {found.n_cells:,} cells, {found.n_genes:,} genes")
-    print(found.guess_reason)
+    for line in (found.guess_reason, *found.said):
+        print(line)
     for layer in found.layers:
         print(f"--layer {json.dumps(layer.name, ensure_ascii=False)}: {layer.holds}")
     for offer in found.offers:

@@ -52,6 +52,8 @@ class SourceInfo:
         Why, or why none, in a sentence.
     offers
         What else can be chosen.
+    said
+        What was read, guessed or left out, sentences.
     """
 
     name: str
@@ -63,6 +65,7 @@ class SourceInfo:
     guess: str | None
     guess_reason: str
     offers: tuple[Offer, ...] = ()
+    said: tuple[str, ...] = ()
 
 
 def inspect_source(source: Source, choices: Choices | None = None) -> SourceInfo:
@@ -78,9 +81,11 @@ def inspect_source(source: Source, choices: Choices | None = None) -> SourceInfo
         looks = {name: look_at(layer.matrix) for name, layer in table.layers.items()}
         guess: str | None = None
         offers = table.told.offers
+        said = (*table.told.reasons, *(f"Warning: {text}" for text in table.told.warnings))
         try:
             choice = choose_layer(table, None, choices)
             guess, reason = choice.name, choice.reason
+            said += tuple(f"Warning: {text}" for text in choice.warnings)
         except DataError as error:
             reason = str(error)
             offers += _offered(error)
@@ -100,6 +105,7 @@ def inspect_source(source: Source, choices: Choices | None = None) -> SourceInfo
             guess=guess,
             guess_reason=reason,
             offers=offers,
+            said=said,
         )
     finally:
         table.close()
