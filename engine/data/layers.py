@@ -53,7 +53,7 @@ def choose_layer(table: Table, layer: str | None, choices: Choices | None = None
         return LayerChoice(name, chosen, f"Read {name}, as asked.", _remedy(others))
     found = "; ".join(f"{shorten(name)} holds {look.text}" for name, look in looks.items())
     if not plausible:
-        corrected = [name for name, look in looks.items() if look.kind == CORRECTED]
+        corrected = sorted((n for n, k in looks.items() if k.kind == CORRECTED), key=_rank)
         if corrected and rounding:
             name = corrected[0]
             reason = f"Read {shorten(name)}, which holds {looks[name].text}; they were rounded."

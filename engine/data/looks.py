@@ -22,7 +22,8 @@ LOG_BASES = (np.e, 2.0, 10.0)
 SMALLEST_COUNTS = (1, 2, 3)
 # Shares of whole values, and of small ones near a whole number, that no normalisation leaves.
 SHARE_WHOLE = 0.2
-SHARE_NEAR = 0.75
+SHARE_NEAR = 0.65
+SMALLEST = 1.5
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,16 @@ def fractions(rows: sparse.csr_matrix | None, values: np.ndarray) -> str:
         sums = np.array([cell.sum() for cell in cells])
         if len(sums) > 2 and sums.std() < 1e-3 * sums.mean():
             return NORMALISED
+    squares = some**2
+    if np.mean(np.abs(squares - np.rint(squares)) <= 1e-3) >= SHARE_OF_VALUES:
+        # Square roots of counts.
+        return NORMALISED
     whole = np.abs(some - np.rint(some)) <= WHOLE_TOLERANCE
     if whole.mean() >= SHARE_WHOLE:
         return CORRECTED
     if not looks_logged:
-        return CORRECTED
+        # Without cells to look at there is no telling; and single reads leave small values.
+        return CORRECTED if rows is not None and some.min() < SMALLEST else NORMALISED
     small = some[some < 2.5]
     near = np.abs(small - np.maximum(np.rint(small), 1)) < 0.25
     return CORRECTED if len(small) and near.mean() >= SHARE_NEAR else LOGGED

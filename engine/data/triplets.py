@@ -20,7 +20,7 @@ from engine.data.tenx import check_memory
 from engine.errors import DataError
 
 DEEPEST = 3
-MOST_FOLDERS = 10_000
+MOST_FOLDERS = 1_000
 MATRIX = re.compile(r"\.mtx(\.gz)?$", re.IGNORECASE)
 # Stems that name the matrix, not the sample.
 STEMS = re.compile(r"(^|(?<=[._-]))(count_matrix|counts?|matrix|dge)$", re.IGNORECASE)
@@ -47,18 +47,18 @@ def is_matrix(path: Path) -> bool:
 
 def matrices(folder: Path) -> list[Triplet]:
     """The matrices of a folder, or of its folders if it has none itself."""
-    own = sorted(path for path in folder.iterdir() if is_matrix(path) and path.is_file())
+    own = [path for path in _inside(folder) if is_matrix(path) and path.is_file()]
     if own:
         return _called(own)
     found, seen = [], 0
     level = [folder]
     for _ in range(DEEPEST):
-        below = [p for f in level for p in sorted(f.iterdir()) if p.is_dir() and not p.is_symlink()]
+        below = [p for f in level for p in _inside(f) if p.is_dir() and not p.is_symlink()]
         seen += len(below)
         if seen > MOST_FOLDERS:
             break
         for inside in below:
-            files = sorted(path for path in inside.iterdir() if is_matrix(path) and path.is_file())
+            files = [path for path in _inside(inside) if is_matrix(path) and path.is_file()]
             name = inside.relative_to(folder).as_posix()
             for triplet in _called(files) if files else ():
                 found.append(
@@ -66,6 +66,14 @@ def matrices(folder: Path) -> list[Triplet]:
                 )
         level = below
     return found
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What is in a folder; nothing if it cannot be looked into."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 def read_named(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:

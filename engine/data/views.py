@@ -14,6 +14,8 @@ from engine.data.memory import memory_budget
 from engine.data.rows import row_blocks
 
 LOOKED_AT = 100
+# By columns, a row cannot be had without the whole.
+MOST_BYTES = 2**30
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +113,7 @@ class Picked(Matrix):
 def some_rows(matrix: Matrix, rows: int = LOOKED_AT) -> sparse.csr_matrix | None:
     """The first rows, the middle and the last; None if they cannot be had cheaply."""
     if matrix.kind == "csc":
-        if matrix.memory_bytes > memory_budget():
+        if matrix.memory_bytes > min(memory_budget(), MOST_BYTES):
             return None
         matrix = matrix.load()
     length = matrix.shape[0]

@@ -111,6 +111,16 @@ def test_one_part_of_the_counts_is_never_read_silently(counts_adata, tmp_path, d
     assert "spliced + unspliced + ambiguous" in [i.name for i in inspect_source(adata).layers]
 
 
+def test_sums_are_streamed(counts_adata, tmp_path, dense):
+    adata = counts_adata.copy()
+    adata.layers["spliced"], adata.layers["unspliced"] = adata.X.copy(), adata.X * 2
+    del adata.X
+    adata.write_h5ad(tmp_path / "a.h5ad")
+    counts = read_counts(tmp_path / "a.h5ad", genes="all", backed=True)
+    assert counts.report.streamed
+    np.testing.assert_array_equal(dense(counts), 3 * counts_adata.X.toarray())
+
+
 def test_a_part_alone_is_said_to_be_one(counts_adata):
     counts_adata.layers["spliced"] = counts_adata.X.copy()
     counts_adata.X = np.log1p(counts_adata.X * 1.7)
@@ -162,6 +172,7 @@ def test_corrected_counts_are_told_from_normalised_ones(deep):
     tpm *= 1e6 / tpm.sum(1, keepdims=True)
     assert looks(scaled) == looks(scaled.astype("f4")) == looks(tpm) == "normalised"
     assert looks(np.log1p(deep / sums * np.median(sums))) == "log-normalised"
+    assert looks(np.sqrt(deep)) == looks(tpm[:, :30]) == "normalised"
 
 
 def test_rounding_is_for_corrected_counts(deep, dense):
