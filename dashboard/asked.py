@@ -20,8 +20,10 @@ from engine.config import (
     Precision,
 )
 from engine.data import DataRequest
+from engine.data.choices import ASKED, COLUMNS, ROWS
 
-REQUEST = ("source", "layer", "genes", "reference", "library_size", "gene_names")
+CHOICES = tuple(ASKED)
+REQUEST = ("source", "layer", "genes", "reference", "library_size", "gene_names", *CHOICES)
 # Settings of the same names in LNMConfig and in LDAConfig.
 BOTH = ("seed", "max_seconds", "block_cells")
 TRAINING = (
@@ -62,6 +64,11 @@ class Asked(param.Parameterized):
     gene_names = param.String(
         default=None, allow_None=True, doc="Column of var, or 'index'; None looks for symbols."
     )
+    sample = param.String(default=None, allow_None=True, doc="Of several samples of a folder.")
+    genome = param.String(default=None, allow_None=True, doc="Of several; None joins them.")
+    feature_type = param.String(default=None, allow_None=True, doc="None takes Gene Expression.")
+    cells_in: Any = param.Selector(default=None, objects=[None, ROWS, COLUMNS])
+    round = param.Boolean(default=False, doc="Whether to round corrected counts.")
 
     # what to fit
     model: Any = param.Selector(default="lnmvcp", objects=["lnmvcp", "lnm", "lda"])

@@ -15,7 +15,7 @@ from dashboard.places import Places
 from dashboard.reading import CountsSummary, Reader, Reading
 from dashboard.settings import DEMO
 from dashboard.state import AppState, Notice
-from engine.data import DataRequest
+from engine.data import ChoiceNeeded, DataRequest
 from engine.errors import DataError, EngineError
 from engine.jobs import Jobs, JobStatus, check_same_counts
 
@@ -132,6 +132,9 @@ class Opener:
         state = self._state
         if self._bringing:
             self._give_up(error)
+            return
+        if isinstance(error, ChoiceNeeded) and error.offer is not None:
+            state.wait_for(error.offer, Notice.of(error))
             return
         if state.loaded is not None and state.loaded.source != state.source:
             # The data that are open stay open, and can be fitted.

@@ -14,8 +14,12 @@ from typing import BinaryIO
 
 from engine.errors import DataError
 
-SUFFIXES = (".h5ad", ".h5")
-OFFERED = (*SUFFIXES, ".zarr")
+TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".txt", ".txt.gz")
+SUFFIXES = (".h5ad", ".h5", ".loom", ".h5mu", *TABLES)
+# Said where there is little room; packed or as .txt, tables are taken too.
+SHOWN = (".h5ad", ".h5", ".loom", ".h5mu", ".csv", ".tsv")
+# A .txt in a folder of data is as likely notes.
+OFFERED = tuple(end for end in (*SUFFIXES, ".zarr") if ".txt" not in end)
 MOST_OFFERED = 200
 STALE_SECONDS = 86400.0
 SPARE_BYTES = 500 * 10**6
@@ -87,7 +91,7 @@ class Places:
         if self.data is None:
             return []
         try:
-            names = [path.name for path in self.data.iterdir() if path.suffix in OFFERED]
+            names = [path.name for path in self.data.iterdir() if path.name.endswith(OFFERED)]
         except OSError:
             return []
         return sorted(name for name in names if not name.startswith("."))[:MOST_OFFERED]
@@ -100,10 +104,10 @@ class Places:
         DataError
             If it is of another kind, empty, too large, or cannot be written.
         """
-        suffix = Path(name).suffix.lower()
-        if suffix not in SUFFIXES:
+        suffix = max((end for end in SUFFIXES if name.lower().endswith(end)), key=len, default="")
+        if not suffix:
             raise DataError(
-                f"a file of the kind {' or '.join(SUFFIXES)}",
+                f"a file of the kind {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}",
                 repr(name[-80:]),
                 "Save the counts as .h5ad; for a .zarr or matrix.mtx folder type its path.",
             )
@@ -127,8 +131,11 @@ class Places:
                     "Delete old runs, or copy the file elsewhere on the server.",
                 )
             part = self.uploads / f".{uuid.uuid4().hex}.part"
-            stem = re.sub(r"[^\w.-]+", "_", Path(name).stem).strip("._")[:50] or "upload"
-            return Upload(part, part.open("wb"), f"{stem}{suffix}", size)
+            stem = (
+                re.sub(r"[^\w.-]+", "_", Path(name[: -len(suffix)]).name).strip("._")[:50]
+                or "upload"
+            )
+            return Upload(part, part.open("wb"), stem, suffix, size)
         except OSError as error:
             raise _cannot_write(error) from error
 
@@ -136,8 +143,8 @@ class Places:
 class Upload:
     """A file that arrives in parts."""
 
-    def __init__(self, part: Path, file: BinaryIO, name: str, size: int) -> None:
-        self.name, self.size, self.done = name, size, 0
+    def __init__(self, part: Path, file: BinaryIO, stem: str, suffix: str, size: int) -> None:
+        self.stem, self.suffix, self.size, self.done = stem, suffix, size, 0
         self._part, self._file = part, file
 
     def add(self, content: bytes) -> bool:
@@ -172,9 +179,10 @@ class Upload:
             self._file.close()
         except OSError as error:
             raise _cannot_write(error) from error
-        wanted, number = self._part.with_name(self.name), 1
+        number = 1
         while True:
-            path = wanted if number == 1 else wanted.with_stem(f"{wanted.stem}-{number}")
+            more = "" if number == 1 else f"-{number}"
+            path = self._part.with_name(f"{self.stem}{more}{self.suffix}")
             try:
                 # Takes the name, or fails where another has it, which renaming would not.
                 path.touch(exist_ok=False)

@@ -11,7 +11,7 @@ from threading import Lock
 import numpy as np
 
 from dashboard.imports import slowly
-from engine.data import Counts, DataRequest, SourceInfo, inspect_source
+from engine.data import Counts, DataRequest, Offer, SourceInfo, inspect_source
 from engine.results import OTHER
 
 BLOCK = 2048
@@ -96,6 +96,7 @@ class Reading:
     info: SourceInfo
     counts: Counts
     summary: CountsSummary
+    offers: tuple[Offer, ...] = ()
 
 
 class Reader:
@@ -118,7 +119,8 @@ class Reader:
                 return self._kept[key]
         slowly("scanpy")
         counts = request.load()
-        read = Reading(request, inspect_source(request.source), counts, summarise(counts))
+        info = inspect_source(request.source, request.choices)
+        read = Reading(request, info, counts, summarise(counts), getattr(info, "offers", ()))
         with self._lock:
             self._kept[key] = read
             while len(self._kept) > KEPT:

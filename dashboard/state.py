@@ -14,7 +14,7 @@ import param
 from dashboard.asked import Asked
 from dashboard.genes import called, ids_of
 from dashboard.selection import Mode, combine
-from engine.data import Counts, DataRequest, SourceInfo
+from engine.data import Counts, DataRequest, Offer, SourceInfo
 from engine.errors import EngineError
 from engine.results import OTHER, AnyFit, Fit, TopicFit
 
@@ -67,6 +67,9 @@ class AppState(Asked):
     counts = param.ClassSelector(class_=Counts, allow_None=True)
     summary = param.Parameter(doc="CountsSummary of `counts`.")
     reading = param.String(doc="What is being read, empty when nothing is.")
+    offers = param.Parameter(
+        default=(), doc="Choices that the source offers: of `engine.data.Offer`."
+    )
     data_error = param.ClassSelector(class_=Notice, allow_None=True)
     brought = param.String(default=None, allow_None=True, doc="Run whose data `counts` are.")
 
@@ -111,9 +114,7 @@ class AppState(Asked):
         default="data", objects=["data", "explore", "topics", "check", "compare"]
     )
     colour = param.String(default="", doc="What colours the cells: a key of `colours()`.")
-    heat: Any = param.Selector(
-        default="top", objects=["top", "factor", "gene"], doc="Heatmap genes."
-    )
+    heat: Any = param.Selector(default="top", objects=["top", "factor", "gene"], doc="Heatmap.")
     fade: Any = param.Selector(
         default=1.0,
         objects=[1.0, 0.2, 0.1, 0.05, 0.01],
@@ -131,6 +132,11 @@ class AppState(Asked):
     def ready(self) -> bool:
         """Whether the counts that are asked for are the ones that are loaded."""
         return self.loaded is not None and not self.reading and self.loaded == self.request()
+
+    def wait_for(self, offer: Offer, told: Notice) -> None:
+        """What is asked for stays asked for, until a choice is made; others stay made."""
+        others = [o for o in self.offers if o.name != offer.name and getattr(self, o.name)]
+        self.param.update(offers=(*others, offer), data_error=told, reading="")
 
     def colours(self) -> dict[str, str]:
         """What may colour the cells of the shown fit: words -> key."""

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from engine import cli, cli_check, cli_counts, cli_report, cli_sweep, cli_uncertainty
-from engine.cli_options import Noted
+from engine import cli, cli_check, cli_counts, cli_info, cli_report, cli_sweep, cli_uncertainty
+from engine.cli_options import Noted, choices
 from engine.config import (
     CapturePrior,
     DMode,
@@ -50,7 +50,7 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
     """The data, and all settings but the number of topics or factors."""
     add = parser.add_argument
     some = partial(add, action=Noted)
-    add("data", metavar="DATA", help=".h5ad, .zarr, 10x .h5, matrix.mtx folder, or 'demo'")
+    add("data", metavar="DATA", help="counts: a file or folder (see README), or 'demo'")
     add(
         "--model",
         choices=("lnm", "lnmvcp", "lda"),
@@ -65,6 +65,7 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
         help="column of var with the names of the genes, or 'index'; a column of symbols beside an "
         "index of ids is found if not given",
     )
+    choices(parser)
     add("--reference", help="gene that is the ALR reference")
     add("--library-size", metavar="COLUMN", help="labels with each cell's counts over all genes")
     some("--d-mode", choices=get_args(DMode), default=_DEFAULT.d_mode, help="residual variance")
@@ -145,6 +146,9 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="write the report of a fit", **with_defaults)
     cli_report.options(report)
 
+    info = commands.add_parser("info", help="tell what a source holds and offers", **with_defaults)
+    cli_info.options(info)
+
     simulate = commands.add_parser("simulate", help="draw counts of known truth", **with_defaults)
     simulate.set_defaults(command=cli.simulate)
     add = simulate.add_argument
@@ -154,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--genes", type=int, default=2000)
     add("--factors", type=int, default=5)
     add("--seed", type=int, default=0)
-    for command in (fit, sweep, score, check, uncertainty, report, simulate):
+    for command in (fit, sweep, score, check, uncertainty, report, info, simulate):
         command.add_argument("--traceback", action="store_true", help="show where an error arose")
     return parser
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from engine import cli_counts
-from engine.cli_options import check_given
+from engine.cli_options import check_given, chosen
 from engine.config import Config, LDAConfig, LNMConfig, config_from_dict
 from engine.errors import ConfigError, FitError
 from engine.inference.progress import Progress
@@ -149,6 +149,7 @@ def request(options: argparse.Namespace) -> DataRequest:
         options.reference,
         options.library_size,
         options.gene_names,
+        **chosen(options),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from engine.cli_options import belongs
 from engine.config import Config
 from engine.data import INDEX, DataRequest
+from engine.data.choices import ASKED as CHOICES
 from engine.results import OTHER, AnyFit
 from engine.summaries.methods import n_set_aside
 
@@ -69,9 +70,11 @@ def fit_command(
     arguments = ["fit", request.source, "--model", config.model]
     arguments += _of_config(config)
     arguments += _genes(request.genes, files)
-    for name in ("layer", "reference", "library_size", "gene_names"):
+    texts = (name for name in CHOICES if name != "round")
+    for name in ("layer", "reference", "library_size", "gene_names", *texts):
         if (value := getattr(request, name)) is not None:
             arguments += _option(f"--{name.replace('_', '-')}", value)
+    arguments += ["--round"] if request.round else []
     if holdout:
         arguments += ["--holdout", repr(holdout)]
     return Command((*arguments, "--out", out), files)
@@ -129,7 +132,10 @@ def request_of(fit: AnyFit, source: str | None = None) -> DataRequest | None:
     # How genes were called is older than the choice of it.
     called = str((fit.data.get("report") or {}).get("gene_names") or INDEX)
     known = None if named == OTHER else named
-    return DataRequest(place, str(fit.data["layer"]), genes, known, gene_names=called)
+    asked = fit.data.get("request") or {}
+    chosen = {name: asked[name] for name in CHOICES if asked.get(name)}
+    layer = str(fit.data["layer"])
+    return DataRequest(place, layer, genes, known, gene_names=called, **chosen)
 
 
 def holdout_of(fit: AnyFit) -> float:

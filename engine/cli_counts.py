@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from engine.cli_options import choices, chosen
 from engine.errors import DataError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         help="labels with each cell's counts over all genes ('' for none); as for the fit if not "
         "given",
     )
+    choices(parser)
 
 
 def own_data(parser: argparse.ArgumentParser) -> None:
@@ -45,18 +47,20 @@ def read_as(fit: AnyFit, options: argparse.Namespace) -> Counts:
 
     Genes outside the fit are pooled later, and those that no cell expresses are known.
     """
-    from engine.data import INDEX, inspect_source, read_counts
+    from engine.data import INDEX, Choices, inspect_source, read_counts
+    from engine.data.choices import ASKED as CHOICES
 
     asked = fit.data.get("request") or {}
     given = {name: getattr(options, name) for name in ("layer", "library_size", "gene_names")}
-    chosen = {
+    how: dict[str, Any] = {
         name: (asked.get(name) if value is None else value) or None for name, value in given.items()
     }
-    if chosen["gene_names"] is None and fit.gene_ids is None:
+    choices = {name: asked[name] for name in CHOICES if asked.get(name)} | chosen(options)
+    if how["gene_names"] is None and fit.gene_ids is None:
         # A fit that knows no ids may call genes as the index does, those of one name by numbers.
-        by_index = inspect_source(options.data).gene_names == INDEX
-        chosen["gene_names"] = INDEX if by_index else None
-    return read_counts(options.data, genes="all", **chosen)
+        by_index = inspect_source(options.data, Choices(**choices)).gene_names == INDEX
+        how["gene_names"] = INDEX if by_index else None
+    return read_counts(options.data, genes="all", **how, **choices)
 
 
 def fitted(fit: AnyFit, options: argparse.Namespace) -> Counts:

@@ -30,6 +30,36 @@ _INFERENCES = {
 }
 
 
+def choices(parser: argparse.ArgumentParser) -> None:
+    """Arguments that say what to read of DATA where that can be read in several ways."""
+    add = parser.add_argument
+    add("--sample", help="of a folder of several samples: the one to read")
+    add("--genome", help="read the genes of this genome alone")
+    add(
+        "--feature-type",
+        metavar="TYPE",
+        help="features to read, e.g. 'Antibody Capture', or 'all'; of .h5mu the modality (Gene "
+        "Expression if there is any)",
+    )
+    add(
+        "--cells-in",
+        choices=("rows", "columns"),
+        help="of a table or matrix that does not tell: where the cells are",
+    )
+    add(
+        "--round",
+        action=argparse.BooleanOptionalAction,
+        help="round counts that a correction for ambient RNA left fractional",
+    )
+
+
+def chosen(options: argparse.Namespace) -> dict[str, Any]:
+    """Those of `choices` that were given."""
+    names = ("sample", "genome", "feature_type", "cells_in", "round")
+    given = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 class Noted(argparse.Action):
     """Keeps the value of an option, as is usual, and in ``given`` that it was given."""
 

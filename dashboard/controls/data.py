@@ -11,12 +11,14 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
+from dashboard.asked import CHOICES
+from dashboard.controls.choices import ChoiceControls
 from dashboard.controls.form import WIDE, beside, folded, select, step
 from dashboard.controls.upload import UploadArea
 from dashboard.runner import Runner
 from dashboard.settings import DEMO
 from dashboard.state import AppState, Notice
-from engine.data import INDEX, DataRequest
+from engine.data import INDEX, ChoiceNeeded, DataRequest
 from engine.errors import EngineError
 
 PICK = "choose a file"
@@ -38,7 +40,7 @@ class DataControl(pn.viewable.Viewer):
             label="Path of the counts",
             placeholder="cells.h5ad" if self._places.data else "/data/cells.h5ad",
             value=shown,
-            helper_text="On the server: .h5ad, .zarr, 10x .h5 or folder",
+            helper_text="On the server: .h5ad, .zarr, .h5, .loom, .csv or folder",
             **WIDE,
         )
         self._path.param.watch(self._open, "enter_pressed")
@@ -71,6 +73,7 @@ class DataControl(pn.viewable.Viewer):
             UploadArea(self._places, self._check, self._tell),
             html.live(_words, state.param.reading, self.param.checking),
             html.live(html.notice, state.param.data_error),
+            ChoiceControls(state).column,
             folded("Layer, library size and gene names", self._layer, self._size, self._names),
         )
 
@@ -106,7 +109,7 @@ class DataControl(pn.viewable.Viewer):
     def _take(self, path: Path, done: Future[Any]) -> None:
         self.checking = ""
         error = done.exception()
-        if error is None:
+        if error is None or (isinstance(error, ChoiceNeeded) and error.offer is not None):
             self._path.value = ""
             self._ask(str(path))
             return
@@ -128,6 +131,8 @@ class DataControl(pn.viewable.Viewer):
         if source == state.source:
             self.runner.read()
             return
+        chosen = {name: state.param[name].default for name in CHOICES}
+        state.offers = ()
         state.param.update(
             source=source,
             layer=None,
@@ -135,6 +140,7 @@ class DataControl(pn.viewable.Viewer):
             reference=None,
             library_size=None,
             gene_names=None,
+            **chosen,
         )
 
     def _follow(self, *_events: object) -> None:

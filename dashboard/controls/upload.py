@@ -9,7 +9,7 @@ import param
 from panel.custom import JSComponent
 
 from dashboard import html
-from dashboard.places import SUFFIXES, Places, Upload, size_words
+from dashboard.places import SHOWN, SUFFIXES, Places, Upload, size_words
 from engine.errors import DataError, EngineError
 
 SCRIPT = Path(__file__).resolve().parents[2] / "assets" / "upload.js"
@@ -30,8 +30,8 @@ class UploadArea(JSComponent):
         failed: Callable[[EngineError], None],
     ) -> None:
         super().__init__(
-            accept=",".join(SUFFIXES),
-            hint=f"{', '.join(SUFFIXES)} · at most {size_words(places.most_bytes)}",
+            accept=",".join((*SUFFIXES, ".gz")),
+            hint=f"{', '.join(SHOWN)} · at most {size_words(places.most_bytes)}",
             sizing_mode="stretch_width",
             margin=0,
             stylesheets=[html.STYLES],

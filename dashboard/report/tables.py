@@ -38,7 +38,7 @@ SCORES = {
     "effective": "Effective number",
 }
 
-_REASONS = ("layer", "names", "genes", "reference")
+_REASONS = ("source", "layer", "names", "genes", "reference")
 Rows = list[tuple[str, str]]
 
 

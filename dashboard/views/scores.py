@@ -7,6 +7,7 @@ from collections.abc import Hashable, Sequence
 from html import escape
 
 from dashboard import html, lists
+from dashboard.asked import CHOICES
 from engine.jobs import JobStatus
 
 TITLE = "Held-out scores"
@@ -28,7 +29,7 @@ HEAD = (
     "seconds",
 )
 MOST = 12
-SAME = ("source", "layer", "genes")
+SAME = ("source", "layer", "genes", *CHOICES)
 
 
 def comparable(runs: Sequence[JobStatus], shown: str | None) -> list[JobStatus]:
@@ -90,7 +91,7 @@ def _perplexity(run: JobStatus) -> float:
 
 
 def _scored_on(run: JobStatus) -> Hashable:
-    request = json.dumps([run.request.get(name) for name in SAME])
+    request = json.dumps([run.request.get(name) or None for name in SAME])
     score = run.score or {}
     counts = (score.get("n_cells"), score.get("n_features"), score.get("n_counts"))
     return request, run.holdout, run.config.get("seed"), *counts

@@ -1,5 +1,6 @@
 """The data border: the only place that knows AnnData files."""
 
+from engine.data.choices import ChoiceNeeded, Choices, Offer
 from engine.data.counts import Counts, check_config
 from engine.data.demo import DEMO, demo_adata
 from engine.data.gene_names import INDEX
@@ -12,8 +13,11 @@ from engine.data.simulate import simulate, true_clr_correlation
 __all__ = [
     "DEMO",
     "INDEX",
+    "ChoiceNeeded",
+    "Choices",
     "Counts",
     "DataRequest",
+    "Offer",
     "Report",
     "SourceInfo",
     "check_config",

@@ -7,9 +7,12 @@ from typing import Literal
 
 import pandas as pd
 
+from engine.data.choices import ChoiceNeeded, Choices, Offer
 from engine.data.gene_names import INDEX, name_columns, name_genes
-from engine.data.layers import choose_layer, look_at
-from engine.data.tables import Source, open_table
+from engine.data.layers import choose_layer
+from engine.data.looks import look_at
+from engine.data.opening import open_table
+from engine.data.tables import Source
 from engine.errors import DataError
 
 
@@ -52,6 +55,10 @@ class SourceInfo:
         Columns of var that may hold the names of the genes.
     gene_names
         What they would be named by: one of these, or "index".
+    offers
+        What else can be chosen.
+    said
+        What was read, guessed or left out, sentences.
     """
 
     name: str
@@ -64,9 +71,11 @@ class SourceInfo:
     guess_reason: str
     gene_columns: tuple[str, ...] = ()
     gene_names: str = INDEX
+    offers: tuple[Offer, ...] = ()
+    said: tuple[str, ...] = ()
 
 
-def inspect_source(source: Source) -> SourceInfo:
+def inspect_source(source: Source, choices: Choices | None = None) -> SourceInfo:
     """Look into a source: a sample of the values of each layer, and the labels.
 
     Raises
@@ -74,15 +83,21 @@ def inspect_source(source: Source) -> SourceInfo:
     DataError
         If it cannot be read at all.
     """
-    table = open_table(source)
+    table = open_table(source, choices)
     try:
         looks = {name: look_at(layer.matrix) for name, layer in table.layers.items()}
         guess: str | None = None
+        offers = table.told.offers
+        said = (*table.told.reasons, *(f"Warning: {text}" for text in table.told.warnings))
         try:
-            choice = choose_layer(table, None)
+            choice = choose_layer(table, None, choices)
             guess, reason = choice.name, choice.reason
+            said += tuple(f"Warning: {text}" for text in choice.warnings)
         except DataError as error:
             reason = str(error)
+            offers += _offered(error)
+        if choices is not None and choices.round:
+            offers += (Offer("round", ("yes",), "yes"),)
         shown = table.layers[guess or next(iter(table.layers))]
         return SourceInfo(
             name=table.name,
@@ -98,9 +113,16 @@ def inspect_source(source: Source) -> SourceInfo:
             guess_reason=reason,
             gene_columns=name_columns(shown.var),
             gene_names=name_genes(shown.var).column,
+            offers=offers,
+            said=said,
         )
     finally:
         table.close()
+
+
+def _offered(error: DataError) -> tuple[Offer, ...]:
+    offer = error.offer if isinstance(error, ChoiceNeeded) else None
+    return () if offer is None else (offer,)
 
 
 def _column(values: pd.Series) -> ColumnInfo:

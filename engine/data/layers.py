@@ -4,80 +4,74 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from engine.data.border import shorten
-from engine.data.matrices import Matrix
+from engine.data.choices import ChoiceNeeded, Choices, Offer, how_to
+from engine.data.looks import CORRECTED, Look, look_at
+from engine.data.parts import PLUS, is_part, parts_in, same_counts, summed, words
 from engine.data.tables import Layer, Table
 from engine.errors import DataError
 
 COUNT_NAMES = ("counts", "raw_counts", "count", "umi", "umis", "umi_counts")
-WHOLE_TOLERANCE = 1e-4
-
-
-@dataclass(frozen=True)
-class Look:
-    """Verdict on a sample of a layer's values: whether they may be counts, and why."""
-
-    is_counts: bool
-    text: str
-    is_binary: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class LayerChoice:
-    """A layer, its name, why it, and where counts are should this one hold none."""
+    """A layer, its name, why it, where counts are should this one hold none, and warnings."""
 
     name: str
     layer: Layer
     reason: str
     remedy: str
+    warnings: tuple[str, ...] = ()
 
 
-def look_at(matrix: Matrix) -> Look:
-    """Judge a layer by values from its start, middle and end."""
-    values = matrix.sample()
-    finite = np.isfinite(values)
-    if not values.any():
-        return Look(False, "only zeros")
-    if not finite.all():
-        return Look(False, "NaN or infinite values")
-    if (values < 0).any():
-        return Look(False, "negative values, which look scaled")
-    if (np.abs(values - np.rint(values)) > WHOLE_TOLERANCE).any():
-        kind = "log-normalised" if values.max() < 20 else "normalised"
-        return Look(False, f"fractions, which look {kind}")
-    if values.max() <= 1:
-        return Look(True, "only zeros and ones", is_binary=True)
-    return Look(True, "whole numbers")
-
-
-def choose_layer(table: Table, layer: str | None) -> LayerChoice:
+def choose_layer(table: Table, layer: str | None, choices: Choices | None = None) -> LayerChoice:
     """The layer asked for, or the one that most likely holds raw counts.
 
-    Names for counts come first, then X, raw and the others; layers of zeros and ones last.
+    Names for counts come first, then X, raw and the others; layers of zeros and ones last. A
+    part of the counts, such as spliced, is taken only if there is nothing else.
 
     Raises
     ------
     DataError
         If there is no such layer, or none looks like counts.
+    ChoiceNeeded
+        If there are corrected counts alone, and they are not to be rounded.
     """
+    rounding = choices is not None and choices.round
     looks = {name: look_at(found.matrix) for name, found in table.layers.items()}
+    parts = parts_in(table)
     plausible = sorted(
         (name for name, look in looks.items() if look.is_counts),
-        key=lambda name: (looks[name].is_binary, _rank(name)),
+        key=lambda name: (looks[name].is_binary, name in parts, _rank(name)),
     )
     if layer is not None:
-        name = _named(table, layer)
+        name, chosen = _named(table, layer)
         others = [other for other in plausible if other != name]
-        return LayerChoice(name, table.layers[name], f"Read {name}, as asked.", _remedy(others))
+        look = looks.get(name) or look_at(chosen.matrix)
+        _check_fractions(name, look, others, rounding=rounding)
+        return LayerChoice(name, chosen, f"Read {name}, as asked.", _remedy(others))
     found = "; ".join(f"{shorten(name)} holds {look.text}" for name, look in looks.items())
     if not plausible:
+        corrected = sorted((n for n, k in looks.items() if k.kind == CORRECTED), key=_rank)
+        if corrected and rounding:
+            name = corrected[0]
+            reason = f"Read {shorten(name)}, which holds {looks[name].text}; they were rounded."
+            return LayerChoice(name, table.layers[name], reason, _remedy([]))
+        if corrected:
+            raise _corrected(found, rounding_asked=False)
         raise DataError(
             "raw counts (whole numbers, none negative) in X, raw or a layer",
             found,
             _remedy([]),
         )
+    passed = {}
+    # Where there is nothing to add to a part, a copy of it under another name is as good.
+    while len(parts) > 1 and plausible[0] not in parts and PLUS not in plausible[0]:
+        part = is_part(table, plausible[0])
+        if part is None:
+            break
+        passed[plausible.pop(0)] = part
     name = plausible[0]
     reason = f"Read {shorten(name)}, which holds {looks[name].text}"
     rest = [f"{shorten(other)} holds {looks[other].text}" for other in looks if other != name]
@@ -86,13 +80,60 @@ def choose_layer(table: Table, layer: str | None) -> LayerChoice:
         table.layers[name],
         f"{reason} ({'; '.join(rest)})." if rest else f"{reason}.",
         _remedy(plausible[1:]),
+        _warnings(table, name, parts, plausible, passed),
     )
 
 
-def _named(table: Table, layer: str) -> str:
+def _warnings(
+    table: Table, name: str, parts: list[str], plausible: list[str], passed: dict[str, str]
+) -> tuple[str, ...]:
+    said = [
+        f"{shorten(other)} was passed over: it holds the {part} counts alone."
+        for other, part in passed.items()
+    ]
+    if PLUS in name and name not in parts:
+        said.append(f"The counts are the sum of the layers {words(name.split(PLUS))}.")
+    elif name in parts:
+        said.append(
+            f"{shorten(name)} is a part of the counts alone; the file holds no other to add."
+        )
+    own = [o for o in plausible if o != name and o not in parts and PLUS not in o]
+    # Where the parts are known, so is their sum; else two layers of counts leave a guess.
+    others = [o for o in own if not same_counts(table.layers[name], table.layers[o])]
+    if others and not passed:
+        said.append(
+            f"{words(others)} {'holds' if len(others) == 1 else 'hold'} other whole numbers than "
+            f"{shorten(name)}, which was taken for the counts: choose by --layer (on the page: "
+            "Layer)."
+        )
+    return tuple(said)
+
+
+def _check_fractions(name: str, look: Look, others: list[str], *, rounding: bool) -> None:
+    if look.is_counts or (look.kind == CORRECTED and rounding):
+        return
+    if look.kind == CORRECTED:
+        raise _corrected(f"{shorten(name)} holds {look.text}", rounding_asked=False)
+    if rounding and look.kind:
+        raise DataError("counts to round", f"{shorten(name)} holds {look.text}", _remedy(others))
+
+
+def _corrected(found: str, *, rounding_asked: bool) -> ChoiceNeeded:
+    return ChoiceNeeded(
+        "raw counts (whole numbers, none negative) in X, raw or a layer",
+        found,
+        f"Read the uncorrected matrix, or round these by {how_to('round')}.",
+        Offer("round", ("yes",), "yes" if rounding_asked else ""),
+    )
+
+
+def _named(table: Table, layer: str) -> tuple[str, Layer]:
     for name in (layer, layer.removeprefix("layers/")):
         if name in table.layers:
-            return name
+            return name, table.layers[name]
+    added = [part.strip() for part in layer.split("+")]
+    if len(added) > 1 and all(part in table.layers for part in added):
+        return PLUS.join(added), summed(table, added)
     raise DataError(
         f"a layer among {', '.join(shorten(name) for name in table.layers)}",
         repr(shorten(layer)),
@@ -100,10 +141,11 @@ def _named(table: Table, layer: str) -> str:
     )
 
 
-def _rank(name: str) -> int:
+def _rank(name: str) -> float:
     if name.lower() in COUNT_NAMES:
         return 0
-    return {"X": 1, "raw": 2}.get(name, 3)
+    # The matrix of a velocity file is the sum of its parts.
+    return {"X": 1, "raw": 2, "matrix": 2.5}.get(name, 2.7 if PLUS in name else 3)
 
 
 def _remedy(holding_counts: list[str]) -> str:

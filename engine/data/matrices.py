@@ -129,6 +129,20 @@ class Matrix:
         return rows
 
 
+class OnItsSide:
+    """A dataset of genes x cells, sliced as cells x genes."""
+
+    ndim = 2
+
+    def __init__(self, dataset: h5py.Dataset) -> None:
+        self._dataset = dataset
+        self.shape = (int(dataset.shape[1]), int(dataset.shape[0]))
+        self.dtype = dataset.dtype
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        return np.asarray(self._dataset[:, rows]).T
+
+
 def as_matrix(values: object, name: str, file: str) -> Matrix:
     """Wrap a matrix found in an AnnData or in its file.
 
@@ -172,7 +186,7 @@ def _wrap(values: object, name: str, file: str) -> Matrix | None:
         arrays = group["data"], group["indices"], np.asarray(group["indptr"][:])
         shape = tuple(int(length) for length in group.attrs["shape"])
         return _compressed(name, file, kind, shape, arrays, on_disk=True)
-    if isinstance(raw, h5py.Dataset | zarr.Array):
+    if isinstance(raw, h5py.Dataset | zarr.Array | OnItsSide):
         return Matrix(name, file, "dense", tuple(raw.shape), raw, on_disk=True)
     if isinstance(raw, np.ndarray):
         return Matrix(name, file, "dense", tuple(raw.shape), np.asarray(raw))

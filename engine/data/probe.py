@@ -15,8 +15,8 @@ from pathlib import Path
 import h5py
 
 SECONDS = 30.0
-LABELS = ("obs", "var", "raw/var")
-WHOLE = ("obs", "var", "X", "layers", "raw")
+LABELS = ("obs", "var", "raw/var", "row_attrs", "col_attrs")
+WHOLE = ("obs", "var", "X", "layers", "raw", "mod")
 # What claims more is not read here, but refused by its claim before it is read there.
 MOST_BYTES = 2**30
 
@@ -50,7 +50,8 @@ def walk(path: str) -> None:
             _touch(name, file[name])
             if isinstance(file[name], h5py.Group):
                 file[name].visititems(_touch)
-        labels = [file[name] for name in LABELS if name in file]
+        places = [file, *(file["mod"].values() if "mod" in file else ())]
+        labels = [place[name] for place in places for name in LABELS if name in place]
         tables = [table for table in labels if isinstance(table, h5py.Group)]
         claims: list[int] = []
         for table in tables:

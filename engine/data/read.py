@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from engine.data.choices import ASKED as CHOICES
+from engine.data.choices import Choices
 from engine.data.counts import Counts
 from engine.data.gene_names import name_genes
 from engine.data.genes import GeneChoice, Selection, check_gene_choice, choose_genes
@@ -13,10 +15,11 @@ from engine.data.layers import choose_layer
 from engine.data.matrices import Matrix
 from engine.data.memory import memory_budget
 from engine.data.names import clean_labels, clean_names
+from engine.data.opening import open_table
 from engine.data.report import Report
 from engine.data.rows import MemoryRows, Projection, RowStore, StreamedRows, row_blocks
 from engine.data.scan import Scan, scan
-from engine.data.tables import Source, open_table
+from engine.data.tables import Source
 from engine.errors import ConfigError, DataError
 from engine.results import OTHER
 
@@ -31,6 +34,11 @@ def read_counts(
     reference: str | None = None,
     library_size: str | None = None,
     gene_names: str | None = None,
+    sample: str | None = None,
+    genome: str | None = None,
+    feature_type: str | None = None,
+    cells_in: str | None = None,
+    round: bool = False,
     backed: bool | None = None,
 ) -> Counts:
     """Read, validate and cut to size the counts of a data set.
@@ -38,8 +46,8 @@ def read_counts(
     Parameters
     ----------
     source
-        Path of an AnnData (.h5ad, .zarr), of a 10x .h5 or of a folder with matrix.mtx; an
-        AnnData; or "demo".
+        Path of an AnnData (.h5ad, .zarr), .h5mu, .loom, 10x .h5 or table in text, or of a
+        folder with matrix.mtx; an AnnData; or "demo".
     layer
         "X", "raw" or the name of a layer; None picks the one that holds raw counts.
     genes
@@ -55,6 +63,8 @@ def read_counts(
         Column of ``var`` with the names of the genes, or "index". None takes a column of symbols
         where there is one that says more than the index. What else names genes, here too, may be
         ids or names.
+    sample, genome, feature_type, cells_in, round
+        As in `engine.data.Choices`: what to read of a source that can be read in several ways.
     backed
         True streams row blocks from disk, False reads all into memory, None decides by the
         size of the layer and the memory available.
@@ -72,14 +82,17 @@ def read_counts(
         If an argument is of the wrong kind.
     """
     genes = check_gene_choice(genes)
+    choices = Choices(sample, genome, feature_type, cells_in, round)
     texts = {"layer": layer, "reference": reference, "library_size": library_size}
-    for name, value in (texts | {"gene_names": gene_names}).items():
+    texts |= {"gene_names": gene_names}
+    texts |= {name: getattr(choices, name) for name in CHOICES if name != "round"}
+    for name, value in texts.items():
         if value is not None and not isinstance(value, str):
             raise ConfigError(f"{name} to be a name or None", repr(value)[:60], f"Change {name}.")
-    table = open_table(source)
+    table = open_table(source, choices)
     streamed = False
     try:
-        choice = choose_layer(table, layer)
+        choice = choose_layer(table, layer, choices)
         matrix = choice.layer.matrix
         streamed = matrix.on_disk and _stream(matrix, backed)
         if not streamed:
@@ -87,7 +100,7 @@ def read_counts(
         cells, cell_notes = clean_names(pd.Index(table.obs.index), "cell")
         named = name_genes(choice.layer.var, gene_names)
         names = named.names
-        found = scan(matrix, cells, names, choice.remedy)
+        found = scan(matrix, cells, names, choice.remedy, rounding=round)
         whole = _library_size(table.obs, library_size, found.totals)
         elsewhere = whole - found.totals
         selection = choose_genes(
@@ -100,7 +113,8 @@ def read_counts(
         )
         kept = np.flatnonzero(found.totals > 0)
         rows = _rows(matrix, kept, selection, elsewhere[kept], streamed=streamed)
-        notes = [*cell_notes, *named.warnings, *selection.warnings]
+        notes = [*table.told.warnings, *choice.warnings, *_rounded(found)]
+        notes += [*cell_notes, *named.warnings, *selection.warnings]
         notes += _hint(table.obs, library_size, found.totals)
         return Counts(
             cells=cells[kept],
@@ -123,6 +137,7 @@ def read_counts(
                 n_pooled=selection.n_pooled,
                 streamed=streamed,
                 warnings=tuple(notes),
+                source_reason=" ".join(table.told.reasons),
             ),
             name=table.name,
             source=table.source,
@@ -134,6 +149,15 @@ def read_counts(
     finally:
         if not streamed:
             table.close()
+
+
+def _rounded(found: Scan) -> list[str]:
+    if not found.n_rounded:
+        return []
+    return [
+        f"{found.n_rounded:,} fractional values were rounded, which moved counts by "
+        f"{found.moved / found.totals.sum():.1%} of their total."
+    ]
 
 
 def _stream(matrix: Matrix, backed: bool | None) -> bool:

@@ -30,6 +30,8 @@ class Report:
         True when row blocks are read from disk on demand.
     warnings
         Everything that was mended or looks odd, full sentences.
+    source_reason
+        What of the source was read, and why, if there was a choice.
     """
 
     cells_found: int
@@ -42,6 +44,7 @@ class Report:
     n_pooled: int = 0
     streamed: bool = False
     warnings: tuple[str, ...] = ()
+    source_reason: str = ""
     names_reason: str = ""
     gene_names: str = ""
     dropped_ids: tuple[str, ...] = ()
@@ -51,6 +54,7 @@ class Report:
         return {
             "cells_found": self.cells_found,
             "genes_found": self.genes_found,
+            "source_reason": self.source_reason,
             "layer_reason": self.layer_reason,
             "names_reason": self.names_reason,
             "gene_names": self.gene_names,
@@ -69,6 +73,7 @@ class Report:
         """The report as sentences, warnings last. Plain text: escape it before showing HTML."""
         said = [
             f"Found {self.cells_found:,} cells and {self.genes_found:,} genes.",
+            self.source_reason,
             self.layer_reason,
             self.names_reason,
             self.genes_reason,

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.data.choices import ASKED as CHOICES
+from engine.data.choices import Choices
 from engine.data.counts import Counts
 from engine.data.demo import DEMO
 from engine.data.gene_names import INDEX
@@ -26,6 +28,8 @@ class DataRequest:
         A path, or "demo".
     layer, genes, reference, library_size, gene_names
         As in `engine.read_counts`; names of genes as a tuple.
+    sample, genome, feature_type, cells_in, round
+        As in `engine.data.Choices`.
 
     Raises
     ------
@@ -39,6 +43,11 @@ class DataRequest:
     reference: str | None = None
     library_size: str | None = None
     gene_names: str | None = None
+    sample: str | None = None
+    genome: str | None = None
+    feature_type: str | None = None
+    cells_in: str | None = None
+    round: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.source, str | os.PathLike):
@@ -52,6 +61,11 @@ class DataRequest:
         object.__setattr__(self, "source", source if source == DEMO else os.path.abspath(source))
         genes = check_gene_choice(self.genes)
         object.__setattr__(self, "genes", genes if isinstance(genes, int | str) else tuple(genes))
+
+    @property
+    def choices(self) -> Choices:
+        """What is to be read of a source that can be read in several ways."""
+        return Choices(**{name: getattr(self, name) for name in CHOICES})
 
     def load(self) -> Counts:
         """Read the counts; errors as in `engine.read_counts`."""

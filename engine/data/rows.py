@@ -50,6 +50,7 @@ class Projection:
         rows = rows.astype(np.float64)
         # A whole number may be stored a rounding error away (2.9999998).
         np.rint(rows.data, out=rows.data)
+        rows.eliminate_zeros()
         chosen = rows[:, self.columns]
         if self.pool:
             rest = _row_sums(rows) - _row_sums(chosen) + elsewhere

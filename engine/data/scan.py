@@ -9,8 +9,9 @@ import pandas as pd
 from scipy import sparse
 
 from engine.data.border import shorten
+from engine.data.choices import how_to
 from engine.data.counts import ContentHash
-from engine.data.layers import WHOLE_TOLERANCE
+from engine.data.looks import CORRECTED, WHOLE_TOLERANCE, fractions
 from engine.data.matrices import Matrix
 from engine.data.rows import row_blocks
 from engine.errors import DataError
@@ -33,6 +34,8 @@ class Scan:
         Every n-th cell, at most 10,000, as float32 CSR over all genes.
     content
         Hash of all counts.
+    n_rounded, moved
+        Number of fractional values that were rounded, and by how much in all.
     """
 
     totals: np.ndarray
@@ -40,15 +43,21 @@ class Scan:
     gene_cells: np.ndarray
     sample: sparse.csr_matrix
     content: ContentHash
+    n_rounded: int = 0
+    moved: float = 0.0
 
 
-def scan(matrix: Matrix, cells: pd.Index, genes: pd.Index, remedy: str) -> Scan:
+def scan(
+    matrix: Matrix, cells: pd.Index, genes: pd.Index, remedy: str, *, rounding: bool = False
+) -> Scan:
     """Check and summarise a layer block by block.
 
     Parameters
     ----------
     remedy
         What to advise if the layer holds no counts.
+    rounding
+        Whether fractions are rounded, not refused.
 
     Raises
     ------
@@ -61,11 +70,16 @@ def scan(matrix: Matrix, cells: pd.Index, genes: pd.Index, remedy: str) -> Scan:
     content = ContentHash()
     stride = -(-n_cells // SAMPLE_CELLS)
     sampled = []
+    n_rounded, moved = 0, 0.0
     for start, stop in row_blocks(n_cells, n_genes):
         rows = matrix.read(start, stop)
-        _check_values(rows, matrix.name, cells[start:stop], genes, remedy)
+        _check_values(rows, matrix.name, cells[start:stop], genes, remedy, rounding)
         rows = rows.astype(np.float64)
+        before = rows.data.copy() if rounding else rows.data
         np.rint(rows.data, out=rows.data)
+        if rounding:
+            off = np.abs(rows.data - before)
+            n_rounded, moved = n_rounded + int((off > WHOLE_TOLERANCE).sum()), moved + off.sum()
         rows.eliminate_zeros()
         content.update(rows)
         totals[start:stop] = rows.sum(axis=1).A1
@@ -75,16 +89,21 @@ def scan(matrix: Matrix, cells: pd.Index, genes: pd.Index, remedy: str) -> Scan:
     if not totals.any():
         raise DataError("counts above zero", f"only zeros in {matrix.name}", remedy)
     sample = sparse.csr_matrix(sparse.vstack(sampled, format="csr"))
-    return Scan(totals, gene_sums, gene_cells, sample, content)
+    return Scan(totals, gene_sums, gene_cells, sample, content, n_rounded, float(moved))
 
 
 def _check_values(
-    rows: sparse.csr_matrix, layer: str, cells: pd.Index, genes: pd.Index, remedy: str
+    rows: sparse.csr_matrix,
+    layer: str,
+    cells: pd.Index,
+    genes: pd.Index,
+    remedy: str,
+    rounding: bool,
 ) -> None:
     values = rows.data
     if values.dtype.kind in "bu":
         return
-    fractional = values.dtype.kind == "f"
+    fractional = values.dtype.kind == "f" and not rounding
     with np.errstate(invalid="ignore"):
         problems = {
             "finite counts": ("NaN or infinite", ~np.isfinite(values)),
@@ -103,10 +122,16 @@ def _check_values(
         cell = cells[int(np.searchsorted(rows.indptr, first, side="right")) - 1]
         gene = genes[int(rows.indices[first])]
         many = f"{len(where):,} {found} values" if len(where) > 1 else f"a {found} value"
+        looks = ""
+        if found == "fractional":
+            kind = fractions(rows, values)
+            looks = ", which looks normalised"
+            if kind == CORRECTED:
+                looks = ", which looks like corrected counts"
+                remedy = f"Read the uncorrected matrix, or round these by {how_to('round')}."
         raise DataError(
             expected,
             f"{many} in {shorten(layer)}, the first {values[first]:g} "
-            f"(cell {shorten(cell)}, gene {shorten(gene)})"
-            + (", which looks normalised" if found == "fractional" else ""),
+            f"(cell {shorten(cell)}, gene {shorten(gene)})" + looks,
             remedy,
         )

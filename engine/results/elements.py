@@ -131,12 +131,19 @@ def _bytes(item: Any) -> int:
 
 
 def _check_names(item: Any, name: str) -> None:
-    """Names in the attributes of a table are of its own parts."""
+    """Names in the attributes of a table, and of its columns, are of its own parts."""
     if isinstance(item, h5py.Dataset | zarr.Array):
         return
+    # Before 0.8 AnnData named the categories of a column by a path.
+    paths = [part.attrs.get("categories") for _, part in _arrays(item, name)]
+    _check_paths([path for path in paths if isinstance(path, str | bytes)], name)
     given = item.attrs.get("column-order")
     columns = [] if given is None else np.asarray(given).ravel().tolist()
-    for part in [item.attrs.get("_index"), *columns]:
+    _check_paths([item.attrs.get("_index"), *columns], name)
+
+
+def _check_paths(parts: Iterable[Any], name: str) -> None:
+    for part in parts:
         text = part.decode("utf-8", "replace") if isinstance(part, bytes) else str(part)
         if text.startswith("/") or ".." in text.split("/"):
             raise DataError(

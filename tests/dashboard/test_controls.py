@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import panel_material_ui as pmui
+import param
 import pytest
 
 from dashboard.controls.data import DataControl
@@ -13,6 +14,7 @@ from dashboard.controls.upload import UploadArea
 from dashboard.places import Places
 from dashboard.runner import Runner
 from dashboard.state import AppState
+from engine.data import ChoiceNeeded, DataRequest, Offer
 from engine.data.info import ColumnInfo, LayerInfo, SourceInfo
 from engine.jobs import JobStatus
 from tests.dashboard.widgets import find, shown
@@ -39,6 +41,21 @@ INFO = SourceInfo(
     "raw",
     "because",
 )
+
+
+@pytest.fixture
+def several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A source of which nothing can be read before a sample is named."""
+    path, load = tmp_path / "several.csv", DataRequest.load
+
+    def picky(request: DataRequest) -> Any:
+        if request.source == str(path) and request.sample is None:
+            offer = Offer("sample", ("A", "B"))
+            raise ChoiceNeeded("one sample", "2: A, B", "Choose one.", offer)
+        return load(request)
+
+    monkeypatch.setattr(DataRequest, "load", picky)
+    return path
 
 
 class TestData:
@@ -113,6 +130,51 @@ class TestData:
         assert (state.layer, state.library_size) == ("X", "n_counts")
         layer.value = ""
         assert state.layer is None
+
+    def test_a_choice_that_is_needed_is_made_here(
+        self, control: DataControl, state: AppState, until: Until, several: Path
+    ) -> None:
+        labels = [box.label for box in control.__panel__().select(pmui.Select)]
+        assert "Sample" not in labels
+        find(control, pmui.TextInput, "Path of the counts").value = str(several)
+        press(find(control, pmui.Button, "Open path"))
+        until(lambda: state.data_error)
+        assert state.data_error.got.endswith("A, B")
+        sample = find(control, pmui.Select, "Sample")
+        assert list(sample.options) == ["choose one", "A", "B"]
+        assert state.source == str(several)
+        sample.value = "B"
+        until(lambda: state.ready)
+        assert state.loaded.sample == "B"
+        assert state.data_error is None
+        press(find(control, pmui.Button, "Open demo"))
+        assert state.sample is None
+        assert [box.label for box in control.__panel__().select(pmui.Select)] == labels
+
+    def test_an_upload_that_needs_a_choice_is_kept(
+        self, control: DataControl, state: AppState, until: Until, several: Path
+    ) -> None:
+        several.touch()
+        (area,) = control.__panel__().select(UploadArea)
+        area._arrived(several)
+        until(lambda: state.offers)
+        assert several.exists()
+
+    def test_what_can_be_chosen_besides(self, control: DataControl, state: AppState) -> None:
+        types = ("Gene Expression", "Antibody Capture")
+        offers = (Offer("feature_type", types, types[0]), Offer("round", ("yes",)))
+        with param.parameterized.discard_events(state):
+            state.source = "cells.h5ad"
+        state.offers = offers
+        kind = find(control, pmui.Select, "Feature type")
+        assert list(kind.options) == ["automatic (Gene Expression)", *types]
+        kind.value = "Antibody Capture"
+        assert (state.feature_type, state.round) == ("Antibody Capture", False)
+        rounding = find(control, pmui.Switch, "Round corrected counts")
+        rounding.value = True
+        assert state.request().round
+        assert state.request().feature_type == "Antibody Capture"
+        assert {w.label for w in shown(control, pmui.Select)} == {"Feature type"}
 
 
 class TestRun:

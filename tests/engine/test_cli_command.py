@@ -58,6 +58,8 @@ def test_the_printed_command_gives_the_configuration_back(config: Config) -> Non
         DataRequest("demo", genes=500),
         DataRequest("demo", gene_names="feature name"),
         DataRequest("demo", gene_names="index"),
+        DataRequest("geo", sample="-A b", genome="mm10", feature_type="Antibody Capture"),
+        DataRequest("t.csv", layer="spliced + unspliced", cells_in="rows", round=True),
         DataRequest("demo", genes=("CD3E", "LYZ")),
         DataRequest("demo", genes=("-A", "B C", "$(ls)")),
         DataRequest("demo", genes=("all",)),

@@ -1,0 +1,84 @@
+"""What has to be, or can be, chosen before a source is read: a sample, a genome, a type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel_material_ui as pmui
+import param
+
+from dashboard.controls.form import form, select
+from dashboard.state import AppState
+from engine.data.choices import ASKED, Offer
+
+HELP = {
+    "sample": "Which of the samples of the folder.",
+    "genome": "Genes of one genome alone.",
+    "feature_type": "Which features are read; a modality of an .h5mu.",
+    "cells_in": "Which way the table lies.",
+}
+ROUND = "round"
+
+
+class ChoiceControls:
+    """A control for each choice that the source offers."""
+
+    def __init__(self, state: AppState) -> None:
+        self.state = state
+        self._selects: dict[str, pmui.Select] = {}
+        self._round = pmui.Switch(label=ASKED[ROUND][1], size="small", margin=0)
+        self._round.param.watch(self._choose, "value")
+        self._offering = False
+        self.column = form()
+        state.param.watch(self._offer, ["offers", *ASKED])
+        self._offer()
+
+    def _offer(self, *_events: param.parameterized.Event) -> None:
+        state, offers = self.state, {offer.name: offer for offer in self.state.offers}
+        self._offering = True
+        try:
+            for name in HELP:
+                if name not in offers:
+                    self._selects.pop(name, None)
+                    continue
+                needed = state.data_error is not None
+                look = _options(offers[name], getattr(state, name), needed=needed)
+                self._update(name, look)
+            self._round.value = state.round
+            controls: list[Any] = [self._selects[name] for name in HELP if name in offers]
+            controls += [self._round] if ROUND in offers else []
+            if controls != list(self.column):
+                self.column[:] = controls
+            self.column.visible = bool(controls)
+        finally:
+            self._offering = False
+
+    def _update(self, name: str, look: dict[str, Any]) -> None:
+        known = self._selects.get(name)
+        # The browser keeps the words of an option that stays chosen, whatever they become.
+        if known is None or (
+            look["value"] == known.value == "" and known.options != look["options"]
+        ):
+            made = select(ASKED[name][1], HELP[name], **look)
+            made.param.watch(self._choose, "value")
+            self._selects[name] = made
+        else:
+            known.param.update(**look)
+
+    def _choose(self, *_events: object) -> None:
+        if self._offering:
+            return
+        chosen: dict[str, Any] = {n: box.value or None for n, box in self._selects.items()}
+        if any(offer.name == ROUND for offer in self.state.offers):
+            chosen[ROUND] = bool(self._round.value)
+        if any(getattr(self.state, name) != value for name, value in chosen.items()):
+            self.state.param.update(**chosen)
+
+
+def _options(offer: Offer, chosen: str | None, *, needed: bool) -> dict[str, Any]:
+    """Options of a select; none is what the program takes by itself, if it does."""
+    own = f"automatic ({offer.chosen})" if offer.chosen and chosen is None else "automatic"
+    own = "choose one" if needed and chosen is None else own
+    found = {own: ""} | {option: option for option in offer.options}
+    held = {option.casefold(): option for option in offer.options}
+    return {"options": found, "value": held.get((chosen or "").casefold(), "")}

@@ -1,0 +1,39 @@
+"""What ``python -m engine info`` does."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+
+from engine.cli_options import choices, chosen
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.set_defaults(command=info)
+    parser.add_argument("data", metavar="DATA", help="as DATA of fit")
+    choices(parser)
+    parser.add_argument("--json", action="store_true", help="print one line of JSON")
+
+
+def info(options: argparse.Namespace) -> None:
+    """Tell what a source holds and what can be chosen."""
+    from engine.data import Choices, inspect_source
+    from engine.data.choices import ASKED
+
+    found = inspect_source(options.data, Choices(**chosen(options)))
+    if options.json:
+        print(json.dumps(dataclasses.asdict(found)))
+        return
+    print(f"{found.name}: {found.n_cells:,} cells, {found.n_genes:,} genes")
+    for line in (found.guess_reason, *found.said):
+        print(line)
+    for layer in found.layers:
+        print(f"--layer {json.dumps(layer.name, ensure_ascii=False)}: {layer.holds}")
+    for offer in found.offers:
+        taken = f" (taken: {offer.chosen})" if offer.chosen else ""
+        print(f"{ASKED[offer.name][0]}: {', '.join(offer.options)}{taken}")
+    numbers = [column.name for column in found.columns if column.kind == "number"]
+    if numbers:
+        print(f"--library-size: {', '.join(numbers)}")

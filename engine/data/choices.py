@@ -1,0 +1,127 @@
+"""What a person may have to choose before a source can be read: which sample, which features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from engine.data.border import shorten
+from engine.errors import DataError
+
+ROWS, COLUMNS = "rows", "columns"
+ALL = "all"
+# Name -> option of the shell, and what the page calls it.
+ASKED = {
+    "sample": ("--sample", "Sample"),
+    "genome": ("--genome", "Genome"),
+    "feature_type": ("--feature-type", "Feature type"),
+    "cells_in": ("--cells-in", "Cells in"),
+    "round": ("--round", "Round corrected counts"),
+}
+MOST_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How to read a source that can be read in several ways; None leaves it to the program.
+
+    Attributes
+    ----------
+    sample
+        Which of several samples or parts of a folder.
+    genome
+        Genes of this genome alone.
+    feature_type
+        Features of this type ("Gene Expression" if there are any), or "all"; of an .h5mu the
+        modality.
+    cells_in
+        Whether cells are "rows" or "columns" of a table or matrix that does not tell.
+    round
+        Whether to round counts that a correction for ambient RNA left fractional.
+    """
+
+    sample: str | None = None
+    genome: str | None = None
+    feature_type: str | None = None
+    cells_in: str | None = None
+    round: bool = False
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A choice that a source offers: its name, what can be chosen, and what is ('' for none)."""
+
+    name: str
+    options: tuple[str, ...]
+    chosen: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What was found out about a source on the way.
+
+    Attributes
+    ----------
+    reasons
+        What was read and why, sentences.
+    warnings
+        What was guessed or left out, sentences.
+    offers
+        What can be chosen.
+    """
+
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    offers: tuple[Offer, ...] = ()
+
+    def __add__(self, other: Told) -> Told:
+        return Told(
+            self.reasons + other.reasons,
+            self.warnings + other.warnings,
+            self.offers + other.offers,
+        )
+
+
+NOTHING = Told()
+
+
+class ChoiceNeeded(DataError):
+    """A source that can be read once a choice is made: ``offer``."""
+
+    def __init__(self, expected: str, got: str, remedy: str, offer: Offer | None = None) -> None:
+        super().__init__(expected, got, remedy)
+        self.offer = offer
+
+
+def how_to(name: str, value: str = "") -> str:
+    """How a choice is made, in the shell and on the page."""
+    option, label = ASKED[name]
+    quoted = f'"{value}"' if " " in value else value
+    return f"{option}{' ' if quoted else ''}{quoted} (on the page: {label})"
+
+
+def listed(names: Iterable[str], most: int = MOST_SHOWN) -> str:
+    """Names with commas, the first few."""
+    every = [shorten(name) for name in names]
+    more = f" and {len(every) - most:,} more" if len(every) > most else ""
+    return ", ".join(every[:most]) + more
+
+
+def pick(name: str, asked: str, options: Iterable[str]) -> str:
+    """The option that was asked for.
+
+    Raises
+    ------
+    ChoiceNeeded
+        If it is not among them.
+    """
+    found = list(options)
+    for option in found:
+        if option.casefold() == asked.casefold():
+            return option
+    raise ChoiceNeeded(
+        f"{ASKED[name][1].lower()} to be one of {listed(found)}",
+        shorten(repr(asked)),
+        f"Choose one of them by {how_to(name)}.",
+        Offer(name, tuple(found)),
+    )

@@ -1,0 +1,147 @@
+"""Which of the features of a source are read: those of a type, and of a genome."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from engine.data.border import shorten
+from engine.data.choices import ALL, ChoiceNeeded, Choices, Offer, Told, how_to, listed, pick
+from engine.data.tables import Layer, Table
+from engine.data.views import Picked
+
+GENES = "Gene Expression"
+# Columns of other meaning go by the same names, such as biotypes of genes.
+TYPES = frozenset(
+    (
+        GENES.casefold(),
+        "antibody capture",
+        "antigen capture",
+        "crispr guide capture",
+        "multiplexing capture",
+        "custom",
+        "peaks",
+        "vdj-t",
+        "vdj-b",
+        "vdj-t-gd",
+        "chromatin accessibility",
+    )
+)
+
+
+def narrow(table: Table, choices: Choices) -> Table:
+    """The table with the features that are asked for, and what was left out.
+
+    Raises
+    ------
+    ChoiceNeeded
+        If there are no genes among the features, or nothing of what was asked for.
+    """
+    table = _of_type(table, choices.feature_type)
+    return _of_genome(table, choices.genome)
+
+
+def _of_type(table: Table, asked: str | None) -> Table:
+    known = {
+        name: layer.types
+        for name, layer in table.layers.items()
+        if layer.types is not None and TYPES & {str(t).casefold() for t in layer.types}
+    }
+    if not known:
+        # An .h5mu has taken the choice for its modality.
+        taken = any(offer.name == "feature_type" for offer in table.told.offers)
+        if asked in (None, ALL, GENES) or taken:
+            return table
+        raise ChoiceNeeded(
+            "a source that tells the types of its features",
+            f"{shorten(table.name)}, which does not",
+            "Leave the type of features out.",
+            Offer("feature_type", ()),
+        )
+    found = Counter(map(str, max(known.values(), key=lambda types: np.size(np.asarray(types)))))
+    offer = Offer("feature_type", (*found, *([ALL] if len(found) > 1 else [])))
+    if asked is None and GENES not in found:
+        counted = listed(f"{count:,} of type {kind}" for kind, count in found.items())
+        raise ChoiceNeeded(
+            f"{GENES} features",
+            f"no {GENES} features; {counted}",
+            f"Read the file with the genes, or these by {how_to('feature_type', next(iter(found)))}"
+            ".",
+            offer,
+        )
+    kind = GENES if asked is None else pick("feature_type", asked, offer.options)
+    told = Told(offers=(replace(offer, chosen=kind),) if len(found) > 1 or kind != GENES else ())
+    left = [f"{count:,} features of type {name}" for name, count in found.items() if name != kind]
+    if kind == ALL and len(found) > 1:
+        text = f"Features of {len(found)} types were read together ({listed(found)})."
+        return replace(table, told=table.told + told + Told(warnings=(text,)))
+    if left:
+        text = f"Left out {' and '.join(left)}: {kind} alone is read."
+        if asked is None:
+            other = next(name for name in found if name != kind)
+            text += f" Read others by {how_to('feature_type', other)}, or {ALL}."
+        told += Told(warnings=(text,)) if asked is None else Told(reasons=(text,))
+    layers = {}
+    for name, layer in table.layers.items():
+        if name not in known:
+            layers[name] = layer
+            continue
+        chosen = np.flatnonzero(known[name].astype(str) == kind)
+        if len(chosen):
+            layers[name] = _pick(layer, chosen)
+    return replace(table, layers=layers, told=table.told + told)
+
+
+def _of_genome(table: Table, asked: str | None) -> Table:
+    known = {n: y.genomes for n, y in table.layers.items() if y.genomes is not None}
+    named = [str(g) for genomes in known.values() for g in genomes if str(g) not in ("", "nan")]
+    options = tuple(dict.fromkeys(named))
+    if asked is not None and any(offer.name == "genome" for offer in table.told.offers):
+        return table
+    if asked is None and len(options) < 2:
+        return table
+    if asked is not None and not options:
+        raise ChoiceNeeded(
+            "a source that tells the genomes of its genes",
+            f"{shorten(table.name)}, which does not",
+            "Leave the genome out.",
+            Offer("genome", ()),
+        )
+    if asked is not None:
+        kind = pick("genome", asked, options)
+        layers = dict(table.layers)
+        for name, genomes in known.items():
+            layers[name] = _pick(layers[name], np.flatnonzero(genomes.astype(str) == kind))
+        told = Told(
+            (f"Read the genes of {kind}, as asked.",), (), (Offer("genome", options, kind),)
+        )
+        return replace(table, layers=layers, told=table.told + told)
+    layers = dict(table.layers)
+    for name, genomes in known.items():
+        layer = layers[name]
+        var = layer.var.set_axis(_in_front(genomes, layer.genes))
+        layers[name] = replace(layer, var=var)
+    text = (
+        f"Genes of {len(options)} genomes ({listed(options)}) were read together, the genome in "
+        f"front of their names. Read one alone by {how_to('genome', options[0])}."
+    )
+    told = Told(warnings=(text,), offers=(Offer("genome", options),))
+    return replace(table, layers=layers, told=table.told + told)
+
+
+def _pick(layer: Layer, columns: np.ndarray) -> Layer:
+    if len(columns) == len(layer.genes):
+        return layer
+    return Layer(Picked.of(layer.matrix, columns), layer.var.iloc[columns])
+
+
+def _in_front(genomes: np.ndarray, genes: pd.Index) -> pd.Index:
+    """Names that begin with their genome; Cell Ranger 3 and later write them so."""
+    names = []
+    for genome, gene in zip(map(str, genomes), genes, strict=True):
+        plain = genome in ("", "nan") or str(gene).startswith(f"{genome}_")
+        names.append(gene if plain else f"{genome}_{gene}")
+    return pd.Index(names, dtype=object)

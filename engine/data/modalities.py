@@ -1,0 +1,49 @@
+"""Files of several modalities (.h5mu): the one with RNA is read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+
+from engine.data.border import shorten
+from engine.data.choices import ChoiceNeeded, Choices, Offer, Told, how_to, listed, pick
+from engine.data.tables import ELEMENTS, Table, from_elements
+from engine.results.elements import LABELS, check_elements
+
+RNA = ("rna", "gex", "gene expression")
+
+
+def read(file: h5py.File, path: Path, choices: Choices) -> Table:
+    """The modality with RNA, or the one that is asked for.
+
+    Raises
+    ------
+    ChoiceNeeded
+        If none is called as RNA usually is, or there is none of that name.
+    """
+    mods = file["mod"]
+    check_elements(
+        mods, list(mods), [f"{mod}/{part}" for mod in mods for part in LABELS], path.stat().st_size
+    )
+    names = [name for name in mods if set(mods[name]) & set(ELEMENTS)]
+    offer = Offer("feature_type", tuple(names))
+    rna = [name for name in names if name.casefold() in RNA]
+    if choices.feature_type is not None:
+        name = pick("feature_type", choices.feature_type, names)
+    elif rna:
+        name = rna[0]
+    else:
+        raise ChoiceNeeded(
+            "a modality called rna",
+            f"{listed(names) or 'none'} in {shorten(path.name)}",
+            f"Choose one by {how_to('feature_type', names[0] if names else 'rna')}.",
+            offer,
+        )
+    others = [other for other in names if other != name]
+    said = f"Read the modality {shorten(name)}"
+    said += f"; left out {listed(others)}." if others else "."
+    told = Told(reasons=(said,), offers=(replace(offer, chosen=name),))
+    table = from_elements(mods[name], path, file.close)
+    return replace(table, told=table.told + told)

@@ -1,0 +1,247 @@
+"""Folders with a matrix.mtx and two files of names: Cell Ranger, STARsolo, kallisto, Parse, GEO."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import scipy.io
+from scipy import sparse
+
+from engine.data import namefiles
+from engine.data.border import shorten
+from engine.data.choices import ChoiceNeeded, Choices, Offer, Told, how_to, listed, pick
+from engine.data.coordinates import header, lies
+from engine.data.parts import PARTS
+from engine.data.tenx import check_memory
+from engine.errors import DataError
+
+DEEPEST = 3
+MOST_FOLDERS = 1_000
+MATRIX = re.compile(r"\.mtx(\.gz)?$", re.IGNORECASE)
+# Stems that name the matrix, not the sample.
+STEMS = re.compile(r"(^|(?<=[._-]))(count_matrix|counts?|matrix|dge)$", re.IGNORECASE)
+SIDE = re.compile(
+    r"^(?P<prefix>.*?)[._-]?(?P<role>features|all_genes|genes|barcodes|cell_metadata|cells)"
+    r"(?P<symbols>\.names)?\.(tsv|txt|csv)(\.gz)?$",
+    re.IGNORECASE,
+)
+FEATURES = ("features", "all_genes", "genes")
+
+
+@dataclass(frozen=True)
+class Triplet:
+    """A matrix of a folder; ``sample`` is what it is called, '' where it is the only one."""
+
+    matrix: Path
+    sample: str
+
+
+def is_matrix(path: Path) -> bool:
+    """Whether a file is called as a matrix in text is."""
+    return MATRIX.search(path.name) is not None
+
+
+def matrices(folder: Path) -> list[Triplet]:
+    """The matrices of a folder, or of its folders if it has none itself."""
+    own = [path for path in _inside(folder) if is_matrix(path) and path.is_file()]
+    if own:
+        return _called(own)
+    found, seen = [], 0
+    level = [folder]
+    for _ in range(DEEPEST):
+        below = [p for f in level for p in _inside(f) if p.is_dir() and not p.is_symlink()]
+        seen += len(below)
+        if seen > MOST_FOLDERS:
+            break
+        for inside in below:
+            files = [path for path in _inside(inside) if is_matrix(path) and path.is_file()]
+            name = inside.relative_to(folder).as_posix()
+            for triplet in _called(files) if files else ():
+                found.append(
+                    Triplet(triplet.matrix, "/".join(filter(None, (name, triplet.sample))))
+                )
+        level = below
+    return found
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What is in a folder; nothing if it cannot be looked into."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def read_named(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
+    """The matrix that was named, whatever else its folder holds."""
+    if choices.sample is not None:
+        raise ChoiceNeeded(
+            f"no choice of a sample beside the file {shorten(path.name)}",
+            shorten(repr(choices.sample)),
+            "Name the folder to choose among its samples, or leave the sample out.",
+        )
+    every = _called(sorted(p for p in path.parent.iterdir() if is_matrix(p)))
+    own = next((t for t in every if t.matrix.name == path.name), Triplet(path, ""))
+    if own.sample and _is_part(path):
+        text = f"{shorten(path.name)} is a part of the counts alone: its folder sums the parts."
+        adata, told = _read(own, choices)
+        return adata, told + Told(warnings=(text,)), own.sample
+    return *_read(own, choices), own.sample or path.parent.name
+
+
+def read_folder(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
+    """The matrix of a folder, or of the sample that is asked for.
+
+    Raises
+    ------
+    ChoiceNeeded
+        If the folder holds several and nothing says which.
+    """
+    found = matrices(path)
+    if (together := _parts_of(found)) and choices.sample is None:
+        return *_read_parts(together, choices), path.name
+    options = tuple(triplet.sample or path.name for triplet in found)
+    if choices.sample is not None:
+        name = pick("sample", choices.sample, options)
+        chosen = found[options.index(name)]
+        told = Told(
+            (f"Read {shorten(name)} of {shorten(path.name)}, as asked.",),
+            (),
+            (Offer("sample", options, name),),
+        )
+        adata, more = _read(chosen, choices)
+        return adata, told + more, name.rsplit("/", 1)[-1]
+    if len(found) > 1:
+        raise ChoiceNeeded(
+            "one sample",
+            f"{len(found)} in the folder {shorten(path.name)}: {listed(options)}",
+            f"Choose one by {how_to('sample', options[0])}, or name its matrix.mtx itself.",
+            Offer("sample", options),
+        )
+    adata, told = _read(found[0], choices)
+    if found[0].matrix.parent != path:
+        told += Told(reasons=(f"Read {shorten(found[0].sample)}, the only matrix below.",))
+    return adata, told, path.name
+
+
+def _called(files: list[Path]) -> list[Triplet]:
+    """Matrices of one folder with what tells them apart; matrix.mtx goes before its variants."""
+    plain = [path for path in files if MATRIX.sub("", path.name).lower() == "matrix"]
+    # STARsolo writes UniqueAndMult-EM.mtx and others beside it.
+    files = plain if len(plain) == 1 and len(files) > 1 and _starsolo(files) else files
+    if len(files) == 1:
+        return [Triplet(files[0], "")]
+    return [Triplet(p, prefix_of(p) or MATRIX.sub("", p.name)) for p in files]
+
+
+def _starsolo(files: list[Path]) -> bool:
+    others = [p.name for p in files if MATRIX.sub("", p.name).lower() != "matrix"]
+    return all(name.startswith("UniqueAndMult") for name in others)
+
+
+def prefix_of(matrix: Path) -> str:
+    """What a matrix and its files of names begin with."""
+    stem = MATRIX.sub("", matrix.name)
+    return STEMS.sub("", stem).rstrip("._-")
+
+
+def _is_part(path: Path) -> bool:
+    stem = MATRIX.sub("", path.name).lower()
+    return any(stem == part or stem.endswith((f"_{part}", f".{part}")) for p in PARTS for part in p)
+
+
+def _parts_of(found: list[Triplet]) -> list[Triplet]:
+    """Spliced, unspliced and ambiguous counts of the same cells, if that is what a folder holds."""
+    named = {t.sample.casefold(): t for t in found}
+    return found if any(len(named) > 1 and set(named) <= set(parts) for parts in PARTS) else []
+
+
+def _read_parts(found: list[Triplet], choices: Choices) -> tuple[ad.AnnData, Told]:
+    whole, told = _read(found[0], choices)
+    layers: dict[str, Any] = {found[0].sample.lower(): whole.X}
+    for triplet in found[1:]:
+        part, _ = _read(triplet, choices)
+        if not part.var_names.equals(whole.var_names):
+            raise DataError(
+                f"the same genes in all of {listed(t.matrix.name for t in found)}",
+                f"others in {shorten(triplet.matrix.name)}",
+                f"Choose one by {how_to('sample', found[0].sample)}.",
+            )
+        if not part.obs_names.equals(whole.obs_names):
+            raise ChoiceNeeded(
+                f"the same cells in all of {listed(t.matrix.name for t in found)}",
+                f"others in {shorten(triplet.matrix.name)}",
+                f"Choose one by {how_to('sample', found[0].sample)}, or join the parts first.",
+                Offer("sample", tuple(t.sample for t in found)),
+            )
+        layers[triplet.sample.lower()] = part.X
+    del whole.X
+    for name, values in layers.items():
+        whole.layers[name] = values
+    return whole, told
+
+
+def _read(triplet: Triplet, choices: Choices) -> tuple[ad.AnnData, Told]:
+    matrix = triplet.matrix
+    sides = _sides(matrix)
+    for path in (matrix, *sides.values()):
+        if path.is_symlink() and not path.resolve().is_relative_to(matrix.parent.resolve()):
+            raise DataError(
+                "a folder that holds all its data itself",
+                f"{shorten(path.name)} pointing elsewhere",
+                "Copy the folder with the files that its links lead to.",
+            )
+    rows, columns, entries = header(matrix)
+    check_memory(entries, matrix)
+    var = namefiles.features(sides["features"], None, sides.get("symbols"))
+    obs, told = namefiles.cells(sides["cells"], None)
+    lengths = (rows, columns)
+    # A first line too many in either file is a line of headings.
+    if lengths not in ((len(obs), len(var)), (len(var), len(obs))):
+        for cells_first in (False, True):
+            n_cells, n_genes = lengths if cells_first else lengths[::-1]
+            again = namefiles.features(sides["features"], n_genes, sides.get("symbols"))
+            own, more = namefiles.cells(sides["cells"], n_cells)
+            if (len(own), len(again)) == (n_cells, n_genes):
+                var, obs, told = again, own, more
+                break
+    turned, more = lies(matrix, lengths, (len(obs), len(var)), choices)
+    values = scipy.io.mmread(matrix, spmatrix=False)
+    counts = sparse.csr_matrix(values if turned else values.T)
+    return ad.AnnData(counts, obs=obs, var=var), told + more
+
+
+def _sides(matrix: Path) -> dict[str, Path]:
+    """The files of features and cells of a matrix, and of symbols beside ids."""
+    prefix, alone = prefix_of(matrix), len([p for p in matrix.parent.iterdir() if is_matrix(p)]) < 2
+    found: dict[str, tuple[int, Path]] = {}
+    for path in sorted(matrix.parent.iterdir()):
+        if (match := SIDE.match(path.name)) is None or not path.is_file():
+            continue
+        role = "features" if match["role"].lower() in FEATURES else "cells"
+        role = "symbols" if match["symbols"] else role
+        own = match["prefix"].rstrip("._-")
+        shared = not own or (prefix.startswith(own) and prefix[len(own) :][:1] in "._-")
+        exact = 2 if own == prefix else 1 if shared or alone else 0
+        # Version 3 of Cell Ranger wrote features where 2 had genes.
+        rank = 2 * exact + (match["role"].lower() in ("features", "all_genes", "barcodes"))
+        if exact and rank > found.get(role, (0, path))[0]:
+            found[role] = rank, path
+    start = f"{prefix}_" if prefix else ""
+    end = f".tsv{'.gz' if matrix.suffix.lower() == '.gz' else ''}"
+    needed = {
+        "features": f"{start}features{end} or {start}genes{end}",
+        "cells": f"{start}barcodes{end}",
+    }
+    missing = [words for role, words in needed.items() if role not in found]
+    if missing:
+        raise DataError(
+            f"{' and '.join(needed.values())} beside {shorten(matrix.name)}",
+            f"no {' and no '.join(missing)}",
+            "Put the three files of one sample into one folder, their names with the same start.",
+        )
+    return {role: path for role, (_, path) in found.items()}
