@@ -195,12 +195,12 @@ def test_rounding_is_for_corrected_counts(deep, dense):
 @pytest.mark.parametrize(
     ("name", "content", "remedy"),
     [
-        ("a.rds", gzip.compress(b"X\n\0\0\0"), "write10xCounts"),
+        ("a.rds", gzip.compress(b"X\n\0\0\0", mtime=0), "write10xCounts"),
         ("a.RData", b"RDX3\nX\n", "write10xCounts"),
-        ("a.Robj", gzip.compress(b"RDX2"), "write10xCounts"),
-        ("counts", gzip.compress(b"RDX3\nX\n"), "write10xCounts"),
+        ("a.Robj", gzip.compress(b"RDX2", mtime=0), "write10xCounts"),
+        ("counts", gzip.compress(b"RDX3\nX\n", mtime=0), "write10xCounts"),
         ("a.xlsx", b"PK\x03\x04", r"\.csv"),
-        ("a.h5ad.gz", gzip.compress(b"\x89HDF"), "Unpack"),
+        ("a.h5ad.gz", gzip.compress(b"\x89HDF", mtime=0), "Unpack"),
         ("GSE1_RAW.tar", b"x" * 20, "Unpack"),
         ("a.pkl", b"\x80\x04\x95", "write_h5ad"),
     ],

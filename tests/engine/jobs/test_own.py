@@ -34,7 +34,7 @@ CHANGES: dict[str, Callable[[Jobs, str], Any]] = {
     "delete": lambda jobs, id: jobs.delete(id),
 }
 # What takes no id of a run.
-OTHER = {"home", "list", "whole", "close", "submit", "submit_fit", "who"}
+OTHER = {"home", "trouble", "clean", "list", "whole", "close", "submit", "submit_fit", "who"}
 
 
 @pytest.fixture
