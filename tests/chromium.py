@@ -12,7 +12,14 @@ import sys
 
 from playwright.sync_api import Browser, Error, Playwright, sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The first is the same browser without windows, which opens a page in about half the time.
+NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 MISSING = """\
 The browser tests need Chromium, and none could be started or installed.
 Install Chromium or Google Chrome from your system's packages (Debian: apt-get install chromium),

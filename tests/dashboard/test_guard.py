@@ -12,6 +12,9 @@ import pytest
 from tests.dashboard.web import APP, ask, socket
 from tests.server import Server, serve
 
+# Servers of their own.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

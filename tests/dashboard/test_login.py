@@ -17,6 +17,9 @@ from tornado.web import create_signed_value
 from tests.dashboard.web import APP, ask, log_in, send_along, socket
 from tests.server import ROOT, Server, serve
 
+# Servers of their own.
+pytestmark = pytest.mark.slow
+
 SECRET = "a secret of these tests"
 NAMED = f"{APP}print('who:', repr(people.who()), flush=True)\n"
 ROUTES = """
