@@ -61,13 +61,15 @@ _ID_OF = {
 def with_ids(table: pd.DataFrame, fit: AnyFit | None) -> pd.DataFrame:
     """A table with the id of each gene in a column of its own, if the fit knows any.
 
+    A matrix of genes x genes stays square.
+
     Parameters
     ----------
     table
         Genes are in a column or a level of the index that is called "gene", "gene_1", "gene_2",
         "first" or "second", in a level "name", or in an index without a name.
     """
-    if fit is None or fit.gene_ids is None:
+    if fit is None or fit.gene_ids is None or table.index.equals(table.columns):
         return table
     known = dict(zip(fit.genes, fit.gene_ids, strict=True))
     told, index = table.copy(), table.index

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,10 +65,10 @@ def button(page: Page, name: str) -> Locator:
 
 
 def find_gene(page: Page, gene: str) -> None:
-    """Search a gene and choose it."""
+    """Search a gene and choose it; its id may stand behind it."""
     page.keyboard.press("/")
     page.keyboard.type(gene)
-    page.get_by_role("option", name=gene, exact=True).click()
+    page.get_by_role("option", name=re.compile(rf"^{re.escape(gene)}( · .*)?$")).click()
 
 
 def draw_around(where: Locator, share: float = 0.75) -> None:

@@ -135,7 +135,12 @@ class TestTables:
         assert table["id"][3] == IDS[3]
 
     def test_an_index_without_a_name(self, fit: Fit) -> None:
-        assert self.csv(summaries.clr_correlation(fit, ["GENE1"]), fit)["id"].tolist() == [IDS[1]]
+        table = summaries.loadings(fit).rename_axis(None)
+        assert self.csv(table, fit)["id"][3] == IDS[3]
+
+    def test_a_matrix_stays_square(self, fit: Fit) -> None:
+        table = self.csv(summaries.clr_correlation(fit, ["GENE1", "GENE2"]), fit)
+        assert table.columns[1:].tolist() == table.iloc[:, 0].tolist() == ["GENE1", "GENE2"]
 
     def test_pairs(self, fit: Fit) -> None:
         pairs = pd.DataFrame({"first": ["GENE1"], "second": ["GENE2"], "r": [0.5]})
