@@ -54,6 +54,25 @@ function save(name, kind, parts) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
 }
 
+// A server that went away is told, and the page opens again once it is back: its address holds what
+// it shows.
+function tell_lost() {
+  if (document.querySelector(".lost-server")) return
+  const words = document.createElement("div")
+  words.className = "lost-server"
+  words.setAttribute("role", "alert")
+  words.textContent = "The server does not answer. What you see stays, but nothing can be changed. The page opens again by itself once the server is back."
+  document.body.append(words)
+  const look = async () => {
+    // An error of 500 and more is a proxy's, whose server is away.
+    const back = await fetch(window.location.pathname, {method: "HEAD", cache: "no-store"})
+      .then((answer) => answer.status < 500, () => false)
+    if (back) window.location.reload()
+    else setTimeout(look, 2000)
+  }
+  setTimeout(look, 1000)
+}
+
 // Pages that come unencrypted from another machine have no clipboard of their own.
 async function copy(text) {
   try {
@@ -70,8 +89,9 @@ async function copy(text) {
   }
 }
 
-export function render({model, el}) {
+export function render({model, el, view}) {
   el.style.display = "none"
+  view.model.document.on_event("connection_lost", tell_lost)
   const files = new Map()
 
   const key = (event) => {

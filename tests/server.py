@@ -46,11 +46,18 @@ class Server:
 
 @contextmanager
 def serve(
-    folder: Path, *flags: str, app: Path = ROOT / "app.py", **environment: str
+    folder: Path, *flags: str, app: Path = ROOT / "app.py", port: int = 0, **environment: str
 ) -> Iterator[Server]:
-    """Start a server on a free port, with its runs and its log in a folder; end it at the end."""
+    """Start a server, with its runs and its log in a folder; end it at the end.
+
+    Parameters
+    ----------
+    port
+        A free one by default.
+    """
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        free.bind(("127.0.0.1", port))
         port = free.getsockname()[1]
     aside = {"DATA", "BOKEH_RESOURCES", *THREADS}
     kept = {k: v for k, v in os.environ.items() if k not in aside}
