@@ -11,6 +11,7 @@ import inspect
 import os
 import re
 import secrets
+import sys
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,12 +21,13 @@ from bokeh.server.util import check_allowlist, match_host
 from bokeh.server.views.auth_request_handler import AuthRequestHandler
 from bokeh.server.views.ico_handler import IcoHandler
 from bokeh.settings import settings as bokeh_settings
+from bokeh.util.token import get_session_id, get_token_payload
 from panel.io.admin_auth import admin_protected, is_admin_application
-from panel.io.server import AutoloadJsHandler, SessionInfoHandler
+from panel.io.server import AutoloadJsHandler, ComponentResourceHandler, SessionInfoHandler
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import Application, OutputTransform, RequestHandler, StaticFileHandler
 
-from dashboard import listening
+from dashboard import listening, logins
 
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+?)\.?(:\d{1,5})?", re.IGNORECASE | re.ASCII)
 SCRIPT = re.compile(rb"<script(?=[\s>])", re.IGNORECASE)
@@ -56,6 +58,18 @@ Do: start it with one of these, or without this page.
 """
 
 
+BORROWED = """Expected: a page of whoever has logged in here.
+Found: {found}.
+Do: open the page by its address, without a session of another.
+"""
+COMPONENT = """Expected: a file of a component of the page.
+Found: one of another module.
+Do: open the page by its address.
+"""
+# Packages whose components have files that browsers fetch.
+COMPONENTS = ("panel", "panel_material_ui", "dashboard")
+
+
 def install() -> None:
     """Lay the rules around every server of this process, those that run already included."""
     if "find_handler" not in vars(BokehTornado):
@@ -75,7 +89,7 @@ def _find_handler(self: BokehTornado, request: HTTPServerRequest, **more: Any) -
     status, words = _wrong(self, request)
     if not status:
         delegate = Application.find_handler(self, request, **more)
-        words = _unprotected(self, delegate)
+        words = _unprotected(self, delegate) or _borrowed(self, request, delegate)
         if not words:
             if has_login(self) and _open(self, delegate.handler_class):
                 delegate.handler_class = _closed(delegate.handler_class)
@@ -142,6 +156,37 @@ def _unprotected(application: BokehTornado, delegate: Any) -> str:
     if issubclass(delegate.handler_class, SessionInfoHandler) and not has_login(application):
         return PROTECT.format(flags="--basic-auth, --oauth-provider")
     return ""
+
+
+def _borrowed(application: BokehTornado, request: HTTPServerRequest, delegate: Any) -> str:
+    """Words if a module would be loaded from outside, or a page taken over from somebody else."""
+    if issubclass(delegate.handler_class, ComponentResourceHandler):
+        # Panel imports whatever is named; some modules end the process.
+        module = b"".join(delegate.path_args[:1]).decode("utf-8", "replace").split("/")[0]
+        known = module in sys.modules and module.split(".")[0] in COMPONENTS
+        return "" if known else COMPONENT
+    context = delegate.handler_kwargs.get("application_context")
+    if context is None or not has_login(application):
+        return ""
+    # A link must not say which session somebody joins: whoever made it would be in it too.
+    named = {"bokeh-session-id", "bokeh-token"} & set(request.arguments)
+    if named or "Bokeh-Session-Id" in request.headers:
+        return BORROWED.format(found="an address that names a session")
+    if request.headers.get("Upgrade", "").lower() != "websocket":
+        return ""
+    token = request.headers.get("Sec-WebSocket-Protocol", "").rpartition(",")[2].strip()
+    try:
+        joined, payloads = get_session_id(token), [get_token_payload(token)]
+    except Exception:
+        # Whatever it may be, it is no token.
+        return BORROWED.format(found="a token that cannot be read")
+    for session in context.sessions:
+        if session.id == joined:
+            payloads.append(session.document.session_context.token_payload)
+    name = logins.person({name: morsel.value for name, morsel in request.cookies.items()})
+    if all(logins.person(dict(payload.get("cookies") or {})) == name for payload in payloads):
+        return ""
+    return BORROWED.format(found="the session of somebody else")
 
 
 def _open(application: BokehTornado, handler: type[RequestHandler]) -> bool:

@@ -11,9 +11,8 @@ from functools import partial
 from pathlib import Path
 
 import panel as pn
-from tornado.web import decode_signed_value
 
-from dashboard import audit
+from dashboard import audit, logins
 from dashboard.places import size_words
 from dashboard.runner import Services
 from engine.errors import DataError
@@ -29,13 +28,7 @@ def who() -> str | None:
     document = pn.state.curdoc
     if document is None or document.session_context is None or not _each_has_a_login():
         return None
-    # Not `pn.state.user`, which lets a cookie that anybody can write turn them into "guest".
-    cookie, secret = pn.state.cookies.get("user"), pn.config.cookie_secret
-    if not cookie or not secret:
-        return ""
-    days = pn.config.oauth_expiry
-    name = decode_signed_value(secret, "user", cookie, max_age_days=days)
-    return "" if name is None else name.decode("utf-8")
+    return logins.person(pn.state.cookies)
 
 
 def _each_has_a_login() -> bool:

@@ -143,3 +143,16 @@ def test_without_warm_the_rules_begin_once_the_app_has_run(tmp_path: Path) -> No
         ask(server, "/small", Host="evil.test")
         assert ask(server, "/small", Host="evil.test")[0] == 400
         assert "Content-Security-Policy" in ask(server, "/favicon.ico")[1]
+
+
+@pytest.mark.parametrize("module", ["unittest.__main__", "this", "panel.nothing"])
+def test_nobody_has_a_module_loaded(server: Server, module: str) -> None:
+    status, _, text = ask(server, f"/components/{module}/a/b/c")
+    assert status == 403
+    assert "another module" in text
+    assert ask(server, "/small")[0] == 200
+
+
+def test_files_of_components_are_served(server: Server) -> None:
+    assert ask(server, "/components/panel.widgets.button/Button/_stylesheets/none")[0] == 403
+    assert "another module" not in ask(server, "/components/panel.widgets.button/a/b/c")[2]

@@ -7,11 +7,12 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from bokeh.util.token import generate_jwt_token, generate_session_id
+from bokeh.util.token import generate_jwt_token, generate_session_id, get_session_id
 from tornado.web import create_signed_value
 
 from tests.dashboard.web import APP, ask, log_in, send_along, socket
@@ -131,7 +132,8 @@ def test_another_page_opens_no_websocket_with_somebodys_cookie(server: Server) -
     cookie = log_in(server, "ada", "x")
     assert socket(server, Origin="http://evil.test", Cookie=cookie) == 403
     # Other programs than browsers send none; their cookie tells who they are.
-    assert socket(server, Cookie=cookie) == 101
+    token = re.findall(r'"token":"([^"]+)"', ask(server, "/named", Cookie=cookie)[2])[0]
+    assert socket(server, token, Cookie=cookie) == 101
 
 
 def test_a_token_that_was_made_up_makes_nobody_somebody_else(server: Server) -> None:
@@ -139,8 +141,25 @@ def test_a_token_that_was_made_up_makes_nobody_somebody_else(server: Server) -> 
     for made_up in ({"user": "b\u00f6b"}, {"is_guest": "1"}, {}):
         payload = {"cookies": made_up, "headers": {}, "arguments": {}}
         token = generate_jwt_token(generate_session_id(), extra_payload=payload)  # type: ignore[arg-type]
-        assert socket(server, token, Origin=origin(server), Cookie=cookie) == 101
-        assert who(server) == ""
+        assert socket(server, token, Origin=origin(server), Cookie=cookie) == 403
+
+
+def test_nobody_joins_the_session_of_another(server: Server) -> None:
+    ada, other = log_in(server, "ada", "x"), log_in(server, "b\u00f6b", "y")
+    token = re.findall(r'"token":"([^"]+)"', ask(server, "/named", Cookie=ada)[2])[0]
+    assert socket(server, token, Origin=origin(server), Cookie=other) == 403
+    # a token of one's own that names a session of hers
+    mine = dict(SimpleCookie(other).items())
+    payload = {"cookies": {"user": mine["user"].value}, "headers": {}, "arguments": {}}
+    made_up = generate_jwt_token(get_session_id(token), extra_payload=payload)  # type: ignore[arg-type]
+    assert socket(server, made_up, Origin=origin(server), Cookie=other) == 403
+    assert socket(server, "made-up", Origin=origin(server), Cookie=other) == 403
+    # a link that says which session is to be joined
+    for path in ("/named", "/named/autoload.js"):
+        assert ask(server, f"{path}?bokeh-session-id={'a' * 40}", Cookie=ada)[0] == 403
+        assert ask(server, f"{path}?bokeh-token={token}", Cookie=ada)[0] == 403
+        assert ask(server, path, Cookie=ada, Bokeh_Session_Id="a" * 40)[0] == 403
+    assert socket(server, token, Origin=origin(server), Cookie=ada) == 101
 
 
 def test_logging_out_takes_the_cookie_away(server: Server) -> None:
