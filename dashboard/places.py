@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -23,6 +25,8 @@ OFFERED = tuple(end for end in (*SUFFIXES, ".zarr") if ".txt" not in end)
 MOST_OFFERED = 200
 STALE_SECONDS = 86400.0
 SPARE_BYTES = 500 * 10**6
+# Of all pages: one upload asks for room and takes it before the next one asks.
+_BEGINS = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -117,27 +121,40 @@ class Places:
                 f"{size_words(size)} in {name[-80:]!r}",
                 "Copy larger files to the server and type their path.",
             )
-        self.room(size)
-        try:
-            self.uploads.mkdir(parents=True, exist_ok=True)
-            for left in self.uploads.glob(".*.part"):
-                if time.time() - left.stat().st_mtime > STALE_SECONDS:
-                    left.unlink(missing_ok=True)
-            free = shutil.disk_usage(self.uploads).free
-            if free < size + SPARE_BYTES:
-                raise DataError(
-                    f"{size_words(size + SPARE_BYTES)} free on the server's disk",
-                    size_words(free),
-                    "Delete old runs, or copy the file elsewhere on the server.",
-                )
-            part = self.uploads / f".{uuid.uuid4().hex}.part"
-            stem = (
-                re.sub(r"[^\w.-]+", "_", Path(name[: -len(suffix)]).name).strip("._")[:50]
-                or "upload"
+        stem = re.sub(r"[^\w.-]+", "_", Path(name[: -len(suffix)]).name).strip("._")[:50]
+        with _BEGINS:
+            try:
+                self._sweep()
+                self.room(size)
+                part = self._make(size)
+                return Upload(part, part.open("r+b"), stem or "upload", suffix, size)
+            except OSError as error:
+                raise _cannot_write(error) from error
+
+    def _sweep(self) -> None:
+        """Remove what of uploads was left long ago, before it is counted as theirs."""
+        for left in self.uploads.glob(".*.part"):
+            if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                left.unlink(missing_ok=True)
+
+    def _make(self, size: int) -> Path:
+        """An empty file that counts with all it will hold: others may begin before it is full."""
+        self.uploads.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.uploads).free
+        if free < size + SPARE_BYTES:
+            raise DataError(
+                f"{size_words(size + SPARE_BYTES)} free on the server's disk",
+                size_words(free),
+                "Delete old runs, or copy the file elsewhere on the server.",
             )
-            return Upload(part, part.open("wb"), stem, suffix, size)
-        except OSError as error:
-            raise _cannot_write(error) from error
+        part = self.uploads / f".{uuid.uuid4().hex}.part"
+        try:
+            part.touch()
+            os.truncate(part, size)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+        return part
 
 
 class Upload:

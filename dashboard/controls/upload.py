@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
+import panel as pn
 import param
 from panel.custom import JSComponent
 
@@ -38,6 +40,12 @@ class UploadArea(JSComponent):
         )
         self._places, self._arrived, self._failed = places, arrived, failed
         self._upload: Upload | None = None
+        document = pn.state.curdoc
+        if document is not None and document.session_context is not None:
+            # Weak: the document of the first session outlives it. What a page that was closed has
+            # begun would take its person's room.
+            area = weakref.ref(self)
+            document.on_session_destroyed(lambda _: _give_up(area()))
 
     def _handle_msg(self, message: object) -> None:
         if not isinstance(message, dict):
@@ -77,3 +85,8 @@ class UploadArea(JSComponent):
         if self._upload is not None:
             self._upload.drop()
             self._upload = None
+
+
+def _give_up(area: UploadArea | None) -> None:
+    if area is not None:
+        area._drop()

@@ -33,7 +33,7 @@ class OwnJobs(Jobs):
     told
         Hears of every change: what was done, and the id of the run.
     room
-        Asked before a run begins; raises if its owner has no room left.
+        Asked before a run begins or goes on; raises if its owner has no room left.
     """
 
     def __init__(
@@ -85,8 +85,14 @@ class OwnJobs(Jobs):
         return bool(runs) and all(map(self.sees, runs))
 
     def resume(self, id: str) -> None:
-        """As in `Jobs`, for the owner."""
-        self._change("resumed", id, super().resume)
+        """As in `Jobs`, for the owner, who must have room: it goes on to write."""
+        resume = super().resume
+
+        def go_on(id: str) -> None:
+            self._room()
+            resume(id)
+
+        self._change("resumed", id, go_on)
 
     def rename(self, id: str, name: str) -> None:
         """As in `Jobs`, for the owner."""

@@ -167,6 +167,14 @@ def test_a_run_begins_only_where_there_is_room(jobs: Jobs, fits: FakeFits) -> No
     with pytest.raises(JobError, match="room"):
         submit(OwnJobs(jobs, "ada", room=room), 1)
     assert jobs.list() == []
+    id = submit(OwnJobs(jobs, "ada"), 1)
+    jobs.stop(id)
+    ended(jobs, id)
+    with pytest.raises(JobError, match="room"):
+        OwnJobs(jobs, "ada", room=room).resume(id)
+    assert jobs.status(id).state == "stopped"
+    with pytest.raises(ForeignRun):
+        OwnJobs(jobs, "bob", room=room).resume(id)
 
 
 def test_what_runs_take_on_disk_is_that_of_their_owner(
