@@ -50,9 +50,9 @@ def _of_type(table: Table, asked: str | None) -> Table:
         for name, layer in table.layers.items()
         if layer.types is not None and TYPES & {str(t).casefold() for t in layer.types}
     }
+    # An .h5mu has taken the choice for its modality, whose types go by other names.
+    taken = any(offer.name == "feature_type" for offer in table.told.offers)
     if not known:
-        # An .h5mu has taken the choice for its modality.
-        taken = any(offer.name == "feature_type" for offer in table.told.offers)
         if asked in (None, ALL, GENES) or taken:
             return table
         raise ChoiceNeeded(
@@ -63,6 +63,8 @@ def _of_type(table: Table, asked: str | None) -> Table:
         )
     found = Counter(map(str, max(known.values(), key=lambda types: np.size(np.asarray(types)))))
     offer = Offer("feature_type", (*found, *([ALL] if len(found) > 1 else [])))
+    if taken:
+        asked = GENES if GENES in found else offer.options[-1]
     if asked is None and GENES not in found:
         counted = listed(f"{count:,} of type {kind}" for kind, count in found.items())
         raise ChoiceNeeded(
@@ -73,7 +75,8 @@ def _of_type(table: Table, asked: str | None) -> Table:
             offer,
         )
     kind = GENES if asked is None else pick("feature_type", asked, offer.options)
-    told = Told(offers=(replace(offer, chosen=kind),) if len(found) > 1 or kind != GENES else ())
+    shown = not taken and (len(found) > 1 or kind != GENES)
+    told = Told(offers=(replace(offer, chosen=kind),) if shown else ())
     left = [f"{count:,} features of type {name}" for name, count in found.items() if name != kind]
     if kind == ALL and len(found) > 1:
         text = f"Features of {len(found)} types were read together ({listed(found)})."

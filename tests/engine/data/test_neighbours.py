@@ -13,7 +13,7 @@ import pytest
 import zarr
 from scipy import sparse
 
-from engine.data import ChoiceNeeded, inspect_source, read_counts
+from engine.data import ChoiceNeeded, Choices, inspect_source, read_counts
 from engine.data.looks import CORRECTED, look_at
 from engine.data.matrices import as_matrix
 from engine.errors import DataError
@@ -81,6 +81,22 @@ def test_h5mu(counts_adata, tmp_path, dense):
         file["mod/prot/uns/x"] = h5py.ExternalLink("other.h5", "/X")
     with pytest.raises(DataError, match="pointing elsewhere"):
         read_counts(path, feature_type="atac")
+
+
+def test_modalities_that_tell_the_types_of_their_features(counts_adata, tmp_path, dense):
+    other = ad.AnnData(counts_adata.X * 2, counts_adata.obs, counts_adata.var.copy())
+    counts_adata.var["feature_types"] = "Gene Expression"
+    other.var["feature_types"] = "Antibody Capture"
+    path = write_h5mu(tmp_path / "a.h5mu", prot=other, rna=counts_adata)
+    for asked, matrix in (("prot", other.X), ("rna", counts_adata.X), (None, counts_adata.X)):
+        found = read_counts(path, genes="all", feature_type=asked)
+        np.testing.assert_array_equal(dense(found), matrix.toarray())
+    (offer,) = inspect_source(path, Choices(feature_type="prot")).offers
+    assert (offer.options, offer.chosen) == (("prot", "rna"), "prot")
+    # Of a modality of several types the genes are read, as of other files.
+    counts_adata.var["feature_types"] = ["Gene Expression"] * 9 + ["Antibody Capture"] * 3
+    write_h5mu(path, prot=other, rna=counts_adata)
+    assert read_counts(path, genes="all", feature_type="rna").n_genes == 9
 
 
 @pytest.mark.parametrize("place", ["memory", "h5ad"])
