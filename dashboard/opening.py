@@ -122,7 +122,11 @@ class Opener:
 
     def _take(self, read: Reading, run: JobStatus | None) -> None:
         brought = None if run is None else run.id
-        state = self._state
+        state, before = self._state, self._state.loaded
+        source = read.loaded.source
+        asked = self._opening and not self._bringing
+        if source not in self._own and (asked or before is None or before.source != source):
+            self._places.told("opened", source)
         state.param.update(**vars(read), brought=brought, data_error=None, reading="")
         if self._opening and not self._bringing and state.run is not None:
             # A run is in view: what was opened beside it would not be seen.

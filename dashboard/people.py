@@ -73,7 +73,14 @@ def services_of(shared: Services, name: str | None, quota: int | None = None) ->
         )
 
     own.jobs = jobs = OwnJobs(shared.jobs, name, told, room)
-    own.places = replace(shared.places, uploads=uploads, closed=home, room=room, told=told)
+    own.places = replace(
+        shared.places,
+        uploads=uploads,
+        closed=home,
+        common=shared.places.uploads,
+        room=room,
+        told=told,
+    )
     own.who, own.told = name, told
     return own
 

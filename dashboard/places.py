@@ -43,6 +43,8 @@ class Places:
         Largest file that can be uploaded.
     closed
         Folder of which nothing but the uploads may be opened: it is full of what others own.
+    common
+        Folder inside ``closed`` of which the files, not the folders, are everybody's.
     room
         Asked with the size of an upload before it begins; raises if there is no room for it.
     told
@@ -53,6 +55,7 @@ class Places:
     data: Path | None = None
     most_bytes: int = 4 * 10**9
     closed: Path | None = None
+    common: Path | None = None
     room: Callable[[int], None] = lambda size: None
     told: Callable[[str, str], None] = lambda did, what: None
 
@@ -71,14 +74,15 @@ class Places:
             root = self.data.resolve() if self.data is not None else Path("/")
             found = ((root if self.data is not None else Path.cwd()) / path).resolve()
             uploads = self.uploads.resolve()
-            mine = found.is_relative_to(uploads)
+            mine = found.is_relative_to(uploads) or self._is_common(found)
             others = self.closed is not None and found.is_relative_to(self.closed.resolve())
         except (OSError, ValueError, RuntimeError) as error:
             raise DataError("a path", f"{typed[:200]!r}: {error}", "Correct the path.") from error
         if others and not mine:
             raise DataError(
                 "a file that does not belong to others",
-                typed[:200],
+                # Whose run it is may be shared; where its owner keeps files is theirs.
+                found.name[:200],
                 "Choose another: runs and uploads are opened by their owners, on the page.",
             )
         if not mine and not found.is_relative_to(root):
@@ -87,8 +91,12 @@ class Places:
                 typed[:200],
                 "Choose a file of that folder; this server opens no other (LOGRATIO_DATA).",
             )
-        self.told("opened", str(found))
         return str(found)
+
+    def _is_common(self, found: Path) -> bool:
+        """Whether a file is nobody's: uploaded before people logged in."""
+        common = self.common
+        return common is not None and found.parent == common.resolve() and found.is_file()
 
     def offered(self) -> list[str]:
         """Names of the data files directly under the data folder."""

@@ -124,7 +124,8 @@ class RunsControl(pn.viewable.Viewer):
 
     def _save(self, run: str) -> None:
         services = self.runner.services
-        save_fit(self.browser, services.jobs, services.embedder, run, self.state)
+        jobs, embedder = services.jobs, services.embedder
+        save_fit(self.browser, jobs, embedder, run, self.state, services.told)
 
     def _delete(self, run: str) -> None:
         if run != self._doomed:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from dashboard import people
-from dashboard.runner import Services
+from dashboard.controls.data import DataControl
+from dashboard.controls.runs import RunsControl
+from dashboard.runner import Runner, Services
+from dashboard.state import AppState
 from engine.errors import EngineError
-from tests.dashboard.test_people import Sent
+from tests.dashboard.synthetic import Steps
+from tests.dashboard.test_export import Saved
+from tests.dashboard.test_people import Person, Sent, lines
+from tests.waiting import wait_for
 
 
 def test_uploads_that_have_only_begun_count_in_full(services: Services) -> None:
@@ -53,3 +60,59 @@ def with_document[Made](
         state = SimpleNamespace(curdoc=document)
         patch.setattr("dashboard.controls.upload.pn", SimpleNamespace(state=state))
         return make()
+
+
+def test_counts_are_told_as_opened_once_they_were_read(services: Services, tmp_path: Path) -> None:
+    own = people.services_of(services, "ada")
+    state = AppState(source="demo")
+    runner = Runner(state, own)
+    control = DataControl(state, runner)
+
+    def ask(path: str) -> None:
+        control._path.value_input = path
+        control._open()
+        wait_for(lambda: not state.reading, meanwhile=runner.tick)
+
+    runner.read()
+    wait_for(lambda: state.ready, meanwhile=runner.tick)
+    ask(str(tmp_path / "missing.h5ad"))
+    assert state.data_error is not None
+    assert lines(services) == []
+    there = str(tmp_path / "there.h5ad")
+    ask(there)
+    assert lines(services) == [("ada", "opened", there)]
+    state.genes = 5
+    wait_for(lambda: not state.reading, meanwhile=runner.tick)
+    assert len(lines(services)) == 1
+    ask(there)
+    assert len(lines(services)) == 2
+
+
+def test_a_fit_that_leaves_the_server_is_told(services: Services, steps: Steps) -> None:
+    steps.go_on.set()
+    ada, bob = (Person(people.services_of(services, name), "") for name in ("ada", "bob"))
+    run = ada.fit()
+    ada.until(lambda: ada.state.status is not None and ada.state.status.state == "done")
+    ada.runner.share(run, True)
+    bob.runner.tick()
+    browser = Saved()
+    RunsControl(bob.state, bob.runner, browser)._save(run)
+    wait_for(lambda: browser.files or bob.state.run_error)
+    assert ("bob", "exported", run) in lines(services)
+
+
+def test_files_uploaded_before_there_were_logins_are_everybodys(services: Services) -> None:
+    uploads = services.places.uploads
+    uploads.mkdir(parents=True)
+    before = uploads / "before.h5ad"
+    before.touch()
+    ada, bob = (people.services_of(services, name) for name in ("ada", "bob"))
+    theirs = ada.places.begin("mine.h5ad", 1)
+    theirs.add(b"x")
+    mine = theirs.finish()
+    assert {own.places.find(str(before)) for own in (ada, bob)} == {str(before)}
+    for path in (mine, mine.parent, uploads, uploads / "gone.h5ad", uploads.parent / "audit.jsonl"):
+        with pytest.raises(EngineError, match="belong to others") as raised:
+            bob.places.find(str(path))
+        # Where somebody keeps files is not told to others.
+        assert raised.value.got == path.name
