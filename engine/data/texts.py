@@ -13,9 +13,9 @@ from typing import IO, Any
 
 import anndata as ad
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
+from engine.data.annotations import annotated, apart, beside, comments, left_out, no_genes
 from engine.data.border import shorten
 from engine.data.choices import COLUMNS, ROWS, ChoiceNeeded, Choices, Offer, Told, how_to, pick
 from engine.data.limits import MAX_CELLS
@@ -26,6 +26,7 @@ from engine.errors import DataError
 NAMES = re.compile(r"\.(csv|tsv|txt|tab)(\.gz)?$", re.IGNORECASE)
 LONGEST_LINE = 50_000_000
 LOOKED_AT = 2000
+MOST_COMMENTS = 1000
 VALUES_AT_ONCE = 8_000_000
 ENTRY_BYTES = 12
 BARCODE = re.compile(r"(^|[^A-Z])[ACGTN]{8,}([^A-Z]|$)")
@@ -63,18 +64,28 @@ def read(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
     ChoiceNeeded
         If neither its names nor its headings tell genes from cells.
     """
-    head, separator, corner = _head(path)
-    names, columns, blocks, kept = _table(path, head, separator)
+    head, separator, corner, skipped = _head(path)
+    known = annotated(corner, head)
+    names, columns, blocks, kept = _table(path, head, separator, len(skipped), known)
     rows = sparse.csr_matrix(sparse.vstack(blocks, format="csr"))
     sides = names, columns
     turned, told = _lies(path, corner, sides, choices)
     index, var_names = sides if turned else sides[::-1]
-    obs = pd.DataFrame(kept if turned else {}, index=pd.Index(index, dtype=object))
-    if kept and not turned:
-        told += Told(reasons=(f"Columns of text were left out: {', '.join(map(shorten, kept))}.",))
+    headings = dict(zip(kept, apart([head[place - 1] for place in kept]), strict=True))
+    labels = {headings[place]: values for place, values in kept.items()}
+    obs, var = beside(labels if turned else {}, index), beside({} if turned else labels, var_names)
     counts = rows if turned else sparse.csr_matrix(rows.T)
-    var = pd.DataFrame(index=pd.Index(var_names, dtype=object))
-    return ad.AnnData(counts, obs=obs, var=var), told, path.name.split(".")[0]
+    none = no_genes(var_names)
+    told += comments(skipped, path.name) + left_out(
+        [headings[place] for place in kept if place in known],
+        [headings[place] for place in kept if place not in known],
+        [var_names[place] for place in none],
+        turned,
+    )
+    adata = ad.AnnData(counts, obs=obs, var=var)
+    if none:
+        adata = adata[:, np.setdiff1d(np.arange(len(var)), none)].copy()
+    return adata, told, path.name.split(".")[0]
 
 
 def _opened(path: Path) -> IO[str]:
@@ -85,10 +96,17 @@ def _opened(path: Path) -> IO[str]:
     return path.open(encoding="utf-8-sig", errors="replace", newline="")
 
 
-def _head(path: Path) -> tuple[list[str], str, str | None]:
-    """Names of the columns of numbers and others, the separator, and the corner if there is one."""
+def _head(path: Path) -> tuple[list[str], str, str | None, list[str]]:
+    """Names of all columns, the separator, the corner if there is one, and lines before them."""
     with _opened(path) as lines:
         first, second = (lines.readline(LONGEST_LINE).rstrip("\r\n") for _ in range(2))
+        skipped: list[str] = []
+        while first.startswith("#") and len(skipped) < MOST_COMMENTS:
+            # Of as many fields as the line below, it is the headings themselves.
+            if any(0 < first.count(sep) == second.count(sep) for sep in "\t,;"):
+                break
+            skipped.append(first)
+            first, second = second, lines.readline(LONGEST_LINE).rstrip("\r\n")
     counted = {sep: second.count(sep) for sep in ("\t", ",", ";", " ")}
     separator = max(counted, key=lambda sep: counted[sep])
     if not counted[separator] or not first:
@@ -114,31 +132,34 @@ def _head(path: Path) -> tuple[list[str], str, str | None]:
             f"numbers in the first line of {shorten(path.name)}",
             "Write the table again with names of both sides.",
         )
-    return above, separator, corner
+    return above, separator, corner, skipped
 
 
 def _table(
-    path: Path, head: list[str], separator: str
-) -> tuple[list[str], list[str], list[sparse.csr_matrix], dict[str, list[str]]]:
-    """Names of rows and columns, the numbers in blocks, and the columns of text."""
+    path: Path, head: list[str], separator: str, skipped: int, known: list[int]
+) -> tuple[list[str], list[str], list[sparse.csr_matrix], dict[int, list[str]]]:
+    """Names of rows and columns, the counts in blocks, and the other columns by their places."""
     names: list[str] = []
     blocks: list[sparse.csr_matrix] = []
     waiting: list[np.ndarray] = []
-    kept: dict[str, list[str]] = {}
+    kept: dict[int, list[str]] = {}
     texts: list[int] = []
     budget, entries = memory_budget(), 0
     at_once = max(1, VALUES_AT_ONCE // max(len(head), 1))
     with _opened(path) as lines:
-        lines.readline(LONGEST_LINE)
+        for _ in range(skipped + 1):
+            lines.readline(LONGEST_LINE)
         for row in csv.reader(_ending(lines), delimiter=separator):
             if not row:
                 continue
             if not names:
-                texts = [place for place, text in enumerate(row[1:], 1) if not _is_number(text)]
+                found = {place for place, text in enumerate(row[1:], 1) if not _is_number(text)}
+                texts = sorted(found.union(known))
+                kept = {place: [] for place in texts}
             names.append(row[0])
             whole = len(row) == len(head) + 1
             for place in reversed(texts) if whole else ():
-                kept.setdefault(head[place - 1], []).append(row.pop(place))
+                kept[place].append(row.pop(place))
             waiting.append(_numbers(row, len(head) - len(texts), path, len(names)))
             if len(waiting) == at_once:
                 blocks.append(sparse.csr_matrix(np.stack(waiting)))
@@ -149,11 +170,11 @@ def _table(
         blocks.append(sparse.csr_matrix(np.stack(waiting)))
         if (entries + blocks[-1].nnz) * ENTRY_BYTES > budget:
             raise _too_large(path)
-    for heading, labels in kept.items():
-        if any(map(_is_number, labels)):
+    for place, labels in kept.items():
+        if place not in known and any(map(_is_number, labels)):
             raise DataError(
                 "a number in every field",
-                f"text, NA or nothing under {shorten(heading)} in {shorten(path.name)}",
+                f"text, NA or nothing under {shorten(head[place - 1])} in {shorten(path.name)}",
                 "Write zeros where nothing was counted.",
             )
     if not names:
