@@ -19,7 +19,9 @@ def tell_once(login: bool) -> None:
     found = _listening()
     if not found:
         return
-    told = ", ".join(f"{'all addresses' if a.is_unspecified else a} port {p}" for a, p in found)
+    words = (f"{'all addresses' if a.is_unspecified else a} port {p}" for a, p in found)
+    # All addresses are two sockets, of IPv4 and of IPv6.
+    told = ", ".join(dict.fromkeys(words))
     who = "those who log in" if login else "everybody who reaches it, without a login"
     print(f"Logratio listens on {told}: open to {who}.", file=sys.stderr, flush=True)
     if not login and any(not address.is_loopback for address, _ in found):

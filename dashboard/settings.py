@@ -6,7 +6,11 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.errors import ConfigError
+
 DEMO = "demo"
+_GIGABYTE = 10**9
+_UPLOAD_GIGABYTES = 4
 
 
 @dataclass(frozen=True)
@@ -35,14 +39,34 @@ class Settings:
     home: Path | None = field(default_factory=lambda: _folder("LOGRATIO_HOME"))
     data: Path | None = field(default_factory=lambda: _folder("LOGRATIO_DATA"))
     upload_bytes: int = field(
-        default_factory=lambda: int(float(os.environ.get("LOGRATIO_UPLOAD_GB") or 4) * 1e9)
+        default_factory=lambda: _bytes("LOGRATIO_UPLOAD_GB", _UPLOAD_GIGABYTES * _GIGABYTE)
     )
-    quota_bytes: int | None = field(
-        default_factory=lambda: (
-            int(float(given) * 1e9) if (given := os.environ.get("LOGRATIO_QUOTA_GB")) else None
-        )
-    )
+    quota_bytes: int | None = field(default_factory=lambda: _bytes("LOGRATIO_QUOTA_GB", None))
     poll_milliseconds: int = 300
+
+
+def _bytes[Unset: (int, None)](name: str, unset: Unset) -> int | Unset:
+    """What a variable says in gigabytes; ``unset`` if it says nothing.
+
+    Raises
+    ------
+    ConfigError
+        If it is not a number from 0.
+    """
+    given = os.environ.get(name, "").strip()
+    if not given:
+        return unset
+    try:
+        size = int(float(given) * _GIGABYTE)
+    except (ValueError, OverflowError):
+        size = -1
+    if size < 0:
+        raise ConfigError(
+            f"a number of gigabytes in {name}",
+            repr(given[:80]),
+            "Set it to one such as 1.5, or leave it unset, and start the server again.",
+        )
+    return size
 
 
 def _folder(name: str) -> Path | None:
