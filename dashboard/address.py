@@ -13,7 +13,7 @@ import param
 
 from dashboard import kept, link
 from dashboard.browser import Browser
-from dashboard.runner import Runner
+from dashboard.runner import Runner, Services
 from dashboard.state import CLR, COUNTS, AppState, Notice
 from engine.errors import EngineError
 from engine.jobs import ForeignRun
@@ -93,7 +93,7 @@ class Address:
         mask = None
         if asked.cells is not None:
             services = self.runner.services
-            mask = services.fetcher.submit(_read, services.jobs, asked.run, asked.cells)
+            mask = services.fetcher.submit(_read, services, asked.run, asked.cells)
             self.runner.later(mask, lambda _mask: self._choose())
         self._pending = asked, problems, mask
         self._choose()
@@ -168,7 +168,7 @@ class Address:
             return None
         if self._kept is None or self._kept[0] != run or self._kept[1] is not mask:
             services = self.runner.services
-            future = services.fetcher.submit(_keep, services.jobs, run, mask)
+            future = services.fetcher.submit(_keep, services, run, mask)
             self.runner.later(future, self._check)
             self._kept = run, mask, kept.name(mask)
         return self._kept[2]
@@ -190,16 +190,29 @@ class Address:
         self.state.run_error = Notice(expected, "; ".join(problems), remedy)
 
 
-def _keep(jobs: Any, run: str, mask: np.ndarray) -> None:
+def _keep(services: Services, run: str, mask: np.ndarray) -> None:
+    jobs, aside = services.jobs, services.aside
     try:
-        kept.write(jobs.folder(run), mask)
+        folder = jobs.folder(run)
+        try:
+            jobs.permit(run)
+        except ForeignRun:
+            if aside is None:
+                raise
+            # What its owner selects is not pushed out by those who only look.
+            aside.mkdir(parents=True, exist_ok=True)
+            folder = aside
+        kept.write(folder, mask)
     except (EngineError, FileNotFoundError):
         # The run was deleted meanwhile.
         return
 
 
-def _read(jobs: Any, run: str, key: str) -> np.ndarray | None:
+def _read(services: Services, run: str, key: str) -> np.ndarray | None:
     try:
-        return kept.read(jobs.folder(run), key)
+        found = kept.read(services.jobs.folder(run), key)
     except EngineError:
         return None
+    if found is None and services.aside is not None:
+        return kept.read(services.aside, key)
+    return found

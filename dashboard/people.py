@@ -81,7 +81,7 @@ def services_of(shared: Services, name: str | None, quota: int | None = None) ->
         room=room,
         told=told,
     )
-    own.who, own.told = name, told
+    own.who, own.told, own.aside = name, told, home / "viewers" / _folder(name)
     return own
 
 

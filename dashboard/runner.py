@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from dashboard.certainty import Certainty
@@ -42,6 +43,8 @@ class Services:
         self.fetcher = ThreadPoolExecutor(2, thread_name_prefix="fetch")
         self.who: str | None = None
         self.told: Callable[[str, str], None] = lambda did, what: None
+        # Where a person keeps selections of cells of runs that others share.
+        self.aside: Path | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Services:

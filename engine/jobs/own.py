@@ -22,7 +22,7 @@ class OwnJobs(Jobs):
     """What ``jobs`` holds, without what is other people's and not shared.
 
     Every look at a run goes through `status`, `list` or `folder`, and every change of one
-    through `_change`. Runs without an owner are everybody's.
+    or of what lies with it through `_change` or `permit`. Runs without an owner are everybody's.
 
     Parameters
     ----------
@@ -120,8 +120,8 @@ class OwnJobs(Jobs):
     def _ask(self, id: str, *more: Any) -> None:
         self._change("stopped", id, super()._ask, *more)
 
-    def _change(self, did: str, id: str, change: Callable[..., None], *more: Any) -> None:
-        """Do something to a run that only its owner may."""
+    def permit(self, id: str) -> None:
+        """As in `Jobs`; `ForeignRun` if the run is somebody else's, shared or not."""
         status = self.status(id)
         if status.kind == "fit" and status.owner not in ("", self.who):
             raise ForeignRun(
@@ -129,8 +129,13 @@ class OwnJobs(Jobs):
                 f"{id}, which {status.owner} shares",
                 f"Ask {status.owner} to do this.",
             )
+
+    def _change(self, did: str, id: str, change: Callable[..., None], *more: Any) -> None:
+        """Do something to a run that only its owner may."""
+        self.permit(id)
+        is_run = self.status(id).kind == "fit"
         change(id, *more)
-        if status.kind == "fit":
+        if is_run:
             self._told(did, id)
 
     def used(self) -> int:

@@ -105,6 +105,16 @@ class Runs:
             return snapshot()
         return next((self._fits.read(path) for path in self._store.fits(id)), None)
 
+    def permit(self, id: str) -> None:
+        """Pass if whoever asks may change a job, as everybody may here.
+
+        Raises
+        ------
+        JobError
+            If there is no such job, or it is not theirs to change.
+        """
+        self.status(id)
+
     def folder(self, id: str) -> Path:
         """The folder of a run; what others put there goes with the run.
 

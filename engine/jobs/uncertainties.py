@@ -50,12 +50,14 @@ def submit_uncertainty(
     ConfigError
         If there is no such method.
     JobError
-        If there is no such run, or the server is closing.
+        If there is no such run, it is somebody else's, or the server is closing.
     """
     if method not in METHODS:
         raise ConfigError(f"a method among {', '.join(METHODS)}", repr(method), "Choose one.")
     run = jobs.status(run_id)
     jobs.folder(run_id)
+    # It is kept with the run, in place of what its owner may look at.
+    jobs.permit(run_id)
 
     def work(handle: JobHandle) -> Any:
         fit = jobs.result(run_id)

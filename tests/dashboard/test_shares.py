@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from dashboard import people
+from dashboard import kept, listening, people
 from dashboard.controls.data import DataControl
 from dashboard.controls.runs import RunsControl
 from dashboard.runner import Runner, Services
+from dashboard.settings import Settings
 from dashboard.state import AppState
-from engine.errors import EngineError
+from engine.errors import ConfigError, EngineError
 from tests.dashboard.synthetic import Steps
 from tests.dashboard.test_export import Saved
 from tests.dashboard.test_people import Person, Sent, lines
@@ -116,3 +119,54 @@ def test_files_uploaded_before_there_were_logins_are_everybodys(services: Servic
             bob.places.find(str(path))
         # Where somebody keeps files is not told to others.
         assert raised.value.got == path.name
+
+
+def test_selections_of_who_only_looks_lie_apart_and_are_found_again(
+    services: Services, steps: Steps
+) -> None:
+    steps.go_on.set()
+    ada = Person(people.services_of(services, "ada"), "")
+    run = ada.fit()
+    ada.until(lambda: ada.state.status is not None and ada.state.status.state == "done")
+    ada.runner.share(run, True)
+
+    def select(name: str, cells: int) -> tuple[np.ndarray, str]:
+        person = Person(people.services_of(services, name), f"?run={run}")
+        person.until(lambda: person.state.fit is not None)
+        mask = np.arange(len(person.state.fit.cells)) < cells
+        person.state.selected = mask
+        key = kept.name(mask)
+        person.until(lambda: list(services.jobs.home.rglob(f"{key}.npz")))
+        return mask, key
+
+    def found(name: str, key: str) -> np.ndarray | None:
+        person = Person(people.services_of(services, name), f"?run={run}&cells={key}")
+        person.until(lambda: person.state.selected is not None or person.state.run_error)
+        return person.state.selected
+
+    (_, owners), (mask, viewers) = select("ada", 3), select("bob", 4)
+    in_run = services.jobs.folder(run) / kept.FOLDER
+    assert [path.stem for path in in_run.iterdir()] == [owners]
+    np.testing.assert_array_equal(found("bob", viewers), mask)
+    assert found("eve", owners) is not None
+    assert found("eve", viewers) is None
+
+
+@pytest.mark.parametrize("name", ["LOGRATIO_QUOTA_GB", "LOGRATIO_UPLOAD_GB"])
+@pytest.mark.parametrize("given", ["50 GB", "nan", "inf", "-1", "1,5"])
+def test_a_setting_that_is_no_number_is_told_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, given: str
+) -> None:
+    monkeypatch.setenv(name, given)
+    with pytest.raises(ConfigError, match=name) as raised:
+        Settings()
+    assert given in raised.value.got
+
+
+def test_all_addresses_of_a_port_are_named_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sockets = [(ip_address(of), 5919) for of in ("0.0.0.0", "::")]
+    monkeypatch.setattr(listening, "_listening", lambda: sockets)
+    listening.tell_once.__wrapped__(True)
+    assert capsys.readouterr().err.startswith("Logratio listens on all addresses port 5919: ")

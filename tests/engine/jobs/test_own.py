@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 
-from engine.jobs import ForeignRun, JobError, Jobs, OwnJobs, list_sweeps, sweep_of
+from engine.jobs import (
+    ForeignRun,
+    JobError,
+    Jobs,
+    OwnJobs,
+    list_sweeps,
+    submit_uncertainty,
+    sweep_of,
+)
 from engine.jobs.runs import Runs
 from tests.engine.jobs.fakes import REQUEST, FakeFits, config, ended, folder, make_counts, submit
 
@@ -32,6 +40,8 @@ CHANGES: dict[str, Callable[[Jobs, str], Any]] = {
     "share": lambda jobs, id: jobs.share(id, True),
     "name_factors": lambda jobs, id: jobs.name_factors(id, ["a"], 1),
     "delete": lambda jobs, id: jobs.delete(id),
+    "permit": lambda jobs, id: jobs.permit(id),
+    "uncertainty": lambda jobs, id: submit_uncertainty(jobs, id),
 }
 # What takes no id of a run.
 OTHER = {"home", "trouble", "clean", "list", "whole", "close", "submit", "submit_fit", "who"}
@@ -59,7 +69,7 @@ def finished(jobs: Jobs, fits: FakeFits, seed: int = 1) -> str:
 
 def test_all_that_takes_the_id_of_a_run_is_tried_here() -> None:
     public = {name for of in (Runs, Jobs) for name, _ in inspect.getmembers(of) if name[0] != "_"}
-    assert public == {*LOOKS, *CHANGES, *OTHER}
+    assert public == {*LOOKS, *CHANGES, *OTHER} - {"uncertainty"}
 
 
 @pytest.mark.parametrize("act", [*LOOKS, *CHANGES])
