@@ -72,6 +72,14 @@ def read(file: h5py.File, path: Path, choices: Choices) -> tuple[ad.AnnData, Tol
             f"Choose one by {how_to('genome', options[0])}.",
             Offer("genome", options),
         )
+    repeated = int(cells.duplicated().sum())
+    if repeated:
+        raise ChoiceNeeded(
+            "one genome, or barcodes that tell its cells apart",
+            f"{len(groups)} genomes and repeated barcodes ({repeated:,}) in {shorten(path.name)}",
+            f"Choose one genome by {how_to('genome', options[0])}.",
+            Offer("genome", options),
+        )
     for name, (_, _, var) in zip(groups, parts, strict=True):
         var[GENOMES] = name
     rows = [matrix[own.get_indexer(cells)] for matrix, own, _ in parts]

@@ -111,6 +111,13 @@ def test_genomes(tmp_path, dense):
     with pytest.raises(ChoiceNeeded, match=r"different cells.*hg19 with 20 cells.*--genome"):
         read_counts(tmp_path / "v2.h5")
     assert read_counts(tmp_path / "v2.h5", genome="mm10").n_cells == 19
+    with h5py.File(tmp_path / "v2.h5", "r+") as file:
+        file["hg19/barcodes"][:] = np.array(["AAAC", *["AAAG"] * 19], dtype="S6")
+        del file["mm10"]
+        file.copy("hg19", "mm10")
+    with pytest.raises(ChoiceNeeded, match=r"repeated barcodes \(18\).*--genome hg19"):
+        read_counts(tmp_path / "v2.h5")
+    assert read_counts(tmp_path / "v2.h5", genome="mm10").n_cells == 20
 
 
 def test_the_shell_tells_and_takes_the_choices(counts_adata, tmp_path, capsys):
