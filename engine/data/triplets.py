@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ SIDE = re.compile(
     r"(?P<symbols>\.names)?\.(tsv|txt|csv)(\.gz)?$",
     re.IGNORECASE,
 )
+# Sums of the parts that kallisto writes beside them.
+SUMS = ("total", "cell", "nucleus")
 FEATURES = ("features", "all_genes", "genes")
 
 
@@ -105,13 +108,15 @@ def read_folder(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
     if (together := _parts_of(found)) and choices.sample is None:
         return *_read_parts(together, choices), path.name
     options = tuple(triplet.sample or path.name for triplet in found)
+    others = [variant for triplet in found for variant in _variants(triplet)]
+    every = (*options, *(variant.sample for variant in others))
     if choices.sample is not None:
-        name = pick("sample", choices.sample, options)
-        chosen = found[options.index(name)]
+        name = pick("sample", choices.sample, every)
+        chosen = [*found, *others][every.index(name)]
         told = Told(
             (f"Read {shorten(name)} of {shorten(path.name)}, as asked.",),
             (),
-            (Offer("sample", options, name),),
+            (Offer("sample", every, name),),
         )
         adata, more = _read(chosen, choices)
         return adata, told + more, name.rsplit("/", 1)[-1]
@@ -125,6 +130,12 @@ def read_folder(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
     adata, told = _read(found[0], choices)
     if found[0].matrix.parent != path:
         told += Told(reasons=(f"Read {shorten(found[0].sample)}, the only matrix below.",))
+    if others:
+        text = (
+            f"Read {shorten(found[0].matrix.name)}, the reads of one gene alone; read one that "
+            f"shares out the others by {how_to('sample', others[0].sample)}."
+        )
+        told += Told(reasons=(text,), offers=(Offer("sample", every, options[0]),))
     return adata, told, path.name
 
 
@@ -143,27 +154,50 @@ def _starsolo(files: list[Path]) -> bool:
     return all(name.startswith("UniqueAndMult") for name in others)
 
 
+def _variants(triplet: Triplet) -> list[Triplet]:
+    """What STARsolo wrote beside a matrix.mtx that goes before it."""
+    files = [path for path in _inside(triplet.matrix.parent) if is_matrix(path) and path.is_file()]
+    if len(files) < 2 or [found.matrix for found in _called(files)] != [triplet.matrix]:
+        return []
+    names = [(path, MATRIX.sub("", path.name)) for path in files if path != triplet.matrix]
+    return [Triplet(p, "/".join(filter(None, (triplet.sample, name)))) for p, name in names]
+
+
 def prefix_of(matrix: Path) -> str:
     """What a matrix and its files of names begin with."""
     stem = MATRIX.sub("", matrix.name)
     return STEMS.sub("", stem).rstrip("._-")
 
 
+def _part(name: str, known: Iterable[str]) -> tuple[str, str] | None:
+    """What a name of a matrix begins with, and the part that it ends in; None if in none."""
+    ends = (part for part in known if re.search(rf"(^|[._/-]){part}$", name.casefold()))
+    return next(((name[: len(name) - len(part)].casefold(), part) for part in ends), None)
+
+
 def _is_part(path: Path) -> bool:
-    stem = MATRIX.sub("", path.name).lower()
-    return any(stem == part or stem.endswith((f"_{part}", f".{part}")) for p in PARTS for part in p)
+    return any(_part(MATRIX.sub("", path.name), parts) for parts in PARTS)
 
 
-def _parts_of(found: list[Triplet]) -> list[Triplet]:
+def _parts_of(found: list[Triplet]) -> dict[str, Triplet]:
     """Spliced, unspliced and ambiguous counts of the same cells, if that is what a folder holds."""
-    named = {t.sample.casefold(): t for t in found}
-    return found if any(len(named) > 1 and set(named) <= set(parts) for parts in PARTS) else []
+    for parts in PARTS:
+        ends = [_part(triplet.sample, (*parts, *SUMS)) for triplet in found]
+        whole = [end for end in ends if end is not None]
+        if len(whole) < len(found) or len({start for start, _ in whole}) > 1:
+            continue
+        named = {part: t for (_, part), t in zip(whole, found, strict=True) if part in parts}
+        # Without the first two they are not all of the counts.
+        if set(parts[:2]) <= set(named):
+            return named
+    return {}
 
 
-def _read_parts(found: list[Triplet], choices: Choices) -> tuple[ad.AnnData, Told]:
+def _read_parts(parts: dict[str, Triplet], choices: Choices) -> tuple[ad.AnnData, Told]:
+    found = list(parts.values())
     whole, told = _read(found[0], choices)
-    layers: dict[str, Any] = {found[0].sample.lower(): whole.X}
-    for triplet in found[1:]:
+    layers: dict[str, Any] = {next(iter(parts)): whole.X}
+    for name, triplet in list(parts.items())[1:]:
         part, _ = _read(triplet, choices)
         if not part.var_names.equals(whole.var_names):
             raise DataError(
@@ -178,7 +212,7 @@ def _read_parts(found: list[Triplet], choices: Choices) -> tuple[ad.AnnData, Tol
                 f"Choose one by {how_to('sample', found[0].sample)}, or join the parts first.",
                 Offer("sample", tuple(t.sample for t in found)),
             )
-        layers[triplet.sample.lower()] = part.X
+        layers[name] = part.X
     del whole.X
     for name, values in layers.items():
         whole.layers[name] = values

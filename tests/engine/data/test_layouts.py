@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.data import ChoiceNeeded, Counts, read_counts
+from engine.data import ChoiceNeeded, Counts, inspect_source, read_counts
 from engine.errors import DataError
 from tests.conftest import ROOT
 from tests.engine.data.layouts import folder, lines, market, write
@@ -184,7 +184,30 @@ def test_starsolo_velocity_is_summed(counts_adata, tmp_path, dense):
     # One of several ways to give reads to genes, beside the plain one.
     gene = folder(counts_adata, tmp_path / "Gene" / "raw", gz="")
     market(gene / "UniqueAndMult-EM.mtx", counts_adata.X.T * 9)
-    np.testing.assert_array_equal(dense(read_counts(gene, genes="all")), counts_adata.X.toarray())
+    counts = read_counts(gene, genes="all")
+    np.testing.assert_array_equal(dense(counts), counts_adata.X.toarray())
+    assert "Read matrix.mtx, the reads of one gene alone" in counts.report.source_reason
+    assert "--sample UniqueAndMult-EM" in counts.report.source_reason
+    (offer,) = inspect_source(gene).offers
+    assert (offer.options, offer.chosen) == (("raw", "UniqueAndMult-EM"), "raw")
+    counts = read_counts(gene, genes="all", sample="UniqueAndMult-EM")
+    np.testing.assert_array_equal(dense(counts), 9 * counts_adata.X.toarray())
+
+
+@pytest.mark.parametrize("sums", [(), ("cell", "nucleus", "total")])
+def test_the_parts_of_kallisto_are_summed(counts_adata, tmp_path, dense, sums):
+    factors = {"mature": 1, "nascent": 2, "ambiguous": 4, "cell": 5, "nucleus": 6, "total": 7}
+    for part in ("mature", "nascent", "ambiguous", *sums):
+        market(tmp_path / "kb" / f"cells_x_genes.{part}.mtx", counts_adata.X * factors[part])
+    write(tmp_path / "kb" / "cells_x_genes.barcodes.txt", lines(counts_adata.obs_names))
+    write(tmp_path / "kb" / "cells_x_genes.genes.txt", lines(counts_adata.var_names))
+    counts = read_counts(tmp_path / "kb", genes="all")
+    np.testing.assert_array_equal(dense(counts), 7 * counts_adata.X.toarray())
+    assert "sum of the layers mature, nascent, ambiguous" in warned(counts)
+    # Of two samples, they are not parts of one another.
+    market(tmp_path / "kb" / "other.mature.mtx", counts_adata.X)
+    with pytest.raises(ChoiceNeeded, match="in the folder kb"):
+        read_counts(tmp_path / "kb")
 
 
 def test_links_out_of_a_folder_are_refused(counts_adata, tmp_path):
