@@ -7,11 +7,12 @@ from contextlib import suppress
 from dashboard.check_choices import ALL, EACH, SELECTED, CheckChoices
 from dashboard.state import AppState
 from engine.errors import EngineError
-from engine.jobs import CheckAsked, Checks, JobError, Jobs
+from engine.jobs import CheckAsked, Checks, ForeignRun, JobError, Jobs
 from engine.results import AnyFit
 
 TAB = "check"
 NO_FIT = "A check needs a fit that has ended."
+NOT_KEPT = "Only the owner's checks are kept with this run: export what you need."
 NO_CELLS = "No cells are selected: draw around some in Explore."
 
 
@@ -40,12 +41,22 @@ class Checker:
             group=choices.cells.removeprefix(EACH) if choices.cells.startswith(EACH) else "",
         )
         try:
-            job = self.checks.submit(state.run, state.fit, asked, mask)
-            choices.param.update(job=job, status=self.jobs.status(job), wrong="")
+            aside = self._aside(state.run)
+            job = self.checks.submit(state.run, state.fit, asked, mask, keep=not aside)
+            status = self.jobs.status(job)
+            choices.param.update(job=job, status=status, wrong="", aside=aside)
         except EngineError as error:
             choices.wrong = str(error)
             return
         self._follow()
+
+    def _aside(self, run: str) -> str:
+        """Why a check is not kept with a run; empty if it is."""
+        try:
+            self.jobs.permit(run)
+        except ForeignRun:
+            return NOT_KEPT
+        return ""
 
     def stop(self) -> None:
         """Stop the check, for everybody who waits for it."""
@@ -73,6 +84,7 @@ class Checker:
         if run is not None and fit is not None:
             job = self.checks.latest(run, fit)
         changes: dict[str, object] = {"job": job, "status": None, "found": None, "wrong": ""}
+        changes["aside"] = ""
         asked = self.checks.asked(job) if job is not None else None
         if asked is not None:
             cells = f"{EACH}{asked.group}" if asked.group else ALL

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,7 @@ class _Known:
     passes: int
     asked: CheckAsked
     cells: str
+    keep: bool
 
 
 class Checks:
@@ -59,7 +60,13 @@ class Checks:
         self._laplace: OrderedDict[tuple[str, int], LaplaceQuality] = OrderedDict()
 
     def submit(
-        self, run: str, fit: AnyFit, asked: CheckAsked, cells: np.ndarray | None = None
+        self,
+        run: str,
+        fit: AnyFit,
+        asked: CheckAsked,
+        cells: np.ndarray | None = None,
+        *,
+        keep: bool = True,
     ) -> str:
         """Queue a check of a run's fit on the counts that it was fitted to.
 
@@ -71,6 +78,8 @@ class Checks:
         ----------
         cells
             (C,) mask of the cells to check; all by default.
+        keep
+            Whether the run may get that file; not if it is somebody else's.
 
         Returns
         -------
@@ -82,13 +91,15 @@ class Checks:
             If the server is closing.
         """
         chosen = "" if cells is None else _digest(cells)
-        wanted = _Known(run, fit.status.passes, asked, chosen)
+        wanted = _Known(run, fit.status.passes, asked, chosen, keep)
         with self._lock:
             for id, known in self._known.items():
-                if known == wanted and self._useful(id):
+                # One that keeps more does for who would keep nothing.
+                same = known in (wanted, replace(wanted, keep=True))
+                if same and self._useful(id):
                     self._known.move_to_end(id)
                     return id
-            work = partial(self._work, run, fit, asked, cells)
+            work = partial(self._work, run, fit, asked, cells, keep)
             id = self._jobs.submit(f"check of {run}", work, lane=_LANE)
             self._known[id] = wanted
             self._forget()
@@ -130,6 +141,7 @@ class Checks:
         fit: AnyFit,
         asked: CheckAsked,
         cells: np.ndarray | None,
+        keep: bool,
         handle: JobHandle,
     ) -> Checked | None:
         began = time.monotonic()
@@ -142,7 +154,7 @@ class Checks:
         if handle.stopping:
             return None
         found = Checked(asked, check, laplace, time.monotonic() - began, fit)
-        if cells is None:
+        if cells is None and keep:
             _write(self._jobs, run, fit, found, handle)
         return found
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from html import unescape
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ import pytest
 
 from dashboard.browser import Browser
 from dashboard.check_choices import CheckChoices
-from dashboard.checking import NO_CELLS, NO_FIT
+from dashboard.checking import NO_CELLS, NO_FIT, NOT_KEPT
 from dashboard.plots.check_bins import KINDS, limits
 from dashboard.plots.check_counts import MOST, CountPanels
 from dashboard.plots.check_points import CHARTS, drawn
@@ -22,7 +24,7 @@ from dashboard.views.check import CheckView
 from dashboard.views.check.bar import progress
 from dashboard.views.check.words import NOTHING, page
 from engine import checks
-from engine.jobs import Checked, Checks, Jobs
+from engine.jobs import Checked, Checks, ForeignRun, Jobs
 from engine.results import AnyFit
 from tests.dashboard.saved import EVIL, save_run
 from tests.dashboard.synthetic import make_fit, make_topic_fit
@@ -106,6 +108,28 @@ def test_a_check_is_found_again_by_another_page_whose_choices_are_its_own(
     other.view.checker.tick()
     assert other.choices.found is None
     assert other.view.bar.totals.disabled
+
+
+def test_who_only_looks_is_told_that_the_run_keeps_nothing(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def permit(id: str) -> None:
+        raise ForeignRun("a run of yours", id, "Ask.")
+
+    monkeypatch.setattr(home.jobs, "permit", permit)
+    asked: list[bool] = []
+    submit = home.checks.submit
+
+    def watched(*given: Any, keep: bool) -> str:
+        asked.append(keep)
+        return submit(*given, keep=keep)
+
+    monkeypatch.setattr(home.checks, "submit", watched)
+    seat = Seat(home)
+    seat.choices.draws = 20
+    seat.check()
+    assert asked == [False]
+    assert NOT_KEPT in unescape(seat.view.bar._far.object)
 
 
 def test_what_cannot_be_checked_is_said(home: Home) -> None:

@@ -130,7 +130,8 @@ class CheckBar(pn.viewable.Viewer):
                 icon="stop" if running else "play_arrow",
                 variant="outlined" if running else "contained",
             )
-        self._far.object = progress(self.choices.status, self.choices.wrong, time.time())
+        choices = self.choices
+        self._far.object = progress(choices.status, choices.wrong, time.time(), choices.aside)
 
 
 def told(mode: str, cells: str) -> str:
@@ -139,7 +140,7 @@ def told(mode: str, cells: str) -> str:
     return html.note(f"{TOLD[mode]} {APART}" if apart else TOLD[mode])
 
 
-def progress(status: JobStatus | None, wrong: str, now: float) -> str:
+def progress(status: JobStatus | None, wrong: str, now: float, aside: str = "") -> str:
     """What a check is doing, how far it is and how long it will take."""
     if wrong or (status is not None and status.state == "failed"):
         message = wrong or (status.message if status is not None else "")
@@ -148,7 +149,7 @@ def progress(status: JobStatus | None, wrong: str, now: float) -> str:
         return ""
     if not status.active:
         done = f"Done in {duration(status.seconds)}." if status.state == "done" else "Stopped."
-        return f'<p class="note" role="status">{done}</p>'
+        return f'<p class="note" role="status">{escape(f"{done} {aside}".strip())}</p>'
     if status.state == "queued":
         return html.busy("Waiting for the checks before it.")
     parts = [status.phase]

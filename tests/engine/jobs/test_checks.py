@@ -66,8 +66,14 @@ def test_a_check_is_made_kept_and_summed_up(jobs: Jobs, run: tuple[str, AnyFit])
     checks = Checks(jobs)
     assert check_summary(jobs, run[0]) is None
     assert checks.latest(*run) is None
+    # That of somebody who only looks leaves nothing with the run, and is made anew for its owner.
+    aside = checks.submit(*run, ASKED, keep=False)
+    result(jobs, aside)
+    assert check_summary(jobs, run[0]) is None
     id = checks.submit(*run, ASKED)
+    assert id != aside
     found = result(jobs, id)
+    assert check_summary(jobs, run[0]) is not None
     assert found.check.n_cells == 80
     assert set(found.check.genes["group"]) == {"all cells", "a", "b"}
     assert "gene 3" in set(found.check.distributions["gene"])
