@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from engine.data.quiet import quiet
 from engine.errors import DataError, EngineError
 
 MAX_MESSAGE = 200
+MAX_NAME = 60
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def reading(name: str) -> Iterator[None]:
         ) from error
 
 
-def shorten(name: object, limit: int = 60) -> str:
+def shorten(name: object, limit: int = MAX_NAME) -> str:
     """A name for a message: control characters shown as escapes, long ones cut in the middle."""
     text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(name))
     if len(text) <= limit:
@@ -42,6 +43,21 @@ def shorten(name: object, limit: int = 60) -> str:
     # Names of one kind often differ at their ends alone.
     tail = (limit - 1) // 3
     return f"{text[: limit - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def shortened(names: Sequence[str], longest: int = 10 * MAX_NAME) -> list[str]:
+    """Names for a message beside one another: longer where two different ones would look alike."""
+    limits = dict.fromkeys(names, MAX_NAME)
+    while True:
+        owners: dict[str, list[str]] = {}
+        for name, limit in limits.items():
+            owners.setdefault(shorten(name, limit), []).append(name)
+        alike = [n for same in owners.values() if len(same) > 1 for n in same]
+        growing = [name for name in alike if limits[name] < longest]
+        if not growing:
+            return [shorten(name, limits[name]) for name in names]
+        for name in growing:
+            limits[name] += MAX_NAME // 4
 
 
 def _first_line(error: Exception) -> str:

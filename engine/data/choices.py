@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from engine.data.border import shorten
+from engine.data.border import shorten, shortened
 from engine.errors import DataError
 
 ROWS, COLUMNS = "rows", "columns"
@@ -102,9 +102,9 @@ def how_to(name: str, value: str = "") -> str:
 
 def listed(names: Iterable[str], most: int = MOST_SHOWN) -> str:
     """Names with commas, the first few."""
-    every = [shorten(name) for name in names]
+    every = list(names)
     more = f" and {len(every) - most:,} more" if len(every) > most else ""
-    return ", ".join(every[:most]) + more
+    return ", ".join(shortened(every[:most])) + more
 
 
 def pick(name: str, asked: str, options: Iterable[str]) -> str:

@@ -147,26 +147,26 @@ def _guess(var: pd.DataFrame) -> str:
             continue
         texts = _texts(var[name])
         # Of an index of symbols that were made unique, the column is where they were from.
-        if float((texts == index).mean()) < MOSTLY and _like_ids(texts) < MOSTLY:
+        if float((texts == index).mean()) < MOSTLY and like_ids(texts) < MOSTLY:
             return name
     return INDEX
 
 
 def _guessed(var: pd.DataFrame, column: str, asked: str | None) -> list[str]:
-    if asked is not None or _like_ids(_texts(var.index.to_series())) >= MOSTLY:
+    if asked is not None or like_ids(_texts(var.index.to_series())) >= MOSTLY:
         return []
     return [
         f"The index of the genes ({shorten(var.index[0])}, …) was taken for ids and "
         f"var[{shorten(column)!r}] ({shorten(_texts(var[column])[0])}, …) for their names; if that "
-        f"is wrong, choose the gene names of the index ('index')."
+        f"is wrong, choose those of the index by --gene-names {INDEX} (on the page: Gene names)."
     ]
 
 
 def _offer(var: pd.DataFrame) -> list[str]:
     """Point at columns that may hold the symbols of an index of ids."""
-    if _like_ids(_texts(var.index.to_series())) < MOSTLY:
+    if like_ids(_texts(var.index.to_series())) < MOSTLY:
         return []
-    columns = [name for name in name_columns(var) if _like_ids(_texts(var[name])) < MOSTLY]
+    columns = [name for name in name_columns(var) if like_ids(_texts(var[name])) < MOSTLY]
     if not columns:
         return []
     shown = " or ".join(f"var[{shorten(name)!r}]" for name in columns[:3])
@@ -250,7 +250,7 @@ def _texts(column: Column) -> np.ndarray:
     return np.array([text if text.strip() else "" for text in texts], dtype=object)
 
 
-def _like_ids(texts: np.ndarray) -> float:
+def like_ids(texts: np.ndarray) -> float:
     """Share of names that look like ids."""
     own = [text for text in texts if text and text != OTHER]
     return sum(_ID.fullmatch(text) is not None for text in own) / max(len(own), 1)

@@ -7,10 +7,12 @@ import gzip
 import io
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from engine.data.border import shorten
 from engine.data.choices import Told
+from engine.data.gene_names import MOSTLY, like_ids
 from engine.data.tables import GENOMES, TYPES
 from engine.errors import DataError
 from engine.results.elements import BYTES_FREE, BYTES_PER_BYTE
@@ -77,6 +79,8 @@ def features(path: Path, length: int | None, symbols: Path | None = None) -> pd.
     else:
         wide = max(map(len, rows), default=0)
         names, ids = (1, 0) if wide > 1 else (0, None)
+        if ids is not None and _ids_second(rows):
+            names, ids = ids, names
         types, genomes = (2 if wide > 2 else None), None
     var = pd.DataFrame(index=pd.Index([_field(row, names, ids) for row in rows], dtype=object))
     for column, place in (("gene_ids", ids), (TYPES, types), (GENOMES, genomes)):
@@ -113,6 +117,12 @@ def _head(rows: list[list[str]], length: int | None) -> bool:
         return len(rows) == length + 1
     known = [field.strip().casefold() in HEADS for field in rows[0]]
     return len(rows[0]) > 1 and known[0] and sum(known) > 1
+
+
+def _ids_second(rows: list[list[str]]) -> bool:
+    """Whether symbols stand before ids, as nobody but a person writes them."""
+    first, second = (like_ids(np.array([_field(row, i) for row in rows])) for i in (0, 1))
+    return first < MOSTLY <= second
 
 
 def _field(row: list[str], place: int, instead: int | None = None) -> str:

@@ -124,6 +124,26 @@ def test_headings_of_files_of_names_are_no_names(counts_adata, tmp_path, dense):
     assert (counts.genes[0], counts.cells[0]) == ("gene0", "cell0")
 
 
+def test_symbols_before_ids_are_symbols(counts_adata, tmp_path):
+    folder(counts_adata, tmp_path / "out")
+    ids = [f"ENSG{j:011d}" for j in range(12)]
+    rows = (f"{name}\t{own}" for name, own in zip(counts_adata.var_names, ids, strict=True))
+    write(tmp_path / "out" / "features.tsv.gz", lines(rows))
+    counts = read_counts(tmp_path / "out", genes="all")
+    assert list(counts.genes) == list(counts_adata.var_names)
+    assert list(counts.gene_ids) == ids
+
+
+def test_long_names_of_samples_are_told_apart(counts_adata, tmp_path):
+    for sample in "AB":
+        name = f"tumour_of_patient_0000001_of_the_cohort_{sample}_of_the_second_batch_2023_final_"
+        folder(counts_adata[:2].copy(), tmp_path / "geo", name)
+    with pytest.raises(ChoiceNeeded) as caught:
+        read_counts(tmp_path / "geo")
+    told = caught.value.got.split(": ")[1].split(", ")
+    assert len(set(told)) == 2
+
+
 def test_a_matrix_on_its_side(counts_adata, tmp_path, dense):
     folder(counts_adata, tmp_path / "out")
     market(tmp_path / "out" / "matrix.mtx.gz", counts_adata.X)
