@@ -19,7 +19,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def info(options: argparse.Namespace) -> None:
     """Tell what a source holds and what can be chosen."""
-    from engine.data import Choices, inspect_source
+    from engine.data import INDEX, Choices, inspect_source
     from engine.data.choices import ASKED
 
     found = inspect_source(options.data, Choices(**chosen(options)))
@@ -34,6 +34,9 @@ def info(options: argparse.Namespace) -> None:
     for offer in found.offers:
         taken = f" (taken: {offer.chosen})" if offer.chosen else ""
         print(f"{ASKED[offer.name][0]}: {', '.join(offer.options)}{taken}")
+    if found.gene_columns:
+        columns = ", ".join((INDEX, *found.gene_columns))
+        print(f"--gene-names: {columns} (taken: {found.gene_names})")
     numbers = [column.name for column in found.columns if column.kind == "number"]
     if numbers:
         print(f"--library-size: {', '.join(numbers)}")

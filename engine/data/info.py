@@ -99,6 +99,8 @@ def inspect_source(source: Source, choices: Choices | None = None) -> SourceInfo
         if choices is not None and choices.round:
             offers += (Offer("round", ("yes",), "yes"),)
         shown = table.layers[guess or next(iter(table.layers))]
+        named = name_genes(shown.var)
+        said += (*filter(None, (named.reason,)), *(f"Warning: {text}" for text in named.warnings))
         return SourceInfo(
             name=table.name,
             source=table.source,
@@ -112,7 +114,7 @@ def inspect_source(source: Source, choices: Choices | None = None) -> SourceInfo
             guess=guess,
             guess_reason=reason,
             gene_columns=name_columns(shown.var),
-            gene_names=name_genes(shown.var).column,
+            gene_names=named.column,
             offers=offers,
             said=said,
         )

@@ -138,6 +138,21 @@ def test_the_shell_tells_and_takes_the_choices(counts_adata, tmp_path, capsys):
     assert request(options) == DataRequest(str(tmp_path / "geo"), **expected)
 
 
+def test_the_shell_tells_what_genes_are_called_by(counts_adata, tmp_path, capsys):
+    counts_adata.var["symbol"] = [f"S{j}" for j in range(12)]
+    counts_adata.write_h5ad(tmp_path / "guessed.h5ad")
+    counts_adata.var_names = [f"ENSG{j:011d}" for j in range(12)]
+    counts_adata.write_h5ad(tmp_path / "sure.h5ad")
+    for name in ("sure", "guessed"):
+        assert main(["info", str(tmp_path / f"{name}.h5ad")]) == 0
+        told = capsys.readouterr().out
+        assert "Gene names are from var['symbol']; their ids are the index." in told
+        assert "--gene-names: index, symbol (taken: symbol)" in told
+        assert ("Warning: The index of the genes (gene0, …) was taken for ids" in told) == (
+            name == "guessed"
+        )
+
+
 def test_a_request_keeps_the_choices(tmp_path):
     request = DataRequest(
         tmp_path / "x", sample="A", genome="mm10", feature_type="all", cells_in="rows", round=True
