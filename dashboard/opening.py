@@ -205,7 +205,7 @@ def crumbs(
     if summary is not None and brought == status.id:
         return data, status.name, status.state
     source = str(status.request.get("source", ""))
-    of = Path(source).name if source else "data that it does not name"
+    of = Path(source).name if source else "unrecorded data"
     if summary is None:
         return f"{of} · {'being read' if reading else 'not open'}", status.name, status.state
     return f"To fit next: {data}", f"{status.name} (fitted to {of})", status.state

@@ -13,7 +13,7 @@ import panel as pn
 import pytest
 from tornado.web import create_signed_value
 
-from dashboard import audit, people
+from dashboard import audit, logins, people
 from dashboard.controls.runs import row
 from dashboard.controls.upload import UploadArea
 from dashboard.runner import Runner, Services
@@ -248,7 +248,8 @@ def test_a_name_is_believed_only_with_the_signature_of_the_server(
     config = SimpleNamespace(
         basic_auth=known, oauth_provider=None, cookie_secret=SECRET, oauth_expiry=1
     )
-    monkeypatch.setattr(people, "pn", SimpleNamespace(state=state, config=config))
+    for module in (people, logins):
+        monkeypatch.setattr(module, "pn", SimpleNamespace(state=state, config=config))
     assert people.who() == found
 
 
