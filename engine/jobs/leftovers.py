@@ -14,8 +14,16 @@ Turn = Callable[[], AbstractContextManager[None]]
 
 NEW, DELETED = ".new-", ".deleted-"
 HOUR = 3600.0
-# Files under a temporary name, of runs and what is kept with them, sweeps and uploads.
-_PARTS = ("runs/*/.*.part", "runs/*/*/.*.part", "sweeps/.*.part", "uploads/.*.part")
+# Files under a temporary name: of runs and what is kept with them, sweeps, and uploads, those of
+# people who log in being in folders of their own.
+_PARTS = (
+    "runs/*/.*.part",
+    "runs/*/*/.*.part",
+    "sweeps/.*.part",
+    "uploads/.*.part",
+    "uploads/*/.*.part",
+    "viewers/**/.*.part",
+)
 
 
 def clean(home: Path, turn: Turn, *, age: float = HOUR, now: float | None = None) -> int:
@@ -59,10 +67,11 @@ def _files(home: Path) -> Iterator[Path]:
     for pattern in _PARTS:
         yield from home.glob(pattern)
     # A name that an upload had taken, before its content came under it.
-    for file in (home / "uploads").glob("[!.]*"):
-        with suppress(OSError):
-            if file.is_file() and file.stat().st_size == 0:
-                yield file
+    for pattern in ("uploads/[!.]*", "uploads/*/[!.]*"):
+        for file in home.glob(pattern):
+            with suppress(OSError):
+                if file.is_file() and file.stat().st_size == 0:
+                    yield file
 
 
 def _abandoned(folder: Path) -> bool:

@@ -38,6 +38,9 @@ def test_leftovers_go_within_a_day_and_nothing_else(home: Path) -> None:
         put(run / "selections" / ".0.part"),
         put(home / "sweeps" / ".s.json.0.part"),
         put(home / "uploads" / ".0.part"),
+        put(home / "uploads" / "ada-0" / ".1.part"),
+        put(home / "uploads" / "ada-0" / "taken.h5ad", b""),
+        put(home / "viewers" / "bob-0" / "run" / "selections" / ".2.part"),
         put(home / "uploads" / "taken.h5ad", b""),
     ]
     kept = [
@@ -45,6 +48,7 @@ def test_leftovers_go_within_a_day_and_nothing_else(home: Path) -> None:
         put(run / "selections" / "0.npz"),
         put(home / "sweeps" / "s.json"),
         put(home / "uploads" / "cells.h5ad"),
+        put(home / "uploads" / "ada-0" / "cells.h5ad"),
     ]
     # One that is written this moment may be somebody's.
     assert store.clean() == 0
