@@ -21,7 +21,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import MaxNLocator
 
-from dashboard.cut import apart, ends
+from dashboard.cut import ends
+from engine.labels import apart
 
 MM = 1 / 25.4
 POINT = 72 * MM

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from engine.data.quiet import quiet
 from engine.errors import DataError, EngineError
+from engine.labels import apart
 
 MAX_MESSAGE = 200
 MAX_NAME = 60
@@ -47,17 +48,7 @@ def shorten(name: object, limit: int = MAX_NAME) -> str:
 
 def shortened(names: Sequence[str], longest: int = 10 * MAX_NAME) -> list[str]:
     """Names for a message beside one another: longer where two different ones would look alike."""
-    limits = dict.fromkeys(names, MAX_NAME)
-    while True:
-        owners: dict[str, list[str]] = {}
-        for name, limit in limits.items():
-            owners.setdefault(shorten(name, limit), []).append(name)
-        alike = [n for same in owners.values() if len(same) > 1 for n in same]
-        growing = [name for name in alike if limits[name] < longest]
-        if not growing:
-            return [shorten(name, limits[name]) for name in names]
-        for name in growing:
-            limits[name] += MAX_NAME // 4
+    return apart(names, lambda name, size: shorten(name, int(min(size, longest))), MAX_NAME)
 
 
 def _first_line(error: Exception) -> str:
