@@ -198,12 +198,7 @@ class Jobs(Runs):
         label = _label(name)
         if not label:
             raise JobError("a name", "an empty one", "Type at least one character.")
-        with self._pool.lock:
-            if self.status(id).kind == "fit":
-                self._store.label(id, name=label)
-            job = self._pool.get(id)
-            if job is not None:
-                job.update(name=label)
+        self._relabel(id, name=label)
 
     def share(self, id: str, shared: bool) -> None:
         """Let everybody on this server look at a run, or its owner only.
@@ -213,12 +208,7 @@ class Jobs(Runs):
         JobError
             If there is no such run, or it cannot be written.
         """
-        with self._pool.lock:
-            if self.status(id).kind == "fit":
-                self._store.label(id, shared=shared)
-            job = self._pool.get(id)
-            if job is not None:
-                job.update(shared=shared)
+        self._relabel(id, shared=shared)
 
     def name_factors(self, id: str, names: Sequence[str], passes: int) -> None:
         """Keep what a person calls the factors or topics of a run, in their order.
@@ -265,6 +255,15 @@ class Jobs(Runs):
         if not self._pool.closed:
             self._pool.close(timeout)
         atexit.unregister(self.close)
+
+    def _relabel(self, id: str, **changed: Any) -> None:
+        """Change what a person says of a job, on disk and in memory."""
+        with self._pool.lock:
+            if self.status(id).kind == "fit":
+                self._store.label(id, **changed)
+            job = self._pool.get(id)
+            if job is not None:
+                job.update(**changed)
 
     def _ask(self, id: str, wish: Wish, message: str) -> None:
         with self._pool.lock:
