@@ -103,7 +103,7 @@ def _wrong(application: BokehTornado, request: HTTPServerRequest) -> tuple[int, 
     patterns = list(bokeh_settings.allowed_ws_origin() or application.websocket_origins)
     if not _is_ours(request, patterns):
         return 400, NAMES.format(found=f"Host {request.host[:200]!r}")
-    socket = request.headers.get("Upgrade", "").lower() == "websocket"
+    socket = _is_socket(request)
     headers = request.headers
     origin = headers.get("Origin") or (headers.get("Sec-Websocket-Origin") if socket else None)
     or_login = " or of somebody who has logged in"
@@ -116,6 +116,10 @@ def _wrong(application: BokehTornado, request: HTTPServerRequest) -> tuple[int, 
         if netloc != request.host.lower() and not check_allowlist(netloc, patterns):
             return 403, ORIGIN.format(found=f"Origin {origin[:200]!r}", or_login="")
     return 0, ""
+
+
+def _is_socket(request: HTTPServerRequest) -> bool:
+    return request.headers.get("Upgrade", "").lower() == "websocket"
 
 
 def _netloc(origin: str) -> str:
@@ -172,13 +176,13 @@ def _borrowed(application: BokehTornado, request: HTTPServerRequest, delegate: A
     named = {"bokeh-session-id", "bokeh-token"} & set(request.arguments)
     if named or "Bokeh-Session-Id" in request.headers:
         return BORROWED.format(found="an address that names a session")
-    if request.headers.get("Upgrade", "").lower() != "websocket":
+    if not _is_socket(request):
         return ""
     token = request.headers.get("Sec-WebSocket-Protocol", "").rpartition(",")[2].strip()
     try:
         joined, payloads = get_session_id(token), [get_token_payload(token)]
     except Exception:
-        # Whatever it may be, it is no token.
+        # What somebody sends as a token is decoded, unpacked and parsed: any step may raise.
         return BORROWED.format(found="a token that cannot be read")
     for session in context.sessions:
         if session.id == joined:
