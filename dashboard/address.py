@@ -13,7 +13,8 @@ import param
 
 from dashboard import kept, link
 from dashboard.browser import Browser
-from dashboard.runner import Runner, Services
+from dashboard.runner import Runner
+from dashboard.services import Services
 from dashboard.state import CLR, COUNTS, AppState, Notice
 from engine.errors import EngineError
 from engine.jobs import ForeignRun

@@ -12,7 +12,7 @@ import param
 
 from dashboard.asked import REQUEST
 from dashboard.places import Places
-from dashboard.reading import CountsSummary, Reader, Reading
+from dashboard.reading import CountsSummary, Reader, Reading, Task
 from dashboard.settings import DEMO
 from dashboard.state import AppState, Notice
 from engine.data import ChoiceNeeded, DataRequest
@@ -39,7 +39,7 @@ class Opener:
         self._places, self._fetcher = places, fetcher
         # What the server itself opens pages with lies where its owner says.
         self._own = {DEMO, state.source}
-        self._reading: Future[Reading] | None = None
+        self._reading: Task | None = None
         self._checking: tuple[Reading, Future[None]] | None = None
         self._run: JobStatus | None = None
         self._bringing = self._quiet = self._opening = False
@@ -69,6 +69,7 @@ class Opener:
         except EngineError:
             # Whoever shows the run says so.
             return
+        self.stop()
         self._reading = self._checking = None
         self._run, self._bringing = status, True
         try:
@@ -93,10 +94,17 @@ class Opener:
         """A run was started on the counts that are open."""
         self._state.brought = run
 
+    def stop(self) -> None:
+        """Give up what is being read; what is open stays open."""
+        if self._reading is not None:
+            self._reading.stop()
+
     def tick(self) -> None:
         """Take what has been read."""
-        if self._reading is not None and self._reading.done():
-            done, self._reading = self._reading, None
+        if self._reading is not None:
+            self._state.how_far = self._reading.words, self._reading.share
+        if self._reading is not None and self._reading.future.done():
+            done, self._reading = self._reading.future, None
             if (error := done.exception()) is not None:
                 self._fail(error)
             elif self._run is None:
@@ -117,7 +125,9 @@ class Opener:
 
     def _start(self, request: DataRequest, run: JobStatus | None, *, bringing: bool) -> None:
         self._run, self._bringing, self._checking = run, bringing, None
-        self._state.param.update(data_error=None, reading=request.source)
+        # What was asked for before is waited for no more.
+        self.stop()
+        self._state.param.update(data_error=None, reading=request.source, how_far=("", 0.0))
         self._reading = self._reader.submit(request)
 
     def _take(self, read: Reading, run: JobStatus | None) -> None:

@@ -14,7 +14,7 @@ import panel as pn
 
 from dashboard import audit, logins
 from dashboard.places import size_words
-from dashboard.runner import Services
+from dashboard.services import Services
 from engine.errors import DataError
 from engine.jobs import OwnJobs, size_of
 

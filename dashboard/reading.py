@@ -1,8 +1,9 @@
-"""Reading counts beside the page: a pool of threads and the last few data sets."""
+"""Reading counts beside the page: tasks that can be followed and stopped, and the last few."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,17 @@ from threading import Lock
 
 import numpy as np
 
-from dashboard.imports import slowly
 from engine.data import Counts, DataRequest, Offer, SourceInfo, inspect_source
+from engine.data.border import shorten
+from engine.data.progress import Listener, listening
+from engine.errors import DataError
 from engine.results import OTHER
 
 BLOCK = 2048
 MOST_BLOCKS = 25
 KEPT = 3
+# Several at once: one that takes long does not hold up the others.
+THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -99,27 +104,75 @@ class Reading:
     offers: tuple[Offer, ...] = ()
 
 
-class Reader:
-    """Reads counts in threads of its own and keeps the last few for the next session."""
+# Reads what a request asks for, and tells how far it is; what the listener raises ends it.
+Read = Callable[[DataRequest, Listener], tuple[Counts, SourceInfo]]
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="read")
+
+def in_this_process(request: DataRequest, tell: Listener) -> tuple[Counts, SourceInfo]:
+    """Read here: for sources that this process may be entrusted with."""
+    with listening(tell):
+        return request.load(), inspect_source(request.source, request.choices)
+
+
+class Task:
+    """Counts that are being read.
+
+    Attributes
+    ----------
+    future
+        What was read, or why it could not be.
+    words, share
+        What is being done, and which share of it is done.
+    """
+
+    future: Future[Reading]
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.words, self.share, self._stopped = "", 0.0, False
+
+    def stop(self) -> None:
+        """Give it up: the future then raises that it was stopped."""
+        self._stopped = True
+
+    def tell(self, words: str, share: float) -> None:
+        """Hear from the reading how far it is."""
+        if self._stopped:
+            raise DataError(
+                f"{self._name} read to its end", "that it was stopped", "Open it again to read it."
+            )
+        self.words, self.share = words, share
+
+
+class Reader:
+    """Reads counts in threads of its own and keeps the last few for the next session.
+
+    Parameters
+    ----------
+    read
+        What reads; in this process by default.
+    """
+
+    def __init__(self, read: Read = in_this_process) -> None:
+        self._read_source = read
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="read")
         self._kept: OrderedDict[tuple[DataRequest, float], Reading] = OrderedDict()
         self._lock = Lock()
 
-    def submit(self, request: DataRequest) -> Future[Reading]:
-        """Start to read; the future raises what reading raised."""
-        return self._pool.submit(self._read, request)
+    def submit(self, request: DataRequest) -> Task:
+        """Start to read."""
+        task = Task(shorten(Path(request.source).name))
+        task.future = self._pool.submit(self._read, request, task)
+        return task
 
-    def _read(self, request: DataRequest) -> Reading:
+    def _read(self, request: DataRequest, task: Task) -> Reading:
         key = (request, _modified(request.source))
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        slowly("scanpy")
-        counts = request.load()
-        info = inspect_source(request.source, request.choices)
+        task.tell("", 0.0)
+        counts, info = self._read_source(request, task.tell)
         read = Reading(request, info, counts, summarise(counts), getattr(info, "offers", ()))
         with self._lock:
             self._kept[key] = read

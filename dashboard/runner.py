@@ -8,49 +8,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from concurrent.futures import Future
 from typing import Any
 
 from dashboard.certainty import Certainty
-from dashboard.embedding import Embedder
 from dashboard.naming import Naming, fetch
 from dashboard.opening import Opener, refusal
-from dashboard.places import Places
-from dashboard.reading import Reader
-from dashboard.settings import Settings
+from dashboard.services import Services
 from dashboard.state import AppState, Embedding, Notice
 from dashboard.sweeping import Sweeper
 from engine.errors import EngineError
-from engine.jobs import Checks, Jobs
 
 LIST_SECONDS = 1.5
 SNAPSHOT_SECONDS = 1.2
 SETTLE_SECONDS = 0.15
 ACTIVE = ("queued", "running")
-
-
-class Services:
-    """What all sessions of a server share, or what one person may use of it (`people`)."""
-
-    def __init__(self, jobs: Jobs, places: Places | None = None) -> None:
-        self.jobs = jobs
-        self.places = places or Places(jobs.home / "uploads")
-        self.reader = Reader()
-        self.embedder = Embedder(jobs)
-        self.checks = Checks(jobs)
-        self.doubted: dict[str, str] = {}
-        self.fetcher = ThreadPoolExecutor(2, thread_name_prefix="fetch")
-        self.who: str | None = None
-        self.told: Callable[[str, str], None] = lambda did, what: None
-        # Where a person keeps selections of cells of runs that others share.
-        self.aside: Path | None = None
-
-    @classmethod
-    def of(cls, settings: Settings) -> Services:
-        """As the environment asks for them."""
-        jobs = Jobs(settings.home)
-        return cls(jobs, Places(jobs.home / "uploads", settings.data, settings.upload_bytes))
 
 
 class Runner:
@@ -82,6 +54,10 @@ class Runner:
     def read(self) -> None:
         """Read the counts that are asked for, again if need be."""
         self._opener.ask()
+
+    def stop_reading(self) -> None:
+        """Give up what is being read."""
+        self._opener.stop()
 
     def fit(self) -> None:
         """Ask for a fit of the counts that are asked for; `tick` starts it once they are read."""

@@ -10,7 +10,7 @@ from engine.errors import ConfigError
 
 DEMO = "demo"
 _GIGABYTE = 10**9
-_UPLOAD_GIGABYTES = 4
+_UPLOAD_GIGABYTES, _COUNTS_GIGABYTES = 4, 20
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ class Settings:
     quota_bytes
         Uploads and runs of one person together, where people log in; None: no limit.
         Environment: ``LOGRATIO_QUOTA_GB``.
+    counts_bytes
+        What the counts that were read may take in the home; those used longest ago go first.
+        Environment: ``LOGRATIO_COUNTS_GB``.
     poll_milliseconds
         How often a page asks the jobs for news.
     """
@@ -42,6 +45,9 @@ class Settings:
         default_factory=lambda: _bytes("LOGRATIO_UPLOAD_GB", _UPLOAD_GIGABYTES * _GIGABYTE)
     )
     quota_bytes: int | None = field(default_factory=lambda: _bytes("LOGRATIO_QUOTA_GB", None))
+    counts_bytes: int = field(
+        default_factory=lambda: _bytes("LOGRATIO_COUNTS_GB", _COUNTS_GIGABYTES * _GIGABYTE)
+    )
     poll_milliseconds: int = 300
 
 

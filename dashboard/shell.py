@@ -28,7 +28,8 @@ from dashboard.controls.run import RunControl
 from dashboard.controls.runs import RunsControl
 from dashboard.opening import crumbs
 from dashboard.report.control import ReportControl
-from dashboard.runner import Runner, Services
+from dashboard.runner import Runner
+from dashboard.services import Services
 from dashboard.settings import Settings
 from dashboard.state import AppState
 from dashboard.theme import CHROME, LOGIN, THEME

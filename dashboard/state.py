@@ -67,6 +67,7 @@ class AppState(Asked):
     counts = param.ClassSelector(class_=Counts, allow_None=True)
     summary = param.Parameter(doc="CountsSummary of `counts`.")
     reading = param.String(doc="What is being read, empty when nothing is.")
+    how_far = param.Parameter(default=("", 0.0), doc="What is done to read it, and which share.")
     offers = param.Parameter(
         default=(), doc="Choices that the source offers: of `engine.data.Offer`."
     )

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from dashboard.imports import slowly
-from dashboard.runner import Services
+from dashboard.services import Services
 from dashboard.state import AppState
 
 CLEAN_SECONDS = 3600.0
@@ -29,6 +29,7 @@ def keep_clean(services: Services, seconds: float = CLEAN_SECONDS) -> threading.
     def work() -> None:
         while not end.wait(seconds):
             services.jobs.clean()
+            services.clean()
 
     threading.Thread(target=work, name="clean", daemon=True).start()
     return end
@@ -37,7 +38,7 @@ def keep_clean(services: Services, seconds: float = CLEAN_SECONDS) -> threading.
 def _warm(services: Services, source: str) -> None:
     def read() -> None:
         # As a page asks for them, so that the first one finds them read.
-        services.reader.submit(AppState(source=source).request()).result()
+        services.reader.submit(AppState(source=source).request()).future.result()
 
     steps: tuple[Callable[[], object], ...] = (
         read,

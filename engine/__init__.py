@@ -1,20 +1,26 @@
 """Log-ratio and topic models of single-cell counts: fit, summarise, check."""
 
-from engine import summaries
-from engine.config import LDAConfig, LNMConfig
-from engine.data import Counts, DataRequest, read_counts
-from engine.errors import ConfigError, DataError, EngineError, FitError
-from engine.inference import (
-    Progress,
-    elbo,
-    feature_by_topic,
-    fit,
-    fit_iter,
-    perplexity,
-    topic_proportions,
-    transform,
-)
-from engine.results import Fit, TopicFit, load
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine import summaries
+    from engine.config import LDAConfig, LNMConfig
+    from engine.data import Counts, DataRequest, read_counts
+    from engine.errors import ConfigError, DataError, EngineError, FitError
+    from engine.inference import (
+        Progress,
+        elbo,
+        feature_by_topic,
+        fit,
+        fit_iter,
+        perplexity,
+        topic_proportions,
+        transform,
+    )
+    from engine.results import Fit, TopicFit, load
 
 __all__ = [
     "ConfigError",
@@ -39,3 +45,22 @@ __all__ = [
     "topic_proportions",
     "transform",
 ]
+
+# JAX, which takes seconds to import, comes with inference and summaries alone.
+_ELSEWHERE = {
+    "engine.config": ("LDAConfig", "LNMConfig"),
+    "engine.data": ("Counts", "DataRequest", "read_counts"),
+    "engine.errors": ("ConfigError", "DataError", "EngineError", "FitError"),
+    "engine.results": ("Fit", "TopicFit", "load"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported when it is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "summaries":
+        return import_module("engine.summaries")
+    places = (place for place, names in _ELSEWHERE.items() if name in names)
+    value = globals()[name] = getattr(import_module(next(places, "engine.inference")), name)
+    return value

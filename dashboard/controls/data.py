@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import param
 from dashboard import html
 from dashboard.asked import CHOICES
 from dashboard.controls.choices import ChoiceControls
-from dashboard.controls.form import WIDE, beside, folded, select, step
+from dashboard.controls.form import WIDE, Later, beside, folded, select, step
 from dashboard.controls.upload import UploadArea
+from dashboard.reading import Task
 from dashboard.runner import Runner
 from dashboard.settings import DEMO
 from dashboard.state import AppState, Notice
@@ -35,6 +37,15 @@ class DataControl(pn.viewable.Viewer):
         self.runner = runner
         self._places = runner.services.places
         self._following = False
+        self._checked: Task | None = None
+        self._bar = pmui.LinearProgress(
+            value=0, sizing_mode="stretch_width", width=None, margin=(4, 0)
+        )
+        stop = partial(pmui.Button, label="Stop reading", icon="stop", variant="outlined", **WIDE)
+        self._progress = Later(lambda: [self._bar, stop(on_click=self._stop)])
+        state.param.watch(self._follow_reading, ["reading", "how_far"])
+        self.param.watch(self._follow_reading, "checking")
+        runner.also.append(self._tick)
         shown = "" if state.source == DEMO else state.source
         self._path = pmui.TextInput(
             label="Path of the counts",
@@ -71,7 +82,8 @@ class DataControl(pn.viewable.Viewer):
             self._path,
             beside(open_, demo),
             UploadArea(self._places, self._check, self._tell),
-            html.live(_words, state.param.reading, self.param.checking),
+            html.live(_words, state.param.reading, self.param.checking, state.param.how_far),
+            self._progress.column,
             html.live(html.notice, state.param.data_error),
             ChoiceControls(state).column,
             folded("Layer, library size and gene names", self._layer, self._size, self._names),
@@ -103,8 +115,26 @@ class DataControl(pn.viewable.Viewer):
         """An upload has arrived: it is kept if it can be read."""
         self.checking = path.name
         request = DataRequest(str(path), genes=self._genes())
-        reading = self.runner.services.reader.submit(request)
-        self.runner.later(reading, lambda done: self._take(path, done))
+        self._checked = self.runner.services.reader.submit(request)
+        self.runner.later(self._checked.future, lambda done: self._take(path, done))
+
+    def _tick(self) -> None:
+        """Hear how far the reading of an upload is."""
+        if self.checking and self._checked is not None:
+            self.state.how_far = self._checked.words, self._checked.share
+
+    def _follow_reading(self, *_events: object) -> None:
+        share = self.state.how_far[1]
+        self._bar.param.update(
+            variant="determinate" if share else "indeterminate", value=100 * share
+        )
+        self._progress.show(bool(self.state.reading or self.checking))
+
+    def _stop(self, _event: object) -> None:
+        if self.checking and self._checked is not None:
+            self._checked.stop()
+        else:
+            self.runner.stop_reading()
 
     def _take(self, path: Path, done: Future[Any]) -> None:
         self.checking = ""
@@ -189,7 +219,7 @@ def _column(name: str) -> str:
     return "the index" if name == INDEX else f"column {name}"
 
 
-def _words(source: str, checking: str) -> str:
-    if checking:
-        return html.busy(f"Reading the upload {checking}.")
-    return html.busy(f"Reading {source}.") if source else ""
+def _words(source: str, checking: str, how_far: tuple[str, float]) -> str:
+    what = f"the upload {checking}" if checking else source
+    doing = f": {how_far[0]}" if how_far[0] else ""
+    return html.busy(f"Reading {what}{doing}.") if what else ""

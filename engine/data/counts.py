@@ -87,6 +87,10 @@ class Counts:
         """
         return self._rows.read(start, min(stop, self.n_cells)).toarray()
 
+    def rows(self, start: int, stop: int) -> sparse.csr_matrix:
+        """The same as float32 CSR, which may be a view: not to be changed."""
+        return self._rows.read(start, min(stop, self.n_cells))
+
     def matrix(self) -> sparse.csr_matrix | None:
         """The (C, G) float32 matrix if it is held in memory; None when streamed from disk."""
         return self._rows.matrix if isinstance(self._rows, MemoryRows) else None

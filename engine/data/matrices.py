@@ -12,10 +12,13 @@ import zarr
 from scipy import sparse
 
 from engine.data.border import reading
+from engine.data.progress import tell
+from engine.data.rows import row_blocks
 from engine.errors import DataError
 
 SPARSE_ENTRY_BYTES = 8
 SAMPLE_VALUES = 100_000
+SLICE_VALUES = 2**24
 ENCODINGS = {"csr_matrix": "csr", "csc_matrix": "csc"}
 
 
@@ -82,10 +85,13 @@ class Matrix:
         """The same matrix in memory, as canonical CSR."""
         with reading(self.file):
             if self.kind == "csc":
-                data, indices = _native(self.values[:]), _native(self.indices[:])
-                columns = sparse.csc_matrix((data, indices, self.indptr), shape=self.shape)
+                arrays = self._arrays(0, int(self.values.shape[0]))
+                columns = sparse.csc_matrix((*arrays, self.indptr), shape=self.shape)
                 columns.check_format(full_check=True)
                 rows = columns.tocsr()
+            elif self.kind == "dense":
+                blocks = row_blocks(*self.shape)
+                rows = sparse.csr_matrix(sparse.vstack([self.read(*b) for b in blocks], "csr"))
             else:
                 rows = self.read(0, self.shape[0])
             rows.sum_duplicates()
@@ -117,7 +123,7 @@ class Matrix:
         first, last = int(pointers[0]), int(pointers[-1])
         if not 0 <= first <= last <= int(self.values.shape[0]):
             raise ValueError("row pointers out of range")
-        arrays = _native(self.values[first:last]), _native(self.indices[first:last])
+        arrays = self._arrays(first, last)
         # The caller sorts in place, which must not reach a user's AnnData.
         rows = sparse.csr_matrix(
             (*arrays, pointers - first),
@@ -127,6 +133,19 @@ class Matrix:
         # Without this a damaged index would be followed into foreign memory.
         rows.check_format(full_check=True)
         return rows
+
+    def _arrays(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+        """Values and indices from first to last."""
+        found = []
+        for place, array in enumerate((self.values, self.indices)):
+            whole = np.empty(last - first, _native(array[:0]).dtype)
+            for start in range(0, last - first, SLICE_VALUES):
+                stop = min(start + SLICE_VALUES, last - first)
+                whole[start:stop] = array[first + start : first + stop]
+                if last - first > SLICE_VALUES:
+                    tell("reading the values", (place + stop / (last - first)) / 2)
+            found.append(whole)
+        return found[0], found[1]
 
 
 class OnItsSide:

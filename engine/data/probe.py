@@ -10,6 +10,9 @@ from __future__ import annotations
 import functools
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import h5py
@@ -19,10 +22,23 @@ LABELS = ("obs", "var", "raw/var", "row_attrs", "col_attrs")
 WHOLE = ("obs", "var", "X", "layers", "raw", "mod")
 # What claims more is not read here, but refused by its claim before it is read there.
 MOST_BYTES = 2**30
+_NEEDED = ContextVar("needed", default=True)
+
+
+@contextmanager
+def not_needed() -> Iterator[None]:
+    """For a process that may crash, being there for nothing else."""
+    token = _NEEDED.set(False)
+    try:
+        yield
+    finally:
+        _NEEDED.reset(token)
 
 
 def probe(path: Path, seconds: float | None = None) -> None:
     """Raise ValueError if the file cannot be walked through in time, or at all."""
+    if not _NEEDED.get():
+        return
     state = path.stat()
     problem = _problem(str(path.resolve()), state.st_mtime_ns, state.st_size, seconds or SECONDS)
     if problem:

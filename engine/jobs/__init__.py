@@ -8,6 +8,7 @@ from engine.jobs.job import JobHandle
 from engine.jobs.manager import Jobs
 from engine.jobs.own import ForeignRun, OwnJobs, size_of
 from engine.jobs.status import JobError, JobKind, JobState, JobStatus
+from engine.jobs.store import default_home
 from engine.jobs.sweeps import (
     list_sweeps,
     numbers,
@@ -33,6 +34,7 @@ __all__ = [
     "check_same_counts",
     "check_summary",
     "contender",
+    "default_home",
     "kept_uncertainty",
     "list_sweeps",
     "numbers",

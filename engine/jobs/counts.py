@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.errors import DataError, FitError
-from engine.jobs.fits import engine_load
 from engine.jobs.runs import Runs
 from engine.results import AnyFit
 from engine.results.outline import fingerprint
@@ -38,10 +37,7 @@ def counts_of(jobs: Runs, run: str, fit: AnyFit) -> Counts:
     kept = jobs.fit_counts(run)
     if kept is not None:
         return Counts.from_arrays(kept, fit.genes, fit.cells, obs=fit.obs)
-    request = jobs.status(run).request
-    if not request:
-        raise DataError("a run whose counts are known", "none kept with it", "Fit it again.")
-    return own_cells(fit, engine_load(request))
+    return own_cells(fit, jobs.read_counts(run))
 
 
 def check_same_counts(jobs: Runs, run: str, counts: Counts) -> None:

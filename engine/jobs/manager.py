@@ -66,7 +66,7 @@ class Jobs(Runs):
         store = RunStore(default_home() if home is None else Path(home))
         kept = Kept(load, _FITS_KEPT)
         runner = FitRunner(store, kept, fit_iter, load_counts, checkpoint_every=checkpoint_every)
-        super().__init__(store, Pool(store, runner, devices), kept)
+        super().__init__(store, Pool(store, runner, devices), kept, load_counts)
         atexit.register(self.close)
 
     def submit_fit(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scipy import sparse
 
+from engine.errors import DataError
 from engine.jobs import names
 from engine.jobs.job import Wish
 from engine.jobs.kept import Kept
@@ -18,6 +20,7 @@ from engine.results import AnyFit, load_counts
 
 if TYPE_CHECKING:
     from engine.checks import CellScores
+    from engine.data import Counts
 
 _COUNTS_KEPT = 2
 
@@ -25,10 +28,17 @@ _COUNTS_KEPT = 2
 class Runs:
     """The side of `Jobs` that changes nothing."""
 
-    def __init__(self, store: RunStore, pool: Pool, fits: Kept[AnyFit]) -> None:
+    def __init__(
+        self,
+        store: RunStore,
+        pool: Pool,
+        fits: Kept[AnyFit],
+        read: Callable[[Mapping[str, Any]], Counts],
+    ) -> None:
         self._store = store
         self._pool = pool
         self._fits = fits
+        self._read = read
         self._counts = Kept(load_counts, _COUNTS_KEPT)
 
     @property
@@ -175,3 +185,18 @@ class Runs:
             If the file of the fit is damaged.
         """
         return self._counts.read(self.folder(id) / FIT)
+
+    def read_counts(self, id: str) -> Counts:
+        """The counts that a run asked for, as they are now.
+
+        Raises
+        ------
+        DataError
+            If the run does not say what it asked for, or that cannot be read.
+        JobError
+            If there is no such run.
+        """
+        request = self.status(id).request
+        if not request:
+            raise DataError("a run whose counts are known", "none kept with it", "Fit it again.")
+        return self._read(request)

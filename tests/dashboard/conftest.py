@@ -7,7 +7,8 @@ import numpy as np
 import panel as pn
 import pytest
 
-from dashboard.runner import Runner, Services
+from dashboard.runner import Runner
+from dashboard.services import Services
 from dashboard.state import AppState
 from engine.data import Counts, DataRequest
 from engine.jobs import Jobs

@@ -10,7 +10,8 @@ import pytest
 from dashboard import kept
 from dashboard.address import follow
 from dashboard.browser import Browser
-from dashboard.runner import Runner, Services
+from dashboard.runner import Runner
+from dashboard.services import Services
 from dashboard.state import AppState
 from tests.dashboard.synthetic import Steps
 

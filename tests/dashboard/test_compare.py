@@ -14,7 +14,8 @@ import panel as pn
 import pytest
 
 from dashboard.browser import Browser
-from dashboard.runner import Runner, Services
+from dashboard.runner import Runner
+from dashboard.services import Services
 from dashboard.state import LABEL, AppState
 from dashboard.views.compare import CompareView
 from dashboard.views.compare.compared import ALONE, NO_RUN

@@ -10,7 +10,8 @@ import pytest
 from dashboard.address import Address
 from dashboard.browser import Browser
 from dashboard.link import read
-from dashboard.runner import Runner, Services
+from dashboard.runner import Runner
+from dashboard.services import Services
 from dashboard.state import AppState
 from tests.dashboard.synthetic import make_fit
 from tests.runs import save_runs

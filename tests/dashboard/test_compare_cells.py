@@ -6,7 +6,8 @@ import numpy as np
 import panel as pn
 import pytest
 
-from dashboard.runner import Runner, Services
+from dashboard.runner import Runner
+from dashboard.services import Services
 from dashboard.state import AppState
 from tests.dashboard.compared import Shown, Until, fits, show
 from tests.runs import save_runs

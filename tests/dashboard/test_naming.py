@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dashboard.runner import Runner, Services
+from dashboard.runner import Runner
+from dashboard.services import Services
 from dashboard.state import AppState
 from engine.config import LDAConfig
 from engine.data import DataRequest

@@ -17,7 +17,8 @@ from dashboard.controls.data import DataControl
 from dashboard.controls.genes import GenesControl
 from dashboard.opening import crumbs
 from dashboard.places import Places
-from dashboard.runner import Runner, Services
+from dashboard.runner import Runner
+from dashboard.services import Services
 from dashboard.state import AppState
 from engine.config import Config
 from engine.data import Counts, DataRequest

@@ -16,7 +16,8 @@ from tornado.web import create_signed_value
 from dashboard import audit, logins, people
 from dashboard.controls.runs import row
 from dashboard.controls.upload import UploadArea
-from dashboard.runner import Runner, Services
+from dashboard.runner import Runner
+from dashboard.services import Services
 from dashboard.settings import Settings
 from dashboard.state import AppState
 from engine.errors import EngineError

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dashboard.runner import Runner, Services
+from dashboard.runner import Runner
+from dashboard.services import Services
 from dashboard.state import AppState
 from tests.dashboard.synthetic import Steps
 

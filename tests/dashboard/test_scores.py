@@ -9,7 +9,8 @@ import pytest
 
 from dashboard.controls.run import RunControl
 from dashboard.controls.runs import secondary
-from dashboard.runner import Runner, Services
+from dashboard.runner import Runner
+from dashboard.services import Services
 from dashboard.state import AppState
 from dashboard.views.scores import comparable, page
 from engine.config import LDAConfig, LNMConfig

@@ -13,7 +13,8 @@ import pytest
 from dashboard import kept, listening, people
 from dashboard.controls.data import DataControl
 from dashboard.controls.runs import RunsControl
-from dashboard.runner import Runner, Services
+from dashboard.runner import Runner
+from dashboard.services import Services
 from dashboard.settings import Settings
 from dashboard.state import AppState
 from engine.errors import ConfigError, EngineError

@@ -18,7 +18,8 @@ from dashboard.embedding import Embedder
 from dashboard.export import Provenance
 from dashboard.link import apply, read, write
 from dashboard.plots.style import SHARES
-from dashboard.runner import Runner, Services
+from dashboard.runner import Runner
+from dashboard.services import Services
 from dashboard.state import CLR, COUNTS, FACTOR, AppState, Embedding
 from dashboard.views.cells import CellsView
 from dashboard.views.chosen import chips

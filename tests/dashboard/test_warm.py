@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dashboard import warm
-from dashboard.runner import Services
+from dashboard.services import Services
 from tests.waiting import wait_for
 
 

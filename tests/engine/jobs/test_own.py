@@ -31,6 +31,7 @@ LOOKS: dict[str, Callable[[Jobs, str], Any]] = {
     "factor_names": lambda jobs, id: jobs.factor_names(id, 2),
     "cell_scores": lambda jobs, id: jobs.cell_scores(id),
     "fit_counts": lambda jobs, id: jobs.fit_counts(id),
+    "read_counts": lambda jobs, id: jobs.read_counts(id),
 }
 CHANGES: dict[str, Callable[[Jobs, str], Any]] = {
     "stop": lambda jobs, id: jobs.stop(id),

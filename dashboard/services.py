@@ -1,0 +1,45 @@
+"""Services: what all sessions of a server share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from dashboard.embedding import Embedder
+from dashboard.places import Places
+from dashboard.reading import Reader
+from dashboard.settings import Settings
+from engine.jobs import Checks, Jobs, default_home
+from engine.store import CountsStore
+
+
+class Services:
+    """What all sessions of a server share, or what one person may use of it (`people`)."""
+
+    def __init__(
+        self, jobs: Jobs, places: Places | None = None, store: CountsStore | None = None
+    ) -> None:
+        self.jobs = jobs
+        self.places = places or Places(jobs.home / "uploads")
+        self.reader = Reader() if store is None else Reader(store.read)
+        self.clean: Callable[[], None] = store.clean if store is not None else lambda: None
+        self.embedder = Embedder(jobs)
+        self.checks = Checks(jobs)
+        self.doubted: dict[str, str] = {}
+        self.fetcher = ThreadPoolExecutor(2, thread_name_prefix="fetch")
+        self.who: str | None = None
+        self.told: Callable[[str, str], None] = lambda did, what: None
+        # Where a person keeps selections of cells of runs that others share.
+        self.aside: Path | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Services:
+        """As the environment asks for them."""
+        home = default_home() if settings.home is None else settings.home
+        store = CountsStore(home / "counts", settings.counts_bytes)
+        # Its libraries take seconds: it begins before anything else of the server does.
+        store.start()
+        jobs = Jobs(home, load_counts=store.load)
+        places = Places(jobs.home / "uploads", settings.data, settings.upload_bytes)
+        return cls(jobs, places, store)

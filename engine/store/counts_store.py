@@ -1,0 +1,185 @@
+"""CountsStore: counts that were read once, found again by their source and what was asked."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import engine.data
+import engine.store
+from engine.data import DEMO, Counts, DataRequest, SourceInfo
+from engine.data.border import shorten
+from engine.errors import DataError
+from engine.store import layout
+from engine.store.process import ReaderProcess, Tell
+from engine.store.worker import OUTCOME
+
+MOST_BYTES = 20 * 10**9
+NEW, DELETED = ".new-", ".deleted-"
+DAY = 86400.0
+_SILENT: Tell = lambda _words, _share: None  # noqa: E731
+
+
+class CountsStore:
+    """A folder of stored counts, used by any number of servers, and the process that fills it.
+
+    Counts are read anew when the source has another size or time of change, when something else
+    is asked of it, or when the code that reads has changed. Those used longest ago go when there
+    are too many.
+
+    Parameters
+    ----------
+    folder
+        Made when it is first needed; where it cannot be written, a temporary one takes its place.
+    most_bytes
+        What all of them may take.
+    """
+
+    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
+        self.folder, self.most_bytes = folder, most_bytes
+        self._process = ReaderProcess()
+        self._aside: Path | None = None
+
+    def start(self) -> None:
+        """Have the reading process ready."""
+        self._process.start()
+
+    def close(self) -> None:
+        """End the reading process."""
+        self._process.close()
+
+    def load(self, request: Mapping[str, Any]) -> Counts:
+        """The counts that a request asks for, as a run keeps it; errors as in `read`."""
+        return self.read(DataRequest.from_dict(request))[0]
+
+    def read(self, request: DataRequest, tell: Tell = _SILENT) -> tuple[Counts, SourceInfo]:
+        """Counts, and what their source offers: kept ones, or read now and kept.
+
+        Parameters
+        ----------
+        tell
+            Hears what is being done and which share of it is done; what it raises ends it.
+
+        Raises
+        ------
+        EngineError
+            As `engine.read_counts`, or that the source crashes the reader or changes meanwhile.
+        """
+        before = _state(request.source)
+        name = _name(request, before)
+        for place in (self.folder, self._aside):
+            if place is not None:
+                with suppress(DataError, OSError):
+                    return layout.read(place / name)
+        new = self._new()
+        try:
+            self._process.read(request, new, tell)
+            (new / OUTCOME).unlink(missing_ok=True)
+            if _state(request.source) != before:
+                raise DataError(
+                    "a source that stays as it is while it is read",
+                    f"{shorten(Path(request.source).name)} changed",
+                    "Open it again once it is complete.",
+                )
+            kept = new.with_name(name)
+            # One that could not be opened above, or that another server has just made.
+            _remove(kept)
+            with suppress(OSError):
+                new.rename(kept)
+            found = layout.read(kept)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+        self._evict()
+        return found
+
+    def clean(self, now: float | None = None) -> None:
+        """Remove what was begun a day ago and not finished, and what does not fit any more."""
+        moment = time.time() if now is None else now
+        for left in self.folder.glob(f"{NEW}*"):
+            with suppress(OSError):
+                if moment - left.stat().st_mtime > DAY:
+                    shutil.rmtree(left, ignore_errors=True)
+        for left in self.folder.glob(f"{DELETED}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        self._evict()
+
+    def _new(self) -> Path:
+        """An empty folder to read into."""
+        name = f"{NEW}{uuid.uuid4().hex}"
+        with suppress(OSError):
+            (self.folder / name).mkdir(parents=True)
+            return self.folder / name
+        if self._aside is None:
+            self._aside = Path(tempfile.mkdtemp(prefix="logratio-counts-"))
+            atexit.register(shutil.rmtree, self._aside, ignore_errors=True)
+        (self._aside / name).mkdir()
+        return self._aside / name
+
+    def _evict(self) -> None:
+        """Remove those used longest ago, until the rest fits; none that is being streamed."""
+        kept = []
+        for folder in self.folder.glob("[!.]*"):
+            with suppress(OSError, ValueError):
+                kept.append((layout.used(folder), layout.size(folder), folder))
+        left = sum(size for _, size, _ in kept)
+        for _, size, folder in sorted(kept)[:-1]:
+            if left <= self.most_bytes:
+                return
+            if _remove(folder):
+                left -= size
+
+
+def _remove(folder: Path) -> bool:
+    """Remove stored counts at once, unless somebody reads them; whether they are gone."""
+    hidden = folder.with_name(f"{DELETED}{uuid.uuid4().hex}")
+    with suppress(OSError), layout.alone(folder):
+        folder.rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
+    return not folder.exists()
+
+
+def _name(request: DataRequest, state: list[Any]) -> str:
+    """Where the counts of a request lie, given the state of its source."""
+    facts = [request.to_dict(), state, _code()]
+    return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
+
+
+def _state(source: str) -> list[Any]:
+    """What changes when a source does: size and time of each of its files."""
+    if source == DEMO:
+        return [DEMO, version("scanpy")]
+    path = Path(source)
+    try:
+        path = path.resolve()
+        if path.is_dir():
+            files = sorted(part for part in path.rglob("*") if part.is_file())
+        elif path.name.endswith((".mtx", ".mtx.gz")):
+            # The names of its genes and cells lie beside it.
+            files = sorted(part for part in path.parent.iterdir() if part.is_file())
+        else:
+            files = [path]
+        stats = [(str(part), part.stat()) for part in files]
+    except (OSError, ValueError, RuntimeError):
+        return [source]
+    return [source, *([name, facts.st_size, facts.st_mtime_ns] for name, facts in stats)]
+
+
+@functools.cache
+def _code() -> str:
+    """Changes with the code that reads: what other code made is not taken for the same."""
+    digest = hashlib.blake2b(digest_size=16)
+    for package in (engine.data, engine.store):
+        for path in sorted(Path(str(package.__file__)).parent.glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

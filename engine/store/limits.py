@@ -1,0 +1,52 @@
+"""What one reading may take: memory, processor time and wall time."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.data.memory import available_memory
+
+# A file of a few bytes may still unpack to what a small data set needs.
+LEAST_BYTES, SHARE = 2 * 2**30, 2 / 3
+# Text is parsed at a few MB a second on a slow processor, and may be packed ten times.
+SECONDS, BYTES_PER_SECOND = 15.0, 100_000
+# Of wall time to processor time: disks are slow, and others work on the same machine.
+PATIENCE = 4.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bytes of memory, seconds of processor time and seconds of wall time."""
+
+    memory: int
+    processor: float
+    wall: float
+
+    @classmethod
+    def of(cls, size: int) -> Limits:
+        """For a source of so many bytes; LOGRATIO_READER_GB and _SECONDS set them otherwise."""
+        memory = max(LEAST_BYTES, int(available_memory() * SHARE))
+        memory = int(_number("LOGRATIO_READER_GB", memory / 1e9) * 1e9)
+        seconds = _number("LOGRATIO_READER_SECONDS", SECONDS + size / BYTES_PER_SECOND)
+        return cls(memory, seconds, PATIENCE * seconds)
+
+
+def _number(name: str, default: float) -> float:
+    try:
+        value = float(os.environ.get(name, ""))
+    except ValueError:
+        return default
+    return value if 0 < value < float("inf") else default
+
+
+def source_bytes(source: str) -> int:
+    """Bytes of a file, or of all files of a folder; 0 if there are none."""
+    path = Path(source)
+    try:
+        if not path.is_dir():
+            return path.stat().st_size
+        return sum(part.stat().st_size for part in path.rglob("*") if part.is_file())
+    except OSError:
+        return 0

@@ -1,0 +1,210 @@
+"""ReaderProcess: the server's end of the process that reads; the other end is `worker`."""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import engine
+from engine.data import ChoiceNeeded, DataRequest, Offer
+from engine.data.border import shorten
+from engine.errors import ConfigError, DataError, EngineError
+from engine.store.limits import Limits, source_bytes
+from engine.store.worker import OUTCOME
+
+# Hears what is being done and which share of it is done; what it raises ends the reading.
+Tell = Callable[[str, float], None]
+POLL_SECONDS = 0.1
+_ROOT = Path(engine.__file__).resolve().parents[1]
+# One thread each: several may read at once, beside a fit. Arenas count as memory of a copy.
+_ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLOSC_NTHREADS"), "1")
+_ENVIRONMENT["MALLOC_ARENA_MAX"] = "2"
+_ERRORS = {kind.__name__: kind for kind in (DataError, ConfigError, ChoiceNeeded, EngineError)}
+_REMEDY = "Check that the file was copied completely and opens in scanpy."
+
+
+@dataclass
+class Usage:
+    """How a reading ended: exit code or minus a signal, peak of memory in bytes, seconds."""
+
+    status: int
+    peak: int
+    seconds: float
+
+
+@dataclass
+class _Reading:
+    news: threading.Event = field(default_factory=threading.Event)
+    words: str = "opening"
+    share: float = 0.0
+    usage: Usage | None = None
+    lost: bool = False
+
+
+class ReaderProcess:
+    """A process that reads sources, several at once, each in a copy of itself with limits.
+
+    It starts with the first request, or by `start`, and again should it end; it ends with this
+    process, or by `close`.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._numbers = itertools.count(1)
+        self._readings: dict[int, _Reading] = {}
+        atexit.register(self.close)
+
+    def start(self) -> None:
+        """Have it ready: what it imports takes seconds."""
+        with self._lock:
+            self._ready()
+
+    def close(self) -> None:
+        """End it, and what it reads."""
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    def read(
+        self,
+        request: DataRequest,
+        folder: Path,
+        tell: Tell = lambda _words, _share: None,
+        limits: Limits | None = None,
+    ) -> Usage:
+        """Have a source read and laid in an empty folder.
+
+        Parameters
+        ----------
+        tell
+            Hears every tenth of a second how far it is; what it raises ends the reading.
+        limits
+            By default in proportion to the source.
+
+        Raises
+        ------
+        EngineError
+            What reading raised, or that it crashed or took too much.
+        """
+        limits = limits or Limits.of(source_bytes(request.source))
+        asked = {
+            "request": request.to_dict(),
+            "folder": str(folder),
+            "memory": limits.memory,
+            "processor": limits.processor,
+        }
+        number, reading = self._begin(asked)
+        waited = 0.0
+        try:
+            while reading.usage is None and not reading.lost:
+                if not reading.news.wait(POLL_SECONDS):
+                    waited += POLL_SECONDS
+                    if waited > limits.wall:
+                        raise _refused(request, f"still being read after {limits.wall:,.0f} s")
+                reading.news.clear()
+                tell(reading.words, reading.share)
+        except BaseException:
+            self._say({"stop": number})
+            raise
+        finally:
+            with self._lock:
+                self._readings.pop(number, None)
+        if reading.usage is None:
+            raise _refused(request, "the process that reads it has ended")
+        _check(request, folder, reading.usage, limits)
+        return reading.usage
+
+    def _begin(self, asked: dict[str, Any]) -> tuple[int, _Reading]:
+        number, reading = next(self._numbers), _Reading()
+        with self._lock:
+            self._ready()
+            self._readings[number] = reading
+        self._say({"number": number, **asked})
+        return number, reading
+
+    def _say(self, message: dict[str, Any]) -> None:
+        with self._lock:
+            process = self._process
+            if process is None or process.stdin is None:
+                return
+            try:
+                process.stdin.write(json.dumps(message).encode() + b"\n")
+                process.stdin.flush()
+            except OSError:
+                # It has ended, which `_listen` tells those who wait.
+                return
+
+    def _ready(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            return
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from engine.store.worker import main; main()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=_ROOT,
+            env=os.environ | _ENVIRONMENT,
+            # An interrupt at the terminal is for the server, which ends this process.
+            start_new_session=True,
+        )
+        threading.Thread(
+            target=self._listen, args=(self._process,), name="reader", daemon=True
+        ).start()
+
+    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            message = json.loads(line)
+            with self._lock:
+                reading = self._readings.get(message["number"])
+            if reading is None:
+                continue
+            if "ended" in message:
+                reading.usage = Usage(**message["ended"])
+            else:
+                reading.words, reading.share = message["words"], message["share"]
+            reading.news.set()
+        with self._lock:
+            # Those of the next process, if it has one already, are not these.
+            lost = list(self._readings.values()) if self._process in (None, process) else []
+        for reading in lost:
+            reading.lost = True
+            reading.news.set()
+
+
+def _check(request: DataRequest, folder: Path, usage: Usage, limits: Limits) -> None:
+    try:
+        outcome = json.loads((folder / OUTCOME).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        outcome = None
+    if outcome:
+        error = _ERRORS[outcome["kind"]](*outcome["parts"])
+        if isinstance(error, ChoiceNeeded) and "offer" in outcome:
+            name, options, chosen = outcome["offer"]
+            error.offer = Offer(name, tuple(options), chosen)
+        raise error
+    if outcome is None or usage.status != 0:
+        found = f"it crashes the library that reads it (signal {-usage.status})"
+        if usage.seconds > limits.processor or usage.status == -24:
+            found = f"still being read after {limits.processor:,.0f} s of work"
+        elif usage.status == 0:
+            found = "the disk may be full"
+        raise _refused(request, found)
+
+
+def _refused(request: DataRequest, found: str) -> DataError:
+    name = shorten(Path(request.source).name or request.source)
+    return DataError(
+        "a whole, readable file", f"{name} to be damaged or of another kind ({found})", _REMEDY
+    )

@@ -1,0 +1,181 @@
+"""The program that reads: ``python -m engine.store.worker``; its other end is `process`.
+
+It holds what reading needs in memory, and makes a copy of itself (fork) for each source. A copy
+has limits of its own and ends with its parent, whatever a file makes it do; it writes what it read
+into a folder, and nothing else of it reaches the server. A line of JSON on the input starts or
+stops a copy; lines on the output tell how far each has come and how it ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import selectors
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from engine.data import ChoiceNeeded, DataRequest, inspect_source, probe
+from engine.data.border import reading, shorten
+from engine.data.progress import listening
+from engine.errors import DataError, EngineError
+from engine.store import layout
+
+OUTCOME = "outcome.json"
+TELL_SECONDS = 0.1
+_PARENT_ENDED = 1  # PR_SET_PDEATHSIG of Linux's prctl
+
+
+def main() -> None:
+    """Serve until the input ends, which it does however the server ends."""
+    output = _own_output()
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    os.set_blocking(0, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake)
+    waiting = selectors.DefaultSelector()
+    waiting.register(0, selectors.EVENT_READ)
+    waiting.register(woken, selectors.EVENT_READ)
+    copies = _Copies(output)
+    line = b""
+    while True:
+        for key, _ in waiting.select():
+            content = os.read(int(key.fd), 2**16)
+            if key.fd == woken:
+                copies.reap()
+                continue
+            if not content:
+                copies.end()
+                return
+            *lines, line = (line + content).split(b"\n")
+            for text in lines:
+                copies.do(json.loads(text))
+
+
+class _Copies:
+    """The copies that read, by the number of what they were asked for."""
+
+    def __init__(self, output: int) -> None:
+        self._output = output
+        self._running: dict[int, tuple[int, float]] = {}
+
+    def do(self, asked: dict[str, Any]) -> None:
+        """Start a copy, or stop one."""
+        if "stop" in asked:
+            for copy, (number, _) in self._running.items():
+                if number == asked["stop"]:
+                    os.kill(copy, signal.SIGKILL)
+            return
+        parent = os.getpid()
+        copy = os.fork()
+        if copy == 0:
+            # Nothing of the parent's own ending may run in the copy.
+            try:
+                _read(asked, parent, self._output)
+            finally:
+                os._exit(0)
+        self._running[copy] = asked["number"], time.monotonic()
+
+    def reap(self) -> None:
+        """Tell of the copies that have ended."""
+        while self._running:
+            copy, status, used = os.wait4(-1, os.WNOHANG)
+            if copy == 0:
+                return
+            number, began = self._running.pop(copy)
+            unit = 1 if sys.platform == "darwin" else 1024
+            facts = {
+                "status": os.waitstatus_to_exitcode(status),
+                "peak": used.ru_maxrss * unit,
+                "seconds": time.monotonic() - began,
+            }
+            _say(self._output, {"number": number, "ended": facts})
+
+    def end(self) -> None:
+        """Stop all."""
+        for copy in self._running:
+            os.kill(copy, signal.SIGKILL)
+
+
+def _read(asked: dict[str, Any], parent: int, output: int) -> None:
+    # What libraries say of a file is nobody's: what matters is in the outcome.
+    os.dup2(1, 2)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _confine(asked, parent)
+    folder = Path(asked["folder"])
+    try:
+        with listening(_teller(output, asked["number"])), reading("the source"):
+            request = DataRequest.from_dict(asked["request"])
+            # This process is one that may crash.
+            with probe.not_needed():
+                counts = request.load()
+                info = inspect_source(request.source, request.choices)
+            _keep(counts, info, folder)
+        outcome: dict[str, Any] = {}
+    except EngineError as error:
+        outcome = {"kind": type(error).__name__, "parts": error.__reduce__()[1]}
+        if isinstance(error, ChoiceNeeded) and error.offer is not None:
+            offer = error.offer
+            outcome["offer"] = [offer.name, list(offer.options), offer.chosen]
+    (folder / OUTCOME).write_text(json.dumps(outcome), encoding="utf-8")
+
+
+def _keep(counts: Any, info: Any, folder: Path) -> None:
+    try:
+        layout.write(counts, info, folder)
+    except OSError as error:
+        raise DataError(
+            "room to keep the counts on the server's disk",
+            shorten(error.strerror or error),
+            "Free some space; LOGRATIO_HOME says where it is needed.",
+        ) from error
+
+
+def _confine(asked: dict[str, Any], parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_ENDED, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+    seconds = max(1, int(asked["processor"]))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
+        most = pages * resource.getpagesize() + int(asked["memory"])
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _teller(output: int, number: int) -> Any:
+    told = 0.0
+
+    def listener(words: str, share: float) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told > TELL_SECONDS:
+            told = now
+            _say(output, {"number": number, "words": words, "share": round(share, 3)})
+
+    return listener
+
+
+def _say(output: int, message: dict[str, Any]) -> None:
+    # So short that copies do not write into one another's lines.
+    os.write(output, json.dumps(message).encode() + b"\n")
+
+
+def _own_output() -> int:
+    """The output under another number: what libraries print must not get into it."""
+    output = os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return output
+
+
+if __name__ == "__main__":
+    main()
