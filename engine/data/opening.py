@@ -79,6 +79,12 @@ def _open_folder(path: Path, choices: Choices) -> Table:
 
 
 def _open_file(path: Path, choices: Choices) -> Table:
+    if not path.is_file():
+        raise DataError(
+            FORMATS,
+            f"neither a file nor a folder ({shorten(path.name)})",
+            "Choose a file that lies on a disk.",
+        )
     if triplets.is_matrix(path):
         return _made(*triplets.read_named(path, choices), path)
     if path.stat().st_size == 0:

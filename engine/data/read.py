@@ -16,6 +16,7 @@ from engine.data.matrices import Matrix
 from engine.data.memory import memory_budget
 from engine.data.names import clean_labels, clean_names
 from engine.data.opening import open_table
+from engine.data.progress import tell
 from engine.data.report import Report
 from engine.data.rows import MemoryRows, Projection, RowStore, StreamedRows, row_blocks
 from engine.data.scan import Scan, scan
@@ -103,6 +104,7 @@ def read_counts(
         found = scan(matrix, cells, names, choice.remedy, rounding=round)
         whole = _library_size(table.obs, library_size, found.totals)
         elsewhere = whole - found.totals
+        tell("choosing the genes", 0.0)
         selection = choose_genes(
             names,
             found,

@@ -12,16 +12,15 @@ import time
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import engine.data
 import engine.store
-from engine.data import DEMO, Counts, DataRequest, SourceInfo
+from engine.data import Counts, DataRequest, SourceInfo
 from engine.data.border import shorten
 from engine.errors import DataError
-from engine.store import layout
+from engine.store import layout, sources
 from engine.store.process import ReaderProcess, Tell
 from engine.store.worker import OUTCOME
 
@@ -44,11 +43,15 @@ class CountsStore:
         Made when it is first needed; where it cannot be written, a temporary one takes its place.
     most_bytes
         What all of them may take.
+    process
+        What reads; one of its own by default.
     """
 
-    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self, folder: Path, most_bytes: int = MOST_BYTES, process: ReaderProcess | None = None
+    ) -> None:
         self.folder, self.most_bytes = folder, most_bytes
-        self._process = ReaderProcess()
+        self._process = process or ReaderProcess()
         self._aside: Path | None = None
 
     def start(self) -> None:
@@ -76,7 +79,7 @@ class CountsStore:
         EngineError
             As `engine.read_counts`, or that the source crashes the reader or changes meanwhile.
         """
-        before = _state(request.source)
+        before = sources.state(request.source)
         name = _name(request, before)
         for place in (self.folder, self._aside):
             if place is not None:
@@ -86,7 +89,7 @@ class CountsStore:
         try:
             self._process.read(request, new, tell)
             (new / OUTCOME).unlink(missing_ok=True)
-            if _state(request.source) != before:
+            if sources.state(request.source) != before:
                 raise DataError(
                     "a source that stays as it is while it is read",
                     f"{shorten(Path(request.source).name)} changed",
@@ -153,26 +156,6 @@ def _name(request: DataRequest, state: list[Any]) -> str:
     """Where the counts of a request lie, given the state of its source."""
     facts = [request.to_dict(), state, _code()]
     return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
-
-
-def _state(source: str) -> list[Any]:
-    """What changes when a source does: size and time of each of its files."""
-    if source == DEMO:
-        return [DEMO, version("scanpy")]
-    path = Path(source)
-    try:
-        path = path.resolve()
-        if path.is_dir():
-            files = sorted(part for part in path.rglob("*") if part.is_file())
-        elif path.name.endswith((".mtx", ".mtx.gz")):
-            # The names of its genes and cells lie beside it.
-            files = sorted(part for part in path.parent.iterdir() if part.is_file())
-        else:
-            files = [path]
-        stats = [(str(part), part.stat()) for part in files]
-    except (OSError, ValueError, RuntimeError):
-        return [source]
-    return [source, *([name, facts.st_size, facts.st_mtime_ns] for name, facts in stats)]
 
 
 @functools.cache

@@ -14,11 +14,12 @@ import dataclasses
 import fcntl
 import json
 import os
+import weakref
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 import anndata as ad
 import numpy as np
@@ -46,13 +47,22 @@ _LOCK = "lock"
 _REMEDY = "Open the counts again, which reads them anew."
 
 
+class Held:
+    """A lock shared by those who read, until this is closed or forgotten."""
+
+    def __init__(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY)
+        self.close = weakref.finalize(self, os.close, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class StoredRows:
     """Rows of stored counts, read on demand."""
 
     stored: Matrix
     # As long as somebody streams them, they are not removed.
-    held: IO[bytes]
+    held: Held
 
     def read(self, start: int, stop: int) -> sparse.csr_matrix:
         """Rows start to stop as float32 CSR."""
@@ -100,15 +110,18 @@ def read(folder: Path) -> tuple[Counts, SourceInfo]:
     DataError
         If a part of them is missing, of another size or changed.
     """
+    held = None
     try:
         with reading("the stored counts"):
-            held = (folder / _LOCK).open("rb")
-            fcntl.flock(held, fcntl.LOCK_SH)
+            held = Held(folder / _LOCK)
             _check_sums(folder)
             about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
             root = zarr.open_group(folder / _ZARR, mode="r", zarr_format=3)
             found = _counts(root, about, held), _info(about["info"])
     except DataError as error:
+        if held is not None:
+            # Its frame lives as long as the error, and the lock with it.
+            held.close()
         raise DataError(error.expected, error.got, _REMEDY) from error
     with suppress(OSError):
         os.utime(folder / _LOCK)
@@ -192,7 +205,7 @@ class _Growing:
         self._parts, self._waiting = [values[length:]], len(values) - length
 
 
-def _counts(root: Any, about: Mapping[str, Any], held: IO[bytes]) -> Counts:
+def _counts(root: Any, about: Mapping[str, Any], held: Held) -> Counts:
     obs, var, sizes = (cast(Any, ad.io.read_elem(root[name])) for name in ("obs", "var", "uns"))
     stored = as_matrix(root["X"], "X", "the stored counts")
     cells, genes = pd.Index(obs.index, dtype=str), pd.Index(var.index, dtype=str)
@@ -205,7 +218,7 @@ def _counts(root: Any, about: Mapping[str, Any], held: IO[bytes]) -> Counts:
         cells=cells,
         genes=genes,
         reference=int(about["reference"]),
-        obs=obs.set_axis(cells),
+        obs=_native(obs).set_axis(cells),
         totals=np.asarray(sizes["totals"], dtype=np.float64),
         library_size=np.asarray(sizes["library_size"], dtype=np.float64),
         report=Report(**{**report, "streamed": streamed}),
@@ -214,7 +227,18 @@ def _counts(root: Any, about: Mapping[str, Any], held: IO[bytes]) -> Counts:
         layer=str(about["layer"]),
         fingerprint=str(about["fingerprint"]),
         _rows=rows,
-        gene_ids=pd.Index(var["gene_ids"].astype(str)) if "gene_ids" in var else None,
+        gene_ids=pd.Index(var["gene_ids"].to_numpy(str), dtype=str) if "gene_ids" in var else None,
+    )
+
+
+def _native(table: pd.DataFrame) -> pd.DataFrame:
+    """Types by the names of this machine: zarr names their byte order."""
+    return table.astype(
+        {
+            name: column.dtype.newbyteorder("=")
+            for name, column in table.items()
+            if isinstance(column.dtype, np.dtype)
+        }
     )
 
 

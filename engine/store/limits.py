@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from engine.data.memory import available_memory
 
@@ -39,14 +38,3 @@ def _number(name: str, default: float) -> float:
     except ValueError:
         return default
     return value if 0 < value < float("inf") else default
-
-
-def source_bytes(source: str) -> int:
-    """Bytes of a file, or of all files of a folder; 0 if there are none."""
-    path = Path(source)
-    try:
-        if not path.is_dir():
-            return path.stat().st_size
-        return sum(part.stat().st_size for part in path.rglob("*") if part.is_file())
-    except OSError:
-        return 0

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ import engine
 from engine.data import ChoiceNeeded, DataRequest, Offer
 from engine.data.border import shorten
 from engine.errors import ConfigError, DataError, EngineError
-from engine.store.limits import Limits, source_bytes
+from engine.store import sources
+from engine.store.limits import Limits
 from engine.store.worker import OUTCOME
 
 # Hears what is being done and which share of it is done; what it raises ends the reading.
@@ -43,6 +45,7 @@ class Usage:
 
 @dataclass
 class _Reading:
+    process: subprocess.Popen[bytes]
     news: threading.Event = field(default_factory=threading.Event)
     words: str = "opening"
     share: float = 0.0
@@ -55,9 +58,15 @@ class ReaderProcess:
 
     It starts with the first request, or by `start`, and again should it end; it ends with this
     process, or by `close`.
+
+    Parameters
+    ----------
+    program
+        Module whose ``main`` is the other end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, program: str = "engine.store.worker") -> None:
+        self._program = program
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
@@ -74,8 +83,8 @@ class ReaderProcess:
         with self._lock:
             process, self._process = self._process, None
         if process is not None:
+            # `_listen` notices, and lets go of it.
             process.kill()
-            process.communicate()
 
     def read(
         self,
@@ -98,7 +107,7 @@ class ReaderProcess:
         EngineError
             What reading raised, or that it crashed or took too much.
         """
-        limits = limits or Limits.of(source_bytes(request.source))
+        limits = limits or Limits.of(sources.size(request.source))
         asked = {
             "request": request.to_dict(),
             "folder": str(folder),
@@ -127,10 +136,9 @@ class ReaderProcess:
         return reading.usage
 
     def _begin(self, asked: dict[str, Any]) -> tuple[int, _Reading]:
-        number, reading = next(self._numbers), _Reading()
+        number = next(self._numbers)
         with self._lock:
-            self._ready()
-            self._readings[number] = reading
+            reading = self._readings[number] = _Reading(self._ready())
         self._say({"number": number, **asked})
         return number, reading
 
@@ -146,11 +154,11 @@ class ReaderProcess:
                 # It has ended, which `_listen` tells those who wait.
                 return
 
-    def _ready(self) -> None:
+    def _ready(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is None:
-            return
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", "from engine.store.worker import main; main()"],
+            return self._process
+        self._process = process = subprocess.Popen(
+            [sys.executable, "-c", f"from {self._program} import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=_ROOT,
@@ -158,29 +166,32 @@ class ReaderProcess:
             # An interrupt at the terminal is for the server, which ends this process.
             start_new_session=True,
         )
-        threading.Thread(
-            target=self._listen, args=(self._process,), name="reader", daemon=True
-        ).start()
+        threading.Thread(target=self._listen, args=(process,), name="reader", daemon=True).start()
+        return process
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            message = json.loads(line)
-            with self._lock:
-                reading = self._readings.get(message["number"])
-            if reading is None:
-                continue
-            if "ended" in message:
-                reading.usage = Usage(**message["ended"])
-            else:
-                reading.words, reading.share = message["words"], message["share"]
-            reading.news.set()
+        # Closing what nobody reads any more may fail.
+        with suppress(OSError), process:
+            for line in process.stdout or ():
+                # Its last line may be cut.
+                with suppress(ValueError):
+                    self._hear(json.loads(line))
         with self._lock:
-            # Those of the next process, if it has one already, are not these.
-            lost = list(self._readings.values()) if self._process in (None, process) else []
+            lost = [one for one in self._readings.values() if one.process is process]
         for reading in lost:
             reading.lost = True
             reading.news.set()
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        with self._lock:
+            reading = self._readings.get(message["number"])
+        if reading is None:
+            return
+        if "ended" in message:
+            reading.usage = Usage(**message["ended"])
+        else:
+            reading.words, reading.share = message["words"], message["share"]
+        reading.news.set()
 
 
 def _check(request: DataRequest, folder: Path, usage: Usage, limits: Limits) -> None:
@@ -189,7 +200,7 @@ def _check(request: DataRequest, folder: Path, usage: Usage, limits: Limits) -> 
     except FileNotFoundError:
         outcome = None
     if outcome:
-        error = _ERRORS[outcome["kind"]](*outcome["parts"])
+        error = _ERRORS.get(outcome["kind"], DataError)(*outcome["parts"])
         if isinstance(error, ChoiceNeeded) and "offer" in outcome:
             name, options, chosen = outcome["offer"]
             error.offer = Offer(name, tuple(options), chosen)

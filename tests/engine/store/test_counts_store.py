@@ -1,0 +1,168 @@
+"""What was read once is found again, made anew when it changed, and goes when there is too much."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import anndata as ad
+import pytest
+
+from engine.data import Counts, DataRequest, inspect_source
+from engine.errors import DataError
+from engine.store import CountsStore, layout
+from engine.store.process import ReaderProcess, Tell, Usage
+from tests.engine.store.conftest import Asked
+
+
+class Here:
+    """Reads in this process, and counts how often."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def read(self, request: DataRequest, folder: Path, tell: Tell, limits: Any = None) -> Usage:
+        self.reads += 1
+        layout.write(request.load(), inspect_source(request.source), folder)
+        self.meanwhile()
+        return Usage(0, 0, 0.0)
+
+
+@pytest.fixture
+def here() -> Here:
+    return Here()
+
+
+@pytest.fixture
+def store(tmp_path: Path, here: Here) -> CountsStore:
+    return CountsStore(tmp_path / "home" / "counts", process=cast(ReaderProcess, here))
+
+
+def names(store: CountsStore) -> list[str]:
+    return sorted(path.name for path in store.folder.iterdir())
+
+
+def test_the_same_is_read_once(
+    store: CountsStore,
+    here: Here,
+    request_of: Asked,
+    tmp_path: Path,
+    same: Callable[[Counts, Counts], None],
+) -> None:
+    first, info = store.read(request_of())
+    again, told = store.read(request_of())
+    same(first, again)
+    same(again, request_of().load())
+    assert info == told == inspect_source(request_of().source)
+    assert here.reads == 1
+    # Another server on the same home.
+    CountsStore(store.folder, process=cast(ReaderProcess, here)).load(request_of().to_dict())
+    assert here.reads == 1
+
+
+def test_other_requests_and_changed_sources_are_read(
+    store: CountsStore, here: Here, request_of: Asked, source: Path
+) -> None:
+    assert store.read(request_of())[0].n_genes == 7
+    assert store.read(request_of(genes=4))[0].n_genes == 5
+    adata = ad.read_h5ad(source)
+    ad.AnnData(adata.X[:20], obs=adata.obs[:20], var=adata.var).write_h5ad(source)
+    assert store.read(request_of())[0].n_cells == 19
+    assert here.reads == 3
+    os.utime(source)
+    store.read(request_of())
+    assert here.reads == 4
+
+
+def test_folders_change_with_any_of_their_files(
+    store: CountsStore, here: Here, source: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "cells.zarr"
+    ad.read_h5ad(source).write_zarr(folder)
+    request = DataRequest(str(folder))
+    store.read(request)
+    store.read(request)
+    assert here.reads == 1
+    os.utime(next(path for path in (folder / "obs").rglob("*") if path.is_file()), (5, 5))
+    store.read(request)
+    assert here.reads == 2
+
+
+def test_a_source_that_changes_meanwhile_is_refused(
+    store: CountsStore, here: Here, request_of: Asked, source: Path
+) -> None:
+    here.meanwhile = lambda: os.utime(source, (7, 7))
+    with pytest.raises(DataError, match=r"cells\.h5ad changed"):
+        store.read(request_of())
+    assert names(store) == []
+
+
+def test_damaged_ones_are_made_anew(store: CountsStore, here: Here, request_of: Asked) -> None:
+    store.read(request_of())
+    (kept,) = store.folder.iterdir()
+    chunk = next((kept / "counts.zarr/X/data/c").iterdir())
+    chunk.write_bytes(b"\0" * chunk.stat().st_size)
+    assert store.read(request_of())[0].fingerprint == request_of().load().fingerprint
+    assert here.reads == 2
+    store.read(request_of())
+    assert here.reads == 2
+
+
+def test_what_other_code_made_is_not_taken(
+    store: CountsStore, here: Here, request_of: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.read(request_of())
+    monkeypatch.setattr("engine.store.counts_store._code", lambda: "other")
+    store.read(request_of())
+    assert here.reads == 2
+
+
+def test_those_used_longest_ago_go_first_but_none_in_use(
+    store: CountsStore, request_of: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = {}
+    for genes in (3, 4, 5):
+        before = set(names(store)) if store.folder.exists() else set()
+        store.read(request_of(genes=genes))
+        (made[genes],) = set(names(store)) - before
+        os.utime(store.folder / made[genes] / "lock", (genes, genes))
+    with monkeypatch.context() as patch:
+        patch.setattr(layout, "memory_budget", lambda: 0)
+        streamed, _ = store.read(request_of(genes=3))
+    os.utime(store.folder / made[3] / "lock", (1, 1))
+    store.most_bytes = 2 * layout.size(store.folder / made[5]) + 100
+    store.read(request_of(genes=6))
+    assert made[3] in names(store)
+    assert made[4] not in names(store)
+    assert streamed.block(0, 5).shape == (5, 4)
+    del streamed
+    store.most_bytes = 0
+    store.clean()
+    assert len(names(store)) == 1
+
+
+def test_what_killed_servers_left_goes_within_a_day(store: CountsStore, request_of: Asked) -> None:
+    store.read(request_of())
+    kept = names(store)
+    for left in (".new-1", ".deleted-2"):
+        (store.folder / left / "counts.zarr").mkdir(parents=True)
+    store.clean()
+    assert names(store) == [".new-1", *kept]
+    store.clean(now=time.time() + 25 * 3600)
+    assert names(store) == kept
+
+
+def test_a_home_that_cannot_be_written_is_done_without(
+    store: CountsStore, here: Here, request_of: Asked
+) -> None:
+    store.folder.parent.write_text("no folder")
+    for _ in range(2):
+        assert store.read(request_of())[0].n_cells == 39
+    assert here.reads == 1
+    assert store._aside is not None
+    shutil.rmtree(store._aside)
