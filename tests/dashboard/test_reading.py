@@ -1,0 +1,127 @@
+"""Counts that take long are followed and stopped; what is open meanwhile stays open."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import panel as pn
+import panel_material_ui as pmui
+import pytest
+
+from dashboard.controls.data import DataControl
+from dashboard.reading import Reader, in_this_process
+from dashboard.runner import Runner
+from dashboard.services import Services
+from dashboard.settings import Settings
+from dashboard.state import AppState
+from engine.data import Counts, DataRequest, SourceInfo
+from engine.data.progress import Listener
+from engine.store import CountsStore
+from tests.dashboard.synthetic import make_counts
+from tests.dashboard.widgets import find
+
+
+class Slow:
+    """Reads at once but for sources called slow, which tell how far they are until let go."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+
+    def __call__(self, request: DataRequest, tell: Listener) -> tuple[Counts, SourceInfo]:
+        while "slow" in request.source and not self.go.wait(0.01):
+            tell("checking the counts", 0.25)
+        return make_counts(), SourceInfo("made", request.source, 1, 1, (), (), "X", "")
+
+
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    reads = Slow()
+    yield reads
+    reads.go.set()
+
+
+@pytest.fixture
+def runner(state: AppState, services: Services, slow: Slow) -> Runner:
+    services.reader = Reader(slow)
+    return Runner(state, services)
+
+
+@pytest.fixture
+def control(runner: Runner, until: Callable[..., None]) -> DataControl:
+    """Of a page that has the demo open."""
+    made = DataControl(runner.state, runner)
+    runner.read()
+    until(lambda: runner.state.ready)
+    return made
+
+
+def test_a_reading_is_followed_and_stopped(
+    control: DataControl, state: AppState, until: Callable[..., None]
+) -> None:
+    counts, asked = state.counts, state.request()
+    state.source = "/data/slow.h5ad"
+    until(lambda: state.how_far == ("checking the counts", 0.25))
+    words = [pane.object for pane in control._panel.select(pn.pane.HTML)]
+    assert any("Reading /data/slow.h5ad: checking the counts." in text for text in words)
+    bar, stop = control._bar, find(control, pmui.Button, "Stop reading")
+    assert (bar.variant, bar.value) == ("determinate", 25)
+    stop.clicks += 1
+    until(lambda: not state.reading)
+    assert state.data_error.got == "that it was stopped"
+    assert state.data_error.expected == "slow.h5ad read to its end"
+    assert state.counts is counts
+    assert state.request() == asked
+    assert state.ready
+    assert not control._progress.column.visible
+
+
+def test_what_is_asked_for_next_is_not_waited_for(
+    control: DataControl, state: AppState, until: Callable[..., None], slow: Slow
+) -> None:
+    state.source = "/data/slow.h5ad"
+    until(lambda: state.how_far[1] > 0)
+    state.source = "/data/quick.h5ad"
+    until(lambda: state.ready)
+    assert state.loaded.source == "/data/quick.h5ad"
+    assert not slow.go.is_set()
+    assert state.data_error is None
+
+
+def test_the_reading_of_an_upload_is_stopped_and_the_upload_goes(
+    control: DataControl, state: AppState, until: Callable[..., None], tmp_path: Path
+) -> None:
+    upload = tmp_path / "slow.h5ad"
+    upload.write_bytes(b"much")
+    control._check(upload)
+    until(lambda: state.how_far[1] > 0)
+    find(control, pmui.Button, "Stop reading").clicks += 1
+    until(lambda: not control.checking)
+    assert "The upload slow.h5ad was deleted" in state.data_error.remedy
+    assert not upload.exists()
+    assert state.ready
+
+
+def test_a_server_reads_by_its_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the page nor a job opens a source in the server's process."""
+    asked: list[str] = []
+
+    def read(store: CountsStore, request: DataRequest, tell: object = None) -> tuple[Counts, None]:
+        asked.append(f"{store.folder.name} {request.source}")
+        return make_counts(), None
+
+    monkeypatch.setattr(CountsStore, "read", read)
+    monkeypatch.setattr(CountsStore, "start", lambda store: None)
+    monkeypatch.setattr(DataRequest, "load", lambda request: pytest.fail("read here"))
+    services = Services.of(Settings(home=tmp_path, source="demo"))
+    services.reader.submit(DataRequest("/a.h5ad")).future.result()
+    assert services.jobs._read(DataRequest("/b.h5ad").to_dict()).n_cells == make_counts().n_cells
+    services.jobs.close()
+    assert asked == ["counts /a.h5ad", "counts /b.h5ad"]
+
+
+def test_reading_here_tells_how_far_it_is() -> None:
+    heard: list[str] = []
+    in_this_process(DataRequest("demo"), lambda words, share: heard.append(words))
+    assert {"checking the counts", "choosing the genes"} <= set(heard)
