@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dashboard import kept
-from engine.errors import FitError
+from engine.errors import DataError, FitError
 from engine.jobs import names
 from engine.jobs.store import CHECKPOINT, FIT, RunStore
 from engine.results import load
+from engine.store import CountsStore, layout
 
 DAY = 86400.0
 
@@ -80,8 +81,19 @@ def faults(home: Path, journal: Journal) -> Iterator[str]:
         yield from _of_run(store, run, called, done.get(run))
         yield from _of_selections(store.path(run), selected.get(run, set()))
     store.clean(now=time.time() + DAY)
+    counts = CountsStore(home / "counts")
+    counts.clean(now=time.time() + DAY)
+    yield from _of_counts(counts)
     for path in home.rglob(".*"):
         yield f"{path.relative_to(home)} is left"
+
+
+def _of_counts(store: CountsStore) -> Iterator[str]:
+    for folder in store.folder.glob("[!.]*"):
+        try:
+            layout.read(folder)
+        except DataError as error:
+            yield f"the counts {folder.name} are not whole: {error.got}"
 
 
 def _of_run(store: RunStore, run: str, called: set[str], passes: int | None) -> Iterator[str]:

@@ -17,6 +17,7 @@ from engine import LNMConfig
 from engine.data import DataRequest
 from engine.errors import EngineError
 from engine.jobs import Jobs
+from engine.store import CountsStore
 
 PHASES = (
     "queued",
@@ -50,7 +51,7 @@ class Shared:
 def work(home: Path, data: Path, journal: Journal, shared: Shared, seed: float) -> None:
     """Serve, and never return."""
     draw = random.Random(seed)
-    jobs = Jobs(home, checkpoint_every=0.05)
+    jobs = Jobs(home, checkpoint_every=0.05, load_counts=CountsStore(home / "counts").load)
     doing = [""]
 
     def tell() -> None:
@@ -62,7 +63,6 @@ def work(home: Path, data: Path, journal: Journal, shared: Shared, seed: float) 
             time.sleep(0.0005)
 
     threading.Thread(target=tell, daemon=True).start()
-    request = DataRequest(str(data), genes="all")
     while True:
         _mind(jobs, journal)
         known = [status for status in jobs.list() if status.kind == "fit"]
@@ -71,6 +71,8 @@ def work(home: Path, data: Path, journal: Journal, shared: Shared, seed: float) 
             if act == "submit" and len(known) < MOST_RUNS:
                 config = LNMConfig(n_factors=2, seed=draw.randrange(100), max_passes=25)
                 holdout = draw.choice((0.0, 0.1))
+                # Mostly others than were read before, so that there is something to read.
+                request = DataRequest(str(data), genes=draw.randrange(50, 80))
                 journal.write("made", jobs.submit_fit(request, config, holdout=holdout))
             elif act == "upload":
                 doing[0] = "uploading"

@@ -27,6 +27,7 @@ def keep_clean(services: Services, seconds: float = CLEAN_SECONDS) -> threading.
     end = threading.Event()
 
     def work() -> None:
+        services.clean()
         while not end.wait(seconds):
             services.jobs.clean()
             services.clean()

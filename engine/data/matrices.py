@@ -12,6 +12,7 @@ import zarr
 from scipy import sparse
 
 from engine.data.border import reading
+from engine.data.chunks import check_sparse
 from engine.data.progress import tell
 from engine.data.rows import row_blocks
 from engine.errors import DataError
@@ -202,6 +203,7 @@ def _wrap(values: object, name: str, file: str) -> Matrix | None:
         group: Any = raw
         if kind is None:
             return None
+        check_sparse(name, {part: group[part] for part in ("data", "indices", "indptr")})
         arrays = group["data"], group["indices"], np.asarray(group["indptr"][:])
         shape = tuple(int(length) for length in group.attrs["shape"])
         return _compressed(name, file, kind, shape, arrays, on_disk=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import zarr
 
+from engine.data import chunks
 from engine.data.border import reading, shorten
 from engine.data.choices import NOTHING, Told
 from engine.data.limits import check_shape, check_sizes
@@ -104,7 +105,9 @@ def from_elements(root: Any, path: Path, close: Callable[[], None]) -> Table:
         if _holds(root, "layers"):
             for name in root["layers"]:
                 found[_layer_name(name)] = root["layers"][name], genes
-        return table_of(path.stem, str(path), obs, found, file, close)
+        table = table_of(path.stem, str(path), obs, found, file, close)
+        said = tuple(filter(None, (chunks.told(name, found[name][0]) for name in table.layers)))
+        return replace(table, told=Told(warnings=said)) if said else table
     except BaseException:
         close()
         raise

@@ -1,5 +1,6 @@
 """What cannot be modelled is refused in words: expected, found, remedy."""
 
+import anndata as ad
 import h5py
 import numpy as np
 import pytest
@@ -214,3 +215,34 @@ def test_fewer_factors_than_cells_and_genes(counts_adata, shape):
     check_config(counts, LNMConfig(n_factors=limit - 1))
     with pytest.raises(ConfigError, match=f"at most {limit - 1} factors"):
         check_config(counts, LNMConfig(n_factors=limit))
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("kind", ["sparse", "dense"])
+def test_lost_chunks_are_never_read_as_zeros_without_a_word(
+    counts_adata, tmp_path, kind, zarr_format
+):
+    path = tmp_path / "data.zarr"
+    root = zarr.open_group(path, mode="w", zarr_format=zarr_format)
+    matrix = sparse.csr_matrix(counts_adata.X)
+    parts = {"obs": counts_adata.obs, "var": counts_adata.var}
+    parts["X"] = matrix if kind == "sparse" else matrix.toarray()
+    for name, part in parts.items():
+        chunks = {"chunks": (60,) if kind == "sparse" else (10, 12)} if name == "X" else {}
+        ad.io.write_elem(root, name, part, dataset_kwargs=chunks)
+    whole = read_counts(path, genes="all")
+    assert not whole.report.warnings
+    values = [
+        p for p in (path / "X").rglob("*") if p.is_file() and not p.name.startswith((".z", "zarr"))
+    ]
+    assert len(values) > 2
+    for lost in values:
+        content = lost.read_bytes()
+        lost.unlink()
+        if kind == "sparse":
+            with pytest.raises(DataError, match=r"1 of \d chunks of X/\w+ are missing"):
+                read_counts(path, genes="all")
+        else:
+            said = read_counts(path, genes="all").report.warnings
+            assert any("1 of the 3 chunks of X are not in the folder" in text for text in said)
+        lost.write_bytes(content)
