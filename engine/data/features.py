@@ -62,10 +62,11 @@ def _of_type(table: Table, asked: str | None) -> Table:
             Offer("feature_type", ()),
         )
     found = Counter(map(str, max(known.values(), key=lambda types: np.size(np.asarray(types)))))
+    genes = next((name for name in found if name.casefold() == GENES.casefold()), GENES)
     offer = Offer("feature_type", (*found, *([ALL] if len(found) > 1 else [])))
     if taken:
-        asked = GENES if GENES in found else offer.options[-1]
-    if asked is None and GENES not in found:
+        asked = genes if genes in found else offer.options[-1]
+    if asked is None and genes not in found:
         counted = listed(f"{count:,} of type {kind}" for kind, count in found.items())
         raise ChoiceNeeded(
             f"{GENES} features",
@@ -74,8 +75,8 @@ def _of_type(table: Table, asked: str | None) -> Table:
             ".",
             offer,
         )
-    kind = GENES if asked is None else pick("feature_type", asked, offer.options)
-    shown = not taken and (len(found) > 1 or kind != GENES)
+    kind = genes if asked is None else pick("feature_type", asked, offer.options)
+    shown = not taken and (len(found) > 1 or kind != genes)
     told = Told(offers=(replace(offer, chosen=kind),) if shown else ())
     left = [f"{count:,} features of type {name}" for name, count in found.items() if name != kind]
     if kind == ALL and len(found) > 1:

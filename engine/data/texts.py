@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from scipy import sparse
 from engine.data.annotations import annotated, apart, beside, comments, left_out, no_genes
 from engine.data.border import shorten
 from engine.data.choices import COLUMNS, ROWS, ChoiceNeeded, Choices, Offer, Told, how_to, pick
+from engine.data.fields import check_decimals, garbled, is_number, numbers, opened
 from engine.data.limits import MAX_CELLS
 from engine.data.memory import memory_budget
 from engine.data.tables import FORMATS
@@ -50,7 +50,7 @@ def is_text(path: Path) -> bool:
     """Whether a file is called as a table in text is, and holds none but text."""
     if NAMES.search(path.name) is None:
         return False
-    with _opened(path) as lines:
+    with opened(path) as lines:
         return "\0" not in lines.read(4096)
 
 
@@ -76,6 +76,7 @@ def read(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
     obs, var = beside(labels if turned else {}, index), beside({} if turned else labels, var_names)
     counts = rows if turned else sparse.csr_matrix(rows.T)
     none = no_genes(var_names)
+    told += garbled([*sides[0], *sides[1]], path.name)
     told += comments(skipped, path.name) + left_out(
         [headings[place] for place in kept if place in known],
         [headings[place] for place in kept if place not in known],
@@ -88,17 +89,9 @@ def read(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
     return adata, told, path.name.split(".")[0]
 
 
-def _opened(path: Path) -> IO[str]:
-    with path.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-    if packed:
-        return gzip.open(path, "rt", encoding="utf-8-sig", errors="replace", newline="")
-    return path.open(encoding="utf-8-sig", errors="replace", newline="")
-
-
 def _head(path: Path) -> tuple[list[str], str, str | None, list[str]]:
     """Names of all columns, the separator, the corner if there is one, and lines before them."""
-    with _opened(path) as lines:
+    with opened(path) as lines:
         first, second = (lines.readline(LONGEST_LINE).rstrip("\r\n") for _ in range(2))
         skipped: list[str] = []
         while first.startswith("#") and len(skipped) < MOST_COMMENTS:
@@ -126,7 +119,7 @@ def _head(path: Path) -> tuple[list[str], str, str | None, list[str]]:
             f"{len(above):,} over {len(below):,} columns in {shorten(path.name)}",
             "Write the table again with names of both sides.",
         )
-    if all(map(_is_number, above)) and not _counts_up(above):
+    if all(map(is_number, above)) and not _counts_up(above):
         raise DataError(
             "names of genes and of cells around the counts",
             f"numbers in the first line of {shorten(path.name)}",
@@ -146,21 +139,22 @@ def _table(
     texts: list[int] = []
     budget, entries = memory_budget(), 0
     at_once = max(1, VALUES_AT_ONCE // max(len(head), 1))
-    with _opened(path) as lines:
+    with opened(path) as lines:
         for _ in range(skipped + 1):
             lines.readline(LONGEST_LINE)
         for row in csv.reader(_ending(lines), delimiter=separator):
             if not row:
                 continue
             if not names:
-                found = {place for place, text in enumerate(row[1:], 1) if not _is_number(text)}
+                check_decimals(row[1:], f"in row 1 of {shorten(path.name)}")
+                found = {place for place, text in enumerate(row[1:], 1) if not is_number(text)}
                 texts = sorted(found.union(known))
                 kept = {place: [] for place in texts}
             names.append(row[0])
             whole = len(row) == len(head) + 1
             for place in reversed(texts) if whole else ():
                 kept[place].append(row.pop(place))
-            waiting.append(_numbers(row, len(head) - len(texts), path, len(names)))
+            waiting.append(numbers(row, len(head) - len(texts), path, len(names)))
             if len(waiting) == at_once:
                 blocks.append(sparse.csr_matrix(np.stack(waiting)))
                 waiting, entries = [], entries + blocks[-1].nnz
@@ -171,7 +165,7 @@ def _table(
         if (entries + blocks[-1].nnz) * ENTRY_BYTES > budget:
             raise _too_large(path)
     for place, labels in kept.items():
-        if place not in known and any(map(_is_number, labels)):
+        if place not in known and any(map(is_number, labels)):
             raise DataError(
                 "a number in every field",
                 f"text, NA or nothing under {shorten(head[place - 1])} in {shorten(path.name)}",
@@ -195,27 +189,6 @@ def _too_large(path: Path) -> DataError:
         f"{shorten(path.name)}, which does not",
         "Convert it once to .h5ad where memory allows: that is streamed from disk.",
     )
-
-
-def _numbers(row: list[str], length: int, path: Path, number: int) -> np.ndarray:
-    """The numbers of a row after its name."""
-    if len(row) - 1 != length:
-        raise DataError(
-            f"{length:,} numbers in each row",
-            f"{len(row) - 1:,} in row {number:,} of {shorten(path.name)}",
-            "The table is cut or its columns are shifted: write it again.",
-        )
-    try:
-        values = np.array(row[1:], dtype=np.float64)
-    except ValueError:
-        values = np.full(1, np.nan)
-    if np.isnan(values).any():
-        raise DataError(
-            "a number in every field",
-            f"text, NA or nothing in row {number:,} of {shorten(path.name)}",
-            "Write zeros where nothing was counted.",
-        )
-    return values
 
 
 def _ending(lines: IO[str]) -> Iterator[str]:
@@ -273,14 +246,6 @@ def _is_gene(name: str) -> bool:
 
 def _common(names: Sequence[str]) -> bool:
     return len(COMMON & {name.casefold() for name in names}) > 2
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _counts_up(names: Sequence[str]) -> bool:

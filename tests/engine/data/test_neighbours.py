@@ -97,6 +97,11 @@ def test_modalities_that_tell_the_types_of_their_features(counts_adata, tmp_path
     counts_adata.var["feature_types"] = ["Gene Expression"] * 9 + ["Antibody Capture"] * 3
     write_h5mu(path, prot=other, rna=counts_adata)
     assert read_counts(path, genes="all", feature_type="rna").n_genes == 9
+    # However they are spelt.
+    counts_adata.var["feature_types"] = ["gene expression"] * 9 + ["Antibody Capture"] * 3
+    write_h5mu(path, prot=other, rna=counts_adata)
+    assert read_counts(path, genes="all", feature_type="rna").n_genes == 9
+    assert read_counts(counts_adata, genes="all").n_genes == 9
 
 
 @pytest.mark.parametrize("place", ["memory", "h5ad"])

@@ -82,12 +82,37 @@ def test_labels_beside_the_counts(barcoded, tmp_path, dense):
         ("1,2,3\n4,5,6\n7,8,10\n", "numbers in the first line"),
         ("just words\nand more of them\n", "as many headings as columns"),
         ("a\nb\n", "no columns"),
+        ("gene,AAACCCTG,AAACCCTT\nRPL1,1,1_0\nRPL2,1,2\n", "a number in every field"),
+        ("gene;AAACCCTG;AAACCCTT\nRPL1;1,5;0\nRPL2;1;2\n", "decimal commas in row 1"),
+        ("gene;AAACCCTG;AAACCCTT\nRPL1;1;0\nRPL2;1,0;2\n", "decimal commas in row 2"),
     ],
 )
 def test_tables_that_are_none(tmp_path, text, expected):
     (tmp_path / "counts.csv").write_text(text)
     with pytest.raises(DataError, match=expected):
         read_counts(tmp_path / "counts.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_tables_in_utf16_are_refused_by_name(barcoded, tmp_path, encoding, packed):
+    text = "\ufeff" * (encoding != "utf-16") + frame(barcoded).to_csv()
+    content = text.encode(encoding)
+    path = tmp_path / ("counts.csv.gz" if packed else "counts.csv")
+    path.write_bytes(gzip.compress(content) if packed else content)
+    with pytest.raises(DataError, match="UTF-16 in counts"):
+        read_counts(path)
+
+
+def test_names_in_another_encoding_are_told(barcoded, tmp_path):
+    table = frame(barcoded).rename(columns={barcoded.var_names[0]: "Gène"})
+    (tmp_path / "counts.csv").write_bytes(table.to_csv().encode("latin-1"))
+    said = " ".join(read_counts(tmp_path / "counts.csv", genes="all").report.warnings)
+    assert "1 names of counts.csv hold characters that are not UTF-8" in said
+    (tmp_path / "counts.csv").write_bytes(table.to_csv().encode())
+    counts = read_counts(tmp_path / "counts.csv", genes="all")
+    assert "Gène" in counts.genes
+    assert "UTF-8" not in " ".join(counts.report.warnings)
 
 
 def test_a_table_too_large_for_memory(barcoded, tmp_path, monkeypatch):
