@@ -69,7 +69,7 @@ def services_of(shared: Services, name: str | None, quota: int | None = None) ->
         raise DataError(
             f"at most {size_words(quota)} of uploads and runs of one person",
             f"{size_words(used)} of yours" + (f", and {size_words(more)} more" if more else ""),
-            "Delete runs of yours, or ask whoever runs this server (LOGRATIO_QUOTA_GB).",
+            "Delete runs or uploads of yours, or ask whoever runs this server (LOGRATIO_QUOTA_GB).",
         )
 
     own.jobs = jobs = OwnJobs(shared.jobs, name, told, room)

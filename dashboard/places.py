@@ -30,6 +30,16 @@ _BEGINS = threading.Lock()
 
 
 @dataclass(frozen=True)
+class Kept:
+    """An upload: its name, path, bytes, and when it came, in seconds since the epoch."""
+
+    name: str
+    path: str
+    size: int
+    when: float
+
+
+@dataclass(frozen=True)
 class Places:
     """Folders of one server.
 
@@ -107,6 +117,37 @@ class Places:
         except OSError:
             return []
         return sorted(name for name in names if not name.startswith("."))[:MOST_OFFERED]
+
+    def kept(self) -> list[Kept]:
+        """The uploads that are here, the newest first."""
+        found = []
+        with suppress(OSError):
+            for path in self.uploads.iterdir():
+                with suppress(OSError):
+                    facts = path.stat()
+                    if path.is_file() and not path.name.startswith(".") and facts.st_size:
+                        found.append(Kept(path.name, str(path), facts.st_size, facts.st_mtime))
+        return sorted(found, key=lambda upload: upload.when, reverse=True)
+
+    def remove(self, name: str) -> None:
+        """Delete an upload.
+
+        Raises
+        ------
+        DataError
+            If there is none of this name, or it cannot be deleted.
+        """
+        if name not in {upload.name for upload in self.kept()}:
+            raise DataError("an upload that is here", repr(name[:80]), "Reload the page.")
+        try:
+            (self.uploads / name).unlink()
+        except OSError as error:
+            raise DataError(
+                "a folder of uploads that can be written",
+                str(error.strerror),
+                "Check the permissions of LOGRATIO_HOME.",
+            ) from error
+        self.told("deleted", str(self.uploads / name))
 
     def begin(self, name: str, size: int) -> Upload:
         """Make room for an upload.

@@ -156,7 +156,7 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
             *([html.pane(html.person(runner.services.who))] if runner.services.who else []),
         ],
         sidebar=[
-            DataControl(state, runner),
+            DataControl(state, runner, browser),
             ModelControl(state),
             RunControl(state, runner),
             RunsControl(

@@ -13,9 +13,11 @@ import param
 
 from dashboard import html
 from dashboard.asked import CHOICES
+from dashboard.browser import Browser
 from dashboard.controls.choices import ChoiceControls
 from dashboard.controls.form import WIDE, Later, beside, folded, select, step
 from dashboard.controls.upload import UploadArea
+from dashboard.controls.uploads import UploadsControl
 from dashboard.reading import Task
 from dashboard.runner import Runner
 from dashboard.settings import DEMO
@@ -31,7 +33,7 @@ class DataControl(pn.viewable.Viewer):
 
     checking = param.String(doc="Name of the upload that is being looked at.")
 
-    def __init__(self, state: AppState, runner: Runner) -> None:
+    def __init__(self, state: AppState, runner: Runner, browser: Browser | None = None) -> None:
         super().__init__()
         self.state = state
         self.runner = runner
@@ -86,6 +88,7 @@ class DataControl(pn.viewable.Viewer):
             self._progress.column,
             html.live(html.notice, state.param.data_error),
             ChoiceControls(state).column,
+            UploadsControl(state, self._places, browser or Browser(), self._ask),
             folded("Layer, library size and gene names", self._layer, self._size, self._names),
         )
 

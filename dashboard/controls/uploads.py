@@ -1,0 +1,93 @@
+"""Uploads that are kept: to open again, or to delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+
+import panel as pn
+
+from dashboard import html, lists
+from dashboard.browser import Browser
+from dashboard.controls.form import Later, folded
+from dashboard.places import Kept, Places, size_words
+from dashboard.state import AppState, Notice
+from engine.errors import EngineError
+
+# Lines on a square of 24.
+DELETE = "M5 7H19M10 7V4H14V7M7 7 8 20H16L17 7"
+
+
+class UploadsControl(pn.viewable.Viewer):
+    """List of the uploads, newest first; nothing where there are none.
+
+    Parameters
+    ----------
+    ask
+        Called with the path of one that is to be opened.
+    """
+
+    def __init__(
+        self, state: AppState, places: Places, browser: Browser, ask: Callable[[str], None]
+    ) -> None:
+        super().__init__()
+        self.state, self._places, self._ask = state, places, ask
+        self._doomed = ""
+        self._list = html.pane()
+        self._rows = Later(lambda: [folded("Uploads", self._list)])
+        browser.on("upload-open", self._open)
+        browser.on("upload-delete", self._delete)
+        state.param.watch(self.refresh, ["loaded", "data_error", "runs"])
+        self.refresh()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._rows.column
+
+    def refresh(self, *_events: object) -> None:
+        """Look for uploads, which come and go beside this page."""
+        kept = self._places.kept()
+        rows = "".join(self._row(upload) for upload in kept)
+        self._list.object = f'<ul class="runs">{rows}</ul>'
+        self._rows.show(bool(kept))
+
+    def _row(self, upload: Kept) -> str:
+        name, shown = escape(upload.name), upload.path == self.state.source
+        told = f"{size_words(upload.size)} · {lists.when(upload.when)}"
+        doomed = upload.name == self._doomed
+        if doomed:
+            fits = self._fits(upload.path)
+            told = "press Delete again to delete for good"
+            if fits:
+                told = f"data of {fits} run{'s' * (fits > 1)}; {told}"
+        return (
+            f'<li{" aria-current=true" * shown}><button class="run" data-act="upload-open"'
+            f' data-value="{name}" title="{name}"><b>{name}</b>'
+            f'<small class="{"bad" * doomed}">{told}</small></button><div class="acts">'
+            f'<button data-act="upload-delete" data-value="{name}" title="Delete"'
+            f' aria-label="Delete" class="{"bad" * doomed}"><svg viewBox="0 0 24 24"'
+            f' aria-hidden="true"><path d="{DELETE}"/></svg></button></div></li>'
+        )
+
+    def _fits(self, path: str) -> int:
+        return sum(run.request.get("source") == path for run in self.state.runs)
+
+    def _named(self, name: str) -> Kept | None:
+        return next((upload for upload in self._places.kept() if upload.name == name), None)
+
+    def _open(self, name: str) -> None:
+        self._doomed = ""
+        upload = self._named(name)
+        if upload is not None:
+            self._ask(upload.path)
+        self.refresh()
+
+    def _delete(self, name: str) -> None:
+        if name != self._doomed:
+            self._doomed = name
+        else:
+            self._doomed = ""
+            try:
+                self._places.remove(name)
+            except EngineError as error:
+                self.state.data_error = Notice.of(error)
+        self.refresh()

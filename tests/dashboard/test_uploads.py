@@ -1,0 +1,97 @@
+"""Uploads are listed to whom they belong, opened again and deleted by a second press."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dashboard.browser import Browser
+from dashboard.controls.uploads import UploadsControl
+from dashboard.places import Places
+from dashboard.state import AppState
+from engine.errors import DataError
+from engine.jobs import JobStatus
+
+
+@pytest.fixture
+def told() -> list[tuple[str, str]]:
+    return []
+
+
+@pytest.fixture
+def places(tmp_path: Path, told: list[tuple[str, str]]) -> Places:
+    uploads = tmp_path / "uploads"
+    (uploads / "ada-1").mkdir(parents=True)
+    for age, name in enumerate(("b.h5ad", "<i>a.h5ad")):
+        (uploads / name).write_bytes(b"counts" * 1000)
+        os.utime(uploads / name, (1e9 + age, 1e9 + age))
+    (uploads / ".0.part").write_bytes(b"begun")
+    (uploads / "taken.h5ad").touch()
+    return Places(uploads, told=lambda did, what: told.append((did, what)))
+
+
+@pytest.fixture
+def browser() -> Browser:
+    return Browser()
+
+
+@pytest.fixture
+def asked() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def control(state: AppState, places: Places, browser: Browser, asked: list[str]) -> UploadsControl:
+    return UploadsControl(state, places, browser, asked.append)
+
+
+def press(browser: Browser, act: str, name: str) -> None:
+    browser._handle_msg({"act": f"upload-{act}", "value": name})
+
+
+def test_uploads_are_listed_and_opened(
+    control: UploadsControl, places: Places, browser: Browser, asked: list[str]
+) -> None:
+    assert [upload.name for upload in places.kept()] == ["<i>a.h5ad", "b.h5ad"]
+    shown = control._list.object
+    assert shown.index("&lt;i&gt;a.h5ad") < shown.index("b.h5ad")
+    assert "<i>" not in shown
+    assert "6 kB" in shown
+    assert control._rows.column.visible
+    for name in ("b.h5ad", "../b.h5ad", ".0.part", "ada-1"):
+        press(browser, "open", name)
+    assert asked == [str(places.uploads / "b.h5ad")]
+
+
+def test_two_presses_delete_one(
+    control: UploadsControl,
+    places: Places,
+    browser: Browser,
+    state: AppState,
+    told: list[tuple[str, str]],
+) -> None:
+    path = str(places.uploads / "b.h5ad")
+    state.runs = [
+        JobStatus(id=str(i), name="r", kind="fit", state="done", created=0.0, request=request)
+        for i, request in enumerate(({"source": path}, {"source": path}, {"source": "demo"}))
+    ]
+    press(browser, "delete", "b.h5ad")
+    assert "data of 2 runs; press Delete again" in control._list.object
+    press(browser, "delete", "<i>a.h5ad")
+    press(browser, "delete", "b.h5ad")
+    assert len(places.kept()) == 2
+    press(browser, "delete", "b.h5ad")
+    assert [upload.name for upload in places.kept()] == ["<i>a.h5ad"]
+    assert told == [("deleted", path)]
+    press(browser, "delete", "<i>a.h5ad")
+    press(browser, "delete", "<i>a.h5ad")
+    assert not control._rows.column.visible
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "ada-1", ".0.part", "../runs", "none.h5ad"])
+def test_nothing_else_is_deleted(places: Places, name: str) -> None:
+    with pytest.raises(DataError):
+        places.remove(name)
+    assert len(list(places.uploads.iterdir())) == 5
