@@ -114,7 +114,7 @@ def read(folder: Path) -> tuple[Counts, SourceInfo]:
     try:
         with reading("the stored counts"):
             held = Held(folder / _LOCK)
-            _check_sums(folder)
+            check(folder)
             about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
             root = zarr.open_group(folder / _ZARR, mode="r", zarr_format=3)
             found = _counts(root, about, held), _info(about["info"])
@@ -272,7 +272,14 @@ def _sums(folder: Path) -> dict[str, tuple[int, int | None]]:
     return sums
 
 
-def _check_sums(folder: Path) -> None:
+def check(folder: Path) -> None:
+    """Refuse stored counts of which a file is missing, of another size or changed.
+
+    Raises
+    ------
+    OSError, ValueError
+        If one is.
+    """
     sums = json.loads((folder / _SUMS).read_text(encoding="utf-8"))
     for name, (size, checksum) in sums.items():
         path = folder / name

@@ -38,6 +38,7 @@ def test_a_sound_home_has_no_fault(jobs: Jobs, run: str, journal: Journal) -> No
     # Begun, and perhaps not done before the kill.
     journal.write("renaming", run, "b")
     journal.write("deleting", run)
+    (jobs.home / "counts" / ".new-1").mkdir(parents=True)
     (jobs.home / "uploads").mkdir()
     (jobs.home / "uploads" / ".0.part").touch()
     assert list(faults(jobs.home, journal)) == []
@@ -54,6 +55,7 @@ def test_a_sound_home_has_no_fault(jobs: Jobs, run: str, journal: Journal) -> No
         (lambda run: next(run.glob("selections/*")).unlink(), "are lost"),
         (lambda run: next(run.glob("selections/*")).write_bytes(b""), "is damaged"),
         (lambda run: (run / ".strange").touch(), "is left"),
+        (lambda run: (run.parents[1] / "counts" / "1").mkdir(parents=True), "1 are not whole"),
     ],
 )
 def test_each_fault_is_found(
