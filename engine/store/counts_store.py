@@ -95,12 +95,7 @@ class CountsStore:
                     f"{shorten(Path(request.source).name)} changed",
                     "Open it again once it is complete.",
                 )
-            kept = new.with_name(name)
-            # One that could not be opened above, or that another server has just made.
-            _remove(kept)
-            with suppress(OSError):
-                new.rename(kept)
-            found = layout.read(kept)
+            found = _place(new, new.with_name(name))
         finally:
             shutil.rmtree(new, ignore_errors=True)
         self._evict()
@@ -141,6 +136,20 @@ class CountsStore:
                 return
             if _remove(folder):
                 left -= size
+
+
+def _place(new: Path, kept: Path) -> tuple[Counts, SourceInfo]:
+    """Give stored counts their name, and open them."""
+    try:
+        new.rename(kept)
+    except OSError:
+        # Another server has just made them, or they could not be opened.
+        with suppress(DataError):
+            return layout.read(kept)
+        _remove(kept)
+        with suppress(OSError):
+            new.rename(kept)
+    return layout.read(kept)
 
 
 def _remove(folder: Path) -> bool:

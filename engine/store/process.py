@@ -6,9 +6,11 @@ import atexit
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,6 +33,8 @@ _ROOT = Path(engine.__file__).resolve().parents[1]
 _ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLOSC_NTHREADS"), "1")
 _ENVIRONMENT["MALLOC_ARENA_MAX"] = "2"
 _ERRORS = {kind.__name__: kind for kind in (DataError, ConfigError, ChoiceNeeded, EngineError)}
+# What the limit of processor time ends a copy by, at first and if it goes on.
+_TOO_LONG = (-signal.SIGXCPU, -signal.SIGKILL)
 _REMEDY = "Check that the file was copied completely and opens in scanpy."
 
 
@@ -67,7 +71,7 @@ class ReaderProcess:
 
     def __init__(self, program: str = "engine.store.worker") -> None:
         self._program = program
-        self._lock = threading.Lock()
+        self._lock, self._writing = threading.Lock(), threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
         self._readings: dict[int, _Reading] = {}
@@ -115,13 +119,12 @@ class ReaderProcess:
             "processor": limits.processor,
         }
         number, reading = self._begin(asked)
-        waited = 0.0
+        deadline = time.monotonic() + limits.wall
         try:
             while reading.usage is None and not reading.lost:
-                if not reading.news.wait(POLL_SECONDS):
-                    waited += POLL_SECONDS
-                    if waited > limits.wall:
-                        raise _refused(request, f"still being read after {limits.wall:,.0f} s")
+                if time.monotonic() > deadline:
+                    raise _refused(request, f"still being read after {limits.wall:,.0f} s")
+                reading.news.wait(POLL_SECONDS)
                 reading.news.clear()
                 tell(reading.words, reading.share)
         except BaseException:
@@ -145,12 +148,14 @@ class ReaderProcess:
     def _say(self, message: dict[str, Any]) -> None:
         with self._lock:
             process = self._process
-            if process is None or process.stdin is None:
-                return
+        if process is None or process.stdin is None:
+            return
+        # Apart from the other lock, without which nothing of the process is heard.
+        with self._writing:
             try:
                 process.stdin.write(json.dumps(message).encode() + b"\n")
                 process.stdin.flush()
-            except OSError:
+            except (OSError, ValueError):
                 # It has ended, which `_listen` tells those who wait.
                 return
 
@@ -197,7 +202,8 @@ class ReaderProcess:
 def _check(request: DataRequest, folder: Path, usage: Usage, limits: Limits) -> None:
     try:
         outcome = json.loads((folder / OUTCOME).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
+        # It ended before, or while it wrote.
         outcome = None
     if outcome:
         error = _ERRORS.get(outcome["kind"], DataError)(*outcome["parts"])
@@ -207,7 +213,7 @@ def _check(request: DataRequest, folder: Path, usage: Usage, limits: Limits) -> 
         raise error
     if outcome is None or usage.status != 0:
         found = f"it crashes the library that reads it (signal {-usage.status})"
-        if usage.seconds > limits.processor or usage.status == -24:
+        if usage.status in _TOO_LONG and usage.seconds > limits.processor:
             found = f"still being read after {limits.processor:,.0f} s of work"
         elif usage.status == 0:
             found = "the disk may be full"
