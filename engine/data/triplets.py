@@ -56,7 +56,7 @@ def matrices(folder: Path) -> list[Triplet]:
     found, seen = [], 0
     level = [folder]
     for _ in range(DEEPEST):
-        below = [p for f in level for p in _inside(f) if p.is_dir() and not p.is_symlink()]
+        below = [p for f in level for p in _inside(f) if not p.is_symlink() and p.is_dir()]
         seen += len(below)
         if seen > MOST_FOLDERS:
             break

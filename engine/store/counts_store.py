@@ -161,8 +161,10 @@ def _remove(folder: Path) -> bool:
     return not folder.exists()
 
 
-def _name(request: DataRequest, state: list[Any]) -> str:
-    """Where the counts of a request lie, given the state of its source."""
+def _name(request: DataRequest, state: list[Any] | None) -> str:
+    """Where the counts of a request lie, given the state of its source; if unknown, anywhere."""
+    if state is None:
+        return uuid.uuid4().hex
     facts = [request.to_dict(), state, _code()]
     return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,35 +14,40 @@ MOST_FILES = 100_000
 _MATRIX = (".mtx", ".mtx.gz")
 
 
-def state(source: str) -> list[Any]:
-    """What changes when a source does: names, sizes and times of its files."""
+def state(source: str) -> list[Any] | None:
+    """What changes when a source does: names, sizes and times of its files.
+
+    None if there is no telling: a part of it cannot be looked at, or there are too many.
+    """
     if source == DEMO:
         return [DEMO, version("scanpy")]
     try:
-        files = _files(source)
-        if len(files) > MOST_FILES:
-            return [source, time.time_ns()]
+        files, complete = _files(source)
         facts = [(str(path), path.stat()) for path in sorted(files)]
     except (OSError, ValueError, RuntimeError):
-        return [source]
+        return None
+    if not complete:
+        return None
     return [source, *([name, stat.st_size, stat.st_mtime_ns] for name, stat in facts)]
 
 
 def size(source: str) -> int:
-    """Bytes of all its files; 0 if there are none."""
+    """Bytes of all its files, or of many of them; 0 if there are none."""
     try:
-        return sum(path.stat().st_size for path in _files(source))
+        return sum(path.stat().st_size for path in _files(source)[0])
     except (OSError, ValueError, RuntimeError):
         return 0
 
 
-def _files(source: str) -> list[Path]:
+def _files(source: str) -> tuple[list[Path], bool]:
+    """The files of a source, and whether these are all."""
     path = Path(source).resolve()
     if path.is_dir():
-        parts = path.rglob("*")
+        inside = path.rglob("*")
     elif path.name.lower().endswith(_MATRIX):
         # The names of its genes and cells lie beside it.
-        parts = path.parent.iterdir()
+        inside = path.parent.iterdir()
     else:
-        return [path]
-    return [part for part in itertools.islice(parts, MOST_FILES + 1) if part.is_file()]
+        return [path], True
+    parts = list(itertools.islice(inside, MOST_FILES + 1))
+    return [part for part in parts if part.is_file()], len(parts) <= MOST_FILES

@@ -14,7 +14,7 @@ import pytest
 
 from engine.data import Counts, DataRequest, inspect_source
 from engine.errors import DataError
-from engine.store import CountsStore, layout
+from engine.store import CountsStore, layout, sources
 from engine.store.process import ReaderProcess, Tell, Usage
 from tests.engine.store.conftest import Asked
 
@@ -100,6 +100,29 @@ def test_a_source_that_changes_meanwhile_is_refused(
     with pytest.raises(DataError, match=r"cells\.h5ad changed"):
         store.read(request_of())
     assert names(store) == []
+
+
+def test_a_folder_that_cannot_be_followed_is_read_each_time(
+    store: CountsStore,
+    here: Here,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "cells.zarr"
+    ad.read_h5ad(source).write_zarr(folder)
+    state = sources.state(str(folder))
+    assert state is not None
+    assert state == sources.state(str(folder))
+    whole = sources.size(str(folder))
+    with monkeypatch.context() as patch:
+        patch.setattr(sources, "MOST_FILES", 3)
+        for _ in range(2):
+            assert store.read(DataRequest(str(folder)))[0].n_cells == 39
+        assert 0 <= sources.size(str(folder)) < whole
+    assert here.reads == 2
+    (folder / "name").symlink_to("name")
+    assert sources.state(str(folder)) is None
 
 
 def test_damaged_ones_are_made_anew(store: CountsStore, here: Here, request_of: Asked) -> None:
