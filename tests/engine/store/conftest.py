@@ -9,10 +9,17 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from engine.data import Counts, DataRequest
+from engine.data import Counts, DataRequest, probe
 from engine.store.process import ReaderProcess
 
 Asked = Callable[..., DataRequest]
+
+
+@pytest.fixture(autouse=True)
+def _no_probe() -> Iterator[None]:
+    """Sources of these tests are sound: no other process need look at them first."""
+    with probe.not_needed():
+        yield
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import anndata as ad
+import numpy as np
 import pytest
+from scipy import sparse
 
 from engine.data import Counts, DataRequest, inspect_source
 from engine.errors import DataError
@@ -31,6 +33,16 @@ class Here:
         layout.write(request.load(), inspect_source(request.source), folder)
         self.meanwhile()
         return Usage(0, 0, 0.0)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Without labels, which take the time."""
+    matrix = np.random.default_rng(3).poisson(0.7, (40, 15)).astype(np.float32)
+    matrix[:, 0] += 1
+    matrix[7] = 0
+    ad.AnnData(sparse.csr_matrix(matrix)).write_h5ad(tmp_path / "cells.h5ad")
+    return tmp_path / "cells.h5ad"
 
 
 @pytest.fixture
