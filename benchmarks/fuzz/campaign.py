@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,12 +61,18 @@ class Campaign:
         self._sizes = self._outside()
 
     def template(self, number: int) -> str:
-        """What the case of a number begins with."""
+        """What the case of a number begins with; below 0 are the sound files, undamaged."""
+        if number < 0:
+            return sorted(self._templates)[-number - 1]
         draw = random.Random(f"{self.seed} {number}")
         kind = draw.choices(list(KINDS), list(KINDS.values()))[0]
         return draw.choice([name for name in self._templates if name.startswith(f"{kind}/")])
 
-    def run(self, numbers: Iterator[int]) -> Iterator[Verdict]:
+    def sound(self) -> range:
+        """Numbers of the sound files."""
+        return range(-1, -len(self._templates) - 1, -1)
+
+    def run(self, numbers: Iterable[int]) -> Iterator[Verdict]:
         """The verdicts, as they come."""
         for number in numbers:
             while len(self._running) >= self.workers:
@@ -99,7 +105,7 @@ class Campaign:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         draw = random.Random(f"{self.seed} {number} damage")
         box = copied(self.work / template, folder / "box")
-        done = mutate(box, draw, self._neighbours)
+        done = mutate(box, draw, self._neighbours) if number >= 0 else "nothing"
         source = box / self._templates[template]
         if not os.path.lexists(source):
             # It has another name now.

@@ -127,7 +127,7 @@ def _tenx(place: Path) -> dict[str, str]:
             group = file.create_group("hg19" if name == "tenx2" else "matrix")
             for part, kind in (("data", "i4"), ("indices", "i8"), ("indptr", "i8")):
                 values = getattr(counts, part).astype(kind)
-                group.create_dataset(part, data=values, compression="gzip", chunks=(64,))
+                group.create_dataset(part, data=values, compression="gzip", chunks=(16,))
             group["shape"] = np.array([GENES, CELLS], np.int32)
             group["barcodes"] = np.array(adata.obs_names.astype(str), "S")
             ids, symbols = (np.array(list(v), "S") for v in (adata.var.gene_ids, adata.var_names))
@@ -176,7 +176,7 @@ def _others(place: Path) -> dict[str, str]:
         file["attrs/LOOM_SPEC_VERSION"] = "3.0.0"
     with h5py.File(place / "h5mu" / "cells.h5mu", "w") as file:
         for mod in ("rna", "prot"):
-            ad.io.write_elem(file, f"mod/{mod}", adata)
+            ad.io.write_elem(file.require_group("mod"), mod, adata)
         ad.io.write_elem(file, "obs", adata.obs)
         ad.io.write_elem(file, "var", adata.var)
     found = {"loom": "cells.loom", "h5mu": "cells.h5mu"}

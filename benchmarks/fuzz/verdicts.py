@@ -23,7 +23,7 @@ from engine.results import Fit, TopicFit
 SECONDS, BYTES = 20.0, 1e9
 MOST_TEXT = 100_000
 # What bytes of somebody else's text become when they are read as numbers of 4 or 8 bytes.
-_BYTES = (CANARY * 8).encode()
+_BYTES = (CANARY * 16).encode()
 _AS_NUMBERS = {
     kind: np.unique(
         np.concatenate([np.frombuffer(_BYTES[shift : shift + 64], kind) for shift in range(8)])
