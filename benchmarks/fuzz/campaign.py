@@ -105,8 +105,8 @@ class Campaign:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         draw = random.Random(f"{self.seed} {number} damage")
         box = copied(self.work / template, folder / "box")
-        done = mutate(box, draw, self._neighbours) if number >= 0 else "nothing"
         source = box / self._templates[template]
+        done = mutate(box, source, draw, self._neighbours) if number >= 0 else "nothing"
         if not os.path.lexists(source):
             # It has another name now.
             source = next(iter(sorted(box.iterdir())), source)

@@ -25,8 +25,14 @@ HDF5, JSON, TEXT = (
 TRIES = 8
 
 
-def mutate(folder: Path, draw: random.Random, neighbours: Path) -> str:
-    """Damage a folder in one to three ways; what was done, in words."""
+def mutate(folder: Path, opened: Path, draw: random.Random, neighbours: Path) -> str:
+    """Damage a folder in one to three ways; what was done, in words.
+
+    Parameters
+    ----------
+    opened
+        What will be opened: somebody names it, so what it leads to is not somebody else's.
+    """
     done: list[str] = []
     wanted = draw.choice((1, 1, 1, 2, 3))
     # A file whose bytes are wrong is no longer one whose elements can be changed.
@@ -36,7 +42,8 @@ def mutate(folder: Path, draw: random.Random, neighbours: Path) -> str:
             path = _pick(folder, draw)
             if path is None:
                 break
-            one = {"structure": _structure(path), "bytes": mutate_bytes, "file": mutate_file}
+            odd = mutate_own if path == opened else mutate_file
+            one = {"structure": _structure(path), "bytes": mutate_bytes, "file": odd}
             try:
                 told = one[family](path, draw, neighbours)
             # What is changed may be gone, or of a kind that cannot be changed so.
@@ -54,7 +61,7 @@ def mutate(folder: Path, draw: random.Random, neighbours: Path) -> str:
 def _pick(folder: Path, draw: random.Random) -> Path | None:
     """A file, those of the run that is damaged and the larger ones rather than others."""
     found = sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
-    found = [p for p in found if "bbbbbb" not in str(p) and p.name not in ("lock",)]
+    found = [p for p in found if "bbbbbb" not in str(p) and p.parent.name != "home"]
     return draw.choice(found) if found else None
 
 
@@ -101,10 +108,17 @@ def mutate_bytes(path: Path, draw: random.Random, _: Path) -> str:
 
 def mutate_file(path: Path, draw: random.Random, neighbours: Path) -> str:
     """Something else, nothing, or something of another place where a file is expected."""
-    way = draw.choice(
-        ("gone", "folder", "pipe", "outside", "outside", "zero", "parent", "loop", "name", "huge")
-        + (("mode",) if os.getuid() else ())
-    )
+    return _put_odd(path, draw, neighbours, ("outside", "outside"))
+
+
+def mutate_own(path: Path, draw: random.Random, neighbours: Path) -> str:
+    """The same of the file that is named, which may be a link to whatever is meant."""
+    return _put_odd(path, draw, neighbours, ())
+
+
+def _put_odd(path: Path, draw: random.Random, neighbours: Path, more: tuple[str, ...]) -> str:
+    ways = ["gone", "folder", "pipe", "zero", "parent", "loop", "name", "huge", *more]
+    way = draw.choice([*ways, "mode"] if os.getuid() else ways)
     if way in ("gone", "folder", "pipe", "outside", "zero", "parent", "loop"):
         path.unlink()
     if way == "folder":

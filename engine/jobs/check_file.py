@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from engine.jobs.store import is_run, write_json
 from engine.results import AnyFit, TopicFit
+from engine.results.own_files import read_json
 
 FILE = "check.json"
 _WHOLE = "all cells"
@@ -86,7 +86,7 @@ def by_mode(
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
         return {str(mode): dict(one) for mode, one in found.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

@@ -134,6 +134,8 @@ class Runs:
         ------
         JobError
             If there is no such run.
+        FitError
+            If it is a link.
         """
         self.folder(id)
         return next(iter(self._store.fits(id)), None)
@@ -174,4 +176,5 @@ class Runs:
         FitError
             If the file of the fit is damaged.
         """
-        return self._counts.read(self.folder(id) / FIT)
+        path = self.folder(id) / FIT
+        return self._counts.read(path) if path in self._store.fits(id) else None

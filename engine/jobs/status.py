@@ -118,6 +118,12 @@ class JobStatus:
         } | asked
         return cls(state="queued", phase="waiting", **given)
 
+    @classmethod
+    def damaged(cls, id: str, created: float, why: str, owner: str) -> JobStatus:
+        """A run whose files cannot be read: it is listed, and can be deleted."""
+        told = f"The files of this run cannot be read ({why})."
+        return cls(id, id, "fit", "failed", created, message=told, owner=owner)
+
     @property
     def active(self) -> bool:
         """Whether the job still waits or works."""

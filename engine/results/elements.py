@@ -10,6 +10,7 @@ import numpy as np
 import zarr
 
 from engine.errors import DataError
+from engine.results.walking import DEEPEST
 
 # No compressor shrinks real counts this much; a claim beyond it fills memory with nothing.
 VALUES_PER_BYTE = 1_100
@@ -100,7 +101,7 @@ def _check_hdf5(root: h5py.Group, names: list[str]) -> None:
     # What a callback raises is lost in the HDF5 library; what it returns ends the walk.
     def foreign_link(name: str, link: object) -> str | None:
         own = isinstance(link, h5py.HardLink)
-        external = isinstance(link, h5py.ExternalLink)
+        external = isinstance(link, h5py.ExternalLink) or name.count("/") > DEEPEST
         return name if external or (not own and name.split("/")[0] in names) else None
 
     def foreign_data(name: str, item: object) -> str | None:
@@ -108,6 +109,12 @@ def _check_hdf5(root: h5py.Group, names: list[str]) -> None:
         return name if elsewhere else None
 
     found = root.visititems_links(foreign_link) or root.visititems(foreign_data)
+    if found is not None and found.count("/") > DEEPEST:
+        raise DataError(
+            f"at most {DEEPEST} groups in one another",
+            f"more of them below {found.split('/')[0]}",
+            "The file is damaged or was made to fill memory; do not use it.",
+        )
     if found is not None:
         raise _outside(found)
 
