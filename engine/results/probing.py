@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.results import walking
+from engine.results.elements import BYTES_FREE, BYTES_PER_BYTE
 
 # The time that a file is given: a start, and its bytes as a slow disk gives them.
 SECONDS, BYTES_PER_SECOND = 10.0, 20e6
@@ -42,7 +43,7 @@ def probe(path: Path, parts: Sequence[str]) -> None:
     with _lock:
         problem = _known.get((state, _EVERYTHING), _known.get(key))
     if problem is None:
-        problem = _asked(path, list(parts), SECONDS + state[2] / BYTES_PER_SECOND)
+        problem = _asked(path, list(parts), state[2])
         # What ends the process is not tried again for another part.
         _keep((state, _EVERYTHING) if problem in (CRASHED, LATE) else key, problem)
     if problem:
@@ -110,9 +111,10 @@ _known: OrderedDict[_Key, str] = OrderedDict()
 _idle: list[_Helper] = []
 
 
-def _asked(path: Path, parts: list[str], seconds: float) -> str:
+def _asked(path: Path, parts: list[str], size: int) -> str:
     asked: dict[str, object] = {"path": str(path.resolve()), "parts": parts}
-    asked["seconds"] = int(seconds) + 1
+    asked["most"] = BYTES_PER_BYTE * size + BYTES_FREE
+    asked["seconds"] = int(SECONDS + size / BYTES_PER_SECOND) + 1
     while True:
         with _lock:
             helper = _idle.pop() if _idle else None

@@ -89,7 +89,7 @@ def opened(path: str | os.PathLike[str], parts: Sequence[str] = _WHOLE) -> Itera
             raise FitError(_EXPECTED, f"{name}, which is no file", _REMEDY)
         probe(Path(path), parts)
         with h5py.File(path, "r") as file:
-            check_elements(file, set(file), _WHOLE, os.stat(path).st_size)
+            check_elements(file, set(file), {*_WHOLE, *parts}, os.stat(path).st_size)
             yield file
     except FitError:
         raise

@@ -21,8 +21,6 @@ PIECE_BYTES = 2**24
 # Beyond what this process takes itself.
 ROOM = 700 * 2**20
 IDLE_SECONDS = 60
-# Text may be kept once and claimed any number of times.
-TEXT_PER_BYTE, TEXT_FREE = 60, 200_000_000
 DEEPEST = 30
 
 
@@ -31,12 +29,12 @@ class Walk:
 
     Parameters
     ----------
-    size
-        Of the file, bytes: there is not much more text in it.
+    most
+        Bytes of text that there may be in all: it may be kept once and named many times.
     """
 
-    def __init__(self, size: int) -> None:
-        self._left = TEXT_PER_BYTE * size + TEXT_FREE
+    def __init__(self, most: int) -> None:
+        self._left = most
         self._seen: set[int] = set()
 
     def touch(self, group: h5py.Group, depth: int = 0) -> None:
@@ -56,9 +54,9 @@ class Walk:
                     raise ValueError(f"more than {DEEPEST} groups in one another")
                 self.touch(item, depth + 1)
 
-    def read(self, _name: str, item: h5py.Group | h5py.Dataset) -> None:
+    def read(self, item: h5py.Dataset) -> None:
         """Read an array, piece by piece."""
-        if not isinstance(item, h5py.Dataset) or not item.size:
+        if not item.size:
             return
         if item.external or item.is_virtual:
             raise ValueError(f"{item.name} pointing elsewhere")
@@ -79,20 +77,26 @@ def _length(value: object) -> int:
     return len(value) if isinstance(value, str | bytes) else int(getattr(value, "nbytes", 64))
 
 
-def walk(path: str, parts: list[str]) -> None:
-    """Read the attributes of everything, and the arrays below some of the parts."""
-    own = Walk(Path(path).stat().st_size)
+def walk(path: str, parts: list[str], most: int) -> None:
+    """Read the attributes of everything, and the arrays below some of the parts.
+
+    What claims more bytes than ``most`` is not read: by that claim it is refused later.
+    """
+    own = Walk(most)
     with h5py.File(path, "r") as file:
         dict(file.attrs)
         own.touch(file)
-        for part in parts:
-            # What is a link may lead to another file.
-            if not isinstance(file.get(part, getlink=True), h5py.HardLink):
-                continue
-            item = file[part]
-            own.read(part, item)
+        # What is a link may lead to another file.
+        real = [p for p in parts if isinstance(file.get(p, getlink=True), h5py.HardLink)]
+        found: list[h5py.Dataset] = []
+        for item in (file[part] for part in real):
             if isinstance(item, h5py.Group):
-                item.visititems(own.read)
+                item.visititems(lambda _name, below: found.append(below))
+            found.append(item)
+        arrays = [item for item in found if isinstance(item, h5py.Dataset)]
+        if sum(item.nbytes for item in arrays) <= most:
+            for item in arrays:
+                own.read(item)
 
 
 def main() -> None:
@@ -111,7 +115,7 @@ def main() -> None:
         signal.alarm(asked["seconds"])
         print("begun", flush=True)
         try:
-            walk(asked["path"], asked["parts"])
+            walk(asked["path"], asked["parts"], asked["most"])
             said = ""
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
