@@ -7,10 +7,29 @@ from typing import Any
 
 import h5py
 
+DEEPEST = 10
+
 
 def every(file: h5py.File, kind: type | tuple[type, ...] = object) -> list[str]:
+    """Names of all elements of a kind; the library's own walk hangs where groups lie too deep."""
     found: list[str] = []
-    file.visititems(lambda name, item: found.append(name) if isinstance(item, kind) else None)
+    seen: set[int] = set()
+
+    def walk(group: h5py.Group, start: str, depth: int) -> None:
+        for name in group:
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                continue
+            item = group[name]
+            place = h5py.h5o.get_info(item.id).addr
+            if place in seen:
+                continue
+            seen.add(place)
+            if isinstance(item, kind):
+                found.append(f"{start}{name}")
+            if isinstance(item, h5py.Group) and depth < DEEPEST:
+                walk(item, f"{start}{name}/", depth + 1)
+
+    walk(file, "", 0)
     return sorted(found)
 
 

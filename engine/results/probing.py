@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -96,7 +97,7 @@ class _Helper:
         return json.loads(said) if said else self._how()
 
     def _how(self) -> str:
-        late = self._process.wait() == -walking.signal.SIGALRM
+        late = self._process.wait() == -signal.SIGALRM
         return LATE if late else CRASHED
 
     def end(self) -> None:
