@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.fuzz.saved import DAMAGED, SOUND
 from dashboard import kept
 from dashboard.embedding import Embedder
-from engine import summaries
+from engine import checks, summaries
 from engine.data import DataRequest, inspect_source
 from engine.jobs import (
     Jobs,
@@ -56,6 +56,7 @@ def run(home: Path) -> Iterator[Step]:
     yield "scores", lambda: jobs.cell_scores(DAMAGED)
     yield "names", lambda: jobs.factor_names(DAMAGED, jobs.status(DAMAGED).passes)
     yield "check", lambda: check_summary(jobs, DAMAGED)
+    yield "methods", lambda: _methods(jobs)
     yield "uncertainty", lambda: kept_uncertainty(jobs, DAMAGED)
     yield "umap", lambda: Embedder(jobs).known(f"{DAMAGED} {jobs.status(DAMAGED).passes}")
     yield "selections", lambda: _selections(jobs)
@@ -91,6 +92,14 @@ def shown(found: Any) -> Any:
     ]
 
 
+def _methods(jobs: Jobs) -> Any:
+    """What a report says of a run."""
+    found, score = jobs.result(DAMAGED), jobs.status(DAMAGED).score
+    if found is None:
+        return None
+    return summaries.methods_text(found, score=score, check=check_summary(jobs, DAMAGED))
+
+
 def _selections(jobs: Jobs) -> Any:
     folder = jobs.folder(DAMAGED)
     return [kept.read(folder, path.stem) for path in sorted((folder / kept.FOLDER).glob("*.npz"))]
@@ -99,7 +108,8 @@ def _selections(jobs: Jobs) -> Any:
 def _compared(jobs: Jobs) -> Any:
     """A damaged run beside a sound one, as a comparison of both shows them."""
     sound = contender(jobs, jobs.status(SOUND))
-    return sound, contender(jobs, jobs.status(DAMAGED), like=sound)
+    damaged = contender(jobs, jobs.status(DAMAGED), like=sound)
+    return sound, damaged, checks.compare([sound, damaged])
 
 
 TARGETS = {"counts": counts, "fit": fit, "run": run}

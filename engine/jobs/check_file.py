@@ -78,10 +78,22 @@ def by_mode(
         with suppress(ValueError, TypeError, KeyError):
             rows = [row for row in one["misfits"] if row["group"] == _WHOLE]
             counted = {str(row["discrepancy"]): int(row["n_genes"]) for row in rows}
+            if not _sound(one):
+                continue
             # Older summaries, all of them of runs, do not say of which fit they are.
             if one["passes"] == passes and (fit is None or one.get("fit", fit) == fit):
                 found[mode] = one | {"misfits": counted}
     return found
+
+
+def _sound(one: Mapping[str, Any]) -> bool:
+    """Whether what is shown of a check is of the kind that a check writes."""
+    lines = (one.get("findings", []), one.get("notes", []))
+    return (
+        all(isinstance(part, list) and all(isinstance(n, str) for n in part) for part in lines)
+        and isinstance(one.get("n_draws", 0), int)
+        and isinstance(one.get("laplace"), str | None)
+    )
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:

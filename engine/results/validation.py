@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from pandas.api.types import infer_dtype
 
 from engine.errors import FitError
 
@@ -95,12 +97,23 @@ def check_topics(fit: TopicFit) -> None:
     _check_rest(fit)
 
 
-def _check_rest(fit: Fit | TopicFit) -> None:
-    """Names, the encoder and how the fit ended, which all models have."""
-    for what, names in (("cells", fit.cells), ("genes", fit.genes)):
-        if not names.is_unique or not all(isinstance(name, str) for name in names):
+def check_names(cells: pd.Index, genes: pd.Index) -> None:
+    """Refuse names that are not distinct texts.
+
+    Raises
+    ------
+    FitError
+        If some are not.
+    """
+    for what, names in (("cells", cells), ("genes", genes)):
+        if not names.is_unique or infer_dtype(names, skipna=False) != "string":
             found = str(names[names.duplicated()][:1].tolist() or names.dtype)
             raise FitError(f"a name of its own for each of the {what}", found[:200], _REMEDY)
+
+
+def _check_rest(fit: Fit | TopicFit) -> None:
+    """Names, the encoder and how the fit ended, which all models have."""
+    check_names(fit.cells, fit.genes)
     encoder = {f"encoder {name}": array for name, array in fit.encoder.items()}
     check_arrays(encoder, {name: array.shape for name, array in encoder.items()}, {})
     for what in ("data", "versions"):

@@ -71,6 +71,20 @@ def test_numbers_that_are_none(saved: Path, name: str, value: float) -> None:
         load(saved)
 
 
+@pytest.mark.parametrize("name", ["obs/log_marginal", "obs/total_counts"])
+def test_an_outline_of_numbers_that_are_none(saved: Path, name: str) -> None:
+    spoil(saved, name, np.nan)
+    with pytest.raises(FitError, match="finite numbers"):
+        outline(saved)
+
+
+def test_an_outline_whose_names_are_not_distinct(saved: Path) -> None:
+    with h5py.File(saved, "r+") as file:
+        repeated(file)
+    with pytest.raises(FitError, match="a name of its own for each of the genes"):
+        outline(saved)
+
+
 @pytest.mark.parametrize("name", ["varm/lda_topics", "obsm/X_lda", "obs/log_bound"])
 def test_numbers_of_topics_that_are_none(topics: Path, name: str) -> None:
     load(topics)

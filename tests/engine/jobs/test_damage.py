@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engine.errors import FitError
-from engine.jobs import JobError, Jobs, JobStatus
+from engine.jobs import JobError, Jobs, JobStatus, check_summary
 from engine.results import load
 from tests.engine.jobs.fakes import (
     FakeFits,
@@ -116,6 +116,8 @@ GOOD = JobStatus(id="x", name="n", kind="fit", state="done", created=1.0).to_par
                 {"config": {"n_topics": "many"}},
                 {"config": [1]},
                 {"request": {"source": ["a", "b"]}},
+                {"name": {"a": 1}},
+                {"group": ["a"]},
             )
         ],
         *[
@@ -132,6 +134,12 @@ GOOD = JobStatus(id="x", name="n", kind="fit", state="done", created=1.0).to_par
                 {"trace": [[0, float("nan")]]},
                 {"log_marginal_per_cell": float("inf")},
                 {"revision": 1e300},
+                {"message": None},
+                {"phase": [1]},
+                {"log": [{"a": 1}]},
+                {"score": {"perplexity": "low"}},
+                {"score": {"perplexity": float("inf")}},
+                {"score": [[1, 2]]},
             )
         ],
     ],
@@ -253,6 +261,25 @@ def test_scores_of_cells_that_are_none(
     kept = {name: array for name, array in {**sound, **wrong}.items() if array is not None}
     np.savez(place / "score.npz", **kept)
     assert jobs.cell_scores(id) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"n_draws": "many"},
+        {"findings": 3},
+        {"notes": [None]},
+        {"laplace": {"a": 1}},
+        {"misfits": 1},
+    ],
+)
+def test_checks_that_cannot_be_told(jobs: Jobs, fits: FakeFits, wrong: dict[str, Any]) -> None:
+    id, place = finished(jobs, fits)
+    row = {"group": "all cells", "discrepancy": "zeros", "n_genes": 2}
+    kept = {"passes": jobs.status(id).passes, "n_draws": 9, "findings": ["a"], "misfits": [row]}
+    for more, told in (({}, True), (wrong, False)):
+        (place / "check.json").write_text(json.dumps({"laplace": {**kept, **more}}))
+        assert (check_summary(jobs, id) is not None) == told
 
 
 def test_a_damaged_fit_is_an_error_in_words(jobs: Jobs, fits: FakeFits) -> None:
