@@ -19,6 +19,7 @@ from dashboard.umap_layout import MOST_FITTED, NEIGHBOURS, SEED
 from dashboard.umap_process import umap_coordinates
 from engine.jobs import JobError, JobHandle, Jobs
 from engine.results import AnyFit
+from engine.results.own_files import read_arrays
 from engine.summaries import coordinates, scores
 
 FEWEST_CELLS = 10
@@ -167,14 +168,12 @@ def _write(path: Path, xy: np.ndarray, about: dict[str, object]) -> None:
 def _read(path: Path, passes: str, fit: AnyFit | None) -> np.ndarray | None:
     """The coordinates in a file, if they are those of the fit (unless that is not at hand)."""
     try:
-        # Opened here: NumPy leaves a file open that it cannot make sense of.
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            about = json.loads(str(file["about"]))
-            if {**about, **METHOD, "passes": passes} != about:
-                return None
-            if fit is not None and about["scores"] != _digest(coordinates(fit)):
-                return None
-            xy = np.asarray(file["xy"])
+        file = read_arrays(path)
+        about, xy = json.loads(str(file["about"])), file["xy"]
+        if {**about, **METHOD, "passes": passes} != about:
+            return None
+        if fit is not None and about["scores"] != _digest(coordinates(fit)):
+            return None
     except FileNotFoundError:
         return None
     # A damaged file raises anything; it is computed again.

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.results.own_files import read_arrays
+
 FOLDER = "selections"
 MOST = 50
 
@@ -47,9 +49,10 @@ def write(run: Path, mask: np.ndarray) -> None:
 def read(run: Path, key: str) -> np.ndarray | None:
     """The (C,) mask with an id; None if it is not there or damaged."""
     try:
-        with (run / FOLDER / f"{key}.npz").open("rb") as file:
-            stored = np.load(file, allow_pickle=False)
-            bits, cells = stored["bits"], int(stored["cells"])
+        stored = read_arrays(run / FOLDER / f"{key}.npz")
+        bits, cells = stored["bits"], int(stored["cells"])
+        if not 0 <= cells <= 8 * len(bits):
+            return None
         mask = np.unpackbits(bits, count=cells).astype(bool)
     # A damaged file raises anything.
     except Exception:

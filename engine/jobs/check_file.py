@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from engine.jobs.store import is_run, write_json
 from engine.results import AnyFit, TopicFit
+from engine.results.own_files import read_json
 
 FILE = "check.json"
 _WHOLE = "all cells"
@@ -78,15 +78,27 @@ def by_mode(
         with suppress(ValueError, TypeError, KeyError):
             rows = [row for row in one["misfits"] if row["group"] == _WHOLE]
             counted = {str(row["discrepancy"]): int(row["n_genes"]) for row in rows}
+            if not _sound(one):
+                continue
             # Older summaries, all of them of runs, do not say of which fit they are.
             if one["passes"] == passes and (fit is None or one.get("fit", fit) == fit):
                 found[mode] = one | {"misfits": counted}
     return found
 
 
+def _sound(one: Mapping[str, Any]) -> bool:
+    """Whether what is shown of a check is of the kind that a check writes."""
+    lines = (one.get("findings", []), one.get("notes", []))
+    return (
+        all(isinstance(part, list) and all(isinstance(n, str) for n in part) for part in lines)
+        and isinstance(one.get("n_draws", 0), int)
+        and isinstance(one.get("laplace"), str | None)
+    )
+
+
 def _read(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
         return {str(mode): dict(one) for mode, one in found.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -53,14 +54,21 @@ def clean(home: Path, turn: Turn, *, age: float = HOUR, now: float | None = None
             if _abandoned(folder):
                 folder.rename(runs / f"{DELETED}{folder.name}")
     for folder in runs.glob(f"{DELETED}*"):
-        shutil.rmtree(folder, ignore_errors=True)
-        removed += not folder.exists()
+        remove_tree(folder)
+        removed += not os.path.lexists(folder)
     for file in _files(home):
         with suppress(OSError):
             if moment - file.stat().st_mtime > age:
                 file.unlink()
                 removed += 1
     return removed
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder as far as that is allowed; of a link the link alone."""
+    with suppress(OSError):
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _files(home: Path) -> Iterator[Path]:

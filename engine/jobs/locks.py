@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import uuid
 from pathlib import Path
 
 LOCK = "lock"
@@ -26,17 +27,24 @@ class RunLock:
 def open_lock(path: Path) -> int:
     """A descriptor to lock; one of a disk that cannot be written will do."""
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
     except OSError as error:
         if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC):
             raise
-        return os.open(path, os.O_RDONLY)
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
 
 
 def claim(folder: Path) -> RunLock | None:
     """The right to change a run; None if a living server has it, or there is no such folder."""
     try:
-        descriptor = open_lock(folder / LOCK)
+        try:
+            descriptor = open_lock(folder / LOCK)
+        except OSError as error:
+            if error.errno not in (errno.EISDIR, errno.ELOOP):
+                raise
+            # A folder or a link: nobody holds it.
+            (folder / LOCK).rename(folder / f"{LOCK}-{uuid.uuid4().hex}")
+            descriptor = open_lock(folder / LOCK)
     except FileNotFoundError:
         return None
     try:

@@ -6,7 +6,6 @@ the run they are, and go on with it by `carried`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 from engine.jobs.status import JobError
 from engine.jobs.store import write_json
 from engine.results import AnyFit
+from engine.results.own_files import read_json
 
 FILE = "names.json"
 
@@ -47,7 +47,7 @@ def write(run: Path, names: Sequence[str], passes: int) -> None:
 def read(run: Path, passes: int) -> tuple[str, ...]:
     """The names kept of the fit of so many passes; none if there are none, or none readable."""
     try:
-        kept = json.loads((run / FILE).read_text(encoding="utf-8"))
+        kept = read_json(run / FILE)
         names = tuple(str(name) for name in kept["names"])
         return names if kept.get("passes", passes) == passes else ()
     except (OSError, ValueError, TypeError, KeyError):

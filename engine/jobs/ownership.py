@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from engine.results.own_files import read_json
 
 # Of a run whose file is damaged: nobody has this name.
 UNKNOWN_OWNER = "\0"
@@ -20,7 +21,7 @@ def owner_of(run: Mapping[str, Any]) -> str:
 def owner_in(path: Path) -> str:
     """The owner of a damaged run: where there are logins, nobody may see it by mistake."""
     try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        run = read_json(path)
+    except (OSError, ValueError):
         return UNKNOWN_OWNER
     return owner_of(run) if isinstance(run, dict) and run else UNKNOWN_OWNER

@@ -144,6 +144,8 @@ class Runs:
         ------
         JobError
             If there is no such run.
+        FitError
+            If it is a link.
         """
         self.folder(id)
         return next(iter(self._store.fits(id)), None)
@@ -184,7 +186,8 @@ class Runs:
         FitError
             If the file of the fit is damaged.
         """
-        return self._counts.read(self.folder(id) / FIT)
+        path = self.folder(id) / FIT
+        return self._counts.read(path) if path in self._store.fits(id) else None
 
     def read_counts(self, id: str) -> Counts:
         """The counts that a run asked for, as they are now.

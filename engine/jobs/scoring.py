@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import uuid
-import zipfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from engine.jobs.failures import describe
 from engine.jobs.job import Job, Wish
 from engine.jobs.store import RunStore
+from engine.results.own_files import read_arrays
 
 if TYPE_CHECKING:
     from engine.checks import CellScores
@@ -71,10 +71,13 @@ def read_cells(store: RunStore, id: str) -> CellScores | None:
     from engine.checks import CellScores
 
     try:
-        with np.load(store.path(id, _FILE), allow_pickle=False) as arrays:
-            return CellScores(*(arrays[name] for name in _ARRAYS))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        arrays = read_arrays(store.path(id, _FILE))
+        cells, gained, counted = (arrays[name] for name in _ARRAYS)
+        sound = cells.dtype.kind == "U" and cells.shape == gained.shape == counted.shape
+        sound = sound and cells.ndim == 1 and bool(np.isfinite(gained + counted).all())
+    except (OSError, ValueError, KeyError, TypeError):
         return None
+    return CellScores(cells, gained, counted) if sound else None
 
 
 def _save(store: RunStore, id: str, found: CellScores) -> None:

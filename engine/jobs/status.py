@@ -118,6 +118,12 @@ class JobStatus:
         } | asked
         return cls(state="queued", phase="waiting", **given)
 
+    @classmethod
+    def damaged(cls, id: str, created: float, why: str, owner: str) -> JobStatus:
+        """A run whose files cannot be read: it is listed, and can be deleted."""
+        told = f"The files of this run cannot be read ({why})."
+        return cls(id, id, "fit", "failed", created, message=told, owner=owner)
+
     @property
     def active(self) -> bool:
         """Whether the job still waits or works."""
@@ -176,7 +182,7 @@ class JobStatus:
             raise ValueError("a source that is no path")
         return cls(
             id=id,
-            name=str(run["name"]),
+            name=_text("name", run["name"]),
             kind="fit",
             state=state,
             created=_within("created", run["created"], _LATEST),
@@ -184,11 +190,11 @@ class JobStatus:
             config=dict(run["config"]),
             # Older runs have neither these two nor a score.
             holdout=_within("holdout", run.get("holdout", 0.0), 1.0),
-            group=str(run.get("group", "")),
+            group=_text("group", run.get("group", "")),
             owner=owner_of(run),
             shared=run.get("shared") is True,
-            score=None if score is None else dict(score),
-            phase=str(progress["phase"]),
+            score=None if score is None else _score(score),
+            phase=_text("phase", progress["phase"]),
             # A sum of shares may be off by its rounding.
             fraction=_within("fraction", progress["fraction"], 1 + 1e-6),
             seconds=_within("seconds", progress["seconds"], _LATEST),
@@ -196,14 +202,28 @@ class JobStatus:
             passes=int(_within("passes", progress["passes"], _MOST)),
             n_failed_cells=int(_within("n_failed_cells", progress["n_failed_cells"], _MOST)),
             trace=tuple((_finite("trace", at), _finite("trace", v)) for at, v in progress["trace"]),
-            message=str(progress["message"]),
-            log=tuple(map(str, progress["log"])),
+            message=_text("message", progress["message"]),
+            log=tuple(_text("log", line) for line in progress["log"]),
             revision=int(_within("revision", progress["revision"], _MOST)),
             **{
                 name: _UNKNOWN if progress[name] is None else _finite(name, progress[name])
                 for name in _NUMBERS
             },
         )
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{name} of {str(value)[:40]}, no text")
+    return value
+
+
+def _score(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers by name; older runs have fewer of them."""
+    for name, value in values.items():
+        if name not in ("model", "is_bound") and value is not None:
+            _finite(f"a score whose {name} is", value)
+    return dict(values)
 
 
 def _finite(name: str, value: object) -> float:

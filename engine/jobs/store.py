@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,10 +20,12 @@ from typing import Any
 
 import platformdirs
 
-from engine.jobs.leftovers import DELETED, NEW, clean
+from engine.errors import FitError
+from engine.jobs.leftovers import DELETED, NEW, clean, remove_tree
 from engine.jobs.locks import LOCK, RunLock, claim, open_lock
 from engine.jobs.ownership import owner_in
 from engine.jobs.status import JobError, JobStatus
+from engine.results.own_files import read_json
 
 FORMAT = 1
 FIT = "fit.h5ad"
@@ -104,11 +107,21 @@ class RunStore:
             return False
 
     def fits(self, id: str) -> list[Path]:
-        """The fits kept of a run, the newest first."""
+        """The fits kept of a run, the newest first.
+
+        Raises
+        ------
+        FitError
+            If one of them is a link: what it leads to may be anybody's.
+        """
         found = []
         for path in (self.path(id, FIT), self.path(id, CHECKPOINT)):
             with suppress(FileNotFoundError):
-                found.append((path.stat().st_mtime_ns, path))
+                state = path.lstat()
+                if stat.S_ISLNK(state.st_mode):
+                    found_link = f"{path.name} of {id}, a link to another place"
+                    raise FitError("a fit in the folder of its run", found_link, "Move it there.")
+                found.append((state.st_mtime_ns, path))
         return [path for _, path in sorted(found, key=lambda item: item[0], reverse=True)]
 
     def create(self, status: JobStatus) -> RunLock:
@@ -197,7 +210,7 @@ class RunStore:
         """Change a run's name or sharing. Any server may: nothing else in that file changes."""
         try:
             with self._turn():
-                run = json.loads(self.path(id, _RUN).read_text(encoding="utf-8"))
+                run = read_json(self.path(id, _RUN))
                 write_json(self.path(id, _RUN), {**run, **labels})
         except (FileNotFoundError, ValueError, TypeError) as error:
             raise JobError("a readable run", f"{id} is damaged", "Delete the run.") from error
@@ -213,7 +226,7 @@ class RunStore:
             return
         except OSError as error:
             raise _cannot_write(error) from error
-        shutil.rmtree(hidden, ignore_errors=True)
+        remove_tree(hidden)
         self._read.pop(id, None)
 
     def sweep(self, id: str) -> None:
@@ -227,7 +240,7 @@ class RunStore:
         known = self._read.get(id)
         if known is not None and known[0] == seen:
             return known[1]
-        run, progress = (json.loads(path.read_text(encoding="utf-8")) for path in paths)
+        run, progress = map(read_json, paths)
         if run["format"] > FORMAT:
             raise ValueError("written by a newer version of Logratio")
         status = JobStatus.from_parts(id, run, progress)
@@ -266,15 +279,8 @@ def _damaged(id: str, folder: Path, error: Exception) -> JobStatus:
         created = folder.stat().st_mtime
     except OSError:
         created = 0.0
-    return JobStatus(
-        id=id,
-        name=id,
-        kind="fit",
-        state="failed",
-        created=created,
-        message=f"The files of this run cannot be read ({type(error).__name__}: {error}).",
-        owner=owner_in(folder / _RUN),
-    )
+    why = f"{type(error).__name__}: {error}"[:300]
+    return JobStatus.damaged(id, created, why, owner_in(folder / _RUN))
 
 
 def _cannot_write(error: OSError) -> JobError:

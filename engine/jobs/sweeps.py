@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from engine.jobs.manager import Jobs
 from engine.jobs.runs import Runs
 from engine.jobs.status import JobError, JobStatus, new_id
 from engine.jobs.store import write_json
+from engine.results.own_files import read_json
 
 if TYPE_CHECKING:
     from engine.checks import Sweep, Trial
@@ -220,6 +220,6 @@ def _read(home: Path, id: str) -> Sweep | None:
     from engine.checks import Sweep
 
     try:
-        return Sweep.from_dict(json.loads(_path(home, id).read_text(encoding="utf-8")))
+        return Sweep.from_dict(read_json(_path(home, id)))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -10,6 +10,7 @@ import numpy as np
 import zarr
 
 from engine.errors import DataError
+from engine.results.walking import DEEPEST
 
 # No compressor shrinks real counts this much; a claim beyond it fills memory with nothing.
 VALUES_PER_BYTE = 1_100
@@ -44,12 +45,16 @@ def check_elements(root: Any, names: Iterable[str], whole: Iterable[str], file_b
     if isinstance(root, h5py.Group):
         _check_hdf5(root, names)
     limit = VALUES_PER_BYTE * file_bytes + VALUES_FREE
-    for name in names:
-        for part, item in _arrays(root[name], name):
-            _check_size(item, part, limit)
-            if isinstance(item, zarr.Array):
-                _check_codecs(item, part)
-    claimed = sum(_bytes(item) for name in whole for _, item in _arrays(root[name], name))
+    # To find them takes longest where there are thousands.
+    arrays = {name: dict(_arrays(root[name], name)) for name in names}
+    for part, item in ((part, item) for found in arrays.values() for part, item in found.items()):
+        _check_size(item, part, limit)
+        if isinstance(item, zarr.Array):
+            _check_codecs(item, part)
+    below = {
+        name: list((arrays.get(name) or dict(_arrays(root[name], name))).values()) for name in whole
+    }
+    claimed = sum(_bytes(item) for items in below.values() for item in items)
     if claimed > BYTES_PER_BYTE * file_bytes + BYTES_FREE:
         raise DataError(
             "names and labels in proportion to the size of the file",
@@ -57,7 +62,7 @@ def check_elements(root: Any, names: Iterable[str], whole: Iterable[str], file_b
             "The file is damaged or was made to fill memory; do not use it.",
         )
     for name in whole:
-        _check_names(root[name], name)
+        _check_names(root[name], name, below[name])
 
 
 def check_compressed(arrays: Sequence[np.ndarray], shape: tuple[int, int]) -> None:
@@ -100,7 +105,7 @@ def _check_hdf5(root: h5py.Group, names: list[str]) -> None:
     # What a callback raises is lost in the HDF5 library; what it returns ends the walk.
     def foreign_link(name: str, link: object) -> str | None:
         own = isinstance(link, h5py.HardLink)
-        external = isinstance(link, h5py.ExternalLink)
+        external = isinstance(link, h5py.ExternalLink) or name.count("/") > DEEPEST
         return name if external or (not own and name.split("/")[0] in names) else None
 
     def foreign_data(name: str, item: object) -> str | None:
@@ -108,6 +113,12 @@ def _check_hdf5(root: h5py.Group, names: list[str]) -> None:
         return name if elsewhere else None
 
     found = root.visititems_links(foreign_link) or root.visititems(foreign_data)
+    if found is not None and found.count("/") > DEEPEST:
+        raise DataError(
+            f"at most {DEEPEST} groups in one another",
+            f"more of them below {found.split('/')[0]}",
+            "The file is damaged or was made to fill memory; do not use it.",
+        )
     if found is not None:
         raise _outside(found)
 
@@ -130,12 +141,12 @@ def _bytes(item: Any) -> int:
     return int(item.size or 0) * max(np.dtype(item.dtype).itemsize, 1)
 
 
-def _check_names(item: Any, name: str) -> None:
+def _check_names(item: Any, name: str, arrays: Iterable[Any]) -> None:
     """Names in the attributes of a table, and of its columns, are of its own parts."""
     if isinstance(item, h5py.Dataset | zarr.Array):
         return
     # Before 0.8 AnnData named the categories of a column by a path.
-    paths = [part.attrs.get("categories") for _, part in _arrays(item, name)]
+    paths = [part.attrs.get("categories") for part in arrays]
     _check_paths([path for path in paths if isinstance(path, str | bytes)], name)
     given = item.attrs.get("column-order")
     columns = [] if given is None else np.asarray(given).ravel().tolist()

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from engine.results.reading import opened
+from engine.results.validation import check_arrays, check_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +63,18 @@ def outline(path: str | os.PathLike[str]) -> Outline:
         config = json.loads(str(ad.io.read_elem(meta["config"])))
         data = json.loads(str(ad.io.read_elem(meta["data"])))
         topics = str(ad.io.read_elem(meta["model"])) == "lda"
+        cells, genes = _names(obs), _names(var)
+        check_names(cells, genes)
+        arrays = {"total_counts": np.asarray(ad.io.read_elem(obs["total_counts"]))}
+        if not topics:
+            arrays["log_marginal"] = np.asarray(ad.io.read_elem(obs["log_marginal"]))
+        check_arrays(arrays, dict.fromkeys(arrays, (len(cells),)), {"total_counts": 0.0})
         return Outline(
             fingerprint=str(data.get("fingerprint", "")),
-            cells=_names(obs),
-            genes=_names(var),
-            total_counts=np.asarray(ad.io.read_elem(obs["total_counts"])),
-            log_marginal=None if topics else np.asarray(ad.io.read_elem(obs["log_marginal"])),
+            cells=cells,
+            genes=genes,
+            total_counts=arrays["total_counts"],
+            log_marginal=arrays.get("log_marginal"),
             is_bound=config.get("inference") == "vae" and not config.get("refine", True),
             gene_ids=_texts(var["gene_ids"]) if "gene_ids" in var else None,
         )

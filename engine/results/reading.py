@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from engine.config import LNMConfig
 from engine.errors import EngineError, FitError
 from engine.results.elements import check_compressed, check_elements
 from engine.results.fit import FORMAT, Capture, Fit, Status, Totals, given_names, known_ids
+from engine.results.probing import probe
 from engine.results.topics import TopicFit
 from engine.results.validation import check_fit, check_topics
 
@@ -28,6 +30,7 @@ _EXPECTED = "an .h5ad written by Fit.save"
 _REMEDY = "Check the path and the file, or make the fit again."
 # Read into memory at once; the counts in X are not.
 _WHOLE = ("obs", "var", "obsm", "varm", "uns")
+_COUNTS = ("X",)
 
 
 def load(path: str | os.PathLike[str]) -> AnyFit:
@@ -62,7 +65,7 @@ def load_counts(path: str | os.PathLike[str]) -> sparse.csc_matrix | None:
     FitError
         If the file is missing, damaged or not a fit.
     """
-    with opened(path) as file:
+    with opened(path, _COUNTS) as file:
         if not file["X/data"].shape[0]:
             return None
         arrays = tuple(np.asarray(file[f"X/{name}"][:]) for name in ("data", "indices", "indptr"))
@@ -72,12 +75,21 @@ def load_counts(path: str | os.PathLike[str]) -> sparse.csc_matrix | None:
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
-    """The file, if it points nowhere else; whatever reading it raises is told as a damaged fit."""
+def opened(path: str | os.PathLike[str], parts: Sequence[str] = _WHOLE) -> Iterator[h5py.File]:
+    """The file, if it points nowhere else; whatever reading it raises is told as a damaged fit.
+
+    Parameters
+    ----------
+    parts
+        Names at the top of the file: what will be read. Another process has read them before.
+    """
     name = Path(path).name
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise FitError(_EXPECTED, f"{name}, which is no file", _REMEDY)
+        probe(Path(path), parts)
         with h5py.File(path, "r") as file:
-            check_elements(file, set(file), _WHOLE, os.stat(path).st_size)
+            check_elements(file, set(file), {*_WHOLE, *parts}, os.stat(path).st_size)
             yield file
     except FitError:
         raise
@@ -88,8 +100,9 @@ def opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
     # Readers of damaged files raise anything at all, so no narrower class will do.
     except Exception as error:
         lines = str(error).strip().splitlines() or [""]
-        found = f"{name}: {type(error).__name__}: {lines[0][:200]}"
-        raise FitError(_EXPECTED, found, _REMEDY) from error
+        # Our own checks speak plainly.
+        kind = "" if type(error) is ValueError and lines[0] else f"{type(error).__name__}: "
+        raise FitError(_EXPECTED, f"{name}: {kind}{lines[0][:200]}", _REMEDY) from error
 
 
 def _from_parts(parts: dict[str, Any]) -> AnyFit:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from pandas.api.types import infer_dtype
 
 from engine.errors import FitError
 
@@ -74,8 +76,13 @@ def check_fit(fit: Fit) -> None:
         for name, array in vars(fit.capture).items():
             arrays[name], shapes[name] = np.asarray(array), cells
     least = dict.fromkeys(("noise", "scores_sd", "total_counts", "eta_sd", "efficiency"), 0.0)
+    names = {"mean_clr": (), "loadings": k, "noise": ()}
+    for name, array in fit.draws.items():
+        number = len(fit.draws["noise"]) if name in names else 0
+        arrays[f"draws of {name}"] = array
+        shapes[f"draws of {name}"] = (number, *genes, *names.get(name, ()))
     check_arrays(arrays, shapes, least)
-    _check_status(fit)
+    _check_rest(fit)
 
 
 def check_topics(fit: TopicFit) -> None:
@@ -87,6 +94,31 @@ def check_topics(fit: TopicFit) -> None:
     shapes = {**of_genes, **of_cells, "bound": cells, "total_counts": cells}
     least = dict.fromkeys(("topics", "topic_scale", "proportions", "scale", "total_counts"), 0.0)
     check_arrays({name: np.asarray(getattr(fit, name)) for name in shapes}, shapes, least)
+    _check_rest(fit)
+
+
+def check_names(cells: pd.Index, genes: pd.Index) -> None:
+    """Refuse names that are not distinct texts.
+
+    Raises
+    ------
+    FitError
+        If some are not.
+    """
+    for what, names in (("cells", cells), ("genes", genes)):
+        if not names.is_unique or infer_dtype(names, skipna=False) != "string":
+            found = str(names[names.duplicated()][:1].tolist() or names.dtype)
+            raise FitError(f"a name of its own for each of the {what}", found[:200], _REMEDY)
+
+
+def _check_rest(fit: Fit | TopicFit) -> None:
+    """Names, the encoder and how the fit ended, which all models have."""
+    check_names(fit.cells, fit.genes)
+    encoder = {f"encoder {name}": array for name, array in fit.encoder.items()}
+    check_arrays(encoder, {name: array.shape for name, array in encoder.items()}, {})
+    for what in ("data", "versions"):
+        if not isinstance(getattr(fit, what), dict):
+            raise FitError(f"{what} by name", str(getattr(fit, what))[:200], _REMEDY)
     _check_status(fit)
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy import sparse
 
 from engine.errors import FitError
+from engine.results.probing import trust
 
 # With their bytes shuffled, small integers shrink most, even at the level that is quickest.
 _COUNTS = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
@@ -49,6 +50,7 @@ def write(
             with h5py.File(temporary, "a") as file:
                 ad.io.write_elem(file, "X", counts, dataset_kwargs=_COUNTS)
         os.replace(temporary, target)
+        trust(target)
     # A full disk is a RuntimeError where HDF5 notices it as it closes the file.
     except (OSError, RuntimeError) as error:
         told = (

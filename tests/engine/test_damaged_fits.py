@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ import pytest
 from scipy import sparse
 
 from engine.errors import EngineError, FitError
-from engine.results import load, load_counts, outline
+from engine.results import load, load_counts, outline, probing, walking
 from tests.conftest import ROOT
 from tests.dashboard.synthetic import make_fit, make_topic_fit
 
@@ -66,6 +69,20 @@ def test_numbers_that_are_none(saved: Path, name: str, value: float) -> None:
     spoil(saved, name, value)
     with pytest.raises(FitError, match=r"finite numbers .*in \w+; found 1 others"):
         load(saved)
+
+
+@pytest.mark.parametrize("name", ["obs/log_marginal", "obs/total_counts"])
+def test_an_outline_of_numbers_that_are_none(saved: Path, name: str) -> None:
+    spoil(saved, name, np.nan)
+    with pytest.raises(FitError, match="finite numbers"):
+        outline(saved)
+
+
+def test_an_outline_whose_names_are_not_distinct(saved: Path) -> None:
+    with h5py.File(saved, "r+") as file:
+        repeated(file)
+    with pytest.raises(FitError, match="a name of its own for each of the genes"):
+        outline(saved)
 
 
 @pytest.mark.parametrize("name", ["varm/lda_topics", "obsm/X_lda", "obs/log_bound"])
@@ -142,15 +159,111 @@ def huge(file: h5py.File) -> None:
     file.create_dataset("obsm/X_lnm", (2**40, 2), dtype="f4", chunks=(1024, 2))
 
 
-@pytest.mark.parametrize("damage", [external, encoded, nested, huge], ids=lambda f: f.__name__)
+def deep(file: h5py.File) -> None:
+    place = file["uns/logratio"]
+    for _ in range(2000):
+        place = place.create_group("g")
+
+
+def bomb(file: h5py.File) -> None:
+    """A chunk of a thousand numbers that unpacks to a gigabyte and more."""
+    attributes = dict(file["obsm/X_lnm"].attrs)
+    del file["obsm/X_lnm"]
+    made = file.create_dataset(
+        "obsm/X_lnm", (1000,), dtype="f8", chunks=(1000,), compression="gzip"
+    )
+    packer = zlib.compressobj(9)
+    piece = packer.compress(bytes(2**22)) + packer.flush(zlib.Z_FULL_FLUSH)
+    again = packer.compress(bytes(2**22)) + packer.flush(zlib.Z_FULL_FLUSH)
+    made.id.write_direct_chunk((0,), piece + again * 300)
+    made.attrs.update(attributes)
+
+
+def claimed(file: h5py.File) -> None:
+    """One long text that thousands of names are said to be."""
+    length = 200_000
+    kind = h5py.string_dtype()
+    file.create_dataset("obs/long", (length,), dtype=kind, fillvalue=b"x" * 10_000)
+    file["obs/long"].attrs.update(file["obs/_index"].attrs)
+    file["obs"].attrs["column-order"] = [*file["obs"].attrs["column-order"], "long"]
+
+
+def repeated(file: h5py.File) -> None:
+    file["var/_index"][1] = file["var/_index"][0]
+
+
+def foreign_draws(file: h5py.File) -> None:
+    file["uns/logratio/draws/more"] = np.array([b"text"])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [external, encoded, nested, huge, deep, bomb, claimed, repeated, foreign_draws],
+    ids=lambda f: f.__name__,
+)
 def test_structures_that_are_none(saved: Path, damage: Callable[[h5py.File], None]) -> None:
     saved.with_name("neighbour.h5ad").write_bytes(saved.read_bytes())
     with h5py.File(saved, "r+") as file:
         damage(file)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(FitError) as caught:
         load(saved)
+    # Nothing of it was unpacked here.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
     for part in (caught.value.expected, caught.value.got, caught.value.remedy):
         assert part
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["pipe", "folder"])
+def test_what_is_no_file(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "fit.h5ad")
+    for read in (load, outline, load_counts):
+        with pytest.raises(FitError, match="which is no file"):
+            read(tmp_path / "fit.h5ad")
+
+
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [("os.kill(os.getpid(), 11)", probing.CRASHED), ("time.sleep(60)", probing.LATE)],
+)
+def test_files_that_crash_or_hang_the_library(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, said: str
+) -> None:
+    """It is a helper that they end; the next file is read by another, and they are not again."""
+    script = tmp_path / "helper.py"
+    script.write_text(
+        "import json, os, signal, sys, time\n"
+        "asked = json.loads(sys.stdin.readline())\n"
+        "print('begun', flush=True)\n"
+        f"signal.setitimer(signal.ITIMER_REAL, 0.05)\n{ending}\n"
+    )
+    for other in probing._idle:
+        other.end()
+    probing._idle.clear()
+    os.utime(saved, (1, 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(walking, "__file__", str(script))
+        with pytest.raises(FitError, match=said):
+            load(saved)
+    for read in (load, outline, load_counts):
+        with pytest.raises(FitError, match=said):
+            read(saved)
+    os.utime(saved, (2, 2))
+    assert load(saved).n_factors == 2
+
+
+def test_what_was_written_here_is_not_read_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*asked: object) -> str:
+        raise AssertionError(asked)
+
+    monkeypatch.setattr(probing, "_asked", refuse)
+    path = make_fit(CELLS, GENES, 2).save(tmp_path / "fit.h5ad")
+    assert load(path).n_factors == 2
+    os.utime(path, (1, 1))
+    with pytest.raises(FitError):
+        load(path)
 
 
 @pytest.mark.parametrize("path", sorted(CASES.glob("fit_*")), ids=lambda path: path.stem)

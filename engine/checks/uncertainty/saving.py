@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import uuid
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from engine.errors import FitError
+from engine.results.own_files import read_arrays
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -35,9 +35,12 @@ def write(path: str | os.PathLike[str], arrays: Arrays) -> Path:
 def read[T](path: str | os.PathLike[str], build: Callable[[Arrays], T]) -> T:
     """What ``build`` makes of the arrays of a file; FitError if it is missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return build(arrays)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        arrays = read_arrays(Path(path))
+        for name, array in arrays.items():
+            if array.dtype.kind not in "buif" or not np.isfinite(array).all():
+                raise ValueError(f"{name} is not of finite numbers")
+        return build(arrays)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise FitError(
             "an .npz written by Uncertainty.save",
             f"{Path(path).name}: {error}",

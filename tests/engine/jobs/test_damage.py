@@ -114,6 +114,8 @@ GOOD = JobStatus(id="x", name="n", kind="fit", state="done", created=1.0).to_par
                 {"config": {"n_topics": "many"}},
                 {"config": [1]},
                 {"request": {"source": ["a", "b"]}},
+                {"name": {"a": 1}},
+                {"group": ["a"]},
             )
         ],
         *[
@@ -130,6 +132,12 @@ GOOD = JobStatus(id="x", name="n", kind="fit", state="done", created=1.0).to_par
                 {"trace": [[0, float("nan")]]},
                 {"log_marginal_per_cell": float("inf")},
                 {"revision": 1e300},
+                {"message": None},
+                {"phase": [1]},
+                {"log": [{"a": 1}]},
+                {"score": {"perplexity": "low"}},
+                {"score": {"perplexity": float("inf")}},
+                {"score": [[1, 2]]},
             )
         ],
     ],
