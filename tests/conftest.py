@@ -66,6 +66,18 @@ FIRST = (
 )
 # Their servers are their own; the other tests of the browser share one.
 ALONE = ("browser/test_walkthrough.py", "browser/test_sessions.py")
+# Tests whose programs are compiled as a user's are (see `_compiled_quickly`).
+AS_A_USER = (
+    "browser/",
+    "engine/inference/test_fit.py",
+    "engine/inference/test_nuts.py",
+    "engine/inference/test_real_data.py",
+    "engine/inference/test_transform.py",
+    "engine/inference/test_vae.py",
+    "engine/inference/topics/test_em.py",
+    "engine/inference/topics/test_real_data.py",
+    "test_project",
+)
 
 
 def share(nodeid: str) -> str:
@@ -130,11 +142,12 @@ def _marked_if_it_fits(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
 def _compiled_quickly(request: pytest.FixtureRequest) -> Iterator[None]:
     """Leave out what makes programs fast where they compute for a moment only.
 
-    In tests of wiring and of formulas LLVM's optimisation costs more than all that it makes faster.
-    What fits find, how precisely and in float32, is tested on programs as a user's are.
+    In most tests LLVM's optimisation costs more than all that it makes faster; it changes no
+    formula. How well and how precisely fits find what they should is tested on programs as a
+    user's are, and so are those that compute for long.
     """
     own = request.path.relative_to(ROOT / "tests").as_posix()
-    if own.startswith(("engine/inference/", "engine/checks/", "browser/", "test_project")):
+    if own.startswith(AS_A_USER):
         yield
         return
     import jax
