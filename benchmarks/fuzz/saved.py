@@ -96,7 +96,12 @@ def _make_run(home: Path, id: str, fit: AnyFit) -> None:
         fraction=1.0,
         trace=((1.0, -1000.0), (2.0, -990.0)),
         log=("began", "ended"),
-        score={"log_likelihood_per_count": mean, "perplexity": float(np.exp(-mean))},
+        score={
+            "log_likelihood_per_count": mean,
+            "perplexity": float(np.exp(-mean)),
+            "n_cells": CELLS,
+            "standard_error": 0.1,
+        },
         log_marginal_per_cell=-990.0,
         revision=4,
     )

@@ -7,6 +7,7 @@ what was read before and is as it was, is not read again.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -26,8 +27,8 @@ SECONDS, BYTES_PER_SECOND = 10.0, 20e6
 CRASHED, LATE = "it crashes the HDF5 library", "it takes far too long to be read"
 _KNOWN = 1024
 
-_State = tuple[str, int, int, int]
-_Key = tuple[_State, tuple[str, ...]]
+State = tuple[str, int, int, int]
+_Key = tuple[State, tuple[str, ...]]
 _EVERYTHING: tuple[str, ...] = ()
 
 
@@ -39,7 +40,7 @@ def probe(path: Path, parts: Sequence[str]) -> None:
     parts
         Names at the top of the file; of all else the attributes are read.
     """
-    state = _state(path)
+    state = state_of(path)
     key = state, tuple(parts)
     with _lock:
         problem = _known.get((state, _EVERYTHING), _known.get(key))
@@ -54,10 +55,11 @@ def probe(path: Path, parts: Sequence[str]) -> None:
 def trust(path: Path) -> None:
     """Take a file as sound as it is now: this process wrote it."""
     with suppress(OSError):
-        _keep((_state(path), _EVERYTHING), "")
+        _keep((state_of(path), _EVERYTHING), "")
 
 
-def _state(path: Path) -> _State:
+def state_of(path: Path) -> State:
+    """Changes whenever the file does."""
     state = path.stat()
     return str(path.resolve()), state.st_mtime_ns, state.st_size, state.st_ino
 
@@ -110,6 +112,15 @@ class _Helper:
 _lock = threading.Lock()
 _known: OrderedDict[_Key, str] = OrderedDict()
 _idle: list[_Helper] = []
+
+
+@atexit.register
+def _end() -> None:
+    """End the helpers with this process, rather than when they notice."""
+    for helper in _idle:
+        if helper.owner == os.getpid():
+            helper.end()
+    _idle.clear()
 
 
 def _asked(path: Path, parts: list[str], size: int) -> str:

@@ -143,7 +143,7 @@ def objective(fit: AnyFit) -> str:
 
 
 def _score(score: Mapping[str, Any] | None) -> list[str]:
-    if not score or score.get("perplexity") is None:
+    if not score or score.get("perplexity") is None or score.get("n_cells") is None:
         return []
     n_left_out = int(score.get("n_left_out") or 0)
     left = f" ({n_left_out:,} more had too few counts)" if n_left_out else ""
