@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +16,7 @@ from benchmarks.fuzz.saved import DAMAGED, SOUND
 from dashboard import kept
 from dashboard.embedding import Embedder
 from engine import checks, summaries
-from engine.data import DataRequest, inspect_source
+from engine.data import DataRequest
 from engine.jobs import (
     Jobs,
     check_summary,
@@ -24,15 +28,33 @@ from engine.jobs import (
 )
 from engine.results import load, load_counts, outline
 from engine.results.outline import fingerprint
+from engine.store import layout, sources, worker
+from engine.store.limits import Limits
+from engine.store.process import Usage, asking, check
 
 # A name, and what is called: it gives a value, or raises an EngineError, and nothing else.
 Step = tuple[str, Callable[[], Any]]
 
 
 def counts(source: Path) -> Iterator[Step]:
-    """As the page and the shell open counts."""
-    yield "inspect", lambda: inspect_source(str(source))
-    yield "read", DataRequest(str(source), genes="all").load
+    """As the page opens counts: a copy of this process with limits reads them into a store."""
+    yield "read", lambda: _stored(DataRequest(str(source), genes="all"), source)
+
+
+def _stored(request: DataRequest, source: Path) -> Any:
+    folder = Path(tempfile.mkdtemp(dir=source.parent.parent))
+    limits = Limits.of(sources.size(request.source))
+    heard, output = os.pipe()
+    copies = worker.Copies(output)
+    copies.do({"number": 1, **asking(request, folder, limits)})
+    while copies.running:
+        copies.reap()
+        time.sleep(0.002)
+    os.close(output)
+    with os.fdopen(heard) as lines:
+        ended = [message for message in map(json.loads, lines) if "ended" in message]
+    check(request, folder, Usage(**ended[0]["ended"]), limits)
+    return layout.read(folder)
 
 
 def fit(path: Path) -> Iterator[Step]:

@@ -15,8 +15,10 @@ from engine.data.choices import Told
 from engine.data.gene_names import MOSTLY, like_ids
 from engine.data.tables import GENOMES, TYPES
 from engine.errors import DataError
-from engine.results.elements import BYTES_FREE, BYTES_PER_BYTE
+from engine.results.elements import BYTES_PER_BYTE
 
+# A million barcodes, however well they are packed.
+TEXT_FREE = 20_000_000
 HEADS = frozenset(
     (
         "gene_id", "gene_ids", "gene_name", "gene_names", "gene", "genes", "gene_symbol", "symbol",
@@ -31,7 +33,7 @@ ID_HEADS = ("gene_id", "feature_id", "ensembl_id", "id")
 
 def text_of(path: Path) -> str:
     """The text of a file of names, unpacked; DataError if it unpacks beyond all names."""
-    limit = BYTES_PER_BYTE * path.stat().st_size + BYTES_FREE
+    limit = BYTES_PER_BYTE * path.stat().st_size + TEXT_FREE
     with path.open("rb") as raw:
         packed = raw.read(2) == b"\x1f\x8b"
     with gzip.open(path) if packed else path.open("rb") as lines:
@@ -39,7 +41,7 @@ def text_of(path: Path) -> str:
     if len(content) > limit:
         raise DataError(
             "names in proportion to the size of the file",
-            f"more than {limit / 1e9:,.1f} GB of them in {shorten(path.name)}",
+            f"more than {limit / 1e6:,.0f} MB of them in {shorten(path.name)}",
             "The file is damaged or was made to fill memory; do not use it.",
         )
     return content.decode("utf-8-sig", "replace")

@@ -24,7 +24,7 @@ from engine.data.tables import FORMATS
 from engine.errors import DataError
 
 NAMES = re.compile(r"\.(csv|tsv|txt|tab)(\.gz)?$", re.IGNORECASE)
-LONGEST_LINE = 50_000_000
+LONGEST_LINE, MOST_FIELDS = 50_000_000, 2_000_000
 LOOKED_AT = 2000
 MOST_COMMENTS = 1000
 VALUES_AT_ONCE = 8_000_000
@@ -108,6 +108,7 @@ def _head(path: Path) -> tuple[list[str], str, str | None, list[str]]:
             f"no columns in {shorten(path.name)}",
             "Separate the columns by commas or tabs.",
         )
+    first, second = _ending(io.StringIO(f"{first}\n{second}"))
     above, below = (next(csv.reader(io.StringIO(t), delimiter=separator)) for t in (first, second))
     if len(above) == len(below):
         corner: str | None = above.pop(0)
@@ -196,6 +197,9 @@ def _ending(lines: IO[str]) -> Iterator[str]:
     while line := lines.readline(LONGEST_LINE):
         if len(line) == LONGEST_LINE:
             raise ValueError("a line of the table does not end")
+        # Each field takes sixty bytes and more once the line is split.
+        if len(line) > MOST_FIELDS and max(map(line.count, "\t,; ")) > MOST_FIELDS:
+            raise ValueError(f"more than {MOST_FIELDS:,} columns")
         yield line
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from engine.data.memory import available_memory
 
-# A file of a few bytes may still unpack to what a small data set needs.
-LEAST_BYTES, SHARE = 2 * 2**30, 2 / 3
+# Counts of a packed file take some twenty times its bytes in memory, and some more for a while;
+# nobody's take more than this part of what is free.
+LEAST_BYTES, BYTES_PER_BYTE, SHARE = 640 * 2**20, 40, 2 / 3
 # Text is parsed at a few MB a second on a slow processor, and may be packed ten times.
-SECONDS, BYTES_PER_SECOND = 15.0, 100_000
+SECONDS, BYTES_PER_SECOND = 12.0, 100_000
 # Of wall time to processor time: disks are slow, and others work on the same machine.
 PATIENCE = 4.0
 
@@ -26,7 +27,8 @@ class Limits:
     @classmethod
     def of(cls, size: int) -> Limits:
         """For a source of so many bytes; LOGRATIO_READER_GB and _SECONDS set them otherwise."""
-        memory = max(LEAST_BYTES, int(available_memory() * SHARE))
+        most = max(LEAST_BYTES, int(available_memory() * SHARE))
+        memory = min(LEAST_BYTES + BYTES_PER_BYTE * size, most)
         memory = int(_number("LOGRATIO_READER_GB", memory / 1e9) * 1e9)
         seconds = _number("LOGRATIO_READER_SECONDS", SECONDS + size / BYTES_PER_SECOND)
         return cls(memory, seconds, PATIENCE * seconds)

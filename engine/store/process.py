@@ -112,13 +112,7 @@ class ReaderProcess:
             What reading raised, or that it crashed or took too much.
         """
         limits = limits or Limits.of(sources.size(request.source))
-        asked = {
-            "request": request.to_dict(),
-            "folder": str(folder),
-            "memory": limits.memory,
-            "processor": limits.processor,
-        }
-        number, reading = self._begin(asked)
+        number, reading = self._begin(asking(request, folder, limits))
         deadline = time.monotonic() + limits.wall
         try:
             while reading.usage is None and not reading.lost:
@@ -135,7 +129,7 @@ class ReaderProcess:
                 self._readings.pop(number, None)
         if reading.usage is None:
             raise _refused(request, "the process that reads it has ended")
-        _check(request, folder, reading.usage, limits)
+        check(request, folder, reading.usage, limits)
         return reading.usage
 
     def _begin(self, asked: dict[str, Any]) -> tuple[int, _Reading]:
@@ -199,7 +193,18 @@ class ReaderProcess:
         reading.news.set()
 
 
-def _check(request: DataRequest, folder: Path, usage: Usage, limits: Limits) -> None:
+def asking(request: DataRequest, folder: Path, limits: Limits) -> dict[str, Any]:
+    """What a copy is asked for."""
+    return {
+        "request": request.to_dict(),
+        "folder": str(folder),
+        "memory": limits.memory,
+        "processor": limits.processor,
+    }
+
+
+def check(request: DataRequest, folder: Path, usage: Usage, limits: Limits) -> None:
+    """Raise what a copy has raised, or that it did not come to an end."""
     try:
         outcome = json.loads((folder / OUTCOME).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):

@@ -42,7 +42,7 @@ def main() -> None:
     waiting = selectors.DefaultSelector()
     waiting.register(0, selectors.EVENT_READ)
     waiting.register(woken, selectors.EVENT_READ)
-    copies = _Copies(output)
+    copies = Copies(output)
     line = b""
     while True:
         for key, _ in waiting.select():
@@ -58,17 +58,18 @@ def main() -> None:
                 copies.do(json.loads(text))
 
 
-class _Copies:
+class Copies:
     """The copies that read, by the number of what they were asked for."""
 
     def __init__(self, output: int) -> None:
         self._output = output
-        self._running: dict[int, tuple[int, float]] = {}
+        # Number and start of each, by the id of its process.
+        self.running: dict[int, tuple[int, float]] = {}
 
     def do(self, asked: dict[str, Any]) -> None:
         """Start a copy, or stop one."""
         if "stop" in asked:
-            for copy, (number, _) in self._running.items():
+            for copy, (number, _) in self.running.items():
                 if number == asked["stop"]:
                     os.kill(copy, signal.SIGKILL)
             return
@@ -80,15 +81,15 @@ class _Copies:
                 _read(asked, parent, self._output)
             finally:
                 os._exit(0)
-        self._running[copy] = asked["number"], time.monotonic()
+        self.running[copy] = asked["number"], time.monotonic()
 
     def reap(self) -> None:
         """Tell of the copies that have ended."""
-        while self._running:
+        while self.running:
             copy, status, used = os.wait4(-1, os.WNOHANG)
             if copy == 0:
                 return
-            number, began = self._running.pop(copy)
+            number, began = self.running.pop(copy)
             unit = 1 if sys.platform == "darwin" else 1024
             facts = {
                 "status": os.waitstatus_to_exitcode(status),
@@ -99,7 +100,7 @@ class _Copies:
 
     def end(self) -> None:
         """Stop all."""
-        for copy in self._running:
+        for copy in self.running:
             os.kill(copy, signal.SIGKILL)
 
 

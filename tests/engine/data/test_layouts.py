@@ -241,7 +241,7 @@ def test_links_out_of_a_folder_are_refused(counts_adata, tmp_path):
 
 
 def test_names_that_fill_memory_are_refused(counts_adata, tmp_path, monkeypatch):
-    monkeypatch.setattr("engine.data.namefiles.BYTES_FREE", 10_000)
+    monkeypatch.setattr("engine.data.namefiles.TEXT_FREE", 10_000)
     folder(counts_adata, tmp_path / "out")
     write(tmp_path / "out" / "features.tsv.gz", "g\n" * 1_000_000)
     with pytest.raises(DataError, match="in proportion to the size of the file"):
