@@ -10,13 +10,14 @@ import shutil
 import signal
 import sys
 import time
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.fuzz import makers
 from benchmarks.fuzz.mutations import copied, mutate
-from benchmarks.fuzz.target import TARGETS
+from benchmarks.fuzz.target import PEAKS, TARGETS
 from benchmarks.fuzz.verdicts import BYTES, SECONDS, judge, outcome
 
 # Address space of a case, beyond what this process has: far more than it may have resident.
@@ -109,12 +110,17 @@ class Campaign:
         draw = random.Random(f"{self.seed} {number} damage")
         box = copied(self.work / template, folder / "box")
         source = box / self._templates[template]
-        done = mutate(box, source, draw, self._neighbours) if number >= 0 else "nothing"
+        if number >= 0:
+            # Apart, so that its own memory does not count.
+            _apart(lambda: _damage(box, source, draw, self._neighbours, folder / "damage.txt"))
         if not os.path.lexists(source):
             # It has another name now.
             source = next(iter(sorted(box.iterdir())), source)
-        (folder / "done.txt").write_text(done, errors="backslashreplace")
+        done = folder / "damage.txt"
+        done.replace(folder / "done.txt") if done.exists() else done.with_stem("done").touch()
         found = judge(TARGETS[template.split("/")[0]](source))
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        found["peak"] = max(own, *PEAKS) if PEAKS else own
         (folder / "verdict.json").write_text(json.dumps(found), errors="backslashreplace")
         sys.stdout.flush()
         os._exit(0)
@@ -144,6 +150,8 @@ class Campaign:
         if told:
             judged = json.loads(told)
             found.outcome, found.faults = outcome(judged["ended"]), judged["faults"]
+            resident = judged["peak"]
+            found.megabytes = resident / 1e6
             found.said = "; ".join(f"{k}: {v}" for k, v in judged["ended"].items())
         elif late:
             found.outcome = "hang"
@@ -166,9 +174,13 @@ class Campaign:
         shutil.rmtree(folder, ignore_errors=True)
         return found
 
-    def _outside(self) -> list[tuple[str, int, int]]:
-        found = [(str(p), p.stat()) for p in sorted(self._neighbours.rglob("*"))]
-        return [(name, state.st_size, state.st_mtime_ns) for name, state in found]
+    def _outside(self) -> list[tuple[str, int]]:
+        files = sorted(path for path in self._neighbours.rglob("*") if path.is_file())
+        return [(str(path), zlib.crc32(path.read_bytes())) for path in files]
+
+
+def _damage(box: Path, source: Path, draw: random.Random, neighbours: Path, told: Path) -> None:
+    told.write_text(mutate(box, source, draw, neighbours), errors="backslashreplace")
 
 
 def _apart(work: object) -> None:

@@ -36,6 +36,10 @@ from engine.store.process import Usage, asking, check
 Step = tuple[str, Callable[[], Any]]
 
 
+# Bytes that copies of this process have had resident at most.
+PEAKS: list[int] = []
+
+
 def counts(source: Path) -> Iterator[Step]:
     """As the page opens counts: a copy of this process with limits reads them into a store."""
     yield "read", lambda: _stored(DataRequest(str(source), genes="all"), source)
@@ -53,7 +57,9 @@ def _stored(request: DataRequest, source: Path) -> Any:
     os.close(output)
     with os.fdopen(heard) as lines:
         ended = [message for message in map(json.loads, lines) if "ended" in message]
-    check(request, folder, Usage(**ended[0]["ended"]), limits)
+    usage = Usage(**ended[0]["ended"])
+    PEAKS.append(usage.peak)
+    check(request, folder, usage, limits)
     return layout.read(folder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,7 @@ def check_fit(fit: Fit) -> None:
         arrays[f"draws of {name}"] = array
         shapes[f"draws of {name}"] = (number, *genes, *names.get(name, ()))
     check_arrays(arrays, shapes, least)
+    _check_totals(fit)
     _check_rest(fit)
 
 
@@ -95,6 +97,18 @@ def check_topics(fit: TopicFit) -> None:
     least = dict.fromkeys(("topics", "topic_scale", "proportions", "scale", "total_counts"), 0.0)
     check_arrays({name: np.asarray(getattr(fit, name)) for name in shapes}, shapes, least)
     _check_rest(fit)
+
+
+def _check_totals(fit: Fit) -> None:
+    totals = fit.totals
+    known = [totals.mean, totals.concentration]
+    known += [value for value in (totals.eta_location, totals.eta_scale) if value is not None]
+    if not all(_is_number(value) for value in known) or not isinstance(fit.prior, dict):
+        raise FitError("numbers for the totals of cells", str(totals)[:200], _REMEDY)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def check_names(cells: pd.Index, genes: pd.Index) -> None:

@@ -123,6 +123,13 @@ def test_a_status_of_impossible_values(saved: Path, field: str, wrong: str) -> N
         load(saved)
 
 
+@pytest.mark.parametrize("wrong", ['{"a": 1}', "NaN", '"x"', "true"])
+def test_totals_of_impossible_values(saved: Path, wrong: str) -> None:
+    change(saved, "uns/logratio/totals", f'{{"mean": {wrong}, "concentration": 3.0}}')
+    with pytest.raises(FitError, match="numbers for the totals of cells"):
+        load(saved)
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [
