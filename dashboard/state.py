@@ -67,10 +67,8 @@ class AppState(Asked):
     counts = param.ClassSelector(class_=Counts, allow_None=True)
     summary = param.Parameter(doc="CountsSummary of `counts`.")
     reading = param.String(doc="What is being read, empty when nothing is.")
-    how_far = param.Parameter(default=("", 0.0), doc="What is done to read it, and which share.")
-    offers = param.Parameter(
-        default=(), doc="Choices that the source offers: of `engine.data.Offer`."
-    )
+    how_far = param.Parameter(default=("", 0.0), doc="What is done to it, and which share is.")
+    offers = param.Parameter(default=(), doc="Choices of the source: of `engine.data.Offer`.")
     data_error = param.ClassSelector(class_=Notice, allow_None=True)
     brought = param.String(default=None, allow_None=True, doc="Run whose data `counts` are.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -256,6 +257,16 @@ def test_files_that_crash_or_hang_the_library(
         with pytest.raises(FitError, match=said):
             read(saved)
     os.utime(saved, (2, 2))
+    assert load(saved).n_factors == 2
+
+
+def test_a_helper_that_ended_for_want_of_work_is_replaced(saved: Path) -> None:
+    os.utime(saved, (3, 3))
+    load(saved)
+    (idle,) = probing._idle
+    os.kill(idle._process.pid, signal.SIGALRM)
+    idle._process.wait()
+    os.utime(saved, (4, 4))
     assert load(saved).n_factors == 2
 
 
