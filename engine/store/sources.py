@@ -34,13 +34,19 @@ def state(source: str) -> list[Any] | None:
 
 
 def size(source: str) -> int:
-    """Bytes of all its files, or of many of them; 0 if there are none."""
+    """Bytes that its files, or many of them, take on the disk; 0 if there are none."""
     if source == DEMO:
         return DEMO_BYTES
     try:
-        return sum(path.stat().st_size for path in _files(source)[0])
+        return sum(_bytes(path) for path in _files(source)[0])
     except (OSError, ValueError, RuntimeError):
         return 0
+
+
+def _bytes(path: Path) -> int:
+    """A file may say that it is large, and be a hole."""
+    facts = path.stat()
+    return min(facts.st_size, facts.st_blocks * 512)
 
 
 def _files(source: str) -> tuple[list[Path], bool]:

@@ -142,6 +142,13 @@ def test_a_folder_that_cannot_be_followed_is_read_each_time(
     assert sources.size(str(folder)) == 0
 
 
+def test_a_hole_counts_for_nothing(tmp_path: Path) -> None:
+    hole = tmp_path / "hole.csv"
+    hole.write_bytes(b"a,b\n")
+    os.truncate(hole, 10**10)
+    assert sources.size(str(hole)) < 10**6
+
+
 def test_damaged_ones_are_made_anew(store: CountsStore, here: Here, request_of: Asked) -> None:
     store.read(request_of())
     (kept,) = store.folder.iterdir()
