@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 import zipfile
@@ -48,16 +49,24 @@ def read_json(path: Path) -> Any:
     OSError
         If there is none.
     ValueError
-        If it is no plain file, too large, or no JSON.
+        If it is no plain file, too large, no JSON, or has numbers that are not finite, which
+        none that is written here has.
     """
     with open_own(path) as file:
         data = file.read(MOST_TEXT + 1) if _size(file) <= MOST_TEXT else b""
     if not data or len(data) > MOST_TEXT:
         raise ValueError(f"{path.name} is empty or larger than {MOST_TEXT:,} bytes")
     try:
-        return json.loads(data.decode("utf-8"))
+        return json.loads(data.decode("utf-8"), parse_float=_finite, parse_constant=_finite)
     except RecursionError:
         raise ValueError(f"{path.name} is nested too deep") from None
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"a number that is not finite: {text[:40]}")
+    return value
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

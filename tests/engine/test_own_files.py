@@ -50,7 +50,10 @@ def test_what_is_no_file_of_its_own(
         read(tmp_path / "missing")
 
 
-@pytest.mark.parametrize("text", ["", "[" * 100_000, '{"a":' * 100_000, "1" * 5000, "\0\0", "{"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[" * 100_000, '{"a":' * 100_000, "1" * 5000, "\0\0", "{", "1e999", "[-1e999]", "NaN"],
+)
 def test_what_is_no_json(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(ValueError, match=r".") as caught:
