@@ -18,7 +18,14 @@ from engine.data.features import narrow
 from engine.data.limits import MAX_CELLS
 from engine.data.parts import with_sums
 from engine.data.probe import probe
-from engine.data.tables import FORMATS, Source, Table, from_anndata, from_elements
+from engine.data.tables import (
+    FORMATS,
+    Source,
+    Table,
+    folder_bytes,
+    from_anndata,
+    from_elements,
+)
 from engine.errors import DataError
 from engine.results.elements import LABELS, check_elements
 
@@ -67,6 +74,8 @@ def _open(source: Source, choices: Choices) -> Table:
 
 def _open_folder(path: Path, choices: Choices) -> Table:
     if (path / "zarr.json").exists() or (path / ".zgroup").exists():
+        # Before anything of it is opened: a pipe in place of a file would be waited for.
+        folder_bytes(path)
         return _alone(from_elements(zarr.open_group(path, mode="r"), path, lambda: None), choices)
     if triplets.matrices(path):
         return _made(*triplets.read_folder(path, choices), path)

@@ -125,6 +125,13 @@ def folder_bytes(path: Path) -> int:
             )
         if part.is_file():
             size += part.stat().st_size
+        elif not part.is_dir():
+            # A pipe would be waited for.
+            raise DataError(
+                "a folder of files",
+                f"{shorten(part.name)}, which is none",
+                "Copy the data again from where they were written.",
+            )
     return size
 
 

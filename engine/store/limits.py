@@ -11,7 +11,7 @@ from engine.data.memory import available_memory
 # nobody's take more than this part of what is free.
 LEAST_BYTES, BYTES_PER_BYTE, SHARE = 640 * 2**20, 40, 2 / 3
 # Text is parsed at a few MB a second on a slow processor, and may be packed ten times.
-SECONDS, BYTES_PER_SECOND = 12.0, 100_000
+SECONDS, BYTES_PER_SECOND = 8.0, 400_000
 # Of wall time to processor time: disks are slow, and others work on the same machine.
 PATIENCE = 4.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 import tracemalloc
@@ -201,3 +202,15 @@ def test_cases_whose_links_lead_outside(tmp_path: Path, monkeypatch: pytest.Monk
     for name in ("external_obs", "external_var_index", "soft_obs", "virtual_obs"):
         with pytest.raises(DataError, match="pointing elsewhere"):
             read_counts(tmp_path / f"{name}.h5ad", genes="all")
+
+
+@pytest.mark.parametrize("name", ["zarr.json", "obs/depth/zarr.json", "X/data/pipe"])
+def test_pipes_in_a_folder_are_never_waited_for(
+    counts_adata: ad.AnnData, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "data.zarr"
+    counts_adata.write_zarr(path)
+    (path / name).unlink(missing_ok=True)
+    os.mkfifo(path / name)
+    with pytest.raises(DataError, match="a folder of files; found"):
+        read_counts(path)
