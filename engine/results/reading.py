@@ -22,7 +22,7 @@ from engine.results.elements import check_compressed, check_elements
 from engine.results.fit import FORMAT, Capture, Fit, Status, Totals, given_names, known_ids
 from engine.results.probing import State, probe, state_of
 from engine.results.topics import TopicFit
-from engine.results.validation import check_fit, check_topics
+from engine.results.validation import check_arrays, check_fit, check_topics
 
 AnyFit = Fit | TopicFit
 
@@ -73,6 +73,7 @@ def load_counts(path: str | os.PathLike[str]) -> sparse.csc_matrix | None:
         arrays = tuple(np.asarray(file[f"X/{name}"][:]) for name in ("data", "indices", "indptr"))
         cells, genes = (int(length) for length in file["X"].attrs["shape"])
         check_compressed(arrays, (cells, genes))
+        check_arrays({"counts": arrays[0]}, {"counts": arrays[0].shape}, {"counts": 0.0})
         return sparse.csc_matrix(sparse.csr_matrix(arrays, shape=(cells, genes)))
 
 
