@@ -124,13 +124,6 @@ def test_a_status_of_impossible_values(saved: Path, field: str, wrong: str) -> N
         load(saved)
 
 
-@pytest.mark.parametrize("value", [-np.inf, np.nan, -1.0])
-def test_counts_that_are_none(saved: Path, value: float) -> None:
-    spoil(saved, "X/data", value)
-    with pytest.raises(FitError, match="finite numbers of at least 0 in counts"):
-        load_counts(saved)
-
-
 @pytest.mark.parametrize("wrong", ['{"a": 1}', "NaN", '"x"', "true"])
 def test_totals_of_impossible_values(saved: Path, wrong: str) -> None:
     change(saved, "uns/logratio/totals", f'{{"mean": {wrong}, "concentration": 3.0}}')

@@ -10,10 +10,15 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
+from scipy import sparse
 
+from engine.errors import FitError
+from engine.results import load_counts
 from engine.results.own_files import MOST_TEXT, read_arrays, read_json
+from tests.dashboard.synthetic import make_fit
 
 
 def pipe(path: Path) -> None:
@@ -106,3 +111,13 @@ def test_arrays_that_claim_what_is_not_there(tmp_path: Path, member: bytes) -> N
         archive.writestr("a.npy", member)
     with pytest.raises(ValueError, match=r"x\.npz: "):
         read_arrays(path)
+
+
+@pytest.mark.parametrize("value", [-np.inf, np.nan, -1.0])
+def test_counts_of_a_fit_that_are_none(tmp_path: Path, value: float) -> None:
+    counts = sparse.csr_matrix(np.ones((12, 8), dtype=np.float32))
+    path = make_fit(12, 8, 2).save(tmp_path / "fit.h5ad", counts=counts)
+    with h5py.File(path, "r+") as file:
+        file["X/data"][1] = value
+    with pytest.raises(FitError, match="finite numbers of at least 0 in counts"):
+        load_counts(path)
