@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.plots import raster
+from dashboard.plots.cells import MOST_POINTS
 from dashboard.umap_layout import MOST_FITTED, NEIGHBOURS, SEED
 from dashboard.umap_process import umap_coordinates
 from engine.jobs import JobError, JobHandle, Jobs
@@ -42,12 +43,30 @@ class Embedder:
         self._lock = threading.RLock()
         self._tasks: dict[str, str] = {}
         self._known: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._images: threading.Event | None = None
 
     def warm_up(self) -> None:
-        """Let the first UMAP and the first image of many cells find Numba's code compiled."""
+        """Let the first UMAP find Numba's code compiled."""
         scores = np.random.default_rng(0).normal(size=(200, 5))
         self._jobs.submit("warm-up", lambda _handle: umap_coordinates(scores))
-        self._jobs.submit("warm-up", lambda _handle: raster.warm_up())
+
+    def warm_up_images(self) -> bool:
+        """Let the first image of many cells find it compiled; whether it does.
+
+        It takes seconds, in which a page that drew one would keep all others waiting.
+        """
+        with self._lock:
+            if self._images is None:
+                done = self._images = threading.Event()
+
+                def work(_: JobHandle) -> None:
+                    try:
+                        raster.warm_up()
+                    finally:
+                        done.set()
+
+                self._jobs.submit("warm-up", work)
+            return self._images.is_set()
 
     def ask(self, key: str, fit: AnyFit) -> np.ndarray | None:
         """Coordinates of the fit known as ``key``; None while they are being computed.
@@ -62,16 +81,17 @@ class Embedder:
         if len(fit.cells) < FEWEST_CELLS or (fit.n_factors == 1 and fit.model == "lda"):
             # Of one topic alone, all cells have all of it.
             return scores(fit)[:, [0, min(1, fit.n_factors - 1)]]
+        drawable = len(fit.cells) <= MOST_POINTS or self.warm_up_images()
         with self._lock:
             if key not in self._tasks:
                 found = self._recall(key, fit)
                 if found is not None:
-                    return found
+                    return found if drawable else None
                 work = _Work(self._jobs, key, coordinates(fit))
                 self._tasks[key] = self._jobs.submit(f"UMAP of {key}", work)
             task = self._tasks[key]
             status = self._jobs.status(task)
-            if status.active:
+            if status.active or not drawable:
                 return None
             found = self._jobs.result(task) if status.state == "done" else None
             del self._tasks[key]

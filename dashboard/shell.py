@@ -60,6 +60,10 @@ def services() -> Services:
     settings = Settings()
     made = Services.of(settings)
     warm.start(made, settings.source)
+    context = pn.state.curdoc.session_context if pn.state.curdoc else None
+    if context is None or context.server_context is None:
+        # `panel serve --warm`: nobody waits yet.
+        made.embedder.warm_up_images()
     warm.keep_clean(made)
     return made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import holoviews as hv
@@ -28,6 +29,8 @@ STATES = {
 }
 
 
+# A new curve costs the server as much as all else that a run tells of itself.
+DRAWN_SECONDS = 1.0
 COMPARE, STOP = "Compare on held-out cells", "Stop comparing"
 WIDE_BUTTON: dict[str, Any] = {"sizing_mode": "stretch_width", "width": None, "margin": 0}
 
@@ -48,6 +51,8 @@ class RunControl(pn.viewable.Viewer):
         self._bar = pmui.LinearProgress(
             value=0, sizing_mode="stretch_width", width=None, margin=(4, 0)
         )
+        self._steps = hv.streams.Pipe(data=())
+        self._drawn: tuple[str | None, float] = None, 0.0
         self._progress, self._trace = Later(lambda: [self._bar]), Later(lambda: [self._plot()])
         self._panel = step(
             3,
@@ -133,20 +138,23 @@ class RunControl(pn.viewable.Viewer):
             value=100 * status.fraction if known else 0,
         )
         self._progress.show(active)
-        self._trace.show(status is not None and len(status.trace) > 1)
+        self._draw(status)
+
+    def _draw(self, status: JobStatus | None) -> None:
+        trace = status.trace if status is not None else ()
+        run, now = self.state.run, time.monotonic()
+        if not self._active or self._drawn[0] != run or now - self._drawn[1] > DRAWN_SECONDS:
+            self._drawn = run, now
+            self._steps.send(trace)
+        self._trace.show(len(trace) > 1)
 
     def _plot(self) -> pn.pane.HoloViews:
-        changed = hv.streams.Params(self.state, ["status"], watch_only=True)
         return pn.pane.HoloViews(
-            hv.DynamicMap(self._objective, streams=[changed]),
+            hv.DynamicMap(lambda data: objective_trace(data), streams=[self._steps]),
             sizing_mode="stretch_width",
             height=HEIGHT,
             margin=0,
         )
-
-    def _objective(self, **_: object) -> hv.Overlay:
-        status = self.state.status
-        return objective_trace(status.trace if status is not None else ())
 
 
 def _tried(model: str) -> str:

@@ -190,3 +190,19 @@ class TestEmbedder:
         # The file is of the newer one by now.
         assert embedder.known(f"{run} 4") is None
         np.testing.assert_array_equal(embedder.known(f"{run} 5"), first)
+
+
+def test_many_cells_are_placed_once_their_image_can_be_drawn_at_once(
+    jobs: Jobs, fit: Fit, run: str, layout: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the page that draws them compiles, and all others wait for it."""
+    xy, compiled = coordinates(Embedder(jobs), f"{run} 4", fit), threading.Event()
+    monkeypatch.setattr(embedding.raster, "warm_up", lambda: compiled.wait(PATIENCE))
+    few, many = Embedder(jobs), Embedder(jobs)
+    np.testing.assert_array_equal(few.ask(f"{run} 4", fit), xy)
+    monkeypatch.setattr(embedding, "MOST_POINTS", len(fit.cells) - 1)
+    for _ in range(3):
+        assert many.ask(f"{run} 4", fit) is None
+    compiled.set()
+    np.testing.assert_array_equal(coordinates(many, f"{run} 4", fit), xy)
+    assert layout.calls == 1
