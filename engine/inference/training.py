@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -57,14 +58,20 @@ class Pair:
     keywords: tuple[tuple[str, Any], ...] = field(default=())
 
 
-class Plan(NamedTuple):
-    """What a compiled epoch depends on beside the shapes of its arguments."""
+class Rate(NamedTuple):
+    """The rate of learning at every step, along half a cosine from the first to the last.
 
-    pair: Pair
-    learning_rate: float
-    schedule: str
-    steps: int
-    dropout: float
+    What an epoch is given, so that none is compiled again for another number of steps.
+    """
+
+    first: Any
+    last: Any
+    steps: Any
+
+    def __call__(self, step: jax.Array) -> jax.Array:
+        """Rate of a step, counted from nought."""
+        done = jnp.minimum(step / self.steps, 1.0)
+        return self.last + (self.first - self.last) * 0.5 * (1 + jnp.cos(jnp.pi * done))
 
 
 class Compiled(NamedTuple):
@@ -76,18 +83,12 @@ class Compiled(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def compiled(plan: Plan) -> Compiled:
-    """One per plan, so that a second fit compiles nothing."""
-
-    def rate(step: jax.Array) -> jax.Array:
-        done = jnp.minimum(step / plan.steps, 1.0)
-        cosine = _LAST_RATE + (1 - _LAST_RATE) * 0.5 * (1 + jnp.cos(jnp.pi * done))
-        return plan.learning_rate * jnp.where(plan.schedule == "cosine", cosine, 1.0)
-
-    optimiser = optim.ClippedAdam(rate, clip_norm=_CLIP)
-    bound = TraceMeanField_ELBO() if plan.pair.closed_form else Trace_ELBO()
-    keywords = {**dict(plan.pair.keywords), "dropout": plan.dropout}
-    svi = SVI(plan.pair.model, plan.pair.guide, optimiser, bound, **keywords)
+def compiled(pair: Pair, dropout: float) -> Compiled:
+    """One per pair, so that a second fit compiles nothing."""
+    bound = TraceMeanField_ELBO() if pair.closed_form else Trace_ELBO()
+    keywords = {**dict(pair.keywords), "dropout": dropout}
+    # How an optimiser begins does not depend on its rate, which an epoch sets.
+    svi = SVI(pair.model, pair.guide, optim.ClippedAdam(0.0), bound, **keywords)
 
     @jax.jit
     def epoch(
@@ -98,11 +99,15 @@ def compiled(plan: Plan) -> Compiled:
         meant: jax.Array,
         setting: Any,
         phases: Phase,
+        rate: Rate,
     ) -> tuple[Any, jax.Array]:
-        def step(state: Any, own: tuple[jax.Array, jax.Array, Phase]) -> tuple[Any, jax.Array]:
-            rows, real, phase = own
+        own = copy(svi)
+        own.optim = optim.ClippedAdam(rate, clip_norm=_CLIP)
+
+        def step(state: Any, at: tuple[jax.Array, jax.Array, Phase]) -> tuple[Any, jax.Array]:
+            rows, real, phase = at
             cells = jax.tree.map(lambda array: array[rows], data)
-            return svi.stable_update(state, cells, real, setting, phase, start=start)
+            return own.stable_update(state, cells, real, setting, phase, start=start)
 
         return jax.lax.scan(step, state, (batches, meant, phases))
 
@@ -182,8 +187,10 @@ def train[L](
     shards = Shards(counts, trained, config.batch_cells, task.beside)
     epochs = config.epochs(counts.n_cells)
     steps = shards.steps * epochs
-    plan = Plan(task.pair, config.learning_rate, config.schedule, steps, config.dropout)
-    svi, init, epoch = compiled(plan)
+    svi, init, epoch = compiled(task.pair, config.dropout)
+    first = config.learning_rate
+    last = _LAST_RATE * first if config.schedule == "cosine" else first
+    rate = Rate(jnp.float32(first), jnp.float32(last), jnp.float32(steps))
     unit = float(1 / counts.totals[trained].sum())
     setting = task.setting(params, shards.steps, unit)
     fixed = {name: params[name] for name in params if name.startswith(INPUT)}
@@ -211,7 +218,7 @@ def train[L](
                 jnp.asarray(done >= waiting, jnp.float32),
             )
             state, loss = epoch(
-                state, params, shard.data, shard.batches, shard.meant, setting, phases
+                state, params, shard.data, shard.batches, shard.meant, setting, phases, rate
             )
             losses.append(np.asarray(loss, float))
             step += size
