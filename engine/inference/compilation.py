@@ -13,7 +13,11 @@ import platformdirs
 # program takes some; LLVM does not survive a refusal.
 _MOST_REGIONS = 40_000
 _REGIONS = Path("/proc/self/maps")
+# Programs (of two regions or so each) between two looks: to count many regions takes long.
+_BETWEEN = 500
 _spent = 0.0
+_programs = 0
+_looked = 0
 
 
 def keep_compilations() -> None:
@@ -29,16 +33,25 @@ def keep_compilations() -> None:
             jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
-def make_room(most: int = _MOST_REGIONS) -> bool:
+def make_room(most: int = _MOST_REGIONS, between: int = _BETWEEN) -> bool:
     """Forget what was compiled if the process has mapped more than so many regions of memory.
 
     A server that fits data of hundreds of shapes would crash otherwise. What is still needed is
     compiled again, or read from disk. Elsewhere than on Linux nothing happens.
 
+    Parameters
+    ----------
+    between
+        Programs compiled since the last look, below which nothing is looked at.
+
     Returns
     -------
     Whether it was forgotten.
     """
+    global _looked
+    if _programs - _looked < between:
+        return False
+    _looked = _programs
     try:
         crowded = _REGIONS.read_bytes().count(b"\n") > most
     except OSError:
@@ -54,9 +67,10 @@ def seconds_compiling() -> float:
 
 
 def _listen(event: str, duration_secs: float, **_: str | int) -> None:
-    global _spent
+    global _spent, _programs
     if event.startswith("/jax/core/compile/"):
         _spent += duration_secs
+        _programs += event.endswith("/backend_compile_duration")
 
 
 jax.monitoring.register_event_duration_secs_listener(_listen)
