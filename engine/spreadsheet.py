@@ -17,9 +17,9 @@ from typing import Any
 import pandas as pd
 
 # Where a cell begins: the text itself, or what follows a character that ends cells in some
-# countries. Then what spreadsheets skip, and what begins a formula, in full width too.
+# countries. Then what spreadsheets skip or a quote, and what begins a formula, in full width too.
 _BEGINS = r"(^|[;\t\r\n])"
-_FORMULA = r"(?=[\s\x00-\x1f\ufeff\u200b]*[=+\-@＝＋－＠\t\r\n])"
+_FORMULA = r"(?=[\s\x00-\x1f\ufeff\u200b\"]*[=+\-@＝＋－＠\t\r\n])"
 _BARE = re.compile(rf"{_BEGINS}('*){_FORMULA}")
 _GUARDED = re.compile(rf"{_BEGINS}'('*){_FORMULA}")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")

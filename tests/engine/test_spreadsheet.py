@@ -26,7 +26,20 @@ from engine.cli import gene_choice
 from engine.spreadsheet import guarded, to_csv, unguarded, write_csv
 from tests.dashboard.synthetic import make_fit
 
-EVIL = ["=1+1", "+A1", "-A1", "@SUM(A1)", "\t=1", "\rx", "  =1", "\ufeff=1", "＝1", "x;=1", "'=1"]
+EVIL = [
+    "=1+1",
+    "+A1",
+    "-A1",
+    "@SUM(A1)",
+    "\t=1",
+    "\rx",
+    "  =1",
+    "\ufeff=1",
+    "＝1",
+    "x;=1",
+    "'=1",
+    'x;"=1"',
+]
 GOOD = ["CD3E", "HLA-DRA", "T cell (CD4+)", "a@b", "-1.5", "+2e-3", "", "'quoted'"]
 STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
