@@ -189,7 +189,10 @@ class Places:
     def _make(self, size: int) -> Path:
         """An empty file that counts with all it will hold: others may begin before it is full."""
         self.uploads.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self.uploads).free
+        # What has begun takes its room only as it arrives.
+        begun = (part.stat() for part in self.uploads.glob(".*.part"))
+        promised = sum(max(facts.st_size - 512 * facts.st_blocks, 0) for facts in begun)
+        free = max(shutil.disk_usage(self.uploads).free - promised, 0)
         if free < size + SPARE_BYTES:
             raise DataError(
                 f"{size_words(size + SPARE_BYTES)} free on the server's disk",

@@ -3,10 +3,13 @@ from __future__ import annotations
 import errno
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from dashboard import places as module
 from dashboard.controls.upload import UploadArea
 from dashboard.places import Places
 from engine.errors import DataError, EngineError
@@ -142,6 +145,20 @@ class TestUploads:
     ) -> None:
         area._handle_msg(message)
         assert told == []
+
+
+def test_uploads_that_have_begun_have_their_room(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two at once are not both told that there is room for one."""
+    free = module.SPARE_BYTES + 1_500_000
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    places = replace(places, most_bytes=10**6)
+    upload = places.begin("a.h5ad", 10**6)
+    with pytest.raises(DataError, match="free on the server's disk"):
+        places.begin("b.h5ad", 10**6)
+    upload.drop()
+    places.begin("b.h5ad", 10**6).drop()
 
 
 def test_an_upload_that_fills_the_disk_is_given_up_in_words(places: Places) -> None:
