@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from engine import checks
-from engine.checks.uncertainty.bootstrap import cell_weights
+from engine.checks.uncertainty.bootstrap import cell_weights, perturbed
 from engine.checks.uncertainty.topics import top
 from engine.errors import ConfigError, FitError
+from engine.inference.laplace import Step, maximise
+from engine.inference.point import Metric
 from tests.engine.checks.uncertainty.conftest import Simulated, Topics
 
 pytestmark = pytest.mark.fit
@@ -30,6 +32,21 @@ def test_weights() -> None:
     assert weights.std() == pytest.approx(1, rel=0.02)
     np.testing.assert_array_equal(weights[7], cell_weights(1000, 3, 7))
     assert abs(np.corrcoef(weights[0], weights[1])[0, 1]) < 0.1
+
+
+def test_replicates_are_moved_as_their_prior_lets_them(one: Simulated) -> None:
+    """By V P V, with V the posterior covariance of a gene's loadings and P the prior's precision."""
+    steps = maximise(one.counts, one.fit.config, one.fit)
+    point = next(step.point for step in steps if isinstance(step, Step))
+    rng = np.random.default_rng(0)
+    moved = np.stack([perturbed(point, rng) - point.theta for _ in range(500)])[..., :-2]
+    covariance, _ = Metric(point, cautious=False).variances()
+    expected = covariance @ point.prior.loadings_precision @ covariance
+    found = np.einsum("ngi,ngj->gij", moved, moved) / len(moved)
+    # Standard errors of 500 draws: 6 % of a variance, over all genes next to nothing.
+    own, true = (np.einsum("gii->gi", of) for of in (found, expected))
+    assert (own / true).mean() == pytest.approx(1, abs=0.02)
+    np.testing.assert_allclose(own, true, rtol=0.3)
 
 
 def test_it_agrees_with_the_delta_method(
