@@ -35,7 +35,7 @@ def test_weights() -> None:
 
 
 def test_replicates_are_moved_as_their_prior_lets_them(one: Simulated) -> None:
-    """By V P V, with V the posterior covariance of a gene's loadings and P the prior's precision."""
+    """By V P V, V a gene's posterior covariance and P the prior's precision."""
     steps = maximise(one.counts, one.fit.config, one.fit)
     point = next(step.point for step in steps if isinstance(step, Step))
     rng = np.random.default_rng(0)
