@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from engine.data.border import shorten
 from engine.data.progress import Listener, listening
 from engine.errors import DataError
 from engine.results import OTHER
+from engine.store import sources
 
 BLOCK = 2048
 MOST_BLOCKS = 25
@@ -156,7 +158,7 @@ class Reader:
     def __init__(self, read: Read = in_this_process) -> None:
         self._read_source = read
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="read")
-        self._kept: OrderedDict[tuple[DataRequest, float], Reading] = OrderedDict()
+        self._kept: OrderedDict[tuple[DataRequest, Any], Reading] = OrderedDict()
         self._lock = Lock()
 
     def submit(self, request: DataRequest) -> Task:
@@ -166,7 +168,8 @@ class Reader:
         return task
 
     def _read(self, request: DataRequest, task: Task) -> Reading:
-        key = (request, _modified(request.source))
+        state = sources.state(request.source)
+        key = request, state
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -174,15 +177,10 @@ class Reader:
         task.tell("", 0.0)
         counts, info = self._read_source(request, task.tell)
         read = Reading(request, info, counts, summarise(counts), getattr(info, "offers", ()))
+        # Of a source that cannot be followed there is no telling whether it is still the same.
         with self._lock:
-            self._kept[key] = read
+            if state is not None:
+                self._kept[key] = read
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return read
-
-
-def _modified(source: str) -> float:
-    try:
-        return Path(source).stat().st_mtime
-    except (OSError, ValueError):
-        return 0.0

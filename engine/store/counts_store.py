@@ -161,7 +161,7 @@ def _remove(folder: Path) -> bool:
     return not folder.exists()
 
 
-def _name(request: DataRequest, state: list[Any] | None) -> str:
+def _name(request: DataRequest, state: tuple[Any, ...] | None) -> str:
     """Where the counts of a request lie, given the state of its source; if unknown, anywhere."""
     if state is None:
         return uuid.uuid4().hex

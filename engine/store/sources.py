@@ -16,13 +16,14 @@ DEMO_BYTES = 100_000_000
 _MATRIX = (".mtx", ".mtx.gz")
 
 
-def state(source: str) -> list[Any] | None:
+def state(source: str) -> tuple[Any, ...] | None:
     """What changes when a source does: names, sizes and times of its files.
 
-    None if there is no telling: a part of it cannot be looked at, or there are too many.
+    None if there is no telling: a part of it cannot be looked at or lies elsewhere, or there are
+    too many.
     """
     if source == DEMO:
-        return [DEMO, version("scanpy")]
+        return DEMO, version("scanpy")
     try:
         files, complete = _files(source)
         facts = [(str(path), path.stat()) for path in sorted(files)]
@@ -30,7 +31,9 @@ def state(source: str) -> list[Any] | None:
         return None
     if not complete:
         return None
-    return [source, *([name, stat.st_size, stat.st_mtime_ns] for name, stat in facts)]
+    # Copying may set the time of the content to that of another file, but not that of the change.
+    times = ((name, at.st_size, at.st_mtime_ns, at.st_ctime_ns) for name, at in facts)
+    return source, *times
 
 
 def size(source: str) -> int:
@@ -60,4 +63,6 @@ def _files(source: str) -> tuple[list[Path], bool]:
     else:
         return [path], True
     parts = list(itertools.islice(inside, MOST_FILES + 1))
-    return [part for part in parts if part.is_file()], len(parts) <= MOST_FILES
+    # What lies in a folder that is a link is not among them.
+    linked = path.is_dir() and any(part.is_symlink() and part.is_dir() for part in parts)
+    return [part for part in parts if part.is_file()], len(parts) <= MOST_FILES and not linked

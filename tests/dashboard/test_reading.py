@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,6 +102,29 @@ def test_the_reading_of_an_upload_is_stopped_and_the_upload_goes(
     assert "The upload slow.h5ad was deleted" in state.data_error.remedy
     assert not upload.exists()
     assert state.ready
+
+
+def test_what_is_at_hand_is_read_again_when_it_changed(tmp_path: Path) -> None:
+    """Of a folder, whose own time stays as it is, any file; of a file, whatever its time."""
+    reads: list[str] = []
+
+    def read(request: DataRequest, _tell: Listener) -> tuple[Counts, SourceInfo]:
+        reads.append(request.source)
+        return make_counts(), SourceInfo("made", request.source, 1, 1, (), (), "X", "")
+
+    reader = Reader(read)
+    part, other = tmp_path / "folder" / "part", tmp_path / "other"
+    part.parent.mkdir()
+    part.write_text("some")
+    for source in (part, part.parent):
+        shutil.copy2(part, other)
+        reads.clear()
+        for change in (part.touch, int, lambda: shutil.copy2(other, part), part.unlink, int):
+            change()
+            reader.submit(DataRequest(str(source))).future.result()
+        # Of a file that is not there nothing is at hand; of an empty folder there is.
+        assert len(reads) == (4 if source is part else 3), source
+        part.write_text("more")
 
 
 def test_a_server_reads_by_its_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,6 +105,26 @@ def test_folders_change_with_any_of_their_files(
     assert here.reads == 2
 
 
+def test_another_file_of_the_same_size_and_time_is_read(
+    store: CountsStore, here: Here, request_of: Asked, source: Path, tmp_path: Path
+) -> None:
+    content = tmp_path / "content"
+    content.write_bytes(source.read_bytes())
+    for _ in range(2):
+        shutil.copy2(content, source)
+        store.read(request_of())
+    assert here.reads == 2
+
+
+def test_what_a_link_in_a_folder_leads_to_is_not_followed(source: Path, tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "cells.zarr", tmp_path / "X"
+    ad.read_h5ad(source).write_zarr(folder)
+    (folder / "X").rename(elsewhere)
+    (folder / "X").symlink_to(elsewhere)
+    assert sources.state(str(folder)) is None
+    assert sources.size(str(folder)) > 0
+
+
 def test_a_source_that_changes_meanwhile_is_refused(
     store: CountsStore, here: Here, request_of: Asked, source: Path
 ) -> None:
