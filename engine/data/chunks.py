@@ -24,8 +24,10 @@ def files(array: zarr.Array) -> int:
     return math.prod(-(-length // chunk) for length, chunk in cut)
 
 
-def check_sparse(name: str, arrays: dict[str, Any]) -> None:
-    """Refuse a sparse matrix of which a chunk is missing: it stores no zeros.
+def whole(name: str, arrays: dict[str, Any]) -> dict[str, Any]:
+    """The arrays of a sparse matrix, which stores no zeros: no chunk is missing, now or later.
+
+    One that goes while they are streamed is an error then.
 
     Parameters
     ----------
@@ -35,15 +37,21 @@ def check_sparse(name: str, arrays: dict[str, Any]) -> None:
     Raises
     ------
     ValueError
-        If one is.
+        If one is missing.
     """
     if arrays["data"].shape == (0,):
         # The pointers are all zeros then, and may be left out.
-        return
+        return arrays
     for part, array in arrays.items():
         lost = missing(array)
         if lost:
             raise ValueError(f"{lost:,} of {files(array):,} chunks of {name}/{part} are missing")
+    return {
+        part: array.with_config({"read_missing_chunks": False})
+        if isinstance(array, zarr.Array)
+        else array
+        for part, array in arrays.items()
+    }
 
 
 def told(name: str, array: Any) -> str:

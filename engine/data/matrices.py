@@ -11,8 +11,8 @@ import numpy as np
 import zarr
 from scipy import sparse
 
+from engine.data import chunks
 from engine.data.border import reading
-from engine.data.chunks import check_sparse
 from engine.data.progress import tell
 from engine.data.rows import row_blocks
 from engine.errors import DataError
@@ -203,8 +203,8 @@ def _wrap(values: object, name: str, file: str) -> Matrix | None:
         group: Any = raw
         if kind is None:
             return None
-        check_sparse(name, {part: group[part] for part in ("data", "indices", "indptr")})
-        arrays = group["data"], group["indices"], np.asarray(group["indptr"][:])
+        parts = chunks.whole(name, {part: group[part] for part in ("data", "indices", "indptr")})
+        arrays = parts["data"], parts["indices"], np.asarray(parts["indptr"][:])
         shape = tuple(int(length) for length in group.attrs["shape"])
         return _compressed(name, file, kind, shape, arrays, on_disk=True)
     if isinstance(raw, h5py.Dataset | zarr.Array | OnItsSide):

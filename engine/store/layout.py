@@ -66,7 +66,10 @@ class StoredRows:
 
     def read(self, start: int, stop: int) -> sparse.csr_matrix:
         """Rows start to stop as float32 CSR."""
-        return self.stored.read(start, stop).astype(np.float32, copy=False)
+        try:
+            return self.stored.read(start, stop).astype(np.float32, copy=False)
+        except DataError as error:
+            raise DataError(error.expected, error.got, _REMEDY) from error
 
 
 def write(counts: Counts, info: SourceInfo, folder: Path) -> None:

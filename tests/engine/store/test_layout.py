@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -60,6 +61,17 @@ def test_streamed_counts_are_the_same_and_stay(
     del found
     with layout.alone(folder):
         pass
+
+
+@pytest.mark.parametrize("part", ["data", "indices"])
+def test_what_is_lost_while_it_is_streamed_is_not_read_as_zeros(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.setattr(layout, "memory_budget", lambda: 0)
+    found, _ = layout.read(folder)
+    shutil.rmtree(folder / "counts.zarr" / "X" / part)
+    with pytest.raises(DataError, match="Open the counts again"):
+        found.block(0, 5)
 
 
 def test_many_chunks(
