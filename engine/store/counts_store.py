@@ -26,6 +26,7 @@ from engine.store.worker import OUTCOME
 
 MOST_BYTES = 20 * 10**9
 NEW, DELETED = ".new-", ".deleted-"
+_KEPT = 32 * "[0-9a-f]"
 DAY = 86400.0
 _SILENT: Tell = lambda _words, _share: None  # noqa: E731
 
@@ -127,9 +128,13 @@ class CountsStore:
     def _evict(self) -> None:
         """Remove those used longest ago, until the rest fits; none that is being streamed."""
         kept = []
-        for folder in self.folder.glob("[!.]*"):
-            with suppress(OSError, ValueError):
+        places = [place for place in (self.folder, self._aside) if place is not None]
+        for folder in (folder for place in places for folder in place.glob(_KEPT)):
+            try:
                 kept.append((layout.used(folder), layout.size(folder), folder))
+            except (OSError, DataError):
+                # Damaged: it would be found by nobody, and its size is unknown.
+                _remove(folder)
         left = sum(size for _, size, _ in kept)
         for _, size, folder in sorted(kept)[:-1]:
             if left <= self.most_bytes:
@@ -146,7 +151,9 @@ def _place(new: Path, kept: Path) -> tuple[Counts, SourceInfo]:
         # Another server has just made them, or they could not be opened.
         with suppress(DataError):
             return layout.read(kept)
-        _remove(kept)
+        if not _remove(kept):
+            # Somebody still streams those that are damaged.
+            kept = kept.with_name(uuid.uuid4().hex)
         with suppress(OSError):
             new.rename(kept)
     return layout.read(kept)

@@ -140,15 +140,17 @@ def alone(folder: Path) -> Iterator[None]:
     OSError
         If somebody reads them, or there are none.
     """
-    with (folder / _LOCK).open("rb") as lock:
+    # Without a lock nobody opens them.
+    with (folder / _LOCK).open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
 
 
 def size(folder: Path) -> int:
-    """Bytes of stored counts; OSError or ValueError if there are none."""
-    sums = json.loads((folder / _SUMS).read_text(encoding="utf-8"))
-    return sum(int(length) for length, _ in sums.values())
+    """Bytes of stored counts; DataError if there are none."""
+    with reading("the stored counts"):
+        sums = json.loads((folder / _SUMS).read_text(encoding="utf-8"))
+        return sum(int(length) for length, _ in sums.values())
 
 
 def used(folder: Path) -> float:

@@ -180,6 +180,42 @@ def test_damaged_ones_are_made_anew(store: CountsStore, here: Here, request_of: 
     assert here.reads == 2
 
 
+@pytest.mark.parametrize("part", ["lock", "sums.json", "about.json"])
+def test_those_that_lost_a_part_are_made_anew(
+    store: CountsStore, here: Here, request_of: Asked, part: str
+) -> None:
+    store.read(request_of())
+    (kept,) = store.folder.iterdir()
+    (kept / part).unlink()
+    for _ in range(2):
+        store.read(request_of())
+    assert here.reads == 2
+    assert names(store) == [kept.name]
+
+
+def test_damaged_ones_that_somebody_streams_are_read_beside_them(
+    store: CountsStore, here: Here, request_of: Asked
+) -> None:
+    store.read(request_of())
+    (kept,) = store.folder.iterdir()
+    held = layout.Held(kept / "lock")
+    (kept / "about.json").write_text("{}")
+    assert store.read(request_of())[0].n_cells == 39
+    held.close()
+
+
+@pytest.mark.parametrize("sums", [None, "[]", "{", '{"lock": 3}', '{"lock": [null, 1]}'])
+def test_damaged_ones_go_with_those_that_do_not_fit(store: CountsStore, sums: str | None) -> None:
+    damaged, other = store.folder / ("0f" * 16), store.folder / "notes"
+    for folder in (damaged, other):
+        folder.mkdir(parents=True)
+    if sums is not None:
+        (damaged / "lock").touch()
+        (damaged / "sums.json").write_text(sums)
+    store.clean()
+    assert names(store) == ["notes"]
+
+
 def test_what_other_code_made_is_not_taken(
     store: CountsStore, here: Here, request_of: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,4 +268,7 @@ def test_a_home_that_cannot_be_written_is_done_without(
         assert store.read(request_of())[0].n_cells == 39
     assert here.reads == 1
     assert store._aside is not None
+    store.most_bytes = 0
+    store.read(request_of(genes=4))
+    assert len(list(store._aside.iterdir())) == 1
     shutil.rmtree(store._aside)
