@@ -86,7 +86,9 @@ def write(counts: Counts, info: SourceInfo, folder: Path) -> None:
     var = pd.DataFrame(index=counts.genes)
     if counts.gene_ids is not None:
         var["gene_ids"] = np.asarray(counts.gene_ids, dtype=object)
-    ad.io.write_elem(root, "obs", counts.obs)
+    # By number: not every name of a column is one of a folder.
+    numbers = [str(place) for place in range(counts.obs.shape[1])]
+    ad.io.write_elem(root, "obs", counts.obs.set_axis(numbers, axis=1))
     ad.io.write_elem(root, "var", var)
     sizes = {"totals": counts.totals, "library_size": counts.library_size}
     ad.io.write_elem(root, "uns", sizes)
@@ -97,6 +99,7 @@ def write(counts: Counts, info: SourceInfo, folder: Path) -> None:
         "source": counts.source,
         "layer": counts.layer,
         "fingerprint": counts.fingerprint,
+        "labels": list(counts.obs.columns),
         "report": dataclasses.asdict(counts.report),
         "info": dataclasses.asdict(info),
     }
@@ -214,6 +217,7 @@ def _counts(root: Any, about: Mapping[str, Any], held: Held) -> Counts:
     obs, var, sizes = (cast(Any, ad.io.read_elem(root[name])) for name in ("obs", "var", "uns"))
     stored = as_matrix(root["X"], "X", "the stored counts")
     cells, genes = pd.Index(obs.index, dtype=str), pd.Index(var.index, dtype=str)
+    labels = {str(place): name for place, name in enumerate(about["labels"])}
     if stored.shape != (len(cells), len(genes)) or not 0 <= about["reference"] < len(genes):
         raise ValueError("the names and the matrix do not fit together")
     streamed = stored.memory_bytes > memory_budget()
@@ -223,7 +227,7 @@ def _counts(root: Any, about: Mapping[str, Any], held: Held) -> Counts:
         cells=cells,
         genes=genes,
         reference=int(about["reference"]),
-        obs=_native(obs).set_axis(cells),
+        obs=_native(obs).set_axis(cells).rename(columns=labels),
         totals=np.asarray(sizes["totals"], dtype=np.float64),
         library_size=np.asarray(sizes["library_size"], dtype=np.float64),
         report=Report(**{**report, "streamed": streamed}),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 
 from engine.data import Counts, inspect_source
@@ -43,6 +45,19 @@ def test_counts_come_back(
     same(found, counts)
     assert offered == info
     assert found.matrix() is not None
+
+
+def test_labels_of_any_name_come_back(
+    counts: Counts, tmp_path: Path, same: Same, folder: Path
+) -> None:
+    names = ["zarr.json", "x" * 300, "é" * 200, "..", "1", "0", " ", "c", "A", "a"]
+    labels = pd.DataFrame(dict.fromkeys(names, 1.5), index=counts.cells)
+    labels["c"] = pd.Categorical(["a", "b", None] * 13)
+    for place, named in enumerate((labels, labels[[]])):
+        other = replace(counts, obs=named)
+        (tmp_path / str(place)).mkdir()
+        layout.write(other, layout.read(folder)[1], tmp_path / str(place))
+        same(layout.read(tmp_path / str(place))[0], other)
 
 
 def test_streamed_counts_are_the_same_and_stay(
