@@ -33,8 +33,6 @@ _ROOT = Path(engine.__file__).resolve().parents[1]
 _ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLOSC_NTHREADS"), "1")
 _ENVIRONMENT["MALLOC_ARENA_MAX"] = "2"
 _ERRORS = {kind.__name__: kind for kind in (DataError, ConfigError, ChoiceNeeded, EngineError)}
-# What the limit of processor time ends a copy by, at first and if it goes on.
-_TOO_LONG = (-signal.SIGXCPU, -signal.SIGKILL)
 _REMEDY = "Check that the file was copied completely and opens in scanpy."
 
 
@@ -217,8 +215,10 @@ def check(request: DataRequest, folder: Path, usage: Usage, limits: Limits) -> N
             error.offer = Offer(name, tuple(options), chosen)
         raise error
     if outcome is None or usage.status != 0:
+        # The limit of processor time ends a copy by the one signal, and if it goes on by the other.
         found = f"it crashes the library that reads it (signal {-usage.status})"
-        if usage.status in _TOO_LONG and usage.seconds > limits.processor:
+        late = usage.status == -signal.SIGKILL and usage.seconds > limits.processor
+        if usage.status == -signal.SIGXCPU or late:
             found = f"still being read after {limits.processor:,.0f} s of work"
         elif usage.status == 0:
             found = "the disk may be full"

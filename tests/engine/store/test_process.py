@@ -19,7 +19,8 @@ from engine.data import ChoiceNeeded, Counts, DataRequest
 from engine.errors import ConfigError, DataError
 from engine.store import layout
 from engine.store.limits import Limits
-from engine.store.process import ReaderProcess
+from engine.store.process import ReaderProcess, Usage, check
+from tests.engine.store.conftest import Asked
 from tests.waiting import wait_for
 
 LIMITS = Limits(memory=2 * 10**9, processor=30.0, wall=60.0)
@@ -99,6 +100,13 @@ def test_what_a_file_may_do_ends_in_words(
     assert told.value.remedy
 
 
+def test_work_is_not_told_by_the_clock(request_of: Asked, folder: Path) -> None:
+    """The limit counts whole seconds, and ends a copy a little before the clock says so."""
+    usage = Usage(-signal.SIGXCPU, 0, 15.1)
+    with pytest.raises(DataError, match="still being read after 15 s of work"):
+        check(request_of(), folder, usage, replace(LIMITS, processor=15.3))
+
+
 def test_one_that_hangs_holds_up_no_other_and_is_stopped(
     process: ReaderProcess,
     named: Callable[[str], DataRequest],
@@ -157,7 +165,7 @@ SERVER = """
 import sys, threading
 from pathlib import Path
 from engine.data import DataRequest
-from engine.store.process import ReaderProcess
+from engine.store.process import ReaderProcess, Usage, check
 process = ReaderProcess("tests.engine.store.unruly")
 print(process.start(), process._process.pid, flush=True)
 process.read(DataRequest(sys.argv[1]), Path(sys.argv[2]))
