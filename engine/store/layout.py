@@ -1,7 +1,8 @@
 """How counts lie in a folder: an AnnData in zarr 3 by rows, what is known of it, and its sums.
 
     lock            held by those who stream them; its time is when they were last opened
-    counts.zarr/    X (CSR, compressed in chunks, each with its checksum), obs, var, uns
+    counts.zarr/    X (CSR, compressed in chunks, each with its checksum), names, var, uns
+    labels.h5       obs, of which zarr would make some files for each column
     about.json      names, choices, the report of reading and what the source offers
     sums.json       every file with its size and, but for the chunks of X, its checksum
 
@@ -18,10 +19,12 @@ import weakref
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import zarr
@@ -43,7 +46,7 @@ from engine.results.elements import check_compressed
 FORMAT = 1
 CHUNK = 2**20
 _ZARR, _ABOUT, _SUMS = "counts.zarr", "about.json", "sums.json"
-_LOCK = "lock"
+_LABELS, _LOCK = "labels.h5", "lock"
 _REMEDY = "Open the counts again, which reads them anew."
 
 
@@ -86,12 +89,15 @@ def write(counts: Counts, info: SourceInfo, folder: Path) -> None:
     var = pd.DataFrame(index=counts.genes)
     if counts.gene_ids is not None:
         var["gene_ids"] = np.asarray(counts.gene_ids, dtype=object)
-    # By number: not every name of a column is one of a folder.
-    numbers = [str(place) for place in range(counts.obs.shape[1])]
-    ad.io.write_elem(root, "obs", counts.obs.set_axis(numbers, axis=1))
+    ad.io.write_elem(root, "obs", counts.obs[[]])
     ad.io.write_elem(root, "var", var)
     sizes = {"totals": counts.totals, "library_size": counts.library_size}
     ad.io.write_elem(root, "uns", sizes)
+    # By number: names may be as long as they like. In memory, where no disk is full.
+    numbers = [str(place) for place in range(counts.obs.shape[1])]
+    with h5py.File(image := BytesIO(), "w", libver="latest") as file:
+        ad.io.write_elem(file, "obs", counts.obs.set_axis(numbers, axis=1))
+    (folder / _LABELS).write_bytes(image.getvalue())
     about = {
         "format": FORMAT,
         "reference": counts.reference,
@@ -123,7 +129,9 @@ def read(folder: Path) -> tuple[Counts, SourceInfo]:
             check(folder)
             about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
             root = zarr.open_group(folder / _ZARR, mode="r", zarr_format=3)
-            found = _counts(root, about, held), _info(about["info"])
+            with h5py.File(BytesIO((folder / _LABELS).read_bytes()), "r") as labels:
+                obs = cast(pd.DataFrame, ad.io.read_elem(labels["obs"]))
+            found = _counts(root, obs, about, held), _info(about["info"])
     except DataError as error:
         if held is not None:
             # Its frame lives as long as the error, and the lock with it.
@@ -213,8 +221,8 @@ class _Growing:
         self._parts, self._waiting = [values[length:]], len(values) - length
 
 
-def _counts(root: Any, about: Mapping[str, Any], held: Held) -> Counts:
-    obs, var, sizes = (cast(Any, ad.io.read_elem(root[name])) for name in ("obs", "var", "uns"))
+def _counts(root: Any, obs: pd.DataFrame, about: Mapping[str, Any], held: Held) -> Counts:
+    var, sizes = (cast(Any, ad.io.read_elem(root[name])) for name in ("var", "uns"))
     stored = as_matrix(root["X"], "X", "the stored counts")
     cells, genes = pd.Index(obs.index, dtype=str), pd.Index(var.index, dtype=str)
     labels = {str(place): name for place, name in enumerate(about["labels"])}
@@ -227,7 +235,7 @@ def _counts(root: Any, about: Mapping[str, Any], held: Held) -> Counts:
         cells=cells,
         genes=genes,
         reference=int(about["reference"]),
-        obs=_native(obs).set_axis(cells).rename(columns=labels),
+        obs=obs.set_axis(cells).rename(columns=labels),
         totals=np.asarray(sizes["totals"], dtype=np.float64),
         library_size=np.asarray(sizes["library_size"], dtype=np.float64),
         report=Report(**{**report, "streamed": streamed}),
@@ -237,17 +245,6 @@ def _counts(root: Any, about: Mapping[str, Any], held: Held) -> Counts:
         fingerprint=str(about["fingerprint"]),
         _rows=rows,
         gene_ids=pd.Index(var["gene_ids"].to_numpy(str), dtype=str) if "gene_ids" in var else None,
-    )
-
-
-def _native(table: pd.DataFrame) -> pd.DataFrame:
-    """Types by the names of this machine: zarr names their byte order."""
-    return table.astype(
-        {
-            name: column.dtype.newbyteorder("=")
-            for name, column in table.items()
-            if isinstance(column.dtype, np.dtype)
-        }
     )
 
 

@@ -53,11 +53,15 @@ def test_labels_of_any_name_come_back(
     names = ["zarr.json", "x" * 300, "é" * 200, "..", "1", "0", " ", "c", "A", "a"]
     labels = pd.DataFrame(dict.fromkeys(names, 1.5), index=counts.cells)
     labels["c"] = pd.Categorical(["a", "b", None] * 13)
-    for place, named in enumerate((labels, pd.DataFrame(index=counts.cells))):
+    none = pd.DataFrame(index=counts.cells)
+    many = pd.DataFrame({f"score {i}": counts.totals for i in range(5000)}, index=counts.cells)
+    for place, named in enumerate((labels, none, many)):
         other = replace(counts, obs=named)
         (tmp_path / str(place)).mkdir()
         layout.write(other, layout.read(folder)[1], tmp_path / str(place))
         same(layout.read(tmp_path / str(place))[0], other)
+        # Of so many columns one by one zarr would make files for a minute.
+        assert sum(path.is_file() for path in (tmp_path / str(place)).rglob("*")) < 50
 
 
 def test_streamed_counts_are_the_same_and_stay(
