@@ -27,7 +27,7 @@ SECONDS, BYTES_PER_SECOND = 10.0, 20e6
 CRASHED, LATE = "it crashes the HDF5 library", "it takes far too long to be read"
 _KNOWN = 1024
 
-State = tuple[str, int, int, int]
+State = tuple[str, int, int, int, int]
 _Key = tuple[State, tuple[str, ...]]
 _EVERYTHING: tuple[str, ...] = ()
 
@@ -59,9 +59,13 @@ def trust(path: Path) -> None:
 
 
 def state_of(path: Path) -> State:
-    """Changes whenever the file does."""
+    """Changes whenever the file does; in the middle are the bytes that it takes on the disk.
+
+    A file may say that it is large, and be a hole.
+    """
     state = path.stat()
-    return str(path.resolve()), state.st_mtime_ns, state.st_size, state.st_ino
+    held = min(state.st_size, 512 * state.st_blocks)
+    return str(path.resolve()), state.st_mtime_ns, held, state.st_ino, state.st_size
 
 
 def _keep(key: _Key, problem: str) -> None:

@@ -177,9 +177,7 @@ def bomb(file: h5py.File) -> None:
     """A chunk of a thousand numbers that unpacks to a gigabyte and more."""
     attributes = dict(file["obsm/X_lnm"].attrs)
     del file["obsm/X_lnm"]
-    made = file.create_dataset(
-        "obsm/X_lnm", (1000,), dtype="f8", chunks=(1000,), compression="gzip"
-    )
+    made = file.create_dataset("obsm/X_lnm", (1000,), "f8", chunks=(1000,), compression="gzip")
     packer = zlib.compressobj(9)
     piece = packer.compress(bytes(2**22)) + packer.flush(zlib.Z_FULL_FLUSH)
     again = packer.compress(bytes(2**22)) + packer.flush(zlib.Z_FULL_FLUSH)
@@ -189,9 +187,8 @@ def bomb(file: h5py.File) -> None:
 
 def claimed(file: h5py.File) -> None:
     """One long text that thousands of names are said to be."""
-    length = 200_000
     kind = h5py.string_dtype()
-    file.create_dataset("obs/long", (length,), dtype=kind, fillvalue=b"x" * 10_000)
+    file.create_dataset("obs/long", (200_000,), dtype=kind, fillvalue=b"x" * 10_000)
     file["obs/long"].attrs.update(file["obs/_index"].attrs)
     file["obs"].attrs["column-order"] = [*file["obs"].attrs["column-order"], "long"]
 
@@ -202,6 +199,14 @@ def repeated(file: h5py.File) -> None:
 
 def foreign_draws(file: h5py.File) -> None:
     file["uns/logratio/draws/more"] = np.array([b"text"])
+
+
+def test_a_hole_lets_a_file_hold_no_more(saved: Path) -> None:
+    with h5py.File(saved, "r+") as file:
+        file.create_dataset("uns/logratio/more", (60_000_000,), "f8", chunks=(10**6,))
+    os.truncate(saved, 2**32)
+    with pytest.raises(FitError, match="0.5 GB of them in a file of 0"):
+        load(saved)
 
 
 @pytest.mark.parametrize(
@@ -218,8 +223,7 @@ def test_structures_that_are_none(saved: Path, damage: Callable[[h5py.File], Non
         load(saved)
     # Nothing of it was unpacked here.
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
-    for part in (caught.value.expected, caught.value.got, caught.value.remedy):
-        assert part
+    assert all((caught.value.expected, caught.value.got, caught.value.remedy))
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["pipe", "folder"])
