@@ -203,9 +203,9 @@ def foreign_draws(file: h5py.File) -> None:
 
 def test_a_hole_lets_a_file_hold_no_more(saved: Path) -> None:
     with h5py.File(saved, "r+") as file:
-        file.create_dataset("uns/logratio/more", (60_000_000,), "f8", chunks=(10**6,))
+        file.create_dataset("uns/more", (60_000_000,), "f8", chunks=(10**6,))
     os.truncate(saved, 2**32)
-    with pytest.raises(FitError, match="0.5 GB of them in a file of 0"):
+    with pytest.raises(FitError, match=r"0\.5 GB of them in a file of 0"):
         load(saved)
 
 
@@ -244,8 +244,7 @@ def test_files_that_crash_or_hang_the_library(
     """It is a helper that they end; the next file is read by another, and they are not again."""
     script = tmp_path / "helper.py"
     script.write_text(
-        "import json, os, signal, sys, time\n"
-        "asked = json.loads(sys.stdin.readline())\n"
+        "import os, signal, sys, time\nsys.stdin.readline()\n"
         "print('begun', flush=True)\n"
         f"signal.setitimer(signal.ITIMER_REAL, 0.05)\n{ending}\n"
     )
