@@ -103,7 +103,7 @@ def _check_values(
     rounding: bool,
 ) -> None:
     values = rows.data
-    if values.dtype.kind in "bu":
+    if values.dtype.kind == "b" or (values.dtype.kind == "u" and values.dtype.itemsize < 4):
         return
     fractional = values.dtype.kind == "f" and not rounding
     with np.errstate(invalid="ignore"):

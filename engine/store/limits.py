@@ -14,6 +14,7 @@ LEAST_BYTES, BYTES_PER_BYTE, SHARE = 640 * 2**20, 40, 2 / 3
 SECONDS, BYTES_PER_SECOND = 8.0, 400_000
 # Of wall time to processor time: disks are slow, and others work on the same machine.
 PATIENCE = 4.0
+MOST = 1e9
 
 
 @dataclass(frozen=True)
@@ -39,4 +40,5 @@ def _number(name: str, default: float) -> float:
         value = float(os.environ.get(name, ""))
     except ValueError:
         return default
-    return value if 0 < value < float("inf") else default
+    # More than what the system can count is as good as nonsense.
+    return value if 0 < value < MOST else default

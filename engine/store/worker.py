@@ -144,8 +144,8 @@ def _confine(asked: dict[str, Any], parent: int) -> None:
         ctypes.CDLL(None).prctl(_PARENT_ENDED, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
-    seconds = max(1, int(asked["processor"]))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    own = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, processor_limits(asked["processor"], own))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError):
         # Should memory run out all the same, this goes before the server does.
@@ -154,6 +154,13 @@ def _confine(asked: dict[str, Any], parent: int) -> None:
         pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
         most = pages * resource.getpagesize() + int(asked["memory"])
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def processor_limits(asked: float, own: int) -> tuple[int, int]:
+    """Whole seconds until a warning and the end; ``own`` of the system may not be exceeded."""
+    seconds = max(1, int(asked))
+    end = seconds + 1 if own == resource.RLIM_INFINITY else min(seconds + 1, own)
+    return min(seconds, end), end
 
 
 def _teller(output: int, number: int) -> Any:

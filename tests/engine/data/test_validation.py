@@ -40,6 +40,15 @@ def test_values_that_are_no_counts(counts_adata, tmp_path, value, expected, back
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize("dtype", [np.uint32, np.uint64])
+def test_negatives_that_became_large_are_no_counts(counts_adata, dtype):
+    matrix = counts_adata.X.toarray().astype(dtype)
+    matrix[4, 7] = np.iinfo(dtype).max
+    counts_adata.X = sparse.csr_matrix(matrix)
+    with pytest.raises(DataError, match="absurdly large"):
+        read_counts(counts_adata, layer="X")
+
+
 def test_the_remedy_names_the_layer_with_counts(counts_adata):
     adata = counts_adata.copy()
     adata.layers["counts"] = adata.X.copy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 
 from engine.data import ChoiceNeeded, Counts, DataRequest
 from engine.errors import ConfigError, DataError
-from engine.store import layout
+from engine.store import layout, worker
 from engine.store.limits import Limits
 from engine.store.process import ReaderProcess, Usage, check
 from tests.engine.store.conftest import Asked
@@ -105,6 +106,22 @@ def test_work_is_not_told_by_the_clock(request_of: Asked, folder: Path) -> None:
     usage = Usage(-signal.SIGXCPU, 0, 15.1)
     with pytest.raises(DataError, match="still being read after 15 s of work"):
         check(request_of(), folder, usage, replace(LIMITS, processor=15.3))
+
+
+def test_the_limits_of_the_system_are_not_exceeded() -> None:
+    assert worker.processor_limits(20.7, resource.RLIM_INFINITY) == (20, 21)
+    assert worker.processor_limits(0.1, 60) == (1, 2)
+    assert worker.processor_limits(600.0, 60) == (60, 60)
+
+
+@pytest.mark.parametrize("value", ["1e300", "1e18", "inf", "nan", "-1", "0", "much"])
+def test_limits_that_are_nonsense_are_not_taken(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    usual = Limits.of(10)
+    monkeypatch.setenv("LOGRATIO_READER_GB", value)
+    monkeypatch.setenv("LOGRATIO_READER_SECONDS", value)
+    assert Limits.of(10) == usual
 
 
 def test_one_that_hangs_holds_up_no_other_and_is_stopped(
