@@ -23,7 +23,7 @@ from engine.data.border import shorten
 from engine.errors import ConfigError, DataError, EngineError
 from engine.store import sources
 from engine.store.limits import Limits
-from engine.store.worker import OUTCOME
+from engine.store.worker import OUTCOME, no_room
 
 # Hears what is being done and which share of it is done; what it raises ends the reading.
 Tell = Callable[[str, float], None]
@@ -221,7 +221,8 @@ def check(request: DataRequest, folder: Path, usage: Usage, limits: Limits) -> N
         if usage.status == -signal.SIGXCPU or late:
             found = f"still being read after {limits.processor:,.0f} s of work"
         elif usage.status == 0:
-            found = "the disk may be full"
+            # Not even why could be written.
+            raise no_room("perhaps none")
         raise _refused(request, found)
 
 

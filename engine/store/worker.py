@@ -132,11 +132,16 @@ def _keep(counts: Any, info: Any, folder: Path) -> None:
     try:
         layout.write(counts, info, folder)
     except OSError as error:
-        raise DataError(
-            "room to keep the counts on the server's disk",
-            shorten(error.strerror or error),
-            "Free some space; LOGRATIO_HOME says where it is needed.",
-        ) from error
+        raise no_room(shorten(error.strerror or error)) from error
+
+
+def no_room(found: str) -> DataError:
+    """That counts cannot be kept on the disk."""
+    return DataError(
+        "room to keep the counts on the server's disk",
+        found,
+        "Free some space; LOGRATIO_HOME says where it is needed.",
+    )
 
 
 def _confine(asked: dict[str, Any], parent: int) -> None:

@@ -108,6 +108,14 @@ def test_work_is_not_told_by_the_clock(request_of: Asked, folder: Path) -> None:
         check(request_of(), folder, usage, replace(LIMITS, processor=15.3))
 
 
+def test_a_disk_so_full_that_nothing_is_told_is_not_the_fault_of_the_file(
+    request_of: Asked, folder: Path
+) -> None:
+    (folder / "outcome.json").touch()
+    with pytest.raises(DataError, match=r"Expected room.*LOGRATIO_HOME"):
+        check(request_of(), folder, Usage(0, 0, 1.0), LIMITS)
+
+
 def test_the_limits_of_the_system_are_not_exceeded() -> None:
     assert worker.processor_limits(20.7, resource.RLIM_INFINITY) == (20, 21)
     assert worker.processor_limits(0.1, 60) == (1, 2)
