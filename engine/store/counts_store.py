@@ -12,10 +12,12 @@ import time
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import engine.data
+import engine.results
 import engine.store
 from engine.data import Counts, DataRequest, SourceInfo
 from engine.data.border import shorten
@@ -25,6 +27,8 @@ from engine.store.process import ReaderProcess, Tell
 from engine.store.worker import OUTCOME
 
 MOST_BYTES = 20 * 10**9
+# Libraries, another version of which may read the same file otherwise.
+_READ_BY = ("anndata", "h5py", "numpy", "pandas", "scanpy", "scipy", "zarr")
 NEW, DELETED = ".new-", ".deleted-"
 _KEPT = 32 * "[0-9a-f]"
 DAY = 86400.0
@@ -179,8 +183,9 @@ def _name(request: DataRequest, state: tuple[Any, ...] | None) -> str:
 @functools.cache
 def _code() -> str:
     """Changes with the code that reads: what other code made is not taken for the same."""
-    digest = hashlib.blake2b(digest_size=16)
-    for package in (engine.data, engine.store):
+    used = " ".join(f"{name} {version(name)}" for name in _READ_BY)
+    digest = hashlib.blake2b(used.encode(), digest_size=16)
+    for package in (engine.data, engine.store, engine.results):
         for path in sorted(Path(str(package.__file__)).parent.glob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from engine.data import Counts, DataRequest, inspect_source
 from engine.errors import DataError
-from engine.store import CountsStore, layout, sources
+from engine.store import CountsStore, counts_store, layout, sources
 from engine.store.process import ReaderProcess, Tell, Usage
 from tests.engine.store.conftest import Asked
 
@@ -272,3 +272,12 @@ def test_a_home_that_cannot_be_written_is_done_without(
     store.read(request_of(genes=4))
     assert len(list(store._aside.iterdir())) == 1
     shutil.rmtree(store._aside)
+
+
+def test_other_versions_of_libraries_are_other_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = counts_store._code.__wrapped__()
+    assert counts_store._code.__wrapped__() == made
+    monkeypatch.setattr(counts_store, "version", lambda name: "9" if name == "anndata" else "1")
+    other = counts_store._code.__wrapped__()
+    monkeypatch.setattr(counts_store, "version", lambda name: "1")
+    assert len({made, other, counts_store._code.__wrapped__()}) == 3
