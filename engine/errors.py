@@ -28,6 +28,10 @@ class DataError(EngineError):
     """The counts cannot be read or cannot be modelled."""
 
 
+class NoRoom(DataError):
+    """The disk of the server is full: the counts themselves may be sound."""
+
+
 class ConfigError(EngineError):
     """A setting is out of range or does not fit the data."""
 

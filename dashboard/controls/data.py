@@ -23,7 +23,7 @@ from dashboard.runner import Runner
 from dashboard.settings import DEMO
 from dashboard.state import AppState, Notice
 from engine.data import INDEX, ChoiceNeeded, DataRequest
-from engine.errors import EngineError
+from engine.errors import EngineError, NoRoom
 
 PICK = "choose a file"
 
@@ -146,8 +146,11 @@ class DataControl(pn.viewable.Viewer):
             self._path.value = ""
             self._ask(str(path))
             return
-        path.unlink(missing_ok=True)
         told = Notice.of(error)
+        if isinstance(error, NoRoom):
+            self.state.data_error = told
+            return
+        path.unlink(missing_ok=True)
         self.state.data_error = Notice(
             told.expected, told.got, f"{told.remedy} The upload {path.name} was deleted."
         )

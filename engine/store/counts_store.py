@@ -21,7 +21,7 @@ import engine.results
 import engine.store
 from engine.data import Counts, DataRequest, SourceInfo
 from engine.data.border import shorten
-from engine.errors import DataError
+from engine.errors import DataError, NoRoom
 from engine.store import layout, sources
 from engine.store.process import ReaderProcess, Tell
 from engine.store.worker import OUTCOME
@@ -92,7 +92,15 @@ class CountsStore:
                     return layout.read(place / name)
         new = self._new()
         try:
-            self._process.read(request, new, tell)
+            try:
+                self._process.read(request, new, tell)
+            except NoRoom:
+                # What was kept before gives way.
+                if not self._evict(every=True):
+                    raise
+                shutil.rmtree(new, ignore_errors=True)
+                new = self._new()
+                self._process.read(request, new, tell)
             (new / OUTCOME).unlink(missing_ok=True)
             if sources.state(request.source) != before:
                 raise DataError(
@@ -129,22 +137,26 @@ class CountsStore:
         (self._aside / name).mkdir()
         return self._aside / name
 
-    def _evict(self) -> None:
-        """Remove those used longest ago, until the rest fits; none that is being streamed."""
-        kept = []
+    def _evict(self, *, every: bool = False) -> bool:
+        """Remove those used longest ago, until the rest fits; none that is being streamed.
+
+        The last one stays, but where every one is to go. Returns whether any is gone.
+        """
+        kept, gone = [], False
         places = [place for place in (self.folder, self._aside) if place is not None]
         for folder in (folder for place in places for folder in place.glob(_KEPT)):
             try:
                 kept.append((layout.used(folder), layout.size(folder), folder))
             except (OSError, DataError):
                 # Damaged: it would be found by nobody, and its size is unknown.
-                _remove(folder)
+                gone |= _remove(folder)
         left = sum(size for _, size, _ in kept)
-        for _, size, folder in sorted(kept)[:-1]:
-            if left <= self.most_bytes:
-                return
+        for _, size, folder in sorted(kept)[: None if every else -1]:
+            if left <= self.most_bytes and not every:
+                break
             if _remove(folder):
-                left -= size
+                left, gone = left - size, True
+        return gone
 
 
 def _place(new: Path, kept: Path) -> tuple[Counts, SourceInfo]:

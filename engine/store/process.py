@@ -20,7 +20,7 @@ from typing import Any
 import engine
 from engine.data import ChoiceNeeded, DataRequest, Offer
 from engine.data.border import shorten
-from engine.errors import ConfigError, DataError, EngineError
+from engine.errors import ConfigError, DataError, EngineError, NoRoom
 from engine.store import sources
 from engine.store.limits import Limits
 from engine.store.worker import OUTCOME, no_room
@@ -32,7 +32,8 @@ _ROOT = Path(engine.__file__).resolve().parents[1]
 # One thread each: several may read at once, beside a fit. Arenas count as memory of a copy.
 _ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLOSC_NTHREADS"), "1")
 _ENVIRONMENT["MALLOC_ARENA_MAX"] = "2"
-_ERRORS = {kind.__name__: kind for kind in (DataError, ConfigError, ChoiceNeeded, EngineError)}
+_KINDS = (DataError, NoRoom, ConfigError, ChoiceNeeded, EngineError)
+_ERRORS = {kind.__name__: kind for kind in _KINDS}
 _REMEDY = "Check that the file was copied completely and opens in scanpy."
 
 

@@ -23,7 +23,7 @@ from typing import Any
 from engine.data import ChoiceNeeded, DataRequest, inspect_source, probe
 from engine.data.border import reading, shorten
 from engine.data.progress import listening
-from engine.errors import DataError, EngineError
+from engine.errors import EngineError, NoRoom
 from engine.store import layout
 
 OUTCOME = "outcome.json"
@@ -135,9 +135,9 @@ def _keep(counts: Any, info: Any, folder: Path) -> None:
         raise no_room(shorten(error.strerror or error)) from error
 
 
-def no_room(found: str) -> DataError:
+def no_room(found: str) -> NoRoom:
     """That counts cannot be kept on the disk."""
-    return DataError(
+    return NoRoom(
         "room to keep the counts on the server's disk",
         found,
         "Free some space; LOGRATIO_HOME says where it is needed.",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from dashboard.runner import Runner
 from dashboard.state import AppState
 from engine.data import ChoiceNeeded, DataRequest, Offer
 from engine.data.info import ColumnInfo, LayerInfo, SourceInfo
+from engine.errors import NoRoom
 from engine.jobs import JobStatus
 from tests.dashboard.widgets import find, shown
 
@@ -110,6 +112,16 @@ class TestData:
         assert "was deleted" in state.data_error.remedy
         assert not (tmp_path / "missing.h5ad").exists()
         assert state.source == str(tmp_path / "good.h5ad")
+
+    def test_an_upload_stays_where_there_is_no_room_to_read_it(
+        self, control: DataControl, state: AppState, tmp_path: Path
+    ) -> None:
+        (tmp_path / "sound.h5ad").touch()
+        done: Future[Any] = Future()
+        done.set_exception(NoRoom("room", "none", "Free some."))
+        control._take(tmp_path / "sound.h5ad", done)
+        assert state.data_error.remedy == "Free some."
+        assert (tmp_path / "sound.h5ad").exists()
 
     def test_what_the_file_offers_can_be_chosen(
         self, control: DataControl, state: AppState

@@ -15,7 +15,7 @@ import pytest
 from scipy import sparse
 
 from engine.data import Counts, DataRequest, inspect_source
-from engine.errors import DataError
+from engine.errors import DataError, NoRoom
 from engine.store import CountsStore, counts_store, layout, sources
 from engine.store.process import ReaderProcess, Tell, Usage
 from tests.engine.store.conftest import Asked
@@ -281,3 +281,19 @@ def test_other_versions_of_libraries_are_other_code(monkeypatch: pytest.MonkeyPa
     other = counts_store._code.__wrapped__()
     monkeypatch.setattr(counts_store, "version", lambda name: "1")
     assert len({made, other, counts_store._code.__wrapped__()}) == 3
+
+
+def test_what_was_kept_gives_way_on_a_full_disk(
+    store: CountsStore, here: Here, request_of: Asked
+) -> None:
+    store.read(request_of(genes=3))
+
+    def full() -> None:
+        if len([name for name in names(store) if not name.startswith(".")]) > 0:
+            raise NoRoom("room", "none", "Free some.")
+
+    here.meanwhile = full
+    counts, _ = store.read(request_of(genes=4))
+    assert counts.n_genes == 5
+    assert len(names(store)) == 1
+    assert here.reads == 3
