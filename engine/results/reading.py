@@ -44,12 +44,7 @@ def load(path: str | os.PathLike[str]) -> AnyFit:
         If the file is missing, damaged or not a fit.
     """
     with opened(path) as file:
-        if "uns/logratio" not in file:
-            raise FitError(
-                _EXPECTED,
-                f"no uns['logratio'] in {Path(path).name}",
-                "Open a file that Logratio saved, or read it as counts.",
-            )
+        _check_ours(file, path)
         names = ("obs", "var", "obsm", "varm", "uns/logratio")
         fit = _from_parts({name: ad.io.read_elem(file[name]) for name in names})
         if isinstance(fit, TopicFit):
@@ -68,6 +63,7 @@ def load_counts(path: str | os.PathLike[str]) -> sparse.csc_matrix | None:
         If the file is missing, damaged or not a fit.
     """
     with opened(path, _COUNTS) as file:
+        _check_ours(file, path)
         if not file["X/data"].shape[0]:
             return None
         arrays = tuple(np.asarray(file[f"X/{name}"][:]) for name in ("data", "indices", "indptr"))
@@ -75,6 +71,15 @@ def load_counts(path: str | os.PathLike[str]) -> sparse.csc_matrix | None:
         check_compressed(arrays, (cells, genes))
         check_arrays({"counts": arrays[0]}, {"counts": arrays[0].shape}, {"counts": 0.0})
         return sparse.csc_matrix(sparse.csr_matrix(arrays, shape=(cells, genes)))
+
+
+def _check_ours(file: h5py.File, path: str | os.PathLike[str]) -> None:
+    if "uns/logratio" not in file:
+        raise FitError(
+            _EXPECTED,
+            f"no uns['logratio'] in {Path(path).name}",
+            "Open a file that Logratio saved, or read it as counts.",
+        )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import anndata as ad
 import h5py
 import numpy as np
 import pytest
@@ -121,3 +122,10 @@ def test_counts_of_a_fit_that_are_none(tmp_path: Path, value: float) -> None:
         file["X/data"][1] = value
     with pytest.raises(FitError, match="finite numbers of at least 0 in counts"):
         load_counts(path)
+
+
+def test_counts_of_what_is_no_fit_are_not_those_of_one(tmp_path: Path) -> None:
+    matrix = sparse.random(12, 8, 0.5, format="csr", dtype=np.float32)
+    ad.AnnData(matrix).write_h5ad(tmp_path / "other.h5ad")
+    with pytest.raises(FitError, match="Open a file that Logratio saved"):
+        load_counts(tmp_path / "other.h5ad")
