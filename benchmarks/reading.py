@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import h5py
@@ -23,6 +24,7 @@ from scipy import sparse
 
 from engine.data import DataRequest, inspect_source
 from engine.store import CountsStore
+from engine.store.process import ReaderProcess, Usage
 
 GENES, TYPES, BATCH = 30_000, 8, 2_000
 # Bytes of the file a cell, about.
@@ -70,18 +72,17 @@ def row(path: Path, folder: Path, times: int) -> None:
 def one(how: str, source: str, place: str) -> dict[str, float]:
     """Open a source once, and tell the seconds."""
     request, peaks = DataRequest(source), [0]
-    store = CountsStore(Path(place))
-    if how == "store":
-        store.start()
-        time.sleep(4)
-        read = store._process.read
 
-        def watched(*arguments: object) -> object:
-            usage = read(*arguments)  # type: ignore[arg-type]
+    class Watched(ReaderProcess):
+        def read(self, *arguments: Any, **named: Any) -> Usage:
+            usage = super().read(*arguments, **named)
             peaks.append(usage.peak)
             return usage
 
-        store._process.read = watched  # type: ignore[assignment, method-assign]
+    store = CountsStore(Path(place), process=Watched())
+    if how == "store":
+        store.start()
+        time.sleep(4)
     begun = time.perf_counter()
     if how == "here":
         request.load()

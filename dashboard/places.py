@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import DataError
+from engine.results.own_files import on_disk
 
 TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".txt", ".txt.gz")
 SUFFIXES = (".h5ad", ".h5", ".loom", ".h5mu", *TABLES)
@@ -190,8 +191,8 @@ class Places:
         """An empty file that counts with all it will hold: others may begin before it is full."""
         self.uploads.mkdir(parents=True, exist_ok=True)
         # What has begun takes its room only as it arrives.
-        begun = (part.stat() for part in self.uploads.glob(".*.part"))
-        promised = sum(max(facts.st_size - 512 * facts.st_blocks, 0) for facts in begun)
+        begun = [part.stat() for part in self.uploads.glob(".*.part")]
+        promised = sum(facts.st_size - on_disk(facts) for facts in begun)
         free = max(shutil.disk_usage(self.uploads).free - promised, 0)
         if free < size + SPARE_BYTES:
             raise DataError(

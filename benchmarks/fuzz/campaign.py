@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -183,11 +183,11 @@ def _damage(box: Path, source: Path, draw: random.Random, neighbours: Path, told
     told.write_text(mutate(box, source, draw, neighbours), errors="backslashreplace")
 
 
-def _apart(work: object) -> None:
+def _apart(work: Callable[[], object]) -> None:
     pid = os.fork()
     if not pid:
         try:
-            work()  # type: ignore[operator]
+            work()
             os._exit(0)
         finally:
             import traceback

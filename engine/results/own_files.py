@@ -90,6 +90,11 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             raise ValueError(f"{path.name}: {type(error).__name__}: {error}") from error
 
 
+def on_disk(facts: os.stat_result) -> int:
+    """Bytes that a file takes on the disk: it may say that it is large, and be a hole."""
+    return min(facts.st_size, 512 * facts.st_blocks)
+
+
 def _size(file: IO[bytes]) -> int:
     return os.fstat(file.fileno()).st_size
 

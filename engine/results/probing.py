@@ -21,6 +21,7 @@ from pathlib import Path
 
 from engine.results import walking
 from engine.results.elements import BYTES_FREE, BYTES_PER_BYTE
+from engine.results.own_files import on_disk
 
 # The time that a file is given: a start, and its bytes as a slow disk gives them.
 SECONDS, BYTES_PER_SECOND = 10.0, 20e6
@@ -59,13 +60,9 @@ def trust(path: Path) -> None:
 
 
 def state_of(path: Path) -> State:
-    """Changes whenever the file does; in the middle are the bytes that it takes on the disk.
-
-    A file may say that it is large, and be a hole.
-    """
+    """Changes whenever the file does; in the middle are the bytes that it takes on the disk."""
     state = path.stat()
-    held = min(state.st_size, 512 * state.st_blocks)
-    return str(path.resolve()), state.st_mtime_ns, held, state.st_ino, state.st_size
+    return str(path.resolve()), state.st_mtime_ns, on_disk(state), state.st_ino, state.st_size
 
 
 def _keep(key: _Key, problem: str) -> None:

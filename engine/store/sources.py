@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.data import DEMO
+from engine.results.own_files import on_disk
 
 # A folder of more is hardly one source, but perhaps a whole disk.
 MOST_FILES = 100_000
@@ -41,15 +42,9 @@ def size(source: str) -> int:
     if source == DEMO:
         return DEMO_BYTES
     try:
-        return sum(_bytes(path) for path in _files(source)[0])
+        return sum(on_disk(path.stat()) for path in _files(source)[0])
     except (OSError, ValueError, RuntimeError):
         return 0
-
-
-def _bytes(path: Path) -> int:
-    """A file may say that it is large, and be a hole."""
-    facts = path.stat()
-    return min(facts.st_size, facts.st_blocks * 512)
 
 
 def _files(source: str) -> tuple[list[Path], bool]:
