@@ -60,7 +60,8 @@ class Campaign:
         self._neighbours = work / "neighbours"
         self._running: dict[int, _Running] = {}
         # In a child: libraries start threads as they write, and no process with threads is forked.
-        _apart(lambda: (makers.make_templates(work), makers.make_neighbours(self._neighbours)))
+        if _apart(lambda: (makers.make_templates(work), makers.make_neighbours(self._neighbours))):
+            raise RuntimeError("the sound files could not be made")
         self._templates = makers.templates(work)
         self._sizes = self._outside()
 
@@ -111,8 +112,7 @@ class Campaign:
         box = copied(self.work / template, folder / "box")
         source = box / self._templates[template]
         if number >= 0:
-            # Apart, so that its own memory does not count.
-            _apart(lambda: _damage(box, source, draw, self._neighbours, folder / "damage.txt"))
+            self._damage(box, source, draw, folder / "damage.txt")
         if not os.path.lexists(source):
             # It has another name now.
             source = next(iter(sorted(box.iterdir())), source)
@@ -124,6 +124,16 @@ class Campaign:
         (folder / "verdict.json").write_text(json.dumps(found), errors="backslashreplace")
         sys.stdout.flush()
         os._exit(0)
+
+    def _damage(self, box: Path, source: Path, draw: random.Random, told: Path) -> None:
+        """Damage a case's files, apart, so that the memory this takes does not count."""
+
+        def damage() -> None:
+            told.write_text(mutate(box, source, draw, self._neighbours), errors="backslashreplace")
+
+        # A library that ends over what was damaged before leaves a file half written: a case, too.
+        if code := _apart(damage):
+            told.write_text(f"half written: what damaged it ended ({code})")
 
     def _wait(self) -> Iterator[Verdict]:
         for pid, case in list(self._running.items()):
@@ -179,11 +189,8 @@ class Campaign:
         return [(str(path), zlib.crc32(path.read_bytes())) for path in files]
 
 
-def _damage(box: Path, source: Path, draw: random.Random, neighbours: Path, told: Path) -> None:
-    told.write_text(mutate(box, source, draw, neighbours), errors="backslashreplace")
-
-
-def _apart(work: Callable[[], object]) -> None:
+def _apart(work: Callable[[], object]) -> int:
+    """Work in a child; its exit code, or the signal that ended it as a negative number."""
     pid = os.fork()
     if not pid:
         try:
@@ -194,8 +201,7 @@ def _apart(work: Callable[[], object]) -> None:
 
             traceback.print_exc()
             os._exit(1)
-    if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
-        raise RuntimeError("the sound files could not be made")
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def _copy(source: str, target: str) -> None:
