@@ -165,7 +165,8 @@ class Campaign:
             found.said = "; ".join(f"{k}: {v}" for k, v in judged["ended"].items())
         elif late:
             found.outcome = "hang"
-            found.faults = [f"not done after {SECONDS:g} s"]
+            limit = SECONDS if case.damaged else MAKING
+            found.faults = [f"not {'done' if case.damaged else 'damaged'} after {limit:g} s"]
         else:
             found.outcome = "crash"
             how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "an exit"

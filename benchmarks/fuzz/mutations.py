@@ -38,11 +38,14 @@ def mutate(folder: Path, opened: Path, draw: random.Random, neighbours: Path) ->
     # A file whose bytes are wrong is no longer one whose elements can be changed.
     families = sorted(draw.choices(("structure", "bytes", "file"), (6, 3, 1.2), k=wanted))
     for family in sorted(families, key=("structure", "bytes", "file").index):
+        failed = "too large"
         for _ in range(TRIES):
             path = _pick(folder, draw)
             if path is None:
                 break
-            odd = mutate_own if path == opened else mutate_file
+            # What is opened may have another name by now.
+            own = path == opened or not os.path.lexists(opened)
+            odd = mutate_own if own else mutate_file
             one = {"structure": _structure(path), "bytes": mutate_bytes, "file": odd}
             try:
                 told = one[family](path, draw, neighbours)
