@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from dashboard.reading import CountsSummary, Reader, Reading, Task
 from dashboard.settings import DEMO
 from dashboard.state import AppState, Notice
 from engine.data import ChoiceNeeded, DataRequest
-from engine.errors import DataError, EngineError
+from engine.errors import DataError, EngineError, NoRoom
 from engine.jobs import Jobs, JobStatus, check_same_counts
 
 NOTHING: dict[str, Any] = {"loaded": None, "info": None, "counts": None, "summary": None}
@@ -42,6 +43,7 @@ class Opener:
         self._reading: Task | None = None
         self._checking: tuple[Reading, Future[None]] | None = None
         self._run: JobStatus | None = None
+        self._upload: Path | None = None
         self._bringing = self._quiet = self._opening = False
         state.param.watch(self.ask, list(REQUEST))
 
@@ -99,13 +101,20 @@ class Opener:
         if self._reading is not None:
             self._reading.stop()
 
+    def arrived(self, upload: Path) -> None:
+        """What is being read is an upload that has just come: it goes if it cannot be read."""
+        self._upload = upload if self._state.reading == str(upload) else None
+
     def tick(self) -> None:
         """Take what has been read."""
         if self._reading is not None:
             self._state.how_far = self._reading.words, self._reading.share
         if self._reading is not None and self._reading.future.done():
-            done, self._reading = self._reading.future, None
+            task, self._reading = self._reading, None
+            done = task.future
             if (error := done.exception()) is not None:
+                if task.stopped:
+                    self._upload = None
                 self._fail(error)
             elif self._run is None:
                 self._take(done.result(), None)
@@ -124,7 +133,7 @@ class Opener:
                 self._take(read, self._run if error is None else None)
 
     def _start(self, request: DataRequest, run: JobStatus | None, *, bringing: bool) -> None:
-        self._run, self._bringing, self._checking = run, bringing, None
+        self._run, self._bringing, self._checking, self._upload = run, bringing, None, None
         # What was asked for before is waited for no more.
         self.stop()
         self._state.param.update(data_error=None, reading=request.source, how_far=("", 0.0))
@@ -150,11 +159,17 @@ class Opener:
         if isinstance(error, ChoiceNeeded) and error.offer is not None:
             state.wait_for(error.offer, Notice.of(error))
             return
+        told = Notice.of(error)
+        if self._upload is not None and not isinstance(error, NoRoom):
+            with suppress(OSError):
+                self._upload.unlink(missing_ok=True)
+                gone = f"The upload {self._upload.name} was deleted."
+                told = Notice(told.expected, told.got, f"{told.remedy} {gone}")
         if state.loaded is not None and state.loaded.source != state.source:
             # The data that are open stay open, and can be fitted.
             with param.parameterized.discard_events(state):
                 state.param.update(**{name: getattr(state.loaded, name) for name in REQUEST})
-        state.param.update(data_error=Notice.of(error), reading="")
+        state.param.update(data_error=told, reading="")
 
     def _give_up(self, error: BaseException) -> None:
         """The data of the run cannot be had: nothing is open, and the page says why."""

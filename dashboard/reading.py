@@ -125,21 +125,23 @@ class Task:
         What was read, or why it could not be.
     words, share
         What is being done, and which share of it is done.
+    stopped
+        Whether it was given up.
     """
 
     future: Future[Reading]
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self.words, self.share, self._stopped = "", 0.0, False
+        self.words, self.share, self.stopped = "", 0.0, False
 
     def stop(self) -> None:
         """Give it up: the future then raises that it was stopped."""
-        self._stopped = True
+        self.stopped = True
 
     def tell(self, words: str, share: float) -> None:
         """Hear from the reading how far it is."""
-        if self._stopped:
+        if self.stopped:
             raise DataError(
                 f"{self._name} read to its end", "that it was stopped", "Open it again to read it."
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from dashboard.certainty import Certainty
@@ -54,6 +55,10 @@ class Runner:
     def read(self) -> None:
         """Read the counts that are asked for, again if need be."""
         self._opener.ask()
+
+    def arrived(self, upload: Path) -> None:
+        """What is being read is an upload that has just come."""
+        self._opener.arrived(upload)
 
     def stop_reading(self) -> None:
         """Give up what is being read."""

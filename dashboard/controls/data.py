@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,11 @@ from dashboard.controls.choices import ChoiceControls
 from dashboard.controls.form import WIDE, Later, beside, folded, select, step
 from dashboard.controls.upload import UploadArea
 from dashboard.controls.uploads import UploadsControl
-from dashboard.reading import Task
 from dashboard.runner import Runner
 from dashboard.settings import DEMO
 from dashboard.state import AppState, Notice
-from engine.data import INDEX, ChoiceNeeded, DataRequest
-from engine.errors import EngineError, NoRoom
+from engine.data import INDEX
+from engine.errors import EngineError
 
 PICK = "choose a file"
 
@@ -31,23 +29,18 @@ PICK = "choose a file"
 class DataControl(pn.viewable.Viewer):
     """Opens counts; says what is wrong with those that cannot be opened."""
 
-    checking = param.String(doc="Name of the upload that is being looked at.")
-
     def __init__(self, state: AppState, runner: Runner, browser: Browser | None = None) -> None:
         super().__init__()
         self.state = state
         self.runner = runner
         self._places = runner.services.places
         self._following = False
-        self._checked: Task | None = None
         self._bar = pmui.LinearProgress(
             value=0, sizing_mode="stretch_width", width=None, margin=(4, 0)
         )
         stop = partial(pmui.Button, label="Stop reading", icon="stop", variant="outlined", **WIDE)
         self._progress = Later(lambda: [self._bar, stop(on_click=self._stop)])
         state.param.watch(self._follow_reading, ["reading", "how_far"])
-        self.param.watch(self._follow_reading, "checking")
-        runner.also.append(self._tick)
         shown = "" if state.source == DEMO else state.source
         self._path = pmui.TextInput(
             label="Path of the counts",
@@ -83,8 +76,8 @@ class DataControl(pn.viewable.Viewer):
             *([self._pick] if offered else []),
             self._path,
             beside(open_, demo),
-            UploadArea(self._places, self._check, self._tell),
-            html.live(_words, state.param.reading, self.param.checking, state.param.how_far),
+            UploadArea(self._places, self._arrived, self._tell),
+            html.live(self._words, state.param.reading, state.param.how_far),
             self._progress.column,
             html.live(html.notice, state.param.data_error),
             ChoiceControls(state).column,
@@ -114,46 +107,28 @@ class DataControl(pn.viewable.Viewer):
             self._path.value = event.new
             self._open()
 
-    def _check(self, path: Path) -> None:
-        """An upload has arrived: it is kept if it can be read."""
-        self.checking = path.name
-        request = DataRequest(str(path), genes=self._genes())
-        self._checked = self.runner.services.reader.submit(request)
-        self.runner.later(self._checked.future, lambda done: self._take(path, done))
-
-    def _tick(self) -> None:
-        """Hear how far the reading of an upload is."""
-        if self.checking and self._checked is not None:
-            self.state.how_far = self._checked.words, self._checked.share
+    def _arrived(self, path: Path) -> None:
+        """An upload is kept if it can be read."""
+        self._ask(str(path))
+        self.runner.arrived(path)
 
     def _follow_reading(self, *_events: object) -> None:
         share = self.state.how_far[1]
         self._bar.param.update(
             variant="determinate" if share else "indeterminate", value=100 * share
         )
-        self._progress.show(bool(self.state.reading or self.checking))
+        self._progress.show(bool(self.state.reading))
+        if not self.state.reading and not self._path.value:
+            # An upload that could not be read has given way to what is open.
+            self._follow()
 
     def _stop(self, _event: object) -> None:
-        if self.checking and self._checked is not None:
-            self._checked.stop()
-        else:
-            self.runner.stop_reading()
+        self.runner.stop_reading()
 
-    def _take(self, path: Path, done: Future[Any]) -> None:
-        self.checking = ""
-        error = done.exception()
-        if error is None or (isinstance(error, ChoiceNeeded) and error.offer is not None):
-            self._path.value = ""
-            self._ask(str(path))
-            return
-        told = Notice.of(error)
-        if isinstance(error, NoRoom):
-            self.state.data_error = told
-            return
-        path.unlink(missing_ok=True)
-        self.state.data_error = Notice(
-            told.expected, told.got, f"{told.remedy} The upload {path.name} was deleted."
-        )
+    def _words(self, source: str, how_far: tuple[str, float]) -> str:
+        what = f"the upload {Path(source).name}" if self._is_upload(source) else source
+        doing = f": {how_far[0]}" if how_far[0] else ""
+        return html.busy(f"Reading {what}{doing}.") if what else ""
 
     def _tell(self, error: EngineError) -> None:
         self.state.data_error = Notice.of(error)
@@ -187,7 +162,12 @@ class DataControl(pn.viewable.Viewer):
         except EngineError:
             same = False
         if not same:
-            self._path.value = "" if source == DEMO else source
+            # Uploads have a list of their own.
+            hidden = source == DEMO or self._is_upload(source)
+            self._path.value = "" if hidden else source
+
+    def _is_upload(self, source: str) -> bool:
+        return Path(source).parent == self._places.uploads
 
     def _offer(self, *_events: object) -> None:
         info, state = self.state.info, self.state
@@ -223,9 +203,3 @@ class DataControl(pn.viewable.Viewer):
 
 def _column(name: str) -> str:
     return "the index" if name == INDEX else f"column {name}"
-
-
-def _words(source: str, checking: str, how_far: tuple[str, float]) -> str:
-    what = f"the upload {checking}" if checking else source
-    doing = f": {how_far[0]}" if how_far[0] else ""
-    return html.busy(f"Reading {what}{doing}.") if what else ""

@@ -37,7 +37,7 @@ class UploadsControl(pn.viewable.Viewer):
         self._rows = Later(lambda: [folded("Uploads", self._list)])
         browser.on("upload-open", self._open)
         browser.on("upload-delete", self._delete)
-        state.param.watch(self.refresh, ["loaded", "data_error", "runs"])
+        state.param.watch(self.refresh, ["reading", "loaded", "data_error", "runs"])
         self.refresh()
 
     def __panel__(self) -> pn.viewable.Viewable:

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import panel_material_ui as pmui
 import param
@@ -114,12 +113,20 @@ class TestData:
         assert state.source == str(tmp_path / "good.h5ad")
 
     def test_an_upload_stays_where_there_is_no_room_to_read_it(
-        self, control: DataControl, state: AppState, tmp_path: Path
+        self,
+        control: DataControl,
+        state: AppState,
+        until: Until,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        def load(request: DataRequest) -> NoReturn:
+            raise NoRoom("room", "none", "Free some.")
+
+        monkeypatch.setattr(DataRequest, "load", load)
         (tmp_path / "sound.h5ad").touch()
-        done: Future[Any] = Future()
-        done.set_exception(NoRoom("room", "none", "Free some."))
-        control._take(tmp_path / "sound.h5ad", done)
+        control._arrived(tmp_path / "sound.h5ad")
+        until(lambda: state.data_error)
         assert state.data_error.remedy == "Free some."
         assert (tmp_path / "sound.h5ad").exists()
 

@@ -19,6 +19,7 @@ from dashboard.settings import Settings
 from dashboard.state import AppState
 from engine.data import Counts, DataRequest, SourceInfo
 from engine.data.progress import Listener
+from engine.errors import DataError
 from engine.store import CountsStore
 from tests.dashboard.synthetic import make_counts
 from tests.dashboard.widgets import find
@@ -29,10 +30,19 @@ class Slow:
 
     def __init__(self) -> None:
         self.go = threading.Event()
+        self.read: list[str] = []
+        self.ended: list[str] = []
 
     def __call__(self, request: DataRequest, tell: Listener) -> tuple[Counts, SourceInfo]:
-        while "slow" in request.source and not self.go.wait(0.01):
-            tell("checking the counts", 0.25)
+        self.read.append(request.source)
+        try:
+            while "slow" in request.source and not self.go.wait(0.01):
+                tell("checking the counts", 0.25)
+        except DataError:
+            self.ended.append(request.source)
+            raise
+        if "bad" in request.source:
+            raise DataError("counts", "none", "Choose another.")
         return make_counts(), SourceInfo("made", request.source, 1, 1, (), (), "X", "")
 
 
@@ -90,18 +100,62 @@ def test_what_is_asked_for_next_is_not_waited_for(
     assert state.data_error is None
 
 
-def test_the_reading_of_an_upload_is_stopped_and_the_upload_goes(
-    control: DataControl, state: AppState, until: Callable[..., None], tmp_path: Path
+def test_the_reading_of_an_upload_is_stopped_and_the_upload_stays(
+    control: DataControl, state: AppState, until: Callable[..., None]
 ) -> None:
-    upload = tmp_path / "slow.h5ad"
-    upload.write_bytes(b"much")
-    control._check(upload)
+    upload = arrive(control, "slow.h5ad")
     until(lambda: state.how_far[1] > 0)
-    find(control, pmui.Button, "Stop reading").clicks += 1
-    until(lambda: not control.checking)
-    assert "The upload slow.h5ad was deleted" in state.data_error.remedy
-    assert not upload.exists()
+    words = [pane.object for pane in control._panel.select(pn.pane.HTML)]
+    assert any("Reading the upload slow.h5ad: checking the counts." in text for text in words)
+    stop = find(control, pmui.Button, "Stop reading")
+    stop.clicks += 1
+    stop.clicks += 1
+    until(lambda: not state.reading)
+    assert state.data_error.remedy == "Open it again to read it."
+    assert upload.exists()
     assert state.ready
+    assert state.source == "demo"
+
+
+@pytest.mark.parametrize("second", ["demo", "/data/quick.h5ad", "an upload", "one of no kind"])
+def test_what_is_asked_for_after_an_upload_is_not_replaced_by_it(
+    control: DataControl,
+    state: AppState,
+    until: Callable[..., None],
+    slow: Slow,
+    second: str,
+) -> None:
+    upload = arrive(control, "slow.h5ad")
+    until(lambda: state.how_far[1] > 0)
+    (first,) = slow.read[1:]
+    assert first == str(upload)
+    if second == "an upload":
+        second = str(arrive(control, "quick.h5ad"))
+    elif second == "one of no kind":
+        gone = arrive(control, "bad.h5ad")
+        until(lambda: state.data_error is not None)
+        assert state.data_error.remedy.endswith("The upload bad.h5ad was deleted.")
+        assert not gone.exists()
+        second = "demo"
+    else:
+        control._ask(second)
+    until(lambda: state.ready)
+    assert not control._progress.column.visible
+    until(lambda: slow.ended == [first])
+    for _ in range(3):
+        control.runner.tick()
+    assert (state.loaded.source, state.source) == (second, second)
+    assert state.reading == ""
+    assert upload.exists()
+
+
+def arrive(control: DataControl, name: str) -> Path:
+    """An upload has come."""
+    uploads = control._places.uploads
+    uploads.mkdir(exist_ok=True)
+    (uploads / name).write_bytes(b"much")
+    control._arrived(uploads / name)
+    return uploads / name
 
 
 def test_what_is_at_hand_is_read_again_when_it_changed(tmp_path: Path) -> None:
