@@ -17,6 +17,7 @@ from dashboard.reading import CountsSummary, Reader, Reading, Task
 from dashboard.settings import DEMO
 from dashboard.state import AppState, Notice
 from engine.data import ChoiceNeeded, DataRequest
+from engine.data.border import shorten
 from engine.errors import DataError, EngineError, NoRoom
 from engine.jobs import Jobs, JobStatus, check_same_counts
 
@@ -104,6 +105,20 @@ class Opener:
     def arrived(self, upload: Path) -> None:
         """What is being read is an upload that has just come: it goes if it cannot be read."""
         self._upload = upload if self._state.reading == str(upload) else None
+
+    def forget(self, upload: str) -> None:
+        """An upload is gone: if it is being read, what is open stays open."""
+        if self._state.reading == upload:
+            self.stop()
+            self._reading = self._checking = self._upload = None
+            name = shorten(Path(upload).name)
+            self._fail(
+                DataError(
+                    f"{name} read to its end",
+                    "that it was deleted meanwhile",
+                    "Upload it again, or open other counts.",
+                )
+            )
 
     def tick(self) -> None:
         """Take what has been read."""

@@ -60,6 +60,10 @@ class Runner:
         """What is being read is an upload that has just come."""
         self._opener.arrived(upload)
 
+    def forget_upload(self, path: str) -> None:
+        """Read an upload that was deleted no further."""
+        self._opener.forget(path)
+
     def stop_reading(self) -> None:
         """Give up what is being read."""
         self._opener.stop()

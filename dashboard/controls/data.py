@@ -41,7 +41,7 @@ class DataControl(pn.viewable.Viewer):
         stop = partial(pmui.Button, label="Stop reading", icon="stop", variant="outlined", **WIDE)
         self._progress = Later(lambda: [self._bar, stop(on_click=self._stop)])
         state.param.watch(self._follow_reading, ["reading", "how_far"])
-        shown = "" if state.source == DEMO else state.source
+        shown = "" if self._is_hidden(state.source) else state.source
         self._path = pmui.TextInput(
             label="Path of the counts",
             placeholder="cells.h5ad" if self._places.data else "/data/cells.h5ad",
@@ -81,7 +81,9 @@ class DataControl(pn.viewable.Viewer):
             self._progress.column,
             html.live(html.notice, state.param.data_error),
             ChoiceControls(state).column,
-            UploadsControl(state, self._places, browser or Browser(), self._ask),
+            UploadsControl(
+                state, self._places, browser or Browser(), self._ask, runner.forget_upload
+            ),
             folded("Layer, library size and gene names", self._layer, self._size, self._names),
         )
 
@@ -109,7 +111,7 @@ class DataControl(pn.viewable.Viewer):
 
     def _arrived(self, path: Path) -> None:
         """An upload is kept if it can be read."""
-        self._ask(str(path))
+        self._ask(str(path), new=True)
         self.runner.arrived(path)
 
     def _follow_reading(self, *_events: object) -> None:
@@ -137,11 +139,13 @@ class DataControl(pn.viewable.Viewer):
         """Names of the old data mean nothing in the new."""
         return self.state.genes if not isinstance(self.state.genes, tuple) else 2000
 
-    def _ask(self, source: str) -> None:
+    def _ask(self, source: str, *, new: bool = False) -> None:
         state = self.state
-        if source == state.source:
+        # A new upload may have the name of one that was deleted.
+        if source == state.source and not new:
             self.runner.read()
             return
+        again = source == state.source
         chosen = {name: state.param[name].default for name in CHOICES}
         state.offers = ()
         state.param.update(
@@ -153,6 +157,8 @@ class DataControl(pn.viewable.Viewer):
             gene_names=None,
             **chosen,
         )
+        if again:
+            self.runner.read()
 
     def _follow(self, *_events: object) -> None:
         """Other data are asked for, by a run for example."""
@@ -162,9 +168,11 @@ class DataControl(pn.viewable.Viewer):
         except EngineError:
             same = False
         if not same:
-            # Uploads have a list of their own.
-            hidden = source == DEMO or self._is_upload(source)
-            self._path.value = "" if hidden else source
+            self._path.value = "" if self._is_hidden(source) else source
+
+    def _is_hidden(self, source: str) -> bool:
+        """Whether a source is not shown as a path: uploads have a list of their own."""
+        return source == DEMO or self._is_upload(source)
 
     def _is_upload(self, source: str) -> bool:
         return Path(source).parent == self._places.uploads

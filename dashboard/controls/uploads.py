@@ -25,13 +25,20 @@ class UploadsControl(pn.viewable.Viewer):
     ----------
     ask
         Called with the path of one that is to be opened.
+    deleted
+        Called with the path of one that is gone.
     """
 
     def __init__(
-        self, state: AppState, places: Places, browser: Browser, ask: Callable[[str], None]
+        self,
+        state: AppState,
+        places: Places,
+        browser: Browser,
+        ask: Callable[[str], None],
+        deleted: Callable[[str], None] = lambda path: None,
     ) -> None:
         super().__init__()
-        self.state, self._places, self._ask = state, places, ask
+        self.state, self._places, self._ask, self._deleted = state, places, ask, deleted
         self._doomed = ""
         self._list = html.pane()
         self._rows = Later(lambda: [folded("Uploads", self._list)])
@@ -88,6 +95,7 @@ class UploadsControl(pn.viewable.Viewer):
             self._doomed = ""
             try:
                 self._places.remove(name)
+                self._deleted(str(self._places.uploads / name))
             except EngineError as error:
                 self.state.data_error = Notice.of(error)
         self.refresh()

@@ -11,6 +11,7 @@ import panel as pn
 import panel_material_ui as pmui
 import pytest
 
+from dashboard.browser import Browser
 from dashboard.controls.data import DataControl
 from dashboard.reading import Reader, in_this_process
 from dashboard.runner import Runner
@@ -147,6 +148,39 @@ def test_what_is_asked_for_after_an_upload_is_not_replaced_by_it(
     assert (state.loaded.source, state.source) == (second, second)
     assert state.reading == ""
     assert upload.exists()
+
+
+def test_an_upload_that_is_deleted_is_read_no_further(
+    control: DataControl, state: AppState, until: Callable[..., None], slow: Slow
+) -> None:
+    browser = Browser()
+    made = DataControl(state, control.runner, browser)
+    upload = arrive(made, "slow.h5ad")
+    until(lambda: state.how_far[1] > 0)
+    for _ in range(2):
+        browser._handle_msg({"act": "upload-delete", "value": upload.name})
+    assert not upload.exists()
+    assert state.data_error.got == "that it was deleted meanwhile"
+    assert state.ready
+    until(lambda: slow.ended)
+    control.runner.tick()
+    assert state.loaded.source == state.source == "demo"
+
+
+def test_an_upload_that_takes_the_name_of_one_that_was_deleted_is_read_afresh(
+    control: DataControl, state: AppState, until: Callable[..., None], slow: Slow
+) -> None:
+    upload = arrive(control, "quick.h5ad")
+    until(lambda: state.ready)
+    state.param.update(layer="other", round=True)
+    until(lambda: state.ready)
+    upload.unlink()
+    slow.read.clear()
+    arrive(control, "quick.h5ad")
+    until(lambda: state.ready)
+    assert (state.loaded.layer, state.loaded.round) == (None, False)
+    assert str(upload) in slow.read
+    assert control._path.value == ""
 
 
 def arrive(control: DataControl, name: str) -> Path:
