@@ -24,6 +24,8 @@ SHOWN = (".h5ad", ".h5", ".loom", ".h5mu", ".csv", ".tsv")
 # A .txt in a folder of data is as likely notes.
 OFFERED = tuple(end for end in (*SUFFIXES, ".zarr") if ".txt" not in end)
 MOST_OFFERED = 200
+# Of a home, what people own.
+PARTS = ("runs", "sweeps", "uploads", "viewers", "counts")
 STALE_SECONDS = 86400.0
 SPARE_BYTES = 500 * 10**6
 # Of all pages: one upload asks for room and takes it before the next one asks.
@@ -86,14 +88,15 @@ class Places:
             found = ((root if self.data is not None else Path.cwd()) / path).resolve()
             uploads = self.uploads.resolve()
             mine = found.is_relative_to(uploads) or self._is_common(found)
-            others = self.closed is not None and found.is_relative_to(self.closed.resolve())
+            others = any(map(found.is_relative_to, self._closed()))
         except (OSError, ValueError, RuntimeError) as error:
             raise DataError("a path", f"{typed[:200]!r}: {error}", "Correct the path.") from error
         if others and not mine:
             raise DataError(
                 "a file that does not belong to others",
-                # Whose run it is may be shared; where its owner keeps files is theirs.
-                found.name[:200],
+                # Whose run it is may be shared; where its owner keeps files is theirs, and so
+                # is what a link of another name leads to.
+                path.name[:200],
                 "Choose another: runs and uploads are opened by their owners, on the page.",
             )
         if not mine and not found.is_relative_to(root):
@@ -103,6 +106,12 @@ class Places:
                 "Choose a file of that folder; this server opens no other (LOGRATIO_DATA).",
             )
         return str(found)
+
+    def _closed(self) -> list[Path]:
+        """Where the closed folder lies, and its parts: some may be links to a larger disk."""
+        if self.closed is None:
+            return []
+        return [(self.closed / part).resolve() for part in ("", *PARTS)]
 
     def _is_common(self, found: Path) -> bool:
         """Whether a file is nobody's: uploaded before people logged in."""

@@ -166,6 +166,35 @@ def test_uploads_and_files_of_runs_are_closed_to_others(services: Services, conf
     assert [line[:2] for line in lines(services)] == [("ada/../bob", "uploaded")]
 
 
+@pytest.mark.parametrize("part", ["uploads", "runs", "sweeps", "viewers", "counts"])
+def test_a_part_of_the_home_on_another_disk_is_closed_too(services: Services, part: str) -> None:
+    home = services.jobs.home
+    disk = home.parent / "disk" / part
+    (home / part).mkdir(parents=True, exist_ok=True)
+    disk.parent.mkdir()
+    (home / part).rename(disk)
+    (home / part).symlink_to(disk)
+    ada, bob = (people.services_of(services, name) for name in ("ada", "bob"))
+    (mine,), _ = upload(ada, "cells.h5ad", 10)
+    assert ada.places.find(str(mine)) == str(mine.resolve())
+    for folder in (home, disk.parent):
+        with pytest.raises(EngineError, match="belong to others"):
+            bob.places.find(str(folder / part / "ada" / "cells.h5ad"))
+    with pytest.raises(EngineError, match="belong to others"):
+        bob.places.find(str(mine))
+    assert bob.places.find(str(disk.parent / "x.h5ad")) == str(disk.parent / "x.h5ad")
+
+
+def test_a_refusal_does_not_tell_where_a_link_leads(services: Services) -> None:
+    ada, bob = (people.services_of(services, name) for name in ("ada", "bob"))
+    (mine,), _ = upload(ada, "patient_7.h5ad", 10)
+    link = services.jobs.home.parent / "link.h5ad"
+    link.symlink_to(mine)
+    with pytest.raises(EngineError, match=r"link\.h5ad") as refused:
+        bob.places.find(str(link))
+    assert "patient" not in str(refused.value)
+
+
 def test_each_has_a_folder_of_their_own() -> None:
     names = ["ada", "Ada", "a/da", "a.da", "../ada", "", "\u00e4da", "a" * 300, "a" * 301]
     folders = {people._folder(name) for name in names}
