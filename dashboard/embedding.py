@@ -65,7 +65,8 @@ class Embedder:
                     finally:
                         done.set()
 
-                self._jobs.submit("warm-up", work)
+                # Not behind a UMAP: what is at hand of one waits for this alone.
+                self._jobs.submit("warm-up", work, lane="images")
             return self._images.is_set()
 
     def ask(self, key: str, fit: AnyFit) -> np.ndarray | None:

@@ -206,3 +206,13 @@ def test_many_cells_are_placed_once_their_image_can_be_drawn_at_once(
     compiled.set()
     np.testing.assert_array_equal(coordinates(many, f"{run} 4", fit), xy)
     assert layout.calls == 1
+
+
+def test_images_are_not_compiled_behind_a_umap(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding.raster, "warm_up", lambda: None)
+    over, embedder = threading.Event(), Embedder(jobs)
+    jobs.submit("UMAP", lambda _: over.wait(2 * PATIENCE))
+    try:
+        wait_for(embedder.warm_up_images)
+    finally:
+        over.set()
