@@ -151,6 +151,9 @@ class Opener:
         self._run, self._bringing, self._checking, self._upload = run, bringing, None, None
         # What was asked for before is waited for no more.
         self.stop()
+        if self._state.reading not in ("", request.source):
+            # It was asked for with the counts that are given up.
+            self._state.fit_asked = False
         self._state.param.update(data_error=None, reading=request.source, how_far=("", 0.0))
         self._reading = self._reader.submit(request)
 
@@ -247,5 +250,6 @@ def crumbs(
     source = str(status.request.get("source", ""))
     of = Path(source).name if source else "unrecorded data"
     if summary is None:
-        return f"{of} · {'being read' if reading else 'not open'}", status.name, status.state
+        read = "being read" if source and reading == source else "not open"
+        return f"{of} · {read}", status.name, status.state
     return f"To fit next: {data}", f"{status.name} (fitted to {of})", status.state

@@ -148,6 +148,8 @@ def test_results_are_there_before_the_counts(
     page.until(lambda: page.state.fit)
     assert page.state.reading
     assert page.header == ("mine.h5ad · being read", "mine", "done")
+    beside = crumbs(None, page.state.status, None, "/other.h5ad")
+    assert beside == ("mine.h5ad · not open", "mine", "done")
     page.runner.fit()
     gate.set()
     page.until(lambda: page.state.run != run)

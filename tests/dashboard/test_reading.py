@@ -150,6 +150,22 @@ def test_what_is_asked_for_after_an_upload_is_not_replaced_by_it(
     assert upload.exists()
 
 
+def test_a_fit_is_not_made_of_other_counts_than_it_was_asked_for(
+    control: DataControl, state: AppState, until: Callable[..., None]
+) -> None:
+    runner = control.runner
+    state.source = "/data/slow.h5ad"
+    runner.fit()
+    until(lambda: state.how_far[1] > 0)
+    # Other genes of the same counts change nothing of that.
+    state.genes = 100
+    assert state.fit_asked
+    control._ask("/data/quick.h5ad")
+    until(lambda: state.ready)
+    assert not state.fit_asked
+    assert runner.services.jobs.list() == []
+
+
 def test_an_upload_that_is_deleted_is_read_no_further(
     control: DataControl, state: AppState, until: Callable[..., None], slow: Slow
 ) -> None:
