@@ -14,12 +14,16 @@ HEIGHT = 180
 def binned(
     values: np.ndarray, *, log: bool = True, bins: int = 50
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of values and edges of bins, even in the logarithm if ``log``."""
+    """Numbers of values and edges of bins, at most so many, even in the logarithm if ``log``."""
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values) & (values > 0 if log else True)]
     if not values.size:
         values = np.array([1.0])
     low, high = float(values.min()), float(values.max())
+    if not log and (values == np.round(values)).all():
+        # As many whole numbers in each, or some bins would be empty of them.
+        width = np.ceil((high - low + 1) / bins)
+        return np.histogram(values, np.arange(low - 0.5, high + 0.5 + width, width))
     if high <= low:
         low, high = low * 0.9, high * 1.1 + 1e-9
     edges = np.geomspace(low, high, bins + 1) if log else np.linspace(low, high, bins + 1)

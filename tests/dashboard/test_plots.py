@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dashboard.plots.style import frame, span
-from dashboard.plots.summary import cell_histogram, decade_ticks
+from dashboard.plots.summary import binned, cell_histogram, decade_ticks
 from dashboard.plots.trace import objective_trace
 
 hv.extension("bokeh")
@@ -41,6 +41,16 @@ class TestSummary:
     @pytest.mark.parametrize("log", [True, False])
     def test_degenerate(self, values: np.ndarray, log: bool) -> None:
         assert drawn(cell_histogram(values, "x", log=log)).state is not None
+
+    @pytest.mark.parametrize("most", [0, 3, 49, 50, 55, 219, 1234])
+    def test_whole_numbers_are_spread_evenly(self, most: int) -> None:
+        """A bin between two of them would look like a gap in the data."""
+        counts, edges = binned(np.repeat(np.arange(2, most + 3), 2), log=False)
+        assert counts.sum() == 2 * (most + 1)
+        assert len(counts) <= 50
+        assert len(np.unique(counts[:-1])) <= 1
+        assert counts[-1] > 0
+        assert np.all(edges % 1 == 0.5)
 
     def test_ticks_are_round(self) -> None:
         assert decade_ticks(90, 12_000) == [
