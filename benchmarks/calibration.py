@@ -15,7 +15,7 @@ from scipy import linalg, stats
 import engine
 from benchmarks.calibration_capture import capture
 from engine import checks
-from engine.checks.uncertainty.correlation import CorrelationUncertainty
+from engine.checks.uncertainty import CorrelationUncertainty
 from engine.data import Counts, simulate, true_clr_correlation
 from engine.results import Fit
 

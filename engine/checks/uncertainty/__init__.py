@@ -1,9 +1,12 @@
 """How far correlations, loadings and topics can be believed."""
 
 from engine.checks.uncertainty.bootstrap import bootstrap, bootstrap_iter
-from engine.checks.uncertainty.correlation import CorrelationUncertainty
 from engine.checks.uncertainty.iterate import UncertaintyProgress, uncertainty, uncertainty_iter
-from engine.checks.uncertainty.result import LoadingsUncertainty, Uncertainty
+from engine.checks.uncertainty.result import (
+    CorrelationUncertainty,
+    LoadingsUncertainty,
+    Uncertainty,
+)
 from engine.checks.uncertainty.tables import pairs_table
 from engine.checks.uncertainty.topics import (
     TopicsUncertainty,

@@ -23,33 +23,34 @@ from scipy import special
 
 from engine.checks.uncertainty.blocks import GeneBlocks
 
-_LARGEST = 1 - 1e-9
+LARGEST = 1 - 1e-9
 # Upper end of a 90 % interval.
 _UPPER = 0.95
 # Elements of the gradients of a block of pairs.
 _MOST_ELEMENTS = 2**22
 
 
-class CorrelationUncertainty(NamedTuple):
-    """Of n genes, each (n, n) and symmetric.
+class Estimates(NamedTuple):
+    """Of each pair of n genes by itself, (n, n) and symmetric.
 
     Attributes
     ----------
     correlation
         As `engine.summaries.clr_correlation` has it.
-    standard_error
-        Of the correlation; infinite where a gene does not vary.
+    standard_error, fisher_error
+        Of the correlation, and of its Fisher z = artanh(rho); infinite where a gene does not vary.
     low, high
-        90 % interval, symmetric on the scale of Fisher's z = artanh(rho).
-    lfsr
-        Local false sign rate: probability that the true sign is the other one, at most 1/2.
+        90 % interval, symmetric on the scale of z.
+    tail
+        Probability that the true sign is the other one, could it be anything as well: at most 1/2.
     """
 
     correlation: np.ndarray
     standard_error: np.ndarray
+    fisher_error: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    lfsr: np.ndarray
+    tail: np.ndarray
 
 
 class Moments(NamedTuple):
@@ -93,33 +94,33 @@ def assemble(
     fisher_error: np.ndarray,
     sure: np.ndarray | None = None,
     freedom: float = np.inf,
-) -> CorrelationUncertainty:
+) -> Estimates:
     """From correlations and the standard errors of their Fisher z, known to so many degrees.
 
     ``sure`` is by how many standard errors a sign is the one it is; by default those of z.
     """
     np.fill_diagonal(correlation, 1)
     np.fill_diagonal(fisher_error, 0)
-    z = np.arctanh(np.clip(correlation, -_LARGEST, _LARGEST))
+    z = np.arctanh(np.clip(correlation, -LARGEST, LARGEST))
     with np.errstate(divide="ignore", invalid="ignore"):
         sure = np.abs(z) / fisher_error if sure is None else sure
-    lfsr = special.stdtr(freedom, -np.where(np.isnan(sure), 0, sure))
-    np.fill_diagonal(lfsr, 0)
+    tail = special.stdtr(freedom, -np.where(np.isnan(sure), 0, sure))
+    np.fill_diagonal(tail, 0)
     half = reach(fisher_error, freedom)
     low, high = np.tanh(z - half), np.tanh(z + half)
     np.fill_diagonal(low, 1)
     np.fill_diagonal(high, 1)
     # That of a sign which may be the other one, where nothing else is in doubt.
     error = np.fmax(
-        fisher_error * (1 - np.minimum(correlation**2, _LARGEST)),
-        2 * np.abs(correlation) * np.sqrt(lfsr * (1 - lfsr)),
+        fisher_error * (1 - np.minimum(correlation**2, LARGEST)),
+        2 * np.abs(correlation) * np.sqrt(tail * (1 - tail)),
     )
-    return CorrelationUncertainty(correlation, error, low, high, lfsr)
+    return Estimates(correlation, error, fisher_error, low, high, tail)
 
 
 def delta(
     loadings: np.ndarray, noise: np.ndarray, blocks: GeneBlocks, genes: np.ndarray
-) -> CorrelationUncertainty:
+) -> Estimates:
     """Of some of the genes (positions)."""
     moments = Moments.of(loadings, noise, genes)
     correlation = moments.correlation()
@@ -134,10 +135,10 @@ def delta(
         for start in range(0, len(genes), rows)
     ]
     variance, of_covariance = np.concatenate(parts, axis=1) if parts else np.zeros((2, 0, 0))
-    error = np.sqrt(variance) / (1 - np.minimum(correlation**2, _LARGEST))
+    error = np.sqrt(variance) / (1 - np.minimum(correlation**2, LARGEST))
     with np.errstate(divide="ignore", invalid="ignore"):
         sure = np.abs(correlation) / np.sqrt(of_covariance)
-        z = np.arctanh(np.minimum(np.abs(correlation), _LARGEST))
+        z = np.arctanh(np.minimum(np.abs(correlation), LARGEST))
         doubted = np.fmax(error, z / sure)
     enough = special.ndtri(_UPPER)
     error = np.where(sure > enough, np.fmin(error, z / enough), doubted)

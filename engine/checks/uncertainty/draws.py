@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.checks.uncertainty.correlation import CorrelationUncertainty, Moments
+from engine.checks.uncertainty.correlation import LARGEST, Estimates, Moments
 
 # Ends of a 90 % interval.
 ENDS = (0.05, 0.95)
@@ -20,9 +20,7 @@ class Draws(NamedTuple):
     loadings: np.ndarray
     noise: np.ndarray
 
-    def correlation(
-        self, loadings: np.ndarray, noise: np.ndarray, genes: np.ndarray
-    ) -> CorrelationUncertainty:
+    def correlation(self, loadings: np.ndarray, noise: np.ndarray, genes: np.ndarray) -> Estimates:
         """The spread of the draws, and the share of them in which the fit's sign is wrong.
 
         Of few draws that share is not known to be below half of one; an interval that leaves out
@@ -30,21 +28,22 @@ class Draws(NamedTuple):
         """
         own = Moments.of(loadings, noise, genes).correlation()
         drawn = Moments.of(self.loadings.astype(float), self.noise.astype(float), genes)
-        found = np.zeros((4, *own.shape))
+        found = np.zeros((5, *own.shape))
         rows = max(1, _MOST_ELEMENTS // max(own[0].size * len(self.noise), 1)) if len(own) else 1
         for start in range(0, len(genes), rows):
             block = slice(start, start + rows)
             each = drawn.correlation(block)
             wrong = (np.sign(each) != np.sign(own[block])).sum(0)
             found[0, block] = each.std(0, ddof=1)
-            found[1:3, block] = np.quantile(each, ENDS, axis=0)
-            found[3, block] = (wrong + 0.5) / (len(each) + 1)
-        error, low, high, lfsr = found
+            found[1, block] = np.arctanh(np.clip(each, -LARGEST, LARGEST)).std(0, ddof=1)
+            found[2:4, block] = np.quantile(each, ENDS, axis=0)
+            found[4, block] = (wrong + 0.5) / (len(each) + 1)
+        error, fisher, low, high, tail = found
         np.fill_diagonal(own, 1)
-        for table, value in ((error, 0), (low, 1), (high, 1), (lfsr, 0)):
+        for table, value in ((error, 0), (fisher, 0), (low, 1), (high, 1), (tail, 0)):
             np.fill_diagonal(table, value)
-        return CorrelationUncertainty(
-            own, error, np.minimum(low, own), np.maximum(high, own), np.minimum(lfsr, 0.5)
+        return Estimates(
+            own, error, fisher, np.minimum(low, own), np.maximum(high, own), np.minimum(tail, 0.5)
         )
 
     def ends(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

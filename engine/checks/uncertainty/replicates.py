@@ -7,9 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import linalg
 
-from engine.checks.uncertainty.correlation import CorrelationUncertainty, Moments, assemble
-
-_LARGEST = 1 - 1e-9
+from engine.checks.uncertainty.correlation import LARGEST, Estimates, Moments, assemble
 
 
 class Replicates(NamedTuple):
@@ -28,15 +26,13 @@ class Replicates(NamedTuple):
     noise: np.ndarray
     cosines: np.ndarray
 
-    def correlation(
-        self, loadings: np.ndarray, noise: np.ndarray, genes: np.ndarray
-    ) -> CorrelationUncertainty:
+    def correlation(self, loadings: np.ndarray, noise: np.ndarray, genes: np.ndarray) -> Estimates:
         """About the fit's correlations, the replicates' standard deviation of Fisher's z."""
         own = Moments.of(loadings, noise, genes).correlation()
         drawn = np.zeros((2, len(genes), len(genes)))
         for one, d in zip(self.loadings, self.noise, strict=True):
             found = Moments.of(one.astype(float), d.astype(float), genes).correlation()
-            z = np.arctanh(np.clip(found, -_LARGEST, _LARGEST))
+            z = np.arctanh(np.clip(found, -LARGEST, LARGEST))
             drawn += z, z**2
         count = len(self.noise)
         mean = drawn[0] / count

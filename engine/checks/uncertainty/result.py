@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -12,13 +13,15 @@ import numpy as np
 from engine.checks.uncertainty import saving
 from engine.checks.uncertainty.blocks import GeneBlocks
 from engine.checks.uncertainty.correlation import (
-    CorrelationUncertainty,
+    LARGEST,
+    Estimates,
     delta,
     loadings_variance,
     reach,
 )
 from engine.checks.uncertainty.draws import Draws
 from engine.checks.uncertainty.replicates import Replicates
+from engine.checks.uncertainty.shrinkage import Prior, learned, shrink
 
 Method = Literal["delta", "bootstrap", "draws"]
 _KINDS: dict[type[GeneBlocks | Replicates | Draws], Method] = {
@@ -26,6 +29,44 @@ _KINDS: dict[type[GeneBlocks | Replicates | Draws], Method] = {
     Replicates: "bootstrap",
     Draws: "draws",
 }
+
+# Genes whose pairs, some 50,000, tell what correlations there are.
+_LEARNED_FROM = 317
+
+
+class CorrelationUncertainty(NamedTuple):
+    """Of n genes, each (n, n) and symmetric.
+
+    Attributes
+    ----------
+    correlation
+        As `engine.summaries.clr_correlation` has it.
+    standard_error
+        Of the correlation; infinite where a gene does not vary.
+    low, high
+        Its 90 % interval by itself, whatever other pairs are like (raw).
+    lfsr
+        Local false sign rate, given what all pairs of the fit tell of each: probability that the
+        true correlation is zero or has the other sign.
+    shrunken, shrunken_low, shrunken_high
+        The correlation and its 90 % interval, given the same.
+    fsos
+        "False sign or small": probability that the true correlation is not, with this sign, larger
+        than `engine.checks.uncertainty.shrinkage.SMALL`. A claim is a small one.
+    s_value
+        Mean fsos of all pairs of the fit whose own is no larger.
+    """
+
+    correlation: np.ndarray
+    standard_error: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    lfsr: np.ndarray
+    shrunken: np.ndarray
+    shrunken_low: np.ndarray
+    shrunken_high: np.ndarray
+    fsos: np.ndarray
+    s_value: np.ndarray
 
 
 class LoadingsUncertainty(NamedTuple):
@@ -72,7 +113,9 @@ class Uncertainty:
         return self.spread.cosines.mean(0) if isinstance(self.spread, Replicates) else None
 
     def correlation(self, genes: np.ndarray) -> CorrelationUncertainty:
-        """Standard error, 90 % interval and local false sign rate of CLR correlations.
+        """How sure CLR correlations are: by themselves, and given those of all other pairs.
+
+        What is said of a pair does not depend on which others are asked for.
 
         Parameters
         ----------
@@ -80,9 +123,46 @@ class Uncertainty:
             (n,) positions in the fit's genes. Costs O(n^2 k^2), by replicates O(n_boot n^2 k).
         """
         genes = np.asarray(genes, dtype=int)
+        own = self.estimates(genes)
+        shape, upper = own.correlation.shape, np.triu_indices(len(genes), 1)
+        z = np.arctanh(np.clip(own.correlation[upper], -LARGEST, LARGEST))
+        found = shrink(z, own.fisher_error[upper], self.prior)
+        whole = []
+        for values, of_itself in zip(found, (1, 1, 1, 0, 0, 0), strict=True):
+            table = np.full(shape, of_itself, float)
+            table[upper] = table.T[upper] = values
+            whole.append(table)
+        shrunken, low, high, lfsr, fsos, s_value = whole
+        return CorrelationUncertainty(
+            own.correlation,
+            own.standard_error,
+            own.low,
+            own.high,
+            lfsr,
+            shrunken,
+            low,
+            high,
+            fsos,
+            s_value,
+        )
+
+    def estimates(self, genes: np.ndarray) -> Estimates:
+        """CLR correlations of genes (positions) and their errors, each pair by itself."""
         if isinstance(self.spread, GeneBlocks):
             return delta(self.centre, self.noise, self.spread, genes)
         return self.spread.correlation(self.centre, self.noise, genes)
+
+    @cached_property
+    def prior(self) -> Prior:
+        """What correlations there are in this fit, learned from those of many genes."""
+        count = len(self.centre)
+        genes = np.arange(count)
+        if count > _LEARNED_FROM:
+            genes = np.random.default_rng(0).choice(count, _LEARNED_FROM, replace=False)
+        own = self.estimates(genes)
+        upper = np.triu_indices(len(genes), 1)
+        z = np.arctanh(np.clip(own.correlation[upper], -LARGEST, LARGEST))
+        return learned(z, own.fisher_error[upper])
 
     def loadings(self) -> LoadingsUncertainty:
         """Standard errors and 90 % intervals of the CLR loadings on the fit's principal axes.

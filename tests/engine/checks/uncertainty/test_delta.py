@@ -89,7 +89,7 @@ def test_the_product_of_two_small_loadings_varies() -> None:
     # Over the variance at the estimate, as the delta method has it.
     spread = (drawn[:, 0] * drawn[:, 1]).sum(1).std() / noise
     assert found.standard_error[0, 1] == pytest.approx(spread, rel=0.02)
-    assert found.lfsr[0, 1] == pytest.approx(0.5, abs=0.02)
+    assert found.tail[0, 1] == pytest.approx(0.5, abs=0.02)
 
 
 def test_one_factor_alone_leaves_nothing_but_the_sign() -> None:
@@ -100,10 +100,10 @@ def test_one_factor_alone_leaves_nothing_but_the_sign() -> None:
     loadings[:4, 0] = [1.0, -1.0, 0.05, 0.0]
     found = delta(loadings, np.zeros(count), blocks, np.arange(3))
     np.testing.assert_allclose(np.abs(found.correlation), 1, rtol=1e-9)
-    assert found.lfsr[0, 1] < 1e-6
+    assert found.tail[0, 1] < 1e-6
     assert found.high[0, 1] < -0.99
     # Half a standard error from zero: P(Z < -1/2).
-    assert found.lfsr[0, 2] == pytest.approx(0.3085, abs=0.005)
+    assert found.tail[0, 2] == pytest.approx(0.3085, abs=0.005)
     assert (found.low[0, 2], found.high[0, 2]) == pytest.approx((-1, 1), abs=1e-6)
     assert found.standard_error[0, 2] == pytest.approx(2 * np.sqrt(0.3085 * 0.6915), abs=0.01)
 
@@ -136,7 +136,7 @@ def test_a_gene_that_does_not_vary() -> None:
     found = delta(loadings, np.zeros(3), blocks, np.arange(3))
     assert found.correlation[0, 1] == 0
     assert found.standard_error[0, 1] == np.inf
-    assert (found.low[0, 1], found.high[0, 1], found.lfsr[0, 1]) == (-1, 1, 0.5)
+    assert (found.low[0, 1], found.high[0, 1], found.tail[0, 1]) == (-1, 1, 0.5)
     np.testing.assert_array_equal(np.diag(found.correlation), 1)
     np.testing.assert_array_equal(np.diag(found.standard_error), 0)
 

@@ -38,7 +38,7 @@ def test_intervals_are_those_of_the_draws(
 ) -> None:
     found = checks.uncertainty(drawn, one.counts)
     assert (found.method, found.n_boot, found.stability) == ("draws", 0, None)
-    whole = found.correlation(one.genes)
+    whole = found.estimates(one.genes)
     rows, columns = np.triu_indices(len(one.genes), 1)
     expected = clr_correlation_interval(drawn, drawn.genes[one.genes])
     own = whole.correlation[rows, columns]
@@ -48,12 +48,12 @@ def test_intervals_are_those_of_the_draws(
     clear = (expected["lower"] > 0) | (expected["upper"] < 0)
     assert clear.any()
     assert not clear.all()
-    assert (whole.lfsr[rows, columns][clear] < 0.08).all()
-    assert whole.lfsr.max() <= 0.5
-    assert whole.lfsr[rows, columns][~clear].min() > 0.02
-    np.testing.assert_array_equal(np.diag(whole.lfsr), 0)
+    assert (whole.tail[rows, columns][clear] < 0.08).all()
+    assert whole.tail.max() <= 0.5
+    assert whole.tail[rows, columns][~clear].min() > 0.02
+    np.testing.assert_array_equal(np.diag(whole.tail), 0)
     monkeypatch.setattr(module, "_MOST_ELEMENTS", 3 * len(one.genes) * DRAWS)
-    for array, other in zip(whole, found.correlation(one.genes), strict=True):
+    for array, other in zip(whole, found.estimates(one.genes), strict=True):
         np.testing.assert_allclose(array, other, atol=1e-12)
 
 
