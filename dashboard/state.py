@@ -117,7 +117,7 @@ class AppState(Asked):
     fade: Any = param.Selector(
         default=1.0,
         objects=[1.0, 0.2, 0.1, 0.05, 0.01],
-        doc="Largest lfsr of pairs in full colour.",
+        doc="Largest fsos of pairs in full colour.",
     )
     top_genes = param.Integer(default=100, bounds=(2, 1000), doc="How many.")
     detail: Any = param.Selector(

@@ -54,9 +54,11 @@ GENES = [("genes", "$y{custom} \N{MULTIPLICATION SIGN} $x{custom}")]
 WITH_IDS = [("gene", "$y{custom}"), ("with", "$x{custom}")]
 VALUE = ("CLR correlation", "@image{0.000}")
 BELIEVED = [
-    ("90 % interval", "@low{0.000} to @high{0.000}"),
-    ("false sign rate", "@lfsr{0.0000}"),
+    ("shrunken", "@shrunken{0.000}, 90 % @shrunken_low{0.000} to @shrunken_high{0.000}"),
+    ("false sign", "@lfsr{0.0000}"),
+    ("false sign or small", "@fsos{0.0000}"),
 ]
+TOLD = ("shrunken", "shrunken_low", "shrunken_high", "lfsr", "fsos")
 
 
 class Heatmap:
@@ -145,21 +147,21 @@ class Heatmap:
             extent(axis_range, float(count))
 
     def doubt(self, certainty: Mapping[str, np.ndarray] | None, most: float = 1.0) -> None:
-        """Tell how far the correlations can be believed, and veil those of doubtful sign.
+        """Tell how far the correlations can be believed, and veil the doubtful ones.
 
         Parameters
         ----------
         certainty
-            (n, n) ``"low"``, ``"high"`` and ``"lfsr"`` in display order, or None.
+            (n, n) tables in display order, those of `TOLD` among them, or None.
         most
-            Largest local false sign rate of a pair that keeps its full colour.
+            Largest rate of "false sign or small" of a pair that keeps its full colour.
         """
         data = {name: self._image.data[name] for name in ("image", "size")}
         count = len(self.columns.names)
         veil = np.zeros((count, count), np.uint8)
         if certainty is not None:
-            data |= {name: [_flipped(certainty[name])] for name in ("low", "high", "lfsr")}
-            veil = (np.asarray(certainty["lfsr"])[::-1] > most).astype(np.uint8)
+            data |= {name: [_flipped(certainty[name])] for name in TOLD}
+            veil = (np.asarray(certainty["fsos"])[::-1] > most).astype(np.uint8)
         self._doubtful = certainty is not None
         self._tell()
         self._image.data = data

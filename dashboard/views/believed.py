@@ -19,7 +19,7 @@ REFITS_BY_EM = "No intervals: they come from refits by EM. Fit these topics by E
 
 
 def certainty(fit: AnyFit, found: Any, genes: Sequence[str]) -> dict[str, np.ndarray] | None:
-    """(n, n) standard errors, intervals and false sign rates of genes; None if not worked out."""
+    """(n, n) tables of how sure the correlations of genes are; None if not worked out."""
     if not isinstance(found, Uncertainty):
         return None
     return found.correlation(summaries.gene_positions(fit, genes))._asdict()
@@ -58,9 +58,9 @@ def interval(low: float, high: float) -> str:
     return f"{html.number(low, 2)} to {html.number(high, 2)}"
 
 
-def sign_rate(lfsr: float) -> str:
-    """A local false sign rate in words."""
-    return "< 0.001" if lfsr < 0.001 else f"= {html.number(lfsr, 3)}"
+def rate(share: float) -> str:
+    """A local false sign rate, or one of signs that are false or effects that are small."""
+    return "< 0.001" if share < 0.001 else html.number(share, 3)
 
 
 def line(found: Any, doubting: str, fit: AnyFit | None = None, *, more: str = "") -> str:

@@ -23,7 +23,7 @@ from dashboard.views.believed import certainty
 from dashboard.views.card import card, figure, waiting
 from dashboard.views.heat_genes import HeatGenes
 from engine import summaries
-from engine.checks import Uncertainty, pairs_table
+from engine.checks import SMALL, Uncertainty, pairs_table
 from engine.results import AnyFit, Fit, TopicFit
 
 HEAD = html.heading(
@@ -46,7 +46,7 @@ TOPICS = html.heading(
     "count; those of a topic have the largest β log(β / mean of all topics); those near a gene the "
     "largest |r| with it. Their order is average linkage on 1 − r.",
 )
-FADES = {"all pairs": 1.0} | {f"lfsr at most {100 * x:g} %": x for x in (0.2, 0.1, 0.05, 0.01)}
+FADES = {"all pairs": 1.0} | {f"fsos at most {100 * x:g} %": x for x in (0.2, 0.1, 0.05, 0.01)}
 HEADED = ["fit", "fade", "uncertainty", "doubting"]
 WATCHED = ["uncertainty", "fade", "fit", "heat", "factor", "top_genes", "marked", "pair"]
 
@@ -128,7 +128,7 @@ class CorrelationView(pn.viewable.Viewer):
             return None
         table, marked = self._table, self.state.marked
         believed = self._certainty if found is not None else None
-        faded = None if believed is None else believed["lfsr"] > self.state.fade
+        faded = None if believed is None else believed["fsos"] > self.state.fade
 
         def draw() -> Any:
             from dashboard import figures
@@ -149,6 +149,9 @@ def _head(fit: AnyFit | None, fade: float, found: object, doubting: str) -> html
     if doubting:
         return replace(HEAD, how=html.how_to_read(f"Working out how sure they are: {doubting}."))
     if found is not None and fade < 1:
-        words = f"Veiled: pairs whose sign is not sure to {100 * fade:g} %. Hover for intervals."
+        words = (
+            f"Veiled: pairs that are of false sign or small (|r| < {SMALL:g}) with a probability "
+            f"(fsos) above {100 * fade:g} %. Hover for intervals."
+        )
         return replace(HEAD, how=html.how_to_read(words))
     return HEAD

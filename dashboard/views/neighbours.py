@@ -16,6 +16,7 @@ from dashboard.genes import ids_of
 from dashboard.state import CLR, COUNTS, AppState
 from dashboard.views.believed import certainty, interval, line
 from engine import summaries
+from engine.checks import CorrelationUncertainty
 from engine.results import AnyFit, TopicFit
 
 HEAD = html.heading(
@@ -100,7 +101,7 @@ class GeneView(pn.viewable.Viewer):
             found = summaries.correlation_with(fit, gene)
             table = found.rename("clr_correlation").rename_axis("gene").to_frame()
             if (sure := certainty(fit, believed, [gene, *found.index[:INTERVALS]])) is not None:
-                for name in ("standard_error", "low", "high", "lfsr"):
+                for name in CorrelationUncertainty._fields[1:]:
                     table[name] = pd.Series(sure[name][0, 1:], found.index[:INTERVALS])
             return table
 
@@ -132,7 +133,10 @@ def _page(
     intervals = [""] * len(partners)
     if found is not None:
         intervals = [
-            interval(*ends) for ends in zip(found["low"][0, 1:], found["high"][0, 1:], strict=True)
+            interval(*ends)
+            for ends in zip(
+                found["shrunken_low"][0, 1:], found["shrunken_high"][0, 1:], strict=True
+            )
         ]
     ids, others = ids_of(fit), list(map(str, partners.index))
     own = f' <span class="id">{escape(ids[gene])}</span>' if gene in ids else ""

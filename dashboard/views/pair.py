@@ -17,7 +17,7 @@ from dashboard.export import Export
 from dashboard.plots.pair import PairPlot
 from dashboard.state import AppState
 from dashboard.views import colouring
-from dashboard.views.believed import certainty, interval, sign_rate
+from dashboard.views.believed import certainty, interval, rate
 from dashboard.views.card import figure
 from dashboard.views.cells import cell_table
 from engine import summaries
@@ -148,8 +148,10 @@ class PairView(pn.viewable.Viewer):
         found = certainty(fit, self.state.uncertainty, pair)
         told = f"r = {html.number(r, 2)}"
         if found is not None:
-            ends = interval(found["low"][0, 1], found["high"][0, 1])
-            told += f", 90 % interval {ends}, false sign rate {sign_rate(found['lfsr'][0, 1])}"
+            own = {name: table[0, 1] for name, table in found.items()}
+            ends = interval(own["shrunken_low"], own["shrunken_high"])
+            told += f"; given all other pairs {html.number(own['shrunken'], 2)}, 90 % {ends}"
+            told += f"; false sign {rate(own['lfsr'])}, or small {rate(own['fsos'])}"
         words = [f"Model: {told}."]
         if (chosen := self._chosen()) is not None:
             x, y = self._values.to_numpy(float)[chosen].T

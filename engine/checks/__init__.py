@@ -24,6 +24,7 @@ from engine.checks.predictive import (
 from engine.checks.quality import Quality, quality
 from engine.checks.sweep import Sweep, Trial, suggest, sweep
 from engine.checks.uncertainty import (
+    SMALL,
     CorrelationUncertainty,
     LoadingsUncertainty,
     TopicsUncertainty,
@@ -40,6 +41,7 @@ from engine.checks.uncertainty import (
 )
 
 __all__ = [
+    "SMALL",
     "CellScores",
     "CheckProgress",
     "CheckSettings",

@@ -10,11 +10,11 @@ import pytest
 
 from dashboard.actions import connect
 from dashboard.browser import Browser
-from dashboard.plots.heatmap import BELIEVED, GENES, VALUE, Heatmap, clustered
+from dashboard.plots.heatmap import BELIEVED, GENES, TOLD, VALUE, Heatmap, clustered
 from dashboard.plots.loading_bars import LoadingBars
 from dashboard.runner import Runner
 from dashboard.state import AppState
-from dashboard.views.believed import certainty, gene_intervals, interval, line, sign_rate, stability
+from dashboard.views.believed import certainty, gene_intervals, interval, line, rate, stability
 from dashboard.views.correlation import HEAD, TOPICS, _head
 from engine import summaries
 from engine.checks import TopicUncertainty, Uncertainty
@@ -158,12 +158,12 @@ class TestShown:
     def test_the_heading_says_what_is_veiled(self) -> None:
         fit = make_fit()
         found = make_uncertainty(fit)
-        assert "not sure to 5 %" in _head(fit, 0.05, found, "").how
+        assert "(fsos) above 5 %" in _head(fit, 0.05, found, "").how
         assert _head(fit, 0.05, None, "") == _head(fit, 1.0, found, "") == HEAD
         assert "at work." in _head(fit, 0.05, None, "at work").how
         assert _head(make_topic_fit(), 0.05, None, "") == TOPICS
 
-    def test_veiled_where_the_sign_is_not_sure(self) -> None:
+    def test_veiled_where_a_correlation_is_not_sure(self) -> None:
         fit = make_fit()
         table = clustered(summaries.clr_correlation(fit, list(fit.genes[:12])))
         heatmap = Heatmap()
@@ -172,9 +172,11 @@ class TestShown:
         assert found is not None
         heatmap.doubt(found, 0.01)
         veil = heatmap._veil.data["image"][0]
-        np.testing.assert_array_equal(veil[::-1], found["lfsr"] > 0.01)
+        np.testing.assert_array_equal(veil[::-1], found["fsos"] > 0.01)
         assert 0 < veil.sum() < veil.size
-        np.testing.assert_allclose(heatmap._image.data["low"][0][::-1], found["low"], rtol=1e-6)
+        for name in TOLD:
+            shown = heatmap._image.data[name][0][::-1]
+            np.testing.assert_allclose(shown, found[name], rtol=1e-6)
         assert heatmap._hover.tooltips == [*GENES, VALUE, *BELIEVED]
         np.testing.assert_allclose(heatmap.values[::-1], table, rtol=1e-6)
         heatmap.doubt(None)
@@ -198,8 +200,8 @@ class TestShown:
 
     def test_words(self) -> None:
         assert interval(-0.912, 0.05) == "−0.91 to 0.05"
-        assert sign_rate(1e-9) == "< 0.001"
-        assert sign_rate(0.25) == "= 0.250"
+        assert rate(1e-9) == "< 0.001"
+        assert rate(0.25) == "0.250"
 
     def test_each_method_offers_the_other(self) -> None:
         fit = make_fit()

@@ -49,10 +49,11 @@ def test_pairs_of_genes(data: Path, fit: Path, capsys: pytest.CaptureFixture[str
     genes = loaded.genes.get_indexer(["gene_3", "gene_1", "gene_2"])
     found = checks.uncertainty(loaded, fitted(data)).correlation(genes)
     pair = table[(table["gene_1"] == "gene_3") & (table["gene_2"] == "gene_2")].iloc[0]
-    expected = [array[0, 2] for array in found]
     names = ["correlation", "standard_error", "low_90", "high_90", "lfsr"]
+    names += ["shrunken", "shrunken_low_90", "shrunken_high_90", "fsos", "s_value"]
+    expected = [array[0, 2] for array in found]
     np.testing.assert_allclose(pair[names].astype(float), expected, rtol=1e-6)
-    assert table["lfsr"].is_monotonic_increasing
+    assert table["fsos"].is_monotonic_increasing
 
     assert main([*asked, "--method", "bootstrap", "--n-boot", "3"]) == 0
     assert "by 3 replicates" in capsys.readouterr().err

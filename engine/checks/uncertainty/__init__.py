@@ -7,6 +7,7 @@ from engine.checks.uncertainty.result import (
     LoadingsUncertainty,
     Uncertainty,
 )
+from engine.checks.uncertainty.shrinkage import SMALL
 from engine.checks.uncertainty.tables import pairs_table
 from engine.checks.uncertainty.topics import (
     TopicsUncertainty,
@@ -16,6 +17,7 @@ from engine.checks.uncertainty.topics import (
 )
 
 __all__ = [
+    "SMALL",
     "CorrelationUncertainty",
     "LoadingsUncertainty",
     "TopicUncertainty",

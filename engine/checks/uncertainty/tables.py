@@ -8,14 +8,26 @@ import pandas as pd
 from engine.checks.uncertainty.result import Uncertainty
 from engine.results import Fit
 
-_PAIR = ("correlation", "standard_error", "low_90", "high_90", "lfsr")
+# Columns, and the fields of `CorrelationUncertainty` that they hold.
+_PAIR = {
+    "correlation": "correlation",
+    "standard_error": "standard_error",
+    "low_90": "low",
+    "high_90": "high",
+    "shrunken": "shrunken",
+    "shrunken_low_90": "shrunken_low",
+    "shrunken_high_90": "shrunken_high",
+    "lfsr": "lfsr",
+    "fsos": "fsos",
+    "s_value": "s_value",
+}
 
 
 def pairs_table(fit: Fit, found: Uncertainty, genes: np.ndarray) -> pd.DataFrame:
-    """One row a pair of genes (positions), the surest sign first."""
+    """One row a pair of genes (positions), the surest first: by fsos, then by lfsr."""
     names = np.asarray(fit.genes[genes])
     one, other = np.triu_indices(len(genes), 1)
     pairs = found.correlation(genes)
-    columns = dict(zip(_PAIR, (array[one, other] for array in pairs), strict=True))
+    columns = {name: getattr(pairs, field)[one, other] for name, field in _PAIR.items()}
     table = pd.DataFrame({"gene_1": names[one], "gene_2": names[other], **columns})
-    return table.sort_values("lfsr", kind="stable", ignore_index=True)
+    return table.sort_values(["fsos", "lfsr"], kind="stable", ignore_index=True)

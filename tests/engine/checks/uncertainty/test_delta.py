@@ -120,10 +120,13 @@ def test_signs_are_as_sure_as_told_without_residuals(factors: int) -> None:
     genes = np.flatnonzero(fit.is_gene)
     names = fit.genes[genes]
     truth = true_clr_correlation(data).loc[names, names].to_numpy()
-    found = checks.uncertainty(fit, counts).correlation(genes)
+    uncertainty = checks.uncertainty(fit, counts)
+    found = uncertainty.correlation(genes)
     upper = np.triu_indices(len(genes), 1)
     wrong = (np.sign(found.correlation) != np.sign(truth))[upper]
-    said = found.lfsr[upper]
+    assert found.lfsr[upper].mean() > wrong.mean() - 0.02
+    assert wrong[found.lfsr[upper] < 0.05].mean() < 0.02
+    said = uncertainty.estimates(genes).tail[upper]
     assert said.mean() == pytest.approx(wrong.mean(), abs=0.04)
     assert wrong[said < 0.05].mean() < 0.02
     assert (said < 0.05).mean() > 0.5
