@@ -46,7 +46,9 @@ TOPICS = html.heading(
     "count; those of a topic have the largest β log(β / mean of all topics); those near a gene the "
     "largest |r| with it. Their order is average linkage on 1 − r.",
 )
-FADES = {"all pairs": 1.0} | {f"fsos at most {100 * x:g} %": x for x in (0.2, 0.1, 0.05, 0.01)}
+FADES = {"all pairs": 1.0} | {
+    f"false or small at most {100 * x:g} %": x for x in (0.2, 0.1, 0.05, 0.01)
+}
 HEADED = ["fit", "fade", "uncertainty", "doubting"]
 WATCHED = ["uncertainty", "fade", "fit", "heat", "factor", "top_genes", "marked", "pair"]
 
