@@ -33,8 +33,10 @@ HEAD = html.heading(
     "CLR correlations are relative to the geometric mean of the modelled genes: a different "
     "choice of genes changes them. Top genes have the largest CLR variance carried by factors, "
     "|w_g|²; those of a factor its largest |loadings|; those near a gene the largest |r| with it. "
-    "Their order is average linkage on 1 − r. A local false sign rate is the probability that the "
-    "true correlation has the other sign; pairs whose sign is less sure than asked are veiled.",
+    "Their order is average linkage on 1 − r. How sure a pair is takes all others into account, "
+    "which shrinks it: the false sign rate is the probability that the true correlation is zero "
+    "or has the other sign; of false sign or small, that it is no larger than 0.1 with this sign. "
+    "Pairs less sure than asked by the latter are veiled.",
 )
 TOPICS = html.heading(
     "Gene correlations",
@@ -47,6 +49,8 @@ TOPICS = html.heading(
     "largest |r| with it. Their order is average linkage on 1 − r.",
 )
 FADES = {"all pairs": 1.0} | {
+    f"false or small at most {100 * x:g} %": x for x in (0.2, 0.1, 0.05, 0.01)
+}
     f"false or small at most {100 * x:g} %": x for x in (0.2, 0.1, 0.05, 0.01)
 }
 HEADED = ["fit", "fade", "uncertainty", "doubting"]
