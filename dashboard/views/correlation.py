@@ -51,8 +51,6 @@ TOPICS = html.heading(
 FADES = {"all pairs": 1.0} | {
     f"false or small at most {100 * x:g} %": x for x in (0.2, 0.1, 0.05, 0.01)
 }
-    f"false or small at most {100 * x:g} %": x for x in (0.2, 0.1, 0.05, 0.01)
-}
 HEADED = ["fit", "fade", "uncertainty", "doubting"]
 WATCHED = ["uncertainty", "fade", "fit", "heat", "factor", "top_genes", "marked", "pair"]
 
