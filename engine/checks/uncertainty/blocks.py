@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy import linalg
 
 from engine.checks.uncertainty.information import Information
 from engine.models.packing import pair_weights, unpack
@@ -12,6 +13,10 @@ from engine.results import Fit
 
 # The mean of a gene has a flat prior; a gene that no cell informs keeps a curvature above zero.
 _RIDGE = 1e-3
+# Of loadings' prior variance along a direction: what may be left of it, for them to be told.
+_LARGEST_PART = 0.5
+# Standard error of an A of unit length beyond which nothing is told of it.
+_LARGEST_ERROR = 0.25
 
 
 class GeneBlocks(NamedTuple):
@@ -24,7 +29,7 @@ class GeneBlocks(NamedTuple):
     log_noise
         (G,) variances of log d; 0 where there is none.
     common
-        (p, p) covariance of the packed A of ``W (I + A)``.
+        (p, p) covariance of the packed A of ``W (I + A)``; 0 where nothing is told of it.
     """
 
     loadings: np.ndarray
@@ -34,31 +39,54 @@ class GeneBlocks(NamedTuple):
 
 def gene_blocks(fit: Fit, found: Information) -> GeneBlocks:
     """Invert the information, the priors of the fit added to that of each gene."""
-    precision = np.linalg.inv(np.array(fit.prior["loadings_covariance"], float))
+    prior = np.array(fit.prior["loadings_covariance"], float)
     blocks = np.array(unpack(found.genes))
-    blocks[:, :-1, :-1] += precision
+    blocks[:, :-1, :-1] += np.linalg.inv(prior)
     blocks[:, -1, -1] += _RIDGE
+    loadings = np.linalg.inv(blocks)[:, :-1, :-1]
     log_noise = 1 / (found.noise + float(fit.prior["noise_scale"]) ** -2)
     return GeneBlocks(
-        np.linalg.inv(blocks)[:, :-1, :-1],
+        loadings,
         np.where(fit.noise > 0, log_noise, 0.0),
-        _common(found, fit.n_factors),
+        _common(found, _told(loadings, prior)),
     )
 
 
-def _common(found: Information, size: int) -> np.ndarray:
-    """Sandwich ``H^-1 F H^-1`` of the symmetric A that all genes share.
+def _told(covariances: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """(k, q) orthonormal basis of the directions along which loadings are more than their error.
+
+    The prior covariance is the mean of the loadings' squares and of their variances. Along a
+    direction of which variances are the larger part, nothing is told from noise.
+    """
+    left, directions = linalg.eigh(covariances.mean(0), prior)
+    return np.asarray(np.linalg.qr(directions[:, left <= _LARGEST_PART])[0])
+
+
+def _common(found: Information, told: np.ndarray) -> np.ndarray:
+    """Sandwich ``H^-1 F H^-1`` of the symmetric A that all genes share, along what is told.
 
     F is the spread of the cells' own scores: scores need not be normal, only the cells
-    independent of each other.
+    independent of each other. Beyond what is told, and where the cells leave A so free that
+    ``W (I + A)`` is no small change, its linearisation means nothing: there it is held at zero.
     """
     cells = float(found.cells)
-    rows, columns = np.triu_indices(size)
+    rows, columns = np.triu_indices(len(told))
     # Coordinates of a symmetric matrix: its packed entries, off-diagonal ones twice in a trace.
-    twice = pair_weights(size)
+    twice = pair_weights(len(told))
     outer = np.outer(found.moments, found.moments) / cells
     meat = (found.squares - outer) * np.outer(twice, twice)
     missing = found.spread[rows, columns][:, rows, columns] * np.outer(twice, twice)
     bread = 2 * cells * np.diag(twice) - missing
-    inverse = np.linalg.inv(bread)
-    return np.asarray(inverse @ meat @ inverse)
+    # To A = told M told', M of unit length along each of its own coordinates.
+    within = bilinear(told[rows], told[columns]) / np.sqrt(pair_weights(told.shape[1]))
+    values, vectors = np.linalg.eigh(within.T @ bread @ within)
+    kept = values > _LARGEST_ERROR**-2
+    inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
+    return np.asarray(within @ inverse @ (within.T @ meat @ within) @ inverse @ within.T)
+
+
+def bilinear(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(..., p) features f with ``left' A right = f . pack(A)`` for symmetric A."""
+    rows, columns = np.triu_indices(left.shape[-1])
+    found = left[..., rows] * right[..., columns] + left[..., columns] * right[..., rows]
+    return np.asarray(np.where(rows == columns, 0.5 * found, found))

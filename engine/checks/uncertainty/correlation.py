@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from engine.checks.uncertainty.blocks import GeneBlocks
+from engine.checks.uncertainty.blocks import GeneBlocks, bilinear
 
 LARGEST = 1 - 1e-9
 # Upper end of a 90 % interval.
@@ -231,10 +231,3 @@ def _root(covariance: np.ndarray) -> np.ndarray:
     """R with ``R R'`` the covariance, which rounding may have left a little negative."""
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
-
-
-def bilinear(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """(..., p) features f with ``left' A right = f . pack(A)`` for symmetric A."""
-    rows, columns = np.triu_indices(left.shape[-1])
-    found = left[..., rows] * right[..., columns] + left[..., columns] * right[..., rows]
-    return np.asarray(np.where(rows == columns, 0.5 * found, found))

@@ -1,0 +1,110 @@
+"""Correlations where the number of factors is not the true one, or there is none.
+
+Part of ``python -m benchmarks.calibration``. Counts are drawn from the model, or from a Poisson
+log-normal whose correlations no few factors have: along a line, each with its neighbours, or in
+many small blocks.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import NamedTuple
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+import engine
+from engine import checks
+from engine.data import simulate, true_clr_correlation
+
+# Counts per cell and gene, and the variances that the genes have.
+DEPTH, VARIANCE = 5.0, 0.5
+CLAIMED = 0.05
+COLUMNS = (
+    "data, k fitted, sets, rms error of z, median error told, coverage %, "
+    "claimed %, wrong or small %, told %"
+)
+
+
+class Kind(NamedTuple):
+    """A truth, and the numbers of factors that are fitted to it."""
+
+    name: str
+    cells: int
+    genes: int
+    factors: int
+    fitted: tuple[int, ...]
+
+
+KINDS = (
+    Kind("3 factors", 600, 80, 3, (3, 6, 10, 18)),
+    Kind("5 factors", 800, 100, 5, (2, 3, 5, 8, 15, 30)),
+    Kind("20 factors", 600, 80, 20, (10, 20, 40)),
+    Kind("20 blocks of 4", 600, 80, 0, (10, 20, 30, 60)),
+    Kind("along a line", 600, 80, 0, (3, 10, 20, 40, 60)),
+)
+
+
+def factors(arguments: argparse.Namespace) -> None:
+    """What is told of all pairs, by the factors that were fitted."""
+    print(f"| {COLUMNS.replace(', ', ' | ')} |\n|{' --- |' * 9}")
+    for kind in KINDS:
+        drawn = [_drawn(kind, seed) for seed in range(arguments.wrong)]
+        for fitted in kind.fitted:
+            rows = [_row(data, truth, fitted) for data, truth in drawn]
+            error, told, *shares = np.nanmean(rows, axis=0)
+            shown = " | ".join(f"{100 * share:.2f}" for share in shares)
+            of = f"{kind.cells} x {kind.genes}, {kind.name}"
+            print(f"| {of} | {fitted} | {len(rows)} | {error:.3f} | {told:.3f} | {shown} |")
+
+
+def _drawn(kind: Kind, seed: int) -> tuple[ad.AnnData, pd.DataFrame]:
+    """Counts, and the true CLR correlations of all genes by name."""
+    if kind.factors:
+        data = simulate(
+            "lnm",
+            seed=seed,
+            cells=kind.cells,
+            genes=kind.genes,
+            factors=kind.factors,
+            counts_per_gene=DEPTH,
+        )
+        return data, true_clr_correlation(data)
+    place = np.arange(kind.genes)
+    apart = np.abs(place[:, None] - place)
+    near = 0.8**apart if kind.name == "along a line" else 0.69 * (place[:, None] // 4 == place // 4)
+    np.fill_diagonal(near, 1)
+    rng = np.random.default_rng(seed)
+    log = rng.normal(0, 0.7, kind.genes) + rng.multivariate_normal(
+        np.zeros(kind.genes), VARIANCE * near, kind.cells
+    )
+    rates = np.exp(log)
+    counts = rng.poisson(rates * DEPTH / rates.mean())
+    data = ad.AnnData(counts.astype(np.float32))
+    data.var_names = [f"gene {one}" for one in place]
+    centred = near - near.mean(0) - near.mean(1)[:, None] + near.mean()
+    scale = np.sqrt(np.diag(centred))
+    return data, pd.DataFrame(centred / np.outer(scale, scale), data.var_names, data.var_names)
+
+
+def _row(data: ad.AnnData, truth: pd.DataFrame, fitted: int) -> tuple[float, ...]:
+    counts = engine.read_counts(data, genes="all")
+    fit = engine.fit(counts, engine.LNMConfig(n_factors=fitted))
+    shown = np.flatnonzero(fit.is_gene)
+    names = fit.genes[shown]
+    found = checks.uncertainty(fit, counts)
+    upper = np.triu_indices(len(shown), 1)
+    own, sure = found.estimates(shown), found.correlation(shown)
+    true = truth.loc[names, names].to_numpy()[upper]
+    estimate = own.correlation[upper]
+    claimed = sure.fsos[upper] < CLAIMED
+    wrong = np.sign(estimate) * true <= checks.SMALL
+    return (
+        float(np.sqrt(np.mean((np.arctanh(estimate) - np.arctanh(true)) ** 2))),
+        float(np.median(own.fisher_error[upper])),
+        float(np.mean((own.low[upper] <= true) & (true <= own.high[upper]))),
+        float(claimed.mean()),
+        float(wrong[claimed].mean()) if claimed.any() else np.nan,
+        float(sure.fsos[upper][claimed].mean()) if claimed.any() else np.nan,
+    )
