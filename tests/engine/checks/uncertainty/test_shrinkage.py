@@ -92,6 +92,28 @@ def test_ends_of_mixtures_with_zeros() -> None:
         )
 
 
+def test_ends_agree_with_the_rates_and_with_a_table() -> None:
+    """Where components are narrow or many, and where so many pairs are asked for that ends are
+    interpolated."""
+    rng = np.random.default_rng(1)
+    count = 110_000
+    true = rng.normal(0, np.where(rng.random(count) < 0.3, 0.3, 0.03))
+    errors = rng.gamma(9, 0.1 / 9, count)
+    z = rng.normal(true, errors)
+    prior = learned(z[:20_000], errors[:20_000])
+    table, exact = shrink(z, errors, prior), shrink(z[:20_000], errors[:20_000], prior)
+    for found in (table, exact):
+        # An end is beyond zero where, and only where, the sign is as sure.
+        beyond = (found.low > 1e-5) | (found.high < -1e-5)
+        sure = np.abs(found.lfsr - 0.05) > 1e-3
+        np.testing.assert_array_equal(beyond[sure], (found.lfsr < 0.05)[sure])
+        assert ((found.low <= found.mean) & (found.mean <= found.high)).mean() > 0.99
+    for name in ("low", "high"):
+        apart = np.abs(getattr(table, name)[:20_000] - getattr(exact, name))
+        assert apart.max() < 0.005
+        assert np.quantile(apart, 0.99) < 0.001
+
+
 def test_s_values_are_running_means() -> None:
     prior = Prior(np.ones(1), np.ones(1), np.array([0.0, 0.02, 0.1, 0.6]))
     found = s_value(np.array([0.0, 0.05, 0.1, 0.9]), prior)
