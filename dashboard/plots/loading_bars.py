@@ -68,7 +68,6 @@ class LoadingBars:
             return
         self._words = words
         self.figure.xaxis.axis_label = f"{words.loading} ({words.unit})"
-        self._hover.tooltips = [("gene", "@gene"), (words.loading, "@loading{0.000}")]
 
     @property
     def drawn(self) -> pd.Series:
@@ -93,7 +92,8 @@ class LoadingBars:
         weights
             What makes a gene strong, the loadings by default: the largest and the smallest.
         ends
-            ``low`` and ``high``, the 90 % interval of each loading by gene, if it is known.
+            ``low`` and ``high``, the 90 % interval of each loading by gene, and ``lfsr``, its local
+            false sign rate, if they are known.
         """
         self._say(words)
         self._loadings, self._weights, self._intervals = loadings, weights, ends
@@ -133,15 +133,23 @@ class LoadingBars:
         shown = self.drawn.iloc[::-1]
         values = shown.to_numpy(dtype=float)
         self.rows.show(list(shown.index))
-        self._bars.data = {
+        data: dict[str, Any] = {
             "y": np.arange(len(shown)) + 0.5,
             "loading": values,
             "gene": [full(name, self.ids) for name in self.rows.names],
             "colour": np.where(values >= 0, POSITIVE, NEGATIVE).tolist(),
         }
+        tooltips = [("gene", "@gene"), (self._words.loading, "@loading{0.000}")]
         ends = np.zeros((0, 2))
         if self._intervals is not None:
-            ends = self._intervals.loc[shown.index, ["low", "high"]].to_numpy(float)
+            known = self._intervals.loc[shown.index]
+            ends = known[["low", "high"]].to_numpy(float)
+            data |= {str(name): known[name].to_numpy(float) for name in known}
+            tooltips.append(("90 %", "@low{0.00} to @high{0.00}"))
+            tooltips += [("false sign", "@lfsr{0.0000}")] if "lfsr" in known else []
+        self._bars.data = data
+        if tooltips != self._hover.tooltips:
+            self._hover.tooltips = tooltips
         places = np.arange(len(ends)) + 0.5
         self._errors.data = {"y": places, "low": ends[:, 0], "high": ends[:, 1]}
         everything = [0.0, *values, *ends.ravel()]

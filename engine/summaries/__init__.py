@@ -20,6 +20,7 @@ from engine.summaries.compare import (
 )
 from engine.summaries.contrast import Contrast, contrast, label_counts
 from engine.summaries.correlation import (
+    closure_correlation,
     clr_correlation,
     clr_covariance,
     clr_variance,
@@ -82,6 +83,7 @@ __all__ = [
     "cell_clr_sd",
     "cell_values",
     "changed_pairs",
+    "closure_correlation",
     "clr_correlation",
     "clr_correlation_interval",
     "clr_covariance",

@@ -10,11 +10,12 @@ to the cells of the fit, over a sample of them (`engine.summaries.mixtures`).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from engine.results import AnyFit, TopicFit
+from engine.results import AnyFit, Fit, TopicFit
 from engine.summaries import mixtures
 from engine.summaries.names import gene_positions
 
@@ -69,6 +70,15 @@ def clr_correlation(fit: AnyFit, genes: Iterable[str] | None = None) -> pd.DataF
     correlation = np.clip(values / np.outer(scale, scale), -1, 1)
     np.fill_diagonal(correlation, 1)
     return pd.DataFrame(correlation, index=covariance.index, columns=covariance.columns)
+
+
+def closure_correlation(fit: Fit, genes: Iterable[str] | None = None) -> pd.DataFrame:
+    """CLR correlation that genes have by the closure alone: that of the fit without its loadings.
+
+    All coordinates are relative to the mean of all features (``W = 0`` in `clr_covariance`), so
+    genes that have nothing to do with each other correlate a little.
+    """
+    return clr_correlation(replace(fit, loadings=np.zeros_like(fit.loadings)), genes)
 
 
 def correlation_with(fit: AnyFit, gene: str) -> pd.Series:

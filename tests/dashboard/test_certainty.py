@@ -186,10 +186,9 @@ class TestShown:
     def test_bars_carry_their_intervals(self) -> None:
         fit = make_fit()
         bars, loadings = LoadingBars(), summaries.loadings(fit)
-        spread = make_uncertainty(fit).loadings()
-        ends = loadings.iloc[:, [0, 0]].set_axis(["low", "high"], axis=1)
-        ends["low"], ends["high"] = spread.low[fit.is_gene, 0], spread.high[fit.is_gene, 0]
+        ends = gene_intervals(fit, make_uncertainty(fit), 0)
         bars.show(loadings.iloc[:, 0], "factor 1", ends=ends)
+        assert bars._hover.tooltips[-1] == ("false sign", "@lfsr{0.0000}")
         drawn, data = bars._bars.data, bars._errors.data
         assert len(data["y"]) == len(drawn["loading"]) > 0
         assert np.all(data["low"] < drawn["loading"])
@@ -197,6 +196,7 @@ class TestShown:
         assert min(bars.figure.x_range.start, bars.figure.x_range.end) < data["low"].min()
         bars.show(loadings.iloc[:, 1], "factor 2")
         assert len(bars._errors.data["y"]) == 0
+        assert len(bars._hover.tooltips) == 2
 
     def test_words(self) -> None:
         assert interval(-0.912, 0.05) == "−0.91 to 0.05"

@@ -26,6 +26,8 @@ from engine.checks.uncertainty.blocks import GeneBlocks, bilinear
 LARGEST = 1 - 1e-9
 # Upper end of a 90 % interval.
 _UPPER = 0.95
+# Between so many standard errors of zero, tails of a t are compared with those of a normal.
+_NEAREST, _FARTHEST = 1e-3, 30.0
 # Elements of the gradients of a block of pairs.
 _MOST_ELEMENTS = 2**22
 
@@ -39,6 +41,7 @@ class Estimates(NamedTuple):
         As `engine.summaries.clr_correlation` has it.
     standard_error, fisher_error
         Of the correlation, and of its Fisher z = artanh(rho); infinite where a gene does not vary.
+        That of z is a normal's with the tail beyond zero of what was estimated.
     low, high
         90 % interval, symmetric on the scale of z.
     tail
@@ -89,6 +92,16 @@ def reach(error: np.ndarray, freedom: float = np.inf) -> np.ndarray:
     return np.asarray(special.stdtrit(freedom, _UPPER) * error)
 
 
+def as_normal(value: np.ndarray, error: np.ndarray, freedom: float) -> np.ndarray:
+    """Standard errors by which a normal has the tail beyond zero that Student's t has by these."""
+    if np.isinf(freedom):
+        return error
+    with np.errstate(divide="ignore", invalid="ignore"):
+        far = np.minimum(np.abs(value) / error, _FARTHEST)
+        normal = far / -special.ndtri(special.stdtr(freedom, -far))
+    return np.where(far > _NEAREST, error * normal, error * (1 + 0.25 / freedom))
+
+
 def assemble(
     correlation: np.ndarray,
     fisher_error: np.ndarray,
@@ -115,7 +128,7 @@ def assemble(
         fisher_error * (1 - np.minimum(correlation**2, LARGEST)),
         2 * np.abs(correlation) * np.sqrt(tail * (1 - tail)),
     )
-    return Estimates(correlation, error, fisher_error, low, high, tail)
+    return Estimates(correlation, error, as_normal(z, fisher_error, freedom), low, high, tail)
 
 
 def delta(

@@ -15,6 +15,7 @@ from engine.checks.uncertainty.blocks import GeneBlocks
 from engine.checks.uncertainty.correlation import (
     LARGEST,
     Estimates,
+    as_normal,
     delta,
     loadings_variance,
     reach,
@@ -70,11 +71,20 @@ class CorrelationUncertainty(NamedTuple):
 
 
 class LoadingsUncertainty(NamedTuple):
-    """Standard errors and 90 % intervals of CLR loadings, each (G, k)."""
+    """Of CLR loadings, each (G, k).
+
+    Attributes
+    ----------
+    standard_error, low, high
+        Of each by itself, with its 90 % interval.
+    lfsr
+        Local false sign rate, given what all loadings of its factor tell of each.
+    """
 
     standard_error: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    lfsr: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,19 +175,31 @@ class Uncertainty:
         return learned(z, own.fisher_error[upper])
 
     def loadings(self) -> LoadingsUncertainty:
-        """Standard errors and 90 % intervals of the CLR loadings on the fit's principal axes.
+        """Standard errors, 90 % intervals and false sign rates of loadings on principal axes.
 
         The axes are held where they are: how far they themselves may be turned is not in these
         errors; `stability` tells it.
         """
+        return self._loadings
+
+    @cached_property
+    def _loadings(self) -> LoadingsUncertainty:
+        freedom = np.inf
         if isinstance(self.spread, Draws):
-            return LoadingsUncertainty(*self.spread.ends())
-        if isinstance(self.spread, GeneBlocks):
-            error, freedom = np.sqrt(loadings_variance(self.centre, self.spread)), np.inf
+            error, low, high = self.spread.ends()
         else:
-            error, freedom = self.spread.loadings.std(0, ddof=1, dtype=float), self.n_boot - 1
-        half = reach(error, freedom)
-        return LoadingsUncertainty(error, self.centre - half, self.centre + half)
+            if isinstance(self.spread, GeneBlocks):
+                error = np.sqrt(loadings_variance(self.centre, self.spread))
+            else:
+                error = self.spread.loadings.std(0, ddof=1, dtype=float)
+                freedom = self.n_boot - 1
+            half = reach(error, freedom)
+            low, high = self.centre - half, self.centre + half
+        lfsr = np.empty(error.shape)
+        for factor, (own, sd) in enumerate(zip(self.centre.T, error.T, strict=True)):
+            sd = as_normal(own, sd, freedom)
+            lfsr[:, factor] = shrink(own, sd, learned(own, sd)).lfsr
+        return LoadingsUncertainty(error, low, high, lfsr)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write as .npz, under a temporary name first.

@@ -92,6 +92,19 @@ def test_correlation_with_by_hand() -> None:
     assert summaries.correlation_with(fit, OTHER).to_list() == [0, 0]
 
 
+def test_closure_alone_makes_genes_correlate() -> None:
+    """Of independent coordinates with variances d, each less the mean of all."""
+    fit = made(4, 2, 0)
+    count = len(fit.genes)
+    centre = np.eye(count) - 1 / count
+    covariance = centre @ np.diag(fit.noise) @ centre
+    scale = np.sqrt(np.diag(covariance))
+    expected = (covariance / np.outer(scale, scale))[np.ix_(fit.is_gene, fit.is_gene)]
+    found = summaries.closure_correlation(fit)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    assert found.equals(summaries.closure_correlation(made(4, 2, 0), found.index))
+
+
 def test_correlation_with_an_unknown_gene() -> None:
     with pytest.raises(engine.DataError, match="NOT"):
         summaries.correlation_with(made(3, 1, 0), "NOT")

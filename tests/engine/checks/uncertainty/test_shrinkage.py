@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from engine.checks.uncertainty.correlation import as_normal
 from engine.checks.uncertainty.shrinkage import SMALL, Prior, learned, s_value, shrink
 
 COUNT = 20_000
@@ -130,3 +131,15 @@ def test_errors_that_are_nothing_or_unknown() -> None:
     assert found.lfsr[0] >= 0.5
     np.testing.assert_allclose(found.mean[1:], np.tanh(z[1:]), rtol=1e-6)
     assert (found.fsos[1:] < 1e-6).all()
+
+
+def test_errors_of_few_replicates_weigh_less() -> None:
+    """A normal has the tail that Student's t has, and hardly another error of many replicates."""
+    value, error = np.array([0.0, -0.05, 0.3, 0.9]), np.array([0.1, 0.1, 0.1, 0.2])
+    found = as_normal(value, error, 9.0)
+    np.testing.assert_allclose(
+        stats.norm.cdf(-np.abs(value) / found), stats.t.cdf(-np.abs(value) / error, 9)
+    )
+    assert (found > error).all()
+    np.testing.assert_allclose(as_normal(value, error, 1e6), error, rtol=1e-4)
+    assert as_normal(value, error, np.inf) is error
