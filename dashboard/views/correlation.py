@@ -35,7 +35,7 @@ HEAD = html.heading(
     "|w_g|²; those of a factor its largest |loadings|; those near a gene the largest |r| with it. "
     "Their order is average linkage on 1 − r. How sure a pair is takes all others into account, "
     "which shrinks it: the false sign rate is the probability that the true correlation is zero "
-    "or has the other sign; of false sign or small, that it is no larger than 0.1 with this sign. "
+    "or has the other sign; of false sign or small (fsos), that it is no larger than 0.1 with this sign. "
     "Pairs less sure than asked by the latter are veiled.",
 )
 TOPICS = html.heading(
@@ -154,8 +154,8 @@ def _head(fit: AnyFit | None, fade: float, found: object, doubting: str) -> html
         return replace(HEAD, how=html.how_to_read(f"Working out how sure they are: {doubting}."))
     if found is not None and fade < 1:
         words = (
-            f"Veiled: pairs that are of false sign or small (|r| < {SMALL:g}) with a probability "
-            f"(fsos) above {100 * fade:g} %. Hover for intervals."
+            f"Veiled: false sign or |r| < {SMALL:g} with a probability above {100 * fade:g} %. "
+            "Hover: intervals."
         )
         return replace(HEAD, how=html.how_to_read(words))
     return HEAD
