@@ -35,8 +35,8 @@ HEAD = html.heading(
     "|w_g|²; those of a factor its largest |loadings|; those near a gene the largest |r| with it. "
     "Their order is average linkage on 1 − r. How sure a pair is takes all others into account, "
     "which shrinks it: the false sign rate is the probability that the true correlation is zero "
-    "or has the other sign; of false sign or small (fsos), that it is no larger than 0.1 with this sign. "
-    "Pairs less sure than asked by the latter are veiled.",
+    "or has the other sign; of false sign or small (fsos), that it is no larger than 0.1 with this "
+    "sign. Pairs less sure than asked by the latter are veiled.",
 )
 TOPICS = html.heading(
     "Gene correlations",

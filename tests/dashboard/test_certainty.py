@@ -158,7 +158,7 @@ class TestShown:
     def test_the_heading_says_what_is_veiled(self) -> None:
         fit = make_fit()
         found = make_uncertainty(fit)
-        assert "(fsos) above 5 %" in _head(fit, 0.05, found, "").how
+        assert "|r| &lt; 0.1 with a probability above 5 %" in _head(fit, 0.05, found, "").how
         assert _head(fit, 0.05, None, "") == _head(fit, 1.0, found, "") == HEAD
         assert "at work." in _head(fit, 0.05, None, "at work").how
         assert _head(make_topic_fit(), 0.05, None, "") == TOPICS
