@@ -21,20 +21,29 @@ from engine.models.capture import capture_below
 from engine.results import Fit, Totals
 
 CELLS, GENES = 1000, 8
-SPREAD, CONCENTRATION = 0.5, 5.0
-# Expected molecules of a cell and counts; in the last one many cells are near efficiency 1.
-DEPTHS = ((2e5, 1000.0), (2e5, 10_000.0), (6e3, 4000.0))
+# Expected molecules of a cell and counts, spread of the capture latent, and concentration of the
+# totals; with 6000 molecules many cells are near efficiency 1.
+SETTINGS = (
+    (2e5, 1000.0, 0.5, 5.0),
+    (2e5, 10_000.0, 0.5, 5.0),
+    (6e3, 4000.0, 0.5, 5.0),
+    (2e5, 1000.0, 0.25, 2.0),
+    (2e5, 1000.0, 0.25, 20.0),
+    (2e5, 1000.0, 0.8, 2.0),
+    (2e5, 1000.0, 0.8, 5.0),
+    (2e5, 1000.0, 0.8, 20.0),
+)
 BINS = 20
 
 
 def capture(arguments: argparse.Namespace) -> None:
     """How much of each posterior lies below the truth: of all cells together, uniform."""
     print(
-        "| molecules | counts per cell | parameters | of the | cells | farthest of 20 bins % | "
+        "| molecules | counts per cell | spread | r | parameters | of the | cells | farthest of 20 bins % | "
         "p if uniform | coverage % |"
     )
-    print(f"|{' --- |' * 8}")
-    for molecules, mean_total in DEPTHS:
+    print(f"|{' --- |' * 10}")
+    for molecules, mean_total, spread, concentration in SETTINGS:
         found: dict[tuple[str, str], list[np.ndarray]] = {}
         for seed in range(arguments.sets):
             data = simulate(
@@ -45,12 +54,18 @@ def capture(arguments: argparse.Namespace) -> None:
                 seed=seed,
                 mean_total=mean_total,
                 molecules=molecules,
-                capture_spread=SPREAD,
-                total_concentration=CONCENTRATION,
+                capture_spread=spread,
+                total_concentration=concentration,
             )
             counts = engine.read_counts(data, genes="all")
             truth = data.obs["true_eta"].loc[counts.cells].to_numpy()
-            for name, fit in _fits(counts, molecules, mean_total).items():
+            known = Totals(
+                molecules,
+                concentration,
+                max(float(np.log(molecules / mean_total)), 0.0),
+                spread,
+            )
+            for name, fit in _fits(counts, known).items():
                 for kind, below in _below(fit, counts, truth).items():
                     found.setdefault((name, kind), []).append(below)
         for (name, kind), parts in found.items():
@@ -60,34 +75,38 @@ def capture(arguments: argparse.Namespace) -> None:
             p = stats.chisquare(counted).pvalue
             inside = 100 * np.mean((below > 0.05) & (below < 0.95))
             print(
-                f"| {molecules:g} | {mean_total:g} | {name} | {kind} | {len(below):,} | "
+                f"| {molecules:g} | {mean_total:g} | {spread:g} | {concentration:g} | {name} | {kind} | {len(below):,} | "
                 f"{worst:.0f} | {p:.2g} | {inside:.1f} |",
                 flush=True,
             )
 
 
-def _fits(counts: Counts, molecules: float, mean_total: float) -> dict[str, Fit]:
+def _fits(counts: Counts, known: Totals) -> dict[str, Fit]:
     fits = {}
     for prior in ("population", "anchored"):
         config = engine.LNMConfig(
             n_factors=1,
             capture=True,
             capture_prior=prior,
-            molecules=molecules,
-            capture_sd=SPREAD,
+            molecules=known.mean,
+            capture_sd=known.eta_scale,
             max_passes=1,
         )
         fits[f"{prior} prior, estimated"] = engine.fit(counts, config)
     fitted = fits["population prior, estimated"]
-    location = max(float(np.log(molecules / mean_total)), 0.0)
-    known = Totals(molecules, CONCENTRATION, location, SPREAD)
     return {"those of the simulation": replace(fitted, totals=known), **fits}
 
 
 def _below(fit: Fit, counts: Counts, truth: np.ndarray) -> dict[str, np.ndarray]:
-    totals = fit.totals
-    location, scale = eta_prior(counts, fit.config, totals)
-    exact = capture_below(truth, counts.totals, location, scale, totals.mean, totals.concentration)
+    known = fit.totals
+    location, scale = eta_prior(counts, fit.config, known)
+    priors = [(1.0, location, scale, known.concentration)]
+    if fit.config.capture_prior == "population" and known.alternatives:
+        priors = list(known.alternatives)
+    exact = sum(
+        weight * capture_below(truth, counts.totals, at, width, known.mean, concentration)
+        for weight, at, width, concentration in priors
+    )
     drawn = drawn_totals(fit, counts, "laplace")
     assert drawn is not None
     cut = stats.norm.sf(0, drawn.location, drawn.scale)

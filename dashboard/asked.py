@@ -85,7 +85,7 @@ class Asked(param.Parameterized):
     # LNM and LNMVCP
     n_factors = param.Integer(default=10, bounds=(1, MAX_FACTORS))
     d_mode: Any = param.Selector(default="learned", objects=list(get_args(DMode)))
-    capture_prior: Any = param.Selector(default="anchored", objects=list(get_args(CapturePrior)))
+    capture_prior: Any = param.Selector(default="population", objects=list(get_args(CapturePrior)))
     molecules = param.Number(default=2e5, bounds=(1, None))
     capture_sd = param.Number(default=0.5, bounds=(0.01, 5))
     max_passes = param.Integer(default=200, bounds=(1, 100_000))

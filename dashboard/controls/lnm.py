@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import param
+
 from dashboard import html
 from dashboard.controls.fields import choice, number, whole
 from dashboard.controls.form import beside, folded
@@ -11,7 +13,11 @@ from dashboard.state import AppState
 from engine.config import MAX_FACTORS
 
 NOISE = {"learned": "learned", "zero (low rank)": "low_rank"}
-PRIORS = {"anchored to library size": "anchored", "shared by all cells": "population"}
+PRIORS = {"shared by all cells": "population", "anchored to library size": "anchored"}
+PRIOR_HELP = {
+    "population": "Estimated from all cells",
+    "anchored": "As published; uses each total twice",
+}
 INFERENCES = {"nested Laplace": "laplace", "VAE": "vae", "NUTS": "nuts"}
 INFERENCE_HELP = {
     "laplace": "Quick, and close to exact",
@@ -49,7 +55,7 @@ def _capture(of: Any) -> list[Any]:
         choice(
             of.capture_prior,
             "Capture prior",
-            "What is known before the totals",
+            html.bound(PRIOR_HELP.__getitem__, of.capture_prior),
             PRIORS,
             visible=html.bound(lambda model: model == "lnmvcp", of.model),
         ),
@@ -65,7 +71,11 @@ def _capture(of: Any) -> list[Any]:
             "Prior sd of −log efficiency",
             "Nats; larger trusts the library size less",
             step=0.1,
-            disabled=unused,
+            visible=param.bind(
+                lambda model, prior: model == "lnmvcp" and prior == "anchored",
+                of.model,
+                of.capture_prior,
+            ),
         ),
     ]
 

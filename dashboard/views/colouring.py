@@ -25,7 +25,7 @@ from engine.results import OTHER, AnyFit, Fit, TopicFit
 from engine.summaries.per_fit import per_fit
 
 CAPTURE_PRIORS = {
-    "anchored": "anchored to each cell's library size",
+    "anchored": "anchored to each cell's library size, and told by it",
     "population": "shared by all cells",
 }
 KEPT = 6

@@ -11,7 +11,7 @@ from engine.config.training import Training
 from engine.config.validation import check_names, finite, one_of, positive, whole
 
 DMode = Literal["learned", "low_rank"]
-CapturePrior = Literal["anchored", "population"]
+CapturePrior = Literal["population", "anchored"]
 LNMInference = Literal["laplace", "vae", "nuts"]
 Precision = Literal["float32", "float64"]
 
@@ -70,8 +70,10 @@ class LNMConfig(Training):
         Of ``"nuts"``: iterations of each chain that adapt the sampler and are thrown away, those
         that are kept, and the number of chains.
     capture_prior
-        ``"anchored"``: eta_c ~ TruncNormal(log M_0 - log L_c, capture_sd^2, low=0);
-        ``"population"``: location and scale of eta estimated from all cells.
+        ``"population"``: location and scale of eta estimated from all cells, and what they cannot
+        tell integrated over. ``"anchored"``: eta_c ~ TruncNormal(log M_0 - log L_c, capture_sd^2,
+        low=0), as published; it uses each total twice, so that efficiencies restate the totals
+        and their standard deviations are too small.
     molecules
         M_0, expected mRNA molecules per cell (human, mouse 2e5; yeast 6e4; E. coli 3e3).
     capture_sd
@@ -100,7 +102,7 @@ class LNMConfig(Training):
     max_passes: int = 200
     max_seconds: float | None = None
     tolerance: float = 3e-3
-    capture_prior: CapturePrior = "anchored"
+    capture_prior: CapturePrior = "population"
     molecules: float = 2e5
     capture_sd: float = 0.5
     loadings_scale: float | None = None
@@ -129,7 +131,7 @@ class LNMConfig(Training):
         one_of("capture", self.capture, (True, False))
         one_of("inference", self.inference, get_args(LNMInference))
         one_of("d_mode", self.d_mode, ("learned", "low_rank"))
-        one_of("capture_prior", self.capture_prior, ("anchored", "population"))
+        one_of("capture_prior", self.capture_prior, ("population", "anchored"))
         one_of("precision", self.precision, ("float32", "float64"))
         for name in ("tolerance", "molecules", "capture_sd"):
             positive(name, getattr(self, name))

@@ -2,7 +2,7 @@
 
 The concentration r has a proper prior, log r ~ N(log 10, 1), and eta, under a prior that all
 cells share, is integrated out when r is estimated: so r settles where a point estimate of
-eta, or a prior anchored on each cell's own total, lets it grow for ever.
+eta, or a prior anchored on each cell's own total, lets it grow for ever (`shared_capture`).
 """
 
 from __future__ import annotations
@@ -10,19 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize_scalar
 
 from engine.config import LNMConfig
 from engine.data import Counts
+from engine.inference.shared_capture import LOG_CONCENTRATION, LOG_R, shared_capture
 from engine.models.capture import CapturePosterior, capture_posterior, log_negative_binomial
 from engine.results import Capture, Totals
 
-LOG_CONCENTRATION = (np.log(10.0), 1.0)
-# Prior of a location and a scale of eta that all cells share; the location is about the
-# anchor log M_0 - log(median library size), the scale on the logarithm.
-POPULATION_LOCATION_SD = 1.0
-POPULATION_LOG_SCALE = (np.log(0.5), 0.5)
-_BOUNDS = (-5.0, 12.0)
 # More cells than this tell the three numbers below no better than the priors' own doubt.
 _SAMPLE = 20_000
 _CHUNK = 50_000
@@ -43,7 +38,8 @@ def fit_totals(counts: Counts, config: LNMConfig) -> tuple[Totals, Capture | Non
         return Totals(mean, _concentration(lambda r: log_negative_binomial(totals, mean, r))), None
     share = counts.totals.sum() / counts.library_size.sum()
     mean = float(config.molecules * share)
-    found = _population(counts, config, mean)
+    anchor = float(np.median(_anchor(counts, config)))
+    found = shared_capture(_sample(counts.totals, config.seed), mean, anchor)
     return found, capture(counts, config, found)
 
 
@@ -51,6 +47,8 @@ def capture(counts: Counts, config: LNMConfig, totals: Totals) -> Capture | None
     """Each cell's capture efficiency under known parameters; None for LNM."""
     if not config.capture:
         return None
+    if config.capture_prior == "population" and totals.alternatives:
+        return _averaged(counts.totals, totals)
     location, scale = eta_prior(counts, config, totals)
     parts = [
         capture_posterior(
@@ -64,6 +62,24 @@ def capture(counts: Counts, config: LNMConfig, totals: Totals) -> Capture | None
     ]
     whole = CapturePosterior(*(np.concatenate(column) for column in zip(*parts, strict=True)))
     return Capture(whole.eta, whole.eta_sd, whole.efficiency, whole.efficiency_sd)
+
+
+def _averaged(totals: np.ndarray, known: Totals) -> Capture:
+    """Moments of the capture of cells, whose prior and concentration may be several ones."""
+    values, place = np.unique(totals, return_inverse=True)
+    sums = np.zeros((4, len(values)))
+    for weight, location, scale, concentration in known.alternatives:
+        for start in range(0, len(values), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            one = capture_posterior(values[part], location, scale, known.mean, concentration)
+            for row, mean, sd in ((0, one.eta, one.eta_sd), (2, one.efficiency, one.efficiency_sd)):
+                sums[row : row + 2, part] += weight * np.stack([mean, mean**2 + sd**2])
+    eta, of_eta, efficiency, of_efficiency = sums[:, place]
+    sd = (
+        np.sqrt(np.maximum(of_eta - eta**2, 0)),
+        np.sqrt(np.maximum(of_efficiency - efficiency**2, 0)),
+    )
+    return Capture(eta, sd[0], efficiency, sd[1])
 
 
 def eta_prior(counts: Counts, config: LNMConfig, totals: Totals) -> tuple[np.ndarray, float]:
@@ -84,30 +100,6 @@ def _anchor(counts: Counts, config: LNMConfig) -> np.ndarray:
     return np.log(config.molecules) - np.log(counts.library_size)
 
 
-def _population(counts: Counts, config: LNMConfig, mean: float) -> Totals:
-    totals = _sample(counts.totals, config.seed)
-    anchor = float(np.median(_anchor(counts, config)))
-
-    def loss(free: np.ndarray) -> float:
-        location, log_scale, log_concentration = free
-        evidence = capture_posterior(
-            totals, location, float(np.exp(log_scale)), mean, float(np.exp(log_concentration))
-        ).log_evidence.sum()
-        prior = (
-            ((location - anchor) / POPULATION_LOCATION_SD) ** 2
-            + ((log_scale - POPULATION_LOG_SCALE[0]) / POPULATION_LOG_SCALE[1]) ** 2
-            + ((log_concentration - LOG_CONCENTRATION[0]) / LOG_CONCENTRATION[1]) ** 2
-        )
-        return float(0.5 * prior - evidence)
-
-    start = np.array([anchor, POPULATION_LOG_SCALE[0], LOG_CONCENTRATION[0]])
-    limits = [(anchor - 8, anchor + 8), (-4.0, 3.0), _BOUNDS]
-    location, log_scale, log_concentration = minimize(
-        loss, start, method="L-BFGS-B", bounds=limits
-    ).x
-    return Totals(mean, float(np.exp(log_concentration)), float(location), float(np.exp(log_scale)))
-
-
 def _concentration(log_evidence: Callable[[float], np.ndarray]) -> float:
     location, scale = LOG_CONCENTRATION
 
@@ -115,7 +107,7 @@ def _concentration(log_evidence: Callable[[float], np.ndarray]) -> float:
         prior = 0.5 * ((log_r - location) / scale) ** 2
         return float(prior - log_evidence(float(np.exp(log_r))).sum())
 
-    return float(np.exp(minimize_scalar(loss, bounds=_BOUNDS, method="bounded").x))
+    return float(np.exp(minimize_scalar(loss, bounds=LOG_R, method="bounded").x))
 
 
 def _sample(values: np.ndarray, seed: int) -> np.ndarray:

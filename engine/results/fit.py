@@ -63,12 +63,21 @@ class Totals:
     For LNMVCP ``mean`` is the mean at capture efficiency 1, and ``eta_location`` and
     ``eta_scale`` are the prior of eta that all cells share: with ``capture_prior="population"``
     that of every cell, with ``"anchored"`` that of a new one, whose total is not known.
+    ``alternatives`` has others, each with its weight, that explain the totals about as well
+    (weight, location, scale, concentration); the capture efficiencies are averages over them.
     """
 
     mean: float
     concentration: float
     eta_location: float | None = None
     eta_scale: float | None = None
+    alternatives: tuple[tuple[float, float, float, float], ...] = ()
+
+    @classmethod
+    def of(cls, told: dict[str, Any]) -> Totals:
+        """From plain values, as JSON has them."""
+        found = cls(**told)
+        return replace(found, alternatives=tuple(map(tuple, found.alternatives)))
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,7 @@ def _from_parts(parts: dict[str, Any]) -> AnyFit:
         scores_sd=np.asarray(parts["obsm"]["X_lnm_sd"]),
         log_marginal=obs["log_marginal"].to_numpy(),
         total_counts=obs["total_counts"].to_numpy(),
-        totals=Totals(**json.loads(meta["totals"])),
+        totals=Totals.of(json.loads(meta["totals"])),
         capture=capture,
         obs=obs[json.loads(meta["obs_columns"])],
         trace=pd.DataFrame(meta["trace"]),

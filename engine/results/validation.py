@@ -103,7 +103,9 @@ def _check_totals(fit: Fit) -> None:
     totals = fit.totals
     known = [totals.mean, totals.concentration]
     known += [value for value in (totals.eta_location, totals.eta_scale) if value is not None]
-    if not all(_is_number(value) for value in known) or not isinstance(fit.prior, dict):
+    known += [value for one in totals.alternatives for value in one]
+    whole = all(len(one) == 4 and min(one[0], *one[2:]) > 0 for one in totals.alternatives)
+    if not all(map(_is_number, known)) or not whole or not isinstance(fit.prior, dict):
         raise FitError("numbers for the totals of cells", str(totals)[:200], _REMEDY)
 
 

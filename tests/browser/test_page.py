@@ -73,7 +73,7 @@ def test_demo_from_counts_to_views(
     page.wait_for_function(f"old => String(({COLUMN})('gene')) !== String(old)", arg=genes)
     page.wait_for_function(f"old => String(({COLUMN})('colour')) !== String(old)", arg=before)
     choose(page, "Colour by", "Capture efficiency")
-    expect(cells.get_by_text("capture efficiency; prior anchored")).to_be_visible()
+    expect(cells.get_by_text("capture efficiency; prior shared by all cells")).to_be_visible()
 
     # cells that are drawn around are told apart from the others; Escape lets go of them
     draw_around(cells)

@@ -4,15 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import polygamma
 
 import engine
 from engine.data import Counts, simulate
 from engine.inference import totals as module
+from engine.inference.shared_capture import binned, trigamma_root
 from engine.inference.totals import capture, fit_totals
 from tests.engine.problems import counts_of
 
-ANCHORED = engine.LNMConfig(capture=True, n_factors=2)
-POPULATION = replace(ANCHORED, capture_prior="population")
+POPULATION = engine.LNMConfig(capture=True, n_factors=2)
+ANCHORED = replace(POPULATION, capture_prior="anchored")
 LOWEST, HIGHEST = np.exp((-5.0, 12.0))
 
 
@@ -102,6 +104,59 @@ class TestPopulation:
         surprise = (efficiency.eta - truth) / efficiency.eta_sd
         assert np.sqrt((surprise**2).mean()) == pytest.approx(1, abs=0.2)
         assert np.corrcoef(efficiency.eta, truth)[0, 1] > 0.5
+
+    @pytest.mark.parametrize(("spread", "concentration"), [(0.8, 5.0), (0.25, 20.0)])
+    def test_intervals_hold_the_truth_where_priors_are_far_from_it(
+        self, spread: float, concentration: float
+    ) -> None:
+        """What totals cannot tell is integrated over: their estimates alone held 80 %."""
+        held = []
+        for seed in range(3):
+            counts, truth = captured(
+                1000,
+                seed=seed,
+                mean_total=1000.0,
+                capture_spread=spread,
+                total_concentration=concentration,
+            )
+            _, found = fit_totals(counts, POPULATION)
+            assert found is not None
+            held.append((np.abs(found.eta - truth) < 1.645 * found.eta_sd).mean())
+        assert 0.84 < np.mean(held) < 0.97
+
+    def test_alternatives_share_the_spread_of_the_totals(self) -> None:
+        counts, _ = captured(1000)
+        found, own = fit_totals(counts, POPULATION)
+        weights, _, scales, concentrations = np.array(found.alternatives).T
+        assert weights.sum() == pytest.approx(1)
+        spread = scales**2 + polygamma(1, concentrations)
+        np.testing.assert_allclose(spread, np.log(counts.totals).var(), rtol=0.15)
+        assert np.ptp(scales) > 0.1
+        assert own is not None
+        alone = capture(counts, POPULATION, replace(found, alternatives=()))
+        assert alone is not None
+        # They disagree most on the cells that are farthest from the others.
+        far = np.argmax(counts.totals)
+        assert own.eta_sd[far] > alone.eta_sd[far]
+
+    def test_cells_of_one_total_are_alike(self) -> None:
+        _, found = fit_totals(counts_of(np.array([[3, 4], [5, 2], [9, 30]])), POPULATION)
+        assert found is not None
+        assert found.eta[0] == found.eta[1] > found.eta[2]
+
+    @pytest.mark.parametrize("value", [1e-4, 0.22, 3.0, 1e6])
+    def test_the_root_of_the_trigamma_function(self, value: float) -> None:
+        assert polygamma(1, trigamma_root(value)) == pytest.approx(value)
+
+    def test_totals_between_nodes_are_shared_by_them(self) -> None:
+        totals = np.random.default_rng(0).lognormal(7, 0.8, 5000).round()
+        nodes, cells = binned(totals)
+        assert len(nodes) == 128
+        assert cells.sum() == pytest.approx(5000)
+        assert cells @ np.log(nodes) == pytest.approx(np.log(totals).sum(), rel=1e-4)
+        few, own = binned(np.array([3.0, 7.0, 3.0]))
+        assert few.tolist() == [3, 7]
+        assert own.tolist() == [2, 1]
 
     def test_the_totals_it_predicts_spread_as_those_seen(self) -> None:
         counts, _ = captured(1500, seed=3)

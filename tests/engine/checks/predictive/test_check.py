@@ -124,10 +124,11 @@ def test_totals_that_vary_too_little_are_found() -> None:
 
 
 def test_an_anchored_prior_is_told_of_and_not_blamed_on_factors() -> None:
-    """It is the default, and each cell's total is used in it twice."""
+    """Each cell's total is used in it twice."""
     adata = draw("lnmvcp", cells=400, genes=40, mean_total=800.0, molecules=2e5)
     counts = engine.read_counts(adata, genes="all")
-    fit = engine.fit(counts, engine.LNMConfig(n_factors=2, capture=True, block_cells=100))
+    config = engine.LNMConfig(n_factors=2, capture=True, block_cells=100, capture_prior="anchored")
+    fit = engine.fit(counts, config)
     assert predictive_check(fit, counts, mode="population").findings == ()
     (words,) = predictive_check(fit, counts).findings
     assert words.startswith("Total counts are not as drawn: the anchored prior")
