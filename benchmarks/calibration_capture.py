@@ -39,8 +39,8 @@ BINS = 20
 def capture(arguments: argparse.Namespace) -> None:
     """How much of each posterior lies below the truth: of all cells together, uniform."""
     print(
-        "| molecules | counts per cell | spread | r | parameters | of the | cells | farthest of 20 bins % | "
-        "p if uniform | coverage % |"
+        "| molecules | counts per cell | spread | r | parameters | of the | cells | "
+        "farthest of 20 bins % | p if uniform | coverage % |"
     )
     print(f"|{' --- |' * 10}")
     for molecules, mean_total, spread, concentration in SETTINGS:
@@ -75,8 +75,8 @@ def capture(arguments: argparse.Namespace) -> None:
             p = stats.chisquare(counted).pvalue
             inside = 100 * np.mean((below > 0.05) & (below < 0.95))
             print(
-                f"| {molecules:g} | {mean_total:g} | {spread:g} | {concentration:g} | {name} | {kind} | {len(below):,} | "
-                f"{worst:.0f} | {p:.2g} | {inside:.1f} |",
+                f"| {molecules:g} | {mean_total:g} | {spread:g} | {concentration:g} | {name} | "
+                f"{kind} | {len(below):,} | {worst:.0f} | {p:.2g} | {inside:.1f} |",
                 flush=True,
             )
 

@@ -71,13 +71,13 @@ def _capture(of: Any) -> list[Any]:
             "Prior sd of −log efficiency",
             "Nats; larger trusts the library size less",
             step=0.1,
-            visible=param.bind(
-                lambda model, prior: model == "lnmvcp" and prior == "anchored",
-                of.model,
-                of.capture_prior,
-            ),
+            visible=param.bind(_anchored, of.model, of.capture_prior),
         ),
     ]
+
+
+def _anchored(model: str, prior: str) -> bool:
+    return model == "lnmvcp" and prior == "anchored"
 
 
 def _priors(of: Any) -> list[Any]:

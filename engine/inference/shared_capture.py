@@ -11,6 +11,8 @@ logarithm is counted, because real totals are not exactly of this shape.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import polygamma, softmax
@@ -41,51 +43,58 @@ def shared_capture(totals: np.ndarray, mean: float, anchor: float) -> Totals:
     anchor
         Where the location is expected, nats.
     """
-    nodes, cells = binned(totals)
-
-    def losses(location: float, log_s: float, log_r: float) -> tuple[float, float]:
-        """Less the log likelihood, and less the log prior."""
-        evidence = capture_posterior(
-            nodes, location, float(np.exp(log_s)), mean, float(np.exp(log_r))
-        ).log_evidence
-        prior = (
-            ((location - anchor) / LOCATION_SD) ** 2
-            + ((log_s - LOG_SCALE[0]) / LOG_SCALE[1]) ** 2
-            + ((log_r - LOG_CONCENTRATION[0]) / LOG_CONCENTRATION[1]) ** 2
-        )
-        return -float(cells @ evidence), 0.5 * prior
-
+    known = _Evidence(*binned(totals), mean, anchor)
     where = (anchor - 8, anchor + 8)
-    location, log_s, log_r = minimize(
-        lambda free: sum(losses(*free)),
-        np.array([anchor, LOG_SCALE[0], LOG_CONCENTRATION[0]]),
-        method="L-BFGS-B",
-        bounds=[where, _LOG_S, LOG_R],
-    ).x
-    start = np.array([location, np.log(np.exp(2 * log_s) + polygamma(1, np.exp(log_r)))])
+
+    def loss(free: np.ndarray) -> float:
+        return -known.likelihood(free) - known.prior(free)
+
+    start = np.array([anchor, LOG_SCALE[0], LOG_CONCENTRATION[0]])
+    best = minimize(loss, start, method="L-BFGS-B", bounds=[where, _LOG_S, LOG_R]).x
+    location, scale, concentration = best[0], np.exp(best[1]), np.exp(best[2])
+    spread = np.array([location, np.log(scale**2 + polygamma(1, concentration))])
     tried = []
     for share in _SHARES:
 
-        def split(free: np.ndarray, share: float = share) -> tuple[float, float, float]:
-            whole = float(np.exp(free[1]))
-            log_s, log_r = 0.5 * np.log(share * whole), np.log(trigamma_root((1 - share) * whole))
-            return float(free[0]), float(log_s), float(np.clip(log_r, *LOG_R))
+        def loss_at(free: np.ndarray, share: float = share) -> float:
+            return loss(_split(free, share))
 
-        found = minimize(
-            lambda free, split=split: sum(losses(*split(free))),
-            start,
-            method="L-BFGS-B",
-            bounds=[where, _LOG_V],
-        ).x
-        tried.append((-losses(*split(found))[0], *split(found)))
-    weights = softmax([_TRUST * one[0] for one in tried])
+        found = minimize(loss_at, spread, method="L-BFGS-B", bounds=[where, _LOG_V]).x
+        tried.append(_split(found, share))
+    weights = softmax([_TRUST * known.likelihood(free) for free in tried])
     weights[weights < _LEAST_WEIGHT] = 0
     alternatives = tuple(
-        (float(weight), m, float(np.exp(s)), float(np.exp(r)))
-        for weight, (_, m, s, r) in zip(weights / weights.sum(), tried, strict=True)
+        (float(weight), float(m), float(np.exp(log_s)), float(np.exp(log_r)))
+        for weight, (m, log_s, log_r) in zip(weights / weights.sum(), tried, strict=True)
         if weight > 0
     )
-    return Totals(mean, float(np.exp(log_r)), float(location), float(np.exp(log_s)), alternatives)
+    return Totals(mean, float(concentration), float(location), float(scale), alternatives)
+
+
+class _Evidence(NamedTuple):
+    """What totals and priors say of (m, log s, log r)."""
+
+    totals: np.ndarray
+    cells: np.ndarray
+    mean: float
+    anchor: float
+
+    def likelihood(self, free: np.ndarray) -> float:
+        location, scale, concentration = float(free[0]), *map(float, np.exp(free[1:]))
+        found = capture_posterior(self.totals, location, scale, self.mean, concentration)
+        return float(self.cells @ found.log_evidence)
+
+    def prior(self, free: np.ndarray) -> float:
+        means = np.array([self.anchor, LOG_SCALE[0], LOG_CONCENTRATION[0]])
+        sds = np.array([LOCATION_SD, LOG_SCALE[1], LOG_CONCENTRATION[1]])
+        return float(-0.5 * (((free - means) / sds) ** 2).sum())
+
+
+def _split(free: np.ndarray, share: float) -> np.ndarray:
+    """(m, log s, log r) of (m, log v), s^2 being a share of v."""
+    whole = float(np.exp(free[1]))
+    log_r = np.clip(np.log(trigamma_root((1 - share) * whole)), *LOG_R)
+    return np.array([free[0], 0.5 * np.log(share * whole), log_r])
 
 
 def binned(totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

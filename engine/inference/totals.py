@@ -72,14 +72,18 @@ def _averaged(totals: np.ndarray, known: Totals) -> Capture:
         for start in range(0, len(values), _CHUNK):
             part = slice(start, start + _CHUNK)
             one = capture_posterior(values[part], location, scale, known.mean, concentration)
-            for row, mean, sd in ((0, one.eta, one.eta_sd), (2, one.efficiency, one.efficiency_sd)):
-                sums[row : row + 2, part] += weight * np.stack([mean, mean**2 + sd**2])
+            sums[:, part] += weight * np.stack(
+                [
+                    one.eta,
+                    one.eta**2 + one.eta_sd**2,
+                    one.efficiency,
+                    one.efficiency**2 + one.efficiency_sd**2,
+                ]
+            )
     eta, of_eta, efficiency, of_efficiency = sums[:, place]
-    sd = (
-        np.sqrt(np.maximum(of_eta - eta**2, 0)),
-        np.sqrt(np.maximum(of_efficiency - efficiency**2, 0)),
-    )
-    return Capture(eta, sd[0], efficiency, sd[1])
+    eta_sd = np.sqrt(np.maximum(of_eta - eta**2, 0))
+    efficiency_sd = np.sqrt(np.maximum(of_efficiency - efficiency**2, 0))
+    return Capture(eta, eta_sd, efficiency, efficiency_sd)
 
 
 def eta_prior(counts: Counts, config: LNMConfig, totals: Totals) -> tuple[np.ndarray, float]:

@@ -76,8 +76,9 @@ class Totals:
     @classmethod
     def of(cls, told: dict[str, Any]) -> Totals:
         """From plain values, as JSON has them."""
-        found = cls(**told)
-        return replace(found, alternatives=tuple(map(tuple, found.alternatives)))
+        # JSON has no tuples.
+        others = [tuple(one) for one in told.get("alternatives", ())]
+        return cls(**{**told, "alternatives": tuple(others)})
 
 
 @dataclass(frozen=True)

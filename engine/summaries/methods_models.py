@@ -91,9 +91,10 @@ def _totals(fit: Fit) -> str:
     if totals.eta_location is not None and totals.eta_scale is not None:
         location, scale = number(totals.eta_location, 3), number(totals.eta_scale, 3)
         shared = f" (location {location}, scale {scale})"
+    open_ = ", averaged over what totals leave open of both and of r" if totals.alternatives else ""
     return (
         f"{form}η_c ~ TruncatedNormal(η_c ≥ 0), whose location and scale were shared by all cells "
-        f"and estimated{shared}; {molecules}."
+        f"and estimated{shared}{open_}; {molecules}."
     )
 
 

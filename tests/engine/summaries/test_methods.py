@@ -105,10 +105,13 @@ def test_settings_of_factors_change_their_sentence(changes: dict[str, Any], word
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "TruncatedNormal(log M_0 − log L_c, 0.5²; η_c ≥ 0)"),
-        ({"capture_sd": 0.3}, "0.3²"),
+        ({}, "shared by all cells and estimated;"),
         ({"molecules": 6e4}, "M_0 = 60,000 mRNA molecules"),
-        ({"capture_prior": "population"}, "shared by all cells and estimated;"),
+        (
+            {"capture_prior": "anchored"},
+            "TruncatedNormal(log M_0 − log L_c, 0.5²; η_c ≥ 0)",
+        ),
+        ({"capture_prior": "anchored", "capture_sd": 0.3}, "0.3²"),
     ],
 )
 def test_settings_of_capture_change_their_sentence(changes: dict[str, Any], words: str) -> None:
