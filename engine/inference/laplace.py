@@ -24,7 +24,7 @@ from engine.inference.point import Metric, Point, params_of, within
 from engine.inference.prior import Prior
 from engine.inference.spectral import spectral_start
 from engine.models.poisson_lognormal import NARROW, Integral
-from engine.models.wide_residual import WIDE
+from engine.models.wide_residual import WIDE, admitting
 from engine.results import OTHER, Fit, State
 from engine.results.genes import same_genes
 
@@ -169,7 +169,7 @@ def check_start(counts: Counts, config: LNMConfig, start: Fit) -> None:
 
 def integral_for(fit: Fit) -> Integral:
     """The integral that an earlier fit was made with, as its residual variances tell."""
-    return WIDE if fit.noise.max() > 1.001 * NARROW.max_noise else NARROW
+    return admitting(fit.noise)
 
 
 def noise_mask(counts: Counts, config: LNMConfig) -> np.ndarray:

@@ -111,3 +111,8 @@ def slopes(mode: pln.Mode) -> pln.Slopes:
 
 
 WIDE = pln.Integral(psi, slope, metric, slopes, 10.0)
+
+
+def admitting(noise: np.ndarray) -> pln.Integral:
+    """The integral that these residual variances were fitted with: wide if it takes it."""
+    return WIDE if noise.max() > 1.001 * pln.NARROW.max_noise else pln.NARROW

@@ -28,6 +28,12 @@ from engine.summaries.correlation import (
     top_variance_genes,
 )
 from engine.summaries.draws import clr_correlation_interval
+from engine.summaries.labels_explain import (
+    LABEL_ADVICE,
+    label_shares,
+    label_words,
+    telling_labels,
+)
 from engine.summaries.loadings import (
     coordinates,
     explained_variance,
@@ -43,6 +49,12 @@ from engine.summaries.loadings import (
 )
 from engine.summaries.methods import methods_text
 from engine.summaries.names import gene_positions, named_as, with_ids
+from engine.summaries.residual_bound import (
+    BOUND_MEANS,
+    Bounded,
+    bound_words,
+    genes_at_bound,
+)
 from engine.summaries.topics import (
     RELEVANCE,
     Measure,
@@ -68,7 +80,10 @@ from engine.summaries.topics_match import (
 )
 
 __all__ = [
+    "BOUND_MEANS",
+    "LABEL_ADVICE",
     "RELEVANCE",
+    "Bounded",
     "CellValues",
     "Contrast",
     "Correlations",
@@ -79,6 +94,7 @@ __all__ = [
     "Quantity",
     "Similarity",
     "best_matches",
+    "bound_words",
     "cell_clr",
     "cell_clr_sd",
     "cell_values",
@@ -102,9 +118,12 @@ __all__ = [
     "gene_loadings",
     "gene_positions",
     "gene_shares",
+    "genes_at_bound",
     "grouping_columns",
     "label_counts",
     "label_means",
+    "label_shares",
+    "label_words",
     "loading_cosines",
     "loadings",
     "match",
@@ -118,6 +137,7 @@ __all__ = [
     "scores",
     "shared_genes",
     "structure",
+    "telling_labels",
     "top_cells",
     "top_genes",
     "top_variance_genes",

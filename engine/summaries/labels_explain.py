@@ -1,0 +1,131 @@
+"""Which labels of the cells explain the scores of a factor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.special import fdtrc
+
+from engine.results import Fit
+from engine.summaries.per_fit import per_fit
+from engine.summaries.topics_cells import MOST_LABELS
+
+# Adjusted R² from which a label is much of a factor.
+MUCH = 0.5
+# Probability that any label of any factor explains as much by chance, at most.
+_CHANCE = 1e-3
+# Values that tell numbers from groups.
+_SOME = 10_000
+# What to make of it, for whoever reads `label_words`.
+LABEL_ADVICE = (
+    "Percentages are shares of the variance of a factor's scores between the groups of a label, or "
+    "of a number its squared correlation with them, adjusted for the number of groups. If the "
+    "label is technical (batch, sample, donor, plate), the factor may be that rather than "
+    "biology: look at the factor within one group of the label."
+)
+
+
+@per_fit
+def label_shares(fit: Fit) -> pd.DataFrame:
+    """How much of the variance of the scores of each factor each column of obs explains.
+
+    A column of numbers explains their squared correlation with the scores; whole numbers of at
+    most `MOST_LABELS` different values are groups, as batches are often numbered. Cells without
+    a label are left out. So are columns of one value, and of as many groups as cells.
+
+    Returns
+    -------
+    One row a factor (its position, from 0) and label, indexed by both: ``groups`` (0 of numbers),
+    ``cells`` that have the label, ``share`` (R²), ``adjusted`` (R² less what as many groups
+    explain by chance) and ``p_value`` (F test). Worked out once a fit; not to be changed.
+    """
+    scores = fit.scores.astype(np.float64)
+    scores -= scores.mean(0)
+    found = []
+    for place in range(fit.obs.shape[1]):
+        column = fit.obs.iloc[:, place]
+        known, values, groups = _read(column)
+        own = scores if known.all() else scores[known]
+        freedom = max(groups, 2) - 1
+        if groups == 1 or len(own) <= freedom + 1:
+            continue
+        rows = {"factor": range(fit.n_factors), "label": str(column.name), "groups": groups}
+        rows |= {"cells": len(own), "share": _shares(own, values, groups), "freedom": freedom}
+        found.append(pd.DataFrame(rows))
+    names = ["factor", "label", "groups", "cells", "share", "freedom"]
+    table = pd.concat(found) if found else pd.DataFrame(columns=names)
+    table = table.set_index(["factor", "label"]).sort_index(level="factor", sort_remaining=False)
+    share, spent = table["share"].to_numpy(float), table.pop("freedom").to_numpy(float)
+    rest = table["cells"].to_numpy(float) - spent - 1
+    table["adjusted"] = 1 - (1 - share) * (rest + spent) / rest
+    with np.errstate(divide="ignore"):
+        ratio = share / spent / ((1 - share) / rest)
+    return table.assign(p_value=fdtrc(spent, rest, ratio))
+
+
+def telling_labels(fit: Fit) -> pd.DataFrame:
+    """The rows of `label_shares` that say much, by factor, the largest first in each.
+
+    Those whose adjusted R² is at least `MUCH`, and not by chance.
+    """
+    table = label_shares(fit)
+    much = (table["adjusted"] >= MUCH) & (table["p_value"] * max(len(table), 1) < _CHANCE)
+    order = ["factor", "adjusted"]
+    return table[much].sort_values(order, ascending=[True, False], kind="stable")
+
+
+def label_words(fit: Fit, names: Sequence[str] = ()) -> dict[int, str]:
+    """For each factor that labels explain, which: ``"factor 2 is 71 % sample, 60 % donor"``.
+
+    Parameters
+    ----------
+    names
+        Of the factors; those of the fit by default.
+    """
+    called = list(names) or fit.factor_names
+    said: dict[int, list[str]] = {}
+    for row in telling_labels(fit).reset_index().to_dict("records"):
+        words = f"{100 * row['adjusted']:.0f} % {row['label']}"
+        said.setdefault(int(row["factor"]), []).append(words)
+    return {factor: f"{called[factor]} is {', '.join(parts)}" for factor, parts in said.items()}
+
+
+def _read(column: pd.Series) -> tuple[np.ndarray, np.ndarray, int]:
+    """Mask of the cells that have a value, their values or codes of these, groups (numbers: 0)."""
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        numbers = column.to_numpy(np.float64, na_value=np.nan)
+        known = np.isfinite(numbers)
+        numbers = numbers[known]
+        # To look at some first saves going through millions of different ones.
+        for some in (numbers[:_SOME], numbers):
+            codes, different = pd.factorize(some)
+            if len(different) > MOST_LABELS or (different % 1 != 0).any():
+                return known, numbers, int(np.ptp(numbers) == 0)
+    else:
+        codes, labels = pd.factorize(column)
+        known = codes >= 0
+        codes, different = codes[known], np.asarray(labels)
+    return known, codes, max(len(different), 1)
+
+
+def _shares(scores: np.ndarray, values: np.ndarray, groups: int) -> np.ndarray:
+    """(k,) R² of the values, or of the groups of these codes, in the scores (C, k)."""
+    n = len(scores)
+    mean = scores.mean(0)
+    total = np.einsum("cj,cj->j", scores, scores) - n * mean**2
+    if groups:
+        # As a sparse product, all factors at once: a bincount takes as long for each of them.
+        member = sparse.csc_matrix((np.ones(n), values, np.arange(n + 1)), shape=(groups, n))
+        cells = np.bincount(values, minlength=groups)
+        means = np.asarray(member @ scores) / cells[:, None]
+        between = cells @ (means - mean) ** 2
+    else:
+        # Squares of large numbers would overflow.
+        numbers = values / np.abs(values).max()
+        numbers -= numbers.mean()
+        between = (numbers @ scores) ** 2 / (numbers @ numbers)
+    share = np.divide(between, total, out=np.zeros_like(total), where=total > 0)
+    return np.asarray(share.clip(0, 1))
