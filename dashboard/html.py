@@ -93,6 +93,11 @@ def how_to_read(words: str) -> str:
     return f'<p class="how">{escape(words)}</p>' if words else ""
 
 
+def told(words: str, everything: str) -> str:
+    """A finding in place of `how_to_read`, on one line; all of it on hovering."""
+    return f'<p class="how told" title="{escape(everything)}">{escape(words)}</p>'
+
+
 def badge(text: str) -> str:
     """A small note on a card, such as how far a fit has come."""
     return f'<span class="badge" role="status">{escape(text)}</span>' if text else ""

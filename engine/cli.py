@@ -56,6 +56,8 @@ def fit(options: argparse.Namespace) -> None:
         result.save(out, counts=counts.matrix())
     status = result.status
     print(f"{status.state} after {status.passes} passes: {status.reason}", file=sys.stderr)
+    if isinstance(result, engine.Fit) and (words := engine.summaries.bound_words(result)):
+        print(words, file=sys.stderr)
     print(f"Saved {out}", file=sys.stderr)
     summary = _summary(result, out)
     if held_out is not None:

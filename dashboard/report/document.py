@@ -12,7 +12,9 @@ from dashboard.report import tables
 from dashboard.report.figures import Figure, convergence, pass_word
 from dashboard.report.inline import inline_svg
 from dashboard.report.subject import Subject
+from engine.results import Fit
 from engine.spreadsheet import guarded
+from engine.summaries import LABEL_ADVICE, bound_words
 from engine.summaries.methods import objective
 from engine.summaries.methods_models import count
 
@@ -39,7 +41,7 @@ def document(
         ("data", "Data", _data(subject)),
         ("convergence", "Convergence", _convergence(subject)),
         ("figures", "Figures", _figures(subject, figures, tell)),
-        ("tables", f"{subject.kind.capitalize()}s", _table(tables.shares(subject, NO_BREAK))),
+        ("tables", f"{subject.kind.capitalize()}s", _shares(subject)),
         ("score", "Held-out cells", _score(subject)),
         ("check", "Predictive check", _check(subject)),
         ("settings", "Settings", _table(tables.configuration(subject))),
@@ -74,7 +76,9 @@ def _warning(subject: Subject) -> str:
         said.append(f"This fit has not converged: {status.reason or status.state}.")
     if status.n_failed_cells:
         said.append(f"The posterior mode of {status.n_failed_cells:,} cells was not found.")
-    return f'<p class="warning">{escape(" ".join(said))}</p>' if said else ""
+    if isinstance(subject.fit, Fit):
+        said.append(bound_words(subject.fit))
+    return "".join(f'<p class="warning">{escape(line)}</p>' for line in said if line)
 
 
 def _methods(subject: Subject) -> str:
@@ -124,6 +128,12 @@ def _figure(subject: Subject, figure: Figure, prefix: str) -> str:
         f"<figure><h3>{escape(figure.title)}</h3>{shown}"
         f"<figcaption>{escape(figure.caption)}</figcaption></figure>"
     )
+
+
+def _shares(subject: Subject) -> str:
+    table = tables.shares(subject, NO_BREAK)
+    said = f"<p>{escape(LABEL_ADVICE)}</p>" if tables.LABELS in table else ""
+    return _table(table) + said
 
 
 def _score(subject: Subject) -> str:

@@ -13,6 +13,8 @@ from engine.cli_command import settings
 from engine.results import Fit, TopicFit
 
 TOP = 12
+# Column of labels that explain factors, where any do.
+LABELS = "explained by labels"
 # Settings that only an encoder has.
 ENCODER = (
     "max_epochs",
@@ -137,7 +139,15 @@ def shares(subject: Subject, space: str = " ") -> pd.DataFrame:
         rows.append((name, f"{100 * float(taken.iloc[place]):.1f} %", ", ".join(genes)))
     share = "share of counts" if topics else "CLR variance"
     what = "genes by relevance (probability)" if topics else "genes by |loading| (CLR, nats)"
-    return pd.DataFrame(rows, columns=[subject.kind, share, what]).set_index(subject.kind)
+    table = pd.DataFrame(rows, columns=[subject.kind, share, what]).set_index(subject.kind)
+    if isinstance(fit, Fit) and (said := _labels(fit)):
+        table.insert(1, LABELS, [said.get(place, "") for place in range(fit.n_factors)])
+    return table
+
+
+def _labels(fit: Fit) -> dict[int, str]:
+    """The labels that explain each factor, in words."""
+    return {place: ", ".join(parts) for place, parts in summaries.label_parts(fit).items()}
 
 
 def _signed(value: float) -> str:

@@ -36,7 +36,8 @@ HEAD = html.heading(
     "Their order is average linkage on 1 − r. How sure a pair is takes all others into account, "
     "which shrinks it: the false sign rate is the probability that the true correlation is zero "
     "or has the other sign; of false sign or small (fsos), that it is no larger than 0.1 with this "
-    "sign. Pairs less sure than asked by the latter are veiled.",
+    "sign. Pairs less sure than asked by the latter are veiled. A gene may have its "
+    f"residual variance d at the limit of the model. {summaries.BOUND_MEANS}",
 )
 TOPICS = html.heading(
     "Gene correlations",
@@ -51,7 +52,9 @@ TOPICS = html.heading(
 FADES = {"all pairs": 1.0} | {
     f"false or small at most {100 * x:g} %": x for x in (0.2, 0.1, 0.05, 0.01)
 }
-HEADED = ["fit", "fade", "uncertainty", "doubting"]
+HEADED = ["fit", "fade", "uncertainty", "doubting", "partial"]
+# Genes at the limit of d that are named, as far as there is room.
+NAMED = 10
 WATCHED = ["uncertainty", "fade", "fit", "heat", "factor", "top_genes", "marked", "pair"]
 
 
@@ -147,7 +150,9 @@ class CorrelationView(pn.viewable.Viewer):
         return Export("correlations", draw, data)
 
 
-def _head(fit: AnyFit | None, fade: float, found: object, doubting: str) -> html.Heading:
+def _head(
+    fit: AnyFit | None, fade: float, found: object, doubting: str, partial: str
+) -> html.Heading:
     if isinstance(fit, TopicFit):
         return TOPICS
     if doubting:
@@ -158,4 +163,9 @@ def _head(fit: AnyFit | None, fade: float, found: object, doubting: str) -> html
             "Hover: intervals."
         )
         return replace(HEAD, how=html.how_to_read(words))
+    if fit is not None and not partial and (everything := summaries.bound_words(fit)):
+        genes, of, bound = summaries.genes_at_bound(fit)
+        words = f"Do not rely on r of {len(genes):,} of {of:,} genes, d at its limit ({bound:g}): "
+        words += ", ".join(map(str, genes[:NAMED]))
+        return replace(HEAD, how=html.told(words, everything))
     return HEAD

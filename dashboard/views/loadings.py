@@ -22,7 +22,8 @@ from dashboard.state import LONGEST_NAME, AppState
 from dashboard.together import together
 from dashboard.views.believed import gene_intervals
 from dashboard.views.card import card, figure, waiting
-from dashboard.views.wording import heading, words
+from dashboard.views.explained import Explained
+from dashboard.views.wording import words
 from engine import summaries
 from engine.results import AnyFit
 
@@ -36,7 +37,8 @@ HEAD = html.heading(
     "W is known up to rotation only. Factors are ordered by the CLR variance they explain and "
     "signed so that the largest |loading| is positive. The image shows the strongest genes of "
     "every factor, beside the factor that moves them most. Lines on the bars, once intervals were "
-    "worked out: 90 % intervals, the axes held where they are.",
+    "worked out: 90 % intervals, the axes held where they are. A line below the title names labels "
+    f"that explain a factor. {summaries.LABEL_ADVICE}",
 )
 
 TOPICS = html.heading(
@@ -56,6 +58,7 @@ class LoadingsView(pn.viewable.Viewer):
         super().__init__()
         self.state, self.browser = state, browser
         self.map, self.bars = LoadingsMap(), LoadingBars()
+        self.explained = Explained(state)
         self._fit: AnyFit | None = None
         self._drawn: tuple[int, list[str], Any] | None = None
         self._loadings = pd.DataFrame()
@@ -85,7 +88,7 @@ class LoadingsView(pn.viewable.Viewer):
             )
         )
         self._panel = card(
-            heading(state, HEAD, TOPICS),
+            self.explained.heading(HEAD, TOPICS),
             figure(self.map.figure, self.bars.figure, message=waiting(state)),
             tools=(
                 previous,

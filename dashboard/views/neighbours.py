@@ -17,7 +17,7 @@ from dashboard.state import CLR, COUNTS, AppState
 from dashboard.views.believed import certainty, interval, line
 from engine import summaries
 from engine.checks import CorrelationUncertainty
-from engine.results import AnyFit, TopicFit
+from engine.results import AnyFit, Fit, TopicFit
 
 HEAD = html.heading(
     "Gene",
@@ -35,6 +35,7 @@ TOPICS = html.heading(
     "mean of all.",
 )
 EMPTY = "Search a gene or click one in the heatmap."
+AT_BOUND = "Its residual variance d is at its limit: do not rely on its correlations."
 OF_FACTORS, OF_TOPICS = "Its loadings (nats)", "Its log fold changes by topic (nats)"
 PARTNERS = 15
 # Partners whose intervals are exported; all pairs among them are worked out.
@@ -124,6 +125,7 @@ def _page(
     fit: AnyFit, gene: str, names: list[str], *, counts: bool, believed: Any, sure: str
 ) -> str:
     weights = summaries.gene_loadings(fit, gene).to_numpy()
+    at_bound = isinstance(fit, Fit) and gene in summaries.genes_at_bound(fit).genes
     acts = [lists.press("colour", f"{CLR}{gene}", "Colour cells: CLR", kind="act")]
     if counts:
         acts.append(lists.press("colour", f"{COUNTS}{gene}", "Colour cells: counts", kind="act"))
@@ -165,7 +167,9 @@ def _page(
     )
     return (
         f'<article class="detail"><h3>{escape(gene)}{own}</h3>'
-        f'<p class="quiet">{_facts(fit, gene)}</p><p class="acts">{"".join(acts)}</p>'
+        f'<p class="quiet">{_facts(fit, gene)}</p>'
+        + (f'<p title="{escape(summaries.BOUND_MEANS)}">{AT_BOUND}</p>' if at_bound else "")
+        + f'<p class="acts">{"".join(acts)}</p>'
         + lists.rows(near, "Strongest correlations (r)", "partners sure" if found else "partners")
         + (f'<p class="quiet">{sure}</p>' if sure else "")
         + lists.rows(chips, OF_TOPICS if isinstance(fit, TopicFit) else OF_FACTORS, "weights")

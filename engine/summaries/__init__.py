@@ -30,6 +30,7 @@ from engine.summaries.correlation import (
 from engine.summaries.draws import clr_correlation_interval
 from engine.summaries.labels_explain import (
     LABEL_ADVICE,
+    label_parts,
     label_shares,
     label_words,
     telling_labels,
@@ -122,6 +123,7 @@ __all__ = [
     "grouping_columns",
     "label_counts",
     "label_means",
+    "label_parts",
     "label_shares",
     "label_words",
     "loading_cosines",

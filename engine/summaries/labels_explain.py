@@ -21,10 +21,10 @@ _CHANCE = 1e-3
 _SOME = 10_000
 # What to make of it, for whoever reads `label_words`.
 LABEL_ADVICE = (
-    "Percentages are shares of the variance of a factor's scores between the groups of a label, or "
-    "of a number its squared correlation with them, adjusted for the number of groups. If the "
-    "label is technical (batch, sample, donor, plate), the factor may be that rather than "
-    "biology: look at the factor within one group of the label."
+    "A percentage is the adjusted R² of a factor's scores on a label: the share of their variance "
+    "between its groups, or of a number their squared correlation. If the label is technical "
+    "(batch, sample, donor, plate), the factor may be that rather than biology: look at the factor "
+    "within one group of the label."
 )
 
 
@@ -86,11 +86,19 @@ def label_words(fit: Fit, names: Sequence[str] = ()) -> dict[int, str]:
         Of the factors; those of the fit by default.
     """
     called = list(names) or fit.factor_names
+    return {
+        factor: f"{called[factor]} is {', '.join(parts)}"
+        for factor, parts in label_parts(fit).items()
+    }
+
+
+def label_parts(fit: Fit) -> dict[int, list[str]]:
+    """For each factor that labels explain, how much of it each is: ``"71 % sample"``."""
     said: dict[int, list[str]] = {}
     for row in telling_labels(fit).reset_index().to_dict("records"):
         words = f"{100 * row['adjusted']:.0f} % {row['label']}"
         said.setdefault(int(row["factor"]), []).append(words)
-    return {factor: f"{called[factor]} is {', '.join(parts)}" for factor, parts in said.items()}
+    return said
 
 
 def _read(column: pd.Series) -> tuple[np.ndarray, np.ndarray, int]:

@@ -77,6 +77,11 @@ def make_fit(
     )
 
 
+def at_bound(fit: Fit, *genes: str) -> Fit:
+    """The fit with the residual variances of these genes at the largest admitted."""
+    return replace(fit, noise=np.where(fit.genes.isin(genes), 3.0, fit.noise))
+
+
 def make_topic_fit(
     cells: int = 300, genes: int = 60, topics: int = 5, *, seed: int = 0, passes: int = 12
 ) -> TopicFit:

@@ -15,7 +15,7 @@ from dashboard.views.contrast import ContrastView
 from dashboard.views.detail import DetailView
 from dashboard.views.neighbours import GeneView
 from engine import summaries
-from tests.dashboard.synthetic import make_fit
+from tests.dashboard.synthetic import at_bound, make_fit
 
 EVIL = '<img src=x onerror="alert(1)">'
 
@@ -54,6 +54,14 @@ class TestGene:
         assert 'data-act="doubt"' not in words(view)
         state.partial = ""
         assert 'data-act="doubt"' in words(view)
+
+    def test_a_gene_at_the_limit_of_d_says_so(self, state: AppState) -> None:
+        view = GeneView(state)
+        state.show_fit(at_bound(make_fit(genes=60), "GENE3"))
+        state.choose_gene("GENE4")
+        assert "do not rely" not in words(view)
+        state.choose_gene("GENE3")
+        assert "d is at its limit: do not rely on its correlations" in words(view)
 
     def test_waits_while_it_is_hidden(self, state: AppState) -> None:
         view = GeneView(state)

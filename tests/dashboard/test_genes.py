@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 import pytest
@@ -13,13 +15,23 @@ from dashboard.state import FACTOR, TOTAL_COUNTS, AppState
 from dashboard.views.correlation import CorrelationView
 from dashboard.views.loadings import LoadingsView
 from engine import summaries
-from tests.dashboard.synthetic import make_fit
+from engine.results import Fit
+from tests.dashboard.synthetic import at_bound, make_fit, make_topic_fit
 
 EVIL = '<img src=x onerror="alert(1)">'
 
 
 def words(view: Any) -> str:
     return " ".join(str(p.object) for p in view.__panel__().select(pn.pane.HTML) if p.visible)
+
+
+def explained(factor: int, label: str) -> Fit:
+    """A fit of four factors, of which a label of four groups explains one."""
+    fit = make_fit(genes=60, factors=4, labels=("one",))
+    group = np.arange(len(fit.cells)) % 4
+    scores = np.random.default_rng(3).normal(size=fit.scores.shape)
+    scores[:, factor] += 6.0 * group
+    return replace(fit, scores=scores, obs=pd.DataFrame({label: group.astype(str)}, fit.cells))
 
 
 class TestCorrelation:
@@ -91,6 +103,19 @@ class TestCorrelation:
         assert "Press Fit" in words(view) or "press Fit" in words(view)
         assert view._export() is None
 
+    def test_genes_at_the_limit_of_d_are_named_once_a_fit_has_ended(
+        self, view: CorrelationView, state: AppState
+    ) -> None:
+        assert "rely on r of" not in words(view)
+        fit = at_bound(make_fit(genes=60), "GENE3", "GENE7")
+        state.show_fit(fit, partial="pass 3 of 40")
+        assert "rely on r of" not in words(view)
+        state.show_fit(fit, partial="")
+        said = "Do not rely on r of 2 of 60 genes, d at its limit (3): GENE3, GENE7<"
+        assert said in words(view)
+        state.show_fit(make_fit(genes=60))
+        assert "rely on r of" not in words(view)
+
     def test_export_is_what_is_shown(self, view: CorrelationView) -> None:
         export = view._export()
         assert export is not None
@@ -135,6 +160,31 @@ class TestLoadings:
         state.choose_gene(gene)
         assert len(view.bars._bands.data["y"]) == 1
         assert len(view.map._bands.data["bottom"]) == int(gene in view.map.rows.names)
+
+    def test_labels_that_explain_are_told_once_a_fit_has_ended(
+        self, view: LoadingsView, state: AppState
+    ) -> None:
+        fit = explained(2, "sample")
+        state.show_fit(fit, partial="pass 3 of 40")
+        assert "Labels: " not in words(view)
+        state.partial = ""
+        assert "Labels: factor 3 is 9" in words(view)
+        assert "% sample</p>" in words(view)
+        state.choose_factor(2)
+        assert "% sample. If technical, look within one group.</p>" in words(view)
+        state.choose_factor(1)
+        assert "If technical, look" not in words(view)
+        state.rename_factor(2, "Plates")
+        assert "Labels: Plates is 9" in words(view)
+        state.show_fit(make_fit(genes=60, factors=4, labels=("one",)))
+        assert "Labels: " not in words(view)
+        state.show_fit(make_topic_fit())
+        assert "Labels: " not in words(view)
+
+    def test_labels_with_markup_are_text(self, view: LoadingsView, state: AppState) -> None:
+        state.show_fit(explained(0, EVIL))
+        assert "Labels: factor 1 is 9" in words(view)
+        assert EVIL not in words(view)
 
     def test_fewer_factors_in_the_next_fit(self, view: LoadingsView, state: AppState) -> None:
         state.choose_factor(3)

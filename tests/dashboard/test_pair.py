@@ -13,7 +13,7 @@ from dashboard.state import AppState
 from dashboard.views import pair as module
 from dashboard.views.pair import PairView, sample
 from engine import summaries
-from tests.dashboard.synthetic import make_fit
+from tests.dashboard.synthetic import at_bound, make_fit
 
 GENES = ("GENE1", "GENE2")
 
@@ -42,6 +42,14 @@ def test_says_what_to_do(state: AppState, view: PairView) -> None:
     assert "Click a cell of the heatmap" in words(view)
     state.choose_pair(*GENES)
     assert "Click a cell" not in words(view)
+
+
+def test_genes_at_the_limit_of_d_are_named(state: AppState, view: PairView) -> None:
+    state.show_fit(at_bound(make_fit(), "GENE2"))
+    state.choose_pair(*GENES)
+    assert "Do not rely on it: d of GENE2 is at its limit." in words(view)
+    state.choose_pair("GENE3", "GENE4")
+    assert "Do not rely" not in words(view)
 
 
 def test_shows_the_pair_with_and_without_counts(state: AppState, view: PairView) -> None:

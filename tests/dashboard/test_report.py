@@ -25,7 +25,7 @@ from engine.config import LNMConfig
 from engine.data import DataRequest
 from engine.jobs import JobStatus
 from engine.results import AnyFit
-from tests.dashboard.synthetic import make_fit, make_topic_fit
+from tests.dashboard.synthetic import at_bound, make_fit, make_topic_fit
 
 EVIL = "<img src=x onerror=alert(1)>&\"'"
 SCORE = {"perplexity": 123.5, "n_cells": 33, "standard_error": 0.5, "coherence": None}
@@ -149,6 +149,16 @@ class TestDocument:
         assert "img" not in read.tags
         sure = Read(document(Subject.of(fit, check=found | {"laplace": None}), []).decode())
         assert "warning" not in sure.of("class")
+
+    def test_labels_that_explain_and_genes_at_the_limit_are_told_if_there_are_any(self) -> None:
+        fit = at_bound(make_fit(cells=60, genes=20), "GENE4")
+        rng = np.random.default_rng(0)
+        plain = replace(fit, scores=rng.normal(size=fit.scores.shape), noise=0.5 * (fit.noise > 0))
+        for shown, known in ((fit, True), (plain, False)):
+            text = Read(document(Subject.of(shown, status()), []).decode()).text
+            assert ("% cell_type" in text) is known
+            assert ("the factor may be that rather than biology" in text) is known
+            assert ("1 of 20 genes has the largest residual variance" in text) is known
 
     def test_a_figure_that_fails_costs_no_other(self, subject: Subject) -> None:
         def fail() -> Any:

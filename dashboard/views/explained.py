@@ -1,0 +1,68 @@
+"""Labels that explain factors, told in the line below a heading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import param
+
+from dashboard import html
+from dashboard.cut import cut
+from dashboard.state import AppState
+from dashboard.views.summarised import summarised
+from engine import summaries
+from engine.results import AnyFit, Fit, TopicFit
+
+# Cells up to which the labels are read within the action that shows the fit.
+QUICK = 50_000
+
+
+class Explained(param.Parameterized):
+    """Reads the labels of the shown fit once it has ended; ``of`` is the fit that was read."""
+
+    of = param.Parameter()
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__()
+        self.state = state
+        state.param.watch(self._read, ["fit", "partial"])
+        self._read()
+
+    def heading(self, factors: html.Heading, topics: html.Heading) -> Any:
+        """The heading that suits the fit that is shown, and what labels say of it."""
+        state = self.state
+
+        def head(
+            fit: AnyFit | None, of: Fit | None, _factor: int, names: Sequence[str]
+        ) -> html.Heading:
+            if isinstance(fit, TopicFit):
+                return topics
+            return factors if of is None or of is not fit else _told(factors, of, state, names)
+
+        known = state.param
+        return param.bind(head, known.fit, self.param.of, known.factor, known.names)
+
+    def _read(self, *_events: object) -> None:
+        fit = self.state.fit
+        if not isinstance(fit, Fit) or self.state.partial or fit is self.of:
+            return
+
+        def show(_table: object) -> None:
+            if fit is self.state.fit:
+                self.of = fit
+
+        quick = len(fit.cells) <= QUICK
+        self.working = summarised(
+            self.state, lambda: summaries.telling_labels(fit), show, quick=quick
+        )
+
+
+def _told(head: html.Heading, fit: Fit, state: AppState, names: Sequence[str]) -> html.Heading:
+    said, factor = summaries.label_words(fit, cut(names)), state.shown_factor
+    if not said:
+        return head
+    everything = f"{'; '.join(said.values())}. {summaries.LABEL_ADVICE}"
+    shown = f"{said[factor]}. If technical, look within one group." if factor in said else ""
+    return replace(head, how=html.told(f"Labels: {shown or '; '.join(said.values())}", everything))
