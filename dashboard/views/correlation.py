@@ -151,7 +151,7 @@ class CorrelationView(pn.viewable.Viewer):
 
 
 def _head(
-    fit: AnyFit | None, fade: float, found: object, doubting: str, partial: str
+    fit: AnyFit | None, fade: float, found: object, doubting: str, partial: str = ""
 ) -> html.Heading:
     if isinstance(fit, TopicFit):
         return TOPICS

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -256,26 +255,6 @@ def test_ctrl_c_keeps_the_best_so_far(
     assert (summary["status"], summary["passes"]) == ("stopped", 2)
     assert results.load(out).status.reason == "stopped by the user"
     assert signal.getsignal(signal.SIGINT) is before
-
-
-@pytest.mark.parametrize("noise", [3.0, 0.2])
-def test_genes_at_the_limit_of_d_are_told(
-    simulated: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    noise: float,
-) -> None:
-    def steps(config: LNMConfig) -> Iterator[Any]:
-        progress = make_progress(1, config=config)
-        fit = progress.snapshot()
-        held = np.where(np.arange(len(fit.genes)) == 1, noise, fit.noise)
-        yield replace(progress, snapshot=lambda: replace(fit, noise=held))
-
-    fake_fit_iter(monkeypatch, steps)
-    monkeypatch.setattr("engine.data.Counts.matrix", lambda counts: None)
-    assert main(["fit", str(simulated), "--factors", "1", "--out", str(tmp_path / "a.h5ad")]) == 0
-    assert ("the largest residual variance" in capsys.readouterr().err) is (noise == 3.0)
 
 
 @pytest.mark.parametrize(("first", "presses"), [(0, 1), (2, 2)])
