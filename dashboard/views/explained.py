@@ -16,7 +16,7 @@ from engine import summaries
 from engine.results import AnyFit, Fit, TopicFit
 
 # Cells up to which the labels are read within the action that shows the fit.
-QUICK = 50_000
+QUICK = 20_000
 
 
 class Explained(param.Parameterized):
