@@ -17,12 +17,15 @@ from engine.errors import ConfigError
 from engine.jobs.failures import describe
 
 if TYPE_CHECKING:
-    from engine.checks import LaplaceQuality, PredictiveCheck
-    from engine.data import Counts
+    from engine.checks import PredictiveCheck
     from engine.jobs.checking import Fraction
     from engine.results import AnyFit
 
 _SHOWN = 10
+_BESIDE = {
+    "structure": "looking for what the factors miss",
+    "quality": "testing the approximation",
+}
 # As `engine.checks.predictive.settings` has them; importing that takes seconds.
 MODES = ("laplace", "map", "population")
 TOTALS = ("observed", "model")
@@ -79,7 +82,10 @@ def check(options: argparse.Namespace) -> None:
         seed=options.seed,
     )
     found = _last(steps, "checking", lambda step: step.check)
-    laplace = _laplace(fit, counts)
+    found = checking.with_structure(
+        found, _beside(fit, lambda: checking.structure_iter(fit, counts), "structure")
+    )
+    laplace = _beside(fit, lambda: checking.quality_iter(fit, counts), "quality")
     if out is not None:
         from engine.spreadsheet import write_csv
 
@@ -105,19 +111,18 @@ def _last[S: Fraction, T](steps: Iterator[S], words: str, outcome: Callable[[S],
     return found
 
 
-def _laplace(fit: AnyFit, counts: Counts) -> LaplaceQuality | None:
-    """The approximation against importance sampling; None for LDA, which does without."""
-    from engine.jobs import checking
+def _beside(fit: AnyFit, steps: Callable[[], Iterator[Any]], outcome: str) -> Any:
+    """What a test beside the draws found; None if it failed, or for topics, which have none."""
     from engine.results import Fit
 
     if not isinstance(fit, Fit):
         return None
+    words = _BESIDE[outcome]
     try:
-        steps = checking.quality_iter(fit, counts)
-        return _last(steps, "testing the approximation", lambda step: step.quality)
+        return _last(steps(), words, lambda step: getattr(step, outcome))
     except Exception as error:
         # The predictive check stands on its own.
-        print(f"The approximation could not be tested: {describe(error)}", file=sys.stderr)
+        print(f"{words} failed: {describe(error)}", file=sys.stderr)
         return None
 
 

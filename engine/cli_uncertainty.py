@@ -64,6 +64,8 @@ def uncertainty(options: argparse.Namespace) -> None:
         found: Uncertainty = _run(fit, counts, options.method or "delta", options)
         table = pairs_table(fit, found, genes)
         by = _BY.get(found.method) or f"{found.n_boot} replicates"
+        if found.structure is not None and found.structure.words:
+            print(f"Warning: {found.structure.words}", file=sys.stderr)
     write_csv(with_ids(table, fit), out)
     print(f"Saved {out}: {len(table):,} rows, by {by}", file=sys.stderr)
     print(table.head(_SHOWN).to_string(index=False, float_format="{:.3g}".format))

@@ -22,6 +22,12 @@ from engine.checks.predictive import (
     predictive_check_iter,
 )
 from engine.checks.quality import Quality, quality
+from engine.checks.structure import (
+    ResidualStructure,
+    StructureProgress,
+    residual_structure,
+    residual_structure_iter,
+)
 from engine.checks.sweep import Sweep, Trial, suggest, sweep
 from engine.checks.uncertainty import (
     SMALL,
@@ -52,7 +58,9 @@ __all__ = [
     "LoadingsUncertainty",
     "PredictiveCheck",
     "Quality",
+    "ResidualStructure",
     "Score",
+    "StructureProgress",
     "Sweep",
     "TopicUncertainty",
     "TopicsUncertainty",
@@ -76,6 +84,8 @@ __all__ = [
     "predictive_check",
     "predictive_check_iter",
     "quality",
+    "residual_structure",
+    "residual_structure_iter",
     "score",
     "set_aside",
     "suggest",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -16,7 +16,13 @@ from engine.jobs.job import JobHandle
 from engine.results import AnyFit
 
 if TYPE_CHECKING:
-    from engine.checks import LaplaceProgress, LaplaceQuality, PredictiveCheck
+    from engine.checks import (
+        LaplaceProgress,
+        LaplaceQuality,
+        PredictiveCheck,
+        ResidualStructure,
+        StructureProgress,
+    )
     from engine.checks.predictive.settings import CheckTotals, Mode
     from engine.data import Counts
 
@@ -26,7 +32,7 @@ _PILOT_ELEMENTS, _PILOT_CELLS, _PILOT_DRAWS = 2**20, 200, 20
 # Cells on which the approximation is tested, more of them where that costs little.
 _LAPLACE_CELLS, _MOST_LAPLACE_CELLS, _LITTLE = 64, 200, 40_000
 # Shares of the progress.
-_READ, _LOOKED, DRAWN = 0.02, 0.15, 0.95
+_READ, _LOOKED, DRAWN, TESTED = 0.02, 0.15, 0.85, 0.95
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,20 @@ def quality_iter(fit: AnyFit, counts: Counts) -> Iterator[LaplaceProgress]:
 
     n_cells = max(_LITTLE // counts.n_genes, _LAPLACE_CELLS)
     return checks.laplace_quality_iter(fit, counts, n_cells=min(n_cells, _MOST_LAPLACE_CELLS))
+
+
+def structure_iter(fit: AnyFit, counts: Counts) -> Iterator[StructureProgress]:
+    """Look for what genes share beyond the factors."""
+    from engine import checks
+
+    return checks.residual_structure_iter(fit, counts)
+
+
+def with_structure(check: PredictiveCheck, found: ResidualStructure | None) -> PredictiveCheck:
+    """The check with what genes share beyond the factors before all else that it found."""
+    if found is None or not found.words:
+        return check
+    return replace(check, findings=(found.words, *check.findings))
 
 
 def summary(fit: AnyFit, check: PredictiveCheck, laplace: LaplaceQuality | None) -> dict[str, Any]:

@@ -6,22 +6,26 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from engine.jobs import check_file
 from engine.jobs.checking import (
     DRAWN,
+    TESTED,
     CheckAsked,
     Checked,
     pull,
     quality_iter,
     replicate,
+    structure_iter,
     summary,
+    with_structure,
 )
 from engine.jobs.counts import counts_of
 from engine.jobs.failures import describe
@@ -32,12 +36,24 @@ from engine.jobs.status import JobError
 from engine.results import AnyFit, Fit
 
 if TYPE_CHECKING:
-    from engine.checks import LaplaceQuality
-    from engine.data import Counts
+    pass
 
 _LANE = "checks"
 # Of all sessions together; each may hold some tens of MB of tables.
 _KEPT = 6
+
+
+class _Test(NamedTuple):
+    """A test beside the draws: where its steps have what it found, shares of progress, words."""
+
+    outcome: str
+    begins: float
+    ends: float
+    words: str
+
+
+_LOOKING = _Test("structure", DRAWN, TESTED, "looking for what the factors miss")
+_TESTING = _Test("quality", TESTED, 1.0, "testing the approximation")
 
 
 @dataclass(frozen=True)
@@ -57,7 +73,7 @@ class Checks:
         self._lock = threading.Lock()
         # By the id of the job, the one that was asked for last at the end.
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._laplace: OrderedDict[tuple[str, int], LaplaceQuality] = OrderedDict()
+        self._beside_of: OrderedDict[tuple[str, str, int], Any] = OrderedDict()
 
     def submit(
         self,
@@ -150,42 +166,45 @@ class Checks:
         check = replicate(fit, counts, asked, cells, handle)
         if check is None:
             return None
-        laplace = self._quality(run, fit, counts, handle)
+        # Topics have neither of these tests.
+        structure, laplace = None, None
+        if isinstance(fit, Fit):
+            test = partial(self._beside, run, fit, handle)
+            structure = test(_LOOKING, lambda: structure_iter(fit, counts))
+            laplace = test(_TESTING, lambda: quality_iter(fit, counts))
         if handle.stopping:
             return None
+        check = with_structure(check, structure)
         found = Checked(asked, check, laplace, time.monotonic() - began, fit)
         if cells is None and keep:
             _write(self._jobs, run, fit, found, handle)
         return found
 
-    def _quality(
-        self, run: str, fit: AnyFit, counts: Counts, handle: JobHandle
-    ) -> LaplaceQuality | None:
-        if not isinstance(fit, Fit):
-            return None
-        key = run, fit.status.passes
+    def _beside(
+        self, run: str, fit: Fit, handle: JobHandle, test: _Test, steps: Callable[[], Iterator[Any]]
+    ) -> Any:
+        """What a test of the fit found, once a fit; None if it failed or is to stop."""
+        key = test.outcome, run, fit.status.passes
         with self._lock:
-            known = self._laplace.get(key)
-        if known is None:
+            known = self._beside_of.get(key)
+        if known is None and not handle.stopping:
             try:
                 known = pull(
-                    quality_iter(fit, counts),
-                    lambda step: step.quality,
+                    steps(),
+                    lambda step: getattr(step, test.outcome),
                     handle,
                     lambda share: handle.progress(
-                        DRAWN + share * (1 - DRAWN), "testing the approximation"
+                        test.begins + share * (test.ends - test.begins), test.words
                     ),
                 )
             except Exception as error:
                 # The predictive check stands on its own.
-                handle.log(f"the approximation could not be tested: {describe(error)}")
-                return None
-            if known is None:
-                return None
-            with self._lock:
-                self._laplace[key] = known
-                while len(self._laplace) > _KEPT:
-                    self._laplace.popitem(last=False)
+                handle.log(f"{test.words} failed: {describe(error)}")
+            if known is not None:
+                with self._lock:
+                    self._beside_of[key] = known
+                    while len(self._beside_of) > 2 * _KEPT:
+                        self._beside_of.popitem(last=False)
         return known
 
 

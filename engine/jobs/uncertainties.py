@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import ConfigError, FitError
+from engine.errors import ConfigError, DataError, FitError
 from engine.jobs.counts import counts_of
 from engine.jobs.job import JobHandle
 from engine.jobs.manager import Jobs
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 FILE = "uncertainty.npz"
 METHODS = ("delta", "bootstrap")
+# Share of the work that the errors are, the rest being to look for what the factors miss.
+_ERRORS = 0.7
 # Replicates without which a bootstrap that was stopped keeps nothing.
 _FEWEST_KEPT = 10
 
@@ -95,14 +98,38 @@ def kept_uncertainty(jobs: Runs, run_id: str) -> Uncertainty | TopicUncertainty 
 def steps(
     fit: AnyFit, counts: Counts, method: str, n_boot: int, seed: int
 ) -> Iterator[UncertaintyProgress[Any]]:
-    """The steps of a method, by the model of the fit."""
+    """The steps of a method, by the model of the fit; of a fit with factors, what these miss."""
     from engine import checks
 
-    if method == "delta":
-        return checks.uncertainty_iter(fit, counts)
-    if isinstance(fit, TopicFit):
+    if isinstance(fit, TopicFit) and method != "delta":
         return checks.topic_bootstrap_iter(fit, counts, n_boot=n_boot, seed=seed)
-    return checks.bootstrap_iter(fit, counts, n_boot=n_boot, seed=seed)
+    if method == "delta":
+        found = checks.uncertainty_iter(fit, counts)
+    else:
+        found = checks.bootstrap_iter(fit, counts, n_boot=n_boot, seed=seed)
+    return _with_structure(fit, counts, found)
+
+
+def _with_structure(
+    fit: AnyFit, counts: Counts, steps: Iterator[UncertaintyProgress[Uncertainty]]
+) -> Iterator[UncertaintyProgress[Uncertainty]]:
+    """Look for what genes share beyond the factors, once the errors are worked out."""
+    from engine import checks
+
+    found = None
+    for step in steps:
+        found = step.uncertainty or found
+        yield replace(step, fraction=_ERRORS * step.fraction)
+    if found is None:
+        return
+    # Errors stand without it, where it cannot be looked for: few genes, or few cells.
+    with suppress(DataError):
+        for look in checks.residual_structure_iter(fit, counts):
+            if look.structure is not None:
+                found = replace(found, structure=look.structure)
+            else:
+                yield checks.UncertaintyProgress(_ERRORS + (1 - _ERRORS) * look.fraction, found)
+    yield checks.UncertaintyProgress(1.0, found)
 
 
 def _follow(handle: JobHandle, steps: Iterator[UncertaintyProgress[Any]]) -> Any:

@@ -42,17 +42,22 @@ def label_shares(fit: Fit) -> pd.DataFrame:
     ``cells`` that have the label, ``share`` (R²), ``adjusted`` (R² less what as many groups
     explain by chance) and ``p_value`` (F test). Worked out once a fit; not to be changed.
     """
-    scores = fit.scores.astype(np.float64)
+    return shares_of(fit.scores, fit.obs)
+
+
+def shares_of(scores: np.ndarray, obs: pd.DataFrame) -> pd.DataFrame:
+    """The same of any scores (C, k) of cells and their labels, one row a cell."""
+    scores = scores.astype(np.float64)
     scores -= scores.mean(0)
     found = []
-    for place in range(fit.obs.shape[1]):
-        column = fit.obs.iloc[:, place]
+    for place in range(obs.shape[1]):
+        column = obs.iloc[:, place]
         known, values, groups = _read(column)
         own = scores if known.all() else scores[known]
         freedom = max(groups, 2) - 1
         if groups == 1 or len(own) <= freedom + 1:
             continue
-        rows = {"factor": range(fit.n_factors), "label": str(column.name), "groups": groups}
+        rows = {"factor": range(scores.shape[1]), "label": str(column.name), "groups": groups}
         rows |= {"cells": len(own), "share": _shares(own, values, groups), "freedom": freedom}
         found.append(pd.DataFrame(rows))
     names = ["factor", "label", "groups", "cells", "share", "freedom"]

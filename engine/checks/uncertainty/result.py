@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from engine.checks.structure import ResidualStructure
 from engine.checks.uncertainty import saving
 from engine.checks.uncertainty.blocks import GeneBlocks
 from engine.checks.uncertainty.correlation import (
@@ -100,12 +102,15 @@ class Uncertainty:
         (``"draws"``).
     passes
         How many passes the fit had made: of a run that went on since, this is another fit.
+    structure
+        What genes share beyond the factors, if it was looked for: errors leave that out.
     """
 
     centre: np.ndarray
     noise: np.ndarray
     spread: GeneBlocks | Replicates | Draws
     passes: int
+    structure: ResidualStructure | None = None
 
     @property
     def method(self) -> Method:
@@ -210,6 +215,10 @@ class Uncertainty:
             If the file cannot be written.
         """
         own = {"centre": self.centre, "noise": self.noise, "passes": np.array(self.passes)}
+        if self.structure is not None:
+            # As bytes: such a file holds numbers only.
+            told = json.dumps(self.structure.to_dict()).encode()
+            own["structure"] = np.frombuffer(told, np.uint8)
         kept = {f"{self.method}_{name}": value for name, value in self.spread._asdict().items()}
         return saving.write(path, own | kept)
 
@@ -229,5 +238,10 @@ class Uncertainty:
         for kind, method in _KINDS.items():
             if f"{method}_loadings" in arrays:
                 spread = kind(*(arrays[f"{method}_{name}"] for name in kind._fields))
-                return cls(arrays["centre"], arrays["noise"], spread, int(arrays["passes"]))
+                told = arrays.get("structure")
+                structure = (
+                    None if told is None else ResidualStructure.of(json.loads(told.tobytes()))
+                )
+                passes = int(arrays["passes"])
+                return cls(arrays["centre"], arrays["noise"], spread, passes, structure)
         raise KeyError("loadings")

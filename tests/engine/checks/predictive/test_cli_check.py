@@ -92,7 +92,7 @@ def test_the_approximation_is_tested_and_the_summary_kept(
     monkeypatch.setattr("engine.jobs.check_file.write_json", denied)
     assert main(["check", "fit.h5ad", "--draws", "20"]) == 0
     said = capsys.readouterr()
-    assert "The approximation could not be tested: Unexpected ValueError: no luck" in said.err
+    assert "testing the approximation failed: Unexpected ValueError: no luck" in said.err
     assert "The summary could not be kept" in said.err
     assert "No misfit" in said.out
 
