@@ -1,7 +1,7 @@
 """Measure calibration on simulated data: ``python -m benchmarks.calibration [STUDY ...]``.
 
 Counts are drawn from the model, so that the truth is known. How often do 90 % intervals hold it?
-Studies: ``correlations`` (both methods), ``claims``, ``factors``, ``scores`` and ``capture``.
+Studies: ``correlations`` (both methods), ``claims``, ``factors``, ``structure``, ``scores`` and ``capture``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scipy import linalg, stats
 import engine
 from benchmarks.calibration_capture import capture
 from benchmarks.calibration_claims import claims
-from benchmarks.calibration_factors import factors
+from benchmarks.calibration_factors import factors, structure
 from engine import checks
 from engine.checks.uncertainty import CorrelationUncertainty
 from engine.data import Counts, simulate, true_clr_correlation
@@ -35,6 +35,7 @@ def main() -> None:
         "correlations": _correlations,
         "claims": claims,
         "factors": factors,
+        "structure": structure,
         "scores": _scores,
         "capture": capture,
     }
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("--n-boot", type=int, default=30)
     parser.add_argument("--nulls", type=int, default=3, help="data sets of each kind of claims")
     parser.add_argument("--wrong", type=int, default=10, help="data sets of each kind of factors")
+    parser.add_argument("--looked", type=int, default=20, help="data sets of each of structure")
     arguments = parser.parse_args()
     for name in arguments.studies:
         print(f"\n### {name}\n", flush=True)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 import engine
+from benchmarks.calibration_claims import independent
 from engine import checks
 from engine.data import simulate, true_clr_correlation
 
@@ -59,6 +60,47 @@ def factors(arguments: argparse.Namespace) -> None:
             print(f"| {of} | {fitted} | {len(rows)} | {error:.3f} | {told:.3f} | {shown} |")
 
 
+# Of a kind above, the numbers of factors that are enough and those that are not.
+LOOKED = (
+    ("3 factors", (2,), (3, 10)),
+    ("5 factors", (4,), (5, 15)),
+    ("20 blocks of 4", (10,), (20, 30)),
+    ("along a line", (3,), ()),
+)
+
+
+def structure(arguments: argparse.Namespace) -> None:
+    """How often the test for what factors miss finds something, where there is and is not."""
+    print("| data | k fitted | sets | found | should be |\n|" + " --- |" * 5)
+    kinds = {kind.name: kind for kind in KINDS}
+    for name, few, enough in LOOKED:
+        drawn = [_drawn(kinds[name], seed)[0] for seed in range(arguments.looked)]
+        for fitted in (*few, *enough):
+            size = f"{kinds[name].cells} x {kinds[name].genes}"
+            _look(f"{size}, {name}", drawn, fitted, fitted in few)
+    independents = [
+        _annotated(independent(np.random.default_rng(seed))[0]) for seed in range(arguments.looked)
+    ]
+    for fitted in (1, 3, 10):
+        _look("600 x 80, independent genes", independents, fitted, False)
+
+
+def _look(name: str, drawn: list[ad.AnnData], fitted: int, there: bool) -> None:
+    found = 0
+    for data in drawn:
+        counts = engine.read_counts(data, genes="all")
+        fit = engine.fit(counts, engine.LNMConfig(n_factors=fitted))
+        found += checks.residual_structure(fit, counts).found
+    sought = "found" if there else "not"
+    print(f"| {name} | {fitted} | {len(drawn)} | {found} | {sought} |", flush=True)
+
+
+def _annotated(counts: np.ndarray) -> ad.AnnData:
+    data = ad.AnnData(counts.astype(np.float32))
+    data.var_names = [f"gene {one}" for one in range(counts.shape[1])]
+    return data
+
+
 def _drawn(kind: Kind, seed: int) -> tuple[ad.AnnData, pd.DataFrame]:
     """Counts, and the true CLR correlations of all genes by name."""
     if kind.factors:
@@ -81,8 +123,7 @@ def _drawn(kind: Kind, seed: int) -> tuple[ad.AnnData, pd.DataFrame]:
     )
     rates = np.exp(log)
     counts = rng.poisson(rates * DEPTH / rates.mean())
-    data = ad.AnnData(counts.astype(np.float32))
-    data.var_names = [f"gene {one}" for one in place]
+    data = _annotated(counts)
     centred = near - near.mean(0) - near.mean(1)[:, None] + near.mean()
     scale = np.sqrt(np.diag(centred))
     return data, pd.DataFrame(centred / np.outer(scale, scale), data.var_names, data.var_names)

@@ -157,12 +157,16 @@ def _head(
         return TOPICS
     if doubting:
         return replace(HEAD, how=html.how_to_read(f"Working out how sure they are: {doubting}."))
+    structure = found.structure if isinstance(found, Uncertainty) else None
+    missed = structure.words if structure is not None else ""
     if found is not None and fade < 1:
-        words = (
-            f"Veiled: false sign or |r| < {SMALL:g} with a probability above {100 * fade:g} %. "
-            "Hover: intervals."
-        )
-        return replace(HEAD, how=html.how_to_read(words))
+        veiled = f"false sign or |r| < {SMALL:g} with a probability above {100 * fade:g} %."
+        if missed:
+            words = f"Too few factors: what is in full colour may be false, too. Veiled: {veiled}"
+            return replace(HEAD, how=html.told(words, f"{missed} Veiled: {veiled}"))
+        return replace(HEAD, how=html.how_to_read(f"Veiled: {veiled} Hover: intervals."))
+    if missed:
+        return replace(HEAD, how=html.told(missed, missed))
     if fit is not None and not partial and (everything := summaries.bound_words(fit)):
         genes, of, bound = summaries.genes_at_bound(fit)
         words = f"Do not rely on r of {len(genes):,} of {of:,} genes, d at its limit ({bound:g}): "

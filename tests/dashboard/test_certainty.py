@@ -17,7 +17,7 @@ from dashboard.state import AppState
 from dashboard.views.believed import certainty, gene_intervals, interval, line, rate, stability
 from dashboard.views.correlation import HEAD, TOPICS, _head
 from engine import summaries
-from engine.checks import TopicUncertainty, Uncertainty
+from engine.checks import ResidualStructure, TopicUncertainty, Uncertainty
 from engine.checks.uncertainty.blocks import GeneBlocks
 from engine.checks.uncertainty.replicates import Replicates
 from engine.errors import ConfigError
@@ -162,6 +162,16 @@ class TestShown:
         assert _head(fit, 0.05, None, "") == _head(fit, 1.0, found, "") == HEAD
         assert "at work." in _head(fit, 0.05, None, "at work").how
         assert _head(make_topic_fit(), 0.05, None, "") == TOPICS
+
+    def test_the_heading_says_what_factors_miss(self) -> None:
+        fit = make_fit()
+        missed = ResidualStructure(2, 100, 3.0, 0.9, 0.05, ("LYZ", "CST3"), ())
+        found = replace(make_uncertainty(fit), structure=missed)
+        assert "beyond the 2 factors: most of all LYZ, CST3." in _head(fit, 1.0, found, "").how
+        veiled = _head(fit, 0.05, found, "").how
+        assert "Too few factors" in veiled
+        assert "above 5 %" in veiled
+        assert missed.words in veiled
 
     def test_veiled_where_a_correlation_is_not_sure(self) -> None:
         fit = make_fit()

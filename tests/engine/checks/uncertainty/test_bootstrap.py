@@ -141,6 +141,8 @@ def test_it_is_kept_in_a_file(
     request: pytest.FixtureRequest, one: Simulated, tmp_path: Path, method: str
 ) -> None:
     found: checks.Uncertainty = request.getfixturevalue(method)
+    missed = checks.ResidualStructure(2, 300, 3.0, 0.9, 0.05, ("A", "β"), ("C",), "batch", 0.7)
+    found = replace(found, structure=missed)
     again = checks.Uncertainty.load(found.save(tmp_path / "uncertainty.npz"))
     assert (again.method, again.n_boot, again.passes) == (found.method, found.n_boot, found.passes)
     for array, expected in zip(
@@ -148,6 +150,7 @@ def test_it_is_kept_in_a_file(
     ):
         np.testing.assert_array_equal(array, expected)
     np.testing.assert_array_equal(again.loadings().low, found.loadings().low)
+    assert again.structure == missed
     assert [path.name for path in tmp_path.iterdir()] == ["uncertainty.npz"]
 
 

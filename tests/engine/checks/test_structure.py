@@ -1,0 +1,114 @@
+"""What genes share beyond the factors of a fit, on counts whose factors are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+import engine
+from engine import checks
+from engine.checks.structure import ResidualStructure
+from engine.data import Counts, simulate
+from engine.errors import ConfigError, DataError
+from engine.results import Fit
+
+pytestmark = pytest.mark.fit
+
+NOTHING = ResidualStructure(2, 300, 0.9, 0.9, 0.04, ("A",), ())
+
+
+def drawn() -> ad.AnnData:
+    return simulate("lnm", cells=300, genes=60, factors=2, seed=0, counts_per_gene=5.0)
+
+
+@pytest.fixture(scope="module")
+def counts() -> Counts:
+    return engine.read_counts(drawn(), genes="all")
+
+
+@pytest.fixture(scope="module")
+def fit(counts: Counts) -> Fit:
+    return engine.fit(counts, engine.LNMConfig(n_factors=2))
+
+
+def test_nothing_is_found_beyond_the_right_factors(fit: Fit, counts: Counts) -> None:
+    found = checks.residual_structure(fit, counts)
+    assert not found.found
+    assert found.words == ""
+    assert (found.n_cells, found.n_factors) == (300, 2)
+    assert found.expected == pytest.approx(1, abs=0.3)
+
+
+def test_a_factor_that_is_left_out_is_found(fit: Fit, counts: Counts) -> None:
+    """Its genes are among those with the largest loadings on it, those opposed on its other end."""
+    without = replace(fit, loadings=fit.loadings * [1, 0])
+    found = checks.residual_structure(without, counts)
+    assert found.found
+    assert found.largest > found.expected + 20 * found.spread
+    lost = pd.Series(fit.loadings[:, 1], fit.genes)
+    named = lost[[*found.genes, *found.opposed]]
+    assert (named.abs() > lost.abs().median()).all()
+    one, other = named[list(found.genes)], named[list(found.opposed)]
+    assert (np.sign(one) == np.sign(one.iloc[0])).all()
+    assert (np.sign(other) == -np.sign(one.iloc[0])).all()
+    assert "Take more factors" in found.words
+    assert found.words.startswith("Genes vary together beyond the 2 factors: most of all")
+
+
+def test_a_label_that_explains_it_is_named(fit: Fit) -> None:
+    """A batch that lowers ten genes, of which the fit knows nothing."""
+    data, rng = drawn(), np.random.default_rng(0)
+    batch = np.arange(300) % 2 == 1
+    matrix = sparse.csr_matrix(data.X).toarray().astype(int)
+    lowered = np.ix_(batch, np.arange(10))
+    matrix[lowered] = rng.binomial(matrix[lowered], 0.15)
+    data.X = matrix.astype(np.float32)
+    labels = {"batch": batch.astype(str), "other": rng.choice(["x", "y"], 300)}
+    labelled = replace(fit, obs=pd.DataFrame(labels, index=fit.cells))
+    found = checks.residual_structure(labelled, engine.read_counts(data, genes="all"))
+    assert found.found
+    assert found.label == "batch"
+    assert found.share > 0.5
+    assert "% is batch." in found.words
+
+
+def test_the_same_seed_finds_the_same(fit: Fit, counts: Counts) -> None:
+    one, same, other = (checks.residual_structure(fit, counts, seed=seed) for seed in (1, 1, 2))
+    assert one == same
+    assert one != other
+
+
+def test_rare_genes_prove_nothing(fit: Fit) -> None:
+    """A single count of each in one cell would correlate perfectly."""
+    data = drawn()
+    matrix = sparse.csr_matrix(data.X).toarray()
+    matrix[:, :8] = 0
+    matrix[7, :8] = 1
+    data.X = matrix
+    assert not checks.residual_structure(fit, engine.read_counts(data, genes="all")).found
+
+
+def test_what_cannot_be_tested(fit: Fit, counts: Counts) -> None:
+    with pytest.raises(ConfigError, match="seed"):
+        checks.residual_structure(fit, counts, seed=-1)
+    with pytest.raises(DataError, match="two genes that 20 cells have"):
+        checks.residual_structure(fit, counts.take(np.arange(10)))
+
+
+def test_it_goes_to_plain_values_and_back() -> None:
+    found = replace(
+        NOTHING, largest=2.0, genes=("A", "B"), opposed=("C",), label="batch", share=0.7
+    )
+    assert ResidualStructure.of(found.to_dict()) == found
+    assert found.words == (
+        "Genes vary together beyond the 2 factors: most of all A, B against C. Of that, 70 % is "
+        "batch. Take more factors: intervals and claims leave out what these miss."
+    )
+    assert "beyond the factor:" in replace(found, n_factors=1).words
+    with pytest.raises(KeyError):
+        ResidualStructure.of({"largest": 1.0})
