@@ -1,7 +1,8 @@
 """Measure calibration on simulated data: ``python -m benchmarks.calibration [STUDY ...]``.
 
 Counts are drawn from the model, so that the truth is known. How often do 90 % intervals hold it?
-Studies: ``correlations`` (both methods), ``claims``, ``factors``, ``structure``, ``scores`` and ``capture``.
+Studies: ``correlations`` (both methods), ``claims``, ``factors``, ``structure``, ``scores`` and
+``capture``.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ def _head(
     if found is not None and fade < 1:
         veiled = f"false sign or |r| < {SMALL:g} with a probability above {100 * fade:g} %."
         if missed:
-            words = f"Too few factors: what is in full colour may be false, too. Veiled: {veiled}"
+            words = f"Too few factors: claims may be false. Veiled: fsos above {100 * fade:g} %."
             return replace(HEAD, how=html.told(words, f"{missed} Veiled: {veiled}"))
         return replace(HEAD, how=html.how_to_read(f"Veiled: {veiled} Hover: intervals."))
     if missed:
