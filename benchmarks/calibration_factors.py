@@ -71,7 +71,7 @@ LOOKED = (
 
 def structure(arguments: argparse.Namespace) -> None:
     """How often the test for what factors miss finds something, where there is and is not."""
-    print("| data | k fitted | sets | found | should be |\n|" + " --- |" * 5)
+    print("| data | k fitted | sets | found | should be | nothing to find |\n|" + " --- |" * 6)
     kinds = {kind.name: kind for kind in KINDS}
     for name, few, enough in LOOKED:
         drawn = [_drawn(kinds[name], seed)[0] for seed in range(arguments.looked)]
@@ -86,13 +86,15 @@ def structure(arguments: argparse.Namespace) -> None:
 
 
 def _look(name: str, drawn: list[ad.AnnData], fitted: int, there: bool) -> None:
-    found = 0
+    found, nothing = 0, 0
     for data in drawn:
         counts = engine.read_counts(data, genes="all")
         fit = engine.fit(counts, engine.LNMConfig(n_factors=fitted))
-        found += checks.residual_structure(fit, counts).found
+        told = checks.residual_structure(fit, counts)
+        found += told.found
+        nothing += told.nothing
     sought = "found" if there else "not"
-    print(f"| {name} | {fitted} | {len(drawn)} | {found} | {sought} |", flush=True)
+    print(f"| {name} | {fitted} | {len(drawn)} | {found} | {sought} | {nothing} |", flush=True)
 
 
 def _annotated(counts: np.ndarray) -> ad.AnnData:

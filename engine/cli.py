@@ -23,6 +23,7 @@ from engine.config import Config, LDAConfig, LNMConfig, config_from_dict
 from engine.errors import ConfigError, FitError
 from engine.inference.progress import Progress
 from engine.jobs.job import peak_memory_mb
+from engine.jobs.looking import look
 from engine.results import AnyFit, stopped_by_user
 from engine.results.writing import add_data, write_portable
 
@@ -39,6 +40,7 @@ def fit(options: argparse.Namespace) -> None:
 
     # After the settings are known to be good: JAX and scanpy take seconds to import.
     import engine
+    from engine import checks
 
     asked = request(options)
     counts = asked.load()
@@ -46,16 +48,17 @@ def fit(options: argparse.Namespace) -> None:
         print(line, file=sys.stderr)
     held_out = None
     if options.holdout:
-        from engine import checks
-
         counts, held_out = checks.set_aside(counts, options.holdout, options.seed)
     with first_ctrl_c_stops() as stopping:
         result = _run(engine.fit_iter(counts, config), stopping)
         told = {"request": asked.to_dict(), "holdout": options.holdout}
-        result = replace(result, data=result.data | told)
+        result = look(replace(result, data=result.data | told), counts, lambda: bool(stopping))
         result.save(out, counts=counts.matrix())
     status = result.status
     print(f"{status.state} after {status.passes} passes: {status.reason}", file=sys.stderr)
+    structure = checks.structure_of(result)
+    if structure is not None and structure.words:
+        print(f"Warning: {structure.words}", file=sys.stderr)
     if isinstance(result, engine.Fit) and (words := engine.summaries.bound_words(result)):
         print(words, file=sys.stderr)
     print(f"Saved {out}", file=sys.stderr)

@@ -12,6 +12,7 @@ from dashboard.report import tables
 from dashboard.report.figures import Figure, convergence, pass_word
 from dashboard.report.inline import inline_svg
 from dashboard.report.subject import Subject
+from engine.checks import structure_of
 from engine.results import Fit
 from engine.spreadsheet import guarded
 from engine.summaries import LABEL_ADVICE, bound_words
@@ -77,7 +78,8 @@ def _warning(subject: Subject) -> str:
     if status.n_failed_cells:
         said.append(f"The posterior mode of {status.n_failed_cells:,} cells was not found.")
     if isinstance(subject.fit, Fit):
-        said.append(bound_words(subject.fit))
+        structure = structure_of(subject.fit)
+        said += ["" if structure is None else structure.words, bound_words(subject.fit)]
     return "".join(f'<p class="warning">{escape(line)}</p>' for line in said if line)
 
 

@@ -23,7 +23,7 @@ from dashboard.views.believed import certainty
 from dashboard.views.card import card, figure, waiting
 from dashboard.views.heat_genes import HeatGenes
 from engine import summaries
-from engine.checks import SMALL, Uncertainty, pairs_table
+from engine.checks import SMALL, Uncertainty, pairs_table, structure_of
 from engine.results import AnyFit, Fit, TopicFit
 
 HEAD = html.heading(
@@ -157,12 +157,17 @@ def _head(
         return TOPICS
     if doubting:
         return replace(HEAD, how=html.how_to_read(f"Working out how sure they are: {doubting}."))
-    structure = found.structure if isinstance(found, Uncertainty) else None
+    structure = structure_of(fit) if fit is not None and not partial else None
+    if isinstance(found, Uncertainty) and found.structure is not None:
+        structure = found.structure
     missed = structure.words if structure is not None else ""
+    short = ""
+    if structure is not None and missed:
+        short = "Nothing to find" if structure.nothing else "Too few factors: claims may be false"
     if found is not None and fade < 1:
         veiled = f"false sign or |r| < {SMALL:g} with a probability above {100 * fade:g} %."
         if missed:
-            words = f"Too few factors: claims may be false. Veiled: fsos above {100 * fade:g} %."
+            words = f"{short}. Veiled: fsos above {100 * fade:g} %."
             return replace(HEAD, how=html.told(words, f"{missed} Veiled: {veiled}"))
         return replace(HEAD, how=html.how_to_read(f"Veiled: {veiled} Hover: intervals."))
     if missed:

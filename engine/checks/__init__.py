@@ -27,6 +27,7 @@ from engine.checks.structure import (
     StructureProgress,
     residual_structure,
     residual_structure_iter,
+    structure_of,
 )
 from engine.checks.sweep import Sweep, Trial, suggest, sweep
 from engine.checks.uncertainty import (
@@ -88,6 +89,7 @@ __all__ = [
     "residual_structure_iter",
     "score",
     "set_aside",
+    "structure_of",
     "suggest",
     "sweep",
     "topic_bootstrap",

@@ -12,32 +12,29 @@ along any direction, by parametric bootstrap).
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
-from scipy import stats
-from scipy.sparse.linalg import eigsh
 
-from engine.checks.posteriors import Posteriors, block_cells, parameters, posteriors
+from engine.checks.posteriors import block_cells
+from engine.checks.structure_scores import Leading, beyond_chance, leading
 from engine.config.validation import whole
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.inference.compilation import keep_compilations
-from engine.inference.laplace import integral_for
 from engine.results import AnyFit, Fit
 from engine.summaries.labels_explain import MUCH, shares_of
 
-# Draws for the mean of their correlations, and those that tell how large an eigenvalue may be.
-_FOR_MEAN, _FOR_SPREAD = 5, 8
 # Cells x genes that are enough, and cells that are few.
 _ENOUGH, _FEW = 2**21, 500
-# Probability by chance, and excess of the eigenvalue, from which there is something.
-_CHANCE, _LEAST = 0.003, 0.1
-# No cell counts for more than this many standard deviations, nor a gene that fewer cells have.
-_CUT, _FEWEST = 5.0, 20
+# A gene that fewer cells have is not looked at.
+_FEWEST = 20
 _NAMED = 4
+NOTHING = (
+    "There is nothing to find: counts drawn without any factor look the same as these, so none of "
+    "the factors can be told from noise, and no correlation is a finding."
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +54,8 @@ class ResidualStructure:
     label, share
         Column of obs that explains most of the cells' scores along it, and how much (adjusted R²);
         empty if it is less than half.
+    nothing
+        Whether counts drawn without any factor look the same as these.
     """
 
     n_factors: int
@@ -68,17 +67,18 @@ class ResidualStructure:
     opposed: tuple[str, ...]
     label: str = ""
     share: float = 0.0
+    nothing: bool = False
 
     @property
     def found(self) -> bool:
         """Whether there is more than chance makes."""
-        excess = self.largest - self.expected
-        far = stats.t.ppf(1 - _CHANCE, _FOR_SPREAD - 1) * self.spread
-        return bool(excess > max(_LEAST, far * np.sqrt(1 + 1 / _FOR_SPREAD)))
+        return beyond_chance(self.largest, self.expected, self.spread)
 
     @property
     def words(self) -> str:
         """What to know and what to do; empty if nothing was found."""
+        if self.nothing:
+            return NOTHING
         if not self.found:
             return ""
         against = f" against {', '.join(self.opposed)}" if self.opposed else ""
@@ -95,10 +95,30 @@ class ResidualStructure:
 
     @classmethod
     def of(cls, told: dict[str, Any]) -> ResidualStructure:
-        """The inverse of `to_dict`; KeyError or TypeError if it is of something else."""
-        known = {field.name: told[field.name] for field in fields(cls)}
-        known |= {name: tuple(map(str, known[name])) for name in ("genes", "opposed")}
-        return cls(**known)
+        """The inverse of `to_dict`; KeyError, TypeError or ValueError if it is of others."""
+        together, opposed = (
+            tuple(str(name) for name in list(told[side])[:_NAMED]) for side in ("genes", "opposed")
+        )
+        return cls(
+            n_factors=int(told["n_factors"]),
+            n_cells=int(told["n_cells"]),
+            largest=float(told["largest"]),
+            expected=float(told["expected"]),
+            spread=float(told["spread"]),
+            genes=together,
+            opposed=opposed,
+            label=str(told["label"]),
+            share=float(told["share"]),
+            nothing=bool(told.get("nothing", False)),
+        )
+
+
+def structure_of(fit: AnyFit) -> ResidualStructure | None:
+    """What was found when the fit ended; None if it was not looked for, or is not told."""
+    try:
+        return ResidualStructure.of(fit.data["structure"])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -155,7 +175,6 @@ def _steps(
 ) -> Generator[StructureProgress, None, None]:
     keep_compilations()
     yield StructureProgress(0.0)
-    n_draws = _FOR_MEAN + _FOR_SPREAD
     seen = counts.block(0, counts.n_cells).astype(np.float32)
     # Two genes of one count each, in the same cell, would correlate perfectly.
     genes = np.flatnonzero(fit.is_gene & ((seen > 0).sum(0) >= _FEWEST))
@@ -163,87 +182,39 @@ def _steps(
         raise DataError(
             f"two genes that {_FEWEST} cells have", f"{len(genes)}", "Fit more cells or genes."
         )
-    scores, found = _scores(fit, seen, genes, at_once)
-    observed = _correlation(scores)
-    mean = np.zeros_like(observed)
-    largest = []
-    for draw in range(n_draws):
-        yield StructureProgress((draw + 1) / (n_draws + 1))
-        drawn = _correlation(_scores(fit, _drawn(fit, seen, found, rng), genes, at_once)[0])
-        if draw < _FOR_MEAN:
-            mean += drawn / _FOR_MEAN
-        else:
-            largest.append(_leading(drawn - mean, rng)[0])
-    value, direction = _leading(observed - mean, rng)
-    along = scores @ direction
-    yield StructureProgress(1.0, _told(fit, counts, genes, (value, direction, along), largest))
+    weak = float((fit.loadings**2).sum()) < float(fit.noise.sum())
+    share = 0.5 if weak else 1.0
+    found = yield from _told_of(leading(fit, seen, genes, at_once, rng), 0.0, share)
+    nothing = False
+    # Where factors are large, that they are there is plain.
+    if weak and not beyond_chance(found.largest, found.expected, found.spread):
+        bare = _without_factors(fit)
+        other = yield from _told_of(leading(bare, seen, genes, at_once, rng), share, 1.0)
+        nothing = not beyond_chance(other.largest, other.expected, other.spread)
+    yield StructureProgress(1.0, _structure(fit, counts, genes, found, nothing=nothing))
 
 
-def _scores(
-    fit: Fit, counts: np.ndarray, genes: np.ndarray, at_once: int
-) -> tuple[np.ndarray, list[Posteriors]]:
-    """(C, g) standardised scores of some genes, and the posteriors block by block."""
-    params, integral = parameters(fit), integral_for(fit)
-    parts, blocks = [], []
-    for start in range(0, len(counts), at_once):
-        own = counts[start : start + at_once]
-        # All blocks of one shape: one compilation.
-        whole_block = np.resize(own, (at_once, own.shape[1]))
-        found = posteriors(params, jnp.asarray(whole_block), integral)
-        score = whole_block - np.exp(found.x + found.residual)
-        score[found.lost] = 0
-        parts.append(score[: len(own), genes])
-        blocks.append(found)
-    scores = np.concatenate(parts).astype(np.float32)
-    scores -= scores.mean(0)
-    spread = scores.std(0)
-    scores /= np.where(spread > 0, spread, np.inf)
-    return np.clip(scores, -_CUT, _CUT), blocks
+def _told_of(
+    steps: Generator[float, None, Leading], begins: float, ends: float
+) -> Generator[StructureProgress, None, Leading]:
+    while True:
+        try:
+            yield StructureProgress(begins + next(steps) * (ends - begins))
+        except StopIteration as end:
+            return end.value
 
 
-def _drawn(
-    fit: Fit, seen: np.ndarray, found: list[Posteriors], rng: np.random.Generator
-) -> np.ndarray:
-    """(C, G) counts from the posterior of each cell's factors, its total kept."""
-    parts, start = [], 0
-    sd = np.sqrt(fit.noise)
-    for block in found:
-        own = seen[start : start + len(block.centre)]
-        start += len(own)
-        normal = rng.normal(size=block.centre.shape)[: len(own)]
-        moved = np.einsum("cij,cj->ci", block.root[: len(own)], normal)
-        x = block.x[: len(own)] + moved[:, :-1] @ fit.loadings.T
-        x += sd * rng.normal(size=x.shape)
-        share = np.exp(x - x.max(1, keepdims=True)).astype(np.float64)
-        share /= share.sum(1, keepdims=True)
-        parts.append(rng.multinomial(own.sum(1).astype(np.int64), share))
-    return np.concatenate(parts).astype(np.float32)
+def _without_factors(fit: Fit) -> Fit:
+    """What the factors vary is residual variance of each gene by itself."""
+    own = np.where(fit.noise > 0, fit.noise + (fit.loadings**2).sum(1), 0.0)
+    return replace(fit, loadings=np.zeros_like(fit.loadings), noise=own)
 
 
-def _correlation(scores: np.ndarray) -> np.ndarray:
-    return np.asarray(scores.T @ scores) / len(scores)
-
-
-def _leading(matrix: np.ndarray, rng: np.random.Generator) -> tuple[float, np.ndarray]:
-    """Largest eigenvalue and its eigenvector."""
-    if len(matrix) < 20:
-        values, vectors = np.linalg.eigh(matrix)
-        return float(values[-1]), vectors[:, -1]
-    start = rng.normal(size=len(matrix)).astype(matrix.dtype)
-    values, vectors = eigsh(matrix, 1, which="LA", v0=start, tol=1e-4)
-    return float(values[0]), vectors[:, 0]
-
-
-def _told(
-    fit: Fit,
-    counts: Counts,
-    genes: np.ndarray,
-    found: tuple[float, np.ndarray, np.ndarray],
-    largest: list[float],
+def _structure(
+    fit: Fit, counts: Counts, genes: np.ndarray, found: Leading, *, nothing: bool
 ) -> ResidualStructure:
-    value, direction, along = found
     # The largest of a gene's weight is positive.
-    direction = direction * np.sign(direction[np.abs(direction).argmax()])
+    direction = found.direction * np.sign(found.direction[np.abs(found.direction).argmax()])
     names = fit.genes[genes]
     order = np.argsort(-direction, kind="stable")
     strong = np.abs(direction) > 0.5 * np.abs(direction).max()
@@ -252,18 +223,19 @@ def _told(
     label, share = "", 0.0
     place = fit.cells.get_indexer(counts.cells)
     if (place >= 0).all():
-        table = shares_of(along[:, None], fit.obs.iloc[place])["adjusted"]
+        table = shares_of(found.along[:, None], fit.obs.iloc[place])["adjusted"]
         if len(table) and table.max() >= MUCH:
             best = int(np.argmax(table.to_numpy()))
             label, share = str(table.index[best][1]), float(table.iloc[best])
     return ResidualStructure(
         fit.n_factors,
         counts.n_cells,
-        value,
-        float(np.mean(largest)),
-        float(np.std(largest, ddof=1)),
+        found.largest,
+        found.expected,
+        found.spread,
         together,
         opposed,
         label,
         share,
+        nothing,
     )

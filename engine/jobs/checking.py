@@ -139,9 +139,12 @@ def quality_iter(fit: AnyFit, counts: Counts) -> Iterator[LaplaceProgress]:
 
 
 def structure_iter(fit: AnyFit, counts: Counts) -> Iterator[StructureProgress]:
-    """Look for what genes share beyond the factors."""
+    """Look for what genes share beyond the factors, unless the fit tells it."""
     from engine import checks
 
+    known = checks.structure_of(fit)
+    if known is not None:
+        return iter([checks.StructureProgress(1.0, known)])
     return checks.residual_structure_iter(fit, counts)
 
 

@@ -17,6 +17,7 @@ from engine.jobs.endings import CANCELLED, Outcome
 from engine.jobs.failures import describe
 from engine.jobs.job import Job, Wish
 from engine.jobs.kept import Kept
+from engine.jobs.looking import looked
 from engine.jobs.scoring import score, set_aside
 from engine.jobs.status import JobError
 from engine.jobs.store import CHECKPOINT, FIT, RunStore
@@ -42,10 +43,10 @@ class FitIter(Protocol):
 def engine_fit_iter(
     counts: Counts, config: Config, *, start: AnyFit | None = None
 ) -> Iterator[Progress]:
-    """`engine.fit_iter`, imported when the first fit begins."""
+    """`engine.fit_iter`, imported when the first fit begins, and what its factors miss."""
     import engine
 
-    return engine.fit_iter(counts, config, start=start)
+    return looked(engine.fit_iter(counts, config, start=start), counts)
 
 
 def engine_load(request: Mapping[str, Any]) -> Counts:

@@ -115,6 +115,7 @@ def _with_structure(
 ) -> Iterator[UncertaintyProgress[Uncertainty]]:
     """Look for what genes share beyond the factors, once the errors are worked out."""
     from engine import checks
+    from engine.jobs.checking import structure_iter
 
     found = None
     for step in steps:
@@ -124,7 +125,7 @@ def _with_structure(
         return
     # Errors stand without it, where it cannot be looked for: few genes, or few cells.
     with suppress(DataError):
-        for look in checks.residual_structure_iter(fit, counts):
+        for look in structure_iter(fit, counts):
             if look.structure is not None:
                 found = replace(found, structure=look.structure)
             else:

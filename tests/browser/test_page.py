@@ -94,7 +94,7 @@ def test_demo_from_counts_to_views(
     # how sure the correlations are is worked out, and told
     button(page, "Pairs in full colour").click()
     page.get_by_role("menuitem", name="false or small at most 1 %", exact=True).click()
-    expect(heatmap.get_by_text("(fsos) above 1 %")).to_be_visible()
+    expect(heatmap.get_by_text("above 1 %")).to_be_visible()
     expect(page.locator(".interval").first).to_have_text(re.compile(r"\d to [−\d]"))
 
     # figures, tables and the fit can be taken away

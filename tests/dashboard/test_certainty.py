@@ -172,6 +172,12 @@ class TestShown:
         assert "Too few factors" in veiled
         assert "above 5 %" in veiled
         assert missed.words in veiled
+        nothing = replace(found, structure=replace(missed, largest=0.9, nothing=True))
+        assert "There is nothing to find" in _head(fit, 1.0, nothing, "").how
+        assert "Nothing to find. Veiled" in _head(fit, 0.05, nothing, "").how
+        told = replace(fit, data={"structure": missed.to_dict()})
+        assert "beyond the 2 factors" in _head(told, 1.0, None, "").how
+        assert _head(told, 1.0, None, "", "on its way") == HEAD
 
     def test_veiled_where_a_correlation_is_not_sure(self) -> None:
         fit = make_fit()

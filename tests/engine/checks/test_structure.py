@@ -40,8 +40,22 @@ def test_nothing_is_found_beyond_the_right_factors(fit: Fit, counts: Counts) -> 
     found = checks.residual_structure(fit, counts)
     assert not found.found
     assert found.words == ""
+    assert not found.nothing
     assert (found.n_cells, found.n_factors) == (300, 2)
     assert found.expected == pytest.approx(1, abs=0.3)
+
+
+def test_there_may_be_nothing_to_find() -> None:
+    """Genes that have nothing to do with each other, and a fit that gives them factors."""
+    rng = np.random.default_rng(0)
+    rates = rng.gamma(2.0, rng.lognormal(0, 1, 60) / 2.0, (300, 60))
+    data = drawn()
+    data.X = rng.poisson(rates).astype(np.float32)
+    counts = engine.read_counts(data, genes="all")
+    found = checks.residual_structure(engine.fit(counts, engine.LNMConfig(n_factors=2)), counts)
+    assert found.nothing
+    assert not found.found
+    assert found.words.startswith("There is nothing to find")
 
 
 def test_a_factor_that_is_left_out_is_found(fit: Fit, counts: Counts) -> None:
@@ -110,5 +124,6 @@ def test_it_goes_to_plain_values_and_back() -> None:
         "batch. Take more factors: intervals and claims leave out what these miss."
     )
     assert "beyond the factor:" in replace(found, n_factors=1).words
+    assert "no factor" not in found.words
     with pytest.raises(KeyError):
         ResidualStructure.of({"largest": 1.0})

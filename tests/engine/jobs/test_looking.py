@@ -1,0 +1,83 @@
+"""A fit that ends tells what its factors miss, in its file and wherever it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.checks import ResidualStructure, StructureProgress, structure_of
+from engine.errors import DataError
+from engine.inference.progress import Progress
+from engine.jobs.checking import structure_iter
+from engine.jobs.looking import look, looked, told
+from engine.results import Fit, load
+from tests.dashboard.synthetic import make_topic_fit
+from tests.engine.jobs.fakes import make_counts, make_progress
+
+MISSED = ResidualStructure(1, 5, 3.0, 0.9, 0.05, ("A",), ("B",))
+
+
+@pytest.fixture(autouse=True)
+def _found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def steps(fit: Fit, counts: object) -> Iterator[StructureProgress]:
+        yield StructureProgress(0.5)
+        yield StructureProgress(1.0, MISSED)
+
+    monkeypatch.setattr("engine.checks.residual_structure_iter", steps)
+
+
+def ended() -> list[Progress]:
+    return [make_progress(1), make_progress(2, "converged")]
+
+
+def test_the_last_step_tells_it() -> None:
+    *_, before, last = steps = list(looked(iter(ended()), make_counts()))
+    assert len(steps) == 5
+    assert before.phase == "looking for what the factors miss"
+    assert before.status.state == last.status.state == "converged"
+    assert last.snapshot is not None
+    assert structure_of(last.snapshot()) == MISSED
+
+
+def test_the_fit_is_whole_before(tmp_path: Path) -> None:
+    """Whoever stops there has it, without."""
+    steps = looked(iter(ended()), make_counts())
+    fits = [step.snapshot() for _, step in zip(range(2), steps, strict=False) if step.snapshot]
+    assert structure_of(fits[-1]) is None
+    again = load(told(fits[-1], MISSED).save(tmp_path / "fit.h5ad"))
+    assert structure_of(again) == MISSED
+    assert [step.structure for step in structure_iter(again, make_counts())] == [MISSED]
+
+
+def test_what_goes_on_or_is_to_stop_is_not_looked_at() -> None:
+    steps = list(looked(iter([make_progress(1)]), make_counts()))
+    assert len(steps) == 1
+    fit = ended()[1].snapshot()
+    assert look(fit, make_counts(), lambda: True) is fit
+    assert structure_of(look(fit, make_counts(), lambda: False)) == MISSED
+
+
+def test_too_few_cells_and_topics_are_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    topics = make_topic_fit()
+    assert look(topics, make_counts(), lambda: False) is topics
+
+    def refuse(fit: Fit, counts: object) -> Iterator[StructureProgress]:
+        yield StructureProgress(0.0)
+        raise DataError("more cells", "few", "Fit more.")
+
+    monkeypatch.setattr("engine.checks.residual_structure_iter", refuse)
+    steps = list(looked(iter(ended()), make_counts()))
+    assert steps[1].snapshot is not None
+    assert steps[-1].snapshot is None
+
+
+@pytest.mark.parametrize(
+    "told_of_it",
+    [None, 7, [], {}, MISSED.to_dict() | {"largest": "x"}, MISSED.to_dict() | {"genes": 3}],
+)
+def test_a_file_that_tells_something_else(told_of_it: object) -> None:
+    fit = make_progress(2, "converged").snapshot()
+    assert structure_of(replace(fit, data={"structure": told_of_it})) is None
