@@ -12,24 +12,27 @@ along any direction, by parametric bootstrap).
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
-from engine.checks.posteriors import block_cells
 from engine.checks.structure_scores import Leading, beyond_chance, leading
 from engine.config.validation import whole
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.inference.compilation import keep_compilations
+from engine.inference.laplace import integral_for
+from engine.models import lnm
+from engine.models.poisson_lognormal import LOG_NO_NOISE
 from engine.results import AnyFit, Fit
 from engine.summaries.labels_explain import MUCH, shares_of
 
-# Cells x genes that are enough, and cells that are few.
-_ENOUGH, _FEW = 2**21, 500
-# A gene that fewer cells have is not looked at.
-_FEWEST = 20
+# Cells that are enough.
+_ENOUGH = 2000
+# A gene that fewer cells have is not looked at, and of more genes those with most counts.
+_FEWEST, _MOST_GENES = 20, 500
 _NAMED = 4
 NOTHING = (
     "There is nothing to find: counts drawn without any factor look the same as these, so none of "
@@ -142,8 +145,7 @@ def residual_structure_iter(
 ) -> Iterator[StructureProgress]:
     """Test a fit for one more factor along any direction, yielding progress.
 
-    Some two million counts (cells x genes) are looked at, of cells drawn at random, at least 500
-    if there are so many.
+    At most 2,000 cells are looked at, drawn at random, and the 500 genes with most counts.
 
     Parameters
     ----------
@@ -165,33 +167,47 @@ def residual_structure_iter(
     if len(able) < 2:
         raise DataError("two cells with counts of the fit's genes", "fewer", "Choose other cells.")
     rng = np.random.default_rng([seed, 11])
-    n_cells = min(len(able), max(_FEW, _ENOUGH // counts.n_genes))
-    chosen = np.sort(rng.choice(able, n_cells, replace=False))
-    return _steps(fit, counts.take(chosen), block_cells(counts), rng)
+    chosen = np.sort(rng.choice(able, min(len(able), _ENOUGH), replace=False))
+    return _steps(fit, counts.take(chosen), rng)
 
 
 def _steps(
-    fit: Fit, counts: Counts, at_once: int, rng: np.random.Generator
+    fit: Fit, counts: Counts, rng: np.random.Generator
 ) -> Generator[StructureProgress, None, None]:
     keep_compilations()
     yield StructureProgress(0.0)
     seen = counts.block(0, counts.n_cells).astype(np.float32)
     # Two genes of one count each, in the same cell, would correlate perfectly.
     genes = np.flatnonzero(fit.is_gene & ((seen > 0).sum(0) >= _FEWEST))
+    most = np.argsort(-seen[:, genes].sum(0), kind="stable")[:_MOST_GENES]
+    genes = genes[np.sort(most)]
     if len(genes) < 2:
         raise DataError(
             f"two genes that {_FEWEST} cells have", f"{len(genes)}", "Fit more cells or genes."
         )
-    weak = float((fit.loadings**2).sum()) < float(fit.noise.sum())
+    seen = seen[:, genes]
+    able = seen.sum(1) > 0
+    seen, counts = seen[able], counts.take(np.flatnonzero(able))
+    # The counts of some genes among themselves have a model of the same form.
+    loadings, noise = fit.loadings[genes], fit.noise[genes]
+    params, integral = _params(fit.mean_clr[genes], loadings, noise), integral_for(fit)
+    weak = float((loadings**2).sum()) < float(noise.sum())
     share = 0.5 if weak else 1.0
-    found = yield from _told_of(leading(fit, seen, genes, at_once, rng), 0.0, share)
+    found = yield from _told_of(leading(params, integral, seen, rng), 0.0, share)
     nothing = False
     # Where factors are large, that they are there is plain.
     if weak and not beyond_chance(found.largest, found.expected, found.spread):
-        bare = _without_factors(fit)
-        other = yield from _told_of(leading(bare, seen, genes, at_once, rng), share, 1.0)
+        # What they vary is then residual variance of each gene by itself.
+        own = noise + (loadings**2).sum(1)
+        bare = _params(fit.mean_clr[genes], np.zeros_like(loadings), own)
+        other = yield from _told_of(leading(bare, integral, seen, rng), share, 1.0)
         nothing = not beyond_chance(other.largest, other.expected, other.spread)
     yield StructureProgress(1.0, _structure(fit, counts, genes, found, nothing=nothing))
+
+
+def _params(mean: np.ndarray, loadings: np.ndarray, noise: np.ndarray) -> lnm.Params:
+    log_noise = np.log(np.maximum(noise, np.exp(LOG_NO_NOISE)))
+    return lnm.Params(*(jnp.asarray(one, jnp.float32) for one in (mean, loadings, log_noise)))
 
 
 def _told_of(
@@ -202,12 +218,6 @@ def _told_of(
             yield StructureProgress(begins + next(steps) * (ends - begins))
         except StopIteration as end:
             return end.value
-
-
-def _without_factors(fit: Fit) -> Fit:
-    """What the factors vary is residual variance of each gene by itself."""
-    own = np.where(fit.noise > 0, fit.noise + (fit.loadings**2).sum(1), 0.0)
-    return replace(fit, loadings=np.zeros_like(fit.loadings), noise=own)
 
 
 def _structure(

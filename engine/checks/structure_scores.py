@@ -10,14 +10,16 @@ import numpy as np
 from scipy import stats
 from scipy.sparse.linalg import eigsh
 
-from engine.checks.posteriors import Posteriors, parameters, posteriors
-from engine.inference.laplace import integral_for
-from engine.results import Fit
+from engine.checks.posteriors import Posteriors, posteriors
+from engine.models import lnm
+from engine.models.poisson_lognormal import Integral
 
 # Draws for the mean of their correlations, and those that tell how large an eigenvalue may be.
 _FOR_MEAN, _FOR_SPREAD = 5, 8
 # Probability by chance, and excess of the eigenvalue, from which there is something.
 _CHANCE, _LEAST = 0.003, 0.1
+# Cells that are placed at a time, and the largest logarithm of a drawn intensity.
+_AT_ONCE, _LARGEST_LOG = 512, 16.0
 # No cell counts for more than this many standard deviations.
 _CUT = 5.0
 
@@ -47,25 +49,18 @@ def beyond_chance(largest: float, expected: float, spread: float) -> bool:
 
 
 def leading(
-    fit: Fit, seen: np.ndarray, genes: np.ndarray, at_once: int, rng: np.random.Generator
+    params: lnm.Params, integral: Integral, seen: np.ndarray, rng: np.random.Generator
 ) -> Generator[float, None, Leading]:
-    """Compare counts (C, G) with draws of the fit; yields the share that is done.
-
-    Parameters
-    ----------
-    genes
-        Positions of those that are looked at.
-    at_once
-        Cells that are placed at a time.
-    """
-    scores, found = _scores(fit, seen, genes, at_once)
+    """Compare counts (C, G) with draws of a model; yields the share that is done."""
+    model = _Model(params, integral, min(_AT_ONCE, len(seen)))
+    scores, found = _scores(model, seen)
     observed = _correlation(scores)
     mean = np.zeros_like(observed)
     largest = []
     n_draws = _FOR_MEAN + _FOR_SPREAD
     for draw in range(n_draws):
         yield (draw + 1) / (n_draws + 1)
-        drawn = _correlation(_scores(fit, _drawn(fit, seen, found, rng), genes, at_once)[0])
+        drawn = _correlation(_scores(model, _drawn(model, len(seen), found, rng))[0])
         if draw < _FOR_MEAN:
             mean += drawn / _FOR_MEAN
         else:
@@ -75,20 +70,23 @@ def leading(
     return Leading(value, expected, spread, direction, scores @ direction)
 
 
-def _scores(
-    fit: Fit, counts: np.ndarray, genes: np.ndarray, at_once: int
-) -> tuple[np.ndarray, list[Posteriors]]:
-    """(C, g) standardised scores of some genes, and the posteriors block by block."""
-    params, integral = parameters(fit), integral_for(fit)
+class _Model(NamedTuple):
+    params: lnm.Params
+    integral: Integral
+    at_once: int
+
+
+def _scores(model: _Model, counts: np.ndarray) -> tuple[np.ndarray, list[Posteriors]]:
+    """(C, G) standardised scores, and the posteriors block by block."""
     parts, blocks = [], []
-    for start in range(0, len(counts), at_once):
-        own = counts[start : start + at_once]
+    for start in range(0, len(counts), model.at_once):
+        own = counts[start : start + model.at_once]
         # All blocks of one shape: one compilation.
-        whole_block = np.resize(own, (at_once, own.shape[1]))
-        found = posteriors(params, jnp.asarray(whole_block), integral)
-        score = whole_block - np.exp(found.x + found.residual)
+        block = np.resize(own, (model.at_once, own.shape[1]))
+        found = posteriors(model.params, jnp.asarray(block), model.integral)
+        score = block - np.exp(found.x + found.residual)
         score[found.lost] = 0
-        parts.append(score[: len(own), genes])
+        parts.append(score[: len(own)])
         blocks.append(found)
     scores = np.concatenate(parts).astype(np.float32)
     scores -= scores.mean(0)
@@ -98,22 +96,26 @@ def _scores(
 
 
 def _drawn(
-    fit: Fit, seen: np.ndarray, found: list[Posteriors], rng: np.random.Generator
+    model: _Model, n_cells: int, found: list[Posteriors], rng: np.random.Generator
 ) -> np.ndarray:
-    """(C, G) counts from the posterior of each cell's factors, its total kept."""
-    parts, start = [], 0
-    sd = np.sqrt(fit.noise)
+    """(C, G) counts from the posterior of each cell's factors and intensity.
+
+    Poisson: which totals they have does not matter, since intensities are free.
+    """
+    loadings = np.asarray(model.params.loadings)
+    sd = np.exp(0.5 * np.asarray(model.params.log_noise))
+    parts = []
     for block in found:
-        own = seen[start : start + len(block.centre)]
-        start += len(own)
-        normal = rng.normal(size=block.centre.shape)[: len(own)]
-        moved = np.einsum("cij,cj->ci", block.root[: len(own)], normal)
-        x = block.x[: len(own)] + moved[:, :-1] @ fit.loadings.T
-        x += sd * rng.normal(size=x.shape)
-        share = np.exp(x - x.max(1, keepdims=True)).astype(np.float64)
-        share /= share.sum(1, keepdims=True)
-        parts.append(rng.multinomial(own.sum(1).astype(np.int64), share))
-    return np.concatenate(parts).astype(np.float32)
+        moved = np.einsum(
+            "cij,cj->ci", block.root, rng.standard_normal(block.centre.shape, np.float32)
+        )
+        x = block.x + moved[:, :-1] @ loadings.T + moved[:, -1:]
+        x += sd * rng.standard_normal(x.shape, np.float32)
+        parts.append(rng.poisson(np.exp(np.minimum(x, _LARGEST_LOG))))
+    drawn = np.concatenate(parts)[:n_cells].astype(np.float32)
+    # A cell without counts has no mode; one count is next to none.
+    drawn[drawn.sum(1) == 0, 0] = 1
+    return drawn
 
 
 def _correlation(scores: np.ndarray) -> np.ndarray:
