@@ -35,8 +35,8 @@ _ENOUGH = 2000
 _FEWEST, _MOST_GENES = 20, 500
 _NAMED = 4
 NOTHING = (
-    "There is nothing to find: counts drawn without any factor look the same as these, so none of "
-    "the factors can be told from noise, and no correlation is a finding."
+    "There is nothing to find that can be told from noise: counts drawn without any factor look "
+    "the same as these, so no correlation is a finding."
 )
 
 
