@@ -170,8 +170,12 @@ def _head(
             words = f"{short}. Veiled: fsos above {100 * fade:g} %."
             return replace(HEAD, how=html.told(words, f"{missed} Veiled: {veiled}"))
         return replace(HEAD, how=html.how_to_read(f"Veiled: {veiled} Hover: intervals."))
-    if missed:
-        return replace(HEAD, how=html.told(missed, missed))
+    if structure is not None and missed:
+        words = f"Take more factors: genes vary together beyond these {structure.n_factors}."
+        words = (
+            "There is nothing to find that can be told from noise." if structure.nothing else words
+        )
+        return replace(HEAD, how=html.told(words, missed))
     if fit is not None and not partial and (everything := summaries.bound_words(fit)):
         genes, of, bound = summaries.genes_at_bound(fit)
         words = f"Do not rely on r of {len(genes):,} of {of:,} genes, d at its limit ({bound:g}): "

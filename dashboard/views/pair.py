@@ -148,8 +148,9 @@ class PairView(pn.viewable.Viewer):
         found = certainty(fit, self.state.uncertainty, pair)
         told = f"r = {html.number(r, 2)}"
         if isinstance(fit, Fit):
-            alone = float(summaries.closure_correlation(fit, pair).to_numpy()[0, 1])
-            told += f" (without factors, by closure alone, {html.number(alone, 2)})"
+            alone = round(float(summaries.closure_correlation(fit, pair).to_numpy()[0, 1]), 2)
+            # Not minus nought.
+            told += f" (without factors, by closure alone, {html.number(alone + 0.0, 2)})"
         if found is not None:
             own = {name: table[0, 1] for name, table in found.items()}
             ends = interval(own["shrunken_low"], own["shrunken_high"])

@@ -167,7 +167,9 @@ class TestShown:
         fit = make_fit()
         missed = ResidualStructure(2, 100, 3.0, 0.9, 0.05, ("LYZ", "CST3"), ())
         found = replace(make_uncertainty(fit), structure=missed)
-        assert "beyond the 2 factors: most of all LYZ, CST3." in _head(fit, 1.0, found, "").how
+        bare = _head(fit, 1.0, found, "").how
+        assert "Take more factors: genes vary together beyond these 2." in bare
+        assert "beyond the 2 factors: most of all LYZ, CST3." in bare
         veiled = _head(fit, 0.05, found, "").how
         assert "Too few factors" in veiled
         assert "above 5 %" in veiled

@@ -68,7 +68,7 @@ def test_shows_the_pair_with_and_without_counts(state: AppState, view: PairView)
         )
         assert view.plot.figure.xaxis.axis_label == title
     r = summaries.clr_correlation(fit, GENES).iloc[0, 1]
-    alone = summaries.closure_correlation(fit, GENES).iloc[0, 1]
+    alone = round(summaries.closure_correlation(fit, GENES).iloc[0, 1], 2) + 0.0
     told = f"Model: r = {r:.2f} (without factors, by closure alone, {alone:.2f})"
     assert told.replace("-", "−") in words(view)
     assert 'data-value="[&quot;GENE2&quot;, &quot;GENE1&quot;]"' in words(view)
