@@ -56,11 +56,9 @@ def fit(options: argparse.Namespace) -> None:
         result.save(out, counts=counts.matrix())
     status = result.status
     print(f"{status.state} after {status.passes} passes: {status.reason}", file=sys.stderr)
-    structure = checks.structure_of(result)
-    if structure is not None and structure.words:
-        print(f"Warning: {structure.words}", file=sys.stderr)
-    if isinstance(result, engine.Fit) and (words := engine.summaries.bound_words(result)):
-        print(words, file=sys.stderr)
+    for words in (checks.structure_words(result), engine.summaries.bound_words(result)):
+        if words:
+            print(f"Warning: {words}", file=sys.stderr)
     print(f"Saved {out}", file=sys.stderr)
     summary = _summary(result, out)
     if held_out is not None:

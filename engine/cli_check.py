@@ -82,7 +82,7 @@ def check(options: argparse.Namespace) -> None:
         seed=options.seed,
     )
     found = _last(steps, "checking", lambda step: step.check)
-    found = checking.with_structure(
+    found = checking.finding_first(
         found, _beside(fit, lambda: checking.structure_iter(fit, counts), "structure")
     )
     laplace = _beside(fit, lambda: checking.quality_iter(fit, counts), "quality")

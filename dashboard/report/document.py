@@ -12,8 +12,7 @@ from dashboard.report import tables
 from dashboard.report.figures import Figure, convergence, pass_word
 from dashboard.report.inline import inline_svg
 from dashboard.report.subject import Subject
-from engine.checks import structure_of
-from engine.results import Fit
+from engine.checks import structure_words
 from engine.spreadsheet import guarded
 from engine.summaries import LABEL_ADVICE, bound_words
 from engine.summaries.methods import objective
@@ -77,9 +76,7 @@ def _warning(subject: Subject) -> str:
         said.append(f"This fit has not converged: {status.reason or status.state}.")
     if status.n_failed_cells:
         said.append(f"The posterior mode of {status.n_failed_cells:,} cells was not found.")
-    if isinstance(subject.fit, Fit):
-        structure = structure_of(subject.fit)
-        said += ["" if structure is None else structure.words, bound_words(subject.fit)]
+    said += [structure_words(subject.fit), bound_words(subject.fit)]
     return "".join(f'<p class="warning">{escape(line)}</p>' for line in said if line)
 
 

@@ -17,7 +17,7 @@ from dashboard.state import CLR, COUNTS, AppState
 from dashboard.views.believed import certainty, interval, line
 from engine import summaries
 from engine.checks import CorrelationUncertainty
-from engine.results import AnyFit, Fit, TopicFit
+from engine.results import AnyFit, TopicFit
 
 HEAD = html.heading(
     "Gene",
@@ -125,7 +125,7 @@ def _page(
     fit: AnyFit, gene: str, names: list[str], *, counts: bool, believed: Any, sure: str
 ) -> str:
     weights = summaries.gene_loadings(fit, gene).to_numpy()
-    at_bound = isinstance(fit, Fit) and gene in summaries.genes_at_bound(fit).genes
+    at_bound = gene in summaries.genes_at_bound(fit).genes
     acts = [lists.press("colour", f"{CLR}{gene}", "Colour cells: CLR", kind="act")]
     if counts:
         acts.append(lists.press("colour", f"{COUNTS}{gene}", "Colour cells: counts", kind="act"))

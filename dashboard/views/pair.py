@@ -157,10 +157,9 @@ class PairView(pn.viewable.Viewer):
             told += f"; given all other pairs {html.number(own['shrunken'], 2)}, 90 % {ends}"
             told += f"; false sign {rate(own['lfsr'])}, or small {rate(own['fsos'])}"
         words = [f"Model: {told}."]
-        if isinstance(fit, Fit):
-            known = summaries.genes_at_bound(fit).genes
-            if held := " and ".join(gene for gene in pair if gene in known):
-                words.append(f"Do not rely on it: d of {held} is at its limit.")
+        known = summaries.genes_at_bound(fit).genes
+        if held := " and ".join(gene for gene in pair if gene in known):
+            words.append(f"Do not rely on it: d of {held} is at its limit.")
         if (chosen := self._chosen()) is not None:
             x, y = self._values.to_numpy(float)[chosen].T
             if len(x) > 2 and np.ptp(x) > 0 and np.ptp(y) > 0:

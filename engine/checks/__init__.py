@@ -28,6 +28,8 @@ from engine.checks.structure import (
     residual_structure,
     residual_structure_iter,
     structure_of,
+    structure_words,
+    with_structure,
 )
 from engine.checks.sweep import Sweep, Trial, suggest, sweep
 from engine.checks.uncertainty import (
@@ -90,10 +92,12 @@ __all__ = [
     "score",
     "set_aside",
     "structure_of",
+    "structure_words",
     "suggest",
     "sweep",
     "topic_bootstrap",
     "topic_bootstrap_iter",
     "uncertainty",
     "uncertainty_iter",
+    "with_structure",
 ]

@@ -12,7 +12,7 @@ along any direction, by parametric bootstrap).
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -34,6 +34,8 @@ _ENOUGH = 2000
 # A gene that fewer cells have is not looked at, and of more genes those with most counts.
 _FEWEST, _MOST_GENES = 20, 500
 _NAMED = 4
+# Under which it stands in the ``data`` of a fit.
+_KEY = "structure"
 NOTHING = (
     "There is nothing to find that can be told from noise: counts drawn without any factor look "
     "the same as these, so no correlation is a finding."
@@ -119,9 +121,20 @@ class ResidualStructure:
 def structure_of(fit: AnyFit) -> ResidualStructure | None:
     """What was found when the fit ended; None if it was not looked for, or is not told."""
     try:
-        return ResidualStructure.of(fit.data["structure"])
+        return ResidualStructure.of(fit.data[_KEY])
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def structure_words(fit: AnyFit) -> str:
+    """What to know of it and what to do; empty if nothing is told."""
+    known = structure_of(fit)
+    return "" if known is None else known.words
+
+
+def with_structure(fit: AnyFit, found: ResidualStructure) -> AnyFit:
+    """The fit that tells what was found, in its ``data``; `structure_of` reads it."""
+    return replace(fit, data=fit.data | {_KEY: found.to_dict()})
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def structure_iter(fit: AnyFit, counts: Counts) -> Iterator[StructureProgress]:
     return checks.residual_structure_iter(fit, counts)
 
 
-def with_structure(check: PredictiveCheck, found: ResidualStructure | None) -> PredictiveCheck:
+def finding_first(check: PredictiveCheck, found: ResidualStructure | None) -> PredictiveCheck:
     """The check with what genes share beyond the factors before all else that it found."""
     if found is None or not found.words:
         return check

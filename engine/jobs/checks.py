@@ -20,12 +20,12 @@ from engine.jobs.checking import (
     TESTED,
     CheckAsked,
     Checked,
+    finding_first,
     pull,
     quality_iter,
     replicate,
     structure_iter,
     summary,
-    with_structure,
 )
 from engine.jobs.counts import counts_of
 from engine.jobs.failures import describe
@@ -174,7 +174,7 @@ class Checks:
             laplace = test(_TESTING, lambda: quality_iter(fit, counts))
         if handle.stopping:
             return None
-        check = with_structure(check, structure)
+        check = finding_first(check, structure)
         found = Checked(asked, check, laplace, time.monotonic() - began, fit)
         if cells is None and keep:
             _write(self._jobs, run, fit, found, handle)

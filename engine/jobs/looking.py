@@ -33,7 +33,7 @@ def looked(steps: Iterator[Progress], counts: Counts) -> Iterator[Progress]:
     for share in _look(fit, counts, found):
         yield replace(last, phase=_PHASE, fraction=share, seconds_left=None, snapshot=None)
     if found:
-        yield replace(last, snapshot=partial(told, fit, found[0]))
+        yield replace(last, snapshot=partial(_told, fit, found[0]))
 
 
 def look(fit: AnyFit, counts: Counts, stopping: Callable[[], bool]) -> AnyFit:
@@ -45,12 +45,13 @@ def look(fit: AnyFit, counts: Counts, stopping: Callable[[], bool]) -> AnyFit:
     for _ in _look(fit, counts, found):
         if stopping():
             return fit
-    return told(fit, found[0]) if found else fit
+    return _told(fit, found[0]) if found else fit
 
 
-def told(fit: AnyFit, found: ResidualStructure) -> AnyFit:
-    """The fit that tells what was found."""
-    return replace(fit, data=fit.data | {"structure": found.to_dict()})
+def _told(fit: AnyFit, found: ResidualStructure) -> AnyFit:
+    from engine.checks import with_structure
+
+    return with_structure(fit, found)
 
 
 def _look(fit: AnyFit, counts: Counts, found: list[ResidualStructure]) -> Iterator[float]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from engine.models.poisson_lognormal import NARROW
 from engine.models.wide_residual import WIDE, admitting
-from engine.results import Fit
+from engine.results import AnyFit, TopicFit
 
 # Share of the bound from which a gene sits at it.
 _NEAR = 0.999
@@ -30,12 +30,16 @@ class Bounded(NamedTuple):
     bound: float
 
 
-def genes_at_bound(fit: Fit) -> Bounded:
+def genes_at_bound(fit: AnyFit) -> Bounded:
     """The real genes whose residual variance d is within 0.1 % of the largest admitted.
+
+    None of topics, which have no residuals.
 
     The bound is 3 of an encoder, 10 of NUTS, and either of nested Laplace, which goes on to 10
     where many genes reach 3.
     """
+    if isinstance(fit, TopicFit):
+        return Bounded(fit.genes[:0], 0, np.inf)
     integral = {"vae": NARROW, "nuts": WIDE}.get(fit.config.inference) or admitting(fit.noise)
     own = fit.is_gene & (fit.config.d_mode == "learned")
     own[fit.reference] = False
@@ -43,7 +47,7 @@ def genes_at_bound(fit: Fit) -> Bounded:
     return Bounded(fit.genes[held], int(np.count_nonzero(own)), integral.max_noise)
 
 
-def bound_words(fit: Fit) -> str:
+def bound_words(fit: AnyFit) -> str:
     """How many genes are at the bound, which, and what it means; "" if there are none."""
     genes, n_genes, bound = genes_at_bound(fit)
     if not len(genes):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.checks import ResidualStructure, StructureProgress, structure_of
+from engine.checks import ResidualStructure, StructureProgress, structure_of, with_structure
 from engine.errors import DataError
 from engine.inference.progress import Progress
 from engine.jobs.checking import structure_iter
-from engine.jobs.looking import look, looked, told
+from engine.jobs.looking import look, looked
 from engine.results import Fit, load
 from tests.dashboard.synthetic import make_topic_fit
 from tests.engine.jobs.fakes import make_counts, make_progress
@@ -47,7 +47,7 @@ def test_the_fit_is_whole_before(tmp_path: Path) -> None:
     steps = looked(iter(ended()), make_counts())
     fits = [step.snapshot() for _, step in zip(range(2), steps, strict=False) if step.snapshot]
     assert structure_of(fits[-1]) is None
-    again = load(told(fits[-1], MISSED).save(tmp_path / "fit.h5ad"))
+    again = load(with_structure(fits[-1], MISSED).save(tmp_path / "fit.h5ad"))
     assert structure_of(again) == MISSED
     assert [step.structure for step in structure_iter(again, make_counts())] == [MISSED]
 
