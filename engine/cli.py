@@ -22,6 +22,7 @@ from engine.cli_options import check_given, chosen
 from engine.config import Config, LDAConfig, LNMConfig, config_from_dict
 from engine.errors import ConfigError, FitError
 from engine.inference.progress import Progress
+from engine.jobs.failures import describe
 from engine.jobs.job import peak_memory_mb
 from engine.jobs.looking import look
 from engine.results import AnyFit, stopped_by_user
@@ -52,8 +53,14 @@ def fit(options: argparse.Namespace) -> None:
     with first_ctrl_c_stops() as stopping:
         result = _run(engine.fit_iter(counts, config), stopping)
         told = {"request": asked.to_dict(), "holdout": options.holdout}
-        result = look(replace(result, data=result.data | told), counts, lambda: bool(stopping))
+        result = replace(result, data=result.data | told)
         result.save(out, counts=counts.matrix())
+        try:
+            result = look(result, counts, lambda: bool(stopping))
+            add_data(out, result.data)
+        except Exception as error:
+            # The fit is as good without, and saved.
+            print(f"Not looked for what the factors miss: {describe(error)}", file=sys.stderr)
     status = result.status
     print(f"{status.state} after {status.passes} passes: {status.reason}", file=sys.stderr)
     for words in (checks.structure_words(result), engine.summaries.bound_words(result)):

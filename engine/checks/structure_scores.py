@@ -111,6 +111,8 @@ def _drawn(
         )
         x = block.x + moved[:, :-1] @ loadings.T + moved[:, -1:]
         x += sd * rng.standard_normal(x.shape, np.float32)
+        # Of a cell whose mode was not found there is nothing to draw from.
+        x[block.lost | ~np.isfinite(x).all(1)] = -np.inf
         parts.append(rng.poisson(np.exp(np.minimum(x, _LARGEST_LOG))))
     drawn = np.concatenate(parts)[:n_cells].astype(np.float32)
     # A cell without counts has no mode; one count is next to none.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import DataError
 from engine.inference.progress import Progress
+from engine.jobs.failures import describe
 from engine.results import AnyFit, Fit
 
 if TYPE_CHECKING:
@@ -30,8 +31,13 @@ def looked(steps: Iterator[Progress], counts: Counts) -> Iterator[Progress]:
         return
     fit = last.snapshot()
     found: list[ResidualStructure] = []
-    for share in _look(fit, counts, found):
-        yield replace(last, phase=_PHASE, fraction=share, seconds_left=None, snapshot=None)
+    step = replace(last, phase=_PHASE, seconds_left=None, snapshot=None)
+    try:
+        for share in _look(fit, counts, found):
+            yield replace(step, fraction=share)
+    except Exception as error:
+        # The fit is as good without; a run's log has what is being done.
+        yield replace(step, phase=f"{_PHASE} failed: {describe(error)}")
     if found:
         yield replace(last, snapshot=partial(_told, fit, found[0]))
 

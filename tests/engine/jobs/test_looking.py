@@ -74,6 +74,19 @@ def test_too_few_cells_and_topics_are_as_they_are(monkeypatch: pytest.MonkeyPatc
     assert steps[-1].snapshot is None
 
 
+def test_a_fit_is_not_lost_where_looking_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(fit: Fit, counts: object) -> Iterator[StructureProgress]:
+        yield StructureProgress(0.0)
+        raise ValueError("no luck")
+
+    monkeypatch.setattr("engine.checks.residual_structure_iter", fail)
+    *_, before, last = list(looked(iter(ended()), make_counts()))
+    assert last.status.state == "converged"
+    assert last.phase.startswith("looking for what the factors miss failed: ")
+    assert "no luck" in last.phase
+    assert before.phase != last.phase
+
+
 @pytest.mark.parametrize(
     "told_of_it",
     [None, 7, [], {}, MISSED.to_dict() | {"largest": "x"}, MISSED.to_dict() | {"genes": 3}],
