@@ -68,6 +68,7 @@ def test_a_topic_is_fitted_chosen_and_named(
     row = scores.get_by_role("row").filter(has_text=re.compile(r"LDA\s*em\s*4 topics"))
     expect(row.first).to_be_visible()
     page.get_by_role("tab", name="Explore").click()
+    expect(page).not_to_have_url(re.compile("tab=data"))
 
     # and the page, reloaded, is where it was
     before, address = chips(page), page.url
