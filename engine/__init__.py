@@ -14,13 +14,12 @@ if TYPE_CHECKING:
         Progress,
         elbo,
         feature_by_topic,
-        fit,
-        fit_iter,
         perplexity,
         topic_proportions,
         transform,
     )
     from engine.results import Fit, TopicFit, load
+    from engine.selection import fit, fit_iter
 
 __all__ = [
     "ConfigError",
@@ -52,6 +51,7 @@ _ELSEWHERE = {
     "engine.data": ("Counts", "DataRequest", "read_counts"),
     "engine.errors": ("ConfigError", "DataError", "EngineError", "FitError"),
     "engine.results": ("Fit", "TopicFit", "load"),
+    "engine.selection": ("fit", "fit_iter"),
 }
 
 

@@ -13,6 +13,7 @@ from typing import Any, get_args
 from engine import cli, cli_check, cli_counts, cli_info, cli_report, cli_sweep, cli_uncertainty
 from engine.cli_options import Noted, choices
 from engine.config import (
+    AUTO,
     CapturePrior,
     DMode,
     Inference,
@@ -44,6 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{describe(error)}{more}", file=sys.stderr)
         return _FAILED
     return 0
+
+
+def _size(text: str) -> int | str:
+    """A number of factors or topics, or that it is to be chosen."""
+    return AUTO if text == AUTO else int(text)
 
 
 def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
@@ -110,8 +116,12 @@ def _parser() -> argparse.ArgumentParser:
     add = fit.add_argument
     add("--out", type=Path, required=True, metavar="FIT.h5ad", help="where to save the fit")
     some = partial(add, action=Noted)
-    some("--factors", type=int, default=_DEFAULT.n_factors, help="number of gene programmes")
-    some("--topics", type=int, default=_TOPICS.n_topics, help="of lda: number of topics")
+    for name, default, what in (
+        ("--factors", _DEFAULT.n_factors, "number of gene programmes"),
+        ("--topics", _TOPICS.n_topics, "of lda: number of topics"),
+    ):
+        words = f"{what}; auto chooses it from the counts"
+        some(name, type=_size, default=default, metavar="N", help=words)
     add("--holdout", type=float, default=0.0, help="share of the cells to score the fit on")
     add("--json", action="store_true", help="end with one line of JSON on stdout")
 

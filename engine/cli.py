@@ -25,7 +25,7 @@ from engine.inference.progress import Progress
 from engine.jobs.failures import describe
 from engine.jobs.job import peak_memory_mb
 from engine.jobs.looking import look
-from engine.results import AnyFit, stopped_by_user
+from engine.results import AnyFit, selection_of, stopped_by_user
 from engine.results.writing import add_data, write_portable
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ def fit(options: argparse.Namespace) -> None:
             # The fit is as good without, and saved.
             print(f"Not looked for what the factors miss: {describe(error)}", file=sys.stderr)
     status = result.status
+    if (chosen := selection_of(result)) is not None:
+        print(chosen.reason, file=sys.stderr)
     print(f"{status.state} after {status.passes} passes: {status.reason}", file=sys.stderr)
     for words in (checks.structure_words(result), engine.summaries.bound_words(result)):
         if words:

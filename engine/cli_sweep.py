@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from engine.cli import configuration, first_ctrl_c_stops, request, writable
 from engine.jobs import Jobs, stop_sweep, submit_sweep, sweep_of
-from engine.jobs.sweeps import numbers, runs_of, sized
+from engine.jobs.sweeps import numbers, runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ def sweep(options: argparse.Namespace) -> None:
     options.topics = options.factors = values[0]
     config = configuration(options)
     for value in values:
-        sized(config, value)
+        config.sized(value)
     out = None if options.out is None else writable(options.out, source=options.data)
     asked = request(options)
     counts = asked.load()

@@ -201,5 +201,4 @@ def _model(status: JobStatus) -> str:
         config = config_from_dict(status.config)
     except EngineError:
         return ""
-    said = f"{config.model} k{config.n_factors}"
-    return "" if said in status.name else said
+    return "" if config.label in status.name else config.label

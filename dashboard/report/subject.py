@@ -12,7 +12,7 @@ from engine.cli_command import Command, fit_command, holdout_of, request_of
 from engine.data import DataRequest
 from engine.errors import EngineError
 from engine.jobs import JobStatus
-from engine.results import AnyFit, TopicFit
+from engine.results import AnyFit, TopicFit, config_asked
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Subject:
         """What makes the fit again; None if its data cannot be named."""
         if self.request is None:
             return None
-        return fit_command(self.fit.config, self.request, holdout=self.holdout)
+        return fit_command(config_asked(self.fit), self.request, holdout=self.holdout)
 
 
 def _asked(request: Mapping[str, Any] | None) -> DataRequest | None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from engine.checks.completion import CellScores, ratio_error
 from engine.checks.predictive.settings import Mode
-from engine.config import Config, LDAConfig
+from engine.config import Config
 from engine.errors import DataError
 from engine.results import Outline
 from engine.results.genes import places, same_genes
@@ -163,7 +163,7 @@ def _row(first: Contender, run: Contender, mode: str) -> dict[str, Any]:
         "run": run.name,
         "model": config.model,
         "inference": config.inference,
-        "size": config.n_topics if isinstance(config, LDAConfig) else config.n_factors,
+        "size": config.size,
         "score": _number(score.get("log_likelihood_per_count")),
         "perplexity": _number(score.get("perplexity")),
         "gain": gain[0],

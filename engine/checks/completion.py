@@ -118,18 +118,8 @@ def complete(
     if seed < 0:
         raise ConfigError("a seed of zero or above", str(seed), "Change the seed.")
     counts = counts.matched(fit.genes, fit.gene_ids)
-    halves = thin(counts, seed)
-    if halves.first.n_cells == 0:
-        raise DataError(
-            "cells with at least two counts of the fit's genes", "none", "Choose other cells."
-        )
-    n_cells = halves.first.n_cells
-    values, n_counts = np.zeros(n_cells), halves.second.totals
-    for own, proportions in predicted_proportions(fit, halves.first):
-        seen = halves.second.block(own.start, own.stop)
-        values[own] = (seen * np.log(np.maximum(proportions, _LEAST))).sum(1, dtype=float)
-        if tell is not None:
-            tell(own.stop / n_cells)
+    cells, n_left_out = cell_scores(fit, counts, seed=seed, tell=tell)
+    values, n_counts = cells.log_likelihood, cells.n_counts
     marginal, is_bound = None, False
     if isinstance(fit, Fit):
         is_bound = fit.config.inference == "vae" and not fit.config.refine
@@ -141,15 +131,38 @@ def complete(
         log_likelihood_per_count=mean,
         perplexity=float(np.exp(-mean)),
         log_marginal_per_cell=marginal,
-        n_cells=n_cells,
-        n_left_out=halves.n_left_out,
+        n_cells=len(values),
+        n_left_out=n_left_out,
         n_features=counts.n_genes,
         n_counts=int(n_counts.sum()),
         seed=seed,
         standard_error=ratio_error(values, n_counts),
         is_bound=is_bound,
     )
-    return found, CellScores(halves.first.cells.to_numpy(str), values, n_counts)
+    return found, cells
+
+
+def cell_scores(
+    fit: AnyFit, counts: Counts, *, seed: int = 0, tell: Callable[[float], None] | None = None
+) -> tuple[CellScores, int]:
+    """What each cell contributes to the score, and how many cells are left out.
+
+    Parameters and errors as those of `complete`; the counts have the genes of the fit.
+    """
+    halves = thin(counts, seed)
+    if halves.first.n_cells == 0:
+        raise DataError(
+            "cells with at least two counts of the fit's genes", "none", "Choose other cells."
+        )
+    n_cells = halves.first.n_cells
+    values = np.zeros(n_cells)
+    for own, proportions in predicted_proportions(fit, halves.first):
+        seen = halves.second.block(own.start, own.stop)
+        values[own] = (seen * np.log(np.maximum(proportions, _LEAST))).sum(1, dtype=float)
+        if tell is not None:
+            tell(own.stop / n_cells)
+    names = halves.first.cells.to_numpy(str)
+    return CellScores(names, values, halves.second.totals), halves.n_left_out
 
 
 def ratio_error(values: np.ndarray, weights: np.ndarray) -> float:

@@ -13,8 +13,10 @@ from engine.config.lnm import (
     LNMInference,
     Precision,
 )
+from engine.config.validation import AUTO
 
 __all__ = [
+    "AUTO",
     "FEWEST_DRAWS",
     "MAX_FACTORS",
     "MAX_TOPICS",

@@ -12,7 +12,16 @@ from typing import Any, Literal
 import numpy as np
 
 from engine.config.training import Training
-from engine.config.validation import check_names, finite, one_of, positive, whole
+from engine.config.validation import (
+    AUTO,
+    check_names,
+    finite,
+    number,
+    one_of,
+    positive,
+    settled,
+    whole,
+)
 from engine.errors import ConfigError
 
 Inference = Literal["em", "vae"]
@@ -29,7 +38,8 @@ class LDAConfig(Training):
     Parameters
     ----------
     n_topics
-        Number of topics K.
+        Number of topics K. ``"auto"``: chosen from the counts by `engine.fit`, which tells why,
+        see `engine.results.Selection`.
     inference
         ``"em"``: accelerated EM for topics and proportions, without an encoder; the more
         exact and, up to some 10^5 cells, the quicker. ``"vae"``: amortized, by stochastic
@@ -78,7 +88,7 @@ class LDAConfig(Training):
         If a value is of the wrong type or out of range.
     """
 
-    n_topics: int = 20
+    n_topics: int | Literal["auto"] = AUTO
     inference: Inference = "em"
     topic_prior: Prior = None
     feature_prior: Prior = None
@@ -91,7 +101,7 @@ class LDAConfig(Training):
 
     def __post_init__(self) -> None:
         self._plain_numbers()
-        whole("n_topics", self.n_topics, 1, MAX_TOPICS)
+        number("n_topics", self.n_topics, 1, MAX_TOPICS)
         whole("seed", self.seed, 0, _MOST_SEED)
         whole("n_starts", self.n_starts, 1, 1000)
         whole("max_passes", self.max_passes, 1, 100_000)
@@ -105,8 +115,9 @@ class LDAConfig(Training):
         for name in ("topic_prior", "feature_prior"):
             object.__setattr__(self, name, _concentrations(name, getattr(self, name)))
         if isinstance(self.topic_prior, tuple) and len(self.topic_prior) != self.n_topics:
+            several = "" if self.n_topics == AUTO else f" or {self.n_topics}, one per topic"
             raise ConfigError(
-                f"topic_prior to be one number or {self.n_topics}, one per topic",
+                f"topic_prior to be one number{several}",
                 f"{len(self.topic_prior)} numbers",
                 "Change topic_prior or n_topics.",
             )
@@ -117,14 +128,28 @@ class LDAConfig(Training):
         return "lda"
 
     @property
-    def n_factors(self) -> int:
-        """Number of topics, under the name that the latents of all models have."""
-        return self.n_topics
+    def size(self) -> int:
+        """Number of topics; ConfigError if it is still to be chosen."""
+        return settled("n_topics", self.n_topics)
+
+    @property
+    def label(self) -> str:
+        """Model and number of topics, if it is known."""
+        return self.model if self.n_topics == AUTO else f"{self.model} k{self.n_topics}"
+
+    @property
+    def automatic(self) -> bool:
+        """Whether the number of topics is to be chosen."""
+        return self.n_topics == AUTO
+
+    def sized(self, size: int) -> LDAConfig:
+        """The same with this number of topics; ConfigError if it is out of range."""
+        return dataclasses.replace(self, n_topics=size)
 
     @property
     def alpha(self) -> np.ndarray:
         """(K,) concentrations of the prior of a cell's topic proportions."""
-        return self._prior(self.topic_prior, self.n_topics)
+        return self._prior(self.topic_prior, self.size)
 
     def eta(self, n_features: int) -> np.ndarray:
         """(F,) concentrations of the prior of a topic's feature probabilities.
@@ -143,7 +168,7 @@ class LDAConfig(Training):
         return self._prior(self.feature_prior, n_features)
 
     def _prior(self, value: Prior, size: int) -> np.ndarray:
-        filled = 1 / self.n_topics if value is None else value
+        filled = 1 / self.size if value is None else value
         return np.broadcast_to(np.asarray(filled, float), (size,)).copy()
 
     def to_dict(self) -> dict[str, Any]:

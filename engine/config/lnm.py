@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args
 
 from engine.config.training import Training
-from engine.config.validation import check_names, finite, one_of, positive, whole
+from engine.config.validation import (
+    AUTO,
+    check_names,
+    finite,
+    number,
+    one_of,
+    positive,
+    settled,
+    whole,
+)
 
 DMode = Literal["learned", "low_rank"]
 CapturePrior = Literal["population", "anchored"]
@@ -30,7 +39,8 @@ class LNMConfig(Training):
         Model each cell's capture efficiency (LNMVCP) instead of plain
         negative-binomial totals (LNM).
     n_factors
-        Number of gene programmes k.
+        Number of gene programmes k. ``"auto"``: chosen from the counts by `engine.fit`, which
+        tells why, see `engine.results.Selection`. 0: residual variances alone.
     inference
         ``"laplace"``: nested Laplace, the more exact and, up to some 10^5 cells, the quicker.
         ``"vae"``: amortized, by stochastic variational inference with an encoder network, in
@@ -95,7 +105,7 @@ class LNMConfig(Training):
     """
 
     capture: bool = False
-    n_factors: int = 10
+    n_factors: int | Literal["auto"] = AUTO
     inference: LNMInference = "laplace"
     d_mode: DMode = "learned"
     seed: int = 0
@@ -120,7 +130,7 @@ class LNMConfig(Training):
 
     def __post_init__(self) -> None:
         self._plain_numbers()
-        whole("n_factors", self.n_factors, 1, MAX_FACTORS)
+        number("n_factors", self.n_factors, 0, MAX_FACTORS)
         whole("seed", self.seed, 0, 2**32 - 1)
         whole("max_passes", self.max_passes, 1, 100_000)
         whole("n_warmup", self.n_warmup, 20, 100_000)
@@ -146,6 +156,25 @@ class LNMConfig(Training):
     def model(self) -> str:
         """Short name of the model: ``"lnm"`` or ``"lnmvcp"``."""
         return "lnmvcp" if self.capture else "lnm"
+
+    @property
+    def size(self) -> int:
+        """Number of factors; ConfigError if it is still to be chosen."""
+        return settled("n_factors", self.n_factors)
+
+    @property
+    def label(self) -> str:
+        """Model and number of factors, if it is known."""
+        return self.model if self.n_factors == AUTO else f"{self.model} k{self.n_factors}"
+
+    @property
+    def automatic(self) -> bool:
+        """Whether the number of factors is to be chosen."""
+        return self.n_factors == AUTO
+
+    def sized(self, size: int) -> LNMConfig:
+        """The same with this number of factors; ConfigError if it is out of range."""
+        return dataclasses.replace(self, n_factors=size)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from engine.errors import ConfigError
+
+# A number of factors or topics that is to be chosen from the counts.
+AUTO: Literal["auto"] = "auto"
 
 
 def whole(name: str, value: object, low: int, high: int) -> None:
@@ -16,6 +19,29 @@ def whole(name: str, value: object, low: int, high: int) -> None:
         raise ConfigError(
             f"{name} to be a whole number from {low} to {high}", repr(value), f"Change {name}."
         )
+
+
+def number(name: str, value: object, low: int, high: int) -> None:
+    """Refuse all but ``"auto"`` and whole numbers from low to high."""
+    if value == AUTO:
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ConfigError(
+            f"{name} to be {AUTO!r} or a whole number from {low} to {high}",
+            repr(value),
+            f"Change {name}.",
+        )
+
+
+def settled(name: str, value: int | str) -> int:
+    """The number, which is to be chosen by now."""
+    if isinstance(value, str):
+        raise ConfigError(
+            f"a number for {name}",
+            f"{value!r}, which is to be chosen from the counts",
+            "Fit by engine.fit, which chooses it, or give a number.",
+        )
+    return value
 
 
 def finite(name: str, value: object) -> float:

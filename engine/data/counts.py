@@ -248,10 +248,10 @@ def check_config(counts: Counts, config: LNMConfig) -> None:
         If there are not fewer factors than cells and than genes.
     """
     limit = min(counts.n_cells, counts.n_genes)
-    if config.n_factors >= limit:
+    if config.size >= limit:
         raise ConfigError(
             f"fewer factors than cells ({counts.n_cells:,}) and genes ({counts.n_genes:,})",
-            f"{config.n_factors} factors",
+            f"{config.size} factors",
             f"Choose at most {limit - 1} factors, or more cells or genes."
             if limit > 1
             else "Use data with more cells and genes.",

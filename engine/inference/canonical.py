@@ -12,6 +12,8 @@ def principal_axes(loadings: np.ndarray, is_gene: np.ndarray) -> tuple[np.ndarra
     largest absolute loading of a real gene positive) and V (k, k). Scores turn along: ``z V``.
     """
     centred = loadings - loadings.mean(0)
+    if not loadings.shape[1]:
+        return centred, np.zeros((0, 0))
     _, _, axes = np.linalg.svd(centred, full_matrices=True)
     rotated = centred @ axes.T
     genes = rotated[is_gene]

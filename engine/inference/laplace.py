@@ -86,7 +86,7 @@ def maximise(
         point, _ = yield from _ascend(passes, point, coarse, "fitting a subsample")
         integral = passes.integral
         passes = Passes(
-            counts, config.n_factors, config.precision, config.block_cells, integral=integral
+            counts, config.size, config.precision, config.block_cells, integral=integral
         )
         point = yield from _evaluate(passes, point.theta, point.has_noise, point.prior)
     _, end = yield from _ascend(passes, point, config.tolerance, "fitting")
@@ -101,11 +101,11 @@ def _begin(counts: Counts, config: LNMConfig) -> Generator[Event, None, tuple[Pa
         rng = np.random.default_rng(config.seed)
         counts = counts.take(np.sort(rng.choice(counts.n_cells, _SUBSAMPLE, replace=False)))
     held = counts if counts.matrix() is not None else counts.take(np.arange(counts.n_cells))
-    mean, loadings, scores = spectral_start(held, config.n_factors, config.seed)
+    mean, loadings, scores = spectral_start(held, config.size, config.seed)
     prior = Prior.start(config)
     has_noise = noise_mask(counts, config)
     theta = np.column_stack([loadings, mean, np.where(has_noise, prior.noise_location, 0.0)])
-    passes = Passes(counts, config.n_factors, config.precision, config.block_cells, scores)
+    passes = Passes(counts, config.size, config.precision, config.block_cells, scores)
     point = yield from _evaluate(passes, theta, has_noise, prior)
     _require_finite(point)
     point = yield from _settle(passes, point, phase, 0)
@@ -146,7 +146,7 @@ def _resume(
     scores = start.scores if start.cells.equals(counts.cells) else None
     integral = integral_for(start)
     passes = Passes(
-        counts, config.n_factors, config.precision, config.block_cells, scores, integral, weights
+        counts, config.size, config.precision, config.block_cells, scores, integral, weights
     )
     point = yield from _evaluate(passes, theta, has_noise, prior)
     _require_finite(point)
@@ -159,9 +159,9 @@ def _resume(
 
 def check_start(counts: Counts, config: LNMConfig, start: Fit) -> None:
     """Refuse to go on from a fit of other genes or another number of factors."""
-    if not same_genes(start, counts) or start.n_factors != config.n_factors:
+    if not same_genes(start, counts) or start.n_factors != config.size:
         raise ConfigError(
-            f"a fit of these {counts.n_genes:,} genes with {config.n_factors} factors",
+            f"a fit of these {counts.n_genes:,} genes with {config.size} factors",
             f"one of {len(start.genes):,} genes with {start.n_factors} factors",
             "Start a new fit.",
         )

@@ -36,7 +36,7 @@ class Prior:
         """Values the user set, and starting values for those to learn."""
         scale = config.loadings_scale or START_LOADINGS_SCALE
         return cls(
-            scale**2 * np.eye(config.n_factors),
+            scale**2 * np.eye(config.size),
             START_NOISE_LOCATION if config.noise_location is None else config.noise_location,
             config.noise_scale or START_NOISE_SCALE,
             config.loadings_scale is None,
@@ -48,7 +48,9 @@ class Prior:
         """The same with the values that `to_dict` gave of an earlier fit."""
         return replace(
             self,
-            loadings_covariance=np.array(values["loadings_covariance"], dtype=float),
+            loadings_covariance=np.array(values["loadings_covariance"], dtype=float).reshape(
+                self.loadings_covariance.shape
+            ),
             noise_location=float(values["noise_location"]),
             noise_scale=float(values["noise_scale"]),
         )

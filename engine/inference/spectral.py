@@ -46,6 +46,8 @@ def spectral_start(
         rmatvec=lambda v: scaled.T @ v - right * (left @ np.ravel(v)),
         dtype=np.float64,
     )
+    if not n_factors:
+        return np.log(shares), np.zeros((counts.n_genes, 0)), np.zeros((counts.n_cells, 0))
     first = np.random.default_rng(seed).normal(size=min(matrix.shape))
     vectors, _, _ = svds(residuals, k=n_factors, v0=first, tol=1e-2)
     scores = np.clip(vectors * np.sqrt(len(totals)), -_MOST, _MOST)

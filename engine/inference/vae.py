@@ -238,9 +238,9 @@ def _start(counts: Counts, config: LNMConfig, task: _Task, start: Fit | None) ->
         rng = np.random.default_rng(config.seed)
         size = min(_START_CELLS, counts.n_cells)
         held = counts.take(np.sort(rng.choice(counts.n_cells, size, replace=False)))
-    rotation = np.eye(config.n_factors)
+    rotation = np.eye(config.size)
     if start is None:
-        centre, loadings, _ = spectral_start(held, config.n_factors, config.seed)
+        centre, loadings, _ = spectral_start(held, config.size, config.seed)
         log_noise = np.full(counts.n_genes, Prior.start(config).noise_location)
     else:
         rotation = np.asarray(start.encoder.get("rotation", rotation), float)
@@ -275,7 +275,7 @@ def _widths(
 def _encoder(held: Counts, config: LNMConfig, task: _Task) -> dict[str, Any]:
     inputs = encoding.input_scale(held.block(0, min(_SCALE_CELLS, held.n_cells)))
     key = jax.random.key(config.seed)
-    prior = jnp.zeros(config.n_factors)
+    prior = jnp.zeros(config.size)
     encoder = encoding.init_encoder(key, held.n_genes, config.hidden, prior)
     eta = None if task.beside is None else (float(task.beside.mean()), task.eta_scale)
     encoder = lnm_vae.init_heads(encoder, eta)

@@ -21,7 +21,7 @@ from engine.jobs.looking import looked
 from engine.jobs.scoring import score, set_aside
 from engine.jobs.status import JobError
 from engine.jobs.store import CHECKPOINT, FIT, RunStore
-from engine.results import AnyFit, load, stopped_by_user
+from engine.results import AnyFit, load, selection_of, stopped_by_user
 
 if TYPE_CHECKING:
     from engine.data import Counts
@@ -156,6 +156,8 @@ class FitRunner:
         fit = job.snapshot()
         if not finished:
             fit = replace(fit, status=stopped_by_user(fit.status))
+        if (chosen := selection_of(fit)) is not None:
+            job.update(log=chosen.reason, config=fit.config.to_dict())
         # What a report of the file alone needs to tell how the fit is made again.
         told = {"request": dict(job.status.request), "holdout": job.status.holdout}
         fit = replace(fit, data=fit.data | told)

@@ -108,7 +108,7 @@ class Jobs(Runs):
         """
         share("holdout", holdout)
         data = counts.name if counts is not None else Path(request.source).stem
-        label = _label(name) or f"{data} · {config.model} k{config.n_factors}"
+        label = _label(name) or f"{data} · {config.label}"
         status = JobStatus.new(
             "fit",
             label,

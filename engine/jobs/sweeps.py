@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.config import Config, LDAConfig, config_from_dict
+from engine.config import Config, config_from_dict
 from engine.errors import ConfigError, FitError
 from engine.jobs.manager import Jobs
 from engine.jobs.runs import Runs
@@ -72,7 +72,7 @@ def submit_sweep(
             "Change values, seeds or holdout.",
         )
     configs = [
-        replace(sized(config, value), seed=config.seed + seed)
+        replace(config.sized(value), seed=config.seed + seed)
         for seed in range(seeds)
         for value in tried
     ]
@@ -91,13 +91,6 @@ def numbers(text: str) -> list[int]:
             "whole numbers with commas between them", repr(text), "Give values such as 5,10,20."
         )
     return [int(part) for part in parts]
-
-
-def sized(config: Config, value: int) -> Config:
-    """The configuration with another number of topics or factors; ConfigError if out of range."""
-    if isinstance(config, LDAConfig):
-        return replace(config, n_topics=value)
-    return replace(config, n_factors=value)
 
 
 def runs_of(jobs: Runs, id: str) -> list[JobStatus]:
@@ -183,7 +176,7 @@ def _trial(jobs: Runs, run: JobStatus, *, with_programmes: bool) -> Trial:
     return checks.Trial(
         id=run.id,
         revision=run.revision,
-        value=config.n_factors,
+        value=config.size,
         seed=config.seed,
         state=run.state,
         message=run.message,
@@ -201,7 +194,7 @@ def _config(run: JobStatus) -> Config:
 def _run_name(request: DataRequest, counts: Counts | None, config: Config, seeds: int) -> str:
     data = counts.name if counts is not None else Path(request.source).stem
     seed = f" · seed {config.seed}" if seeds > 1 else ""
-    return f"{data} · {config.model} k{config.n_factors}{seed}"
+    return f"{data} · {config.label}{seed}"
 
 
 def _name(run: JobStatus) -> str:

@@ -254,7 +254,7 @@ def sums_at_mode(
         - (spread[:, :-1, :] @ design[..., None])[..., 0]
     )
     # E[(z, 1)(z, 1)'] of each cell: the complete-data curvature of (w_g, mu_g).
-    lifted = jnp.concatenate([scores, jnp.ones_like(scores[:, :1])], axis=1)
+    lifted = jnp.concatenate([scores, jnp.ones_like(scores, shape=(len(scores), 1))], axis=1)
     score_covariance = covariance.at[:, -1, :].set(0.0).at[:, :, -1].set(0.0)
     moments = lifted[:, :, None] * lifted[:, None, :] + score_covariance
     # At a fixed mean intensity exp(mu + d/2), with which d has little to do.

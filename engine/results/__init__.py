@@ -3,6 +3,13 @@
 from engine.results.fit import FORMAT, OTHER, Capture, Fit, State, Status, Totals, stopped_by_user
 from engine.results.outline import Outline, outline
 from engine.results.reading import AnyFit, load, load_counts
+from engine.results.selection import (
+    Selection,
+    Tried,
+    config_asked,
+    selection_of,
+    with_selection,
+)
 from engine.results.topics import TopicFit
 
 __all__ = [
@@ -12,12 +19,17 @@ __all__ = [
     "Capture",
     "Fit",
     "Outline",
+    "Selection",
     "State",
     "Status",
     "TopicFit",
     "Totals",
+    "Tried",
+    "config_asked",
     "load",
     "load_counts",
     "outline",
+    "selection_of",
     "stopped_by_user",
+    "with_selection",
 ]

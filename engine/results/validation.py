@@ -62,7 +62,7 @@ def check_arrays(
 def check_fit(fit: Fit) -> None:
     """Refuse a fit of factors whose parts do not agree or are not finite; see `check_arrays`."""
     cells, genes = (len(fit.cells),), (len(fit.genes),)
-    k = (fit.config.n_factors,)
+    k = (fit.config.size,)
     shapes = {
         "mean_clr": genes,
         "loadings": genes + k,
@@ -90,7 +90,7 @@ def check_fit(fit: Fit) -> None:
 def check_topics(fit: TopicFit) -> None:
     """Refuse a fit of topics whose parts do not agree or are not finite; see `check_arrays`."""
     cells, genes = (len(fit.cells),), (len(fit.genes),)
-    k = (fit.config.n_topics,)
+    k = (fit.config.size,)
     of_genes = dict.fromkeys(("topics", "topic_location", "topic_scale"), genes + k)
     of_cells = dict.fromkeys(("proportions", "location", "scale"), cells + k)
     shapes = {**of_genes, **of_cells, "bound": cells, "total_counts": cells}

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from engine.results import AnyFit, Fit
+from engine.results import AnyFit, Fit, TopicFit, selection_of
 from engine.summaries.methods_models import (
     count,
     features,
@@ -61,6 +61,7 @@ def methods_text(
     said = [
         *_data(fit, report),
         *model(fit),
+        *_selection(fit),
         inference(fit.config),
         *_status(fit),
         *_score(score),
@@ -106,6 +107,19 @@ def n_set_aside(fit: AnyFit) -> int:
         return 0
     kept = int(report["cells_found"]) - int(report.get("n_dropped_cells", 0))
     return max(kept - len(fit.cells), 0)
+
+
+def _selection(fit: AnyFit) -> list[str]:
+    chosen = selection_of(fit)
+    if chosen is None:
+        return []
+    what = "topics" if isinstance(fit, TopicFit) else "factors"
+    sizes = ", ".join(str(one.size) for one in chosen.tried)
+    return [
+        f"The number of {what} was chosen among {sizes}, each fitted to "
+        f"{count(chosen.n_fitted, 'cell')} and scored by document completion on "
+        f"{count(chosen.n_held_out, 'cell')}. {chosen.reason}"
+    ]
 
 
 def _status(fit: AnyFit) -> list[str]:

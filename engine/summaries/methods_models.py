@@ -136,7 +136,7 @@ def _topics(fit: TopicFit) -> list[str]:
 def _concentration(config: LDAConfig, of: str) -> str:
     letter, given = ("α", config.topic_prior) if of == "topic" else ("η", config.feature_prior)
     if given is None:
-        return f"{letter} = 1/{config.n_topics}"
+        return f"{letter} = 1/{config.size}"
     if isinstance(given, tuple):
         low, high = number(min(given)), number(max(given))
         return f"{letter} one value a {of} from {low} to {high}"

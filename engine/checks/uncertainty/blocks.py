@@ -39,7 +39,8 @@ class GeneBlocks(NamedTuple):
 
 def gene_blocks(fit: Fit, found: Information) -> GeneBlocks:
     """Invert the information, the priors of the fit added to that of each gene."""
-    prior = np.array(fit.prior["loadings_covariance"], float)
+    shape = fit.n_factors, fit.n_factors
+    prior = np.array(fit.prior["loadings_covariance"], float).reshape(shape)
     blocks = np.array(unpack(found.genes))
     blocks[:, :-1, :-1] += np.linalg.inv(prior)
     blocks[:, -1, -1] += _RIDGE
@@ -58,6 +59,8 @@ def _told(covariances: np.ndarray, prior: np.ndarray) -> np.ndarray:
     The prior covariance is the mean of the loadings' squares and of their variances. Along a
     direction of which variances are the larger part, nothing is told from noise.
     """
+    if not len(prior):
+        return prior
     left, directions = linalg.eigh(covariances.mean(0), prior)
     return np.asarray(np.linalg.qr(directions[:, left <= _LARGEST_PART])[0])
 
@@ -69,6 +72,8 @@ def _common(found: Information, told: np.ndarray) -> np.ndarray:
     independent of each other. Beyond what is told, and where the cells leave A so free that
     ``W (I + A)`` is no small change, its linearisation means nothing: there it is held at zero.
     """
+    if not told.size:
+        return np.zeros_like(found.squares)
     cells = float(found.cells)
     rows, columns = np.triu_indices(len(told))
     # Coordinates of a symmetric matrix: its packed entries, off-diagonal ones twice in a trace.

@@ -189,13 +189,13 @@ class _Marginal:
     def __init__(self, counts: Counts, config: LNMConfig, fit: Fit) -> None:
         self._passes = Passes(
             counts,
-            config.n_factors,
+            config.size,
             config.precision,
             config.block_cells,
             fit.scores,
             integral_for(fit),
         )
-        self._rotation = np.eye(config.n_factors)
+        self._rotation = np.eye(config.size)
 
     def __call__(self, draw: Draw) -> float:
         mean, loadings, log_noise = (array[0] for array in draw.params)

@@ -74,7 +74,7 @@ def setting_of(
     scores = np.asarray(fit.scores, np.float64)
     shift = scores.mean(0)
     basis = np.linalg.cholesky(np.atleast_2d(np.cov(scores.T, bias=True)))
-    size, width = np.diagonal(basis), config.n_factors
+    size, width = np.diagonal(basis), config.size
     parameters = counts.n_cells + counts.n_genes
     start: Position = {
         "centre": fit.mean_clr + 0.5 * learned + fit.loadings @ shift,

@@ -71,15 +71,15 @@ def _check(counts: Counts, config: LDAConfig, start: TopicFit | None) -> None:
             f"{least:g}",
             "Raise topic_prior, set refine=False, or use inference='em'.",
         )
-    if config.n_topics > counts.n_cells:
+    if config.size > counts.n_cells:
         raise ConfigError(
             f"no more topics than cells ({counts.n_cells:,})",
-            f"{config.n_topics} topics",
+            f"{config.size} topics",
             f"Choose at most {counts.n_cells} topics, or more cells.",
         )
-    if start is not None and (not same_genes(start, counts) or start.n_topics != config.n_topics):
+    if start is not None and (not same_genes(start, counts) or start.n_topics != config.size):
         raise ConfigError(
-            f"a fit of these {counts.n_genes:,} genes with {config.n_topics} topics",
+            f"a fit of these {counts.n_genes:,} genes with {config.size} topics",
             f"one of {len(start.genes):,} genes with {start.n_topics} topics",
             "Start a new fit, or go on with the genes and topics of the earlier one.",
         )

@@ -102,7 +102,7 @@ def _begin(
     """Parameters to start from: topics of a short search, or of an earlier fit by EM."""
     held = em.subsample(counts, config.seed)
     if start is not None:
-        topics, shares = np.asarray(start.topics.T), np.full(config.n_topics, 1 / config.n_topics)
+        topics, shares = np.asarray(start.topics.T), np.full(config.size, 1 / config.size)
     else:
         events = em.find_start(counts, config, alpha, eta)
         while True:

@@ -1,0 +1,111 @@
+"""Why a fit has as many factors or topics as it has: what was tried, and how well it did."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from engine.config import AUTO, Config
+from engine.results.fit import Fit
+from engine.results.topics import TopicFit
+
+# Under which it stands in the ``data`` of a fit.
+_KEY = "selection"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One number of factors or topics.
+
+    Attributes
+    ----------
+    size
+        How many.
+    perplexity
+        Of the counts of cells that were held out, half of each cell given; the lower the better.
+    behind, behind_error
+        How many nats per count worse than the best number that was tried, and the standard error
+        of this difference, from the differences cell by cell.
+    structure
+        Whether genes vary together beyond these factors; None if that was not looked for.
+    seconds
+        That it took.
+    """
+
+    size: int
+    perplexity: float
+    behind: float
+    behind_error: float
+    structure: bool | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A number that was chosen from the counts.
+
+    Attributes
+    ----------
+    size
+        The number of factors or topics that was chosen.
+    reason
+        Why, in words.
+    tried
+        From the smallest number to the largest.
+    n_fitted, n_held_out
+        Cells that each number was fitted to, and that it was scored on.
+    """
+
+    size: int
+    reason: str
+    tried: tuple[Tried, ...]
+    n_fitted: int
+    n_held_out: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, told: dict[str, Any]) -> Selection:
+        """The inverse of `to_dict`; KeyError, TypeError or ValueError if it is of others."""
+        tried = tuple(
+            Tried(
+                size=int(one["size"]),
+                perplexity=float(one["perplexity"]),
+                behind=float(one["behind"]),
+                behind_error=float(one["behind_error"]),
+                structure=None if one["structure"] is None else bool(one["structure"]),
+                seconds=float(one["seconds"]),
+            )
+            for one in told["tried"]
+        )
+        return cls(
+            size=int(told["size"]),
+            reason=str(told["reason"]),
+            tried=tried,
+            n_fitted=int(told["n_fitted"]),
+            n_held_out=int(told["n_held_out"]),
+        )
+
+
+def selection_of(fit: Fit | TopicFit) -> Selection | None:
+    """Why the fit has its number of factors or topics; None if a person gave it."""
+    try:
+        return Selection.of(fit.data[_KEY])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def config_asked(fit: Fit | TopicFit) -> Config:
+    """The configuration that gives the fit again: with ``"auto"`` if its number was chosen."""
+    if selection_of(fit) is None:
+        return fit.config
+    if isinstance(fit, TopicFit):
+        return replace(fit.config, n_topics=AUTO)
+    return replace(fit.config, n_factors=AUTO)
+
+
+def with_selection[F: (Fit, TopicFit)](fit: F, found: Selection) -> F:
+    """The fit that tells why it has its number; `selection_of` reads it."""
+    return replace(fit, data=fit.data | {_KEY: found.to_dict()})

@@ -1,0 +1,98 @@
+"""fit and fit_iter: the model that a configuration asks for, its size chosen if it is to be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any, overload
+
+from engine import inference
+from engine.config import Config, LDAConfig, LNMConfig
+from engine.data import Counts
+from engine.errors import FitError
+from engine.inference.entry import expect
+from engine.inference.progress import Progress
+from engine.results import AnyFit, Fit, Selection, TopicFit, selection_of, with_selection
+from engine.selection.growth import Grown, grow
+
+
+def fit_iter(counts: Counts, config: Config, *, start: AnyFit | None = None) -> Iterator[Progress]:
+    """Fit, yielding a `Progress` after every pass over the cells, and between blocks of long ones.
+
+    To stop, cease pulling: the last ``snapshot()`` is a usable fit. The last Progress has a
+    status other than "running".
+
+    Parameters
+    ----------
+    config
+        Its kind chooses the model. A number of factors or topics that is ``"auto"`` is chosen
+        first, on a subsample of the cells; `engine.results.selection_of` tells why it was.
+    start
+        An earlier fit of the same genes and number of factors or topics, to go on from:
+        passes, seconds and trace continue its own, the budget begins anew.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration does not suit the counts, or ``start`` does not match them.
+    DataError
+        If the counts are not those of `engine.read_counts`, or of no cells, or too few to choose
+        a number from.
+    FitError
+        If the objective is not finite.
+    """
+    expect(counts=counts)
+    automatic = isinstance(config, LNMConfig | LDAConfig) and config.automatic
+    if start is None:
+        return _chosen(counts, config) if automatic else inference.fit_iter(counts, config)
+    known = selection_of(start)
+    config = config.sized(start.n_factors) if automatic else config
+    steps = inference.fit_iter(counts, config, start=start)
+    return steps if known is None else _telling(steps, known)
+
+
+@overload
+def fit(counts: Counts, config: LNMConfig) -> Fit: ...
+@overload
+def fit(counts: Counts, config: LDAConfig) -> TopicFit: ...
+def fit(counts: Counts, config: Config) -> Any:
+    """Fit to the end of `fit_iter`.
+
+    Raises
+    ------
+    ConfigError, DataError, FitError
+        As `fit_iter`; FitError also if the seconds allowed end before the first pass.
+    """
+    *_, last = fit_iter(counts, config)
+    if last.snapshot is None:
+        raise FitError(
+            "time for at least one pass over the cells",
+            f"a budget of {config.max_seconds} s",
+            "Allow more seconds.",
+        )
+    return last.snapshot()
+
+
+def _chosen(counts: Counts, config: Config) -> Iterator[Progress]:
+    """Choose the number on some of the cells, then fit all of them with it."""
+    began = time.monotonic()
+    grown: Grown = yield from grow(counts, config)
+    found = grown.selection
+    if config.max_seconds is not None:
+        left = config.max_seconds - (time.monotonic() - began)
+        config = replace(config, max_seconds=max(left, 1e-3))
+    steps = inference.fit_iter(counts, grown.config(config), start=grown.start)
+    yield from _telling(steps, found)
+
+
+def _telling(steps: Iterator[Progress], found: Selection) -> Iterator[Progress]:
+    """The steps, whose fits tell why they have their number."""
+    for step in steps:
+        build = step.snapshot
+        yield step if build is None else replace(step, snapshot=partial(_told, build, found))
+
+
+def _told(build: Any, found: Selection) -> AnyFit:
+    return with_selection(build(), found)

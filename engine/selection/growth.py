@@ -1,0 +1,259 @@
+"""Try more and more factors or topics on some of the cells, and choose the fewest that will do.
+
+Each number is scored by document completion on other cells. The fewest are chosen that are worse
+than the best by no more than the standard error of the difference, cell by cell (the rule of
+Breiman et al. 1984, section 3.4.3), and beyond which genes do not vary together.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine import inference
+from engine.checks.completion import CellScores, cell_scores, ratio_error
+from engine.checks.structure import residual_structure_iter
+from engine.config import Config, LDAConfig, LNMConfig
+from engine.data import Counts
+from engine.errors import DataError
+from engine.inference.progress import Progress
+from engine.results import AnyFit, Fit, Selection, Status, Tried
+from engine.summaries.methods_models import count
+
+# Numbers to try, in turn.
+_LADDER = (0, 1, 5, 10, 20, 40, 80, 160)
+# Cells that are fitted, and that are scored.
+_FITTED, _HELD_OUT = 5000, 2000
+# Cells of those that are fitted, per factor.
+_CELLS_EACH = 10
+# Fits that are but compared end early: so many times the tolerance.
+_COARSE = 10.0
+# Cells below which nothing can be chosen.
+_FEWEST_CELLS = 20
+# Share of the seconds allowed that may be spent on choosing.
+_SHARE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Grown:
+    """The number that was chosen, and the fit of some of the cells to start from."""
+
+    selection: Selection
+    start: AnyFit | None
+
+    def config(self, asked: Config) -> Config:
+        """What was asked for, with the number; without factors there is nothing to encode."""
+        config = asked.sized(self.selection.size)
+        if isinstance(config, LNMConfig) and not config.size:
+            return replace(config, inference="laplace")
+        return config
+
+
+@dataclass(eq=False)
+class _Rung:
+    """A number that was tried."""
+
+    fit: AnyFit
+    scores: CellScores
+    seconds: float
+    structure: bool | None = None
+
+    @property
+    def size(self) -> int:
+        return self.fit.n_factors
+
+    @property
+    def score(self) -> float:
+        return float(self.scores.log_likelihood.sum() / self.scores.n_counts.sum())
+
+    def behind(self, best: _Rung) -> tuple[float, float]:
+        """How much worse than the best, nats per count, and its standard error."""
+        lost = best.scores.log_likelihood - self.scores.log_likelihood
+        n = self.scores.n_counts
+        return float(lost.sum() / n.sum()), ratio_error(lost, n)
+
+
+def grow(counts: Counts, config: Config) -> Generator[Progress, None, Grown]:
+    """Choose a number of factors or topics, yielding progress.
+
+    Raises
+    ------
+    DataError
+        If there are too few cells.
+    """
+    growth = _Growth(counts, config)
+    for size in growth.ladder:
+        yield from growth.climb(size)
+        if growth.over:
+            break
+        yield from growth.look()
+        if growth.settled:
+            break
+    return growth.grown()
+
+
+class _Growth:
+    """What has been tried so far."""
+
+    def __init__(self, counts: Counts, config: Config) -> None:
+        self._began = time.monotonic()
+        self._config = config
+        self._fitted, self._held_out = _parts(counts, config.seed)
+        most = min(counts.n_genes - 1, self._fitted.n_cells // _CELLS_EACH)
+        first = 1 if isinstance(config, LDAConfig) else 0
+        fits = [size for size in _LADDER if first <= size <= most and size != 1 - first]
+        self.ladder = fits if len(fits) > 1 else [first, max(most, first + 1)]
+        self._rungs: list[_Rung] = []
+        self._what = "topic" if first else "factor"
+        self._phase = f"choosing how many {self._what}s"
+
+    @property
+    def over(self) -> bool:
+        """Whether no seconds are left for choosing."""
+        limit = self._config.max_seconds
+        return limit is not None and time.monotonic() - self._began > _SHARE * limit
+
+    @property
+    def _best(self) -> _Rung:
+        return max(self._rungs, key=lambda rung: rung.score)
+
+    @property
+    def _good(self) -> list[_Rung]:
+        """Those that are as good as the best, from the smallest."""
+        best = self._best
+        return [rung for rung in self._rungs if np.less_equal(*rung.behind(best))]
+
+    def climb(self, size: int) -> Iterator[Progress]:
+        """Fit and score one number."""
+        began = time.monotonic()
+        config = self._quick(size)
+        said = f"{self._phase}: {size}"
+        last = None
+        for last in inference.fit_iter(self._fitted, config):
+            yield self._step(said)
+        if last is None or last.snapshot is None:
+            raise DataError("a fit of some of the cells", "none", "Allow more seconds.")
+        fit = last.snapshot()
+        scores, _ = cell_scores(fit, self._held_out, seed=self._config.seed)
+        self._rungs.append(_Rung(fit, scores, time.monotonic() - began))
+        yield self._step(said)
+
+    def look(self) -> Iterator[Progress]:
+        """Look for what genes share beyond the fewest that are good, unless more may be better.
+
+        Whether there is any factor is for this to tell: counts that are spread unlike a
+        log-normal are foretold better with factors, though genes are independent.
+        """
+        for rung in self._good:
+            if not isinstance(rung.fit, Fit) or (rung is self._rungs[-1] and rung.size):
+                return
+            yield from self._looked(rung)
+            if not rung.structure:
+                return
+
+    def _looked(self, rung: _Rung) -> Iterator[Progress]:
+        if rung.structure is not None:
+            return
+        rung.structure = False
+        try:
+            for step in residual_structure_iter(rung.fit, self._fitted, seed=self._config.seed):
+                yield self._step(f"{self._phase}: what {rung.size} leave")
+                if step.structure is not None:
+                    rung.structure = step.structure.found
+        except DataError:
+            # Too few cells or genes to tell.
+            rung.structure = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether a larger number need not be tried."""
+        if len(self._rungs) < 2:
+            return self._rungs[-1].structure is False
+        last, before = self._rungs[-1], self._rungs[-2]
+        good = self._good[0]
+        if good is last:
+            return False
+        # What some genes share may stay, with however many; then the scores alone decide.
+        return not good.structure or (good is not before and before.structure is not None)
+
+    def grown(self) -> Grown:
+        """The number to take."""
+        good = self._good
+        free = [rung for rung in good if not rung.structure]
+        chosen = free[0] if free else good[-1]
+        best = self._best
+        tried = tuple(
+            Tried(
+                size=rung.size,
+                perplexity=float(np.exp(-rung.score)),
+                behind=rung.behind(best)[0],
+                behind_error=rung.behind(best)[1],
+                structure=rung.structure,
+                seconds=rung.seconds,
+            )
+            for rung in self._rungs
+        )
+        found = Selection(
+            size=chosen.size,
+            reason=self._reason(chosen),
+            tried=tried,
+            n_fitted=self._fitted.n_cells,
+            n_held_out=len(best.scores.n_counts),
+        )
+        again = isinstance(self._config, LDAConfig) or self._config.inference == "laplace"
+        return Grown(found, chosen.fit if again else None)
+
+    def _reason(self, chosen: _Rung) -> str:
+        if not chosen.size:
+            return "No factor can be told from noise: counts drawn without any look like these."
+        named = count(chosen.size, self._what)
+        if len(self._rungs) < 2:
+            return f"{named}: there were no seconds to try more."
+        sizes = [f"{rung.size}" for rung in self._rungs]
+        said = (
+            f"{named}: the fewest that foretell counts of held-out cells as well as any "
+            f"number tried ({', '.join(sizes)})"
+        )
+        if chosen.structure is not None:
+            still = "still vary together" if chosen.structure else "vary together by chance alone"
+            said += f"; beyond them genes {still}"
+        if chosen is not self._rungs[-1]:
+            return f"{said}."
+        why = "seconds allowed" if self.over else "cells that were fitted"
+        return f"{said}. More were not tried, for want of {why}."
+
+    def _quick(self, size: int) -> Config:
+        config = self._config.sized(size)
+        left = None
+        if config.max_seconds is not None:
+            left = max(_SHARE * config.max_seconds - (time.monotonic() - self._began), 1e-3)
+        coarse = replace(config, max_seconds=left, tolerance=_COARSE * config.tolerance)
+        if isinstance(coarse, LDAConfig):
+            return replace(coarse, inference="em", n_starts=1)
+        return replace(coarse, inference="laplace")
+
+    def _step(self, phase: str) -> Progress:
+        seconds = time.monotonic() - self._began
+        passes = sum(rung.fit.status.passes for rung in self._rungs)
+        status = Status("running", "", passes, seconds, 0.0, 0)
+        share = len(self._rungs) / (len(self._rungs) + 3)
+        return Progress(status, phase, share, None, np.nan, np.nan, np.nan, None)
+
+
+def _parts(counts: Counts, seed: int) -> tuple[Counts, Counts]:
+    """Cells to fit and cells to score, in memory."""
+    able = np.flatnonzero(counts.totals > 1)
+    if len(able) < _FEWEST_CELLS:
+        raise DataError(
+            f"{_FEWEST_CELLS} cells to choose a number from",
+            f"{len(able)} with two counts or more",
+            "Give the number, or use more cells.",
+        )
+    order = np.random.default_rng([seed, 5]).permutation(able)
+    n_fitted = min(_FITTED, len(order) // 2)
+    n_held_out = min(_HELD_OUT, len(order) - n_fitted)
+    chosen = order[: n_fitted + n_held_out]
+    return counts.take(np.sort(chosen[:n_fitted])), counts.take(np.sort(chosen[n_fitted:]))
