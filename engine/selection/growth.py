@@ -18,7 +18,7 @@ from engine.checks.completion import CellScores, cell_scores, ratio_error
 from engine.checks.structure import residual_structure_iter
 from engine.config import Config, LDAConfig, LNMConfig
 from engine.data import Counts
-from engine.errors import DataError
+from engine.errors import DataError, FitError
 from engine.inference.progress import Progress
 from engine.results import AnyFit, Fit, Selection, Status, Tried
 from engine.summaries.methods_models import count
@@ -131,12 +131,13 @@ class _Growth:
         began = time.monotonic()
         config = self._quick(size)
         said = f"{self._phase}: {size}"
-        last = None
-        for last in inference.fit_iter(self._fitted, config):
+        build = None
+        for step in inference.fit_iter(self._fitted, config):
+            build = step.snapshot
             yield self._step(said)
-        if last is None or last.snapshot is None:
-            raise DataError("a fit of some of the cells", "none", "Allow more seconds.")
-        fit = last.snapshot()
+        if build is None:
+            raise FitError("a fit of some of the cells", "none", "Allow more seconds.")
+        fit = build()
         scores, _ = cell_scores(fit, self._held_out, seed=self._config.seed)
         self._rungs.append(_Rung(fit, scores, time.monotonic() - began))
         yield self._step(said)
