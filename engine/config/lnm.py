@@ -18,6 +18,7 @@ from engine.config.validation import (
     settled,
     whole,
 )
+from engine.errors import ConfigError
 
 DMode = Literal["learned", "low_rank"]
 CapturePrior = Literal["population", "anchored"]
@@ -140,6 +141,12 @@ class LNMConfig(Training):
             whole("block_cells", self.block_cells, 1, 1_000_000)
         one_of("capture", self.capture, (True, False))
         one_of("inference", self.inference, get_args(LNMInference))
+        if self.n_factors == 0 and self.inference != "laplace":
+            raise ConfigError(
+                "inference='laplace' without factors, which leave nothing to encode or to draw",
+                repr(self.inference),
+                "Take one factor or more, or inference='laplace'.",
+            )
         one_of("d_mode", self.d_mode, ("learned", "low_rank"))
         one_of("capture_prior", self.capture_prior, ("population", "anchored"))
         one_of("precision", self.precision, ("float32", "float64"))

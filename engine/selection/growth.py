@@ -143,22 +143,19 @@ class _Growth:
         yield self._step(said)
 
     def look(self) -> Iterator[Progress]:
-        """Look for what genes share beyond the fewest that are good, unless more may be better.
+        """Look for what genes share beyond the fewest that are good.
 
-        Whether there is any factor is for this to tell: counts that are spread unlike a
-        log-normal are foretold better with factors, though genes are independent.
+        It costs less than to fit more of them. Whether there is any factor is for this to tell:
+        counts that are spread unlike a log-normal are foretold better with factors, though genes
+        are independent.
         """
         for rung in self._good:
-            if not isinstance(rung.fit, Fit) or (rung is self._rungs[-1] and rung.size):
-                return
-            yield from self._looked(rung)
-            if not rung.structure:
+            if rung.structure is None and isinstance(rung.fit, Fit):
+                yield from self._looked(rung)
+            if rung.structure is False:
                 return
 
     def _looked(self, rung: _Rung) -> Iterator[Progress]:
-        if rung.structure is not None:
-            return
-        rung.structure = False
         try:
             for step in residual_structure_iter(rung.fit, self._fitted, seed=self._config.seed):
                 yield self._step(f"{self._phase}: what {rung.size} leave")
@@ -166,19 +163,18 @@ class _Growth:
                     rung.structure = step.structure.found
         except DataError:
             # Too few cells or genes to tell.
-            rung.structure = None
+            return
 
     @property
     def settled(self) -> bool:
         """Whether a larger number need not be tried."""
-        if len(self._rungs) < 2:
-            return self._rungs[-1].structure is False
-        last, before = self._rungs[-1], self._rungs[-2]
-        good = self._good[0]
-        if good is last:
-            return False
-        # What some genes share may stay, with however many; then the scores alone decide.
-        return not good.structure or (good is not before and before.structure is not None)
+        good = self._good
+        if any(rung.structure is False for rung in good):
+            return True
+        if isinstance(self._rungs[-1].fit, Fit) and self._rungs[-1].structure is not None:
+            # What some genes share may stay, with however many; then the scores alone decide.
+            return good[0] not in self._rungs[-2:]
+        return good[0] is not self._rungs[-1]
 
     def grown(self) -> Grown:
         """The number to take."""

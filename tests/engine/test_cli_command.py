@@ -80,7 +80,7 @@ def test_the_printed_command_gives_the_data_back(
 
 def test_only_what_differs_is_printed() -> None:
     assert str(fit_command(LNMConfig(), PLAIN)) == (
-        "python -m engine fit demo --model lnm --factors 10 --out fit.h5ad"
+        "python -m engine fit demo --model lnm --factors auto --out fit.h5ad"
     )
 
 

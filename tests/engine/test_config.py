@@ -68,7 +68,8 @@ def test_any_value_is_taken_or_refused_in_words(name: str, value: Any) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"n_factors": 0},
+        {"n_factors": -1},
+        {"n_factors": "some"},
         {"n_factors": MAX_FACTORS + 1},
         {"n_factors": 2.0},
         {"n_factors": True},

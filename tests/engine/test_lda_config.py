@@ -39,7 +39,7 @@ def test_round_trip_through_json(config: LDAConfig) -> None:
 def test_the_kind_is_told_from_the_values() -> None:
     assert type(config_from_dict(LNMConfig().to_dict())) is LNMConfig
     assert LDAConfig().model == "lda"
-    assert LDAConfig(n_topics=7).n_factors == 7
+    assert LDAConfig(n_topics=7).size == 7
 
 
 @given(
