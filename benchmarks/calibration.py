@@ -1,8 +1,8 @@
 """Measure calibration on simulated data: ``python -m benchmarks.calibration [STUDY ...]``.
 
 Counts are drawn from the model, so that the truth is known. How often do 90 % intervals hold it?
-Studies: ``correlations`` (both methods), ``claims``, ``factors``, ``structure``, ``scores`` and
-``capture``.
+Studies: ``automatic`` (the number of factors unknown), ``correlations`` (both methods),
+``claims``, ``factors``, ``structure``, ``scores`` and ``capture``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from scipy import linalg, stats
 
 import engine
+from benchmarks.calibration_automatic import automatic
 from benchmarks.calibration_capture import capture
 from benchmarks.calibration_claims import claims
 from benchmarks.calibration_factors import factors, structure
@@ -33,6 +34,7 @@ QUANTILE = stats.norm.ppf(0.95)
 
 def main() -> None:
     studies: dict[str, Callable[[argparse.Namespace], None]] = {
+        "automatic": automatic,
         "correlations": _correlations,
         "claims": claims,
         "factors": factors,
@@ -42,6 +44,7 @@ def main() -> None:
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
     parser.add_argument("studies", nargs="*", default=list(studies), help=", ".join(studies))
+    parser.add_argument("--automatic", type=int, default=10, help="data sets of each kind")
     parser.add_argument("--sets", type=int, default=20, help="data sets of each kind")
     parser.add_argument("--bootstrapped", type=int, default=20, help="of them, with the bootstrap")
     parser.add_argument("--n-boot", type=int, default=30)

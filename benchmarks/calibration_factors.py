@@ -18,6 +18,7 @@ import engine
 from benchmarks.calibration_claims import independent
 from engine import checks
 from engine.data import simulate, true_clr_correlation
+from engine.results import Fit
 
 # Counts per cell and gene, and the variances that the genes have.
 DEPTH, VARIANCE = 5.0, 0.5
@@ -51,9 +52,10 @@ def factors(arguments: argparse.Namespace) -> None:
     """What is told of all pairs, by the factors that were fitted."""
     print(f"| {COLUMNS.replace(', ', ' | ')} |\n|{' --- |' * 9}")
     for kind in KINDS:
-        drawn = [_drawn(kind, seed) for seed in range(arguments.wrong)]
+        sets = [drawn(kind, seed) for seed in range(arguments.wrong)]
         for fitted in kind.fitted:
-            rows = [_row(data, truth, fitted) for data, truth in drawn]
+            config = engine.LNMConfig(n_factors=fitted)
+            rows = [row(data, truth, config)[0] for data, truth in sets]
             error, told, *shares = np.nanmean(rows, axis=0)
             shown = " | ".join(f"{100 * share:.2f}" for share in shares)
             of = f"{kind.cells} x {kind.genes}, {kind.name}"
@@ -74,36 +76,37 @@ def structure(arguments: argparse.Namespace) -> None:
     print("| data | k fitted | sets | found | should be | nothing to find |\n|" + " --- |" * 6)
     kinds = {kind.name: kind for kind in KINDS}
     for name, few, enough in LOOKED:
-        drawn = [_drawn(kinds[name], seed)[0] for seed in range(arguments.looked)]
+        sets = [drawn(kinds[name], seed)[0] for seed in range(arguments.looked)]
         for fitted in (*few, *enough):
             size = f"{kinds[name].cells} x {kinds[name].genes}"
-            _look(f"{size}, {name}", drawn, fitted, fitted in few)
+            _look(f"{size}, {name}", sets, fitted, fitted in few)
     independents = [
-        _annotated(independent(np.random.default_rng(seed))[0]) for seed in range(arguments.looked)
+        annotated(independent(np.random.default_rng(seed))[0]) for seed in range(arguments.looked)
     ]
     for fitted in (1, 3, 10):
         _look("600 x 80, independent genes", independents, fitted, False)
 
 
-def _look(name: str, drawn: list[ad.AnnData], fitted: int, there: bool) -> None:
+def _look(name: str, sets: list[ad.AnnData], fitted: int, there: bool) -> None:
     found, nothing = 0, 0
-    for data in drawn:
+    for data in sets:
         counts = engine.read_counts(data, genes="all")
         fit = engine.fit(counts, engine.LNMConfig(n_factors=fitted))
         told = checks.residual_structure(fit, counts)
         found += told.found
         nothing += told.nothing
     sought = "found" if there else "not"
-    print(f"| {name} | {fitted} | {len(drawn)} | {found} | {sought} | {nothing} |", flush=True)
+    print(f"| {name} | {fitted} | {len(sets)} | {found} | {sought} | {nothing} |", flush=True)
 
 
-def _annotated(counts: np.ndarray) -> ad.AnnData:
+def annotated(counts: np.ndarray) -> ad.AnnData:
+    """Counts with names of genes."""
     data = ad.AnnData(counts.astype(np.float32))
     data.var_names = [f"gene {one}" for one in range(counts.shape[1])]
     return data
 
 
-def _drawn(kind: Kind, seed: int) -> tuple[ad.AnnData, pd.DataFrame]:
+def drawn(kind: Kind, seed: int) -> tuple[ad.AnnData, pd.DataFrame]:
     """Counts, and the true CLR correlations of all genes by name."""
     if kind.factors:
         data = simulate(
@@ -125,15 +128,18 @@ def _drawn(kind: Kind, seed: int) -> tuple[ad.AnnData, pd.DataFrame]:
     )
     rates = np.exp(log)
     counts = rng.poisson(rates * DEPTH / rates.mean())
-    data = _annotated(counts)
+    data = annotated(counts)
     centred = near - near.mean(0) - near.mean(1)[:, None] + near.mean()
     scale = np.sqrt(np.diag(centred))
     return data, pd.DataFrame(centred / np.outer(scale, scale), data.var_names, data.var_names)
 
 
-def _row(data: ad.AnnData, truth: pd.DataFrame, fitted: int) -> tuple[float, ...]:
+def row(
+    data: ad.AnnData, truth: pd.DataFrame, config: engine.LNMConfig
+) -> tuple[tuple[float, ...], Fit]:
+    """What is told of all pairs, and the fit."""
     counts = engine.read_counts(data, genes="all")
-    fit = engine.fit(counts, engine.LNMConfig(n_factors=fitted))
+    fit = engine.fit(counts, config)
     shown = np.flatnonzero(fit.is_gene)
     names = fit.genes[shown]
     found = checks.uncertainty(fit, counts)
@@ -143,7 +149,7 @@ def _row(data: ad.AnnData, truth: pd.DataFrame, fitted: int) -> tuple[float, ...
     estimate = own.correlation[upper]
     claimed = sure.fsos[upper] < CLAIMED
     wrong = np.sign(estimate) * true <= checks.SMALL
-    return (
+    told = (
         float(np.sqrt(np.mean((np.arctanh(estimate) - np.arctanh(true)) ** 2))),
         float(np.median(own.fisher_error[upper])),
         float(np.mean((own.low[upper] <= true) & (true <= own.high[upper]))),
@@ -151,3 +157,4 @@ def _row(data: ad.AnnData, truth: pd.DataFrame, fitted: int) -> tuple[float, ...
         float(wrong[claimed].mean()) if claimed.any() else np.nan,
         float(sure.fsos[upper][claimed].mean()) if claimed.any() else np.nan,
     )
+    return told, fit

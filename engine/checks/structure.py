@@ -87,8 +87,11 @@ class ResidualStructure:
         if not self.found:
             return ""
         against = f" against {', '.join(self.opposed)}" if self.opposed else ""
-        factors = "factor" if self.n_factors == 1 else f"{self.n_factors} factors"
-        said = f"Genes vary together beyond the {factors}: most of all {', '.join(self.genes)}"
+        beyond = f" beyond the {self.n_factors} factors"
+        beyond = {0: ", and there is no factor", 1: " beyond the factor"}.get(
+            self.n_factors, beyond
+        )
+        said = f"Genes vary together{beyond}: most of all {', '.join(self.genes)}"
         said += f"{against}. "
         if self.label:
             said += f"Of that, {100 * self.share:.0f} % is {self.label}. "

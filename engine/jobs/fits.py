@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -156,14 +156,17 @@ class FitRunner:
         fit = job.snapshot()
         if not finished:
             fit = replace(fit, status=stopped_by_user(fit.status))
-        if (chosen := selection_of(fit)) is not None:
-            job.update(log=chosen.reason, config=fit.config.to_dict())
         # What a report of the file alone needs to tell how the fit is made again.
         told = {"request": dict(job.status.request), "holdout": job.status.holdout}
         fit = replace(fit, data=fit.data | told)
         job.update(phase="saving", seconds_left=None)
         path = fit.save(self._store.path(job.status.id, FIT), counts=counts.matrix())
         self._kept.add(path, fit)
+        if (chosen := selection_of(fit)) is not None:
+            job.update(log=chosen.reason, config=fit.config.to_dict())
+            # The fit, which is saved, tells it too.
+            with suppress(JobError):
+                self._store.label(job.status.id, config=job.status.config)
         return Outcome("done" if finished else "stopped", fit.status.reason)
 
     def _checkpoint(self, job: Job) -> float:

@@ -206,8 +206,8 @@ class RunStore:
         except OSError as error:
             raise _cannot_write(error) from error
 
-    def label(self, id: str, **labels: str | bool) -> None:
-        """Change a run's name or sharing. Any server may: nothing else in that file changes."""
+    def label(self, id: str, **labels: Any) -> None:
+        """Change a run's name, sharing or configuration. Any server may: nothing else in that file changes."""
         try:
             with self._turn():
                 run = read_json(self.path(id, _RUN))

@@ -101,6 +101,7 @@ class _Growth:
     def __init__(self, counts: Counts, config: Config) -> None:
         self._began = time.monotonic()
         self._config = config
+        self._counts = counts
         self._fitted, self._held_out = _parts(counts, config.seed)
         most = min(counts.n_genes - 1, self._fitted.n_cells // _CELLS_EACH)
         first = 1 if isinstance(config, LDAConfig) else 0
@@ -156,8 +157,10 @@ class _Growth:
                 return
 
     def _looked(self, rung: _Rung) -> Iterator[Progress]:
+        # Without factors nothing was fitted to how genes vary together: any cells will do.
+        counts = self._fitted if rung.size else self._counts
         try:
-            for step in residual_structure_iter(rung.fit, self._fitted, seed=self._config.seed):
+            for step in residual_structure_iter(rung.fit, counts, seed=self._config.seed):
                 yield self._step(f"{self._phase}: what {rung.size} leave")
                 if step.structure is not None:
                     rung.structure = step.structure.found
