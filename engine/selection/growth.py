@@ -29,8 +29,8 @@ _LADDER = (0, 1, 5, 10, 20, 40, 80, 160)
 _FITTED, _HELD_OUT = 5000, 2000
 # Cells of those that are fitted, per factor.
 _CELLS_EACH = 10
-# Fits that are but compared end early: so many times the tolerance.
-_COARSE = 10.0
+# Fits that are but compared end early: so many times the tolerance, and passes at most.
+_COARSE, _MOST_PASSES = 10.0, 30
 # Cells below which nothing can be chosen.
 _FEWEST_CELLS = 20
 # Share of the seconds allowed that may be spent on choosing.
@@ -181,10 +181,13 @@ class _Growth:
 
     def grown(self) -> Grown:
         """The number to take."""
-        good = self._good
+        good, best = self._good, self._best
         free = [rung for rung in good if not rung.structure]
         chosen = free[0] if free else good[-1]
-        best = self._best
+        size, start, reason = chosen.size, chosen.fit, ""
+        if self.over and len(self._rungs) == 1:
+            size, start = self.ladder[1], None
+            reason = f"{count(size, self._what)}: the seconds allowed left no time to choose."
         tried = tuple(
             Tried(
                 size=rung.size,
@@ -197,21 +200,19 @@ class _Growth:
             for rung in self._rungs
         )
         found = Selection(
-            size=chosen.size,
-            reason=self._reason(chosen),
+            size=size,
+            reason=reason or self._reason(chosen),
             tried=tried,
             n_fitted=self._fitted.n_cells,
             n_held_out=len(best.scores.n_counts),
         )
         again = isinstance(self._config, LDAConfig) or self._config.inference == "laplace"
-        return Grown(found, chosen.fit if again else None)
+        return Grown(found, start if again else None)
 
     def _reason(self, chosen: _Rung) -> str:
-        if not chosen.size:
+        if not chosen.size and chosen.structure is False:
             return "No factor can be told from noise: counts drawn without any look like these."
         named = count(chosen.size, self._what)
-        if len(self._rungs) < 2:
-            return f"{named}: there were no seconds to try more."
         sizes = [f"{rung.size}" for rung in self._rungs]
         said = (
             f"{named}: the fewest that foretell counts of held-out cells as well as any "
@@ -220,17 +221,22 @@ class _Growth:
         if chosen.structure is not None:
             still = "still vary together" if chosen.structure else "vary together by chance alone"
             said += f"; beyond them genes {still}"
-        if chosen is not self._rungs[-1]:
+        if chosen is not self._rungs[-1] or chosen.structure is False:
             return f"{said}."
-        why = "seconds allowed" if self.over else "cells that were fitted"
-        return f"{said}. More were not tried, for want of {why}."
+        why = "no seconds were left" if self.over else "these cells and genes tell no more apart"
+        return f"{said}. More were not tried: {why}."
 
     def _quick(self, size: int) -> Config:
         config = self._config.sized(size)
         left = None
         if config.max_seconds is not None:
             left = max(_SHARE * config.max_seconds - (time.monotonic() - self._began), 1e-3)
-        coarse = replace(config, max_seconds=left, tolerance=_COARSE * config.tolerance)
+        coarse = replace(
+            config,
+            max_seconds=left,
+            max_passes=min(config.max_passes, _MOST_PASSES),
+            tolerance=_COARSE * config.tolerance,
+        )
         if isinstance(coarse, LDAConfig):
             return replace(coarse, inference="em", n_starts=1)
         return replace(coarse, inference="laplace")
