@@ -19,10 +19,10 @@ from engine.jobs.failures import describe
 if TYPE_CHECKING:
     from engine.checks import PredictiveCheck
     from engine.jobs.checking import Fraction
-    from engine.results import AnyFit
 
 _SHOWN = 10
 _BESIDE = {
+    "missed": "looking for pairs of genes that the fit misses",
     "structure": "looking for what the factors miss",
     "quality": "testing the approximation",
 }
@@ -53,7 +53,7 @@ def check(options: argparse.Namespace) -> None:
 
     from engine import checks
     from engine.jobs import checking
-    from engine.results import load
+    from engine.results import Fit, load
     from engine.summaries import with_ids
 
     fit = load(options.fit)
@@ -71,6 +71,9 @@ def check(options: argparse.Namespace) -> None:
     genes = None
     if options.genes is not None:
         genes = [name.strip() for name in options.genes.split(",") if name.strip()]
+    missed = _beside(lambda: checking.missed_iter(fit, counts), "missed")
+    if genes is None:
+        genes = checks.genes_to_show(fit, (), missed=missed)
     steps = checks.predictive_check_iter(
         fit,
         counts,
@@ -82,10 +85,12 @@ def check(options: argparse.Namespace) -> None:
         seed=options.seed,
     )
     found = _last(steps, "checking", lambda step: step.check)
-    found = checking.finding_first(
-        found, _beside(fit, lambda: checking.structure_iter(fit, counts), "structure")
-    )
-    laplace = _beside(fit, lambda: checking.quality_iter(fit, counts), "quality")
+    # Topics have neither of these tests.
+    structure, laplace = None, None
+    if isinstance(fit, Fit):
+        structure = _beside(lambda: checking.structure_iter(fit, counts), "structure")
+        laplace = _beside(lambda: checking.quality_iter(fit, counts), "quality")
+    found = checking.finding_first(found, structure, missed)
     if out is not None:
         from engine.spreadsheet import write_csv
 
@@ -111,12 +116,8 @@ def _last[S: Fraction, T](steps: Iterator[S], words: str, outcome: Callable[[S],
     return found
 
 
-def _beside(fit: AnyFit, steps: Callable[[], Iterator[Any]], outcome: str) -> Any:
-    """What a test beside the draws found; None if it failed, or for topics, which have none."""
-    from engine.results import Fit
-
-    if not isinstance(fit, Fit):
-        return None
+def _beside(steps: Callable[[], Iterator[Any]], outcome: str) -> Any:
+    """What a test beside the draws found; None if it failed."""
     words = _BESIDE[outcome]
     try:
         return _last(steps(), words, lambda step: getattr(step, outcome))

@@ -20,6 +20,8 @@ from dashboard.plots.names import blank, extent, in_view
 from dashboard.plots.style import ACCENT, MISSING, POSITIVE
 
 HEIGHT = 120
+# What a chart of pairs is of.
+PAIRS, MISSED = "pairs", "missed"
 # Pixels from a point within which a click is meant for it.
 NEAR = 9.0
 LEAST = 1e-6
@@ -54,7 +56,7 @@ class Chart:
     Attributes
     ----------
     of
-        Discrepancy of the table of genes; empty: pairs.
+        Discrepancy of the table of genes; of pairs `PAIRS` in detail, or `MISSED` of all.
     against_mean
         The observed mean is across, and bands stand upright; else what is predicted is across.
     log
@@ -75,7 +77,8 @@ CHARTS = {
         "Variance", "variance", "mean count", "variance of counts", True, (True, True)
     ),
     "clr": Chart("CLR variance", "clr_variance", "predicted CLR variance", "observed"),
-    "pairs": Chart("Correlation", "", "predicted correlation of log counts", "observed"),
+    "pairs": Chart("Correlation", PAIRS, "predicted correlation of log counts", "observed"),
+    "missed": Chart("All pairs", MISSED, "predicted correlation of residuals", "observed"),
 }
 
 

@@ -8,6 +8,7 @@ from engine.checks.laplace import (
     laplace_quality,
     laplace_quality_iter,
 )
+from engine.checks.missed import MissedPairs, MissedProgress, missed_pairs, missed_pairs_iter
 from engine.checks.posteriors import block_cells
 from engine.checks.predictive import (
     CheckProgress,
@@ -17,6 +18,7 @@ from engine.checks.predictive import (
     gene_points,
     genes_to_show,
     misfit_table,
+    missed_points,
     pair_points,
     predictive_check,
     predictive_check_iter,
@@ -59,6 +61,8 @@ __all__ = [
     "LaplaceProgress",
     "LaplaceQuality",
     "LoadingsUncertainty",
+    "MissedPairs",
+    "MissedProgress",
     "PredictiveCheck",
     "Quality",
     "ResidualStructure",
@@ -82,6 +86,9 @@ __all__ = [
     "laplace_quality",
     "laplace_quality_iter",
     "misfit_table",
+    "missed_pairs",
+    "missed_pairs_iter",
+    "missed_points",
     "pair_points",
     "pairs_table",
     "predictive_check",

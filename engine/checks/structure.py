@@ -15,17 +15,14 @@ from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from engine.checks.structure_scores import Leading, beyond_chance, leading
+from engine.checks.structure_scores import Leading, beyond_chance, leading, params_of
 from engine.config.validation import whole
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.inference.compilation import keep_compilations
 from engine.inference.laplace import integral_for
-from engine.models import lnm
-from engine.models.poisson_lognormal import LOG_NO_NOISE
 from engine.results import AnyFit, Fit
 from engine.summaries.labels_explain import MUCH, shares_of
 
@@ -206,7 +203,7 @@ def _steps(
     seen, counts = seen[able], counts.take(np.flatnonzero(able))
     # The counts of some genes among themselves have a model of the same form.
     loadings, noise = fit.loadings[genes], fit.noise[genes]
-    params, integral = _params(fit.mean_clr[genes], loadings, noise), integral_for(fit)
+    params, integral = params_of(fit.mean_clr[genes], loadings, noise), integral_for(fit)
     weak = float((loadings**2).sum()) < float(noise.sum())
     share = 0.5 if weak else 1.0
     found = yield from _told_of(leading(params, integral, seen, rng), 0.0, share)
@@ -215,15 +212,10 @@ def _steps(
     if weak and not beyond_chance(found.largest, found.expected, found.spread):
         # What they vary is then residual variance of each gene by itself.
         own = noise + (loadings**2).sum(1)
-        bare = _params(fit.mean_clr[genes], np.zeros_like(loadings), own)
+        bare = params_of(fit.mean_clr[genes], np.zeros_like(loadings), own)
         other = yield from _told_of(leading(bare, integral, seen, rng), share, 1.0)
         nothing = not beyond_chance(other.largest, other.expected, other.spread)
     yield StructureProgress(1.0, _structure(fit, counts, genes, found, nothing=nothing))
-
-
-def _params(mean: np.ndarray, loadings: np.ndarray, noise: np.ndarray) -> lnm.Params:
-    log_noise = np.log(np.maximum(noise, np.exp(LOG_NO_NOISE)))
-    return lnm.Params(*(jnp.asarray(one, jnp.float32) for one in (mean, loadings, log_noise)))
 
 
 def _told_of(

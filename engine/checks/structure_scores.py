@@ -11,15 +11,17 @@ from scipy import stats
 from scipy.sparse.linalg import eigsh
 
 from engine.checks.posteriors import Posteriors, posteriors
+from engine.inference.laplace import integral_for
 from engine.models import lnm
-from engine.models.poisson_lognormal import Integral
+from engine.models.poisson_lognormal import LOG_NO_NOISE, Integral
+from engine.results import Fit
 
 # Draws for the mean of their correlations, and those that tell how large an eigenvalue may be.
 _FOR_MEAN, _FOR_SPREAD = 5, 8
 # Probability by chance, and excess of the eigenvalue, from which there is something.
-_CHANCE, _LEAST = 0.003, 0.1
+CHANCE, _LEAST = 0.003, 0.1
 # Cells that are placed at a time, and the largest logarithm of a drawn intensity.
-_AT_ONCE, _LARGEST_LOG = 512, 16.0
+AT_ONCE, _LARGEST_LOG = 512, 16.0
 # No cell counts for more than this many standard deviations.
 _CUT = 5.0
 
@@ -44,7 +46,7 @@ class Leading(NamedTuple):
 
 def beyond_chance(largest: float, expected: float, spread: float) -> bool:
     """Whether an eigenvalue is more than chance makes."""
-    far = stats.t.ppf(1 - _CHANCE, _FOR_SPREAD - 1) * spread * np.sqrt(1 + 1 / _FOR_SPREAD)
+    far = stats.t.ppf(1 - CHANCE, _FOR_SPREAD - 1) * spread * np.sqrt(1 + 1 / _FOR_SPREAD)
     return bool(largest - expected > max(_LEAST, far))
 
 
@@ -52,15 +54,15 @@ def leading(
     params: lnm.Params, integral: Integral, seen: np.ndarray, rng: np.random.Generator
 ) -> Generator[float, None, Leading]:
     """Compare counts (C, G) with draws of a model; yields the share that is done."""
-    model = _Model(params, integral, min(_AT_ONCE, len(seen)))
-    scores, found = _scores(model, seen)
-    observed = _correlation(scores)
+    model = Model(params, integral, min(AT_ONCE, len(seen)))
+    scores, found = scores_of(model, seen)
+    observed = correlation(scores)
     mean = np.zeros_like(observed)
     largest = []
     n_draws = _FOR_MEAN + _FOR_SPREAD
     for draw in range(n_draws):
         yield (draw + 1) / (n_draws + 1)
-        drawn = _correlation(_scores(model, _drawn(model, len(seen), found, rng))[0])
+        drawn = correlation(scores_of(model, draw_counts(model, len(seen), found, rng))[0])
         if draw < _FOR_MEAN:
             mean += drawn / _FOR_MEAN
         else:
@@ -70,13 +72,28 @@ def leading(
     return Leading(value, expected, spread, direction, scores @ direction)
 
 
-class _Model(NamedTuple):
+class Model(NamedTuple):
+    """A model of some genes, and how many cells are placed at a time."""
+
     params: lnm.Params
     integral: Integral
     at_once: int
 
 
-def _scores(model: _Model, counts: np.ndarray) -> tuple[np.ndarray, list[Posteriors]]:
+def model_of(fit: Fit, genes: np.ndarray, at_once: int) -> Model:
+    """That of the counts of some genes (positions) among themselves, of the same form."""
+    noise = fit.noise[genes]
+    params = params_of(fit.mean_clr[genes], fit.loadings[genes], noise)
+    return Model(params, integral_for(fit), at_once)
+
+
+def params_of(mean: np.ndarray, loadings: np.ndarray, noise: np.ndarray) -> lnm.Params:
+    """In single precision."""
+    log_noise = np.log(np.maximum(noise, np.exp(LOG_NO_NOISE)))
+    return lnm.Params(*(jnp.asarray(one, jnp.float32) for one in (mean, loadings, log_noise)))
+
+
+def scores_of(model: Model, counts: np.ndarray) -> tuple[np.ndarray, list[Posteriors]]:
     """(C, G) standardised scores, and the posteriors block by block."""
     parts, blocks = [], []
     for start in range(0, len(counts), model.at_once):
@@ -88,15 +105,20 @@ def _scores(model: _Model, counts: np.ndarray) -> tuple[np.ndarray, list[Posteri
         score[found.lost] = 0
         parts.append(score[: len(own)])
         blocks.append(found)
-    scores = np.concatenate(parts).astype(np.float32)
+    return standardised(np.concatenate(parts)), blocks
+
+
+def standardised(scores: np.ndarray) -> np.ndarray:
+    """Each gene with mean 0 and variance 1 over cells, no cell far out."""
+    scores = scores.astype(np.float32)
     scores -= scores.mean(0)
     spread = scores.std(0)
     scores /= np.where(spread > 0, spread, np.inf)
-    return np.clip(scores, -_CUT, _CUT), blocks
+    return np.clip(scores, -_CUT, _CUT)
 
 
-def _drawn(
-    model: _Model, n_cells: int, found: list[Posteriors], rng: np.random.Generator
+def draw_counts(
+    model: Model, n_cells: int, found: list[Posteriors], rng: np.random.Generator
 ) -> np.ndarray:
     """(C, G) counts from the posterior of each cell's factors and intensity.
 
@@ -120,7 +142,8 @@ def _drawn(
     return drawn
 
 
-def _correlation(scores: np.ndarray) -> np.ndarray:
+def correlation(scores: np.ndarray) -> np.ndarray:
+    """(G, G) of standardised scores."""
     return np.asarray(scores.T @ scores) / len(scores)
 
 

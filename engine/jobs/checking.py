@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from engine.checks import (
         LaplaceProgress,
         LaplaceQuality,
+        MissedPairs,
+        MissedProgress,
         PredictiveCheck,
         ResidualStructure,
         StructureProgress,
@@ -32,7 +34,7 @@ _PILOT_ELEMENTS, _PILOT_CELLS, _PILOT_DRAWS = 2**20, 200, 20
 # Cells on which the approximation is tested, more of them where that costs little.
 _LAPLACE_CELLS, _MOST_LAPLACE_CELLS, _LITTLE = 64, 200, 40_000
 # Shares of the progress.
-_READ, _LOOKED, DRAWN, TESTED = 0.02, 0.15, 0.85, 0.95
+READ, SOUGHT, _LOOKED, DRAWN, TESTED = 0.02, 0.25, 0.35, 0.85, 0.95
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class CheckAsked:
     totals
         None: those of the mode.
     genes
-        Names of genes to show in detail, beside those that fit worst and those that tell most.
+        Names of genes to show in detail, beside those of missed pairs, those that fit worst and
+        those that tell most.
     group
         Column of the labels of the cells; each label is checked on its own. Empty: none.
     """
@@ -85,7 +88,12 @@ class Checked:
 
 
 def replicate(
-    fit: AnyFit, counts: Counts, asked: CheckAsked, cells: np.ndarray | None, handle: JobHandle
+    fit: AnyFit,
+    counts: Counts,
+    asked: CheckAsked,
+    cells: np.ndarray | None,
+    handle: JobHandle,
+    missed: MissedPairs | None = None,
 ) -> PredictiveCheck | None:
     """Check the fit, with progress up to `DRAWN`; None if the job is to stop before the end.
 
@@ -93,6 +101,8 @@ def replicate(
     ----------
     cells
         (C,) mask of the cells to check, or None for all.
+    missed
+        Pairs of genes that the fit misses: their genes are shown in detail.
     """
     from engine import checks
 
@@ -113,14 +123,14 @@ def replicate(
         look(n_draws=_PILOT_DRAWS, cells=keys),
         lambda step: step.check,
         handle,
-        lambda share: handle.progress(_READ + share * (_LOOKED - _READ), "looking"),
+        lambda share: handle.progress(SOUGHT + share * (_LOOKED - SOUGHT), "looking"),
     )
     if pilot is None:
         return None
     return pull(
         look(
             n_draws=asked.n_draws,
-            genes=checks.genes_to_show(fit, asked.genes, pilot.genes),
+            genes=checks.genes_to_show(fit, asked.genes, pilot.genes, missed),
             cells=cells,
             groups=fit.obs[asked.group] if asked.group else None,
         ),
@@ -148,11 +158,21 @@ def structure_iter(fit: AnyFit, counts: Counts) -> Iterator[StructureProgress]:
     return checks.residual_structure_iter(fit, counts)
 
 
-def finding_first(check: PredictiveCheck, found: ResidualStructure | None) -> PredictiveCheck:
+def missed_iter(
+    fit: AnyFit, counts: Counts, cells: np.ndarray | None = None
+) -> Iterator[MissedProgress]:
+    """Look for pairs of genes that the fit misses, among some cells or all."""
+    from engine import checks
+
+    return checks.missed_pairs_iter(fit, counts, cells=cells)
+
+
+def finding_first(
+    check: PredictiveCheck, found: ResidualStructure | None, missed: MissedPairs | None = None
+) -> PredictiveCheck:
     """The check with what genes share beyond the factors before all else that it found."""
-    if found is None or not found.words:
-        return check
-    return replace(check, findings=(found.words, *check.findings))
+    words = [one.words for one in (found, missed) if one is not None and one.words]
+    return replace(check, findings=(*words, *check.findings), missed=missed)
 
 
 def summary(fit: AnyFit, check: PredictiveCheck, laplace: LaplaceQuality | None) -> dict[str, Any]:

@@ -17,10 +17,13 @@ import numpy as np
 from engine.jobs import check_file
 from engine.jobs.checking import (
     DRAWN,
+    READ,
+    SOUGHT,
     TESTED,
     CheckAsked,
     Checked,
     finding_first,
+    missed_iter,
     pull,
     quality_iter,
     replicate,
@@ -52,6 +55,7 @@ class _Test(NamedTuple):
     words: str
 
 
+_SEEKING = _Test("missed", READ, SOUGHT, "looking for pairs of genes that the fit misses")
 _LOOKING = _Test("structure", DRAWN, TESTED, "looking for what the factors miss")
 _TESTING = _Test("quality", TESTED, 1.0, "testing the approximation")
 
@@ -73,7 +77,7 @@ class Checks:
         self._lock = threading.Lock()
         # By the id of the job, the one that was asked for last at the end.
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._beside_of: OrderedDict[tuple[str, str, int], Any] = OrderedDict()
+        self._beside_of: OrderedDict[tuple[str, str, int, str], Any] = OrderedDict()
 
     def submit(
         self,
@@ -163,28 +167,39 @@ class Checks:
         began = time.monotonic()
         handle.progress(0.0, "reading counts")
         counts = counts_of(self._jobs, run, fit)
-        check = replicate(fit, counts, asked, cells, handle)
+        beside = partial(self._beside, run, fit, handle)
+        chosen = "" if cells is None else _digest(cells)
+        missed = beside(_SEEKING, lambda: missed_iter(fit, counts, cells), chosen)
+        check = replicate(fit, counts, asked, cells, handle, missed)
         if check is None:
             return None
         # Topics have neither of these tests.
         structure, laplace = None, None
         if isinstance(fit, Fit):
-            test = partial(self._beside, run, fit, handle)
-            structure = test(_LOOKING, lambda: structure_iter(fit, counts))
-            laplace = test(_TESTING, lambda: quality_iter(fit, counts))
+            structure = beside(_LOOKING, lambda: structure_iter(fit, counts))
+            laplace = beside(_TESTING, lambda: quality_iter(fit, counts))
         if handle.stopping:
             return None
-        check = finding_first(check, structure)
+        check = finding_first(check, structure, missed)
         found = Checked(asked, check, laplace, time.monotonic() - began, fit)
         if cells is None and keep:
             _write(self._jobs, run, fit, found, handle)
         return found
 
     def _beside(
-        self, run: str, fit: Fit, handle: JobHandle, test: _Test, steps: Callable[[], Iterator[Any]]
+        self,
+        run: str,
+        fit: AnyFit,
+        handle: JobHandle,
+        test: _Test,
+        steps: Callable[[], Iterator[Any]],
+        cells: str = "",
     ) -> Any:
-        """What a test of the fit found, once a fit; None if it failed or is to stop."""
-        key = test.outcome, run, fit.status.passes
+        """What a test of the fit found, once a fit and choice of cells.
+
+        None if it failed or is to stop.
+        """
+        key = test.outcome, run, fit.status.passes, cells
         with self._lock:
             known = self._beside_of.get(key)
         if known is None and not handle.stopping:
@@ -203,7 +218,7 @@ class Checks:
             if known is not None:
                 with self._lock:
                     self._beside_of[key] = known
-                    while len(self._beside_of) > 2 * _KEPT:
+                    while len(self._beside_of) > 3 * _KEPT:
                         self._beside_of.popitem(last=False)
         return known
 

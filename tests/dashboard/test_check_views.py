@@ -215,7 +215,9 @@ def test_words_tell_what_is_wrong_worst_first_as_text(seat: Seat) -> None:
     assert f"{CELLS} cells, 20 draws" in words
 
 
-@pytest.mark.parametrize(("kind", "chart"), list(zip([*KINDS, "ecdf"], CHARTS, strict=True)))
+@pytest.mark.parametrize(
+    ("kind", "chart"), list(zip([*KINDS, "ecdf", "ecdf"], CHARTS, strict=True))
+)
 def test_all_kinds_are_drawn_and_can_be_taken_away(seat: Seat, kind: str, chart: str) -> None:
     view = seat.view
     seat.choices.param.update(kind=kind, chart=chart, group="B")

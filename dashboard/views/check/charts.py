@@ -14,7 +14,7 @@ from dashboard.check_choices import CHART_TABS, CheckChoices
 from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
 from dashboard.plots.check_lines import ResidualPlot, TotalsPlot
-from dashboard.plots.check_points import CHARTS, CheckPoints
+from dashboard.plots.check_points import CHARTS, MISSED, PAIRS, Chart, CheckPoints
 from dashboard.state import AppState
 from dashboard.together import together
 from dashboard.views.card import card, figure
@@ -31,7 +31,10 @@ HEADS = {
         "T(observed) against the mean and the 5 and 95 % points of T(replicate)",
         "Zeros and variance stand over the observed mean count of a gene. The CLR is that of "
         "counts plus 0.5, over all features of the fit. Correlations are Pearson's of "
-        "log(1 + counts · median total / total), of the genes of which draws were kept.",
+        "log(1 + counts · median total / total), of the genes of which draws were kept. All pairs: "
+        "of every pair of genes in up to 2,000 cells, whatever group is shown, the 200 whose "
+        "residuals are correlated most beyond those of drawn counts; grey: where all pairs are in "
+        "90 % of the draws, so that the choice of the largest is allowed for.",
     ),
     "residuals": html.heading(
         "Residuals",
@@ -123,18 +126,14 @@ class ChartsView(pn.viewable.Viewer):
             self._of[tab] = of
             self._draw(tab, found, group, what)
         if tab == "genes":
-            pair = self.state.pair if not CHARTS[what].of else None
+            pair = self.state.pair if CHARTS[what].of in (PAIRS, MISSED) else None
             self.points.mark(pair or self.state.marked)
 
     def _draw(self, tab: str, found: Checked, group: str, what: str) -> None:
         check = found.check
         if tab == "genes":
             chart = CHARTS[what]
-            rows = (
-                checks.gene_points(check.genes, chart.of, group)
-                if chart.of
-                else checks.pair_points(check.pairs, group)
-            )
+            rows = _points(check, chart, group)
             self.points.show(rows, chart)
         elif tab == "residuals":
             rows = check.residuals[
@@ -167,6 +166,14 @@ class ChartsView(pn.viewable.Viewer):
             stem = f"{CHARTS[what].words} of genes" if tab == "genes" else f"residuals of {what}"
         index = "group" if tab == "totals" else "gene"
         return Export(stem, draw, lambda: rows.set_index(index), of=self._of[tab][0].fit)
+
+
+def _points(check: checks.PredictiveCheck, chart: Chart, group: str) -> pd.DataFrame:
+    if chart.of == PAIRS:
+        return checks.pair_points(check.pairs, group)
+    if chart.of == MISSED:
+        return checks.missed_points(check.missed)
+    return checks.gene_points(check.genes, chart.of, group)
 
 
 def _head(tab: str) -> html.Heading:

@@ -7,7 +7,13 @@ from engine.checks.predictive.check import (
     predictive_check_iter,
 )
 from engine.checks.predictive.choices import genes_to_show
-from engine.checks.predictive.points import count_bars, gene_points, misfit_table, pair_points
+from engine.checks.predictive.points import (
+    count_bars,
+    gene_points,
+    misfit_table,
+    missed_points,
+    pair_points,
+)
 from engine.checks.predictive.settings import CheckSettings
 
 __all__ = [
@@ -18,6 +24,7 @@ __all__ = [
     "gene_points",
     "genes_to_show",
     "misfit_table",
+    "missed_points",
     "pair_points",
     "predictive_check",
     "predictive_check_iter",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from engine.checks.missed import MissedPairs
 from engine.checks.predictive import statistics, tables
 from engine.checks.predictive.choices import chosen_cells, detailed_genes
 from engine.checks.predictive.draws import Cells, stream
@@ -52,6 +53,8 @@ class PredictiveCheck:
     n_cells, n_without_counts, n_failed
         Cells checked, cells left out as they have no counts, and cells whose posterior was not
         found, which stay where the search for it ended.
+    missed
+        Pairs of genes that the fit misses, if they were looked for beside the check.
     """
 
     settings: CheckSettings
@@ -67,6 +70,7 @@ class PredictiveCheck:
     n_cells: int
     n_without_counts: int
     n_failed: int
+    missed: MissedPairs | None = None
 
     @property
     def misfits(self) -> pd.DataFrame:
@@ -85,6 +89,7 @@ class PredictiveCheck:
             "misfits": counted.to_dict("records"),
             "findings": list(self.findings),
             "notes": list(self.notes),
+            "missed": None if self.missed is None else self.missed.to_dict(),
         }
 
 

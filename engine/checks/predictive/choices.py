@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from engine.checks.missed import MissedPairs
 from engine.checks.predictive.draws import Cells
 from engine.checks.predictive.settings import MOST_GENES, MOST_GROUPS
 from engine.data import Counts
@@ -14,8 +15,8 @@ from engine.errors import ConfigError, DataError
 from engine.results import AnyFit, TopicFit
 from engine.summaries.names import gene_positions
 
-# Genes in detail, unless others are asked for; and of those that fit worst.
-_DETAILED, _WORST = 40, 30
+# Genes in detail, unless others are asked for; of those that fit worst, and of missed pairs.
+_DETAILED, _WORST, _MISSED = 40, 30, 40
 
 
 def chosen_cells(
@@ -94,17 +95,29 @@ def detailed_genes(fit: AnyFit, genes: Iterable[str] | None) -> np.ndarray:
     return gene_positions(fit, names)
 
 
-def genes_to_show(fit: AnyFit, chosen: Iterable[str], judged: pd.DataFrame) -> list[str]:
-    """Names of genes in detail: those chosen, those that fit worst, and those that tell most.
+def genes_to_show(
+    fit: AnyFit,
+    chosen: Iterable[str],
+    judged: pd.DataFrame | None = None,
+    missed: MissedPairs | None = None,
+) -> list[str]:
+    """Names of genes in detail, in this order and at most 200.
+
+    Those chosen, those of missed pairs, those that fit worst, and those that tell most. Pairs are
+    missed only if they are far off among all pairs of the fit: a right fit has none, so that the
+    p-values of the pairs in detail stay what they are.
 
     Parameters
     ----------
     judged
         `PredictiveCheck.genes` of a first look, worst first.
+    missed
+        Pairs that the fit misses.
     """
-    worst = judged.drop_duplicates("gene")["gene"].head(_WORST)
+    worst = [] if judged is None else judged.drop_duplicates("gene")["gene"].head(_WORST)
+    far = [] if missed is None else missed.genes(_MISSED)
     own = fit.genes[gene_positions(fit, list(chosen))]
-    names = [*map(str, own), *map(str, worst), *map(str, fit.genes[_telling(fit)])]
+    names = [*map(str, own), *far, *map(str, worst), *map(str, fit.genes[_telling(fit)])]
     return list(dict.fromkeys(names))[:MOST_GENES]
 
 

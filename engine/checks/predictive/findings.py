@@ -22,13 +22,13 @@ LEAST_CORRELATION = 0.1
 # Fewer genes or pairs than this are left to the table.
 LEAST_COUNT, LEAST_SHARE = 3, 0.005
 _NAMED = 3
-_RESIDUAL = "give genes a residual variance (d_mode='learned'), or "
+_RESIDUAL = "give genes a residual variance (Residual d: learned), or "
 _ANCHORED = (
     "Total counts are not as drawn: the anchored prior of the capture efficiency uses each cell's "
     "total a second time. Do not read drawn totals or the sd of efficiencies closely, or fit with "
-    "capture_prior='population'."
+    "Capture prior: shared by all cells."
 )
-_BLAMED = "drawn totals differ from those seen; check with observed totals."
+_BLAMED = "drawn totals differ from those seen; check with Totals: as observed."
 _WORDS = {
     "mean": "Mean",
     "variance": "Variance",
@@ -145,7 +145,10 @@ def _advice(name: str, under: bool, subject: Subject) -> str:
     if _low_rank(fit) and under and name != "mean":
         return f"{_RESIDUAL}{more}."
     if subject.settings.mode == "map":
-        return "draws at the mode leave out what is not known of a cell; check with 'laplace'."
+        return (
+            "draws at the mode leave out what is not known of a cell; "
+            "check with Mode: From posterior."
+        )
     if name == "mean":
         if subject.settings.mode == "population":
             return f"cells are not spread as the prior of the {_latents(fit)} has it; {more}."

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from engine.checks.missed import MissedPairs
 from engine.checks.predictive.findings import LEAST_CORRELATION, LEVEL, misfits
 from engine.checks.predictive.tables import BANDS
 
@@ -44,6 +45,18 @@ def pair_points(pairs: pd.DataFrame, group: str) -> pd.DataFrame:
     rows = pairs[pairs["group"] == group].reset_index(drop=True)
     far = (rows["observed"] - rows["predicted"]).abs() >= LEAST_CORRELATION
     return rows.assign(misfit=(rows["q_value"] <= LEVEL) & far)
+
+
+def missed_points(missed: MissedPairs | None) -> pd.DataFrame:
+    """One row a pair, of all of them those furthest off; none if they were not looked for.
+
+    ``q_value`` is the p-value of `MissedPairs.table`, which allows for all pairs.
+    """
+    if missed is None:
+        names = ["gene", "other", "observed", "predicted", "low_90", "high_90"]
+        empty = {name: np.zeros(0) for name in (*names, "q_value")}
+        return pd.DataFrame(empty | {"misfit": np.zeros(0, bool)})
+    return missed.table.rename(columns={"p_value": "q_value"})
 
 
 def misfit_table(genes: pd.DataFrame, group: str) -> pd.DataFrame:

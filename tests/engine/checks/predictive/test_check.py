@@ -81,7 +81,7 @@ def test_missing_residual_variance_is_found() -> None:
     found = predictive_check(fit, counts).findings
     variance = [words for words in found if words.startswith("Variance underpredicted")]
     assert len(variance) == 1
-    assert "d_mode='learned'" in variance[0]
+    assert "Residual d: learned" in variance[0]
     assert not any("lower the number" in words for words in found)
 
 
@@ -135,7 +135,7 @@ def test_an_anchored_prior_is_told_of_and_not_blamed_on_factors() -> None:
     *genes, last = predictive_check(fit, counts, totals="model").findings
     assert last == words
     assert genes
-    assert all(sentence.endswith("check with observed totals.") for sentence in genes)
+    assert all(sentence.endswith("check with Totals: as observed.") for sentence in genes)
 
 
 def test_modes_at_the_mode_and_with_uncertainty() -> None:

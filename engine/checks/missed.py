@@ -1,0 +1,288 @@
+"""missed_pairs: of all pairs of genes, those that vary together beyond what a fit knows.
+
+The residuals are the scores of `engine.checks.structure`; of topics they are Pearson residuals,
+``(u - N p) / sqrt(N p)`` with p the proportions of the genes at the mode of the cell. R are their
+correlations over cells, D = R - mean(R_drawn) what the counts have more than counts drawn from the
+fit. A pair is missed if its |D| is larger than the largest |D| of all pairs is in drawn counts:
+the choice of the largest among millions is part of what it is compared with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from scipy import special, stats
+
+from engine.checks.structure_scores import (
+    AT_ONCE,
+    CHANCE,
+    Model,
+    draw_counts,
+    model_of,
+    scores_of,
+    standardised,
+)
+from engine.checks.structure_scores import correlation as correlation_of
+from engine.config.validation import whole
+from engine.data import Counts
+from engine.errors import DataError
+from engine.inference.compilation import keep_compilations
+from engine.inference.topics.cells import Placed, place
+from engine.results import AnyFit, Fit, TopicFit
+
+# Cells that are enough; fewer of very many genes, so many counts at a time.
+_ENOUGH, _LEAST_CELLS, _ELEMENTS = 2000, 500, 2**22
+# A gene that fewer cells have is not looked at, and of more genes those with most counts.
+_FEWEST, _MOST_GENES = 20, 3000
+# Draws for the mean of their correlations, and those that tell how large a difference may be.
+_FOR_MEAN, _FOR_LARGEST = 4, 8
+# Correlations that differ by less are not spoken of.
+LEAST = 0.1
+# Pairs that are listed, and those that are named.
+_LISTED, _NAMED = 200, 3
+
+
+@dataclass(frozen=True)
+class MissedPairs:
+    """Pairs of genes that vary together, or against each other, beyond what a fit knows.
+
+    Attributes
+    ----------
+    latents
+        "factors" or "topics", of which the fit has ``n_factors``.
+    n_cells, n_genes
+        That were looked at.
+    n_missed
+        How many pairs are missed.
+    table
+        At most 200 pairs, the furthest off first: ``gene``, ``other``, ``observed`` (correlation
+        of residuals), ``predicted`` (the mean of draws), ``low_90`` and ``high_90``, between which
+        all pairs are in 90 % of the draws, ``p_value`` (that any pair of all is as far off by
+        chance) and ``misfit``.
+    """
+
+    latents: str
+    n_factors: int
+    n_cells: int
+    n_genes: int
+    n_missed: int
+    table: pd.DataFrame
+
+    @property
+    def words(self) -> str:
+        """What to know and what to do; empty if no pair is missed."""
+        if not self.n_missed:
+            return ""
+        first = self.table.iloc[: min(_NAMED, self.n_missed)]
+        named = ", ".join(
+            f"{row['gene']} and {row['other']} ({row['observed']:.2f}, of draws "
+            f"{row['predicted']:.2f})".replace("-", "\N{MINUS SIGN}")
+            for row in first.to_dict("records")
+        )
+        more = ", ..." if self.n_missed > len(first) else ""
+        pairs = self.n_genes * (self.n_genes - 1) // 2
+        own = self.latents if self.n_factors != 1 else self.latents[:-1]
+        return (
+            f"Residuals of {self.n_missed:,} of all {pairs:,} pairs of genes are correlated beyond "
+            f"the {self.n_factors} {own}: {named}{more}. Take more {self.latents}."
+        )
+
+    def genes(self, most: int) -> list[str]:
+        """Names of at most so many genes of missed pairs, of the furthest off first."""
+        rows = self.table[self.table["misfit"]]
+        return list(dict.fromkeys(map(str, rows[["gene", "other"]].to_numpy().ravel())))[:most]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Numbers and the missed pairs that are listed, ready for JSON."""
+        rows = self.table[self.table["misfit"]].drop(columns="misfit")
+        return {
+            "cells": self.n_cells,
+            "genes": self.n_genes,
+            "missed": self.n_missed,
+            "pairs": rows.to_dict("records"),
+        }
+
+
+@dataclass(frozen=True)
+class MissedProgress:
+    """A step: the share of the work that is done, and at the last what was found."""
+
+    fraction: float
+    missed: MissedPairs | None = None
+
+
+def missed_pairs(
+    fit: AnyFit, counts: Counts, *, cells: np.ndarray | None = None, seed: int = 0
+) -> MissedPairs:
+    """Look for pairs of genes that a fit misses; see `missed_pairs_iter`."""
+    *_, last = missed_pairs_iter(fit, counts, cells=cells, seed=seed)
+    if last.missed is None:
+        raise RuntimeError("the last step has the result")
+    return last.missed
+
+
+def missed_pairs_iter(
+    fit: AnyFit, counts: Counts, *, cells: np.ndarray | None = None, seed: int = 0
+) -> Iterator[MissedProgress]:
+    """Compare the residuals of all pairs of genes with those of draws, yielding progress.
+
+    At most 2,000 cells are looked at, drawn at random, and of the genes that 20 of them have the
+    3,000 with most counts.
+
+    Parameters
+    ----------
+    counts
+        Genes matched by name; the cells of the fit or others.
+    cells
+        (C,) mask of the cells to look at; all by default.
+
+    Raises
+    ------
+    ConfigError
+        If the seed is out of range.
+    DataError
+        If the counts lack genes of the fit, or cells or genes are too few.
+    """
+    whole("seed", seed, 0, 2**32 - 1)
+    counts = counts.matched(fit.genes, fit.gene_ids)
+    able = counts.totals > 0
+    if cells is not None:
+        able &= cells
+    keys = np.flatnonzero(able)
+    if len(keys) < _FEWEST:
+        raise DataError(
+            f"{_FEWEST} cells with counts of the fit's genes", f"{len(keys)}", "Choose more cells."
+        )
+    rng = np.random.default_rng([seed, 13])
+    most = min(_ENOUGH, max(_ELEMENTS // counts.n_genes, _LEAST_CELLS))
+    keys = np.sort(rng.choice(keys, min(len(keys), most), replace=False))
+    return _steps(fit, counts.take(keys), rng)
+
+
+class _Residuals(Protocol):
+    """Standardised residuals (C, G) of the counts, and of counts drawn from the fit."""
+
+    seen: np.ndarray
+
+    def drawn(self, rng: np.random.Generator) -> np.ndarray:
+        """Of another data set."""
+        ...
+
+
+class _OfFactors:
+    """The counts of some genes among themselves have a model of the same form."""
+
+    def __init__(self, fit: Fit, seen: np.ndarray, genes: np.ndarray) -> None:
+        able = seen[:, genes].sum(1) > 0
+        own = seen[np.ix_(able, genes)]
+        self._model: Model = model_of(fit, genes, min(AT_ONCE, len(own)))
+        self.seen, self._found = scores_of(self._model, own)
+
+    def drawn(self, rng: np.random.Generator) -> np.ndarray:
+        counts = draw_counts(self._model, len(self.seen), self._found, rng)
+        return scores_of(self._model, counts)[0]
+
+
+class _OfTopics:
+    """Proportions of the topics are found again for each data set."""
+
+    def __init__(self, fit: TopicFit, seen: np.ndarray, genes: np.ndarray) -> None:
+        self._fit, self._genes = fit, genes
+        self._totals = seen.sum(1)
+        self._placed = self._place(seen)
+        self.seen = self._of(seen, self._placed)
+
+    def drawn(self, rng: np.random.Generator) -> np.ndarray:
+        location, scale, _ = self._placed
+        logits = location + scale * rng.standard_normal(location.shape)
+        chances = self._proportions(logits)
+        counts = rng.multinomial(self._totals.astype(int), chances).astype(np.float32)
+        return self._of(counts, self._place(counts))
+
+    def _place(self, counts: np.ndarray) -> Placed:
+        names = map(str, range(len(counts)))
+        own = Counts.from_arrays(counts, self._fit.genes, names)
+        return place(self._fit, own)
+
+    def _proportions(self, logits: np.ndarray) -> np.ndarray:
+        found = special.softmax(logits.astype(float), axis=1) @ self._fit.topics.T.astype(float)
+        return np.asarray(found / found.sum(1, keepdims=True))
+
+    def _of(self, counts: np.ndarray, placed: Placed) -> np.ndarray:
+        chances = self._proportions(placed.location)[:, self._genes]
+        expected = np.maximum(self._totals[:, None] * chances, 1e-12)
+        return standardised((counts[:, self._genes] - expected) / np.sqrt(expected))
+
+
+def _steps(
+    fit: AnyFit, counts: Counts, rng: np.random.Generator
+) -> Generator[MissedProgress, None, None]:
+    keep_compilations()
+    yield MissedProgress(0.0)
+    seen = counts.block(0, counts.n_cells).astype(np.float32)
+    # Two genes of one count each, in the same cell, would correlate perfectly.
+    genes = np.flatnonzero(fit.is_gene & ((seen > 0).sum(0) >= _FEWEST))
+    most = np.argsort(-seen[:, genes].sum(0), kind="stable")[:_MOST_GENES]
+    genes = genes[np.sort(most)]
+    if len(genes) < 2:
+        raise DataError(
+            f"two genes that {_FEWEST} cells have", f"{len(genes)}", "Choose more cells or genes."
+        )
+    residuals: _Residuals
+    if isinstance(fit, TopicFit):
+        residuals = _OfTopics(fit, seen, genes)
+    else:
+        residuals = _OfFactors(fit, seen, genes)
+    mean = np.zeros((len(genes), len(genes)), np.float32)
+    largest = []
+    n_draws = _FOR_MEAN + _FOR_LARGEST
+    for draw in range(n_draws):
+        yield MissedProgress((draw + 1) / (n_draws + 2))
+        own = correlation_of(residuals.drawn(rng))
+        if draw < _FOR_MEAN:
+            mean += own / _FOR_MEAN
+        else:
+            own -= mean
+            largest.append(float(np.abs(own[np.triu_indices(len(own), 1)]).max()))
+    observed = correlation_of(residuals.seen)
+    found = _missed(fit, len(residuals.seen), fit.genes[genes], observed, mean, np.array(largest))
+    yield MissedProgress(1.0, found)
+
+
+def _missed(
+    fit: AnyFit,
+    n_cells: int,
+    names: pd.Index,
+    observed: np.ndarray,
+    mean: np.ndarray,
+    largest: np.ndarray,
+) -> MissedPairs:
+    one, other = np.triu_indices(len(names), 1)
+    observed, mean = observed[one, other].astype(float), mean[one, other].astype(float)
+    away = np.abs(observed - mean)
+    expected, freedom = largest.mean(), len(largest) - 1
+    # The largest of other draws is further off by the uncertainty of the mean.
+    spread = max(largest.std(ddof=1), 1e-6) * np.sqrt(1 + 1 / len(largest))
+    limit = max(LEAST, expected + stats.t.ppf(1 - CHANCE, freedom) * spread)
+    order = np.argsort(-away, kind="stable")[:_LISTED]
+    band = expected + stats.t.ppf(0.9, freedom) * spread
+    names = names.astype(str)
+    table = pd.DataFrame(
+        {
+            "gene": names[one[order]],
+            "other": names[other[order]],
+            "observed": observed[order],
+            "predicted": mean[order],
+            "low_90": np.maximum(mean[order] - band, -1),
+            "high_90": np.minimum(mean[order] + band, 1),
+            "p_value": stats.t.sf((away[order] - expected) / spread, freedom),
+            "misfit": away[order] > limit,
+        }
+    )
+    latents = "topics" if isinstance(fit, TopicFit) else "factors"
+    n_missed = int((away > limit).sum())
+    return MissedPairs(latents, fit.n_factors, n_cells, len(names), n_missed, table)
