@@ -2,7 +2,7 @@
 
 Counts are drawn from the model, so that the truth is known. How often do 90 % intervals hold it?
 Studies: ``automatic`` (the number of factors unknown), ``correlations`` (both methods),
-``claims``, ``factors``, ``structure``, ``scores`` and ``capture``.
+``claims``, ``factors``, ``structure``, ``pairs``, ``topics``, ``scores`` and ``capture``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import engine
 from benchmarks.calibration_automatic import automatic
 from benchmarks.calibration_capture import capture
 from benchmarks.calibration_claims import claims
-from benchmarks.calibration_factors import factors, structure
+from benchmarks.calibration_factors import factors, pairs, structure
+from benchmarks.calibration_topics import topics
 from engine import checks
 from engine.checks.uncertainty import CorrelationUncertainty
 from engine.data import Counts, simulate, true_clr_correlation
@@ -39,6 +40,8 @@ def main() -> None:
         "claims": claims,
         "factors": factors,
         "structure": structure,
+        "pairs": pairs,
+        "topics": topics,
         "scores": _scores,
         "capture": capture,
     }

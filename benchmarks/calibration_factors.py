@@ -99,6 +99,32 @@ def _look(name: str, sets: list[ad.AnnData], fitted: int, there: bool) -> None:
     print(f"| {name} | {fitted} | {len(sets)} | {found} | {sought} | {nothing} |", flush=True)
 
 
+def pairs(arguments: argparse.Namespace) -> None:
+    """How many pairs the search for those that a fit misses finds, and of what."""
+    print("| data | k fitted | sets | with any | pairs | of one block |\n|" + " --- |" * 6)
+    blocks = [drawn(KINDS[3], seed)[0] for seed in range(arguments.looked)]
+    right = [drawn(KINDS[0], seed)[0] for seed in range(arguments.looked)]
+    alone = [
+        annotated(independent(np.random.default_rng(seed))[0]) for seed in range(arguments.looked)
+    ]
+    asked = (("20 blocks of 4", blocks, (10, 20)), ("3 factors", right, (3, 10)))
+    for name, sets, numbers in (*asked, ("independent genes", alone, (1, 10))):
+        for fitted in numbers:
+            found = [_missed(data, fitted) for data in sets]
+            n_any, total = sum(n > 0 for n, _ in found), sum(n for n, _ in found)
+            within = sum(n for _, n in found) if name == KINDS[3].name else ""
+            shown = f"{n_any} | {total} | {within}"
+            print(f"| 600 x 80, {name} | {fitted} | {len(sets)} | {shown} |", flush=True)
+
+
+def _missed(data: ad.AnnData, fitted: int) -> tuple[int, int]:
+    counts = engine.read_counts(data, genes="all")
+    found = checks.missed_pairs(engine.fit(counts, engine.LNMConfig(n_factors=fitted)), counts)
+    rows = found.table[found.table["misfit"]]
+    one, other = (data.var_names.get_indexer(rows[name]) // 4 for name in ("gene", "other"))
+    return found.n_missed, int((one == other).sum())
+
+
 def annotated(counts: np.ndarray) -> ad.AnnData:
     """Counts with names of genes."""
     data = ad.AnnData(counts.astype(np.float32))

@@ -106,6 +106,7 @@ def of_topics(fit: TopicFit, found: TopicUncertainty, genes: np.ndarray | None) 
                     "low_90": spread.low[own, topic],
                     "high_90": spread.high[own, topic],
                     f"share_in_top_{_TOP}": share[own, topic],
+                    "lfsr": found.lfsr(fit, topic)[own],
                 }
             )
         )

@@ -64,7 +64,7 @@ class TopicBars(LoadingBars):
         table
             One row a gene, best first: ``value``, what is drawn, and maybe ``behind``, what is
             drawn behind it, ``sign``, which colours a bar where ``colour`` does not, and ``low``
-            and ``high``, the ends of an interval.
+            and ``high``, the ends of an interval, and ``lfsr``, a local false sign rate.
         unit
             What the values are.
         colour
@@ -76,7 +76,10 @@ class TopicBars(LoadingBars):
         self.figure.title.text = title
         self.figure.xaxis.axis_label = unit
         behind = [("in all cells", "@behind{0.00000}")] if BEHIND in table else []
-        self._hover.tooltips = [("gene", "@gene"), (unit, "@loading{0.00000}"), *behind]
+        ends_of = [("90 %", "@low{0.00000} to @high{0.00000}")] if set(table) >= INTERVAL else []
+        sure = [("false sign", "@lfsr{0.0000}")] if "lfsr" in table else []
+        told = [("gene", "@gene"), (unit, "@loading{0.00000}"), *behind, *ends_of, *sure]
+        self._hover.tooltips = told
         self._redraw()
 
     def _redraw(self) -> None:
@@ -103,6 +106,9 @@ class TopicBars(LoadingBars):
             self._errors.data = {"y": places, **ends}
         else:
             self._errors.data = {"y": [], "low": [], "high": []}
+        for name in ("low", "high", "lfsr"):
+            if name in shown:
+                data[name] = shown[name].to_numpy(float)
         self._bars.data = data
         behind = data.get(BEHIND, np.zeros(0))
         self._behind.data = {"y": places[: len(behind)], "value": behind}

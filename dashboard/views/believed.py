@@ -28,12 +28,16 @@ def certainty(fit: AnyFit, found: Any, genes: Sequence[str]) -> dict[str, np.nda
 def gene_intervals(fit: AnyFit, found: Any, factor: int) -> pd.DataFrame | None:
     """90 % intervals of one factor's loadings or one topic's probabilities; None if unknown.
 
-    One row a feature: ``low``, ``high`` and, of a factor, ``lfsr``, its local false sign rate; of a
-    topic, ``in_top``: the share of the refits in which the gene is among the `TOP` most probable.
+    One row a feature: ``low``, ``high`` and ``lfsr``, the local false sign rate of the loading or
+    of the lift; of a topic also ``in_top``: the share of the refits in which the gene is among the
+    `TOP` most probable.
     """
     if isinstance(found, TopicUncertainty):
         topics = found.topics()
         columns = {"low": topics.low, "high": topics.high, "in_top": found.among_top(TOP)}
+        one = {name: values[:, factor] for name, values in columns.items()}
+        signs = found.lfsr(fit, factor) if isinstance(fit, TopicFit) else np.nan
+        return pd.DataFrame(one | {"lfsr": signs}, index=fit.genes)
     elif isinstance(found, Uncertainty):
         loadings = found.loadings()
         columns = {"low": loadings.low, "high": loadings.high, "lfsr": loadings.lfsr}

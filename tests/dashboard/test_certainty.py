@@ -248,6 +248,12 @@ class TestShown:
         assert ends is not None
         assert np.all(ends["low"] <= fit.topics[:, 1])
         assert np.all(fit.topics[:, 1] <= ends["high"])
+        # Genes at random in every refit: nothing is claimed of any.
+        assert ends["lfsr"].min() > 0.05
+        near = fit.topics * np.exp(0.01 * rng.standard_normal((6, *fit.topics.shape)))
+        surely = gene_intervals(fit, replace(sure, replicates=near), 1)
+        assert surely is not None
+        assert (surely["lfsr"] < 0.05).mean() > 0.5
         assert "Refit weighted cells" in line(None, "", fit)
         assert "200 refits" in line(unsure, "")
         assert "6 replicates" in line(unsure, "")

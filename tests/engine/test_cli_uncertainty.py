@@ -69,6 +69,7 @@ def test_topics(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(table) == 40
     assert (table["low_90"] <= table["probability"]).all()
     assert table["share_in_top_20"].between(0, 1).all()
+    assert table["lfsr"].between(0, 1).all()
     assert main([*asked, "--genes", "gene_5"]) == 0
     assert list(pd.read_csv(out)["gene"]) == ["gene_5", "gene_5"]
     capsys.readouterr()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from dashboard.views.table import Column
+from dashboard.views.table import SMALL, Column
 
 TOPIC, FACTOR = "topic", "factor"
 UNITS = {
@@ -23,11 +24,18 @@ COLUMNS = {
         Column("all %", "0.000", "Frequency of the gene in all cells, percent"),
         Column("lift", "0.00", "Probability in the topic / frequency in all cells"),
         Column("dist.", "0.00", "Log2 fold change against the next best topic"),
+        Column(
+            "false sign",
+            SMALL,
+            "Local false sign rate of the lift, by the refits: is it truly on this side of 1?",
+            62,
+        ),
     ),
     FACTOR: (
         Column("Gene", width=120),
         Column("loading", "0.000", "CLR loading, nats for one standard deviation of the score"),
         Column("dist.", "0.00", "Log2 fold change beyond that of the next best factor"),
+        Column("false sign", SMALL, "Local false sign rate of the loading", 62),
     ),
 }
 
@@ -48,4 +56,5 @@ def values(ranked: pd.DataFrame) -> Sequence[Any]:
     shown = ("lift", "loading", "distinctiveness")
     rest = [ranked[name] for name in shown if name in ranked]
     genes = [str(gene) for gene in ranked.index]
-    return [genes, *(column.to_numpy() for column in (*percent, *rest))]
+    sure = ranked["lfsr"] if "lfsr" in ranked else pd.Series(np.nan, ranked.index)
+    return [genes, *(column.to_numpy() for column in (*percent, *rest, sure))]

@@ -37,7 +37,9 @@ TOPICS = html.heading(
     "λ = 1 ranks by probability, where genes that are frequent everywhere come first, and λ = 0 by "
     "lift, where rare ones do; 0.6 is the choice of Sievert & Shirley (2014). Distinctiveness adds "
     "one count to either side, so that rare genes do not win by chance; it is low where two topics "
-    "are alike.",
+    "are alike. A false sign rate is the probability that the gene is truly no more frequent in "
+    "the topic than in the other topics together, or no less: by the refits, shrunk by what all "
+    "genes of the topic tell (Stephens 2017).",
 )
 FACTORS = html.heading(
     "Genes of the factor",
@@ -169,6 +171,7 @@ class RankingView(pn.viewable.Viewer):
             self._ranked = ranked.join(ends.rename(columns={"low": "low_90", "high": "high_90"}))
             if measure in ("probability", "loading"):
                 drawn = drawn.join(ends[["low", "high"]])
+            drawn = drawn.join(ends["lfsr"])
         share = percent(float(summaries.factor_shares(fit).iloc[topic]), 1)
         of = "of the counts" if self.state.is_topics else "of the CLR variance"
         self.bars.ids = ids_of(fit)
@@ -181,7 +184,7 @@ class RankingView(pn.viewable.Viewer):
         )
         if list(self._body) != [self.table.widget]:
             self._body.objects = [self.table.widget]
-        self.table.fill(values(ranked))
+        self.table.fill(values(self._ranked))
 
     def _sure(self, *_values: object) -> str:
         """How far the ranking can be believed, or what would tell: HTML."""

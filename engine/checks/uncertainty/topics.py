@@ -13,8 +13,9 @@ import numpy as np
 from engine.checks.quality import paired
 from engine.checks.uncertainty import saving
 from engine.checks.uncertainty.bootstrap import FEWEST, MOST, cell_weights
-from engine.checks.uncertainty.correlation import reach
+from engine.checks.uncertainty.correlation import as_normal, reach
 from engine.checks.uncertainty.iterate import UncertaintyProgress, own_counts
+from engine.checks.uncertainty.shrinkage import learned, shrink
 from engine.config.validation import whole
 from engine.data import Counts
 from engine.errors import ConfigError
@@ -23,6 +24,7 @@ from engine.inference.topics.climb import WINDOW, Climb
 from engine.inference.topics.passes import Blocks, Estimate
 from engine.models.lda import TINY
 from engine.results import AnyFit, TopicFit
+from engine.summaries.mixtures import count_shares
 
 # Passes of a replicate at the most, and about how many one takes.
 _MOST_PASSES, _TYPICAL_PASSES = 100, 40
@@ -90,6 +92,32 @@ class TopicUncertainty:
         """(K,) share of a topic's n most probable genes that a replicate has among its own n."""
         own = top(self.centre, self.is_gene, n)
         return np.asarray((self.among_top(n) * own).sum(0) / own.sum(0))
+
+    def lfsr(self, fit: TopicFit, topic: int) -> np.ndarray:
+        """(F,) local false sign rate of each feature's lift in a topic.
+
+        Probability that the feature is truly not more frequent there than in the other topics,
+        taken together by the counts that they make, although its lift is above 1; or not less
+        frequent, if it is below. The logarithm of that ratio, one count of the topic added to
+        either side as in `engine.summaries.distinctiveness`, has the standard deviation of the
+        replicates, and is shrunk by what those of all genes tell (`shrinkage`). Standard errors
+        from the counts of a topic alone would not do: they leave out which counts are the topic's.
+        """
+        made = count_shares(fit)
+        if len(made) < 2:
+            return np.ones(len(self.centre))
+        one = 1 / max(float(made[topic] * fit.total_counts.sum(dtype=float)), 1.0)
+        others = np.where(np.arange(len(made)) == topic, 0.0, made)
+        others /= max(float(others.sum()), TINY)
+
+        def ratio(topics: np.ndarray) -> np.ndarray:
+            rest = topics.astype(float) @ others
+            return np.asarray(np.log(topics[..., topic] + one) - np.log(rest + one))
+
+        own = ratio(self.centre)
+        spread = np.std([ratio(topics) for topics in self.replicates], axis=0, ddof=1)
+        error = as_normal(own, spread, self.n_boot - 1)
+        return shrink(own, error, learned(own[self.is_gene], error[self.is_gene])).lfsr
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write as .npz, under a temporary name first.
