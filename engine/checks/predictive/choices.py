@@ -114,7 +114,9 @@ def genes_to_show(
     missed
         Pairs that the fit misses.
     """
-    worst = [] if judged is None else judged.drop_duplicates("gene")["gene"].head(_WORST)
+    worst: list[object] = []
+    if judged is not None:
+        worst = judged.drop_duplicates("gene")["gene"].head(_WORST).tolist()
     far = [] if missed is None else missed.genes(_MISSED)
     own = fit.genes[gene_positions(fit, list(chosen))]
     names = [*map(str, own), *far, *map(str, worst), *map(str, fit.genes[_telling(fit)])]

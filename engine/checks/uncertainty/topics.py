@@ -101,13 +101,16 @@ class TopicUncertainty:
         frequent, if it is below. The logarithm of that ratio, one count of the topic added to
         either side as in `engine.summaries.distinctiveness`, has the standard deviation of the
         replicates, and is shrunk by what those of all genes tell (`shrinkage`). Standard errors
-        from the counts of a topic alone would not do: they leave out which counts are the topic's.
+        from counts alone would not do: they leave out which counts are the topic's. But no error is
+        smaller: a gene that a topic lacks is at the bound in every replicate.
         """
         made = count_shares(fit)
         if len(made) < 2:
             return np.ones(len(self.centre))
-        one = 1 / max(float(made[topic] * fit.total_counts.sum(dtype=float)), 1.0)
-        others = np.where(np.arange(len(made)) == topic, 0.0, made)
+        made = made * fit.total_counts.sum(dtype=float)
+        one = 1 / max(float(made[topic]), 1.0)
+        mine = np.arange(len(made)) == topic
+        others = np.where(mine, 0.0, made)
         others /= max(float(others.sum()), TINY)
 
         def ratio(topics: np.ndarray) -> np.ndarray:
@@ -116,6 +119,8 @@ class TopicUncertainty:
 
         own = ratio(self.centre)
         spread = np.std([ratio(topics) for topics in self.replicates], axis=0, ddof=1)
+        counted = self.centre @ np.stack([made * mine, made * ~mine], -1)
+        spread = np.maximum(spread, np.sqrt((1 / (counted + 1)).sum(1)))
         error = as_normal(own, spread, self.n_boot - 1)
         return shrink(own, error, learned(own[self.is_gene], error[self.is_gene])).lfsr
 

@@ -72,6 +72,21 @@ def test_one_count_is_no_claim() -> None:
     assert rates[1] < 0.05
 
 
+def test_a_gene_of_few_counts_that_a_topic_lacks_is_no_claim() -> None:
+    """It is at the bound in every replicate: their spread says nothing of it."""
+    true = base()
+    fit, _ = told(true, 0.2)
+    made = count_shares(fit) * fit.total_counts.sum()
+    topics = fit.topics.copy()
+    topics[0] = [0, 3 / made[1], 3 / made[2]]
+    topics[1] = [0, 1000 / made[1], 1000 / made[2]]
+    replicates = np.stack([around(topics, 0.05, seed) for seed in range(BOOT)])
+    found = TopicUncertainty(topics, replicates, np.ones((BOOT, 3)), fit.is_gene, 1)
+    rates = found.lfsr(replace(fit, topics=topics), 0)
+    assert rates[0] > 0.05
+    assert rates[1] < 0.05
+
+
 def test_one_topic_has_no_others() -> None:
     fit = make_topic_fit(20, GENES, 1)
     found = TopicUncertainty(
