@@ -79,8 +79,8 @@ class MissedPairs:
             return ""
         first = self.table.iloc[: min(_NAMED, self.n_missed)]
         named = ", ".join(
-            f"{row['gene']} and {row['other']} ({row['observed']:.2f}, of draws "
-            f"{row['predicted']:.2f})".replace("-", "\N{MINUS SIGN}")
+            f"{row['gene']} and {row['other']} ({_number(row['observed'])}, of draws "
+            f"{_number(row['predicted'])})"
             for row in first.to_dict("records")
         )
         more = ", ..." if self.n_missed > len(first) else ""
@@ -88,7 +88,8 @@ class MissedPairs:
         own = self.latents if self.n_factors != 1 else self.latents[:-1]
         return (
             f"Residuals of {self.n_missed:,} of all {pairs:,} pairs of genes are correlated beyond "
-            f"the {self.n_factors} {own}: {named}{more}. Take more {self.latents}."
+            f"the {self.n_factors} {own}: {named}{more}. Take more "
+            f"{self.latents}; what this fit says of these pairs does not hold."
         )
 
     def genes(self, most: int) -> list[str]:
@@ -105,6 +106,10 @@ class MissedPairs:
             "missed": self.n_missed,
             "pairs": rows.to_dict("records"),
         }
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,7 @@ def missed_pairs_iter(
 ) -> Iterator[MissedProgress]:
     """Compare the residuals of all pairs of genes with those of draws, yielding progress.
 
-    At most 2,000 cells are looked at, drawn at random, and of the genes that 20 of them have the
+    At most 2,000 cells (of topics 1,000) are looked at, drawn at random, and of the genes that 20 of them have the
     3,000 with most counts.
 
     Parameters
@@ -159,6 +164,9 @@ def missed_pairs_iter(
         )
     rng = np.random.default_rng([seed, 13])
     most = min(_ENOUGH, max(_ELEMENTS // counts.n_genes, _LEAST_CELLS))
+    if isinstance(fit, TopicFit):
+        # Their cells take more than twice as long to place.
+        most //= 2
     keys = np.sort(rng.choice(keys, min(len(keys), most), replace=False))
     return _steps(fit, counts.take(keys), rng)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from engine import checks
@@ -56,7 +57,7 @@ def test_one_pair_of_all_is_found(model: str) -> None:
     assert set(found.genes(2)) == set(names)
     latents = "factors" if model == "lnm" else "topics"
     assert f"beyond the 2 {latents}: " in found.words
-    assert f"Take more {latents}." in found.words
+    assert f"Take more {latents};" in found.words
     assert checks.genes_to_show(fit, [str(fit.genes[0])], missed=found)[1:3] == found.genes(2)
     points = checks.missed_points(found)
     assert points["misfit"].sum() == min(found.n_missed, len(points))
@@ -105,10 +106,8 @@ def test_rare_genes_prove_nothing() -> None:
 
 
 def test_words_count_and_name() -> None:
-    import pandas as pd
-
     rows = {
-        "gene": ["A", "C"],
+        "gene": ["HLA-A", "C"],
         "other": ["B", "D"],
         "observed": [-0.5, 0.1],
         "predicted": [0.0, 0.1],
@@ -116,6 +115,6 @@ def test_words_count_and_name() -> None:
     }
     found = MissedPairs("factors", 3, 100, 5, 1, pd.DataFrame(rows))
     assert found.words == (
-        "Residuals of 1 of all 10 pairs of genes are correlated beyond the 3 factors: A and B "
-        "(−0.50, of draws 0.00). Take more factors."
+        "Residuals of 1 of all 10 pairs of genes are correlated beyond the 3 factors: HLA-A and B "
+        "(−0.50, of draws 0.00). Take more factors; what this fit says of these pairs does not hold."
     )
