@@ -135,8 +135,8 @@ def missed_pairs_iter(
 ) -> Iterator[MissedProgress]:
     """Compare the residuals of all pairs of genes with those of draws, yielding progress.
 
-    At most 2,000 cells (of topics 1,000) are looked at, drawn at random, and of the genes that 20 of them have the
-    3,000 with most counts.
+    At most 2,000 cells (of topics 1,000) are looked at, drawn at random, and of the genes that 20
+    of them have the 3,000 with most counts.
 
     Parameters
     ----------
