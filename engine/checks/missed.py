@@ -83,7 +83,7 @@ class MissedPairs:
             f"{_number(row['predicted'])})"
             for row in first.to_dict("records")
         )
-        more = ", ..." if self.n_missed > len(first) else ""
+        more = " and others" if self.n_missed > len(first) else ""
         pairs = self.n_genes * (self.n_genes - 1) // 2
         own = self.latents if self.n_factors != 1 else self.latents[:-1]
         return (

@@ -153,9 +153,10 @@ def structure_iter(fit: AnyFit, counts: Counts) -> Iterator[StructureProgress]:
     from engine import checks
 
     known = checks.structure_of(fit)
-    if known is not None:
-        return iter([checks.StructureProgress(1.0, known)])
-    return checks.residual_structure_iter(fit, counts)
+    if known is None:
+        yield from checks.residual_structure_iter(fit, counts)
+    else:
+        yield checks.StructureProgress(1.0, known)
 
 
 def missed_iter(

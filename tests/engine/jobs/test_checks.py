@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from engine import checks as science
@@ -97,6 +98,32 @@ def test_a_check_is_made_kept_and_summed_up(jobs: Jobs, run: tuple[str, AnyFit])
     )
     assert told["findings"] == list(jobs.result(other).check.findings)
     assert check_summary(jobs, run[0], "population") is None
+
+
+def test_what_the_fit_knows_and_the_pairs_it_misses_come_first(
+    jobs: Jobs, run: tuple[str, AnyFit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"gene": "gene 3", "other": "gene 7", "observed": 0.5, "predicted": 0.0, "misfit": True}
+    missed = science.MissedPairs("factors", 2, 80, 20, 1, pd.DataFrame([row]))
+    seen: list[int] = []
+
+    def steps(*_: object, cells: np.ndarray | None = None) -> Iterator[object]:
+        seen.append(-1 if cells is None else int(cells.sum()))
+        yield science.MissedProgress(1.0, missed)
+
+    monkeypatch.setattr(science, "missed_pairs_iter", steps)
+    known = science.ResidualStructure(2, 80, 3.0, 0.9, 0.05, ("A",), (), "batch", 0.7)
+    fit = science.with_structure(run[1], known)
+    # Another server: it has not looked yet.
+    checks, some = Checks(jobs), np.arange(80) < 40
+    found = result(jobs, checks.submit(run[0], fit, replace(ASKED, seed=21), keep=False)).check
+    assert found.findings[:2] == (known.words, missed.words)
+    assert found.missed is missed
+    assert {"gene 3", "gene 7"} <= {*found.pairs["gene"], *found.pairs["other"]}
+    result(jobs, checks.submit(run[0], fit, replace(ASKED, seed=22), keep=False))
+    result(jobs, checks.submit(run[0], fit, replace(ASKED, seed=22), some, keep=False))
+    # Once for all cells, and once for some.
+    assert seen == [-1, 40]
 
 
 def test_each_mode_has_its_summary_and_some_cells_have_none(
