@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dashboard.views.table import SMALL, Column
+from dashboard.views.table import Column
 
 TOPIC, FACTOR = "topic", "factor"
 UNITS = {
@@ -19,23 +19,18 @@ UNITS = {
 }
 COLUMNS = {
     TOPIC: (
-        Column("Gene", width=80),
-        Column("p %", "0.000", "Probability of the gene in the topic, percent", 54),
+        Column("Gene", width=70),
+        Column("p %", "0.000", "Probability of the gene in the topic, percent", 52),
         Column("all %", "0.000", "Frequency of the gene in all cells, percent"),
         Column("lift", "0.00", "Probability in the topic / frequency in all cells"),
         Column("dist.", "0.00", "Log2 fold change against the next best topic"),
-        Column(
-            "false sign",
-            SMALL,
-            "Local false sign rate of the lift, by the refits: is it truly on this side of 1?",
-            62,
-        ),
+        Column("lfsr", "0.000", "Local false sign rate of the lift, by the refits", 46),
     ),
     FACTOR: (
-        Column("Gene", width=120),
+        Column("Gene", width=110),
         Column("loading", "0.000", "CLR loading, nats for one standard deviation of the score"),
         Column("dist.", "0.00", "Log2 fold change beyond that of the next best factor"),
-        Column("false sign", SMALL, "Local false sign rate of the loading", 62),
+        Column("lfsr", "0.000", "Local false sign rate of the loading", 50),
     ),
 }
 

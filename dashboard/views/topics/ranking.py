@@ -173,7 +173,7 @@ class RankingView(pn.viewable.Viewer):
                 drawn = drawn.join(ends[["low", "high"]])
             drawn = drawn.join(ends["lfsr"])
         share = percent(float(summaries.factor_shares(fit).iloc[topic]), 1)
-        of = "of the counts" if self.state.is_topics else "of the CLR variance"
+        of = "of counts" if self.state.is_topics else "of the CLR variance"
         self.bars.ids = ids_of(fit)
         self.bars.rank(
             drawn,
@@ -183,7 +183,9 @@ class RankingView(pn.viewable.Viewer):
             ends=measure == "loading",
         )
         if list(self._body) != [self.table.widget]:
-            self._body.objects = [self.table.widget]
+            # Columns have least widths, and topics more of them than there is room for.
+            wide = 1.35 if self.state.is_topics else 1
+            self._body.param.update(objects=[self.table.widget], styles={"flex": f"{wide} 1 0"})
         self.table.fill(values(self._ranked))
 
     def _sure(self, *_values: object) -> str:
