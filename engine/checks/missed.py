@@ -87,8 +87,8 @@ class MissedPairs:
         pairs = self.n_genes * (self.n_genes - 1) // 2
         own = self.latents if self.n_factors != 1 else self.latents[:-1]
         return (
-            f"Residuals of {self.n_missed:,} of all {pairs:,} pairs of genes are correlated beyond "
-            f"the {self.n_factors} {own}: {named}{more}. Take more "
+            f"Residuals of {self.n_missed:,} of {pairs:,} pairs of genes are correlated beyond the "
+            f"{self.n_factors} {own}: {named}{more}. Take more "
             f"{self.latents}; what this fit says of these pairs does not hold."
         )
 

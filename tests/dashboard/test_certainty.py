@@ -6,16 +6,19 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dashboard.actions import connect
 from dashboard.browser import Browser
 from dashboard.plots.heatmap import BELIEVED, GENES, TOLD, VALUE, Heatmap, clustered
 from dashboard.plots.loading_bars import LoadingBars
+from dashboard.plots.topic_bars import TopicBars
 from dashboard.runner import Runner
 from dashboard.state import AppState
 from dashboard.views.believed import certainty, gene_intervals, interval, line, rate, stability
 from dashboard.views.correlation import HEAD, TOPICS, _head
+from dashboard.views.topics.genes import values
 from engine import summaries
 from engine.checks import ResidualStructure, TopicUncertainty, Uncertainty
 from engine.checks.uncertainty.blocks import GeneBlocks
@@ -254,6 +257,16 @@ class TestShown:
         surely = gene_intervals(fit, replace(sure, replicates=near), 1)
         assert surely is not None
         assert (surely["lfsr"] < 0.05).mean() > 0.5
+        ranked = summaries.ranking(fit, 1)
+        bars = TopicBars()
+        bars.rank(pd.DataFrame({"value": ranked["probability"]}).join(surely), "topic 2", "p")
+        assert bars._hover.tooltips[-2:] == [
+            ("90 %", "@low{0.00000} to @high{0.00000}"),
+            ("false sign", "@lfsr{0.0000}"),
+        ]
+        assert bars._bars.data["lfsr"][-1] == surely["lfsr"][ranked.index[0]]
+        assert np.isnan(values(ranked)[-1]).all()
+        assert values(ranked.join(surely["lfsr"]))[-1][0] == surely["lfsr"][ranked.index[0]]
         assert "Refit weighted cells" in line(None, "", fit)
         assert "200 refits" in line(unsure, "")
         assert "6 replicates" in line(unsure, "")

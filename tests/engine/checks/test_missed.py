@@ -115,7 +115,7 @@ def test_words_count_and_name() -> None:
     }
     found = MissedPairs("factors", 3, 100, 5, 1, pd.DataFrame(rows))
     assert found.words == (
-        "Residuals of 1 of all 10 pairs of genes are correlated beyond the 3 factors: HLA-A and B "
+        "Residuals of 1 of 10 pairs of genes are correlated beyond the 3 factors: HLA-A and B "
         "(−0.50, of draws 0.00). Take more factors; what this fit says of these pairs does not "
         "hold."
     )
