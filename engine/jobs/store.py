@@ -207,7 +207,7 @@ class RunStore:
             raise _cannot_write(error) from error
 
     def label(self, id: str, **labels: Any) -> None:
-        """Change a run's name, sharing or configuration. Any server may: nothing else in that file changes."""
+        """Change a run's name, sharing or configuration, and nothing else; any server may."""
         try:
             with self._turn():
                 run = read_json(self.path(id, _RUN))
