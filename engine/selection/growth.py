@@ -184,7 +184,8 @@ class _Growth:
         good, best = self._good, self._best
         free = [rung for rung in good if not rung.structure]
         chosen = free[0] if free else good[-1]
-        size, start, reason = chosen.size, chosen.fit, ""
+        start: AnyFit | None = chosen.fit
+        size, reason = chosen.size, ""
         if self.over and len(self._rungs) == 1:
             size, start = self.ladder[1], None
             reason = f"{count(size, self._what)}: the seconds allowed left no time to choose."

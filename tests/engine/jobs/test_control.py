@@ -2,28 +2,15 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engine.config import LNMConfig
-from engine.data import Counts
-from engine.inference.progress import Progress
 from engine.jobs import JobError, Jobs
-from engine.results import Fit, Selection, load, selection_of, with_selection
-from tests.engine.jobs.fakes import (
-    REQUEST,
-    FakeFits,
-    Serve,
-    ended,
-    load_counts,
-    make_fit,
-    make_progress,
-    submit,
-)
+from engine.results import load
+from tests.engine.jobs.fakes import FakeFits, ended, submit
 from tests.waiting import PATIENCE
 
 
@@ -50,27 +37,6 @@ def test_stop_keeps_the_best_so_far(jobs: Jobs, fits: FakeFits) -> None:
     assert (kept.status.state, kept.status.passes) == ("stopped", 2)
     assert jobs.result(id).status == kept.status
     assert not (folder(jobs, id) / "checkpoint.h5ad").exists()
-
-
-def test_a_number_that_is_chosen_is_known_in_the_end(serve: Serve) -> None:
-    chosen = Selection(1, "1 factor: the fewest.", (), 3, 2)
-
-    def choosing(
-        counts: Counts, config: LNMConfig, *, start: Fit | None = None
-    ) -> Iterator[Progress]:
-        assert config.automatic
-        fit = make_fit(1, "converged", config.sized(1))
-        step = make_progress(1, "converged")
-        yield replace(step, snapshot=lambda: with_selection(fit, chosen))
-
-    jobs = serve(fit_iter=choosing, load_counts=load_counts)
-    id = jobs.submit_fit(REQUEST, LNMConfig())
-    assert jobs.status(id).name == "tiny · lnm"
-    status = ended(jobs, id)
-    assert status.state == "done", status.message
-    assert status.config == LNMConfig(n_factors=1).to_dict()
-    assert chosen.reason in status.log
-    assert selection_of(jobs.result(id)) == chosen
 
 
 def test_stop_is_obeyed_within_one_pull(jobs: Jobs, fits: FakeFits) -> None:

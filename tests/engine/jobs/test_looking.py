@@ -1,4 +1,4 @@
-"""A fit that ends tells what its factors miss, in its file and wherever it is shown."""
+"""A fit that ends tells what its factors miss and why it has so many, in its file and beside it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,23 @@ from pathlib import Path
 import pytest
 
 from engine.checks import ResidualStructure, StructureProgress, structure_of, with_structure
+from engine.config import LNMConfig
+from engine.data import Counts
 from engine.errors import DataError
 from engine.inference.progress import Progress
 from engine.jobs.checking import structure_iter
 from engine.jobs.looking import look, looked
-from engine.results import Fit, load
+from engine.results import Fit, Selection, load, selection_of, with_selection
 from tests.dashboard.synthetic import make_topic_fit
-from tests.engine.jobs.fakes import make_counts, make_progress
+from tests.engine.jobs.fakes import (
+    REQUEST,
+    Serve,
+    ended,
+    load_counts,
+    make_counts,
+    make_fit,
+    make_progress,
+)
 
 MISSED = ResidualStructure(1, 5, 3.0, 0.9, 0.05, ("A",), ("B",))
 
@@ -29,12 +39,12 @@ def _found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.checks.residual_structure_iter", steps)
 
 
-def ended() -> list[Progress]:
+def two_steps() -> list[Progress]:
     return [make_progress(1), make_progress(2, "converged")]
 
 
 def test_the_last_step_tells_it() -> None:
-    *_, before, last = steps = list(looked(iter(ended()), make_counts()))
+    *_, before, last = steps = list(looked(iter(two_steps()), make_counts()))
     assert len(steps) == 5
     assert before.phase == "looking for what the factors miss"
     assert before.status.state == last.status.state == "converged"
@@ -44,7 +54,7 @@ def test_the_last_step_tells_it() -> None:
 
 def test_the_fit_is_whole_before(tmp_path: Path) -> None:
     """Whoever stops there has it, without."""
-    steps = looked(iter(ended()), make_counts())
+    steps = looked(iter(two_steps()), make_counts())
     fits = [step.snapshot() for _, step in zip(range(2), steps, strict=False) if step.snapshot]
     assert structure_of(fits[-1]) is None
     again = load(with_structure(fits[-1], MISSED).save(tmp_path / "fit.h5ad"))
@@ -55,7 +65,7 @@ def test_the_fit_is_whole_before(tmp_path: Path) -> None:
 def test_what_goes_on_or_is_to_stop_is_not_looked_at() -> None:
     steps = list(looked(iter([make_progress(1)]), make_counts()))
     assert len(steps) == 1
-    fit = ended()[1].snapshot()
+    fit = two_steps()[1].snapshot()
     assert look(fit, make_counts(), lambda: True) is fit
     assert structure_of(look(fit, make_counts(), lambda: False)) == MISSED
 
@@ -69,7 +79,7 @@ def test_too_few_cells_and_topics_are_as_they_are(monkeypatch: pytest.MonkeyPatc
         raise DataError("more cells", "few", "Fit more.")
 
     monkeypatch.setattr("engine.checks.residual_structure_iter", refuse)
-    steps = list(looked(iter(ended()), make_counts()))
+    steps = list(looked(iter(two_steps()), make_counts()))
     assert steps[1].snapshot is not None
     assert steps[-1].snapshot is None
 
@@ -80,7 +90,7 @@ def test_a_fit_is_not_lost_where_looking_fails(monkeypatch: pytest.MonkeyPatch) 
         raise ValueError("no luck")
 
     monkeypatch.setattr("engine.checks.residual_structure_iter", fail)
-    *_, before, last = list(looked(iter(ended()), make_counts()))
+    *_, before, last = list(looked(iter(two_steps()), make_counts()))
     assert last.status.state == "converged"
     assert last.phase.startswith("looking for what the factors miss failed: ")
     assert "no luck" in last.phase
@@ -94,3 +104,24 @@ def test_a_fit_is_not_lost_where_looking_fails(monkeypatch: pytest.MonkeyPatch) 
 def test_a_file_that_tells_something_else(told_of_it: object) -> None:
     fit = make_progress(2, "converged").snapshot()
     assert structure_of(replace(fit, data={"structure": told_of_it})) is None
+
+
+def test_a_number_that_is_chosen_is_known_in_the_end(serve: Serve) -> None:
+    chosen = Selection(1, "1 factor: the fewest.", (), 3, 2)
+
+    def choosing(
+        counts: Counts, config: LNMConfig, *, start: Fit | None = None
+    ) -> Iterator[Progress]:
+        assert config.automatic
+        fit = make_fit(1, "converged", config.sized(1))
+        step = make_progress(1, "converged")
+        yield replace(step, snapshot=lambda: with_selection(fit, chosen))
+
+    jobs = serve(fit_iter=choosing, load_counts=load_counts)
+    id = jobs.submit_fit(REQUEST, LNMConfig())
+    assert jobs.status(id).name == "tiny · lnm"
+    status = ended(jobs, id)
+    assert status.state == "done", status.message
+    assert status.config == LNMConfig(n_factors=1).to_dict()
+    assert chosen.reason in status.log
+    assert selection_of(jobs.result(id)) == chosen
