@@ -25,7 +25,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 from numpy.polynomial import Polynomial
 
-from engine.models.wright_omega import wright_omega
+from engine.models.wright_omega import fitted_rate
 
 F = Float[Array, "..."]
 
@@ -71,14 +71,19 @@ class Mode(NamedTuple):
 
 def residual_mode(x: F, log_d: F, counts: F) -> Mode:
     """Mode e of the residual given the rest x of the log intensity; broadcasts."""
+    rate = fitted_rate(x, log_d, counts)
+    return mode_at(rate, x, log_d, counts)
+
+
+def mode_at(rate: F, x: F, log_d: F, counts: F) -> Mode:
+    """The mode whose fitted intensity is known."""
     d = jnp.exp(log_d)
-    t = wright_omega(log_d + x + d * counts)
-    # Both lines are the same number; with many counts d u - t cancels, with few log t does.
-    many = t > 1
-    residual = jnp.where(many, jnp.log(t) - log_d - x, d * counts - t)
-    rate = jnp.where(many, t / d, jnp.exp(x + residual))
+    t = d * rate
+    # Both lines are the same number; with many counts u - r cancels, with few log r does.
+    many = t > 4
+    residual = jnp.where(many, jnp.log(rate) - x, d * (counts - rate))
     # At the mode e = d (u - r).
-    excess = jnp.where(many, residual / d, counts - rate)
+    excess = jnp.where(many, residual * jnp.exp(-log_d), counts - rate)
     i = 1 / (1 + t)
     return Mode(counts, d, x + residual, rate, residual, excess, t, i, t * i)
 
@@ -105,16 +110,18 @@ def log_joint(mode: Mode) -> F:
     small numbers whose float32 sums stay exact.
     """
     counts = jnp.maximum(mode.counts, 1.0)
-    # log(r / u), from the difference where the quotient is close to one.
+    # log(r / u), where the quotient is close to one with what rounding it has lost.
     share = mode.excess / counts
     near = jnp.abs(share) < 0.5
-    ratio = jnp.where(near, jnp.log1p(-share), mode.log_rate - jnp.log(counts))
-    return mode.counts * ratio + mode.excess - 0.5 * mode.residual * mode.excess
+    quotient = jnp.where(near, 1 - share, mode.rate / counts)
+    lost = jnp.where(near, (1 - quotient) - share, 0.0)
+    log_quotient = jnp.log(quotient) + lost / quotient
+    return mode.counts * log_quotient + mode.excess - 0.5 * mode.residual * mode.excess
 
 
 def psi(mode: Mode) -> F:
     """``psi(x) - (u log u - u)``, see `log_joint`."""
-    return log_joint(mode) - 0.5 * jnp.log1p(mode.t) + _correction(mode, 0)
+    return log_joint(mode) - 0.5 * jnp.log(1 + mode.t) + _correction(mode, 0)
 
 
 def slope(mode: Mode) -> F:
