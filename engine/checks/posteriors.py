@@ -74,12 +74,11 @@ def _at_modes(
     params: lnm.Params, counts: Float[Array, "B G"], integral: Integral
 ) -> tuple[Array, ...]:
     start = lnm.cold_start(params, counts.sum(1))
-    latents, decrement = lnm.find_mode(
+    found = lnm.find_posterior(
         params, counts, start, integral, tolerance=_TOLERANCE, max_steps=_MOST_STEPS
     )
-    found = lnm.posterior_at_mode(params, counts, latents, integral)
-    mode = found.mode
+    mode, latents = found.mode, found.latents
     centre = jnp.concatenate([latents.scores, latents.intensity[:, None]], axis=1)
     root = jnp.linalg.cholesky(found.covariance)
     x = mode.log_rate - mode.residual
-    return centre, root, x, mode.residual, mode.t, found.log_marginal, decrement
+    return centre, root, x, mode.residual, mode.t, found.log_marginal, found.decrement

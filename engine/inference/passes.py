@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 
 from engine.data import Counts
 from engine.models import lnm
+from engine.models.lnm_sums import Sums, sums_at_mode
 from engine.models.poisson_lognormal import NARROW, Integral
 
 # Elements of a block: few enough for a processor's caches, enough to keep a GPU busy.
@@ -38,13 +39,14 @@ def block_sums(
     volume: Float[Array, "k k"],
     integral: Integral,
     max_steps: int,
-) -> tuple[lnm.Sums, lnm.Cells]:
+) -> tuple[Sums, lnm.Cells]:
     """Modes, then the statistics there of the cells that were not lost."""
-    latents, decrement = lnm.find_mode(
+    posterior = lnm.find_posterior(
         params, counts, latents, integral, tolerance=_TOLERANCE, max_steps=max_steps
     )
-    weights = jnp.where(jnp.isfinite(decrement), weights, 0.0)
-    return lnm.sums_at_mode(params, counts, weights, latents, decrement, rotation, volume, integral)
+    weights = jnp.where(jnp.isfinite(posterior.decrement), weights, 0.0)
+    sums = sums_at_mode(params, counts, weights, posterior, volume, integral)
+    return sums, posterior.cells(rotation)
 
 
 @partial(jax.jit, static_argnames="integral")
@@ -57,19 +59,16 @@ def block_cells(
     max_steps: int,
 ) -> lnm.Cells:
     """Modes and the posterior there: new cells under known parameters."""
-    latents, decrement = lnm.find_mode(
+    return lnm.find_posterior(
         params, counts, latents, integral, tolerance=_TOLERANCE, max_steps=max_steps
-    )
-    return lnm.posterior_at_mode(params, counts, latents, integral).cells(
-        latents, decrement, rotation
-    )
+    ).cells(rotation)
 
 
 @dataclass(frozen=True)
 class Pass:
     """What one pass found: sums in float64, and arrays over all cells."""
 
-    sums: lnm.Sums | None
+    sums: Sums | None
     latents: lnm.Latents
     scores_sd: np.ndarray
     log_marginal: np.ndarray
@@ -152,7 +151,7 @@ class Passes:
         rotation
             (k, k) orthogonal: the standard deviations of z are those along its columns.
         volume
-            (k, k) Q of `lnm.sums_at_mode`, for all cells together; None leaves the sums out: the
+            (k, k) Q of `lnm_sums.sums_at_mode`, for all cells together; None leaves the sums out: the
             posterior of cells under known parameters.
         """
         params = lnm.Params(*(np.asarray(array, self._dtype) for array in params))
@@ -169,7 +168,7 @@ class Passes:
         latents = lnm.Latents(np.empty_like(self._scores), np.empty_like(self._intensity))
         scores_sd = np.empty_like(self._scores)
         log_marginal, decrement = np.empty(count), np.empty(count)
-        total: lnm.Sums | None = None
+        total: Sums | None = None
         for start in range(0, count, self._rows):
             own = slice(start, min(start + self._rows, count))
             size = own.stop - start
@@ -180,8 +179,8 @@ class Passes:
             log_marginal[own] = np.asarray(cells.log_marginal[:size], float) + self._constants[own]
             decrement[own] = cells.decrement[:size]
             if sums is not None:
-                part = lnm.Sums(*(np.asarray(array, np.float64) for array in sums))
-                total = part if total is None else lnm.Sums(*map(np.add, total, part))
+                part = Sums(*(np.asarray(array, np.float64) for array in sums))
+                total = part if total is None else Sums(*map(np.add, total, part))
             yield own.stop / count
         self._scores, self._intensity = latents.scores, latents.intensity
         return Pass(total, latents, scores_sd, log_marginal, decrement, self._weights)
@@ -193,7 +192,7 @@ class Passes:
         volume: np.ndarray | None,
         own: slice,
         steps: int,
-    ) -> tuple[lnm.Sums | None, lnm.Cells]:
+    ) -> tuple[Sums | None, lnm.Cells]:
         counts = self.counts.block(own.start, own.stop)
         if np.isnan(self._constants[own.start]):
             self._constants[own] = lnm.constants(counts)

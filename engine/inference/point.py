@@ -13,6 +13,7 @@ import numpy as np
 from engine.inference.passes import Pass
 from engine.inference.prior import Prior
 from engine.models import lnm
+from engine.models.lnm_sums import Sums
 from engine.models.packing import unpack
 from engine.models.poisson_lognormal import LOG_NO_NOISE
 
@@ -80,7 +81,7 @@ class Point:
         return np.linalg.inv(np.eye(len(precision)) + precision / information).sum(0)
 
     @property
-    def sums(self) -> lnm.Sums:
+    def sums(self) -> Sums:
         """Statistics of the pass."""
         if self.seen.sums is None:
             raise ValueError("this pass was made without its gradient")

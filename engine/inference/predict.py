@@ -84,7 +84,7 @@ def _block(
     integral: Integral,
 ) -> Float[Array, "B G"]:
     start = lnm.cold_start(params, counts.sum(1))
-    latents, _ = lnm.find_mode(
+    posterior = lnm.find_posterior(
         params, counts, start, integral, tolerance=_TOLERANCE, max_steps=_MOST_STEPS
     )
-    return expected_proportions(params, counts, latents, integral, noise)
+    return expected_proportions(params, counts, posterior, integral, noise)

@@ -28,11 +28,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 from scipy.special import gammaln
 
 from engine.models import poisson_lognormal as pln
-from engine.models.packing import pack, pair_products, pair_weights, product, unpack
+from engine.models.packing import pair_products, product, unpack
 
 DAMPING = 2.0
 
@@ -64,27 +64,8 @@ class Cells(NamedTuple):
     decrement: Float[AnyArray, "B"]
 
 
-class Sums(NamedTuple):
-    """What a pass adds up over cells; a monoid under elementwise addition.
-
-    ``mean``, ``loadings`` and ``log_noise`` are gradients of ``log_marginal``; ``curvature`` packs
-    each gene's sum of ``-psi'' E[(z, 1)(z, 1)']``; ``noise_expected`` and ``noise_outer`` are the
-    expected information and the summed squared score of log d at fixed mean intensity;
-    ``moments`` sums ``E[(z, 1)(z, 1)']``.
-    """
-
-    weight: Float[AnyArray, ""]
-    log_marginal: Float[AnyArray, ""]
-    mean: Float[AnyArray, "G"]
-    loadings: Float[AnyArray, "G k"]
-    log_noise: Float[AnyArray, "G"]
-    curvature: Float[AnyArray, "G P"]
-    noise_expected: Float[AnyArray, "G"]
-    noise_outer: Float[AnyArray, "G"]
-    moments: Float[AnyArray, "q q"]
-
-
-def _design(params: Params) -> Float[Array, "G q"]:
+def design_of(params: Params) -> Float[Array, "G q"]:
+    """V = [W, 1]."""
     return jnp.concatenate([params.loadings, jnp.ones_like(params.mean)[:, None]], axis=1)
 
 
@@ -112,7 +93,45 @@ def cold_start(params: Params, totals: Float[Array, "B"]) -> Latents:
     return Latents(zero, jnp.log(totals) - expected)
 
 
-def find_mode(
+class Posterior(NamedTuple):
+    """The Laplace approximation of each cell, evaluated where its decrement is.
+
+    The decrement is that of Newton, sqrt(g' J^-1 g), in posterior standard deviations; infinite for
+    a cell whose latents stopped being finite, which is left at z = 0. Where it is small the latents
+    are those to which one more move leads.
+    """
+
+    latents: Latents
+    decrement: Float[Array, "B"]
+    mode: pln.Mode
+    slope: Float[Array, "B G"]
+    curvature: Float[Array, "B G"]
+    covariance: Float[Array, "B q q"]
+    log_marginal: Float[Array, "B"]
+
+    def cells(self, rotation: Float[Array, "k k"]) -> Cells:
+        """What of it is kept of each cell; sd of z along the columns of the rotation."""
+        covariance = self.covariance[:, :-1, :-1]
+        variance = jnp.einsum("ik,bij,jk->bk", rotation, covariance, rotation)
+        return Cells(self.latents, jnp.sqrt(variance), self.log_marginal, self.decrement)
+
+
+class _Newton(NamedTuple):
+    """Where Newton is, what it found there, and the move that it proposes."""
+
+    latents: Latents
+    x: Float[Array, "B G"]
+    rate: Float[Array, "B G"]
+    slope: Float[Array, "B G"]
+    curvature: Float[Array, "B G"]
+    factor: Float[Array, "B q q"]
+    move: Float[Array, "B q"]
+    decrement: Float[Array, "B"]
+    lost: Bool[Array, "B"]
+    steps: int | Array
+
+
+def find_posterior(
     params: Params,
     counts: Float[Array, "B G"],
     latents: Latents,
@@ -120,157 +139,71 @@ def find_mode(
     *,
     tolerance: float | Array,
     max_steps: int | Array,
-) -> tuple[Latents, Float[Array, "B"]]:
-    """Newton on (z, lambda) of every cell at once.
+) -> Posterior:
+    """Newton on (z, lambda) of every cell at once, and the Laplace approximation where it ends.
 
-    The metric r / (1 + t) replaces -psi'': it is positive everywhere and differs from it by
-    the expansion's small terms only. A step that would multiply any intensity by more
-    than e^2 is shortened. A cell whose latents stop being finite is left at z = 0.
-
-    Returns
-    -------
-    The modes, and the Newton decrement sqrt(g' J^-1 g) left in each cell, in posterior
-    standard deviations (infinite for a lost cell).
+    psi is concave, so J is positive everywhere. A move that would multiply any intensity by more
+    than e^2 is shortened.
     """
-    design = _design(params)
+    design = design_of(params)
     pairs = pair_products(design)
+    cells, genes = counts.shape
+    anew = cold_start(params, jnp.maximum(counts.sum(1), 1.0))
 
-    def body(state):  # type: ignore[no-untyped-def]
-        latents, x, _, step = state
-        mode = pln.residual_mode(x, params.log_noise, counts)
-        gradient = product(integral.slope(mode), design).at[:, :-1].add(-latents.scores)
-        factor = jnp.linalg.cholesky(_information(integral.metric(mode), pairs))
+    def step(at: _Newton) -> _Newton:
+        x_move = product(at.move, design.T)
+        shrink = jnp.minimum(1.0, DAMPING / jnp.maximum(x_move.max(1), 1e-6))
+        move = at.move * shrink[:, None]
+        lost = at.lost | ~jnp.isfinite(at.decrement) | ~jnp.isfinite(at.latents.intensity)
+        scores = jnp.where(lost[:, None], 0.0, at.latents.scores + move[:, :-1])
+        intensity = jnp.where(lost, anew.intensity, at.latents.intensity + move[:, -1])
+        start = params.mean + anew.intensity[:, None]
+        x = jnp.where(lost[:, None], start, at.x + x_move * shrink[:, None])
+        # Each kept as it is: XLA would compute it anew wherever it is used.
+        x = jax.lax.optimization_barrier(x)
+        rate = jax.lax.optimization_barrier(pln.fitted_rate(x, params.log_noise, counts))
+        mode = pln.mode_at(rate, x, params.log_noise, counts)
+        slope, curvature = integral.slope(mode), integral.curvature(mode)
+        gradient = product(slope, design).at[:, :-1].add(-scores)
+        factor = jnp.linalg.cholesky(_information(curvature, pairs))
         move = _solve(factor, gradient)
         decrement = jnp.sqrt(jnp.maximum((gradient * move).sum(1), 0.0))
-        x_move = product(move, design.T)
-        shrink = jnp.minimum(1.0, DAMPING / jnp.maximum(x_move.max(1), 1e-6))
-        move = move * shrink[:, None]
-        latents = Latents(latents.scores + move[:, :-1], latents.intensity + move[:, -1])
-        return latents, x + x_move * shrink[:, None], decrement, step + 1
+        latents = Latents(scores, intensity)
+        return _Newton(
+            latents, x, rate, slope, curvature, factor, move, decrement, lost, at.steps + 1
+        )
 
-    def unsettled(state):  # type: ignore[no-untyped-def]
-        _, _, decrement, step = state
-        return (step < max_steps) & jnp.any(decrement > tolerance)
+    def unsettled(at: _Newton) -> Array:
+        open_ = ~(at.decrement <= tolerance) & (at.steps < max_steps)
+        return jnp.any(~at.lost & (open_ | ~jnp.isfinite(at.decrement)))
 
-    start = (
+    # Before the first evaluation nothing is known, and no move is made.
+    nothing = jnp.zeros_like(counts)
+    size = design.shape[1]
+    dtype = params.mean.dtype
+    start = _Newton(
         latents,
         _predictor(params, latents),
-        jnp.full(counts.shape[0], jnp.inf, params.mean.dtype),
-        0,
+        nothing,
+        nothing,
+        nothing,
+        jnp.zeros((cells, size, size), dtype),
+        jnp.zeros((cells, size), dtype),
+        jnp.full(cells, jnp.finfo(dtype).max),
+        jnp.zeros(cells, bool),
+        -1,
     )
-    latents, _, decrement, _ = jax.lax.while_loop(unsettled, body, start)
-    sound = jnp.isfinite(decrement) & jnp.isfinite(latents.intensity)
-    cold = cold_start(params, counts.sum(1))
-    kept = Latents(
-        jnp.where(sound[:, None], latents.scores, 0.0),
-        jnp.where(sound, latents.intensity, cold.intensity),
-    )
-    return kept, jnp.where(sound, decrement, jnp.inf)
-
-
-class Posterior(NamedTuple):
-    """The Laplace approximation of each cell at its mode."""
-
-    mode: pln.Mode
-    slopes: pln.Slopes
-    covariance: Float[Array, "B q q"]
-    log_marginal: Float[Array, "B"]
-
-    def cells(
-        self, latents: Latents, decrement: Float[Array, "B"], rotation: Float[Array, "k k"]
-    ) -> Cells:
-        """What of it is kept of each cell; sd of z along the columns of the rotation."""
-        covariance = self.covariance[:, :-1, :-1]
-        variance = jnp.einsum("ik,bij,jk->bk", rotation, covariance, rotation)
-        return Cells(latents, jnp.sqrt(variance), self.log_marginal, decrement)
-
-
-def posterior_at_mode(
-    params: Params, counts: Float[Array, "B G"], latents: Latents, integral: pln.Integral
-) -> Posterior:
-    """The Laplace approximation at given modes."""
-    mode = pln.residual_mode(_predictor(params, latents), params.log_noise, counts)
-    slopes = integral.slopes(mode)
-    factor = jnp.linalg.cholesky(_information(slopes.curvature, pair_products(_design(params))))
-    log_det = 2 * jnp.log(jnp.diagonal(factor, axis1=1, axis2=2)).sum(1)
-    identity = jnp.broadcast_to(jnp.eye(factor.shape[-1], dtype=factor.dtype), factor.shape)
-    covariance = jax.scipy.linalg.cho_solve((factor, True), identity)
-    value = integral.psi(mode).sum(1) - 0.5 * (latents.scores**2).sum(1) - 0.5 * log_det
-    return Posterior(mode, slopes, covariance, value)
-
-
-def sums_at_mode(
-    params: Params,
-    counts: Float[Array, "B G"],
-    weights: Float[Array, "B"],
-    latents: Latents,
-    decrement: Float[Array, "B"],
-    rotation: Float[Array, "k k"],
-    volume: Float[Array, "k k"],
-    integral: pln.Integral,
-) -> tuple[Sums, Cells]:
-    """Objective, exact gradient and curvature blocks, summed over the cells of a block.
-
-    The gradient follows the mode. With the leverages ``L_g = v_g' J^-1 v_g`` and
-    ``p = J^-1 V' (L psi3 / 2)``, psi3 the third derivative, the answer of the mode and of
-    log det J to the parameters is that of ``psi + (v_g'p) psi' + L_g psi'' / 2`` with p and L held
-    fixed.
-
-    The gradient is that of ``log p(u) - tr(Q E[zz']) / 2``: the driver weighs the volume of the
-    posterior of W by it. Q enters as ``J^-1 - J^-1 Q J^-1`` in place of ``J^-1`` in L, and as a
-    pull ``-Q z`` on the mode.
-
-    Parameters
-    ----------
-    weights
-        Weight of each cell: 1, or 0 for the padding of a last block.
-    rotation
-        Orthogonal; standard deviations of z are given along its columns.
-    volume
-        Q above, per cell; zero for the gradient of the log-marginal alone.
-    """
-    posterior = posterior_at_mode(params, counts, latents, integral)
-    mode, slopes, covariance = posterior.mode, posterior.slopes, posterior.covariance
-    design = _design(params)
-    padded = jnp.pad(volume, ((0, 1), (0, 1)))
-    answer = covariance - covariance @ padded @ covariance
-    leverage = product(pack(answer) * pair_weights(design.shape[1]), pair_products(design).T)
-    pull = product(-0.5 * leverage * slopes.curvature_x, design)
-    pull = pull.at[:, :-1].add(-latents.scores @ volume)
-    pull = (covariance @ pull[..., None])[..., 0]
-    along = product(pull, design.T)
-
-    column = weights[:, None]
-    in_x = slopes.slope - along * slopes.curvature - 0.5 * leverage * slopes.curvature_x
-    in_log_noise = (
-        slopes.log_d + along * slopes.slope_log_d - 0.5 * leverage * slopes.curvature_log_d
-    )
-    scores = latents.scores
-    weighted = slopes.curvature * column
-    spread = unpack(product(weighted.T, pack(answer)))
-    in_loadings = (
-        product((in_x * column).T, scores)
-        + product((slopes.slope * column).T, pull[:, :-1])
-        - (spread[:, :-1, :] @ design[..., None])[..., 0]
-    )
-    # E[(z, 1)(z, 1)'] of each cell: the complete-data curvature of (w_g, mu_g).
-    lifted = jnp.concatenate([scores, jnp.ones_like(scores, shape=(len(scores), 1))], axis=1)
-    score_covariance = covariance.at[:, -1, :].set(0.0).at[:, :, -1].set(0.0)
-    moments = lifted[:, :, None] * lifted[:, None, :] + score_covariance
-    # At a fixed mean intensity exp(mu + d/2), with which d has little to do.
-    in_spread = in_log_noise - 0.5 * mode.d * in_x
-    sums = Sums(
-        weight=weights.sum(),
-        log_marginal=(posterior.log_marginal * weights).sum(),
-        mean=(in_x * column).sum(0),
-        loadings=in_loadings,
-        log_noise=(in_log_noise * column).sum(0),
-        curvature=product(weighted.T, pack(moments)),
-        noise_expected=0.5 * ((integral.metric(mode) * mode.d) ** 2 * column).sum(0),
-        noise_outer=(in_spread**2 * column).sum(0),
-        moments=jnp.einsum("b,bij->ij", weights, moments),
-    )
-    return sums, posterior.cells(latents, decrement, rotation)
+    at = jax.lax.while_loop(unsettled, step, start)
+    mode = pln.mode_at(at.rate, at.x, params.log_noise, counts)
+    log_det = 2 * jnp.log(jnp.diagonal(at.factor, axis1=1, axis2=2)).sum(1)
+    identity = jnp.broadcast_to(jnp.eye(size, dtype=dtype), at.factor.shape)
+    covariance = jax.scipy.linalg.cho_solve((at.factor, True), identity)
+    of_genes = product(integral.psi(mode), jnp.ones((genes, 1), dtype))[:, 0]
+    value = of_genes - 0.5 * (at.latents.scores**2).sum(1) - 0.5 * log_det
+    decrement = jnp.where(at.lost, jnp.inf, at.decrement)
+    last = jnp.where((decrement <= tolerance)[:, None], at.move, 0.0)
+    latents = Latents(at.latents.scores + last[:, :-1], at.latents.intensity + last[:, -1])
+    return Posterior(latents, decrement, mode, at.slope, at.curvature, covariance, value)
 
 
 def constants(counts: np.ndarray) -> np.ndarray:

@@ -59,7 +59,7 @@ def log_likelihood(
 
 
 def _with_slopes(x: Array, log_noise: Array, counts: Array) -> tuple[Array, tuple[Array, Array]]:
-    """The value, and its derivatives in x and in log d: `lnm.sums_at_mode` without z."""
+    """The value, and its derivatives in x and in log d: `lnm_sums.sums_at_mode` without z."""
     found = intensity(x, log_noise, counts)
     mode = pln.residual_mode(x + found[:, None], log_noise, counts)
     slopes = pln.slopes(mode)

@@ -16,7 +16,7 @@ _LEAST_RATE = 1e-30
 def expected_proportions(
     params: lnm.Params,
     counts: Float[Array, "B G"],
-    latents: lnm.Latents,
+    posterior: lnm.Posterior,
     integral: pln.Integral,
     noise: Float[Array, "n q"],
 ) -> Float[Array, "B G"]:
@@ -29,13 +29,13 @@ def expected_proportions(
 
     Parameters
     ----------
-    latents
-        The modes.
+    posterior
+        Of each cell, at its mode.
     noise
         Standard normal draws, the same for every cell; q = k + 1.
     """
-    covariance = lnm.posterior_at_mode(params, counts, latents, integral).covariance
-    factor = jnp.linalg.cholesky(covariance)
+    latents = posterior.latents
+    factor = jnp.linalg.cholesky(posterior.covariance)
 
     def add(total: Array, draw: Array) -> tuple[Array, None]:
         move = factor @ draw

@@ -20,8 +20,9 @@ def product(left: Array, right: Array) -> Array:
 
 def pair_products(design: Float[Array, "G q"]) -> Float[Array, "G P"]:
     """Products of columns i <= j: ``weights @ pairs`` packs ``design' diag(weights) design``."""
-    rows, columns = np.triu_indices(design.shape[1])
-    return design[:, rows] * design[:, columns]
+    # By slices: XLA gathers columns one number at a time.
+    size = design.shape[1]
+    return jnp.concatenate([design[:, i : i + 1] * design[:, i:] for i in range(size)], axis=1)
 
 
 def pair_weights(size: int) -> np.ndarray:

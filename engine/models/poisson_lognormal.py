@@ -129,6 +129,11 @@ def slope(mode: Mode) -> F:
     return mode.excess + _correction(mode, 1)
 
 
+def curvature(mode: Mode) -> F:
+    """``-psi''(x)``: positive, from .46 to 1.16 of `metric` up to the d that is trusted."""
+    return mode.rate * mode.i - _correction(mode, 2)
+
+
 def metric(mode: Mode) -> F:
     """``r / (1 + t)`` times what the spread of e adds: positive, and close to -psi''."""
     v = mode.d * mode.i
@@ -171,9 +176,10 @@ class Integral(NamedTuple):
 
     psi: Callable[[Mode], F]
     slope: Callable[[Mode], F]
+    curvature: Callable[[Mode], F]
     metric: Callable[[Mode], F]
     slopes: Callable[[Mode], Slopes]
     max_noise: float
 
 
-NARROW = Integral(psi, slope, metric, slopes, 3.0)
+NARROW = Integral(psi, slope, curvature, metric, slopes, 3.0)

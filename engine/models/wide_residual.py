@@ -80,11 +80,18 @@ def slope(mode: pln.Mode) -> F:
     return _choose(mode, mode.counts - _moments(mode).rate, pln.slope(mode))
 
 
+def curvature(mode: pln.Mode) -> F:
+    """As `poisson_lognormal.curvature`."""
+    found = _moments(mode)
+    wide = found.rate - (found.rate_2 - found.rate**2)
+    return _choose(mode, wide, pln.curvature(mode))
+
+
 def metric(mode: pln.Mode) -> F:
     """``-psi''``, which is positive here, or its stand-in where the expansion is used."""
     found = _moments(mode)
-    curvature = found.rate - (found.rate_2 - found.rate**2)
-    return _choose(mode, jnp.maximum(curvature, 0.0), pln.metric(mode))
+    wide = found.rate - (found.rate_2 - found.rate**2)
+    return _choose(mode, jnp.maximum(wide, 0.0), pln.metric(mode))
 
 
 def slopes(mode: pln.Mode) -> pln.Slopes:
@@ -110,7 +117,7 @@ def slopes(mode: pln.Mode) -> pln.Slopes:
     return pln.Slopes(*(_choose(mode, a, b) for a, b in zip(wide, narrow, strict=True)))
 
 
-WIDE = pln.Integral(psi, slope, metric, slopes, 10.0)
+WIDE = pln.Integral(psi, slope, curvature, metric, slopes, 10.0)
 
 
 def admitting(noise: np.ndarray) -> pln.Integral:

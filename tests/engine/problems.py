@@ -16,6 +16,7 @@ import engine
 from engine.data import Counts
 from engine.inference.prior import Prior
 from engine.models import lnm
+from engine.models.lnm_sums import Sums, sums_at_mode
 from engine.models.poisson_lognormal import LOG_NO_NOISE, NARROW, Integral
 from engine.results import Fit, Status, Totals
 
@@ -67,8 +68,8 @@ def _evaluate(
     integral: Integral,
     tolerance: float,
     max_steps: int,
-) -> tuple[lnm.Sums, lnm.Cells]:
-    latents, decrement = lnm.find_mode(
+) -> tuple[Sums, lnm.Cells]:
+    posterior = lnm.find_posterior(
         params,
         counts,
         lnm.cold_start(params, counts.sum(1)),
@@ -77,7 +78,8 @@ def _evaluate(
         max_steps=max_steps,
     )
     rotation = jnp.eye(params.loadings.shape[1], dtype=counts.dtype)
-    return lnm.sums_at_mode(params, counts, weights, latents, decrement, rotation, volume, integral)
+    sums = sums_at_mode(params, counts, weights, posterior, volume, integral)
+    return sums, posterior.cells(rotation)
 
 
 def evaluate(
@@ -90,7 +92,7 @@ def evaluate(
     weights: np.ndarray | None = None,
     volume: np.ndarray | None = None,
     integral: Integral = NARROW,
-) -> tuple[lnm.Sums, lnm.Cells]:
+) -> tuple[Sums, lnm.Cells]:
     """One pass over one block from a cold start; log marginals with all their constants."""
     width = params.loadings.shape[1]
     volume = np.zeros((width, width)) if volume is None else volume
@@ -107,7 +109,7 @@ def evaluate(
             tolerance,
             max_steps,
         )
-    sums = lnm.Sums(*(np.asarray(array, float) for array in sums))
+    sums = Sums(*(np.asarray(array, float) for array in sums))
     cells = lnm.Cells(
         lnm.Latents(*(np.asarray(array, float) for array in cells.latents)),
         *(np.asarray(array, float) for array in cells[1:]),

@@ -95,15 +95,12 @@ def _block(
     integral: Integral,
 ) -> Information:
     start = lnm.cold_start(params, counts.sum(1))._replace(scores=scores)
-    latents, decrement = lnm.find_mode(
+    posterior = lnm.find_posterior(
         params, counts, start, integral, tolerance=_TOLERANCE, max_steps=_MOST_STEPS
     )
-    known = jnp.isfinite(decrement) & (counts.sum(1) > 0)
-    latents = lnm.Latents(
-        jnp.where(known[:, None], latents.scores, 0), jnp.where(known, latents.intensity, 0)
-    )
+    latents = posterior.latents
+    known = jnp.isfinite(posterior.decrement) & (counts.sum(1) > 0)
     column = jnp.where(known, weights, 0)[:, None]
-    posterior = lnm.posterior_at_mode(params, counts, latents, integral)
     design = jnp.concatenate([params.loadings, jnp.ones_like(params.mean)[:, None]], axis=1)
     size = design.shape[1]
     leverage = product(pack(posterior.covariance) * pair_weights(size), pair_products(design).T)

@@ -17,8 +17,8 @@ from tests.engine.problems import Problem, problem
 @jax.jit
 def _expected(params: lnm.Params, counts: jax.Array, noise: jax.Array) -> jax.Array:
     begin = lnm.cold_start(params, counts.sum(1))
-    latents, _ = lnm.find_mode(params, counts, begin, NARROW, tolerance=1e-8, max_steps=60)
-    return expected_proportions(params, counts, latents, NARROW, noise)
+    posterior = lnm.find_posterior(params, counts, begin, NARROW, tolerance=1e-8, max_steps=60)
+    return expected_proportions(params, counts, posterior, NARROW, noise)
 
 
 def expected(case: Problem, params: lnm.Params) -> np.ndarray:

@@ -221,7 +221,8 @@ def test_expected_proportions_are_those_of_the_laplace_posterior(cells: Problem)
     @jax.jit
     def both() -> tuple[jax.Array, jax.Array]:
         found = lnm_given_scores.expected_proportions(params, counts, q, noise[:, :2])
-        other = lnm_prediction.expected_proportions(params, counts, latents, NARROW, noise)
+        given = lnm.find_posterior(params, counts, latents, NARROW, tolerance=1e-3, max_steps=0)
+        other = lnm_prediction.expected_proportions(params, counts, given, NARROW, noise)
         return found, other
 
     found, other = map(np.asarray, both())
