@@ -11,7 +11,7 @@ terms of the exponent (Shun & McCullagh 1995, eq. 4, in one dimension) give
     c = -log(1 + t) / 2 + v j (5 j - 3) / 24 + v^2 j (15 j^3 - 25 j^2 + 11 j - 1) / 48
 
 As ``D i = -i^2 j`` and ``D j = i^2 j`` (D is d/dx), every derivative of c is j times a polynomial
-in i and d: nothing is divided by d and nothing cancels, so that d -> 0 is the plain Poisson
+in i and v: nothing is divided by d and nothing cancels, so that d -> 0 is the plain Poisson
 ``u x - exp(x)`` on the same path. Error per count: below 1e-5 nat at d = 0.3, 3e-4 at d = 1 and
 2e-3 at d = 2 (the expansion of second order: 1e-4, 1e-3 and 5e-3).
 """
@@ -33,19 +33,24 @@ F = Float[Array, "..."]
 LOG_NO_NOISE = -46.0
 
 
-def _derivatives(factor: Polynomial, count: int) -> list[Polynomial]:
-    """R_0 .. R_count with D^m (j R_0) = j R_m, from R_(m+1) = i^2 R_m - i^2 (1 - i) R_m'."""
+def _derivatives(factor: Polynomial, power: int, count: int) -> list[Polynomial]:
+    """R_0 .. R_count with D^m (j i^n R_0) = j i^(n + m) R_m, n the power.
+
+    From D (j i^n R) = j i^(n + 1) (i R - (1 - i) (n R + i R')).
+    """
     i = Polynomial([0, 1])
     found = [factor]
-    for _ in range(count):
-        found.append(i**2 * found[-1] - i**2 * (1 - i) * found[-1].deriv())
+    for n in range(power, power + count):
+        last = found[-1]
+        found.append(i * last - (1 - i) * (n * last + i * last.deriv()))
     return found
 
 
-# Polynomials in i of j R: by powers of d, for D^0 .. D^3 of c (its logarithm from D^1 on).
-_ORDER_0 = [None, *_derivatives(Polynomial([0, -0.5]), 2)]
-_ORDER_1 = _derivatives(Polynomial([0, 2, -5]) / 24, 3)
-_ORDER_2 = _derivatives(Polynomial([0, 0, 0, -6, 20, -15]) / 48, 3)
+# For m = 0 .. 3, D^m c = j i^m (L + v (P + v i Q)), polynomials in i; but for m = 0, where L is a
+# logarithm.
+_L = [None, *_derivatives(Polynomial([-0.5]), 1, 2)]
+_P = _derivatives(Polynomial([2, -5]) / 24, 1, 3)
+_Q = _derivatives(Polynomial([-6, 20, -15]) / 48, 3, 3)
 
 
 def _horner(polynomial: Polynomial, i: F) -> F:
@@ -90,17 +95,19 @@ def mode_at(rate: F, x: F, log_d: F, counts: F) -> Mode:
 
 def _correction(mode: Mode, order: int) -> F:
     """``D^order c``, for order 0 without its logarithm."""
-    value = mode.d * (_horner(_ORDER_1[order], mode.i) + mode.d * _horner(_ORDER_2[order], mode.i))
-    logarithm = _ORDER_0[order]
+    i, v = mode.i, mode.d * mode.i
+    value = v * (_horner(_P[order], i) + v * i * _horner(_Q[order], i))
+    logarithm = _L[order]
     if logarithm is not None:
-        value = value + _horner(logarithm, mode.i)
-    return mode.j * value
+        value = value + _horner(logarithm, i)
+    return mode.j * i**order * value
 
 
 def _correction_in_log_d(mode: Mode, order: int) -> F:
     """``D^order dc/dlog d`` where d stands explicitly, i held fixed."""
-    first, second = _horner(_ORDER_1[order], mode.i), _horner(_ORDER_2[order], mode.i)
-    return mode.j * mode.d * (first + 2 * mode.d * second)
+    i, v = mode.i, mode.d * mode.i
+    value = v * (_horner(_P[order], i) + 2 * v * i * _horner(_Q[order], i))
+    return mode.j * i**order * value
 
 
 def log_joint(mode: Mode) -> F:
