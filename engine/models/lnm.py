@@ -127,6 +127,7 @@ class _Newton(NamedTuple):
     factor: Float[Array, "B q q"]
     move: Float[Array, "B q"]
     decrement: Float[Array, "B"]
+    settled: Bool[Array, "B"]
     lost: Bool[Array, "B"]
     steps: int | Array
 
@@ -144,6 +145,15 @@ def find_posterior(
 
     psi is concave, so J is positive everywhere. A move that would multiply any intensity by more
     than e^2 is shortened.
+
+    Parameters
+    ----------
+    tolerance
+        Decrement from which one more move is enough; as the decrement is nearly squared by it, a
+        tenth of this needs none. log det J is less forgiving than the exponent: it has a slope at
+        the mode.
+    max_steps
+        Moves at most.
     """
     design = design_of(params)
     pairs = pair_products(design)
@@ -168,14 +178,24 @@ def find_posterior(
         factor = jnp.linalg.cholesky(_information(curvature, pairs))
         move = _solve(factor, gradient)
         decrement = jnp.sqrt(jnp.maximum((gradient * move).sum(1), 0.0))
-        latents = Latents(scores, intensity)
+        settled = (decrement <= 0.1 * tolerance) | (at.decrement <= tolerance)
         return _Newton(
-            latents, x, rate, slope, curvature, factor, move, decrement, lost, at.steps + 1
+            Latents(scores, intensity),
+            x,
+            rate,
+            slope,
+            curvature,
+            factor,
+            move,
+            decrement,
+            settled,
+            lost,
+            at.steps + 1,
         )
 
     def unsettled(at: _Newton) -> Array:
-        open_ = ~(at.decrement <= tolerance) & (at.steps < max_steps)
-        return jnp.any(~at.lost & (open_ | ~jnp.isfinite(at.decrement)))
+        on_the_way = ~at.settled & (at.steps < max_steps)
+        return jnp.any(~at.lost & (on_the_way | ~jnp.isfinite(at.decrement)))
 
     # Before the first evaluation nothing is known, and no move is made.
     nothing = jnp.zeros_like(counts)
@@ -191,6 +211,7 @@ def find_posterior(
         jnp.zeros((cells, size), dtype),
         jnp.full(cells, jnp.finfo(dtype).max),
         jnp.zeros(cells, bool),
+        jnp.zeros(cells, bool),
         -1,
     )
     at = jax.lax.while_loop(unsettled, step, start)
@@ -201,7 +222,7 @@ def find_posterior(
     of_genes = product(integral.psi(mode), jnp.ones((genes, 1), dtype))[:, 0]
     value = of_genes - 0.5 * (at.latents.scores**2).sum(1) - 0.5 * log_det
     decrement = jnp.where(at.lost, jnp.inf, at.decrement)
-    last = jnp.where((decrement <= tolerance)[:, None], at.move, 0.0)
+    last = jnp.where((at.settled & ~at.lost)[:, None], at.move, 0.0)
     latents = Latents(at.latents.scores + last[:, :-1], at.latents.intensity + last[:, -1])
     return Posterior(latents, decrement, mode, at.slope, at.curvature, covariance, value)
 
