@@ -151,8 +151,8 @@ class Passes:
         rotation
             (k, k) orthogonal: the standard deviations of z are those along its columns.
         volume
-            (k, k) Q of `lnm_sums.sums_at_mode`, for all cells together; None leaves the sums out: the
-            posterior of cells under known parameters.
+            (k, k) Q of `lnm_sums.sums_at_mode`, for all cells together; None leaves the sums out:
+            the posterior of cells under known parameters.
         """
         params = lnm.Params(*(np.asarray(array, self._dtype) for array in params))
         rotation = rotation.astype(self._dtype)

@@ -1,4 +1,4 @@
-"""What a pass over the cells adds up under the logistic-normal multinomial of `engine.models.lnm`."""
+"""What a pass over the cells adds up under the logistic-normal multinomial of `lnm`."""
 
 from __future__ import annotations
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pytest
 
 from engine.models import lnm
+from engine.models.lnm_sums import sums_at_mode
 from engine.models.packing import pair_products, unpack
+from engine.models.poisson_lognormal import NARROW
 from tests.engine.problems import evaluate, problem
 
 TOTALS = [1, 2, 3, 5, 10, 30, 100, 300, 1000, 3000]
@@ -144,6 +147,45 @@ class TestNewton:
         cells = problem(totals, genes=200, factors=5, noise=(2.5, 2.5), seed=3)
         _, found = evaluate(cells.params, cells.counts, tolerance=1e-3, max_steps=40)
         assert found.decrement.max() < 1e-3
+
+    def test_near_the_mode_a_move_squares_the_decrement(self) -> None:
+        """By the curvature itself; another metric gains a decimal a move."""
+        cells = problem([30, 100, 1000, 5000] * 5, genes=200, factors=5, noise=(0.5, 1.5))
+        left = [
+            evaluate(cells.params, cells.counts, tolerance=1e-13, max_steps=moves)[1].decrement
+            for moves in (6, 7, 8)
+        ]
+        near = left[0] < 0.3
+        assert near.sum() > 10
+        assert (left[1][near] < 0.3 * left[0][near] ** 2 + 1e-12).all()
+        assert left[2].max() < 1e-7
+
+    def test_latents_are_those_a_move_after_the_last_evaluation(self) -> None:
+        cells = problem([30, 100, 1000, 5000] * 5, genes=200, factors=5)
+        _, exact = evaluate(cells.params, cells.counts)
+        _, found = evaluate(cells.params, cells.counts, tolerance=0.3)
+        assert found.decrement.max() > 1e-4
+        off = np.abs(found.latents.scores - exact.latents.scores).max(1)
+        assert (off <= 0.3 * found.decrement**2 + 1e-9).all()
+
+    def test_a_start_that_is_no_number_costs_its_cell_alone(self) -> None:
+        """Sums stay finite, and are those of the other cells."""
+        cells = problem([100] * 5)
+        with jax.enable_x64():
+            start = lnm.cold_start(cells.params, cells.counts.sum(1))
+            start = start._replace(intensity=start.intensity.at[1].set(np.nan))
+            posterior = lnm.find_posterior(
+                cells.params, cells.counts, start, NARROW, tolerance=1e-11, max_steps=60
+            )
+            weights = np.isfinite(posterior.decrement).astype(float)
+            sums = sums_at_mode(
+                cells.params, cells.counts, weights, posterior, np.zeros((2, 2)), NARROW
+            )
+        others, _ = evaluate(cells.params, cells.counts[[0, 2, 3, 4]])
+        np.testing.assert_array_equal(weights, [1, 0, 1, 1, 1])
+        np.testing.assert_array_equal(np.asarray(posterior.latents.scores)[1], 0)
+        for name, one, other in zip(sums._fields, sums, others, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9, err_msg=name)
 
     def test_a_lost_cell_is_told_and_left_at_the_prior(self) -> None:
         cells = problem([100] * 5)

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from scipy.special import wrightomega
 
-from engine.models.wright_omega import wright_omega
+from engine.models.wright_omega import fitted_rate, wright_omega
 
 # Compiled once for each shape and precision.
 omega = jax.jit(wright_omega)
+rates = jax.jit(fitted_rate)
 slopes = jax.jit(jax.vmap(jax.grad(wright_omega)))
 bends = jax.jit(jax.vmap(jax.grad(jax.grad(wright_omega))))
 
@@ -35,6 +36,19 @@ def test_no_seam_where_the_start_values_meet() -> None:
         found = np.asarray(omega(near))
     assert (np.diff(found) > 0).all()
     assert relative_error(near).max() < 1e-14
+
+
+@pytest.mark.parametrize("log_d", [-46.0, -6.0, 0.0, 1.1])
+def test_a_rate_is_as_precise_without_noise(log_d: float) -> None:
+    """omega(log d + x + d u) / d, where log d is all that float32 would see of the sum."""
+    x, u = map(np.ravel, np.meshgrid(np.linspace(-20, 7, 2001), [0.0, 1, 30, 1000]))
+    log_d = float(np.float32(log_d))
+    x = np.minimum(x, np.log(u + 20)).astype(np.float32)
+    found = np.asarray(rates(x, np.float32(log_d), u.astype(np.float32)), float)
+    with jax.enable_x64():
+        exact = np.asarray(rates(x.astype(float), log_d, u))
+    assert np.abs(found / exact - 1).max() < 2e-6
+    np.testing.assert_allclose(np.log(exact), x + np.exp(log_d) * (u - exact), atol=1e-9)
 
 
 @pytest.mark.parametrize("y", [-90.0, -1000.0])
