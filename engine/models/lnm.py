@@ -33,6 +33,7 @@ from scipy.special import gammaln
 
 from engine.models import poisson_lognormal as pln
 from engine.models.packing import pair_products, product, unpack
+from engine.models.wright_omega import fitted_rate
 
 DAMPING = 2.0
 
@@ -171,9 +172,9 @@ def find_posterior(
         x = jnp.where(lost[:, None], start, at.x + x_move * shrink[:, None])
         # Each kept as it is: XLA would compute it anew wherever it is used.
         x = jax.lax.optimization_barrier(x)
-        rate = jax.lax.optimization_barrier(pln.fitted_rate(x, params.log_noise, counts))
+        rate = jax.lax.optimization_barrier(fitted_rate(x, params.log_noise, counts))
         mode = pln.mode_at(rate, x, params.log_noise, counts)
-        slope, curvature = integral.slope(mode), integral.curvature(mode)
+        slope, curvature = integral.slope_and_curvature(mode)
         gradient = product(slope, design).at[:, :-1].add(-scores)
         factor = jnp.linalg.cholesky(_information(curvature, pairs))
         move = _solve(factor, gradient)

@@ -136,9 +136,9 @@ def slope(mode: Mode) -> F:
     return mode.excess + _correction(mode, 1)
 
 
-def curvature(mode: Mode) -> F:
-    """``-psi''(x)``: positive, from .46 to 1.16 of `metric` up to the d that is trusted."""
-    return mode.rate * mode.i - _correction(mode, 2)
+def slope_and_curvature(mode: Mode) -> tuple[F, F]:
+    """``psi'(x)`` and ``-psi''(x)``: from .46 to 1.16 of `metric` up to the d that is trusted."""
+    return slope(mode), mode.rate * mode.i - _correction(mode, 2)
 
 
 def metric(mode: Mode) -> F:
@@ -183,10 +183,10 @@ class Integral(NamedTuple):
 
     psi: Callable[[Mode], F]
     slope: Callable[[Mode], F]
-    curvature: Callable[[Mode], F]
+    slope_and_curvature: Callable[[Mode], tuple[F, F]]
     metric: Callable[[Mode], F]
     slopes: Callable[[Mode], Slopes]
     max_noise: float
 
 
-NARROW = Integral(psi, slope, curvature, metric, slopes, 3.0)
+NARROW = Integral(psi, slope, slope_and_curvature, metric, slopes, 3.0)

@@ -13,7 +13,7 @@ Elsewhere the expansion stands, whatever d: its error goes with v. Error per cou
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -28,37 +28,30 @@ _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(12)
 _WIDE = 1.0
 
 
-class _Moments(NamedTuple):
-    """Posterior expectations over the nodes; ``log_ratio`` is psi less its value at the mode."""
-
-    log_ratio: F
-    rate: F
-    rate_2: F
-    rate_3: F
-    q: F
-    rate_q: F
-    rate_2_q: F
-
-
-def _moments(mode: pln.Mode) -> _Moments:
+def _moments(mode: pln.Mode, of: Callable[[F, F], tuple[F, ...]]) -> tuple[F, ...]:
+    """The log of the mean over the nodes, then posterior expectations of functions of r and q."""
     width = jnp.sqrt(mode.d * mode.i)
     totals: list[F] = []
     for node, weight in zip(_NODES.tolist(), _WEIGHTS.tolist(), strict=True):
         step = width * node
         growth = jnp.exp(step)
-        rate = mode.rate * growth
         residual = mode.residual + step
         # The density over that of the nodes, less its value at the mode, where u - r = e / d.
         excess = mode.rate * (growth - 1 - step)
         mass = weight * jnp.exp(0.5 * node**2 * mode.j - excess)
-        q = 0.5 * residual * residual / mode.d - 0.5
-        terms = (1.0, rate, rate**2, rate**3, q, rate * q, rate**2 * q)
-        parts = [mass * term for term in terms]
+        terms = of(mode.rate * growth, 0.5 * residual * residual / mode.d - 0.5)
+        parts = [mass, *(mass * term for term in terms)]
         totals = [a + b for a, b in zip(totals, parts, strict=True)] if totals else parts
     # A loop this long is not vectorised if the sum over genes that follows is fused into it.
     total, *sums = jax.lax.optimization_barrier(totals)
     log_ratio = jnp.log(total * np.float32(1 / np.sqrt(2 * np.pi))) + 0.5 * jnp.log(mode.i)
-    return _Moments(log_ratio, *(value / total for value in sums))
+    return log_ratio, *(value / total for value in sums)
+
+
+def _curvature(mode: pln.Mode) -> tuple[F, F]:
+    """E r, and -psi'' = E r - Var r."""
+    _, rate, rate_2 = _moments(mode, lambda r, _: (r, r**2))
+    return rate, rate - (rate_2 - rate**2)
 
 
 def _choose(mode: pln.Mode, wide: F, narrow: F) -> F:
@@ -67,7 +60,7 @@ def _choose(mode: pln.Mode, wide: F, narrow: F) -> F:
 
 def quadrature_psi(mode: pln.Mode) -> F:
     """As `poisson_lognormal.psi`, by quadrature whether the residual is wide or not."""
-    return pln.log_joint(mode) + _moments(mode).log_ratio
+    return pln.log_joint(mode) + _moments(mode, lambda *_: ())[0]
 
 
 def psi(mode: pln.Mode) -> F:
@@ -77,39 +70,37 @@ def psi(mode: pln.Mode) -> F:
 
 def slope(mode: pln.Mode) -> F:
     """As `poisson_lognormal.slope`."""
-    return _choose(mode, mode.counts - _moments(mode).rate, pln.slope(mode))
+    return slope_and_curvature(mode)[0]
 
 
-def curvature(mode: pln.Mode) -> F:
-    """As `poisson_lognormal.curvature`."""
-    found = _moments(mode)
-    wide = found.rate - (found.rate_2 - found.rate**2)
-    return _choose(mode, wide, pln.curvature(mode))
+def slope_and_curvature(mode: pln.Mode) -> tuple[F, F]:
+    """As `poisson_lognormal.slope_and_curvature`."""
+    rate, curvature = _curvature(mode)
+    slope, narrow = pln.slope_and_curvature(mode)
+    return _choose(mode, mode.counts - rate, slope), _choose(mode, curvature, narrow)
 
 
 def metric(mode: pln.Mode) -> F:
     """``-psi''``, which is positive here, or its stand-in where the expansion is used."""
-    found = _moments(mode)
-    wide = found.rate - (found.rate_2 - found.rate**2)
-    return _choose(mode, jnp.maximum(wide, 0.0), pln.metric(mode))
+    return _choose(mode, jnp.maximum(_curvature(mode)[1], 0.0), pln.metric(mode))
 
 
 def slopes(mode: pln.Mode) -> pln.Slopes:
     """As `poisson_lognormal.slopes`, from moments: D E[h] = E[D h] + Cov(h, psi' at the node)."""
-    found = _moments(mode)
-    rate = found.rate
-    variance = found.rate_2 - rate**2
-    curvature = rate - variance
-    with_q = found.rate_q - rate * found.q
-    square_with_q = found.rate_2_q - found.rate_2 * found.q
-    square_with_rate = found.rate_3 - found.rate_2 * rate
-    variance_x = 2 * found.rate_2 - square_with_rate - 2 * rate * curvature
+    _, rate, rate_2, rate_3, q, rate_q, rate_2_q = _moments(
+        mode, lambda r, q: (r, r**2, r**3, q, r * q, r**2 * q)
+    )
+    curvature = rate - (rate_2 - rate**2)
+    with_q = rate_q - rate * q
+    square_with_q = rate_2_q - rate_2 * q
+    square_with_rate = rate_3 - rate_2 * rate
+    variance_x = 2 * rate_2 - square_with_rate - 2 * rate * curvature
     variance_log_d = square_with_q - 2 * rate * with_q
     wide = pln.Slopes(
         slope=mode.counts - rate,
         curvature=curvature,
         curvature_x=curvature - variance_x,
-        log_d=found.q,
+        log_d=q,
         slope_log_d=-with_q,
         curvature_log_d=with_q - variance_log_d,
     )
@@ -117,7 +108,7 @@ def slopes(mode: pln.Mode) -> pln.Slopes:
     return pln.Slopes(*(_choose(mode, a, b) for a, b in zip(wide, narrow, strict=True)))
 
 
-WIDE = pln.Integral(psi, slope, curvature, metric, slopes, 10.0)
+WIDE = pln.Integral(psi, slope, slope_and_curvature, metric, slopes, 10.0)
 
 
 def admitting(noise: np.ndarray) -> pln.Integral:
