@@ -6,7 +6,9 @@ from typing import Any, get_args
 
 import param
 
+from dashboard.cut import shorten
 from engine.config import (
+    AUTO,
     FEWEST_DRAWS,
     MAX_FACTORS,
     MAX_TOPICS,
@@ -21,6 +23,7 @@ from engine.config import (
 )
 from engine.data import DataRequest
 from engine.data.choices import ASKED, COLUMNS, ROWS
+from engine.errors import ConfigError
 
 CHOICES = tuple(ASKED)
 REQUEST = ("source", "layer", "genes", "reference", "library_size", "gene_names", *CHOICES)
@@ -50,6 +53,28 @@ OF_LNM = (
     "precision",
 )
 OF_LDA = ("n_topics", "topic_prior", "feature_prior", "n_starts")
+# Least and most of each number that may be chosen from the counts.
+SIZES = {"n_factors": (0, MAX_FACTORS), "n_topics": (1, MAX_TOPICS)}
+
+
+def read_size(text: str) -> int | str:
+    """What was typed for a number of factors or topics; what cannot be one stays as it is."""
+    said = text.strip()
+    if said.lower() == AUTO:
+        return AUTO
+    return int(said) if said.isascii() and said.isdecimal() and len(said) < 7 else said
+
+
+def size_error(name: str, value: int | str) -> ConfigError | None:
+    """Why a number of factors or topics cannot be used; None if it can."""
+    low, high = SIZES[name]
+    if value == AUTO or (isinstance(value, int) and low <= value <= high):
+        return None
+    what = name.removeprefix("n_")
+    found = repr(shorten(str(value), 24)) if value != "" else "nothing"
+    return ConfigError(
+        f"auto or a whole number of {what} from {low} to {high}", found, "Type one of these."
+    )
 
 
 class Asked(param.Parameterized):
@@ -83,7 +108,7 @@ class Asked(param.Parameterized):
     tried_seeds = param.Integer(default=1, bounds=(1, 10))
 
     # LNM and LNMVCP
-    n_factors = param.Integer(default=10, bounds=(1, MAX_FACTORS))
+    n_factors: Any = param.Parameter(default=AUTO, doc="What `read_size` gives.")
     d_mode: Any = param.Selector(default="learned", objects=list(get_args(DMode)))
     capture_prior: Any = param.Selector(default="population", objects=list(get_args(CapturePrior)))
     molecules = param.Number(default=2e5, bounds=(1, None))
@@ -101,7 +126,7 @@ class Asked(param.Parameterized):
     n_chains = param.Integer(default=4, bounds=(2, 16))
 
     # LDA
-    n_topics = param.Integer(default=20, bounds=(1, MAX_TOPICS))
+    n_topics: Any = param.Parameter(default=AUTO, doc="What `read_size` gives.")
     topic_inference: Any = param.Selector(default="em", objects=list(get_args(Inference)))
     topic_prior = param.Number(default=None, allow_None=True, bounds=(1e-6, None))
     feature_prior = param.Number(default=None, allow_None=True, bounds=(1e-6, None))
@@ -148,6 +173,9 @@ class Asked(param.Parameterized):
         ConfigError
             If a setting is out of range.
         """
+        size = "n_topics" if self.model == "lda" else "n_factors"
+        if (wrong := size_error(size, getattr(self, size))) is not None:
+            raise wrong
         if self.model == "lda":
             return LDAConfig(
                 inference=self.topic_inference,

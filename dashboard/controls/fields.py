@@ -7,6 +7,8 @@ from typing import Any
 import panel_material_ui as pmui
 import param
 
+from dashboard import html
+from dashboard.asked import read_size, size_error
 from dashboard.controls.form import WIDE
 
 # The words beside a switch are outside what its own sx reaches.
@@ -21,6 +23,28 @@ def choice(of: param.Parameter, label: str, help: str, options: Any, **more: Any
 def whole(of: param.Parameter, label: str, help: str, **more: Any) -> Any:
     """A whole number."""
     return pmui.IntInput.from_param(of, label=label, helper_text=help, **WIDE | _ends(of) | more)
+
+
+def size(of: param.Parameter, label: str, help: str) -> Any:
+    """A number of factors or topics, or "auto"; what is neither stays, and is refused in words."""
+    owner, name = of.owner, str(of.name)
+    field = pmui.TextInput(
+        label=label,
+        value=str(getattr(owner, name)),
+        helper_text=html.bound(lambda value: str(size_error(name, value) or help), of),
+        error_state=html.bound(lambda value: size_error(name, value) is not None, of),
+        **WIDE,
+    )
+
+    def typed(event: param.parameterized.Event) -> None:
+        owner.param.update({name: read_size(event.new or "")})
+
+    def follow(*_events: object) -> None:
+        field.value = str(getattr(owner, name))
+
+    field.param.watch(typed, "value")
+    owner.param.watch(follow, name)
+    return field
 
 
 def number(of: param.Parameter, label: str, help: str, **more: Any) -> Any:

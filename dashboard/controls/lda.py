@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard import html
-from dashboard.controls.fields import choice, number, whole
+from dashboard.controls.fields import choice, number, size
 from dashboard.controls.form import beside, folded
 from dashboard.state import AppState
-from engine.config import MAX_TOPICS
 
 INFERENCES = {"EM": "em", "VAE": "vae"}
 HELP = {
@@ -23,7 +22,7 @@ def first(state: AppState) -> list[Any]:
     of = state.param
     return [
         beside(
-            whole(of.n_topics, "Topics", "Each a mix of genes", end=MAX_TOPICS),
+            size(of.n_topics, "Topics", "auto: as many as counts tell"),
             choice(of.topic_inference, "Inference", "How it is fitted", INFERENCES),
         ),
         html.pane(html.bound(lambda inference: html.note(HELP[inference]), of.topic_inference)),

@@ -7,10 +7,9 @@ from typing import Any
 import param
 
 from dashboard import html
-from dashboard.controls.fields import choice, number, whole
+from dashboard.controls.fields import choice, number, size
 from dashboard.controls.form import beside, folded
 from dashboard.state import AppState
-from engine.config import MAX_FACTORS
 
 NOISE = {"learned": "learned", "zero (low rank)": "low_rank"}
 PRIORS = {"shared by all cells": "population", "anchored to library size": "anchored"}
@@ -33,7 +32,7 @@ def first(state: AppState) -> list[Any]:
     words = html.bound(INFERENCE_HELP.__getitem__, of.factor_inference)
     return [
         beside(
-            whole(of.n_factors, "Factors", "Gene programmes", end=MAX_FACTORS),
+            size(of.n_factors, "Factors", "auto: as many as counts tell"),
             choice(of.d_mode, "Residual d", "Variance left per gene", NOISE),
         ),
         choice(of.factor_inference, "Inference", words, INFERENCES),

@@ -11,6 +11,8 @@ from bokeh.models import LayoutDOM
 from dashboard import html
 from dashboard.state import AppState
 
+# How the phases begin in which a number of factors or topics is chosen.
+CHOOSING = "choosing"
 COVER = {"position": "absolute", "inset": "0", "width": "100%", "height": "100%"}
 
 
@@ -103,8 +105,11 @@ def waiting(state: AppState) -> Any:
             return ""
         if run is None:
             return html.empty("No fit yet. Choose a model on the left and press Fit.")
-        if status is not None and status.state in ("failed", "cancelled"):
+        ended = status is not None and status.state in ("failed", "cancelled", "stopped")
+        if ended and not (status.state == "stopped" and status.passes):
             return html.empty("This run has no result. Its message is under Run.")
+        if status is not None and status.phase.startswith(CHOOSING):
+            return html.empty(f"{status.phase.capitalize()}. All cells are fitted with it then.")
         return html.empty("Waiting for the first pass of the fit.")
 
     return html.bound(words, state.param.fit, state.param.run, state.param.status)

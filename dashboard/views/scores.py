@@ -8,6 +8,7 @@ from html import escape
 
 from dashboard import html, lists
 from dashboard.asked import CHOICES
+from engine.config import AUTO
 from engine.jobs import JobStatus
 
 TITLE = "Held-out scores"
@@ -69,12 +70,10 @@ def page(runs: list[JobStatus], shown: str | None) -> str:
 def _row(run: JobStatus, shown: bool) -> str:
     score = run.score or {}
     marginal, bound = score.get("log_marginal_per_cell"), "≥ " if score.get("is_bound") else ""
-    size = run.config.get("n_topics")
-    latents = f"{size} topics" if size else f"{run.config.get('n_factors')} factors"
     cells = (
         str(score.get("model", "")).upper(),
         str(run.config.get("inference", "")),
-        latents,
+        _latents(run),
         f"{_perplexity(run):,.5g}",
         "none" if marginal is None else f"{bound}{html.number(float(marginal), 2)}",
         html.number(float(score.get("n_cells", 0))),
@@ -84,6 +83,12 @@ def _row(run: JobStatus, shown: bool) -> str:
     current = ' aria-current="true"' if shown else ""
     numbers = "".join(f"<td>{escape(text)}</td>" for text in cells)
     return f'<tr{current}><th scope="row">{name}</th>{numbers}</tr>'
+
+
+def _latents(run: JobStatus) -> str:
+    what = "topics" if "n_topics" in run.config else "factors"
+    size = run.config.get(f"n_{what}")
+    return f"{what} to be chosen" if size == AUTO else f"{size} {what}"
 
 
 def _perplexity(run: JobStatus) -> float:

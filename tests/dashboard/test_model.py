@@ -8,7 +8,8 @@ import pytest
 from dashboard.asked import BOTH, OF_LDA, OF_LNM, SAMPLING, TRAINING
 from dashboard.controls.model import ModelControl
 from dashboard.state import AppState
-from engine.config import LDAConfig, LNMConfig
+from engine.config import AUTO, LDAConfig, LNMConfig
+from engine.errors import ConfigError
 from tests.dashboard.synthetic import make_counts
 from tests.dashboard.widgets import find, shown
 
@@ -20,7 +21,7 @@ class TestModel:
 
     def test_settings_reach_the_configuration(self, control: ModelControl, state: AppState) -> None:
         find(control, pmui.RadioButtonGroup, "").value = "lnm"
-        find(control, pmui.IntInput, "Factors").value = 4
+        find(control, pmui.TextInput, "Factors").value = "4"
         find(control, pmui.Select, "Residual d").value = "low_rank"
         find(control, pmui.Select, "Capture prior").value = "population"
         find(control, pmui.FloatInput, "Molecules per cell M₀").value = 6e4
@@ -97,10 +98,10 @@ class TestModel:
         self, control: ModelControl, state: AppState
     ) -> None:
         model = find(control, pmui.RadioButtonGroup, "")
-        find(control, pmui.IntInput, "Factors").value = 4
+        find(control, pmui.TextInput, "Factors").value = "4"
         model.value = "lda"
         assert state.config() == LDAConfig()
-        find(control, pmui.IntInput, "Topics").value = 7
+        find(control, pmui.TextInput, "Topics").value = "7"
         # of the two with this label, that of topics
         state.topic_inference = "vae"
         find(control, pmui.FloatInput, "Prior of topics α").value = 0.2
@@ -126,6 +127,41 @@ class TestModel:
         assert state.config() == LNMConfig(n_factors=4), "the settings of LNM were kept"
         model.value = "lda"
         assert state.config() == LDAConfig(**asked), "and those of LDA"
+
+    @pytest.mark.parametrize(
+        ("model", "label", "least"), [("lnm", "Factors", 0), ("lda", "Topics", 1)]
+    )
+    def test_a_number_is_chosen_from_the_counts_or_typed(
+        self, control: ModelControl, state: AppState, model: str, label: str, least: int
+    ) -> None:
+        state.param.update(model=model, n_factors=AUTO)
+        field = find(control, pmui.TextInput, label)
+        assert (field.value, state.config().automatic) == ("auto", True)
+        for typed, size in ((f"{least}", least), (" 12 ", 12), ("007", 7)):
+            field.value = typed
+            assert (state.config().size, field.error_state) == (size, False)
+        field.value = "Auto "
+        assert (state.config().automatic, field.value) == (True, "auto")
+
+    @pytest.mark.parametrize("typed", ["ten", "", "-1", "3.5", "1e2", "²", "501", "9" * 5000])
+    @pytest.mark.parametrize(("model", "label"), [("lnmvcp", "Factors"), ("lda", "Topics")])
+    def test_what_is_no_number_is_refused_beside_its_field_and_by_fit(
+        self, control: ModelControl, state: AppState, model: str, label: str, typed: str
+    ) -> None:
+        state.model = model
+        field = find(control, pmui.TextInput, label)
+        field.value = typed
+        assert field.error_state
+        assert field.value == typed, "what was typed is still there"
+        for said in ("auto or a whole number of", "found", "Type one of these"):
+            assert said in field.helper_text
+        assert len(field.helper_text) < 150
+        with pytest.raises(ConfigError, match="auto or a whole number of"):
+            state.config()
+        field.value = "5"
+        assert not field.error_state
+        assert "found" not in field.helper_text
+        assert state.config().size == 5
 
     def test_an_encoder_of_factors_learns_at_its_own_rate(
         self, control: ModelControl, state: AppState
@@ -162,20 +198,20 @@ class TestModel:
             within = control.__panel__().select(lambda part: set(fields) & set(part.select()))
             return bool(fields) and all(part.visible for part in within)
 
-        assert seen(pmui.IntInput, "Factors")
-        assert not seen(pmui.IntInput, "Topics")
-        find(control, pmui.IntInput, "Factors").value = 7
+        assert seen(pmui.TextInput, "Factors")
+        assert not seen(pmui.TextInput, "Topics")
+        find(control, pmui.TextInput, "Factors").value = "7"
         state.model = "lda"
-        assert not seen(pmui.IntInput, "Factors")
-        assert seen(pmui.IntInput, "Topics")
+        assert not seen(pmui.TextInput, "Factors")
+        assert seen(pmui.TextInput, "Topics")
         assert not seen(pmui.IntInput, "Batch size")
         state.topic_inference = "vae"
         assert seen(pmui.IntInput, "Batch size")
         state.model = "lnm"
-        assert seen(pmui.IntInput, "Factors")
-        assert not seen(pmui.IntInput, "Topics")
+        assert seen(pmui.TextInput, "Factors")
+        assert not seen(pmui.TextInput, "Topics")
         assert not seen(pmui.IntInput, "Batch size")
-        assert find(control, pmui.IntInput, "Factors").value == 7
+        assert find(control, pmui.TextInput, "Factors").value == "7"
 
     def test_names_of_old_data_go(self, control: ModelControl, state: AppState) -> None:
         find(control, pmui.Select, "Genes").value = "named"

@@ -31,14 +31,14 @@ def run(id: str, perplexity: float | None, **changes: Any) -> JobStatus:
         )
     values: dict[str, Any] = {"id": id, "name": f"run {id}", "kind": "fit", "state": "done"}
     values |= {"created": 0.0, "request": {"source": "demo", "genes": 2000}, "score": score}
-    values |= {"config": LNMConfig().to_dict(), "holdout": 0.1, "seconds": 12.34}
+    values |= {"config": LNMConfig(n_factors=10).to_dict(), "holdout": 0.1, "seconds": 12.34}
     return JobStatus(**values | changes)
 
 
 def test_only_runs_on_the_same_counts_stand_side_by_side() -> None:
     topics = LDAConfig(n_topics=10).to_dict()
     runs = [
-        run("other seed", 1.0, config=LNMConfig(seed=1).to_dict()),
+        run("other seed", 1.0, config=LNMConfig(n_factors=10, seed=1).to_dict()),
         run("other share", 2.0, holdout=0.2),
         run("other genes", 3.0, request={"source": "demo", "genes": 500}),
         run("other cells", 4.0, score={"n_counts": 5}),
@@ -75,7 +75,7 @@ def test_the_table_says_what_is_better_and_opens_runs() -> None:
 def test_runs_of_one_model_differ_by_their_inference() -> None:
     lda = {"model": "lda", "log_marginal_per_cell": None}
     runs = [
-        run(how, 400.0, config=LDAConfig(inference=how).to_dict(), score=lda)
+        run(how, 400.0, config=LDAConfig(n_topics=20, inference=how).to_dict(), score=lda)
         for how in ("em", "vae")
     ]
     said = page(runs, "em")
@@ -111,6 +111,22 @@ def test_a_run_in_the_list_tells_its_score_and_its_model(perplexity: float | Non
     named = run("1", None, name="demo · lnm k10")
     assert secondary(named).startswith("done")
     assert secondary(run("1", None, config={})).startswith("done")
+
+
+@pytest.mark.parametrize(("config", "model"), [(LNMConfig, "lnm"), (LDAConfig, "lda")])
+def test_a_run_has_no_number_until_it_is_chosen(config: Any, model: str) -> None:
+    going_on = run("1", 400.0, config=config().to_dict(), name=f"demo · {model}", state="running")
+    assert secondary(going_on).startswith("running")
+    assert ("topics" if model == "lda" else "factors") + " to be chosen" in page([going_on], "1")
+    chosen = run("1", 400.0, config=config().sized(3).to_dict(), name=f"demo · {model}")
+    assert secondary(chosen).startswith(f"{model} k3 · done")
+    assert "<td>3 " in page([chosen], "1")
+
+
+def test_a_run_without_factors_says_so() -> None:
+    none = run("1", 400.0, config=LNMConfig(n_factors=0).to_dict(), name="demo · lnm")
+    assert secondary(none).startswith("lnm k0 · done")
+    assert "<td>0 factors</td>" in page([none], "1")
 
 
 def test_cells_are_held_out_if_asked(

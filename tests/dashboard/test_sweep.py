@@ -80,6 +80,10 @@ def test_words_tell_what_to_choose_and_why_and_what_went_wrong() -> None:
     assert "10 topics: &lt;b&gt;no" in words
 
 
+def test_no_factors_at_all_may_be_suggested() -> None:
+    assert "<h3>0 factors</h3>" in page(made_up(suggested=0, parameter="factors"))
+
+
 def test_numbers_are_compared_from_the_page(
     runner: Runner,
     state: AppState,
@@ -93,18 +97,18 @@ def test_numbers_are_compared_from_the_page(
     control = RunControl(state, runner)
     runner.read()
     until(lambda: state.ready)
-    state.param.update(model="lnm", tried="1, 2", held_out=round(100 * HOLDOUT))
+    state.param.update(model="lnm", tried="0, 2", held_out=round(100 * HOLDOUT))
     button = find(control, pmui.Button, COMPARE)
     button.clicks += 1
     assert state.tab == "topics"
-    assert [run.config["n_factors"] for run in state.runs] == [2, 1]
+    assert [run.config["n_factors"] for run in state.runs] == [2, 0]
     until(lambda: state.swept is not None)
     assert not state.swept.finished
     assert button.label == STOP
     steps.go_on.set()
     until(lambda: state.swept.finished)
     assert button.label == COMPARE
-    assert set(state.swept.runs["value"]) == {1, 2}
+    assert set(state.swept.runs["value"]) == {0, 2}
     assert state.sweep in view.sweep.options.values()
     state.tried = "2, many"
     button.clicks += 1

@@ -118,7 +118,8 @@ class ManyView(pn.viewable.Viewer):
 
 def page(found: Sweep) -> str:
     """What to choose and why, and the numbers."""
-    head = f"{found.suggested} {found.parameter}" if found.suggested else "Nothing to suggest yet"
+    none = found.suggested is None
+    head = "Nothing to suggest yet" if none else f"{found.suggested} {found.parameter}"
     done = int((found.runs["state"] == "done").sum())
     left = "" if found.finished else html.busy(f"{done} of {len(found.runs)} runs have ended.")
     rows = [
