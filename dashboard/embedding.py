@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dashboard.bare import by_counts, is_bare
 from dashboard.plots import raster
 from dashboard.plots.cells import MOST_POINTS
 from dashboard.umap_layout import MOST_FITTED, NEIGHBOURS, SEED
@@ -79,6 +80,8 @@ class Embedder:
         RuntimeError
             If the computation failed; the next call tries again.
         """
+        if is_bare(fit):
+            return by_counts(fit)
         if len(fit.cells) < FEWEST_CELLS or (fit.n_factors == 1 and fit.model == "lda"):
             # Of one topic alone, all cells have all of it.
             return scores(fit)[:, [0, min(1, fit.n_factors - 1)]]

@@ -139,10 +139,11 @@ class AppState(Asked):
 
     def colours(self) -> dict[str, str]:
         """What may colour the cells of the shown fit: words -> key."""
-        options = {f"Chosen {self.kind}": FACTOR, "Total counts": TOTAL_COUNTS}
+        bare = self.fit is not None and not self.fit.n_factors
+        options = ({} if bare else {f"Chosen {self.kind}": FACTOR}) | {"Total counts": TOTAL_COUNTS}
         if self.fit is None:
             return options
-        if isinstance(self.fit, Fit):
+        if isinstance(self.fit, Fit) and not bare:
             options["Sd of chosen factor"] = FACTOR_SD
         if isinstance(self.fit, Fit) and self.fit.capture is not None:
             options["Capture efficiency"] = CAPTURE
@@ -189,7 +190,7 @@ class AppState(Asked):
 
     def step_factor(self, by: int) -> None:
         """Choose the next factor, or the one before."""
-        if self.fit is not None:
+        if self.fit is not None and self.fit.n_factors:
             here = -1 if self.factor is None and by > 0 else self.shown_factor
             self.choose_factor((here + by) % self.fit.n_factors)
 
@@ -274,10 +275,10 @@ class AppState(Asked):
         self._ids = ids_of(fit)
         changes: dict[str, Any] = {"marked": marked, "pair": None if None in pair else pair}
         if self.factor is not None:
-            changes["factor"] = min(self.factor, fit.n_factors - 1)
+            changes["factor"] = min(self.factor, fit.n_factors - 1) if fit.n_factors else None
         if self.selected is not None and not _same(self._selected_of, fit.cells):
             changes["selected"] = None
-        if self.heat == "gene" and not marked:
+        if not {"gene": marked, "factor": fit.n_factors}.get(self.heat, True):
             changes["heat"] = "top"
         with param.parameterized.batch_call_watchers(self):
             self.param.update(fit=fit, uncertainty=None, **changes, **more)
@@ -290,9 +291,9 @@ def _same(before: pd.Index | None, after: pd.Index) -> bool:
 
 
 def default_colour(fit: AnyFit) -> str:
-    """The first label of few enough distinct values, else the factor."""
+    """The first label of few enough distinct values, else the factor, else the total counts."""
     for name in fit.obs.columns:
         column = fit.obs[name]
         if column.dtype.kind not in "fiu" and 1 < column.nunique() <= 40:
             return f"{LABEL}{name}"
-    return FACTOR
+    return FACTOR if fit.n_factors else TOTAL_COUNTS

@@ -28,8 +28,10 @@ def save_runs(home: Path, fits: Sequence[tuple[str, AnyFit, float | None]]) -> l
         status = JobStatus.new("fit", name, config=fit.config.to_dict())
         lock = store.create(status)
         fit.save(store.path(status.id, FIT))
-        xy = np.asarray(scores(fit)[:, [0, min(1, fit.n_factors - 1)]], np.float32)
-        keep(store.path(status.id), str(fit.status.passes), coordinates(fit), xy)
+        # Of no factors there is none.
+        if fit.n_factors:
+            xy = np.asarray(scores(fit)[:, [0, min(1, fit.n_factors - 1)]], np.float32)
+            keep(store.path(status.id), str(fit.status.passes), coordinates(fit), xy)
         score = None
         if gain is not None:
             cells = held_out(gain)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from dashboard.bare import NO_FINDING, bare_words, is_bare
 from dashboard.report import tables
 from dashboard.report.figures import Figure, convergence, pass_word
 from dashboard.report.inline import inline_svg
@@ -130,6 +131,8 @@ def _figure(subject: Subject, figure: Figure, prefix: str) -> str:
 
 
 def _shares(subject: Subject) -> str:
+    if is_bare(subject.fit):
+        return f"<p>{escape(bare_words(subject.fit))} {NO_FINDING}</p>"
     table = tables.shares(subject, NO_BREAK)
     said = f"<p>{escape(LABEL_ADVICE)}</p>" if tables.LABELS in table else ""
     return _table(table) + said

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dashboard.bare import NO_FINDING, by_counts, is_bare
+from dashboard.bare import TITLES as TITLES_BARE
 from dashboard.export import Export
 from dashboard.plots.heatmap import clustered
 from dashboard.plots.loadings import leading_genes, top_loadings
@@ -38,6 +40,12 @@ CAPTIONS = {
     "structure": "One column a cell, in the groups of a label.",
 }
 NO_ROTATION = "What each topic does to the genes, of all and of one; above, how much it takes."
+# Of a fit without factors.
+BARE = {
+    "cells": "One point a cell: how many counts it has, and how likely they are under the fit.",
+    "correlations": f"{NO_FINDING} CLR correlations that come of the closure alone, relative to "
+    "the geometric mean of the modelled genes.",
+}
 TITLES = {
     "histograms": "Total counts and detected genes",
     "cells": "Cells",
@@ -94,8 +102,9 @@ def complete(
     wanted: dict[str, Callable[[], Export]] = {
         "cells": lambda: cells(fit, xy),
         "correlations": lambda: correlations(fit),
-        "loadings": lambda: loadings(fit),
     }
+    if not is_bare(fit):
+        wanted["loadings"] = lambda: loadings(fit)
     if isinstance(fit, TopicFit):
         wanted |= {"map": lambda: topic_map(fit), "structure": lambda: structure(fit)}
     names = ["histograms"] if "histograms" in shown else []
@@ -106,6 +115,8 @@ def complete(
         caption = CAPTIONS.get(name, "")
         if name == "loadings" and kind == "topic":
             caption = NO_ROTATION
+        if is_bare(fit) and name in BARE:
+            caption = BARE[name]
         title = TITLES.get(name, export.name[:1].upper() + export.name[1:])
         figures.append(Figure(title, caption.format(kind=kind), export))
     return figures
@@ -114,7 +125,9 @@ def complete(
 def cells(fit: AnyFit, xy: np.ndarray | None) -> Export:
     """Cells coloured by their label, if they have one, else by the first factor."""
     titles, names = ("UMAP 1", "UMAP 2"), fit.factor_names
-    if xy is None or len(xy) != len(fit.cells):
+    if is_bare(fit):
+        xy, titles = by_counts(fit), TITLES_BARE
+    elif xy is None or len(xy) != len(fit.cells):
         second = min(1, fit.n_factors - 1)
         xy = summaries.scores(fit)[:, [0, second]]
         titles = score_title(fit, names[0]), score_title(fit, names[second])

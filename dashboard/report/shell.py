@@ -10,6 +10,7 @@ import anndata as ad
 import h5py
 import numpy as np
 
+from dashboard.bare import is_bare
 from dashboard.embedding import FEWEST_CELLS
 from dashboard.report.bundle import write_bundle
 from dashboard.report.document import document
@@ -82,7 +83,11 @@ def _coordinates(path: Path, fit: AnyFit, tell: Tell) -> np.ndarray | None:
         known = file.get("obsm/X_umap")
         if known is not None:
             return np.asarray(ad.io.read_elem(known))[:, :2]
-    if len(fit.cells) < FEWEST_CELLS or (fit.n_factors == 1 and isinstance(fit, TopicFit)):
+    if (
+        is_bare(fit)
+        or len(fit.cells) < FEWEST_CELLS
+        or (fit.n_factors == 1 and isinstance(fit, TopicFit))
+    ):
         return None
     return umap_layout(
         summaries.coordinates(fit), lambda _share, words: tell(words[:1].upper() + words[1:])

@@ -9,6 +9,7 @@ import panel as pn
 from bokeh.models import LayoutDOM
 
 from dashboard import html
+from dashboard.bare import bare_words, is_bare
 from dashboard.state import AppState
 
 # How the phases begin in which a number of factors or topics is chosen.
@@ -97,12 +98,12 @@ def _pane(plot: Any) -> Any:
     return pn.pane.HoloViews(plot, sizing_mode="stretch_both", margin=0, linked_axes=False)
 
 
-def waiting(state: AppState) -> Any:
-    """What a card says while there is no fit to show."""
+def waiting(state: AppState, *, factors: bool = False) -> Any:
+    """What a card says while there is no fit to show; with ``factors``, none with any factor."""
 
     def words(fit: Any, run: str | None, status: Any) -> str:
         if fit is not None:
-            return ""
+            return html.empty(bare_words(fit)) if factors and is_bare(fit) else ""
         if run is None:
             return html.empty("No fit yet. Choose a model on the left and press Fit.")
         ended = status is not None and status.state in ("failed", "cancelled", "stopped")

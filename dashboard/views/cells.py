@@ -12,6 +12,7 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
+from dashboard.bare import TITLES, by_counts, is_bare
 from dashboard.browser import Browser
 from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
@@ -45,6 +46,7 @@ TOPICS = html.heading(
     "denser where more cells are. While drawing, shift adds to the selected cells and alt removes "
     "from them, as do + and −.",
 )
+BARE = "No factors to lie close by: total counts to the right, more likely counts up."
 PLACED = ("fit", "embedding")
 PAINTED = ("colour", "factor", "names", "selected", "fit_counts")
 MODES: dict[str, Any] = {"new": "replace", "+": "add", "\N{MINUS SIGN}": "subtract"}
@@ -68,7 +70,7 @@ class CellsView(pn.viewable.Viewer):
             sizing_mode="stretch_height", width=140, css_classes=html.shown(False, "key")
         )
         self._panel = card(
-            heading(state, HEAD, TOPICS),
+            heading(state, HEAD, TOPICS, BARE),
             pn.Row(
                 figure(self.plot.figure, message=waiting(state)),
                 self._legend,
@@ -180,7 +182,12 @@ def mode_of(chosen: Any, keys: dict[str, bool]) -> Any:
 def layout(
     fit: AnyFit, umap: np.ndarray | None, names: Sequence[str]
 ) -> tuple[np.ndarray, tuple[str, str]]:
-    """(C, 2) coordinates of the cells and their titles: the UMAP, else the first two factors."""
+    """(C, 2) coordinates of the cells and their titles: the UMAP, else the first two factors.
+
+    Without any factor, their counts and how likely these are.
+    """
+    if is_bare(fit):
+        return by_counts(fit), TITLES
     if umap is not None and len(umap) == len(fit.cells):
         return umap, ("UMAP 1", "UMAP 2")
     second = min(1, fit.n_factors - 1)

@@ -11,12 +11,14 @@ import param
 
 from dashboard import html
 from dashboard.actions import SEARCH
+from dashboard.bare import is_bare
 from dashboard.cut import CHIP, cut
 from dashboard.genes import full, ids_of
 from dashboard.state import AppState
 from dashboard.together import together
 from dashboard.views.wording import words
 
+NOTHING_BARE = "Nothing is chosen yet: draw around cells, or find a gene."
 NOTHING = "Nothing is chosen yet: draw around cells, click a {}, or find a gene."
 
 
@@ -106,5 +108,7 @@ def chips(
     ]
     if found:
         return html.chips(found)
+    if is_bare(fit):
+        return f'<div class="nothing">{html.note(NOTHING_BARE)}</div>'
     latent = words(fit).latent
     return f'<div class="nothing">{html.note(NOTHING.format(latent))}</div>'

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from dashboard.bare import is_bare
 from dashboard.plots.colours import Colouring, colour_labels, colour_numbers
 from dashboard.state import (
     CAPTURE,
@@ -51,14 +52,15 @@ def colouring(
     Parameters
     ----------
     key
-        One of the values of `AppState.colours`; anything else colours by the factor.
+        One of the values of `AppState.colours`; anything else colours by the factor, or without
+        any by the total counts.
     counts
         (C, G) counts of the fit, for the colours that show them.
     name
         Of the factor; its name in the fit by default.
     """
     known = _kept(fit)
-    name = name or fit.factor_names[factor]
+    name = name or (fit.factor_names[factor] if fit.n_factors else "")
     asked = (key, factor, counts is None, name)
     found = known.pop(asked, None)
     known[asked] = found = found or _colouring(fit, key, factor, counts, name)
@@ -82,7 +84,7 @@ def _colouring(
         return colour_numbers(fit.capture.efficiency, f"capture efficiency; prior {prior}")
     if key == CAPTURE_SD and isinstance(fit, Fit) and fit.capture is not None:
         return colour_numbers(fit.capture.efficiency_sd, "posterior sd of capture efficiency")
-    if key == FACTOR_SD and isinstance(fit, Fit):
+    if key == FACTOR_SD and isinstance(fit, Fit) and fit.n_factors:
         title = f"posterior sd of the score of {named}"
         return colour_numbers(fit.scores_sd[:, factor], title)
     if key.startswith(LABEL) and (name := key.removeprefix(LABEL)) in fit.obs:
@@ -100,6 +102,8 @@ def _colouring(
         matrix: Any = counts
         column = matrix[:, [fit.genes.get_loc(gene)]].toarray()[:, 0]
         return colour_numbers(np.log10(1 + column), f"{gene} counts (log10 of 1 + counts)")
+    if is_bare(fit):
+        return _colouring(fit, TOTAL_COUNTS, factor, counts, named)
     title = score_title(fit, named)
     if isinstance(fit, TopicFit):
         return colour_numbers(fit.proportions[:, factor], title, limits=(0, 1))

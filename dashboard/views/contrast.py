@@ -10,6 +10,7 @@ import pandas as pd
 import panel as pn
 
 from dashboard import html, lists
+from dashboard.bare import bare_words, is_bare
 from dashboard.cut import cut
 from dashboard.export import Export
 from dashboard.genes import ids_of
@@ -40,6 +41,7 @@ MEANING = (
     "Effect: difference of the means in standard deviations within the two groups. "
     "These cells were chosen by looking, so there is no p-value."
 )
+NO_DIFFERENCE = "Under such a model no gene differs between groups of cells."
 SHARES = ["selected", "share_of_label", "share_of_selection"]
 MOST_LABELS, FACTORS, GENES = 40, 6, 15
 
@@ -84,6 +86,8 @@ class ContrastView(pn.viewable.Viewer):
         ]
         if found is None:
             parts.append('<p class="quiet">All cells are selected: there are none to compare.</p>')
+        elif is_bare(fit):
+            parts.append(f'<p class="quiet">{escape(bare_words(fit))} {NO_DIFFERENCE}</p>')
         else:
             parts.append(f'<p class="quiet">{MEANING}</p>')
             latent = words(fit).latent
@@ -99,7 +103,7 @@ class ContrastView(pn.viewable.Viewer):
 
     def _export(self) -> Export | None:
         found = self.contrast()
-        if found is None:
+        if found is None or is_bare(self.state.fit):
             return None
 
         def draw() -> Any:

@@ -12,6 +12,7 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
+from dashboard.bare import NO_FINDING, bare_words, is_bare
 from dashboard.browser import Browser
 from dashboard.controls.export import ICON, ExportMenu
 from dashboard.export import Export
@@ -53,6 +54,7 @@ FADES = {"all pairs": 1.0} | {
     f"false or small at most {100 * x:g} %": x for x in (0.2, 0.1, 0.05, 0.01)
 }
 HEADED = ["fit", "fade", "uncertainty", "doubting", "partial"]
+CLOSURE = "What is drawn comes of the counts of a cell being parts of a whole alone."
 # Genes at the limit of d that are named, as far as there is room.
 NAMED = 10
 WATCHED = ["uncertainty", "fade", "fit", "heat", "factor", "top_genes", "marked", "pair"]
@@ -161,6 +163,9 @@ def _head(
     if isinstance(found, Uncertainty) and found.structure is not None:
         structure = found.structure
     missed = structure.words if structure is not None else ""
+    if fit is not None and is_bare(fit) and not (structure is not None and structure.found):
+        words = f"{NO_FINDING} {bare_words(fit)}"
+        return replace(HEAD, how=html.told(words, f"{words} {CLOSURE}"))
     short = ""
     if structure is not None and missed:
         short = "Nothing to find" if structure.nothing else "Too few factors: claims may be false"
@@ -171,7 +176,8 @@ def _head(
             return replace(HEAD, how=html.told(words, f"{missed} Veiled: {veiled}"))
         return replace(HEAD, how=html.how_to_read(f"Veiled: {veiled} Hover: intervals."))
     if structure is not None and missed:
-        words = f"Take more factors: genes vary together beyond these {structure.n_factors}."
+        these = f"these {structure.n_factors}" if structure.n_factors else "chance"
+        words = f"Take more factors: genes vary together beyond {these}."
         words = (
             "There is nothing to find that can be told from noise." if structure.nothing else words
         )

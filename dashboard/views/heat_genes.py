@@ -8,6 +8,7 @@ import pandas as pd
 import panel_material_ui as pmui
 import param
 
+from dashboard.bare import is_bare
 from dashboard.state import AppState
 from dashboard.together import together
 from engine import summaries
@@ -42,7 +43,9 @@ class HeatGenes:
         # Another name needs another value: a select does not show that only its words changed.
         state = self.state
         values = {"top": "top", "factor": "factor"}
-        options = {"Top genes": "top", f"Chosen {state.kind}": "factor"}
+        options = {"Top genes": "top"}
+        if not is_bare(state.fit):
+            options[f"Chosen {state.kind}"] = "factor"
         if state.marked:
             values["gene"] = f"gene {state.marked[0]}"
             options[f"Near {state.marked[0]}"] = values["gene"]

@@ -10,6 +10,7 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
+from dashboard.bare import is_bare
 from dashboard.browser import Browser
 from dashboard.controls.export import ExportMenu
 from dashboard.cut import cut
@@ -27,7 +28,7 @@ from dashboard.views.wording import words
 from engine import summaries
 from engine.results import AnyFit
 
-NAME = "New name"
+NAME, NONE = "New name", "none"
 LONGEST_TITLE = 12
 
 HEAD = html.heading(
@@ -89,7 +90,7 @@ class LoadingsView(pn.viewable.Viewer):
         )
         self._panel = card(
             self.explained.heading(HEAD, TOPICS),
-            figure(self.map.figure, self.bars.figure, message=waiting(state)),
+            figure(self.map.figure, self.bars.figure, message=waiting(state, factors=True)),
             tools=(
                 previous,
                 self._factor,
@@ -134,8 +135,10 @@ class LoadingsView(pn.viewable.Viewer):
 
     def _update(self, *_events: object) -> None:
         fit, factor, names = self.state.fit, self.state.shown_factor, self.state.names
-        if fit is None:
+        if fit is None or is_bare(fit):
             self._fit = None
+            self._stop_renaming()
+            self._factor.param.update(options=[NONE], value=NONE)
             return
         if fit is not self._fit:
             self._read(fit, names)

@@ -10,6 +10,7 @@ import pandas as pd
 import panel as pn
 
 from dashboard import html, lists
+from dashboard.bare import NO_FINDING, bare_words, is_bare
 from dashboard.cut import cut
 from dashboard.export import Export
 from dashboard.genes import ids_of
@@ -158,7 +159,8 @@ def _page(
             others, lists.genes(others, ids), partners.to_numpy(), intervals, strict=True
         )
     )
-    limit = float(abs(weights).max())
+    limit = float(abs(weights).max(initial=0))
+    of = OF_TOPICS if isinstance(fit, TopicFit) else OF_FACTORS
     chips = (
         lists.press("factor", str(j), label, kind="name", label=f"Choose {names[j]}")
         + lists.signed(float(weights[j]), limit)
@@ -169,9 +171,10 @@ def _page(
         f'<article class="detail"><h3>{escape(gene)}{own}</h3>'
         f'<p class="quiet">{_facts(fit, gene)}</p>'
         + (f'<p title="{escape(summaries.BOUND_MEANS)}">{AT_BOUND}</p>' if at_bound else "")
+        + (f"<p>{escape(bare_words(fit))} {NO_FINDING}</p>" if is_bare(fit) else "")
         + f'<p class="acts">{"".join(acts)}</p>'
         + lists.rows(near, "Strongest correlations (r)", "partners sure" if found else "partners")
         + (f'<p class="quiet">{sure}</p>' if sure else "")
-        + lists.rows(chips, OF_TOPICS if isinstance(fit, TopicFit) else OF_FACTORS, "weights")
+        + (lists.rows(chips, of, "weights") if len(weights) else "")
         + "</article>"
     )

@@ -12,6 +12,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import html, lists
+from dashboard.bare import NO_FINDING, bare_words, is_bare
 from dashboard.browser import Browser
 from dashboard.export import Export
 from dashboard.plots.pair import PairPlot
@@ -157,6 +158,8 @@ class PairView(pn.viewable.Viewer):
             told += f"; given all other pairs {html.number(own['shrunken'], 2)}, 90 % {ends}"
             told += f"; false sign {rate(own['lfsr'])}, or small {rate(own['fsos'])}"
         words = [f"Model: {told}."]
+        if is_bare(fit):
+            words.append(f"{bare_words(fit)} {NO_FINDING}")
         known = summaries.genes_at_bound(fit).genes
         if held := " and ".join(gene for gene in pair if gene in known):
             words.append(f"Do not rely on it: d of {held} is at its limit.")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import param
 
 from dashboard import html
+from dashboard.bare import bare_words, is_bare
 from dashboard.plots.words import FACTORS, TOPICS, Words
 from dashboard.state import AppState
 from engine.results import AnyFit, TopicFit
@@ -17,6 +19,12 @@ def words(fit: AnyFit) -> Words:
     return TOPICS if isinstance(fit, TopicFit) else FACTORS
 
 
-def heading(state: AppState, factors: html.Heading, topics: html.Heading) -> Any:
-    """The heading that suits the fit that is shown."""
-    return param.bind(lambda fit: topics if isinstance(fit, TopicFit) else factors, state.param.fit)
+def heading(state: AppState, factors: html.Heading, topics: html.Heading, bare: str = "") -> Any:
+    """The heading that suits the fit that is shown; ``bare`` is said of one without factors."""
+
+    def suited(fit: AnyFit | None) -> html.Heading:
+        if fit is not None and bare and is_bare(fit):
+            return replace(factors, how=html.told(bare, f"{bare_words(fit)} {bare}"))
+        return topics if isinstance(fit, TopicFit) else factors
+
+    return param.bind(suited, state.param.fit)

@@ -167,7 +167,7 @@ def matched(similarity: pd.DataFrame) -> pd.DataFrame:
 
 def quantities(fit: AnyFit, other: AnyFit) -> list[Quantity]:
     """What `cell_values` can compare of two fits."""
-    known: list[Quantity] = ["score"]
+    known: list[Quantity] = ["score"] if fit.n_factors and other.n_factors else []
     if isinstance(fit, Fit) and isinstance(other, Fit):
         known += ["capture"] if fit.capture is not None and other.capture is not None else []
         known += ["log_marginal"]
@@ -197,7 +197,7 @@ def cell_values(
         raise DataError(
             f"{' or '.join(get_args(Quantity))} of two fits that both have it",
             f"{of!r} of {fit.model} and {other.model}",
-            f"Compare {' or '.join(known)} instead.",
+            f"Compare {' or '.join(known)} instead." if known else "Compare other fits.",
         )
     here, there = common_cells(fit, other)
     one, two = _values(fit, of, factor)[here], _values(other, of, place)[there]

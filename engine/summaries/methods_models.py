@@ -54,17 +54,22 @@ def _factors(fit: Fit) -> list[str]:
     if config.capture:
         name += " with variable capture"
     residual = config.d_mode == "learned"
-    logits = "y_c = μ + W z_c + ε_c" if residual else "y_c = μ + W z_c"
-    noise = ""
+    terms, priors = ["μ"], []
+    if fit.n_factors:
+        terms.append("W z_c")
+        priors.append("z_c ~ N(0, I)")
     if residual:
         reference = str(fit.genes[fit.reference])
-        noise = f" and ε_c ~ N(0, diag(d)), d being 0 for the reference, {reference}"
+        terms.append("ε_c")
+        priors.append(f"ε_c ~ N(0, diag(d)), d being 0 for the reference, {reference}")
+    distributed = f", {' and '.join(priors)}" if priors else ""
+    size = f"of {count(fit.n_factors, 'factor')}" if fit.n_factors else "without factors"
     said = [
-        f"The counts u_c of a cell c were modelled by a {name} ({fit.model.upper()}) of "
-        f"{count(fit.n_factors, 'factor')}: given their total N_c, "
-        f"u_c ~ Multinomial(N_c, softmax(y_c)), {logits}, z_c ~ N(0, I){noise}.",
+        f"The counts u_c of a cell c were modelled by a {name} ({fit.model.upper()}) {size}: "
+        f"given their total N_c, u_c ~ Multinomial(N_c, softmax(y_c)), y_c = {' + '.join(terms)}"
+        f"{distributed}.",
         _totals(fit),
-        _loadings_prior(fit),
+        *([_loadings_prior(fit)] if fit.n_factors else []),
     ]
     return [*said, _noise_prior(fit)] if residual else said
 
@@ -157,6 +162,9 @@ def inference(config: Config) -> str:
 
 
 def _laplace(config: Any) -> str:
+    treated = (
+        "z_c and the intensity of the cell were" if config.size else "the intensity of the cell was"
+    )
     residuals = (
         "the residuals ε were integrated gene by gene (expansion of Shun & McCullagh, 1995) and "
         if config.d_mode == "learned"
@@ -164,9 +172,8 @@ def _laplace(config: Any) -> str:
     )
     return (
         "Parameters were estimated by maximising, under these priors, a nested Laplace "
-        f"approximation of the marginal likelihood, in which {residuals}z_c and the intensity of "
-        f"the cell were treated by Laplace's method; computed in {config.precision}, to a "
-        f"tolerance of {number(config.tolerance)} nats per cell."
+        f"approximation of the marginal likelihood, in which {residuals}{treated} "
+        f"treated by Laplace's method; computed in {config.precision}, to a tolerance of {number(config.tolerance)} nats per cell."
     )
 
 

@@ -93,9 +93,13 @@ def best_matches(found: Match) -> pd.DataFrame:
 
     Returns
     -------
-    One row a topic: ``match`` (name), ``place`` (its position), ``correlation``, ``overlap``.
+    One row a topic: ``match`` (name), ``place`` (its position), ``correlation``, ``overlap``; of a
+    fit without topics or factors None, -1 and NaN.
     """
     overlap, correlation = found.overlap.to_numpy(), found.correlation.to_numpy()
+    if not overlap.shape[1]:
+        none = {"match": None, "place": -1, "correlation": np.nan, "overlap": np.nan}
+        return pd.DataFrame(none, index=found.overlap.index)
     known = np.isfinite(correlation)
     place = np.where(known, np.abs(np.where(known, correlation, 0)), -1).argmax(1)
     without = ~known.any(1)

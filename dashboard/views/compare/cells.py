@@ -97,7 +97,8 @@ class ComparedCellsView(pn.viewable.Viewer):
         self._place(beside)
         place = beside.partner(self.choices.by, state.shown_factor, self.choices.beside)
         key = state.colour.replace(COUNTS, CLR, 1)
-        asked = (beside, key, place, beside.other.names[place])
+        named = beside.other.names[place] if beside.other.names else ""
+        asked = (beside, key, place, named)
         if self._asked is None or self._asked[0] is not beside or self._asked[1:] != asked[1:]:
             self._asked = asked
             # In a thread: what topics say of a gene takes all cells and genes.

@@ -69,6 +69,8 @@ class Beside:
 
     def partner(self, by: str, factor: int, chosen: int | None) -> int:
         """The factor of the other run to put beside a shown one: that chosen, or its match."""
+        if not self.other.names:
+            return 0
         if chosen is not None and chosen < len(self.other.names):
             return chosen
         if factor >= len(self.partners[by]):

@@ -9,6 +9,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import html
+from dashboard.bare import bare_words, is_bare
 from dashboard.export import Export
 from dashboard.plots.topic_similarity import SimilarityMap
 from dashboard.together import together
@@ -63,7 +64,7 @@ class MatchedView(pn.viewable.Viewer):
             description="",
             margin=0,
         )
-        message = html.bound(html.empty, compared.param.said)
+        message = html.bound(_missing, compared.param.said, compared.param.beside)
         self._panel = pn.Column(
             strip(by),
             figure(self.map.figure, self.table, message=message, widest=(None, 310)),
@@ -92,6 +93,9 @@ class MatchedView(pn.viewable.Viewer):
         if state.tab != TAB or self.choices.detail != "matched":
             return
         if beside is None or beside.fit is not state.fit:
+            self._drawn = ()
+            return
+        if is_bare(beside.fit) or is_bare(beside.other.fit):
             self._drawn = ()
             return
         drawn = (beside, tuple(state.names), by)
@@ -142,3 +146,14 @@ def matches(beside: Beside, by: str) -> pd.DataFrame:
         for kind, table in beside.similar.items()
     }
     return pd.DataFrame({"place": place.to_numpy(), **found})
+
+
+def _missing(said: str, beside: Beside | None) -> str:
+    if not said and beside is not None:
+        bare = [
+            f"Run {side} has no factors to match. {bare_words(fit)}"
+            for side, fit in zip("AB", (beside.fit, beside.other.fit), strict=True)
+            if is_bare(fit)
+        ]
+        said = " ".join(bare)
+    return html.empty(said)

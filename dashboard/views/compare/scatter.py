@@ -41,6 +41,8 @@ WORDS = {
     "capture": "Capture efficiency",
     "log_marginal": "log p of the cell",
 }
+NOTHING = "nothing"
+NONE_IN_BOTH = "One of the runs has no factors: the two say nothing of a cell that compares."
 Asked = tuple[Beside, str, int, int]
 
 
@@ -63,7 +65,7 @@ class ScatterView(pn.viewable.Viewer):
         self.bars = pmui.Switch(
             label="Error bars", size="small", width=110, margin=0, visible=False
         )
-        message = html.bound(html.empty, compared.param.said)
+        message = html.bound(_missing, compared.param.said, compared.param.beside)
         self._panel = pn.Column(
             strip(self.choice, self._words, self.bars),
             figure(self.plot.figure, message=message),
@@ -96,6 +98,10 @@ class ScatterView(pn.viewable.Viewer):
             self._asked, self.found = None, None
             return
         known = summaries.quantities(beside.fit, beside.other.fit)
+        if not known:
+            self._asked, self.found = None, None
+            self.choice.param.update(options=[NOTHING], value=NOTHING)
+            return
         of: Any = choices.quantity if choices.quantity in known else known[0]
         self.choice.param.update(options=[WORDS[name] for name in known], value=WORDS[of])
         factor = state.shown_factor
@@ -198,3 +204,9 @@ class ScatterView(pn.viewable.Viewer):
             return told
 
         return Export(f"cells compared {asked[1]}", draw, table)
+
+
+def _missing(said: str, beside: Beside | None) -> str:
+    if not said and beside is not None:
+        said = "" if summaries.quantities(beside.fit, beside.other.fit) else NONE_IN_BOTH
+    return html.empty(said)

@@ -14,6 +14,8 @@ from dashboard.together import together
 from dashboard.views.chosen import chips
 from dashboard.views.topics.seen import TAB
 
+NONE = "none"
+
 
 class TopicBar(pn.viewable.Viewer):
     """Steps through the topics, and names them."""
@@ -22,7 +24,7 @@ class TopicBar(pn.viewable.Viewer):
         super().__init__()
         self.state = state
         self.choice = pmui.Select(
-            label="Topic or factor", options=["none"], size="small", width=170, margin=0
+            label="Topic or factor", options=[NONE], size="small", width=170, margin=0
         )
         self.own_name = pmui.TextInput(
             label="Its name",
@@ -87,7 +89,10 @@ class TopicBar(pn.viewable.Viewer):
         there = state.fit is not None and bool(state.names)
         for widget in (*self._steps, self.choice, self.own_name):
             widget.disabled = not there
-        if there:
+        if not there:
+            self.choice.param.update(options=[NONE], value=NONE)
+            self.own_name.value = ""
+        else:
             # By name: a select does not show that only the words of a value changed.
             self.choice.param.update(options=state.names, value=state.names[state.shown_factor])
             self.own_name.value = state.names[state.shown_factor]

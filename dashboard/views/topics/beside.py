@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
+from dashboard.bare import is_bare
 from dashboard.export import Export
 from dashboard.plots.topic_similarity import SimilarityMap
 from dashboard.state import AppState
@@ -134,8 +135,9 @@ class BesideView(pn.viewable.Viewer):
     def _found(self, asked: tuple[AnyFit, str], other: Other | None) -> None:
         if asked[0] is not self.state.fit or self._asked is not asked:
             return
-        if other is None:
-            self.said = "That run has no result to compare with."
+        if other is None or is_bare(other.fit):
+            missing = "result" if other is None else "factors"
+            self.said = f"That run has no {missing} to compare with."
             return
         self.other, self.said = other, ""
         self._show(asked[0], other)

@@ -58,7 +58,7 @@ class DetailsView(pn.viewable.Viewer):
         )
         # One at a time: a browser can hang over tables whose contents it is told to skip.
         self._body = pn.Column(self.views[choices.table], sizing_mode="stretch_both", margin=0)
-        message = html.bound(_cover, waiting(state), table)
+        message = html.bound(_cover, waiting(state, factors=True), table)
         cover = html.pane(message, css_classes=["cover"], sizing_mode=None, styles=COVER)
         self._panel = pn.Column(
             top,

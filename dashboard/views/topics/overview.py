@@ -52,7 +52,7 @@ class OverviewView(pn.viewable.Viewer):
         self._placed: tuple[AnyFit, summaries.Placement, tuple[str, ...]] | None = None
         self._panel = card(
             heading(state, FACTORS, TOPICS),
-            figure(self.map.figure, message=waiting(state)),
+            figure(self.map.figure, message=waiting(state, factors=True)),
             tools=(ExportMenu(browser, self._export, state, name="map"),),
         )
         self.map.on_topic(together(state.choose_factor))

@@ -98,7 +98,7 @@ class RankingView(pn.viewable.Viewer):
             heading(state, FACTORS, TOPICS),
             html.pane(html.bound(self._sure, *(state.param[name] for name in SURE))),
             pn.Row(
-                figure(self.bars.figure, message=waiting(state)),
+                figure(self.bars.figure, message=waiting(state, factors=True)),
                 self._body,
                 sizing_mode="stretch_both",
                 margin=0,

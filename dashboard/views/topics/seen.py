@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dashboard.bare import is_bare
 from dashboard.state import AppState
 from engine.results import AnyFit
 
@@ -9,5 +10,5 @@ TAB = "topics"
 
 
 def seen(state: AppState) -> AnyFit | None:
-    """The fit to show; None while there is none or another tab is in front."""
-    return state.fit if state.tab == TAB else None
+    """The fit to show; None while there is none with a factor, or another tab is in front."""
+    return state.fit if state.tab == TAB and not is_bare(state.fit) else None

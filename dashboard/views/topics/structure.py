@@ -68,7 +68,7 @@ class StructureView(pn.viewable.Viewer):
         self._panel = card(
             heading(state, FACTORS, TOPICS),
             pn.Row(
-                figure(self.plot.figure, message=waiting(state)),
+                figure(self.plot.figure, message=waiting(state, factors=True)),
                 self._legend,
                 sizing_mode="stretch_both",
                 margin=0,

@@ -1,0 +1,234 @@
+"""Fits without factors, in every view and file."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import panel as pn
+import pytest
+
+from dashboard import actions, link
+from dashboard.bare import TITLES, bare_words
+from dashboard.browser import Browser
+from dashboard.export import Provenance, render
+from dashboard.report import Subject, document, write_bundle
+from dashboard.report.figures import as_they_stand, complete
+from dashboard.runner import Runner
+from dashboard.services import Services
+from dashboard.state import FACTOR, TOTAL_COUNTS, AppState, default_colour
+from dashboard.views.cells import CellsView
+from dashboard.views.compare import CompareView
+from dashboard.views.correlation import CorrelationView
+from dashboard.views.data import DataView
+from dashboard.views.explore import ExploreView
+from dashboard.views.topics import TopicsView
+from engine import summaries
+from engine.checks import ResidualStructure, structure
+from engine.results import AnyFit, Fit, Selection, Tried, load, with_selection
+from tests.dashboard.synthetic import make_fit, make_topic_fit
+from tests.runs import save_runs
+
+pn.extension("tabulator")
+
+Until = Callable[[Callable[[], object]], None]
+REASON = "No factor can be told from noise: counts drawn without any look like these."
+SHAPE = {"cells": 60, "genes": 30}
+
+
+def bare(*, chosen: bool = True, capture: bool = True, labels: bool = True) -> Fit:
+    fit = make_fit(**SHAPE, factors=0, capture=capture)
+    if not labels:
+        fit = replace(fit, obs=fit.obs[[]])
+    if not chosen:
+        return fit
+    tried = (Tried(0, 25.0, 0.0, 0.0, False, 1.0), Tried(1, 25.1, 0.01, 0.004, None, 2.0))
+    return with_selection(fit, Selection(0, REASON, tried, 30, 20))
+
+
+def words(view: pn.viewable.Viewer | pn.viewable.Viewable) -> str:
+    panel = view.__panel__() if isinstance(view, pn.viewable.Viewer) else view
+    return " ".join(str(pane.object) for pane in panel.select(pn.pane.HTML))
+
+
+@pytest.fixture
+def page(state: AppState, runner: Runner) -> pn.Column:
+    """Views of a fit with factors, with everything chosen that can be."""
+    browser = Browser(actions.SEARCH)
+    views = (DataView(state, browser), ExploreView(state, browser), TopicsView(state, browser))
+    state.show_fit(make_fit(**SHAPE, factors=3))
+    state.tab = "topics"
+    state.choose_factor(2)
+    state.tab = "explore"
+    return pn.Column(*views, CompareView(state, browser, runner))
+
+
+@pytest.mark.parametrize(("chosen", "labels"), [(True, True), (False, False)])
+def test_every_view_follows_from_a_fit_with_factors_to_one_without_and_back(
+    page: pn.Column, state: AppState, chosen: bool, labels: bool
+) -> None:
+    fit = bare(chosen=chosen, capture=chosen, labels=labels)
+    state.show_fit(fit)
+    assert (state.factor, state.heat, state.names) == (None, "top", [])
+    assert state.colour == (default_colour(fit) if labels else TOTAL_COUNTS)
+    assert not {FACTOR, "factor_sd"} & set(state.colours().values())
+    for tab in ("topics", "explore", "compare", "data"):
+        state.tab = tab
+        for key in actions.STEPS:
+            actions._press(state, key)
+        state.choose_factor(0)
+        state.rename_factor(0, "mine")
+        assert state.factor is None
+    state.tab = "explore"
+    for colour in state.colours().values():
+        state.colour = colour
+    state.choose_gene("GENE3", near=True)
+    assert state.heat == "gene"
+    state.choose_pair("GENE1", "GENE2")
+    state.select(np.arange(60) < 20)
+    said = words(page)
+    assert bare_words(fit) in said
+    assert (REASON in said) == chosen
+    assert "No correlation is a finding." in said
+    for detail in ("gene", "pair", "cells"):
+        state.detail = detail
+    for kind in ("topics", "explore"):
+        state.tab = kind
+    assert state.run_error is None
+    state.show_fit(make_topic_fit(**SHAPE, topics=4))
+    state.choose_factor(3)
+    state.show_fit(bare())
+    state.show_fit(make_fit(**SHAPE, factors=2))
+    assert state.names == ["factor 1", "factor 2"]
+    for detail in ("gene", "pair", "cells"):
+        state.detail = detail
+    assert "No correlation is a finding." not in words(page)
+
+
+def test_what_the_views_show_of_it_can_be_taken_away(page: pn.Column, state: AppState) -> None:
+    state.show_fit(fit := bare())
+    state.choose_pair("GENE1", "GENE2")
+    state.choose_gene("GENE3")
+    names = set()
+    for detail in ("gene", "pair", "cells"):
+        state.select(np.arange(60) < 20)
+        state.detail = detail
+        for name, export in as_they_stand(state).items():
+            names.add(name)
+            for kind in ("svg", "csv"):
+                assert render(export, kind, Provenance.of(state), fit)  # type: ignore[arg-type]
+    assert {"cells", "correlations", "details"} <= names
+    assert not {"loadings", "map", "ranking", "structure"} & names
+
+
+def test_cells_lie_by_their_counts_and_are_selected_there(state: AppState) -> None:
+    cells = CellsView(state, Browser())
+    state.show_fit(fit := bare())
+    xy = cells._xy
+    np.testing.assert_allclose(xy[:, 0], np.log10(fit.total_counts))
+    assert cells._titles == TITLES
+    left, right = float(xy[:, 0].min() - 1), float(np.median(xy[:, 0]))
+    low, high = float(xy[:, 1].min() - 1), float(xy[:, 1].max() + 1)
+    rect = {"type": "rect", "x0": left, "x1": right, "y0": low, "y1": high}
+    cells._outlined(rect, {})
+    assert state.selected is not None
+    np.testing.assert_array_equal(state.selected, xy[:, 0] <= right)
+
+
+def test_structure_that_was_found_comes_before_that_a_person_asked_for_none(
+    state: AppState,
+) -> None:
+    found = ResidualStructure(0, 60, 9.0, 1.0, 0.1, ("GENE1", "GENE2"), ())
+    view = CorrelationView(state, Browser())
+    state.show_fit(structure.with_structure(bare(chosen=False), found))
+    said = words(view)
+    assert "Take more factors: genes vary together beyond chance." in said
+    assert "Genes vary together beyond chance: most of all GENE1, GENE2." in said
+
+
+def test_a_link_to_a_factor_that_is_not_there_is_told(state: AppState) -> None:
+    state.show_fit(bare())
+    asked, problems = link.read("?run=a&factor=1&colour=factor&heat=factor")
+    assert not problems
+    assert link.apply(asked, state, None) == ["factor 1 of 0", "colour 'factor'"]
+    state.run = "a"
+    assert link.read(link.write(state, None))[0].factor is None
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_a_report_says_why_and_has_what_there_is(chosen: bool, tmp_path: Path) -> None:
+    subject = Subject.of(bare(chosen=chosen))
+    figures = complete(subject.fit, {}, np.zeros((60, 2)))
+    titles = [figure.title for figure in figures]
+    assert {"Cells", "Gene correlations"} <= set(titles)
+    assert "Loadings" not in titles
+    text = document(subject, figures).decode("utf-8")
+    assert bare_words(subject.fit) in text
+    assert "No correlation is a finding." in text
+    assert "could not be drawn" not in text
+    assert "W z" not in text
+    write_bundle(tmp_path / "all.zip", subject, figures)
+    with zipfile.ZipFile(tmp_path / "all.zip") as file:
+        assert "Missing" not in file.read("README.txt").decode("utf-8")
+        genes = file.read("tables/genes_by_factor.csv").decode("utf-8").splitlines()
+        assert len(genes) == 31
+        assert "residual_variance" in genes[0]
+
+
+def test_a_file_of_it_is_read_again(tmp_path: Path) -> None:
+    bare().save(tmp_path / "fit.h5ad")
+    again = load(tmp_path / "fit.h5ad")
+    assert again.n_factors == 0
+    assert again.factor_names == []
+    assert bare_words(again) == REASON
+
+
+@pytest.mark.parametrize("other", [make_fit(**SHAPE, factors=3, seed=1), make_topic_fit(**SHAPE)])
+@pytest.mark.parametrize("first", [True, False])
+def test_it_is_compared_with_other_runs(
+    state: AppState,
+    runner: Runner,
+    services: Services,
+    until: Until,
+    other: AnyFit,
+    first: bool,
+) -> None:
+    none = bare()
+    other = replace(other, total_counts=none.total_counts, obs=none.obs)
+    fits = [("other", other, 0.01), ("none", none, 0.0)]
+    ids = save_runs(services.jobs.home, fits if first else fits[::-1])
+    runner.open(ids[-1])
+    until(lambda: state.fit is not None)
+    view = CompareView(state, Browser(), runner)
+    state.tab = "compare"
+    until(lambda: view.compared.beside is not None and view.places.xy is not None)
+    view.choices.detail = "matched"
+    assert "no factors to match" in words(view.details.views["matched"])
+    view.choices.detail = "cells"
+    topics = other.model == "lda"
+    scatter = view.details.views["cells"]
+    assert ("say nothing of a cell" in words(scatter)) == topics
+    until(lambda: topics or scatter.found is not None)
+    assert (scatter.export() is None) == topics
+    view.choices.detail = "pairs"
+    until(lambda: view.details.views["pairs"].found is not None)
+    for one in (view.runs, view.change, view.cells):
+        export = one._export()
+        assert export is not None
+        export.draw()
+        assert len(export.table())
+    assert state.run_error is None
+
+
+def test_without_factors_nothing_is_placed_by_umap(
+    state: AppState, runner: Runner, services: Services, until: Until
+) -> None:
+    (id,) = save_runs(services.jobs.home, [("none", bare(), None)])
+    runner.open(id)
+    until(lambda: state.embedding is not None)
+    np.testing.assert_allclose(state.embedding.xy[:, 0], np.log10(bare().total_counts))
+    assert state.placing == ""
+    assert summaries.methods_text(bare()).count("0 factors") == 0
