@@ -26,6 +26,7 @@ def connect(browser: Browser, state: AppState) -> None:
     browser.on("pair", lambda text: _choose_pair(state, text))
     browser.on("label", lambda text: _select_label(state, text))
     browser.on("doubt", lambda text: _doubt(state, text))
+    browser.on("tab", lambda name: _turn(state, name))
     browser.on("clear", lambda what: clear(state, what))
     browser.on("key", lambda key: _press(state, key))
 
@@ -48,6 +49,11 @@ def _press(state: AppState, key: str) -> None:
         clear(state, "cells")
     elif key in STEPS and state.tab in ("explore", "topics", "compare"):
         state.step_factor(STEPS[key])
+
+
+def _turn(state: AppState, name: str) -> None:
+    if name in state.param.tab.objects:
+        state.tab = name
 
 
 def _choose_factor(state: AppState, text: str) -> None:

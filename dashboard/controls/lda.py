@@ -22,7 +22,7 @@ def first(state: AppState) -> list[Any]:
     of = state.param
     return [
         beside(
-            size(of.n_topics, "Topics", "auto: as many as counts tell"),
+            size(of.n_topics, "Topics", "auto: as the counts tell"),
             choice(of.topic_inference, "Inference", "How it is fitted", INFERENCES),
         ),
         html.pane(html.bound(lambda inference: html.note(HELP[inference]), of.topic_inference)),

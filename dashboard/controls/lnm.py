@@ -32,7 +32,7 @@ def first(state: AppState) -> list[Any]:
     words = html.bound(INFERENCE_HELP.__getitem__, of.factor_inference)
     return [
         beside(
-            size(of.n_factors, "Factors", "auto: as many as counts tell"),
+            size(of.n_factors, "Factors", "auto: as the counts tell"),
             choice(of.d_mode, "Residual d", "Variance left per gene", NOISE),
         ),
         choice(of.factor_inference, "Inference", words, INFERENCES),

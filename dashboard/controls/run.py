@@ -10,7 +10,7 @@ import holoviews as hv
 import panel as pn
 import panel_material_ui as pmui
 
-from dashboard import html
+from dashboard import choosing, html
 from dashboard.controls.fields import switch, whole
 from dashboard.controls.form import WIDE, Later, beside, folded, step
 from dashboard.plots.trace import HEIGHT, objective_trace
@@ -74,6 +74,7 @@ class RunControl(pn.viewable.Viewer):
             html.pane(
                 html.bound(words, state.param.status, state.param.fit_asked, state.param.reading)
             ),
+            html.live(choosing.line, state.param.fit),
             self._trace.column,
             html.live(html.notice, state.param.run_error),
         )
@@ -168,7 +169,11 @@ def words(status: JobStatus | None, asked: bool = False, reading: str = "") -> s
     if status is None:
         return html.note("Nothing runs.")
     active = status.state in ACTIVE
-    head = status.phase.capitalize() if status.state == "running" else STATES[status.state]
+    head = (
+        choosing.phase(status.phase).capitalize()
+        if status.state == "running"
+        else STATES[status.state]
+    )
     parts = [f"pass {status.passes}"] if status.passes else []
     if status.seconds:
         parts.append(duration(status.seconds))

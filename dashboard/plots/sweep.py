@@ -43,12 +43,29 @@ MEASURES = {
 }
 
 
+# Of the table of a `Selection` alone.
+ALL = MEASURES | {"behind": Shown("Behind the best", "nats per count behind", "behind_error")}
+# The inside of a point beyond whose number genes vary together.
+HOLLOW = "#00000000"
+
+
 def points(table: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Columns value, y, low and high of a measure; what is not known is left out."""
-    y = table[measure].to_numpy(float)
-    error = table[MEASURES[measure].error].to_numpy(float) if MEASURES[measure].error else 0 * y
+    """Columns x, value, y, low, high and fill of a measure; what is not known is left out.
+
+    Numbers are as far apart as they follow one another: those tried often double.
+    """
+    y, shown = table[measure].to_numpy(float), ALL[measure]
+    error = table[shown.error].to_numpy(float) if shown.error else 0 * y
     found = pd.DataFrame({"value": table["value"], "y": y, "low": y - error, "high": y + error})
+    found = found.assign(x=np.arange(len(found), dtype=float), fill=_fills(table))
     return found[np.isfinite(y)]
+
+
+def _fills(table: pd.DataFrame) -> list[str]:
+    known = list(table["structure"]) if "structure" in table else []
+    if all(one is None for one in known):
+        return [ACCENT] * len(table)
+    return [MISSING if one is None else HOLLOW if one else ACCENT for one in known]
 
 
 class SweepPlot:
@@ -60,18 +77,19 @@ class SweepPlot:
         self.figure.yaxis[0].ticker.desired_num_ticks = 4
         self._ticker = FixedTicker(ticks=[])
         self.figure.xaxis.ticker = self._ticker
-        empty: dict[str, Any] = {name: [] for name in ("value", "y", "low", "high")}
+        names = ("x", "value", "y", "low", "high", "fill")
+        empty: dict[str, Any] = {name: [] for name in names}
         self.source = ColumnDataSource(empty)
         self.suggested = ColumnDataSource({"x": []})
         self.figure.vspan(
             "x", source=self.suggested, line_color=ACCENT, line_width=10, line_alpha=0.25
         )
         self.figure.segment(
-            "value", "low", "value", "high", source=self.source, line_color=MISSING, line_width=2
+            "x", "low", "x", "high", source=self.source, line_color=MISSING, line_width=2
         )
-        self.figure.line("value", "y", source=self.source, line_color=MISSING)
+        self.figure.line("x", "y", source=self.source, line_color=MISSING)
         drawn = self.figure.scatter(
-            "value", "y", source=self.source, size=7, fill_color=ACCENT, line_color=None
+            "x", "y", source=self.source, size=7, fill_color="fill", line_color=ACCENT
         )
         self.figure.add_tools(
             HoverTool(renderers=[drawn], tooltips=[("number", "@value"), ("", "@y{0.0000}")])
@@ -80,15 +98,22 @@ class SweepPlot:
     def show(
         self, table: pd.DataFrame, measure: str, *, parameter: str, suggested: int | None
     ) -> None:
-        """Draw a column of the table of a `Sweep`; a band marks the suggested number."""
+        """Draw a column of the table of a `Sweep`, or of another with such columns.
+
+        A band marks the suggested number; points are hollow where ``structure`` is true, and grey
+        where nobody looked for it.
+        """
         found = points(table, measure)
         self.source.data = {str(name): found[name].to_numpy() for name in found}
-        self.suggested.data = {"x": [] if suggested is None else [suggested]}
-        self._ticker.ticks = found["value"].tolist()
+        self.suggested.data = {"x": found["x"][found["value"] == suggested].tolist()}
+        self.figure.xaxis.major_label_overrides = {
+            int(x): str(value) for x, value in zip(found["x"], found["value"], strict=True)
+        }
+        self._ticker.ticks = found["x"].astype(int).tolist()
         self.figure.xaxis.axis_label = f"number of {parameter}"
-        self.figure.yaxis.axis_label = MEASURES[measure].title
+        self.figure.yaxis.axis_label = ALL[measure].title
         for axis_range, low, high in (
-            (self.figure.x_range, found["value"].min(), found["value"].max()),
+            (self.figure.x_range, found["x"].min(), found["x"].max()),
             (self.figure.y_range, found["low"].min(), found["high"].max()),
         ):
             if len(found):

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from dashboard import choosing
 from dashboard.bare import NO_FINDING, bare_words, is_bare
 from dashboard.report import tables
 from dashboard.report.figures import Figure, convergence, pass_word
 from dashboard.report.inline import inline_svg
 from dashboard.report.subject import Subject
 from engine.checks import structure_words
+from engine.results import selection_of
 from engine.spreadsheet import guarded
 from engine.summaries import LABEL_ADVICE, bound_words
 from engine.summaries.methods import objective
@@ -41,6 +43,7 @@ def document(
         ("methods", "Methods", _methods(subject)),
         ("data", "Data", _data(subject)),
         ("convergence", "Convergence", _convergence(subject)),
+        ("number", f"Number of {subject.kind}s", _number(subject)),
         ("figures", "Figures", _figures(subject, figures, tell)),
         ("tables", f"{subject.kind.capitalize()}s", _shares(subject)),
         ("score", "Held-out cells", _score(subject)),
@@ -107,6 +110,17 @@ def _convergence(subject: Subject) -> str:
         )
         drawn = _figure(subject, Figure("Objective", caption, export), "f0")
     return f"<p>{escape(said)}</p>{drawn}"
+
+
+def _number(subject: Subject) -> str:
+    found = selection_of(subject.fit)
+    if found is None:
+        return ""
+    head, *_ = table = [choosing.titles(found), *choosing.rows(found)]
+    rows = pd.DataFrame([line[1:] for line in table[1:]], columns=head[1:])
+    rows.index = pd.Index([line[0] for line in table[1:]], name=f"{subject.kind}s")
+    words = f"{found.reason} {choosing.cells(found)}"
+    return f"<p>{escape(words)}</p>{_table(rows)}"
 
 
 def _figures(subject: Subject, figures: Sequence[Figure], tell: Tell) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dashboard import choosing
 from dashboard.bare import NO_FINDING, by_counts, is_bare
 from dashboard.bare import TITLES as TITLES_BARE
 from dashboard.export import Export
@@ -20,7 +21,7 @@ from dashboard.views.colouring import colouring, score_title
 from engine import summaries
 from engine.data import DataRequest
 from engine.errors import EngineError
-from engine.results import AnyFit, TopicFit
+from engine.results import AnyFit, TopicFit, selection_of
 
 MOST_GENES, MOST_BARS = 100, 30
 # What a reader has to know, by the name of the view's export menu.
@@ -105,6 +106,8 @@ def complete(
     }
     if not is_bare(fit):
         wanted["loadings"] = lambda: loadings(fit)
+    if (chosen := choosing.export(fit)) is not None:
+        wanted[choosing.NAME] = lambda: chosen
     if isinstance(fit, TopicFit):
         wanted |= {"map": lambda: topic_map(fit), "structure": lambda: structure(fit)}
     names = ["histograms"] if "histograms" in shown else []
@@ -117,6 +120,8 @@ def complete(
             caption = NO_ROTATION
         if is_bare(fit) and name in BARE:
             caption = BARE[name]
+        if name == choosing.NAME and (found := selection_of(fit)) is not None:
+            caption = choosing.caption(found)
         title = TITLES.get(name, export.name[:1].upper() + export.name[1:])
         figures.append(Figure(title, caption.format(kind=kind), export))
     return figures

@@ -10,10 +10,9 @@ from bokeh.models import LayoutDOM
 
 from dashboard import html
 from dashboard.bare import bare_words, is_bare
+from dashboard.choosing import CHOOSING
 from dashboard.state import AppState
 
-# How the phases begin in which a number of factors or topics is chosen.
-CHOOSING = "choosing"
 COVER = {"position": "absolute", "inset": "0", "width": "100%", "height": "100%"}
 
 
@@ -110,7 +109,8 @@ def waiting(state: AppState, *, factors: bool = False) -> Any:
         if ended and not (status.state == "stopped" and status.passes):
             return html.empty("This run has no result. Its message is under Run.")
         if status is not None and status.phase.startswith(CHOOSING):
-            return html.empty(f"{status.phase.capitalize()}. All cells are fitted with it then.")
+            what = status.phase.partition(":")[0].capitalize()
+            return html.empty(f"{what}, by fits of some of the cells. All are fitted then.")
         return html.empty("Waiting for the first pass of the fit.")
 
     return html.bound(words, state.param.fit, state.param.run, state.param.status)

@@ -17,6 +17,7 @@ from dashboard.plots.summary import binned, cell_histogram
 from dashboard.state import AppState, Notice
 from dashboard.views import scores
 from dashboard.views.card import card, figure
+from dashboard.views.number import NumberView
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,6 +34,10 @@ DETECTED = html.heading(
     "number of modelled genes with u_cg > 0",
     "Genes pooled into _other are not counted.",
 )
+
+
+# Height of the histograms where there is much below them.
+LEAST = 250
 
 
 class DataView(pn.viewable.Viewer):
@@ -54,10 +59,12 @@ class DataView(pn.viewable.Viewer):
                 card(TOTALS, figure(totals, message=words)),
                 card(DETECTED, figure(detected, message=words), tools=(export,)),
                 sizing_mode="stretch_both",
+                min_height=LEAST,
                 margin=0,
                 css_classes=["cards"],
                 stylesheets=[html.STYLES],
             ),
+            NumberView(state, browser),
             html.pane(html.bound(self._account, summary)),
             html.live(scores.page, self.state.param.runs, self.state.param.run),
             sizing_mode="stretch_both",

@@ -8,7 +8,7 @@ from typing import Any
 
 import param
 
-from dashboard import html
+from dashboard import choosing, html
 from dashboard.cut import cut
 from dashboard.state import AppState
 from dashboard.views.summarised import summarised
@@ -37,9 +37,10 @@ class Explained(param.Parameterized):
         def head(
             fit: AnyFit | None, of: Fit | None, _factor: int, names: Sequence[str]
         ) -> html.Heading:
-            if isinstance(fit, TopicFit):
-                return topics
-            return factors if of is None or of is not fit else _told(factors, of, state, names)
+            found = topics if isinstance(fit, TopicFit) else factors
+            if found is factors and of is not None and of is fit:
+                found = _told(factors, of, state, names)
+            return _with(found, choosing.why(fit))
 
         known = state.param
         return param.bind(head, known.fit, self.param.of, known.factor, known.names)
@@ -57,6 +58,13 @@ class Explained(param.Parameterized):
         self.working = summarised(
             self.state, lambda: summaries.telling_labels(fit), show, quick=quick
         )
+
+
+def _with(head: html.Heading, button: str) -> html.Heading:
+    """The heading with a button before how to read it."""
+    if not button:
+        return head
+    return replace(head, how=head.how.replace(">", f">{button} ", 1))
 
 
 def _told(head: html.Heading, fit: Fit, state: AppState, names: Sequence[str]) -> html.Heading:

@@ -152,7 +152,7 @@ class PairView(pn.viewable.Viewer):
             alone = round(float(summaries.closure_correlation(fit, pair).to_numpy()[0, 1]), 2)
             # Not minus nought.
             told += f" (without factors, by closure alone, {html.number(alone + 0.0, 2)})"
-        if found is not None:
+        if found is not None and not is_bare(fit):
             own = {name: table[0, 1] for name, table in found.items()}
             ends = interval(own["shrunken_low"], own["shrunken_high"])
             told += f"; given all other pairs {html.number(own['shrunken'], 2)}, 90 % {ends}"

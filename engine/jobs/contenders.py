@@ -33,12 +33,16 @@ def contender(jobs: Runs, status: JobStatus, like: Contender | None = None) -> C
     path = jobs.fit_file(status.id)
     if path is None:
         raise JobError("a run with a result", f"none in {status.name!r}", "Resume it, or fit anew.")
+    config = config_from_dict(status.config)
+    if config.automatic:
+        told = f"{status.name!r}, whose number is still to be chosen"
+        raise JobError("a run whose number of factors is known", told, "Resume it, or fit anew.")
     found = outline(path)
     return Contender(
         id=status.id,
         name=status.name,
         state=status.state,
-        config=config_from_dict(status.config),
+        config=config,
         seconds=status.seconds,
         passes=status.passes,
         score=status.score,

@@ -173,7 +173,8 @@ def _laplace(config: Any) -> str:
     return (
         "Parameters were estimated by maximising, under these priors, a nested Laplace "
         f"approximation of the marginal likelihood, in which {residuals}{treated} "
-        f"treated by Laplace's method; computed in {config.precision}, to a tolerance of {number(config.tolerance)} nats per cell."
+        f"treated by Laplace's method; computed in {config.precision}, to a tolerance of "
+        f"{number(config.tolerance)} nats per cell."
     )
 
 

@@ -1,0 +1,135 @@
+"""Why a fit has its number of factors or topics: the table, the words and the figure."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from dashboard import html, lists
+from dashboard.export import Export
+from engine.results import AnyFit, Selection, TopicFit, selection_of
+from engine.summaries.methods_models import count
+
+# How the phases begin in which a number of factors or topics is chosen.
+CHOOSING = "choosing"
+ACT = "tab"
+# Of an export menu, and so of a figure of a report.
+NAME = "number"
+TITLES = ("", "nats per count behind", "perplexity", "genes beyond vary", "seconds")
+BEYOND = {True: "together", False: "by chance alone", None: "not looked at"}
+CAPTION = (
+    "How much worse than the best each number foretells the counts of held-out cells, with the "
+    "standard error of the difference, cell by cell. The band marks the number that was chosen."
+)
+HOLLOW = " Hollow: genes vary together beyond it; grey: not looked at."
+
+
+def phase(told: str) -> str:
+    """The phase of a run; a number that is but tried is called so."""
+    what, _, tried = told.partition(": ")
+    if not what.startswith(CHOOSING) or not tried:
+        return told
+    return f"{what}: {'trying' if tried.isdecimal() else 'looking at'} {tried}"
+
+
+def latents(fit: AnyFit) -> str:
+    """What a number is of."""
+    return "topics" if isinstance(fit, TopicFit) else "factors"
+
+
+def table(found: Selection) -> pd.DataFrame:
+    """One row a number that was tried, from the smallest."""
+    rows = [
+        {
+            "value": one.size,
+            "chosen": one.size == found.size,
+            "behind": one.behind,
+            "behind_error": one.behind_error,
+            "perplexity": one.perplexity,
+            "structure": one.structure,
+            "seconds": one.seconds,
+        }
+        for one in found.tried
+    ]
+    return pd.DataFrame(rows).astype({"structure": object})
+
+
+def caption(found: Selection) -> str:
+    """What the figure shows."""
+    return CAPTION + (HOLLOW if any(one.structure is not None for one in found.tried) else "")
+
+
+def cells(found: Selection) -> str:
+    """On which cells the numbers were compared."""
+    fitted, scored = count(found.n_fitted, "cell"), count(found.n_held_out, "cell")
+    return f"Each number was fitted to {fitted} and scored on {scored} more; then all were fitted."
+
+
+def rows(found: Selection) -> list[list[str]]:
+    """The table in words, as `TITLES` head it; what nobody looked at has no column."""
+    looked = any(one.structure is not None for one in found.tried)
+    told = []
+    for one in found.tried:
+        behind = f"{one.behind:.2g} ± {one.behind_error:.1g}" if one.behind else "best"
+        line = [
+            f"{one.size}{' (chosen)' if one.size == found.size else ''}",
+            behind,
+            f"{one.perplexity:,.5g}",
+            *([BEYOND[one.structure]] if looked else []),
+            html.number(one.seconds, 1),
+        ]
+        told.append(line)
+    return told
+
+
+def titles(found: Selection) -> list[str]:
+    """The head of `rows`."""
+    looked = any(one.structure is not None for one in found.tried)
+    return [title for title in TITLES if looked or title != TITLES[3]]
+
+
+def page(fit: AnyFit, found: Selection) -> str:
+    """Why, in words and in a table: HTML."""
+    return (
+        f'<article class="detail tried"><h3>{_said(fit)}</h3>'
+        f"<p>{escape(found.reason)}</p>{lists.table(titles(found), rows(found))}"
+        f'<p class="quiet">{escape(cells(found))}</p></article>'
+    )
+
+
+def why(fit: AnyFit | None) -> str:
+    """A button that shows why a number was chosen: HTML; empty if a person gave it."""
+    if fit is None or selection_of(fit) is None:
+        return ""
+    told = f"Why {_said(fit)}: what was tried, and how well it did"
+    return lists.press(ACT, "data", f"why {fit.n_factors}?", kind="act", label=told)
+
+
+def _said(fit: AnyFit) -> str:
+    return count(fit.n_factors, latents(fit).removesuffix("s"))
+
+
+def line(fit: AnyFit | None) -> str:
+    """`why` in a line of its own."""
+    if fit is None or not (button := why(fit)):
+        return ""
+    return f'<p class="note">{_said(fit)}, chosen from the counts. {button}</p>'
+
+
+def export(fit: AnyFit | None) -> Export | None:
+    """The figure and its table; None if a person gave the number."""
+    found = selection_of(fit) if fit is not None else None
+    if fit is None or found is None:
+        return None
+    tried, parameter = table(found), latents(fit)
+
+    def draw() -> Any:
+        from dashboard import figures
+
+        return figures.sweep(tried, "behind", parameter=parameter, suggested=found.size)
+
+    return Export(
+        f"number of {parameter}", draw, lambda: tried.set_index("value").rename_axis(parameter), fit
+    )
