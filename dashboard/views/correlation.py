@@ -164,8 +164,9 @@ def _head(
         structure = found.structure
     missed = structure.words if structure is not None else ""
     if fit is not None and is_bare(fit) and not (structure is not None and structure.found):
-        words = f"{NO_FINDING} {bare_words(fit)}"
-        return replace(HEAD, how=html.told(words, f"{words} {CLOSURE}"))
+        short = bare_words(fit).partition(":")[0].rstrip(".")
+        everything = f"{NO_FINDING} {bare_words(fit)} {CLOSURE}"
+        return replace(HEAD, how=html.told(f"{NO_FINDING} {short}.", everything))
     short = ""
     if structure is not None and missed:
         short = "Nothing to find" if structure.nothing else "Too few factors: claims may be false"

@@ -36,8 +36,8 @@ DETECTED = html.heading(
 )
 
 
-# Height of the histograms where there is much below them.
-LEAST = 250
+# Of the histograms, where there is much below them. Panel works out a ``min_height`` of its own.
+LEAST = {"min-height": "260px"}
 
 
 class DataView(pn.viewable.Viewer):
@@ -59,7 +59,7 @@ class DataView(pn.viewable.Viewer):
                 card(TOTALS, figure(totals, message=words)),
                 card(DETECTED, figure(detected, message=words), tools=(export,)),
                 sizing_mode="stretch_both",
-                min_height=LEAST,
+                styles=LEAST,
                 margin=0,
                 css_classes=["cards"],
                 stylesheets=[html.STYLES],

@@ -9,12 +9,14 @@ from typing import Any
 import param
 
 from dashboard import choosing, html
+from dashboard.bare import is_bare
 from dashboard.cut import cut
 from dashboard.state import AppState
 from dashboard.views.summarised import summarised
 from engine import summaries
 from engine.results import AnyFit, Fit, TopicFit
 
+BARE = "Without factors there are no loadings."
 # Cells up to which the labels are read within the action that shows the fit.
 QUICK = 20_000
 
@@ -38,6 +40,8 @@ class Explained(param.Parameterized):
             fit: AnyFit | None, of: Fit | None, _factor: int, names: Sequence[str]
         ) -> html.Heading:
             found = topics if isinstance(fit, TopicFit) else factors
+            if is_bare(fit):
+                found = replace(factors, how=html.how_to_read(BARE))
             if found is factors and of is not None and of is fit:
                 found = _told(factors, of, state, names)
             return _with(found, choosing.why(fit))

@@ -33,7 +33,7 @@ LONGEST_TITLE = 12
 
 HEAD = html.heading(
     "Factor loadings",
-    "Genes that a factor raises (red) and lowers (blue). Click a column or a name.",
+    "Genes a factor raises (red) or lowers (blue). Click a column or a name.",
     "W_clr = H W, on its principal axes (thin SVD); bars: W_clr[g, factor]",
     "W is known up to rotation only. Factors are ordered by the CLR variance they explain and "
     "signed so that the largest |loading| is positive. The image shows the strongest genes of "

@@ -46,6 +46,7 @@ def test_demo_from_counts_to_views(
     expect(page.get_by_text("totals are negative binomial")).to_be_visible()
     button(page, "LNMVCP").click()
     expect(page.get_by_text("LNM with a capture efficiency")).to_be_visible()
+    page.get_by_role("textbox", name="Factors").fill("10")
     button(page, "Fit").click()
     expect(page.get_by_role("progressbar").last).to_be_visible()
     cells, heatmap = card(page, "Cells"), card(page, "Gene correlations")

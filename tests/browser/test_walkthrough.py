@@ -68,6 +68,7 @@ def test_the_monocyte_programme_of_pbmc3k(page: Page, server: Server, tmp_path: 
     choose(page, "Files on the server", "pbmc3k.h5ad")
     expect(page.get_by_text("2,700 cells × 2,000 genes")).to_be_visible()
     button(page, "LNMVCP").click()
+    page.get_by_role("textbox", name="Factors").fill("10")
     button(page, "Fit").click()
     expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)
     wait_for_umap(page)
