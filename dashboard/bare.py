@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from engine.results import AnyFit, Fit, selection_of
@@ -18,7 +20,16 @@ def is_bare(fit: AnyFit | None) -> bool:
 def bare_words(fit: AnyFit) -> str:
     """Why a fit has no factors."""
     chosen = selection_of(fit)
-    return chosen.reason if chosen is not None else "This fit has no factors, as was asked for."
+    if chosen is None:
+        return "This fit has no factors, as was asked for."
+    # Of too few cells it cannot be told whether there are any.
+    said = chosen.reason
+    return said if said.startswith("No factor") else f"This fit has no factors. {said}"
+
+
+def short_words(fit: AnyFit) -> str:
+    """The first clause of that."""
+    return f"{re.split('[:.]', bare_words(fit))[0]}."
 
 
 def by_counts(fit: AnyFit) -> np.ndarray:

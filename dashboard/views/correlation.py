@@ -12,7 +12,7 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
-from dashboard.bare import NO_FINDING, bare_words, is_bare
+from dashboard.bare import NO_FINDING, bare_words, is_bare, short_words
 from dashboard.browser import Browser
 from dashboard.controls.export import ICON, ExportMenu
 from dashboard.export import Export
@@ -164,9 +164,8 @@ def _head(
         structure = found.structure
     missed = structure.words if structure is not None else ""
     if fit is not None and is_bare(fit) and not (structure is not None and structure.found):
-        short = bare_words(fit).partition(":")[0].rstrip(".")
         everything = f"{NO_FINDING} {bare_words(fit)} {CLOSURE}"
-        return replace(HEAD, how=html.told(f"{NO_FINDING} {short}.", everything))
+        return replace(HEAD, how=html.told(f"{NO_FINDING} {short_words(fit)}", everything))
     short = ""
     if structure is not None and missed:
         short = "Nothing to find" if structure.nothing else "Too few factors: claims may be false"

@@ -8,6 +8,7 @@ import param
 from dashboard import choosing, html
 from dashboard.browser import Browser
 from dashboard.controls.export import ExportMenu
+from dashboard.export import Export
 from dashboard.plots.sweep import SweepPlot
 from dashboard.state import AppState
 from dashboard.views.card import card, figure
@@ -74,5 +75,5 @@ class NumberView(pn.viewable.Viewer):
         self.plot.show(tried, "behind", parameter=parameter, suggested=found.size)
         self._words.object = choosing.page(fit, found)
 
-    def _export(self) -> choosing.Export | None:
+    def _export(self) -> Export | None:
         return choosing.export(self.state.fit)

@@ -12,7 +12,7 @@ import panel as pn
 import pytest
 
 from dashboard import actions, link
-from dashboard.bare import TITLES, bare_words
+from dashboard.bare import TITLES, bare_words, short_words
 from dashboard.browser import Browser
 from dashboard.export import Provenance, render
 from dashboard.report import Subject, document, write_bundle
@@ -146,7 +146,16 @@ def test_structure_that_was_found_comes_before_that_a_person_asked_for_none(
     state.show_fit(structure.with_structure(bare(chosen=False), found))
     said = words(view)
     assert "Take more factors: genes vary together beyond chance." in said
-    assert "Genes vary together beyond chance: most of all GENE1, GENE2." in said
+    assert "most of all GENE1, GENE2." in said
+    assert "No correlation is a finding." not in said
+
+
+def test_too_few_cells_to_tell_are_not_said_to_be_noise() -> None:
+    few = Selection(0, "0 factors: the fewest that do.", (Tried(0, 9, 0, 0, None, 1),), 30, 20)
+    fit = with_selection(make_fit(**SHAPE, factors=0), few)
+    assert bare_words(fit) == "This fit has no factors. 0 factors: the fewest that do."
+    assert short_words(fit) == "This fit has no factors."
+    assert short_words(bare()) == "No factor can be told from noise."
 
 
 def test_a_link_to_a_factor_that_is_not_there_is_told(state: AppState) -> None:
