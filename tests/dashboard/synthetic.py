@@ -126,7 +126,8 @@ def make_counts(cells: int = 40, genes: int = 12) -> Counts:
 
 def make_any_fit(counts: Counts, config: Config, step: int, state: str) -> AnyFit:
     """What a pass over the counts might give."""
-    size = counts.n_cells, counts.n_genes - 1, config.n_factors
+    # What would be chosen.
+    size = counts.n_cells, counts.n_genes - 1, 3 if config.automatic else config.size
     if isinstance(config, LDAConfig):
         fit = make_topic_fit(*size, seed=step, passes=step)
         return replace(fit, status=replace(fit.status, state=state))  # type: ignore[arg-type]
