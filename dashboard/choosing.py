@@ -63,8 +63,8 @@ def caption(found: Selection) -> str:
 
 def cells(found: Selection) -> str:
     """On which cells the numbers were compared."""
-    fitted, scored = count(found.n_fitted, "cell"), count(found.n_held_out, "cell")
-    return f"Each number was fitted to {fitted} and scored on {scored} more; then all were fitted."
+    scored = count(found.n_held_out, "other cell")
+    return f"Each was fitted to {count(found.n_fitted, 'cell')} and scored on {scored}."
 
 
 def rows(found: Selection) -> list[list[str]]:

@@ -52,7 +52,12 @@ class NumberView(pn.viewable.Viewer):
             sizing_mode="stretch_width",
             height=HEIGHT,
         )
-        self._panel = pn.Column(sizing_mode="stretch_width", margin=0)
+        self._panel = pn.Column(
+            sizing_mode="stretch_width",
+            margin=0,
+            css_classes=html.shown(False),
+            stylesheets=[html.STYLES],
+        )
         state.param.watch(self._update, ["fit"])
         self._update()
 
@@ -66,7 +71,7 @@ class NumberView(pn.viewable.Viewer):
             self._show(fit, found)
         wanted = [] if found is None else [self._card]
         if list(self._panel) != wanted:
-            self._panel.objects = wanted
+            self._panel.param.update(objects=wanted, css_classes=html.shown(bool(wanted)))
 
     def _show(self, fit: AnyFit, found: Selection) -> None:
         self._of = fit
