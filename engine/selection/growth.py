@@ -31,7 +31,7 @@ _FITTED, _HELD_OUT, _SHARE_HELD_OUT = 5000, 2000, 0.2
 # Cells of those that are fitted, per factor.
 _CELLS_EACH = 10
 # Fits that are but compared end early: so many times the tolerance, and passes at most.
-_COARSE, _MOST_PASSES = 10.0, 30
+_COARSE, _MOST_PASSES = 10.0, 12
 # Cells below which nothing can be chosen.
 _FEWEST_CELLS = 20
 # Numbers nearer to each other than this are not told apart.
@@ -225,7 +225,12 @@ class _Growth:
             n_held_out=len(best.scores.n_counts),
         )
         again = isinstance(self._config, LDAConfig) or self._config.inference == "laplace"
-        return Grown(found, start if again else None)
+        return Grown(found, self._go_on(start) if again and start is not None else None)
+
+    def _go_on(self, fit: AnyFit) -> AnyFit:
+        """The fit to start from: its clock is that of all that was tried, its trace of other cells."""
+        status = replace(fit.status, seconds=time.monotonic() - self._began)
+        return replace(fit, status=status, trace=fit.trace.iloc[:0])
 
     def _reason(self, chosen: _Rung) -> str:
         if not chosen.size and chosen.structure is False:
