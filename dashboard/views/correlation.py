@@ -168,7 +168,8 @@ def _head(
         return replace(HEAD, how=html.told(f"{NO_FINDING} {short_words(fit)}", everything))
     short = ""
     if structure is not None and missed:
-        short = "Nothing to find" if structure.nothing else "Too few factors: claims may be false"
+        what = "Factors miss something" if structure.chosen else "Too few factors"
+        short = "Nothing to find" if structure.nothing else f"{what}: claims may be false"
     if found is not None and fade < 1:
         veiled = f"false sign or |r| < {SMALL:g} with a probability above {100 * fade:g} %."
         if missed:
@@ -178,6 +179,8 @@ def _head(
     if structure is not None and missed:
         these = f"these {structure.n_factors}" if structure.n_factors else "chance"
         words = f"Take more factors: genes vary together beyond {these}."
+        if structure.chosen:
+            words = f"Genes vary together beyond {these} factors, but more foretell no better."
         words = (
             "There is nothing to find that can be told from noise." if structure.nothing else words
         )

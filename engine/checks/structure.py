@@ -23,7 +23,7 @@ from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.inference.compilation import keep_compilations
 from engine.inference.laplace import integral_for
-from engine.results import AnyFit, Fit
+from engine.results import AnyFit, Fit, selection_of
 from engine.summaries.labels_explain import MUCH, shares_of
 
 # Cells that are enough.
@@ -58,6 +58,8 @@ class ResidualStructure:
         empty if it is less than half.
     nothing
         Whether counts drawn without any factor look the same as these.
+    chosen
+        Whether the number of factors was chosen from the counts.
     """
 
     n_factors: int
@@ -70,6 +72,7 @@ class ResidualStructure:
     label: str = ""
     share: float = 0.0
     nothing: bool = False
+    chosen: bool = False
 
     @property
     def found(self) -> bool:
@@ -92,6 +95,9 @@ class ResidualStructure:
         said += f"{against}. "
         if self.label:
             said += f"Of that, {100 * self.share:.0f} % is {self.label}. "
+        if self.chosen:
+            said += "More factors foretell counts of held-out cells no better; type a number to take "
+            return f"{said}more. Intervals and claims leave out what these miss."
         return f"{said}Take more factors: intervals and claims leave out what these miss."
 
     def to_dict(self) -> dict[str, Any]:
@@ -115,6 +121,7 @@ class ResidualStructure:
             label=str(told["label"]),
             share=float(told["share"]),
             nothing=bool(told.get("nothing", False)),
+            chosen=bool(told.get("chosen", False)),
         )
 
 
@@ -256,4 +263,5 @@ def _structure(
         label,
         share,
         nothing,
+        selection_of(fit) is not None,
     )

@@ -124,6 +124,10 @@ def test_it_goes_to_plain_values_and_back() -> None:
         "batch. Take more factors: intervals and claims leave out what these miss."
     )
     assert "beyond the factor:" in replace(found, n_factors=1).words
-    assert "no factor" not in found.words
+    assert "no factor" in replace(found, n_factors=0).words
+    chosen = replace(found, chosen=True)
+    assert ResidualStructure.of(chosen.to_dict()).chosen
+    assert "More factors foretell counts of held-out cells no better" in chosen.words
+    assert "Take more" not in chosen.words
     with pytest.raises(KeyError):
         ResidualStructure.of({"largest": 1.0})
