@@ -96,9 +96,10 @@ class ResidualStructure:
         if self.label:
             said += f"Of that, {100 * self.share:.0f} % is {self.label}. "
         if self.chosen:
-            said += "More factors foretell counts of held-out cells no better; type a number to take "
-            return f"{said}more. Intervals and claims leave out what these miss."
-        return f"{said}Take more factors: intervals and claims leave out what these miss."
+            said += "More factors foretell counts of held-out cells no better. "
+        else:
+            said += "Take more factors. "
+        return f"{said}Intervals and claims leave out what these miss."
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""

@@ -228,7 +228,7 @@ class _Growth:
         return Grown(found, self._go_on(start) if again and start is not None else None)
 
     def _go_on(self, fit: AnyFit) -> AnyFit:
-        """The fit to start from: its clock is that of all that was tried, its trace of other cells."""
+        """The fit to start from, with the clock of all that was tried and no trace of few cells."""
         status = replace(fit.status, seconds=time.monotonic() - self._began)
         return replace(fit, status=status, trace=fit.trace.iloc[:0])
 

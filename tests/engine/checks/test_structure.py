@@ -121,7 +121,7 @@ def test_it_goes_to_plain_values_and_back() -> None:
     assert ResidualStructure.of(found.to_dict()) == found
     assert found.words == (
         "Genes vary together beyond the 2 factors: most of all A, B against C. Of that, 70 % is "
-        "batch. Take more factors: intervals and claims leave out what these miss."
+        "batch. Take more factors. Intervals and claims leave out what these miss."
     )
     assert "beyond the factor:" in replace(found, n_factors=1).words
     assert "no factor" in replace(found, n_factors=0).words
