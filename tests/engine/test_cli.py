@@ -136,7 +136,9 @@ def test_options_become_the_configuration(
 def test_defaults_are_those_of_the_engine(
     simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = fake_fit_iter(monkeypatch, lambda config: [make_progress(1, "converged", config)])
+    # The number is chosen by then.
+    done = make_progress(1, "converged", LNMConfig(n_factors=1))
+    calls = fake_fit_iter(monkeypatch, lambda config: [done])
     monkeypatch.setattr(results.Fit, "save", lambda fit, path, counts=None: path)
     assert main(["fit", str(simulated), "--out", str(tmp_path / "fit.h5ad")]) == 0
     assert calls[0][1] == LNMConfig()
@@ -151,14 +153,15 @@ def test_genes_from_a_file(
     listed = tmp_path / "genes.txt"
     listed.write_text("\n".join(names) + "\n\n")
     out = str(tmp_path / "fit.h5ad")
-    assert main(["fit", str(simulated), "--genes", str(listed), "--out", out]) == 0
+    asked = ["fit", str(simulated), "--genes", str(listed), "--factors", "1", "--out", out]
+    assert main(asked) == 0
     assert sorted(calls[0][0].genes[:-1]) == sorted(names)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--factors", "0"], "n_factors"),
+        (["--factors", "201"], "n_factors"),
         (["--model", "lda", "--topics", "0"], "n_topics"),
         (["--model", "lda", "--topic-prior", "-1"], "topic_prior"),
         (["--tolerance", "-1"], "tolerance"),

@@ -18,6 +18,8 @@ from engine.results import Outline
 CELLS = pd.Index([f"cell{c}" for c in range(50)])
 TOTALS = np.arange(50) + 100.0
 
+LNM = LNMConfig(n_factors=1)
+
 
 def about(**changes: Any) -> Outline:
     genes = pd.Index(["a", "b", "_other"])
@@ -131,8 +133,7 @@ def test_misfits_are_of_one_mode(
     modes: list[dict[str, int]], mode: str, misfits: list[float]
 ) -> None:
     runs = [
-        run(str(place), LNMConfig(), about(), checked=checked(**found))
-        for place, found in enumerate(modes)
+        run(str(place), LNM, about(), checked=checked(**found)) for place, found in enumerate(modes)
     ]
     table = compare(runs)
     np.testing.assert_array_equal(table["misfits"], misfits)
@@ -146,7 +147,7 @@ def test_table() -> None:
             run("a", LNMConfig(n_factors=3, seed=4), about(), scored(), checked=checked(map=2)),
             run("b", LNMConfig(capture=True, n_factors=5, seed=4), half, scored(0.1)),
             run("c", LDAConfig(n_topics=7), about(log_marginal=None), scored(names="x")),
-            run("d", LNMConfig(inference="vae"), about(genes=pd.Index(["z"]))),
+            run("d", LNMConfig(n_factors=10, inference="vae"), about(genes=pd.Index(["z"]))),
         ]
     )
     assert list(table["run"]) == ["run a", "run b", "run c", "run d"]
@@ -166,8 +167,13 @@ def test_table() -> None:
 
 
 def test_genes_that_differ_are_not_compared_by_score() -> None:
-    other = run("b", LNMConfig(), about(genes=pd.Index(["a", "c"])), scored())
-    table = compare([run("a", LNMConfig(), about(), scored()), other])
+    other = run("b", LNM, about(genes=pd.Index(["a", "c"])), scored())
+    table = compare([run("a", LNM, about(), scored()), other])
     assert list(table["scored"]) == ["same cells", "other genes"]
-    alone = compare([run("a", LNMConfig(), about()), run("b", LNMConfig(), about(), scored())])
+    alone = compare(
+        [
+            run("a", LNM, about()),
+            run("b", LNM, about(), scored()),
+        ]
+    )
     assert list(alone["scored"]) == ["not scored", "open run not scored"]
