@@ -173,9 +173,13 @@ def integral_for(fit: Fit) -> Integral:
 
 
 def noise_mask(counts: Counts, config: LNMConfig) -> np.ndarray:
-    """(G,) mask of the genes whose d is learned: all but the reference, or none."""
+    """(G,) mask of the genes whose d is learned: all but the reference, or none.
+
+    Without factors all: what the reference varies by itself, all ALR logits share, which then no
+    loadings can tell.
+    """
     has_noise = np.full(counts.n_genes, config.d_mode == "learned")
-    has_noise[counts.reference] = False
+    has_noise[counts.reference] = config.size == 0 and has_noise[counts.reference]
     return has_noise
 
 

@@ -100,7 +100,7 @@ class Fit:
     loadings
         (G, k) CLR loadings W_clr.
     noise
-        (G,) residual variance d of each ALR logit; 0 for the reference.
+        (G,) residual variance d of each ALR logit; 0 for the reference, unless there is no factor.
     scores, scores_sd
         (C, k) posterior mode and standard deviation of z; of ``inference="vae"`` without
         ``refine`` the encoder's; of ``"nuts"`` the posterior mean.

@@ -20,7 +20,7 @@ from engine.config import Config, LDAConfig, LNMConfig
 from engine.data import Counts
 from engine.errors import DataError, FitError
 from engine.inference.progress import Progress
-from engine.results import AnyFit, Fit, Selection, Status, Tried
+from engine.results import AnyFit, Fit, Selection, Status, TopicFit, Tried
 from engine.summaries.methods_models import count
 
 # Numbers to try, in turn.
@@ -95,8 +95,8 @@ def grow(counts: Counts, config: Config) -> Generator[Progress, None, Grown]:
         yield from growth.look()
         if growth.settled:
             break
-    if between := growth.between:
-        yield from growth.climb(between)
+    for size in growth.between:
+        yield from growth.climb(size)
         yield from growth.look()
     return growth.grown()
 
@@ -187,14 +187,17 @@ class _Growth:
         return good[0] is not self._rungs[-1]
 
     @property
-    def between(self) -> int:
-        """A number between the fewest that are good and the next, if scores alone tell; else 0."""
+    def between(self) -> list[int]:
+        """Numbers between the fewest that are good and those beside it, if scores alone tell."""
         good = self._good[0]
-        larger = [rung.size for rung in self._rungs if rung.size > good.size]
-        if self.over or good.structure is False or not good.size or not larger:
-            return 0
-        middle = (good.size + larger[0]) // 2
-        return middle if middle - good.size >= _FINE else 0
+        if self.over or good.structure is False or not good.size:
+            return []
+        sizes = sorted(rung.size for rung in self._rungs)
+        place = sizes.index(good.size)
+        # Too many factors do little harm; of topics more than there are come apart.
+        beside = sizes[place + 1 : place + 2] + sizes[:place][-1:] * isinstance(good.fit, TopicFit)
+        middles = [(good.size + size) // 2 for size in beside]
+        return [size for size in middles if abs(size - good.size) >= _FINE]
 
     def grown(self) -> Grown:
         """The number to take."""

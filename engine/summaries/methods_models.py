@@ -61,7 +61,8 @@ def _factors(fit: Fit) -> list[str]:
     if residual:
         reference = str(fit.genes[fit.reference])
         terms.append("ε_c")
-        priors.append(f"ε_c ~ N(0, diag(d)), d being 0 for the reference, {reference}")
+        held = f", d being 0 for the reference, {reference}" if fit.n_factors else ""
+        priors.append(f"ε_c ~ N(0, diag(d)){held}")
     distributed = f", {' and '.join(priors)}" if priors else ""
     size = f"of {count(fit.n_factors, 'factor')}" if fit.n_factors else "without factors"
     said = [

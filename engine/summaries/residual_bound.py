@@ -42,7 +42,7 @@ def genes_at_bound(fit: AnyFit) -> Bounded:
         return Bounded(fit.genes[:0], 0, np.inf)
     integral = {"vae": NARROW, "nuts": WIDE}.get(fit.config.inference) or admitting(fit.noise)
     own = fit.is_gene & (fit.config.d_mode == "learned")
-    own[fit.reference] = False
+    own[fit.reference] &= fit.n_factors == 0
     held = own & (fit.noise >= _NEAR * integral.max_noise)
     return Bounded(fit.genes[held], int(np.count_nonzero(own)), integral.max_noise)
 

@@ -128,6 +128,8 @@ class TestNoFactor:
         assert "No factor can be told from noise" in chosen(without).reason
         assert without.loadings.shape == (GENES, 0)
         assert without.scores.shape == (CELLS, 0)
+        # What the reference varies by itself, all others share in ALR: no loadings could tell it.
+        assert (without.noise > 0).all()
 
     def test_no_pair_is_claimed(self, without: Fit, unrelated: Counts) -> None:
         found = checks.uncertainty(without, unrelated).correlation(np.arange(GENES))
