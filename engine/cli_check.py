@@ -52,6 +52,7 @@ def check(options: argparse.Namespace) -> None:
     out = None if options.out is None else writable(options.out, source=options.data)
 
     from engine import checks
+    from engine.checks.predictive.settings import CheckSettings
     from engine.jobs import checking
     from engine.results import Fit, load
     from engine.summaries import with_ids
@@ -71,6 +72,8 @@ def check(options: argparse.Namespace) -> None:
     genes = None
     if options.genes is not None:
         genes = [name.strip() for name in options.genes.split(",") if name.strip()]
+    # Refused before anything is worked out.
+    CheckSettings.chosen(fit, options.mode, options.totals, options.draws, options.seed)
     missed = _beside(lambda: checking.missed_iter(fit, counts), "missed")
     if genes is None:
         genes = checks.genes_to_show(fit, (), missed=missed)

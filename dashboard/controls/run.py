@@ -174,6 +174,8 @@ def words(status: JobStatus | None, asked: bool = False, reading: str = "") -> s
         if status.state == "running"
         else STATES[status.state]
     )
+    if status.state == "stopped" and not status.passes:
+        head = "Stopped before there was a fit"
     parts = [f"pass {status.passes}"] if status.passes else []
     if status.seconds:
         parts.append(duration(status.seconds))
