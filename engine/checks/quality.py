@@ -49,6 +49,8 @@ def quality(fit: AnyFit, counts: Counts) -> Quality:
     DataError
         If the counts lack genes of the fit.
     """
+    if not fit.n_factors:
+        return Quality(float("nan"), float("nan"), 0.0)
     diverse = leading(fit, _DIVERSE)
     shares = fit.proportions.mean(0) if isinstance(fit, TopicFit) else explained_variance(fit)
     shares = np.asarray(shares, float)

@@ -49,10 +49,10 @@ class Grown:
 
     def config(self, asked: Config) -> Config:
         """What was asked for, with the number; without factors there is nothing to encode."""
-        config = asked.sized(self.selection.size)
-        if isinstance(config, LNMConfig) and not config.size:
-            return replace(config, inference="laplace")
-        return config
+        size = self.selection.size
+        if isinstance(asked, LNMConfig) and not size:
+            asked = replace(asked, inference="laplace")
+        return asked.sized(size)
 
 
 @dataclass(eq=False)
@@ -255,8 +255,7 @@ class _Growth:
         return f"{said}. More were not tried: {why}."
 
     def _quick(self, size: int) -> Config:
-        config = self._config.sized(size)
-        left = None
+        config, left = self._config, None
         if config.max_seconds is not None:
             left = max(_SHARE * config.max_seconds - (time.monotonic() - self._began), 1e-3)
         coarse = replace(
@@ -266,8 +265,8 @@ class _Growth:
             tolerance=_COARSE * config.tolerance,
         )
         if isinstance(coarse, LDAConfig):
-            return replace(coarse, inference="em", n_starts=1)
-        return replace(coarse, inference="laplace")
+            return replace(coarse, inference="em", n_starts=1).sized(size)
+        return replace(coarse, inference="laplace").sized(size)
 
     def _step(self, phase: str) -> Progress:
         seconds = time.monotonic() - self._began

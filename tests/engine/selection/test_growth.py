@@ -147,9 +147,17 @@ class TestNoFactor:
         np.testing.assert_allclose(placed.log_marginal, without.log_marginal, rtol=1e-4)
         assert checks.score(again, unrelated).perplexity > 1
 
-    def test_there_is_nothing_to_encode(self) -> None:
+    def test_there_is_nothing_to_encode(self, unrelated: Counts, without: Fit) -> None:
         with pytest.raises(ConfigError, match="without factors"):
             engine.LNMConfig(n_factors=0, inference="vae")
+        fit = engine.fit(unrelated, engine.LNMConfig(inference="vae"))
+        assert fit.config == without.config
+        np.testing.assert_allclose(fit.log_marginal, without.log_marginal, rtol=1e-2)
+
+    def test_it_has_no_quality_of_factors(self, without: Fit, unrelated: Counts) -> None:
+        found = checks.quality(without, unrelated)
+        assert np.isnan([found.coherence, found.diversity]).all()
+        assert found.effective == 0
 
 
 def test_topics() -> None:
