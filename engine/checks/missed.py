@@ -37,7 +37,8 @@ from engine.results import AnyFit, Fit, TopicFit
 # Cells that are enough; fewer of very many genes, so many counts at a time.
 _ENOUGH, _LEAST_CELLS, _ELEMENTS = 2000, 500, 2**22
 # A gene that fewer cells have is not looked at, and of more genes those with most counts.
-_FEWEST, _MOST_GENES = 20, 3000
+# Residuals of fewer genes are tied to each other by their total.
+_FEWEST, _FEWEST_GENES, _MOST_GENES = 20, 10, 3000
 # Draws for the mean of their correlations, and those that tell how large a difference may be.
 _FOR_MEAN, _FOR_LARGEST = 4, 8
 # Correlations that differ by less are not spoken of.
@@ -236,10 +237,9 @@ def _steps(
     genes = np.flatnonzero(fit.is_gene & ((seen > 0).sum(0) >= _FEWEST))
     most = np.argsort(-seen[:, genes].sum(0), kind="stable")[:_MOST_GENES]
     genes = genes[np.sort(most)]
-    if len(genes) < 2:
-        raise DataError(
-            f"two genes that {_FEWEST} cells have", f"{len(genes)}", "Choose more cells or genes."
-        )
+    if len(genes) < _FEWEST_GENES:
+        found = f"{len(genes)}"
+        raise DataError(f"{_FEWEST_GENES} genes that {_FEWEST} cells have", found, "Choose more.")
     residuals: _Residuals
     if isinstance(fit, TopicFit):
         residuals = _OfTopics(fit, seen, genes)

@@ -55,7 +55,8 @@ class CorrelationUncertainty(NamedTuple):
         The correlation and its 90 % interval, given the same.
     fsos
         "False sign or small": probability that the true correlation is not, with this sign, larger
-        than `engine.checks.uncertainty.shrinkage.SMALL`. A claim is a small one.
+        than `engine.checks.uncertainty.shrinkage.SMALL`. A claim is a small one. Without factors
+        1: correlations are those of closure alone, which are large where there are few genes.
     s_value
         Mean fsos of all pairs of the fit whose own is no larger.
     """
@@ -142,6 +143,8 @@ class Uncertainty:
         shape, upper = own.correlation.shape, np.triu_indices(len(genes), 1)
         z = np.arctanh(np.clip(own.correlation[upper], -LARGEST, LARGEST))
         found = shrink(z, own.fisher_error[upper], self.prior)
+        if not self.centre.shape[1]:
+            found = found._replace(fsos=np.ones_like(z), s_value=np.ones_like(z))
         whole = []
         for values, of_itself in zip(found, (1, 1, 1, 0, 0, 0), strict=True):
             table = np.full(shape, of_itself, float)

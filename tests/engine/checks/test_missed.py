@@ -84,7 +84,7 @@ def test_cells_are_chosen_and_too_few_are_refused() -> None:
     np.testing.assert_array_equal(one.table["observed"], same.table["observed"])
     with pytest.raises(DataError, match="20 cells"):
         checks.missed_pairs(fit, counts, cells=np.arange(counts.n_cells) < 9)
-    with pytest.raises(DataError, match="two genes"):
+    with pytest.raises(DataError, match="10 genes that 20 cells have"):
         checks.missed_pairs(fit, emptied(counts))
 
 

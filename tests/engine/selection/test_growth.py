@@ -135,7 +135,8 @@ class TestNoFactor:
         found = checks.uncertainty(without, unrelated).correlation(np.arange(GENES))
         apart = ~np.eye(GENES, dtype=bool)
         assert np.isfinite(found.correlation).all()
-        assert (found.fsos[apart] > 0.5).all()
+        assert (found.fsos[apart] == found.s_value[apart]).all()
+        assert (found.fsos[apart] == 1).all()
         assert checks.residual_structure(without, unrelated).nothing
 
     def test_it_is_a_fit_like_any_other(
