@@ -238,8 +238,8 @@ def _steps(
     most = np.argsort(-seen[:, genes].sum(0), kind="stable")[:_MOST_GENES]
     genes = genes[np.sort(most)]
     if len(genes) < _FEWEST_GENES:
-        found = f"{len(genes)}"
-        raise DataError(f"{_FEWEST_GENES} genes that {_FEWEST} cells have", found, "Choose more.")
+        few = f"{len(genes)}"
+        raise DataError(f"{_FEWEST_GENES} genes that {_FEWEST} cells have", few, "Choose more.")
     residuals: _Residuals
     if isinstance(fit, TopicFit):
         residuals = _OfTopics(fit, seen, genes)

@@ -95,7 +95,9 @@ class ResidualStructure:
         said += f"{against}. "
         if self.label:
             said += f"Of that, {100 * self.share:.0f} % is {self.label}. "
-        if self.chosen:
+        if self.chosen and not self.n_factors:
+            said += "That is too weak to choose by: type a number of factors to look at it. "
+        elif self.chosen:
             said += "More factors foretell counts of held-out cells no better. "
         else:
             said += "Take more factors. "
@@ -213,6 +215,8 @@ def _steps(
     loadings, noise = fit.loadings[genes], fit.noise[genes]
     params, integral = params_of(fit.mean_clr[genes], loadings, noise), integral_for(fit)
     weak = float((loadings**2).sum()) < float(noise.sum())
+    # Factors that were chosen were found to be needed: by a pair of genes, if not by all of them.
+    weak &= selection_of(fit) is None or not fit.n_factors
     share = 0.5 if weak else 1.0
     found = yield from _told_of(leading(params, integral, seen, rng), 0.0, share)
     nothing = False

@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine import inference
-from engine.checks.completion import CellScores, cell_scores, ratio_error
-from engine.checks.structure import residual_structure_iter
+from engine.checks.completion import cell_scores
 from engine.config import Config, LDAConfig, LNMConfig
 from engine.data import Counts
 from engine.errors import DataError, FitError
 from engine.inference.progress import Progress
-from engine.results import AnyFit, Fit, Selection, Status, TopicFit, Tried
+from engine.results import AnyFit, Fit, Selection, Status, TopicFit
+from engine.selection.rungs import Rung
 from engine.summaries.methods_models import count
 
 # Numbers to try, in turn.
@@ -53,30 +53,6 @@ class Grown:
         if isinstance(asked, LNMConfig) and not size:
             asked = replace(asked, inference="laplace")
         return asked.sized(size)
-
-
-@dataclass(eq=False)
-class _Rung:
-    """A number that was tried."""
-
-    fit: AnyFit
-    scores: CellScores
-    seconds: float
-    structure: bool | None = None
-
-    @property
-    def size(self) -> int:
-        return self.fit.n_factors
-
-    @property
-    def score(self) -> float:
-        return float(self.scores.log_likelihood.sum() / self.scores.n_counts.sum())
-
-    def behind(self, best: _Rung) -> tuple[float, float]:
-        """How much worse than the best, nats per count, and its standard error."""
-        lost = best.scores.log_likelihood - self.scores.log_likelihood
-        n = self.scores.n_counts
-        return float(lost.sum() / n.sum()), ratio_error(lost, n)
 
 
 def grow(counts: Counts, config: Config) -> Generator[Progress, None, Grown]:
@@ -113,7 +89,7 @@ class _Growth:
         first = 1 if isinstance(config, LDAConfig) else 0
         fits = [size for size in _LADDER if first <= size <= most and size != 1 - first]
         self.ladder = fits if len(fits) > 1 else [first, max(most, first + 1)]
-        self._rungs: list[_Rung] = []
+        self._rungs: list[Rung] = []
         self._what = "topic" if first else "factor"
         self._phase = f"choosing how many {self._what}s"
 
@@ -124,14 +100,15 @@ class _Growth:
         return limit is not None and time.monotonic() - self._began > _SHARE * limit
 
     @property
-    def _best(self) -> _Rung:
-        return max(self._rungs, key=lambda rung: rung.score)
+    def _good(self) -> list[Rung]:
+        """Those that are as good as the best, from the smallest.
 
-    @property
-    def _good(self) -> list[_Rung]:
-        """Those that are as good as the best, from the smallest."""
-        best = self._best
-        good = [rung for rung in self._rungs if np.less_equal(*rung.behind(best))]
+        Whether there is any factor is not for scores to tell: of genes that are spread unlike a
+        log-normal factors foretell counts better, and weak factors worse, of a few cells.
+        """
+        some = [rung for rung in self._rungs if rung.size or not rung.structure]
+        best = max(some or self._rungs, key=_score)
+        good = [rung for rung in some or self._rungs if np.less_equal(*rung.behind(best))]
         return sorted(good, key=lambda rung: rung.size)
 
     def climb(self, size: int) -> Iterator[Progress]:
@@ -147,33 +124,19 @@ class _Growth:
             raise FitError("a fit of some of the cells", "none", "Allow more seconds.")
         fit = build()
         scores, _ = cell_scores(fit, self._held_out, seed=self._config.seed)
-        self._rungs.append(_Rung(fit, scores, time.monotonic() - began))
+        self._rungs.append(Rung(fit, scores, time.monotonic() - began))
         yield self._step(said)
 
     def look(self) -> Iterator[Progress]:
-        """Look for what genes share beyond the fewest that are good.
-
-        It costs less than to fit more of them. Whether there is any factor is for this to tell:
-        counts that are spread unlike a log-normal are foretold better with factors, though genes
-        are independent.
-        """
+        """Look for what genes share beyond the fewest that are good: that costs less than a fit."""
         for rung in self._good:
-            if rung.structure is None and isinstance(rung.fit, Fit):
-                yield from self._looked(rung)
+            if rung.structure is None:
+                # Without factors nothing was fitted to how genes vary together: any cells will do.
+                counts = self._fitted if rung.size else self._counts
+                for _ in rung.look(counts, self._config.seed):
+                    yield self._step(f"{self._phase}: what {rung.size} leave")
             if rung.structure is False:
                 return
-
-    def _looked(self, rung: _Rung) -> Iterator[Progress]:
-        # Without factors nothing was fitted to how genes vary together: any cells will do.
-        counts = self._fitted if rung.size else self._counts
-        try:
-            for step in residual_structure_iter(rung.fit, counts, seed=self._config.seed):
-                yield self._step(f"{self._phase}: what {rung.size} leave")
-                if step.structure is not None:
-                    rung.structure = step.structure.found
-        except DataError:
-            # Too few cells or genes to tell.
-            return
 
     @property
     def settled(self) -> bool:
@@ -201,7 +164,7 @@ class _Growth:
 
     def grown(self) -> Grown:
         """The number to take."""
-        good, best = self._good, self._best
+        good, best = self._good, max(self._rungs, key=_score)
         free = [rung for rung in good if not rung.structure]
         chosen = free[0] if free else good[-1]
         start: AnyFit | None = chosen.fit
@@ -209,21 +172,11 @@ class _Growth:
         if self.over and len(self._rungs) == 1:
             size, start = self.ladder[1], None
             reason = f"{count(size, self._what)}: the seconds allowed left no time to choose."
-        tried = tuple(
-            Tried(
-                size=rung.size,
-                perplexity=float(np.exp(-rung.score)),
-                behind=rung.behind(best)[0],
-                behind_error=rung.behind(best)[1],
-                structure=rung.structure,
-                seconds=rung.seconds,
-            )
-            for rung in sorted(self._rungs, key=lambda rung: rung.size)
-        )
+        tried = sorted(self._rungs, key=lambda rung: rung.size)
         found = Selection(
             size=size,
             reason=reason or self._reason(chosen),
-            tried=tried,
+            tried=tuple(rung.told(best) for rung in tried),
             n_fitted=self._fitted.n_cells,
             n_held_out=len(best.scores.n_counts),
         )
@@ -235,7 +188,7 @@ class _Growth:
         status = replace(fit.status, seconds=time.monotonic() - self._began)
         return replace(fit, status=status, trace=fit.trace.iloc[:0])
 
-    def _reason(self, chosen: _Rung) -> str:
+    def _reason(self, chosen: Rung) -> str:
         if not chosen.size and chosen.structure is False:
             return "No factor can be told from noise: counts drawn without any look like these."
         named = count(chosen.size, self._what)
@@ -274,6 +227,10 @@ class _Growth:
         status = Status("running", "", passes, seconds, 0.0, 0)
         share = len(self._rungs) / (len(self._rungs) + 3)
         return Progress(status, phase, share, None, np.nan, np.nan, np.nan, None)
+
+
+def _score(rung: Rung) -> float:
+    return rung.score
 
 
 def _parts(counts: Counts, seed: int) -> tuple[Counts, Counts]:

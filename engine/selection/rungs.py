@@ -1,0 +1,75 @@
+"""A number of factors or topics that is tried: its fit, how well it foretells, what it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.checks.completion import CellScores, ratio_error
+from engine.checks.missed import missed_pairs_iter
+from engine.checks.structure import residual_structure_iter
+from engine.data import Counts
+from engine.errors import DataError
+from engine.results import AnyFit, Fit, Tried
+
+
+@dataclass(eq=False)
+class Rung:
+    """Of the ladder of numbers.
+
+    Attributes
+    ----------
+    scores
+        Of the cells that were held out.
+    structure
+        Whether genes vary together beyond these factors; None until that is looked for.
+    """
+
+    fit: AnyFit
+    scores: CellScores
+    seconds: float
+    structure: bool | None = None
+
+    @property
+    def size(self) -> int:
+        """The number."""
+        return self.fit.n_factors
+
+    @property
+    def score(self) -> float:
+        """Log-likelihood per count of the held-out halves, nats."""
+        return float(self.scores.log_likelihood.sum() / self.scores.n_counts.sum())
+
+    def behind(self, best: Rung) -> tuple[float, float]:
+        """How much worse than the best, nats per count, and its standard error."""
+        lost = best.scores.log_likelihood - self.scores.log_likelihood
+        n = self.scores.n_counts
+        return float(lost.sum() / n.sum()), ratio_error(lost, n)
+
+    def told(self, best: Rung) -> Tried:
+        """What a fit keeps of it."""
+        behind, error = self.behind(best)
+        perplexity = float(np.exp(-self.score))
+        return Tried(self.size, perplexity, behind, error, self.structure, self.seconds)
+
+    def look(self, counts: Counts, seed: int) -> Iterator[None]:
+        """Look for what genes share beyond the factors; `structure` stays None for topics."""
+        if not isinstance(self.fit, Fit):
+            return
+        try:
+            for step in residual_structure_iter(self.fit, counts, seed=seed):
+                yield
+                if step.structure is not None:
+                    self.structure = step.structure.found
+            if self.size or self.structure:
+                return
+            # Before there is said to be none: a single pair does not show among many genes.
+            for other in missed_pairs_iter(self.fit, counts, seed=seed):
+                yield
+                if other.missed is not None:
+                    self.structure = other.missed.n_missed > 0
+        except DataError:
+            # Too few cells or genes to tell.
+            return
