@@ -119,6 +119,7 @@ def test_counts_of_noise_have_no_factor_and_every_view_says_so(
     expect(number.get_by_role("rowheader", name="0 (chosen)")).to_be_visible()
     expect(number.get_by_text(NOISE)).to_be_visible()
     page.get_by_role("tab", name="Explore").click()
+    expect(page).not_to_have_url(re.compile("tab=data"))
     page.reload()
     expect(heatmap.get_by_text("No correlation is a finding.")).to_be_visible()
     expect(page.get_by_role("list", name="Chosen")).to_contain_text("cells ·")
