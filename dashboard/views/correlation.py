@@ -179,7 +179,7 @@ def _head(
     if structure is not None and missed:
         these = f"these {structure.n_factors}" if structure.n_factors else "chance"
         words = f"Take more factors: genes vary together beyond {these}."
-        if structure.chosen:
+        if structure.chosen and structure.n_factors:
             words = f"Genes vary together beyond {these} factors, but more foretell no better."
         words = (
             "There is nothing to find that can be told from noise." if structure.nothing else words
