@@ -10,11 +10,13 @@ from dashboard.report.figures import pass_word
 from dashboard.report.subject import Subject
 from engine import summaries
 from engine.cli_command import settings
-from engine.results import Fit, TopicFit
+from engine.results import Fit, TopicFit, selection_of
 
 TOP = 12
 # Column of labels that explain factors, where any do.
 LABELS = "explained by labels"
+# Numbers that may be chosen, and what is said of one that was.
+SIZES, CHOSEN = ("n_factors", "n_topics"), "chosen from the counts"
 # Settings that only an encoder has.
 ENCODER = (
     "max_epochs",
@@ -110,8 +112,9 @@ def configuration(subject: Subject) -> pd.DataFrame:
     """All settings that have a say in the fit: value, and whether it is the default."""
     config = subject.fit.config
     hidden = ENCODER if config.inference != "vae" else ()
+    notes = {} if selection_of(subject.fit) is None else dict.fromkeys(SIZES, CHOSEN)
     rows = [
-        (name, plain(value), "" if default else "not the default")
+        (name, plain(value), notes.get(name, "" if default else "not the default"))
         for name, value, default in settings(config)
         if name not in hidden
     ]

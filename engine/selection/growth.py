@@ -134,7 +134,7 @@ class _Growth:
                 # Without factors nothing was fitted to how genes vary together: any cells will do.
                 counts = self._fitted if rung.size else self._counts
                 for _ in rung.look(counts, self._config.seed):
-                    yield self._step(f"{self._phase}: what {rung.size} leave")
+                    yield self._step(f"{self._phase}: what {count(rung.size, self._what)} leave")
             if rung.structure is False:
                 return
 

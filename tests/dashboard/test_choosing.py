@@ -146,7 +146,7 @@ def test_points_of_a_sweep_are_all_alike() -> None:
     [
         ("choosing how many factors: 10", "Choosing how many factors: trying 10"),
         ("choosing how many topics: 5", "Choosing how many topics: trying 5"),
-        ("choosing how many factors: what 5 leave", "Choosing how many factors: looking at what"),
+        ("choosing how many factors: what 5 factors leave", "factors: looking at what 5 factors"),
         ("fitting: x", "Fitting: x"),
     ],
 )
@@ -163,4 +163,5 @@ def test_progress_names_no_number_that_is_but_tried(state: AppState, phase: str,
 
 
 def test_settings_of_a_report_tell_the_number(state: AppState) -> None:
-    assert tables.configuration(Subject.of(chosen())).loc["n_factors", "value"] == "5"
+    row = tables.configuration(Subject.of(chosen())).loc["n_factors"]
+    assert list(row) == ["5", "chosen from the counts"]

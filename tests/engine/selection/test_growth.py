@@ -82,9 +82,9 @@ class TestFactors:
         phases = list(dict.fromkeys(step.phase for step in steps))
         assert phases[:4] == [
             "choosing how many factors: 0",
-            "choosing how many factors: what 0 leave",
+            "choosing how many factors: what 0 factors leave",
             "choosing how many factors: 5",
-            "choosing how many factors: what 5 leave",
+            "choosing how many factors: what 5 factors leave",
         ]
         assert all(step.status.state == "running" for step in steps[:-1])
         assert steps[0].snapshot is None
