@@ -7,7 +7,7 @@ import math
 import numbers
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from engine.config.validation import (
     number,
     one_of,
     positive,
-    settled,
     whole,
 )
 from engine.errors import ConfigError
@@ -99,6 +98,9 @@ class LDAConfig(Training):
     tolerance: float = 1e-3
     block_cells: int | None = None
 
+    latent: ClassVar[str] = "topic"
+    fewest: ClassVar[int] = 1
+
     def __post_init__(self) -> None:
         self._plain_numbers()
         number("n_topics", self.n_topics, 1, MAX_TOPICS)
@@ -126,25 +128,6 @@ class LDAConfig(Training):
     def model(self) -> str:
         """Short name of the model: ``"lda"``."""
         return "lda"
-
-    @property
-    def size(self) -> int:
-        """Number of topics; ConfigError if it is still to be chosen."""
-        return settled("n_topics", self.n_topics)
-
-    @property
-    def label(self) -> str:
-        """Model and number of topics, if it is known."""
-        return self.model if self.n_topics == AUTO else f"{self.model} k{self.n_topics}"
-
-    @property
-    def automatic(self) -> bool:
-        """Whether the number of topics is to be chosen."""
-        return self.n_topics == AUTO
-
-    def sized(self, size: int) -> LDAConfig:
-        """The same with this number of topics; ConfigError if it is out of range."""
-        return dataclasses.replace(self, n_topics=size)
 
     @property
     def alpha(self) -> np.ndarray:

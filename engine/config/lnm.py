@@ -15,7 +15,6 @@ from engine.config.validation import (
     number,
     one_of,
     positive,
-    settled,
     whole,
 )
 from engine.errors import ConfigError
@@ -128,6 +127,8 @@ class LNMConfig(Training):
     n_chains: int = field(default=4, kw_only=True)
 
     full_epochs: ClassVar[int] = 60
+    latent: ClassVar[str] = "factor"
+    fewest: ClassVar[int] = 0
 
     def __post_init__(self) -> None:
         self._plain_numbers()
@@ -163,25 +164,6 @@ class LNMConfig(Training):
     def model(self) -> str:
         """Short name of the model: ``"lnm"`` or ``"lnmvcp"``."""
         return "lnmvcp" if self.capture else "lnm"
-
-    @property
-    def size(self) -> int:
-        """Number of factors; ConfigError if it is still to be chosen."""
-        return settled("n_factors", self.n_factors)
-
-    @property
-    def label(self) -> str:
-        """Model and number of factors, if it is known."""
-        return self.model if self.n_factors == AUTO else f"{self.model} k{self.n_factors}"
-
-    @property
-    def automatic(self) -> bool:
-        """Whether the number of factors is to be chosen."""
-        return self.n_factors == AUTO
-
-    def sized(self, size: int) -> LNMConfig:
-        """The same with this number of factors; ConfigError if it is out of range."""
-        return dataclasses.replace(self, n_factors=size)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from engine.config.validation import one_of, positive, share, whole
+from engine.config.validation import AUTO, one_of, positive, settled, share, whole
 
 Schedule = Literal["cosine", "constant"]
 
@@ -34,6 +34,40 @@ class Training:
 
     # Epochs by default, for a few thousand cells.
     full_epochs: ClassVar[int] = 36
+    # What latents are called, and the fewest of them.
+    latent: ClassVar[str]
+    fewest: ClassVar[int]
+
+    @property
+    def model(self) -> str:
+        """Short name of the model."""
+        raise NotImplementedError
+
+    @property
+    def asked_size(self) -> int | str:
+        """Number of factors or topics as it was asked for: a number, or ``"auto"``."""
+        value: int | str = getattr(self, f"n_{self.latent}s")
+        return value
+
+    @property
+    def size(self) -> int:
+        """Number of factors or topics; ConfigError if it is still to be chosen."""
+        return settled(f"n_{self.latent}s", self.asked_size)
+
+    @property
+    def automatic(self) -> bool:
+        """Whether the number of factors or topics is to be chosen."""
+        return self.asked_size == AUTO
+
+    @property
+    def label(self) -> str:
+        """Model and number of factors or topics, if it is known."""
+        return self.model if self.automatic else f"{self.model} k{self.size}"
+
+    def sized(self, size: int | Literal["auto"]) -> Self:
+        """The same with this number of factors or topics; ConfigError if it is out of range."""
+        changed: dict[str, Any] = {f"n_{self.latent}s": size}
+        return dataclasses.replace(self, **changed)
 
     def _plain_numbers(self) -> None:
         """NumPy's scalars become Python's, so that equal settings hash and print alike."""

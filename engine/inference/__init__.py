@@ -1,6 +1,6 @@
 """Drivers: they run the models over the counts and yield progress."""
 
-from engine.inference.fitting import fit, fit_iter
+from engine.inference.fitting import fit_iter
 from engine.inference.progress import Progress
 from engine.inference.topics import elbo, feature_by_topic, perplexity, topic_proportions
 from engine.inference.transform import transform
@@ -9,7 +9,6 @@ __all__ = [
     "Progress",
     "elbo",
     "feature_by_topic",
-    "fit",
     "fit_iter",
     "perplexity",
     "topic_proportions",

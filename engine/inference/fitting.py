@@ -1,13 +1,12 @@
-"""fit and fit_iter: the model that a configuration asks for."""
+"""fit_iter: the model that a configuration asks for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, overload
 
 from engine.config import Config, LDAConfig, LNMConfig
 from engine.data import Counts
-from engine.errors import ConfigError, FitError
+from engine.errors import ConfigError
 from engine.inference import driver
 from engine.inference.entry import expect
 from engine.inference.progress import Progress
@@ -57,25 +56,3 @@ def fit_iter(counts: Counts, config: Config, *, start: AnyFit | None = None) -> 
         f"{type(config).__name__} and {'no start' if start is None else type(start).__name__}",
         "Change the configuration, or start anew.",
     )
-
-
-@overload
-def fit(counts: Counts, config: LNMConfig) -> Fit: ...
-@overload
-def fit(counts: Counts, config: LDAConfig) -> TopicFit: ...
-def fit(counts: Counts, config: Config) -> Any:
-    """Fit to the end of `fit_iter`.
-
-    Raises
-    ------
-    ConfigError, DataError, FitError
-        As `fit_iter`; FitError also if the seconds allowed end before the first pass.
-    """
-    *_, last = fit_iter(counts, config)
-    if last.snapshot is None:
-        raise FitError(
-            "time for at least one pass over the cells",
-            f"a budget of {config.max_seconds} s",
-            "Allow more seconds.",
-        )
-    return last.snapshot()

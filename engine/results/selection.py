@@ -99,11 +99,7 @@ def selection_of(fit: Fit | TopicFit) -> Selection | None:
 
 def config_asked(fit: Fit | TopicFit) -> Config:
     """The configuration that gives the fit again: with ``"auto"`` if its number was chosen."""
-    if selection_of(fit) is None:
-        return fit.config
-    if isinstance(fit, TopicFit):
-        return replace(fit.config, n_topics=AUTO)
-    return replace(fit.config, n_factors=AUTO)
+    return fit.config if selection_of(fit) is None else fit.config.sized(AUTO)
 
 
 def with_selection[F: (Fit, TopicFit)](fit: F, found: Selection) -> F:

@@ -86,11 +86,11 @@ class _Growth:
         self._counts = counts
         self._fitted, self._held_out = _parts(counts, config.seed)
         most = min(counts.n_genes - 1, self._fitted.n_cells // _CELLS_EACH)
-        first = 1 if isinstance(config, LDAConfig) else 0
+        first = config.fewest
         fits = [size for size in _LADDER if first <= size <= most and size != 1 - first]
         self.ladder = fits if len(fits) > 1 else [first, max(most, first + 1)]
         self._rungs: list[Rung] = []
-        self._what = "topic" if first else "factor"
+        self._what = config.latent
         self._phase = f"choosing how many {self._what}s"
 
     @property
@@ -180,7 +180,8 @@ class _Growth:
             n_fitted=self._fitted.n_cells,
             n_held_out=len(best.scores.n_counts),
         )
-        again = isinstance(self._config, LDAConfig) or self._config.inference == "laplace"
+        # An encoder and a sampler begin by themselves.
+        again = self._config.inference in ("em", "laplace")
         return Grown(found, self._go_on(start) if again and start is not None else None)
 
     def _go_on(self, fit: AnyFit) -> AnyFit:

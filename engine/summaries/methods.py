@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from engine.results import AnyFit, Fit, TopicFit, selection_of
+from engine.results import AnyFit, Fit, selection_of
 from engine.summaries.methods_models import (
     count,
     features,
@@ -113,10 +113,9 @@ def _selection(fit: AnyFit) -> list[str]:
     chosen = selection_of(fit)
     if chosen is None:
         return []
-    what = "topics" if isinstance(fit, TopicFit) else "factors"
     sizes = ", ".join(str(one.size) for one in chosen.tried)
     return [
-        f"The number of {what} was chosen among {sizes}, each fitted to "
+        f"The number of {fit.config.latent}s was chosen among {sizes}, each fitted to "
         f"{count(chosen.n_fitted, 'cell')} and scored by document completion on "
         f"{count(chosen.n_held_out, 'cell')}. {chosen.reason}"
     ]
