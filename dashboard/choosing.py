@@ -9,7 +9,7 @@ import pandas as pd
 
 from dashboard import html, lists
 from dashboard.export import Export
-from engine.results import AnyFit, Selection, TopicFit, selection_of
+from engine.results import AnyFit, Selection, selection_of
 from engine.summaries.methods_models import count
 
 # How the phases begin in which a number of factors or topics is chosen.
@@ -36,7 +36,7 @@ def phase(told: str) -> str:
 
 def latents(fit: AnyFit) -> str:
     """What a number is of."""
-    return "topics" if isinstance(fit, TopicFit) else "factors"
+    return f"{fit.config.latent}s"
 
 
 def table(found: Selection) -> pd.DataFrame:

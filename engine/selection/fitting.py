@@ -77,7 +77,7 @@ def fit(counts: Counts, config: Config) -> Any:
 
 def _chosen(counts: Counts, config: Config) -> Iterator[Progress]:
     """Choose the number on some of the cells, then fit all of them with it."""
-    if isinstance(config, LNMConfig) and config.inference == "nuts":
+    if config.inference == "nuts":
         # Before anything is spent on choosing. NumPyro takes a second to import.
         from engine.inference.nuts import check_size
 

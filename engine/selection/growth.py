@@ -19,7 +19,7 @@ from engine.config import Config, LDAConfig, LNMConfig
 from engine.data import Counts
 from engine.errors import DataError, FitError
 from engine.inference.progress import Progress
-from engine.results import AnyFit, Fit, Selection, Status, TopicFit
+from engine.results import AnyFit, Selection, Status
 from engine.selection.rungs import Rung
 from engine.summaries.methods_models import count
 
@@ -144,7 +144,7 @@ class _Growth:
         good = self._good
         if any(rung.structure is False for rung in good):
             return True
-        if isinstance(self._rungs[-1].fit, Fit) and self._rungs[-1].structure is not None:
+        if self._rungs[-1].structure is not None:
             # What some genes share may stay, with however many; then the scores alone decide.
             return good[0] not in self._rungs[-2:]
         return good[0] is not self._rungs[-1]
@@ -158,7 +158,7 @@ class _Growth:
         sizes = sorted(rung.size for rung in self._rungs)
         place = sizes.index(good.size)
         # Too many factors do little harm; of topics more than there are come apart.
-        beside = sizes[place + 1 : place + 2] + sizes[:place][-1:] * isinstance(good.fit, TopicFit)
+        beside = sizes[place + 1 : place + 2] + sizes[:place][-1:] * (good.structure is None)
         middles = [(good.size + size) // 2 for size in beside]
         return [size for size in middles if abs(size - good.size) >= _FINE]
 
