@@ -11,6 +11,7 @@ import argparse
 import time
 from typing import NamedTuple
 
+import anndata as ad
 import numpy as np
 
 import engine
@@ -62,7 +63,7 @@ def main() -> None:
             print(f"{where} {what} | {took.processor:.1f} | {took.wall:.1f} | |", flush=True)
 
 
-def true_params(adata) -> lnm.Params:  # type: ignore[no-untyped-def]
+def true_params(adata: ad.AnnData) -> lnm.Params:
     noise = adata.var["true_noise"].to_numpy()
     log_noise = np.log(np.maximum(noise, np.exp(LOG_NO_NOISE)))
     return lnm.Params(adata.var["true_mean"].to_numpy(), adata.varm["true_loadings"], log_noise)
