@@ -164,7 +164,7 @@ def residual_structure(fit: AnyFit, counts: Counts, *, seed: int = 0) -> Residua
 
 
 def residual_structure_iter(
-    fit: AnyFit, counts: Counts, *, seed: int = 0
+    fit: AnyFit, counts: Counts, *, seed: int = 0, brief: bool = False
 ) -> Iterator[StructureProgress]:
     """Test a fit for one more factor along any direction, yielding progress.
 
@@ -174,6 +174,8 @@ def residual_structure_iter(
     ----------
     counts
         Cells of the fit; genes matched by name.
+    brief
+        Whether fewer draws will do where the answer is plain.
 
     Raises
     ------
@@ -191,11 +193,11 @@ def residual_structure_iter(
         raise DataError("two cells with counts of the fit's genes", "fewer", "Choose other cells.")
     rng = np.random.default_rng([seed, 11])
     chosen = np.sort(rng.choice(able, min(len(able), _ENOUGH), replace=False))
-    return _steps(fit, counts.take(chosen), rng)
+    return _steps(fit, counts.take(chosen), rng, brief=brief)
 
 
 def _steps(
-    fit: Fit, counts: Counts, rng: np.random.Generator
+    fit: Fit, counts: Counts, rng: np.random.Generator, *, brief: bool
 ) -> Generator[StructureProgress, None, None]:
     keep_compilations()
     yield StructureProgress(0.0)
@@ -218,7 +220,7 @@ def _steps(
     # Factors that were chosen were found to be needed: by a pair of genes, if not by all of them.
     weak &= selection_of(fit) is None or not fit.n_factors
     share = 0.5 if weak else 1.0
-    found = yield from _told_of(leading(params, integral, seen, rng), 0.0, share)
+    found = yield from _told_of(leading(params, integral, seen, rng, brief=brief), 0.0, share)
     nothing = False
     # Where factors are large, that they are there is plain.
     if weak and not beyond_chance(found.largest, found.expected, found.spread):

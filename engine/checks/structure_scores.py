@@ -16,8 +16,10 @@ from engine.models import lnm
 from engine.models.poisson_lognormal import LOG_NO_NOISE, Integral
 from engine.results import Fit
 
-# Draws for the mean of their correlations, and those that tell how large an eigenvalue may be.
+# Draws for the mean of their correlations, and those that tell how large an eigenvalue may be: so
+# few of these, at least, where one is so many times as large as any of theirs.
 _FOR_MEAN, _FOR_SPREAD = 5, 8
+_PLAIN_AFTER, _PLAIN = 2, 1.5
 # Probability by chance, and excess of the eigenvalue, from which there is something.
 CHANCE, _LEAST = 0.003, 0.1
 # Cells that are placed at a time, and the largest logarithm of a drawn intensity.
@@ -51,25 +53,43 @@ def beyond_chance(largest: float, expected: float, spread: float) -> bool:
 
 
 def leading(
-    params: lnm.Params, integral: Integral, seen: np.ndarray, rng: np.random.Generator
+    params: lnm.Params,
+    integral: Integral,
+    seen: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    brief: bool = False,
 ) -> Generator[float, None, Leading]:
-    """Compare counts (C, G) with draws of a model; yields the share that is done."""
+    """Compare counts (C, G) with draws of a model; yields the share that is done.
+
+    ``brief`` ends it as soon as the answer is plain.
+    """
     model = Model(params, integral, min(AT_ONCE, len(seen)))
     scores, found = scores_of(model, seen)
     observed = correlation(scores)
-    mean = np.zeros_like(observed)
-    largest = []
     n_draws = _FOR_MEAN + _FOR_SPREAD
-    for draw in range(n_draws):
+
+    def drawn() -> np.ndarray:
+        counts = draw_counts(model, len(seen), found, rng)
+        return correlation(scores_of(model, counts)[0])
+
+    mean = np.zeros_like(observed)
+    for draw in range(_FOR_MEAN):
         yield (draw + 1) / (n_draws + 1)
-        drawn = correlation(scores_of(model, draw_counts(model, len(seen), found, rng))[0])
-        if draw < _FOR_MEAN:
-            mean += drawn / _FOR_MEAN
-        else:
-            largest.append(_largest(drawn - mean, rng)[0])
+        mean += drawn() / _FOR_MEAN
     value, direction = _largest(observed - mean, rng)
-    expected, spread = float(np.mean(largest)), float(np.std(largest, ddof=1))
-    return Leading(value, expected, spread, direction, scores @ direction)
+    others: list[float] = []
+    for draw in range(_FOR_SPREAD):
+        yield (draw + _FOR_MEAN + 1) / (n_draws + 1)
+        others.append(_largest(drawn() - mean, rng)[0])
+        plain = len(others) >= _PLAIN_AFTER and value > _PLAIN * max(others)
+        if brief and plain and beyond_chance(value, *_moments(others)):
+            break
+    return Leading(value, *_moments(others), direction, scores @ direction)
+
+
+def _moments(values: list[float]) -> tuple[float, float]:
+    return float(np.mean(values)), float(np.std(values, ddof=1))
 
 
 class Model(NamedTuple):

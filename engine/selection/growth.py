@@ -18,8 +18,9 @@ from engine.checks.completion import cell_scores
 from engine.config import Config, LDAConfig, LNMConfig
 from engine.data import Counts
 from engine.errors import DataError, FitError
+from engine.inference.extension import extended
 from engine.inference.progress import Progress
-from engine.results import AnyFit, Selection, Status
+from engine.results import AnyFit, Fit, Selection, Status
 from engine.selection.rungs import Rung
 from engine.summaries.methods_models import count
 
@@ -30,8 +31,9 @@ _LADDER = (0, 1, 5, 10, 20, 40, 80, 160)
 _FITTED, _HELD_OUT, _SHARE_HELD_OUT = 5000, 2000, 0.2
 # Cells of those that are fitted, per factor.
 _CELLS_EACH = 10
-# Fits that are but compared end early: so many times the tolerance, and passes at most.
-_COARSE, _MOST_PASSES = 10.0, 12
+# Fits that are but compared end early: so many times the tolerance, and passes at most; fewer that
+# begin where one with fewer factors ended.
+_COARSE, _MOST_PASSES, _MOST_WARM = 10.0, 12, 6
 # Cells below which nothing can be chosen.
 _FEWEST_CELLS = 20
 # Numbers nearer to each other than this are not told apart.
@@ -73,7 +75,8 @@ def grow(counts: Counts, config: Config) -> Generator[Progress, None, Grown]:
             break
     for size in growth.between:
         yield from growth.climb(size)
-        yield from growth.look()
+        if not growth.alone:
+            yield from growth.look()
     return growth.grown()
 
 
@@ -114,18 +117,28 @@ class _Growth:
     def climb(self, size: int) -> Iterator[Progress]:
         """Fit and score one number."""
         began = time.monotonic()
-        config = self._quick(size)
         said = f"{self._phase}: {size}"
+        start = self._smaller(size)
         build = None
-        for step in inference.fit_iter(self._fitted, config):
+        for step in inference.fit_iter(self._fitted, self._quick(size, start), start=start):
             build = step.snapshot
             yield self._step(said)
         if build is None:
             raise FitError("a fit of some of the cells", "none", "Allow more seconds.")
         fit = build()
+        if start is not None:
+            own = fit.status.passes - start.status.passes
+            fit = replace(fit, status=replace(fit.status, passes=own))
         scores, _ = cell_scores(fit, self._held_out, seed=self._config.seed)
         self._rungs.append(Rung(fit, scores, time.monotonic() - began))
         yield self._step(said)
+
+    def _smaller(self, size: int) -> Fit | None:
+        """The largest fit of fewer factors, with what it leaves as the others."""
+        fits = [rung.fit for rung in self._rungs if 0 < rung.size < size]
+        if not fits or not isinstance(fit := max(fits, key=lambda fit: fit.n_factors), Fit):
+            return None
+        return extended(fit, self._fitted, size, self._config.seed)
 
     def look(self) -> Iterator[Progress]:
         """Look for what genes share beyond the fewest that are good: that costs less than a fit."""
@@ -137,6 +150,11 @@ class _Growth:
                     yield self._step(f"{self._phase}: what {count(rung.size, self._what)} leave")
             if rung.structure is False:
                 return
+
+    @property
+    def alone(self) -> bool:
+        """Whether one number is better than all others, whatever it leaves."""
+        return len(self._good) == 1
 
     @property
     def settled(self) -> bool:
@@ -208,14 +226,14 @@ class _Growth:
         why = "no seconds were left" if self.over else "these cells and genes tell no more apart"
         return f"{said}. More were not tried: {why}."
 
-    def _quick(self, size: int) -> Config:
+    def _quick(self, size: int, start: Fit | None) -> Config:
         config, left = self._config, None
         if config.max_seconds is not None:
             left = max(_SHARE * config.max_seconds - (time.monotonic() - self._began), 1e-3)
         coarse = replace(
             config,
             max_seconds=left,
-            max_passes=min(config.max_passes, _MOST_PASSES),
+            max_passes=min(config.max_passes, _MOST_PASSES if start is None else _MOST_WARM),
             tolerance=_COARSE * config.tolerance,
         )
         if isinstance(coarse, LDAConfig):

@@ -59,7 +59,7 @@ class Rung:
         if not isinstance(self.fit, Fit):
             return
         try:
-            for step in residual_structure_iter(self.fit, counts, seed=seed):
+            for step in residual_structure_iter(self.fit, counts, seed=seed, brief=True):
                 yield
                 if step.structure is not None:
                     self.structure = step.structure.found
