@@ -19,9 +19,9 @@ from dashboard.plots import raster
 from dashboard.plots.cells import MOST_POINTS
 from dashboard.umap_layout import MOST_FITTED, NEIGHBOURS, SEED
 from dashboard.umap_process import umap_coordinates
+from engine.files.own_files import read_arrays
 from engine.jobs import JobError, JobHandle, Jobs
 from engine.results import AnyFit
-from engine.results.own_files import read_arrays
 from engine.summaries import coordinates, scores
 
 FEWEST_CELLS = 10

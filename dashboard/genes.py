@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engine.genes import places
 from engine.results import OTHER, AnyFit
-from engine.results.genes import places
 
 
 def called(fit: AnyFit | None, text: str) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.results.own_files import read_arrays
+from engine.files.own_files import read_arrays
 
 FOLDER = "selections"
 MOST = 50

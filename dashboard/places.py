@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import DataError
-from engine.results.own_files import on_disk
+from engine.files.own_files import on_disk
 
 TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".txt", ".txt.gz")
 SUFFIXES = (".h5ad", ".h5", ".loom", ".h5mu", *TABLES)

@@ -21,12 +21,12 @@ from engine import cli_counts
 from engine.cli_options import check_given, chosen
 from engine.config import Config, LDAConfig, LNMConfig, config_from_dict
 from engine.errors import ConfigError, FitError
+from engine.files.writing import add_data, write_portable
 from engine.inference.progress import Progress
 from engine.jobs.failures import describe
 from engine.jobs.job import peak_memory_mb
 from engine.jobs.looking import look
 from engine.results import AnyFit, selection_of, stopped_by_user
-from engine.results.writing import add_data, write_portable
 
 if TYPE_CHECKING:
     from engine.checks import Score
@@ -165,7 +165,7 @@ def request(options: argparse.Namespace) -> DataRequest:
     )
 
 
-def _run(steps: Iterator[Progress], stopping: Sequence[int]) -> AnyFit:
+def _run(steps: Iterator[Progress[AnyFit]], stopping: Sequence[int]) -> AnyFit:
     last = None
     form = "{desc} {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
     with tqdm(total=1.0, file=sys.stderr, bar_format=form) as bar:

@@ -22,8 +22,8 @@ from dashboard.state import (
     AppState,
 )
 from engine import summaries
+from engine.per_fit import per_fit
 from engine.results import OTHER, AnyFit, Fit, TopicFit
-from engine.summaries.per_fit import per_fit
 
 CAPTURE_PRIORS = {
     "anchored": "anchored to each cell's library size, and told by it",

@@ -13,8 +13,8 @@ from engine.checks.completion import CellScores, ratio_error
 from engine.checks.predictive.settings import Mode
 from engine.config import Config
 from engine.errors import DataError
+from engine.genes import places, same_genes
 from engine.results import Outline
-from engine.results.genes import places, same_genes
 
 SAME = "same cells"
 NOT_SCORED, OTHER_CELLS, OTHER_GENES = "not scored", "other cells", "other genes"

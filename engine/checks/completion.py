@@ -11,8 +11,8 @@ import numpy as np
 from engine.data import Counts
 from engine.data.thinning import thin
 from engine.errors import ConfigError, DataError
+from engine.fitting.entry import expect
 from engine.inference import transform
-from engine.inference.entry import expect
 from engine.inference.predict import predicted_proportions
 from engine.results import AnyFit, Fit
 

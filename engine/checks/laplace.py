@@ -13,7 +13,6 @@ from jaxtyping import Array, Float
 from scipy.special import gammaln, logsumexp
 
 from engine.checks.posteriors import block_cells, parameters, posteriors
-from engine.config.validation import whole
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.inference.compilation import keep_compilations
@@ -22,6 +21,7 @@ from engine.models import lnm
 from engine.models.poisson_lognormal import residual_mode
 from engine.models.wide_residual import quadrature_psi
 from engine.results import AnyFit, Fit
+from engine.validation import whole
 
 # Pareto k from which no feasible number of draws makes up for so heavy a tail of weights.
 RELIABLE = 0.7

@@ -27,12 +27,12 @@ from engine.checks.structure_scores import (
     standardised,
 )
 from engine.checks.structure_scores import correlation as correlation_of
-from engine.config.validation import whole
 from engine.data import Counts
 from engine.errors import DataError
 from engine.inference.compilation import keep_compilations
 from engine.inference.topics.cells import Placed, place
 from engine.results import AnyFit, Fit, TopicFit
+from engine.validation import whole
 
 # Cells that are enough; fewer of very many genes, so many counts at a time.
 _ENOUGH, _LEAST_CELLS, _ELEMENTS = 2000, 500, 2**22

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from engine.data import Counts
-from engine.inference.topics.passes import Blocks
+from engine.fitting.blocks import Blocks
 from engine.models import lnm
 from engine.models.poisson_lognormal import LOG_NO_NOISE, Integral
 from engine.results import Fit

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 
 from engine.checks.structure_scores import Leading, beyond_chance, leading, params_of
-from engine.config.validation import whole
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.inference.compilation import keep_compilations
 from engine.inference.laplace import integral_for
 from engine.results import AnyFit, Fit, selection_of
 from engine.summaries.labels_explain import MUCH, shares_of
+from engine.validation import whole
 
 # Cells that are enough.
 _ENOUGH = 2000

@@ -13,7 +13,7 @@ from engine.config.lnm import (
     LNMInference,
     Precision,
 )
-from engine.config.validation import AUTO
+from engine.validation import AUTO
 
 __all__ = [
     "AUTO",

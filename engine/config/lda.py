@@ -12,16 +12,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from engine.config.training import Training
-from engine.config.validation import (
-    AUTO,
-    check_names,
-    finite,
-    number,
-    one_of,
-    positive,
-    whole,
-)
 from engine.errors import ConfigError
+from engine.validation import AUTO, check_names, finite, number, one_of, positive, whole
 
 Inference = Literal["em", "vae"]
 Prior = float | tuple[float, ...] | None

@@ -8,16 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args
 
 from engine.config.training import Training
-from engine.config.validation import (
-    AUTO,
-    check_names,
-    finite,
-    number,
-    one_of,
-    positive,
-    whole,
-)
 from engine.errors import ConfigError
+from engine.validation import AUTO, check_names, finite, number, one_of, positive, whole
 
 DMode = Literal["learned", "low_rank"]
 CapturePrior = Literal["population", "anchored"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from engine.config.validation import AUTO, one_of, positive, settled, share, whole
+from engine.validation import AUTO, one_of, positive, settled, share, whole
 
 Schedule = Literal["cosine", "constant"]
 
@@ -31,6 +31,11 @@ class Training:
     schedule: Schedule = "cosine"
     warm_up: float = 0.2
     validation: float = 0.0
+
+    if TYPE_CHECKING:
+        # Fields of every model, each with its own default.
+        seed: int
+        tolerance: float
 
     # Epochs by default, for a few thousand cells.
     full_epochs: ClassVar[int] = 36

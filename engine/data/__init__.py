@@ -1,7 +1,7 @@
 """The data border: the only place that knows AnnData files."""
 
 from engine.data.choices import ChoiceNeeded, Choices, Offer
-from engine.data.counts import Counts, check_config
+from engine.data.counts import Counts
 from engine.data.demo import DEMO, demo_adata
 from engine.data.gene_names import INDEX
 from engine.data.info import SourceInfo, inspect_source
@@ -20,7 +20,6 @@ __all__ = [
     "Offer",
     "Report",
     "SourceInfo",
-    "check_config",
     "demo_adata",
     "inspect_source",
     "read_counts",

@@ -11,12 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from engine.config import LNMConfig
 from engine.data.report import Report
 from engine.data.rows import MatchedRows, MemoryRows, RowStore, row_blocks
-from engine.errors import ConfigError, DataError
-from engine.results import OTHER
-from engine.results.genes import places
+from engine.errors import DataError
+from engine.genes import OTHER, places
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -236,25 +234,6 @@ class Counts:
             layer="X",
             fingerprint=digest.with_choices(gene_index, cell_index, [position]),
             _rows=MemoryRows(rows),
-        )
-
-
-def check_config(counts: Counts, config: LNMConfig) -> None:
-    """Refuse a configuration that these counts cannot carry.
-
-    Raises
-    ------
-    ConfigError
-        If there are not fewer factors than cells and than genes.
-    """
-    limit = min(counts.n_cells, counts.n_genes)
-    if config.size >= limit:
-        raise ConfigError(
-            f"fewer factors than cells ({counts.n_cells:,}) and genes ({counts.n_genes:,})",
-            f"{config.size} factors",
-            f"Choose at most {limit - 1} factors, or more cells or genes."
-            if limit > 1
-            else "Use data with more cells and genes.",
         )
 
 

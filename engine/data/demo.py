@@ -9,7 +9,7 @@ from scipy import sparse
 
 from engine.data.quiet import quiet
 from engine.errors import DataError
-from engine.results import OTHER
+from engine.genes import OTHER
 
 DEMO = "demo"
 LABEL_COLUMNS = ["bulk_labels", "louvain", "phase", "percent_mito"]

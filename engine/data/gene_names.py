@@ -11,7 +11,7 @@ import pandas as pd
 from engine.data.border import shorten
 from engine.data.names import clean_names
 from engine.errors import DataError
-from engine.results import OTHER
+from engine.genes import OTHER
 
 INDEX = "index"
 # Names of columns, small letters and digits alone, the surest first.

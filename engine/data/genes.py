@@ -13,8 +13,7 @@ from scipy import sparse
 from engine.data.border import shorten
 from engine.data.scan import Scan
 from engine.errors import ConfigError, DataError
-from engine.results import OTHER
-from engine.results.genes import places
+from engine.genes import OTHER, places
 
 # Of negative binomial counts around their mean, as the source recommends.
 OVERDISPERSION = np.float32(100)

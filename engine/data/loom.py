@@ -15,7 +15,7 @@ from engine.data.choices import Told, listed
 from engine.data.matrices import OnItsSide
 from engine.data.tables import Found, Table, table_of
 from engine.errors import DataError
-from engine.results.elements import check_elements
+from engine.files.elements import check_elements
 
 GENES = ("Gene", "GeneName", "gene_names", "gene_name", "var_names", "Symbol", "Accession", "index")
 CELLS = ("CellID", "cell_names", "obs_names", "Barcode", "barcode", "cell_id", "index")

@@ -10,7 +10,7 @@ import h5py
 from engine.data.border import shorten
 from engine.data.choices import ChoiceNeeded, Choices, Offer, Told, how_to, listed, pick
 from engine.data.tables import ELEMENTS, Table, from_elements
-from engine.results.elements import LABELS, check_elements
+from engine.files.elements import LABELS, check_elements
 
 RNA = ("rna", "gex", "gene expression")
 

@@ -15,7 +15,7 @@ from engine.data.choices import Told
 from engine.data.gene_names import MOSTLY, like_ids
 from engine.data.tables import GENOMES, TYPES
 from engine.errors import DataError
-from engine.results.elements import BYTES_PER_BYTE
+from engine.files.elements import BYTES_PER_BYTE
 
 # A million barcodes, however well they are packed.
 TEXT_FREE = 20_000_000

@@ -27,7 +27,7 @@ from engine.data.tables import (
     from_elements,
 )
 from engine.errors import DataError
-from engine.results.elements import LABELS, check_elements
+from engine.files.elements import LABELS, check_elements
 
 
 def open_table(source: Source, choices: Choices | None = None) -> Table:

@@ -22,7 +22,7 @@ from engine.data.rows import MemoryRows, Projection, RowStore, StreamedRows, row
 from engine.data.scan import Scan, scan
 from engine.data.tables import Source
 from engine.errors import ConfigError, DataError
-from engine.results import OTHER
+from engine.genes import OTHER
 
 LIBRARY_SIZE = "total_counts_all_genes"
 

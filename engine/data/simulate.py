@@ -12,7 +12,7 @@ from scipy import sparse, special
 
 from engine.data.quiet import quiet
 from engine.errors import ConfigError
-from engine.results import OTHER
+from engine.genes import OTHER
 
 Model = Literal["lnm", "lnmvcp", "lda"]
 SIMULATION_KEY = "simulation"

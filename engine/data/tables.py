@@ -19,7 +19,7 @@ from engine.data.choices import NOTHING, Told
 from engine.data.limits import check_shape, check_sizes
 from engine.data.matrices import Matrix, as_matrix
 from engine.errors import DataError
-from engine.results.elements import LABELS, check_elements
+from engine.files.elements import LABELS, check_elements
 
 Source = str | os.PathLike[str] | ad.AnnData
 FORMATS = "an AnnData (.h5ad or .zarr), a 10x .h5 or a folder with matrix.mtx"

@@ -16,7 +16,7 @@ from engine.data.choices import ChoiceNeeded, Choices, Offer, Told, how_to, list
 from engine.data.memory import memory_budget
 from engine.data.tables import GENOMES, TYPES
 from engine.errors import DataError
-from engine.results.elements import check_compressed, check_elements
+from engine.files.elements import check_compressed, check_elements
 
 ARRAYS = {"data", "indices", "indptr", "shape", "barcodes"}
 # Read at once.

@@ -13,8 +13,8 @@ from jaxtyping import Array, Float
 
 from engine.config import LNMConfig
 from engine.data import Counts
+from engine.fitting.blocks import Blocks
 from engine.inference.passes import Pass, Passes, result_of
-from engine.inference.topics.passes import Blocks
 from engine.inference.totals import eta_prior
 from engine.models import lnm, lnm_given_scores, lnm_vae
 from engine.models.encoding import Gaussian, inputs_of

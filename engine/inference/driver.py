@@ -9,17 +9,21 @@ import numpy as np
 import pandas as pd
 
 from engine.config import LNMConfig
-from engine.data import Counts, check_config
+from engine.data import Counts
+from engine.fitting.status import State
 from engine.inference.compilation import keep_compilations
 from engine.inference.laplace import Step, maximise
 from engine.inference.progress import Progress
+from engine.inference.requirements import check_config
 from engine.inference.running import Running
 from engine.inference.snapshot import Snapshot
 from engine.inference.totals import capture, fit_totals
-from engine.results import Fit, State
+from engine.results import Fit
 
 
-def fit_iter(counts: Counts, config: LNMConfig, *, start: Fit | None = None) -> Iterator[Progress]:
+def fit_iter(
+    counts: Counts, config: LNMConfig, *, start: Fit | None = None
+) -> Iterator[Progress[Fit]]:
     """Fit, yielding a `Progress` after every pass over the cells, and between blocks of long ones.
 
     To stop, cease pulling: the last ``snapshot()`` is a usable fit. The last Progress has a
@@ -44,7 +48,7 @@ def fit_iter(counts: Counts, config: LNMConfig, *, start: Fit | None = None) -> 
     yield from run.follow(maximise(counts, config, start))
 
 
-class _Run(Running[Step]):
+class _Run(Running[Step, Fit]):
     """What has been seen of a running fit."""
 
     def __init__(self, counts: Counts, config: LNMConfig, start: Fit | None) -> None:
@@ -93,7 +97,7 @@ class _Run(Running[Step]):
             return f"the {limit:g} seconds allowed are spent"
         return ""
 
-    def progress(self, state: State, reason: str = "") -> Progress:
+    def progress(self, state: State, reason: str = "") -> Progress[Fit]:
         """The fit as it stands."""
         failed = self._snapshot.point.seen.n_failed_cells if self._snapshot else 0
         status = self._status(state, reason, failed)

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from engine.config import Config, LDAConfig, LNMConfig
 from engine.data import Counts
 from engine.errors import ConfigError
+from engine.fitting.entry import expect
 from engine.inference import driver
-from engine.inference.entry import expect
 from engine.inference.progress import Progress
 from engine.inference.topics import fit_topics
 from engine.results import AnyFit, Fit, TopicFit
 
 
-def fit_iter(counts: Counts, config: Config, *, start: AnyFit | None = None) -> Iterator[Progress]:
+def fit_iter(
+    counts: Counts, config: Config, *, start: AnyFit | None = None
+) -> Iterator[Progress[AnyFit]]:
     """Fit, yielding a `Progress` after every pass over the cells, and between blocks of long ones.
 
     To stop, cease pulling: the last ``snapshot()`` is a usable fit. The last Progress has a

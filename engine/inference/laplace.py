@@ -17,6 +17,8 @@ import numpy as np
 from engine.config import LNMConfig
 from engine.data import Counts
 from engine.errors import ConfigError, FitError
+from engine.fitting.status import State
+from engine.genes import OTHER, same_genes
 from engine.inference.canonical import principal_axes
 from engine.inference.lbfgs import LBFGS
 from engine.inference.passes import Passes
@@ -25,8 +27,7 @@ from engine.inference.prior import Prior
 from engine.inference.spectral import spectral_start
 from engine.models.poisson_lognormal import NARROW, Integral
 from engine.models.wide_residual import WIDE, admitting
-from engine.results import OTHER, Fit, State
-from engine.results.genes import same_genes
+from engine.results import Fit
 
 # Clipped steps: at least, at most, and the relative gain that ends them.
 _FEWEST_CLIPPED, _MOST_CLIPPED, _SETTLED = 5, 10, 5e-4

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import FitError
+from engine.fitting.status import State, Status
 from engine.inference.progress import Progress
-from engine.inference.running import Running
+from engine.inference.running import Begun, Running
 from engine.inference.steps import Step
-from engine.results import AnyFit, State, Status
 
 
-class LearningRun[L](Running[Step[L]]):
+class LearningRun[L, F](Running[Step[L], F]):
     """What has been seen of a running fit.
 
     Parameters
@@ -29,12 +29,12 @@ class LearningRun[L](Running[Step[L]]):
 
     def __init__(
         self,
-        start: AnyFit | None,
+        start: Begun | None,
         *,
         budget: int,
         planned: bool,
         max_seconds: float | None,
-        snapshot: Callable[[Step[L], pd.DataFrame, Status], Callable[[], AnyFit]],
+        snapshot: Callable[[Step[L], pd.DataFrame, Status], Callable[[], F]],
     ) -> None:
         super().__init__(start)
         self._budget, self._planned, self._max_seconds = budget, planned, max_seconds
@@ -68,7 +68,7 @@ class LearningRun[L](Running[Step[L]]):
             return f"the {self._max_seconds:g} seconds allowed are spent"
         return ""
 
-    def progress(self, state: State, reason: str = "") -> Progress:
+    def progress(self, state: State, reason: str = "") -> Progress[F]:
         """The fit as it stands."""
         status = self._status(state, reason)
         running = state == "running"

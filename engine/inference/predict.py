@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from engine.data import Counts
+from engine.fitting.blocks import Blocks
 from engine.inference import amortized
 from engine.inference.compilation import keep_compilations
 from engine.inference.laplace import integral_for
 from engine.inference.topics import topic_proportions
-from engine.inference.topics.passes import Blocks
 from engine.models import lnm
 from engine.models.lnm_prediction import expected_proportions
 from engine.models.poisson_lognormal import LOG_NO_NOISE, Integral

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.results import AnyFit, Status
+from engine.fitting.status import Status
 
 
 @dataclass(frozen=True)
-class Progress:
+class Progress[F]:
     """One step of a fit, as `engine.fit_iter` yields it.
 
     Attributes
@@ -24,11 +24,11 @@ class Progress:
         Estimate of what is left, None while nothing is known.
     log_marginal_per_cell
         Objective without priors, nats per cell; NaN before the first pass. For topics the mean
-        of `TopicFit.bound`.
+        of the cells' bounds.
     gradient_median, gradient_worst
         Newton decrement of the cells' latents (posterior standard deviations); NaN for topics.
     snapshot
-        Builds the Fit as it stands; cheap, and safe to call from another thread.
+        Builds the fit as it stands; cheap, and safe to call from another thread.
         None before the first pass.
     """
 
@@ -39,4 +39,4 @@ class Progress:
     log_marginal_per_cell: float
     gradient_median: float
     gradient_worst: float
-    snapshot: Callable[[], AnyFit] | None
+    snapshot: Callable[[], F] | None

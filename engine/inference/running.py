@@ -5,18 +5,32 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
+from typing import Protocol
 
 import numpy as np
+import pandas as pd
 
+from engine.fitting.status import State, Status
 from engine.inference.compilation import seconds_compiling
 from engine.inference.progress import Progress
-from engine.results import AnyFit, State, Status
 
 _BEAT_SECONDS = 0.25
 
 
-class Running[S](ABC):
-    """What has been seen of a running fit, whatever its model.
+class Begun(Protocol):
+    """What is asked of a fit that another one goes on from."""
+
+    @property
+    def status(self) -> Status:
+        """How it ended."""
+
+    @property
+    def trace(self) -> pd.DataFrame:
+        """One row a pass."""
+
+
+class Running[S, F](ABC):
+    """What has been seen of a running fit, whatever its model: of steps S, to a fit F.
 
     An event of an optimisation is a step S, or how far it is within a pass over the cells, of
     which 1 is the end. Its return value is the state and the reason that it ends with.
@@ -27,7 +41,7 @@ class Running[S](ABC):
         The fit that this one goes on from: one clock, one count of passes, one trace.
     """
 
-    def __init__(self, start: AnyFit | None) -> None:
+    def __init__(self, start: Begun | None) -> None:
         self._began = self._told = time.monotonic()
         self._compiled_before = seconds_compiling()
         self._passes = 0
@@ -49,10 +63,12 @@ class Running[S](ABC):
         """Why the fit must end now, or an empty string."""
 
     @abstractmethod
-    def progress(self, state: State, reason: str = "") -> Progress:
+    def progress(self, state: State, reason: str = "") -> Progress[F]:
         """The fit as it stands."""
 
-    def follow(self, events: Generator[S | float, None, tuple[State, str]]) -> Iterator[Progress]:
+    def follow(
+        self, events: Generator[S | float, None, tuple[State, str]]
+    ) -> Iterator[Progress[F]]:
         """Pull the events of an optimisation until it ends or the budget is spent."""
         yield self.progress("running")
         while True:

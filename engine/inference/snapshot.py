@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +10,13 @@ import pandas as pd
 
 from engine.config import LNMConfig
 from engine.data import Counts
+from engine.fitting.status import Status
+from engine.fitting.versions import versions
+from engine.genes import OTHER
 from engine.inference.canonical import principal_axes
 from engine.inference.passes import Pass
 from engine.inference.point import Point, params_of
-from engine.results import OTHER, Capture, Fit, Status, Totals
-from engine.version import version
+from engine.results import Capture, Fit, Totals
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,3 @@ def cell_fields(
         "status": status,
         "data": counts.provenance(),
     }
-
-
-def versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
-    packages = ("jax", "numpyro", "numpy", "scipy", "anndata")
-    found = {name: importlib.metadata.version(name) for name in packages}
-    return {"logratio": version(), "python": platform.python_version(), **found}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.data import Counts
-from engine.results import State
+from engine.fitting.status import State
 
 
 @dataclass(frozen=True)

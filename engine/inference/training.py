@@ -26,7 +26,7 @@ import numpy as np
 from numpyro import optim
 from numpyro.infer import SVI, Trace_ELBO, TraceMeanField_ELBO
 
-from engine.config import LDAConfig, LNMConfig
+from engine.config.training import Training
 from engine.data import Counts
 from engine.inference.shards import Shard, Shards
 from engine.inference.steps import End, Step
@@ -167,7 +167,7 @@ class Task[L](ABC):
 
 
 def train[L](
-    task: Task[L], config: LDAConfig | LNMConfig, params: dict[str, Any], *, resumed: bool
+    task: Task[L], config: Training, params: dict[str, Any], *, resumed: bool
 ) -> Generator[Step[L] | float, None, End]:
     """Train; yields the share of an epoch that is done, and a Step after every epoch.
 

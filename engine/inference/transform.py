@@ -8,9 +8,9 @@ import numpy as np
 
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
+from engine.fitting.entry import Kind, expect
 from engine.inference.amortized import basis_of, place
 from engine.inference.compilation import keep_compilations
-from engine.inference.entry import expect
 from engine.inference.laplace import integral_for
 from engine.inference.passes import Passes, result_of
 from engine.inference.snapshot import cell_fields
@@ -18,6 +18,12 @@ from engine.inference.totals import capture
 from engine.models import lnm
 from engine.models.poisson_lognormal import LOG_NO_NOISE
 from engine.results import Fit
+
+_KIND = Kind(
+    Fit,
+    "a fit of LNM or LNMVCP",
+    "Fit an LNMConfig, or use engine.topic_proportions for cells under topics.",
+)
 
 
 def transform(fit: Fit, counts: Counts, *, refine: bool | None = None) -> Fit:
@@ -41,7 +47,7 @@ def transform(fit: Fit, counts: Counts, *, refine: bool | None = None) -> Fit:
     ConfigError
         If the fit is one of topics, or cells are to be placed by an encoder that it lacks.
     """
-    expect(fit, Fit, counts)
+    expect(fit, _KIND, counts)
     counts = counts.matched(fit.genes, fit.gene_ids)
     n_empty = int(np.sum(counts.totals == 0))
     if n_empty:

@@ -18,7 +18,10 @@ import numpy as np
 import pandas as pd
 
 from engine.config import LNMConfig
-from engine.data import Counts, check_config
+from engine.data import Counts
+from engine.fitting.status import Status
+from engine.fitting.versions import versions
+from engine.genes import OTHER
 from engine.inference.amortized import Basis, encode, place
 from engine.inference.canonical import principal_axes
 from engine.inference.collapse import collapse
@@ -28,14 +31,15 @@ from engine.inference.learning import LearningRun
 from engine.inference.passes import Pass
 from engine.inference.prior import Prior
 from engine.inference.progress import Progress
-from engine.inference.snapshot import cell_fields, versions
+from engine.inference.requirements import check_config
+from engine.inference.snapshot import cell_fields
 from engine.inference.spectral import spectral_start
 from engine.inference.steps import End, Step
 from engine.inference.totals import capture, eta_prior, fit_totals
 from engine.inference.training import Pair, Task, divergence, train
 from engine.models import encoding, lnm, lnm_vae
 from engine.models.poisson_lognormal import LOG_NO_NOISE, NARROW
-from engine.results import OTHER, Capture, Fit, Status
+from engine.results import Capture, Fit
 
 # Cells that the decoder's start is made from, and that the scale of the inputs is taken from.
 _START_CELLS = 10_000
@@ -56,7 +60,9 @@ class Learned:
     warning: str
 
 
-def fit_vae(counts: Counts, config: LNMConfig, *, start: Fit | None = None) -> Iterator[Progress]:
+def fit_vae(
+    counts: Counts, config: LNMConfig, *, start: Fit | None = None
+) -> Iterator[Progress[Fit]]:
     """`engine.fit_iter` for ``inference="vae"``.
 
     Raises
@@ -71,7 +77,7 @@ def fit_vae(counts: Counts, config: LNMConfig, *, start: Fit | None = None) -> I
     if start is not None:
         check_start(counts, config, start)
     task = _Task(counts, config)
-    run = LearningRun[Learned](
+    run = LearningRun[Learned, Fit](
         start,
         budget=config.epochs(counts.n_cells),
         planned=True,

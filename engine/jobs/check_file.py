@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from engine.files.own_files import read_json
 from engine.jobs.store import is_run, write_json
 from engine.results import AnyFit, TopicFit
-from engine.results.own_files import read_json
 
 FILE = "check.json"
 _WHOLE = "all cells"

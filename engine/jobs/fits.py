@@ -35,14 +35,14 @@ class FitIter(Protocol):
 
     def __call__(
         self, counts: Counts, config: Config, *, start: AnyFit | None = None
-    ) -> Iterator[Progress]:
+    ) -> Iterator[Progress[AnyFit]]:
         """Yield the steps of a fit, which counts passes and seconds from its own beginning."""
         ...
 
 
 def engine_fit_iter(
     counts: Counts, config: Config, *, start: AnyFit | None = None
-) -> Iterator[Progress]:
+) -> Iterator[Progress[AnyFit]]:
     """`engine.fit_iter`, imported when the first fit begins, and what its factors miss."""
     import engine
 
@@ -122,7 +122,9 @@ class FitRunner:
             return start
         return None
 
-    def _drive(self, job: Job, steps: Iterator[Progress], start: AnyFit | None) -> Progress | None:
+    def _drive(
+        self, job: Job, steps: Iterator[Progress[AnyFit]], start: AnyFit | None
+    ) -> Progress[AnyFit] | None:
         last, due = None, 0.0
         with closing(cast(Any, steps)):
             for last in steps:
@@ -137,7 +139,7 @@ class FitRunner:
         return last
 
     def _end(
-        self, job: Job, last: Progress | None, counts: Counts, held_out: Counts | None
+        self, job: Job, last: Progress[AnyFit] | None, counts: Counts, held_out: Counts | None
     ) -> Outcome:
         finished = last is not None and last.status.state != "running"
         whole = finished or job.wish is Wish.STOP

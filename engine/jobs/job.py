@@ -103,7 +103,7 @@ class Job:
             self._status = replace(self._status, revision=revision, **changes)
             return self._status
 
-    def publish(self, progress: Progress) -> None:
+    def publish(self, progress: Progress[AnyFit]) -> None:
         """Show one step of a fit."""
         now, value = self._status, float(progress.log_marginal_per_cell)
         seconds, passes = float(progress.status.seconds), int(progress.status.passes)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PHASE = "looking for what the factors miss"
 
 
-def looked(steps: Iterator[Progress], counts: Counts) -> Iterator[Progress]:
+def looked(steps: Iterator[Progress[AnyFit]], counts: Counts) -> Iterator[Progress[AnyFit]]:
     """The steps of a fit, and once it has ended those of looking; the last has a fit that tells it.
 
     Whoever takes no more of them has the fit without.

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.config import Config
-from engine.config.validation import share
 from engine.jobs import names as names_file
 from engine.jobs.endings import Outcome
 from engine.jobs.fits import FitIter, FitRunner, engine_fit_iter, engine_load
@@ -19,6 +18,7 @@ from engine.jobs.runs import Runs
 from engine.jobs.status import JobError, JobStatus
 from engine.jobs.store import RunStore, default_home
 from engine.results import load
+from engine.validation import share
 
 if TYPE_CHECKING:
     from engine.data import Counts, DataRequest

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.files.own_files import read_json
 from engine.jobs.status import JobError
 from engine.jobs.store import write_json
 from engine.results import AnyFit
-from engine.results.own_files import read_json
 
 FILE = "names.json"
 

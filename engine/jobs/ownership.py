@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.results.own_files import read_json
+from engine.files.own_files import read_json
 
 # Of a run whose file is damaged: nobody has this name.
 UNKNOWN_OWNER = "\0"

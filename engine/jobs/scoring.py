@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.files.own_files import read_arrays
 from engine.jobs.failures import describe
 from engine.jobs.job import Job, Wish
 from engine.jobs.store import RunStore
-from engine.results.own_files import read_arrays
 
 if TYPE_CHECKING:
     from engine.checks import CellScores

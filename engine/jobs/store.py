@@ -21,11 +21,11 @@ from typing import Any
 import platformdirs
 
 from engine.errors import FitError
+from engine.files.own_files import read_json
 from engine.jobs.leftovers import DELETED, NEW, clean, remove_tree
 from engine.jobs.locks import LOCK, RunLock, claim, open_lock
 from engine.jobs.ownership import owner_in
 from engine.jobs.status import JobError, JobStatus
-from engine.results.own_files import read_json
 
 FORMAT = 1
 FIT = "fit.h5ad"

@@ -1,6 +1,9 @@
 """Fit: what a model learned, in memory and in a file."""
 
-from engine.results.fit import FORMAT, OTHER, Capture, Fit, State, Status, Totals, stopped_by_user
+from engine.fitting.saved import FORMAT
+from engine.fitting.status import State, Status, stopped_by_user
+from engine.genes import OTHER
+from engine.results.fit import Capture, Fit, Totals
 from engine.results.outline import Outline, outline
 from engine.results.reading import AnyFit, load, load_counts
 from engine.results.selection import (

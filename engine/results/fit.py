@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -15,35 +14,10 @@ import pandas as pd
 from scipy import sparse
 
 from engine.config import LNMConfig
-from engine.results.writing import write
-
-FORMAT = 1
-OTHER = "_other"
-
-State = Literal["running", "converged", "completed", "stopped"]
-
-
-@dataclass(frozen=True)
-class Status:
-    """How a fit ended.
-
-    ``state`` is "converged" (the stopping rule held), "completed" (all was done that is
-    planned for so many cells), "stopped" (budget or user) or "running" (a snapshot taken on
-    the way); ``reason`` says it in words.
-    """
-
-    state: State
-    reason: str
-    passes: int
-    seconds: float
-    seconds_compiling: float
-    n_failed_cells: int
-
-
-def stopped_by_user(status: Status) -> Status:
-    """What a status becomes then; what the fit said of itself is kept."""
-    words = ("stopped by the user", status.reason)
-    return replace(status, state="stopped", reason="; ".join(part for part in words if part))
+from engine.files.writing import write
+from engine.fitting.saved import FORMAT
+from engine.fitting.status import Status
+from engine.genes import OTHER
 
 
 @dataclass(frozen=True)
@@ -257,14 +231,3 @@ class Fit:
             If the file cannot be written.
         """
         return write(self.to_anndata(), path, counts)
-
-
-def given_names(meta: Mapping[str, Any], default: list[str]) -> tuple[str, ...]:
-    """The names of factors in ``uns["logratio"]``; none if they are the default, or too few."""
-    names = [str(name) for name in json.loads(meta.get("factor_names", "[]"))]
-    return tuple(names) if len(names) == len(default) and names != default else ()
-
-
-def known_ids(var: pd.DataFrame) -> pd.Index | None:
-    """Ids of the genes in the table of a saved fit, if it has any."""
-    return pd.Index(var["gene_ids"].astype(str)) if "gene_ids" in var else None

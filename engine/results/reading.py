@@ -18,9 +18,11 @@ from scipy import sparse
 
 from engine.config import LNMConfig
 from engine.errors import EngineError, FitError
-from engine.results.elements import check_compressed, check_elements
-from engine.results.fit import FORMAT, Capture, Fit, Status, Totals, given_names, known_ids
-from engine.results.probing import State, probe, state_of
+from engine.files.elements import check_compressed, check_elements
+from engine.files.probing import State, probe, state_of
+from engine.fitting.saved import FORMAT, given_names, known_ids
+from engine.fitting.status import Status
+from engine.results.fit import Capture, Fit, Totals
 from engine.results.topics import TopicFit
 from engine.results.validation import check_arrays, check_fit, check_topics
 

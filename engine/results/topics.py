@@ -14,8 +14,10 @@ import pandas as pd
 from scipy import sparse
 
 from engine.config import LDAConfig
-from engine.results.fit import FORMAT, OTHER, Status, given_names, known_ids
-from engine.results.writing import write
+from engine.files.writing import write
+from engine.fitting.saved import FORMAT, given_names, known_ids
+from engine.fitting.status import Status
+from engine.genes import OTHER
 
 
 @dataclass(frozen=True)

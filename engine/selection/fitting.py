@@ -12,7 +12,7 @@ from engine import inference
 from engine.config import Config, LDAConfig, LNMConfig
 from engine.data import Counts
 from engine.errors import FitError
-from engine.inference.entry import expect
+from engine.fitting.entry import expect
 from engine.inference.progress import Progress
 from engine.results import AnyFit, Fit, Selection, TopicFit, selection_of, with_selection
 from engine.selection.growth import Grown, grow

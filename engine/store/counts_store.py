@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import engine.data
-import engine.results
+import engine.files
+import engine.genes
 import engine.store
 from engine.data import Counts, DataRequest, SourceInfo
 from engine.data.border import shorten
@@ -197,7 +198,8 @@ def _code() -> str:
     """Changes with the code that reads: what other code made is not taken for the same."""
     used = " ".join(f"{name} {version(name)}" for name in _READ_BY)
     digest = hashlib.blake2b(used.encode(), digest_size=16)
-    for package in (engine.data, engine.store, engine.results):
+    for package in (engine.data, engine.store, engine.files):
         for path in sorted(Path(str(package.__file__)).parent.glob("*.py")):
             digest.update(path.read_bytes())
+    digest.update(Path(engine.genes.__file__).read_bytes())
     return digest.hexdigest()

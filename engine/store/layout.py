@@ -41,7 +41,7 @@ from engine.data.progress import tell
 from engine.data.report import Report
 from engine.data.rows import MemoryRows, RowStore, row_blocks
 from engine.errors import DataError
-from engine.results.elements import check_compressed
+from engine.files.elements import check_compressed
 
 FORMAT = 1
 CHUNK = 2**20

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.data import DEMO
-from engine.results.own_files import on_disk
+from engine.files.own_files import on_disk
 
 # A folder of more is hardly one source, but perhaps a whole disk.
 MOST_FILES = 100_000

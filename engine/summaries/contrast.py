@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import DataError
+from engine.per_fit import per_fit
 from engine.results import AnyFit, Fit, TopicFit
 from engine.summaries import mixtures
 from engine.summaries.loadings import loadings
 from engine.summaries.names import as_mask
-from engine.summaries.per_fit import per_fit
 
 # Cells at a time in double precision.
 _BLOCK = 16_384

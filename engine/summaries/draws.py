@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from engine.config.validation import share
 from engine.errors import DataError
 from engine.results import Fit
 from engine.summaries.correlation import clr_correlation
+from engine.validation import share
 
 
 def clr_correlation_interval(fit: Fit, genes: Iterable[str], *, level: float = 0.9) -> pd.DataFrame:

@@ -9,8 +9,8 @@ import pandas as pd
 from scipy import sparse
 from scipy.special import fdtrc
 
+from engine.per_fit import per_fit
 from engine.results import Fit
-from engine.summaries.per_fit import per_fit
 from engine.summaries.topics_cells import MOST_LABELS
 
 # Adjusted R² from which a label is much of a factor.

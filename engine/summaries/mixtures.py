@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from engine.per_fit import per_fit
 from engine.results import TopicFit
-from engine.summaries.per_fit import per_fit
 
 # Cells whose proportions stand for all, fewer where features are many.
 MOST_CELLS = 2_000

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import DataError
+from engine.genes import places
 from engine.results import AnyFit
-from engine.results.genes import places
 
 
 def gene_positions(fit: AnyFit, genes: Iterable[str] | None) -> np.ndarray:

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy.spatial.distance import pdist, squareform
 
+from engine.per_fit import per_fit
 from engine.results import AnyFit, TopicFit
 from engine.summaries.loadings import factor_shares
-from engine.summaries.per_fit import per_fit
 
 
 class Placement(NamedTuple):

@@ -16,7 +16,8 @@ import pytest
 from scipy import sparse
 
 from engine.errors import EngineError, FitError
-from engine.results import load, load_counts, outline, probing, walking
+from engine.files import probing, walking
+from engine.results import load, load_counts, outline
 from tests.conftest import ROOT
 from tests.dashboard.synthetic import make_fit, make_topic_fit
 
@@ -38,8 +39,7 @@ def topics(tmp_path: Path) -> Path:
 def change(path: Path, name: str, values: Any) -> None:
     """Put other values in place of an array."""
     with h5py.File(path, "r+") as file:
-        attributes = dict(file[name].attrs)
-        del file[name]
+        attributes = dict(file.pop(name).attrs)
         file[name] = values
         file[name].attrs.update(attributes)
 

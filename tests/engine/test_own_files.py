@@ -17,8 +17,8 @@ import pytest
 from scipy import sparse
 
 from engine.errors import FitError
+from engine.files.own_files import MOST_TEXT, read_arrays, read_json
 from engine.results import load_counts
-from engine.results.own_files import MOST_TEXT, read_arrays, read_json
 from tests.dashboard.synthetic import make_fit
 
 

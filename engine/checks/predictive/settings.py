@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from engine.config.validation import one_of, whole
 from engine.errors import ConfigError
 from engine.results import AnyFit, TopicFit
+from engine.validation import one_of, whole
 
 Mode = Literal["laplace", "map", "population"]
 CheckTotals = Literal["observed", "model"]

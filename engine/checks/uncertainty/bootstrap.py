@@ -11,7 +11,6 @@ from engine.checks.quality import paired
 from engine.checks.uncertainty.iterate import UncertaintyProgress, own_counts
 from engine.checks.uncertainty.replicates import Replicates, turned
 from engine.checks.uncertainty.result import Uncertainty
-from engine.config.validation import whole
 from engine.data import Counts
 from engine.errors import ConfigError
 from engine.inference.canonical import principal_axes
@@ -19,6 +18,7 @@ from engine.inference.compilation import keep_compilations
 from engine.inference.laplace import Step, maximise
 from engine.inference.point import Metric, Point, within
 from engine.results import AnyFit, Fit
+from engine.validation import whole
 
 # Passes of a replicate at the most, and about how many one takes.
 _MOST_PASSES, _TYPICAL_PASSES = 40, 12

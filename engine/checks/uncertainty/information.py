@@ -25,8 +25,8 @@ from jaxtyping import Float
 
 from engine.checks.posteriors import parameters
 from engine.data import Counts
+from engine.fitting.blocks import Blocks
 from engine.inference.laplace import integral_for
-from engine.inference.topics.passes import Blocks
 from engine.models import lnm
 from engine.models.lnm import AnyArray
 from engine.models.packing import pack, pair_products, pair_weights, product

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import FitError
-from engine.results.own_files import read_arrays
+from engine.files.own_files import read_arrays
 
 Arrays = Mapping[str, np.ndarray]
 

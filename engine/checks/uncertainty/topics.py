@@ -16,15 +16,16 @@ from engine.checks.uncertainty.bootstrap import FEWEST, MOST, cell_weights
 from engine.checks.uncertainty.correlation import as_normal, reach
 from engine.checks.uncertainty.iterate import UncertaintyProgress, own_counts
 from engine.checks.uncertainty.shrinkage import learned, shrink
-from engine.config.validation import whole
 from engine.data import Counts
 from engine.errors import ConfigError
+from engine.fitting.blocks import Blocks
 from engine.inference.compilation import keep_compilations
 from engine.inference.topics.climb import WINDOW, Climb
-from engine.inference.topics.passes import Blocks, Estimate
+from engine.inference.topics.passes import Estimate
 from engine.models.lda import TINY
 from engine.results import AnyFit, TopicFit
 from engine.summaries.mixtures import count_shares
+from engine.validation import whole
 
 # Passes of a replicate at the most, and about how many one takes.
 _MOST_PASSES, _TYPICAL_PASSES = 100, 40

@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 
 from engine.config import FEWEST_DRAWS, LNMConfig
-from engine.data import Counts, check_config
+from engine.data import Counts
 from engine.errors import FitError
+from engine.fitting.status import State
+from engine.genes import OTHER
 from engine.inference import driver
 from engine.inference.compilation import keep_compilations
 from engine.inference.laplace import integral_for, noise_mask
@@ -25,11 +27,12 @@ from engine.inference.nuts.posterior import Posterior
 from engine.inference.nuts.start import check_laplace, check_size, setting_of
 from engine.inference.passes import Passes, result_of
 from engine.inference.progress import Progress
+from engine.inference.requirements import check_config
 from engine.inference.running import Running
 from engine.inference.steps import End
 from engine.inference.totals import fit_totals
 from engine.models import lnm
-from engine.results import OTHER, Fit, State
+from engine.results import Fit
 
 # Iterations between two values of the trace.
 _TOLD_EVERY = 10
@@ -44,7 +47,9 @@ class _Step:
     gathered: Gathered | None = None
 
 
-def fit_nuts(counts: Counts, config: LNMConfig, *, start: Fit | None = None) -> Iterator[Progress]:
+def fit_nuts(
+    counts: Counts, config: LNMConfig, *, start: Fit | None = None
+) -> Iterator[Progress[Fit]]:
     """`engine.fit_iter` for ``inference="nuts"``.
 
     A fit is there once each chain has `FEWEST_DRAWS` draws; to stop later keeps the draws so far.
@@ -70,7 +75,7 @@ def fit_nuts(counts: Counts, config: LNMConfig, *, start: Fit | None = None) -> 
     yield from run.follow(run.events(start))
 
 
-class _Run(Running[_Step]):
+class _Run(Running[_Step, Fit]):
     """What has been seen of the running chains."""
 
     def __init__(self, counts: Counts, config: LNMConfig) -> None:
@@ -153,7 +158,7 @@ class _Run(Running[_Step]):
         trace = pd.DataFrame(self._rows)
         return Posterior(self._counts, self._config, gathered, laplace, self._totals, trace, status)
 
-    def progress(self, state: State, reason: str = "") -> Progress:
+    def progress(self, state: State, reason: str = "") -> Progress[Fit]:
         """The chains as they stand."""
         build = self._snapshot(state, reason)
         status = self._status(state, reason)

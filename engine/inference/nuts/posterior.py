@@ -10,15 +10,18 @@ import pandas as pd
 
 from engine.config import LNMConfig
 from engine.data import Counts
+from engine.fitting.status import Status
+from engine.fitting.versions import versions
+from engine.genes import OTHER
 from engine.inference.canonical import principal_axes
 from engine.inference.nuts.diagnostics import diagnose, told
 from engine.inference.nuts.gathered import Gathered
 from engine.inference.passes import Pass
 from engine.inference.prior import Prior
-from engine.inference.snapshot import cell_fields, versions
+from engine.inference.snapshot import cell_fields
 from engine.inference.transform import transform
 from engine.models import lnm
-from engine.results import OTHER, Capture, Fit, Status, Totals
+from engine.results import Capture, Fit, Totals
 
 
 @dataclass(frozen=True)

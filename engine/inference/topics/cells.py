@@ -14,13 +14,18 @@ from jaxtyping import Array, Float
 from engine.config import LDAConfig
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
+from engine.fitting.blocks import Blocks
+from engine.fitting.entry import Kind, expect
 from engine.inference.compilation import keep_compilations
-from engine.inference.entry import expect
 from engine.inference.topics.means import softmax_means
-from engine.inference.topics.passes import Blocks
 from engine.models import encoding, lda_cells, lda_gaussian
 from engine.results import TopicFit
 
+_KIND = Kind(
+    TopicFit,
+    "a fit of LDA",
+    "Fit an LDAConfig, or use engine.transform for cells under an LNM.",
+)
 # Nats that no cell may gain any more by another step, and the most steps.
 _TOLERANCE = 1e-3
 _MOST_STEPS = 100
@@ -65,7 +70,7 @@ def topic_proportions(
     ConfigError
         If the fit is not one of topics, or ``n_samples`` no whole number above zero.
     """
-    expect(fit, TopicFit, counts)
+    expect(fit, _KIND, counts)
     _check(n_samples)
     if counts is None:
         location, scale, cells = fit.location, fit.scale, fit.cells
@@ -89,7 +94,7 @@ def feature_by_topic(fit: TopicFit, n_samples: int = 5000) -> pd.DataFrame:
     ConfigError
         If the fit is not one of topics, or ``n_samples`` no whole number above zero.
     """
-    expect(fit, TopicFit)
+    expect(fit, _KIND)
     _check(n_samples)
     means = softmax_means(fit.topic_location.T, fit.topic_scale.T, n_samples)
     return pd.DataFrame(means.T, index=fit.genes, columns=fit.factor_names)
@@ -110,7 +115,7 @@ def elbo(fit: TopicFit, counts: Counts) -> float:
     ConfigError
         If the fit is not one of topics.
     """
-    expect(fit, TopicFit, counts)
+    expect(fit, _KIND, counts)
     return float(np.mean(place(fit, counts).bound))
 
 
@@ -128,7 +133,7 @@ def perplexity(fit: TopicFit, counts: Counts) -> float:
     ConfigError
         If the fit is not one of topics.
     """
-    expect(fit, TopicFit, counts)
+    expect(fit, _KIND, counts)
     totals = counts.matched(fit.genes, fit.gene_ids).totals.sum()
     if not totals > 0:
         raise DataError("counts of the fit's genes", "none in these cells", "Choose other cells.")

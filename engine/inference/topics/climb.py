@@ -6,7 +6,8 @@ from collections.abc import Generator
 
 import numpy as np
 
-from engine.inference.topics.passes import Blocks, Estimate, Pass, em_pass
+from engine.fitting.blocks import Blocks
+from engine.inference.topics.passes import Estimate, Pass, em_pass
 from engine.models.lda import TINY
 
 # Passes over which the gain is averaged to tell that nothing more is to be had.

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from engine.config import LDAConfig
 from engine.data import Counts
 from engine.errors import ConfigError
+from engine.genes import same_genes
 from engine.inference.compilation import keep_compilations
 from engine.inference.learning import LearningRun
 from engine.inference.progress import Progress
@@ -15,7 +16,6 @@ from engine.inference.topics import em
 from engine.inference.topics.snapshot import TopicSnapshot
 from engine.inference.topics.steps import Event, Learned
 from engine.results import TopicFit
-from engine.results.genes import same_genes
 
 # Of a refined posterior: below it the normal of a topic that a cell hardly has is wider than the
 # exponential of float32 reaches, its mean says nothing, and from some 5e-6 on it is not finite.
@@ -24,7 +24,7 @@ _LEAST_PRIOR = 1e-4
 
 def fit_topics(
     counts: Counts, config: LDAConfig, *, start: TopicFit | None = None
-) -> Iterator[Progress]:
+) -> Iterator[Progress[TopicFit]]:
     """`engine.fit_iter` for latent Dirichlet allocation.
 
     Raises
@@ -38,7 +38,7 @@ def fit_topics(
     _check(counts, config, start)
     data = counts.provenance()
     planned = config.inference == "vae"
-    run = LearningRun[Learned](
+    run = LearningRun[Learned, TopicFit](
         start,
         budget=config.epochs(counts.n_cells) if planned else config.max_passes,
         planned=planned,

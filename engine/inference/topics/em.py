@@ -9,9 +9,10 @@ import numpy as np
 
 from engine.config import LDAConfig
 from engine.data import Counts
+from engine.fitting.blocks import Blocks
 from engine.inference.steps import End, Step
 from engine.inference.topics.climb import WINDOW, Climb
-from engine.inference.topics.passes import Blocks, Estimate, Pass
+from engine.inference.topics.passes import Estimate, Pass
 from engine.inference.topics.search import MOST_CELLS, search
 from engine.inference.topics.steps import Event, Learned
 from engine.models.lda import TINY

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from engine.inference.topics.passes import Blocks, Estimate
+from engine.fitting.blocks import Blocks
+from engine.inference.topics.passes import Estimate
 from engine.inference.topics.start import topics_from
 from engine.models import lda
 

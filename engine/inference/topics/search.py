@@ -7,8 +7,9 @@ from collections.abc import Generator
 import numpy as np
 
 from engine.data import Counts
+from engine.fitting.blocks import Blocks
 from engine.inference.topics.climb import Climb
-from engine.inference.topics.passes import Blocks, Estimate
+from engine.inference.topics.passes import Estimate
 from engine.inference.topics.reseat import proposals
 from engine.inference.topics.start import Starts
 

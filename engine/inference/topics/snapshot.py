@@ -11,10 +11,11 @@ import pandas as pd
 
 from engine.config import LDAConfig
 from engine.data import Counts
-from engine.inference.snapshot import versions
+from engine.fitting.status import Status
+from engine.fitting.versions import versions
 from engine.inference.topics.means import softmax_means
 from engine.inference.topics.steps import Learned
-from engine.results import Status, TopicFit
+from engine.results import TopicFit
 
 # Draws for a mean, and draws times elements from where on there are fewer.
 _DRAWS = 5000

@@ -11,8 +11,8 @@ import engine
 from engine.data import DataRequest, inspect_source, read_counts
 from engine.data.gene_names import INDEX, name_columns, name_genes
 from engine.errors import DataError
+from engine.genes import places
 from engine.results import OTHER
-from engine.results.genes import places
 from tests.conftest import ROOT
 from tests.tiny import LDA, LNM, tiny_data
 

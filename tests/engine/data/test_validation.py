@@ -8,8 +8,9 @@ import zarr
 from scipy import sparse
 
 from engine.config import LNMConfig
-from engine.data import check_config, read_counts
+from engine.data import read_counts
 from engine.errors import ConfigError, DataError
+from engine.inference.requirements import check_config
 
 
 def spoil(adata, value):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from engine.data import Counts
+from engine.fitting.blocks import Blocks
 from engine.inference.laplace import Step, maximise
 from engine.inference.passes import Passes, result_of
-from engine.inference.topics.passes import Blocks, Estimate, em_pass
+from engine.inference.topics.passes import Estimate, em_pass
 from engine.results import Fit
 from tests.engine.problems import counts_of, dense, evaluate, problem
 

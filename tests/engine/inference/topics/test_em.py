@@ -10,9 +10,10 @@ import pytest
 
 import engine
 from engine.data import Counts
+from engine.fitting.blocks import Blocks
 from engine.inference.topics import search
 from engine.inference.topics.climb import Climb
-from engine.inference.topics.passes import Blocks, Estimate, em_pass
+from engine.inference.topics.passes import Estimate, em_pass
 from engine.inference.topics.reseat import proposals
 from engine.inference.topics.start import Starts
 from tests.engine.inference.topics.conftest import Simulated, draw

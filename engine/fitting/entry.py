@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
-from engine.results import Fit, TopicFit
-
-_KINDS = {
-    Fit: (
-        "a fit of LNM or LNMVCP",
-        "Fit an LNMConfig, or use engine.topic_proportions for cells under topics.",
-    ),
-    TopicFit: (
-        "a fit of LDA",
-        "Fit an LDAConfig, or use engine.transform for cells under an LNM.",
-    ),
-}
 
 
-def expect(
-    fit: object = None, kind: type[Fit] | type[TopicFit] | None = None, counts: object = None
-) -> None:
+class Kind(NamedTuple):
+    """The type of a fit that a function takes; in words, and what to do with one of another."""
+
+    type: type
+    expected: str
+    remedy: str
+
+
+def expect(fit: object = None, kind: Kind | None = None, counts: object = None) -> None:
     """Refuse what cannot be used; what is None is not looked at.
 
     Raises
@@ -30,9 +26,8 @@ def expect(
     DataError
         If the counts are none, or of no cells.
     """
-    if kind is not None and not isinstance(fit, kind):
-        expected, remedy = _KINDS[kind]
-        raise ConfigError(expected, f"an object of type {type(fit).__name__}", remedy)
+    if kind is not None and not isinstance(fit, kind.type):
+        raise ConfigError(kind.expected, f"an object of type {type(fit).__name__}", kind.remedy)
     if counts is None:
         return
     if not isinstance(counts, Counts):

@@ -7,10 +7,8 @@ import threading
 import weakref
 from collections.abc import Callable
 
-from engine.results import AnyFit
 
-
-def per_fit[F: AnyFit, T](compute: Callable[[F], T]) -> Callable[[F], T]:
+def per_fit[F, T](compute: Callable[[F], T]) -> Callable[[F], T]:
     """Compute once for each fit; what was computed is freed together with the fit.
 
     Keyed by identity: a Fit holds arrays, so it has no hash.
@@ -35,7 +33,7 @@ def per_fit[F: AnyFit, T](compute: Callable[[F], T]) -> Callable[[F], T]:
     return cached
 
 
-def _forget[F: AnyFit, T](
+def _forget[F, T](
     known: dict[int, tuple[weakref.ref[F], T]], key: int, dead: weakref.ref[F]
 ) -> None:
     # No lock: a collection may call this in a thread that holds it.

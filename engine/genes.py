@@ -1,4 +1,4 @@
-"""Genes found again by id or by name."""
+"""Genes found again by id or by name, and the name of those that are pooled."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
+
+# The feature that the genes left out are pooled into.
+OTHER = "_other"
 
 # An Ensembl id with the version of its release.
 _VERSIONED = r"^(ENS[A-Z]*\d{6,})\.\d+$"

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from engine.results import walking
-from engine.results.elements import BYTES_FREE, BYTES_PER_BYTE
-from engine.results.own_files import on_disk
+from engine.files import walking
+from engine.files.elements import BYTES_FREE, BYTES_PER_BYTE
+from engine.files.own_files import on_disk
 
 # The time that a file is given: a start, and its bytes as a slow disk gives them.
 SECONDS, BYTES_PER_SECOND = 10.0, 20e6

@@ -10,7 +10,7 @@ import numpy as np
 import zarr
 
 from engine.errors import DataError
-from engine.results.walking import DEEPEST
+from engine.files.walking import DEEPEST
 
 # No compressor shrinks real counts this much; a claim beyond it fills memory with nothing.
 VALUES_PER_BYTE = 1_100

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import sparse
 
 from engine.errors import FitError
-from engine.results.probing import trust
+from engine.files.probing import trust
 
 # With their bytes shuffled, small integers shrink most, even at the level that is quickest.
 _COUNTS = {"compression": "gzip", "compression_opts": 1, "shuffle": True}

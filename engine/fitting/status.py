@@ -1,0 +1,31 @@
+"""How a fit ended, whatever its model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+State = Literal["running", "converged", "completed", "stopped"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a fit ended.
+
+    ``state`` is "converged" (the stopping rule held), "completed" (all was done that is
+    planned for so many cells), "stopped" (budget or user) or "running" (a snapshot taken on
+    the way); ``reason`` says it in words.
+    """
+
+    state: State
+    reason: str
+    passes: int
+    seconds: float
+    seconds_compiling: float
+    n_failed_cells: int
+
+
+def stopped_by_user(status: Status) -> Status:
+    """What a status becomes then; what the fit said of itself is kept."""
+    words = ("stopped by the user", status.reason)
+    return replace(status, state="stopped", reason="; ".join(part for part in words if part))
