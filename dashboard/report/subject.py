@@ -8,11 +8,11 @@ from typing import Any
 
 from dashboard.export import Provenance
 from engine import summaries
-from engine.cli_command import Command, fit_command, holdout_of, request_of
 from engine.data import DataRequest
 from engine.errors import EngineError
 from engine.jobs import JobStatus
 from engine.results import AnyFit, TopicFit, config_asked
+from engine.shell.command import Command, fit_command, holdout_of, request_of
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import pandas as pd
 from dashboard.report.figures import pass_word
 from dashboard.report.subject import Subject
 from engine import summaries
-from engine.cli_command import settings
 from engine.results import Fit, TopicFit, selection_of
+from engine.shell.command import settings
 
 TOP = 12
 # Column of labels that explain factors, where any do.

@@ -19,12 +19,12 @@ from dashboard.report import Subject, document, tables, write_bundle
 from dashboard.report.figures import Figure, as_they_stand, complete
 from dashboard.report.inline import inline_svg
 from dashboard.state import AppState
-from engine import cli
-from engine.__main__ import _parser
 from engine.config import LNMConfig
 from engine.data import DataRequest
 from engine.jobs import JobStatus
 from engine.results import AnyFit
+from engine.shell import common
+from engine.shell.parser import build_parser
 from tests.dashboard.synthetic import at_bound, make_fit, make_topic_fit
 
 EVIL = "<img src=x onerror=alert(1)>&\"'"
@@ -189,9 +189,9 @@ class TestSubject:
         subject = Subject.of(replace(make_fit(cells=20), config=config), asked)
         assert subject.told
         words = shlex.split(str(subject.command))
-        options = _parser().parse_args(words[3:])
-        assert cli.configuration(options) == config
-        assert (cli.request(options), options.holdout) == (request, 0.2)
+        options = build_parser().parse_args(words[3:])
+        assert common.configuration(options) == config
+        assert (common.request(options), options.holdout) == (request, 0.2)
         moved = Subject.of(make_fit(cells=20), asked, source="demo2")
         assert moved.request is not None
         assert moved.request.source.endswith("demo2")

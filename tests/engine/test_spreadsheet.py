@@ -22,7 +22,7 @@ from dashboard.export import Export, Provenance, render
 from dashboard.report.bundle import write_bundle
 from dashboard.report.document import document
 from dashboard.report.subject import Subject
-from engine.cli import gene_choice
+from engine.shell.common import gene_choice
 from engine.spreadsheet import guarded, to_csv, unguarded, write_csv
 from tests.dashboard.synthetic import make_fit
 

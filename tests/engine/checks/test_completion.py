@@ -10,10 +10,10 @@ import pytest
 import engine
 from engine.checks import complete, score, set_aside
 from engine.checks.completion import ratio_error
-from engine.cli import _told
 from engine.data import Counts, simulate
 from engine.data.thinning import thin
 from engine.results import Fit
+from engine.shell.score import score_words
 from tests.engine.problems import dense
 
 pytestmark = pytest.mark.fit
@@ -102,8 +102,8 @@ def test_all_models_on_the_same_scale(
 
 def test_a_bound_is_told_as_one(fit: engine.TopicFit, parts: tuple[Counts, Counts]) -> None:
     found = replace(score(fit, parts[1]), log_marginal_per_cell=-12.5)
-    assert "log marginal -12.50 nats" in _told(found)
-    assert "log marginal ≥ -12.50 nats" in _told(replace(found, is_bound=True))
+    assert "log marginal -12.50 nats" in score_words(found)
+    assert "log marginal ≥ -12.50 nats" in score_words(replace(found, is_bound=True))
     assert replace(found, is_bound=True).to_dict()["is_bound"]
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from engine import cli_counts
-from engine.cli import writable
 from engine.errors import ConfigError
 from engine.jobs.failures import describe
+from engine.shell.common import writable
+from engine.shell.counts import fitted, own_data
 
 if TYPE_CHECKING:
     from engine.checks import PredictiveCheck
@@ -36,7 +36,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=check)
     add = parser.add_argument
     add("fit", type=Path, metavar="FIT.h5ad", help="a saved fit")
-    cli_counts.own_data(parser)
+    own_data(parser)
     add("--mode", choices=MODES, default="laplace", help="where the latents of cells come from")
     add("--totals", choices=TOTALS, help="total counts of a draw; by default the mode's own")
     add("--draws", type=int, default=100, help="replicates of the data")
@@ -58,7 +58,7 @@ def check(options: argparse.Namespace) -> None:
     from engine.summaries import with_ids
 
     fit = load(options.fit)
-    counts = cli_counts.fitted(fit, options)
+    counts = fitted(fit, options)
     groups = None
     if options.groups is not None:
         if options.groups not in counts.obs:

@@ -9,10 +9,10 @@ from typing import get_args
 import pandas as pd
 import pytest
 
-from engine import cli_check
 from engine.__main__ import main
 from engine.checks.predictive.settings import CheckTotals, Mode
 from engine.jobs.check_file import FILE
+from engine.shell import check
 from tests.engine.checks.predictive.truth import draw, simulated
 
 
@@ -107,5 +107,5 @@ def test_a_fit_without_counts(saved: tuple[Path, Path], capsys: pytest.CaptureFi
 
 
 def test_choices_are_those_of_the_engine() -> None:
-    assert get_args(Mode) == cli_check.MODES
-    assert get_args(CheckTotals) == cli_check.TOTALS
+    assert get_args(Mode) == check.MODES
+    assert get_args(CheckTotals) == check.TOTALS

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import checks, cli
-from engine.__main__ import _parser
-from engine.cli_command import Command, fit_command, holdout_of, request_of
+from engine import checks
 from engine.config import Config, LDAConfig, LNMConfig
 from engine.data import DataRequest
 from engine.errors import ConfigError
+from engine.shell import common
+from engine.shell.command import Command, fit_command, holdout_of, request_of
+from engine.shell.parser import build_parser
 from tests.dashboard.synthetic import make_counts, make_fit, make_topic_fit
 
 PLAIN = DataRequest("demo")
@@ -22,8 +23,8 @@ def parsed(command: Command) -> tuple[Config, DataRequest, float]:
     """What a shell would make of the printed command."""
     words = shlex.split(str(command))
     assert words[:3] == ["python", "-m", "engine"]
-    options = _parser().parse_args(words[3:])
-    return cli.configuration(options), cli.request(options), options.holdout
+    options = build_parser().parse_args(words[3:])
+    return common.configuration(options), common.request(options), options.holdout
 
 
 @pytest.mark.parametrize(
@@ -85,9 +86,9 @@ def test_only_what_differs_is_printed() -> None:
 
 
 def test_settings_by_name_are_checked() -> None:
-    options = _parser().parse_args(["fit", "demo", "--out", "x", "--set", "wings=2"])
+    options = build_parser().parse_args(["fit", "demo", "--out", "x", "--set", "wings=2"])
     with pytest.raises(ConfigError, match="wings"):
-        cli.configuration(options)
+        common.configuration(options)
 
 
 def test_a_fit_tells_how_to_read_its_counts_again() -> None:

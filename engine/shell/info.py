@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 
-from engine.cli_options import choices, chosen
+from engine.shell.options import choices, chosen
 
 
 def options(parser: argparse.ArgumentParser) -> None:

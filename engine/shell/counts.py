@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from engine.cli_options import choices, chosen
 from engine.errors import DataError
+from engine.shell.options import choices, chosen
 
 if TYPE_CHECKING:
     from engine.data import Counts

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from engine import cli_counts
-from engine.cli import first_ctrl_c_stops, writable
+from engine.shell.common import first_ctrl_c_stops, writable
+from engine.shell.counts import fitted, own_data
 
 if TYPE_CHECKING:
     from engine.checks import TopicUncertainty, Uncertainty
@@ -28,7 +28,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=uncertainty)
     add = parser.add_argument
     add("fit", type=Path, metavar="FIT.h5ad", help="a saved fit")
-    cli_counts.own_data(parser)
+    own_data(parser)
     add("--genes", help="names, with commas; by default those that vary most, or lead a topic")
     add(
         "--method",
@@ -54,7 +54,7 @@ def uncertainty(options: argparse.Namespace) -> None:
     genes = None
     if options.genes is not None:
         genes = gene_positions(fit, [name.strip() for name in options.genes.split(",")])
-    counts = cli_counts.fitted(fit, options)
+    counts = fitted(fit, options)
     if isinstance(fit, TopicFit):
         topics: TopicUncertainty = _run(fit, counts, options.method or "bootstrap", options)
         table, by = of_topics(fit, topics, genes), f"{topics.n_boot} replicates"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from engine.cli import configuration, first_ctrl_c_stops, request, writable
 from engine.jobs import Jobs, stop_sweep, submit_sweep, sweep_of
 from engine.jobs.sweeps import numbers, runs_of
+from engine.shell.common import configuration, first_ctrl_c_stops, request, writable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,8 +7,8 @@ import importlib
 import sys
 from pathlib import Path
 
-from engine.cli import writable
 from engine.errors import ConfigError
+from engine.shell.common import writable
 
 
 def options(parser: argparse.ArgumentParser) -> None:

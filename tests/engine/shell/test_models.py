@@ -8,7 +8,7 @@ import pytest
 from engine import results
 from engine.__main__ import main
 from tests.engine.jobs.real_runs import HOLDOUT, more_data
-from tests.engine.test_cli import KEYS
+from tests.engine.shell.test_commands import KEYS
 from tests.tiny import CELLS, GENES, tiny_data
 
 pytestmark = pytest.mark.fit

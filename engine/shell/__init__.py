@@ -1,0 +1,1 @@
+"""The engine from a shell: one file a command; `parser` lists them."""

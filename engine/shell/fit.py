@@ -1,0 +1,117 @@
+"""What ``python -m engine fit`` does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from engine.errors import FitError
+from engine.files.writing import add_data
+from engine.inference.progress import Progress
+from engine.jobs.failures import describe
+from engine.jobs.job import peak_memory_mb
+from engine.jobs.looking import look
+from engine.results import AnyFit, selection_of, stopped_by_user
+from engine.shell.common import configuration, first_ctrl_c_stops, gene_choice, request, writable
+from engine.shell.score import score_words
+
+
+def fit(options: argparse.Namespace) -> None:
+    """Fit a model to counts and save it."""
+    config = configuration(options)
+    gene_choice(options.genes)
+    out = writable(options.out, source=options.data)
+
+    # After the settings are known to be good: JAX and scanpy take seconds to import.
+    import engine
+    from engine import checks
+
+    asked = request(options)
+    counts = asked.load()
+    for line in counts.report.lines():
+        print(line, file=sys.stderr)
+    held_out = None
+    if options.holdout:
+        counts, held_out = checks.set_aside(counts, options.holdout, options.seed)
+    with first_ctrl_c_stops() as stopping:
+        result = _run(engine.fit_iter(counts, config), stopping)
+        told = {"request": asked.to_dict(), "holdout": options.holdout}
+        result = replace(result, data=result.data | told)
+        result.save(out, counts=counts.matrix())
+        try:
+            result = look(result, counts, lambda: bool(stopping))
+            add_data(out, result.data)
+        except Exception as error:
+            # The fit is as good without, and saved.
+            print(f"Not looked for what the factors miss: {describe(error)}", file=sys.stderr)
+    status = result.status
+    if (chosen := selection_of(result)) is not None:
+        print(chosen.reason, file=sys.stderr)
+    print(f"{status.state} after {status.passes} passes: {status.reason}", file=sys.stderr)
+    for words in (checks.structure_words(result), engine.summaries.bound_words(result)):
+        if words:
+            print(f"Warning: {words}", file=sys.stderr)
+    print(f"Saved {out}", file=sys.stderr)
+    summary = _summary(result, out)
+    if held_out is not None:
+        scored = checks.score(result, held_out, seed=options.seed)
+        print(score_words(scored), file=sys.stderr)
+        summary["score"] = scored.to_dict()
+        add_data(out, {"score": scored.to_dict()})
+    if options.json:
+        print(json.dumps(summary))
+
+
+def _run(steps: Iterator[Progress[AnyFit]], stopping: Sequence[int]) -> AnyFit:
+    last = None
+    form = "{desc} {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
+    with tqdm(total=1.0, file=sys.stderr, bar_format=form) as bar:
+        for progress in steps:
+            last = progress if progress.snapshot is not None else last
+            bar.set_description_str(progress.phase, refresh=False)
+            if math.isfinite(progress.log_marginal_per_cell):
+                bar.set_postfix_str(
+                    f"pass {progress.status.passes}, "
+                    f"{progress.log_marginal_per_cell:.3f} nats per cell",
+                    refresh=False,
+                )
+            bar.update(max(progress.fraction - bar.n, 0.0))
+            if stopping:
+                break
+    if last is None or last.snapshot is None:
+        if stopping:
+            raise KeyboardInterrupt
+        raise FitError("a fit", "none after the last pass", "Try other settings.")
+    fit = last.snapshot()
+    if fit.status.state == "running":
+        status = stopped_by_user(fit.status)
+        fit = replace(fit, status=status)
+    return fit
+
+
+def _summary(fit: AnyFit, out: Path) -> dict[str, Any]:
+    status = fit.status
+    judged = getattr(fit, "diagnostics", {})
+    return ({"diagnostics": judged} if judged else {}) | {
+        "seconds": round(status.seconds, 3),
+        "seconds_without_compilation": round(status.seconds - status.seconds_compiling, 3),
+        "passes": status.passes,
+        "log_marginal_per_cell": fit.log_marginal_per_cell,
+        "status": status.state,
+        "reason": status.reason,
+        "n_failed_cells": status.n_failed_cells,
+        "peak_memory_mb": round(peak_memory_mb(), 1),
+        "model": fit.model,
+        "factors": fit.n_factors,
+        "cells": len(fit.cells),
+        "genes": len(fit.genes),
+        "out": str(out),
+    }
