@@ -16,8 +16,8 @@ from scipy import stats
 import engine
 from engine.checks.predictive.totals import drawn_totals
 from engine.data import Counts, simulate
-from engine.inference.totals import eta_prior
-from engine.models.capture import capture_below
+from engine.lnm.capture import capture_below
+from engine.lnm.totals import eta_prior
 from engine.results import Fit, Totals
 
 CELLS, GENES = 1000, 8

@@ -15,7 +15,7 @@ import numpy as np
 import engine
 from engine import checks
 from engine.checks.quality import paired
-from engine.summaries.mixtures import count_shares
+from engine.lda.mixtures import count_shares
 
 CLAIMED, FITTED = 0.05, 5
 # Of the genes, those that a topic has otherwise, and by how much (log).

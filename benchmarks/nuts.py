@@ -15,8 +15,8 @@ import os
 import numpy as np
 
 import engine
-from engine.config import LNMConfig
 from engine.data import simulate, true_clr_correlation
+from engine.lnm.config import LNMConfig
 from engine.summaries import clr_correlation, clr_correlation_interval
 
 

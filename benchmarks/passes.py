@@ -16,9 +16,9 @@ import numpy as np
 
 import engine
 from engine.data import Counts, simulate
-from engine.inference.passes import Passes, result_of
-from engine.models import lnm
-from engine.models.poisson_lognormal import LOG_NO_NOISE
+from engine.lnm import equations
+from engine.lnm.passes import Passes, result_of
+from engine.lnm.residual import LOG_NO_NOISE
 
 MOVE = 0.05
 
@@ -63,20 +63,22 @@ def main() -> None:
             print(f"{where} {what} | {took.processor:.1f} | {took.wall:.1f} | |", flush=True)
 
 
-def true_params(adata: ad.AnnData) -> lnm.Params:
+def true_params(adata: ad.AnnData) -> equations.Params:
     noise = adata.var["true_noise"].to_numpy()
     log_noise = np.log(np.maximum(noise, np.exp(LOG_NO_NOISE)))
-    return lnm.Params(adata.var["true_mean"].to_numpy(), adata.varm["true_loadings"], log_noise)
+    return equations.Params(
+        adata.var["true_mean"].to_numpy(), adata.varm["true_loadings"], log_noise
+    )
 
 
-def passes(counts: Counts, params: lnm.Params, count: int) -> Seconds:
+def passes(counts: Counts, params: equations.Params, count: int) -> Seconds:
     """The quickest of so many, after a cold one."""
     rng = np.random.default_rng(0)
     width = params.loadings.shape[1]
     running = Passes(counts, width, "float32")
     took = []
     for _ in range(count + 1):
-        moved = lnm.Params(
+        moved = equations.Params(
             params.mean + MOVE * rng.standard_normal(params.mean.shape),
             params.loadings + MOVE * rng.standard_normal(params.loadings.shape),
             params.log_noise,

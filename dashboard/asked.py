@@ -7,23 +7,21 @@ from typing import Any, get_args
 import param
 
 from dashboard.cut import shorten
-from engine.config import (
-    AUTO,
+from engine.data import DataRequest
+from engine.data.choices import ASKED, COLUMNS, ROWS
+from engine.errors import ConfigError
+from engine.lda.config import MAX_TOPICS, Inference, LDAConfig
+from engine.lnm.config import (
     FEWEST_DRAWS,
     MAX_FACTORS,
-    MAX_TOPICS,
     CapturePrior,
-    Config,
     DMode,
-    Inference,
-    LDAConfig,
     LNMConfig,
     LNMInference,
     Precision,
 )
-from engine.data import DataRequest
-from engine.data.choices import ASKED, COLUMNS, ROWS
-from engine.errors import ConfigError
+from engine.registry import Config
+from engine.validation import AUTO
 
 CHOICES = tuple(ASKED)
 REQUEST = ("source", "layer", "genes", "reference", "library_size", "gene_names", *CHOICES)

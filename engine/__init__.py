@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine import summaries
-    from engine.config import LDAConfig, LNMConfig
     from engine.data import Counts, DataRequest, read_counts
     from engine.errors import ConfigError, DataError, EngineError, FitError
     from engine.inference import (
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
         topic_proportions,
         transform,
     )
+    from engine.lda.config import LDAConfig
+    from engine.lnm.config import LNMConfig
     from engine.results import Fit, TopicFit, load
     from engine.selection import fit, fit_iter
 
@@ -47,9 +48,10 @@ __all__ = [
 
 # JAX, which takes seconds to import, comes with inference and summaries alone.
 _ELSEWHERE = {
-    "engine.config": ("LDAConfig", "LNMConfig"),
     "engine.data": ("Counts", "DataRequest", "read_counts"),
     "engine.errors": ("ConfigError", "DataError", "EngineError", "FitError"),
+    "engine.lda.config": ("LDAConfig",),
+    "engine.lnm.config": ("LNMConfig",),
     "engine.results": ("Fit", "TopicFit", "load"),
     "engine.selection": ("fit", "fit_iter"),
 }

@@ -50,32 +50,32 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 FIRST = (
     "dashboard/test_umap_layout.py",
     "test_project.py",
-    "engine/inference/test_nuts.py",
+    "engine/lnm/test_nuts.py",
     "browser",
     "browser/test_walkthrough.py",
-    "engine/inference/test_vae.py",
-    "engine/inference/topics/test_vae.py",
+    "engine/lnm/test_fit_vae.py",
+    "engine/lda/test_vae.py",
     "browser/test_sessions.py",
-    "engine/inference/test_real_data.py",
+    "engine/lnm/test_real_data.py",
     "engine/checks/predictive/test_check.py",
-    "engine/inference/test_fit.py",
-    "engine/inference/topics/test_real_data.py",
+    "engine/lnm/test_fit.py",
+    "engine/lda/test_real_data.py",
     "engine/jobs/test_sweeps.py",
-    "engine/inference/topics/test_em.py",
-    "engine/inference/test_vae_capture.py",
+    "engine/lda/test_em.py",
+    "engine/lnm/test_fit_vae_capture.py",
 )
 # Their servers are their own; the other tests of the browser share one.
 ALONE = ("browser/test_walkthrough.py", "browser/test_sessions.py")
 # Tests whose programs are compiled as a user's are (see `_compiled_quickly`).
 AS_A_USER = (
     "browser/",
-    "engine/inference/test_fit.py",
-    "engine/inference/test_nuts.py",
-    "engine/inference/test_real_data.py",
-    "engine/inference/test_transform.py",
-    "engine/inference/test_vae.py",
-    "engine/inference/topics/test_em.py",
-    "engine/inference/topics/test_real_data.py",
+    "engine/lnm/test_fit.py",
+    "engine/lnm/test_nuts.py",
+    "engine/lnm/test_real_data.py",
+    "engine/lnm/test_transform.py",
+    "engine/lnm/test_fit_vae.py",
+    "engine/lda/test_em.py",
+    "engine/lda/test_real_data.py",
     "test_project",
 )
 
@@ -135,7 +135,7 @@ def _marked_if_it_fits(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
         def follow(*_: object) -> NoReturn:
             pytest.fail("makes a real fit: mark it with pytest.mark.fit, or use a made-up one")
 
-        monkeypatch.setattr("engine.inference.running.Running.follow", follow)
+        monkeypatch.setattr("engine.fitting.running.Running.follow", follow)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -163,7 +163,7 @@ def _room_for_programs() -> Iterator[None]:
     """All tests are one process, and a process can hold so many compiled programs only."""
     yield
     if "jax" in sys.modules:
-        from engine.inference.compilation import make_room
+        from engine.fitting.compilation import make_room
 
         make_room()
 

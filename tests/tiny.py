@@ -12,8 +12,8 @@ from pathlib import Path
 import anndata as ad
 
 import engine
-from engine.config import Config
 from engine.data import Counts, DataRequest, simulate
+from engine.registry import Config
 from engine.results import AnyFit
 
 CELLS, GENES, FACTORS = 80, 20, 2

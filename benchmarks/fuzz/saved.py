@@ -11,11 +11,11 @@ from scipy import sparse
 
 from engine.checks import TopicUncertainty, Uncertainty
 from engine.checks.uncertainty.draws import Draws
-from engine.config import LNMConfig
 from engine.jobs import names
 from engine.jobs.scoring import _save
 from engine.jobs.status import JobStatus
 from engine.jobs.store import CHECKPOINT, FIT, RunStore, write_json
+from engine.lnm.config import LNMConfig
 from engine.results import AnyFit, Fit
 from tests.dashboard.synthetic import make_fit, make_topic_fit
 from tests.runs import held_out

@@ -16,9 +16,9 @@ from dashboard.controls.export import save_fit
 from dashboard.controls.form import WIDE, Later, step
 from dashboard.runner import ACTIVE, Runner
 from dashboard.state import AppState
-from engine.config import config_from_dict
 from engine.errors import EngineError
 from engine.jobs import JobStatus
+from engine.registry import config_from_dict
 
 RESUMABLE = ("interrupted", "stopped", "failed")
 SHOWN = 30

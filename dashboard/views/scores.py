@@ -8,8 +8,8 @@ from html import escape
 
 from dashboard import html, lists
 from dashboard.asked import CHOICES
-from engine.config import AUTO
 from engine.jobs import JobStatus
+from engine.validation import AUTO
 
 TITLE = "Held-out scores"
 HOW = (

@@ -11,9 +11,9 @@ import pandas as pd
 
 from engine.checks.completion import CellScores, ratio_error
 from engine.checks.predictive.settings import Mode
-from engine.config import Config
 from engine.errors import DataError
 from engine.genes import places, same_genes
+from engine.registry import Config
 from engine.results import Outline
 
 SAME = "same cells"

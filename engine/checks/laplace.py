@@ -15,11 +15,11 @@ from scipy.special import gammaln, logsumexp
 from engine.checks.posteriors import block_cells, parameters, posteriors
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
-from engine.inference.compilation import keep_compilations
-from engine.inference.laplace import integral_for
-from engine.models import lnm
-from engine.models.poisson_lognormal import residual_mode
-from engine.models.wide_residual import quadrature_psi
+from engine.fitting.compilation import keep_compilations
+from engine.lnm import equations
+from engine.lnm.laplace import integral_for
+from engine.lnm.residual import residual_mode
+from engine.lnm.wide_residual import quadrature_psi
 from engine.results import AnyFit, Fit
 from engine.validation import whole
 
@@ -123,7 +123,7 @@ def _steps(
         padded = np.ones((at_once, dense.shape[1]), np.float32)
         padded[: len(dense)] = dense
         found = posteriors(params, jnp.asarray(padded), integral)
-        fixed = lnm.constants(dense)
+        fixed = equations.constants(dense)
         for j, own in enumerate(dense):
             yield LaplaceProgress((start + j) / counts.n_cells)
             if found.lost[j]:
@@ -193,7 +193,7 @@ def _warning(table: pd.DataFrame, n_failed: int) -> str | None:
 
 @jax.jit
 def _log_joint(
-    params: lnm.Params, counts: Float[Array, "G"], latents: Float[Array, "S q"]
+    params: equations.Params, counts: Float[Array, "G"], latents: Float[Array, "S q"]
 ) -> Float[Array, "S"]:
     """Less the same constants as the Laplace value, so that ``constants`` serves both."""
     scores = latents[:, :-1]

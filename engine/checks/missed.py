@@ -29,8 +29,8 @@ from engine.checks.structure_scores import (
 from engine.checks.structure_scores import correlation as correlation_of
 from engine.data import Counts
 from engine.errors import DataError
-from engine.inference.compilation import keep_compilations
-from engine.inference.topics.cells import Placed, place
+from engine.fitting.compilation import keep_compilations
+from engine.lda.cells import Placed, place
 from engine.results import AnyFit, Fit, TopicFit
 from engine.validation import whole
 

@@ -12,8 +12,8 @@ from jaxtyping import Array, Float
 
 from engine.data import Counts
 from engine.fitting.blocks import Blocks
-from engine.models import lnm
-from engine.models.poisson_lognormal import LOG_NO_NOISE, Integral
+from engine.lnm import equations
+from engine.lnm.residual import LOG_NO_NOISE, Integral
 from engine.results import Fit
 
 # Newton decrements, posterior standard deviations: sought, and failed above.
@@ -47,11 +47,11 @@ class Posteriors(NamedTuple):
     lost: np.ndarray
 
 
-def parameters(fit: Fit) -> lnm.Params:
+def parameters(fit: Fit) -> equations.Params:
     """The model's parameters in single precision."""
     log_noise = np.log(np.maximum(fit.noise, np.exp(LOG_NO_NOISE)))
     arrays = (fit.mean_clr, fit.loadings, log_noise)
-    return lnm.Params(*(jnp.asarray(array, jnp.float32) for array in arrays))
+    return equations.Params(*(jnp.asarray(array, jnp.float32) for array in arrays))
 
 
 def block_cells(counts: Counts) -> int:
@@ -59,7 +59,9 @@ def block_cells(counts: Counts) -> int:
     return Blocks(counts, keep=False).rows
 
 
-def posteriors(params: lnm.Params, counts: Float[Array, "B G"], integral: Integral) -> Posteriors:
+def posteriors(
+    params: equations.Params, counts: Float[Array, "B G"], integral: Integral
+) -> Posteriors:
     """Of cells with at least one count each; one compilation for each shape."""
     found = [np.array(array) for array in _at_modes(params, counts, integral)]
     centre, root, x, residual, t, log_marginal, decrement = found
@@ -71,10 +73,10 @@ def posteriors(params: lnm.Params, counts: Float[Array, "B G"], integral: Integr
 
 @partial(jax.jit, static_argnames="integral")
 def _at_modes(
-    params: lnm.Params, counts: Float[Array, "B G"], integral: Integral
+    params: equations.Params, counts: Float[Array, "B G"], integral: Integral
 ) -> tuple[Array, ...]:
-    start = lnm.cold_start(params, counts.sum(1))
-    found = lnm.find_posterior(
+    start = equations.cold_start(params, counts.sum(1))
+    found = equations.find_posterior(
         params, counts, start, integral, tolerance=_TOLERANCE, max_steps=_MOST_STEPS
     )
     mode, latents = found.mode, found.latents

@@ -20,8 +20,8 @@ import numpy as np
 from engine.checks.structure_scores import Leading, beyond_chance, leading, params_of
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
-from engine.inference.compilation import keep_compilations
-from engine.inference.laplace import integral_for
+from engine.fitting.compilation import keep_compilations
+from engine.lnm.laplace import integral_for
 from engine.results import AnyFit, Fit, selection_of
 from engine.summaries.labels_explain import MUCH, shares_of
 from engine.validation import whole

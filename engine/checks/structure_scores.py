@@ -11,9 +11,9 @@ from scipy import stats
 from scipy.sparse.linalg import eigsh
 
 from engine.checks.posteriors import Posteriors, posteriors
-from engine.inference.laplace import integral_for
-from engine.models import lnm
-from engine.models.poisson_lognormal import LOG_NO_NOISE, Integral
+from engine.lnm import equations
+from engine.lnm.laplace import integral_for
+from engine.lnm.residual import LOG_NO_NOISE, Integral
 from engine.results import Fit
 
 # Draws for the mean of their correlations, and those that tell how large an eigenvalue may be: so
@@ -53,7 +53,7 @@ def beyond_chance(largest: float, expected: float, spread: float) -> bool:
 
 
 def leading(
-    params: lnm.Params,
+    params: equations.Params,
     integral: Integral,
     seen: np.ndarray,
     rng: np.random.Generator,
@@ -95,7 +95,7 @@ def _moments(values: list[float]) -> tuple[float, float]:
 class Model(NamedTuple):
     """A model of some genes, and how many cells are placed at a time."""
 
-    params: lnm.Params
+    params: equations.Params
     integral: Integral
     at_once: int
 
@@ -107,10 +107,10 @@ def model_of(fit: Fit, genes: np.ndarray, at_once: int) -> Model:
     return Model(params, integral_for(fit), at_once)
 
 
-def params_of(mean: np.ndarray, loadings: np.ndarray, noise: np.ndarray) -> lnm.Params:
+def params_of(mean: np.ndarray, loadings: np.ndarray, noise: np.ndarray) -> equations.Params:
     """In single precision."""
     log_noise = np.log(np.maximum(noise, np.exp(LOG_NO_NOISE)))
-    return lnm.Params(*(jnp.asarray(one, jnp.float32) for one in (mean, loadings, log_noise)))
+    return equations.Params(*(jnp.asarray(one, jnp.float32) for one in (mean, loadings, log_noise)))
 
 
 def scores_of(model: Model, counts: np.ndarray) -> tuple[np.ndarray, list[Posteriors]]:

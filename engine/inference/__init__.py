@@ -1,9 +1,9 @@
 """Drivers: they run the models over the counts and yield progress."""
 
+from engine.fitting.progress import Progress
 from engine.inference.fitting import fit_iter
-from engine.inference.progress import Progress
-from engine.inference.topics import elbo, feature_by_topic, perplexity, topic_proportions
-from engine.inference.transform import transform
+from engine.lda.cells import elbo, feature_by_topic, perplexity, topic_proportions
+from engine.lnm.transform import transform
 
 __all__ = [
     "Progress",

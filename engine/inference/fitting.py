@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.config import Config, LDAConfig, LNMConfig
 from engine.data import Counts
 from engine.errors import ConfigError
 from engine.fitting.entry import expect
-from engine.inference import driver
-from engine.inference.progress import Progress
-from engine.inference.topics import fit_topics
+from engine.fitting.progress import Progress
+from engine.lda.config import LDAConfig
+from engine.lda.driver import fit_topics
+from engine.lnm import fit_laplace
+from engine.lnm.config import LNMConfig
+from engine.registry import Config
 from engine.results import AnyFit, Fit, TopicFit
 
 
@@ -45,14 +47,14 @@ def fit_iter(
     if isinstance(config, LNMConfig) and (start is None or isinstance(start, Fit)):
         if config.inference == "vae":
             # NumPyro takes a second to import, which most fits need not spend.
-            from engine.inference.vae import fit_vae
+            from engine.lnm.fit_vae import fit_vae
 
             return fit_vae(counts, config, start=start)
         if config.inference == "nuts":
-            from engine.inference.nuts import fit_nuts
+            from engine.lnm.nuts import fit_nuts
 
             return fit_nuts(counts, config, start=start)
-        return driver.fit_iter(counts, config, start=start)
+        return fit_laplace.fit_iter(counts, config, start=start)
     raise ConfigError(
         "an LNMConfig or an LDAConfig, and a start by the same model if any",
         f"{type(config).__name__} and {'no start' if start is None else type(start).__name__}",

@@ -12,13 +12,12 @@ from jaxtyping import Array, Float
 
 from engine.data import Counts
 from engine.fitting.blocks import Blocks
-from engine.inference import amortized
-from engine.inference.compilation import keep_compilations
-from engine.inference.laplace import integral_for
-from engine.inference.topics import topic_proportions
-from engine.models import lnm
-from engine.models.lnm_prediction import expected_proportions
-from engine.models.poisson_lognormal import LOG_NO_NOISE, Integral
+from engine.fitting.compilation import keep_compilations
+from engine.lda.cells import topic_proportions
+from engine.lnm import amortized, equations
+from engine.lnm.laplace import integral_for
+from engine.lnm.prediction import expected_proportions
+from engine.lnm.residual import LOG_NO_NOISE, Integral
 from engine.results import AnyFit, Fit
 
 _TOLERANCE = 1e-3
@@ -66,7 +65,7 @@ def predicted_proportions(fit: AnyFit, counts: Counts) -> Iterator[tuple[slice, 
 def _log_ratio(fit: Fit, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
     log_noise = np.log(np.maximum(fit.noise, np.exp(LOG_NO_NOISE)))
     arrays = (fit.mean_clr, fit.loadings, log_noise)
-    params = lnm.Params(*(jnp.asarray(array, jnp.float32) for array in arrays))
+    params = equations.Params(*(jnp.asarray(array, jnp.float32) for array in arrays))
     half = jax.random.normal(jax.random.key(_SEED), (_PAIRS, fit.n_factors + 1))
     noise = jnp.concatenate([half, -half])
     for block in Blocks(counts, keep=False):
@@ -78,13 +77,13 @@ def _log_ratio(fit: Fit, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
 
 @partial(jax.jit, static_argnames="integral")
 def _block(
-    params: lnm.Params,
+    params: equations.Params,
     counts: Float[Array, "B G"],
     noise: Float[Array, "n q"],
     integral: Integral,
 ) -> Float[Array, "B G"]:
-    start = lnm.cold_start(params, counts.sum(1))
-    posterior = lnm.find_posterior(
+    start = equations.cold_start(params, counts.sum(1))
+    posterior = equations.find_posterior(
         params, counts, start, integral, tolerance=_TOLERANCE, max_steps=_MOST_STEPS
     )
     return expected_proportions(params, counts, posterior, integral, noise)

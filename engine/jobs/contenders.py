@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.config import config_from_dict
 from engine.jobs import check_file
 from engine.jobs.runs import Runs
 from engine.jobs.status import JobError, JobStatus
+from engine.registry import config_from_dict
 from engine.results import outline
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from engine.config import Config, config_from_dict
 from engine.errors import DataError, FitError
-from engine.inference.progress import Progress
+from engine.fitting.progress import Progress
 from engine.jobs import names
 from engine.jobs.endings import CANCELLED, Outcome
 from engine.jobs.failures import describe
@@ -21,6 +20,7 @@ from engine.jobs.looking import looked
 from engine.jobs.scoring import score, set_aside
 from engine.jobs.status import JobError
 from engine.jobs.store import CHECKPOINT, FIT, RunStore
+from engine.registry import Config, config_from_dict
 from engine.results import AnyFit, load, selection_of, stopped_by_user
 
 if TYPE_CHECKING:

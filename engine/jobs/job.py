@@ -12,7 +12,7 @@ from dataclasses import replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from engine.inference.progress import Progress
+from engine.fitting.progress import Progress
 from engine.jobs.locks import RunLock
 from engine.jobs.status import JobStatus
 from engine.results import AnyFit

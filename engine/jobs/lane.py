@@ -86,7 +86,7 @@ class Lane:
 
 def _make_room() -> None:
     if "jax" in sys.modules:
-        from engine.inference.compilation import make_room
+        from engine.fitting.compilation import make_room
 
         make_room()
 

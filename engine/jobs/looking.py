@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.errors import DataError
-from engine.inference.progress import Progress
+from engine.fitting.progress import Progress
 from engine.jobs.failures import describe
 from engine.results import AnyFit, Fit
 

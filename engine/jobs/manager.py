@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.config import Config
 from engine.jobs import names as names_file
 from engine.jobs.endings import Outcome
 from engine.jobs.fits import FitIter, FitRunner, engine_fit_iter, engine_load
@@ -17,6 +16,7 @@ from engine.jobs.pool import FITS, Pool
 from engine.jobs.runs import Runs
 from engine.jobs.status import JobError, JobStatus
 from engine.jobs.store import RunStore, default_home
+from engine.registry import Config
 from engine.results import load
 from engine.validation import share
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
-from engine.config import config_from_dict
 from engine.errors import EngineError
 from engine.jobs.ownership import owner_of
+from engine.registry import config_from_dict
 
 JobState = Literal["queued", "running", "done", "stopped", "failed", "interrupted", "cancelled"]
 JobKind = Literal["fit", "task"]
@@ -52,7 +52,7 @@ class JobStatus:
         Passes over the cells, those before a resumption included, and cells whose Newton
         iteration failed in the last one.
     log_marginal_per_cell, gradient_median, gradient_worst
-        As in `engine.inference.progress.Progress`; NaN before the first pass.
+        As in `engine.fitting.progress.Progress`; NaN before the first pass.
     trace
         (seconds, log_marginal_per_cell), one pair for each new value.
     message

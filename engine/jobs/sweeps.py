@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.config import Config, config_from_dict
 from engine.errors import ConfigError, FitError
 from engine.files.own_files import read_json
 from engine.jobs.manager import Jobs
 from engine.jobs.runs import Runs
 from engine.jobs.status import JobError, JobStatus, new_id
 from engine.jobs.store import write_json
+from engine.registry import Config, config_from_dict
 
 if TYPE_CHECKING:
     from engine.checks import Sweep, Trial

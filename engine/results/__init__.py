@@ -3,9 +3,11 @@
 from engine.fitting.saved import FORMAT
 from engine.fitting.status import State, Status, stopped_by_user
 from engine.genes import OTHER
-from engine.results.fit import Capture, Fit, Totals
+from engine.lda.fit import TopicFit
+from engine.lnm.fit import Capture, Fit, Totals
+from engine.registry import AnyFit
 from engine.results.outline import Outline, outline
-from engine.results.reading import AnyFit, load, load_counts
+from engine.results.reading import load, load_counts
 from engine.results.selection import (
     Selection,
     Tried,
@@ -13,7 +15,6 @@ from engine.results.selection import (
     selection_of,
     with_selection,
 )
-from engine.results.topics import TopicFit
 
 __all__ = [
     "FORMAT",

@@ -16,17 +16,16 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from engine.config import LNMConfig
 from engine.errors import EngineError, FitError
 from engine.files.elements import check_compressed, check_elements
 from engine.files.probing import State, probe, state_of
 from engine.fitting.saved import FORMAT, given_names, known_ids
 from engine.fitting.status import Status
-from engine.results.fit import Capture, Fit, Totals
-from engine.results.topics import TopicFit
+from engine.lda.fit import TopicFit
+from engine.lnm.config import LNMConfig
+from engine.lnm.fit import Capture, Fit, Totals
+from engine.registry import AnyFit
 from engine.results.validation import check_arrays, check_fit, check_topics
-
-AnyFit = Fit | TopicFit
 
 _EXPECTED = "an .h5ad written by Fit.save"
 _REMEDY = "Check the path and the file, or make the fit again."

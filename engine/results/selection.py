@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from engine.config import AUTO, Config
-from engine.results.fit import Fit
-from engine.results.topics import TopicFit
+from engine.lda.fit import TopicFit
+from engine.lnm.fit import Fit
+from engine.registry import Config
+from engine.validation import AUTO
 
 # Under which it stands in the ``data`` of a fit.
 _KEY = "selection"

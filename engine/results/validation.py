@@ -13,8 +13,8 @@ from pandas.api.types import infer_dtype
 from engine.errors import FitError
 
 if TYPE_CHECKING:
-    from engine.results.fit import Fit
-    from engine.results.topics import TopicFit
+    from engine.lda.fit import TopicFit
+    from engine.lnm.fit import Fit
 
 _REMEDY = "The file is damaged: make the fit again, or bring an earlier copy back."
 

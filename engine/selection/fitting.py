@@ -9,11 +9,13 @@ from functools import partial
 from typing import Any, overload
 
 from engine import inference
-from engine.config import Config, LDAConfig, LNMConfig
 from engine.data import Counts
 from engine.errors import FitError
 from engine.fitting.entry import expect
-from engine.inference.progress import Progress
+from engine.fitting.progress import Progress
+from engine.lda.config import LDAConfig
+from engine.lnm.config import LNMConfig
+from engine.registry import Config
 from engine.results import AnyFit, Fit, Selection, TopicFit, selection_of, with_selection
 from engine.selection.growth import Grown, grow
 
@@ -79,7 +81,7 @@ def _chosen(counts: Counts, config: Config) -> Iterator[Progress]:
     """Choose the number on some of the cells, then fit all of them with it."""
     if config.inference == "nuts":
         # Before anything is spent on choosing. NumPyro takes a second to import.
-        from engine.inference.nuts import check_size
+        from engine.lnm.nuts import check_size
 
         check_size(counts)
     began = time.monotonic()

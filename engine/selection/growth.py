@@ -15,11 +15,13 @@ import numpy as np
 
 from engine import inference
 from engine.checks.completion import cell_scores
-from engine.config import Config, LDAConfig, LNMConfig
 from engine.data import Counts
 from engine.errors import DataError, FitError
-from engine.inference.extension import extended
-from engine.inference.progress import Progress
+from engine.fitting.progress import Progress
+from engine.lda.config import LDAConfig
+from engine.lnm.config import LNMConfig
+from engine.lnm.extension import extended
+from engine.registry import Config
 from engine.results import AnyFit, Fit, Selection, Status
 from engine.selection.rungs import Rung
 from engine.summaries.methods_models import count

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.config import Config
 from engine.data import INDEX, DataRequest
 from engine.data.choices import ASKED as CHOICES
+from engine.registry import Config
 from engine.results import OTHER, AnyFit
 from engine.shell.options import belongs
 from engine.summaries.methods import n_set_aside

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.config import Config, LDAConfig, LNMConfig, config_from_dict
 from engine.errors import ConfigError
+from engine.lda.config import LDAConfig
+from engine.lnm.config import LNMConfig
+from engine.registry import Config, config_from_dict
 from engine.shell.options import check_given, chosen
 
 if TYPE_CHECKING:

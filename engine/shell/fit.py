@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from engine.errors import FitError
 from engine.files.writing import add_data
-from engine.inference.progress import Progress
+from engine.fitting.progress import Progress
 from engine.jobs.failures import describe
 from engine.jobs.job import peak_memory_mb
 from engine.jobs.looking import look

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Iterable
 from typing import Any
 
-from engine.config import Config
 from engine.errors import ConfigError
+from engine.registry import Config
 
 _LOG_RATIOS = ("lnm", "lnmvcp")
 _MODELS = {

@@ -10,17 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from engine.config import (
-    AUTO,
-    CapturePrior,
-    DMode,
-    Inference,
-    LDAConfig,
-    LNMConfig,
-    LNMInference,
-    Precision,
-)
 from engine.jobs.failures import describe, is_expected
+from engine.lda.config import Inference, LDAConfig
+from engine.lnm.config import CapturePrior, DMode, LNMConfig, LNMInference, Precision
 from engine.shell import (
     check,
     counts,
@@ -33,6 +25,7 @@ from engine.shell import (
     uncertainty,
 )
 from engine.shell.options import Noted, choices
+from engine.validation import AUTO
 
 _DEFAULT = LNMConfig()
 _TOPICS = LDAConfig()

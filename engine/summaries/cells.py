@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from engine.lda import mixtures
 from engine.results import AnyFit, Fit, TopicFit
-from engine.summaries import mixtures
 from engine.summaries.names import cell_positions, gene_positions
 from engine.summaries.residuals import Residuals, residuals
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import DataError
+from engine.lda import mixtures
 from engine.per_fit import per_fit
 from engine.results import AnyFit, Fit, TopicFit
-from engine.summaries import mixtures
 from engine.summaries.loadings import loadings
 from engine.summaries.names import as_mask
 
@@ -45,7 +45,7 @@ def contrast(fit: AnyFit, selected: np.ndarray) -> Contrast:
     cells of which little is known do not look alike.
 
     Of topics, the proportions are compared, and the CLR of the proportions that they give to
-    genes, in the order that `engine.summaries.mixtures.differences` explains.
+    genes, in the order that `engine.lda.mixtures.differences` explains.
 
     There is no p-value: the cells were chosen by looking at the very scores that are
     compared, so any test of no difference would be answered before it is asked.

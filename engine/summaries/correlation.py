@@ -4,7 +4,7 @@
 (Aitchison 1986). All of it is invariant to the rotation that W is known up to.
 
 Topics have no such covariance in closed form: theirs is that of the proportions that they give
-to the cells of the fit, over a sample of them (`engine.summaries.mixtures`).
+to the cells of the fit, over a sample of them (`engine.lda.mixtures`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from engine.lda import mixtures
 from engine.results import AnyFit, Fit, TopicFit
-from engine.summaries import mixtures
 from engine.summaries.names import gene_positions
 
 

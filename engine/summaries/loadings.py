@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import DataError
+from engine.lda import mixtures
 from engine.results import AnyFit, Fit, TopicFit
-from engine.summaries import mixtures
 from engine.summaries.names import gene_positions
 
 
@@ -18,7 +18,7 @@ def loadings(fit: AnyFit) -> pd.DataFrame:
     """CLR loadings on their principal axes, real genes x factors; nats.
 
     Of topics, log fold changes against the gene's geometric mean over topics, see
-    `engine.summaries.mixtures.fold_changes`.
+    `engine.lda.mixtures.fold_changes`.
     """
     values = mixtures.fold_changes(fit) if isinstance(fit, TopicFit) else fit.loadings
     table = pd.DataFrame(values, index=fit.genes, columns=fit.factor_names)
@@ -93,7 +93,7 @@ def programme_genes(fit: AnyFit, n: int = 100) -> pd.Index:
 
     Residual variance is left out: it is largest for rarely seen genes, which move with none.
     Of topics, those that tell most of the topic of a count, see
-    `engine.summaries.mixtures.information`.
+    `engine.lda.mixtures.information`.
     """
     if isinstance(fit, TopicFit):
         told = pd.Series(mixtures.information(fit), index=fit.genes)[fit.is_gene]

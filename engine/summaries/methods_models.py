@@ -1,13 +1,16 @@
 """What a methods section says of a model, its priors and its inference: sentences by the numbers.
 
-The formulas are those of `engine.models` and the priors those that a fit was made with.
+The formulas are those of `engine.lnm.equations` and `engine.lda.equations`, and the priors those
+that a fit was made with.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from engine.config import Config, LDAConfig, LNMConfig
+from engine.lda.config import LDAConfig
+from engine.lnm.config import LNMConfig
+from engine.registry import Config
 from engine.results import OTHER, AnyFit, Fit, TopicFit
 
 BLEI = (

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from engine.models.poisson_lognormal import NARROW
-from engine.models.wide_residual import WIDE, admitting
+from engine.lnm.residual import NARROW
+from engine.lnm.wide_residual import WIDE, admitting
 from engine.results import AnyFit, TopicFit
 
 # Share of the bound from which a gene sits at it.

@@ -1,7 +1,7 @@
 """Residuals of genes in single cells at their posterior modes, given the factor scores.
 
 Given z and the cell's log intensity a, the genes of a cell separate (see
-`engine.models.poisson_lognormal`). With ``x_g = mu_g + w_g'z + a``, the residual maximises
+`engine.lnm.residual`). With ``x_g = mu_g + w_g'z + a``, the residual maximises
 
     u_g e - exp(x_g + e) - e^2 / (2 d_g),
     e = d_g u_g - t,   t = omega(log d_g + x_g + d_g u_g),   posterior variance d_g / (1 + t)
@@ -20,7 +20,7 @@ from scipy import sparse
 from scipy.special import wrightomega
 
 from engine.errors import DataError
-from engine.models.poisson_lognormal import LOG_NO_NOISE
+from engine.lnm.residual import LOG_NO_NOISE
 from engine.results import Fit
 
 # Elements at a time: they stay in the processor's cache.
@@ -114,7 +114,7 @@ class _Model:
 
 
 def omega(y: np.ndarray) -> np.ndarray:
-    """Wright's omega, single precision: `engine.models.wright_omega` for NumPy, at less cost."""
+    """Wright's omega, single precision: `engine.lnm.wright_omega` for NumPy, at less cost."""
     y = np.maximum(y, np.float32(-80))
     small = np.exp(np.minimum(y, 1))
     found = small * (60 + small * (114 + 17 * small)) / (60 + small * (174 + 101 * small))

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import DataError
+from engine.lda import mixtures
 from engine.per_fit import per_fit
 from engine.results import AnyFit, TopicFit
-from engine.summaries import mixtures
 
 Measure = Literal["probability", "relevance", "distinctiveness", "loading"]
 RELEVANCE = 0.6

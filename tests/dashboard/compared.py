@@ -11,7 +11,7 @@ from dashboard.browser import Browser
 from dashboard.runner import Runner
 from dashboard.state import AppState
 from dashboard.views.compare import CompareView
-from engine.config import LNMConfig
+from engine.lnm.config import LNMConfig
 from engine.results import AnyFit
 from tests.dashboard.synthetic import make_fit, make_topic_fit
 

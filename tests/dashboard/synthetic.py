@@ -9,9 +9,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from engine.config import Config, LDAConfig, LNMConfig
 from engine.data import Counts
-from engine.inference.progress import Progress
+from engine.fitting.progress import Progress
+from engine.lda.config import LDAConfig
+from engine.lnm.config import LNMConfig
+from engine.registry import Config
 from engine.results import OTHER, AnyFit, Capture, Fit, Status, TopicFit, Totals
 
 

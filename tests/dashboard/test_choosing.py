@@ -24,8 +24,8 @@ from dashboard.views.card import waiting
 from dashboard.views.data import DataView
 from dashboard.views.loadings import LoadingsView
 from dashboard.views.number import NumberView
-from engine.config import LNMConfig
 from engine.jobs import JobStatus
+from engine.lnm.config import LNMConfig
 from engine.results import AnyFit, Selection, Tried, with_selection
 from tests.dashboard.synthetic import make_fit, make_topic_fit
 

@@ -11,9 +11,9 @@ import pytest
 
 from dashboard import embedding
 from dashboard.embedding import FILE, Embedder
-from engine.config import LNMConfig
 from engine.data import DataRequest
 from engine.jobs import Jobs
+from engine.lnm.config import LNMConfig
 from engine.results import Fit
 from tests.dashboard.synthetic import Steps, make_counts, scripted_fits
 from tests.waiting import PATIENCE, wait_for

@@ -8,8 +8,10 @@ import pytest
 from dashboard.asked import BOTH, OF_LDA, OF_LNM, SAMPLING, TRAINING
 from dashboard.controls.model import ModelControl
 from dashboard.state import AppState
-from engine.config import AUTO, LDAConfig, LNMConfig
 from engine.errors import ConfigError
+from engine.lda.config import LDAConfig
+from engine.lnm.config import LNMConfig
+from engine.validation import AUTO
 from tests.dashboard.synthetic import make_counts
 from tests.dashboard.widgets import find, shown
 

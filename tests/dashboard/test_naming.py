@@ -9,9 +9,9 @@ import numpy as np
 from dashboard.runner import Runner
 from dashboard.services import Services
 from dashboard.state import AppState
-from engine.config import LDAConfig
 from engine.data import DataRequest
 from engine.jobs import Jobs
+from engine.lda.config import LDAConfig
 from tests.dashboard.synthetic import make_counts
 from tests.engine.jobs.turning import Turning
 from tests.waiting import wait_for

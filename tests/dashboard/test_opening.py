@@ -20,11 +20,11 @@ from dashboard.places import Places
 from dashboard.runner import Runner
 from dashboard.services import Services
 from dashboard.state import AppState
-from engine.config import Config
 from engine.data import Counts, DataRequest
-from engine.inference.progress import Progress
+from engine.fitting.progress import Progress
 from engine.jobs import Jobs
 from engine.jobs.fits import FitIter
+from engine.registry import Config
 from engine.results import AnyFit
 from tests.dashboard.synthetic import Steps, make_fit, scripted_fits
 from tests.dashboard.widgets import find

@@ -19,9 +19,9 @@ from dashboard.report import Subject, document, tables, write_bundle
 from dashboard.report.figures import Figure, as_they_stand, complete
 from dashboard.report.inline import inline_svg
 from dashboard.state import AppState
-from engine.config import LNMConfig
 from engine.data import DataRequest
 from engine.jobs import JobStatus
+from engine.lnm.config import LNMConfig
 from engine.results import AnyFit
 from engine.shell import common
 from engine.shell.parser import build_parser

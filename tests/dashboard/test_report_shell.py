@@ -12,10 +12,10 @@ import pytest
 
 from dashboard.export import fit_file
 from engine.__main__ import main
-from engine.config import Config
 from engine.data import DataRequest
 from engine.jobs import JobStatus, check_file, names
 from engine.jobs.store import FIT, RunStore
+from engine.registry import Config
 from engine.results import AnyFit, Fit, load
 from tests.dashboard.synthetic import make_fit
 from tests.dashboard.test_report import CHECKED, NOT_CHECKED, SCORE, Read

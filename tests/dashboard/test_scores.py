@@ -13,9 +13,10 @@ from dashboard.runner import Runner
 from dashboard.services import Services
 from dashboard.state import AppState
 from dashboard.views.scores import comparable, page
-from engine.config import LDAConfig, LNMConfig
 from engine.data import DataRequest
 from engine.jobs import JobStatus
+from engine.lda.config import LDAConfig
+from engine.lnm.config import LNMConfig
 from tests.dashboard.synthetic import Steps, make_counts
 from tests.dashboard.widgets import find
 from tests.engine.jobs.real_runs import HOLDOUT, MORE_CELLS

@@ -14,10 +14,10 @@ from scipy import optimize
 
 import engine
 from engine.data import Counts
-from engine.inference.prior import Prior
-from engine.models import lnm
-from engine.models.lnm_sums import Sums, sums_at_mode
-from engine.models.poisson_lognormal import LOG_NO_NOISE, NARROW, Integral
+from engine.lnm import equations
+from engine.lnm.prior import Prior
+from engine.lnm.residual import LOG_NO_NOISE, NARROW, Integral
+from engine.lnm.sums import Sums, sums_at_mode
 from engine.results import Fit, Status, Totals
 
 
@@ -31,9 +31,9 @@ class Problem:
     counts: np.ndarray
 
     @property
-    def params(self) -> lnm.Params:
+    def params(self) -> equations.Params:
         log_noise = np.log(np.maximum(self.noise, np.exp(LOG_NO_NOISE)))
-        return lnm.Params(self.mean, self.loadings, log_noise)
+        return equations.Params(self.mean, self.loadings, log_noise)
 
 
 def problem(
@@ -61,18 +61,18 @@ def problem(
 
 @partial(jax.jit, static_argnames="integral")
 def _evaluate(
-    params: lnm.Params,
+    params: equations.Params,
     counts: jax.Array,
     weights: jax.Array,
     volume: jax.Array,
     integral: Integral,
     tolerance: float,
     max_steps: int,
-) -> tuple[Sums, lnm.Cells]:
-    posterior = lnm.find_posterior(
+) -> tuple[Sums, equations.Cells]:
+    posterior = equations.find_posterior(
         params,
         counts,
-        lnm.cold_start(params, counts.sum(1)),
+        equations.cold_start(params, counts.sum(1)),
         integral,
         tolerance=tolerance,
         max_steps=max_steps,
@@ -83,7 +83,7 @@ def _evaluate(
 
 
 def evaluate(
-    params: lnm.Params,
+    params: equations.Params,
     counts: np.ndarray,
     *,
     dtype: str = "float64",
@@ -92,12 +92,12 @@ def evaluate(
     weights: np.ndarray | None = None,
     volume: np.ndarray | None = None,
     integral: Integral = NARROW,
-) -> tuple[Sums, lnm.Cells]:
+) -> tuple[Sums, equations.Cells]:
     """One pass over one block from a cold start; log marginals with all their constants."""
     width = params.loadings.shape[1]
     volume = np.zeros((width, width)) if volume is None else volume
     with jax.enable_x64(dtype == "float64"):
-        params = lnm.Params(*(np.asarray(array, dtype) for array in params))
+        params = equations.Params(*(np.asarray(array, dtype) for array in params))
         block = counts.astype(dtype)
         weights = np.ones(len(block)) if weights is None else weights
         sums, cells = _evaluate(
@@ -110,11 +110,11 @@ def evaluate(
             max_steps,
         )
     sums = Sums(*(np.asarray(array, float) for array in sums))
-    cells = lnm.Cells(
-        lnm.Latents(*(np.asarray(array, float) for array in cells.latents)),
+    cells = equations.Cells(
+        equations.Latents(*(np.asarray(array, float) for array in cells.latents)),
         *(np.asarray(array, float) for array in cells[1:]),
     )
-    return sums, cells._replace(log_marginal=cells.log_marginal + lnm.constants(counts))
+    return sums, cells._replace(log_marginal=cells.log_marginal + equations.constants(counts))
 
 
 def counts_of(matrix: np.ndarray, *, reference: int = -1) -> Counts:

@@ -19,9 +19,9 @@ from engine.checks.predictive.settings import CheckSettings
 from engine.checks.predictive.totals import DrawnTotals, drawn_totals
 from engine.data import Counts
 from engine.fitting.blocks import Blocks
-from engine.inference.compilation import keep_compilations
-from engine.inference.laplace import integral_for
-from engine.inference.topics.cells import place
+from engine.fitting.compilation import keep_compilations
+from engine.lda.cells import place
+from engine.lnm.laplace import integral_for
 from engine.results import AnyFit, TopicFit
 
 # Replicated counts that one thread holds, and those it draws at a time: its caches' sizes.

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from engine.checks.predictive.settings import FEWEST_CELLS, CheckSettings
-from engine.config import LNMConfig
+from engine.lnm.config import LNMConfig
 from engine.results import AnyFit, Fit, TopicFit
 
 # Share of false finds that is accepted, and deviations too small to speak of.

@@ -11,8 +11,8 @@ from jaxtyping import Array
 from engine.checks.posteriors import posteriors
 from engine.checks.predictive.residuals import draw_intensities, normals
 from engine.checks.predictive.settings import Mode
-from engine.models import lnm
-from engine.models.poisson_lognormal import Integral
+from engine.lnm import equations
+from engine.lnm.residual import Integral
 from engine.results import Fit, TopicFit
 
 
@@ -126,7 +126,7 @@ def new_cells(fit: Fit | TopicFit) -> Latents:
 
 
 def given_counts(
-    params: lnm.Params, counts: Array, integral: Integral, mode: Mode
+    params: equations.Params, counts: Array, integral: Integral, mode: Mode
 ) -> tuple[Latents, np.ndarray]:
     """Latents of a block of cells given their counts, each with at least one.
 

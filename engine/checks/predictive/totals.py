@@ -9,8 +9,8 @@ from scipy.special import log_ndtr, ndtri_exp
 
 from engine.checks.predictive.settings import Mode
 from engine.data import Counts
-from engine.inference.totals import eta_prior, new_eta_prior
-from engine.models.capture import capture_mode
+from engine.lnm.capture import capture_mode
+from engine.lnm.totals import eta_prior, new_eta_prior
 from engine.results import AnyFit, Fit
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import linalg
 
 from engine.checks.uncertainty.information import Information
-from engine.models.packing import pair_weights, unpack
+from engine.lnm.packing import pair_weights, unpack
 from engine.results import Fit
 
 # The mean of a gene has a flat prior; a gene that no cell informs keeps a curvature above zero.

@@ -13,10 +13,10 @@ from engine.checks.uncertainty.replicates import Replicates, turned
 from engine.checks.uncertainty.result import Uncertainty
 from engine.data import Counts
 from engine.errors import ConfigError
-from engine.inference.canonical import principal_axes
-from engine.inference.compilation import keep_compilations
-from engine.inference.laplace import Step, maximise
-from engine.inference.point import Metric, Point, within
+from engine.fitting.compilation import keep_compilations
+from engine.lnm.canonical import principal_axes
+from engine.lnm.laplace import Step, maximise
+from engine.lnm.point import Metric, Point, within
 from engine.results import AnyFit, Fit
 from engine.validation import whole
 

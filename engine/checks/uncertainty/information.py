@@ -26,11 +26,11 @@ from jaxtyping import Float
 from engine.checks.posteriors import parameters
 from engine.data import Counts
 from engine.fitting.blocks import Blocks
-from engine.inference.laplace import integral_for
-from engine.models import lnm
-from engine.models.lnm import AnyArray
-from engine.models.packing import pack, pair_products, pair_weights, product
-from engine.models.poisson_lognormal import Integral
+from engine.lnm import equations
+from engine.lnm.equations import AnyArray
+from engine.lnm.laplace import integral_for
+from engine.lnm.packing import pack, pair_products, pair_weights, product
+from engine.lnm.residual import Integral
 from engine.results import Fit
 
 _TOLERANCE = 1e-3
@@ -88,14 +88,14 @@ def information(fit: Fit, counts: Counts) -> Generator[float, None, Information]
 
 @partial(jax.jit, static_argnames="integral")
 def _block(
-    params: lnm.Params,
+    params: equations.Params,
     counts: Float[AnyArray, "B G"],
     weights: Float[AnyArray, "B"],
     scores: Float[AnyArray, "B k"],
     integral: Integral,
 ) -> Information:
-    start = lnm.cold_start(params, counts.sum(1))._replace(scores=scores)
-    posterior = lnm.find_posterior(
+    start = equations.cold_start(params, counts.sum(1))._replace(scores=scores)
+    posterior = equations.find_posterior(
         params, counts, start, integral, tolerance=_TOLERANCE, max_steps=_MOST_STEPS
     )
     latents = posterior.latents

@@ -11,7 +11,7 @@ from engine.checks.uncertainty.information import information
 from engine.checks.uncertainty.result import Uncertainty
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
-from engine.inference.compilation import keep_compilations
+from engine.fitting.compilation import keep_compilations
 from engine.results import AnyFit, Fit
 
 

@@ -19,12 +19,12 @@ from engine.checks.uncertainty.shrinkage import learned, shrink
 from engine.data import Counts
 from engine.errors import ConfigError
 from engine.fitting.blocks import Blocks
-from engine.inference.compilation import keep_compilations
-from engine.inference.topics.climb import WINDOW, Climb
-from engine.inference.topics.passes import Estimate
-from engine.models.lda import TINY
+from engine.fitting.compilation import keep_compilations
+from engine.lda.climb import WINDOW, Climb
+from engine.lda.equations import TINY
+from engine.lda.mixtures import count_shares
+from engine.lda.passes import Estimate
 from engine.results import AnyFit, TopicFit
-from engine.summaries.mixtures import count_shares
 from engine.validation import whole
 
 # Passes of a replicate at the most, and about how many one takes.

@@ -11,8 +11,10 @@ import pytest
 
 from engine.checks import CellScores, Contender, check_same_data, compare
 from engine.checks.comparison import common, paired_marginal, paired_score
-from engine.config import Config, LDAConfig, LNMConfig
 from engine.errors import DataError
+from engine.lda.config import LDAConfig
+from engine.lnm.config import LNMConfig
+from engine.registry import Config
 from engine.results import Outline
 
 CELLS = pd.Index([f"cell{c}" for c in range(50)])

@@ -12,7 +12,7 @@ from engine.checks.laplace import smooth
 from engine.data import Counts
 from engine.results import Fit
 from tests.engine.checks.predictive.truth import simulated
-from tests.engine.models.test_lnm import importance_sample
+from tests.engine.lnm.test_equations import importance_sample
 from tests.engine.problems import Problem, counts_of, problem, unfitted
 
 

@@ -7,10 +7,10 @@ import pytest
 import zarr
 from scipy import sparse
 
-from engine.config import LNMConfig
 from engine.data import read_counts
 from engine.errors import ConfigError, DataError
-from engine.inference.requirements import check_config
+from engine.lnm.config import LNMConfig
+from engine.lnm.requirements import check_config
 
 
 def spoil(adata, value):

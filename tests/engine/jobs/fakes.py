@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from engine.config import LNMConfig
 from engine.data import Counts, DataRequest
-from engine.inference.progress import Progress
+from engine.fitting.progress import Progress
 from engine.jobs import Jobs, JobStatus
+from engine.lnm.config import LNMConfig
 from engine.results import Fit, Status, Totals
 from tests.waiting import PATIENCE, wait_for
 

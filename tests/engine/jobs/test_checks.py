@@ -13,11 +13,11 @@ import pytest
 
 from engine import checks as science
 from engine.checks.predictive.check import ALL_CELLS
-from engine.config import Config
 from engine.data import DataRequest
 from engine.jobs import CheckAsked, Checked, Checks, Jobs, JobStatus, check_summary
 from engine.jobs.check_file import FILE
 from engine.jobs.store import FIT
+from engine.registry import Config
 from engine.results import AnyFit
 from tests.engine.jobs.fakes import ended, until
 from tests.tiny import CELLS, LDA, LNM, tiny_data

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from engine.config import AUTO, LNMConfig
 from engine.data import Counts
-from engine.inference.progress import Progress
+from engine.fitting.progress import Progress
 from engine.jobs import JobError, Jobs, contender
+from engine.lnm.config import LNMConfig
 from engine.results import Fit, Selection, selection_of, with_selection
+from engine.validation import AUTO
 from tests.engine.jobs.fakes import REQUEST, load_counts, make_fit, make_progress, make_status
 from tests.waiting import wait_for
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.config import LNMConfig
 from engine.errors import EngineError
 from engine.jobs import Jobs, JobStatus, contender
 from engine.jobs.check_file import FILE, latest
 from engine.jobs.store import FIT, RunStore
+from engine.lnm.config import LNMConfig
 from engine.results import AnyFit, outline
 from tests.engine.summaries.made_topics import made_topics
 from tests.engine.summaries.made_up import made

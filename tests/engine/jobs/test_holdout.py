@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from engine import checks
-from engine.config import Config, LNMConfig
 from engine.data import Counts, DataRequest
 from engine.errors import ConfigError, DataError
 from engine.jobs import Jobs, JobStatus
 from engine.jobs.fits import engine_fit_iter, engine_load
+from engine.lnm.config import LNMConfig
+from engine.registry import Config
 from tests.engine.jobs.fakes import (
     REQUEST,
     FakeFits,
@@ -165,7 +166,7 @@ def test_a_fit_of_a_subsample_goes_on_with_all_cells(
 ) -> None:
     """The checkpoint was taken while only some of the cells had been seen."""
     # The subsample and each block of the 240 cells, and the 20 set aside: as large as elsewhere.
-    monkeypatch.setattr("engine.inference.laplace._SUBSAMPLE", CELLS)
+    monkeypatch.setattr("engine.lnm.laplace._SUBSAMPLE", CELLS)
     settings = LNMConfig(n_factors=2, max_passes=60, seed=1, block_cells=CELLS)
     jobs = _stopped_after(serve, more_file(tmp_path, cells=260), settings, 1 / 13)
     id = jobs.list()[0].id

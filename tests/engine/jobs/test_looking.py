@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from engine.checks import ResidualStructure, StructureProgress, structure_of, with_structure
-from engine.config import LNMConfig
 from engine.data import Counts
 from engine.errors import DataError
-from engine.inference.progress import Progress
+from engine.fitting.progress import Progress
 from engine.jobs.checking import structure_iter
 from engine.jobs.looking import look, looked
+from engine.lnm.config import LNMConfig
 from engine.results import Fit, Selection, load, selection_of, with_selection
 from tests.dashboard.synthetic import make_topic_fit
 from tests.engine.jobs.fakes import (

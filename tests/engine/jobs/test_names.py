@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from dashboard.naming import fetch
-from engine.config import LDAConfig
 from engine.data import DataRequest
 from engine.jobs import Jobs, names
 from engine.jobs.status import JobError
+from engine.lda.config import LDAConfig
 from engine.results import TopicFit, load
 from tests.dashboard.synthetic import make_counts, make_fit, make_topic_fit
 from tests.engine.jobs.turning import Turning, turned

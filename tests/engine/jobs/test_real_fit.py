@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.config import LNMConfig
 from engine.data import DataRequest
 from engine.jobs import Jobs
 from engine.jobs.fits import engine_fit_iter, engine_load
+from engine.lnm.config import LNMConfig
 from engine.results import Fit
 from tests.engine.jobs.fakes import ended
 from tests.tiny import tiny_file

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from engine.checks import Sweep
-from engine.config import Config, LDAConfig, LNMConfig
 from engine.data import DataRequest, simulate
 from engine.errors import ConfigError
 from engine.jobs import (
@@ -24,6 +23,9 @@ from engine.jobs import (
 )
 from engine.jobs.fits import engine_fit_iter, engine_load
 from engine.jobs.sweeps import runs_of
+from engine.lda.config import LDAConfig
+from engine.lnm.config import LNMConfig
+from engine.registry import Config
 from tests.engine.jobs.fakes import REQUEST, FakeFits, Serve, ended, make_counts
 
 

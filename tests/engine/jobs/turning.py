@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from engine.config import Config
 from engine.data import Counts
-from engine.inference.progress import Progress
+from engine.fitting.progress import Progress
+from engine.registry import Config
 from engine.results import AnyFit, TopicFit
 from tests.dashboard.synthetic import make_topic_fit
 

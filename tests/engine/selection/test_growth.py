@@ -11,11 +11,11 @@ import pytest
 
 import engine
 from engine import checks
-from engine.config import AUTO
 from engine.data import Counts, simulate
 from engine.errors import ConfigError, DataError
 from engine.results import Fit, Selection, config_asked, load, selection_of
 from engine.summaries import methods_text
+from engine.validation import AUTO
 
 pytestmark = pytest.mark.fit
 

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from engine import checks
-from engine.config import Config, LDAConfig, LNMConfig
 from engine.data import DataRequest
 from engine.errors import ConfigError
+from engine.lda.config import LDAConfig
+from engine.lnm.config import LNMConfig
+from engine.registry import Config
 from engine.shell import common
 from engine.shell.command import Command, fit_command, holdout_of, request_of
 from engine.shell.parser import build_parser

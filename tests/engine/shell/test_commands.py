@@ -15,7 +15,7 @@ import pytest
 import engine
 from engine import results
 from engine.__main__ import main
-from engine.config import LNMConfig
+from engine.lnm.config import LNMConfig
 from tests.conftest import ROOT
 from tests.engine.jobs.fakes import make_fit, make_progress
 from tests.tiny import CELLS, GENES

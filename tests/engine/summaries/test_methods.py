@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from engine.config import LDAConfig, LNMConfig
+from engine.lda.config import LDAConfig
+from engine.lnm.config import LNMConfig
 from engine.results import AnyFit, Fit, TopicFit
 from engine.summaries import methods_text
 from tests.dashboard.synthetic import make_fit, make_topic_fit

@@ -61,8 +61,8 @@ def test_words_count_all_and_name_some() -> None:
 
 
 def test_what_a_fit_cuts_is_found() -> None:
-    from engine.inference.point import within
-    from engine.models.poisson_lognormal import NARROW
+    from engine.lnm.point import within
+    from engine.lnm.residual import NARROW
 
     theta = np.zeros((21, 4))
     theta[4, -1] = 2.0

@@ -11,7 +11,7 @@ import numpy as np
 
 import engine
 from engine.data import Counts, simulate
-from engine.inference.totals import capture
+from engine.lnm.totals import capture
 from engine.results import AnyFit, Fit, Totals
 from tests.engine.problems import unfitted
 

@@ -14,7 +14,7 @@ from engine.checks.uncertainty.correlation import delta
 from engine.checks.uncertainty.replicates import Replicates
 from engine.data import Counts, simulate, true_clr_correlation
 from engine.errors import ConfigError, DataError
-from engine.models.packing import unpack
+from engine.lnm.packing import unpack
 from tests.engine.checks.uncertainty.conftest import Simulated, Topics
 from tests.engine.problems import dense
 

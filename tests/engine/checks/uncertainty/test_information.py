@@ -11,8 +11,8 @@ import engine
 from engine import checks
 from engine.checks.uncertainty.blocks import gene_blocks
 from engine.checks.uncertainty.information import information
-from engine.inference.passes import result_of
-from engine.models.packing import pair_weights, unpack
+from engine.lnm.packing import pair_weights, unpack
+from engine.lnm.passes import result_of
 from tests.engine.problems import counts_of, evaluate, problem, unfitted
 
 pytestmark = pytest.mark.fit

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from engine.checks import TopicUncertainty
+from engine.lda.mixtures import count_shares
 from engine.results import TopicFit
-from engine.summaries.mixtures import count_shares
 from tests.dashboard.synthetic import make_topic_fit
 
 GENES, BOOT = 100, 30

@@ -1,6 +1,0 @@
-"""LNM and LNMVCP by the No-U-Turn sampler: draws from the exact posterior, for small data."""
-
-from engine.inference.nuts.driver import fit_nuts
-from engine.inference.nuts.start import check_size
-
-__all__ = ["check_size", "fit_nuts"]

@@ -1,0 +1,1 @@
+"""Latent Dirichlet allocation, by accelerated EM and by an autoencoder."""

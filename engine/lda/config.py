@@ -1,0 +1,190 @@
+"""Settings of latent Dirichlet allocation."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from engine.errors import ConfigError
+from engine.fitting.training_config import Training
+from engine.validation import AUTO, check_names, finite, number, one_of, positive, whole
+
+Inference = Literal["em", "vae"]
+Prior = float | tuple[float, ...] | None
+
+MAX_TOPICS = 500
+_MOST_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class LDAConfig(Training):
+    """Settings of a latent Dirichlet allocation fit.
+
+    Parameters
+    ----------
+    n_topics
+        Number of topics K. ``"auto"``: chosen from the counts by `engine.fit`, which tells why,
+        see `engine.results.Selection`.
+    inference
+        ``"em"``: accelerated EM for topics and proportions, without an encoder; the more
+        exact and, up to some 10^5 cells, the quicker. ``"vae"``: amortized, by stochastic
+        variational inference with an encoder network, in minibatches.
+    topic_prior, feature_prior
+        Dirichlet concentrations: alpha of a cell's topic proportions, eta of a topic's feature
+        probabilities. None: 1/K. A number of any kind, or one value per topic or feature.
+        ``"vae"`` refines with an alpha of 1e-4 or more only.
+    seed
+        Seed of everything that is drawn.
+    n_starts
+        Starts that ``"em"`` tries for a few passes before it goes on from the best.
+    max_passes
+        Budget of ``"em"``: passes over the cells.
+    max_epochs
+        Budget of ``"vae"``: times that every cell is drawn. None: 36 for a few thousand cells,
+        fewer for more, see `epochs`.
+    max_seconds
+        Wall-clock budget, seconds; None: no limit.
+    tolerance
+        ``"em"`` ends when a pass gains less than this, nats per cell, on average over the
+        last passes; ``"vae"`` when the smoothed bound gains less than this in each of eight
+        epochs in a row.
+    refine
+        ``"vae"``: after training, move each cell's proportions to the mode of its own
+        posterior, topics fixed.
+    hidden
+        Units of each of the encoder's two layers.
+    dropout
+        Share of hidden units left out at random in training.
+    batch_cells
+        Cells of a minibatch.
+    learning_rate, schedule
+        Largest step of Adam, and whether it falls to a hundredth along a cosine or is kept.
+    warm_up
+        Share of the epochs over which the weight of the prior's divergence rises to one.
+    validation
+        Share of the cells set aside to decide when to end; they are not trained on. The default
+        sets none aside and decides by the training bound.
+    block_cells
+        Cells per block; None chooses by the number of genes.
+
+    Raises
+    ------
+    ConfigError
+        If a value is of the wrong type or out of range.
+    """
+
+    n_topics: int | Literal["auto"] = AUTO
+    inference: Inference = "em"
+    topic_prior: Prior = None
+    feature_prior: Prior = None
+    seed: int = 0
+    n_starts: int = 3
+    max_passes: int = 500
+    max_seconds: float | None = None
+    tolerance: float = 1e-3
+    block_cells: int | None = None
+
+    latent: ClassVar[str] = "topic"
+    fewest: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        self._plain_numbers()
+        number("n_topics", self.n_topics, 1, MAX_TOPICS)
+        whole("seed", self.seed, 0, _MOST_SEED)
+        whole("n_starts", self.n_starts, 1, 1000)
+        whole("max_passes", self.max_passes, 1, 100_000)
+        if self.block_cells is not None:
+            whole("block_cells", self.block_cells, 1, 1_000_000)
+        one_of("inference", self.inference, ("em", "vae"))
+        positive("tolerance", self.tolerance)
+        self._check_training()
+        if self.max_seconds is not None:
+            positive("max_seconds", self.max_seconds)
+        for name in ("topic_prior", "feature_prior"):
+            object.__setattr__(self, name, _concentrations(name, getattr(self, name)))
+        if isinstance(self.topic_prior, tuple) and len(self.topic_prior) != self.n_topics:
+            several = "" if self.n_topics == AUTO else f" or {self.n_topics}, one per topic"
+            raise ConfigError(
+                f"topic_prior to be one number{several}",
+                f"{len(self.topic_prior)} numbers",
+                "Change topic_prior or n_topics.",
+            )
+
+    @property
+    def model(self) -> str:
+        """Short name of the model: ``"lda"``."""
+        return "lda"
+
+    @property
+    def alpha(self) -> np.ndarray:
+        """(K,) concentrations of the prior of a cell's topic proportions."""
+        return self._prior(self.topic_prior, self.size)
+
+    def eta(self, n_features: int) -> np.ndarray:
+        """(F,) concentrations of the prior of a topic's feature probabilities.
+
+        Raises
+        ------
+        ConfigError
+            If ``feature_prior`` has another length.
+        """
+        if isinstance(self.feature_prior, tuple) and len(self.feature_prior) != n_features:
+            raise ConfigError(
+                f"feature_prior to be one number or {n_features:,}, one per feature of the counts",
+                f"{len(self.feature_prior):,} numbers",
+                "Change feature_prior, or read the genes it was made for.",
+            )
+        return self._prior(self.feature_prior, n_features)
+
+    def _prior(self, value: Prior, size: int) -> np.ndarray:
+        filled = 1 / self.size if value is None else value
+        return np.broadcast_to(np.asarray(filled, float), (size,)).copy()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        values = dataclasses.asdict(self)
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> LDAConfig:
+        """The inverse of `to_dict`; unknown keys raise ConfigError."""
+        check_names(cls, values)
+        return cls(**values)
+
+
+def _concentrations(name: str, value: object) -> Prior:
+    """None, a float or a tuple of floats, all above zero."""
+    if value is None:
+        return None
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
+        values = np.asarray(value, object)
+        if values.ndim == 0:
+            return _concentration(name, values.item())
+        if values.size:
+            return tuple(_concentration(name, one) for one in values.ravel())
+    return _concentration(name, value)
+
+
+def _concentration(name: str, value: object) -> float:
+    number = isinstance(value, numbers.Real | np.ndarray | np.generic)
+    number = number and not isinstance(value, bool | np.bool_)
+    try:
+        plain = float(value) if number else math.nan  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        plain = math.nan
+    if not (math.isfinite(plain) and plain > 0):
+        raise ConfigError(
+            f"{name} to be None, a number above zero or a sequence of them",
+            repr(value)[:60],
+            f"Change {name}.",
+        )
+    return finite(name, plain)

@@ -1,0 +1,201 @@
+"""TopicFit: what latent Dirichlet allocation learned, in memory and in a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from engine.files.writing import write
+from engine.fitting.saved import FORMAT, given_names, known_ids
+from engine.fitting.status import Status
+from engine.genes import OTHER
+from engine.lda.config import LDAConfig
+
+
+@dataclass(frozen=True)
+class TopicFit:
+    """A fitted latent Dirichlet allocation.
+
+    C cells, F features (the pooled ``_other`` included), K topics. Both posteriors are
+    logistic-normal, ``softmax(N(location, scale^2))``; a scale of zero is a point estimate, as
+    ``inference="em"`` makes.
+
+    Attributes
+    ----------
+    genes, cells
+        Names, (F,) and (C,).
+    topics
+        (F, K) posterior mean probabilities of the features, of ``"em"`` modes in the softmax
+        basis; columns sum to one.
+    topic_location, topic_scale
+        (F, K) of the posterior of the topics.
+    proportions
+        (C, K) posterior mean proportions of the topics, of ``"em"`` modes in the softmax
+        basis; rows sum to one.
+    location, scale
+        (C, K) of the posterior of the proportions.
+    bound
+        (C,) nats, without the multinomial coefficient: log p(u | theta, beta) at the estimates
+        of ``"em"``, the evidence lower bound of ``"vae"``. The two are not comparable.
+    total_counts
+        (C,) counts over the modelled features.
+    obs
+        The labels that came with the data.
+    trace
+        One row a pass: pass, seconds, log_marginal_per_cell (the mean of ``bound``). While
+        ``"vae"`` trains the bound is of drawn topics and by the encoder alone, so the last
+        row, of all that was learned, lies a little higher.
+    encoder
+        Named arrays of the encoder; empty for ``"em"``.
+    data
+        Where the counts came from: name, source, layer, fingerprint, what was dropped.
+    names
+        What a person has called the topics; empty: "topic 1" and so on.
+    gene_ids
+        (F,) ids of the features; None if the names are all that is known.
+    """
+
+    config: LDAConfig
+    genes: pd.Index
+    cells: pd.Index
+    topics: np.ndarray
+    topic_location: np.ndarray
+    topic_scale: np.ndarray
+    proportions: np.ndarray
+    location: np.ndarray
+    scale: np.ndarray
+    bound: np.ndarray
+    total_counts: np.ndarray
+    obs: pd.DataFrame
+    trace: pd.DataFrame
+    status: Status
+    encoder: dict[str, np.ndarray] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    gene_ids: pd.Index | None = None
+
+    @property
+    def model(self) -> str:
+        """``"lda"``."""
+        return self.config.model
+
+    @property
+    def n_topics(self) -> int:
+        """Number of topics K."""
+        return int(self.topics.shape[1])
+
+    @property
+    def n_factors(self) -> int:
+        """Number of topics, under the name that the latents of all models have."""
+        return self.n_topics
+
+    @property
+    def default_names(self) -> list[str]:
+        """What the topics are called unless a person names them."""
+        return [f"topic {k + 1}" for k in range(self.n_topics)]
+
+    @property
+    def factor_names(self) -> list[str]:
+        """Names of the topics, in order."""
+        return list(self.names) or self.default_names
+
+    @property
+    def is_gene(self) -> np.ndarray:
+        """(F,) mask of the real genes: False for the pooled rest."""
+        return np.asarray(self.genes != OTHER)
+
+    @property
+    def log_marginal_per_cell(self) -> float:
+        """Mean of ``bound``, nats: what stands here for the log-marginal of the other models."""
+        return float(np.mean(self.bound))
+
+    def to_anndata(self, counts: sparse.csr_matrix | None = None) -> ad.AnnData:
+        """The fit as an AnnData that scanpy and cellxgene open.
+
+        Parameters
+        ----------
+        counts
+            (C, F) counts for ``X``; without them ``X`` is an empty sparse matrix.
+        """
+        own = {"total_counts": self.total_counts, "log_bound": self.bound}
+        labels = self.obs.rename(columns={name: f"{name}_input" for name in own})
+        obs = labels.assign(**own).set_axis(self.cells.astype(str))
+        var = pd.DataFrame(index=self.genes.astype(str))
+        if self.gene_ids is not None:
+            var["gene_ids"] = np.asarray(self.gene_ids, dtype=object)
+        shape = (len(obs), len(var))
+        matrix = counts if counts is not None else sparse.csr_matrix(shape, dtype=np.float32)
+        obsm: dict[str, Any] = {
+            "X_lda": self.proportions,
+            "X_lda_location": self.location,
+            "X_lda_scale": self.scale,
+        }
+        varm: dict[str, Any] = {
+            "lda_topics": self.topics,
+            "lda_topics_location": self.topic_location,
+            "lda_topics_scale": self.topic_scale,
+        }
+        meta: dict[str, Any] = {
+            "format": FORMAT,
+            "model": self.model,
+            "config": json.dumps(self.config.to_dict()),
+            "status": json.dumps(asdict(self.status)),
+            "data": json.dumps(self.data),
+            "versions": json.dumps(self.versions),
+            "obs_columns": json.dumps([str(name) for name in labels.columns]),
+            "trace": {str(name): self.trace[name].to_numpy() for name in self.trace},
+            "factor_names": json.dumps(self.factor_names),
+            "encoder": dict(self.encoder),
+        }
+        return ad.AnnData(X=matrix, obs=obs, var=var, obsm=obsm, varm=varm, uns={"logratio": meta})
+
+    def save(self, path: str | os.PathLike[str], counts: sparse.csr_matrix | None = None) -> Path:
+        """Write the fit as .h5ad: under a temporary name first, then renamed.
+
+        Returns
+        -------
+        The path written.
+
+        Raises
+        ------
+        FitError
+            If the file cannot be written.
+        """
+        return write(self.to_anndata(), path, counts)
+
+    @classmethod
+    def from_parts(cls, parts: dict[str, Any]) -> TopicFit:
+        """From obs, var, obsm, varm and uns["logratio"] as `to_anndata` laid them out."""
+        obs, meta = parts["obs"], parts["uns/logratio"]
+        obsm, varm = parts["obsm"], parts["varm"]
+        default = [f"topic {k + 1}" for k in range(np.shape(varm["lda_topics"])[1])]
+        return cls(
+            config=LDAConfig.from_dict(json.loads(meta["config"])),
+            genes=pd.Index(parts["var"].index),
+            cells=pd.Index(obs.index),
+            topics=np.asarray(varm["lda_topics"]),
+            topic_location=np.asarray(varm["lda_topics_location"]),
+            topic_scale=np.asarray(varm["lda_topics_scale"]),
+            proportions=np.asarray(obsm["X_lda"]),
+            location=np.asarray(obsm["X_lda_location"]),
+            scale=np.asarray(obsm["X_lda_scale"]),
+            bound=obs["log_bound"].to_numpy(),
+            total_counts=obs["total_counts"].to_numpy(),
+            obs=obs[json.loads(meta["obs_columns"])],
+            trace=pd.DataFrame(meta["trace"]),
+            status=Status(**json.loads(meta["status"])),
+            encoder={name: np.asarray(array) for name, array in meta["encoder"].items()},
+            data=json.loads(meta["data"]),
+            versions=json.loads(meta["versions"]),
+            names=given_names(meta, default),
+            gene_ids=known_ids(parts["var"]),
+        )

@@ -1,0 +1,1 @@
+"""The logistic-normal multinomial, without (LNM) and with (LNMVCP) variable capture."""

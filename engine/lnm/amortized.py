@@ -1,0 +1,167 @@
+"""Cells under an LNM fitted by an autoencoder: by the encoder alone, or refined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from engine.data import Counts
+from engine.fitting.blocks import Blocks
+from engine.fitting.encoding import Gaussian, inputs_of
+from engine.lnm import encoder as vae
+from engine.lnm import equations, given_scores
+from engine.lnm.config import LNMConfig
+from engine.lnm.fit import Capture, Fit, Totals
+from engine.lnm.passes import Pass, Passes, result_of
+from engine.lnm.residual import LOG_NO_NOISE
+from engine.lnm.totals import eta_prior
+
+# Draws of z, in pairs of opposite sign, shared by all cells, from a seed of their own.
+_PAIRS = 8
+_SEED = 2
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
+
+
+class Encoded(NamedTuple):
+    """Arrays over cells: scores (C, k) in the encoder's own basis, their variances, the bound on
+    the log-marginal (nats; NaN where it was not asked for), and median and log width of eta.
+    """
+
+    scores: np.ndarray
+    variance: np.ndarray
+    bound: np.ndarray
+    eta: np.ndarray
+    eta_scale: np.ndarray
+
+
+class Basis(NamedTuple):
+    """Parameters whose loadings are in the encoder's own basis, and what turns to the fit's."""
+
+    params: equations.Params
+    rotation: np.ndarray
+
+
+def basis_of(fit: Fit) -> Basis:
+    """The basis of a fit that has an encoder."""
+    rotation = np.asarray(fit.encoder["rotation"], float)
+    log_noise = np.log(np.maximum(fit.noise, np.exp(LOG_NO_NOISE)))
+    return Basis(equations.Params(fit.mean_clr, fit.loadings @ rotation.T, log_noise), rotation)
+
+
+def place(
+    basis: Basis,
+    counts: Counts,
+    config: LNMConfig,
+    encoder: dict[str, Any],
+    totals: Totals,
+    *,
+    refine: bool,
+) -> tuple[Pass, Capture | None]:
+    """The posterior of each cell, and its capture efficiency by the encoder (None for LNM).
+
+    Not refined: means and standard deviations of the encoder's density q, and as log-marginal the
+    evidence lower bound ``E_q[log p(u | z)] - KL(q || p)``. Refined: modes, standard deviations and
+    log-marginals of the nested Laplace approximation, as by ``inference="laplace"``.
+    """
+    found = encode(basis.params, counts, config, encoder, totals, bounded=not refine)
+    own = capture_of(found.eta, found.eta_scale) if config.capture else None
+    if not refine:
+        scores_sd = np.sqrt(found.variance @ basis.rotation**2)
+        latents = equations.Latents(found.scores, np.full(counts.n_cells, np.nan))
+        return Pass(None, latents, scores_sd, found.bound, np.zeros(counts.n_cells)), own
+    passes = Passes(
+        counts, found.scores.shape[1], config.precision, config.block_cells, found.scores
+    )
+    return result_of(passes.run(basis.params, basis.rotation, None)), own
+
+
+def encode(
+    params: equations.Params,
+    counts: Counts,
+    config: LNMConfig,
+    encoder: dict[str, Any],
+    totals: Totals,
+    *,
+    bounded: bool,
+) -> Encoded:
+    """Every cell by the encoder alone; with its bound if ``bounded``."""
+    anchor = eta_prior(counts, config, totals)[0] if config.capture else np.zeros(counts.n_cells)
+    noise = draws(params.loadings.shape[1])
+    single = equations.Params(*(jnp.asarray(array, jnp.float32) for array in params))
+    arrays = {name: jnp.asarray(value, jnp.float32) for name, value in encoder.items()}
+    parts = []
+    for block in Blocks(counts, config.block_cells, keep=False):
+        near = jnp.asarray(block.padded(anchor[:, None]), jnp.float32)
+        found = _block(single, block.counts, near, arrays, noise, bounded)
+        size = block.own.stop - block.own.start
+        part = [np.asarray(array[:size], float) for array in found]
+        part[2] += equations.constants(np.asarray(block.counts[:size])) if bounded else np.nan
+        parts.append(part)
+    return Encoded(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def proportions(fit: Fit, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
+    """Posterior mean proportions of each cell by the encoder alone, block by block."""
+    basis = basis_of(fit)
+    noise = draws(fit.n_factors)
+    params = equations.Params(*(jnp.asarray(array, jnp.float32) for array in basis.params))
+    arrays = {name: jnp.asarray(value, jnp.float32) for name, value in fit.encoder.items()}
+    for block in Blocks(counts, keep=False):
+        # Padding without counts has no mode; it takes one count anywhere.
+        dense = block.counts.at[:, -1].add(1 - block.weights)
+        found = _expected(params, dense, arrays, noise)
+        yield block.own, np.asarray(found)[: block.own.stop - block.own.start]
+
+
+def draws(width: int) -> jax.Array:
+    """(n, width) standard normal draws, the same at every call, of mean zero."""
+    half = jax.random.normal(jax.random.key(_SEED), (_PAIRS, width))
+    return jnp.concatenate([half, -half])
+
+
+def capture_of(eta: np.ndarray, eta_scale: np.ndarray) -> Capture:
+    """Moments of eta and of the efficiency exp(-eta) where log eta ~ N(eta, eta_scale^2)."""
+    weights = _WEIGHTS / _WEIGHTS.sum()
+    values = np.exp(eta[:, None] + eta_scale[:, None] * _NODES)
+
+    def moments(of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        mean = of @ weights
+        return mean, np.sqrt(((of - mean[:, None]) ** 2) @ weights)
+
+    return Capture(*moments(values), *moments(np.exp(-values)))
+
+
+@partial(jax.jit, static_argnames="bounded")
+def _block(
+    params: equations.Params,
+    counts: Float[Array, "B G"],
+    anchor: Float[Array, "B 1"],
+    encoder: dict[str, Array],
+    noise: Float[Array, "n k"],
+    bounded: bool,
+) -> tuple[Array, ...]:
+    scores, eta = vae.encode(encoder, counts, inputs_of(encoder), anchor)
+    value = jnp.zeros(len(counts))
+    if bounded:
+        value = given_scores.bound(params, counts, scores, noise)
+    if not len(eta.location):
+        eta = Gaussian(value, value)
+    return scores.location, scores.scale**2, value, eta.location, eta.scale
+
+
+@jax.jit
+def _expected(
+    params: equations.Params,
+    counts: Float[Array, "B G"],
+    encoder: dict[str, Array],
+    noise: Float[Array, "n k"],
+) -> Float[Array, "B G"]:
+    anchor = jnp.zeros((len(counts), 1))
+    scores, _ = vae.encode(encoder, counts, inputs_of(encoder), anchor)
+    return given_scores.expected_proportions(params, counts, scores, noise)

@@ -1,0 +1,168 @@
+"""Settings of the logistic-normal multinomial models."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, get_args
+
+from engine.errors import ConfigError
+from engine.fitting.training_config import Training
+from engine.validation import AUTO, check_names, finite, number, one_of, positive, whole
+
+DMode = Literal["learned", "low_rank"]
+CapturePrior = Literal["population", "anchored"]
+LNMInference = Literal["laplace", "vae", "nuts"]
+Precision = Literal["float32", "float64"]
+
+MAX_FACTORS = 200
+# Draws of a chain below which nothing can be said of its posterior.
+FEWEST_DRAWS = 50
+
+
+@dataclass(frozen=True)
+class LNMConfig(Training):
+    """Settings of a logistic-normal multinomial fit.
+
+    Parameters
+    ----------
+    capture
+        Model each cell's capture efficiency (LNMVCP) instead of plain
+        negative-binomial totals (LNM).
+    n_factors
+        Number of gene programmes k. ``"auto"``: chosen from the counts by `engine.fit`, which
+        tells why, see `engine.results.Selection`. 0: residual variances alone.
+    inference
+        ``"laplace"``: nested Laplace, the more exact and, up to some 10^5 cells, the quicker.
+        ``"vae"``: amortized, by stochastic variational inference with an encoder network, in
+        minibatches. ``"nuts"``: draws from the posterior of parameters and latents by the No-U-Turn
+        sampler, an exact reference for small data.
+    d_mode
+        ``"learned"`` gives every gene its own residual variance d,
+        ``"low_rank"`` fixes d = 0.
+    seed
+        Seed of the randomized start.
+    max_passes, max_seconds
+        Budget: passes of ``"laplace"`` over the cells, and wall-clock seconds (None: no limit).
+    max_epochs
+        Budget of ``"vae"``: times that every cell is drawn. None: 60 for a few thousand cells,
+        fewer for more, see `epochs`.
+    tolerance
+        ``"laplace"`` ends when a further pass is expected to gain less than this many nats
+        per cell and the last passes gained no more; ``"vae"`` when the smoothed bound gains
+        less than this in each of eight epochs in a row.
+    refine
+        ``"vae"``: after training, move each cell's latents to the mode of its own posterior,
+        parameters fixed, as ``"laplace"`` does.
+    hidden
+        Units of each of the encoder's two layers.
+    dropout
+        Share of hidden units left out at random in training.
+    batch_cells
+        Cells of a minibatch.
+    learning_rate, schedule
+        Largest step of Adam, and whether it falls to a hundredth along a cosine or is kept.
+    warm_up
+        Share of the epochs over which the weight of the prior's divergence rises to one.
+    validation
+        Share of the cells set aside to decide when to end; they are not trained on. The default
+        sets none aside and decides by the training bound.
+    n_warmup, n_draws, n_chains
+        Of ``"nuts"``: iterations of each chain that adapt the sampler and are thrown away, those
+        that are kept, and the number of chains.
+    capture_prior
+        ``"population"``: location and scale of eta estimated from all cells, and what they cannot
+        tell integrated over. ``"anchored"``: eta_c ~ TruncNormal(log M_0 - log L_c, capture_sd^2,
+        low=0), as published; it uses each total twice, so that efficiencies restate the totals
+        and their standard deviations are too small.
+    molecules
+        M_0, expected mRNA molecules per cell (human, mouse 2e5; yeast 6e4; E. coli 3e3).
+    capture_sd
+        sigma_M, the prior standard deviation of eta (nats).
+    loadings_scale
+        Prior standard deviation of every loading in W; None learns the covariance of the
+        loadings of a gene from all genes.
+    noise_location, noise_scale
+        Prior mean and standard deviation of log d; None estimates them.
+    precision
+        Floating-point type of the passes over the cells; an encoder is trained in float32.
+    block_cells
+        Cells per block; None chooses by the number of genes.
+
+    Raises
+    ------
+    ConfigError
+        If a value is of the wrong type or out of range.
+    """
+
+    capture: bool = False
+    n_factors: int | Literal["auto"] = AUTO
+    inference: LNMInference = "laplace"
+    d_mode: DMode = "learned"
+    seed: int = 0
+    max_passes: int = 200
+    max_seconds: float | None = None
+    tolerance: float = 3e-3
+    capture_prior: CapturePrior = "population"
+    molecules: float = 2e5
+    capture_sd: float = 0.5
+    loadings_scale: float | None = None
+    noise_location: float | None = None
+    noise_scale: float | None = None
+    precision: Precision = "float32"
+    block_cells: int | None = None
+
+    learning_rate: float = field(default=0.03, kw_only=True)
+    n_warmup: int = field(default=500, kw_only=True)
+    n_draws: int = field(default=1000, kw_only=True)
+    n_chains: int = field(default=4, kw_only=True)
+
+    full_epochs: ClassVar[int] = 60
+    latent: ClassVar[str] = "factor"
+    fewest: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        self._plain_numbers()
+        number("n_factors", self.n_factors, 0, MAX_FACTORS)
+        whole("seed", self.seed, 0, 2**32 - 1)
+        whole("max_passes", self.max_passes, 1, 100_000)
+        whole("n_warmup", self.n_warmup, 20, 100_000)
+        whole("n_draws", self.n_draws, FEWEST_DRAWS, 100_000)
+        whole("n_chains", self.n_chains, 2, 16)
+        if self.block_cells is not None:
+            whole("block_cells", self.block_cells, 1, 1_000_000)
+        one_of("capture", self.capture, (True, False))
+        one_of("inference", self.inference, get_args(LNMInference))
+        if self.n_factors == 0 and self.inference != "laplace":
+            raise ConfigError(
+                "inference='laplace' without factors, which leave nothing to encode or to draw",
+                repr(self.inference),
+                "Take one factor or more, or inference='laplace'.",
+            )
+        one_of("d_mode", self.d_mode, ("learned", "low_rank"))
+        one_of("capture_prior", self.capture_prior, ("population", "anchored"))
+        one_of("precision", self.precision, ("float32", "float64"))
+        for name in ("tolerance", "molecules", "capture_sd"):
+            positive(name, getattr(self, name))
+        for name in ("max_seconds", "loadings_scale", "noise_scale"):
+            if getattr(self, name) is not None:
+                positive(name, getattr(self, name))
+        if self.noise_location is not None:
+            finite("noise_location", self.noise_location)
+        self._check_training()
+
+    @property
+    def model(self) -> str:
+        """Short name of the model: ``"lnm"`` or ``"lnmvcp"``."""
+        return "lnmvcp" if self.capture else "lnm"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> LNMConfig:
+        """The inverse of `to_dict`; unknown keys raise ConfigError."""
+        check_names(cls, values)
+        return cls(**values)

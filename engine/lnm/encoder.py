@@ -1,0 +1,258 @@
+"""Amortized LNM and LNMVCP: NumPyro model and guide, and the heads of the encoder.
+
+    z_c ~ N(0, I_k),  w_g ~ N(0, diag(s^2)),  log d_g ~ N(m, t^2),
+    u_c | z_c: `engine.lnm.given_scores`, residuals integrated, x = mu + W z
+    LNMVCP also:  eta_c ~ TruncNormal(a_c, sigma^2, low=0),  N_c ~ NB(M exp(-eta_c), r)
+
+The guide has independent normals for every z_cj, from the encoder; for every loading; and for
+every log d. Loadings are integrated, not maximised: a mode of W alone would shrink all loadings
+together, and z would make up for it. The mean has a flat prior and is the parameter
+``centre = mu + d / 2``, the log mean intensity, with which d has little to do. eta's guide is
+log-normal, its median and width from the encoder.
+
+The totals' parameters M, r, a and sigma are not learned here but given: the counts' composition
+and their total never meet in the likelihood.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from jaxtyping import Array, Bool, Float
+from numpyro import handlers
+
+from engine.fitting import encoding
+from engine.fitting.encoding import Gaussian, Inputs, Phase
+from engine.lnm.given_scores import log_likelihood, log_likelihood_low_rank
+from engine.lnm.packing import product
+from engine.lnm.residual import LOG_NO_NOISE, NARROW
+
+# What the names of the guide of the loadings and of log d, and of the mean, are.
+DECODER = ("centre", "loadings", "loadings_log_scale", "log_noise", "log_noise_log_scale")
+# Units of the layer that eta is read from, and the seed of its start.
+_ETA_UNITS, _SEED = 8, 0
+# Beyond this no logarithm of a standard deviation goes.
+_MOST_FREE = 9.0
+_LARGEST = math.log(NARROW.max_noise)
+
+
+class Totals(NamedTuple):
+    """M, the mean total at efficiency 1, r, and the sd of eta's prior."""
+
+    mean: Float[Array, ""]
+    concentration: Float[Array, ""]
+    eta_scale: Float[Array, ""]
+
+
+class Setting(NamedTuple):
+    """What a step is given beside its cells.
+
+    Attributes
+    ----------
+    loadings_scale
+        (k,) prior standard deviation s of each column of W.
+    noise
+        Prior m and t of log d.
+    has_noise
+        (G,) mask of the genes whose d is learned.
+    inputs
+        Scale of the encoder's inputs.
+    totals
+        For LNMVCP; not read without it.
+    n_batches
+        Minibatches that together are all cells.
+    unit
+        Weight of the whole bound: one over all counts makes it nats per count.
+    """
+
+    loadings_scale: Float[Array, "k"]
+    noise: Gaussian
+    has_noise: Bool[Array, "G"]
+    inputs: Inputs
+    totals: Totals
+    n_batches: Float[Array, ""]
+    unit: Float[Array, ""]
+
+
+# Counts (B, G), and with LNMVCP the location of eta's prior (B, 1).
+Cells = Any
+
+
+def _counts(cells: Cells) -> tuple[Array, Array]:
+    return cells if isinstance(cells, tuple) else (cells, jnp.zeros((len(cells), 1)))
+
+
+def model(
+    cells: Cells,
+    meant: Bool[Array, "B"],
+    setting: Setting,
+    phase: Phase,
+    *,
+    start: dict[str, Array],
+    residuals: bool,
+    capture: bool,
+    **_: Any,
+) -> None:
+    """The joint density of a minibatch and the decoder, weighted to stand for all cells.
+
+    Parameters
+    ----------
+    meant
+        False for cells that only fill the minibatch.
+    residuals
+        Whether any gene has a residual: d_mode "learned".
+    capture
+        Whether totals have a capture latent: LNMVCP.
+    """
+    counts, anchor = _counts(cells)
+    width = len(setting.loadings_scale)
+    mean = phase.hold(numpyro.param("centre", start["centre"]))
+    with handlers.scale(scale=setting.unit):
+        with numpyro.plate("gene", counts.shape[1]):
+            spread = dist.Normal(jnp.zeros(width), setting.loadings_scale)
+            loadings = numpyro.sample("loadings_of_genes", spread.to_event(1))
+            if residuals:
+                with handlers.mask(mask=setting.has_noise):
+                    log_noise = numpyro.sample("log_noise_of_genes", dist.Normal(*setting.noise))
+                bounded = jnp.minimum(log_noise, _LARGEST)
+                log_noise = jnp.where(setting.has_noise, bounded, LOG_NO_NOISE)
+                mean = mean - 0.5 * jnp.exp(log_noise)
+        with (
+            numpyro.plate("cell", len(counts)),
+            handlers.scale(scale=setting.n_batches),
+            handlers.mask(mask=meant),
+        ):
+            with handlers.scale(scale=phase.divergence):
+                scores = numpyro.sample("scores", dist.Normal(jnp.zeros(width), 1.0).to_event(1))
+            x = product(scores, loadings.T) + mean
+            seen = log_likelihood(x, log_noise, counts) if residuals else None
+            seen = log_likelihood_low_rank(x, counts) if seen is None else seen
+            numpyro.factor("counts", seen)
+            if capture:
+                prior = dist.TruncatedNormal(anchor[:, 0], setting.totals.eta_scale, low=0.0)
+                eta = numpyro.sample("eta", prior)
+                mean_total = setting.totals.mean * jnp.exp(-eta)
+                law = dist.NegativeBinomial2(mean_total, setting.totals.concentration)
+                numpyro.sample("totals", law, obs=counts.sum(1))
+
+
+def guide(
+    cells: Cells,
+    meant: Bool[Array, "B"],
+    setting: Setting,
+    phase: Phase,
+    *,
+    start: dict[str, Array],
+    dropout: float,
+    residuals: bool,
+    capture: bool,
+) -> None:
+    """The approximate posterior: `encode` for the cells, one normal for each loading and log d.
+
+    Parameters
+    ----------
+    start
+        Values that the parameters begin with: those of `DECODER`, and of the encoder.
+    """
+    counts, anchor = _counts(cells)
+    encoder = {
+        name: numpyro.param(name, value) for name, value in start.items() if name not in DECODER
+    }
+
+    def of_decoder(name: str) -> Gaussian:
+        location = phase.hold(numpyro.param(name, start[name]))
+        log_scale = phase.hold(numpyro.param(f"{name}_log_scale", start[f"{name}_log_scale"]))
+        return Gaussian(location, jnp.exp(log_scale))
+
+    # All are registered, used or not, so that a fit always has them.
+    loadings, log_noise = of_decoder("loadings"), of_decoder("log_noise")
+    key = numpyro.prng_key() if dropout > 0 else None
+    scores, eta = encode(encoder, counts, setting.inputs, anchor, dropout, key)
+    with handlers.scale(scale=setting.unit):
+        with numpyro.plate("gene", counts.shape[1]):
+            numpyro.sample("loadings_of_genes", dist.Normal(*loadings).to_event(1))
+            if residuals:
+                with handlers.mask(mask=setting.has_noise):
+                    numpyro.sample("log_noise_of_genes", dist.Normal(*log_noise))
+        with (
+            numpyro.plate("cell", len(counts)),
+            handlers.scale(scale=setting.n_batches),
+            handlers.mask(mask=meant),
+        ):
+            with handlers.scale(scale=phase.divergence):
+                numpyro.sample("scores", dist.Normal(*scores).to_event(1))
+            if capture:
+                numpyro.sample("eta", dist.LogNormal(*eta))
+
+
+def init_heads(encoder: dict[str, Array], prior: tuple[float, float] | None) -> dict[str, Array]:
+    """An encoder of `encoding.init_encoder` with what this model adds to it.
+
+    The precision of z grows with a cell's total, which is one input of thousands; so it reaches
+    the scales directly as well. eta has a small layer of its own, on the log total and the
+    location of its prior: composition tells nothing of it, and thousands of genes would drown
+    what does. Its heads begin at the prior of an average cell: its location
+    and standard deviation, None without capture.
+    """
+    width = encoder["scale"].shape[1]
+    added = {**encoder, "scale_by_size": jnp.zeros(width)}
+    if prior is not None:
+        anchor, sd = prior
+        middle = max(anchor, 0.1)
+        added |= {
+            "eta_input": jax.random.normal(jax.random.key(_SEED), (2, _ETA_UNITS)),
+            "eta_heads": jnp.zeros((_ETA_UNITS + 2, 2)),
+            "eta_bias": jnp.log(jnp.array([middle, min(sd / middle, 1.0)])),
+            "eta_anchor": jnp.float32(anchor),
+        }
+    return added
+
+
+def encode(
+    encoder: dict[str, Array],
+    counts: Float[Array, "B G"],
+    inputs: Inputs,
+    anchor: Float[Array, "B 1"],
+    dropout: float = 0.0,
+    key: Array | None = None,
+) -> tuple[Gaussian, Gaussian]:
+    """q(z) of each cell, (B, k) normals, and q(log eta), (B,) normals (empty without capture)."""
+    units = encoding.hidden_units(encoder, counts, inputs, dropout, key)
+    size = encoding.size_of(counts, inputs)
+    location = units @ encoder["location"] + encoder["location_bias"]
+    free = units @ encoder["scale"] + size * encoder["scale_by_size"] + encoder["scale_bias"]
+    scores = Gaussian(location, _width(free))
+    if "eta_heads" not in encoder:
+        return scores, Gaussian(units[:, 0][:0], units[:, 0][:0])
+    centre = jax.lax.stop_gradient(encoder["eta_anchor"])
+    known = jnp.concatenate([size, anchor - centre], 1)
+    known = jnp.concatenate([known, jnp.tanh(known @ encoder["eta_input"])], 1)
+    heads = known @ encoder["eta_heads"] + encoder["eta_bias"]
+    return scores, Gaussian(heads[:, 0], _width(heads[:, 1]))
+
+
+def _width(free: Array) -> Array:
+    """A standard deviation; an exponential, so that a change of its unit is one of a bias."""
+    return jnp.exp(jnp.clip(free, -_MOST_FREE, _MOST_FREE))
+
+
+def change_basis(params: dict[str, Any], mean: Any, sd: Any) -> dict[str, Any]:
+    """The same decoder and encoder for z' = (z - mean) / sd, each of (k,).
+
+    All but the prior of z stays as it is: with the cells' own mean and sd every z' has mean 0
+    and variance 1 over the cells, and the bound gains (parameter expansion: Liu, Rubin & Wu 1998).
+    """
+    return params | {
+        "centre": params["centre"] + params["loadings"] @ mean,
+        "loadings": params["loadings"] * sd,
+        "loadings_log_scale": params["loadings_log_scale"] + np.log(sd),
+        "location": params["location"] / sd,
+        "location_bias": (params["location_bias"] - mean) / sd,
+        "scale_bias": params["scale_bias"] - np.log(sd),
+    }

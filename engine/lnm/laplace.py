@@ -1,0 +1,296 @@
+"""Nested Laplace inference for the LNM: the outer optimisation, as a generator.
+
+Two phases. First a few clipped steps gene by gene, each with an update of the priors and a
+change of basis that gives z its mean 0 and variance 1 back (parameter expansion: Liu, Rubin &
+Wu 1998). Then L-BFGS in the metric of the gene-wise curvature. Large data go through both
+on a subsample of cells, and through the second again on all of them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.data import Counts
+from engine.errors import ConfigError, FitError
+from engine.fitting.lbfgs import LBFGS
+from engine.fitting.status import State
+from engine.genes import OTHER, same_genes
+from engine.lnm.canonical import principal_axes
+from engine.lnm.config import LNMConfig
+from engine.lnm.fit import Fit
+from engine.lnm.passes import Passes
+from engine.lnm.point import Metric, Point, params_of, within
+from engine.lnm.prior import Prior
+from engine.lnm.residual import NARROW, Integral
+from engine.lnm.spectral import spectral_start
+from engine.lnm.wide_residual import WIDE, admitting
+
+# Clipped steps: at least, at most, and the relative gain that ends them.
+_FEWEST_CLIPPED, _MOST_CLIPPED, _SETTLED = 5, 10, 5e-4
+# From this step on the curvature of log d is the cautious one.
+_CAUTIOUS_FROM = 4
+# No parameter moves further than this at once.
+_LONGEST_STEP = 0.7
+# Share of genes at the largest residual variance that the expansion admits, beyond which
+# residuals are integrated by quadrature: dearer, and needed for data as sparse as microbes'.
+_MANY_WIDE = 0.1
+_REFRESH_METRIC = 10
+# A step this small, in posterior standard deviations of a parameter, is no news.
+_SMALL_STEP = 0.1
+_SHORTEST = 1e-3
+# Rounding of a sum of float32 log-likelihoods, relative.
+_ROUNDING = 2e-8
+_SUBSAMPLE = 10_000
+_SUBSAMPLE_TOLERANCE = 10.0
+_TYPICAL_PASSES = 40
+
+
+@dataclass(frozen=True)
+class Step:
+    """An accepted step: where it led, on which cells, and how many passes may be left."""
+
+    point: Point
+    counts: Counts
+    phase: str
+    passes_left: float
+
+
+# What the optimisation yields: a step, or the share of a running pass that is done.
+Event = Step | float
+Steps = Generator[Event, None, Point]
+# How it ended: as a state of the fit, and in words.
+End = tuple[State, str]
+
+
+def maximise(
+    counts: Counts, config: LNMConfig, start: Fit | None, weights: np.ndarray | None = None
+) -> Generator[Event, None, End]:
+    """Maximise the posterior of (mu, W, d); yields events, returns how it ended.
+
+    With ``start`` cells may have (C,) weights, 1 on average: so much each counts for.
+
+    Raises
+    ------
+    FitError
+        If the objective is not finite where the fit starts.
+    """
+    if start is not None:
+        passes, point = yield from _resume(counts, config, start, weights)
+    else:
+        passes, point = yield from _begin(counts, config)
+    if passes.counts is not counts:
+        coarse = config.tolerance * _SUBSAMPLE_TOLERANCE
+        point, _ = yield from _ascend(passes, point, coarse, "fitting a subsample")
+        integral = passes.integral
+        passes = Passes(
+            counts, config.size, config.precision, config.block_cells, integral=integral
+        )
+        point = yield from _evaluate(passes, point.theta, point.has_noise, point.prior)
+    _, end = yield from _ascend(passes, point, config.tolerance, "fitting")
+    return end
+
+
+def _begin(counts: Counts, config: LNMConfig) -> Generator[Event, None, tuple[Passes, Point]]:
+    """Spectral start and clipped steps."""
+    phase = "starting"
+    if counts.n_cells > 2 * _SUBSAMPLE:
+        phase = "starting on a subsample"
+        rng = np.random.default_rng(config.seed)
+        counts = counts.take(np.sort(rng.choice(counts.n_cells, _SUBSAMPLE, replace=False)))
+    held = counts if counts.matrix() is not None else counts.take(np.arange(counts.n_cells))
+    mean, loadings, scores = spectral_start(held, config.size, config.seed)
+    prior = Prior.start(config)
+    has_noise = noise_mask(counts, config)
+    theta = np.column_stack([loadings, mean, np.where(has_noise, prior.noise_location, 0.0)])
+    passes = Passes(counts, config.size, config.precision, config.block_cells, scores)
+    point = yield from _evaluate(passes, theta, has_noise, prior)
+    _require_finite(point)
+    point = yield from _settle(passes, point, phase, 0)
+    return passes, point
+
+
+def _settle(passes: Passes, point: Point, phase: str, made: int) -> Steps:
+    """Clipped steps, of which ``made`` are behind us, until they gain little."""
+    count = made
+    while count < _MOST_CLIPPED:
+        yield Step(point, passes.counts, phase, _TYPICAL_PASSES - count)
+        before = point.seen.log_marginal_total
+        point = yield from _clipped_step(passes, point, cautious=count >= _CAUTIOUS_FROM)
+        gain = point.seen.log_marginal_total - before
+        count += 1
+        if passes.integral is NARROW and np.mean(point.at_bound) > _MANY_WIDE:
+            passes.integral = WIDE
+            point = yield from _evaluate(passes, point.theta, point.has_noise, point.prior)
+            count = 0
+        elif count >= _FEWEST_CLIPPED and gain < _SETTLED * abs(before):
+            break
+    return point
+
+
+def _resume(
+    counts: Counts, config: LNMConfig, start: Fit, weights: np.ndarray | None
+) -> Generator[Event, None, tuple[Passes, Point]]:
+    """The point that an earlier fit had reached."""
+    check_start(counts, config, start)
+    has_noise = noise_mask(counts, config)
+    prior = Prior.start(config).resume(start.prior)
+    # A gene that had no residual (the reference, or all in mode low_rank) begins with the prior's.
+    noise = np.where(start.noise > 0, start.noise, np.exp(prior.noise_location))
+    noise = np.where(has_noise, noise, 1.0)
+    theta = np.column_stack(
+        [start.loadings, start.mean_clr + 0.5 * np.where(has_noise, noise, 0.0), np.log(noise)]
+    )
+    scores = start.scores if start.cells.equals(counts.cells) else None
+    integral = integral_for(start)
+    passes = Passes(
+        counts, config.size, config.precision, config.block_cells, scores, integral, weights
+    )
+    point = yield from _evaluate(passes, theta, has_noise, prior)
+    _require_finite(point)
+    # Its priors were still on the way, if it had made but a few passes; and of other weights
+    # they, and the scale of z, are others.
+    made = start.status.passes if weights is None else _FEWEST_CLIPPED - 2
+    point = yield from _settle(passes, point, "starting", made)
+    return passes, point
+
+
+def check_start(counts: Counts, config: LNMConfig, start: Fit) -> None:
+    """Refuse to go on from a fit of other genes or another number of factors."""
+    if not same_genes(start, counts) or start.n_factors != config.size:
+        raise ConfigError(
+            f"a fit of these {counts.n_genes:,} genes with {config.size} factors",
+            f"one of {len(start.genes):,} genes with {start.n_factors} factors",
+            "Start a new fit.",
+        )
+
+
+def integral_for(fit: Fit) -> Integral:
+    """The integral that an earlier fit was made with, as its residual variances tell."""
+    return admitting(fit.noise)
+
+
+def noise_mask(counts: Counts, config: LNMConfig) -> np.ndarray:
+    """(G,) mask of the genes whose d is learned: all but the reference, or none.
+
+    Without factors all: what the reference varies by itself, all ALR logits share, which then no
+    loadings can tell.
+    """
+    has_noise = np.full(counts.n_genes, config.d_mode == "learned")
+    has_noise[counts.reference] = config.size == 0 and has_noise[counts.reference]
+    return has_noise
+
+
+def _require_finite(point: Point) -> None:
+    if not np.isfinite(point.value):
+        raise FitError(
+            "a finite likelihood at the start of the fit",
+            "one that overflows",
+            "Check the counts for extreme values, or choose precision='float64'.",
+        )
+
+
+def _evaluate(
+    passes: Passes,
+    theta: np.ndarray,
+    has_noise: np.ndarray,
+    prior: Prior,
+    volume: np.ndarray | None = None,
+) -> Steps:
+    """One pass at the admissible parameters nearest to theta."""
+    if volume is None:
+        volume = np.zeros_like(prior.loadings_covariance)
+    max_noise = passes.integral.max_noise
+    theta = within(theta, has_noise, max_noise)
+    params = params_of(theta)
+    _, rotation = principal_axes(params.loadings, passes.counts.genes != OTHER)
+    seen = yield from passes.run(params, rotation, volume)
+    return Point(theta, has_noise, prior, volume, seen, max_noise)
+
+
+def _clipped_step(passes: Passes, point: Point, *, cautious: bool) -> Steps:
+    """Update the priors, move every gene on its own, and give z mean 0 and variance 1."""
+    variances = Metric(point, cautious=cautious).variances()
+    noise = point.has_noise
+    prior = point.prior.learn(
+        point.theta[:, :-2], variances[0], point.theta[noise, -1], variances[1][noise]
+    )
+    point = replace(point, prior=prior)
+    step = Metric(point, cautious=cautious).solve(point.gradient)
+    theta = point.theta + np.clip(step, -_LONGEST_STEP, _LONGEST_STEP)
+    mean = point.moments[:-1, -1]
+    factor = np.linalg.cholesky(point.moments[:-1, :-1] - np.outer(mean, mean))
+    theta[:, -2] += theta[:, :-2] @ mean
+    theta[:, :-2] = theta[:, :-2] @ factor
+    passes.change_basis(mean, factor)
+    return (yield from _evaluate(passes, theta, noise, prior.change_basis(factor)))
+
+
+def _ascend(
+    passes: Passes, point: Point, tolerance: float, phase: str
+) -> Generator[Event, None, tuple[Point, End]]:
+    """L-BFGS until neither the objective nor the parameters have news.
+
+    Ends when the model of the objective promises less than ``tolerance`` nats per cell, the
+    last three steps gained no more, and the step is small against the posterior standard
+    deviations of the parameters.
+    """
+    cells = passes.counts.n_cells
+    point = yield from _evaluate(
+        passes, point.theta, point.has_noise, point.prior, point.volume_slope()
+    )
+    memory = LBFGS()
+    gains: deque[float] = deque([np.inf] * 3, maxlen=3)
+    metric, age = Metric(point, cautious=True), 0
+    while True:
+        if age >= _REFRESH_METRIC:
+            metric, age = Metric(point, cautious=True), 0
+        direction = memory.direction(point.gradient, metric.solve)
+        longest = np.abs(direction).max(axis=1, keepdims=True)
+        direction *= np.minimum(1.0, _LONGEST_STEP / np.maximum(longest, 1e-12))
+        promised = float(np.sum(point.gradient * direction)) / 2 / cells
+        news = max(*gains, promised)
+        yield Step(point, passes.counts, phase, _passes_left(news, tolerance))
+        if news < tolerance and metric.root_mean_square(direction) < _SMALL_STEP:
+            return point, ("converged", "objective and parameters settled")
+        found = yield from _search(passes, point, direction)
+        if found is None:
+            if not len(memory):
+                reason = "no further ascent within the precision of the arithmetic"
+                return point, ("stopped", reason)
+            memory.forget()
+            metric, age = Metric(point, cautious=True), 0
+            continue
+        memory.remember(found.theta - point.theta, found.gradient - point.gradient)
+        gains.append((found.value - point.value) / cells)
+        point, age = found, age + 1
+
+
+def _search(
+    passes: Passes, point: Point, direction: np.ndarray
+) -> Generator[Event, None, Point | None]:
+    """A point along the direction that is better by Armijo's rule; None if there is none."""
+    slope = float(np.sum(point.gradient * direction))
+    length = 1.0
+    while slope > 0 and length > _SHORTEST:
+        theta = point.theta + length * direction
+        found = yield from _evaluate(passes, theta, point.has_noise, point.prior, point.volume)
+        change = found.value - point.value
+        # A point that loses cells would look better by what they cost.
+        sound = found.seen.n_lost_cells <= point.seen.n_lost_cells
+        if sound and change >= 1e-4 * length * slope - _ROUNDING * abs(point.value):
+            return found
+        # The peak of the parabola through what was seen, within reason.
+        peak = slope * length / (2 * (slope * length - change)) if np.isfinite(change) else 0.0
+        length *= float(np.clip(peak, 0.1, 0.5))
+    return None
+
+
+def _passes_left(gain: float, tolerance: float) -> float:
+    """Gains shrink by about a fifth from pass to pass."""
+    if not np.isfinite(gain):
+        return 0.75 * _TYPICAL_PASSES
+    return 2.0 + 4.5 * np.log(max(gain / tolerance, 1.0))

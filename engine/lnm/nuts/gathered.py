@@ -1,0 +1,159 @@
+"""What is kept of the draws: moments of the latents, and what the chains are judged by.
+
+W is known up to a rotation only. Each draw of it is turned to the Laplace fit's (orthogonal
+Procrustes: Schoenemann 1966), and its scores along, before anything is averaged.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.lnm.nuts.chains import Draw
+
+# Genes between whose pairs covariances are followed, and cells whose eta is.
+_GENES, _CELLS = 30, 200
+# Draws that a fit keeps: so many, of no more numbers altogether.
+_MOST_DRAWS, _MOST_NUMBERS = 200, 2_000_000
+
+
+class Moments(NamedTuple):
+    """Sums over the draws of all chains; eta's are empty without capture."""
+
+    mean: np.ndarray
+    loadings: np.ndarray
+    log_noise: np.ndarray
+    scores: np.ndarray
+    scores_2: np.ndarray
+    eta: np.ndarray
+    eta_2: np.ndarray
+    efficiency: np.ndarray
+    efficiency_2: np.ndarray
+
+
+class Kept(NamedTuple):
+    """A draw of the parameters of one chain, loadings turned, float32."""
+
+    mean: np.ndarray
+    loadings: np.ndarray
+    noise: np.ndarray
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The draws so far. Adding makes another: one that a snapshot holds does not change.
+
+    Attributes
+    ----------
+    reference
+        (G, k) CLR loadings that every draw is turned to.
+    has_noise
+        (G,) mask of the genes whose d is learned.
+    genes, cells
+        Positions of the genes and cells that are followed.
+    every
+        One in so many iterations is kept whole.
+    count
+        Iterations of each chain.
+    followed
+        Of every iteration, by name of the group: (chains, quantities).
+    kept
+        Draws kept whole.
+    """
+
+    reference: np.ndarray
+    has_noise: np.ndarray
+    genes: np.ndarray
+    cells: np.ndarray
+    every: int
+    count: int = 0
+    divergences: int = 0
+    longest: int = 0
+    moments: Moments | None = None
+    followed: tuple[dict[str, np.ndarray], ...] = field(default=(), repr=False)
+    kept: tuple[Kept, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def begin(
+        cls,
+        reference: np.ndarray,
+        has_noise: np.ndarray,
+        is_gene: np.ndarray,
+        *,
+        n_cells: int,
+        n_draws: int,
+        n_chains: int,
+    ) -> Gathered:
+        """Nothing yet."""
+        size = np.where(is_gene, (reference**2).sum(1), -1.0)
+        genes = np.sort(np.argsort(-size)[: min(_GENES, int(is_gene.sum()))])
+        cells = np.unique(np.linspace(0, n_cells - 1, min(_CELLS, n_cells)).astype(int))
+        most = min(_MOST_DRAWS, _MOST_NUMBERS // (reference.size + 2 * len(reference)))
+        every = math.ceil(n_draws * n_chains / most) if most else n_draws + 1
+        return cls(reference, has_noise, genes, cells, every)
+
+    def add(self, draw: Draw) -> Gathered:
+        """With one more draw of every chain."""
+        mean, loadings, log_noise = draw.params
+        left, _, right = np.linalg.svd(np.swapaxes(loadings, 1, 2) @ self.reference)
+        rotation = left @ right
+        turned, scores = loadings @ rotation, draw.position["scores"] @ rotation
+        eta = np.exp(draw.position.get("log_eta", np.zeros((len(mean), 0))))
+        efficiency = np.where(eta, np.exp(-eta), 0.0)
+        sums = Moments(
+            mean.sum(0),
+            turned.sum(0),
+            log_noise.sum(0),
+            scores.sum(0),
+            np.einsum("nci,ncj->cij", scores, scores),
+            eta.sum(0),
+            (eta**2).sum(0),
+            efficiency.sum(0),
+            (efficiency**2).sum(0),
+        )
+        noise = np.where(self.has_noise, np.exp(log_noise), 0.0)
+        kept = self.kept
+        if (self.count + 1) % self.every == 0:
+            arrays = (mean, turned, noise)
+            kept += tuple(
+                Kept(*(array[n].astype(np.float32) for array in arrays)) for n in range(len(mean))
+            )
+        return Gathered(
+            self.reference,
+            self.has_noise,
+            self.genes,
+            self.cells,
+            self.every,
+            self.count + 1,
+            self.divergences + int(draw.diverging.sum()),
+            self.longest + int(draw.longest.sum()),
+            sums if self.moments is None else Moments(*map(np.add, self.moments, sums)),
+            (*self.followed, self._follow(draw, turned, noise, eta)),
+            kept,
+        )
+
+    def _follow(
+        self, draw: Draw, loadings: np.ndarray, noise: np.ndarray, eta: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Numbers that no rotation changes."""
+        own, count = loadings[:, self.genes], noise.shape[1]
+        covariance = own @ np.swapaxes(own, 1, 2)
+        of = noise[:, self.genes]
+        covariance -= (of[:, :, None] + of[:, None, :]) / count
+        covariance += noise.sum(1)[:, None, None] / count**2
+        diagonal = np.arange(len(self.genes))
+        covariance[:, diagonal, diagonal] += of
+        rows, columns = np.triu_indices(len(self.genes))
+        found = {
+            "log density": draw.log_density[:, None],
+            "mean": draw.params.mean,
+            "CLR covariance": covariance[:, rows, columns],
+        }
+        if self.has_noise.any():
+            found["log d"] = draw.params.log_noise[:, self.has_noise]
+        if eta.size:
+            found["eta"] = eta[:, self.cells]
+        return found

@@ -1,0 +1,224 @@
+"""Passes over the cells: parameters in, summed statistics and the cells' latents out."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from engine.data import Counts
+from engine.lnm import equations
+from engine.lnm.residual import NARROW, Integral
+from engine.lnm.sums import Sums, sums_at_mode
+
+# Elements of a block: few enough for a processor's caches, enough to keep a GPU busy.
+_BLOCK_ELEMENTS = {"cpu": 2**19}
+_BLOCK_ELEMENTS_ELSEWHERE = 2**24
+_MOST_CELLS = 2**14
+# Newton decrements, in posterior standard deviations of a cell's latents.
+_TOLERANCE = 1e-3
+_FAILED = 1e-2
+_COLD_STEPS = 40
+_WARM_STEPS = 12
+
+
+@partial(jax.jit, static_argnames="integral")
+def block_sums(
+    params: equations.Params,
+    counts: Float[Array, "B G"],
+    weights: Float[Array, "B"],
+    latents: equations.Latents,
+    rotation: Float[Array, "k k"],
+    volume: Float[Array, "k k"],
+    integral: Integral,
+    max_steps: int,
+) -> tuple[Sums, equations.Cells]:
+    """Modes, then the statistics there of the cells that were not lost."""
+    posterior = equations.find_posterior(
+        params, counts, latents, integral, tolerance=_TOLERANCE, max_steps=max_steps
+    )
+    weights = jnp.where(jnp.isfinite(posterior.decrement), weights, 0.0)
+    sums = sums_at_mode(params, counts, weights, posterior, volume, integral)
+    return sums, posterior.cells(rotation)
+
+
+@partial(jax.jit, static_argnames="integral")
+def block_cells(
+    params: equations.Params,
+    counts: Float[Array, "B G"],
+    latents: equations.Latents,
+    rotation: Float[Array, "k k"],
+    integral: Integral,
+    max_steps: int,
+) -> equations.Cells:
+    """Modes and the posterior there: new cells under known parameters."""
+    return equations.find_posterior(
+        params, counts, latents, integral, tolerance=_TOLERANCE, max_steps=max_steps
+    ).cells(rotation)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass found: sums in float64, and arrays over all cells."""
+
+    sums: Sums | None
+    latents: equations.Latents
+    scores_sd: np.ndarray
+    log_marginal: np.ndarray
+    decrement: np.ndarray
+    weights: np.ndarray | None = None
+
+    @property
+    def log_marginal_total(self) -> float:
+        """Sum over the cells whose latents were found, each with its weight, nats."""
+        found = np.isfinite(self.decrement)
+        weights = 1.0 if self.weights is None else self.weights[found]
+        return float((self.log_marginal[found] * weights).sum())
+
+    @property
+    def n_lost_cells(self) -> int:
+        """Cells whose latents stopped being finite; they are left out of the sums."""
+        return int(np.sum(~np.isfinite(self.decrement)))
+
+    @property
+    def n_failed_cells(self) -> int:
+        """Cells whose Newton did not settle."""
+        return int(np.sum(~(self.decrement < _FAILED)))
+
+
+class Passes:
+    """Runs passes over counts in blocks of one fixed shape, so that there is one compilation.
+
+    The cells' latents are kept between passes as the start of the next Newton.
+
+    Parameters
+    ----------
+    counts
+        In memory or streamed from disk; never dense beyond a block.
+    dtype
+        Floating-point type of the arithmetic; sums over blocks are float64 always.
+    block_cells
+        Cells per block; None chooses by the number of genes.
+    scores
+        (C, k) a first guess of the latents, if there is one.
+    integral
+        How residuals are integrated; may be changed between passes, at the cost of a compilation.
+    weights
+        (C,) what each cell counts for in all sums; None: 1.
+    """
+
+    def __init__(
+        self,
+        counts: Counts,
+        n_factors: int,
+        dtype: str,
+        block_cells: int | None = None,
+        scores: np.ndarray | None = None,
+        integral: Integral = NARROW,
+        weights: np.ndarray | None = None,
+    ) -> None:
+        self.counts = counts
+        self._weights = weights
+        self.integral = integral
+        self._dtype = np.dtype(dtype)
+        elements = _BLOCK_ELEMENTS.get(jax.default_backend(), _BLOCK_ELEMENTS_ELSEWHERE)
+        rows = block_cells or min(max(elements // counts.n_genes, 1), _MOST_CELLS)
+        self._rows = min(rows, counts.n_cells)
+        if scores is None:
+            scores = np.zeros((counts.n_cells, n_factors))
+        self._scores = scores.astype(self._dtype)
+        self._intensity: np.ndarray | None = None
+        self._constants = np.full(counts.n_cells, np.nan)
+
+    def change_basis(self, mean: np.ndarray, factor: np.ndarray) -> None:
+        """Follow z -> factor^-1 (z - mean), so that the next Newton starts where it should."""
+        self._scores = np.linalg.solve(factor, (self._scores - mean).T).T.astype(self._dtype)
+
+    def run(
+        self, params: equations.Params, rotation: np.ndarray, volume: np.ndarray | None
+    ) -> Generator[float, None, Pass]:
+        """One pass; yields the share of it that is done after every block.
+
+        Parameters
+        ----------
+        rotation
+            (k, k) orthogonal: the standard deviations of z are those along its columns.
+        volume
+            (k, k) Q of `sums.sums_at_mode`, for all cells together; None leaves the sums out:
+            the posterior of cells under known parameters.
+        """
+        params = equations.Params(*(np.asarray(array, self._dtype) for array in params))
+        rotation = rotation.astype(self._dtype)
+        count = self.counts.n_cells
+        whole = count if self._weights is None else float(self._weights.sum())
+        share = None if volume is None else (volume / whole).astype(self._dtype)
+        steps = _WARM_STEPS
+        if self._intensity is None:
+            steps = _COLD_STEPS
+            with self._arithmetic():
+                cold = equations.cold_start(params, jnp.asarray(self.counts.totals, self._dtype))
+            self._intensity = np.array(cold.intensity)
+        latents = equations.Latents(np.empty_like(self._scores), np.empty_like(self._intensity))
+        scores_sd = np.empty_like(self._scores)
+        log_marginal, decrement = np.empty(count), np.empty(count)
+        total: Sums | None = None
+        for start in range(0, count, self._rows):
+            own = slice(start, min(start + self._rows, count))
+            size = own.stop - start
+            sums, cells = self._block(params, rotation, share, own, steps)
+            latents.scores[own] = cells.latents.scores[:size]
+            latents.intensity[own] = cells.latents.intensity[:size]
+            scores_sd[own] = cells.scores_sd[:size]
+            log_marginal[own] = np.asarray(cells.log_marginal[:size], float) + self._constants[own]
+            decrement[own] = cells.decrement[:size]
+            if sums is not None:
+                part = Sums(*(np.asarray(array, np.float64) for array in sums))
+                total = part if total is None else Sums(*map(np.add, total, part))
+            yield own.stop / count
+        self._scores, self._intensity = latents.scores, latents.intensity
+        return Pass(total, latents, scores_sd, log_marginal, decrement, self._weights)
+
+    def _block(
+        self,
+        params: equations.Params,
+        rotation: np.ndarray,
+        volume: np.ndarray | None,
+        own: slice,
+        steps: int,
+    ) -> tuple[Sums | None, equations.Cells]:
+        counts = self.counts.block(own.start, own.stop)
+        if np.isnan(self._constants[own.start]):
+            self._constants[own] = equations.constants(counts)
+        assert self._intensity is not None
+        size = len(counts)
+        padded = np.pad(np.arange(size), (0, self._rows - size), mode="edge")
+        weights = (np.arange(self._rows) < size).astype(self._dtype)
+        if self._weights is not None:
+            weights *= self._weights[own][padded].astype(self._dtype)
+        latents = equations.Latents(self._scores[own][padded], self._intensity[own][padded])
+        counts = counts[padded].astype(self._dtype, copy=False)
+        with self._arithmetic():
+            if volume is None:
+                return None, block_cells(params, counts, latents, rotation, self.integral, steps)
+            return block_sums(
+                params, counts, weights, latents, rotation, volume, self.integral, steps
+            )
+
+    def _arithmetic(self) -> contextlib.AbstractContextManager[None]:
+        return jax.enable_x64(bool(self._dtype == np.float64))
+
+
+def result_of[T](steps: Generator[object, None, T]) -> T:
+    """What a generator returns, its news unheard."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return cast(T, end.value)

@@ -1,0 +1,139 @@
+"""A point of the outer optimisation: global parameters, their posterior density and its slope.
+
+Each gene has a row ``(w_g, m_g, log d_g)`` with m = mu + d/2, the log mean intensity: at fixed m
+the residual variance hardly moves a gene's mean, so that the two can be moved together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.lnm import equations
+from engine.lnm.packing import unpack
+from engine.lnm.passes import Pass
+from engine.lnm.prior import Prior
+from engine.lnm.residual import LOG_NO_NOISE
+from engine.lnm.sums import Sums
+
+# The mean of a gene has a flat prior; this keeps its curvature above zero.
+_RIDGE = 1e-3
+
+
+@dataclass(frozen=True)
+class Point:
+    """Parameters (G, k + 2), the pass made there, and the prior it is judged by.
+
+    ``has_noise`` marks the genes whose d is learned: none in mode low_rank, and never the
+    reference; ``max_noise`` is the largest d that is admitted.
+
+    What is maximised is the log posterior density less ``tr(Q M) / 2``, M the mean of E[zz'] over
+    the cells. A mode of W alone would shrink all loadings together, by 1 + G/C in variance:
+    the prior pulls G rows towards zero, and z makes up for it. Integrated over W, the
+    posterior's volume, which grows as z shrinks, takes that back: its log is
+    ``-sum_g log det(n_g M + S^-1) / 2`` with n_g the information on gene g, and Q is the slope of
+    that in M at M = 1.
+    """
+
+    theta: np.ndarray
+    has_noise: np.ndarray
+    prior: Prior
+    volume: np.ndarray
+    seen: Pass
+    max_noise: float
+
+    @property
+    def value(self) -> float:
+        """Log posterior density, nats; -inf where it is not finite."""
+        prior = self.prior.log_density(self.theta[:, :-2], self.theta[self.has_noise, -1])
+        volume = 0.5 * float(np.sum(self.volume * self.moments[:-1, :-1]))
+        value = self.seen.log_marginal_total + prior - volume
+        return value if np.isfinite(value) else -np.inf
+
+    @property
+    def gradient(self) -> np.ndarray:
+        """Slope of `value` in theta, zero where log d is fixed or held at its bound."""
+        sums, prior = self.sums, self.prior
+        slope = np.empty_like(self.theta)
+        slope[:, :-2] = sums.loadings - self.theta[:, :-2] @ prior.loadings_precision
+        slope[:, -2] = sums.mean
+        distance = (self.theta[:, -1] - prior.noise_location) / prior.noise_scale**2
+        slope[:, -1] = sums.log_noise - 0.5 * np.exp(self.theta[:, -1]) * sums.mean - distance
+        held = self.at_bound & (slope[:, -1] > 0)
+        slope[held | ~self.has_noise, -1] = 0.0
+        return slope
+
+    @property
+    def at_bound(self) -> np.ndarray:
+        """(G,) mask of the genes whose d has reached the largest admitted."""
+        return self.has_noise & (self.theta[:, -1] >= np.log(self.max_noise))
+
+    @property
+    def moments(self) -> np.ndarray:
+        """(k + 1, k + 1) mean over the cells of E[(z, 1)(z, 1)']."""
+        return np.asarray(self.sums.moments) / float(self.sums.weight)
+
+    def volume_slope(self) -> np.ndarray:
+        """Q (k, k) at this point."""
+        precision = self.prior.loadings_precision
+        information = np.array(self.sums.curvature)[:, -1, None, None]
+        return np.linalg.inv(np.eye(len(precision)) + precision / information).sum(0)
+
+    @property
+    def sums(self) -> Sums:
+        """Statistics of the pass."""
+        if self.seen.sums is None:
+            raise ValueError("this pass was made without its gradient")
+        return self.seen.sums
+
+
+def within(theta: np.ndarray, has_noise: np.ndarray, max_noise: float) -> np.ndarray:
+    """The nearest admissible parameters: d at most ``max_noise``, none where it is not learned."""
+    theta = theta.copy()
+    bounded = np.minimum(theta[:, -1], np.log(max_noise))
+    theta[:, -1] = np.where(has_noise, bounded, LOG_NO_NOISE)
+    return theta
+
+
+def params_of(theta: np.ndarray) -> equations.Params:
+    """The model's parameters at theta."""
+    mean = theta[:, -2] - 0.5 * np.exp(theta[:, -1])
+    return equations.Params(mean, theta[:, :-2], theta[:, -1])
+
+
+class Metric:
+    """Curvature of the log posterior, gene by gene: a block for (w, m) and a number for log d.
+
+    The block is the complete-data information at the posterior moments of z; log d has its
+    expected information, or, near the optimum (``cautious``), the summed squared score
+    where that is larger: genes that are spread unlike a log-normal need it.
+    """
+
+    def __init__(self, point: Point, *, cautious: bool) -> None:
+        prior, sums = point.prior, point.sums
+        blocks = np.array(unpack(sums.curvature))
+        blocks[:, :-1, :-1] += prior.loadings_precision
+        blocks[:, -1, -1] += _RIDGE
+        self._blocks = blocks
+        factor = np.linalg.cholesky(blocks)
+        half = np.linalg.solve(factor, np.broadcast_to(np.eye(blocks.shape[-1]), blocks.shape))
+        self._inverse = np.swapaxes(half, 1, 2) @ half
+        noise = np.maximum(sums.noise_expected, sums.noise_outer if cautious else 0.0)
+        self._noise = noise + prior.noise_scale**-2
+
+    def solve(self, slope: np.ndarray) -> np.ndarray:
+        """Newton step of every gene on its own."""
+        step = np.empty_like(slope)
+        step[:, :-1] = np.einsum("gij,gj->gi", self._inverse, slope[:, :-1])
+        step[:, -1] = slope[:, -1] / self._noise
+        return step
+
+    def root_mean_square(self, step: np.ndarray) -> float:
+        """Size of a step in posterior standard deviations of a parameter."""
+        block = np.einsum("gi,gij,gj->", step[:, :-1], self._blocks, step[:, :-1])
+        return float(np.sqrt((block + (step[:, -1] ** 2 * self._noise).sum()) / step.size))
+
+    def variances(self) -> tuple[np.ndarray, np.ndarray]:
+        """Posterior covariances of the loadings (G, k, k) and variances of log d (G,)."""
+        return self._inverse[:, :-1, :-1], 1 / self._noise

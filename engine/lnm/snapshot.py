@@ -1,0 +1,73 @@
+"""From a point of the optimisation to a Fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from engine.data import Counts
+from engine.fitting.status import Status
+from engine.fitting.versions import versions
+from engine.genes import OTHER
+from engine.lnm.canonical import principal_axes
+from engine.lnm.config import LNMConfig
+from engine.lnm.fit import Capture, Fit, Totals
+from engine.lnm.passes import Pass
+from engine.lnm.point import Point, params_of
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything a Fit is made of; calling it makes one, in any thread.
+
+    ``counts`` are the cells seen, a subsample at first if there are many; ``data`` tells of all.
+    """
+
+    counts: Counts
+    config: LNMConfig
+    point: Point
+    totals: Totals
+    capture: Capture | None
+    trace: pd.DataFrame
+    status: Status
+    data: dict[str, Any]
+
+    def __call__(self) -> Fit:
+        """The fit, in CLR on principal axes."""
+        params = params_of(self.point.theta)
+        loadings, rotation = principal_axes(params.loadings, self.counts.genes != OTHER)
+        return Fit(
+            config=self.config,
+            genes=self.counts.genes,
+            gene_ids=self.counts.gene_ids,
+            reference=self.counts.reference,
+            mean_clr=params.mean - params.mean.mean(),
+            loadings=loadings,
+            noise=np.where(self.point.has_noise, np.exp(params.log_noise), 0.0),
+            totals=self.totals,
+            trace=self.trace,
+            prior=self.point.prior.to_dict(rotation),
+            versions=versions(),
+            **cell_fields(self.counts, self.point.seen, rotation, self.capture, self.status)
+            | {"data": self.data},
+        )
+
+
+def cell_fields(
+    counts: Counts, seen: Pass, rotation: np.ndarray, capture: Capture | None, status: Status
+) -> dict:
+    """The fields of a Fit that speak of its cells."""
+    return {
+        "cells": counts.cells,
+        "scores": (seen.latents.scores @ rotation).astype(np.float32),
+        "scores_sd": seen.scores_sd.astype(np.float32),
+        "log_marginal": seen.log_marginal,
+        "total_counts": counts.totals,
+        "capture": capture,
+        "obs": counts.obs,
+        "status": status,
+        "data": counts.provenance(),
+    }
