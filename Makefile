@@ -24,7 +24,7 @@ export DATA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test test-quick lint format bench bench-topics lock clean
+.PHONY: help setup serve test test-quick lint format docs bench bench-topics lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -80,6 +80,18 @@ format: setup ## format the code and mend what ruff can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+# Sphinx comes on top of what the page needs, and only here.
+DOCS_STAMP := $(VENV)/installed-requirements-docs.lock
+
+$(DOCS_STAMP): requirements-docs.lock $(STAMP)
+	@echo "Installing $< into $(VENV)/"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+docs: $(DOCS_STAMP) ## build the documentation into docs/_build/
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -d .cache/doctrees docs docs/_build
+	@echo "Open docs/_build/index.html"
+
 bench: setup ## measure speed and scale
 	@$(BIN)/python -m benchmarks $(ARGS)
 
@@ -96,14 +108,16 @@ bench-topics: setup ## score topic models beside those of others, which it insta
 	fi
 	@$(BIN)/python -m benchmarks.topics --peers $(PEERS)/bin/python $(ARGS)
 
-UV_COMPILE = $(BIN)/python -m uv pip compile pyproject.toml --group dev --quiet --universal --python-version 3.12 \
+UV_COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.12 \
   --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+RUNTIME := pyproject.toml --group dev
 
 lock: setup ## resolve the locks anew (ARGS=--upgrade: take newer releases)
 	@$(BIN)/python -m pip install --quiet uv
-	@$(UV_COMPILE) $(ARGS) --output-file requirements.lock
-	@$(UV_COMPILE) --extra cuda --constraint requirements.lock --no-annotate --output-file requirements-cuda.lock
+	@$(UV_COMPILE) $(RUNTIME) $(ARGS) --output-file requirements.lock
+	@$(UV_COMPILE) $(RUNTIME) --extra cuda --constraint requirements.lock --no-annotate --output-file requirements-cuda.lock
+	@$(UV_COMPILE) --group docs $(ARGS) --constraint requirements.lock --output-file requirements-docs.lock
 
 clean: ## remove .venv/ and all caches
-	@rm -rf $(VENV) .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
-	@find app.py assets benchmarks dashboard engine tests -name __pycache__ -prune -exec rm -rf {} +
+	@rm -rf $(VENV) .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info docs/_build docs/api
+	@find app.py assets benchmarks dashboard docs engine tests -name __pycache__ -prune -exec rm -rf {} +

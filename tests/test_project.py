@@ -21,7 +21,12 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME = [Requirement(line) for line in PYPROJECT["project"]["dependencies"]]
 CUDA = [Requirement(line) for line in PYPROJECT["project"]["optional-dependencies"]["cuda"]]
 DEVELOPMENT = [Requirement(line) for line in PYPROJECT["dependency-groups"]["dev"]]
-LOCKS = {"requirements.lock": [*RUNTIME, *DEVELOPMENT], "requirements-cuda.lock": [*RUNTIME, *CUDA]}
+DOCUMENTATION = [Requirement(line) for line in PYPROJECT["dependency-groups"]["docs"]]
+LOCKS = {
+    "requirements.lock": [*RUNTIME, *DEVELOPMENT],
+    "requirements-cuda.lock": [*RUNTIME, *CUDA],
+    "requirements-docs.lock": DOCUMENTATION,
+}
 
 OWN = {"engine", "dashboard"}
 
@@ -152,11 +157,19 @@ def test_every_pin_of_a_lock_has_a_hash(lock: str) -> None:
 
 
 def test_gpu_lock_differs_only_by_additions() -> None:
-    base, gpu = pins("requirements.lock"), pins("requirements-cuda.lock")
+    missing = set(pins("requirements.lock")) - set(pins("requirements-cuda.lock"))
+    assert not missing, f"make lock; requirements-cuda.lock lacks {missing}"
+
+
+@pytest.mark.parametrize("lock", ["requirements-cuda.lock", "requirements-docs.lock"])
+def test_locks_of_one_environment_agree(lock: str) -> None:
+    base, added = pins("requirements.lock"), pins(lock)
     changed = {
-        name: (version, gpu.get(name)) for name, version in base.items() if gpu.get(name) != version
+        name: (version, added[name])
+        for name, version in base.items()
+        if name in added and added[name] != version
     }
-    assert not changed, f"make lock; requirements-cuda.lock changes {changed}"
+    assert not changed, f"make lock; {lock} changes {changed}"
 
 
 def test_one_kind_of_lock_only() -> None:

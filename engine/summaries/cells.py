@@ -27,7 +27,7 @@ def cell_clr(
 
     Without counts, the part that the factors carry: ``mu_g + w_g . z_c``. With counts also each
     gene's own residual ``e_g - mean(e)``, at its mode given z_c and the cell's intensity, see
-    `engine.summaries.residuals`; the mean is over all features of the simplex. Topics have no
+    ``engine.summaries.residuals``; the mean is over all features of the simplex. Topics have no
     residual: with counts or without, the CLR of the proportions that they give to the cell.
 
     Parameters
