@@ -19,6 +19,7 @@ extensions = [
     "numpydoc",
     "mathml",
     "offline",
+    "pictures",
 ]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]

@@ -6,15 +6,29 @@ from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 from sphinx.writers.html5 import HTML5Translator
 
+# What latex2mathml takes for letters: a relation, and functions of what follows.
+MENDED = {
+    "<mi>&#x0007E;</mi>": "<mo>&#x0223C;</mo>",
+    "<mi>log</mi>": '<mi>log</mi><mspace width="0.17em"/>',
+    "<mi>det</mi>": '<mi>det</mi><mspace width="0.17em"/>',
+}
+
+
+def mathml(latex: str, display: str = "inline") -> str:
+    """An equation of LaTeX."""
+    found: str = convert(latex.strip(), display=display)
+    for taken, meant in MENDED.items():
+        found = found.replace(taken, meant)
+    return found
+
 
 def _inline(translator: HTML5Translator, node: nodes.math) -> None:
-    translator.body.append(convert(node.astext()))
+    translator.body.append(mathml(node.astext()))
     raise nodes.SkipNode
 
 
 def _block(translator: HTML5Translator, node: nodes.math_block) -> None:
-    equation = convert(node.astext().strip(), display="block")
-    translator.body.append(f'<div class="equation">{equation}</div>\n')
+    translator.body.append(f'<div class="equation">{mathml(node.astext(), "block")}</div>\n')
     raise nodes.SkipNode
 
 
