@@ -82,13 +82,19 @@ format: setup ## format the code and mend what ruff can
 
 # Sphinx comes on top of what the page needs, and only here.
 DOCS_STAMP := $(VENV)/installed-requirements-docs.lock
+PICTURES := docs/_images/made
 
 $(DOCS_STAMP): requirements-docs.lock $(STAMP)
 	@echo "Installing $< into $(VENV)/"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
-docs: $(DOCS_STAMP) ## build the documentation into docs/_build/
+# Screenshots of the page as it is now. Where there is no Chromium the documentation does without.
+$(PICTURES): docs/screenshots.py app.py $(shell find assets dashboard engine -type f -not -name '*.pyc' 2>/dev/null) $(STAMP)
+	@if $(BIN)/python -m tests.chromium; then PYTHONPATH=. $(BIN)/python docs/screenshots.py && touch $@; \
+	else echo "The documentation is built without screenshots." >&2; fi
+
+docs: $(DOCS_STAMP) $(PICTURES) ## build the documentation into docs/_build/
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -d .cache/doctrees docs docs/_build
 	@echo "Open docs/_build/index.html"
 
@@ -119,5 +125,5 @@ lock: setup ## resolve the locks anew (ARGS=--upgrade: take newer releases)
 	@$(UV_COMPILE) --group docs $(ARGS) --constraint requirements.lock --output-file requirements-docs.lock
 
 clean: ## remove .venv/ and all caches
-	@rm -rf $(VENV) .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info docs/_build docs/api
+	@rm -rf $(VENV) .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info docs/_build docs/_images docs/api
 	@find app.py assets benchmarks dashboard docs engine tests -name __pycache__ -prune -exec rm -rf {} +
