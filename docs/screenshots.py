@@ -29,6 +29,8 @@ IMAGES = Path(__file__).parent / "_images"
 def shot(page: Page, name: str) -> None:
     """Keep what the window shows, once nothing moves."""
     page.mouse.move(4, 4)
+    # The page is covered while it is built.
+    expect(page.locator("#loader")).to_be_hidden()
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(700)
     page.screenshot(path=IMAGES / f"{name}.png", animations="disabled")
