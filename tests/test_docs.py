@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import sys
+import tomllib
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -151,6 +152,34 @@ def test_pictures_are_those_that_are_taken() -> None:
     }
     taken = re.findall(r'shot\(page, "(\w+)"\)', (ROOT / "docs" / "screenshots.py").read_text())
     assert shown == set(taken)
+
+
+def told(page: str, heading: str) -> set[str]:
+    """What stands as code in the first column of the table below a heading."""
+    text = PAGES[page].read_text("utf-8").split(heading, 1)[1].split("\n## ")[0]
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("|")]
+    return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
+def test_every_setting_of_the_server_is_told() -> None:
+    code = [path for part in ("dashboard", "engine") for path in (ROOT / part).rglob("*.py")]
+    read = {name for path in code for name in re.findall(r'"(LOGRATIO_\w+)"', path.read_text())}
+    assert len(read) > 5
+    assert read | {"DATA"} == told("docs/lab.md", "## Settings")
+
+
+def test_every_command_of_the_shell_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    commands = re.findall(r"^    (\w+)", capsys.readouterr().out, re.MULTILINE)
+    assert set(commands) == told("docs/shell.md", "# From a shell")
+
+
+def test_layers_of_the_code_are_told_in_their_order() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    inside = next(one for one in contracts["contracts"] if one.get("containers") == ["engine"])
+    text = PAGES["docs/architecture.md"].read_text("utf-8")
+    assert re.findall(r"^engine\.(\w+(?: \| \w+)*) ", text, re.MULTILINE) == inside["layers"]
 
 
 LOADED = [
