@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine import summaries
+    from engine import checks, results, summaries
     from engine.data import Counts, DataRequest, read_counts
     from engine.errors import ConfigError, DataError, EngineError, FitError
     from engine.inference import (
@@ -34,6 +34,7 @@ __all__ = [
     "LNMConfig",
     "Progress",
     "TopicFit",
+    "checks",
     "elbo",
     "feature_by_topic",
     "fit",
@@ -41,12 +42,14 @@ __all__ = [
     "load",
     "perplexity",
     "read_counts",
+    "results",
     "summaries",
     "topic_proportions",
     "transform",
 ]
 
-# JAX, which takes seconds to import, comes with inference and summaries alone.
+_PACKAGES = ("checks", "results", "summaries")
+# JAX, which takes seconds to import, comes with what needs it alone.
 _ELSEWHERE = {
     "engine.data": ("Counts", "DataRequest", "read_counts"),
     "engine.errors": ("ConfigError", "DataError", "EngineError", "FitError"),
@@ -61,8 +64,8 @@ def __getattr__(name: str) -> Any:
     """A public name, imported when it is first asked for."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "summaries":
-        return import_module("engine.summaries")
+    if name in _PACKAGES:
+        return import_module(f"engine.{name}")
     places = (place for place, names in _ELSEWHERE.items() if name in names)
     value = globals()[name] = getattr(import_module(next(places, "engine.inference")), name)
     return value

@@ -20,9 +20,10 @@ from scipy import io, sparse
 import engine
 from engine import inference
 from engine.__main__ import main
-from engine.config import Config, LDAConfig
 from engine.data import Counts
-from engine.inference.progress import Progress
+from engine.fitting.progress import Progress
+from engine.lda.config import LDAConfig
+from engine.registry import Config
 from engine.results import Selection, Tried
 from engine.selection.growth import Grown
 from tests.tiny import FACTORS, LNM, tiny_data
