@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 import engine
-from engine.checks.predictive.totals import drawn_totals
+from engine.lnm.drawn_totals import drawn_totals
 from engine.data import Counts, simulate
 from engine.lnm.capture import capture_below
 from engine.lnm.totals import eta_prior

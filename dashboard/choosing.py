@@ -10,7 +10,7 @@ import pandas as pd
 from dashboard import html, lists
 from dashboard.export import Export
 from engine.results import AnyFit, Selection, selection_of
-from engine.summaries.methods_models import count
+from engine.text import count
 
 # How the phases begin in which a number of factors or topics is chosen.
 CHOOSING = "choosing"

@@ -1,17 +1,49 @@
-"""The models that there are: their configurations and their fits. Imports no JAX."""
+"""The models that there are, one line a family. Imports no JAX."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from engine.lda.config import LDAConfig
-from engine.lda.fit import TopicFit
-from engine.lnm.config import LNMConfig
-from engine.lnm.fit import Fit
+from engine.errors import ConfigError
+from engine.fitting.family import Family
+from engine.fitting.model import FittedModel
+from engine.fitting.training_config import Training
+from engine.lda.family import TOPICS
+from engine.lnm.family import LOG_RATIO
 
-Config = LNMConfig | LDAConfig
-AnyFit = Fit | TopicFit
+FAMILIES: tuple[Family, ...] = (
+    LOG_RATIO,
+    TOPICS,
+)
+MODELS: dict[str, Family] = {model: family for family in FAMILIES for model in family.models}
+
+Config = Training
+AnyFit = FittedModel
+
+
+def find_family(of: object) -> Family | None:
+    """The family of a fit or a configuration; None of anything else."""
+    model = getattr(of, "model", None)
+    return MODELS.get(model) if isinstance(model, str) else None
+
+
+def family_of(of: FittedModel | Training) -> Family:
+    """The family of a fit or a configuration.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither.
+    """
+    found = find_family(of)
+    if found is None:
+        raise ConfigError(
+            f"a fit or a configuration of {', '.join(MODELS)}",
+            f"an object of type {type(of).__name__}",
+            "Fit one of these models.",
+        )
+    return found
 
 
 def config_from_dict(values: Mapping[str, Any]) -> Config:
@@ -22,5 +54,6 @@ def config_from_dict(values: Mapping[str, Any]) -> Config:
     ConfigError
         If a setting is unknown or out of range.
     """
-    kind = LDAConfig if "n_topics" in values else LNMConfig
-    return kind.from_dict(values)
+    named = [family for family in FAMILIES if family.config.size_name() in values]
+    # Of settings that name no number, the first family; of those that name two, the last.
+    return (named or FAMILIES[:1])[-1].config.from_dict(values)

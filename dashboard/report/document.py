@@ -18,8 +18,7 @@ from engine.checks import structure_words
 from engine.results import selection_of
 from engine.spreadsheet import guarded
 from engine.summaries import LABEL_ADVICE, bound_words
-from engine.summaries.methods import objective
-from engine.summaries.methods_models import count
+from engine.text import count
 
 STYLES = (Path(__file__).resolve().parents[2] / "assets" / "report.css").read_text("utf-8")
 # Nothing is fetched and nothing runs, whatever a name may hold.
@@ -102,7 +101,7 @@ def _convergence(subject: Subject) -> str:
     many = {"pass": "passes", "epoch": "epochs"}
     word = pass_word(subject.fit)
     said += f"; {count(status.passes, word, many[word])} in {status.seconds:,.1f} s."
-    said += f" The objective is {objective(subject.fit)}, mean of all cells."
+    said += f" The objective is {subject.fit.methods().objective}, mean of all cells."
     drawn = ""
     if export is not None:
         caption = (

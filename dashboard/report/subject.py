@@ -63,7 +63,7 @@ class Subject:
             Where the data lie, if they were moved.
         """
         if len(names) == fit.n_factors:
-            fit = replace(fit, names=tuple(names))
+            fit = fit.changed(names=tuple(names))
         known: dict[str, Any] = dict(fit.data)
         if status is not None:
             known["score"] = status.score

@@ -9,7 +9,6 @@ from engine.checks.laplace import (
     laplace_quality_iter,
 )
 from engine.checks.missed import MissedPairs, MissedProgress, missed_pairs, missed_pairs_iter
-from engine.checks.posteriors import block_cells
 from engine.checks.predictive import (
     CheckProgress,
     CheckSettings,
@@ -50,6 +49,7 @@ from engine.checks.uncertainty import (
     uncertainty,
     uncertainty_iter,
 )
+from engine.lnm.posteriors import block_cells
 
 __all__ = [
     "SMALL",

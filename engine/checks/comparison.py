@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from engine.checks.completion import CellScores, ratio_error
-from engine.checks.predictive.settings import Mode
 from engine.errors import DataError
+from engine.fitting.predictive import Mode
 from engine.genes import places, same_genes
 from engine.registry import Config
 from engine.results import Outline

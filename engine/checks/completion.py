@@ -12,9 +12,9 @@ from engine.data import Counts
 from engine.data.thinning import thin
 from engine.errors import ConfigError, DataError
 from engine.fitting.entry import expect
-from engine.inference import transform
 from engine.inference.predict import predicted_proportions
-from engine.results import AnyFit, Fit
+from engine.registry import family_of
+from engine.results import AnyFit
 
 _LEAST = 1e-30
 
@@ -121,10 +121,8 @@ def complete(
     cells, n_left_out = cell_scores(fit, counts, seed=seed, tell=tell)
     values, n_counts = cells.log_likelihood, cells.n_counts
     marginal, is_bound = None, False
-    if isinstance(fit, Fit):
-        is_bound = fit.config.inference == "vae" and not fit.config.refine
-        whole = transform(fit, counts.take(counts.totals > 0))
-        marginal = float(np.mean(whole.log_marginal))
+    if fit.can("log_marginal"):
+        marginal, is_bound = family_of(fit).marginal(fit, counts.take(counts.totals > 0))
     mean = float(values.sum() / n_counts.sum())
     found = Score(
         model=fit.model,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import jax
 import jax.numpy as jnp
@@ -12,16 +13,19 @@ import pandas as pd
 from jaxtyping import Array, Float
 from scipy.special import gammaln, logsumexp
 
-from engine.checks.posteriors import block_cells, parameters, posteriors
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.fitting.compilation import keep_compilations
 from engine.lnm import equations
 from engine.lnm.laplace import integral_for
+from engine.lnm.posteriors import block_cells, parameters, posteriors
 from engine.lnm.residual import residual_mode
 from engine.lnm.wide_residual import quadrature_psi
-from engine.results import AnyFit, Fit
+from engine.results import AnyFit
 from engine.validation import whole
+
+if TYPE_CHECKING:
+    from engine.results import Fit
 
 # Pareto k from which no feasible number of draws makes up for so heavy a tail of weights.
 RELIABLE = 0.7
@@ -96,7 +100,7 @@ def laplace_quality_iter(
     DataError
         If the counts lack genes of the fit, or no cell has counts of them.
     """
-    if not isinstance(fit, Fit):
+    if not fit.can("laplace_test"):
         raise ConfigError("a fit of an LNM or LNMVCP", fit.model, "Nothing here is by Laplace.")
     whole("n_cells", n_cells, 1, 100_000)
     whole("n_draws", n_draws, 50, 100_000)
@@ -107,7 +111,7 @@ def laplace_quality_iter(
         raise DataError("cells with counts of the fit's genes", "none", "Choose other cells.")
     rng = np.random.default_rng([seed, 5])
     chosen = np.sort(rng.choice(able, min(n_cells, len(able)), replace=False))
-    return _steps(fit, counts.take(chosen), block_cells(counts), n_draws, rng)
+    return _steps(cast("Fit", fit), counts.take(chosen), block_cells(counts), n_draws, rng)
 
 
 def _steps(

@@ -11,27 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import stats
 
-from engine.checks.structure_scores import (
-    AT_ONCE,
-    CHANCE,
-    Model,
-    draw_counts,
-    model_of,
-    scores_of,
-    standardised,
-)
+from engine.checks.structure_scores import CHANCE
 from engine.checks.structure_scores import correlation as correlation_of
 from engine.data import Counts
 from engine.errors import DataError
 from engine.fitting.compilation import keep_compilations
-from engine.lda.cells import Placed, place
-from engine.results import AnyFit, Fit, TopicFit
+from engine.registry import family_of
+from engine.results import AnyFit
 from engine.validation import whole
 
 # Cells that are enough; fewer of very many genes, so many counts at a time.
@@ -165,66 +157,9 @@ def missed_pairs_iter(
         )
     rng = np.random.default_rng([seed, 13])
     most = min(_ENOUGH, max(_ELEMENTS // counts.n_genes, _LEAST_CELLS))
-    if isinstance(fit, TopicFit):
-        # Their cells take more than twice as long to place.
-        most //= 2
+    most //= family_of(fit).slowness
     keys = np.sort(rng.choice(keys, min(len(keys), most), replace=False))
     return _steps(fit, counts.take(keys), rng)
-
-
-class _Residuals(Protocol):
-    """Standardised residuals (C, G) of the counts, and of counts drawn from the fit."""
-
-    seen: np.ndarray
-
-    def drawn(self, rng: np.random.Generator) -> np.ndarray:
-        """Of another data set."""
-        ...
-
-
-class _OfFactors:
-    """The counts of some genes among themselves have a model of the same form."""
-
-    def __init__(self, fit: Fit, seen: np.ndarray, genes: np.ndarray) -> None:
-        able = seen[:, genes].sum(1) > 0
-        own = seen[np.ix_(able, genes)]
-        self._model: Model = model_of(fit, genes, min(AT_ONCE, len(own)))
-        self.seen, self._found = scores_of(self._model, own)
-
-    def drawn(self, rng: np.random.Generator) -> np.ndarray:
-        counts = draw_counts(self._model, len(self.seen), self._found, rng)
-        return scores_of(self._model, counts)[0]
-
-
-class _OfTopics:
-    """Proportions of the topics are found again for each data set."""
-
-    def __init__(self, fit: TopicFit, seen: np.ndarray, genes: np.ndarray) -> None:
-        self._fit, self._genes = fit, genes
-        self._totals = seen.sum(1)
-        self._placed = self._place(seen)
-        self.seen = self._of(seen, self._placed)
-
-    def drawn(self, rng: np.random.Generator) -> np.ndarray:
-        location, scale, _ = self._placed
-        logits = location + scale * rng.standard_normal(location.shape)
-        chances = self._proportions(logits)
-        counts = rng.multinomial(self._totals.astype(int), chances).astype(np.float32)
-        return self._of(counts, self._place(counts))
-
-    def _place(self, counts: np.ndarray) -> Placed:
-        names = map(str, range(len(counts)))
-        own = Counts.from_arrays(counts, self._fit.genes, names)
-        return place(self._fit, own)
-
-    def _proportions(self, logits: np.ndarray) -> np.ndarray:
-        found = special.softmax(logits.astype(float), axis=1) @ self._fit.topics.T.astype(float)
-        return np.asarray(found / found.sum(1, keepdims=True))
-
-    def _of(self, counts: np.ndarray, placed: Placed) -> np.ndarray:
-        chances = self._proportions(placed.location)[:, self._genes]
-        expected = np.maximum(self._totals[:, None] * chances, 1e-12)
-        return standardised((counts[:, self._genes] - expected) / np.sqrt(expected))
 
 
 def _steps(
@@ -240,11 +175,7 @@ def _steps(
     if len(genes) < _FEWEST_GENES:
         few = f"{len(genes)}"
         raise DataError(f"{_FEWEST_GENES} genes that {_FEWEST} cells have", few, "Choose more.")
-    residuals: _Residuals
-    if isinstance(fit, TopicFit):
-        residuals = _OfTopics(fit, seen, genes)
-    else:
-        residuals = _OfFactors(fit, seen, genes)
+    residuals = family_of(fit).residuals(fit, seen, genes)
     mean = np.zeros((len(genes), len(genes)), np.float32)
     largest = []
     n_draws = _FOR_MEAN + _FOR_LARGEST
@@ -291,6 +222,5 @@ def _missed(
             "misfit": away[order] > limit,
         }
     )
-    latents = "topics" if isinstance(fit, TopicFit) else "factors"
     n_missed = int((away > limit).sum())
-    return MissedPairs(latents, fit.n_factors, n_cells, len(names), n_missed, table)
+    return MissedPairs(fit.vocabulary.latents, fit.n_factors, n_cells, len(names), n_missed, table)

@@ -10,8 +10,7 @@ from scipy import optimize, special
 
 from engine.data import Counts
 from engine.data.rows import row_blocks
-from engine.results import AnyFit, TopicFit
-from engine.summaries import explained_variance
+from engine.results import AnyFit
 
 _COHERENT, _DIVERSE = 15, 25
 _LEAST = 1e-12
@@ -52,8 +51,7 @@ def quality(fit: AnyFit, counts: Counts) -> Quality:
     if not fit.n_factors:
         return Quality(float("nan"), float("nan"), 0.0)
     diverse = leading(fit, _DIVERSE)
-    shares = fit.proportions.mean(0) if isinstance(fit, TopicFit) else explained_variance(fit)
-    shares = np.asarray(shares, float)
+    shares = np.asarray(fit.mean_shares(), float)
     entropy = special.entr(shares / max(shares.sum(), _LEAST)).sum()
     return Quality(
         coherence=float(
@@ -71,12 +69,12 @@ def leading(fit: AnyFit, n: int) -> list[np.ndarray]:
     genes with the highest and with the lowest loadings.
     """
     real = np.flatnonzero(fit.is_gene)
-    weights = fit.topics[real] if isinstance(fit, TopicFit) else fit.loadings[real]
+    weights = fit.programmes()[real]
     order = np.argsort(-weights, axis=0, kind="stable")
     # No gene at both ends.
-    size = min(n, len(real) if isinstance(fit, TopicFit) else max(len(real) // 2, 1))
+    size = min(n, max(len(real) // 2, 1) if fit.can("signs") else len(real))
     sets = [real[column[:size]] for column in order.T]
-    if not isinstance(fit, TopicFit):
+    if fit.can("signs"):
         sets += [real[column[::-1][:size]] for column in order.T]
     return sets
 
@@ -117,7 +115,7 @@ def coherence(sets: list[np.ndarray], counts: Counts) -> float:
 def programmes(fit: AnyFit) -> np.ndarray:
     """(G, K) topics or loadings of the real genes, by which fits compare."""
     # The pooled rest may hold most of the counts, and would make all topics alike.
-    return (fit.topics if isinstance(fit, TopicFit) else fit.loadings)[fit.is_gene]
+    return fit.programmes()[fit.is_gene]
 
 
 def matched_cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -12,19 +12,23 @@ along any direction, by parametric bootstrap).
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from engine.checks.structure_scores import Leading, beyond_chance, leading, params_of
+from engine.checks.structure_scores import Leading, beyond_chance, leading
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.fitting.compilation import keep_compilations
 from engine.lnm.laplace import integral_for
-from engine.results import AnyFit, Fit, selection_of
+from engine.lnm.some_genes import params_of
+from engine.results import AnyFit, selection_of
 from engine.summaries.labels_explain import MUCH, shares_of
 from engine.validation import whole
+
+if TYPE_CHECKING:
+    from engine.results import Fit
 
 # Cells that are enough.
 _ENOUGH = 2000
@@ -144,7 +148,7 @@ def structure_words(fit: AnyFit) -> str:
 
 def with_structure(fit: AnyFit, found: ResidualStructure) -> AnyFit:
     """The fit that tells what was found, in its ``data``; `structure_of` reads it."""
-    return replace(fit, data=fit.data | {_KEY: found.to_dict()})
+    return fit.changed(data=fit.data | {_KEY: found.to_dict()})
 
 
 @dataclass(frozen=True)
@@ -184,7 +188,7 @@ def residual_structure_iter(
     DataError
         If the counts lack genes of the fit, or fewer than two cells have counts of them.
     """
-    if not isinstance(fit, Fit):
+    if not fit.can("structure"):
         raise ConfigError("a fit of an LNM or LNMVCP", fit.model, "Topics have no such test.")
     whole("seed", seed, 0, 2**32 - 1)
     counts = counts.matched(fit.genes, fit.gene_ids)
@@ -193,7 +197,7 @@ def residual_structure_iter(
         raise DataError("two cells with counts of the fit's genes", "fewer", "Choose other cells.")
     rng = np.random.default_rng([seed, 11])
     chosen = np.sort(rng.choice(able, min(len(able), _ENOUGH), replace=False))
-    return _steps(fit, counts.take(chosen), rng, brief=brief)
+    return _steps(cast("Fit", fit), counts.take(chosen), rng, brief=brief)
 
 
 def _steps(

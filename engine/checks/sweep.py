@@ -14,6 +14,7 @@ import pandas as pd
 
 from engine.checks.completion import CellScores, ratio_error
 from engine.checks.quality import matched_cosines
+from engine.registry import MODELS
 
 _MEASURES = ("coherence", "diversity", "effective")
 # Columns of the tables and their types.
@@ -142,7 +143,7 @@ def sweep(
     Numbers are compared on the seeds that all of them have been run with, so on the same
     held-out cells.
     """
-    parameter = "topics" if model == "lda" else "factors"
+    parameter = f"{MODELS[model].config.latent}s"
     table = _table(_comparable(trials))
     suggested, reason = suggest(table, parameter)
     rows = [

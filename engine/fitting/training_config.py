@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from engine.validation import AUTO, one_of, positive, settled, share, whole
+from engine.validation import AUTO, check_names, one_of, positive, settled, share, whole
 
 Schedule = Literal["cosine", "constant"]
 
@@ -36,6 +37,14 @@ class Training:
         # Fields of every model, each with its own default.
         seed: int
         tolerance: float
+        max_passes: int
+        max_seconds: float | None
+        block_cells: int | None
+
+        @property
+        def inference(self) -> str:
+            """How the model is fitted."""
+            ...
 
     # Epochs by default, for a few thousand cells.
     full_epochs: ClassVar[int] = 36
@@ -48,16 +57,39 @@ class Training:
         """Short name of the model."""
         raise NotImplementedError
 
+    @classmethod
+    def size_name(cls) -> str:
+        """Name of the setting that is the number of latents."""
+        return f"n_{cls.latent}s"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`; unknown keys raise ConfigError."""
+        check_names(cls, values)
+        return cls(**values)
+
+    def coarse(self, **budget: Any) -> Self:
+        """One that is quick to fit, for a comparison of numbers of latents."""
+        raise NotImplementedError
+
+    def without_latents(self) -> Self:
+        """One that can be fitted without any."""
+        raise NotImplementedError
+
     @property
     def asked_size(self) -> int | str:
         """Number of factors or topics as it was asked for: a number, or ``"auto"``."""
-        value: int | str = getattr(self, f"n_{self.latent}s")
+        value: int | str = getattr(self, self.size_name())
         return value
 
     @property
     def size(self) -> int:
         """Number of factors or topics; ConfigError if it is still to be chosen."""
-        return settled(f"n_{self.latent}s", self.asked_size)
+        return settled(self.size_name(), self.asked_size)
 
     @property
     def automatic(self) -> bool:
@@ -71,7 +103,7 @@ class Training:
 
     def sized(self, size: int | Literal["auto"]) -> Self:
         """The same with this number of factors or topics; ConfigError if it is out of range."""
-        changed: dict[str, Any] = {f"n_{self.latent}s": size}
+        changed: dict[str, Any] = {self.size_name(): size}
         return dataclasses.replace(self, **changed)
 
     def _plain_numbers(self) -> None:

@@ -8,12 +8,8 @@ from engine.data import Counts
 from engine.errors import ConfigError
 from engine.fitting.entry import expect
 from engine.fitting.progress import Progress
-from engine.lda.config import LDAConfig
-from engine.lda.driver import fit_topics
-from engine.lnm import fit_laplace
-from engine.lnm.config import LNMConfig
-from engine.registry import Config
-from engine.results import AnyFit, Fit, TopicFit
+from engine.registry import FAMILIES, Config, family_of
+from engine.results import AnyFit
 
 
 def fit_iter(
@@ -42,21 +38,12 @@ def fit_iter(
         If the objective is not finite.
     """
     expect(counts=counts)
-    if isinstance(config, LDAConfig) and (start is None or isinstance(start, TopicFit)):
-        return fit_topics(counts, config, start=start)
-    if isinstance(config, LNMConfig) and (start is None or isinstance(start, Fit)):
-        if config.inference == "vae":
-            # NumPyro takes a second to import, which most fits need not spend.
-            from engine.lnm.fit_vae import fit_vae
-
-            return fit_vae(counts, config, start=start)
-        if config.inference == "nuts":
-            from engine.lnm.nuts import fit_nuts
-
-            return fit_nuts(counts, config, start=start)
-        return fit_laplace.fit_iter(counts, config, start=start)
-    raise ConfigError(
-        "an LNMConfig or an LDAConfig, and a start by the same model if any",
-        f"{type(config).__name__} and {'no start' if start is None else type(start).__name__}",
-        "Change the configuration, or start anew.",
-    )
+    family = family_of(config)
+    if family is None or (start is not None and family_of(start) is not family):
+        raise ConfigError(
+            f"an {' or an '.join(each.config.__name__ for each in FAMILIES)}, and a start by the "
+            "same model if any",
+            f"{type(config).__name__} and {'no start' if start is None else type(start).__name__}",
+            "Change the configuration, or start anew.",
+        )
+    return family.fit_iter(counts, config, start)

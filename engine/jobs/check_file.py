@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.files.own_files import read_json
 from engine.jobs.store import is_run, write_json
-from engine.results import AnyFit, TopicFit
+from engine.results import AnyFit
 
 FILE = "check.json"
 _WHOLE = "all cells"
@@ -25,12 +25,8 @@ def name_of(fit: Path) -> str:
 
 def digest(fit: AnyFit) -> str:
     """Tells what was learned from anything else; files and factors may be called otherwise."""
-    if isinstance(fit, TopicFit):
-        learned = [fit.topics, fit.proportions]
-    else:
-        learned = [fit.mean_clr, fit.loadings, fit.noise, fit.scores]
     found = hashlib.blake2b(digest_size=16)
-    for array in learned:
+    for array in fit.learned():
         found.update(np.ascontiguousarray(array, "<f8"))
     return found.hexdigest()
 

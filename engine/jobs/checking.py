@@ -25,8 +25,9 @@ if TYPE_CHECKING:
         ResidualStructure,
         StructureProgress,
     )
-    from engine.checks.predictive.settings import CheckTotals, Mode
+    from engine.checks.predictive.settings import CheckTotals
     from engine.data import Counts
+    from engine.fitting.predictive import Mode
 
 # A first look that tells which genes are worth drawing in detail: so many cells x genes, but not
 # fewer cells, and replicates.

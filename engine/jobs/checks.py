@@ -36,7 +36,7 @@ from engine.jobs.job import JobHandle
 from engine.jobs.manager import Jobs
 from engine.jobs.runs import Runs
 from engine.jobs.status import JobError
-from engine.results import AnyFit, Fit
+from engine.results import AnyFit
 
 if TYPE_CHECKING:
     pass
@@ -173,10 +173,10 @@ class Checks:
         check = replicate(fit, counts, asked, cells, handle, missed)
         if check is None:
             return None
-        # Topics have neither of these tests.
         structure, laplace = None, None
-        if isinstance(fit, Fit):
+        if fit.can("structure"):
             structure = beside(_LOOKING, lambda: structure_iter(fit, counts))
+        if fit.can("laplace_test"):
             laplace = beside(_TESTING, lambda: quality_iter(fit, counts))
         if handle.stopping:
             return None

@@ -115,7 +115,7 @@ class FitRunner:
                 continue
             given = names.read(self._store.path(id), start.status.passes)
             if len(given) == start.n_factors:
-                start = replace(start, names=given)
+                start = start.changed(names=given)
                 # A file that does not say which fit it is of is of this one, and no later one.
                 names.write(self._store.path(id), given, start.status.passes)
             job.snapshot = partial(_same, start)
@@ -157,10 +157,10 @@ class FitRunner:
             raise FitError("a fit", "none after the last pass", "Report this with the run's log.")
         fit = job.snapshot()
         if not finished:
-            fit = replace(fit, status=stopped_by_user(fit.status))
+            fit = fit.changed(status=stopped_by_user(fit.status))
         # What a report of the file alone needs to tell how the fit is made again.
         told = {"request": dict(job.status.request), "holdout": job.status.holdout}
-        fit = replace(fit, data=fit.data | told)
+        fit = fit.changed(data=fit.data | told)
         job.update(phase="saving", seconds_left=None)
         path = fit.save(self._store.path(job.status.id, FIT), counts=counts.matrix())
         self._kept.add(path, fit)
@@ -190,7 +190,7 @@ def _same(fit: AnyFit) -> AnyFit:
 
 def _named(build: Callable[[], AnyFit], start: AnyFit) -> AnyFit:
     fit = build()
-    return replace(fit, names=names.carried(start, fit))
+    return fit.changed(names=names.carried(start, fit))
 
 
 def _check_same_counts(start: AnyFit, counts: Counts) -> None:

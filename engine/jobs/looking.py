@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from engine.errors import DataError
 from engine.fitting.progress import Progress
 from engine.jobs.failures import describe
-from engine.results import AnyFit, Fit
+from engine.results import AnyFit
 
 if TYPE_CHECKING:
     from engine.checks import ResidualStructure
@@ -63,7 +63,7 @@ def _told(fit: AnyFit, found: ResidualStructure) -> AnyFit:
 def _look(fit: AnyFit, counts: Counts, found: list[ResidualStructure]) -> Iterator[float]:
     from engine import checks
 
-    if not isinstance(fit, Fit):
+    if not fit.can("structure"):
         return
     try:
         for step in checks.residual_structure_iter(fit, counts):

@@ -13,7 +13,6 @@ from engine.jobs.job import JobHandle
 from engine.jobs.manager import Jobs
 from engine.jobs.runs import Runs
 from engine.jobs.status import JobError
-from engine.results import TopicFit
 
 if TYPE_CHECKING:
     from engine.checks import TopicUncertainty, Uncertainty, UncertaintyProgress
@@ -101,7 +100,7 @@ def steps(
     """The steps of a method, by the model of the fit; of a fit with factors, what these miss."""
     from engine import checks
 
-    if isinstance(fit, TopicFit) and method != "delta":
+    if not fit.can("pair_uncertainty") and method != "delta":
         return checks.topic_bootstrap_iter(fit, counts, n_boot=n_boot, seed=seed)
     if method == "delta":
         found = checks.uncertainty_iter(fit, counts)

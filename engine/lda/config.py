@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.errors import ConfigError
 from engine.fitting.training_config import Training
-from engine.validation import AUTO, check_names, finite, number, one_of, positive, whole
+from engine.validation import AUTO, finite, number, one_of, positive, whole
 
 Inference = Literal["em", "vae"]
 Prior = float | tuple[float, ...] | None
@@ -154,11 +154,13 @@ class LDAConfig(Training):
             for name, value in values.items()
         }
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> LDAConfig:
-        """The inverse of `to_dict`; unknown keys raise ConfigError."""
-        check_names(cls, values)
-        return cls(**values)
+    def coarse(self, **budget: Any) -> LDAConfig:
+        """By EM from one start, with this budget."""
+        return dataclasses.replace(self, inference="em", n_starts=1, **budget)
+
+    def without_latents(self) -> LDAConfig:
+        """As it is: there is one topic at least."""
+        return self
 
 
 def _concentrations(name: str, value: object) -> Prior:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import anndata as ad
@@ -13,15 +12,14 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from engine.files.writing import write
-from engine.fitting.saved import FORMAT, given_names, known_ids
 from engine.fitting.status import Status
-from engine.genes import OTHER
+from engine.lda.checked import check_topics
 from engine.lda.config import LDAConfig
+from engine.lda.summary import TopicSummary
 
 
 @dataclass(frozen=True)
-class TopicFit:
+class TopicFit(TopicSummary):
     """A fitted latent Dirichlet allocation.
 
     C cells, F features (the pooled ``_other`` included), K topics. Both posteriors are
@@ -83,41 +81,6 @@ class TopicFit:
     names: tuple[str, ...] = ()
     gene_ids: pd.Index | None = None
 
-    @property
-    def model(self) -> str:
-        """``"lda"``."""
-        return self.config.model
-
-    @property
-    def n_topics(self) -> int:
-        """Number of topics K."""
-        return int(self.topics.shape[1])
-
-    @property
-    def n_factors(self) -> int:
-        """Number of topics, under the name that the latents of all models have."""
-        return self.n_topics
-
-    @property
-    def default_names(self) -> list[str]:
-        """What the topics are called unless a person names them."""
-        return [f"topic {k + 1}" for k in range(self.n_topics)]
-
-    @property
-    def factor_names(self) -> list[str]:
-        """Names of the topics, in order."""
-        return list(self.names) or self.default_names
-
-    @property
-    def is_gene(self) -> np.ndarray:
-        """(F,) mask of the real genes: False for the pooled rest."""
-        return np.asarray(self.genes != OTHER)
-
-    @property
-    def log_marginal_per_cell(self) -> float:
-        """Mean of ``bound``, nats: what stands here for the log-marginal of the other models."""
-        return float(np.mean(self.bound))
-
     def to_anndata(self, counts: sparse.csr_matrix | None = None) -> ad.AnnData:
         """The fit as an AnnData that scanpy and cellxgene open.
 
@@ -127,7 +90,7 @@ class TopicFit:
             (C, F) counts for ``X``; without them ``X`` is an empty sparse matrix.
         """
         own = {"total_counts": self.total_counts, "log_bound": self.bound}
-        labels = self.obs.rename(columns={name: f"{name}_input" for name in own})
+        labels = self.labels(own)
         obs = labels.assign(**own).set_axis(self.cells.astype(str))
         var = pd.DataFrame(index=self.genes.astype(str))
         if self.gene_ids is not None:
@@ -144,58 +107,30 @@ class TopicFit:
             "lda_topics_location": self.topic_location,
             "lda_topics_scale": self.topic_scale,
         }
-        meta: dict[str, Any] = {
-            "format": FORMAT,
-            "model": self.model,
-            "config": json.dumps(self.config.to_dict()),
-            "status": json.dumps(asdict(self.status)),
-            "data": json.dumps(self.data),
-            "versions": json.dumps(self.versions),
-            "obs_columns": json.dumps([str(name) for name in labels.columns]),
-            "trace": {str(name): self.trace[name].to_numpy() for name in self.trace},
-            "factor_names": json.dumps(self.factor_names),
-            "encoder": dict(self.encoder),
-        }
+        meta = self.to_meta(labels)
         return ad.AnnData(X=matrix, obs=obs, var=var, obsm=obsm, varm=varm, uns={"logratio": meta})
 
-    def save(self, path: str | os.PathLike[str], counts: sparse.csr_matrix | None = None) -> Path:
-        """Write the fit as .h5ad: under a temporary name first, then renamed.
-
-        Returns
-        -------
-        The path written.
-
-        Raises
-        ------
-        FitError
-            If the file cannot be written.
-        """
-        return write(self.to_anndata(), path, counts)
-
     @classmethod
-    def from_parts(cls, parts: dict[str, Any]) -> TopicFit:
+    def from_parts(cls, parts: Mapping[str, Any]) -> TopicFit:
         """From obs, var, obsm, varm and uns["logratio"] as `to_anndata` laid them out."""
-        obs, meta = parts["obs"], parts["uns/logratio"]
         obsm, varm = parts["obsm"], parts["varm"]
-        default = [f"topic {k + 1}" for k in range(np.shape(varm["lda_topics"])[1])]
         return cls(
-            config=LDAConfig.from_dict(json.loads(meta["config"])),
-            genes=pd.Index(parts["var"].index),
-            cells=pd.Index(obs.index),
+            config=LDAConfig.from_dict(json.loads(parts["uns/logratio"]["config"])),
             topics=np.asarray(varm["lda_topics"]),
             topic_location=np.asarray(varm["lda_topics_location"]),
             topic_scale=np.asarray(varm["lda_topics_scale"]),
             proportions=np.asarray(obsm["X_lda"]),
             location=np.asarray(obsm["X_lda_location"]),
             scale=np.asarray(obsm["X_lda_scale"]),
-            bound=obs["log_bound"].to_numpy(),
-            total_counts=obs["total_counts"].to_numpy(),
-            obs=obs[json.loads(meta["obs_columns"])],
-            trace=pd.DataFrame(meta["trace"]),
-            status=Status(**json.loads(meta["status"])),
-            encoder={name: np.asarray(array) for name, array in meta["encoder"].items()},
-            data=json.loads(meta["data"]),
-            versions=json.loads(meta["versions"]),
-            names=given_names(meta, default),
-            gene_ids=known_ids(parts["var"]),
+            bound=parts["obs"]["log_bound"].to_numpy(),
+            **cls.common(parts, np.shape(varm["lda_topics"])[1]),
         )
+
+    def check(self) -> None:
+        """Refuse a fit whose parts do not agree or are not finite, as a damaged file has them.
+
+        Raises
+        ------
+        FitError
+        """
+        check_topics(self)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from engine.lda.fit import TopicFit
+from engine.lda.arrays import TopicArrays
 from engine.per_fit import per_fit
 
 # Cells whose proportions stand for all, fewer where features are many.
@@ -28,7 +28,7 @@ _NO_SPREAD = 1e-4
 _FAINT = 0.1
 
 
-def fold_changes(fit: TopicFit) -> np.ndarray:
+def fold_changes(fit: TopicArrays) -> np.ndarray:
     """(F, K) ``log beta_gk - mean_k log beta_gk``: CLR of a gene's probabilities over topics, nats.
 
     How many times as frequent a gene is in a topic as in its geometric mean over all of them.
@@ -37,13 +37,13 @@ def fold_changes(fit: TopicFit) -> np.ndarray:
     return np.asarray(logs - logs.mean(1, keepdims=True))
 
 
-def count_shares(fit: TopicFit) -> np.ndarray:
+def count_shares(fit: TopicArrays) -> np.ndarray:
     """(K,) share of all counts that each topic makes, ``sum_c N_c theta_ck / sum_c N_c``."""
     made = fit.total_counts.astype(float) @ fit.proportions
     return np.asarray(made / max(float(made.sum()), float(_TINY)))
 
 
-def information(fit: TopicFit) -> np.ndarray:
+def information(fit: TopicArrays) -> np.ndarray:
     """(F,) parts of the mutual information between gene and topic of a count, nats.
 
     ``sum_k pi_k beta_gk log(beta_gk / p_g)`` with the shares of counts pi and ``p = beta pi``:
@@ -55,7 +55,7 @@ def information(fit: TopicFit) -> np.ndarray:
     return np.asarray((topics * np.log(lift)) @ shares)
 
 
-def coordinates(fit: TopicFit) -> np.ndarray:
+def coordinates(fit: TopicArrays) -> np.ndarray:
     """(C, K) CLR of the proportions, each raised by a tenth of the even share 1/K.
 
     Log-ratios, because proportions that add up to one hold each other down. Raised, because a
@@ -67,7 +67,7 @@ def coordinates(fit: TopicFit) -> np.ndarray:
     return np.asarray(logs - logs.mean(1, keepdims=True), np.float32)
 
 
-def clr(fit: TopicFit, cells: np.ndarray, genes: np.ndarray) -> np.ndarray:
+def clr(fit: TopicArrays, cells: np.ndarray, genes: np.ndarray) -> np.ndarray:
     """(cells, genes) ``log p_cg - mean_g log p_cg`` at positions, nats, float32.
 
     The mean is over all features, at a cost of O(cells F K) the first time a cell is asked for.
@@ -101,7 +101,7 @@ class Sampled(NamedTuple):
 
 
 @per_fit
-def sampled(fit: TopicFit) -> Sampled:
+def sampled(fit: TopicArrays) -> Sampled:
     """CLR of all features in at most 2,000 cells, drawn by a seed of their own."""
     cells = draw(np.arange(len(fit.cells)), max(_ELEMENTS // len(fit.genes), _LEAST_CELLS))
     values = clr(fit, cells, np.arange(len(fit.genes)))
@@ -120,7 +120,7 @@ def draw(cells: np.ndarray, most: int) -> np.ndarray:
     return np.sort(np.random.default_rng(0).choice(cells, most, replace=False))
 
 
-def differences(fit: TopicFit, selected: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
+def differences(fit: TopicArrays, selected: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Selected cells less the rest: proportions of topics, and CLR of real genes.
 
     Each table has ``difference``, of the means, and ``effect``, that in standard deviations
@@ -157,12 +157,12 @@ def _standardised(groups: list[np.ndarray]) -> dict[str, np.ndarray]:
 
 
 @per_fit
-def _log_means(fit: TopicFit) -> np.ndarray:
+def _log_means(fit: TopicArrays) -> np.ndarray:
     """(C,) means over all features of the log proportions; NaN until somebody asks."""
     return np.full(len(fit.cells), np.nan, np.float32)
 
 
-def _logs(fit: TopicFit, cells: np.ndarray, genes: np.ndarray) -> np.ndarray:
+def _logs(fit: TopicArrays, cells: np.ndarray, genes: np.ndarray) -> np.ndarray:
     proportions = fit.proportions[cells].astype(np.float32, copy=False)
     topics = fit.topics[genes].astype(np.float32, copy=False)
     return np.asarray(np.log(np.maximum(proportions @ topics.T, _TINY)))

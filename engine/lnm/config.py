@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args
 
 from engine.errors import ConfigError
 from engine.fitting.training_config import Training
-from engine.validation import AUTO, check_names, finite, number, one_of, positive, whole
+from engine.validation import AUTO, finite, number, one_of, positive, whole
 
 DMode = Literal["learned", "low_rank"]
 CapturePrior = Literal["population", "anchored"]
@@ -157,12 +156,10 @@ class LNMConfig(Training):
         """Short name of the model: ``"lnm"`` or ``"lnmvcp"``."""
         return "lnmvcp" if self.capture else "lnm"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return dataclasses.asdict(self)
+    def coarse(self, **budget: Any) -> LNMConfig:
+        """By nested Laplace, with this budget."""
+        return dataclasses.replace(self, inference="laplace", **budget)
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> LNMConfig:
-        """The inverse of `to_dict`; unknown keys raise ConfigError."""
-        check_names(cls, values)
-        return cls(**values)
+    def without_latents(self) -> LNMConfig:
+        """By nested Laplace: without factors there is nothing to encode or to draw."""
+        return dataclasses.replace(self, inference="laplace")

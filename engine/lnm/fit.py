@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import anndata as ad
@@ -13,50 +12,17 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from engine.files.writing import write
-from engine.fitting.saved import FORMAT
 from engine.fitting.status import Status
-from engine.genes import OTHER
+from engine.lnm.arrays import Capture, Totals
+from engine.lnm.checked import check_fit
 from engine.lnm.config import LNMConfig
+from engine.lnm.summary import FactorSummary
+
+__all__ = ["Capture", "Fit", "Totals"]
 
 
 @dataclass(frozen=True)
-class Capture:
-    """Posterior of the capture latent of each cell; efficiency = exp(-eta)."""
-
-    eta: np.ndarray
-    eta_sd: np.ndarray
-    efficiency: np.ndarray
-    efficiency_sd: np.ndarray
-
-
-@dataclass(frozen=True)
-class Totals:
-    """Negative binomial of the total counts: variance = mean + mean^2 / concentration.
-
-    For LNMVCP ``mean`` is the mean at capture efficiency 1, and ``eta_location`` and
-    ``eta_scale`` are the prior of eta that all cells share: with ``capture_prior="population"``
-    that of every cell, with ``"anchored"`` that of a new one, whose total is not known.
-    ``alternatives`` has others, each with its weight, that explain the totals about as well
-    (weight, location, scale, concentration); the capture efficiencies are averages over them.
-    """
-
-    mean: float
-    concentration: float
-    eta_location: float | None = None
-    eta_scale: float | None = None
-    alternatives: tuple[tuple[float, float, float, float], ...] = ()
-
-    @classmethod
-    def of(cls, told: dict[str, Any]) -> Totals:
-        """From plain values, as JSON has them."""
-        # JSON has no tuples.
-        others = [tuple(one) for one in told.get("alternatives", ())]
-        return cls(**{**told, "alternatives": tuple(others)})
-
-
-@dataclass(frozen=True)
-class Fit:
+class Fit(FactorSummary):
     """A fitted LNM or LNMVCP.
 
     Loadings are given in CLR on their principal axes: columns ordered by explained
@@ -132,36 +98,6 @@ class Fit:
     names: tuple[str, ...] = ()
     gene_ids: pd.Index | None = None
 
-    @property
-    def model(self) -> str:
-        """``"lnm"`` or ``"lnmvcp"``."""
-        return self.config.model
-
-    @property
-    def n_factors(self) -> int:
-        """Number of factors k."""
-        return int(self.loadings.shape[1])
-
-    @property
-    def default_names(self) -> list[str]:
-        """What the factors are called unless a person names them."""
-        return [f"factor {j + 1}" for j in range(self.n_factors)]
-
-    @property
-    def factor_names(self) -> list[str]:
-        """Names of the factors, in order."""
-        return list(self.names) or self.default_names
-
-    @property
-    def is_gene(self) -> np.ndarray:
-        """(G,) mask of the real genes: False for the pooled rest."""
-        return np.asarray(self.genes != OTHER)
-
-    @property
-    def log_marginal_per_cell(self) -> float:
-        """Mean log-marginal likelihood of a cell, nats."""
-        return float(np.mean(self.log_marginal))
-
     def to_anndata(self, counts: sparse.csr_matrix | None = None) -> ad.AnnData:
         """The fit as an AnnData that scanpy and cellxgene open.
 
@@ -176,8 +112,7 @@ class Fit:
             own["capture_efficiency_sd"] = self.capture.efficiency_sd
             own["capture_eta"] = self.capture.eta
             own["capture_eta_sd"] = self.capture.eta_sd
-        # A label of the data that has a name of ours (scanpy's total_counts, say) gives way.
-        labels = self.obs.rename(columns={name: f"{name}_input" for name in own})
+        labels = self.labels(own)
         obs = labels.assign(**own).set_axis(self.cells.astype(str))
         var = pd.DataFrame(index=self.genes.astype(str))
         if self.gene_ids is not None:
@@ -189,45 +124,52 @@ class Fit:
         obsm: dict[str, Any] = {"X_lnm": self.scores, "X_lnm_sd": self.scores_sd}
         varm: dict[str, Any] = {"lnm_loadings": self.loadings}
         matrix = counts if counts is not None else sparse.csr_matrix(shape, dtype=np.float32)
-        return ad.AnnData(
-            X=matrix,
-            obs=obs,
-            var=var,
-            obsm=obsm,
-            varm=varm,
-            uns={
-                "logratio": {
-                    "format": FORMAT,
-                    "model": self.model,
-                    "config": json.dumps(self.config.to_dict()),
-                    "status": json.dumps(asdict(self.status)),
-                    "totals": json.dumps(asdict(self.totals)),
-                    "prior": json.dumps(self.prior),
-                    "data": json.dumps(self.data),
-                    "versions": json.dumps(self.versions),
-                    "obs_columns": json.dumps([str(name) for name in labels.columns]),
-                    "factor_names": json.dumps(self.factor_names),
-                    "trace": {str(name): self.trace[name].to_numpy() for name in self.trace},
-                    "encoder": dict(self.encoder),
-                    "diagnostics": json.dumps(self.diagnostics),
-                    "draws": dict(self.draws),
-                }
-            },
+        meta = self.to_meta(
+            labels,
+            totals=json.dumps(asdict(self.totals)),
+            prior=json.dumps(self.prior),
+            diagnostics=json.dumps(self.diagnostics),
+            draws=dict(self.draws),
+        )
+        return ad.AnnData(X=matrix, obs=obs, var=var, obsm=obsm, varm=varm, uns={"logratio": meta})
+
+    @classmethod
+    def from_parts(cls, parts: Mapping[str, Any]) -> Fit:
+        """From obs, var, obsm, varm and uns["logratio"] as `to_anndata` laid them out."""
+        obs, var, meta = parts["obs"], parts["var"], parts["uns/logratio"]
+        config = LNMConfig.from_dict(json.loads(meta["config"]))
+        capture = None
+        if meta["model"] == "lnmvcp":
+            capture = Capture(
+                eta=obs["capture_eta"].to_numpy(),
+                eta_sd=obs["capture_eta_sd"].to_numpy(),
+                efficiency=obs["capture_efficiency"].to_numpy(),
+                efficiency_sd=obs["capture_efficiency_sd"].to_numpy(),
+            )
+        loadings = np.asarray(parts["varm"]["lnm_loadings"])
+        return cls(
+            config=config,
+            reference=int(np.flatnonzero(var["lnm_reference"].to_numpy())[0]),
+            mean_clr=var["lnm_mean_clr"].to_numpy(),
+            loadings=loadings,
+            noise=var["lnm_noise"].to_numpy(),
+            scores=np.asarray(parts["obsm"]["X_lnm"]),
+            scores_sd=np.asarray(parts["obsm"]["X_lnm_sd"]),
+            log_marginal=obs["log_marginal"].to_numpy(),
+            totals=Totals.of(json.loads(meta["totals"])),
+            capture=capture,
+            prior=json.loads(meta["prior"]),
+            # Older files have neither.
+            diagnostics=json.loads(meta.get("diagnostics", "{}")),
+            draws={name: np.asarray(array) for name, array in meta.get("draws", {}).items()},
+            **cls.common(parts, np.shape(loadings)[1]),
         )
 
-    def save(self, path: str | os.PathLike[str], counts: sparse.csr_matrix | None = None) -> Path:
-        """Write the fit as .h5ad: under a temporary name first, then renamed.
-
-        Counts are compressed, to a fifth or less; the rest is not, as it hardly shrinks and a
-        large fit would take three times as long to open.
-
-        Returns
-        -------
-        The path written.
+    def check(self) -> None:
+        """Refuse a fit whose parts do not agree or are not finite, as a damaged file has them.
 
         Raises
         ------
         FitError
-            If the file cannot be written.
         """
-        return write(self.to_anndata(), path, counts)
+        check_fit(self)

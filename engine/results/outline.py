@@ -11,8 +11,9 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from engine.fitting.checked import check_arrays, check_names
+from engine.registry import FAMILIES, MODELS
 from engine.results.reading import opened
-from engine.results.validation import check_arrays, check_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +63,11 @@ def outline(path: str | os.PathLike[str]) -> Outline:
         obs, var, meta = file["obs"], file["var"], file["uns/logratio"]
         config = json.loads(str(ad.io.read_elem(meta["config"])))
         data = json.loads(str(ad.io.read_elem(meta["data"])))
-        topics = str(ad.io.read_elem(meta["model"])) == "lda"
+        family = MODELS.get(str(ad.io.read_elem(meta["model"])), FAMILIES[0])
         cells, genes = _names(obs), _names(var)
         check_names(cells, genes)
         arrays = {"total_counts": np.asarray(ad.io.read_elem(obs["total_counts"]))}
-        if not topics:
+        if family.has_log_marginal:
             arrays["log_marginal"] = np.asarray(ad.io.read_elem(obs["log_marginal"]))
         check_arrays(arrays, dict.fromkeys(arrays, (len(cells),)), {"total_counts": 0.0})
         return Outline(

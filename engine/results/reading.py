@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -13,19 +12,14 @@ from typing import Any
 import anndata as ad
 import h5py
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
 from engine.errors import EngineError, FitError
 from engine.files.elements import check_compressed, check_elements
 from engine.files.probing import State, probe, state_of
-from engine.fitting.saved import FORMAT, given_names, known_ids
-from engine.fitting.status import Status
-from engine.lda.fit import TopicFit
-from engine.lnm.config import LNMConfig
-from engine.lnm.fit import Capture, Fit, Totals
-from engine.registry import AnyFit
-from engine.results.validation import check_arrays, check_fit, check_topics
+from engine.fitting.checked import check_arrays
+from engine.fitting.saved import FORMAT
+from engine.registry import MODELS, AnyFit
 
 _EXPECTED = "an .h5ad written by Fit.save"
 _REMEDY = "Check the path and the file, or make the fit again."
@@ -48,10 +42,7 @@ def load(path: str | os.PathLike[str]) -> AnyFit:
         _check_ours(file, path)
         names = ("obs", "var", "obsm", "varm", "uns/logratio")
         fit = _from_parts({name: ad.io.read_elem(file[name]) for name in names})
-        if isinstance(fit, TopicFit):
-            check_topics(fit)
-        else:
-            check_fit(fit)
+        fit.check()
         return fit
 
 
@@ -126,49 +117,18 @@ def _check_once(file: h5py.File, path: Path, parts: Sequence[str]) -> None:
 
 
 def _from_parts(parts: dict[str, Any]) -> AnyFit:
-    obs, var, meta = parts["obs"], parts["var"], parts["uns/logratio"]
+    meta = parts["uns/logratio"]
     if int(meta["format"]) > FORMAT:
         raise FitError(
             f"a fit of format {FORMAT} or older",
             f"format {meta['format']}",
             "Update Logratio to open this file.",
         )
-    if meta["model"] == "lda":
-        return TopicFit.from_parts(parts)
-    capture = None
-    if meta["model"] == "lnmvcp":
-        capture = Capture(
-            eta=obs["capture_eta"].to_numpy(),
-            eta_sd=obs["capture_eta_sd"].to_numpy(),
-            efficiency=obs["capture_efficiency"].to_numpy(),
-            efficiency_sd=obs["capture_efficiency_sd"].to_numpy(),
+    family = MODELS.get(str(meta["model"]))
+    if family is None:
+        raise FitError(
+            f"a fit of {', '.join(MODELS)}",
+            f"one of {str(meta['model'])[:60]!r}",
+            "Update Logratio to open this file.",
         )
-    loadings = np.asarray(parts["varm"]["lnm_loadings"])
-    default = [f"factor {j + 1}" for j in range(loadings.shape[1])]
-    return Fit(
-        config=LNMConfig.from_dict(json.loads(meta["config"])),
-        genes=pd.Index(var.index),
-        cells=pd.Index(obs.index),
-        reference=int(np.flatnonzero(var["lnm_reference"].to_numpy())[0]),
-        mean_clr=var["lnm_mean_clr"].to_numpy(),
-        loadings=loadings,
-        noise=var["lnm_noise"].to_numpy(),
-        scores=np.asarray(parts["obsm"]["X_lnm"]),
-        scores_sd=np.asarray(parts["obsm"]["X_lnm_sd"]),
-        log_marginal=obs["log_marginal"].to_numpy(),
-        total_counts=obs["total_counts"].to_numpy(),
-        totals=Totals.of(json.loads(meta["totals"])),
-        capture=capture,
-        obs=obs[json.loads(meta["obs_columns"])],
-        trace=pd.DataFrame(meta["trace"]),
-        status=Status(**json.loads(meta["status"])),
-        prior=json.loads(meta["prior"]),
-        encoder={name: np.asarray(array) for name, array in meta.get("encoder", {}).items()},
-        # Older files have neither.
-        diagnostics=json.loads(meta.get("diagnostics", "{}")),
-        draws={name: np.asarray(array) for name, array in meta.get("draws", {}).items()},
-        data=json.loads(meta["data"]),
-        versions=json.loads(meta["versions"]),
-        names=given_names(meta, default),
-        gene_ids=known_ids(var),
-    )
+    return family.fit.from_parts(parts)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from engine.lda.fit import TopicFit
-from engine.lnm.fit import Fit
-from engine.registry import Config
+from engine.registry import AnyFit, Config
 from engine.validation import AUTO
 
 # Under which it stands in the ``data`` of a fit.
@@ -90,7 +88,7 @@ class Selection:
         )
 
 
-def selection_of(fit: Fit | TopicFit) -> Selection | None:
+def selection_of(fit: AnyFit) -> Selection | None:
     """Why the fit has its number of factors or topics; None if a person gave it."""
     try:
         return Selection.of(fit.data[_KEY])
@@ -98,11 +96,11 @@ def selection_of(fit: Fit | TopicFit) -> Selection | None:
         return None
 
 
-def config_asked(fit: Fit | TopicFit) -> Config:
+def config_asked(fit: AnyFit) -> Config:
     """The configuration that gives the fit again: with ``"auto"`` if its number was chosen."""
     return fit.config if selection_of(fit) is None else fit.config.sized(AUTO)
 
 
-def with_selection[F: (Fit, TopicFit)](fit: F, found: Selection) -> F:
+def with_selection[F: AnyFit](fit: F, found: Selection) -> F:
     """The fit that tells why it has its number; `selection_of` reads it."""
-    return replace(fit, data=fit.data | {_KEY: found.to_dict()})
+    return fit.changed(data=fit.data | {_KEY: found.to_dict()})

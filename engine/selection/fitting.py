@@ -6,18 +6,21 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from engine import inference
 from engine.data import Counts
 from engine.errors import FitError
 from engine.fitting.entry import expect
 from engine.fitting.progress import Progress
-from engine.lda.config import LDAConfig
-from engine.lnm.config import LNMConfig
-from engine.registry import Config
-from engine.results import AnyFit, Fit, Selection, TopicFit, selection_of, with_selection
+from engine.registry import Config, family_of, find_family
+from engine.results import AnyFit, Selection, selection_of, with_selection
 from engine.selection.growth import Grown, grow
+
+if TYPE_CHECKING:
+    from engine.lda.config import LDAConfig
+    from engine.lnm.config import LNMConfig
+    from engine.results import Fit, TopicFit
 
 
 def fit_iter(counts: Counts, config: Config, *, start: AnyFit | None = None) -> Iterator[Progress]:
@@ -46,7 +49,7 @@ def fit_iter(counts: Counts, config: Config, *, start: AnyFit | None = None) -> 
         If the objective is not finite.
     """
     expect(counts=counts)
-    automatic = isinstance(config, LNMConfig | LDAConfig) and config.automatic
+    automatic = find_family(config) is not None and config.automatic
     if start is None:
         return _chosen(counts, config) if automatic else inference.fit_iter(counts, config)
     known = selection_of(start)
@@ -59,6 +62,8 @@ def fit_iter(counts: Counts, config: Config, *, start: AnyFit | None = None) -> 
 def fit(counts: Counts, config: LNMConfig) -> Fit: ...
 @overload
 def fit(counts: Counts, config: LDAConfig) -> TopicFit: ...
+@overload
+def fit(counts: Counts, config: Config) -> AnyFit: ...
 def fit(counts: Counts, config: Config) -> Any:
     """Fit to the end of `fit_iter`.
 
@@ -79,11 +84,8 @@ def fit(counts: Counts, config: Config) -> Any:
 
 def _chosen(counts: Counts, config: Config) -> Iterator[Progress]:
     """Choose the number on some of the cells, then fit all of them with it."""
-    if config.inference == "nuts":
-        # Before anything is spent on choosing. NumPyro takes a second to import.
-        from engine.lnm.nuts import check_size
-
-        check_size(counts)
+    # Before anything is spent on choosing.
+    family_of(config).check_size(counts, config)
     began = time.monotonic()
     grown: Grown = yield from grow(counts, config)
     found = grown.selection

@@ -18,13 +18,10 @@ from engine.checks.completion import cell_scores
 from engine.data import Counts
 from engine.errors import DataError, FitError
 from engine.fitting.progress import Progress
-from engine.lda.config import LDAConfig
-from engine.lnm.config import LNMConfig
-from engine.lnm.extension import extended
-from engine.registry import Config
-from engine.results import AnyFit, Fit, Selection, Status
+from engine.registry import Config, family_of
+from engine.results import AnyFit, Selection, Status
 from engine.selection.rungs import Rung
-from engine.summaries.methods_models import count
+from engine.text import count
 
 # Numbers to try, in turn.
 _LADDER = (0, 1, 5, 10, 20, 40, 80, 160)
@@ -54,9 +51,7 @@ class Grown:
     def config(self, asked: Config) -> Config:
         """What was asked for, with the number; without factors there is nothing to encode."""
         size = self.selection.size
-        if isinstance(asked, LNMConfig) and not size:
-            asked = replace(asked, inference="laplace")
-        return asked.sized(size)
+        return (asked if size else asked.without_latents()).sized(size)
 
 
 def grow(counts: Counts, config: Config) -> Generator[Progress, None, Grown]:
@@ -130,17 +125,18 @@ class _Growth:
         fit = build()
         if start is not None:
             own = fit.status.passes - start.status.passes
-            fit = replace(fit, status=replace(fit.status, passes=own))
+            fit = fit.changed(status=replace(fit.status, passes=own))
         scores, _ = cell_scores(fit, self._held_out, seed=self._config.seed)
         self._rungs.append(Rung(fit, scores, time.monotonic() - began))
         yield self._step(said)
 
-    def _smaller(self, size: int) -> Fit | None:
+    def _smaller(self, size: int) -> AnyFit | None:
         """The largest fit of fewer factors, with what it leaves as the others."""
         fits = [rung.fit for rung in self._rungs if 0 < rung.size < size]
-        if not fits or not isinstance(fit := max(fits, key=lambda fit: fit.n_factors), Fit):
+        if not fits:
             return None
-        return extended(fit, self._fitted, size, self._config.seed)
+        fit = max(fits, key=lambda fit: fit.n_factors)
+        return family_of(fit).extended(fit, self._fitted, size, self._config.seed)
 
     def look(self) -> Iterator[Progress]:
         """Look for what genes share beyond the fewest that are good: that costs less than a fit."""
@@ -207,7 +203,7 @@ class _Growth:
     def _go_on(self, fit: AnyFit) -> AnyFit:
         """The fit to start from, with the clock of all that was tried and no trace of few cells."""
         status = replace(fit.status, seconds=time.monotonic() - self._began)
-        return replace(fit, status=status, trace=fit.trace.iloc[:0])
+        return fit.changed(status=status, trace=fit.trace.iloc[:0])
 
     def _reason(self, chosen: Rung) -> str:
         if not chosen.size and chosen.structure is False:
@@ -228,19 +224,16 @@ class _Growth:
         why = "no seconds were left" if self.over else "these cells and genes tell no more apart"
         return f"{said}. More were not tried: {why}."
 
-    def _quick(self, size: int, start: Fit | None) -> Config:
+    def _quick(self, size: int, start: AnyFit | None) -> Config:
         config, left = self._config, None
         if config.max_seconds is not None:
             left = max(_SHARE * config.max_seconds - (time.monotonic() - self._began), 1e-3)
-        coarse = replace(
-            config,
+        coarse = config.coarse(
             max_seconds=left,
             max_passes=min(config.max_passes, _MOST_PASSES if start is None else _MOST_WARM),
             tolerance=_COARSE * config.tolerance,
         )
-        if isinstance(coarse, LDAConfig):
-            return replace(coarse, inference="em", n_starts=1).sized(size)
-        return replace(coarse, inference="laplace").sized(size)
+        return coarse.sized(size)
 
     def _step(self, phase: str) -> Progress:
         seconds = time.monotonic() - self._began

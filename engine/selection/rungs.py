@@ -12,7 +12,7 @@ from engine.checks.missed import missed_pairs_iter
 from engine.checks.structure import residual_structure_iter
 from engine.data import Counts
 from engine.errors import DataError
-from engine.results import AnyFit, Fit, Tried
+from engine.results import AnyFit, Tried
 
 
 @dataclass(eq=False)
@@ -56,7 +56,7 @@ class Rung:
 
     def look(self, counts: Counts, seed: int) -> Iterator[None]:
         """Look for what genes share beyond the factors; `structure` stays None for topics."""
-        if not isinstance(self.fit, Fit):
+        if not self.fit.can("structure"):
             return
         try:
             for step in residual_structure_iter(self.fit, counts, seed=seed, brief=True):

@@ -54,7 +54,7 @@ def check(options: argparse.Namespace) -> None:
     from engine import checks
     from engine.checks.predictive.settings import CheckSettings
     from engine.jobs import checking
-    from engine.results import Fit, load
+    from engine.results import load
     from engine.summaries import with_ids
 
     fit = load(options.fit)
@@ -88,10 +88,10 @@ def check(options: argparse.Namespace) -> None:
         seed=options.seed,
     )
     found = _last(steps, "checking", lambda step: step.check)
-    # Topics have neither of these tests.
     structure, laplace = None, None
-    if isinstance(fit, Fit):
+    if fit.can("structure"):
         structure = _beside(lambda: checking.structure_iter(fit, counts), "structure")
+    if fit.can("laplace_test"):
         laplace = _beside(lambda: checking.quality_iter(fit, counts), "quality")
     found = checking.finding_first(found, structure, missed)
     if out is not None:

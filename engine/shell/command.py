@@ -11,12 +11,19 @@ from typing import Any
 
 from engine.data import INDEX, DataRequest
 from engine.data.choices import ASKED as CHOICES
-from engine.registry import Config
+from engine.registry import FAMILIES, Config
 from engine.results import OTHER, AnyFit
 from engine.shell.options import belongs
 from engine.summaries.methods import n_set_aside
 
 GENES = "genes.txt"
+# The settings that are numbers of factors or topics, and their options.
+_SIZES = {
+    option.setting: option.flag
+    for family in FAMILIES
+    for option in family.options
+    if option.setting == family.config.size_name()
+}
 # Options of settings; any other setting, or one that the fit does not use, goes by --set.
 _OPTIONS = {
     name: f"--{name.replace('_', '-')}"
@@ -34,8 +41,7 @@ _OPTIONS = {
         "feature_prior",
         "max_epochs",
     )
-} | {"n_factors": "--factors", "n_topics": "--topics"}
-_SIZES = ("n_factors", "n_topics")
+} | _SIZES
 # More characters than these of names of genes go to a file.
 _INLINE = 200
 
@@ -127,8 +133,7 @@ def request_of(fit: AnyFit, source: str | None = None) -> DataRequest | None:
     if not place or place == "memory" or "layer" not in fit.data:
         return None
     genes = tuple(str(name) for name in fit.genes[fit.is_gene])
-    reference = getattr(fit, "reference", None)
-    named = None if reference is None else str(fit.genes[reference])
+    named = None if fit.reference is None else str(fit.genes[fit.reference])
     # How genes were called is older than the choice of it.
     called = str((fit.data.get("report") or {}).get("gene_names") or INDEX)
     known = None if named == OTHER else named

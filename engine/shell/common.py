@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import ConfigError
-from engine.lda.config import LDAConfig
-from engine.lnm.config import LNMConfig
-from engine.registry import Config, config_from_dict
+from engine.registry import MODELS, Config, config_from_dict
 from engine.shell.options import check_given, chosen
 
 if TYPE_CHECKING:
@@ -32,27 +30,9 @@ def configuration(options: argparse.Namespace) -> Config:
         given["max_epochs"] = options.max_epochs
     if options.inference is not None:
         given["inference"] = options.inference
-    config: Config
-    if options.model == "lda":
-        config = LDAConfig(
-            n_topics=options.topics,
-            topic_prior=options.topic_prior,
-            feature_prior=options.feature_prior,
-            **given,
-        )
-    else:
-        config = LNMConfig(
-            capture=options.model == "lnmvcp",
-            n_factors=options.factors,
-            d_mode=options.d_mode,
-            capture_prior=options.capture_prior,
-            molecules=options.molecules,
-            precision=options.precision,
-            n_warmup=options.n_warmup,
-            n_draws=options.n_draws,
-            n_chains=options.n_chains,
-            **given,
-        )
+    family = MODELS[options.model]
+    own = {option.setting: getattr(options, option.dest) for option in family.options}
+    config = family.configured(options.model, **own, **given)
     config = config_from_dict(config.to_dict() | dict(map(_setting, options.set)))
     check_given(getattr(options, "given", ()), config)
     return config

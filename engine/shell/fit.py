@@ -7,7 +7,6 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ def fit(options: argparse.Namespace) -> None:
     with first_ctrl_c_stops() as stopping:
         result = _run(engine.fit_iter(counts, config), stopping)
         told = {"request": asked.to_dict(), "holdout": options.holdout}
-        result = replace(result, data=result.data | told)
+        result = result.changed(data=result.data | told)
         result.save(out, counts=counts.matrix())
         try:
             result = look(result, counts, lambda: bool(stopping))
@@ -93,13 +92,13 @@ def _run(steps: Iterator[Progress[AnyFit]], stopping: Sequence[int]) -> AnyFit:
     fit = last.snapshot()
     if fit.status.state == "running":
         status = stopped_by_user(fit.status)
-        fit = replace(fit, status=status)
+        fit = fit.changed(status=status)
     return fit
 
 
 def _summary(fit: AnyFit, out: Path) -> dict[str, Any]:
     status = fit.status
-    judged = getattr(fit, "diagnostics", {})
+    judged = fit.diagnostics
     return ({"diagnostics": judged} if judged else {}) | {
         "seconds": round(status.seconds, 3),
         "seconds_without_compilation": round(status.seconds - status.seconds_compiling, 3),

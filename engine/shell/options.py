@@ -7,18 +7,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from engine.errors import ConfigError
-from engine.registry import Config
+from engine.registry import FAMILIES, Config
 
-_LOG_RATIOS = ("lnm", "lnmvcp")
+_OF_MODELS = [option for family in FAMILIES for option in family.options if option.models]
 _MODELS = {
-    "--factors": _LOG_RATIOS,
-    "--d-mode": _LOG_RATIOS,
-    "--precision": _LOG_RATIOS,
-    "--capture-prior": ("lnmvcp",),
-    "--molecules": ("lnmvcp",),
-    "--topics": ("lda",),
-    "--topic-prior": ("lda",),
-    "--feature-prior": ("lda",),
+    flag: tuple(model for one in _OF_MODELS if one.flag == flag for model in one.models)
+    for flag in dict.fromkeys(option.flag for option in _OF_MODELS)
 }
 _INFERENCES = {
     "--max-passes": ("laplace", "em"),

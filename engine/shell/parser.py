@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 import traceback
 from collections.abc import Sequence
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from engine.jobs.failures import describe, is_expected
-from engine.lda.config import Inference, LDAConfig
-from engine.lnm.config import CapturePrior, DMode, LNMConfig, LNMInference, Precision
+from engine.lda.config import Inference
+from engine.lnm.config import CapturePrior, DMode, LNMInference, Precision
+from engine.registry import FAMILIES, MODELS
 from engine.shell import (
     check,
     counts,
@@ -27,8 +29,12 @@ from engine.shell import (
 from engine.shell.options import Noted, choices
 from engine.validation import AUTO
 
-_DEFAULT = LNMConfig()
-_TOPICS = LDAConfig()
+# By the name of a setting; what several families have is as in the first.
+_DEFAULTS: dict[str, Any] = {
+    field.name: field.default
+    for family in reversed(FAMILIES)
+    for field in dataclasses.fields(family.config)
+}
 _FAILED = 2
 _INTERRUPTED = 130
 
@@ -62,8 +68,8 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
     add("data", metavar="DATA", help="counts: a file or folder (see README), or 'demo'")
     add(
         "--model",
-        choices=("lnm", "lnmvcp", "lda"),
-        default="lnm",
+        choices=tuple(MODELS),
+        default=next(iter(MODELS)),
         help="with 'vcp': variable capture; 'lda': topics",
     )
     add("--genes", default="2000", help="how many, 'all', a file of names, or names with commas")
@@ -77,14 +83,14 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
     choices(parser)
     add("--reference", help="gene that is the ALR reference")
     add("--library-size", metavar="COLUMN", help="labels with each cell's counts over all genes")
-    some("--d-mode", choices=get_args(DMode), default=_DEFAULT.d_mode, help="residual variance")
-    some("--capture-prior", choices=get_args(CapturePrior), default=_DEFAULT.capture_prior)
-    some("--molecules", type=float, default=_DEFAULT.molecules, help="expected mRNA per cell")
-    add("--seed", type=int, default=_DEFAULT.seed, help="seed of the start")
+    some("--d-mode", choices=get_args(DMode), default=_DEFAULTS["d_mode"], help="residual variance")
+    some("--capture-prior", choices=get_args(CapturePrior), default=_DEFAULTS["capture_prior"])
+    some("--molecules", type=float, default=_DEFAULTS["molecules"], help="expected mRNA per cell")
+    add("--seed", type=int, default=_DEFAULTS["seed"], help="seed of the start")
     some("--max-passes", type=int, help="passes over the cells; the model's own by default")
     add("--max-seconds", type=float, help="time budget of the fit")
     some("--tolerance", type=float, help="nats per cell; the model's own by default")
-    some("--precision", choices=get_args(Precision), default=_DEFAULT.precision)
+    some("--precision", choices=get_args(Precision), default=_DEFAULTS["precision"])
     add(
         "--inference",
         choices=(*get_args(LNMInference), *get_args(Inference)[:1]),
@@ -100,9 +106,9 @@ def _settings_of_a_fit(parser: argparse.ArgumentParser) -> None:
     )
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting")
     for name, default, words in (
-        ("warmup", _DEFAULT.n_warmup, "iterations that adapt each chain"),
-        ("draws", _DEFAULT.n_draws, "draws kept of each chain"),
-        ("chains", _DEFAULT.n_chains, "number of chains"),
+        ("warmup", _DEFAULTS["n_warmup"], "iterations that adapt each chain"),
+        ("draws", _DEFAULTS["n_draws"], "draws kept of each chain"),
+        ("chains", _DEFAULTS["n_chains"], "number of chains"),
     ):
         some(f"--{name}", type=int, dest=f"n_{name}", default=default, help=f"of nuts: {words}")
 
@@ -121,8 +127,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("--out", type=Path, required=True, metavar="FIT.h5ad", help="where to save the fit")
     some = partial(add, action=Noted)
     for name, default, what in (
-        ("--factors", _DEFAULT.n_factors, "number of gene programmes"),
-        ("--topics", _TOPICS.n_topics, "of lda: number of topics"),
+        ("--factors", _DEFAULTS["n_factors"], "number of gene programmes"),
+        ("--topics", _DEFAULTS["n_topics"], "of lda: number of topics"),
     ):
         words = f"{what}; auto chooses it from the counts"
         some(name, type=_size, default=default, metavar="N", help=words)
@@ -175,7 +181,7 @@ def build_parser() -> argparse.ArgumentParser:
     simulate_parser.set_defaults(command=simulate.simulate)
     add = simulate_parser.add_argument
     add("--out", type=Path, required=True, metavar="SIM.h5ad", help="where to save the counts")
-    add("--model", choices=("lnm", "lnmvcp", "lda"), default="lnm")
+    add("--model", choices=tuple(MODELS), default=next(iter(MODELS)))
     add("--cells", type=int, default=5000)
     add("--genes", type=int, default=2000)
     add("--factors", type=int, default=5)

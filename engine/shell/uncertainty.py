@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from engine.shell.counts import fitted, own_data
 if TYPE_CHECKING:
     from engine.checks import TopicUncertainty, Uncertainty
     from engine.data import Counts
-    from engine.results import AnyFit, TopicFit
+    from engine.results import AnyFit, Fit
 
 _GENES, _TOP, _SHOWN = 40, 20, 10
 _BY = {"delta": "the delta method", "draws": "the draws of the posterior"}
@@ -45,7 +45,7 @@ def uncertainty(options: argparse.Namespace) -> None:
     out = writable(options.out, source=options.data)
 
     from engine.checks import pairs_table
-    from engine.results import TopicFit, load
+    from engine.results import load
     from engine.spreadsheet import write_csv
     from engine.summaries import top_variance_genes, with_ids
     from engine.summaries.names import gene_positions
@@ -55,14 +55,14 @@ def uncertainty(options: argparse.Namespace) -> None:
     if options.genes is not None:
         genes = gene_positions(fit, [name.strip() for name in options.genes.split(",")])
     counts = fitted(fit, options)
-    if isinstance(fit, TopicFit):
+    if not fit.can("pair_uncertainty"):
         topics: TopicUncertainty = _run(fit, counts, options.method or "bootstrap", options)
         table, by = of_topics(fit, topics, genes), f"{topics.n_boot} replicates"
     else:
         if genes is None:
             genes = gene_positions(fit, top_variance_genes(fit, _GENES))
         found: Uncertainty = _run(fit, counts, options.method or "delta", options)
-        table = pairs_table(fit, found, genes)
+        table = pairs_table(cast("Fit", fit), found, genes)
         by = _BY.get(found.method) or f"{found.n_boot} replicates"
         if found.structure is not None and found.structure.words:
             print(f"Warning: {found.structure.words}", file=sys.stderr)
@@ -90,19 +90,19 @@ def _run(fit: AnyFit, counts: Counts, method: str, options: argparse.Namespace) 
     return found
 
 
-def of_topics(fit: TopicFit, found: TopicUncertainty, genes: np.ndarray | None) -> pd.DataFrame:
+def of_topics(fit: AnyFit, found: TopicUncertainty, genes: np.ndarray | None) -> pd.DataFrame:
     """One row a topic and gene: those given, or those that lead the topic, the likeliest first."""
     spread, share = found.topics(), found.among_top(_TOP)
-    parts = []
+    topics, parts = fit.programmes(), []
     for topic, name in enumerate(fit.factor_names):
-        order = np.argsort(-np.where(fit.is_gene, fit.topics[:, topic], -1), kind="stable")
+        order = np.argsort(-np.where(fit.is_gene, topics[:, topic], -1), kind="stable")
         own = order[:_TOP] if genes is None else order[np.isin(order, genes)]
         parts.append(
             pd.DataFrame(
                 {
                     "topic": name,
                     "gene": fit.genes[own],
-                    "probability": fit.topics[own, topic],
+                    "probability": topics[own, topic],
                     "low_90": spread.low[own, topic],
                     "high_90": spread.high[own, topic],
                     f"share_in_top_{_TOP}": share[own, topic],

@@ -4,6 +4,8 @@ W is known up to rotation only; everything here is either invariant to it or giv
 the principal axes that `Fit` stores. Most of it takes a fit of topics as well.
 """
 
+from engine.fitting.summarised import Bounded
+from engine.fitting.vocabulary import Measure
 from engine.summaries.cells import cell_clr, cell_clr_sd
 from engine.summaries.compare import (
     CellValues,
@@ -52,13 +54,11 @@ from engine.summaries.methods import methods_text
 from engine.summaries.names import gene_positions, named_as, with_ids
 from engine.summaries.residual_bound import (
     BOUND_MEANS,
-    Bounded,
     bound_words,
     genes_at_bound,
 )
 from engine.summaries.topics import (
     RELEVANCE,
-    Measure,
     distinctiveness,
     measures,
     ranking,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from engine.lda import mixtures
-from engine.results import AnyFit, Fit, TopicFit
+from engine.results import AnyFit
 from engine.summaries.names import cell_positions, gene_positions
 from engine.summaries.residuals import Residuals, residuals
+
+if TYPE_CHECKING:
+    from engine.results import Fit
 
 Matrix = sparse.csc_matrix | sparse.csr_matrix
 
@@ -53,12 +56,9 @@ def cell_clr(
         If a name is not among the modelled genes, or cells or counts are not of this fit.
     """
     chosen, rows = gene_positions(fit, genes), cell_positions(fit, cells)
-    if isinstance(fit, TopicFit):
-        return _table(fit, mixtures.clr(fit, rows, chosen), rows, chosen)
-    loadings, mean = fit.loadings[chosen].astype(np.float32), fit.mean_clr[chosen]
-    values = fit.scores[rows] @ loadings.T + mean.astype(np.float32)
-    if counts is not None:
-        values += residuals(fit, counts, rows, chosen).mode
+    values = fit.cell_clr(rows, chosen)
+    if counts is not None and fit.can("residuals"):
+        values += residuals(cast("Fit", fit), counts, rows, chosen).mode
     return _table(fit, values, rows, chosen)
 
 

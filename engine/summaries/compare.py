@@ -12,15 +12,16 @@ import pandas as pd
 from scipy import optimize
 
 from engine.errors import DataError
-from engine.results import AnyFit, Fit
+from engine.results import AnyFit
 from engine.summaries.correlation import clr_correlation, correlation_block
-from engine.summaries.loadings import scores, weights
+from engine.summaries.loadings import weights
 from engine.summaries.names import named_as
 from engine.summaries.topics_match import common_cells
 
 Similarity = Literal["correlation", "cosine", "overlap"]
 Quantity = Literal["score", "capture", "log_marginal"]
 MOST_PAIRS = 200
+_OF_CELLS: tuple[Literal["capture", "log_marginal"], ...] = ("capture", "log_marginal")
 # Pairs of genes at a time.
 _BLOCK = 2_000_000
 _OF_PAIR = ("r", "r_other", "change")
@@ -168,10 +169,7 @@ def matched(similarity: pd.DataFrame) -> pd.DataFrame:
 def quantities(fit: AnyFit, other: AnyFit) -> list[Quantity]:
     """What `cell_values` can compare of two fits."""
     known: list[Quantity] = ["score"] if fit.n_factors and other.n_factors else []
-    if isinstance(fit, Fit) and isinstance(other, Fit):
-        known += ["capture"] if fit.capture is not None and other.capture is not None else []
-        known += ["log_marginal"]
-    return known
+    return [*known, *(of for of in _OF_CELLS if fit.can(of) and other.can(of))]
 
 
 def cell_values(
@@ -210,20 +208,19 @@ def cell_values(
 
 
 def _values(fit: AnyFit, of: Quantity, factor: int) -> np.ndarray:
-    if of == "score" or not isinstance(fit, Fit):
-        return np.asarray(scores(fit)[:, factor], float)
-    if of == "log_marginal" or fit.capture is None:
-        return np.asarray(fit.log_marginal, float)
-    return np.asarray(fit.capture.efficiency, float)
+    if of == "score":
+        return np.asarray(fit.cell_weights()[:, factor], float)
+    return np.asarray(fit.cell_quantity(of), float)
 
 
 def _spread(fit: AnyFit, of: Quantity, factor: int) -> np.ndarray:
     """(C,) posterior standard deviations of `_values`; NaN where there are none."""
-    if isinstance(fit, Fit) and of == "score":
-        return np.asarray(fit.scores_sd[:, factor], float)
-    if isinstance(fit, Fit) and of == "capture" and fit.capture is not None:
-        return np.asarray(fit.capture.efficiency_sd, float)
-    return np.full(len(fit.cells), np.nan)
+    if of == "score":
+        all_of_them = fit.cell_weights_sd()
+        found = None if all_of_them is None else all_of_them[:, factor]
+    else:
+        found = fit.cell_quantity_sd(of)
+    return np.full(len(fit.cells), np.nan) if found is None else np.asarray(found, float)
 
 
 def _unit(values: np.ndarray) -> np.ndarray:

@@ -11,18 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from engine.lda import mixtures
-from engine.results import AnyFit, Fit, TopicFit
+from engine.results import AnyFit
 from engine.summaries.names import gene_positions
+
+if TYPE_CHECKING:
+    from engine.results import Fit
 
 
 def clr_variance(fit: AnyFit) -> pd.Series:
     """CLR variance of each real gene, ``|w_g|^2 + d_g (1 - 2/G) + sum(d)/G^2``."""
-    return pd.Series(_variance(fit), index=fit.genes, name="clr_variance")[fit.is_gene]
+    return pd.Series(fit.clr_variance(), index=fit.genes, name="clr_variance")[fit.is_gene]
 
 
 def top_variance_genes(fit: AnyFit, n: int = 100) -> pd.Index:
@@ -47,16 +50,7 @@ def clr_covariance(fit: AnyFit, genes: Iterable[str] | None = None) -> pd.DataFr
     """
     index = gene_positions(fit, genes)
     names = fit.genes[index]
-    if isinstance(fit, TopicFit):
-        found = mixtures.sampled(fit).covariance(index, index)
-        return pd.DataFrame(found, index=names, columns=names)
-    count = len(fit.genes)
-    loadings, noise = fit.loadings[index], fit.noise[index]
-    covariance = loadings @ loadings.T
-    covariance -= (noise[:, None] + noise[None, :]) / count
-    covariance += fit.noise.sum() / count**2
-    covariance[np.diag_indices(len(index))] += noise
-    return pd.DataFrame(covariance, index=names, columns=names)
+    return pd.DataFrame(fit.clr_covariance(index, index), index=names, columns=names)
 
 
 def clr_correlation(fit: AnyFit, genes: Iterable[str] | None = None) -> pd.DataFrame:
@@ -97,8 +91,8 @@ def correlation_with(fit: AnyFit, gene: str) -> pd.Series:
         If the gene is not among the modelled genes.
     """
     (position,) = gene_positions(fit, [gene])
-    covariance = _covariance_with(fit, position)
-    scale = _scale(_variance(fit))
+    covariance = fit.clr_covariance_with(position)
+    scale = _scale(fit.clr_variance())
     values = np.clip(covariance / (scale * scale[position]), -1, 1)
     others = fit.is_gene
     others[position] = False
@@ -111,35 +105,11 @@ def correlation_block(fit: AnyFit, rows: np.ndarray, columns: np.ndarray) -> np.
 
     Any part of `clr_correlation`, at a cost of O(len(rows) len(columns) k).
     """
-    if isinstance(fit, TopicFit):
-        covariance = mixtures.sampled(fit).covariance(rows, columns)
-    else:
-        count = len(fit.genes)
-        covariance = fit.loadings[rows] @ fit.loadings[columns].T
-        covariance -= (fit.noise[rows][:, None] + fit.noise[columns][None, :]) / count
-        covariance += fit.noise.sum() / count**2
-    scale = _scale(_variance(fit))
+    scale = _scale(fit.clr_variance())
+    covariance = fit.clr_covariance(rows, columns)
     found = np.clip(covariance / np.outer(scale[rows], scale[columns]), -1, 1)
     found[rows[:, None] == columns[None, :]] = 1
     return np.asarray(found)
-
-
-def _covariance_with(fit: AnyFit, position: int) -> np.ndarray:
-    count = len(fit.genes)
-    if isinstance(fit, TopicFit):
-        everything = np.arange(count)
-        return mixtures.sampled(fit).covariance(everything, np.array([position]))[:, 0]
-    covariance = fit.loadings @ fit.loadings[position]
-    covariance -= (fit.noise + fit.noise[position]) / count
-    return np.asarray(covariance + fit.noise.sum() / count**2)
-
-
-def _variance(fit: AnyFit) -> np.ndarray:
-    if isinstance(fit, TopicFit):
-        return mixtures.sampled(fit).variance()
-    count = len(fit.genes)
-    factors = (fit.loadings**2).sum(1)
-    return factors + fit.noise * (1 - 2 / count) + fit.noise.sum() / count**2
 
 
 def _scale(variance: np.ndarray) -> np.ndarray:

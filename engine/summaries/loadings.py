@@ -5,13 +5,17 @@ What a loading is to a factor, a gene's log fold change against its mean over to
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from engine.errors import DataError
-from engine.lda import mixtures
-from engine.results import AnyFit, Fit, TopicFit
+from engine.results import AnyFit
 from engine.summaries.names import gene_positions
+
+if TYPE_CHECKING:
+    from engine.results import Fit, TopicFit
 
 
 def loadings(fit: AnyFit) -> pd.DataFrame:
@@ -20,8 +24,7 @@ def loadings(fit: AnyFit) -> pd.DataFrame:
     Of topics, log fold changes against the gene's geometric mean over topics, see
     `engine.lda.mixtures.fold_changes`.
     """
-    values = mixtures.fold_changes(fit) if isinstance(fit, TopicFit) else fit.loadings
-    table = pd.DataFrame(values, index=fit.genes, columns=fit.factor_names)
+    table = pd.DataFrame(fit.gene_loadings(), index=fit.genes, columns=fit.factor_names)
     return table[fit.is_gene]
 
 
@@ -32,8 +35,7 @@ def weights(fit: AnyFit) -> pd.DataFrame:
     divergence of the topic from the mean of all, which leaves out genes that are as good as
     never seen, however large their fold changes.
     """
-    table = loadings(fit)
-    return table * fit.topics[fit.is_gene] if isinstance(fit, TopicFit) else table
+    return fit.gene_weights(loadings(fit))
 
 
 def gene_loadings(fit: AnyFit, gene: str) -> pd.Series:
@@ -45,29 +47,22 @@ def gene_loadings(fit: AnyFit, gene: str) -> pd.Series:
         If the gene is not among the modelled genes.
     """
     (place,) = gene_positions(fit, [gene])
-    values = mixtures.fold_changes(fit) if isinstance(fit, TopicFit) else fit.loadings
-    return pd.Series(values[place], index=fit.factor_names, name=gene)
+    return pd.Series(fit.gene_loadings()[place], index=fit.factor_names, name=gene)
 
 
 def factor_shares(fit: AnyFit) -> pd.Series:
     """How much each factor or topic takes: share of the CLR variance, or of all counts."""
-    if not isinstance(fit, TopicFit):
-        return explained_variance(fit)
-    return pd.Series(mixtures.count_shares(fit), index=fit.factor_names, name="share_of_counts")
+    return pd.Series(fit.shares(), index=fit.factor_names, name=fit.vocabulary.share_column)
 
 
 def gene_shares(fit: TopicFit) -> pd.Series:
     """Share of all counts that the topics give to each real gene."""
-    shares = fit.topics @ mixtures.count_shares(fit)
-    return pd.Series(shares, index=fit.genes, name="share_of_counts")[fit.is_gene]
+    return fit.gene_shares()
 
 
 def explained_variance(fit: Fit) -> pd.Series:
     """Share of the total CLR variance of the modelled features that each factor carries."""
-    count = len(fit.genes)
-    total = (fit.loadings**2).sum() + fit.noise.sum() * (1 - 1 / count)
-    shares = (fit.loadings**2).sum(0) / total
-    return pd.Series(shares, index=fit.factor_names, name="explained_variance")
+    return factor_shares(fit)
 
 
 def factor_scores(fit: AnyFit) -> pd.DataFrame:
@@ -80,12 +75,12 @@ def factor_scores(fit: AnyFit) -> pd.DataFrame:
 
 def scores(fit: AnyFit) -> np.ndarray:
     """(C, k) posterior modes of z, or proportions of topics."""
-    return fit.proportions if isinstance(fit, TopicFit) else fit.scores
+    return fit.cell_weights()
 
 
 def coordinates(fit: AnyFit) -> np.ndarray:
     """(C, k) in which cells that are alike lie close: z, or log-ratios of the proportions."""
-    return mixtures.coordinates(fit) if isinstance(fit, TopicFit) else fit.scores
+    return fit.coordinates()
 
 
 def programme_genes(fit: AnyFit, n: int = 100) -> pd.Index:
@@ -95,10 +90,7 @@ def programme_genes(fit: AnyFit, n: int = 100) -> pd.Index:
     Of topics, those that tell most of the topic of a count, see
     `engine.lda.mixtures.information`.
     """
-    if isinstance(fit, TopicFit):
-        told = pd.Series(mixtures.information(fit), index=fit.genes)[fit.is_gene]
-        return told.nlargest(n).index
-    return (loadings(fit) ** 2).sum(axis=1).nlargest(n).index
+    return fit.gene_information().nlargest(n).index
 
 
 def factor_genes(fit: AnyFit, factor: int, n: int = 100) -> pd.Index:
@@ -121,4 +113,4 @@ def factor_genes(fit: AnyFit, factor: int, n: int = 100) -> pd.Index:
             f"a factor from 0 to {fit.n_factors - 1}", str(factor), "Choose one of this fit."
         )
     found = weights(fit).iloc[:, factor]
-    return (found if isinstance(fit, TopicFit) else found.abs()).nlargest(n).index
+    return (found.abs() if fit.can("signs") else found).nlargest(n).index

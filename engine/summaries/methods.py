@@ -10,16 +10,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from engine.results import AnyFit, Fit, selection_of
-from engine.summaries.methods_models import (
-    count,
-    features,
-    inference,
-    model,
-    number,
-    references,
-)
+from engine.genes import OTHER
+from engine.results import AnyFit, selection_of
+from engine.text import count, number
 
+LAUSE = (
+    "Lause, J., Berens, P. & Kobak, D. (2021). Analytic Pearson residuals for normalization of "
+    "single-cell RNA-seq UMI data. Genome Biol. 22, 258."
+)
 _TOOLS = {
     "logratio": "Logratio",
     "jax": "JAX",
@@ -57,19 +55,19 @@ def methods_text(
     -------
     Plain text; the references, if any, are a second paragraph of one line each.
     """
-    report = _report(fit)
+    report, own = _report(fit), fit.methods()
     said = [
         *_data(fit, report),
-        *model(fit),
+        *own.model,
         *_selection(fit),
-        inference(fit.config),
+        own.inference,
         *_status(fit),
         *_score(score),
         *_check(check),
         _software(fit, fit.versions if versions is None else versions),
     ]
     text = " ".join(said)
-    cited = references(fit, str(report.get("genes_reason", "")))
+    cited = _references(own.references, str(report.get("genes_reason", "")))
     return "\n".join([text, "", "References", *cited]) if cited else text
 
 
@@ -84,7 +82,7 @@ def _data(fit: AnyFit, report: Mapping[str, Any]) -> list[str]:
     where = f" (layer {layer})" if layer else ""
     said = [
         f"Raw counts of {count(len(fit.cells), 'cell')}{of}{where} were analysed over "
-        f"{features(fit)}."
+        f"{_features(fit)}."
     ]
     if reason := str(report.get("genes_reason", "")):
         cite = "(variance of Pearson residuals"
@@ -136,7 +134,7 @@ def _status(fit: AnyFit) -> list[str]:
         said = f"The fit was still running and had not converged {after}{why}"
     value = fit.log_marginal_per_cell
     if math.isfinite(value):
-        said += f", at {objective(fit)} of {number(value, 6)} nats per cell"
+        said += f", at {fit.methods().objective} of {number(value, 6)} nats per cell"
     found = [f"{said}."]
     if failed := status.n_failed_cells:
         verb = "was" if failed == 1 else "were"
@@ -144,15 +142,15 @@ def _status(fit: AnyFit) -> list[str]:
     return found
 
 
-def objective(fit: AnyFit) -> str:
-    """What the number that stands for the quality of a fit is, in words."""
-    config = fit.config
-    if isinstance(fit, Fit):
-        if config.inference == "vae" and not config.refine:
-            return "a lower bound on the log marginal likelihood"
-        return "a log marginal likelihood of the counts given their totals"
-    words = "an evidence lower bound" if config.inference == "vae" else "a log likelihood"
-    return f"{words} (without the multinomial coefficient)"
+def _references(cited: list[str], genes_reason: str) -> list[str]:
+    """Full references of what the sentences cite."""
+    return sorted([*cited, LAUSE] if "Pearson residuals" in genes_reason else cited)
+
+
+def _features(fit: AnyFit) -> str:
+    """How many genes were modelled, and whether the others were pooled."""
+    genes = count(int(fit.is_gene.sum()), "gene")
+    return f"{genes} and one pooled feature of all others" if OTHER in fit.genes else genes
 
 
 def _score(score: Mapping[str, Any] | None) -> list[str]:

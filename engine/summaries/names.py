@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -45,7 +44,7 @@ def named_as(other: AnyFit, fit: AnyFit) -> AnyFit:
     alien = (at < 0) & names.isin(fit.genes)
     beside = other.genes if other.gene_ids is None else other.gene_ids
     own = [f"{name} ({id_})" for name, id_ in zip(names, beside, strict=True)]
-    return replace(other, genes=pd.Index(np.where(alien, own, names)))
+    return other.changed(genes=pd.Index(np.where(alien, own, names)))
 
 
 # Columns and levels of our tables that hold genes, and what their ids are called.

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from engine.fitting.summarised import Bounded
+from engine.results import AnyFit
 
-import numpy as np
-import pandas as pd
-
-from engine.lnm.residual import NARROW
-from engine.lnm.wide_residual import WIDE, admitting
-from engine.results import AnyFit, TopicFit
-
-# Share of the bound from which a gene sits at it.
-_NEAR = 0.999
 _NAMED = 10
 # What to make of a gene at the bound.
 BOUND_MEANS = (
@@ -22,29 +14,12 @@ BOUND_MEANS = (
 )
 
 
-class Bounded(NamedTuple):
-    """Genes at the bound: their names, the number of genes that have a residual, the bound."""
-
-    genes: pd.Index
-    n_genes: int
-    bound: float
-
-
 def genes_at_bound(fit: AnyFit) -> Bounded:
     """The real genes whose residual variance d is within 0.1 % of the largest admitted.
 
-    None of topics, which have no residuals.
-
-    The bound is 3 of an encoder, 10 of NUTS, and either of nested Laplace, which goes on to 10
-    where many genes reach 3.
+    None of a model without residuals.
     """
-    if isinstance(fit, TopicFit):
-        return Bounded(fit.genes[:0], 0, np.inf)
-    integral = {"vae": NARROW, "nuts": WIDE}.get(fit.config.inference) or admitting(fit.noise)
-    own = fit.is_gene & (fit.config.d_mode == "learned")
-    own[fit.reference] &= fit.n_factors == 0
-    held = own & (fit.noise >= _NEAR * integral.max_noise)
-    return Bounded(fit.genes[held], int(np.count_nonzero(own)), integral.max_noise)
+    return fit.at_bound()
 
 
 def bound_words(fit: AnyFit) -> str:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, get_args
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 
 from engine.errors import DataError
-from engine.lda import mixtures
-from engine.per_fit import per_fit
-from engine.results import AnyFit, TopicFit
+from engine.fitting.vocabulary import Measure
+from engine.results import AnyFit
 
-Measure = Literal["probability", "relevance", "distinctiveness", "loading"]
 RELEVANCE = 0.6
-_TINY = float(np.finfo(float).tiny)
 
 
 def measures(fit: AnyFit) -> tuple[Measure, ...]:
     """What the genes of a fit can be ranked by, the usual one first."""
-    if isinstance(fit, TopicFit):
-        return "probability", "relevance", "distinctiveness"
-    return "loading", "distinctiveness"
+    return fit.measures
 
 
 def distinctiveness(fit: AnyFit) -> pd.DataFrame:
@@ -38,7 +33,7 @@ def distinctiveness(fit: AnyFit) -> pd.DataFrame:
     The pooled rest is not listed. Of one topic alone the reference is that topic, hence zero.
     """
     names = fit.genes[fit.is_gene]
-    return pd.DataFrame(_ranked(fit).distinct, index=names, columns=fit.factor_names)
+    return pd.DataFrame(fit.distinctiveness(), index=names, columns=fit.factor_names)
 
 
 def ranking(
@@ -75,21 +70,7 @@ def ranking(
     if not 0 <= weight <= 1:
         raise DataError("a weight of the relevance from 0 to 1", str(weight), "Choose another.")
     check_topic(fit, topic)
-    ranked = _ranked(fit)
-    distinct = ranked.distinct[:, topic]
-    if isinstance(fit, TopicFit):
-        log_p, log_all = ranked.values[:, topic], ranked.overall
-        columns = {
-            "probability": fit.topics[fit.is_gene, topic].astype(float),
-            "overall": np.exp(log_all),
-            "lift": np.exp(log_p - log_all),
-            "relevance": weight * log_p + (1 - weight) * (log_p - log_all),
-            "distinctiveness": distinct,
-        }
-        key = columns[measure] if measure != "probability" else log_p
-    else:
-        columns = {"loading": ranked.values[:, topic], "distinctiveness": distinct}
-        key = np.abs(columns[measure]) if measure == "loading" else distinct
+    columns, key = fit.ranked(topic, measure, weight)
     order = np.argsort(-key, kind="stable")
     return pd.DataFrame(columns, index=fit.genes[fit.is_gene].rename("gene")).iloc[order]
 
@@ -102,42 +83,6 @@ def check_topic(fit: AnyFit, topic: int) -> None:
     DataError
     """
     if not 0 <= topic < fit.n_factors:
-        kind = "topic" if isinstance(fit, TopicFit) else "factor"
         raise DataError(
-            f"a {kind} from 0 to {fit.n_factors - 1}", str(topic), "Choose one of this fit."
+            f"a {fit.latent} from 0 to {fit.n_factors - 1}", str(topic), "Choose one of this fit."
         )
-
-
-class _Ranked(NamedTuple):
-    """Of the G real genes: log p(w|t) or loadings (G, K), log p(w) (G,), and distinctiveness."""
-
-    values: np.ndarray
-    overall: np.ndarray
-    distinct: np.ndarray
-
-
-@per_fit
-def _ranked(fit: AnyFit) -> _Ranked:
-    real = fit.is_gene
-    if not isinstance(fit, TopicFit):
-        loadings = fit.loadings[real].astype(float)
-        size = np.abs(loadings)
-        return _Ranked(loadings, np.zeros(len(size)), (size - _next_best(size)) / np.log(2))
-    topics = fit.topics[real].astype(float)
-    shares = mixtures.count_shares(fit)
-    # Of a topic that nobody uses, one count is all there is.
-    one = 1 / np.maximum(shares * fit.total_counts.sum(dtype=float), 1)
-    distinct = np.log2(topics + one) - np.log2(_next_best(topics) + one)
-    log_topics = np.log(np.maximum(topics, _TINY))
-    return _Ranked(log_topics, np.log(np.maximum(topics @ shares, _TINY)), distinct)
-
-
-def _next_best(values: np.ndarray) -> np.ndarray:
-    """(G, K) largest value of the row in any other column; of one column, itself."""
-    if values.shape[1] < 2:
-        return values
-    best = values.argmax(1)
-    second, first = np.partition(values, -2, axis=1)[:, -2:].T
-    others = np.repeat(first[:, None], values.shape[1], 1)
-    others[np.arange(len(values)), best] = second
-    return others

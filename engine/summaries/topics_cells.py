@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import DataError
-from engine.results import AnyFit, TopicFit
+from engine.results import AnyFit
 from engine.summaries.loadings import scores
 from engine.summaries.topics import check_topic
 
@@ -111,15 +111,7 @@ def label_means(fit: AnyFit, column: str) -> LabelMeans:
     cells = np.bincount(codes, minlength=len(names))
     sums = np.stack([weights[codes == j].sum(0, dtype=float) for j in range(len(names))])
     means = sums / cells[:, None]
-    if isinstance(fit, TopicFit):
-        share = means / np.maximum(means.sum(0), 1e-300)
-        entropy = -(share * np.log(np.maximum(share, 1e-300))).sum(0)
-        specificity = 1 - entropy / np.log(len(names)) if len(names) > 1 else 0 * entropy
-    else:
-        mean = sums.sum(0) / cells.sum()
-        total = (weights.astype(float) ** 2).sum(0) - cells.sum() * mean**2
-        between = (cells[:, None] * (means - mean) ** 2).sum(0)
-        specificity = np.divide(between, total, out=np.zeros_like(total), where=total > 0)
+    specificity = fit.specificity(sums, cells)
     topics = fit.factor_names
     labels = pd.Index(names, name=column)
     return LabelMeans(

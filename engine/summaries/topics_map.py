@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.spatial.distance import pdist, squareform
 
 from engine.per_fit import per_fit
-from engine.results import AnyFit, TopicFit
+from engine.results import AnyFit
 from engine.summaries.loadings import factor_shares
 
 
@@ -38,11 +38,7 @@ def topic_distances(fit: AnyFit) -> pd.DataFrame:
     factors of the same genes are close, whatever their signs. It changes with the rotation
     that W is known up to; `Fit` keeps the principal axes.
     """
-    if isinstance(fit, TopicFit):
-        weights = fit.topics.astype(float)
-    else:
-        weights = fit.loadings.astype(float) ** 2
-        weights[:, weights.sum(0) <= 0] = 1
+    weights = fit.profiles()
     shares = (weights / weights.sum(0)).T
     # Rounding makes the root of a tiny negative number of two that are the same.
     between = np.nan_to_num(pdist(shares, "jensenshannon")) / np.sqrt(np.log(2))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from engine.results import AnyFit, TopicFit
+from engine.results import AnyFit
 from engine.summaries.loadings import scores
 from engine.summaries.names import named_as
 from engine.summaries.topics import ranking
@@ -50,11 +50,11 @@ def top_genes(
     among
         Only these genes; all by default.
     """
-    if isinstance(fit, TopicFit):
-        found = [ranking(fit, topic, "relevance").index]
-    else:
+    if fit.can("signs"):
         loading = ranking(fit, topic, "loading")["loading"]
         found = [loading[loading > 0].index, loading[loading < 0].index]
+    else:
+        found = [ranking(fit, topic, "relevance").index]
     if among is not None:
         found = [names[names.isin(among)] for names in found]
     return [list(map(str, names[:n])) for names in found]

@@ -14,8 +14,9 @@ from engine.checks.predictive import statistics, tables
 from engine.checks.predictive.choices import chosen_cells, detailed_genes
 from engine.checks.predictive.draws import Cells, stream
 from engine.checks.predictive.findings import Subject, findings, misfits, not_judged
-from engine.checks.predictive.settings import CheckSettings, CheckTotals, Mode
+from engine.checks.predictive.settings import CheckSettings, CheckTotals
 from engine.data import Counts
+from engine.fitting.predictive import Mode
 from engine.results import AnyFit
 
 ALL_CELLS = "all cells"

@@ -12,7 +12,7 @@ from engine.checks.predictive.draws import Cells
 from engine.checks.predictive.settings import MOST_GENES, MOST_GROUPS
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
-from engine.results import AnyFit, TopicFit
+from engine.results import AnyFit
 from engine.summaries.names import gene_positions
 
 # Genes in detail, unless others are asked for; of those that fit worst, and of missed pairs.
@@ -125,12 +125,5 @@ def genes_to_show(
 
 def _telling(fit: AnyFit) -> np.ndarray:
     """Genes whose programmes add most to the variance of a count, relative to its mean."""
-    if isinstance(fit, TopicFit):
-        mean = fit.topics.mean(1)
-        spread = fit.topics.var(1) / np.maximum(mean, 1e-30) ** 2
-    else:
-        logits = fit.mean_clr + 0.5 * ((fit.loadings**2).sum(1) + fit.noise)
-        mean = np.exp(logits - logits.max())
-        spread = (fit.loadings**2).sum(1)
-    seen = np.where(fit.is_gene, mean * spread, -1.0)
+    seen = np.where(fit.is_gene, fit.gene_spread(), -1.0)
     return np.sort(np.argsort(-seen, kind="stable")[: min(_DETAILED, int(fit.is_gene.sum()))])

@@ -12,17 +12,15 @@ from functools import partial
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from engine.checks.posteriors import parameters
-from engine.checks.predictive import latents, statistics
+from engine.checks.predictive import statistics
 from engine.checks.predictive.multinomial import draw_multinomial
 from engine.checks.predictive.settings import CheckSettings
-from engine.checks.predictive.totals import DrawnTotals, drawn_totals
 from engine.data import Counts
 from engine.fitting.blocks import Blocks
 from engine.fitting.compilation import keep_compilations
-from engine.lda.cells import place
-from engine.lnm.laplace import integral_for
-from engine.results import AnyFit, TopicFit
+from engine.fitting.predictive import Block, DrawnTotals
+from engine.registry import family_of
+from engine.results import AnyFit
 
 # Replicated counts that one thread holds, and those it draws at a time: its caches' sizes.
 _HELD, _AT_ONCE = 2**22, 2**18
@@ -52,16 +50,6 @@ class Cells:
     n_groups: int
 
 
-@dataclass(frozen=True)
-class Block:
-    """Cells of which counts and latents are at hand."""
-
-    start: int
-    counts: np.ndarray
-    latents: latents.Latents
-    lost: np.ndarray
-
-
 Streamed = tuple[list[statistics.Sums], int]
 
 
@@ -76,7 +64,7 @@ def stream(
     -------
     The sums of each group, and the number of cells whose mode was not found.
     """
-    totals = drawn_totals(fit, cells.counts, settings.mode)
+    totals = family_of(fit).drawn_totals(fit, cells.counts, settings.mode)
     size = (settings.n_draws, cells.counts.n_genes)
     sums = [statistics.zero(plan, *size, totals is not None) for _ in range(cells.n_groups)]
     threads = min(os.cpu_count() or 1, _MOST_THREADS)
@@ -122,31 +110,14 @@ def _parts(groups: np.ndarray, step: int) -> Iterator[tuple[int, np.ndarray]]:
 
 def _blocks(fit: AnyFit, counts: Counts, settings: CheckSettings) -> Iterator[Block]:
     keep_compilations()
-    blocks = Blocks(counts, keep=False)
-    if settings.mode == "population":
-        new = latents.new_cells(fit)
-        for start in range(0, counts.n_cells, blocks.rows):
-            dense = counts.block(start, start + blocks.rows)
-            yield Block(start, dense, new, np.zeros(len(dense), bool))
-    elif isinstance(fit, TopicFit):
-        topics = fit.topics.T.astype(np.float32)
-        placed = place(fit, counts)
-        spread = placed.scale * (settings.mode == "laplace")
-        for start in range(0, counts.n_cells, blocks.rows):
-            dense = counts.block(start, start + blocks.rows)
-            own = slice(start, start + len(dense))
-            topical = latents.CellTopics(topics, placed.location[own], spread[own])
-            yield Block(start, dense, topical, np.zeros(len(dense), bool))
-    else:
-        params, integral = parameters(fit), integral_for(fit)
-        for block in blocks:
-            # Padding has no counts and hence no mode; nor has a cell without: one count anywhere.
-            empty = block.counts.sum(1) == 0
-            given, lost = latents.given_counts(
-                params, block.counts.at[:, -1].add(empty), integral, settings.mode
-            )
-            size = block.own.stop - block.own.start
-            yield Block(block.own.start, np.asarray(block.counts)[:size], given, lost[:size])
+    family = family_of(fit)
+    if settings.mode != "population":
+        yield from family.replicated(fit, counts, settings.mode)
+        return
+    new, rows = family.new_cells(fit), Blocks(counts, keep=False).rows
+    for start in range(0, counts.n_cells, rows):
+        dense = counts.block(start, start + rows)
+        yield Block(start, dense, new, np.zeros(len(dense), bool))
 
 
 def _replicate(

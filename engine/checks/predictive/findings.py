@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from engine.checks.predictive.settings import FEWEST_CELLS, CheckSettings
-from engine.lnm.config import LNMConfig
-from engine.results import AnyFit, Fit, TopicFit
+from engine.results import AnyFit
 
 # Share of false finds that is accepted, and deviations too small to speak of.
 LEVEL = 0.05
@@ -140,9 +139,9 @@ def _sentence(name: str, under: bool, genes: pd.Series, advice: str) -> str:
 
 
 def _advice(name: str, under: bool, subject: Subject) -> str:
-    fit = subject.fit
-    more = f"raise the number of {_latents(fit)} (now {fit.n_factors})"
-    if _low_rank(fit) and under and name != "mean":
+    fit, latents = subject.fit, subject.fit.vocabulary.latents
+    more = f"raise the number of {latents} (now {fit.n_factors})"
+    if fit.can("more_residuals") and under and name != "mean":
         return f"{_RESIDUAL}{more}."
     if subject.settings.mode == "map":
         return (
@@ -151,12 +150,12 @@ def _advice(name: str, under: bool, subject: Subject) -> str:
         )
     if name == "mean":
         if subject.settings.mode == "population":
-            return f"cells are not spread as the prior of the {_latents(fit)} has it; {more}."
+            return f"cells are not spread as the prior of the {latents} has it; {more}."
         return "let the fit go on, or check the cells that it was made for."
     if name in ("variance", "clr_variance"):
         if not under:
-            return f"the fit spreads cells too far; lower the number of {_latents(fit)}."
-        if isinstance(fit, TopicFit):
+            return f"the fit spreads cells too far; lower the number of {fit.vocabulary.latents}."
+        if not fit.can("residuals"):
             return f"{more}, or fit an LNM, whose genes vary beside their programmes."
         return f"{more}."
     if name == "zero_fraction":
@@ -180,15 +179,15 @@ def _of_pairs(pairs: pd.DataFrame, subject: Subject) -> list[str]:
     weak, strong = _enough(n_weak, len(pairs)), _enough(n_strong, len(pairs))
     if not (weak or strong):
         return []
-    advice = f"raise the number of {_latents(subject.fit)} (now {subject.fit.n_factors})."
+    advice = f"raise the number of {subject.fit.vocabulary.latents} (now {subject.fit.n_factors})."
     direction = f"underpredicted for {n_weak:,}"
     if strong:
         direction = f"overpredicted for {n_strong:,}"
         if weak:
             direction = f"underpredicted for {n_weak:,} and {direction}"
-        elif not _low_rank(subject.fit):
-            advice = f"lower the number of {_latents(subject.fit)}."
-    if _low_rank(subject.fit):
+        elif not subject.fit.can("more_residuals"):
+            advice = f"lower the number of {subject.fit.vocabulary.latents}."
+    if subject.fit.can("more_residuals"):
         advice = _RESIDUAL + advice
     first = found.iloc[0]
     names = f"({first['gene']} and {first['other']}, ...)"
@@ -218,16 +217,5 @@ def _of_totals(totals: pd.DataFrame) -> list[str]:
 
 def _anchored(totals: pd.DataFrame, subject: Subject) -> bool:
     """Whether totals are off that come of posteriors that each total is used in twice."""
-    config = subject.fit.config
-    if not isinstance(config, LNMConfig) or not config.capture:
-        return False
-    given = config.capture_prior == "anchored" and subject.settings.mode != "population"
+    given = subject.fit.can("anchored_totals") and subject.settings.mode != "population"
     return given and bool((totals["p_value"] <= SURE).any())
-
-
-def _low_rank(fit: AnyFit) -> bool:
-    return isinstance(fit, Fit) and fit.config.d_mode == "low_rank"
-
-
-def _latents(fit: AnyFit) -> str:
-    return "topics" if isinstance(fit, TopicFit) else "factors"

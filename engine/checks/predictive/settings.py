@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from engine.errors import ConfigError
-from engine.results import AnyFit, TopicFit
+from engine.fitting.predictive import Mode
+from engine.results import AnyFit
 from engine.validation import one_of, whole
 
-Mode = Literal["laplace", "map", "population"]
 CheckTotals = Literal["observed", "model"]
 
 # Fewer draws have no 5 % tails to speak of; more hold too many numbers per gene.
@@ -67,12 +67,13 @@ class CheckSettings:
         ConfigError
             If a value is out of range, or totals are asked of a model that has none.
         """
-        modelled = not isinstance(fit, TopicFit)
+        modelled = fit.can("totals")
         if totals is None:
             totals = "model" if mode == "population" and modelled else "observed"
         if totals == "model" and not modelled:
             raise ConfigError(
-                "totals='observed' for LDA, which has no model of the total counts",
+                f"totals='observed' for {fit.vocabulary.model}, "
+                "which has no model of the total counts",
                 "totals='model'",
                 "Check with the observed totals.",
             )

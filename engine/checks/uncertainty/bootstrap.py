@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -17,8 +18,11 @@ from engine.fitting.compilation import keep_compilations
 from engine.lnm.canonical import principal_axes
 from engine.lnm.laplace import Step, maximise
 from engine.lnm.point import Metric, Point, within
-from engine.results import AnyFit, Fit
+from engine.results import AnyFit
 from engine.validation import whole
+
+if TYPE_CHECKING:
+    from engine.results import Fit
 
 # Passes of a replicate at the most, and about how many one takes.
 _MOST_PASSES, _TYPICAL_PASSES = 40, 12
@@ -62,11 +66,11 @@ def bootstrap_iter(
     DataError
         If the counts lack genes of the fit, or no cell has counts of them.
     """
-    if not isinstance(fit, Fit):
+    if not fit.can("pair_uncertainty"):
         raise ConfigError("an LNM or LNMVCP", fit.model, "Use topic_bootstrap instead.")
     whole("n_boot", n_boot, FEWEST, MOST)
     whole("seed", seed, 0, 2**32 - 1)
-    return _replicates(fit, own_counts(fit, counts), n_boot, seed)
+    return _replicates(cast("Fit", fit), own_counts(fit, counts), n_boot, seed)
 
 
 def cell_weights(n_cells: int, seed: int, replicate: int) -> np.ndarray:

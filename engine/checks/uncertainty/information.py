@@ -23,13 +23,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from engine.checks.posteriors import parameters
 from engine.data import Counts
 from engine.fitting.blocks import Blocks
 from engine.lnm import equations
 from engine.lnm.equations import AnyArray
 from engine.lnm.laplace import integral_for
 from engine.lnm.packing import pack, pair_products, pair_weights, product
+from engine.lnm.posteriors import parameters
 from engine.lnm.residual import Integral
 from engine.results import Fit
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from engine.checks.uncertainty.blocks import gene_blocks
 from engine.checks.uncertainty.draws import Draws
@@ -12,7 +13,10 @@ from engine.checks.uncertainty.result import Uncertainty
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.fitting.compilation import keep_compilations
-from engine.results import AnyFit, Fit
+from engine.results import AnyFit
+
+if TYPE_CHECKING:
+    from engine.results import Fit
 
 
 @dataclass(frozen=True)
@@ -57,15 +61,16 @@ def uncertainty_iter(fit: AnyFit, counts: Counts) -> Iterator[UncertaintyProgres
     DataError
         If the counts lack genes of the fit, or no cell has counts of them.
     """
-    if not isinstance(fit, Fit):
+    if not fit.can("pair_uncertainty"):
         raise ConfigError(
             "an LNM or LNMVCP for the delta method", fit.model, "Use the bootstrap instead."
         )
-    if fit.draws:
-        draws = Draws(fit.draws["loadings"], fit.draws["noise"])
-        result = Uncertainty(fit.loadings, fit.noise, draws, fit.status.passes)
+    pairs = cast("Fit", fit)
+    if pairs.draws:
+        draws = Draws(pairs.draws["loadings"], pairs.draws["noise"])
+        result = Uncertainty(pairs.loadings, pairs.noise, draws, fit.status.passes)
         return iter([UncertaintyProgress(1.0, result)])
-    return _steps(fit, own_counts(fit, counts))
+    return _steps(pairs, own_counts(fit, counts))
 
 
 def own_counts(fit: AnyFit, counts: Counts) -> Counts:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -22,10 +22,12 @@ from engine.fitting.blocks import Blocks
 from engine.fitting.compilation import keep_compilations
 from engine.lda.climb import WINDOW, Climb
 from engine.lda.equations import TINY
-from engine.lda.mixtures import count_shares
 from engine.lda.passes import Estimate
-from engine.results import AnyFit, TopicFit
+from engine.results import AnyFit
 from engine.validation import whole
+
+if TYPE_CHECKING:
+    from engine.results import TopicFit
 
 # Passes of a replicate at the most, and about how many one takes.
 _MOST_PASSES, _TYPICAL_PASSES = 100, 40
@@ -94,7 +96,7 @@ class TopicUncertainty:
         own = top(self.centre, self.is_gene, n)
         return np.asarray((self.among_top(n) * own).sum(0) / own.sum(0))
 
-    def lfsr(self, fit: TopicFit, topic: int) -> np.ndarray:
+    def lfsr(self, fit: AnyFit, topic: int) -> np.ndarray:
         """(F,) local false sign rate of each feature's lift in a topic.
 
         Probability that the feature is truly not more frequent there than in the other topics,
@@ -105,7 +107,7 @@ class TopicUncertainty:
         from counts alone would not do: they leave out which counts are the topic's. But no error is
         smaller: a gene that a topic lacks is at the bound in every replicate.
         """
-        made = count_shares(fit)
+        made = fit.shares()
         if len(made) < 2:
             return np.ones(len(self.centre))
         made = made * fit.total_counts.sum(dtype=float)
@@ -201,17 +203,17 @@ def topic_bootstrap_iter(
     DataError
         If the counts lack genes of the fit, or no cell has counts of them.
     """
-    if not isinstance(fit, TopicFit) or fit.config.inference != "em":
+    if not fit.can("topic_uncertainty"):
         raise ConfigError(
             "an LDA by inference='em', which refits weighted cells",
             f"{fit.model} by {fit.config.inference!r}",
             "Fit these topics by inference='em'."
-            if isinstance(fit, TopicFit)
+            if fit.can("mixtures")
             else "Use the bootstrap of factors.",
         )
     whole("n_boot", n_boot, FEWEST, MOST)
     whole("seed", seed, 0, 2**32 - 1)
-    return _replicates(fit, own_counts(fit, counts), n_boot, seed)
+    return _replicates(cast("TopicFit", fit), own_counts(fit, counts), n_boot, seed)
 
 
 def _replicates(

@@ -11,8 +11,8 @@ from scipy.special import wrightomega
 
 import engine
 from engine.checks.predictive.multinomial import draw_multinomial
-from engine.checks.predictive.residuals import draw_intensities, normals
-from engine.checks.predictive.totals import draw_truncated, drawn_totals
+from engine.lnm.drawn_residuals import draw_intensities, normals
+from engine.lnm.drawn_totals import draw_truncated, drawn_totals
 from engine.results import Totals
 from tests.engine.checks.predictive.truth import simulated
 

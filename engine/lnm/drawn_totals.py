@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
-from engine.checks.predictive.settings import Mode
 from engine.data import Counts
+from engine.fitting.predictive import Mode
 from engine.lnm.capture import capture_mode
+from engine.lnm.fit import Fit
 from engine.lnm.totals import eta_prior, new_eta_prior
-from engine.results import AnyFit, Fit
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,12 @@ class DrawnTotals:
         return rng.poisson(rng.gamma(r, self.mean * np.exp(-eta) / r)).astype(np.float64)
 
 
-def drawn_totals(fit: AnyFit, counts: Counts, mode: Mode) -> DrawnTotals | None:
-    """The model's totals for cells with counts; None for LDA, which has none.
+def drawn_totals(fit: Fit, counts: Counts, mode: Mode) -> DrawnTotals:
+    """The model's totals for cells with counts.
 
     In mode "laplace" eta comes from the Gaussian at its posterior mode, cut at zero. Where the
     mode is held at zero, the Gaussian is the one with the slope that the posterior has there.
     """
-    if not isinstance(fit, Fit):
-        return None
     mean, r = fit.totals.mean, fit.totals.concentration
     if not fit.config.capture:
         none = np.zeros(counts.n_cells)

@@ -1,28 +1,22 @@
-"""Where the proportions of replicated cells come from: one class for each model and mode."""
+"""Where replicated cells of a log-ratio model come from: one class for each mode."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Array
 
-from engine.checks.posteriors import posteriors
-from engine.checks.predictive.residuals import draw_intensities, normals
-from engine.checks.predictive.settings import Mode
+from engine.data import Counts
+from engine.fitting.blocks import Blocks
+from engine.fitting.predictive import Block, Latents, Mode
 from engine.lnm import equations
+from engine.lnm.drawn_residuals import draw_intensities, normals
+from engine.lnm.fit import Fit
+from engine.lnm.laplace import integral_for
+from engine.lnm.posteriors import parameters, posteriors
 from engine.lnm.residual import Integral
-from engine.results import Fit, TopicFit
-
-
-@runtime_checkable
-class Latents(Protocol):
-    """The latents of a block of cells."""
-
-    def weights(self, row: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-        """(n_draws, G) float32 draws of what the proportions of a cell are proportional to."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -88,44 +82,24 @@ class CellPosteriors:
         return draw_intensities(*own, rng)
 
 
-@dataclass(frozen=True)
-class CellTopics:
-    """LDA: each cell's proportions of the topics from its logistic-normal."""
-
-    topics: np.ndarray
-    location: np.ndarray
-    scale: np.ndarray
-
-    def weights(self, row: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-        """Of one cell, given its counts."""
-        shape = (n_draws, len(self.topics))
-        logits = self.location[row] + self.scale[row] * rng.standard_normal(shape, dtype=np.float32)
-        shares = np.exp(logits - logits.max(1, keepdims=True))
-        shares /= shares.sum(1, keepdims=True)
-        return shares @ self.topics
-
-
-@dataclass(frozen=True)
-class NewTopicCells:
-    """LDA: proportions of the topics from their Dirichlet prior."""
-
-    topics: np.ndarray
-    alpha: np.ndarray
-
-    def weights(self, row: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-        """Of cells unlike any other, whatever the row."""
-        return rng.dirichlet(self.alpha, n_draws).astype(np.float32) @ self.topics
-
-
-def new_cells(fit: Fit | TopicFit) -> Latents:
+def new_cells(fit: Fit) -> Latents:
     """Latents from the fitted prior."""
-    if isinstance(fit, TopicFit):
-        return NewTopicCells(fit.topics.T.astype(np.float32), fit.config.alpha)
     spread = np.sqrt(fit.noise).astype(np.float32)
     return NewCells(fit.mean_clr.astype(np.float32), fit.loadings.astype(np.float32), spread)
 
 
-def given_counts(
+def replicated(fit: Fit, counts: Counts, mode: Mode) -> Iterator[Block]:
+    """Latents of cells given their counts, block by block."""
+    params, integral = parameters(fit), integral_for(fit)
+    for block in Blocks(counts, keep=False):
+        # Padding has no counts and hence no mode; nor has a cell without: one count anywhere.
+        empty = block.counts.sum(1) == 0
+        given, lost = _given_counts(params, block.counts.at[:, -1].add(empty), integral, mode)
+        size = block.own.stop - block.own.start
+        yield Block(block.own.start, np.asarray(block.counts)[:size], given, lost[:size])
+
+
+def _given_counts(
     params: equations.Params, counts: Array, integral: Integral, mode: Mode
 ) -> tuple[Latents, np.ndarray]:
     """Latents of a block of cells given their counts, each with at least one.

@@ -13,8 +13,8 @@ from jaxtyping import Array, Float
 from engine.data import Counts
 from engine.fitting.blocks import Blocks
 from engine.lnm import equations
+from engine.lnm.fit import Fit
 from engine.lnm.residual import LOG_NO_NOISE, Integral
-from engine.results import Fit
 
 # Newton decrements, posterior standard deviations: sought, and failed above.
 _TOLERANCE = 1e-3

@@ -1,0 +1,91 @@
+"""What a fit that was read from a file must be before anything is shown of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import infer_dtype
+
+from engine.errors import FitError
+from engine.fitting.fitted import FitBase
+
+REMEDY = "The file is damaged: make the fit again, or bring an earlier copy back."
+
+
+def check_arrays(
+    arrays: Mapping[str, np.ndarray],
+    shapes: Mapping[str, tuple[int, ...]],
+    least: Mapping[str, float],
+) -> None:
+    """Refuse arrays of a fit that are not of finite numbers, or of another shape than its names.
+
+    Parameters
+    ----------
+    arrays, shapes
+        By name.
+    least
+        Lowest value that is allowed, of those that have one.
+
+    Raises
+    ------
+    FitError
+        If one is wrong.
+    """
+    for name, array in arrays.items():
+        if array.shape != shapes[name]:
+            raise FitError(
+                f"{name} of shape {shapes[name]}, as names and factors say",
+                f"shape {array.shape}",
+                REMEDY,
+            )
+        if array.dtype.kind not in "buif":
+            raise FitError(f"numbers in {name}", f"values of type {array.dtype}", REMEDY)
+        wrong = ~np.isfinite(array)
+        if name in least:
+            wrong |= array < least[name]
+        if wrong.any():
+            allowed = f"of at least {least[name]:g} " if name in least else ""
+            raise FitError(
+                f"finite numbers {allowed}in {name}",
+                f"{int(wrong.sum()):,} others, the first {array[wrong][0]:g}",
+                REMEDY,
+            )
+
+
+def check_names(cells: pd.Index, genes: pd.Index) -> None:
+    """Refuse names that are not distinct texts.
+
+    Raises
+    ------
+    FitError
+        If some are not.
+    """
+    for what, names in (("cells", cells), ("genes", genes)):
+        if not names.is_unique or infer_dtype(names, skipna=False) != "string":
+            found = str(names[names.duplicated()][:1].tolist() or names.dtype)
+            raise FitError(f"a name of its own for each of the {what}", found[:200], REMEDY)
+
+
+def check_rest(fit: FitBase) -> None:
+    """Names, the encoder and how the fit ended, which all models have."""
+    check_names(fit.cells, fit.genes)
+    encoder = {f"encoder {name}": array for name, array in fit.encoder.items()}
+    check_arrays(encoder, {name: array.shape for name, array in encoder.items()}, {})
+    for what in ("data", "versions"):
+        if not isinstance(getattr(fit, what), dict):
+            raise FitError(f"{what} by name", str(getattr(fit, what))[:200], REMEDY)
+    _check_status(fit)
+
+
+def _check_status(fit: FitBase) -> None:
+    status = fit.status
+    numbers = (status.passes, status.seconds, status.seconds_compiling, status.n_failed_cells)
+    sound = (
+        status.state in ("running", "converged", "completed", "stopped")
+        and isinstance(status.reason, str)
+        and all(isinstance(n, int | float) and 0 <= n < 1e15 for n in numbers)
+    )
+    if not sound:
+        raise FitError("a status with a state, a reason and times", str(status)[:200], REMEDY)

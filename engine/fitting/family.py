@@ -1,0 +1,106 @@
+"""The protocol of a family: what one or more models that share a fit do with counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from engine.fitting.model import FittedModel
+from engine.fitting.training_config import Training
+from engine.fitting.vocabulary import Option
+
+if TYPE_CHECKING:
+    from engine.data import Counts
+    from engine.fitting.predictive import Block, DrawnTotals, Latents, Mode, Residuals
+    from engine.fitting.progress import Progress
+
+
+@runtime_checkable
+class Family(Protocol):
+    """One line of `engine.registry`. Fits and configurations given to it are its own.
+
+    What imports JAX is imported in the methods, for many ask for a name alone.
+    """
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Short names, as configurations and files have them."""
+        ...
+
+    @property
+    def titles(self) -> tuple[tuple[str, str], ...]:
+        """What a person chooses of: for each model a name and a line that says what it is."""
+        ...
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """Options of the shell that are settings of its models."""
+        ...
+
+    @property
+    def config(self) -> type[Training]:
+        """The kind of its configurations."""
+        ...
+
+    @property
+    def fit(self) -> type[FittedModel]:
+        """The kind of its fits."""
+        ...
+
+    @property
+    def has_log_marginal(self) -> bool:
+        """Whether its files have the log-marginal likelihoods of cells."""
+        ...
+
+    @property
+    def slowness(self) -> int:
+        """How many times as long a cell takes to be placed as one of the quickest family."""
+        ...
+
+    def configured(self, model: str, **settings: Any) -> Training:
+        """The configuration of one of its models; ConfigError if a setting is wrong."""
+        ...
+
+    def fit_iter(self, counts: Counts, config: Any, start: Any) -> Iterator[Progress[Any]]:
+        """Fit by the inference that the configuration asks for, see `engine.fit_iter`."""
+        ...
+
+    def extended(self, fit: Any, counts: Counts, size: int, seed: int) -> Any:
+        """A fit of more latents to start from, made of one of fewer; None where none is of use."""
+        ...
+
+    def check_size(self, counts: Counts, config: Any) -> None:
+        """Refuse counts that this inference cannot fit, before a number is chosen."""
+        ...
+
+    def proportions(self, fit: Any, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
+        """Expected proportions (B, G) of cells, block by block.
+
+        The counts have the features of the fit, and each cell has one at least.
+        """
+        ...
+
+    def marginal(self, fit: Any, counts: Counts) -> tuple[float, bool]:
+        """Mean log-marginal likelihood of cells with counts, and whether it is a lower bound.
+
+        Asked of a fit that has the capability "log_marginal" alone.
+        """
+        ...
+
+    def new_cells(self, fit: Any) -> Latents:
+        """Latents of cells unlike any other, from the fitted prior."""
+        ...
+
+    def replicated(self, fit: Any, counts: Counts, mode: Mode) -> Iterator[Block]:
+        """Latents of cells given their counts, block by block; not of mode "population"."""
+        ...
+
+    def drawn_totals(self, fit: Any, counts: Counts, mode: Mode) -> DrawnTotals | None:
+        """Totals of cells; None of a model that has none."""
+        ...
+
+    def residuals(self, fit: Any, seen: np.ndarray, genes: np.ndarray) -> Residuals:
+        """What counts (C, G) of some genes (positions) have beyond the fit."""
+        ...

@@ -1,0 +1,273 @@
+"""The protocol of a fit: what everything outside a model's own folder may ask of it.
+
+A model is a folder (`engine.lnm`, `engine.lda`) and a line of `engine.registry`. Its fit is a
+frozen dataclass of arrays that extends `engine.fitting.fitted.FitBase`, its configuration one that
+extends `engine.fitting.training_config.Training`, and what it does with counts is in a
+`engine.fitting.family.Family`. What a model lacks it says by a capability, never by its type.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from engine.fitting.status import Status
+from engine.fitting.summarised import Bounded
+from engine.fitting.training_config import Training
+from engine.fitting.vocabulary import Capability, Measure, Quantity, Vocabulary
+from engine.fitting.words import Methods
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+
+@runtime_checkable
+class FittedModel(Protocol):
+    """A fit: C cells, G features of the simplex (the pooled ``_other`` included), k latents.
+
+    Arrays may be the fit's own, which are not to be changed.
+    """
+
+    @property
+    def config(self) -> Training:
+        """The settings that it was made with."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """Short name of the model, as `engine.registry` has it."""
+        ...
+
+    @property
+    def latent(self) -> str:
+        """What one of the latents is called: "factor", "topic"."""
+        ...
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Words of the model."""
+        ...
+
+    @property
+    def n_factors(self) -> int:
+        """k, whatever the latents are called."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a person has called the latents; empty: `default_names`."""
+        ...
+
+    @property
+    def default_names(self) -> list[str]:
+        """What the latents are called unless a person names them."""
+        ...
+
+    @property
+    def factor_names(self) -> list[str]:
+        """(k,) names of the latents, given or not."""
+        ...
+
+    @property
+    def genes(self) -> pd.Index:
+        """(G,) names."""
+        ...
+
+    @property
+    def gene_ids(self) -> pd.Index | None:
+        """(G,) ids; None if the names are all that is known."""
+        ...
+
+    @property
+    def is_gene(self) -> np.ndarray:
+        """(G,) mask of the real genes: False for the pooled rest. The caller's own."""
+        ...
+
+    @property
+    def reference(self) -> int | None:
+        """Position in ``genes`` of the ALR reference; None of a model without."""
+        ...
+
+    @property
+    def diagnostics(self) -> dict[str, Any]:
+        """How well chains of draws agree, if there are any."""
+        ...
+
+    @property
+    def cells(self) -> pd.Index:
+        """(C,) names."""
+        ...
+
+    @property
+    def obs(self) -> pd.DataFrame:
+        """The labels that came with the data."""
+        ...
+
+    @property
+    def total_counts(self) -> np.ndarray:
+        """(C,) counts over the modelled features."""
+        ...
+
+    @property
+    def trace(self) -> pd.DataFrame:
+        """One row a pass: pass, seconds, log_marginal_per_cell, and others of the model's own."""
+        ...
+
+    @property
+    def status(self) -> Status:
+        """How the fit ended."""
+        ...
+
+    @property
+    def encoder(self) -> dict[str, np.ndarray]:
+        """Named arrays of an encoder; empty without."""
+        ...
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Where the counts came from, and what is kept beside the fit."""
+        ...
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of the software."""
+        ...
+
+    @property
+    def log_marginal_per_cell(self) -> float:
+        """Mean over the cells of what ``methods().objective`` names, nats."""
+        ...
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What the genes of a latent can be ranked by, the usual one first."""
+        ...
+
+    def can(self, what: Capability) -> bool:
+        """Whether the fit has this; `engine.fitting.vocabulary.CAPABILITIES` explains each."""
+        ...
+
+    def changed(self, **fields: Any) -> Self:
+        """The same with other values of some fields."""
+        ...
+
+    def cell_weights(self) -> np.ndarray:
+        """(C, k) scores, or proportions."""
+        ...
+
+    def cell_weights_sd(self) -> np.ndarray | None:
+        """(C, k) posterior standard deviations of them; None without "weight_sd"."""
+        ...
+
+    def coordinates(self) -> np.ndarray:
+        """(C, m) in which cells that are alike lie close."""
+        ...
+
+    def cell_quantity(self, of: Quantity) -> np.ndarray | None:
+        """(C,) of each cell; None if the fit cannot."""
+        ...
+
+    def cell_quantity_sd(self, of: Quantity) -> np.ndarray | None:
+        """(C,) posterior standard deviations of it; None if there are none."""
+        ...
+
+    def cell_clr(self, cells: np.ndarray, genes: np.ndarray) -> np.ndarray:
+        """(cells, genes) CLR that the latents carry, at positions, nats."""
+        ...
+
+    def contrast(self, selected: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Tables of latents and genes: ``difference`` and ``effect`` of a (C,) mask of cells."""
+        ...
+
+    def specificity(self, sums: np.ndarray, cells: np.ndarray) -> np.ndarray:
+        """(k,) 0 to 1: how far labels tell the weights, from sums (L, k) and numbers (L,)."""
+        ...
+
+    def programmes(self) -> np.ndarray:
+        """(G, k) what a latent does to genes, as the model has it: by it fits compare."""
+        ...
+
+    def gene_loadings(self) -> np.ndarray:
+        """(G, k) the same in CLR, nats."""
+        ...
+
+    def gene_weights(self, loadings: pd.DataFrame) -> pd.DataFrame:
+        """What genes are ranked by within a latent, from the loadings of the real genes."""
+        ...
+
+    def gene_information(self) -> pd.Series:
+        """What each real gene tells of the latents; the more the better known."""
+        ...
+
+    def gene_spread(self) -> np.ndarray:
+        """(G,) what the latents add to the variance of a count, relative to its mean."""
+        ...
+
+    def profiles(self) -> np.ndarray:
+        """(G, k) of no negative number and no column of zeros: by them latents compare."""
+        ...
+
+    def shares(self) -> np.ndarray:
+        """(k,) share of ``vocabulary.share`` that each latent takes."""
+        ...
+
+    def mean_shares(self) -> np.ndarray:
+        """(k,) how much each latent takes of the average cell, for their effective number."""
+        ...
+
+    def distinctiveness(self) -> np.ndarray:
+        """(real genes, k) log2: how far a gene tells a latent from the next best."""
+        ...
+
+    def ranked(
+        self, topic: int, measure: Measure, weight: float
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Columns of the real genes for one latent, and what they are ranked by."""
+        ...
+
+    def clr_variance(self) -> np.ndarray:
+        """(G,) CLR variances."""
+        ...
+
+    def clr_covariance(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """(rows, columns) CLR covariances, at positions of genes."""
+        ...
+
+    def clr_covariance_with(self, gene: int) -> np.ndarray:
+        """(G,) CLR covariances with the gene at one position, but for itself."""
+        ...
+
+    def at_bound(self) -> Bounded:
+        """The real genes whose residual variance is the largest that the model admits."""
+        ...
+
+    def learned(self) -> Sequence[np.ndarray]:
+        """The arrays that tell what was learned from anything else."""
+        ...
+
+    def methods(self) -> Methods:
+        """What a methods section says of the fit."""
+        ...
+
+    def to_anndata(self, counts: sparse.csr_matrix | None = None) -> ad.AnnData:
+        """The fit as an AnnData, with (C, G) counts in ``X`` if they are given."""
+        ...
+
+    def save(self, path: str | os.PathLike[str], counts: sparse.csr_matrix | None = None) -> Path:
+        """Write it as .h5ad; FitError if that cannot be done."""
+        ...
+
+    @classmethod
+    def from_parts(cls, parts: Mapping[str, Any]) -> Self:
+        """From obs, var, obsm, varm and uns["logratio"] as `to_anndata` laid them out."""
+        ...
+
+    def check(self) -> None:
+        """Refuse a fit whose parts do not agree or are not finite, by FitError."""
+        ...

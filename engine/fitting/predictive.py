@@ -1,0 +1,70 @@
+"""Where replicated cells come from, whatever the model."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+
+Mode = Literal["laplace", "map", "population"]
+
+
+@runtime_checkable
+class Latents(Protocol):
+    """The latents of a block of cells."""
+
+    def weights(self, row: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
+        """(n_draws, G) float32 draws of what the proportions of a cell are proportional to."""
+        ...
+
+
+class DrawnTotals(Protocol):
+    """Total counts of cells."""
+
+    def draw(self, cell: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
+        """(n_draws,) totals of a cell, given by position."""
+        ...
+
+
+class Block(NamedTuple):
+    """Cells of which counts and latents are at hand.
+
+    Attributes
+    ----------
+    start
+        Position of the first.
+    counts
+        (B, G) of them.
+    latents
+        Theirs.
+    lost
+        (B,) mask of those whose posterior was not found: they stay where the search for it ended.
+    """
+
+    start: int
+    counts: np.ndarray
+    latents: Latents
+    lost: np.ndarray
+
+
+class Residuals(Protocol):
+    """Standardised residuals (C, G) of counts, and of counts drawn from a fit."""
+
+    seen: np.ndarray
+
+    def drawn(self, rng: np.random.Generator) -> np.ndarray:
+        """Of another data set."""
+        ...
+
+
+# No cell counts for more than this many standard deviations.
+_CUT = 5.0
+
+
+def standardised(scores: np.ndarray) -> np.ndarray:
+    """Each gene with mean 0 and variance 1 over cells, no cell far out."""
+    scores = scores.astype(np.float32)
+    scores -= scores.mean(0)
+    spread = scores.std(0)
+    scores /= np.where(spread > 0, spread, np.inf)
+    return np.clip(scores, -_CUT, _CUT)

@@ -1,0 +1,27 @@
+"""What the summaries of all models give and need."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+
+def next_best(values: np.ndarray) -> np.ndarray:
+    """(G, K) largest value of the row in any other column; of one column, itself."""
+    if values.shape[1] < 2:
+        return values
+    best = values.argmax(1)
+    second, first = np.partition(values, -2, axis=1)[:, -2:].T
+    others = np.repeat(first[:, None], values.shape[1], 1)
+    others[np.arange(len(values)), best] = second
+    return others
+
+
+class Bounded(NamedTuple):
+    """Genes at the bound: their names, the number of genes that have a residual, the bound."""
+
+    genes: pd.Index
+    n_genes: int
+    bound: float

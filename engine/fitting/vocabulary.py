@@ -1,0 +1,94 @@
+"""What a model calls its latents, and what it can say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, get_args
+
+Capability = Literal[
+    "signs",
+    "mixtures",
+    "capture",
+    "log_marginal",
+    "totals",
+    "residuals",
+    "weight_sd",
+    "pair_uncertainty",
+    "topic_uncertainty",
+    "anchored_totals",
+    "more_residuals",
+    "label_shares",
+    "structure",
+    "laplace_test",
+]
+CAPABILITIES: Mapping[Capability, str] = {
+    "signs": "Weights of cells and of genes have signs; those of a latent are arbitrary.",
+    "mixtures": "A cell's weights are proportions: none is negative, and they add up to one.",
+    "capture": "Each cell has a capture efficiency.",
+    "log_marginal": "Each cell has the log-marginal likelihood of its counts given their total.",
+    "totals": "The total counts of cells are modelled.",
+    "residuals": "Genes have a variance of their own beside the latents.",
+    "weight_sd": "The weights of cells have posterior standard deviations.",
+    "pair_uncertainty": "Errors of correlations and loadings can be worked out.",
+    "topic_uncertainty": "Errors of the probabilities of genes can be worked out.",
+    "anchored_totals": "The prior of a cell's capture efficiency uses its total.",
+    "more_residuals": "Genes could have a variance of their own, and were given none.",
+    "label_shares": "Labels can be said to explain shares of the variance of the weights.",
+    "structure": "What genes share beyond the latents can be looked for.",
+    "laplace_test": "Cells have a Laplace approximation that can be tested.",
+}
+Measure = Literal["probability", "relevance", "distinctiveness", "loading"]
+Quantity = Literal["capture", "log_marginal"]
+
+assert set(CAPABILITIES) == set(get_args(Capability))
+
+
+class Option(NamedTuple):
+    """An option of the shell that is a setting of some models.
+
+    Attributes
+    ----------
+    flag, dest
+        As it is typed, and where the parser puts its value.
+    setting
+        The field of the configuration.
+    models
+        Those to which it means anything; none: to all that have its inference.
+    """
+
+    flag: str
+    dest: str
+    setting: str
+    models: tuple[str, ...]
+
+
+class Vocabulary(NamedTuple):
+    """Words of a model.
+
+    Attributes
+    ----------
+    latent
+        One of its latents: "factor", "topic".
+    model
+        What a sentence calls its kind: "LNM or LNMVCP", "LDA".
+    loading
+        What genes have for a latent, in nats.
+    share
+        What a latent has a share of, in the middle of a sentence.
+    shares
+        The same as a title.
+    share_column
+        Name of `engine.fitting.model.FittedModel.shares` in a table.
+    """
+
+    latent: str
+    model: str
+    loading: str
+    share: str
+    shares: str
+    share_column: str
+
+    @property
+    def latents(self) -> str:
+        """Several of them."""
+        return f"{self.latent}s"

@@ -1,0 +1,94 @@
+"""Where replicated cells of topics come from, and what their counts have beyond the topics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from engine.data import Counts
+from engine.fitting.blocks import Blocks
+from engine.fitting.predictive import Block, Latents, Mode, standardised
+from engine.lda.cells import Placed, place
+from engine.lda.fit import TopicFit
+
+
+@dataclass(frozen=True)
+class CellTopics:
+    """LDA: each cell's proportions of the topics from its logistic-normal."""
+
+    topics: np.ndarray
+    location: np.ndarray
+    scale: np.ndarray
+
+    def weights(self, row: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
+        """Of one cell, given its counts."""
+        shape = (n_draws, len(self.topics))
+        logits = self.location[row] + self.scale[row] * rng.standard_normal(shape, dtype=np.float32)
+        shares = np.exp(logits - logits.max(1, keepdims=True))
+        shares /= shares.sum(1, keepdims=True)
+        return shares @ self.topics
+
+
+@dataclass(frozen=True)
+class NewTopicCells:
+    """LDA: proportions of the topics from their Dirichlet prior."""
+
+    topics: np.ndarray
+    alpha: np.ndarray
+
+    def weights(self, row: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
+        """Of cells unlike any other, whatever the row."""
+        return rng.dirichlet(self.alpha, n_draws).astype(np.float32) @ self.topics
+
+
+def new_cells(fit: TopicFit) -> Latents:
+    """Latents from the prior."""
+    return NewTopicCells(fit.topics.T.astype(np.float32), fit.config.alpha)
+
+
+def replicated(fit: TopicFit, counts: Counts, mode: Mode) -> Iterator[Block]:
+    """Latents of cells given their counts, block by block."""
+    rows = Blocks(counts, keep=False).rows
+    topics = fit.topics.T.astype(np.float32)
+    placed = place(fit, counts)
+    spread = placed.scale * (mode == "laplace")
+    for start in range(0, counts.n_cells, rows):
+        dense = counts.block(start, start + rows)
+        own = slice(start, start + len(dense))
+        latents = CellTopics(topics, placed.location[own], spread[own])
+        yield Block(start, dense, latents, np.zeros(len(dense), bool))
+
+
+class GeneResiduals:
+    """Pearson residuals of some genes; proportions are found again for each data set."""
+
+    def __init__(self, fit: TopicFit, seen: np.ndarray, genes: np.ndarray) -> None:
+        self._fit, self._genes = fit, genes
+        self._totals = seen.sum(1)
+        self._placed = self._place(seen)
+        self.seen = self._of(seen, self._placed)
+
+    def drawn(self, rng: np.random.Generator) -> np.ndarray:
+        """Of counts drawn from the fit."""
+        location, scale, _ = self._placed
+        logits = location + scale * rng.standard_normal(location.shape)
+        chances = self._proportions(logits)
+        counts = rng.multinomial(self._totals.astype(int), chances).astype(np.float32)
+        return self._of(counts, self._place(counts))
+
+    def _place(self, counts: np.ndarray) -> Placed:
+        names = map(str, range(len(counts)))
+        own = Counts.from_arrays(counts, self._fit.genes, names)
+        return place(self._fit, own)
+
+    def _proportions(self, logits: np.ndarray) -> np.ndarray:
+        found = special.softmax(logits.astype(float), axis=1) @ self._fit.topics.T.astype(float)
+        return np.asarray(found / found.sum(1, keepdims=True))
+
+    def _of(self, counts: np.ndarray, placed: Placed) -> np.ndarray:
+        chances = self._proportions(placed.location)[:, self._genes]
+        expected = np.maximum(self._totals[:, None] * chances, 1e-12)
+        return standardised((counts[:, self._genes] - expected) / np.sqrt(expected))

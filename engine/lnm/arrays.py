@@ -1,0 +1,84 @@
+"""The arrays of a fit of factors, as what is computed from them needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.fitting.fitted import FitBase
+from engine.fitting.vocabulary import Vocabulary
+from engine.lnm.config import LNMConfig
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Posterior of the capture latent of each cell; efficiency = exp(-eta)."""
+
+    eta: np.ndarray
+    eta_sd: np.ndarray
+    efficiency: np.ndarray
+    efficiency_sd: np.ndarray
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Negative binomial of the total counts: variance = mean + mean^2 / concentration.
+
+    For LNMVCP ``mean`` is the mean at capture efficiency 1, and ``eta_location`` and
+    ``eta_scale`` are the prior of eta that all cells share: with ``capture_prior="population"``
+    that of every cell, with ``"anchored"`` that of a new one, whose total is not known.
+    ``alternatives`` has others, each with its weight, that explain the totals about as well
+    (weight, location, scale, concentration); the capture efficiencies are averages over them.
+    """
+
+    mean: float
+    concentration: float
+    eta_location: float | None = None
+    eta_scale: float | None = None
+    alternatives: tuple[tuple[float, float, float, float], ...] = ()
+
+    @classmethod
+    def of(cls, told: dict[str, Any]) -> Totals:
+        """From plain values, as JSON has them."""
+        # JSON has no tuples.
+        others = [tuple(one) for one in told.get("alternatives", ())]
+        return cls(**{**told, "alternatives": tuple(others)})
+
+
+class FactorArrays(FitBase):
+    """What `Fit` holds, see there."""
+
+    vocabulary = Vocabulary(
+        latent="factor",
+        model="LNM or LNMVCP",
+        loading="CLR loading",
+        share="CLR variance",
+        shares="CLR variance explained",
+        share_column="explained_variance",
+    )
+
+    config: LNMConfig
+    reference: int
+    mean_clr: np.ndarray
+    loadings: np.ndarray
+    noise: np.ndarray
+    scores: np.ndarray
+    scores_sd: np.ndarray
+    log_marginal: np.ndarray
+    totals: Totals
+    capture: Capture | None
+    prior: dict[str, Any]
+    diagnostics: dict[str, Any]
+    draws: dict[str, np.ndarray]
+
+    @property
+    def n_factors(self) -> int:
+        """Number of factors k."""
+        return int(self.loadings.shape[1])
+
+    @property
+    def log_marginal_per_cell(self) -> float:
+        """Mean log-marginal likelihood of a cell, nats."""
+        return float(np.mean(self.log_marginal))

@@ -1,0 +1,53 @@
+"""What a fit of factors that was read from a file must be before anything is shown of it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from engine.errors import FitError
+from engine.fitting.checked import REMEDY, check_arrays, check_rest
+from engine.lnm.arrays import FactorArrays
+
+
+def check_fit(fit: FactorArrays) -> None:
+    """Refuse a fit of factors whose parts do not agree or are not finite; see `check_arrays`."""
+    cells, genes = (len(fit.cells),), (len(fit.genes),)
+    k = (fit.config.size,)
+    shapes = {
+        "mean_clr": genes,
+        "loadings": genes + k,
+        "noise": genes,
+        "scores": cells + k,
+        "scores_sd": cells + k,
+        "log_marginal": cells,
+        "total_counts": cells,
+    }
+    arrays = {name: np.asarray(getattr(fit, name)) for name in shapes}
+    if fit.capture is not None:
+        for name, array in vars(fit.capture).items():
+            arrays[name], shapes[name] = np.asarray(array), cells
+    least = dict.fromkeys(("noise", "scores_sd", "total_counts", "eta_sd", "efficiency"), 0.0)
+    names = {"mean_clr": (), "loadings": k, "noise": ()}
+    for name, array in fit.draws.items():
+        number = len(fit.draws["noise"]) if name in names else 0
+        arrays[f"draws of {name}"] = array
+        shapes[f"draws of {name}"] = (number, *genes, *names.get(name, ()))
+    check_arrays(arrays, shapes, least)
+    _check_totals(fit)
+    check_rest(fit)
+
+
+def _check_totals(fit: FactorArrays) -> None:
+    totals = fit.totals
+    known = [totals.mean, totals.concentration]
+    known += [value for value in (totals.eta_location, totals.eta_scale) if value is not None]
+    known += [value for one in totals.alternatives for value in one]
+    whole = all(len(one) == 4 and min(one[0], *one[2:]) > 0 for one in totals.alternatives)
+    if not all(map(_is_number, known)) or not whole or not isinstance(fit.prior, dict):
+        raise FitError("numbers for the totals of cells", str(totals)[:200], REMEDY)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,117 @@
+"""LOG_RATIO: what LNM and LNMVCP do with counts. Imports no JAX by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.fitting.vocabulary import Option
+from engine.lnm.config import LNMConfig
+from engine.lnm.fit import Fit
+
+if TYPE_CHECKING:
+    from engine.data import Counts
+    from engine.fitting.predictive import Block, DrawnTotals, Latents, Mode, Residuals
+    from engine.fitting.progress import Progress
+
+
+class LogRatio:
+    """See `engine.fitting.model.Family`."""
+
+    models = ("lnm", "lnmvcp")
+    titles = (
+        ("LNM", "Logistic-normal multinomial; totals are negative binomial."),
+        ("LNMVCP", "LNM with a capture efficiency for each cell."),
+    )
+    config = LNMConfig
+    fit = Fit
+    options = (
+        Option("--factors", "factors", "n_factors", models),
+        Option("--d-mode", "d_mode", "d_mode", models),
+        Option("--precision", "precision", "precision", models),
+        Option("--capture-prior", "capture_prior", "capture_prior", models[1:]),
+        Option("--molecules", "molecules", "molecules", models[1:]),
+        Option("--warmup", "n_warmup", "n_warmup", ()),
+        Option("--draws", "n_draws", "n_draws", ()),
+        Option("--chains", "n_chains", "n_chains", ()),
+    )
+    has_log_marginal = True
+    slowness = 1
+
+    def configured(self, model: str, **settings: Any) -> LNMConfig:
+        """The configuration of a model by its name."""
+        return LNMConfig(capture=model == "lnmvcp", **settings)
+
+    def fit_iter(
+        self, counts: Counts, config: LNMConfig, start: Fit | None
+    ) -> Iterator[Progress[Fit]]:
+        """Fit by the inference that the configuration asks for."""
+        if config.inference == "vae":
+            # NumPyro takes a second to import, which most fits need not spend.
+            from engine.lnm.fit_vae import fit_vae
+
+            return fit_vae(counts, config, start=start)
+        if config.inference == "nuts":
+            from engine.lnm.nuts import fit_nuts
+
+            return fit_nuts(counts, config, start=start)
+        from engine.lnm import fit_laplace
+
+        return fit_laplace.fit_iter(counts, config, start=start)
+
+    def extended(self, fit: Fit, counts: Counts, size: int, seed: int) -> Fit | None:
+        """The fit with more factors, from what it leaves of the cells."""
+        from engine.lnm.extension import extended
+
+        return extended(fit, counts, size, seed)
+
+    def check_size(self, counts: Counts, config: LNMConfig) -> None:
+        """Refuse counts that NUTS cannot fit, before a number of factors is chosen."""
+        if config.inference == "nuts":
+            from engine.lnm.nuts import check_size
+
+            check_size(counts)
+
+    def proportions(self, fit: Fit, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
+        """Means over the posterior of z, lambda and the residuals."""
+        from engine.lnm import amortized, expected
+
+        if fit.encoder and not fit.config.refine:
+            return amortized.proportions(fit, counts)
+        return expected.proportions(fit, counts)
+
+    def marginal(self, fit: Fit, counts: Counts) -> tuple[float, bool]:
+        """Mean log-marginal likelihood of cells with counts, and whether it is a lower bound."""
+        from engine.lnm.transform import transform
+
+        is_bound = fit.config.inference == "vae" and not fit.config.refine
+        return float(np.mean(transform(fit, counts).log_marginal)), is_bound
+
+    def new_cells(self, fit: Fit) -> Latents:
+        """Latents from the fitted prior."""
+        from engine.lnm.predictive import new_cells
+
+        return new_cells(fit)
+
+    def replicated(self, fit: Fit, counts: Counts, mode: Mode) -> Iterator[Block]:
+        """Latents of cells given their counts, block by block."""
+        from engine.lnm.predictive import replicated
+
+        return replicated(fit, counts, mode)
+
+    def drawn_totals(self, fit: Fit, counts: Counts, mode: Mode) -> DrawnTotals | None:
+        """Negative binomial totals."""
+        from engine.lnm.drawn_totals import drawn_totals
+
+        return drawn_totals(fit, counts, mode)
+
+    def residuals(self, fit: Fit, seen: np.ndarray, genes: np.ndarray) -> Residuals:
+        """Standardised scores of some genes."""
+        from engine.lnm.some_genes import GeneResiduals
+
+        return GeneResiduals(fit, seen, genes)
+
+
+LOG_RATIO = LogRatio()

@@ -1,0 +1,14 @@
+"""Numbers in sentences."""
+
+from __future__ import annotations
+
+
+def number(value: float, digits: int = 4) -> str:
+    """A number to so many digits or to the unit, with separators and a true minus sign."""
+    form = ",.0f" if abs(value) >= 10**digits else f",.{digits}g"
+    return format(value, form).replace("-", "−")
+
+
+def count(value: int, one: str, many: str = "") -> str:
+    """A number of things: "1 cell", "2,000 cells"."""
+    return f"{value:,} {one if value == 1 else many or f'{one}s'}"
