@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, get_args
 
 import param
@@ -10,23 +11,14 @@ from dashboard.cut import shorten
 from engine.data import DataRequest
 from engine.data.choices import ASKED, COLUMNS, ROWS
 from engine.errors import ConfigError
-from engine.lda.config import MAX_TOPICS, Inference, LDAConfig
-from engine.lnm.config import (
-    FEWEST_DRAWS,
-    MAX_FACTORS,
-    CapturePrior,
-    DMode,
-    LNMConfig,
-    LNMInference,
-    Precision,
-)
-from engine.registry import Config
+from engine.lda.config import Inference
+from engine.lnm.config import FEWEST_DRAWS, CapturePrior, DMode, LNMInference, Precision
+from engine.registry import FAMILIES, MODELS, Config
 from engine.validation import AUTO
 
 CHOICES = tuple(ASKED)
 REQUEST = ("source", "layer", "genes", "reference", "library_size", "gene_names", *CHOICES)
-# Settings of the same names in LNMConfig and in LDAConfig.
-BOTH = ("seed", "max_seconds", "block_cells")
+# Settings that only an encoder or a sampler has.
 TRAINING = (
     "max_epochs",
     "refine",
@@ -39,20 +31,10 @@ TRAINING = (
     "validation",
 )
 SAMPLING = ("n_warmup", "n_draws", "n_chains")
-OF_LNM = (
-    "n_factors",
-    "d_mode",
-    "capture_prior",
-    "max_passes",
-    "tolerance",
-    "loadings_scale",
-    "noise_location",
-    "noise_scale",
-    "precision",
-)
-OF_LDA = ("n_topics", "topic_prior", "feature_prior", "n_starts")
+# Of a person who typed no point.
+REAL = ("molecules", "capture_sd")
 # Least and most of each number that may be chosen from the counts.
-SIZES = {"n_factors": (0, MAX_FACTORS), "n_topics": (1, MAX_TOPICS)}
+SIZES = {kind.config.size_name(): (kind.config.fewest, kind.config.most) for kind in FAMILIES}
 
 
 def read_size(text: str) -> int | str:
@@ -94,7 +76,7 @@ class Asked(param.Parameterized):
     round = param.Boolean(default=False, doc="Whether to round corrected counts.")
 
     # what to fit
-    model: Any = param.Selector(default="lnmvcp", objects=["lnmvcp", "lnm", "lda"])
+    model: Any = param.Selector(default="lnmvcp", objects=list(MODELS))
     seed = param.Integer(default=0, bounds=(0, 2**32 - 1))
     max_seconds = param.Number(default=None, allow_None=True, bounds=(1, None))
     block_cells = param.Integer(default=None, allow_None=True, bounds=(1, 1_000_000))
@@ -144,15 +126,18 @@ class Asked(param.Parameterized):
     validation = param.Number(default=0.0, bounds=(0, 0.5))
 
     @property
+    def _inference(self) -> str:
+        return str(getattr(self, parameters(self.model)["inference"]))
+
+    @property
     def by_vae(self) -> bool:
         """Whether the model that is asked for is fitted by an encoder."""
-        how = self.topic_inference if self.model == "lda" else self.factor_inference
-        return bool(how == "vae")
+        return self._inference == "vae"
 
     @property
     def by_nuts(self) -> bool:
         """Whether the posterior is to be drawn from."""
-        return bool(self.model != "lda" and self.factor_inference == "nuts")
+        return self._inference == "nuts"
 
     @property
     def holdout(self) -> float:
@@ -171,34 +156,37 @@ class Asked(param.Parameterized):
         ConfigError
             If a setting is out of range.
         """
-        size = "n_topics" if self.model == "lda" else "n_factors"
+        family = MODELS[self.model]
+        size = family.config.size_name()
         if (wrong := size_error(size, getattr(self, size))) is not None:
             raise wrong
-        if self.model == "lda":
-            return LDAConfig(
-                inference=self.topic_inference,
-                max_passes=self.topic_passes,
-                tolerance=self.topic_tolerance,
-                **self._values(*BOTH, *OF_LDA),
-                **self._training(),
-            )
-        return LNMConfig(
-            capture=self.model == "lnmvcp",
-            inference=self.factor_inference,
-            molecules=float(self.molecules),
-            capture_sd=float(self.capture_sd),
-            **self._values(*BOTH, *OF_LNM, *(SAMPLING if self.by_nuts else ())),
-            **self._training(),
-        )
-
-    def _training(self) -> dict[str, Any]:
-        if not self.by_vae:
-            return {}
-        values = self._values(*TRAINING)
-        if self.learning_rate is None:
-            # each model has its own
-            del values["learning_rate"]
-        return values
+        idle = (*(() if self.by_vae else TRAINING), *(() if self.by_nuts else SAMPLING))
+        settings = {
+            setting: getattr(self, name)
+            for setting, name in parameters(self.model).items()
+            if setting not in idle
+        }
+        settings |= {name: float(settings[name]) for name in REAL if name in settings}
+        if settings.get("learning_rate", 0) is None:
+            # Each model has its own.
+            del settings["learning_rate"]
+        return family.configured(self.model, **settings)
 
     def _values(self, *names: str) -> dict[str, Any]:
         return {name: getattr(self, name) for name in names}
+
+
+def parameters(model: str) -> dict[str, str]:
+    """Settings of a model, and the parameters of `Asked` that hold them.
+
+    Where models differ in what is usual, each has a parameter of its own: "topic_passes" holds the
+    ``max_passes`` of topics.
+    """
+    config = MODELS[model].config
+    found = {}
+    for setting in (field.name for field in dataclasses.fields(config)):
+        own = f"{config.latent}_{setting.removeprefix('max_')}"
+        name = own if own in Asked.param else setting
+        if name in Asked.param:
+            found[setting] = name
+    return found

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from engine.results import AnyFit, Fit, selection_of
+from engine.results import AnyFit, selection_of
 
 TITLES = "total counts (log10)", "log p of the counts (nats per count)"
 NO_FINDING = "No correlation is a finding."
@@ -35,5 +35,7 @@ def short_words(fit: AnyFit) -> str:
 def by_counts(fit: AnyFit) -> np.ndarray:
     """(C, 2) coordinates of cells that no factor sets apart, see `TITLES`."""
     counts = np.maximum(fit.total_counts, 1)
-    marginal = fit.log_marginal if isinstance(fit, Fit) else np.zeros(len(counts))
+    marginal = fit.cell_quantity("log_marginal")
+    if marginal is None:
+        marginal = np.zeros(len(counts))
     return np.column_stack([np.log10(counts), marginal / counts])

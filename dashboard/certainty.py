@@ -9,7 +9,6 @@ from typing import Any
 from dashboard.state import AppState, Notice
 from engine.errors import EngineError
 from engine.jobs import Jobs, kept_uncertainty, submit_uncertainty
-from engine.results import Fit
 
 
 class Certainty:
@@ -83,7 +82,8 @@ class Certainty:
     def _fade(self, *_events: object) -> None:
         state = self._state
         # Correlations of topics have no such intervals.
-        if state.fade < 1 and state.uncertainty is None and isinstance(state.fit, Fit):
+        fit, known = state.fit, state.uncertainty
+        if state.fade < 1 and known is None and fit is not None and fit.can("pair_uncertainty"):
             state.doubt = "delta"
 
     def _unveil(self) -> None:

@@ -82,7 +82,7 @@ class Embedder:
         """
         if is_bare(fit):
             return by_counts(fit)
-        if len(fit.cells) < FEWEST_CELLS or (fit.n_factors == 1 and fit.model == "lda"):
+        if len(fit.cells) < FEWEST_CELLS or (fit.n_factors == 1 and fit.can("mixtures")):
             # Of one topic alone, all cells have all of it.
             return scores(fit)[:, [0, min(1, fit.n_factors - 1)]]
         drawable = len(fit.cells) <= MOST_POINTS or self.warm_up_images()

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.state import AppState
-from engine.results import AnyFit, TopicFit
+from engine.results import AnyFit
 from engine.spreadsheet import to_csv
 from engine.summaries import with_ids
 from engine.version import version
@@ -108,7 +108,7 @@ class Provenance:
 def _model(fit: AnyFit) -> str:
     unfinished = fit.status.state in ("stopped", "running")
     state = f", {fit.status.state}" if unfinished else ""
-    latents = "topics" if isinstance(fit, TopicFit) else "factors"
+    latents = fit.vocabulary.latents
     return f"{fit.model.upper()}, {fit.n_factors} {latents}, {fit.status.passes} passes{state}"
 
 

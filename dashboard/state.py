@@ -16,8 +16,10 @@ from dashboard.genes import called, ids_of
 from dashboard.selection import Mode, combine
 from engine.data import Counts, DataRequest, Offer, SourceInfo
 from engine.errors import EngineError
-from engine.results import OTHER, AnyFit, Fit, TopicFit
+from engine.registry import FAMILIES
+from engine.results import OTHER, AnyFit
 
+FITS = tuple(family.fit for family in FAMILIES)
 FACTOR = "factor"
 TOTAL_COUNTS = "total_counts"
 CAPTURE = "capture_efficiency"
@@ -77,9 +79,7 @@ class AppState(Asked):
     run = param.String(default=None, allow_None=True, doc="Id of the run that is shown.")
     status = param.Parameter(doc="JobStatus of the run that is shown.")
     run_error = param.ClassSelector(class_=Notice, allow_None=True)
-    fit = param.ClassSelector(
-        class_=(Fit, TopicFit), allow_None=True, doc="Latest snapshot of that run."
-    )
+    fit = param.ClassSelector(class_=FITS, allow_None=True, doc="Latest snapshot of that run.")
     names = param.List(default=[], doc="Names of its factors or topics, in order.")
     fit_asked = param.Boolean(default=False, doc="A fit is to start soon.")
     other = param.String(default=None, allow_None=True, doc="Run to compare with; None chooses.")
@@ -143,9 +143,9 @@ class AppState(Asked):
         options = ({} if bare else {f"Chosen {self.kind}": FACTOR}) | {"Total counts": TOTAL_COUNTS}
         if self.fit is None:
             return options
-        if isinstance(self.fit, Fit) and not bare:
+        if self.fit.can("weight_sd") and not bare:
             options["Sd of chosen factor"] = FACTOR_SD
-        if isinstance(self.fit, Fit) and self.fit.capture is not None:
+        if self.fit.can("capture"):
             options["Capture efficiency"] = CAPTURE
             options["Sd of capture efficiency"] = CAPTURE_SD
         for gene in dict.fromkeys((*self.marked, *(self.pair or ()))):
@@ -159,13 +159,13 @@ class AppState(Asked):
 
     @property
     def is_topics(self) -> bool:
-        """Whether the shown fit is one of topics."""
-        return isinstance(self.fit, TopicFit)
+        """Whether cells mix the latents of the shown fit."""
+        return self.fit is not None and self.fit.can("mixtures")
 
     @property
     def kind(self) -> str:
         """What the latents of the shown fit are called."""
-        return "topic" if self.is_topics else "factor"
+        return "factor" if self.fit is None else self.fit.latent
 
     @property
     def shown_factor(self) -> int:

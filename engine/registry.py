@@ -46,6 +46,24 @@ def family_of(of: FittedModel | Training) -> Family:
     return found
 
 
+def family_of_settings(values: Mapping[str, Any]) -> Family:
+    """The family whose configuration gave these values by its ``to_dict``.
+
+    Of values without a number of latents the first, of those with two numbers the last.
+    """
+    named = [family for family in FAMILIES if family.config.size_name() in values]
+    return (named or FAMILIES[:1])[-1]
+
+
+def takes(model: str, setting: str) -> bool:
+    """Whether a setting of the shell's options means anything to a model."""
+    return any(
+        option.setting == setting and model in (option.models or family.models)
+        for family in FAMILIES
+        for option in family.options
+    )
+
+
 def config_from_dict(values: Mapping[str, Any]) -> Config:
     """The configuration that gave these values by its ``to_dict``.
 
@@ -54,6 +72,4 @@ def config_from_dict(values: Mapping[str, Any]) -> Config:
     ConfigError
         If a setting is unknown or out of range.
     """
-    named = [family for family in FAMILIES if family.config.size_name() in values]
-    # Of settings that name no number, the first family; of those that name two, the last.
-    return (named or FAMILIES[:1])[-1].config.from_dict(values)
+    return family_of_settings(values).config.from_dict(values)

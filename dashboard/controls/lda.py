@@ -9,6 +9,8 @@ from dashboard.controls.fields import choice, number, size
 from dashboard.controls.form import beside, folded
 from dashboard.state import AppState
 
+# The number of latents whose form this is.
+SIZE = "n_topics"
 INFERENCES = {"EM": "em", "VAE": "vae"}
 HELP = {
     "em": "EM: the more exact, and the quicker up to some 100,000 cells.",

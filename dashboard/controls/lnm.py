@@ -10,7 +10,10 @@ from dashboard import html
 from dashboard.controls.fields import choice, number, size
 from dashboard.controls.form import beside, folded
 from dashboard.state import AppState
+from engine.registry import takes
 
+# The number of latents whose form this is.
+SIZE = "n_factors"
 NOISE = {"learned": "learned", "zero (low rank)": "low_rank"}
 PRIORS = {"shared by all cells": "population", "anchored to library size": "anchored"}
 PRIOR_HELP = {
@@ -49,14 +52,14 @@ def others(state: AppState, reference: Any) -> list[Any]:
 
 
 def _capture(of: Any) -> list[Any]:
-    unused = html.bound(lambda model: model != "lnmvcp", of.model)
+    unused = html.bound(lambda model: not takes(model, "molecules"), of.model)
     return [
         choice(
             of.capture_prior,
             "Capture prior",
             html.bound(PRIOR_HELP.__getitem__, of.capture_prior),
             PRIORS,
-            visible=html.bound(lambda model: model == "lnmvcp", of.model),
+            visible=html.bound(lambda model: takes(model, "capture_prior"), of.model),
         ),
         number(
             of.molecules,
@@ -76,7 +79,7 @@ def _capture(of: Any) -> list[Any]:
 
 
 def _anchored(model: str, prior: str) -> bool:
-    return model == "lnmvcp" and prior == "anchored"
+    return takes(model, "capture_prior") and prior == "anchored"
 
 
 def _priors(of: Any) -> list[Any]:

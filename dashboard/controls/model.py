@@ -9,17 +9,23 @@ import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import html
+from dashboard.asked import parameters
 from dashboard.controls import lda, lnm
 from dashboard.controls.form import WIDE, Later, beside, step
 from dashboard.controls.genes import GenesControl
 from dashboard.controls.training import limits, sampling, training
 from dashboard.state import AppState
+from engine.registry import FAMILIES
 
-MODELS: dict[str, Any] = {"LNM": "lnm", "LNMVCP": "lnmvcp", "LDA": "lda"}
+TITLES: dict[str, Any] = {
+    title: model
+    for family in FAMILIES
+    for model, (title, _) in zip(family.models, family.titles, strict=True)
+}
 MODEL_HELP = {
-    "lnm": "Logistic-normal multinomial; totals are negative binomial.",
-    "lnmvcp": "LNM with a capture efficiency for each cell.",
-    "lda": "Latent Dirichlet allocation: cells mix topics, each a distribution over genes.",
+    model: told
+    for family in FAMILIES
+    for model, (_, told) in zip(family.models, family.titles, strict=True)
 }
 
 
@@ -32,7 +38,7 @@ class ModelControl(pn.viewable.Viewer):
         of = state.param
         self._parts: list[tuple[Later, Callable[[], bool]]] = []
         model = pmui.RadioButtonGroup.from_param(
-            of.model, options=MODELS, label="", **WIDE | {"variant": "outlined"}
+            of.model, options=TITLES, label="", **WIDE | {"variant": "outlined"}
         )
         genes = GenesControl(state)
         self._panel = step(
@@ -40,12 +46,12 @@ class ModelControl(pn.viewable.Viewer):
             "Model",
             model,
             html.pane(html.bound(lambda model: html.note(MODEL_HELP[model]), of.model)),
-            self._part(self._has_factors, lambda: lnm.first(state)),
-            self._part(self._has_topics, lambda: lda.first(state)),
+            self._part(lambda: self._has(lnm.SIZE), lambda: lnm.first(state)),
+            self._part(lambda: self._has(lda.SIZE), lambda: lda.first(state)),
             beside(genes.kind, genes.count),
             genes.names.column,
-            self._part(self._has_factors, lambda: lnm.others(state, genes.reference)),
-            self._part(self._has_topics, lambda: lda.others(state)),
+            self._part(lambda: self._has(lnm.SIZE), lambda: lnm.others(state, genes.reference)),
+            self._part(lambda: self._has(lda.SIZE), lambda: lda.others(state)),
             self._part(lambda: state.by_vae, lambda: [training(state)]),
             self._part(lambda: state.by_nuts, lambda: [sampling(state)]),
             limits(state),
@@ -56,11 +62,9 @@ class ModelControl(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
 
-    def _has_topics(self) -> bool:
-        return self.state.model == "lda"
-
-    def _has_factors(self) -> bool:
-        return not self._has_topics()
+    def _has(self, size: str) -> bool:
+        """Whether the model that is asked for has this number of latents."""
+        return size in parameters(self.state.model)
 
     def _part(self, wanted: Callable[[], bool], build: Callable[[], list[Any]]) -> pn.Column:
         part = Later(build)

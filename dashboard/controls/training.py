@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard import html
+from dashboard.asked import parameters
 from dashboard.controls.fields import choice, number, switch, whole
 from dashboard.controls.form import folded
 from dashboard.state import AppState
@@ -57,13 +58,23 @@ def sampling(state: AppState) -> Any:
 def limits(state: AppState) -> Any:
     """Budget, tolerance, seed and precision."""
     of = state.param
-    topics = html.bound(lambda model: model == "lda", of.model)
-    factors = html.bound(lambda model: model != "lda", of.model)
     return folded(
         "Limits and precision",
-        whole(of.max_passes, "Most passes", "Over all cells, before it ends", visible=factors),
-        whole(of.n_starts, "Starts", "Tried for a few passes; the best goes on", visible=topics),
-        whole(of.topic_passes, "Most passes of EM", "Over all cells", visible=topics),
+        whole(
+            of.max_passes,
+            "Most passes",
+            "Over all cells, before it ends",
+            visible=_has("max_passes", of),
+        ),
+        whole(
+            of.n_starts,
+            "Starts",
+            "Tried for a few passes; the best goes on",
+            visible=_has("n_starts", of),
+        ),
+        whole(
+            of.topic_passes, "Most passes of EM", "Over all cells", visible=_has("topic_passes", of)
+        ),
         number(
             of.max_seconds,
             "Most seconds",
@@ -77,7 +88,7 @@ def limits(state: AppState) -> Any:
             "Nats per cell; stops when a pass gains less",
             format="0.0[00000]",
             step=1e-3,
-            visible=factors,
+            visible=_has("tolerance", of),
         ),
         number(
             of.topic_tolerance,
@@ -85,11 +96,15 @@ def limits(state: AppState) -> Any:
             "Nats per cell; ends when passes gain less",
             format="0.0[00000]",
             step=1e-3,
-            visible=topics,
+            visible=_has("topic_tolerance", of),
         ),
         whole(of.seed, "Seed", "Of the randomised start"),
         choice(
-            of.precision, "Precision", "Double takes twice the memory", PRECISIONS, visible=factors
+            of.precision,
+            "Precision",
+            "Double takes twice the memory",
+            PRECISIONS,
+            visible=_has("precision", of),
         ),
         whole(
             of.block_cells,
@@ -98,3 +113,8 @@ def limits(state: AppState) -> Any:
             placeholder="automatic",
         ),
     )
+
+
+def _has(name: str, of: Any) -> Any:
+    """Whether a parameter is a setting of the model that is asked for."""
+    return html.bound(lambda model: name in parameters(model).values(), of.model)

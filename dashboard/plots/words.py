@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.results import AnyFit
+
 
 @dataclass(frozen=True)
 class Words:
@@ -27,6 +29,12 @@ class Words:
     share: str
     shares: str
     unit: str = "nats"
+
+    @classmethod
+    def of(cls, fit: AnyFit) -> Words:
+        """Those of the model of a fit."""
+        own = fit.vocabulary
+        return cls(own.latent, own.loading, own.share, own.shares)
 
     def labels(self, names: Sequence[str]) -> list[str]:
         """The names; of those that are "factor 1" and the like, the numbers."""

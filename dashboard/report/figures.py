@@ -15,13 +15,13 @@ from dashboard.bare import TITLES as TITLES_BARE
 from dashboard.export import Export
 from dashboard.plots.heatmap import clustered
 from dashboard.plots.loadings import leading_genes, top_loadings
-from dashboard.plots.words import FACTORS, TOPICS
+from dashboard.plots.words import Words
 from dashboard.state import AppState, default_colour
 from dashboard.views.colouring import colouring, score_title
 from engine import summaries
 from engine.data import DataRequest
 from engine.errors import EngineError
-from engine.results import AnyFit, TopicFit, selection_of
+from engine.results import AnyFit, selection_of
 
 MOST_GENES, MOST_BARS = 100, 30
 # What a reader has to know, by the name of the view's export menu.
@@ -99,7 +99,7 @@ def complete(
     xy
         (C, 2) UMAP coordinates; without them, cells by the scores of the first two factors.
     """
-    kind = "topic" if isinstance(fit, TopicFit) else "factor"
+    kind = fit.latent
     wanted: dict[str, Callable[[], Export]] = {
         "cells": lambda: cells(fit, xy),
         "correlations": lambda: correlations(fit),
@@ -108,7 +108,7 @@ def complete(
         wanted["loadings"] = lambda: loadings(fit)
     if (chosen := choosing.export(fit)) is not None:
         wanted[choosing.NAME] = lambda: chosen
-    if isinstance(fit, TopicFit):
+    if fit.can("mixtures"):
         wanted |= {"map": lambda: topic_map(fit), "structure": lambda: structure(fit)}
     names = ["histograms"] if "histograms" in shown else []
     names += [*wanted, *(name for name in shown if name not in wanted and name not in names)]
@@ -116,7 +116,7 @@ def complete(
     for name in names:
         export = shown[name] if name in shown else wanted[name]()
         caption = CAPTIONS.get(name, "")
-        if name == "loadings" and kind == "topic":
+        if name == "loadings" and fit.can("mixtures"):
             caption = NO_ROTATION
         if is_bare(fit) and name in BARE:
             caption = BARE[name]
@@ -166,7 +166,7 @@ def correlations(fit: AnyFit) -> Export:
 
 def loadings(fit: AnyFit) -> Export:
     """All factors or topics, and the genes of the first."""
-    topics = isinstance(fit, TopicFit)
+    topics = fit.can("mixtures")
     table, shares = summaries.loadings(fit), summaries.factor_shares(fit)
     weights = summaries.weights(fit) if topics else None
     first = table.iloc[:, 0]
@@ -178,16 +178,16 @@ def loadings(fit: AnyFit) -> Export:
     def draw() -> Any:
         from dashboard import figures
 
-        words = TOPICS if topics else FACTORS
-        return figures.loadings(leading_genes(table, weights), shares, bars, factor=0, words=words)
+        genes, words = leading_genes(table, weights), Words.of(fit)
+        return figures.loadings(genes, shares, bars, factor=0, words=words)
 
     return Export("topics" if topics else "loadings", draw, lambda: table)
 
 
-def topic_map(fit: TopicFit) -> Export:
+def topic_map(fit: AnyFit) -> Export:
     """Where the topics lie."""
     placed = summaries.topic_placement(fit)
-    table = placed.table.set_axis(pd.Index(fit.factor_names, name="topic"))
+    table = placed.table.set_axis(pd.Index(fit.factor_names, name=fit.latent))
 
     def draw() -> Any:
         from dashboard import figures
@@ -197,7 +197,7 @@ def topic_map(fit: TopicFit) -> Export:
     return Export("topic map", draw, lambda: table)
 
 
-def structure(fit: TopicFit) -> Export:
+def structure(fit: AnyFit) -> Export:
     """Proportions of cells, grouped by the first label."""
     column = next(iter(summaries.grouping_columns(fit)), None)
     table = summaries.structure(fit, column).set_axis(fit.factor_names, axis=1)

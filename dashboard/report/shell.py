@@ -20,7 +20,7 @@ from dashboard.umap_layout import umap_layout
 from engine import summaries
 from engine.jobs import JobStatus, check_file, names
 from engine.jobs.store import RunStore, is_run
-from engine.results import AnyFit, TopicFit, load
+from engine.results import AnyFit, load
 
 Tell = Callable[[str], None]
 
@@ -86,7 +86,7 @@ def _coordinates(path: Path, fit: AnyFit, tell: Tell) -> np.ndarray | None:
     if (
         is_bare(fit)
         or len(fit.cells) < FEWEST_CELLS
-        or (fit.n_factors == 1 and isinstance(fit, TopicFit))
+        or (fit.n_factors == 1 and fit.can("mixtures"))
     ):
         return None
     return umap_layout(

@@ -11,7 +11,7 @@ from engine import summaries
 from engine.data import DataRequest
 from engine.errors import EngineError
 from engine.jobs import JobStatus
-from engine.results import AnyFit, TopicFit, config_asked
+from engine.results import AnyFit, config_asked
 from engine.shell.command import Command, fit_command, holdout_of, request_of
 
 
@@ -84,13 +84,13 @@ class Subject:
 
     @property
     def is_topics(self) -> bool:
-        """Whether the fit is one of topics."""
-        return isinstance(self.fit, TopicFit)
+        """Whether cells mix the latents of the fit."""
+        return self.fit.can("mixtures")
 
     @property
     def kind(self) -> str:
         """What its latents are called."""
-        return "topic" if self.is_topics else "factor"
+        return self.fit.latent
 
     @property
     def methods(self) -> str:

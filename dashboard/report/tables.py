@@ -9,14 +9,14 @@ import pandas as pd
 from dashboard.report.figures import pass_word
 from dashboard.report.subject import Subject
 from engine import summaries
-from engine.results import Fit, TopicFit, selection_of
+from engine.results import AnyFit, selection_of
 from engine.shell.command import settings
 
 TOP = 12
 # Column of labels that explain factors, where any do.
 LABELS = "explained by labels"
-# Numbers that may be chosen, and what is said of one that was.
-SIZES, CHOSEN = ("n_factors", "n_topics"), "chosen from the counts"
+# What is said of a number that was chosen.
+CHOSEN = "chosen from the counts"
 # Settings that only an encoder has.
 ENCODER = (
     "max_epochs",
@@ -87,7 +87,7 @@ def data(subject: Subject) -> Rows:
     fit, known = subject.fit, subject.fit.data
     named = {"Name": "name", "Source": "source", "Layer": "layer", "Fingerprint": "fingerprint"}
     rows = [(words, str(known[key])) for words, key in named.items() if known.get(key)]
-    if isinstance(fit, Fit):
+    if fit.reference is not None:
         rows.append(("Reference", str(fit.genes[fit.reference])))
     totals = pd.Series(fit.total_counts)
     rows.append(("Median counts of a cell, modelled genes", f"{totals.median():,.0f}"))
@@ -112,7 +112,7 @@ def configuration(subject: Subject) -> pd.DataFrame:
     """All settings that have a say in the fit: value, and whether it is the default."""
     config = subject.fit.config
     hidden = ENCODER if config.inference != "vae" else ()
-    notes = {} if selection_of(subject.fit) is None else dict.fromkeys(SIZES, CHOSEN)
+    notes = {} if selection_of(subject.fit) is None else {config.size_name(): CHOSEN}
     rows = [
         (name, plain(value), notes.get(name, "" if default else "not the default"))
         for name, value, default in settings(config)
@@ -131,7 +131,7 @@ def shares(subject: Subject, space: str = " ") -> pd.DataFrame:
     """
     fit, rows = subject.fit, []
     taken = summaries.factor_shares(fit)
-    topics = isinstance(fit, TopicFit)
+    topics = fit.can("mixtures")
     for place, name in enumerate(fit.factor_names):
         if topics:
             ranked = summaries.ranking(fit, place, "relevance").head(TOP)["probability"]
@@ -140,15 +140,16 @@ def shares(subject: Subject, space: str = " ") -> pd.DataFrame:
             ranked = summaries.ranking(fit, place).head(TOP)["loading"]
             genes = [f"{gene}{space}{_signed(value)}" for gene, value in ranked.items()]
         rows.append((name, f"{100 * float(taken.iloc[place]):.1f} %", ", ".join(genes)))
-    share = "share of counts" if topics else "CLR variance"
     what = "genes by relevance (probability)" if topics else "genes by |loading| (CLR, nats)"
-    table = pd.DataFrame(rows, columns=[subject.kind, share, what]).set_index(subject.kind)
-    if isinstance(fit, Fit) and (said := _labels(fit)):
+    table = pd.DataFrame(rows, columns=[subject.kind, fit.vocabulary.share, what]).set_index(
+        subject.kind
+    )
+    if fit.can("label_shares") and (said := _labels(fit)):
         table.insert(1, LABELS, [said.get(place, "") for place in range(fit.n_factors)])
     return table
 
 
-def _labels(fit: Fit) -> dict[int, str]:
+def _labels(fit: AnyFit) -> dict[int, str]:
     """The labels that explain each factor, in words."""
     return {place: ", ".join(parts) for place, parts in summaries.label_parts(fit).items()}
 
@@ -200,20 +201,21 @@ def files(subject: Subject) -> dict[str, tuple[str, pd.DataFrame]]:
 
 def _genes(subject: Subject) -> tuple[str, pd.DataFrame]:
     fit = subject.fit
-    if not isinstance(fit, TopicFit):
+    own = fit.residual_variance()
+    if own is not None:
         table = summaries.loadings(fit)
-        noise = pd.Series(fit.noise, index=fit.genes)[fit.is_gene]
+        noise = pd.Series(own, index=fit.genes)[fit.is_gene]
         words = "CLR loadings of all genes, nats, and their residual variance d."
         return words, table.assign(residual_variance=noise).rename_axis("gene")
-    table = pd.DataFrame(fit.topics, index=fit.genes, columns=fit.factor_names)
+    table = pd.DataFrame(fit.programmes(), index=fit.genes, columns=fit.factor_names)
     return "Probabilities of all features in each topic.", table.rename_axis("gene")
 
 
 def _cells(subject: Subject) -> pd.DataFrame:
     fit = subject.fit
     own = pd.DataFrame({"total_counts": fit.total_counts}, index=fit.cells)
-    if isinstance(fit, Fit) and fit.capture is not None:
-        own["capture_efficiency"] = fit.capture.efficiency
+    if (efficiency := fit.cell_quantity("capture")) is not None:
+        own["capture_efficiency"] = efficiency
     labels = fit.obs.set_axis(fit.cells)
     scores = summaries.factor_scores(fit)
     return pd.concat([labels, own, scores], axis=1).rename_axis("cell")

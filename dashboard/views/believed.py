@@ -12,7 +12,7 @@ from dashboard import html, lists
 from dashboard.state import REPLICATES
 from engine import summaries
 from engine.checks import TopicUncertainty, Uncertainty
-from engine.results import AnyFit, TopicFit
+from engine.results import AnyFit
 
 TOP = 20
 REFITS_BY_EM = "No intervals: they come from refits by EM. Fit these topics by EM to have them."
@@ -36,7 +36,7 @@ def gene_intervals(fit: AnyFit, found: Any, factor: int) -> pd.DataFrame | None:
         topics = found.topics()
         columns = {"low": topics.low, "high": topics.high, "in_top": found.among_top(TOP)}
         one = {name: values[:, factor] for name, values in columns.items()}
-        signs = found.lfsr(fit, factor) if isinstance(fit, TopicFit) else np.nan
+        signs = found.lfsr(fit, factor) if fit.can("mixtures") else np.nan
         return pd.DataFrame(one | {"lfsr": signs}, index=fit.genes)
     elif isinstance(found, Uncertainty):
         loadings = found.loadings()
@@ -71,12 +71,13 @@ def line(found: Any, doubting: str, fit: AnyFit | None = None, *, more: str = ""
     """Which intervals there are, and what would give others: HTML."""
     if doubting:
         return f"Working out the intervals: {doubting}."
-    if isinstance(fit, TopicFit) and fit.config.inference != "em":
+    mixes = fit is not None and fit.can("mixtures")
+    if fit is not None and mixes and not fit.can("topic_uncertainty"):
         return REFITS_BY_EM
     if isinstance(found, TopicUncertainty):
         told = f"90 % intervals by the bootstrap, {found.n_boot} replicates. {more}"
         return f"{told} Instead: {_refits(found.n_boot)}"
-    if isinstance(fit, TopicFit):
+    if mixes:
         return f"How sure? {_refits()}"
     if not isinstance(found, Uncertainty):
         press = lists.press("doubt", "delta", "Work them out", kind="act")

@@ -23,7 +23,7 @@ from dashboard.state import (
 )
 from engine import summaries
 from engine.per_fit import per_fit
-from engine.results import OTHER, AnyFit, Fit, TopicFit
+from engine.results import OTHER, AnyFit
 
 CAPTURE_PRIORS = {
     "anchored": "anchored to each cell's library size, and told by it",
@@ -79,14 +79,14 @@ def _colouring(
 ) -> Colouring:
     if key == TOTAL_COUNTS:
         return colour_numbers(np.log10(fit.total_counts), "total counts (log10)")
-    if key == CAPTURE and isinstance(fit, Fit) and fit.capture is not None:
-        prior = CAPTURE_PRIORS[fit.config.capture_prior]
-        return colour_numbers(fit.capture.efficiency, f"capture efficiency; prior {prior}")
-    if key == CAPTURE_SD and isinstance(fit, Fit) and fit.capture is not None:
-        return colour_numbers(fit.capture.efficiency_sd, "posterior sd of capture efficiency")
-    if key == FACTOR_SD and isinstance(fit, Fit) and fit.n_factors:
+    if key == CAPTURE and (values := fit.cell_quantity("capture")) is not None:
+        prior = CAPTURE_PRIORS["anchored" if fit.can("anchored_totals") else "population"]
+        return colour_numbers(values, f"capture efficiency; prior {prior}")
+    if key == CAPTURE_SD and (values := fit.cell_quantity_sd("capture")) is not None:
+        return colour_numbers(values, "posterior sd of capture efficiency")
+    if key == FACTOR_SD and fit.n_factors and (sd := fit.cell_weights_sd()) is not None:
         title = f"posterior sd of the score of {named}"
-        return colour_numbers(fit.scores_sd[:, factor], title)
+        return colour_numbers(sd[:, factor], title)
     if key.startswith(LABEL) and (name := key.removeprefix(LABEL)) in fit.obs:
         column = fit.obs[name]
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
@@ -94,7 +94,7 @@ def _colouring(
         return colour_labels(column, name)
     if key.startswith(CLR) and _is_gene(fit, gene := key.removeprefix(CLR)):
         values = summaries.cell_clr(fit, [gene]).to_numpy()[:, 0]
-        only = "factors only" if isinstance(fit, Fit) else "topics only"
+        only = f"{fit.vocabulary.latents} only"
         title = f"{gene} CLR (nats; {only}; grey: mean)"
         return colour_numbers(values, title, diverging=True, centre=float(values.mean()))
     gene = key.removeprefix(COUNTS)
@@ -105,14 +105,15 @@ def _colouring(
     if is_bare(fit):
         return _colouring(fit, TOTAL_COUNTS, factor, counts, named)
     title = score_title(fit, named)
-    if isinstance(fit, TopicFit):
-        return colour_numbers(fit.proportions[:, factor], title, limits=(0, 1))
-    return colour_numbers(fit.scores[:, factor], title, diverging=True)
+    weights = fit.cell_weights()[:, factor]
+    if fit.can("mixtures"):
+        return colour_numbers(weights, title, limits=(0, 1))
+    return colour_numbers(weights, title, diverging=True)
 
 
 def score_title(fit: AnyFit, name: str) -> str:
     """What the cells have of a factor or topic, with its unit."""
-    if isinstance(fit, TopicFit):
+    if fit.can("mixtures"):
         return f"proportion of {name}"
     return f"{name} score (prior sd)"
 

@@ -25,7 +25,7 @@ from dashboard.views.card import card, figure, waiting
 from dashboard.views.heat_genes import HeatGenes
 from engine import summaries
 from engine.checks import SMALL, Uncertainty, pairs_table, structure_of
-from engine.results import AnyFit, Fit, TopicFit
+from engine.results import AnyFit
 
 HEAD = html.heading(
     "Gene correlations",
@@ -82,7 +82,9 @@ class CorrelationView(pn.viewable.Viewer):
             margin=0,
             sx=ICON,
             # Of topics there are no such intervals.
-            disabled=html.bound(lambda fit: not isinstance(fit, Fit), state.param.fit),
+            disabled=html.bound(
+                lambda fit: fit is None or not fit.can("pair_uncertainty"), state.param.fit
+            ),
             on_click=lambda item: state.param.update(fade=FADES[item["label"]]),
         )
         self._genes = HeatGenes(state)
@@ -145,17 +147,21 @@ class CorrelationView(pn.viewable.Viewer):
             return figures.heatmap(table, marked=marked, faded=faded)
 
         def data() -> pd.DataFrame:
-            if not isinstance(fit, Fit) or not isinstance(found, Uncertainty):
+            if not fit.can("pair_uncertainty") or not isinstance(found, Uncertainty):
                 return table
             return pairs_table(fit, found, summaries.gene_positions(fit, table.columns))
 
         return Export("correlations", draw, data)
 
 
+def _without_intervals(fit: AnyFit | None) -> bool:
+    return fit is None or not fit.can("pair_uncertainty")
+
+
 def _head(
     fit: AnyFit | None, fade: float, found: object, doubting: str, partial: str = ""
 ) -> html.Heading:
-    if isinstance(fit, TopicFit):
+    if fit is not None and fit.can("mixtures"):
         return TOPICS
     if doubting:
         return replace(HEAD, how=html.how_to_read(f"Working out how sure they are: {doubting}."))

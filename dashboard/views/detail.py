@@ -17,7 +17,6 @@ from dashboard.views.card import COVER, waiting
 from dashboard.views.contrast import ContrastView
 from dashboard.views.neighbours import GeneView
 from dashboard.views.pair import PairView
-from engine.results import TopicFit
 
 VIEWS: dict[str, Any] = {"gene": neighbours, "pair": pair, "cells": contrast}
 WORDS = {"gene": "Gene", "pair": "Pair", "cells": "Cells"}
@@ -94,7 +93,7 @@ def _style(shown: bool) -> dict[str, str]:
 
 def _head(detail: str, fit: Any) -> html.Heading:
     view = VIEWS[detail]
-    heading: html.Heading = view.TOPICS if isinstance(fit, TopicFit) else view.HEAD
+    heading: html.Heading = view.TOPICS if fit is not None and fit.can("mixtures") else view.HEAD
     return heading
 
 

@@ -14,7 +14,7 @@ from dashboard.cut import cut
 from dashboard.state import AppState
 from dashboard.views.summarised import summarised
 from engine import summaries
-from engine.results import AnyFit, Fit, TopicFit
+from engine.results import AnyFit
 
 BARE = "Without factors there are no loadings."
 # Cells up to which the labels are read within the action that shows the fit.
@@ -37,9 +37,9 @@ class Explained(param.Parameterized):
         state = self.state
 
         def head(
-            fit: AnyFit | None, of: Fit | None, _factor: int, names: Sequence[str]
+            fit: AnyFit | None, of: AnyFit | None, _factor: int, names: Sequence[str]
         ) -> html.Heading:
-            found = topics if isinstance(fit, TopicFit) else factors
+            found = topics if fit is not None and fit.can("mixtures") else factors
             if is_bare(fit):
                 found = replace(factors, how=html.how_to_read(BARE))
             if found is factors and of is not None and of is fit:
@@ -51,7 +51,9 @@ class Explained(param.Parameterized):
 
     def _read(self, *_events: object) -> None:
         fit = self.state.fit
-        if not isinstance(fit, Fit) or self.state.partial or fit is self.of:
+        if fit is None or self.state.partial or fit is self.of:
+            return
+        if not fit.can("label_shares"):
             return
 
         def show(_table: object) -> None:
@@ -71,7 +73,7 @@ def _with(head: html.Heading, button: str) -> html.Heading:
     return replace(head, how=head.how.replace(">", f">{button} ", 1))
 
 
-def _told(head: html.Heading, fit: Fit, state: AppState, names: Sequence[str]) -> html.Heading:
+def _told(head: html.Heading, fit: AnyFit, state: AppState, names: Sequence[str]) -> html.Heading:
     said, factor = summaries.label_words(fit, cut(names)), state.shown_factor
     if not said:
         return head

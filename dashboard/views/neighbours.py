@@ -18,7 +18,7 @@ from dashboard.state import CLR, COUNTS, AppState
 from dashboard.views.believed import certainty, interval, line
 from engine import summaries
 from engine.checks import CorrelationUncertainty
-from engine.results import AnyFit, TopicFit
+from engine.results import AnyFit
 
 HEAD = html.heading(
     "Gene",
@@ -111,14 +111,14 @@ class GeneView(pn.viewable.Viewer):
 
 
 def _facts(fit: AnyFit, gene: str) -> str:
-    if isinstance(fit, TopicFit):
+    if fit.can("mixtures"):
         return f"{lists.percent(float(summaries.gene_shares(fit)[gene]), 3)} of all counts"
     place = fit.genes.get_loc(gene)
-    carried = float((fit.loadings[place] ** 2).sum())
+    carried = float((fit.gene_loadings()[place] ** 2).sum())
     carried /= max(float(summaries.clr_variance(fit)[gene]), 1e-12)
     return (
-        f"mean CLR {html.number(float(fit.mean_clr[place]), 2)} nats · "
-        f"factors carry {lists.percent(carried)} of its CLR variance"
+        f"mean CLR {html.number(float(fit.clr_mean()[place]), 2)} nats · "
+        f"{fit.vocabulary.latents} carry {lists.percent(carried)} of its CLR variance"
     )
 
 
@@ -160,7 +160,7 @@ def _page(
         )
     )
     limit = float(abs(weights).max(initial=0))
-    of = OF_TOPICS if isinstance(fit, TopicFit) else OF_FACTORS
+    of = OF_TOPICS if fit.can("mixtures") else OF_FACTORS
     chips = (
         lists.press("factor", str(j), label, kind="name", label=f"Choose {names[j]}")
         + lists.signed(float(weights[j]), limit)

@@ -22,7 +22,7 @@ from dashboard.views.believed import certainty, interval, rate
 from dashboard.views.card import figure
 from dashboard.views.cells import cell_table
 from engine import summaries
-from engine.results import AnyFit, Fit
+from engine.results import AnyFit
 
 HEAD = html.heading(
     "Pair",
@@ -135,7 +135,7 @@ class PairView(pn.viewable.Viewer):
         if state.fit is None or state.pair is None or not self._of:
             return
         self._sd = None
-        if self._bars.value and isinstance(state.fit, Fit):
+        if self._bars.value and state.fit.can("weight_sd"):
             which = sample(len(self._index), self._chosen(), MOST_BARS)
             cells, pair = self._index[which], state.pair
             self._sd = np.full(self._values.shape, np.nan)
@@ -148,7 +148,7 @@ class PairView(pn.viewable.Viewer):
         r = float(summaries.clr_correlation(fit, pair).to_numpy()[0, 1])
         found = certainty(fit, self.state.uncertainty, pair)
         told = f"r = {html.number(r, 2)}"
-        if isinstance(fit, Fit):
+        if fit.can("residuals"):
             alone = round(float(summaries.closure_correlation(fit, pair).to_numpy()[0, 1]), 2)
             # Not minus nought.
             told += f" (without factors, by closure alone, {html.number(alone + 0.0, 2)})"

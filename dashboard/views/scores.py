@@ -9,6 +9,7 @@ from html import escape
 from dashboard import html, lists
 from dashboard.asked import CHOICES
 from engine.jobs import JobStatus
+from engine.registry import family_of_settings
 from engine.validation import AUTO
 
 TITLE = "Held-out scores"
@@ -86,8 +87,8 @@ def _row(run: JobStatus, shown: bool) -> str:
 
 
 def _latents(run: JobStatus) -> str:
-    what = "topics" if "n_topics" in run.config else "factors"
-    size = run.config.get(f"n_{what}")
+    config = family_of_settings(run.config).config
+    what, size = f"{config.latent}s", run.config.get(config.size_name())
     return f"{what} to be chosen" if size == AUTO else f"{size} {what}"
 
 

@@ -9,14 +9,14 @@ import param
 
 from dashboard import html
 from dashboard.bare import bare_words, is_bare
-from dashboard.plots.words import FACTORS, TOPICS, Words
+from dashboard.plots.words import Words
 from dashboard.state import AppState
-from engine.results import AnyFit, TopicFit
+from engine.results import AnyFit
 
 
 def words(fit: AnyFit) -> Words:
     """What plots call the latents of a fit."""
-    return TOPICS if isinstance(fit, TopicFit) else FACTORS
+    return Words.of(fit)
 
 
 def heading(state: AppState, factors: html.Heading, topics: html.Heading, bare: str = "") -> Any:
@@ -25,6 +25,6 @@ def heading(state: AppState, factors: html.Heading, topics: html.Heading, bare: 
     def suited(fit: AnyFit | None) -> html.Heading:
         if fit is not None and bare and is_bare(fit):
             return replace(factors, how=html.told(bare, f"{bare_words(fit)} {bare}"))
-        return topics if isinstance(fit, TopicFit) else factors
+        return topics if fit is not None and fit.can("mixtures") else factors
 
     return param.bind(suited, state.param.fit)

@@ -231,6 +231,14 @@ class FittedModel(Protocol):
         """Columns of the real genes for one latent, and what they are ranked by."""
         ...
 
+    def residual_variance(self) -> np.ndarray | None:
+        """(G,) variance of each gene's own beside the latents; None without "residuals"."""
+        ...
+
+    def clr_mean(self) -> np.ndarray:
+        """(G,) mean CLR, nats."""
+        ...
+
     def clr_variance(self) -> np.ndarray:
         """(G,) CLR variances."""
         ...

@@ -48,9 +48,10 @@ class Training:
 
     # Epochs by default, for a few thousand cells.
     full_epochs: ClassVar[int] = 36
-    # What latents are called, and the fewest of them.
+    # What latents are called, and the fewest and the most of them.
     latent: ClassVar[str]
     fewest: ClassVar[int]
+    most: ClassVar[int]
 
     @property
     def model(self) -> str:

@@ -92,6 +92,7 @@ class LDAConfig(Training):
 
     latent: ClassVar[str] = "topic"
     fewest: ClassVar[int] = 1
+    most: ClassVar[int] = MAX_TOPICS
 
     def __post_init__(self) -> None:
         self._plain_numbers()

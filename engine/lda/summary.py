@@ -78,14 +78,17 @@ class TopicSummary(TopicArrays):
         """(K,) mean proportions over the cells."""
         return np.asarray(self.proportions.mean(0))
 
-    def gene_shares(self) -> pd.Series:
-        """Share of all counts that the topics give to each real gene."""
-        shares = self.topics @ mixtures.count_shares(self)
-        return pd.Series(shares, index=self.genes, name="share_of_counts")[self.is_gene]
-
     def profiles(self) -> np.ndarray:
         """(F, K) of no negative number: what topics are compared by."""
         return self.topics.astype(float)
+
+    def residual_variance(self) -> np.ndarray | None:
+        """None: topics have no residuals."""
+        return None
+
+    def clr_mean(self) -> np.ndarray:
+        """(F,) mean CLR over the cells, nats."""
+        return mixtures.sampled(self).mean
 
     def clr_variance(self) -> np.ndarray:
         """(F,) CLR variances over the cells."""

@@ -120,6 +120,7 @@ class LNMConfig(Training):
     full_epochs: ClassVar[int] = 60
     latent: ClassVar[str] = "factor"
     fewest: ClassVar[int] = 0
+    most: ClassVar[int] = MAX_FACTORS
 
     def __post_init__(self) -> None:
         self._plain_numbers()

@@ -96,6 +96,14 @@ class FactorSummary(FactorArrays):
         weights[:, weights.sum(0) <= 0] = 1
         return weights
 
+    def residual_variance(self) -> np.ndarray | None:
+        """(G,) variances d of the logits beside the factors."""
+        return self.noise
+
+    def clr_mean(self) -> np.ndarray:
+        """(G,) mean logits, centred, nats."""
+        return self.mean_clr
+
     def clr_variance(self) -> np.ndarray:
         """(G,) ``|w_g|^2 + d_g (1 - 2/G) + sum(d)/G^2``."""
         count = len(self.genes)

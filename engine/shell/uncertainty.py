@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from engine.shell.counts import fitted, own_data
 if TYPE_CHECKING:
     from engine.checks import TopicUncertainty, Uncertainty
     from engine.data import Counts
-    from engine.results import AnyFit, Fit
+    from engine.results import AnyFit
 
 _GENES, _TOP, _SHOWN = 40, 20, 10
 _BY = {"delta": "the delta method", "draws": "the draws of the posterior"}
@@ -62,7 +62,7 @@ def uncertainty(options: argparse.Namespace) -> None:
         if genes is None:
             genes = gene_positions(fit, top_variance_genes(fit, _GENES))
         found: Uncertainty = _run(fit, counts, options.method or "delta", options)
-        table = pairs_table(cast("Fit", fit), found, genes)
+        table = pairs_table(fit, found, genes)
         by = _BY.get(found.method) or f"{found.n_boot} replicates"
         if found.structure is not None and found.structure.words:
             print(f"Warning: {found.structure.words}", file=sys.stderr)

@@ -63,7 +63,7 @@ def cell_clr(
 
 
 def cell_clr_sd(
-    fit: Fit,
+    fit: AnyFit,
     genes: Iterable[str],
     *,
     cells: np.ndarray | None = None,
@@ -94,10 +94,10 @@ def cell_clr_sd(
         As in `cell_clr`.
     """
     chosen, rows = gene_positions(fit, genes), cell_positions(fit, cells)
-    squares = (fit.loadings[chosen] ** 2).astype(np.float32)
-    variance = fit.scores_sd[rows] ** 2 @ squares.T
+    squares = (fit.gene_loadings()[chosen] ** 2).astype(np.float32)
+    variance = np.asarray(fit.cell_weights_sd())[rows] ** 2 @ squares.T
     if counts is not None:
-        found: Residuals = residuals(fit, counts, rows, chosen)
+        found: Residuals = residuals(cast("Fit", fit), counts, rows, chosen)
         variance = variance * found.shrinkage**2 + found.variance
     return _table(fit, np.sqrt(variance), rows, chosen)
 

@@ -10,17 +10,12 @@ to the cells of the fit, over a sample of them (`engine.lda.mixtures`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from engine.results import AnyFit
 from engine.summaries.names import gene_positions
-
-if TYPE_CHECKING:
-    from engine.results import Fit
 
 
 def clr_variance(fit: AnyFit) -> pd.Series:
@@ -66,13 +61,13 @@ def clr_correlation(fit: AnyFit, genes: Iterable[str] | None = None) -> pd.DataF
     return pd.DataFrame(correlation, index=covariance.index, columns=covariance.columns)
 
 
-def closure_correlation(fit: Fit, genes: Iterable[str] | None = None) -> pd.DataFrame:
+def closure_correlation(fit: AnyFit, genes: Iterable[str] | None = None) -> pd.DataFrame:
     """CLR correlation that genes have by the closure alone: that of the fit without its loadings.
 
     All coordinates are relative to the mean of all features (``W = 0`` in `clr_covariance`), so
     genes that have nothing to do with each other correlate a little.
     """
-    return clr_correlation(replace(fit, loadings=np.zeros_like(fit.loadings)), genes)
+    return clr_correlation(fit.changed(loadings=np.zeros_like(fit.gene_loadings())), genes)
 
 
 def correlation_with(fit: AnyFit, gene: str) -> pd.Series:

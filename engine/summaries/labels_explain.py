@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.special import fdtrc
 
 from engine.per_fit import per_fit
-from engine.results import Fit
+from engine.results import AnyFit
 from engine.summaries.topics_cells import MOST_LABELS
 
 # Adjusted R² from which a label is much of a factor.
@@ -29,7 +29,7 @@ LABEL_ADVICE = (
 
 
 @per_fit
-def label_shares(fit: Fit) -> pd.DataFrame:
+def label_shares(fit: AnyFit) -> pd.DataFrame:
     """How much of the variance of the scores of each factor each column of obs explains.
 
     A column of numbers explains their squared correlation with the scores; whole numbers of at
@@ -42,7 +42,7 @@ def label_shares(fit: Fit) -> pd.DataFrame:
     ``cells`` that have the label, ``share`` (R²), ``adjusted`` (R² less what as many groups
     explain by chance) and ``p_value`` (F test). Worked out once a fit; not to be changed.
     """
-    return shares_of(fit.scores, fit.obs)
+    return shares_of(fit.cell_weights(), fit.obs)
 
 
 def shares_of(scores: np.ndarray, obs: pd.DataFrame) -> pd.DataFrame:
@@ -71,7 +71,7 @@ def shares_of(scores: np.ndarray, obs: pd.DataFrame) -> pd.DataFrame:
     return table.assign(p_value=fdtrc(spent, rest, ratio))
 
 
-def telling_labels(fit: Fit) -> pd.DataFrame:
+def telling_labels(fit: AnyFit) -> pd.DataFrame:
     """The rows of `label_shares` that say much, by factor, the largest first in each.
 
     Those whose adjusted R² is at least `MUCH`, and not by chance.
@@ -82,7 +82,7 @@ def telling_labels(fit: Fit) -> pd.DataFrame:
     return table[much].sort_values(order, ascending=[True, False], kind="stable")
 
 
-def label_words(fit: Fit, names: Sequence[str] = ()) -> dict[int, str]:
+def label_words(fit: AnyFit, names: Sequence[str] = ()) -> dict[int, str]:
     """For each factor that labels explain, which: ``"factor 2 is 71 % sample, 60 % donor"``.
 
     Parameters
@@ -97,7 +97,7 @@ def label_words(fit: Fit, names: Sequence[str] = ()) -> dict[int, str]:
     }
 
 
-def label_parts(fit: Fit) -> dict[int, list[str]]:
+def label_parts(fit: AnyFit) -> dict[int, list[str]]:
     """For each factor that labels explain, how much of it each is: ``"71 % sample"``."""
     said: dict[int, list[str]] = {}
     for row in telling_labels(fit).reset_index().to_dict("records"):

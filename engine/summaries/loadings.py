@@ -5,17 +5,12 @@ What a loading is to a factor, a gene's log fold change against its mean over to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from engine.errors import DataError
 from engine.results import AnyFit
 from engine.summaries.names import gene_positions
-
-if TYPE_CHECKING:
-    from engine.results import Fit, TopicFit
 
 
 def loadings(fit: AnyFit) -> pd.DataFrame:
@@ -55,12 +50,13 @@ def factor_shares(fit: AnyFit) -> pd.Series:
     return pd.Series(fit.shares(), index=fit.factor_names, name=fit.vocabulary.share_column)
 
 
-def gene_shares(fit: TopicFit) -> pd.Series:
+def gene_shares(fit: AnyFit) -> pd.Series:
     """Share of all counts that the topics give to each real gene."""
-    return fit.gene_shares()
+    shares = fit.programmes() @ fit.shares()
+    return pd.Series(shares, index=fit.genes, name="share_of_counts")[fit.is_gene]
 
 
-def explained_variance(fit: Fit) -> pd.Series:
+def explained_variance(fit: AnyFit) -> pd.Series:
     """Share of the total CLR variance of the modelled features that each factor carries."""
     return factor_shares(fit)
 

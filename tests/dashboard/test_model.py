@@ -5,7 +5,7 @@ import dataclasses
 import panel_material_ui as pmui
 import pytest
 
-from dashboard.asked import BOTH, OF_LDA, OF_LNM, SAMPLING, TRAINING
+from dashboard.asked import parameters
 from dashboard.controls.model import ModelControl
 from dashboard.state import AppState
 from engine.errors import ConfigError
@@ -91,10 +91,9 @@ class TestModel:
 
     def test_every_setting_of_the_model_has_a_control(self, control: ModelControl) -> None:
         settings = {field.name for field in dataclasses.fields(LNMConfig)}
-        own = {"capture", "molecules", "capture_sd", "inference"}
-        assert settings == {*BOTH, *OF_LNM, *TRAINING, *SAMPLING, *own}
-        settings = {field.name for field in dataclasses.fields(LDAConfig)}
-        assert settings == {*BOTH, *OF_LDA, *TRAINING, "inference", "max_passes", "tolerance"}
+        # The model that is chosen says whether there is capture.
+        assert settings - {"capture"} == set(parameters("lnm")) == set(parameters("lnmvcp"))
+        assert {field.name for field in dataclasses.fields(LDAConfig)} == set(parameters("lda"))
 
     def test_topics_have_settings_of_their_own(
         self, control: ModelControl, state: AppState

@@ -23,7 +23,6 @@ from dashboard.views.compare.compared import Beside, Compared
 from dashboard.views.heat_genes import HeatGenes, genes
 from dashboard.views.summarised import summarised
 from engine import summaries
-from engine.results import Fit
 
 HEAD = html.heading(
     "Correlations",
@@ -116,7 +115,7 @@ class ChangeView(pn.viewable.Viewer):
                 state,
                 lambda: compute(beside, asked),
                 lambda shown: self._computed(asked, shown),
-                quick=all(isinstance(fit, Fit) for fit in (beside.fit, beside.other.fit))
+                quick=not any(fit.can("mixtures") for fit in (beside.fit, beside.other.fit))
                 and state.top_genes <= _QUICK_GENES,
             )
         elif self.shown is not None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from engine.checks.uncertainty.result import Uncertainty
-from engine.results import Fit
+from engine.results import AnyFit
 
 # Columns, and the fields of `CorrelationUncertainty` that they hold.
 _PAIR = {
@@ -23,7 +23,7 @@ _PAIR = {
 }
 
 
-def pairs_table(fit: Fit, found: Uncertainty, genes: np.ndarray) -> pd.DataFrame:
+def pairs_table(fit: AnyFit, found: Uncertainty, genes: np.ndarray) -> pd.DataFrame:
     """One row a pair of genes (positions), the surest first: by fsos, then by lfsr."""
     names = np.asarray(fit.genes[genes])
     one, other = np.triu_indices(len(genes), 1)
