@@ -17,6 +17,7 @@ from dashboard.plots.trace import HEIGHT, objective_trace
 from dashboard.runner import ACTIVE, Runner
 from dashboard.state import AppState
 from engine.jobs import JobStatus
+from engine.registry import MODELS
 
 STATES = {
     "queued": "Waiting for the runs before it",
@@ -159,7 +160,7 @@ class RunControl(pn.viewable.Viewer):
 
 
 def _tried(model: str) -> str:
-    return f"Of {'topics' if model == 'lda' else 'factors'}, with commas"
+    return f"Of {MODELS[model].config.latent}s, with commas"
 
 
 def words(status: JobStatus | None, asked: bool = False, reading: str = "") -> str:

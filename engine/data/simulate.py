@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
@@ -11,6 +12,7 @@ import pandas as pd
 from scipy import sparse, special
 
 from engine.data.quiet import quiet
+from engine.data.truths import KINDS, Size
 from engine.errors import ConfigError
 from engine.genes import OTHER
 
@@ -90,10 +92,11 @@ def simulate(
     """
     arguments = {name: value for name, value in locals().items() if value is not None}
     _check(arguments)
+    kind = next(kind for kind in KINDS if kind.model == model)
     rng = np.random.default_rng(seed)
     mean = mean_total if counts_per_gene is None else counts_per_gene * genes
     eta: np.ndarray | None = None
-    if model == "lnmvcp":
+    if kind.captures:
         location = max(np.log(molecules / mean), 0.0)
         below = special.ndtr(-location / capture_spread)
         quantiles = below + (1 - below) * rng.random(cells)
@@ -101,44 +104,23 @@ def simulate(
         totals = _totals(rng, molecules * np.exp(-eta), total_concentration)
     else:
         totals = _totals(rng, np.full(cells, mean), total_concentration)
-
-    if model == "lda":
-        proportions = rng.dirichlet(
-            np.full(factors, proportion_concentration or 1 / factors), size=cells
-        )
-        topics = rng.dirichlet(np.full(genes, topic_concentration or 1 / factors), size=factors)
-        cell_truth, gene_truth = ("true_proportions", proportions), ("true_topics", topics.T.copy())
-
-        def composition(start: int, stop: int) -> np.ndarray:
-            return proportions[start:stop] @ topics
-
-    else:
-        parameters = _log_ratio_truth(
-            rng, genes, factors, expression_spread, loading_scale, noise, noise_spread
-        )
-        mean_logit, loadings, variance = parameters
-        scores = rng.standard_normal((cells, factors))
-        cell_truth, gene_truth = ("true_scores", scores), ("true_loadings", loadings)
-
-        def composition(start: int, stop: int) -> np.ndarray:
-            logits = rng.standard_normal((stop - start, genes)) * np.sqrt(variance)
-            logits += mean_logit + scores[start:stop] @ loadings.T
-            return np.exp(logits - logits.max(axis=1, keepdims=True))
-
-    obs = pd.DataFrame(index=[f"cell_{c + 1}" for c in range(cells)])
-    var = pd.DataFrame(index=_gene_names(genes, pooled_last=model != "lda"))
-    if model == "lda":
-        obs["true_topic"] = pd.Categorical([f"topic {j + 1}" for j in proportions.argmax(axis=1)])
-    else:
-        var["true_mean"] = mean_logit
-        var["true_noise"] = variance
+    size = Size(cells, genes, factors)
+    own = inspect.signature(kind.draw).parameters
+    truth = kind.draw(
+        rng, size, **{name: value for name, value in arguments.items() if name in own}
+    )
+    obs = pd.DataFrame(index=[f"cell_{c + 1}" for c in range(cells)]).assign(**truth.obs)
+    var = pd.DataFrame(index=_gene_names(genes, pooled_last=truth.pooled_last)).assign(**truth.var)
     if eta is not None:
         obs["true_eta"] = eta
         obs["true_efficiency"] = np.exp(-eta)
-    counts = _draw(rng, totals, genes, composition)
+    counts = _draw(rng, totals, genes, truth.composition)
     with quiet():
         adata = ad.AnnData(X=counts, obs=obs, var=var, uns={SIMULATION_KEY: arguments})
-    adata.obsm[cell_truth[0]], adata.varm[gene_truth[0]] = cell_truth[1], gene_truth[1]
+    for name, array in truth.cells.items():
+        adata.obsm[name] = array
+    for name, array in truth.genes.items():
+        adata.varm[name] = array
     return adata
 
 
@@ -175,24 +157,6 @@ def true_clr_correlation(adata: ad.AnnData) -> pd.DataFrame:
     )
     real = adata.var_names != OTHER
     return table.loc[real, real]
-
-
-def _log_ratio_truth(
-    rng: np.random.Generator,
-    genes: int,
-    factors: int,
-    expression_spread: float,
-    loading_scale: float,
-    noise: float,
-    noise_spread: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    logits = rng.normal(0, expression_spread, genes)
-    # A pooled rest is well expressed; the 90 % quantile informs every cell without dominating.
-    mean_logit = logits - np.quantile(logits, 0.9)
-    loadings = rng.normal(0, loading_scale, (genes, factors))
-    variance = noise * np.exp(rng.normal(0, noise_spread, genes))
-    mean_logit[-1], loadings[-1], variance[-1] = 0.0, 0.0, 0.0
-    return mean_logit, loadings, variance
 
 
 def _totals(rng: np.random.Generator, mean: np.ndarray, concentration: float) -> np.ndarray:

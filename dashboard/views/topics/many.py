@@ -20,6 +20,7 @@ from dashboard.topic_choices import TopicChoices
 from dashboard.views.card import figure
 from engine.checks import Sweep
 from engine.jobs import JobStatus
+from engine.registry import family_of_settings
 
 HEAD = html.heading(
     "How many",
@@ -144,8 +145,8 @@ def page(found: Sweep) -> str:
 
 
 def _words(run: JobStatus) -> str:
-    size = "topics" if "n_topics" in run.config else "factors"
-    return f"{Path(str(run.request['source'])).stem} · {size} · {lists.when(run.created)}"
+    latent = family_of_settings(run.config).config.latent
+    return f"{Path(str(run.request['source'])).stem} · {latent}s · {lists.when(run.created)}"
 
 
 def _missing(found: Sweep | None, sweep: str | None) -> str:

@@ -9,7 +9,6 @@ import pytest
 from scipy import integrate, stats
 from scipy.special import wrightomega
 
-import engine
 from engine.checks.predictive.multinomial import draw_multinomial
 from engine.lnm.drawn_residuals import draw_intensities, normals
 from engine.lnm.drawn_totals import draw_truncated, drawn_totals
@@ -155,13 +154,6 @@ def test_totals_of_captured_cells(rng: np.random.Generator) -> None:
     fixed = at_mode.draw(cell, 50_000, rng)
     assert fixed.mean() == pytest.approx(mean, rel=0.02)
     assert fixed.var() == pytest.approx(mean + mean**2 / r, rel=0.05)
-
-
-@pytest.mark.fit
-def test_topics_have_no_totals() -> None:
-    fit, counts = simulated("lda")
-    assert isinstance(fit, engine.TopicFit)
-    assert drawn_totals(fit, counts, "laplace") is None
 
 
 def test_normal_numbers(rng: np.random.Generator) -> None:
