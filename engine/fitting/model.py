@@ -18,7 +18,7 @@ import pandas as pd
 from scipy import sparse
 
 from engine.fitting.status import Status
-from engine.fitting.summarised import Bounded
+from engine.fitting.summarised import Bounded, CellResiduals
 from engine.fitting.training_config import Training
 from engine.fitting.vocabulary import Capability, Measure, Quantity, Vocabulary
 from engine.fitting.words import Methods
@@ -179,6 +179,15 @@ class FittedModel(Protocol):
 
     def cell_clr(self, cells: np.ndarray, genes: np.ndarray) -> np.ndarray:
         """(cells, genes) CLR that the latents carry, at positions, nats."""
+        ...
+
+    def cell_residuals(
+        self, counts: sparse.csc_matrix | sparse.csr_matrix, cells: np.ndarray, genes: np.ndarray
+    ) -> CellResiduals | None:
+        """What counts (C, G) say of genes in cells, at positions, beside the latents.
+
+        None without "residuals"; DataError if the counts are not those of the fit.
+        """
         ...
 
     def contrast(self, selected: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:

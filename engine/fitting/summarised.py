@@ -25,3 +25,16 @@ class Bounded(NamedTuple):
     genes: pd.Index
     n_genes: int
     bound: float
+
+
+class CellResiduals(NamedTuple):
+    """Of the chosen cells and genes, each (cells, genes).
+
+    ``mode`` has the mean residual of the cell's features taken off; ``shrinkage`` is
+    ``1 / (1 + t)``, the share of a change of the factors' part that the residual does not undo;
+    ``variance`` is that of the centred residual given z.
+    """
+
+    mode: np.ndarray
+    variance: np.ndarray
+    shrinkage: np.ndarray

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
-from engine.fitting.summarised import Bounded, next_best
+from engine.fitting.summarised import Bounded, CellResiduals, next_best
 from engine.fitting.vocabulary import Capability, Measure, Quantity
 from engine.fitting.words import Methods
 from engine.lda import mixtures, words
@@ -106,6 +107,12 @@ class TopicSummary(TopicArrays):
     def cell_clr(self, cells: np.ndarray, genes: np.ndarray) -> np.ndarray:
         """(cells, genes) CLR of the proportions of the features, at positions."""
         return mixtures.clr(self, cells, genes)
+
+    def cell_residuals(
+        self, counts: sparse.csc_matrix | sparse.csr_matrix, cells: np.ndarray, genes: np.ndarray
+    ) -> CellResiduals | None:
+        """None: topics have no residuals."""
+        return None
 
     def contrast(self, selected: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Selected cells less the rest, see `engine.lda.mixtures.differences`."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
-from engine.fitting.summarised import Bounded, next_best
+from engine.fitting.summarised import Bounded, CellResiduals, next_best
 from engine.fitting.vocabulary import Capability, Measure, Quantity
 from engine.fitting.words import Methods
 from engine.lnm import words
@@ -134,6 +135,15 @@ class FactorSummary(FactorArrays):
         """(cells, genes) ``mu_g + w_g . z_c``, at positions."""
         loadings, mean = self.loadings[genes].astype(np.float32), self.mean_clr[genes]
         return np.asarray(self.scores[cells] @ loadings.T + mean.astype(np.float32))
+
+    def cell_residuals(
+        self, counts: sparse.csc_matrix | sparse.csr_matrix, cells: np.ndarray, genes: np.ndarray
+    ) -> CellResiduals | None:
+        """What the counts (C, G) say of each gene in each cell beside the factors."""
+        # It imports JAX.
+        from engine.lnm.cell_residuals import residuals
+
+        return residuals(self, counts, cells, genes)
 
     def contrast(self, selected: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Selected cells less the rest: factors, and genes by the size of their effect."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -11,10 +10,6 @@ from scipy import sparse
 
 from engine.results import AnyFit
 from engine.summaries.names import cell_positions, gene_positions
-from engine.summaries.residuals import Residuals, residuals
-
-if TYPE_CHECKING:
-    from engine.results import Fit
 
 Matrix = sparse.csc_matrix | sparse.csr_matrix
 
@@ -30,7 +25,7 @@ def cell_clr(
 
     Without counts, the part that the factors carry: ``mu_g + w_g . z_c``. With counts also each
     gene's own residual ``e_g - mean(e)``, at its mode given z_c and the cell's intensity, see
-    ``engine.summaries.residuals``; the mean is over all features of the simplex. Topics have no
+    ``engine.lnm.cell_residuals``; the mean is over all features of the simplex. Topics have no
     residual: with counts or without, the CLR of the proportions that they give to the cell.
 
     Parameters
@@ -57,8 +52,8 @@ def cell_clr(
     """
     chosen, rows = gene_positions(fit, genes), cell_positions(fit, cells)
     values = fit.cell_clr(rows, chosen)
-    if counts is not None and fit.can("residuals"):
-        values += residuals(cast("Fit", fit), counts, rows, chosen).mode
+    if counts is not None and (own := fit.cell_residuals(counts, rows, chosen)) is not None:
+        values += own.mode
     return _table(fit, values, rows, chosen)
 
 
@@ -96,9 +91,8 @@ def cell_clr_sd(
     chosen, rows = gene_positions(fit, genes), cell_positions(fit, cells)
     squares = (fit.gene_loadings()[chosen] ** 2).astype(np.float32)
     variance = np.asarray(fit.cell_weights_sd())[rows] ** 2 @ squares.T
-    if counts is not None:
-        found: Residuals = residuals(cast("Fit", fit), counts, rows, chosen)
-        variance = variance * found.shrinkage**2 + found.variance
+    if counts is not None and (own := fit.cell_residuals(counts, rows, chosen)) is not None:
+        variance = variance * own.shrinkage**2 + own.variance
     return _table(fit, np.sqrt(variance), rows, chosen)
 
 

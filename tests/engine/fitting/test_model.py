@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from engine import summaries
 from engine.data.truths import KINDS
@@ -128,6 +129,9 @@ def test_what_a_fit_cannot_is_none(fit: AnyFit) -> None:
     assert fit.can("log_marginal") == (fit.cell_quantity("log_marginal") is not None)
     assert fit.can("log_marginal") == family_of(fit).has_log_marginal
     assert fit.can("residuals") == (fit.residual_variance() is not None)
+    counts, some = sparse.csr_matrix((CELLS, GENES + 1)), np.array([0, 1])
+    own = fit.cell_residuals(counts, some, some)
+    assert fit.can("residuals") == (own is not None)
     totals = family_of(fit).drawn_totals(fit, make_counts(CELLS, GENES), "map")
     assert fit.can("totals") == (totals is not None)
     assert fit.can("pair_uncertainty") or fit.can("topic_uncertainty") or not fit.can("signs")

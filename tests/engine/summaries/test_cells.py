@@ -13,8 +13,8 @@ from scipy.special import logsumexp, wrightomega
 
 import engine
 from engine import summaries
+from engine.lnm.cell_residuals import omega
 from engine.results import Fit
-from engine.summaries.residuals import omega
 from tests.engine import problems
 from tests.engine.summaries.made_up import made
 

@@ -13,15 +13,14 @@ nothing is compiled, and no question of the page waits behind a fit that occupie
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import sparse
 from scipy.special import wrightomega
 
 from engine.errors import DataError
+from engine.fitting.summarised import CellResiduals
+from engine.lnm.arrays import FactorArrays
 from engine.lnm.residual import LOG_NO_NOISE
-from engine.results import Fit
 
 # Elements at a time: they stay in the processor's cache.
 _BLOCK = 32_768
@@ -29,23 +28,12 @@ _BLOCK = 32_768
 _STEPS = 2
 
 
-@dataclass(frozen=True)
-class Residuals:
-    """Of the chosen cells and genes, each (cells, genes).
-
-    ``mode`` has the mean residual of the cell's features taken off; ``shrinkage`` is
-    ``1 / (1 + t)``, the share of a change of the factors' part that the residual does not undo;
-    ``variance`` is that of the centred residual given z.
-    """
-
-    mode: np.ndarray
-    variance: np.ndarray
-    shrinkage: np.ndarray
-
-
 def residuals(
-    fit: Fit, counts: sparse.csc_matrix | sparse.csr_matrix, cells: np.ndarray, genes: np.ndarray
-) -> Residuals:
+    fit: FactorArrays,
+    counts: sparse.csc_matrix | sparse.csr_matrix,
+    cells: np.ndarray,
+    genes: np.ndarray,
+) -> CellResiduals:
     """Residuals at positions of cells and genes; costs O(cells G), whatever the genes.
 
     Raises
@@ -71,13 +59,13 @@ def residuals(
             found, model.block(fit.scores[cells[block]], dense, genes), strict=True
         ):
             out[block] = part
-    return Residuals(*found)
+    return CellResiduals(*found)
 
 
 class _Model:
     """The parameters in single precision, as blocks need them."""
 
-    def __init__(self, fit: Fit) -> None:
+    def __init__(self, fit: FactorArrays) -> None:
         self.loadings = fit.loadings.T.astype(np.float32)
         self.mean = fit.mean_clr.astype(np.float32)
         self.noise = np.maximum(fit.noise, np.exp(LOG_NO_NOISE)).astype(np.float32)
