@@ -14,9 +14,9 @@ import numpy as np
 from scipy import stats
 
 import engine
-from engine.lnm.drawn_totals import drawn_totals
 from engine.data import Counts, simulate
 from engine.lnm.capture import capture_below
+from engine.lnm.drawn_totals import drawn_totals
 from engine.lnm.totals import eta_prior
 from engine.results import Fit, Totals
 
