@@ -17,7 +17,7 @@ from engine.fitting import encoding
 from engine.fitting.blocks import Blocks
 from engine.fitting.compilation import keep_compilations
 from engine.fitting.entry import Kind, expect
-from engine.lda import cell_gaussian, cell_posterior
+from engine.lda import cell_gaussian, cell_posterior, equations
 from engine.lda.config import LDAConfig
 from engine.lda.fit import TopicFit
 from engine.lda.means import softmax_means
@@ -30,13 +30,18 @@ _KIND = Kind(
 # Nats that no cell may gain any more by another step, and the most steps.
 _TOLERANCE = 1e-3
 _MOST_STEPS = 100
+# EM steps before the first by Newton, which costs as many times as much as there are topics.
+_EM_STEPS = 30
 # Draws of a cell's proportions for its bound; shared by all cells, from a seed of their own.
 _DRAWS = 64
 _SEED = 1
 
 
 class Placed(NamedTuple):
-    """Posteriors ``softmax(N(location, scale^2))`` of cells: (C, K), (C, K), and (C,) nats."""
+    """Posteriors ``softmax(N(location, scale^2))`` of cells: (C, K), (C, K), and (C,) nats.
+
+    The bound is NaN if it was not asked for.
+    """
 
     location: np.ndarray
     scale: np.ndarray
@@ -76,7 +81,7 @@ def topic_proportions(
     if counts is None:
         location, scale, cells = fit.location, fit.scale, fit.cells
     else:
-        location, scale, _ = place(fit, counts)
+        location, scale, _ = place(fit, counts, bound=False)
         cells = counts.cells
     means = softmax_means(location, scale, n_samples)
     return pd.DataFrame(means, index=cells, columns=fit.factor_names)
@@ -141,8 +146,8 @@ def perplexity(fit: TopicFit, counts: Counts) -> float:
     return float(np.exp(-np.sum(place(fit, counts).bound) / totals))
 
 
-def place(fit: TopicFit, counts: Counts) -> Placed:
-    """Posteriors and bounds of cells under the topics of a fit.
+def place(fit: TopicFit, counts: Counts, *, bound: bool = True) -> Placed:
+    """Posteriors of cells under the topics of a fit, and bounds on how likely they are.
 
     Raises
     ------
@@ -156,6 +161,7 @@ def place(fit: TopicFit, counts: Counts) -> Placed:
         fit.config,
         fit.encoder,
         refine=fit.config.refine or not fit.encoder,
+        bound=bound,
     )
 
 
@@ -166,6 +172,7 @@ def place_under(
     encoder: dict[str, np.ndarray],
     *,
     refine: bool,
+    bound: bool = True,
 ) -> Placed:
     """`place` under given topics (K, F).
 
@@ -183,7 +190,7 @@ def place_under(
     parts = []
     for block in Blocks(counts, config.block_cells, keep=False, width=len(alpha)):
         if config.inference == "em":
-            found = _place_em(beta, alpha, block.counts)
+            found = _place_em(beta, alpha, block.counts, bound)
         else:
             found = _place_vae(beta, alpha, block.counts, dict(encoder), noise, refine)
         size = block.own.stop - block.own.start
@@ -214,18 +221,29 @@ def _place_vae(
     return location, scale, bound
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="bound")
 def _place_em(
-    topics: Float[Array, "K F"], alpha: Float[Array, "K"], counts: Float[Array, "B F"]
+    topics: Float[Array, "K F"],
+    alpha: Float[Array, "K"],
+    counts: Float[Array, "B F"],
+    bound: bool,
 ) -> tuple[Array, Array, Array]:
-    even = jnp.zeros((counts.shape[0], topics.shape[0]), counts.dtype)
+    weights = jnp.ones(len(counts), counts.dtype)
+
+    def again(_: int, shares: Array) -> Array:
+        return equations.em_block(shares, topics, alpha, counts, weights).proportions
+
+    even = jnp.full((counts.shape[0], topics.shape[0]), 1 / topics.shape[0], counts.dtype)
+    near = jnp.log(jax.lax.fori_loop(0, _EM_STEPS, again, even) + equations.TINY)
     prior = cell_posterior.dirichlet_prior(alpha)
     logits = cell_posterior.find_mode(
-        even, topics, prior, counts, tolerance=_TOLERANCE, max_steps=_MOST_STEPS
+        near, topics, prior, counts, tolerance=_TOLERANCE, max_steps=_MOST_STEPS
     )
     logits = jax.nn.log_softmax(logits)
-    bound = cell_posterior.dirichlet_bound(logits, topics, alpha, counts)
-    return logits, jnp.zeros_like(logits), bound
+    value = jnp.full(len(counts), jnp.nan, counts.dtype)
+    if bound:
+        value = cell_posterior.dirichlet_bound(logits, topics, alpha, counts)
+    return logits, jnp.zeros_like(logits), value
 
 
 def _check(n_samples: int) -> None:
