@@ -21,7 +21,7 @@ from dashboard.figures.sheet import (
     sheet,
 )
 from dashboard.plots.colours import Colouring
-from dashboard.plots.style import Span
+from dashboard.plots.style import ACCENT, Span
 
 SIDE, GAP, BAR = 80.0, 5.0, 3.0
 LEFT, BELOW = 11.0, 10.0
@@ -114,6 +114,7 @@ def draw_cells(
         rgb = np.where(selected[:, None], rgb, 255 - PALE * (255 - rgb)).astype(np.uint8)
         order = order[np.argsort(selected[order], kind="stable")]
     xy, rgb = xy[order], rgb[order]
+    edges = 0.3 * selected[order] if selected is not None else 0
     # the discs of few cells must not merge, those of many must be seen
     diameter = float(np.clip(45 / np.sqrt(max(len(xy), 1)), 0.12, 1.1))
     if len(xy) > MOST_SCATTERED:
@@ -127,6 +128,7 @@ def draw_cells(
         xy[:, 1],
         s=(diameter * POINT) ** 2,
         c=rgb / 255,
-        linewidths=0,
+        linewidths=edges,
+        edgecolors=ACCENT,
         rasterized=len(xy) > MOST_VECTORS,
     )

@@ -121,6 +121,8 @@ def colour_numbers(
 ) -> Colouring:
     """A perceptual map between the 1st and 99th percentile; symmetric about a centre if diverging.
 
+    Without any value, all cells are labelled as missing.
+
     Parameters
     ----------
     centre
@@ -137,7 +139,8 @@ def colour_numbers(
     if limits is not None:
         palette, (low, high) = SHARES, limits
     elif not known.size:
-        low, high = 0.0, 1.0
+        # Ends of a scale would be made up.
+        return colour_labels(pd.Series([None] * len(values), dtype=object), title)
     elif diverging:
         half = float(np.quantile(np.abs(known - centre), 0.99)) or 1.0
         low, high = centre - half, centre + half

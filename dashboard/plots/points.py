@@ -10,7 +10,7 @@ from bokeh.models import ColumnDataSource, HoverTool, WheelZoomTool
 
 from dashboard.plots.colours import Colouring
 from dashboard.plots.names import blank, extent
-from dashboard.plots.style import MISSING, span
+from dashboard.plots.style import ACCENT, MISSING, span
 
 # {value} is escaped by Bokeh
 HOVER = [("cell", "@cell"), ("value", "@value")]
@@ -51,20 +51,25 @@ class Points:
     """A figure of discs, one a cell; ``figure`` is drawn once, and only what is new is sent.
 
     Of two layers, the lower one is grey and seen where cells are selected; the upper one
-    has the colours, and is transparent at cells that are not selected.
+    has the colours and outlines what is selected, and is transparent at other cells.
     """
 
     def __init__(self, *, left: int, bottom: int, height: int) -> None:
         self.figure: Any = blank(left=left, bottom=bottom, height=height)
         self._order = np.zeros(0, int)
         self.source = ColumnDataSource(
-            {"x": [], "y": [], "cell": [], "value": [], "colour": np.zeros((0, 4), np.uint8)}
+            {"x": [], "y": [], "cell": [], "value": [], "colour": np.zeros((0, 4), np.uint8), "edge": []}
         )
         self.under, self.over = (
-            self.figure.scatter("x", "y", source=self.source, line_color=None, **look)
+            self.figure.scatter("x", "y", source=self.source, **look)
             for look in (
-                {"fill_color": MISSING, "fill_alpha": FADED, "visible": False},
-                {"fill_color": "colour"},
+                {
+                    "fill_color": MISSING,
+                    "fill_alpha": FADED,
+                    "line_color": None,
+                    "visible": False,
+                },
+                {"fill_color": "colour", "line_color": ACCENT, "line_alpha": "edge"},
             )
         )
         self.figure.add_tools(HoverTool(renderers=[self.over], tooltips=HOVER, visible=False))
@@ -115,6 +120,8 @@ class Points:
         order = self._order
         colours = np.full((len(order), 4), CLEAR, np.uint8)
         colours[:, :3] = colouring.rgb(order)
+        edge = np.zeros(len(order), np.float32)
         if selected is not None:
+            edge[:] = selected[order]
             colours[~selected[order], 3] = 0
-        return {"value": colouring.words(order), "colour": colours}
+        return {"value": colouring.words(order), "colour": colours, "edge": edge}

@@ -9,13 +9,16 @@ import datashader as ds
 import datashader.transfer_functions as tf
 import numpy as np
 import pandas as pd
+from scipy import ndimage
 
 from dashboard.plots.colours import Colouring
-from dashboard.plots.style import MISSING, Span
+from dashboard.plots.style import ACCENT, MISSING, Span
 
 CLEAR, FAINT = 0.95, 0.45
 LEAST_ALPHA = 110
 GREY = [int(MISSING[j : j + 2], 16) for j in (1, 3, 5)]
+# Packed as the pixels are.
+EDGE = int.from_bytes(bytes.fromhex(f"{ACCENT[1:]}ff"), "little")
 
 
 @dataclass(frozen=True)
@@ -43,13 +46,15 @@ class Raster:
         """(height, width) packed RGBA, the lowest row first.
 
         Mean colours, more opaque where more cells are. Where cells are selected, they keep
-        their colours, and all cells are grey behind them.
+        their colours within an outline, and all cells are grey behind them.
         """
         if selected is None:
             return self._coloured(colouring.rgb(), slice(None), window).to_numpy()
         chosen = np.flatnonzero(selected)
         coloured = self._coloured(colouring.rgb(chosen), chosen, window)
-        return tf.stack(self._faded(window), coloured).to_numpy()
+        image = tf.stack(self._faded(window), coloured).to_numpy()
+        inside = coloured.to_numpy() > 0
+        return np.where(ndimage.binary_dilation(inside) & ~inside, np.uint32(EDGE), image)
 
     def _coloured(self, rgb: np.ndarray, index: Any, window: Window) -> tf.Image:
         x, y = self._xy[:, index]

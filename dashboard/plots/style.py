@@ -11,7 +11,13 @@ from bokeh.palettes import Viridis256, interp_palette
 
 SEQUENTIAL: list[str] = list(Viridis256)
 DIVERGING: list[str] = list(cc.CET_D1A)
-CATEGORICAL: list[str] = list(cc.b_glasbey_category10)
+# A label in grey would go under among cells that are not selected, or have no value.
+LEAST_HUE = 0.2
+CATEGORICAL: list[str] = [
+    colour
+    for colour in cc.b_glasbey_category10
+    if np.ptp([int(colour[j : j + 2], 16) for j in (1, 3, 5)]) >= 255 * LEAST_HUE
+]
 # Points of a middle value must be seen on a white page and on a dark one.
 DIVERGING_POINTS: list[str] = list(interp_palette(("#2050da", "#b4b8c0", "#c4202b"), 256))
 # Nor must points that have nothing of something go under.

@@ -31,6 +31,22 @@ class TestLabels:
         assert shown.colours()[1] == MISSING
         assert shown.counts(np.array([False, True, True])) == [1, 1]
 
+    def test_no_label_is_grey(self) -> None:
+        """Else its cells are not told from those without a label or not selected."""
+        for colour in CATEGORICAL[:100]:
+            rgb = [int(colour[j : j + 2], 16) for j in (1, 3, 5)]
+            assert max(rgb) - min(rgb) > 40, colour
+
+    @pytest.mark.parametrize("kind", [float, object])
+    def test_a_column_without_any_value_has_no_scale(self, kind: type) -> None:
+        fit = make_fit(cells=3, genes=8)
+        fit.obs["empty"] = np.full(3, np.nan).astype(kind)
+        shown = colouring(fit, f"{LABEL}empty", 0)
+        assert shown.limits is None
+        assert shown.labels == (("missing", MISSING, 3),)
+        assert set(shown.words()) == {"missing"}
+        assert set(shown.colours()) == {MISSING}
+
     def test_more_labels_than_colours(self) -> None:
         shown = colour_labels(pd.Series([f"l{j:03}" for j in range(300)]), "x")
         assert len(shown.labels) == 300
@@ -60,12 +76,22 @@ class TestNumbers:
         assert shown.colours()[-1] == MISSING
         assert shown.words()[-1] == "missing"
 
-    @pytest.mark.parametrize("values", [np.zeros(0), np.full(3, np.nan), np.full(5, 2.0)])
+    @pytest.mark.parametrize("values", [np.array([np.nan, 1.0]), np.full(5, 2.0)])
     def test_degenerate_values(self, values: np.ndarray) -> None:
         shown = colour_numbers(values, "x")
         low, high = shown.limits or (0, 0)
         assert low < high
         assert len(shown.colours()) == len(values)
+
+    @pytest.mark.parametrize("diverging", [True, False])
+    @pytest.mark.parametrize("values", [np.zeros(0), np.full(3, np.nan), np.full(3, np.inf)])
+    def test_without_any_value_there_is_no_scale(
+        self, values: np.ndarray, diverging: bool
+    ) -> None:
+        shown = colour_numbers(values, "x", diverging=diverging)
+        assert shown.limits is None
+        assert shown.labels == ((("missing", MISSING, 3),) if len(values) else ())
+        assert shown.rgb().shape == (len(values), 3)
 
     def test_bytes_and_texts_are_the_same_colours(self) -> None:
         shown = colour_numbers(np.array([0.0, 0.3, np.nan, 1.0]), "x")

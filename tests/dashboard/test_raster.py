@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from dashboard.plots.colours import Colouring, colour_labels, colour_numbers
-from dashboard.plots.raster import GREY, Raster, Window
+from dashboard.plots.raster import EDGE, GREY, Raster, Window
 
 WINDOW = Window((-1.0, 1.0), (-1.0, 1.0), 20, 20)
 COUNT = 2000
@@ -67,6 +67,19 @@ def test_cells_that_are_not_selected_are_grey_and_faint(
     # elsewhere, the grey is not taken for that of the window before
     moved = Window((-1.0, 1.0), (0.5, 1.0), 20, 20)
     assert not channels(raster.draw(shown, selected, moved))[..., 3].any()
+
+
+def test_selected_cells_are_outlined(sides: tuple[np.ndarray, Colouring]) -> None:
+    """Whatever colour they have, they can be told from the grey around them."""
+    xy, shown = sides
+    raster = Raster(xy)
+    image = raster.draw(shown, np.arange(COUNT) % 2 == 0, WINDOW)
+    rows, columns = np.nonzero(image == np.uint32(EDGE))
+    inside = image != np.uint32(EDGE)
+    assert len(rows) >= 4
+    assert columns.max() < 10
+    assert inside[10, 5]
+    assert not (raster.draw(shown, None, WINDOW) == np.uint32(EDGE)).any()
 
 
 def test_more_cells_are_more_opaque(rng: np.random.Generator) -> None:
