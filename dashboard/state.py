@@ -113,6 +113,7 @@ class AppState(Asked):
         default="data", objects=["data", "explore", "topics", "check", "compare"]
     )
     colour = param.String(default="", doc="What colours the cells: a key of `colours()`.")
+    own_label = param.String(doc="The label among those that a person chose; factors leave it.")
     heat: Any = param.Selector(default="top", objects=["top", "factor", "gene"], doc="Heatmap.")
     fade: Any = param.Selector(
         default=1.0,
@@ -173,7 +174,10 @@ class AppState(Asked):
         return self.factor or 0
 
     def choose_factor(self, factor: int | None) -> None:
-        """Choose a factor: the cells take its colour, the heatmap its genes. None: none."""
+        """Choose a factor: the heatmap takes its genes, the cells its colour. None: none.
+
+        Cells keep the colours of a label that a person chose.
+        """
         if self.fit is None or (factor is not None and not 0 <= factor < self.fit.n_factors):
             return
         if factor is None:
@@ -181,7 +185,8 @@ class AppState(Asked):
             colour = default_colour(self.fit) if self.colour == FACTOR else self.colour
             self.param.update(factor=None, colour=colour, heat=heat)
         else:
-            self.param.update(factor=factor, colour=FACTOR, heat="factor")
+            kept = self.colour if self.colour and self.colour == self.own_label else FACTOR
+            self.param.update(factor=factor, colour=kept, heat="factor")
 
     def choose_named(self, name: str) -> None:
         """Choose the factor or topic of a name, unless it is the one that is shown."""

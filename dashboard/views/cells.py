@@ -19,7 +19,7 @@ from dashboard.export import Export
 from dashboard.lasso import inside
 from dashboard.plots.cells import CellPlot
 from dashboard.plots.colours import Colouring
-from dashboard.state import FACTOR, FACTOR_SD, AppState
+from dashboard.state import FACTOR, FACTOR_SD, LABEL, AppState
 from dashboard.together import together
 from dashboard.views import colouring
 from dashboard.views.card import card, figure, waiting
@@ -142,7 +142,10 @@ def colour_choice(state: AppState) -> pmui.Select:
     @together
     def pick(event: param.parameterized.Event) -> None:
         if state.fit is not None and event.new is not None:
-            state.colour = event.new
+            own = event.new if event.new.startswith(LABEL) else ""
+            # A select that is but brought up to date chose nothing.
+            own = own if event.new != state.colour else state.own_label
+            state.param.update(colour=event.new, own_label=own)
 
     def offer(*_events: object) -> None:
         if state.fit is None:

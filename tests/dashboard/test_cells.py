@@ -17,6 +17,7 @@ from dashboard.actions import connect
 from dashboard.browser import Browser
 from dashboard.plots.cells import MOST_POINTS, CellPlot
 from dashboard.plots.colours import colour_labels, colour_numbers
+from dashboard.plots.raster import EDGE
 from dashboard.plots.style import CATEGORICAL
 from dashboard.state import CAPTURE, FACTOR, LABEL, TOTAL_COUNTS, AppState, Embedding
 from dashboard.views.cells import CellsView
@@ -84,6 +85,43 @@ class TestView:
         assert select.value == FACTOR
         select.value = TOTAL_COUNTS
         assert state.colour == TOTAL_COUNTS
+
+    def test_a_label_chosen_by_hand_stays_when_a_factor_is_chosen(
+        self, state: AppState, view: CellsView
+    ) -> None:
+        state.show_fit(make_fit(cells=50))
+        (select,) = view.__panel__().select(pmui.Select)
+        label = f"{LABEL}cell_type"
+        select.value = TOTAL_COUNTS
+        select.value = label
+        state.choose_factor(1)
+        assert state.colour == select.value == label
+        assert state.heat == "factor"
+        select.value = FACTOR
+        select.value = CAPTURE
+        state.choose_factor(2)
+        assert state.colour == FACTOR
+        # Coloured so by the page alone, it gives way.
+        state.colour = label
+        state.choose_factor(0)
+        assert state.colour == FACTOR
+
+    @pytest.mark.parametrize("cells", [50, MOST_POINTS + 1])
+    def test_selected_cells_have_an_outline(
+        self, state: AppState, view: CellsView, cells: int
+    ) -> None:
+        state.show_fit(make_fit(cells=cells))
+        plain = view.plot.image.data["image"]
+        state.select(np.arange(cells) < 10)
+        if cells > MOST_POINTS:
+            assert (view.plot.image.data["image"][0] == np.uint32(EDGE)).any()
+            assert not (plain[0] == np.uint32(EDGE)).any()
+        else:
+            edges = drawn(view)["edge"]
+            assert sorted(edges) == [0] * 40 + [1] * 10
+            assert view.plot.points.over.glyph.line_alpha == "edge"
+            state.select(None)
+            assert not drawn(view)["edge"].any()
 
     def test_a_new_fit_does_not_lose_the_chosen_colour(
         self, state: AppState, view: CellsView
