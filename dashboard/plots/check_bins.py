@@ -20,8 +20,8 @@ class Kind:
 
 
 KINDS = {
-    "histogram": Kind("Histogram", "cells (√ scale)"),
-    "rootogram": Kind("Rootogram", "√ predicted cells, bars √ observed hang"),
+    "histogram": Kind("Histogram", "cells per count (√ scale)"),
+    "rootogram": Kind("Rootogram", "√ predicted cells per count, bars √ observed hang"),
     "ecdf": Kind("ECDF", "share of cells with at most so many"),
 }
 # What does not fit of a gene; and where there is little room.

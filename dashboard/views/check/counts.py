@@ -29,7 +29,8 @@ HEAD = html.heading(
     "Counts of genes",
     "Green: observed; grey: 50 and 90 % of the draws. Click a panel to choose its gene.",
     "#{c : u_cg = n} over the cells of the group, against the same of each draw",
-    "Heights of the histogram are square roots, or the zeros would hide all else. In a rootogram "
+    "Heights of the histogram are square roots, or the zeros would hide all else, of the cells per "
+    "count: a bin of four counts has a quarter of its cells at each. In a rootogram "
     "bars of √observed hang from √predicted: one that ends above zero has too few cells, one that "
     "ends below too many, and the grey bands are where 50 and 90 % of the draws end. Distributions "
     "are kept of the chosen genes, of those that fit worst in a first look at 500 cells, and of "

@@ -70,10 +70,11 @@ def count_bars(
 ) -> pd.DataFrame:
     """Cells by their counts of some genes, as charts draw them: one row a gene and bin.
 
-    Of a ``"histogram"`` heights are square roots, as most cells of most genes are in the first
-    bins; ``"ecdf"`` has the share of cells up to the bin. Of a hanging ``"rootogram"`` (Tukey
+    Of a ``"histogram"`` heights are square roots of the cells per count, as most cells of most
+    genes are in the first bins, and as bins of many counts would look like a bump; ``"ecdf"`` has
+    the share of cells up to the bin. Of a hanging ``"rootogram"`` (Tukey
     1972; Kleiber & Zeileis 2016, The American Statistician 70) bars of height sqrt(observed) hang
-    from sqrt(predicted): where one ends above zero there are fewer cells than predicted, and more
+    from sqrt(predicted), both per count: where one ends above zero there are fewer cells than predicted, and more
     where it ends below.
 
     Parameters
@@ -104,7 +105,9 @@ def _bars(bins: pd.DataFrame, kind: BarKind) -> pd.DataFrame:
     told = bins.filter(like="ecdf_").rename(columns=lambda name: name[5:])
     told = told if kind == "ecdf" else bins
     values = {name: told[name].to_numpy(float) for name in _VALUES}
-    shown = values if kind == "ecdf" else {name: np.sqrt(value) for name, value in values.items()}
+    shown = values
+    if kind != "ecdf":
+        shown = {name: np.sqrt(value / (high - low + 1)) for name, value in values.items()}
     seen, line = shown["observed"], shown["predicted"]
     bands = {name: shown[name] for name in BANDS}
     if kind == "rootogram":

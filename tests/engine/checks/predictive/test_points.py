@@ -64,9 +64,10 @@ def test_bars_hang_from_what_is_predicted() -> None:
     )
     found = checks.count_bars(bins, "all cells", ["B", "A"], "rootogram")
     # the last bin, in which hardly any draw has a cell, is left out
-    assert found["line"].tolist() == [3, 3]
+    # and a bin of four counts is no bump
+    assert found["line"].tolist() == [3, 1.5]
     # more than predicted ends below zero, fewer above
-    assert found["seen"].tolist() == [-1, 1]
+    assert found["seen"].tolist() == [-1, 0.5]
     assert found.iloc[0][["low_90", "low_50", "high_50", "high_90"]].tolist() == [-1, 0, 0, 1]
     assert found["range"].tolist() == ["0", "16–19"]
     assert found["observed"].tolist() == [16, 4]
@@ -78,7 +79,8 @@ def test_bars_are_of_the_counts(check: PredictiveCheck) -> None:
     gene = str(check.distributions["gene"].iloc[0])
     own = counts.block(0, 120)[:, counts.genes.get_loc(gene)]
     roots = checks.count_bars(check.distributions, "all cells", [gene], "histogram")
-    assert (roots["seen"] ** 2).sum() == pytest.approx(120)
+    ends = roots["range"].str.split("–").str[-1].str.replace(",", "").astype(float)
+    assert ((roots["seen"] ** 2) * ends.diff().fillna(1)).sum() == pytest.approx(120)
     assert roots["seen"].iloc[0] ** 2 == pytest.approx((own == 0).sum())
     shares = checks.count_bars(check.distributions, "all cells", [gene], "ecdf")
     assert shares["seen"].iloc[0] == pytest.approx((own == 0).mean())
@@ -92,3 +94,21 @@ def test_genes_to_show_are_chosen_bad_and_telling(check: PredictiveCheck) -> Non
     names = genes_to_show(fit, [last], check.genes)
     assert names[:2] == [last, str(check.genes["gene"].iloc[0])]
     assert len(set(names)) == len(names)
+
+
+def test_even_counts_make_an_even_histogram() -> None:
+    """Where bins widen there are more cells in a bin, and no more at any count."""
+    edges = np.array([14, 15, 16, 18, 20, 24])
+    width = np.diff(edges)
+    draws = dict.fromkeys(["low_90", "low_50", "high_50", "high_90"], 9.0 * width)
+    bins = pd.DataFrame(
+        {"group": "all", "gene": "A", "low": edges[:-1], "high": edges[1:]}
+        | {"observed": 9.0 * width, "predicted": 9.0 * width}
+        | draws
+    )
+    for kind, seen in (("histogram", 3), ("rootogram", 0)):
+        found = checks.count_bars(bins, "all", ["A"], kind)  # type: ignore[arg-type]
+        assert found["seen"].tolist() == [seen] * 5
+        assert found["line"].tolist() == [3] * 5
+        # What is told on hovering are the cells themselves.
+        assert found["observed"].tolist() == (9.0 * width).tolist()
