@@ -19,6 +19,7 @@ import numpy as np
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from benchmarks.saved import gene_name, save_run
+from tests.browser.steps import open_model
 from tests.chromium import launch
 from tests.server import Server, serve
 
@@ -147,6 +148,7 @@ def fit_going_on(page: Page, server: Server) -> Iterator[None]:
     """A fit that outlasts what is measured."""
     page.goto(server.url)
     expect(page.get_by_text(re.compile(r"^Found [\d,]+ cells"))).to_be_visible()
+    open_model(page)
     page.get_by_role("textbox", name="Factors").fill("50")
     page.get_by_role("button", name="Fit", exact=True).click()
     expect(page.get_by_text(re.compile(r"^pass \d+")).first).to_be_visible()

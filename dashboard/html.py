@@ -178,9 +178,10 @@ def sentences(lines: list[str]) -> str:
     return f'<ul class="lines">{items}</ul>'
 
 
-def section(step: int, title: str) -> str:
-    """Numbered title of a part of the sidebar."""
-    return f'<h2 class="section"><b>{step}</b>{escape(title)}</h2>'
+def section(step: int | None, title: str) -> str:
+    """Title of a part of the sidebar, with its number if it has one."""
+    number = "" if step is None else f"<b>{step}</b>"
+    return f'<h2 class="section">{number}{escape(title)}</h2>'
 
 
 def note(text: str) -> str:

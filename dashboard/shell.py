@@ -152,6 +152,8 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
     _keep_in_step(tabs, state)
     others = _busy_watchers()
     of = state.param
+    run = RunControl(state, runner)
+    report = ReportControl(state, runner.services.jobs, browser)
     page = Page(
         title="Logratio",
         favicon=ASSETS / "logo.svg",
@@ -161,11 +163,10 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
         ],
         sidebar=[
             DataControl(state, runner, browser),
-            ModelControl(state),
-            RunControl(state, runner),
-            RunsControl(
-                state, runner, browser, ReportControl(state, runner.services.jobs, browser)
-            ),
+            ModelControl(state, run.settings),
+            RunsControl(state, runner, browser, report),
+            run.course,
+            run,
         ],
         main=[tabs, browser],
         sidebar_width=308,

@@ -17,6 +17,7 @@ from tests.browser.steps import (
     button,
     card,
     find_gene,
+    open_model,
     wait_for_umap,
     wait_until_drawn,
 )
@@ -84,6 +85,7 @@ def check(page: Page) -> None:
 
 def topics(page: Page) -> None:
     """Another model of the same cells, and both side by side."""
+    open_model(page)
     button(page, "LDA").click()
     field = page.get_by_role("textbox", name="Topics")
     field.fill("6")

@@ -58,8 +58,8 @@ class Later:
         self.column.visible = shown
 
 
-def step(number: int, title: str, *rows: Any) -> pn.Column:
-    """One of the numbered parts of the sidebar."""
+def step(number: int | None, title: str, *rows: Any) -> pn.Column:
+    """One of the parts of the sidebar, most of which are numbered."""
     part = form(html.pane(html.section(number, title)), *rows)
     part.css_classes = ["form", "step"]
     return part

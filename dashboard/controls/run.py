@@ -1,18 +1,19 @@
-"""3 Run: start and stop, how far it is, how the objective climbs."""
+"""3 Run: start and stop and how far it is, always in sight; how the objective climbs."""
 
 from __future__ import annotations
 
 import math
 import time
+from html import escape
 from typing import Any
 
 import holoviews as hv
 import panel as pn
 import panel_material_ui as pmui
 
-from dashboard import choosing, html
+from dashboard import choosing, html, lists
 from dashboard.controls.fields import switch, whole
-from dashboard.controls.form import WIDE, Later, beside, folded, step
+from dashboard.controls.form import WIDE, Later, beside, folded, form
 from dashboard.plots.trace import HEIGHT, objective_trace
 from dashboard.runner import ACTIVE, Runner
 from dashboard.state import AppState
@@ -32,12 +33,21 @@ STATES = {
 
 # A new curve costs the server as much as all else that a run tells of itself.
 DRAWN_SECONDS = 1.0
+MOST_OTHERS = 2
 COMPARE, STOP = "Compare on held-out cells", "Stop comparing"
 WIDE_BUTTON: dict[str, Any] = {"sizing_mode": "stretch_width", "width": None, "margin": 0}
 
 
 class RunControl(pn.viewable.Viewer):
-    """The Fit button, which is Stop while the shown run goes on."""
+    """The Fit button, which is Stop while the shown run goes on, at the foot of the sidebar.
+
+    Attributes
+    ----------
+    settings
+        Controls of what is scored and compared; whoever composes the page places them.
+    course
+        The objective of the shown run, placed likewise.
+    """
 
     def __init__(self, state: AppState, runner: Runner) -> None:
         super().__init__()
@@ -55,30 +65,22 @@ class RunControl(pn.viewable.Viewer):
         self._steps = hv.streams.Pipe(data=())
         self._drawn: tuple[str | None, float] = None, 0.0
         self._progress, self._trace = Later(lambda: [self._bar]), Later(lambda: [self._plot()])
-        self._panel = step(
-            3,
-            "Run",
-            beside(
-                switch(state.param.scored, "Score held-out cells", sizing_mode="stretch_width"),
-                whole(
-                    state.param.held_out,
-                    "Per cent",
-                    "",
-                    visible=state.param.scored,
-                    sizing_mode=None,
-                    width=96,
-                ),
-            ),
-            self._button,
-            self._several(),
+        of = state.param
+        held_out = whole(of.held_out, "Per cent", "", visible=of.scored, sizing_mode=None, width=96)
+        scored = switch(of.scored, "Score held-out cells", sizing_mode="stretch_width")
+        self.settings = form(beside(scored, held_out), self._several())
+        self.course = self._trace.column
+        self.course.css_classes = ["form", "step"]
+        heading = html.pane(html.section(3, "Run"), sizing_mode=None, width=64, align="center")
+        self._panel = form(
+            html.live(others, of.runs, of.run),
+            beside(heading, self._button),
             self._progress.column,
-            html.pane(
-                html.bound(words, state.param.status, state.param.fit_asked, state.param.reading)
-            ),
-            html.live(choosing.line, state.param.fit),
-            self._trace.column,
-            html.live(html.notice, state.param.run_error),
+            html.pane(html.bound(words, of.status, of.fit_asked, of.reading)),
+            html.live(choosing.line, of.fit),
+            html.live(html.notice, of.run_error),
         )
+        self._panel.css_classes = ["form", "step", "foot"]
         state.param.watch(self._refresh, "status")
         self._refresh()
 
@@ -168,21 +170,12 @@ def words(status: JobStatus | None, asked: bool = False, reading: str = "") -> s
     if asked:
         return html.busy("The fit starts when the counts are read." if reading else "Starting.")
     if status is None:
-        return html.note("Nothing runs.")
+        return html.note("No run is open.")
     active = status.state in ACTIVE
-    head = (
-        choosing.phase(status.phase).capitalize()
-        if status.state == "running"
-        else STATES[status.state]
-    )
+    head = doing(status)
     if status.state == "stopped" and not status.passes:
         head = "Stopped before there was a fit"
-    parts = [f"pass {status.passes}"] if status.passes else []
-    if status.seconds:
-        parts.append(duration(status.seconds))
-    if active and status.seconds_left is not None:
-        parts.append(f"about {duration(status.seconds_left)} left")
-    lines = [" · ".join(parts)]
+    lines = [" · ".join(how_far(status))]
     if math.isfinite(status.log_marginal_per_cell):
         lines.append(f"{html.number(status.log_marginal_per_cell, 2)} nats per cell")
     if status.n_failed_cells:
@@ -190,6 +183,46 @@ def words(status: JobStatus | None, asked: bool = False, reading: str = "") -> s
     message = status.message[:1].upper() + status.message[1:]
     bad = status.state == "failed" or (not active and "warning:" in status.message)
     return html.status(head, lines, message, bad=bad)
+
+
+def doing(status: JobStatus) -> str:
+    """What a run does, or how it ended."""
+    if status.state != "running":
+        return STATES[status.state]
+    # What the engine still calls the start lasts for some passes.
+    if status.passes and status.phase.startswith("starting"):
+        return "First passes"
+    return choosing.phase(status.phase).capitalize()
+
+
+def how_far(status: JobStatus) -> list[str]:
+    """Passes and times of a run, as far as they are known."""
+    parts = [f"pass {status.passes}"] if status.passes else []
+    if status.seconds:
+        parts.append(duration(status.seconds))
+    if status.state in ACTIVE and status.seconds_left is not None:
+        parts.append(left(status.seconds_left))
+    return parts
+
+
+def others(runs: list[JobStatus], shown: str | None) -> str:
+    """Runs that go on beside the shown one, each with a button that opens it: HTML."""
+    going = [run for run in runs if run.state == "running" and run.id != shown]
+    lines = [
+        f'<p class="note">{lists.press("run-open", run.id, run.name, kind="act")} '
+        f"{escape(' · '.join([doing(run), *how_far(run)]))}</p>"
+        for run in going[:MOST_OTHERS]
+    ]
+    return "".join(lines)
+
+
+def left(seconds: float) -> str:
+    """How long something will still take, no closer than an estimate can be."""
+    if seconds < 10:
+        return "a few seconds left"
+    if seconds < 100:
+        return f"about {5 * round(seconds / 5):.0f} s left"
+    return f"about {duration(seconds)} left"
 
 
 def duration(seconds: float) -> str:

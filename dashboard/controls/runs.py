@@ -1,4 +1,4 @@
-"""4 Runs: all fits on this server, to open, rename, take away, resume or delete."""
+"""Runs: all fits on this server, to open, rename, take away, resume or delete."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class RunsControl(pn.viewable.Viewer):
             browser.on(f"run-{act}", self._once(act, action))
         state.param.watch(self._refresh, ["runs", "run"])
         self._refresh()
-        self._panel = step(4, "Runs", *more, self._renaming.column, self._list)
+        self._panel = step(None, "Runs", *more, self._renaming.column, self._list)
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel

@@ -58,7 +58,14 @@ class Points:
         self.figure: Any = blank(left=left, bottom=bottom, height=height)
         self._order = np.zeros(0, int)
         self.source = ColumnDataSource(
-            {"x": [], "y": [], "cell": [], "value": [], "colour": np.zeros((0, 4), np.uint8), "edge": []}
+            {
+                "x": [],
+                "y": [],
+                "cell": [],
+                "value": [],
+                "colour": np.zeros((0, 4), np.uint8),
+                "edge": [],
+            }
         )
         self.under, self.over = (
             self.figure.scatter("x", "y", source=self.source, **look)

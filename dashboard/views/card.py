@@ -11,7 +11,9 @@ from bokeh.models import LayoutDOM
 from dashboard import html
 from dashboard.bare import bare_words, is_bare
 from dashboard.choosing import CHOOSING
+from dashboard.controls.run import STATES, doing, how_far
 from dashboard.state import AppState
+from engine.jobs import JobStatus
 
 COVER = {"position": "absolute", "inset": "0", "width": "100%", "height": "100%"}
 
@@ -97,6 +99,16 @@ def _pane(plot: Any) -> Any:
     return pn.pane.HoloViews(plot, sizing_mode="stretch_both", margin=0, linked_axes=False)
 
 
+def told(status: JobStatus | None) -> str:
+    """What is waited for, and for how long it has been."""
+    if status is not None and status.state == "queued":
+        return f"{STATES['queued']}."
+    if status is None or not status.seconds:
+        return "Waiting for the first pass of the fit."
+    parts = " · ".join([doing(status), *how_far(status)])
+    return f"Waiting for the first result of the fit: {parts[:1].lower()}{parts[1:]}."
+
+
 def waiting(state: AppState, *, factors: bool = False) -> Any:
     """What a card says while there is no fit to show; with ``factors``, none with any factor."""
 
@@ -111,6 +123,6 @@ def waiting(state: AppState, *, factors: bool = False) -> Any:
         if status is not None and status.phase.startswith(CHOOSING):
             what = status.phase.partition(":")[0].capitalize()
             return html.empty(f"{what}, by fits of some of the cells. All are fitted then.")
-        return html.empty("Waiting for the first pass of the fit.")
+        return html.empty(told(status))
 
     return html.bound(words, state.param.fit, state.param.run, state.param.status)

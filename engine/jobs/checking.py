@@ -124,7 +124,9 @@ def replicate(
         look(n_draws=_PILOT_DRAWS, cells=keys),
         lambda step: step.check,
         handle,
-        lambda share: handle.progress(SOUGHT + share * (_LOOKED - SOUGHT), "looking"),
+        lambda share: handle.progress(
+            SOUGHT + share * (_LOOKED - SOUGHT), "looking for genes that fit worst"
+        ),
     )
     if pilot is None:
         return None

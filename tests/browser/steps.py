@@ -64,6 +64,14 @@ def button(page: Page, name: str) -> Locator:
     return page.get_by_role("button", name=name, exact=True)
 
 
+def open_model(page: Page) -> None:
+    """Unfold the settings of the model."""
+    fold = button(page, "Settings of the model")
+    if fold.get_attribute("aria-expanded") != "true":
+        fold.click()
+    expect(button(page, "LNMVCP")).to_be_visible()
+
+
 def find_gene(page: Page, gene: str) -> None:
     """Search a gene and choose it; its id may stand behind it."""
     page.keyboard.press("/")

@@ -19,6 +19,7 @@ from tests.browser.steps import (
     draw_around,
     export,
     find_gene,
+    open_model,
     wait_until_drawn,
 )
 from tests.server import Server
@@ -48,6 +49,7 @@ def test_a_number_is_chosen_and_why_is_shown(
     data = simulate("lnm", cells=CELLS, genes=GENES, factors=2, seed=0)
     read(page, server, data, tmp_path / "chosen.h5ad")
     # what is no number is refused beside its field, and by the button
+    open_model(page)
     factors = page.get_by_role("textbox", name="Factors")
     expect(factors).to_have_value("auto")
     factors.fill("ten")

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import LONG, button, card, draw_around, export
+from tests.browser.steps import LONG, button, card, draw_around, export, open_model
 from tests.server import Server
 
 pytestmark = pytest.mark.browser
@@ -37,6 +37,7 @@ def test_names_are_data_and_never_markup(
     page.get_by_role("textbox", name="Path of the counts").fill(str(path))
     button(page, "Open path").click()
     expect(page.get_by_text("80 cells × 12 genes")).to_be_visible()
+    open_model(page)
     page.get_by_role("textbox", name="Factors").fill("2")
     button(page, "Fit").click()
     expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)

@@ -21,6 +21,7 @@ from tests.browser.steps import (
     draw_around,
     export,
     find_gene,
+    open_model,
     wait_for_umap,
     wait_until_drawn,
 )
@@ -42,6 +43,7 @@ def test_demo_from_counts_to_views(
     wait_until_drawn(card(page, "Detected genes per cell"), 10)
 
     # a fit runs, tells how far it is, and ends
+    open_model(page)
     button(page, "LNM").click()
     expect(page.get_by_text("totals are negative binomial")).to_be_visible()
     button(page, "LNMVCP").click()
@@ -117,6 +119,7 @@ def test_demo_from_counts_to_views(
     assert chips(page)[0] == selected
 
     # a second fit, too large to end by itself, goes on while the page is reloaded, and is stopped
+    open_model(page)
     factors = page.get_by_role("textbox", name="Factors")
     factors.fill("60")
     factors.press("Enter")

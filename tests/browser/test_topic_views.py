@@ -17,6 +17,7 @@ from tests.browser.steps import (
     chips,
     choose,
     export,
+    open_model,
     wait_until_drawn,
 )
 from tests.server import Server
@@ -54,6 +55,7 @@ def test_topics_are_ranked_chosen_and_named(
 ) -> None:
     page.goto(server.url)
     expect(page.get_by_text("700 cells × 765 genes")).to_be_visible()
+    open_model(page)
     factors = page.get_by_role("textbox", name="Factors")
     factors.fill("3")
     factors.press("Enter")
@@ -130,6 +132,7 @@ def test_topics_are_ranked_chosen_and_named(
 def test_numbers_of_topics_are_compared(page: Page, server: Server, tmp_path: Path) -> None:
     page.goto(server.url)
     expect(page.get_by_text("700 cells × 765 genes")).to_be_visible()
+    open_model(page)
     button(page, "LDA").click()
     expect(page.get_by_role("textbox", name="Topics")).to_be_visible()
     page.get_by_role("button", name="How many?").first.click()

@@ -15,6 +15,7 @@ from tests.browser.steps import (
     card,
     chips,
     export,
+    open_model,
     wait_for_umap,
     wait_until_drawn,
 )
@@ -31,6 +32,7 @@ def test_a_topic_is_fitted_chosen_and_named(
     page.goto(server.url)
     cells, genes = card(page, "Cells"), card(page, "Genes of topics")
     expect(page.get_by_text("700 cells × 765 genes")).to_be_visible()
+    open_model(page)
     button(page, "LDA").click()
     topics = page.get_by_role("textbox", name="Topics")
     topics.fill("4")

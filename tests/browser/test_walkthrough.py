@@ -19,6 +19,7 @@ from tests.browser.steps import (
     choose,
     export,
     find_gene,
+    open_model,
     wait_for_umap,
     wait_until_drawn,
 )
@@ -67,6 +68,7 @@ def test_the_monocyte_programme_of_pbmc3k(page: Page, server: Server, tmp_path: 
     cells, heatmap = card(page, "Cells"), card(page, "Gene correlations")
     choose(page, "Files on the server", "pbmc3k.h5ad")
     expect(page.get_by_text("2,700 cells × 2,000 genes")).to_be_visible()
+    open_model(page)
     button(page, "LNMVCP").click()
     page.get_by_role("textbox", name="Factors").fill("10")
     button(page, "Fit").click()

@@ -85,9 +85,7 @@ class TestNumbers:
 
     @pytest.mark.parametrize("diverging", [True, False])
     @pytest.mark.parametrize("values", [np.zeros(0), np.full(3, np.nan), np.full(3, np.inf)])
-    def test_without_any_value_there_is_no_scale(
-        self, values: np.ndarray, diverging: bool
-    ) -> None:
+    def test_without_any_value_there_is_no_scale(self, values: np.ndarray, diverging: bool) -> None:
         shown = colour_numbers(values, "x", diverging=diverging)
         assert shown.limits is None
         assert shown.labels == ((("missing", MISSING, 3),) if len(values) else ())

@@ -9,11 +9,12 @@ import param
 import pytest
 
 from dashboard.controls.data import DataControl
-from dashboard.controls.run import RunControl, duration, words
+from dashboard.controls.run import RunControl, duration, left, others, words
 from dashboard.controls.upload import UploadArea
 from dashboard.places import Places
 from dashboard.runner import Runner
 from dashboard.state import AppState
+from dashboard.views.card import told
 from engine.data import ChoiceNeeded, DataRequest, Offer
 from engine.data.info import ColumnInfo, LayerInfo, SourceInfo
 from engine.errors import NoRoom
@@ -250,6 +251,41 @@ class TestRun:
         said = words(job(state="failed", message="<img src=x onerror=alert(1)>"))
         assert 'class="bad"' in said
         assert "<img" not in said
+
+    def test_the_start_is_over_after_its_first_passes(self) -> None:
+        assert "<b>Starting</b>" in words(job(phase="starting"))
+        assert "<b>First passes</b>" in words(job(phase="starting on a subsample", passes=6))
+
+    def test_a_new_fit_is_asked_for_beside_no_old_end(self) -> None:
+        assert "Finished" in words(job(state="done"))
+        assert "Finished" not in words(job(state="done"), asked=True)
+
+    def test_runs_that_go_on_beside_the_shown_one_are_told(self) -> None:
+        run = job(phase="fitting", passes=4, seconds=12.0, seconds_left=47.0)
+        ended = job(id="2", state="done")
+        assert others([run, ended], run.id) == others([ended], None) == ""
+        said = others([run, ended], ended.id)
+        assert f'data-act="run-open" data-value="{run.id}"' in said
+        assert "Fitting · pass 4 · 12 s · about 45 s left" in said
+
+    def test_a_card_that_waits_says_pass_and_time(self) -> None:
+        assert "first pass" in told(job())
+        assert "runs before it" in told(job(state="queued"))
+        said = told(job(phase="starting", passes=2, seconds=31.0))
+        assert said.endswith("first passes · pass 2 · 31 s.")
+
+    @pytest.mark.parametrize(
+        ("seconds", "text"),
+        [
+            (0, "a few seconds left"),
+            (9.0, "a few seconds left"),
+            (42.0, "about 40 s left"),
+            (99.0, "about 100 s left"),
+            (200.0, "about 3 min left"),
+        ],
+    )
+    def test_what_is_left_is_no_more_than_an_estimate(self, seconds: float, text: str) -> None:
+        assert left(seconds) == text
 
     @pytest.mark.parametrize(
         ("seconds", "text"), [(0.44, "0.4 s"), (59, "59 s"), (600, "10 min"), (7200, "2.0 h")]

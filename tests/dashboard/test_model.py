@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import panel as pn
 import panel_material_ui as pmui
 import pytest
 
@@ -19,7 +20,25 @@ from tests.dashboard.widgets import find, shown
 class TestModel:
     @pytest.fixture
     def control(self, state: AppState) -> ModelControl:
-        return ModelControl(state)
+        control = ModelControl(state)
+        control.__panel__().select(pmui.Accordion)[0].active = [0]
+        return control
+
+    def test_a_line_says_what_is_fitted(self, state: AppState) -> None:
+        control = ModelControl(state)
+
+        def said() -> str:
+            words = (str(pane.object) for pane in control.__panel__().select(pn.pane.HTML))
+            return next(word for word in words if "said" in word)
+
+        assert not shown(control, pmui.RadioButtonGroup)
+        assert "LNMVCP · factors automatic · 2,000 genes<" in said()
+        state.param.update(n_factors=1, factor_inference="nuts", genes="all", scored=True)
+        assert "LNMVCP · 1 factor · all genes · NUTS · scored<" in said()
+        state.param.update(model="lda", n_topics=12, genes=("A", "B"), scored=False)
+        assert "LDA · 12 topics · 2 genes by name<" in said()
+        state.n_topics = "<b>"
+        assert "<b>" not in said()
 
     def test_settings_reach_the_configuration(self, control: ModelControl, state: AppState) -> None:
         find(control, pmui.RadioButtonGroup, "").value = "lnm"

@@ -142,8 +142,8 @@ def test_cells_are_held_out_if_asked(
     monkeypatch.setattr(DataRequest, "load", lambda _: make_counts(MORE_CELLS, GENES - 1))
     state.n_factors = FACTORS
     control = RunControl(state, runner)
-    (switch,) = control.__panel__().select(pmui.Switch)
-    share = find(control, pmui.IntInput, "Per cent")
+    (switch,) = control.settings.select(pmui.Switch)
+    share = find(control.settings, pmui.IntInput, "Per cent")
     assert (state.holdout, share.visible) == (0, False)
     switch.value = True
     share.value = round(100 * HOLDOUT)

@@ -99,7 +99,7 @@ def test_numbers_are_compared_from_the_page(
     runner.read()
     until(lambda: state.ready)
     state.param.update(model="lnm", tried="0, 2", held_out=round(100 * HOLDOUT))
-    button = find(control, pmui.Button, COMPARE)
+    button = find(control.settings, pmui.Button, COMPARE)
     button.clicks += 1
     assert state.tab == "topics"
     assert [run.config["n_factors"] for run in state.runs] == [2, 0]
@@ -122,7 +122,7 @@ def test_a_comparison_is_stopped(runner: Runner, state: AppState, until: Until) 
     until(lambda: state.ready)
     state.param.update(model="lnm", tried="2, 3, 4")
     runner.sweep()
-    find(control, pmui.Button, STOP).clicks += 1
+    find(control.settings, pmui.Button, STOP).clicks += 1
     until(lambda: not any(run.active for run in state.runs))
     assert len(state.runs) == 3
 

@@ -9,9 +9,10 @@ import panel as pn
 import panel_material_ui as pmui
 
 
-def find[W](viewer: pn.viewable.Viewer, kind: type[W], label: str) -> W:
-    """The one widget of this kind and label."""
-    found = [w for w in viewer.__panel__().select(kind) if w.label == label]
+def find[W](viewer: Any, kind: type[W], label: str) -> W:
+    """The one widget of this kind and label, of a view or of a layout."""
+    layout = viewer.__panel__() if isinstance(viewer, pn.viewable.Viewer) else viewer
+    found = [w for w in layout.select(kind) if w.label == label]
     assert len(found) == 1, (label, found)
     return found[0]
 

@@ -13,7 +13,7 @@ import param
 from dashboard import html
 from dashboard.check_choices import ALL, EACH, SELECTED, CheckChoices
 from dashboard.checking import Checker
-from dashboard.controls.run import duration
+from dashboard.controls.run import duration, left
 from dashboard.state import AppState
 from dashboard.together import together
 from engine import summaries
@@ -157,5 +157,5 @@ def progress(status: JobStatus | None, wrong: str, now: float, aside: str = "") 
     if status.fraction > 0.03:
         parts.append(f"{100 * status.fraction:.0f} %")
     if spent > 3 and status.fraction > 0.2:
-        parts.append(f"about {duration(spent * (1 / status.fraction - 1))} left")
+        parts.append(left(spent * (1 / status.fraction - 1)))
     return html.busy(" · ".join(parts))

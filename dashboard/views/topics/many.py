@@ -32,7 +32,7 @@ HEAD = html.heading(
     "held-out cells. Stability: the mean cosine of the topics or factors of two seeds, best "
     "matched. A score says what predicts, not what is true: look at the topics themselves.",
 )
-EMPTY = "Compare several numbers of topics or factors: under Run, open “How many?”."
+EMPTY = "Compare several numbers of topics or factors: under Model, open “How many?”."
 
 
 class ManyView(pn.viewable.Viewer):
