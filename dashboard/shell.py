@@ -19,7 +19,7 @@ from panel.reactive import Syncable
 from panel.util.parameters import edit_readonly
 from panel_material_ui.template.base import Page
 
-from dashboard import actions, guard, html, link, people, warm
+from dashboard import actions, guard, guide, html, link, people, warm
 from dashboard.address import follow
 from dashboard.browser import Browser
 from dashboard.controls.data import DataControl
@@ -159,6 +159,7 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
         favicon=ASSETS / "logo.svg",
         header=[
             html.pane(html.bound(_header, of.summary, of.status, of.brought, of.reading)),
+            html.pane(guide.BUTTON, sizing_mode=None, width=18, align="center"),
             *([html.pane(html.person(runner.services.who))] if runner.services.who else []),
         ],
         sidebar=[
@@ -168,7 +169,7 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
             run.course,
             run,
         ],
-        main=[tabs, browser],
+        main=[tabs, browser, guide.Guide()],
         sidebar_width=308,
         theme_config=THEME,
         sx=CHROME,
