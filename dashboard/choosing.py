@@ -20,7 +20,7 @@ NAME = "number"
 TITLES = ("", "nats per count behind", "perplexity", "genes beyond vary", "seconds")
 BEYOND = {True: "together", False: "by chance alone", None: "not looked at"}
 CAPTION = (
-    "How much worse than the best each number foretells the counts of held-out cells, with the "
+    "How much worse than the best each number predicts the counts of held-out cells, with the "
     "standard error of the difference, cell by cell. The band marks the number that was chosen."
 )
 HOLLOW = " Hollow: genes vary together beyond it; grey: not looked at."

@@ -20,7 +20,7 @@ from engine.summaries import coordinates, scores
 def save_runs(home: Path, fits: Sequence[tuple[str, AnyFit, float | None]]) -> list[str]:
     """Keep fits as runs that ended well, with a UMAP made up; their ids, in order.
 
-    Each is given as its name, the fit, and how much better than the first it foretells a count of
+    Each is given as its name, the fit, and how much better than the first it predicts a count of
     some held-out cells, nats; None if it was not scored.
     """
     store, ids = RunStore(home), []

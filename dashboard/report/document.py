@@ -155,7 +155,7 @@ def _score(subject: Subject) -> str:
     rows = tables.score(subject)
     if not rows:
         return ""
-    how = "Cells that the fit has not seen: half of their counts foretell the other half."
+    how = "Cells that the fit has not seen: half of their counts predict the other half."
     return f"<p>{how}</p>{_facts(rows)}"
 
 

@@ -36,7 +36,7 @@ SCORES = {
     "log_marginal_per_cell": "Log marginal likelihood, nats per cell",
     "n_cells": "Held-out cells",
     "n_left_out": "Cells with too few counts, left out",
-    "n_counts": "Counts foretold",
+    "n_counts": "Counts predicted",
     "coherence": "Coherence (NPMI of the 15 leading genes)",
     "diversity": "Diversity (distinct genes among the 25 leading)",
     "effective": "Effective number",

@@ -42,7 +42,7 @@ HEAD = html.heading(
 )
 TOPICS = html.heading(
     "Gene correlations",
-    "Red: together, blue: apart, as far as topics imply, so strong. Click a cell or a name.",
+    "Red: together, blue: apart, by the topics alone; most are near ±1. Click a cell or a name.",
     "corr over cells of clr(Σ_k θ_ck β_k)[i, j], with H = I − 11ᵀ/G in clr x = H log x",
     "Topics leave a cell nothing of its own, so these are the correlations that topics imply: "
     "genes of one topic correlate almost perfectly, and a correlation of LNM is not to be "
@@ -186,7 +186,7 @@ def _head(
         these = f"these {structure.n_factors}" if structure.n_factors else "chance"
         words = f"Take more factors: genes vary together beyond {these}."
         if structure.chosen and structure.n_factors:
-            words = f"Genes vary together beyond {these} factors, but more foretell no better."
+            words = f"Genes vary together beyond {these} factors, but more predict no better."
         words = (
             "There is nothing to find that can be told from noise." if structure.nothing else words
         )

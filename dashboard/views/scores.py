@@ -14,7 +14,7 @@ from engine.validation import AUTO
 
 TITLE = "Held-out scores"
 HOW = (
-    "How well half of the counts of a held-out cell foretell the other half, on the same cells "
+    "How well half of the counts of a held-out cell predict the other half, on the same cells "
     "and genes. Perplexity: the lower the better; a model that knew nothing would have the "
     "number of genes."
 )

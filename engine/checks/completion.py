@@ -21,7 +21,7 @@ _LEAST = 1e-30
 
 @dataclass(frozen=True)
 class Score:
-    """How well half of the counts of some cells foretell the other half.
+    """How well half of the counts of some cells predict the other half.
 
     Attributes
     ----------

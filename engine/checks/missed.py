@@ -23,7 +23,7 @@ from engine.data import Counts
 from engine.errors import DataError
 from engine.fitting.compilation import keep_compilations
 from engine.registry import family_of
-from engine.results import AnyFit
+from engine.results import AnyFit, selection_of
 from engine.validation import whole
 
 # Cells that are enough; fewer of very many genes, so many counts at a time.
@@ -49,8 +49,8 @@ class MissedPairs:
         "factors" or "topics", of which the fit has ``n_factors``.
     n_cells, n_genes
         That were looked at.
-    n_missed
-        How many pairs are missed.
+    n_missed, chosen
+        How many pairs are missed, and whether the counts chose the number of factors or topics.
     table
         At most 200 pairs, the furthest off first: ``gene``, ``other``, ``observed`` (correlation
         of residuals), ``predicted`` (the mean of draws), ``low_90`` and ``high_90``, between which
@@ -64,6 +64,7 @@ class MissedPairs:
     n_genes: int
     n_missed: int
     table: pd.DataFrame
+    chosen: bool = False
 
     @property
     def words(self) -> str:
@@ -79,10 +80,13 @@ class MissedPairs:
         more = " and others" if self.n_missed > len(first) else ""
         pairs = self.n_genes * (self.n_genes - 1) // 2
         own = self.latents if self.n_factors != 1 else self.latents[:-1]
+        then = (
+            "More {} predict counts of held-out cells no better" if self.chosen else "Take more {}"
+        )
         return (
             f"Residuals of {self.n_missed:,} of {pairs:,} pairs of genes are correlated beyond the "
-            f"{self.n_factors} {own}: {named}{more}. Take more "
-            f"{self.latents}; what this fit says of these pairs does not hold."
+            f"{self.n_factors} {own}: {named}{more}. {then.format(self.latents)}; what this fit "
+            "says of these pairs does not hold."
         )
 
     def genes(self, most: int) -> list[str]:
@@ -223,4 +227,5 @@ def _missed(
         }
     )
     n_missed = int((away > limit).sum())
-    return MissedPairs(fit.vocabulary.latents, fit.n_factors, n_cells, len(names), n_missed, table)
+    sizes, given = (n_cells, len(names), n_missed), selection_of(fit) is not None
+    return MissedPairs(fit.vocabulary.latents, fit.n_factors, *sizes, table, given)

@@ -102,7 +102,7 @@ class ResidualStructure:
         if self.chosen and not self.n_factors:
             said += "That is too weak to choose by: type a number of factors to look at it. "
         elif self.chosen:
-            said += "More factors foretell counts of held-out cells no better. "
+            said += "More factors predict counts of held-out cells no better. "
         else:
             said += "Take more factors. "
         return f"{said}Intervals and claims leave out what these miss."

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 # A first look that tells which genes are worth drawing in detail: so many cells x genes, but not
 # fewer cells, and replicates.
+_FINDING = "looking for the genes that fit worst"
 _PILOT_ELEMENTS, _PILOT_CELLS, _PILOT_DRAWS = 2**20, 200, 20
 # Cells on which the approximation is tested, more of them where that costs little.
 _LAPLACE_CELLS, _MOST_LAPLACE_CELLS, _LITTLE = 64, 200, 40_000
@@ -124,9 +125,7 @@ def replicate(
         look(n_draws=_PILOT_DRAWS, cells=keys),
         lambda step: step.check,
         handle,
-        lambda share: handle.progress(
-            SOUGHT + share * (_LOOKED - SOUGHT), "looking for genes that fit worst"
-        ),
+        lambda share: handle.progress(SOUGHT + share * (_LOOKED - SOUGHT), _FINDING),
     )
     if pilot is None:
         return None

@@ -1,4 +1,4 @@
-"""How many factors or topics: grown until more of them foretell held-out counts no better."""
+"""How many factors or topics: grown until more of them predict held-out counts no better."""
 
 from engine.selection.fitting import fit, fit_iter
 

@@ -104,7 +104,7 @@ class _Growth:
         """Those that are as good as the best, from the smallest.
 
         Whether there is any factor is not for scores to tell: of genes that are spread unlike a
-        log-normal factors foretell counts better, and weak factors worse, of a few cells.
+        log-normal factors predict counts better, and weak factors worse, of a few cells.
         """
         some = [rung for rung in self._rungs if rung.size or not rung.structure]
         best = max(some or self._rungs, key=_score)
@@ -212,7 +212,7 @@ class _Growth:
         sizes = [str(size) for size in sorted(rung.size for rung in self._rungs)]
         which = "the most" if chosen.structure else "the fewest"
         said = (
-            f"{named}: {which} that foretell counts of held-out cells as well as any number tried "
+            f"{named}: {which} that predict counts of held-out cells as well as any number tried "
             f"({', '.join(sizes)})"
         )
         if chosen.structure is not None:

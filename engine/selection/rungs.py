@@ -1,4 +1,4 @@
-"""A number of factors or topics that is tried: its fit, how well it foretells, what it leaves."""
+"""A number of factors or topics that is tried: its fit, how well it predicts, what it leaves."""
 
 from __future__ import annotations
 

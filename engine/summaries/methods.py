@@ -160,7 +160,7 @@ def _score(score: Mapping[str, Any] | None) -> list[str]:
     left = f" ({n_left_out:,} more had too few counts)" if n_left_out else ""
     cells = count(int(score["n_cells"]), "held-out cell")
     said = (
-        f"On {cells}{left}, one half of the counts foretold the other with a perplexity of "
+        f"On {cells}{left}, one half of the counts predicted the other with a perplexity of "
         f"{number(float(score['perplexity']), 5)}"
     )
     per_count, error = score.get("log_likelihood_per_count"), score.get("standard_error")

@@ -72,10 +72,10 @@ def count_bars(
 
     Of a ``"histogram"`` heights are square roots of the cells per count, as most cells of most
     genes are in the first bins, and as bins of many counts would look like a bump; ``"ecdf"`` has
-    the share of cells up to the bin. Of a hanging ``"rootogram"`` (Tukey
-    1972; Kleiber & Zeileis 2016, The American Statistician 70) bars of height sqrt(observed) hang
-    from sqrt(predicted), both per count: where one ends above zero there are fewer cells than predicted, and more
-    where it ends below.
+    the share of cells up to the bin. Of a hanging ``"rootogram"`` (Tukey 1972; Kleiber & Zeileis
+    2016, The American Statistician 70) bars of height sqrt(observed) hang from sqrt(predicted),
+    both per count: where one ends above zero there are fewer cells than predicted, and more where
+    it ends below.
 
     Parameters
     ----------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -119,3 +121,7 @@ def test_words_count_and_name() -> None:
         "(−0.50, of draws 0.00). Take more factors; what this fit says of these pairs does not "
         "hold."
     )
+    # Nobody is sent for more of what the counts were found to tell no more of.
+    given = replace(found, latents="topics", chosen=True)
+    assert "More topics predict counts of held-out cells no better; what" in given.words
+    assert "Take more" not in given.words

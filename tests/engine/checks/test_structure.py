@@ -127,7 +127,7 @@ def test_it_goes_to_plain_values_and_back() -> None:
     assert "no factor" in replace(found, n_factors=0).words
     chosen = replace(found, chosen=True)
     assert ResidualStructure.of(chosen.to_dict()).chosen
-    assert "More factors foretell counts of held-out cells no better" in chosen.words
+    assert "More factors predict counts of held-out cells no better" in chosen.words
     assert "Take more" not in chosen.words
     with pytest.raises(KeyError):
         ResidualStructure.of({"largest": 1.0})

@@ -95,7 +95,7 @@ class TestFactors:
         assert config_asked(again) == replace(fit.config, n_factors=AUTO)
         said = methods_text(fit)
         assert "The number of factors was chosen among 0, 5" in said
-        assert "5 factors: the fewest that foretell counts of held-out cells" in said
+        assert "5 factors: the fewest that predict counts of held-out cells" in said
 
     def test_who_goes_on_keeps_the_number_and_why(self, fit: Fit, counts: Counts) -> None:
         config = engine.LNMConfig(max_passes=2)
@@ -170,4 +170,4 @@ def test_topics() -> None:
     assert found.tried[0].size == 1
     assert 4 <= found.size <= 10
     assert all(one.structure is None for one in found.tried)
-    assert "topics: the fewest that foretell" in found.reason
+    assert "topics: the fewest that predict" in found.reason
