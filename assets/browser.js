@@ -25,6 +25,8 @@ function everywhere(root, selector, found = []) {
 function focus(label, tries = 20) {
   const field = everywhere(document, "label").find((node) => node.textContent === label)?.control
   field?.focus()
+  // What is typed replaces what was there.
+  field?.select?.()
   if (!field && tries > 0) setTimeout(() => focus(label, tries - 1), 50)
 }
 

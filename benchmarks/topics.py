@@ -144,7 +144,7 @@ def _prepare(folder: Path, name: str, k: int, data: Path) -> bool:
     train, held_out = set_aside(
         Counts.from_arrays(matrix, adata.var_names, cells), HELD_OUT, SPLIT_SEED
     )
-    # A gene that no training cell has can be foretold by no model.
+    # A gene that no training cell has can be predicted by no model.
     seen = np.flatnonzero(np.asarray(_matrix(train).sum(0)).ravel())
     halves = thin(held_out, SPLIT_SEED)
     folder.mkdir()

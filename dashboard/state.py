@@ -20,9 +20,7 @@ from engine.registry import FAMILIES
 from engine.results import OTHER, AnyFit
 
 FITS = tuple(family.fit for family in FAMILIES)
-FACTOR = "factor"
-TOTAL_COUNTS = "total_counts"
-CAPTURE = "capture_efficiency"
+FACTOR, TOTAL_COUNTS, CAPTURE = "factor", "total_counts", "capture_efficiency"
 FACTOR_SD, CAPTURE_SD = "factor_sd", "capture_efficiency_sd"
 LABEL, CLR, COUNTS = "label:", "clr:", "counts:"
 MOST_MARKED = 6
@@ -174,10 +172,7 @@ class AppState(Asked):
         return self.factor or 0
 
     def choose_factor(self, factor: int | None) -> None:
-        """Choose a factor: the heatmap takes its genes, the cells its colour. None: none.
-
-        Cells keep the colours of a label that a person chose.
-        """
+        """Choose a factor: heatmap and cells follow, but not a label chosen by hand. None: none."""
         if self.fit is None or (factor is not None and not 0 <= factor < self.fit.n_factors):
             return
         if factor is None:
@@ -185,8 +180,8 @@ class AppState(Asked):
             colour = default_colour(self.fit) if self.colour == FACTOR else self.colour
             self.param.update(factor=None, colour=colour, heat=heat)
         else:
-            kept = self.colour if self.colour and self.colour == self.own_label else FACTOR
-            self.param.update(factor=factor, colour=kept, heat="factor")
+            colour = (self.colour == self.own_label and self.colour) or FACTOR
+            self.param.update(factor=factor, colour=colour, heat="factor")
 
     def choose_named(self, name: str) -> None:
         """Choose the factor or topic of a name, unless it is the one that is shown."""

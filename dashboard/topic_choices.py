@@ -16,7 +16,7 @@ TABLES = ("labels", "cells", "beside", "many")
 class TopicChoices(param.Parameterized):
     """Choices that the views of the Topics tab share."""
 
-    measure: Any = param.Selector(default="probability", objects=list(get_args(Measure)))
+    measure: Any = param.Selector(default="relevance", objects=list(get_args(Measure)))
     weight = param.Number(default=RELEVANCE, bounds=(0, 1), doc="lambda of the relevance.")
     group = param.String(default=None, allow_None=True, doc="Column of obs; None chooses.")
     table: Any = param.Selector(default="labels", objects=list(TABLES), doc="Lower right.")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from bokeh.models import (
+    AllLabels,
     ColumnDataSource,
     CustomJSHover,
     CustomJSTickFormatter,
@@ -27,6 +28,9 @@ HEIGHT = 140
 STEPS = 128
 # The strip above, which shows the selected cells.
 STRIP, GAP = 0.045, 0.015
+
+# Labels are so steep, radians, and so far apart, as a share of the width, that none covers another.
+STEEP, APART = 1.1, 0.06
 
 _TICK = 'return labels[places.indexOf(tick)] ?? ""'
 _GROUP = "let j = 0; while (j + 1 < ends.length && value >= ends[j]) j += 1; return names[j] ?? ''"
@@ -59,6 +63,18 @@ def bounds(index: pd.Index) -> tuple[list[str], list[int]]:
     return names, ends
 
 
+def spread(places: Sequence[float], least: float, end: float) -> list[float]:
+    """Rising places from 0 to ``end``, moved as little as need be to be ``least`` apart."""
+    rising = np.array(places, float)
+    for j in range(1, len(rising)):
+        rising[j] = max(rising[j], rising[j - 1] + least)
+    top = end
+    for j in range(len(rising) - 1, -1, -1):
+        rising[j] = min(rising[j], top)
+        top = rising[j] - least
+    return [float(place) for place in rising]
+
+
 class StructurePlot:
     """An image, one column a cell; ``figure`` is drawn once.
 
@@ -67,7 +83,7 @@ class StructurePlot:
 
     def __init__(self) -> None:
         self.figure = blank(left=34, bottom=20, height=HEIGHT)
-        self.figure.xaxis.update(major_label_orientation=0.5, major_label_policy=NoOverlap())
+        self.figure.xaxis.update(major_label_orientation=STEEP, major_tick_line_color=None)
         self._ticks = {
             axis: (
                 FixedTicker(ticks=[]),
@@ -81,6 +97,7 @@ class StructurePlot:
         self._colours: list[str] = []
         self._groups: list[str] = []
         self._ends: list[int] = []
+        self._named: list[float] = []
         self._cells = pd.Index([])
         self._signed = False
         empty: dict[str, Any] = {"image": [np.zeros((1, 1), np.uint8)], "dw": [1]}
@@ -210,13 +227,19 @@ class StructurePlot:
 
         def clicked(event: Any) -> None:
             if isinstance(event.value, (int, float)) and 0 <= event.value < len(self._cells):
-                action(self._groups[int(np.searchsorted(self._ends, event.value, "right"))])
+                nearest = np.abs(np.asarray(self._named) - event.value).argmin()
+                action(self._groups[int(nearest)])
 
         self.figure.xaxis[0].on_event("axis_click", clicked)
 
     def _label(self, width: int) -> None:
         starts = [0, *self._ends[:-1]]
         middles = [(low + high) / 2 for low, high in zip(starts, self._ends, strict=True)]
+        count = len(self._cells)
+        few = len(middles) <= 1 / APART
+        self.figure.xaxis.major_label_policy = AllLabels() if few else NoOverlap()
+        middles = spread(middles, APART * count, count) if few else middles
+        self._named = middles
         self._tick("x", middles, cut(self._groups, LONGEST))
         if self._signed:
             places = [(width - 0.5 - k) / width for k in range(width)]

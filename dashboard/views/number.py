@@ -44,10 +44,13 @@ class NumberView(pn.viewable.Viewer):
         self.plot = SweepPlot()
         self._of: AnyFit | None = None
         self._words = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
+        figures = figure(self.plot.figure, self._words, message="")
+        self._curve = figures[0][0]
+        self._curve.stylesheets = [html.STYLES]
         menu = ExportMenu(browser, self._export, state, name=choosing.NAME)
         self._card = card(
             heading(state, FACTORS, TOPICS),
-            figure(self.plot.figure, self._words, message=""),
+            figures,
             tools=(menu,),
             sizing_mode="stretch_width",
             height=HEIGHT,
@@ -78,6 +81,8 @@ class NumberView(pn.viewable.Viewer):
         parameter = choosing.latents(fit)
         tried = choosing.table(found)
         self.plot.show(tried, "behind", parameter=parameter, suggested=found.size)
+        # One number makes no curve.
+        self._curve.css_classes = html.shown(len(tried) > 1)
         self._words.object = choosing.page(fit, found)
 
     def _export(self) -> Export | None:

@@ -30,7 +30,7 @@ from engine.results import AnyFit, Selection, Tried, with_selection
 from tests.dashboard.synthetic import make_fit, make_topic_fit
 
 EVIL = "<img src=x onerror=alert(1)>"
-REASON = f"5 factors: the fewest that foretell as well {EVIL}."
+REASON = f"5 factors: the fewest that predict as well {EVIL}."
 
 
 def chosen(topics: bool = False) -> AnyFit:
@@ -46,6 +46,16 @@ def chosen(topics: bool = False) -> AnyFit:
 
 def told(view: Any) -> str:
     return " ".join(str(pane.object) for pane in view.__panel__().select(pn.pane.HTML))
+
+
+def test_one_number_makes_no_curve(state: AppState) -> None:
+    view = NumberView(state, Browser())
+    one = (Tried(0, 400.0, 0.0, 0.0, False, 2.5),)
+    for tried, hidden in ((one, True), ((*one, Tried(1, 401.0, 0.1, 0.1, None, 1.0)), False)):
+        fit = with_selection(make_fit(60, 30, 1), Selection(1, REASON, tried, 1300, 1))
+        state.show_fit(fit)
+        assert ("silent" in view._curve.css_classes) == hidden
+    assert "best" in told(view)
 
 
 @pytest.mark.parametrize("topics", [False, True])

@@ -9,6 +9,7 @@ import pytest
 from dashboard.runner import Runner
 from dashboard.services import Services
 from dashboard.state import AppState
+from dashboard.views.compare.cells import TITLE, apart
 from tests.dashboard.compared import Shown, Until, fits, show
 from tests.runs import save_runs
 
@@ -74,3 +75,19 @@ def test_error_bars_on_demand(
     state.other = ids[0]
     until(lambda: scatter.found is not None and view.compared.beside is not beside)
     until(lambda: len(drawn.data["x0"]) == 20 and np.isnan(drawn.data["y0"][10:]).all())
+
+
+@pytest.mark.parametrize(
+    ("names", "titles"),
+    [
+        (("A: d · lda k20", "B: d · lnm k10"), ("A: lda k20", "B: lnm k10")),
+        (("A: d · lda k20", "B: d · lda k20"), ("A: lda k20", "B: lda k20")),
+        (("A: mine", "B: d · lda"), ("A: mine", "B: d · lda")),
+        (("A: a · b", "B: a"), ("A: a · b", "B: a")),
+    ],
+)
+def test_titles_say_what_tells_two_runs_apart(
+    names: tuple[str, str], titles: tuple[str, str]
+) -> None:
+    assert apart(*names) == titles
+    assert all(len(title) <= 3 + TITLE for title in apart(f"A: {'x' * 99}", "B: y"))

@@ -32,6 +32,8 @@ class TestModel:
             return next(word for word in words if "said" in word)
 
         assert not shown(control, pmui.RadioButtonGroup)
+        assert "LNMVCP · 3 factors · 2,000 genes<" in said()
+        state.n_factors = "auto"
         assert "LNMVCP · factors automatic · 2,000 genes<" in said()
         state.param.update(n_factors=1, factor_inference="nuts", genes="all", scored=True)
         assert "LNMVCP · 1 factor · all genes · NUTS · scored<" in said()

@@ -2,16 +2,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import panel as pn
 import pytest
-from bokeh.events import Tap
+from bokeh.events import AxisClick, Tap
 
 from dashboard.browser import Browser
-from dashboard.plots.topic_structure import StructurePlot
+from dashboard.plots.topic_structure import StructurePlot, spread
 from dashboard.state import AppState
 from dashboard.views.table import Column, Table
 from dashboard.views.topics import TopicsView
@@ -67,8 +68,46 @@ def test_a_topic_chosen_anywhere_is_chosen_everywhere(both: tuple[AppState, Topi
     assert view.bar.choice.value == state.names[2]
     assert len(view.overview.map._ring.data["x"]) == 1
     assert list(view.ranking.bars.rows.names) != before
-    best = summaries.ranking(state.fit, 2).index[0]
+    best = summaries.ranking(state.fit, 2, view.choices.measure_of(state.fit)).index[0]
     assert view.ranking.table.widget.value["c0"].iloc[0] == best
+
+
+def test_genes_of_a_topic_are_ranked_by_relevance_unless_asked(
+    both: tuple[AppState, TopicsView],
+) -> None:
+    """By probability, the genes that all cells have come first."""
+    state, view = both
+    usual = "relevance" if state.is_topics else summaries.measures(state.fit)[0]
+    assert view.choices.measure_of(state.fit) == usual
+    assert view.choices.weight == 0.6
+    assert view.ranking.weight.disabled != state.is_topics
+    assert "\n" in view.ranking.bars.figure.title.text, "no room on one line"
+
+
+def test_labels_of_groups_are_all_there_and_apart() -> None:
+    placed = spread([1.0, 2.0, 3.0, 50.0, 99.0], 6.0, 100)
+    assert all(b - a >= 6 - 1e-9 for a, b in pairwise(placed))
+    assert min(placed) >= 0
+    assert max(placed) <= 100
+    assert placed[3] == 50
+    assert spread([97.0, 98.0, 99.0], 6.0, 100) == [88.0, 94.0, 100.0]
+    sizes = [3, 2, 200, 1, 4, 190]
+    index = [(f"group {j}", f"c{j} {c}") for j, n in enumerate(sizes) for c in range(n)]
+    columns = pd.MultiIndex.from_tuples(index, names=["group", "cell"])
+    plot, clicked = StructurePlot(), []
+    plot.show(pd.DataFrame(np.full((len(index), 2), 0.5), index=columns), ["a", "b"])
+    plot.on_group(clicked.append)
+    axis = plot.figure.xaxis[0]
+    assert len(axis.ticker.ticks) == 6
+    assert axis.major_label_policy.__class__.__name__ == "AllLabels"
+    for tick in axis.ticker.ticks:
+        axis._trigger_event(AxisClick(axis, tick + 1))
+    assert clicked == [f"group {j}" for j in range(6)]
+
+
+def test_a_long_legend_takes_two_columns() -> None:
+    assert "many" not in legend(tuple("abcdefghijkl"), None)
+    assert "many" in legend(tuple("abcdefghijklm"), None)
 
 
 def test_measures_and_the_weight_reorder(both: tuple[AppState, TopicsView]) -> None:

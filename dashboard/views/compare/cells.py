@@ -12,6 +12,7 @@ import panel as pn
 from dashboard import html
 from dashboard.browser import Browser
 from dashboard.controls.export import ExportMenu
+from dashboard.cut import shorten
 from dashboard.export import Export
 from dashboard.lasso import inside
 from dashboard.plots.cells import CellPlot
@@ -36,6 +37,8 @@ HEAD = html.heading(
     "on a scale of its own. Two UMAPs of the same cells may be turned and mirrored: compare what "
     "lies together, not where. Distances between separate groups mean little.",
 )
+# Characters of a title that have room over half a card.
+TITLE = 22
 WATCHED = ["tab", "fit", "embedding", "colour", "factor", "names", "selected", "fit_counts"]
 Asked = tuple[Beside, str, int, str]
 
@@ -123,7 +126,7 @@ class ComparedCellsView(pn.viewable.Viewer):
             (beside.other.fit, self.places.xy, beside.other.names),
         )
         for side, (fit, umap, names) in enumerate(sides):
-            title = plain(self._names(beside)[side])
+            title = plain(apart(*self._names(beside))[side])
             if self.plots[side].figure.title.text != title:
                 self.plots[side].figure.title.text = title
             if self._placed[side][0] is not fit or self._placed[side][1] is not umap:
@@ -209,3 +212,13 @@ def legends(own: Colouring, other: Colouring, state: AppState) -> str:
         return first
     parts = (f"<h4>A</h4>{first}", f"<h4>B</h4>{html.legend(other)}")
     return f'<div class="legends">{"".join(parts)}</div>'
+
+
+def apart(first: str, other: str) -> tuple[str, str]:
+    """Two titles "A: name" and "B: name" without what both names begin with, to its last dot."""
+    one, two = (name.partition(": ")[2].split(" · ") for name in (first, other))
+    while len(one) > 1 and len(two) > 1 and one[0] == two[0]:
+        one, two = one[1:], two[1:]
+    sides = (first[:3], one), (other[:3], two)
+    shown = [f"{side}{shorten(' · '.join(parts), TITLE)}" for side, parts in sides]
+    return shown[0], shown[1]

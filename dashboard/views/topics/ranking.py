@@ -177,7 +177,8 @@ class RankingView(pn.viewable.Viewer):
         self.bars.ids = ids_of(fit)
         self.bars.rank(
             drawn,
-            f"{self.state.names[topic]} · {share} {of}",
+            # Beside a table there is no room for both on one line.
+            f"{self.state.names[topic]}\n{share} {of}",
             UNITS[measure],
             colour=topic_colours(topic + 1)[topic] if self.state.is_topics else None,
             ends=measure == "loading",
@@ -203,7 +204,8 @@ class RankingView(pn.viewable.Viewer):
         fit, topic, measure, _weight, names = self._of
         ranked, drawn, unit = self._ranked, self.bars.drawn_table, UNITS[measure]
         colour = topic_colours(topic + 1)[topic] if self.state.is_topics else None
-        title, marked = self.bars.figure.title.text, self.state.marked
+        title = self.bars.figure.title.text.replace("\n", " · ")
+        marked = self.state.marked
 
         def draw() -> Any:
             from dashboard import figures

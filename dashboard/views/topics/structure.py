@@ -49,6 +49,8 @@ FACTORS = html.heading(
     ORDER.format("factor", "score") + "Scores are known up to rotation; red is positive.",
 )
 NO_LABELS = "all cells"
+# Topics of which a legend takes two columns, and the widths of one and of two.
+MANY, NARROW, BROAD = 12, 96, 150
 
 
 class StructureView(pn.viewable.Viewer):
@@ -64,7 +66,7 @@ class StructureView(pn.viewable.Viewer):
         self.group = pmui.Select(
             label="Group by", options=[NO_LABELS], size="small", width=130, margin=0
         )
-        self._legend = html.pane(sizing_mode="stretch_height", width=96, css_classes=["key"])
+        self._legend = html.pane(sizing_mode="stretch_height", width=NARROW, css_classes=["key"])
         self._panel = card(
             heading(state, FACTORS, TOPICS),
             pn.Row(
@@ -124,7 +126,10 @@ class StructureView(pn.viewable.Viewer):
             self.plot.show(table, names, signed=signed)
         self.plot.choose(state.factor)
         self.plot.mark(self._marked(fit, table))
-        self._legend.object = html.legend(_scores(table)) if signed else legend(names, state.factor)
+        self._legend.param.update(
+            object=html.legend(_scores(table)) if signed else legend(names, state.factor),
+            width=BROAD if not signed and len(names) > MANY else NARROW,
+        )
 
     def _marked(self, fit: AnyFit, table: pd.DataFrame) -> np.ndarray:
         selected = self.state.selected
@@ -155,7 +160,8 @@ def legend(names: tuple[str, ...], chosen: int | None) -> str:
         f"<span>{escape(name)}</span></button></li>"
         for k, (name, colour) in enumerate(zip(names, topic_colours(len(names)), strict=True))
     )
-    return f'<div class="legend"><ul>{items}</ul></div>'
+    many = " many" if len(names) > MANY else ""
+    return f'<div class="legend{many}"><ul>{items}</ul></div>'
 
 
 def _scores(table: pd.DataFrame) -> Colouring:
