@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any
 
@@ -57,3 +57,12 @@ def fetch(jobs: Jobs, run: str) -> tuple[AnyFit | None, tuple[str, ...]]:
     """What a run has made, and the names that are kept of it."""
     fit = jobs.result(run)
     return fit, () if fit is None else jobs.factor_names(run, fit.status.passes)
+
+
+def distinct(name: str, taken: Iterable[str]) -> str:
+    """A name, with a number behind it if others have it."""
+    known, found, number = set(taken), name, 1
+    while found in known:
+        number += 1
+        found = f"{name} ({number})"
+    return found

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.certainty import Certainty
-from dashboard.naming import Naming, fetch
+from dashboard.naming import Naming, distinct, fetch
 from dashboard.opening import Opener, refusal
 from dashboard.services import Services
 from dashboard.state import AppState, Embedding, Notice
@@ -162,12 +162,15 @@ class Runner:
         if state.reading or time.monotonic() - self._asked < SETTLE_SECONDS:
             return
         state.fit_asked = False
-        if state.loaded is None or not state.ready:
+        if state.loaded is None or state.counts is None or not state.ready:
             state.run_error = refusal(state)
             return
         try:
-            run = self.services.jobs.submit_fit(
-                state.loaded, state.config(), counts=state.counts, holdout=state.holdout
+            config, jobs = state.config(), self.services.jobs
+            self._list()
+            name = distinct(f"{state.counts.name} · {config.label}", (s.name for s in state.runs))
+            run = jobs.submit_fit(
+                state.loaded, config, name=name, counts=state.counts, holdout=state.holdout
             )
         except EngineError as error:
             state.run_error = Notice.of(error)

@@ -16,6 +16,12 @@ COMMON = {
                 }
             }
         },
+        # The signs beside numbers keep the colour of light pages on dark ones.
+        "MuiInputAdornment": {
+            "styleOverrides": {
+                "root": {"& .MuiIconButton-root": {"color": "var(--mui-palette-text-secondary)"}}
+            }
+        },
     },
 }
 THEME = {

@@ -42,6 +42,16 @@ def test_demo_from_counts_to_views(
     wait_until_drawn(card(page, "Total counts per cell"), 10)
     wait_until_drawn(card(page, "Detected genes per cell"), 10)
 
+    # Fit is in sight without scrolling; keys and words are explained, and the tour is not forced
+    expect(button(page, "Fit")).to_be_in_viewport(ratio=1)
+    page.keyboard.press("?")
+    guide = page.get_by_role("dialog")
+    expect(guide).to_contain_text("Pareto k")
+    guide.get_by_role("button", name="Tour").click()
+    for name in ("Next", "Next", "Next", "Done"):
+        guide.get_by_role("button", name=name).click()
+    expect(guide).to_have_count(0)
+
     # a fit runs, tells how far it is, and ends
     open_model(page)
     button(page, "LNM").click()
@@ -117,6 +127,13 @@ def test_demo_from_counts_to_views(
     expect(page.get_by_role("heading", name="LYZ", exact=True)).to_be_visible()
     expect(page.get_by_role("list", name="Chosen")).to_contain_text("cells ·")
     assert chips(page)[0] == selected
+
+    # a new name is typed over the old one
+    button(page, "Rename").first.click()
+    expect(page.get_by_label("New name of the run")).to_be_focused()
+    page.keyboard.type("mine")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name=re.compile("^mine done"))).to_be_visible()
 
     # a second fit, too large to end by itself, goes on while the page is reloaded, and is stopped
     open_model(page)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from dashboard.naming import distinct
 from dashboard.runner import Runner
 from dashboard.services import Services
 from dashboard.state import AppState
@@ -15,6 +17,8 @@ from engine.lda.config import LDAConfig
 from tests.dashboard.synthetic import make_counts
 from tests.engine.jobs.turning import Turning
 from tests.waiting import wait_for
+
+Until = Callable[[Callable[[], object]], None]
 
 
 def test_names_follow_their_topics_when_a_run_goes_on(
@@ -44,3 +48,21 @@ def test_names_follow_their_topics_when_a_run_goes_on(
     wait_for(lambda: shown(2, ended=True))
     assert state.names == ["topic 1", "topic 2", "B cells"]
     jobs.close()
+
+
+def test_no_two_runs_get_one_name() -> None:
+    assert distinct("a", []) == distinct("a", ["b", "a (2)"]) == "a"
+    assert distinct("a", ["a", "a (2)", "b"]) == "a (3)"
+
+
+def test_a_second_fit_of_the_same_is_told_from_the_first(
+    runner: Runner, state: AppState, until: Until
+) -> None:
+    runner.read()
+    until(lambda: state.ready)
+    for _ in range(2):
+        before = state.run
+        runner.fit()
+        until(lambda before=before: state.run not in (None, before))
+    newest, first = (run.name for run in state.runs)
+    assert newest == f"{first} (2)"

@@ -99,4 +99,6 @@ class TopicBar(pn.viewable.Viewer):
 
 
 def _chips(tab: str, *chosen: Any) -> str:
-    return chips(*chosen) if tab == TAB else ""
+    shown = chips(*chosen) if tab == TAB else ""
+    # One topic always is, in the field beside.
+    return "" if 'class="nothing"' in shown else shown

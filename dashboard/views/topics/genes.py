@@ -28,7 +28,7 @@ COLUMNS = {
     ),
     FACTOR: (
         Column("Gene", width=110),
-        Column("loading", "0.000", "CLR loading, nats for one standard deviation of the score"),
+        Column("loading", "0.000", "CLR loading, nats for one standard deviation of the score", 62),
         Column("dist.", "0.00", "Log2 fold change beyond that of the next best factor"),
         Column("lfsr", "0.000", "Local false sign rate of the loading", 50),
     ),
