@@ -10,7 +10,7 @@ FADED = "48"
 
 
 def topic_colours(count: int) -> list[str]:
-    """Colours of the topics in order; they repeat only after some two hundred."""
+    """Colours of the topics in order; they repeat only after more than a hundred and fifty."""
     return [CATEGORICAL[k % len(CATEGORICAL)] for k in range(count)]
 
 

@@ -30,7 +30,7 @@ STEPS = 128
 STRIP, GAP = 0.045, 0.015
 
 # Labels are so steep, radians, and so far apart, as a share of the width, that none covers another.
-STEEP, APART = 1.1, 0.06
+STEEP, APART = 1.1, 0.075
 
 _TICK = 'return labels[places.indexOf(tick)] ?? ""'
 _GROUP = "let j = 0; while (j + 1 < ends.length && value >= ends[j]) j += 1; return names[j] ?? ''"

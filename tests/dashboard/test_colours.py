@@ -31,11 +31,13 @@ class TestLabels:
         assert shown.colours()[1] == MISSING
         assert shown.counts(np.array([False, True, True])) == [1, 1]
 
-    def test_no_label_is_grey(self) -> None:
+    def test_no_label_is_grey_nor_goes_under_on_either_page(self) -> None:
         """Else its cells are not told from those without a label or not selected."""
-        for colour in CATEGORICAL[:100]:
-            rgb = [int(colour[j : j + 2], 16) for j in (1, 3, 5)]
-            assert max(rgb) - min(rgb) > 40, colour
+        assert len(set(CATEGORICAL)) == len(CATEGORICAL) > 100
+        for colour in CATEGORICAL:
+            red, green, blue = (int(colour[j : j + 2], 16) for j in (1, 3, 5))
+            assert max(red, green, blue) - min(red, green, blue) > 40, colour
+            assert 50 < (red + 2 * green + blue) / 4 < 225, colour
 
     @pytest.mark.parametrize("kind", [float, object])
     def test_a_column_without_any_value_has_no_scale(self, kind: type) -> None:

@@ -50,7 +50,7 @@ FACTORS = html.heading(
 )
 NO_LABELS = "all cells"
 # Topics of which a legend takes two columns, and the widths of one and of two.
-MANY, NARROW, BROAD = 12, 96, 150
+MANY, NARROW, BROAD = 12, 96, 132
 
 
 class StructureView(pn.viewable.Viewer):
