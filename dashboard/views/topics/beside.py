@@ -56,7 +56,7 @@ class BesideView(pn.viewable.Viewer):
                 Column("This run", width=88),
                 Column("best match", width=88),
                 Column("r", "0.00", "Correlation over the cells in both runs"),
-                Column("overlap", "0.00", "Jaccard index of the top genes"),
+                Column("overlap", "0.00", "Jaccard index of the top genes", 60),
             ],
             on_row=self._choose,
         )
