@@ -114,7 +114,7 @@ def draw_cells(
         rgb = np.where(selected[:, None], rgb, 255 - PALE * (255 - rgb)).astype(np.uint8)
         order = order[np.argsort(selected[order], kind="stable")]
     xy, rgb = xy[order], rgb[order]
-    edges = 0.3 * selected[order] if selected is not None else 0
+    edges = (0.3 * selected[order]).tolist() if selected is not None else 0
     # the discs of few cells must not merge, those of many must be seen
     diameter = float(np.clip(45 / np.sqrt(max(len(xy), 1)), 0.12, 1.1))
     if len(xy) > MOST_SCATTERED:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import panel as pn
 import param
 
@@ -45,7 +47,8 @@ class NumberView(pn.viewable.Viewer):
         self._of: AnyFit | None = None
         self._words = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
         figures = figure(self.plot.figure, self._words, message="")
-        self._curve = figures[0][0]
+        row: Any = figures[0]
+        self._curve = row[0]
         self._curve.stylesheets = [html.STYLES]
         menu = ExportMenu(browser, self._export, state, name=choosing.NAME)
         self._card = card(

@@ -80,9 +80,7 @@ class MissedPairs:
         more = " and others" if self.n_missed > len(first) else ""
         pairs = self.n_genes * (self.n_genes - 1) // 2
         own = self.latents if self.n_factors != 1 else self.latents[:-1]
-        then = (
-            "More {} predict counts of held-out cells no better" if self.chosen else "Take more {}"
-        )
+        then = "More {} predict held-out counts no better" if self.chosen else "Take more {}"
         return (
             f"Residuals of {self.n_missed:,} of {pairs:,} pairs of genes are correlated beyond the "
             f"{self.n_factors} {own}: {named}{more}. {then.format(self.latents)}; what this fit "

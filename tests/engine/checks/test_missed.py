@@ -123,5 +123,5 @@ def test_words_count_and_name() -> None:
     )
     # Nobody is sent for more of what the counts were found to tell no more of.
     given = replace(found, latents="topics", chosen=True)
-    assert "More topics predict counts of held-out cells no better; what" in given.words
+    assert "More topics predict held-out counts no better; what" in given.words
     assert "Take more" not in given.words
