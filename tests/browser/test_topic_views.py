@@ -15,7 +15,6 @@ from tests.browser.steps import (
     button,
     card,
     chips,
-    choose,
     export,
     open_model,
     wait_until_drawn,
