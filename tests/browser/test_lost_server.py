@@ -9,13 +9,21 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.steps import PATIENCE
-from tests.server import serve
+from tests.server import ROOT, serve
 
 pytestmark = pytest.mark.browser
 
-# What tells of it is part of the page's invisible component.
-APP = """
+# What tells of it is part of the page's invisible component; the rest of the page, whose import
+# takes seconds, is left out.
+APP = f"""
+import sys
+import types
+
 import panel as pn
+
+package = types.ModuleType("dashboard")
+package.__path__ = [{str(ROOT / "dashboard")!r}]
+sys.modules["dashboard"] = package
 
 from dashboard.browser import Browser
 
