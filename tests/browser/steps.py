@@ -41,11 +41,12 @@ def wait_until_drawn(where: Locator, least: int) -> None:
     deadline = time.monotonic() + PATIENCE / 1000
     while colours(where) < least:
         assert time.monotonic() < deadline, f"only {colours(where)} colours"
-        where.page.wait_for_timeout(100)
+        where.page.wait_for_timeout(200)
 
 
 def wait_for_umap(page: Page) -> None:
-    page.wait_for_function(UMAP, timeout=LONG)
+    # Not at each frame, as is the default: the browser would be busy with it all the while.
+    page.wait_for_function(UMAP, timeout=LONG, polling=200)
 
 
 def column(page: Page, name: str) -> list[object]:
