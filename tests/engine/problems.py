@@ -68,11 +68,12 @@ def _evaluate(
     integral: Integral,
     tolerance: float,
     max_steps: int,
+    start: equations.Latents | None,
 ) -> tuple[Sums, equations.Cells]:
     posterior = equations.find_posterior(
         params,
         counts,
-        equations.cold_start(params, counts.sum(1)),
+        equations.cold_start(params, counts.sum(1)) if start is None else start,
         integral,
         tolerance=tolerance,
         max_steps=max_steps,
@@ -92,8 +93,9 @@ def evaluate(
     weights: np.ndarray | None = None,
     volume: np.ndarray | None = None,
     integral: Integral = NARROW,
+    start: equations.Latents | None = None,
 ) -> tuple[Sums, equations.Cells]:
-    """One pass over one block from a cold start; log marginals with all their constants."""
+    """One pass over one block, cold by default; log marginals with all their constants."""
     width = params.loadings.shape[1]
     volume = np.zeros((width, width)) if volume is None else volume
     with jax.enable_x64(dtype == "float64"):
@@ -108,6 +110,7 @@ def evaluate(
             integral,
             tolerance,
             max_steps,
+            start,
         )
     sums = Sums(*(np.asarray(array, float) for array in sums))
     cells = equations.Cells(
