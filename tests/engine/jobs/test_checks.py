@@ -151,7 +151,11 @@ def test_each_mode_has_its_summary_and_some_cells_have_none(
 @pytest.mark.parametrize(
     ("name", "step", "phase"),
     [
-        ("predictive_check_iter", science.CheckProgress(0.5), "looking"),
+        (
+            "predictive_check_iter",
+            science.CheckProgress(0.5),
+            "looking for the genes that fit worst",
+        ),
         ("laplace_quality_iter", science.LaplaceProgress(0.5), "testing the approximation"),
     ],
 )
