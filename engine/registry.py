@@ -56,11 +56,11 @@ def family_of_settings(values: Mapping[str, Any]) -> Family:
 
 
 def takes(model: str, setting: str) -> bool:
-    """Whether a setting of the shell's options means anything to a model."""
+    """Whether a setting that a shell offers means anything to a model."""
     return any(
-        option.setting == setting and model in (option.models or family.models)
+        model in (option.models or family.models)
         for family in FAMILIES
-        for option in family.options
+        if (option := family.config.options().get(setting)) is not None
     )
 
 

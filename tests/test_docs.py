@@ -172,7 +172,8 @@ def test_every_setting_of_the_server_is_told() -> None:
 def test_every_command_of_the_shell_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
-    commands = re.findall(r"^    (\w+)", capsys.readouterr().out, re.MULTILINE)
+    listed = capsys.readouterr().out.partition("Commands:")[2]
+    commands = re.findall(r"^  (\w+)", listed, re.MULTILINE)
     assert set(commands) == told("docs/shell.md", "# From a shell")
 
 

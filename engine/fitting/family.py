@@ -9,7 +9,6 @@ import numpy as np
 
 from engine.fitting.model import FittedModel
 from engine.fitting.training_config import Training
-from engine.fitting.vocabulary import Option
 
 if TYPE_CHECKING:
     from engine.data import Counts
@@ -32,11 +31,6 @@ class Family(Protocol):
     @property
     def titles(self) -> tuple[tuple[str, str], ...]:
         """What a person chooses of: for each model a name and a line that says what it is."""
-        ...
-
-    @property
-    def options(self) -> tuple[Option, ...]:
-        """Options of the shell that are settings of its models."""
         ...
 
     @property

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from engine.fitting.vocabulary import Option, option
 from engine.validation import AUTO, check_names, one_of, positive, settled, share, whole
 
 Schedule = Literal["cosine", "constant"]
@@ -23,7 +24,15 @@ _FEWEST_EPOCHS = 5
 class Training:
     """Settings of ``inference="vae"``; what each means is told where a model takes them up."""
 
-    max_epochs: int | None = None
+    max_epochs: int | None = field(
+        default=None,
+        metadata=option(
+            "--max-epochs",
+            "times that every cell is drawn; by default by their number",
+            "N",
+            inferences=("vae",),
+        ),
+    )
     refine: bool = True
     hidden: int = 64
     dropout: float = 0.0
@@ -62,6 +71,12 @@ class Training:
     def size_name(cls) -> str:
         """Name of the setting that is the number of latents."""
         return f"n_{cls.latent}s"
+
+    @classmethod
+    def options(cls) -> dict[str, Option]:
+        """The settings that a shell offers by options of their own: name -> option."""
+        fields = dataclasses.fields(cls)
+        return {one.name: one.metadata["option"] for one in fields if "option" in one.metadata}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -109,10 +124,10 @@ class Training:
 
     def _plain_numbers(self) -> None:
         """NumPy's scalars become Python's, so that equal settings hash and print alike."""
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
+        for one in dataclasses.fields(self):
+            value = getattr(self, one.name)
             if isinstance(value, np.generic):
-                object.__setattr__(self, field.name, value.item())
+                object.__setattr__(self, one.name, value.item())
 
     def _check_training(self) -> None:
         whole("hidden", self.hidden, 1, 10_000)

@@ -44,22 +44,37 @@ assert set(CAPABILITIES) == set(get_args(Capability))
 
 
 class Option(NamedTuple):
-    """An option of the shell that is a setting of some models.
+    """How a shell offers a setting of a configuration; kept in the metadata of its field.
 
     Attributes
     ----------
-    flag, dest
-        As it is typed, and where the parser puts its value.
-    setting
-        The field of the configuration.
-    models
-        Those to which it means anything; none: to all that have its inference.
+    flag
+        As it is typed.
+    words
+        What the setting is.
+    unit
+        What its value is a number of; empty: nothing that has to be said.
+    models, inferences
+        Those to which it means anything; none: to all that have the setting.
     """
 
     flag: str
-    dest: str
-    setting: str
-    models: tuple[str, ...]
+    words: str
+    unit: str = ""
+    models: tuple[str, ...] = ()
+    inferences: tuple[str, ...] = ()
+
+
+def option(
+    flag: str,
+    words: str,
+    unit: str = "",
+    *,
+    models: tuple[str, ...] = (),
+    inferences: tuple[str, ...] = (),
+) -> dict[str, Option]:
+    """Metadata of a field that a shell offers, see `Option`."""
+    return {"option": Option(flag, words, unit, models, inferences)}
 
 
 class Vocabulary(NamedTuple):

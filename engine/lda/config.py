@@ -6,13 +6,14 @@ import dataclasses
 import math
 import numbers
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from engine.errors import ConfigError
 from engine.fitting.training_config import Training
+from engine.fitting.vocabulary import option
 from engine.validation import AUTO, finite, number, one_of, positive, whole
 
 Inference = Literal["em", "vae"]
@@ -79,15 +80,37 @@ class LDAConfig(Training):
         If a value is of the wrong type or out of range.
     """
 
-    n_topics: int | Literal["auto"] = AUTO
-    inference: Inference = "em"
-    topic_prior: Prior = None
-    feature_prior: Prior = None
-    seed: int = 0
+    n_topics: int | Literal["auto"] = field(
+        default=AUTO,
+        metadata=option("--topics", "number of topics; auto chooses it from the counts", "N"),
+    )
+    inference: Inference = field(
+        default="em", metadata=option("--inference", "how the model is fitted")
+    )
+    topic_prior: Prior = field(
+        default=None, metadata=option("--topic-prior", "alpha (1 / topics by default)", "ALPHA")
+    )
+    feature_prior: Prior = field(
+        default=None, metadata=option("--feature-prior", "eta (1 / topics by default)", "ETA")
+    )
+    seed: int = field(default=0, metadata=option("--seed", "seed of the start"))
     n_starts: int = 3
-    max_passes: int = 500
-    max_seconds: float | None = None
-    tolerance: float = 1e-3
+    max_passes: int = field(
+        default=500,
+        metadata=option("--max-passes", "passes over the cells", "N", inferences=("em",)),
+    )
+    max_seconds: float | None = field(
+        default=None, metadata=option("--max-seconds", "time budget of the fit", "SECONDS")
+    )
+    tolerance: float = field(
+        default=1e-3,
+        metadata=option(
+            "--tolerance",
+            "gain below which the fit ends, nats per cell",
+            "NATS",
+            inferences=("em", "vae"),
+        ),
+    )
     block_cells: int | None = None
 
     latent: ClassVar[str] = "topic"

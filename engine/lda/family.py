@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.fitting.vocabulary import Option
 from engine.lda.config import LDAConfig
 from engine.lda.fit import TopicFit
 
@@ -26,11 +25,6 @@ class Topics:
     )
     config = LDAConfig
     fit = TopicFit
-    options = (
-        Option("--topics", "topics", "n_topics", models),
-        Option("--topic-prior", "topic_prior", "topic_prior", models),
-        Option("--feature-prior", "feature_prior", "feature_prior", models),
-    )
     has_log_marginal = False
     slowness = 2
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from engine.errors import ConfigError
 from engine.fitting.training_config import Training
+from engine.fitting.vocabulary import option
 from engine.validation import AUTO, finite, number, one_of, positive, whole
 
 DMode = Literal["learned", "low_rank"]
@@ -96,26 +97,67 @@ class LNMConfig(Training):
     """
 
     capture: bool = False
-    n_factors: int | Literal["auto"] = AUTO
-    inference: LNMInference = "laplace"
-    d_mode: DMode = "learned"
-    seed: int = 0
-    max_passes: int = 200
-    max_seconds: float | None = None
-    tolerance: float = 3e-3
-    capture_prior: CapturePrior = "population"
-    molecules: float = 2e5
+    n_factors: int | Literal["auto"] = field(
+        default=AUTO,
+        metadata=option(
+            "--factors", "number of gene programmes; auto chooses it from the counts", "N"
+        ),
+    )
+    inference: LNMInference = field(
+        default="laplace", metadata=option("--inference", "how the model is fitted")
+    )
+    d_mode: DMode = field(default="learned", metadata=option("--d-mode", "residual variance"))
+    seed: int = field(default=0, metadata=option("--seed", "seed of the start"))
+    max_passes: int = field(
+        default=200,
+        metadata=option("--max-passes", "passes over the cells", "N", inferences=("laplace",)),
+    )
+    max_seconds: float | None = field(
+        default=None, metadata=option("--max-seconds", "time budget of the fit", "SECONDS")
+    )
+    tolerance: float = field(
+        default=3e-3,
+        metadata=option(
+            "--tolerance",
+            "gain below which the fit ends, nats per cell",
+            "NATS",
+            inferences=("laplace", "vae"),
+        ),
+    )
+    capture_prior: CapturePrior = field(
+        default="population",
+        metadata=option("--capture-prior", "prior of capture efficiencies", models=("lnmvcp",)),
+    )
+    molecules: float = field(
+        default=2e5,
+        metadata=option("--molecules", "expected mRNA per cell", "MOLECULES", models=("lnmvcp",)),
+    )
     capture_sd: float = 0.5
     loadings_scale: float | None = None
     noise_location: float | None = None
     noise_scale: float | None = None
-    precision: Precision = "float32"
+    precision: Precision = field(
+        default="float32",
+        metadata=option("--precision", "floating-point type of the passes over the cells"),
+    )
     block_cells: int | None = None
 
     learning_rate: float = field(default=0.03, kw_only=True)
-    n_warmup: int = field(default=500, kw_only=True)
-    n_draws: int = field(default=1000, kw_only=True)
-    n_chains: int = field(default=4, kw_only=True)
+    n_warmup: int = field(
+        default=500,
+        kw_only=True,
+        metadata=option("--warmup", "iterations that adapt each chain", "N", inferences=("nuts",)),
+    )
+    n_draws: int = field(
+        default=1000,
+        kw_only=True,
+        metadata=option("--draws", "draws kept of each chain", "N", inferences=("nuts",)),
+    )
+    n_chains: int = field(
+        default=4,
+        kw_only=True,
+        metadata=option("--chains", "number of chains", "N", inferences=("nuts",)),
+    )
 
     full_epochs: ClassVar[int] = 60
     latent: ClassVar[str] = "factor"

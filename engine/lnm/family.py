@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.fitting.vocabulary import Option
 from engine.lnm.config import LNMConfig
 from engine.lnm.fit import Fit
 
@@ -27,16 +26,6 @@ class LogRatio:
     )
     config = LNMConfig
     fit = Fit
-    options = (
-        Option("--factors", "factors", "n_factors", models),
-        Option("--d-mode", "d_mode", "d_mode", models),
-        Option("--precision", "precision", "precision", models),
-        Option("--capture-prior", "capture_prior", "capture_prior", models[1:]),
-        Option("--molecules", "molecules", "molecules", models[1:]),
-        Option("--warmup", "n_warmup", "n_warmup", ()),
-        Option("--draws", "n_draws", "n_draws", ()),
-        Option("--chains", "n_chains", "n_chains", ()),
-    )
     has_log_marginal = True
     slowness = 1
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 from tqdm import tqdm
 
 from engine.errors import ConfigError
 from engine.jobs.failures import describe
 from engine.shell.common import writable
-from engine.shell.counts import fitted, own_data
+from engine.shell.counts import fitted, of_its_cells
+from engine.shell.running import Command
 
 if TYPE_CHECKING:
     from engine.checks import PredictiveCheck
+    from engine.checks.predictive.settings import CheckTotals
+    from engine.fitting.predictive import Mode
     from engine.jobs.checking import Fraction
 
 _SHOWN = 10
@@ -31,25 +34,42 @@ MODES = ("laplace", "map", "population")
 TOTALS = ("observed", "model")
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
-    parser.set_defaults(command=check)
-    add = parser.add_argument
-    add("fit", type=Path, metavar="FIT.h5ad", help="a saved fit")
-    own_data(parser)
-    add("--mode", choices=MODES, default="laplace", help="where the latents of cells come from")
-    add("--totals", choices=TOTALS, help="total counts of a draw; by default the mode's own")
-    add("--draws", type=int, default=100, help="replicates of the data")
-    add("--genes", help="names, with commas, of genes whose pairs are correlated")
-    add("--groups", metavar="COLUMN", help="labels of cells, each of which is checked as well")
-    add("--seed", type=int, default=0, help="seed of the draws")
-    add("--out", type=Path, metavar="TABLE.csv", help="where to save the table of genes")
-    add("--json", action="store_true", help="end with one line of JSON on stdout")
-
-
-def check(options: argparse.Namespace) -> None:
-    """Compare counts with replicates that a saved fit draws of them."""
-    out = None if options.out is None else writable(options.out, source=options.data)
+@click.command(cls=Command)
+@of_its_cells
+@click.option(
+    "--mode",
+    type=click.Choice(MODES),
+    default="laplace",
+    help="where the latents of cells come from",
+)
+@click.option(
+    "--totals",
+    type=click.Choice(TOTALS),
+    help="total counts of a draw; by default the mode's own",
+)
+@click.option("--draws", type=int, default=100, help="replicates of the data")
+@click.option("--genes", help="names, with commas, of genes whose pairs are correlated")
+@click.option(
+    "--groups", metavar="COLUMN", help="labels of cells, each of which is checked as well"
+)
+@click.option("--seed", type=int, default=0, help="seed of the draws")
+@click.option("--out", type=Path, metavar="TABLE.csv", help="where to save the table of genes")
+@click.option("--json", "as_json", is_flag=True, help="end with one line of JSON on stdout")
+def check(
+    path: Path,
+    data: str | None,
+    mode: Mode,
+    totals: CheckTotals | None,
+    draws: int,
+    genes: str | None,
+    groups: str | None,
+    seed: int,
+    out: Path | None,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """Compare counts with replicates drawn from a saved fit."""
+    out = None if out is None else writable(out, source=data)
 
     from engine import checks
     from engine.checks.predictive.settings import CheckSettings
@@ -57,35 +77,30 @@ def check(options: argparse.Namespace) -> None:
     from engine.results import load
     from engine.summaries import with_ids
 
-    fit = load(options.fit)
-    counts = fitted(fit, options)
-    groups = None
-    if options.groups is not None:
-        if options.groups not in counts.obs:
+    fit = load(path)
+    counts = fitted(fit, path, data, values)
+    labels = None
+    if groups is not None:
+        if groups not in counts.obs:
             known = ", ".join(map(str, counts.obs.columns)) or "there are none"
-            raise ConfigError(
-                f"a column of labels: {known}",
-                repr(options.groups),
-                "Change --groups.",
-            )
-        groups = counts.obs[options.groups]
-    genes = None
-    if options.genes is not None:
-        genes = [name.strip() for name in options.genes.split(",") if name.strip()]
+            raise ConfigError(f"a column of labels: {known}", repr(groups), "Change --groups.")
+        labels = counts.obs[groups]
     # Refused before anything is worked out.
-    CheckSettings.chosen(fit, options.mode, options.totals, options.draws, options.seed)
+    CheckSettings.chosen(fit, mode, totals, draws, seed)
     missed = _beside(lambda: checking.missed_iter(fit, counts), "missed")
     if genes is None:
-        genes = checks.genes_to_show(fit, (), missed=missed)
+        shown = checks.genes_to_show(fit, (), missed=missed)
+    else:
+        shown = [name.strip() for name in genes.split(",") if name.strip()]
     steps = checks.predictive_check_iter(
         fit,
         counts,
-        mode=options.mode,
-        totals=options.totals,
-        n_draws=options.draws,
-        genes=genes,
-        groups=groups,
-        seed=options.seed,
+        mode=mode,
+        totals=totals,
+        n_draws=draws,
+        genes=shown,
+        groups=labels,
+        seed=seed,
     )
     found = _last(steps, "checking", lambda step: step.check)
     structure, laplace = None, None
@@ -100,8 +115,8 @@ def check(options: argparse.Namespace) -> None:
         write_csv(with_ids(found.genes, fit), out)
         print(f"Saved {out}", file=sys.stderr)
     summary = checking.summary(fit, found, laplace)
-    _keep(options.fit, options.mode, summary)
-    if options.json:
+    _keep(path, mode, summary)
+    if as_json:
         print(json.dumps(summary))
     else:
         print(_told(found, summary["laplace"]))

@@ -11,37 +11,12 @@ from typing import Any
 
 from engine.data import INDEX, DataRequest
 from engine.data.choices import ASKED as CHOICES
-from engine.registry import FAMILIES, Config
+from engine.registry import Config
 from engine.results import OTHER, AnyFit
-from engine.shell.options import belongs
+from engine.shell.options import SIZES, belongs
 from engine.summaries.methods import n_set_aside
 
 GENES = "genes.txt"
-# The settings that are numbers of factors or topics, and their options.
-_SIZES = {
-    option.setting: option.flag
-    for family in FAMILIES
-    for option in family.options
-    if option.setting == family.config.size_name()
-}
-# Options of settings; any other setting, or one that the fit does not use, goes by --set.
-_OPTIONS = {
-    name: f"--{name.replace('_', '-')}"
-    for name in (
-        "d_mode",
-        "capture_prior",
-        "molecules",
-        "seed",
-        "max_passes",
-        "max_seconds",
-        "tolerance",
-        "precision",
-        "inference",
-        "topic_prior",
-        "feature_prior",
-        "max_epochs",
-    )
-} | _SIZES
 # More characters than these of names of genes go to a file.
 _INLINE = 200
 
@@ -90,13 +65,12 @@ def _of_config(config: Config) -> list[str]:
     found: list[str] = []
     for setting in dataclasses.fields(config):
         name, value = setting.name, getattr(config, setting.name)
-        # Told by the name of the model.
-        if name == "capture" or (value == setting.default and name not in _SIZES):
+        # Told by the name of the model. A number of factors or topics is told in any case.
+        if name == "capture" or (value == setting.default and name not in SIZES):
             continue
-        option = _OPTIONS.get(name)
-        plain = isinstance(value, str | int | float)
-        if option is not None and plain and belongs(option, config):
-            found += _option(option, str(value))
+        # Any other setting, and one that the fit does not use, goes by --set.
+        if isinstance(value, str | int | float) and belongs(name, config):
+            found += _option(config.options()[name].flag, str(value))
         else:
             found += ["--set", f"{name}={json.dumps(value)}"]
     return found

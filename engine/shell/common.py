@@ -2,39 +2,86 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from engine.errors import ConfigError
 from engine.registry import MODELS, Config, config_from_dict
-from engine.shell.options import check_given, chosen
+from engine.shell.counts import choices, chosen
+from engine.shell.options import check_given, given, settings
+from engine.shell.running import options
 
 if TYPE_CHECKING:
     from engine.data import DataRequest
 
 
-def configuration(options: argparse.Namespace) -> Config:
-    """The settings of a fit; ConfigError if they cannot be used."""
-    given = {"seed": options.seed, "max_seconds": options.max_seconds}
-    if options.max_passes is not None:
-        given["max_passes"] = options.max_passes
-    if options.tolerance is not None:
-        given["tolerance"] = options.tolerance
-    if options.max_epochs is not None:
-        given["max_epochs"] = options.max_epochs
-    if options.inference is not None:
-        given["inference"] = options.inference
-    family = MODELS[options.model]
-    own = {option.setting: getattr(options, option.dest) for option in family.options}
-    config = family.configured(options.model, **own, **given)
-    config = config_from_dict(config.to_dict() | dict(map(_setting, options.set)))
-    check_given(getattr(options, "given", ()), config)
+def settings_of_a_fit(*, sizes: bool) -> Callable[[Any], Any]:
+    """The data and all settings, those of the numbers of factors and topics only if asked for."""
+    models = click.Choice(tuple(MODELS))
+    return options(
+        click.argument("data", help="Counts: a file or folder (see README), or 'demo'."),
+        click.option(
+            "--model",
+            type=models,
+            default=next(iter(MODELS)),
+            help="with 'vcp': variable capture; 'lda': topics",
+        ),
+        click.option(
+            "--genes",
+            default="2000",
+            help="how many, 'all', a file of names, or names with commas",
+        ),
+        click.option(
+            "--layer", help="layer of raw counts (X, raw or a name; guessed if not given)"
+        ),
+        click.option(
+            "--gene-names",
+            metavar="COLUMN",
+            help="column of var with the names of the genes, or 'index'; a column of symbols "
+            "beside an index of ids is found if not given",
+        ),
+        choices,
+        click.option("--reference", help="gene that is the ALR reference"),
+        click.option(
+            "--library-size",
+            metavar="COLUMN",
+            help="labels with each cell's counts over all genes",
+        ),
+        settings(sizes=sizes),
+        click.option(
+            "--set",
+            "set_",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="any other setting; may be repeated",
+        ),
+    )
+
+
+def configuration(values: Mapping[str, Any], size: int | None = None) -> Config:
+    """The settings of a fit; ConfigError if they cannot be used.
+
+    Parameters
+    ----------
+    values
+        Of the options of `settings_of_a_fit`.
+    size
+        Number of factors or topics where none can be typed.
+    """
+    typed = given(values)
+    family = MODELS[values["model"]]
+    own = {name: value for name, value in typed.items() if name in family.config.options()}
+    sizes = {} if size is None else {family.config.size_name(): size}
+    config = family.configured(values["model"], **own, **sizes)
+    config = config_from_dict(config.to_dict() | dict(map(_setting, values["set_"])))
+    check_given(typed, config)
     return config
 
 
@@ -47,19 +94,19 @@ def _setting(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def request(options: argparse.Namespace) -> DataRequest:
+def request(values: Mapping[str, Any]) -> DataRequest:
     """The counts that a fit is of; ConfigError if the choice of genes cannot be used."""
     from engine.data import DataRequest
 
-    genes: Any = gene_choice(options.genes)
+    genes: Any = gene_choice(values["genes"])
     return DataRequest(
-        options.data,
-        options.layer,
+        values["data"],
+        values["layer"],
         genes,
-        options.reference,
-        options.library_size,
-        options.gene_names,
-        **chosen(options),
+        values["reference"],
+        values["library_size"],
+        values["gene_names"],
+        **chosen(values),
     )
 
 

@@ -1,48 +1,79 @@
-"""Which counts the commands read that are about a saved fit."""
+"""Which counts the commands read, those above all that are about a saved fit."""
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from engine.errors import DataError
-from engine.shell.options import choices, chosen
+from engine.shell.running import options
 
 if TYPE_CHECKING:
     from engine.data import Counts
     from engine.results import AnyFit
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """Arguments that say how DATA is read; what is not given is as it was for the fit."""
-    add = parser.add_argument
-    add("--layer", help="layer of raw counts (X, raw or a name); as for the fit if not given")
-    add(
+choices = options(
+    click.option("--sample", help="of a folder of several samples: the one to read"),
+    click.option("--genome", help="read the genes of this genome alone"),
+    click.option(
+        "--feature-type",
+        metavar="TYPE",
+        help="features to read, e.g. 'Antibody Capture', or 'all'; of .h5mu the modality (Gene "
+        "Expression if there is any)",
+    ),
+    click.option(
+        "--cells-in",
+        type=click.Choice(["rows", "columns"]),
+        help="of a table or matrix that does not tell: where the cells are",
+    ),
+    click.option(
+        "--round/--no-round",
+        default=None,
+        help="round counts that a correction for ambient RNA left fractional",
+    ),
+)
+# How DATA is read; what is not given is as it was for the fit.
+reading = options(
+    click.option(
+        "--layer", help="layer of raw counts (X, raw or a name); as for the fit if not given"
+    ),
+    click.option(
         "--gene-names",
         metavar="COLUMN",
         help="column of var with the names of the genes, or 'index'; as for the fit if not given",
-    )
-    add(
+    ),
+    click.option(
         "--library-size",
         metavar="COLUMN",
         help="labels with each cell's counts over all genes ('' for none); as for the fit if not "
         "given",
-    )
-    choices(parser)
-
-
-def own_data(parser: argparse.ArgumentParser) -> None:
-    """The argument DATA of commands about the very cells of a fit, and how it is read."""
-    parser.add_argument(
+    ),
+    choices,
+)
+saved_fit = click.argument("path", metavar="FIT.h5ad", type=Path, help="A saved fit.")
+# A fit and the very cells that it is of.
+of_its_cells = options(
+    saved_fit,
+    click.argument(
         "data",
-        metavar="DATA",
-        nargs="?",
-        help="the data that it was fitted to; the counts saved with the fit by default",
-    )
-    options(parser)
+        required=False,
+        help="The data that it was fitted to; the counts saved with the fit by default.",
+    ),
+    reading,
+)
 
 
-def read_as(fit: AnyFit, options: argparse.Namespace) -> Counts:
+def chosen(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `choices` that were given."""
+    names = ("sample", "genome", "feature_type", "cells_in", "round")
+    return {name: values[name] for name in names if values[name] is not None}
+
+
+def read_as(fit: AnyFit, data: str, values: Mapping[str, Any]) -> Counts:
     """DATA over all its genes, from the layer and with the library sizes that the fit asked for.
 
     Genes outside the fit are pooled later, and those that no cell expresses are known.
@@ -51,20 +82,27 @@ def read_as(fit: AnyFit, options: argparse.Namespace) -> Counts:
     from engine.data.choices import ASKED as CHOICES
 
     asked = fit.data.get("request") or {}
-    given = {name: getattr(options, name) for name in ("layer", "library_size", "gene_names")}
+    given = {name: values[name] for name in ("layer", "library_size", "gene_names")}
     how: dict[str, Any] = {
         name: (asked.get(name) if value is None else value) or None for name, value in given.items()
     }
-    choices = {name: asked[name] for name in CHOICES if asked.get(name)} | chosen(options)
+    picked = {name: asked[name] for name in CHOICES if asked.get(name)} | chosen(values)
     if how["gene_names"] is None and fit.gene_ids is None:
         # A fit that knows no ids may call genes as the index does, those of one name by numbers.
-        by_index = inspect_source(options.data, Choices(**choices)).gene_names == INDEX
+        by_index = inspect_source(data, Choices(**picked)).gene_names == INDEX
         how["gene_names"] = INDEX if by_index else None
-    return read_counts(options.data, genes="all", **how, **choices)
+    return read_counts(data, genes="all", **how, **picked)
 
 
-def fitted(fit: AnyFit, options: argparse.Namespace) -> Counts:
+def fitted(fit: AnyFit, path: Path, data: str | None, values: Mapping[str, Any]) -> Counts:
     """The counts of the cells of a fit: from DATA if that is given, else those saved with it.
+
+    Parameters
+    ----------
+    path
+        Of the fit.
+    values
+        Of the options of `reading`.
 
     Raises
     ------
@@ -75,11 +113,11 @@ def fitted(fit: AnyFit, options: argparse.Namespace) -> Counts:
     from engine.jobs.counts import own_cells
     from engine.results import load_counts
 
-    if options.data is not None:
-        return own_cells(fit, read_as(fit, options))
-    saved = load_counts(options.fit)
+    if data is not None:
+        return own_cells(fit, read_as(fit, data, values))
+    saved = load_counts(path)
     if saved is None:
         raise DataError("a fit saved with its counts, or DATA", "neither", "Name DATA.")
-    name = options.fit.name
+    name = path.name
     counts = Counts.from_arrays(saved, fit.genes, fit.cells, obs=fit.obs, name=name)
     return own_cells(fit, counts)

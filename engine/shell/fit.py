@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 from tqdm import tqdm
 
 from engine.errors import FitError
@@ -19,30 +19,49 @@ from engine.jobs.failures import describe
 from engine.jobs.job import peak_memory_mb
 from engine.jobs.looking import look
 from engine.results import AnyFit, selection_of, stopped_by_user
-from engine.shell.common import configuration, first_ctrl_c_stops, gene_choice, request, writable
+from engine.shell.common import (
+    configuration,
+    first_ctrl_c_stops,
+    gene_choice,
+    request,
+    settings_of_a_fit,
+    writable,
+)
+from engine.shell.running import Command
 from engine.shell.score import score_words
 
 
-def fit(options: argparse.Namespace) -> None:
+@click.command(cls=Command)
+@settings_of_a_fit(sizes=True)
+@click.option("--out", type=Path, required=True, metavar="FIT.h5ad", help="where to save the fit")
+@click.option(
+    "--holdout",
+    type=float,
+    default=0.0,
+    metavar="SHARE",
+    help="share of the cells to score the fit on",
+)
+@click.option("--json", "as_json", is_flag=True, help="end with one line of JSON on stdout")
+def fit(out: Path, holdout: float, as_json: bool, **values: Any) -> None:
     """Fit a model to counts and save it."""
-    config = configuration(options)
-    gene_choice(options.genes)
-    out = writable(options.out, source=options.data)
+    config = configuration(values)
+    gene_choice(values["genes"])
+    out = writable(out, source=values["data"])
 
     # After the settings are known to be good: JAX and scanpy take seconds to import.
     import engine
     from engine import checks
 
-    asked = request(options)
+    asked = request(values)
     counts = asked.load()
     for line in counts.report.lines():
         print(line, file=sys.stderr)
     held_out = None
-    if options.holdout:
-        counts, held_out = checks.set_aside(counts, options.holdout, options.seed)
+    if holdout:
+        counts, held_out = checks.set_aside(counts, holdout, config.seed)
     with first_ctrl_c_stops() as stopping:
         result = _run(engine.fit_iter(counts, config), stopping)
-        told = {"request": asked.to_dict(), "holdout": options.holdout}
+        told = {"request": asked.to_dict(), "holdout": holdout}
         result = result.changed(data=result.data | told)
         result.save(out, counts=counts.matrix())
         try:
@@ -61,11 +80,11 @@ def fit(options: argparse.Namespace) -> None:
     print(f"Saved {out}", file=sys.stderr)
     summary = _summary(result, out)
     if held_out is not None:
-        scored = checks.score(result, held_out, seed=options.seed)
+        scored = checks.score(result, held_out, seed=config.seed)
         print(score_words(scored), file=sys.stderr)
         summary["score"] = scored.to_dict()
         add_data(out, {"score": scored.to_dict()})
-    if options.json:
+    if as_json:
         print(json.dumps(summary))
 
 

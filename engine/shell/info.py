@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
+from typing import Any
 
-from engine.shell.options import choices, chosen
+import click
 
-
-def options(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
-    parser.set_defaults(command=info)
-    parser.add_argument("data", metavar="DATA", help="as DATA of fit")
-    choices(parser)
-    parser.add_argument("--json", action="store_true", help="print one line of JSON")
+from engine.shell.counts import choices, chosen
+from engine.shell.running import Command
 
 
-def info(options: argparse.Namespace) -> None:
+@click.command(cls=Command)
+@click.argument("data", help="As DATA of fit.")
+@choices
+@click.option("--json", "as_json", is_flag=True, help="print one line of JSON")
+def info(data: str, as_json: bool, **values: Any) -> None:
     """Tell what a source holds and what can be chosen."""
     from engine.data import INDEX, Choices, inspect_source
     from engine.data.choices import ASKED
 
-    found = inspect_source(options.data, Choices(**chosen(options)))
-    if options.json:
+    found = inspect_source(data, Choices(**chosen(values)))
+    if as_json:
         print(json.dumps(dataclasses.asdict(found)))
         return
     print(f"{found.name}: {found.n_cells:,} cells, {found.n_genes:,} genes")

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
 from pathlib import Path
 
+import click
+
 from engine.errors import ConfigError
 from engine.shell.common import writable
+from engine.shell.counts import saved_fit
+from engine.shell.running import Command
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
-    parser.set_defaults(command=report)
-    add = parser.add_argument
-    add("fit", type=Path, metavar="FIT.h5ad", help="a saved fit")
-    add("--out", type=Path, required=True, metavar="REPORT.html", help="where to write the report")
-    add("--zip", type=Path, metavar="FIGURES.zip", help="where to write its figures and tables")
-    add("--data", metavar="DATA", help="where the counts of the fit are now")
-    add("--no-umap", action="store_true", help="show cells by the first two factors or topics")
-
-
-def report(options: argparse.Namespace) -> None:
+@click.command(cls=Command)
+@saved_fit
+@click.option(
+    "--out", type=Path, required=True, metavar="REPORT.html", help="where to write the report"
+)
+@click.option(
+    "--zip",
+    "bundle",
+    type=Path,
+    metavar="FIGURES.zip",
+    help="where to write its figures and tables",
+)
+@click.option("--data", metavar="DATA", help="where the counts of the fit are now")
+@click.option("--no-umap", is_flag=True, help="show cells by the first two factors or topics")
+def report(path: Path, out: Path, bundle: Path | None, data: str | None, no_umap: bool) -> None:
     """Write the report of a saved fit."""
-    fit = options.fit
-    out = writable(options.out, source=fit)
-    bundle = None if options.zip is None else writable(options.zip, source=fit)
+    out = writable(out, source=str(path))
+    bundle = None if bundle is None else writable(bundle, source=str(path))
     if bundle is not None and bundle.resolve() == out.resolve():
         raise ConfigError("--zip beside --out", "the same file twice", "Choose another --zip.")
     # By name: figures for papers are the page's, on which the engine does not depend, and only
@@ -40,13 +45,13 @@ def report(options: argparse.Namespace) -> None:
             "Install Logratio as a whole, or run this where it is.",
         ) from error
     shell.write(
-        fit,
+        path,
         out,
         bundle=bundle,
-        data=options.data,
-        umap=not options.no_umap,
+        data=data,
+        umap=not no_umap,
         tell=lambda words: print(words, file=sys.stderr),
     )
-    for path in (out, bundle):
-        if path is not None:
-            print(f"Saved {path}", file=sys.stderr)
+    for made in (out, bundle):
+        if made is not None:
+            print(f"Saved {made}", file=sys.stderr)

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from engine.shell.counts import read_as
+import click
+
+from engine.shell.counts import read_as, reading, saved_fit
+from engine.shell.running import Command
 
 if TYPE_CHECKING:
     from engine.checks import Score
 
 
-def score(options: argparse.Namespace) -> None:
+@click.command(cls=Command)
+@saved_fit
+@click.argument("data", metavar="HELDOUT", help="Cells that it has not seen: as DATA of fit.")
+@reading
+@click.option("--seed", type=int, default=0, help="seed of the split of the counts")
+@click.option("--json", "as_json", is_flag=True, help="end with one line of JSON on stdout")
+def score(path: Path, data: str, seed: int, as_json: bool, **values: Any) -> None:
     """Score a saved fit on cells that it has not seen."""
     from engine import checks
     from engine.results import load
 
-    fit = load(options.fit)
-    scored = checks.score(fit, read_as(fit, options), seed=options.seed)
+    fit = load(path)
+    scored = checks.score(fit, read_as(fit, data, values), seed=seed)
     print(score_words(scored), file=sys.stderr)
-    if options.json:
+    if as_json:
         print(json.dumps(scored.to_dict()))
 
 

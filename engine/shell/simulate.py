@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
 
 from engine.files.writing import write_portable
+from engine.registry import MODELS
 from engine.shell.common import writable
+from engine.shell.running import Command
+
+if TYPE_CHECKING:
+    from engine.data.simulate import Model
 
 
-def simulate(options: argparse.Namespace) -> None:
-    """Draw counts and save them with their truth."""
-    out = writable(options.out)
+@click.command(cls=Command)
+@click.option(
+    "--out", type=Path, required=True, metavar="SIM.h5ad", help="where to save the counts"
+)
+@click.option("--model", type=click.Choice(tuple(MODELS)), default=next(iter(MODELS)))
+@click.option("--cells", type=int, default=5000)
+@click.option("--genes", type=int, default=2000)
+@click.option("--factors", type=int, default=5)
+@click.option("--seed", type=int, default=0)
+def simulate(out: Path, model: Model, cells: int, genes: int, factors: int, seed: int) -> None:
+    """Draw counts of known truth and save them with it."""
+    out = writable(out)
 
     from engine.data import simulate as draw
 
-    data = draw(
-        options.model,
-        cells=options.cells,
-        genes=options.genes,
-        factors=options.factors,
-        seed=options.seed,
-    )
+    data = draw(model, cells=cells, genes=genes, factors=factors, seed=seed)
     temporary = out.with_name(f".{out.name}.{uuid.uuid4().hex}.part")
     try:
         write_portable(data, temporary, "gzip")

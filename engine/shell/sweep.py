@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import click
 from tqdm import tqdm
 
 from engine.jobs import Jobs, stop_sweep, submit_sweep, sweep_of
 from engine.jobs.sweeps import numbers, runs_of
-from engine.shell.common import configuration, first_ctrl_c_stops, request, writable
+from engine.shell.common import (
+    configuration,
+    first_ctrl_c_stops,
+    request,
+    settings_of_a_fit,
+    writable,
+)
+from engine.shell.running import Command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,16 +42,38 @@ _SHOWN = {
 }
 
 
-def sweep(options: argparse.Namespace) -> None:
-    """Fit several numbers of topics or factors, and compare them on held-out cells."""
-    values = numbers(options.values)
-    # Of these one is used, by each run with a number of its own.
-    options.topics = options.factors = values[0]
-    config = configuration(options)
-    for value in values:
-        config.sized(value)
-    out = None if options.out is None else writable(options.out, source=options.data)
-    asked = request(options)
+@click.command(cls=Command)
+@settings_of_a_fit(sizes=False)
+@click.option(
+    "--values",
+    "sizes",
+    required=True,
+    metavar="5,10,20",
+    help="numbers of topics or factors to try",
+)
+@click.option(
+    "--seeds", type=int, default=1, help="how many seeds, from --seed on, for each number"
+)
+@click.option(
+    "--holdout",
+    type=float,
+    default=0.1,
+    metavar="SHARE",
+    help="share of the cells to score the fits on",
+)
+@click.option("--out", type=Path, metavar="TABLE.csv", help="where to save the table")
+@click.option("--json", "as_json", is_flag=True, help="end with one line of JSON on stdout")
+def sweep(
+    sizes: str, seeds: int, holdout: float, out: Path | None, as_json: bool, **values: Any
+) -> None:
+    """Compare numbers of topics or factors on held-out cells."""
+    tried = numbers(sizes)
+    # Each run has a number of its own.
+    config = configuration(values, tried[0])
+    for size in tried:
+        config.sized(size)
+    out = None if out is None else writable(out, source=values["data"])
+    asked = request(values)
     counts = asked.load()
     for line in counts.report.lines():
         print(line, file=sys.stderr)
@@ -53,9 +83,9 @@ def sweep(options: argparse.Namespace) -> None:
             jobs,
             asked,
             config,
-            values,
-            seeds=options.seeds,
-            holdout=options.holdout,
+            tried,
+            seeds=seeds,
+            holdout=holdout,
             counts=counts,
         )
         del counts
@@ -77,7 +107,7 @@ def sweep(options: argparse.Namespace) -> None:
 
         write_csv(found.table, out)
         print(f"Saved {out}", file=sys.stderr)
-    if options.json:
+    if as_json:
         print(json.dumps(found.to_dict()))
     else:
         print(_told(found))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from engine.shell.common import first_ctrl_c_stops, writable
-from engine.shell.counts import fitted, own_data
+from engine.shell.counts import fitted, of_its_cells
+from engine.shell.running import Command
 
 if TYPE_CHECKING:
     from engine.checks import TopicUncertainty, Uncertainty
@@ -23,26 +24,33 @@ _GENES, _TOP, _SHOWN = 40, 20, 10
 _BY = {"delta": "the delta method", "draws": "the draws of the posterior"}
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
-    parser.set_defaults(command=uncertainty)
-    add = parser.add_argument
-    add("fit", type=Path, metavar="FIT.h5ad", help="a saved fit")
-    own_data(parser)
-    add("--genes", help="names, with commas; by default those that vary most, or lead a topic")
-    add(
-        "--method",
-        choices=("delta", "bootstrap"),
-        help="bootstrap for topics, else delta, or draws of NUTS",
-    )
-    add("--n-boot", type=int, default=50, help="replicates of the bootstrap")
-    add("--seed", type=int, default=0, help="seed of the weights of the bootstrap")
-    add("--out", type=Path, required=True, metavar="TABLE.csv", help="where to save the table")
-
-
-def uncertainty(options: argparse.Namespace) -> None:
-    """Tell how far the correlations or topics of a saved fit can be believed."""
-    out = writable(options.out, source=options.data)
+@click.command(cls=Command)
+@of_its_cells
+@click.option(
+    "--genes", help="names, with commas; by default those that vary most, or lead a topic"
+)
+@click.option(
+    "--method",
+    type=click.Choice(["delta", "bootstrap"]),
+    help="bootstrap for topics, else delta, or draws of NUTS",
+)
+@click.option("--n-boot", type=int, default=50, help="replicates of the bootstrap")
+@click.option("--seed", type=int, default=0, help="seed of the weights of the bootstrap")
+@click.option(
+    "--out", type=Path, required=True, metavar="TABLE.csv", help="where to save the table"
+)
+def uncertainty(
+    path: Path,
+    data: str | None,
+    genes: str | None,
+    method: str | None,
+    n_boot: int,
+    seed: int,
+    out: Path,
+    **values: Any,
+) -> None:
+    """Work out how far correlations or topics can be believed."""
+    out = writable(out, source=data)
 
     from engine.checks import pairs_table
     from engine.results import load
@@ -50,19 +58,19 @@ def uncertainty(options: argparse.Namespace) -> None:
     from engine.summaries import top_variance_genes, with_ids
     from engine.summaries.names import gene_positions
 
-    fit = load(options.fit)
-    genes = None
-    if options.genes is not None:
-        genes = gene_positions(fit, [name.strip() for name in options.genes.split(",")])
-    counts = fitted(fit, options)
+    fit = load(path)
+    asked = None
+    if genes is not None:
+        asked = gene_positions(fit, [name.strip() for name in genes.split(",")])
+    counts = fitted(fit, path, data, values)
     if not fit.can("pair_uncertainty"):
-        topics: TopicUncertainty = _run(fit, counts, options.method or "bootstrap", options)
-        table, by = of_topics(fit, topics, genes), f"{topics.n_boot} replicates"
+        topics: TopicUncertainty = _run(fit, counts, method or "bootstrap", n_boot, seed)
+        table, by = of_topics(fit, topics, asked), f"{topics.n_boot} replicates"
     else:
-        if genes is None:
-            genes = gene_positions(fit, top_variance_genes(fit, _GENES))
-        found: Uncertainty = _run(fit, counts, options.method or "delta", options)
-        table = pairs_table(fit, found, genes)
+        if asked is None:
+            asked = gene_positions(fit, top_variance_genes(fit, _GENES))
+        found: Uncertainty = _run(fit, counts, method or "delta", n_boot, seed)
+        table = pairs_table(fit, found, asked)
         by = _BY.get(found.method) or f"{found.n_boot} replicates"
         if found.structure is not None and found.structure.words:
             print(f"Warning: {found.structure.words}", file=sys.stderr)
@@ -71,7 +79,7 @@ def uncertainty(options: argparse.Namespace) -> None:
     print(table.head(_SHOWN).to_string(index=False, float_format="{:.3g}".format))
 
 
-def _run(fit: AnyFit, counts: Counts, method: str, options: argparse.Namespace) -> Any:
+def _run(fit: AnyFit, counts: Counts, method: str, n_boot: int, seed: int) -> Any:
     from engine.jobs.uncertainties import steps
 
     found = None
@@ -80,7 +88,7 @@ def _run(fit: AnyFit, counts: Counts, method: str, options: argparse.Namespace) 
         first_ctrl_c_stops(b"Stopping. Ctrl-C again to quit without a table.") as stopping,
         tqdm(total=1.0, file=sys.stderr, bar_format=form) as bar,
     ):
-        for step in steps(fit, counts, method, options.n_boot, options.seed):
+        for step in steps(fit, counts, method, n_boot, seed):
             bar.update(max(step.fraction - bar.n, 0.0))
             found = step.uncertainty or found
             if stopping:

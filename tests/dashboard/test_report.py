@@ -24,8 +24,8 @@ from engine.jobs import JobStatus
 from engine.lnm.config import LNMConfig
 from engine.results import AnyFit
 from engine.shell import common
-from engine.shell.parser import build_parser
 from tests.dashboard.synthetic import at_bound, make_fit, make_topic_fit
+from tests.engine.shell.typed import values
 
 EVIL = "<img src=x onerror=alert(1)>&\"'"
 SCORE = {"perplexity": 123.5, "n_cells": 33, "standard_error": 0.5, "coherence": None}
@@ -189,9 +189,9 @@ class TestSubject:
         subject = Subject.of(replace(make_fit(cells=20), config=config), asked)
         assert subject.told
         words = shlex.split(str(subject.command))
-        options = build_parser().parse_args(words[3:])
+        options = values(words[3:])
         assert common.configuration(options) == config
-        assert (common.request(options), options.holdout) == (request, 0.2)
+        assert (common.request(options), options["holdout"]) == (request, 0.2)
         moved = Subject.of(make_fit(cells=20), asked, source="demo2")
         assert moved.request is not None
         assert moved.request.source.endswith("demo2")

@@ -15,8 +15,8 @@ from engine.__main__ import main
 from engine.data import ChoiceNeeded, Counts, DataRequest, inspect_source, read_counts
 from engine.errors import DataError
 from engine.shell.common import request
-from engine.shell.parser import build_parser
 from tests.engine.data.layouts import folder, lines, write
+from tests.engine.shell.typed import values
 
 
 def warned(counts: Counts) -> str:
@@ -134,7 +134,7 @@ def test_the_shell_tells_and_takes_the_choices(counts_adata, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["offers"][0]["chosen"] == "B"
     out = ["--out", str(tmp_path / "fit.h5ad")]
     given = ["--sample", "B", "--cells-in", "columns", "--round", "--genome", "g"]
-    options = build_parser().parse_args(["fit", str(tmp_path / "geo"), *out, *given])
+    options = values(["fit", str(tmp_path / "geo"), *out, *given])
     expected = {"sample": "B", "cells_in": "columns", "round": True, "genome": "g"}
     assert request(options) == DataRequest(str(tmp_path / "geo"), **expected)
 

@@ -15,8 +15,8 @@ from engine.lnm.config import LNMConfig
 from engine.registry import Config
 from engine.shell import common
 from engine.shell.command import Command, fit_command, holdout_of, request_of
-from engine.shell.parser import build_parser
 from tests.dashboard.synthetic import make_counts, make_fit, make_topic_fit
+from tests.engine.shell.typed import values
 
 PLAIN = DataRequest("demo")
 
@@ -25,8 +25,8 @@ def parsed(command: Command) -> tuple[Config, DataRequest, float]:
     """What a shell would make of the printed command."""
     words = shlex.split(str(command))
     assert words[:3] == ["python", "-m", "engine"]
-    options = build_parser().parse_args(words[3:])
-    return common.configuration(options), common.request(options), options.holdout
+    options = values(words[3:])
+    return common.configuration(options), common.request(options), options["holdout"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_only_what_differs_is_printed() -> None:
 
 
 def test_settings_by_name_are_checked() -> None:
-    options = build_parser().parse_args(["fit", "demo", "--out", "x", "--set", "wings=2"])
+    options = values(["fit", "demo", "--out", "x", "--set", "wings=2"])
     with pytest.raises(ConfigError, match="wings"):
         common.configuration(options)
 

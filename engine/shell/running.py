@@ -1,0 +1,70 @@
+"""What every command of the shell does: it ends with a message and a status, whatever happens."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any
+
+import click
+
+from engine.jobs.failures import describe, is_expected
+
+_FAILED = 2
+_INTERRUPTED = 130
+
+
+class Command(click.Command):
+    """A command whose status is 0, 2 after an error, or 130 after Ctrl-C with nothing saved."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        # Defaults are told with every option that has one.
+        settings.setdefault("context_settings", {"show_default": True, "max_content_width": 100})
+        super().__init__(*arguments, **settings)
+        words = "show where an error arose"
+        self.params.append(click.Option(["--traceback"], is_flag=True, help=words))
+
+    def invoke(self, ctx: click.Context) -> int:
+        """Run it."""
+        with_traceback = ctx.params.pop("traceback")
+        try:
+            super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except KeyboardInterrupt:
+            print("Interrupted; nothing was saved.", file=sys.stderr)
+            return _INTERRUPTED
+        except Exception as error:
+            if with_traceback:
+                traceback.print_exc()
+            more = "" if is_expected(error) else " (--traceback shows where)"
+            print(f"{describe(error)}{more}", file=sys.stderr)
+            return _FAILED
+        return 0
+
+
+def options(*several: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Several options as one decorator, told by ``--help`` in this order."""
+    return lambda command: reduce(lambda made, option: option(made), reversed(several), command)
+
+
+def run(commands: click.Group, arguments: Sequence[str] | None, program: str) -> int:
+    """Run one of the commands; its status.
+
+    Raises
+    ------
+    SystemExit
+        After ``--help``, and if the arguments are no such command.
+    """
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        with commands.make_context(program, typed) as context:
+            status: int = commands.invoke(context)
+    except click.exceptions.Exit as end:
+        raise SystemExit(end.exit_code) from None
+    except click.ClickException as wrong:
+        wrong.show()
+        raise SystemExit(wrong.exit_code) from None
+    return status

@@ -1,0 +1,106 @@
+"""Options of the shell are what the configurations declare."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from engine.__main__ import main
+from engine.errors import ConfigError
+from engine.registry import FAMILIES, MODELS
+from engine.shell import common
+from tests.conftest import ROOT
+from tests.engine.shell.typed import values
+
+DECLARED = [
+    (model, setting)
+    for family in FAMILIES
+    for model in family.models
+    for setting, option in family.config.options().items()
+    if model in (option.models or family.models)
+]
+# One that is not the default.
+OTHERS = {
+    "inference": "vae",
+    "d_mode": "low_rank",
+    "capture_prior": "anchored",
+    "precision": "float64",
+    "n_warmup": "77",
+    "n_draws": "77",
+}
+
+
+@pytest.mark.parametrize(("model", "setting"), DECLARED)
+def test_every_declared_setting_can_be_typed(model: str, setting: str) -> None:
+    option = MODELS[model].config.options()[setting]
+    text = OTHERS.get(setting, "3")
+    how = ["--inference", option.inferences[-1]] if option.inferences else []
+    command = ["fit", "demo", "--out", "x", "--model", model, *how]
+    config = common.configuration(values([*command, option.flag, text]))
+    assert str(getattr(config, setting)) in (text, f"{text}.0")
+    assert getattr(common.configuration(values(command)), setting) != getattr(config, setting)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [["--factors", "some"], ["--molecules", "many"], ["--d-mode", "none"], ["--max-passes", "1.5"]],
+)
+def test_values_of_another_type_are_wrong_usage(
+    typed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as error:
+        main(["fit", "demo", "--out", "x", *typed])
+    assert error.value.code == 2
+    printed = capsys.readouterr()
+    assert f"'{typed[0]}'" in printed.err
+    assert printed.out == ""
+
+
+def test_a_size_is_a_number_or_auto() -> None:
+    for text, size in (("auto", "auto"), ("7", 7)):
+        typed = values(["fit", "demo", "--out", "x", "--factors", text])
+        assert common.configuration(typed).asked_size == size
+
+
+def test_a_sweep_has_its_numbers_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    for flag in ("--factors", "--topics"):
+        with pytest.raises(SystemExit):
+            main(["sweep", "demo", "--values", "2", flag, "3"])
+        assert flag in capsys.readouterr().err
+    given = ["--model", "lda", "--set", "topic_prior=[0.1, 0.2]"]
+    typed = values(["sweep", "demo", "--values", "2,3", *given])
+    assert common.configuration(typed, 2).topic_prior == (0.1, 0.2)  # type: ignore[attr-defined]
+    with pytest.raises(ConfigError, match="topic_prior"):
+        common.configuration(typed, 3)
+
+
+def test_help_tells_the_defaults_of_each_model(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["fit", "--help"])
+    assert end.value.code == 0
+    told = " ".join(capsys.readouterr().out.split())
+    for model, setting in DECLARED:
+        config = MODELS[model].config
+        default = config.__dataclass_fields__[setting].default
+        row = told.split(f"{config.options()[setting].flag} ")[1].split(" --")[0]
+        assert config.options()[setting].words in row
+        assert default is None or f"{default}" in row.split("[default: ")[1]
+
+
+@pytest.mark.parametrize("module", ["engine.__main__"])
+def test_help_does_not_wait_for_what_a_command_needs(module: str) -> None:
+    code = f"""
+import sys
+from {module} import main
+try:
+    main(["fit", "--help"])
+finally:
+    slow = {{"jax", "numpyro", "scanpy", "panel", "holoviews"}}
+    print(*(slow & set(sys.modules)), file=sys.stderr)
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "--factors" in done.stdout
+    assert not done.stderr.strip()
