@@ -89,7 +89,7 @@ def test_help_tells_the_defaults_of_each_model(capsys: pytest.CaptureFixture[str
         assert default is None or f"{default}" in row.split("[default: ")[1]
 
 
-@pytest.mark.parametrize("module", ["engine.__main__"])
+@pytest.mark.parametrize("module", ["engine.__main__", "dashboard.command"])
 def test_help_does_not_wait_for_what_a_command_needs(module: str) -> None:
     code = f"""
 import sys

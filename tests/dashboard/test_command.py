@@ -1,0 +1,109 @@
+"""The command ``logratio``."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import os
+import socket
+import sys
+import tomllib
+from pathlib import Path
+
+import panel.command
+import pytest
+
+from dashboard import command
+from engine.shell.parser import COMMANDS
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[argparse.Namespace]:
+    """What Panel was asked to serve, as it reads it; nothing is served."""
+    asked: list[argparse.Namespace] = []
+
+    def serve() -> None:
+        assert sys.argv[:2] == ["panel", "serve"]
+        parser = argparse.ArgumentParser()
+        panel.command.Serve(parser=parser)
+        asked.append(parser.parse_args(sys.argv[2:]))
+
+    monkeypatch.setattr(panel.command, "main", serve)
+    monkeypatch.setattr(sys, "argv", ["logratio"])
+    # Put back in the end whatever is done to it.
+    monkeypatch.setenv("DATA", "from the environment")
+    return asked
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        found: int = free.getsockname()[1]
+        return found
+
+
+def test_the_script_has_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    module, _, name = project["scripts"]["logratio"].partition(":")
+    main = getattr(importlib.import_module(module), name)
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    assert end.value.code == 0
+    listed = capsys.readouterr().out.partition("Commands:")[2].splitlines()
+    assert {line.split()[0] for line in listed if line} == {"serve", *COMMANDS.commands}
+    assert main(["info", "no_such_file.h5ad"]) == 2
+    assert "no_such_file.h5ad" in capsys.readouterr().err
+
+
+def test_serve_opens_the_page_on_this_machine_alone(
+    started: list[argparse.Namespace], port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["serve", "my counts.h5ad", "--port", str(port)]) == 0
+    (asked,) = started
+    assert (asked.port, asked.address, asked.warm) == (port, "localhost", True)
+    assert asked.allow_websocket_origin == [f"localhost:{port}", f"127.0.0.1:{port}"]
+    assert os.environ["DATA"] == "my counts.h5ad"
+    assert f"http://localhost:{port}" in capsys.readouterr().err
+
+
+def test_without_data_the_environment_is_heard(
+    started: list[argparse.Namespace], port: int
+) -> None:
+    assert command.main(["serve", "--port", str(port)]) == 0
+    assert os.environ["DATA"] == "from the environment"
+
+
+def test_the_page_that_is_served_is_that_of_app_py(
+    started: list[argparse.Namespace], port: int
+) -> None:
+    command.main(["serve", "--port", str(port)])
+    served, beside = (
+        [ast.dump(part) for part in ast.parse(path.read_text("utf-8")).body[1:]]
+        for path in (Path(started[0].files[0]), ROOT / "app.py")
+    )
+    assert served == beside
+
+
+def test_a_port_that_is_taken_is_refused(
+    started: list[argparse.Namespace], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert command.main(["serve", "--port", str(port)]) == 2
+    told = capsys.readouterr().err
+    assert f"Expected a free port; found {port}" in told
+    assert "logratio serve --port" in told
+    assert not started
+
+
+def test_ports_that_are_none_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    for port in ("0", "65536", "http"):
+        with pytest.raises(SystemExit) as error:
+            command.main(["serve", "--port", port])
+        assert error.value.code == 2
+        assert "--port" in capsys.readouterr().err
