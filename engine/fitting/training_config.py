@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from engine.fitting.vocabulary import Option, option
-from engine.validation import AUTO, check_names, one_of, positive, settled, share, whole
+from engine.fitting.vocabulary import Option, between, option
+from engine.validation import AUTO, check_names, number, one_of, positive, settled, share, whole
 
 Schedule = Literal["cosine", "constant"]
 
@@ -31,12 +31,13 @@ class Training:
             "times that every cell is drawn; by default by their number",
             "N",
             inferences=("vae",),
+            bounds=(1, 100_000),
         ),
     )
     refine: bool = True
-    hidden: int = 64
+    hidden: int = field(default=64, metadata=between(1, 10_000))
     dropout: float = 0.0
-    batch_cells: int = 256
+    batch_cells: int = field(default=256, metadata=between(1, 1_000_000))
     learning_rate: float = 0.01
     schedule: Schedule = "cosine"
     warm_up: float = 0.2
@@ -129,11 +130,15 @@ class Training:
             if isinstance(value, np.generic):
                 object.__setattr__(self, one.name, value.item())
 
+    def _check_whole_numbers(self) -> None:
+        """All that are declared with bounds."""
+        for one in dataclasses.fields(self):
+            value, bounds = getattr(self, one.name), one.metadata.get("bounds")
+            if bounds is not None and not (value is None and one.default is None):
+                check = number if one.name == self.size_name() else whole
+                check(one.name, value, *bounds)
+
     def _check_training(self) -> None:
-        whole("hidden", self.hidden, 1, 10_000)
-        whole("batch_cells", self.batch_cells, 1, 1_000_000)
-        if self.max_epochs is not None:
-            whole("max_epochs", self.max_epochs, 1, 100_000)
         one_of("schedule", self.schedule, ("cosine", "constant"))
         one_of("refine", self.refine, (True, False))
         positive("learning_rate", self.learning_rate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 Capability = Literal[
     "signs",
@@ -72,9 +72,16 @@ def option(
     *,
     models: tuple[str, ...] = (),
     inferences: tuple[str, ...] = (),
-) -> dict[str, Option]:
-    """Metadata of a field that a shell offers, see `Option`."""
-    return {"option": Option(flag, words, unit, models, inferences)}
+    bounds: tuple[int, int] | None = None,
+) -> dict[str, Any]:
+    """Metadata of a field that a shell offers, see `Option` and `between`."""
+    found = {"option": Option(flag, words, unit, models, inferences)}
+    return found if bounds is None else found | between(*bounds)
+
+
+def between(low: int, high: int) -> dict[str, Any]:
+    """Metadata of a field whose value is a whole number from low to high."""
+    return {"bounds": (low, high)}
 
 
 class Vocabulary(NamedTuple):

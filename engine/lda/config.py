@@ -13,8 +13,8 @@ import numpy as np
 
 from engine.errors import ConfigError
 from engine.fitting.training_config import Training
-from engine.fitting.vocabulary import option
-from engine.validation import AUTO, finite, number, one_of, positive, whole
+from engine.fitting.vocabulary import between, option
+from engine.validation import AUTO, finite, one_of, positive
 
 Inference = Literal["em", "vae"]
 Prior = float | tuple[float, ...] | None
@@ -82,7 +82,12 @@ class LDAConfig(Training):
 
     n_topics: int | Literal["auto"] = field(
         default=AUTO,
-        metadata=option("--topics", "number of topics; auto chooses it from the counts", "N"),
+        metadata=option(
+            "--topics",
+            "number of topics; auto chooses it from the counts",
+            "N",
+            bounds=(1, MAX_TOPICS),
+        ),
     )
     inference: Inference = field(
         default="em", metadata=option("--inference", "how the model is fitted")
@@ -93,11 +98,15 @@ class LDAConfig(Training):
     feature_prior: Prior = field(
         default=None, metadata=option("--feature-prior", "eta (1 / topics by default)", "ETA")
     )
-    seed: int = field(default=0, metadata=option("--seed", "seed of the start"))
-    n_starts: int = 3
+    seed: int = field(
+        default=0, metadata=option("--seed", "seed of the start", bounds=(0, _MOST_SEED))
+    )
+    n_starts: int = field(default=3, metadata=between(1, 1000))
     max_passes: int = field(
         default=500,
-        metadata=option("--max-passes", "passes over the cells", "N", inferences=("em",)),
+        metadata=option(
+            "--max-passes", "passes over the cells", "N", inferences=("em",), bounds=(1, 100_000)
+        ),
     )
     max_seconds: float | None = field(
         default=None, metadata=option("--max-seconds", "time budget of the fit", "SECONDS")
@@ -111,7 +120,7 @@ class LDAConfig(Training):
             inferences=("em", "vae"),
         ),
     )
-    block_cells: int | None = None
+    block_cells: int | None = field(default=None, metadata=between(1, 1_000_000))
 
     latent: ClassVar[str] = "topic"
     fewest: ClassVar[int] = 1
@@ -119,12 +128,7 @@ class LDAConfig(Training):
 
     def __post_init__(self) -> None:
         self._plain_numbers()
-        number("n_topics", self.n_topics, 1, MAX_TOPICS)
-        whole("seed", self.seed, 0, _MOST_SEED)
-        whole("n_starts", self.n_starts, 1, 1000)
-        whole("max_passes", self.max_passes, 1, 100_000)
-        if self.block_cells is not None:
-            whole("block_cells", self.block_cells, 1, 1_000_000)
+        self._check_whole_numbers()
         one_of("inference", self.inference, ("em", "vae"))
         positive("tolerance", self.tolerance)
         self._check_training()

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal, get_args
 
 from engine.errors import ConfigError
 from engine.fitting.training_config import Training
-from engine.fitting.vocabulary import option
-from engine.validation import AUTO, finite, number, one_of, positive, whole
+from engine.fitting.vocabulary import between, option
+from engine.validation import AUTO, finite, one_of, positive
 
 DMode = Literal["learned", "low_rank"]
 CapturePrior = Literal["population", "anchored"]
@@ -100,17 +100,28 @@ class LNMConfig(Training):
     n_factors: int | Literal["auto"] = field(
         default=AUTO,
         metadata=option(
-            "--factors", "number of gene programmes; auto chooses it from the counts", "N"
+            "--factors",
+            "number of gene programmes; auto chooses it from the counts",
+            "N",
+            bounds=(0, MAX_FACTORS),
         ),
     )
     inference: LNMInference = field(
         default="laplace", metadata=option("--inference", "how the model is fitted")
     )
     d_mode: DMode = field(default="learned", metadata=option("--d-mode", "residual variance"))
-    seed: int = field(default=0, metadata=option("--seed", "seed of the start"))
+    seed: int = field(
+        default=0, metadata=option("--seed", "seed of the start", bounds=(0, 2**32 - 1))
+    )
     max_passes: int = field(
         default=200,
-        metadata=option("--max-passes", "passes over the cells", "N", inferences=("laplace",)),
+        metadata=option(
+            "--max-passes",
+            "passes over the cells",
+            "N",
+            inferences=("laplace",),
+            bounds=(1, 100_000),
+        ),
     )
     max_seconds: float | None = field(
         default=None, metadata=option("--max-seconds", "time budget of the fit", "SECONDS")
@@ -140,23 +151,35 @@ class LNMConfig(Training):
         default="float32",
         metadata=option("--precision", "floating-point type of the passes over the cells"),
     )
-    block_cells: int | None = None
+    block_cells: int | None = field(default=None, metadata=between(1, 1_000_000))
 
     learning_rate: float = field(default=0.03, kw_only=True)
     n_warmup: int = field(
         default=500,
         kw_only=True,
-        metadata=option("--warmup", "iterations that adapt each chain", "N", inferences=("nuts",)),
+        metadata=option(
+            "--warmup",
+            "iterations that adapt each chain",
+            "N",
+            inferences=("nuts",),
+            bounds=(20, 100_000),
+        ),
     )
     n_draws: int = field(
         default=1000,
         kw_only=True,
-        metadata=option("--draws", "draws kept of each chain", "N", inferences=("nuts",)),
+        metadata=option(
+            "--draws",
+            "draws kept of each chain",
+            "N",
+            inferences=("nuts",),
+            bounds=(FEWEST_DRAWS, 100_000),
+        ),
     )
     n_chains: int = field(
         default=4,
         kw_only=True,
-        metadata=option("--chains", "number of chains", "N", inferences=("nuts",)),
+        metadata=option("--chains", "number of chains", "N", inferences=("nuts",), bounds=(2, 16)),
     )
 
     full_epochs: ClassVar[int] = 60
@@ -166,14 +189,7 @@ class LNMConfig(Training):
 
     def __post_init__(self) -> None:
         self._plain_numbers()
-        number("n_factors", self.n_factors, 0, MAX_FACTORS)
-        whole("seed", self.seed, 0, 2**32 - 1)
-        whole("max_passes", self.max_passes, 1, 100_000)
-        whole("n_warmup", self.n_warmup, 20, 100_000)
-        whole("n_draws", self.n_draws, FEWEST_DRAWS, 100_000)
-        whole("n_chains", self.n_chains, 2, 16)
-        if self.block_cells is not None:
-            whole("block_cells", self.block_cells, 1, 1_000_000)
+        self._check_whole_numbers()
         one_of("capture", self.capture, (True, False))
         one_of("inference", self.inference, get_args(LNMInference))
         if self.n_factors == 0 and self.inference != "laplace":

@@ -58,7 +58,7 @@ class _Setting(NamedTuple):
         """What declares it to click; it has no value unless it is typed."""
         of = self.inferences or (() if set(self.models) == set(MODELS) else self.models)
         _, first = self.declared[0]
-        words = (f"of {', '.join(of)}: " if of else "") + first.words + self._defaults()
+        words = (f"of {', '.join(of)}: " if of else "") + first.words + self._brackets()
         kind, unit = self._type(), first.unit or None
         return click.option(first.flag, self.name, type=kind, metavar=unit, help=words)
 
@@ -70,14 +70,20 @@ class _Setting(NamedTuple):
             return _Size() if int in parts else click.Choice(texts)
         return float if float in parts else int
 
-    def _defaults(self) -> str:
-        found: dict[Any, list[str]] = {}
-        for family, own in self.declared:
-            default = family.config.__dataclass_fields__[self.name].default
-            found.setdefault(default, []).extend(own.models or family.models)
-        several = [f"{value} of {', '.join(models)}" for value, models in found.items()]
-        told = "; ".join(several if len(found) > 1 else map(str, found))
-        return "" if None in found else f"  [default: {told}]"
+    def _brackets(self) -> str:
+        """What it is by default, and its bounds."""
+        fields = [family.config.__dataclass_fields__[self.name] for family, _ in self.declared]
+        defaults: dict[Any, list[str]] = {}
+        for field, (family, own) in zip(fields, self.declared, strict=True):
+            defaults.setdefault(field.default, []).extend(own.models or family.models)
+        told = [f"{value} of {', '.join(of)}" for value, of in defaults.items()]
+        told = (
+            told if len(defaults) > 1 else [str(value) for value in defaults if value is not None]
+        )
+        parts = [f"default: {'; '.join(told)}"] if told else []
+        bounds = {field.metadata["bounds"] for field in fields if "bounds" in field.metadata}
+        parts += [f"from {low} to {high}" for low, high in bounds]
+        return f"  [{'; '.join(parts)}]" if parts else ""
 
 
 def _parts(hint: Any) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -195,12 +195,30 @@ def test_a_configuration_is_made_and_read_by_name(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", list(MODELS))
-def test_options_of_the_shell_are_settings(model: str) -> None:
+def test_options_of_the_shell_are_of_models_and_inferences_that_there_are(model: str) -> None:
     family = MODELS[model]
-    settings = family.configured(model).to_dict()
-    assert {option.setting for option in family.options} <= set(settings)
+    options = family.config.options()
     assert takes(model, family.config.size_name())
     assert not takes(model, "no such setting")
+    for option in options.values():
+        assert set(option.models) <= set(family.models)
+        for inference in option.inferences:
+            assert family.configured(model, inference=inference).inference == inference
+    assert len({option.flag for option in options.values()}) == len(options)
+
+
+@pytest.mark.parametrize("model", list(MODELS))
+def test_whole_numbers_have_the_bounds_that_are_declared(model: str) -> None:
+    family = MODELS[model]
+    declared = {one.name: one.metadata for one in fields(family.config)}
+    bounds = {name: held["bounds"] for name, held in declared.items() if "bounds" in held}
+    assert {"seed", "hidden", family.config.size_name()} <= set(bounds)
+    for name, (low, high) in bounds.items():
+        for value in (low, high):
+            assert getattr(family.configured(model, **{name: value}), name) == value
+        for value in (low - 1, high + 1, 2.5, True):
+            with pytest.raises(ConfigError, match=f"{name} to be"):
+                family.configured(model, **{name: value})
 
 
 def test_every_model_is_named_once_and_can_be_simulated() -> None:
