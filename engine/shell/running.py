@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from functools import reduce
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -26,6 +27,25 @@ class Command(click.Command):
         words = "show where an error arose"
         self.params.append(click.Option(["--traceback"], is_flag=True, help=words))
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse an option in the place of a value: ``--out --json`` would save as ``--json``."""
+        taking = {
+            flag
+            for one in self.params
+            if isinstance(one, click.Option) and not one.is_flag
+            for flag in one.opts
+        }
+        typed = args[: args.index("--")] if "--" in args else args
+        follows = False
+        for one, value in pairwise(typed):
+            # What follows a value is no value.
+            follows = one in taking and not follows
+            if follows and _like_an_option(value):
+                raise click.BadOptionUsage(
+                    one, f"Option {one!r} requires a value; one like {value!r} is typed after '='."
+                )
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> int:
         """Run it."""
         with_traceback = ctx.params.pop("traceback")
@@ -43,6 +63,15 @@ class Command(click.Command):
             print(f"{describe(error)}{more}", file=sys.stderr)
             return _FAILED
         return 0
+
+
+def _like_an_option(text: str) -> bool:
+    """Whether it begins as options do, and is no number."""
+    try:
+        float(text)
+    except ValueError:
+        return len(text) > 1 and text.startswith("-") and " " not in text
+    return False
 
 
 def options(*several: Callable[[Any], Any]) -> Callable[[Any], Any]:

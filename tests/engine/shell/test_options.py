@@ -58,6 +58,21 @@ def test_values_of_another_type_are_wrong_usage(
     assert printed.out == ""
 
 
+@pytest.mark.parametrize("flag", ["--out", "--layer", "--seed", "--set"])
+def test_an_option_is_no_value_of_another(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for value in ("--json", "--jsn", "-x"):
+        with pytest.raises(SystemExit) as error:
+            main(["fit", "demo", "--out", "x", flag, value])
+        assert error.value.code == 2
+        assert f"Option '{flag}' requires a value" in capsys.readouterr().err
+
+
+def test_values_may_begin_with_a_dash() -> None:
+    typed = values(["fit", "--out=-x", "--layer", "-a b", "--set", "-1", "--json", "--", "--seed"])
+    assert (str(typed["out"]), typed["layer"], typed["set_"]) == ("-x", "-a b", ("-1",))
+    assert (typed["as_json"], typed["data"]) == (True, "--seed")
+
+
 def test_a_size_is_a_number_or_auto() -> None:
     for text, size in (("auto", "auto"), ("7", 7)):
         typed = values(["fit", "demo", "--out", "x", "--factors", text])
