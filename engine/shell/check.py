@@ -15,7 +15,7 @@ from engine.errors import ConfigError
 from engine.jobs.failures import describe
 from engine.shell.common import writable
 from engine.shell.counts import fitted, of_its_cells
-from engine.shell.running import Command
+from engine.shell.running import ShellCommand
 
 if TYPE_CHECKING:
     from engine.checks import PredictiveCheck
@@ -34,7 +34,7 @@ MODES = ("laplace", "map", "population")
 TOTALS = ("observed", "model")
 
 
-@click.command(cls=Command)
+@click.command(cls=ShellCommand)
 @of_its_cells
 @click.option(
     "--mode",

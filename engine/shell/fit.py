@@ -27,11 +27,11 @@ from engine.shell.common import (
     settings_of_a_fit,
     writable,
 )
-from engine.shell.running import Command
+from engine.shell.running import ShellCommand
 from engine.shell.score import score_words
 
 
-@click.command(cls=Command)
+@click.command(cls=ShellCommand)
 @settings_of_a_fit(sizes=True)
 @click.option("--out", type=Path, required=True, metavar="FIT.h5ad", help="where to save the fit")
 @click.option(

@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from engine.shell.counts import choices, chosen
-from engine.shell.running import Command
+from engine.shell.running import ShellCommand
 
 
-@click.command(cls=Command)
+@click.command(cls=ShellCommand)
 @click.argument("data", help="As DATA of fit.")
 @choices
 @click.option("--json", "as_json", is_flag=True, help="print one line of JSON")

@@ -11,10 +11,10 @@ import click
 from engine.errors import ConfigError
 from engine.shell.common import writable
 from engine.shell.counts import saved_fit
-from engine.shell.running import Command
+from engine.shell.running import ShellCommand
 
 
-@click.command(cls=Command)
+@click.command(cls=ShellCommand)
 @saved_fit
 @click.option(
     "--out", type=Path, required=True, metavar="REPORT.html", help="where to write the report"

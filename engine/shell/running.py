@@ -17,7 +17,7 @@ _FAILED = 2
 _INTERRUPTED = 130
 
 
-class Command(click.Command):
+class ShellCommand(click.Command):
     """A command whose status is 0, 2 after an error, or 130 after Ctrl-C with nothing saved."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
@@ -35,7 +35,7 @@ class Command(click.Command):
             if isinstance(one, click.Option) and not one.is_flag
             for flag in one.opts
         }
-        typed = args[: args.index("--")] if "--" in args else args
+        typed = args[: args.index("--") + 1] if "--" in args else args
         follows = False
         for one, value in pairwise(typed):
             # What follows a value is no value.

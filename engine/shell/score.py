@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.shell.counts import read_as, reading, saved_fit
-from engine.shell.running import Command
+from engine.shell.running import ShellCommand
 
 if TYPE_CHECKING:
     from engine.checks import Score
 
 
-@click.command(cls=Command)
+@click.command(cls=ShellCommand)
 @saved_fit
 @click.argument("data", metavar="HELDOUT", help="Cells that it has not seen: as DATA of fit.")
 @reading

@@ -13,13 +13,13 @@ import click
 from engine.files.writing import write_portable
 from engine.registry import MODELS
 from engine.shell.common import writable
-from engine.shell.running import Command
+from engine.shell.running import ShellCommand
 
 if TYPE_CHECKING:
     from engine.data.simulate import Model
 
 
-@click.command(cls=Command)
+@click.command(cls=ShellCommand)
 @click.option(
     "--out", type=Path, required=True, metavar="SIM.h5ad", help="where to save the counts"
 )

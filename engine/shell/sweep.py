@@ -20,7 +20,7 @@ from engine.shell.common import (
     settings_of_a_fit,
     writable,
 )
-from engine.shell.running import Command
+from engine.shell.running import ShellCommand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ _SHOWN = {
 }
 
 
-@click.command(cls=Command)
+@click.command(cls=ShellCommand)
 @settings_of_a_fit(sizes=False)
 @click.option(
     "--values",

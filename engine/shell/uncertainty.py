@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from engine.shell.common import first_ctrl_c_stops, writable
 from engine.shell.counts import fitted, of_its_cells
-from engine.shell.running import Command
+from engine.shell.running import ShellCommand
 
 if TYPE_CHECKING:
     from engine.checks import TopicUncertainty, Uncertainty
@@ -24,7 +24,7 @@ _GENES, _TOP, _SHOWN = 40, 20, 10
 _BY = {"delta": "the delta method", "draws": "the draws of the posterior"}
 
 
-@click.command(cls=Command)
+@click.command(cls=ShellCommand)
 @of_its_cells
 @click.option(
     "--genes", help="names, with commas; by default those that vary most, or lead a topic"

@@ -60,7 +60,7 @@ def test_values_of_another_type_are_wrong_usage(
 
 @pytest.mark.parametrize("flag", ["--out", "--layer", "--seed", "--set"])
 def test_an_option_is_no_value_of_another(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for value in ("--json", "--jsn", "-x"):
+    for value in ("--json", "--jsn", "-x", "--"):
         with pytest.raises(SystemExit) as error:
             main(["fit", "demo", "--out", "x", flag, value])
         assert error.value.code == 2
@@ -104,7 +104,7 @@ def test_help_tells_the_defaults_of_each_model(capsys: pytest.CaptureFixture[str
         assert default is None or f"{default}" in row.split("[default: ")[1]
 
 
-@pytest.mark.parametrize("module", ["engine.__main__", "dashboard.command"])
+@pytest.mark.parametrize("module", ["engine.__main__", "dashboard.logratio"])
 def test_help_does_not_wait_for_what_a_command_needs(module: str) -> None:
     code = f"""
 import sys

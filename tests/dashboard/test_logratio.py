@@ -14,7 +14,7 @@ from pathlib import Path
 import panel.command
 import pytest
 
-from dashboard import command
+from dashboard import logratio
 from engine.shell.parser import COMMANDS
 from tests.conftest import ROOT
 
@@ -61,7 +61,7 @@ def test_the_script_has_all_commands(capsys: pytest.CaptureFixture[str]) -> None
 def test_serve_opens_the_page_on_this_machine_alone(
     started: list[argparse.Namespace], port: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command.main(["serve", "my counts.h5ad", "--port", str(port)]) == 0
+    assert logratio.main(["serve", "my counts.h5ad", "--port", str(port)]) == 0
     (asked,) = started
     assert (asked.port, asked.address, asked.warm) == (port, "localhost", True)
     assert asked.allow_websocket_origin == [f"localhost:{port}", f"127.0.0.1:{port}"]
@@ -72,14 +72,14 @@ def test_serve_opens_the_page_on_this_machine_alone(
 def test_without_data_the_environment_is_heard(
     started: list[argparse.Namespace], port: int
 ) -> None:
-    assert command.main(["serve", "--port", str(port)]) == 0
+    assert logratio.main(["serve", "--port", str(port)]) == 0
     assert os.environ["DATA"] == "from the environment"
 
 
 def test_the_page_that_is_served_is_that_of_app_py(
     started: list[argparse.Namespace], port: int
 ) -> None:
-    command.main(["serve", "--port", str(port)])
+    logratio.main(["serve", "--port", str(port)])
     served, beside = (
         [ast.dump(part) for part in ast.parse(path.read_text("utf-8")).body[1:]]
         for path in (Path(started[0].files[0]), ROOT / "app.py")
@@ -94,7 +94,7 @@ def test_a_port_that_is_taken_is_refused(
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        assert command.main(["serve", "--port", str(port)]) == 2
+        assert logratio.main(["serve", "--port", str(port)]) == 2
     told = capsys.readouterr().err
     assert f"Expected a free port; found {port}" in told
     assert "logratio serve --port" in told
@@ -104,6 +104,6 @@ def test_a_port_that_is_taken_is_refused(
 def test_ports_that_are_none_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     for port in ("0", "65536", "http"):
         with pytest.raises(SystemExit) as error:
-            command.main(["serve", "--port", port])
+            logratio.main(["serve", "--port", port])
         assert error.value.code == 2
         assert "--port" in capsys.readouterr().err

@@ -12,12 +12,12 @@ import click
 
 from engine.errors import ConfigError
 from engine.shell.parser import COMMANDS
-from engine.shell.running import Command, run
+from engine.shell.running import ShellCommand, run
 
 APP = Path(__file__).with_name("app.py")
 
 
-@click.command(cls=Command)
+@click.command(cls=ShellCommand)
 @click.argument(
     "data", required=False, help="Counts that the page opens: .h5ad, .zarr, 10x; else the demo."
 )
