@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
-import os
 import threading
-import uuid
 from collections import OrderedDict
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from dashboard.plots import raster
 from dashboard.plots.cells import MOST_POINTS
 from dashboard.umap_layout import MOST_FITTED, NEIGHBOURS, SEED
 from dashboard.umap_process import umap_coordinates
+from engine.files.atomic import atomic_write
 from engine.files.own_files import read_arrays
 from engine.jobs import JobError, JobHandle, Jobs
 from engine.results import AnyFit
@@ -178,15 +176,8 @@ def _digest(scores: np.ndarray) -> str:
 
 
 def _write(path: Path, xy: np.ndarray, about: dict[str, object]) -> None:
-    """All at once: under a temporary name that a run's clean-up knows, then renamed."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, xy=xy, about=np.array(json.dumps(about)))
-        os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, xy=xy, about=np.array(json.dumps(about)))
 
 
 def _read(path: Path, passes: str, fit: AnyFit | None) -> np.ndarray | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 
+from engine.files.atomic import atomic_write
 from engine.files.own_files import read_arrays
 
 FOLDER = "selections"
@@ -34,13 +33,8 @@ def write(run: Path, mask: np.ndarray) -> None:
     # Not its parents: a run that was just deleted must not come back.
     folder.mkdir(exist_ok=True)
     path = folder / f"{name(mask)}.npz"
-    part = folder / f".{uuid.uuid4().hex}.part"
-    try:
-        with part.open("wb") as file:
-            np.savez(file, bits=np.packbits(mask), cells=len(mask))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, bits=np.packbits(mask), cells=len(mask))
     found = sorted(folder.glob("*.npz"), key=_written, reverse=True)
     for old in found[MOST:]:
         old.unlink(missing_ok=True)

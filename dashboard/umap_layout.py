@@ -125,7 +125,11 @@ def _let_numba_know(folder: str | None) -> None:
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file that appears all at once."""
+    """Write a file that appears all at once.
+
+    Not by `engine.files.atomic`: this program runs where ``engine`` need not be importable, and
+    NumPy adds to a name that does not end in ``.npy``.
+    """
     part = path.with_name(f"part-{path.name}")
     write(part)
     os.replace(part, path)

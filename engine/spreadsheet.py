@@ -7,14 +7,13 @@ what it likes. Such text is written behind an apostrophe, and read back without 
 from __future__ import annotations
 
 import csv
-import os
 import re
-import uuid
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from engine.files.atomic import atomic_write
 
 # Where a cell begins: the text itself, or what follows a character that ends cells in some
 # countries. Then what spreadsheets skip or a quote, and what begins a formula, in full width too.
@@ -51,14 +50,9 @@ def to_csv(table: pd.DataFrame, *, index: bool = True) -> str:
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write the table, without its index, under a temporary name first; OSError if that fails."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
+    """Write the table without its index, replacing the file as a whole; OSError if that fails."""
+    with atomic_write(path) as temporary:
         temporary.write_text(to_csv(table, index=False), "utf-8", "replace")
-        os.replace(temporary, path)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _column(column: pd.Series) -> pd.Series:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import uuid
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -16,6 +14,7 @@ import pandas as pd
 from scipy import sparse
 
 from engine.errors import FitError
+from engine.files.atomic import atomic_write
 from engine.files.probing import trust
 
 # With their bytes shuffled, small integers shrink most, even at the level that is quickest.
@@ -25,7 +24,7 @@ _COUNTS = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 def write(
     adata: ad.AnnData, path: str | os.PathLike[str], counts: sparse.csr_matrix | None
 ) -> Path:
-    """Write under a temporary name first, then rename.
+    """Write a fit, in place of an older file as a whole.
 
     Parameters
     ----------
@@ -42,14 +41,13 @@ def write(
         If the file cannot be written.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_portable(adata, temporary)
-        if counts is not None:
-            with h5py.File(temporary, "a") as file:
-                ad.io.write_elem(file, "X", counts, dataset_kwargs=_COUNTS)
-        os.replace(temporary, target)
+        with atomic_write(target) as temporary:
+            write_portable(adata, temporary)
+            if counts is not None:
+                with h5py.File(temporary, "a") as file:
+                    ad.io.write_elem(file, "X", counts, dataset_kwargs=_COUNTS)
         trust(target)
     # A full disk is a RuntimeError where HDF5 notices it as it closes the file.
     except (OSError, RuntimeError) as error:
@@ -59,9 +57,6 @@ def write(
         raise FitError(
             "room to write the fit", told, "Free some space, or choose another path."
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
     return target
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.files.atomic import atomic_write
 from engine.files.own_files import read_arrays
 from engine.jobs.failures import describe
 from engine.jobs.job import Job, Wish
@@ -82,15 +81,9 @@ def read_cells(store: RunStore, id: str) -> CellScores | None:
 
 def _save(store: RunStore, id: str, found: CellScores) -> None:
     path = store.path(id, _FILE)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        with temporary.open("wb") as file:
-            np.savez_compressed(
-                file, allow_pickle=False, **{name: getattr(found, name) for name in _ARRAYS}
-            )
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    arrays = {name: getattr(found, name) for name in _ARRAYS}
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 class _Unwanted(Exception):

@@ -21,6 +21,7 @@ from typing import Any
 import platformdirs
 
 from engine.errors import FitError
+from engine.files.atomic import atomic_write
 from engine.files.own_files import read_json
 from engine.jobs.leftovers import DELETED, NEW, clean, remove_tree
 from engine.jobs.locks import LOCK, RunLock, claim, open_lock
@@ -290,10 +291,6 @@ def _cannot_write(error: OSError) -> JobError:
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write under a temporary name first, then rename. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
+    """Replace the file as a whole. Raises OSError."""
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(values, indent=1, allow_nan=False), encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

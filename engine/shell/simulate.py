@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from engine.files.atomic import atomic_write
 from engine.files.writing import write_portable
 from engine.registry import MODELS
 from engine.shell.common import writable
@@ -35,10 +34,6 @@ def simulate(out: Path, model: Model, cells: int, genes: int, factors: int, seed
     from engine.data import simulate as draw
 
     data = draw(model, cells=cells, genes=genes, factors=factors, seed=seed)
-    temporary = out.with_name(f".{out.name}.{uuid.uuid4().hex}.part")
-    try:
+    with atomic_write(out) as temporary:
         write_portable(data, temporary, "gzip")
-        os.replace(temporary, out)
-    finally:
-        temporary.unlink(missing_ok=True)
     print(f"Saved {out}: {data.n_obs:,} cells × {data.n_vars:,} genes", file=sys.stderr)

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from engine.errors import FitError
+from engine.files.atomic import atomic_write
 from engine.files.own_files import read_arrays
 
 Arrays = Mapping[str, np.ndarray]
 
 
 def write(path: str | os.PathLike[str], arrays: Arrays) -> Path:
-    """Write .npz under a temporary name first, then rename; FitError if that fails."""
+    """Write .npz, in place of an older file as a whole; FitError if that fails."""
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     try:
-        with temporary.open("wb") as file:
+        with atomic_write(target) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
-        os.replace(temporary, target)
     except OSError as error:
         raise FitError(
             "a place to write the uncertainty", str(error), "Choose another path."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return target
 
 
