@@ -1,4 +1,4 @@
-"""Everything a person sees; holds no mathematics."""
+"""The page: controls, views, plots and reports. The mathematics is in `engine`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keys and buttons in plain HTML do."""
+"""Actions of keys and of buttons in plain HTML."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def connect(browser: Browser, state: AppState) -> None:
 
 
 def clear(state: AppState, what: str) -> None:
-    """Let go of the selected cells, the chosen factor, the pair or all marked genes."""
+    """Clear the selected cells, the chosen factor, the pair or all marked genes."""
     if what == "cells":
         state.select(None)
     elif what == "factor":
@@ -62,7 +62,7 @@ def _choose_factor(state: AppState, text: str) -> None:
 
 
 def _doubt(state: AppState, text: str) -> None:
-    """The delta method, or so many replicates of the bootstrap."""
+    """Start the delta method, or the bootstrap with a number of replicates."""
     if text == "delta":
         state.doubt = text
     elif text in map(str, REPLICATES):

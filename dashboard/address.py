@@ -1,4 +1,4 @@
-"""The address of a page follows what it shows, and a page what its address asks for."""
+"""Keeps the address in the browser and the state of the page equal, in both directions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STEP_SECONDS = 1.0
 def follow(state: AppState, runner: Runner, browser: Browser, search: str) -> None:
     """Show what the query ``search`` asks for, and keep the browser's address up to date.
 
-    Without a run in it, the newest is opened if it still goes on.
+    If the query names no run, the newest run is opened, provided that it still goes on.
     """
     address = Address(state, runner, browser)
     with address.quietly():
@@ -39,7 +39,7 @@ def follow(state: AppState, runner: Runner, browser: Browser, search: str) -> No
 
 
 class Address:
-    """Keeps the query of one page and its state together."""
+    """Writes the state of one page to its query, and restores the state from a query."""
 
     def __init__(self, state: AppState, runner: Runner, browser: Browser) -> None:
         self.state, self.runner, self.browser = state, runner, browser
@@ -56,7 +56,7 @@ class Address:
 
     @contextmanager
     def quietly(self) -> Iterator[None]:
-        """Changes in here are no steps of the person's."""
+        """Make changes that are not steps in the history of the browser."""
         before, self._quiet = self._quiet, True
         try:
             yield
@@ -64,7 +64,7 @@ class Address:
             self._quiet = before
 
     def arrive(self, search: str) -> None:
-        """The browser shows this query: the page is new, or the person went back."""
+        """Take the query that the browser shows, of a new page or after a step back."""
         before, self._shown = self._shown, search
         with self.quietly():
             if before is not None and search != before:
@@ -72,7 +72,7 @@ class Address:
             self._write()
 
     def restore(self, search: str) -> None:
-        """Show what a query asks for; choices wait for the fit that they are made on."""
+        """Show what a query asks for; its choices are made once the fit has been read."""
         state = self.state
         asked, problems = link.read(search)
         self._pending, self._colour = None, ""
@@ -100,7 +100,7 @@ class Address:
         self._choose()
 
     def _is_foreign(self, run: str) -> bool:
-        """Whether a run is somebody else's, which is then told in those words."""
+        """Whether a run belongs to somebody else; if so, the page shows that error."""
         try:
             self.runner.services.jobs.status(run)
         except ForeignRun as error:
@@ -113,7 +113,7 @@ class Address:
         return False
 
     def _choose(self) -> None:
-        """Make the choices that wait, if all is there that they need."""
+        """Make the choices of the query, if the fit and the selection have been read."""
         state = self.state
         if self._pending is None or state.fit is None or state.run != self._pending[0].run:
             return
@@ -130,7 +130,7 @@ class Address:
         self._tell(problems)
 
     def _recolour(self, *_events: object) -> None:
-        """Colour by counts, as the link asked, now that they are there."""
+        """Colour the cells by counts, as the link asks, once the counts have been read."""
         colour, self._colour = self._colour, ""
         state = self.state
         waited = colour and state.colour == colour.replace(COUNTS, CLR, 1)
@@ -163,7 +163,7 @@ class Address:
         self.browser.show_address(search, replace=replace)
 
     def _cells(self) -> str | None:
-        """Id of the selected cells, which are kept on disk meanwhile."""
+        """Id of the selected cells, which are written to disk."""
         run, mask = self.state.run, self.state.selected
         if run is None or mask is None or self.state.fit is None:
             return None

@@ -1,4 +1,4 @@
-"""Asked: the counts and the model that a person asks for. Knows no Panel."""
+"""Asked: the settings of the sidebar, as a data request and a configuration. Knows no Panel."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SIZES = {kind.config.size_name(): (kind.config.fewest, kind.config.most) for kin
 
 
 def read_size(text: str) -> int | str:
-    """What was typed for a number of factors or topics; what cannot be one stays as it is."""
+    """Parse a number of factors or topics; text that is no such number is returned unchanged."""
     said = text.strip()
     if said.lower() == AUTO:
         return AUTO
@@ -58,7 +58,7 @@ def size_error(name: str, value: int | str) -> ConfigError | None:
 
 
 class Asked(param.Parameterized):
-    """What the controls set; settings of the models that are not chosen are kept."""
+    """Values of the controls, those of the models that are not chosen included."""
 
     # what to read
     source = param.String(doc="Path of the counts, or 'demo'.")
@@ -131,12 +131,12 @@ class Asked(param.Parameterized):
 
     @property
     def by_vae(self) -> bool:
-        """Whether the model that is asked for is fitted by an encoder."""
+        """Whether the chosen model is fitted with an encoder."""
         return self._inference == "vae"
 
     @property
     def by_nuts(self) -> bool:
-        """Whether the posterior is to be drawn from."""
+        """Whether the chosen model is fitted by NUTS."""
         return self._inference == "nuts"
 
     @property
@@ -145,11 +145,11 @@ class Asked(param.Parameterized):
         return self.held_out / 100 if self.scored else 0.0
 
     def request(self) -> DataRequest:
-        """The counts that are asked for."""
+        """The data request of these settings."""
         return DataRequest(**self._values(*REQUEST))
 
     def config(self) -> Config:
-        """The model that is asked for.
+        """The configuration of the chosen model.
 
         Raises
         ------
@@ -179,7 +179,7 @@ class Asked(param.Parameterized):
 def parameters(model: str) -> dict[str, str]:
     """Settings of a model, and the parameters of `Asked` that hold them.
 
-    Where models differ in what is usual, each has a parameter of its own: "topic_passes" holds the
+    Where the defaults of models differ, each has a parameter of its own: "topic_passes" holds the
     ``max_passes`` of topics.
     """
     config = MODELS[model].config

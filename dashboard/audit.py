@@ -1,4 +1,4 @@
-"""Who did what on a server: a line of JSON each, in LOGRATIO_HOME."""
+"""Audit log of a server: who did what, one line of JSON for each action, in LOGRATIO_HOME."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 def tell(home: Path, who: str, did: str, what: str) -> None:
-    """Add a line; a disk that is full stops nobody, but is told of on the server's log."""
+    """Add a line; if the disk is full, the action goes on and the server's log says so."""
     when = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = json.dumps({"when": when, "who": who, "did": did, "what": what})
     try:

@@ -1,4 +1,4 @@
-"""Fits without factors: what is said of them, and where their cells are drawn."""
+"""Fits without factors: the words that the page shows, and coordinates for their cells."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NO_FINDING = "No correlation is a finding."
 
 
 def is_bare(fit: AnyFit | None) -> bool:
-    """Whether there is a fit, without a single factor."""
+    """Whether there is a fit, and it has no factor."""
     return fit is not None and fit.n_factors == 0
 
 
@@ -28,12 +28,12 @@ def bare_words(fit: AnyFit) -> str:
 
 
 def short_words(fit: AnyFit) -> str:
-    """The first clause of that."""
+    """The first clause of `bare_words`."""
     return f"{re.split('[:.]', bare_words(fit))[0]}."
 
 
 def by_counts(fit: AnyFit) -> np.ndarray:
-    """(C, 2) coordinates of cells that no factor sets apart, see `TITLES`."""
+    """(C, 2) coordinates of the cells of a fit without factors, as `TITLES` names them."""
     counts = np.maximum(fit.total_counts, 1)
     marginal = fit.cell_quantity("log_marginal")
     if marginal is None:

@@ -1,4 +1,4 @@
-"""Certainty: has it worked out how far a run can be believed, and shows it with the run."""
+"""Certainty: starts the uncertainty job of a run, and shows its result with the run."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from engine.jobs import Jobs, kept_uncertainty, submit_uncertainty
 
 
 class Certainty:
-    """Keeps ``state.uncertainty`` that of the shown fit.
+    """Sets ``state.uncertainty`` to the uncertainty of the shown fit.
 
     Parameters
     ----------
     fetcher
-        Threads for what takes a disk.
+        Threads that read and write files.
     later
-        Calls a function with a future, on the page's own turn, once that is done.
+        ``later(future, then)`` calls ``then(future)`` at a tick of the page after it is done.
     working
-        The job of each run that is worked on, of all sessions: a page that is reloaded, or a second
-        one, shows how far it is.
+        Id of the uncertainty job of each run, shared by all sessions, so that a page that is
+        reloaded, or a second page, shows its progress.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Certainty:
         state.param.watch(self._fade, "fade")
 
     def tick(self) -> None:
-        """Look how far it is."""
+        """Update the progress, and fetch the result once the job has ended."""
         state = self._state
         if state.fit is None or state.partial or state.run is None:
             return
@@ -69,7 +69,7 @@ class Certainty:
         number = self._fetches
 
         def show(done: Future[Any]) -> None:
-            # What was fetched before something was worked out says nothing after it.
+            # An answer that is older than the last request is dropped.
             if number != self._fetches:
                 return
             # A run that was deleted meanwhile has none, and says so elsewhere.

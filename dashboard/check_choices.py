@@ -1,4 +1,4 @@
-"""What is chosen on the Check tab alone, and the check that is shown there."""
+"""Choices of the Check tab, and the check that it shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checker: asks for checks of the run that is shown, and follows how they stand."""
+"""Checker: starts predictive checks of the shown run, and polls their status."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Checker:
         self._of: tuple[str | None, AnyFit | None] = (None, None)
 
     def start(self) -> None:
-        """Ask for a check as chosen; what was found before stays until it is done."""
+        """Start a check with the chosen settings; the last result stays until this one is done."""
         state, choices = self.state, self.choices
         if state.fit is None or state.run is None or state.partial:
             choices.wrong = NO_FIT
@@ -51,7 +51,7 @@ class Checker:
         self._follow()
 
     def _aside(self, run: str) -> str:
-        """Why a check is not kept with a run; empty if it is."""
+        """Why the check will not be saved with the run; empty if it will be."""
         try:
             self.jobs.permit(run)
         except ForeignRun:
@@ -65,7 +65,7 @@ class Checker:
                 self.jobs.stop(self.choices.job)
 
     def tick(self) -> None:
-        """Find the check of the fit that is shown, and how it stands."""
+        """Find the check of the shown fit, and update its status."""
         state = self.state
         if state.tab != TAB:
             return

@@ -27,7 +27,7 @@ HOLLOW = " Hollow: genes vary together beyond it; grey: not looked at."
 
 
 def phase(told: str) -> str:
-    """The phase of a run; a number that is but tried is called so."""
+    """The phase of a run in words; a number alone becomes “trying 12”, for example."""
     what, _, tried = told.partition(": ")
     if not what.startswith(CHOOSING) or not tried:
         return told
@@ -35,7 +35,7 @@ def phase(told: str) -> str:
 
 
 def latents(fit: AnyFit) -> str:
-    """What a number is of."""
+    """What the fit has a number of: ``factors`` or ``topics``."""
     return f"{fit.config.latent}s"
 
 
@@ -57,18 +57,18 @@ def table(found: Selection) -> pd.DataFrame:
 
 
 def caption(found: Selection) -> str:
-    """What the figure shows."""
+    """Caption of the figure."""
     return CAPTION + (HOLLOW if any(one.structure is not None for one in found.tried) else "")
 
 
 def cells(found: Selection) -> str:
-    """On which cells the numbers were compared."""
+    """A sentence on the cells that the numbers were fitted to and compared on."""
     scored = count(found.n_held_out, "other cell")
     return f"Each was fitted to {count(found.n_fitted, 'cell')} and scored on {scored}."
 
 
 def rows(found: Selection) -> list[list[str]]:
-    """The table in words, as `TITLES` head it; what nobody looked at has no column."""
+    """Rows of the table as text, below `titles`; without the test of structure if none was made."""
     looked = any(one.structure is not None for one in found.tried)
     told = []
     for one in found.tried:
@@ -85,13 +85,13 @@ def rows(found: Selection) -> list[list[str]]:
 
 
 def titles(found: Selection) -> list[str]:
-    """The head of `rows`."""
+    """Column titles of `rows`."""
     looked = any(one.structure is not None for one in found.tried)
     return [title for title in TITLES if looked or title != TITLES[3]]
 
 
 def page(fit: AnyFit, found: Selection) -> str:
-    """Why, in words and in a table: HTML."""
+    """HTML of the reason for the number, with the table of the numbers tried."""
     return (
         f'<article class="detail tried"><h3>{_said(fit)}</h3>'
         f"<p>{escape(found.reason)}</p>{lists.table(titles(found), rows(found))}"
@@ -100,7 +100,7 @@ def page(fit: AnyFit, found: Selection) -> str:
 
 
 def why(fit: AnyFit | None) -> str:
-    """A button that shows why a number was chosen: HTML; empty if a person gave it."""
+    """HTML of a button that shows why the number was chosen; empty if a person gave it."""
     if fit is None or selection_of(fit) is None:
         return ""
     told = f"Why {_said(fit)}: what was tried, and how well it did"
@@ -112,7 +112,7 @@ def _said(fit: AnyFit) -> str:
 
 
 def line(fit: AnyFit | None) -> str:
-    """`why` in a line of its own."""
+    """HTML of `why` as a line of its own."""
     if fit is None or not (button := why(fit)):
         return ""
     return f'<p class="note">{_said(fit)}, chosen from the counts. {button}</p>'

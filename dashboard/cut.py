@@ -1,4 +1,4 @@
-"""Names that fit: cut in the middle, never so that two look alike."""
+"""Shorten long names in the middle, so that different names stay different."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ SHORTEST = 3
 
 
 def cut(names: Sequence[str], longest: int = LONGEST) -> list[str]:
-    """Names of at most ``longest`` characters, or as many more as tell different names apart.
+    """Cut names to ``longest`` characters, or to as many more as keep different names different.
 
     Parameters
     ----------
     names
-        All that are shown beside one another, in any order.
+        All names that are shown together, in any order.
     """
     return apart(names, shorten, max(longest, SHORTEST))
 
 
 def shorten(name: str, longest: float) -> str:
-    """A name of at most so many characters."""
+    """A name cut to a number of characters."""
     return name if len(name) <= longest else ends(name, int(longest) - 1)
 
 
 def ends(name: str, kept: int) -> str:
-    """So many characters of the beginning and end of a name, an ellipsis between them."""
+    """The beginning and the end of a name, ``kept`` characters of it, around an ellipsis."""
     tail = kept // 2
     return f"{name[: kept - tail]}…{name[len(name) - tail :]}"

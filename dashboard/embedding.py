@@ -1,4 +1,4 @@
-"""UMAP of factor scores or of topics as a background job, seeded, kept with the run it shows."""
+"""UMAP of factor scores or topics: computed by a background job, saved with the run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class Embedder:
-    """Starts UMAP jobs and remembers the last few results for all sessions.
+    """Starts UMAP jobs, and keeps the last few results in memory for all sessions.
 
     A key is the id of a run and the number of its passes, with a space in between.
     """
@@ -45,14 +45,14 @@ class Embedder:
         self._images: threading.Event | None = None
 
     def warm_up(self) -> None:
-        """Let the first UMAP find Numba's code compiled."""
+        """Compile Numba's code before the first UMAP needs it."""
         scores = np.random.default_rng(0).normal(size=(200, 5))
         self._jobs.submit("warm-up", lambda _handle: umap_coordinates(scores))
 
     def warm_up_images(self) -> bool:
-        """Let the first image of many cells find it compiled; whether it does.
+        """Compile the drawing of many cells as an image, in the background; whether that is done.
 
-        It takes seconds, in which a page that drew one would keep all others waiting.
+        It takes seconds, in which all pages would wait if one of them compiled.
         """
         with self._lock:
             if self._images is None:
@@ -64,7 +64,7 @@ class Embedder:
                     finally:
                         done.set()
 
-                # Not behind a UMAP: what is at hand of one waits for this alone.
+                # In a lane of its own: in that of the UMAPs it would wait for them to end.
                 self._jobs.submit("warm-up", work, lane="images")
             return self._images.is_set()
 
@@ -107,7 +107,7 @@ class Embedder:
         return self._recall(key, None)
 
     def progress(self, key: str) -> str:
-        """What is being done about ``key``, in words; empty if nothing is."""
+        """Progress of the job for ``key``, in words; empty if there is none."""
         with self._lock:
             task = self._tasks.get(key)
             return self._jobs.status(task).phase if task is not None else ""
@@ -132,7 +132,7 @@ class Embedder:
 
 
 class _Work:
-    """Computes and keeps; ends early if it is asked to or if its run is deleted."""
+    """The work of a UMAP job; it ends early if it is stopped or if its run is deleted."""
 
     def __init__(self, jobs: Jobs, key: str, scores: np.ndarray) -> None:
         self._folder = jobs.folder(_parts(key)[0])
@@ -155,7 +155,7 @@ class _Work:
 
 
 def keep(folder: Path, passes: str, scores: np.ndarray, xy: np.ndarray) -> None:
-    """Keep (C, 2) coordinates of (C, k) scores in the folder of their run.
+    """Save (C, 2) coordinates of (C, k) scores in the folder of their run.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def _write(path: Path, xy: np.ndarray, about: dict[str, object]) -> None:
 
 
 def _read(path: Path, passes: str, fit: AnyFit | None) -> np.ndarray | None:
-    """The coordinates in a file, if they are those of the fit (unless that is not at hand)."""
+    """The coordinates in a file, None if they are of another fit; ``fit`` may be None."""
     try:
         file = read_arrays(path)
         about, xy = json.loads(str(file["about"])), file["xy"]

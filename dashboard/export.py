@@ -1,4 +1,4 @@
-"""What a view offers to be taken away, and the bytes of it."""
+"""Exports of a view: a figure and its data, and the files made of them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ LONGEST = 32
 
 @dataclass(frozen=True)
 class Export:
-    """A figure and its data, as they stand. Both are made in a thread, when asked for.
+    """A figure and its data as shown. A thread makes both when the person asks for them.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Export:
     table
         The data in it.
     of
-        The fit that is shown, where a view may lag behind the page: one that is not in front.
+        The fit that the view shows; it may be older than that of the page if the tab is hidden.
     """
 
     name: str
@@ -78,14 +78,14 @@ class Provenance:
 
     @classmethod
     def of(cls, state: AppState) -> Provenance:
-        """Of what the page shows now."""
+        """Provenance of what the page shows now."""
         status, summary = state.status, state.summary
         read = summary.name if summary is not None else ""
         return cls.of_fit(state.fit, status.name if status is not None else "", read)
 
     @classmethod
     def of_fit(cls, fit: AnyFit | None, run: str = "", data: str = "") -> Provenance:
-        """Of a fit, if there is one, made from what is called ``data`` unless it says so itself."""
+        """Provenance of a fit, or of no fit; ``data`` names the data if the fit does not."""
         return cls(
             data=str(fit.data.get("name", "")) or data if fit is not None else data,
             run=run,

@@ -25,6 +25,6 @@ def ids_of(fit: AnyFit | None) -> dict[str, str]:
 
 
 def full(gene: str, ids: Mapping[str, str]) -> str:
-    """A gene with its id, where that says more."""
+    """The name of a gene, with its id if the id is another."""
     own = ids.get(gene, "")
     return gene if not own or own in gene else f"{gene} · {own}"

@@ -1,7 +1,7 @@
-"""Who may ask this server what, and the headers of every answer.
+"""Access rules of the server: which requests it refuses, and the headers of every answer.
 
-Panel builds its web server before it runs `app.py`, so the rules are laid around the server's
-class: under a bare ``panel serve`` they hold once the app's code has run, under ``--warm``
+Panel builds its web server before it runs `app.py`, so the rules wrap the server's class: under a
+bare ``panel serve`` they hold once the app's code has run, under ``--warm``
 (``make serve``) from the first request on.
 """
 
@@ -71,7 +71,7 @@ COMPONENTS = ("panel", "panel_material_ui", "dashboard")
 
 
 def install() -> None:
-    """Lay the rules around every server of this process, those that run already included."""
+    """Apply the rules to every server of this process, running ones included."""
     if "find_handler" not in vars(BokehTornado):
         BokehTornado.find_handler = _find_handler  # type: ignore[method-assign, assignment]
 
@@ -99,7 +99,7 @@ def _find_handler(self: BokehTornado, request: HTTPServerRequest, **more: Any) -
 
 
 def _wrong(application: BokehTornado, request: HTTPServerRequest) -> tuple[int, str]:
-    """Status and words of what is wrong about where a request comes from; 0 if nothing is."""
+    """HTTP status and message if the host or the origin of a request is not allowed; else 0."""
     patterns = list(bokeh_settings.allowed_ws_origin() or application.websocket_origins)
     if not _is_ours(request, patterns):
         return 400, NAMES.format(found=f"Host {request.host[:200]!r}")
@@ -132,7 +132,7 @@ def _netloc(origin: str) -> str:
 def _is_ours(request: HTTPServerRequest, patterns: list[str]) -> bool:
     """Whether a request names this server, at whatever port: a tunnel or a proxy has its own.
 
-    A name of somebody else's that leads here would let his page read what this server shows.
+    A foreign name that resolves to this server would let a foreign page read what it shows.
     """
     found = HOST.fullmatch(request.host)
     if found is None:
@@ -153,7 +153,7 @@ def _is_ours(request: HTTPServerRequest, patterns: list[str]) -> bool:
 
 
 def _unprotected(application: BokehTornado, delegate: Any) -> str:
-    """Words if a page about the server and its sessions would be shown to everybody."""
+    """The refusal if everybody could see a page about the server and its sessions; else empty."""
     context = delegate.handler_kwargs.get("application_context")
     if context is not None and is_admin_application(context.application):
         return "" if admin_protected() else PROTECT.format(flags="--admin-users, --admin-password")
@@ -163,7 +163,7 @@ def _unprotected(application: BokehTornado, delegate: Any) -> str:
 
 
 def _borrowed(application: BokehTornado, request: HTTPServerRequest, delegate: Any) -> str:
-    """Words if a module would be loaded from outside, or a page taken over from somebody else."""
+    """The refusal of a request for a foreign module, or for somebody else's session; else empty."""
     if issubclass(delegate.handler_class, ComponentResourceHandler):
         # Panel imports whatever is named; some modules end the process.
         module = b"".join(delegate.path_args[:1]).decode("utf-8", "replace").split("/")[0]
@@ -194,7 +194,7 @@ def _borrowed(application: BokehTornado, request: HTTPServerRequest, delegate: A
 
 
 def _open(application: BokehTornado, handler: type[RequestHandler]) -> bool:
-    """Whether a handler asks for no login itself, though more than files and logins are its."""
+    """Whether a handler has yet to be put behind the login, by `_closed`."""
     provider = application.auth_provider
     if issubclass(handler, AutoloadJsHandler):
         # It asks, but then breaks on the answer.
@@ -224,7 +224,7 @@ def _closed(handler: type[RequestHandler]) -> type[RequestHandler]:
 
 
 class Refusal(RequestHandler):
-    """Says what is wrong with a request, and what to do."""
+    """Answers a refused request with what is wrong, and what to do."""
 
     def initialize(self, status: int, words: str) -> None:
         """Keep what to say."""
@@ -243,7 +243,7 @@ def _refuse(handler: RequestHandler, status: int, words: str) -> None:
 
 
 class Headers(OutputTransform):
-    """Adds what browsers are to forbid to every answer."""
+    """Adds the security headers to every answer."""
 
     def __init__(self, request: HTTPServerRequest) -> None:
         self._nonce = secrets.token_urlsafe(16)

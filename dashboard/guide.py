@@ -81,7 +81,7 @@ def tour_pages() -> list[str]:
 
 
 class Guide(JSComponent):
-    """Invisible until it is asked for, by ``?`` or `BUTTON`; one on a page."""
+    """The help and the tour of one page; hidden until ``?`` or `BUTTON` is pressed."""
 
     help = param.String(help_page(), constant=True)
     steps = param.List(tour_pages(), constant=True)

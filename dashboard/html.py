@@ -42,7 +42,7 @@ def short(value: float) -> str:
 
 
 def live(words: Callable[..., str], *arguments: Any, **params: Any) -> pn.pane.HTML:
-    """A pane that follows parameters and takes no room while it has nothing to say."""
+    """A pane that follows parameters, and takes no room while it is empty."""
     return pane(
         bound(words, *arguments),
         css_classes=bound(lambda *values: shown(bool(words(*values))), *arguments),
@@ -51,7 +51,7 @@ def live(words: Callable[..., str], *arguments: Any, **params: Any) -> pn.pane.H
 
 
 def shown(something: bool, *classes: str) -> list[str]:
-    """Classes of a pane that goes while it is empty.
+    """CSS classes of a pane that is hidden while it is empty.
 
     Not its ``visible``: a browser that is told so while it still lays the page out fails,
     and drops whatever else it was told with it.
@@ -60,7 +60,7 @@ def shown(something: bool, *classes: str) -> list[str]:
 
 
 def notice(error: Notice | None) -> str:
-    """Expected, found, remedy."""
+    """HTML of an error: expected, found, remedy."""
     if error is None:
         return ""
     rows = (("Expected", error.expected), ("Found", error.got), ("What to do", error.remedy))
@@ -119,7 +119,7 @@ def chips(items: list[str]) -> str:
 
 
 def empty(text: str) -> str:
-    """What to do while a view has nothing to show."""
+    """HTML of an empty view: what to do to fill it."""
     return f'<div class="empty"><p>{escape(text)}</p></div>' if text else ""
 
 
@@ -190,7 +190,7 @@ def note(text: str) -> str:
 
 
 def busy(text: str) -> str:
-    """What is being waited for."""
+    """HTML of a spinner, with what the page waits for."""
     return f'<p class="busy" role="status">{escape(text)}</p>'
 
 

@@ -1,4 +1,4 @@
-"""Slow imports, one at a time."""
+"""Imports of large libraries, one at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Selections of cells, kept with their run under an id that says what they hold."""
+"""Selections of cells, saved with their run; the id of a selection is a hash of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def name(mask: np.ndarray) -> str:
 
 
 def write(run: Path, mask: np.ndarray) -> None:
-    """Keep a selection under the folder of its run; the oldest go.
+    """Save a selection in the folder of its run, and delete the oldest beyond `MOST`.
 
     Raises
     ------

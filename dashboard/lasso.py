@@ -1,4 +1,4 @@
-"""What was drawn in a plot -> the points inside."""
+"""The points inside a box or an outline drawn in a plot."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def inside(xy: np.ndarray, geometry: Mapping[str, Any]) -> np.ndarray | None:
 
 
 def _within(outline: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Which points within the bounds of an outline it shuts in, also where it crosses itself."""
+    """(N,) mask of the points inside an outline; all are in its bounds, and it may cross itself."""
     line = shapely.LineString([*outline, outline[0]])
     area = shapely.unary_union(shapely.polygonize([shapely.unary_union(line)]))
     shapely.prepare(area)

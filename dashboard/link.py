@@ -1,4 +1,4 @@
-"""What a page shows, as the query of its address: written, read back and checked."""
+"""The query of a page's address: writes what the page shows, reads it back and checks it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ REPEATED = {"gene": MOST_MARKED, "pair": 2}
 
 @dataclass(frozen=True)
 class Link:
-    """What an address asks for; None leaves a thing as a fresh page has it.
+    """What an address asks for; None stands for the default of a new page.
 
     ``factor`` is a position, counted from 0; in the address it is counted from 1.
     ``cells`` is the id of a selection that was kept.
@@ -57,7 +57,7 @@ class Link:
 
 
 def read(search: str) -> tuple[Link, list[str]]:
-    """The link in a query, and what of it is wrong, in words. The query is not to be trusted."""
+    """Parse a query, which is not trusted: the link, and its errors in words."""
     if len(search) > LONGEST:
         return Link(), [f"an address of {len(search):,} characters"]
     try:
@@ -83,7 +83,7 @@ def read(search: str) -> tuple[Link, list[str]]:
 
 
 def write(state: AppState, cells: str | None) -> str:
-    """The query of a page that shows a fit; ``cells`` is the id of the selection, if kept."""
+    """The query of a page that shows a fit; ``cells`` is the id of the saved selection, or None."""
     if state.run is None:
         return "" if state.tab == "data" else f"?{urlencode({'tab': state.tab})}"
     pairs: list[tuple[str, object]] = [("run", state.run), ("tab", state.tab)]
@@ -105,7 +105,7 @@ def write(state: AppState, cells: str | None) -> str:
 
 
 def apply(link: Link, state: AppState, mask: Any) -> list[str]:
-    """Make the choices of a link on the fit that is shown; what could not be, in words.
+    """Make the choices of a link on the shown fit; returns those that it cannot make, in words.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def apply(link: Link, state: AppState, mask: Any) -> list[str]:
 
 
 def awaits_counts(link: Link, state: AppState) -> bool:
-    """Whether the colour of a link can be shown as soon as the counts of the fit are there."""
+    """Whether the colour of a link only waits for the counts of the fit to be read."""
     gene = (link.colour or "").removeprefix(COUNTS)
     return (
         state.fit_counts is None

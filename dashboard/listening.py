@@ -1,4 +1,4 @@
-"""What the server of this process listens on."""
+"""The addresses and ports that this server listens on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Address = IPv4Address | IPv6Address
 
 @cache
 def tell_once(login: bool) -> None:
-    """Say on the server's log who can reach it: `panel serve` names localhost, whatever it does."""
+    """Log once who can reach the server: `panel serve` names localhost in every case."""
     found = _listening()
     if not found:
         return
@@ -33,7 +33,7 @@ def tell_once(login: bool) -> None:
 
 
 def own_address(request: HTTPServerRequest) -> Address | None:
-    """The address of this machine that a request has come to; None for a socket without one."""
+    """The address of this machine that received a request; None for a socket without one."""
     stream = getattr(request.connection, "stream", None)
     made = getattr(stream, "socket", None)
     return _address(made) if made is not None else None

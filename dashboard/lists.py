@@ -1,4 +1,4 @@
-"""HTML lists of genes and factors: names that can be pressed, beside bars and numbers."""
+"""HTML lists of genes and factors: names as buttons, with bars and numbers."""
 
 from __future__ import annotations
 

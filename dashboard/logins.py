@@ -1,4 +1,4 @@
-"""Who has logged in, by what the browser sends along."""
+"""Who has logged in, by the cookie that the browser sends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person calls factors and topics goes to the run that they are of, and comes from it."""
+"""Saves user-given names of factors and topics with the run, and reads them back."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from engine.results import AnyFit
 
 
 class Naming:
-    """Keeps the names of the shown fit with its run.
+    """Saves the names of the shown fit with its run.
 
     Parameters
     ----------
     fetcher
-        Threads for what takes a disk.
+        Threads that read and write files.
     later
-        Calls a function with a future, on the page's own turn, once that is done.
+        ``later(future, then)`` calls ``then(future)`` at a tick of the page after it is done.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Naming:
         state.param.watch(self._keep, "names")
 
     def came(self, fit: AnyFit, kept: Sequence[str]) -> list[str]:
-        """Names of a fit that is to be shown: those kept with its run, if they are as many."""
+        """Names of a fit to show: those saved with its run, if there is one for each factor."""
         names = list(kept) if len(kept) == fit.n_factors else fit.factor_names
         self._known = self._state.run, names
         return names
@@ -54,7 +54,7 @@ class Naming:
 
 
 def fetch(jobs: Jobs, run: str) -> tuple[AnyFit | None, tuple[str, ...]]:
-    """What a run has made, and the names that are kept of it."""
+    """The fit of a run, and the names saved with the run."""
     fit = jobs.result(run)
     return fit, () if fit is None else jobs.factor_names(run, fit.status.passes)
 

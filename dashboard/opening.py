@@ -1,4 +1,4 @@
-"""Opener: the counts of a page, as a person asks for them or as a run brings them."""
+"""Opener: reads the counts that a person asks for, or those of the run that is opened."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _STAY = "The results of the run stay in view; nothing else is fitted in place of
 
 
 class Opener:
-    """Reads counts beside the page; those of a run are compared with what it was fitted to.
+    """Reads counts in the background; checks that those of a run are the ones it was fitted to.
 
     Parameters
     ----------
     fetcher
-        Threads for what takes a disk.
+        Threads that read and write files.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Opener:
     ) -> None:
         self._state, self._jobs, self._reader = state, jobs, reader
         self._places, self._fetcher = places, fetcher
-        # What the server itself opens pages with lies where its owner says.
+        # The server's own source may lie outside the folder that paths are restricted to.
         self._own = {DEMO, state.source}
         self._reading: Task | None = None
         self._checking: tuple[Reading, Future[None]] | None = None
@@ -49,7 +49,7 @@ class Opener:
         state.param.watch(self.ask, list(REQUEST))
 
     def ask(self, *events: object) -> None:
-        """Read the counts that are asked for, again if need be."""
+        """Read the counts that the settings ask for."""
         state = self._state
         if self._quiet:
             return
@@ -65,7 +65,7 @@ class Opener:
         self._start(request, status if same else None, bringing=False)
 
     def bring(self, run: str) -> None:
-        """Make the data of a run those of the page; the run is shown whatever comes of it."""
+        """Read the counts of a run that is opened; the run is shown even if that fails."""
         state = self._state
         try:
             status = self._jobs.status(run)
@@ -94,20 +94,20 @@ class Opener:
         self._start(request, status, bringing=True)
 
     def began(self, run: str) -> None:
-        """A run was started on the counts that are open."""
+        """Note that a run was started on the open counts."""
         self._state.brought = run
 
     def stop(self) -> None:
-        """Give up what is being read; what is open stays open."""
+        """Stop reading; the open counts stay open."""
         if self._reading is not None:
             self._reading.stop()
 
     def arrived(self, upload: Path) -> None:
-        """What is being read is an upload that has just come: it goes if it cannot be read."""
+        """Note that a new upload is being read; it is deleted if it cannot be read."""
         self._upload = upload if self._state.reading == str(upload) else None
 
     def forget(self, upload: str) -> None:
-        """An upload is gone: if it is being read, what is open stays open."""
+        """Stop reading an upload that was deleted; the open counts stay open."""
         if self._state.reading == upload:
             self.stop()
             self._reading = self._checking = self._upload = None
@@ -121,7 +121,7 @@ class Opener:
             )
 
     def tick(self) -> None:
-        """Take what has been read."""
+        """Show the counts once they have been read and checked."""
         if self._reading is not None:
             self._state.how_far = self._reading.words, self._reading.share
         if self._reading is not None and self._reading.future.done():
@@ -190,7 +190,7 @@ class Opener:
         state.param.update(data_error=told, reading="")
 
     def _give_up(self, error: BaseException) -> None:
-        """The data of the run cannot be had: nothing is open, and the page says why."""
+        """Close the counts, and show why those of the run cannot be opened."""
         told, run = Notice.of(error), self._run
         source = "" if run is None else str(run.request.get("source", ""))
         remedy = told.remedy
@@ -209,7 +209,7 @@ class Opener:
 def _request(
     status: JobStatus, find: Callable[[str], str], *, strict: bool = False
 ) -> DataRequest | None:
-    """What a run asked for; None if it does not say or may not, where that is no error."""
+    """The data request of a run; if it is missing or not allowed, an error if ``strict``, else None."""
     try:
         if not status.request:
             raise DataError(
@@ -225,7 +225,7 @@ def _request(
 
 
 def refusal(state: AppState) -> Notice:
-    """Why the counts that are asked for cannot be fitted."""
+    """The error of a fit that was asked for while no counts are ready."""
     if state.data_error is not None:
         error = state.data_error
         if state.loaded is not None:
@@ -239,7 +239,7 @@ def refusal(state: AppState) -> Notice:
 def crumbs(
     summary: CountsSummary | None, status: JobStatus | None, brought: str | None, reading: str
 ) -> tuple[str, str, str]:
-    """Which data are open and which run is shown, in words: data, run and its state."""
+    """The open data, the shown run and its state, in words."""
     data = ""
     if summary is not None:
         data = f"{summary.name} · {summary.n_cells:,} cells × {summary.n_genes:,} genes"

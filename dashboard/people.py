@@ -1,4 +1,4 @@
-"""Who sits at a page, and what of the server is theirs."""
+"""The person who is logged in, and the services of the server as that person may use them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from engine.jobs import OwnJobs, size_of
 
 
 def who() -> str | None:
-    """Name of the person who has logged in at this session's page.
+    """Name of the person who is logged in to this session.
 
     None on a server where nobody does, or where all share one password and may call themselves
     anything; empty for a guest.
@@ -45,16 +45,16 @@ def _each_has_a_login() -> bool:
 
 
 def services_of(shared: Services, name: str | None, quota: int | None = None) -> Services:
-    """What one person may use of a server, under their own name.
+    """The services of a server for one person: own uploads, own runs and what others share.
 
     Parameters
     ----------
     shared
-        What all sessions share; it is what everybody may use where nobody logs in.
+        Services of the server; returned unchanged where nobody logs in.
     name
-        As `who` tells it.
+        The person, as `who` returns it.
     quota
-        Bytes that the uploads and runs of one person may take; None: as many as there are.
+        Bytes that the uploads and runs of one person may take; None: no limit.
     """
     if name is None:
         return shared
@@ -86,6 +86,6 @@ def services_of(shared: Services, name: str | None, quota: int | None = None) ->
 
 
 def _folder(name: str) -> str:
-    """A folder of their own: readable, and never that of somebody else."""
+    """Name of a person's folder: legible, and different for different people."""
     digest = hashlib.sha256(name.encode()).hexdigest()[:12]
     return f"{re.sub(r'[^a-zA-Z0-9]+', '-', name)[:40].strip('-') or 'guest'}-{digest}"

@@ -19,16 +19,16 @@ from engine.files.own_files import on_disk
 
 TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".txt", ".txt.gz")
 SUFFIXES = (".h5ad", ".h5", ".loom", ".h5mu", *TABLES)
-# Said where there is little room; packed or as .txt, tables are taken too.
+# Named where there is little room; compressed tables and .txt are accepted too.
 SHOWN = (".h5ad", ".h5", ".loom", ".h5mu", ".csv", ".tsv")
-# A .txt in a folder of data is as likely notes.
+# Without .txt: in a folder of data it may well hold notes.
 OFFERED = tuple(end for end in (*SUFFIXES, ".zarr") if ".txt" not in end)
 MOST_OFFERED = 200
-# Of a home, what people own.
+# The folders of a home that hold what people own.
 PARTS = ("runs", "sweeps", "uploads", "viewers", "counts")
 STALE_SECONDS = 86400.0
 SPARE_BYTES = 500 * 10**6
-# Of all pages: one upload asks for room and takes it before the next one asks.
+# For all pages: an upload reserves its room before the next one looks for room.
 _BEGINS = threading.Lock()
 
 
@@ -49,19 +49,19 @@ class Places:
     Attributes
     ----------
     uploads
-        Where uploaded files are kept.
+        Folder of the uploaded files.
     data
         Folder that paths are restricted to, and relative ones begin at; None allows all.
     most_bytes
         Largest file that can be uploaded.
     closed
-        Folder of which nothing but the uploads may be opened: it is full of what others own.
+        Folder of other people's files: only the uploads in it may be opened.
     common
-        Folder inside ``closed`` of which the files, not the folders, are everybody's.
+        Folder inside ``closed`` whose files, but not folders, everybody may open.
     room
-        Asked with the size of an upload before it begins; raises if there is no room for it.
+        Called with the size of an upload before it begins; raises if there is no room for it.
     told
-        Hears of what is opened and uploaded: what was done, and with what.
+        Called with each action (opened, uploaded, deleted) and the path it was done to.
     """
 
     uploads: Path
@@ -73,7 +73,7 @@ class Places:
     told: Callable[[str, str], None] = lambda did, what: None
 
     def find(self, typed: str) -> str:
-        """The path that a person means.
+        """Resolve a typed path, and check that the person may open it.
 
         Raises
         ------
@@ -108,13 +108,13 @@ class Places:
         return str(found)
 
     def _closed(self) -> list[Path]:
-        """Where the closed folder lies, and its parts: some may be links to a larger disk."""
+        """The closed folder and its parts, links resolved: some may lie on a larger disk."""
         if self.closed is None:
             return []
         return [(self.closed / part).resolve() for part in ("", *PARTS)]
 
     def _is_common(self, found: Path) -> bool:
-        """Whether a file is nobody's: uploaded before people logged in."""
+        """Whether a file has no owner, because it was uploaded before people logged in."""
         common = self.common
         return common is not None and found.parent == common.resolve() and found.is_file()
 
@@ -129,7 +129,7 @@ class Places:
         return sorted(name for name in names if not name.startswith("."))[:MOST_OFFERED]
 
     def kept(self) -> list[Kept]:
-        """The uploads that are here, the newest first."""
+        """All finished uploads, the newest first."""
         found = []
         with suppress(OSError):
             for path in self.uploads.iterdir():
@@ -191,15 +191,15 @@ class Places:
                 raise _cannot_write(error) from error
 
     def _sweep(self) -> None:
-        """Remove what of uploads was left long ago, before it is counted as theirs."""
+        """Remove unfinished uploads that were given up long ago."""
         for left in self.uploads.glob(".*.part"):
             if time.time() - left.stat().st_mtime > STALE_SECONDS:
                 left.unlink(missing_ok=True)
 
     def _make(self, size: int) -> Path:
-        """An empty file that counts with all it will hold: others may begin before it is full."""
+        """Make a file of the full size without content, so that the next upload counts its room."""
         self.uploads.mkdir(parents=True, exist_ok=True)
-        # What has begun takes its room only as it arrives.
+        # Uploads that have begun take up their disk space only as the content arrives.
         begun = [part.stat() for part in self.uploads.glob(".*.part")]
         promised = sum(facts.st_size - on_disk(facts) for facts in begun)
         free = max(shutil.disk_usage(self.uploads).free - promised, 0)
@@ -274,7 +274,7 @@ class Upload:
             return path
 
     def drop(self) -> None:
-        """Give up what has arrived."""
+        """Cancel the upload and remove its file."""
         with suppress(OSError):
             self._file.close()
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Reading counts beside the page: tasks that can be followed and stopped, and the last few."""
+"""Reads counts in background threads, as tasks with progress; keeps the last few results."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class CountsSummary:
     filled
         Share of the entries of the modelled genes that are not zero.
     lines
-        The account of reading, a sentence each.
+        How the counts were read, one sentence each.
     """
 
     name: str
@@ -106,12 +106,12 @@ class Reading:
     offers: tuple[Offer, ...] = ()
 
 
-# Reads what a request asks for, and tells how far it is; what the listener raises ends it.
+# Reads the counts of a request and calls the listener with progress; an error raised there ends it.
 Read = Callable[[DataRequest, Listener], tuple[Counts, SourceInfo]]
 
 
 def in_this_process(request: DataRequest, tell: Listener) -> tuple[Counts, SourceInfo]:
-    """Read here: for sources that this process may be entrusted with."""
+    """Read in this process: only for sources that are trusted."""
     with listening(tell):
         return request.load(), inspect_source(request.source, request.choices)
 
@@ -122,11 +122,11 @@ class Task:
     Attributes
     ----------
     future
-        What was read, or why it could not be.
+        The counts, or the error.
     words, share
-        What is being done, and which share of it is done.
+        Progress: what is being done, and the share that is done, 0 to 1.
     stopped
-        Whether it was given up.
+        Whether reading is to stop.
     """
 
     future: Future[Reading]
@@ -136,11 +136,11 @@ class Task:
         self.words, self.share, self.stopped = "", 0.0, False
 
     def stop(self) -> None:
-        """Give it up: the future then raises that it was stopped."""
+        """Stop reading; the future then raises an error that says so."""
         self.stopped = True
 
     def tell(self, words: str, share: float) -> None:
-        """Hear from the reading how far it is."""
+        """Set the progress; raises if reading is to stop."""
         if self.stopped:
             raise DataError(
                 f"{self._name} read to its end", "that it was stopped", "Open it again to read it."
@@ -154,7 +154,7 @@ class Reader:
     Parameters
     ----------
     read
-        What reads; in this process by default.
+        Function that reads a source; by default in this process.
     """
 
     def __init__(self, read: Read = in_this_process) -> None:
@@ -164,7 +164,7 @@ class Reader:
         self._lock = Lock()
 
     def submit(self, request: DataRequest) -> Task:
-        """Start to read."""
+        """Start to read the counts of a request."""
         task = Task(shorten(Path(request.source).name))
         task.future = self._pool.submit(self._read, request, task)
         return task
@@ -179,7 +179,7 @@ class Reader:
         task.tell("", 0.0)
         counts, info = self._read_source(request, task.tell)
         read = Reading(request, info, counts, summarise(counts), getattr(info, "offers", ()))
-        # Of a source that cannot be followed there is no telling whether it is still the same.
+        # A source without a state may change unnoticed, so its counts are not kept.
         with self._lock:
             if state is not None:
                 self._kept[key] = read

@@ -1,4 +1,4 @@
-"""Runner: carries what the person asks to the engine, and what the engine did to AppState.
+"""Runner: passes the person's actions to the engine, and the engine's results to AppState.
 
 Nothing here blocks: reading, fitting and loading happen in threads of the server, and the
 session polls them on its own document (`Runner.tick`).
@@ -27,7 +27,7 @@ ACTIVE = ("queued", "running")
 
 
 class Runner:
-    """One session's hands and eyes on the shared services."""
+    """Acts on the shared services for one session, and polls them."""
 
     def __init__(self, state: AppState, services: Services) -> None:
         self.state, self.services = state, services
@@ -53,28 +53,28 @@ class Runner:
             self.open(self.state.runs[0].id)
 
     def read(self) -> None:
-        """Read the counts that are asked for, again if need be."""
+        """Read the counts that the settings ask for."""
         self._opener.ask()
 
     def arrived(self, upload: Path) -> None:
-        """What is being read is an upload that has just come."""
+        """Note that a new upload is being read."""
         self._opener.arrived(upload)
 
     def forget_upload(self, path: str) -> None:
-        """Read an upload that was deleted no further."""
+        """Stop reading an upload that was deleted."""
         self._opener.forget(path)
 
     def stop_reading(self) -> None:
-        """Give up what is being read."""
+        """Stop reading."""
         self._opener.stop()
 
     def fit(self) -> None:
-        """Ask for a fit of the counts that are asked for; `tick` starts it once they are read."""
+        """Ask for a fit of the chosen counts; `tick` starts it once they have been read."""
         self._asked = time.monotonic()
         self.state.param.update(fit_asked=True, run_error=None)
 
     def sweep(self) -> None:
-        """Ask for a run for each of the numbers of topics or factors that are to be compared."""
+        """Start a sweep: a run for each of the numbers of topics or factors."""
         self._sweeper.start()
         self._list()
 
@@ -123,7 +123,7 @@ class Runner:
         self._list()
 
     def later(self, future: Future[Any], then: Callable[[Any], None]) -> None:
-        """Call ``then(future)`` on this page's own turn once the future is done."""
+        """Call ``then(future)`` at a tick of this page, once the future is done."""
         self._waiting.append((future, then))
 
     def _do(self, action: Any, run: str, *arguments: Any) -> bool:
@@ -136,7 +136,7 @@ class Runner:
 
     # what the engine did
     def tick(self) -> None:
-        """Look for news; called every few hundred milliseconds."""
+        """Poll the services; called every few hundred milliseconds."""
         self._opener.tick()
         self._take_waiting()
         if self.state.fit_asked:
@@ -158,7 +158,7 @@ class Runner:
 
     def _start_fit(self) -> None:
         state = self.state
-        # The press of a button overtakes the number that was typed just before.
+        # A press of the button may arrive before the number that was typed just before it.
         if state.reading or time.monotonic() - self._asked < SETTLE_SECONDS:
             return
         state.fit_asked = False
@@ -195,7 +195,7 @@ class Runner:
             status = self.services.jobs.status(state.run or "")
         except EngineError as error:
             if self.services.jobs.trouble is not None:
-                # Its folder is gone with all others: what is shown of it stays.
+                # The folder of all runs is gone: the page keeps what it shows of this one.
                 return
             state.show_run(None)
             state.run_error = Notice.of(error)
@@ -266,7 +266,7 @@ class Runner:
             self._counting = (status.id, future)
         run, future = self._counting
         if run == state.run and state.fit_counts is None and future.done():
-            # A file without counts, or a damaged one: the page does without them.
+            # The page works without counts, if the file has none or is damaged.
             state.fit_counts = future.result() if future.exception() is None else None
 
 

@@ -1,4 +1,4 @@
-"""Selected cells: a boolean mask, made of what was drawn and what was selected before."""
+"""Selected cells: combines the mask of the drawn outline with the last selection."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from engine.store import CountsStore
 
 
 class Services:
-    """What all sessions of a server share, or what one person may use of it (`people`)."""
+    """Jobs, uploads and readers of a server, or one person's part of them (`people`)."""
 
     def __init__(
         self, jobs: Jobs, places: Places | None = None, store: CountsStore | None = None
@@ -30,15 +30,15 @@ class Services:
         self.fetcher = ThreadPoolExecutor(2, thread_name_prefix="fetch")
         self.who: str | None = None
         self.told: Callable[[str, str], None] = lambda did, what: None
-        # Where a person keeps selections of cells of runs that others share.
+        # Folder for a person's selections of cells in runs that others share.
         self.aside: Path | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Services:
-        """As the environment asks for them."""
+        """Make the services of a server from its settings."""
         home = default_home() if settings.home is None else settings.home
         store = CountsStore(home / "counts", settings.counts_bytes)
-        # Its libraries take seconds: it begins before anything else of the server does.
+        # First of all, because the process that reads imports libraries for seconds.
         store.start()
         jobs = Jobs(home, load_counts=store.load)
         places = Places(jobs.home / "uploads", settings.data, settings.upload_bytes)

@@ -1,4 +1,4 @@
-"""What the environment says about this server."""
+"""Settings of this server, from environment variables."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Settings:
         Uploads and runs of one person together, where people log in; None: no limit.
         Environment: ``LOGRATIO_QUOTA_GB``.
     counts_bytes
-        What the counts that were read may take in the home; those used longest ago go first.
+        Bytes of imported counts to keep in the home; the least recently used are removed first.
         Environment: ``LOGRATIO_COUNTS_GB``.
     poll_milliseconds
-        How often a page asks the jobs for news.
+        Interval at which a page polls the jobs.
     """
 
     source: str = field(default_factory=lambda: os.environ.get("DATA", "").strip() or DEMO)
@@ -52,7 +52,7 @@ class Settings:
 
 
 def _bytes[Unset: (int, None)](name: str, unset: Unset) -> int | Unset:
-    """What a variable says in gigabytes; ``unset`` if it says nothing.
+    """The bytes that a variable gives in gigabytes; ``unset`` if it is not set.
 
     Raises
     ------

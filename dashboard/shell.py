@@ -1,4 +1,4 @@
-"""The page: composes controls and views around one AppState, and lets the runner tick."""
+"""The page: builds controls and views around one AppState, and polls through the runner."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ SOON = 2000
 
 @functools.cache
 def services() -> Services:
-    """Of this server: one queue, one reader, shared by all sessions; they begin to warm up."""
+    """Start the services that all sessions of this server share, and their warm-up."""
     # Libraries stay: what looks for garbage need not walk through them while somebody waits.
     # Before the first session has a state, for what is frozen is never freed; its document is.
     gc.collect()
@@ -125,7 +125,7 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
 
 
 def _tick(reference: weakref.ref[Runner]) -> None:
-    """Look for news, if anybody looks at the page: a session outlives its browser for a while."""
+    """Poll, unless the browser has gone: a session outlives it for a while."""
     context = pn.state.curdoc.session_context if pn.state.curdoc else None
     session = context.session if isinstance(context, BokehSessionContext) else None
     if session is not None and not session.connection_count:
@@ -228,7 +228,7 @@ def _busy_watchers() -> list[param.parameterized.Watcher]:
 
 
 def _keep_in_step(tabs: pmui.Tabs, state: AppState) -> None:
-    """The tab in front is part of the state; a run that is opened is looked at."""
+    """Keep ``state.tab`` and the tab in front equal; an opened run brings Explore to the front."""
     names = state.param.tab.objects
 
     def turn(event: param.parameterized.Event) -> None:

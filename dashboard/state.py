@@ -1,4 +1,4 @@
-"""AppState: what is chosen, shown and running in one session. Knows no Panel."""
+"""AppState: what one session has chosen, shows and runs. Knows no Panel."""
 
 from __future__ import annotations
 
@@ -128,16 +128,16 @@ class AppState(Asked):
 
     @property
     def ready(self) -> bool:
-        """Whether the counts that are asked for are the ones that are loaded."""
+        """Whether the loaded counts are those that the settings ask for."""
         return self.loaded is not None and not self.reading and self.loaded == self.request()
 
     def wait_for(self, offer: Offer, told: Notice) -> None:
-        """What is asked for stays asked for, until a choice is made; others stay made."""
+        """Offer a choice that reading needs; settings and other choices stay as they are."""
         others = [o for o in self.offers if o.name != offer.name and getattr(self, o.name)]
         self.param.update(offers=(*others, offer), data_error=told, reading="")
 
     def colours(self) -> dict[str, str]:
-        """What may colour the cells of the shown fit: words -> key."""
+        """Colourings of the cells of the shown fit: words -> key."""
         bare = self.fit is not None and not self.fit.n_factors
         options = ({} if bare else {f"Chosen {self.kind}": FACTOR}) | {"Total counts": TOTAL_COUNTS}
         if self.fit is None:
@@ -158,12 +158,12 @@ class AppState(Asked):
 
     @property
     def is_topics(self) -> bool:
-        """Whether cells mix the latents of the shown fit."""
+        """Whether the shown fit has topics, of which each cell is a mixture."""
         return self.fit is not None and self.fit.can("mixtures")
 
     @property
     def kind(self) -> str:
-        """What the latents of the shown fit are called."""
+        """What a latent of the shown fit is called: ``factor`` or ``topic``."""
         return "factor" if self.fit is None else self.fit.latent
 
     @property
@@ -172,7 +172,7 @@ class AppState(Asked):
         return self.factor or 0
 
     def choose_factor(self, factor: int | None) -> None:
-        """Choose a factor: heatmap and cells follow, but not a label chosen by hand. None: none."""
+        """Choose a factor, or none; the heatmap follows, and the cells unless coloured by hand."""
         if self.fit is None or (factor is not None and not 0 <= factor < self.fit.n_factors):
             return
         if factor is None:
@@ -184,7 +184,7 @@ class AppState(Asked):
             self.param.update(factor=factor, colour=colour, heat="factor")
 
     def choose_named(self, name: str) -> None:
-        """Choose the factor or topic of a name, unless it is the one that is shown."""
+        """Choose the factor or topic with a name, unless it is already shown."""
         if name in self.names and (factor := self.names.index(name)) != self.shown_factor:
             self.choose_factor(factor)
 
@@ -195,7 +195,7 @@ class AppState(Asked):
             self.choose_factor((here + by) % self.fit.n_factors)
 
     def rename_factor(self, factor: int, name: str) -> None:
-        """Give a factor or topic another name; an empty one brings the first back."""
+        """Rename a factor or topic; an empty name restores the default."""
         if self.fit is None or not 0 <= factor < len(self.names):
             return
         told = " ".join(name.split()) or self.fit.default_names[factor]
@@ -250,7 +250,7 @@ class AppState(Asked):
         return self.fit is not None and gene != OTHER and gene in self.fit.genes
 
     def show_run(self, run: str | None) -> None:
-        """Show another run; what was shown of the old one goes."""
+        """Show another run, and clear what was shown of the last one."""
         self.param.update(
             run=run,
             status=None,

@@ -1,4 +1,4 @@
-"""Sweeper: starts runs of several numbers of topics or factors, and follows how they compare."""
+"""Sweeper: starts runs with several numbers of topics or factors, and compares them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Sweeper:
         self._working: tuple[str, Future[Any]] | None = None
 
     def start(self) -> None:
-        """Queue the runs of the numbers that are asked for, and show the sweep."""
+        """Queue a run for each chosen number, and show the sweep."""
         state = self.state
         if state.loaded is None or not state.ready:
             state.run_error = refusal(state)
@@ -41,14 +41,14 @@ class Sweeper:
         state.param.update(sweep=sweep, swept=None, run_error=None)
 
     def stop(self) -> None:
-        """Stop what waits or works of the sweep that is shown."""
+        """Stop the queued and running fits of the shown sweep."""
         try:
             stop_sweep(self.jobs, self.state.sweep or "")
         except EngineError as error:
             self.state.run_error = Notice.of(error)
 
     def tick(self) -> None:
-        """Compare the runs of the sweep that is shown whenever one of them has ended."""
+        """Compare the runs of the shown sweep whenever one of them has ended."""
         state = self.state
         if self._working is not None and self._working[1].done():
             sweep, future = self._working

@@ -1,4 +1,4 @@
-"""How Material's components look, light and dark."""
+"""Theme of Material's components, light and dark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that one action changes, in one message to the browser."""
+"""Sends all changes of one action to the browser in one message."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from panel.io.state import set_curdoc
 
 
 def together(action: Callable[..., object]) -> Callable[..., None]:
-    """Let the browser lay out and paint once, and not for each plot that an action changes.
+    """Wrap an action so that the browser lays out and paints once, not once for each plot.
 
-    While Bokeh holds the lock of a document it sends each change in a message of its own, and
-    the browser paints between them. Held back, and let go without the lock, they are one.
+    Under the lock of a document, Bokeh sends each change as a message of its own, and the browser
+    paints between them. Changes that are held and then sent without the lock are one message.
     """
 
     @functools.wraps(action)
     def held(*arguments: Any, **named: Any) -> None:
         doc = pn.state.curdoc
-        # Before a page is loaded, Panel lets go of what is held back only under the lock.
+        # Before a page is loaded, Panel sends held changes only under the lock.
         if doc is None or doc.session_context is None or not pn.state.loaded:
             action(*arguments, **named)
             return

@@ -1,4 +1,4 @@
-"""What is chosen on the Topics tab alone: how to rank, how to group, what to compare with."""
+"""Choices of the Topics tab: how to rank genes, how to group cells, which run to compare."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class TopicChoices(param.Parameterized):
     )
 
     def measure_of(self, fit: AnyFit) -> Measure:
-        """The measure that is chosen, or the usual one of a fit that does not have it."""
+        """The chosen measure, or the default of the fit if it does not have that one."""
         known = measures(fit)
         return self.measure if self.measure in known else known[0]
 
     def group_of(self, fit: AnyFit) -> str | None:
-        """The column that is chosen, or the first of a fit that does not have it."""
+        """The chosen column, or the first of the fit if it does not have that one."""
         known = grouping_columns(fit)
         return self.group if self.group in known else next(iter(known), None)

@@ -1,8 +1,8 @@
-"""UMAP of factor scores, as a program: a process of its own holds up no page.
+"""UMAP of factor scores, as a program that runs in a process of its own.
 
-Each line of standard input names a folder with ``scores.npy``; what becomes of it is written
-there: ``progress.json``, and in the end ``xy.npy`` or ``error.txt``. Imports nothing of the
-dashboard, so that it starts quickly.
+In a thread of the server it would hold up the pages. Each line of standard input names a folder
+with ``scores.npy``; the program writes ``progress.json`` there, and at the end ``xy.npy`` or
+``error.txt``. It imports nothing of the dashboard, so that it starts quickly.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def umap_layout(scores: np.ndarray, tell: Tell = _silent, *, seed: int = SEED) -
 
 
 def compilations() -> Path:
-    """Folder of what Numba has compiled of UMAP: one for each release of its packages.
+    """Folder of Numba's compiled code of UMAP, one for each release of its packages.
 
     Below ``NUMBA_CACHE_DIR`` if that is set, else below the user's cache.
     """
@@ -84,7 +84,7 @@ def compilations() -> Path:
 
 @contextmanager
 def _keep_compilations() -> Iterator[None]:
-    """Keep on disk what Numba compiles of modules that are imported here.
+    """Let Numba keep on disk the compiled code of modules imported in this block.
 
     UMAP and pynndescent compile for half a minute in every process, and ask Numba to keep a
     small part of it only. Numba notices a change of a file, not of what that file's functions
@@ -114,7 +114,7 @@ def _keep_compilations() -> Iterator[None]:
 
 
 def _let_numba_know(folder: str | None) -> None:
-    """Numba reads its settings anew whenever the environment has changed: no other way lasts."""
+    """Set the folder in the environment: Numba reads its settings from there again on a change."""
     import numba
 
     if folder is None:
@@ -155,7 +155,7 @@ def _work(folder: Path) -> None:
 
 
 def main() -> None:
-    """Work until there is nothing more to come."""
+    """Compute a UMAP for each line of standard input, until it ends."""
     # The page is answered first. Windows has no such thing.
     if hasattr(os, "nice"):
         os.nice(int(os.environ.get("LOGRATIO_NICE") or NICE))

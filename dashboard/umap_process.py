@@ -1,4 +1,4 @@
-"""The process that computes UMAPs: started when first needed, and again should it end."""
+"""The process that computes UMAPs: started when first needed, and again if it has ended."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class UmapProcess:
     Parameters
     ----------
     program
-        File that `umap_layout` describes.
+        File of the program; see `umap_layout` for what it reads and writes.
     """
 
     def __init__(self, program: Path = Path(umap_layout.__file__)) -> None:
@@ -47,7 +47,7 @@ class UmapProcess:
         Parameters
         ----------
         tell
-            Hears every tenth of a second how far it is; what it raises ends the work.
+            Called with the progress every tenth of a second; an error that it raises ends the work.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class UmapProcess:
             try:
                 return _wait(process, folder, tell)
             except BaseException:
-                # What nobody waits for any more need not be finished.
+                # Nobody waits for the result any more.
                 if not (folder / ERROR).exists():
                     self._end()
                 raise

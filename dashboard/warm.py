@@ -1,4 +1,4 @@
-"""What the first visitor would otherwise wait for: libraries, compiled code, the data."""
+"""Warm-up of the server: imports, compilation and data that the first page would wait for."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _log = logging.getLogger(__name__)
 
 
 def start(services: Services, source: str) -> threading.Thread:
-    """Warm the server up, beside whatever else it does."""
+    """Warm the server up in a background thread."""
     thread = threading.Thread(target=_warm, args=(services, source), name="warm", daemon=True)
     thread.start()
     return thread
 
 
 def keep_clean(services: Services, seconds: float = CLEAN_SECONDS) -> threading.Event:
-    """Remove every so often what was left half-written in the home, until the event is set."""
+    """Remove half-written files from the home every ``seconds``, until the event is set."""
     end = threading.Event()
 
     def work() -> None:
@@ -38,7 +38,7 @@ def keep_clean(services: Services, seconds: float = CLEAN_SECONDS) -> threading.
 
 def _warm(services: Services, source: str) -> None:
     def read() -> None:
-        # As a page asks for them, so that the first one finds them read.
+        # With the settings of a new page, so that the first page finds these counts read.
         services.reader.submit(AppState(source=source).request()).future.result()
 
     steps: tuple[Callable[[], object], ...] = (
@@ -52,5 +52,5 @@ def _warm(services: Services, source: str) -> None:
         try:
             step()
         except Exception as error:
-            # Whoever needs it will be told; the server starts without.
+            # The server starts without; whoever needs this later gets the error.
             _log.warning("Warming up: %s: %s", type(error).__name__, error)
