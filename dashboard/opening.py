@@ -209,7 +209,7 @@ class Opener:
 def _request(
     status: JobStatus, find: Callable[[str], str], *, strict: bool = False
 ) -> DataRequest | None:
-    """The data request of a run; if it is missing or not allowed, an error if ``strict``, else None."""
+    """The data request of a run; without an allowed one, an error if ``strict``, else None."""
     try:
         if not status.request:
             raise DataError(
