@@ -1,4 +1,4 @@
-"""The file beside a fit that keeps what its checks found, one summary for each mode."""
+"""The file of check summaries beside a fit: one summary for each mode."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _WHOLE = "all cells"
 
 
 def name_of(fit: Path) -> str:
-    """What the file is called beside a saved fit: a folder holds one run, or any number of fits."""
+    """Name of the file beside a saved fit; a folder may hold one run, or any number of fits."""
     return FILE if is_run(fit.parent.resolve()) else f"{fit.name}.{FILE}"
 
 
 def digest(fit: AnyFit) -> str:
-    """Tells what was learned from anything else; files and factors may be called otherwise."""
+    """Digest of what a fit learned; names of files and of factors do not enter."""
     found = hashlib.blake2b(digest_size=16)
     for array in fit.learned():
         found.update(np.ascontiguousarray(array, "<f8"))
@@ -32,7 +32,7 @@ def digest(fit: AnyFit) -> str:
 
 
 def keep(folder: Path, mode: str, summary: Mapping[str, Any], file: str = FILE) -> None:
-    """Keep the summary of a check, in place of that of an earlier one of its mode.
+    """Save the summary of a check, in place of an older one of the same mode.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def latest(
     file: str = FILE,
     fit: str | None = None,
 ) -> dict[str, Any] | None:
-    """The last of `by_mode`, or that of a mode; None without one that can be read."""
+    """The newest summary of `by_mode`, or that of one mode; None if none can be read."""
     found = by_mode(folder, passes, file=file, fit=fit)
     if mode is not None:
         return found.get(mode)
@@ -83,7 +83,7 @@ def by_mode(
 
 
 def _sound(one: Mapping[str, Any]) -> bool:
-    """Whether what is shown of a check is of the kind that a check writes."""
+    """Whether the values that the page shows have the types that a check writes."""
     lines = (one.get("findings", []), one.get("notes", []))
     return (
         all(isinstance(part, list) and all(isinstance(n, str) for n in part) for part in lines)

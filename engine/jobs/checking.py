@@ -41,12 +41,12 @@ READ, SOUGHT, _LOOKED, DRAWN, TESTED = 0.02, 0.25, 0.35, 0.85, 0.95
 
 @dataclass(frozen=True)
 class CheckAsked:
-    """What is asked of a check; as in `engine.checks.predictive_check`.
+    """Settings of a check, as in `engine.checks.predictive_check`.
 
     Attributes
     ----------
     totals
-        None: those of the mode.
+        None: the default of the mode.
     genes
         Names of genes to show in detail, beside those of missed pairs, those that fit worst and
         those that tell most.
@@ -64,16 +64,16 @@ class CheckAsked:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found.
+    """Results of a check.
 
     Attributes
     ----------
     laplace
-        The approximation against importance sampling; None for LDA, which does without.
+        The Laplace approximation against importance sampling; None for LDA, which does not use it.
     seconds
-        What it took.
+        Time that the check took.
     fit
-        What was checked.
+        The fit that was checked.
     """
 
     asked: CheckAsked
@@ -84,7 +84,7 @@ class Checked:
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """What is wrong in words, the approximation itself included."""
+        """Findings in words, those about the Laplace approximation included."""
         warning = None if self.laplace is None else self.laplace.warning
         return (*([] if warning is None else [warning]), *self.check.findings)
 
@@ -117,7 +117,7 @@ def replicate(
         seed=asked.seed,
     )
     keys = np.arange(counts.n_cells) if cells is None else np.flatnonzero(cells)
-    # As many as are placed at a time, so that one compilation serves this look and the whole.
+    # At most one block of cells: its compilation then serves the whole check too.
     few = max(min(checks.block_cells(counts), _PILOT_ELEMENTS // counts.n_genes), _PILOT_CELLS)
     if len(keys) > few:
         keys = np.random.default_rng(asked.seed).choice(keys, few, replace=False)
@@ -143,7 +143,7 @@ def replicate(
 
 
 def quality_iter(fit: AnyFit, counts: Counts) -> Iterator[LaplaceProgress]:
-    """Test the Laplace approximation on as many cells as take little time."""
+    """Test the Laplace approximation on a number of cells that takes little time."""
     from engine import checks
 
     n_cells = max(_LITTLE // counts.n_genes, _LAPLACE_CELLS)
@@ -151,7 +151,7 @@ def quality_iter(fit: AnyFit, counts: Counts) -> Iterator[LaplaceProgress]:
 
 
 def structure_iter(fit: AnyFit, counts: Counts) -> Iterator[StructureProgress]:
-    """Look for what genes share beyond the factors, unless the fit tells it."""
+    """Look for structure beyond the factors, unless the fit already holds the result."""
     from engine import checks
 
     known = checks.structure_of(fit)
@@ -164,7 +164,7 @@ def structure_iter(fit: AnyFit, counts: Counts) -> Iterator[StructureProgress]:
 def missed_iter(
     fit: AnyFit, counts: Counts, cells: np.ndarray | None = None
 ) -> Iterator[MissedProgress]:
-    """Look for pairs of genes that the fit misses, among some cells or all."""
+    """Look for pairs of genes that the fit misses, in some cells or all."""
     from engine import checks
 
     return checks.missed_pairs_iter(fit, counts, cells=cells)
@@ -173,13 +173,13 @@ def missed_iter(
 def finding_first(
     check: PredictiveCheck, found: ResidualStructure | None, missed: MissedPairs | None = None
 ) -> PredictiveCheck:
-    """The check with what genes share beyond the factors before all else that it found."""
+    """The check with findings on structure beyond the factors and on missed pairs put first."""
     words = [one.words for one in (found, missed) if one is not None and one.words]
     return replace(check, findings=(*words, *check.findings), missed=missed)
 
 
 def summary(fit: AnyFit, check: PredictiveCheck, laplace: LaplaceQuality | None) -> dict[str, Any]:
-    """What is kept of a check, see `engine.jobs.check_summary`; ready for JSON."""
+    """Summary of a check for JSON, see `engine.jobs.check_summary`."""
     return check.summary() | {
         "laplace": None if laplace is None else laplace.warning,
         "passes": fit.status.passes,

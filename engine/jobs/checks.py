@@ -1,4 +1,4 @@
-"""Predictive checks of runs in the background; every session of the server finds them again."""
+"""Predictive checks of runs as background jobs, shared by all sessions of the server."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _KEPT = 6
 
 
 class _Test(NamedTuple):
-    """A test beside the draws: where its steps have what it found, shares of progress, words."""
+    """A test besides the draws: the field of its result, its range of the progress, its words."""
 
     outcome: str
     begins: float
@@ -75,7 +75,7 @@ class Checks:
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
         self._lock = threading.Lock()
-        # By the id of the job, the one that was asked for last at the end.
+        # By the id of the job, the newest at the end.
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._beside_of: OrderedDict[tuple[str, str, int, str], Any] = OrderedDict()
 
@@ -90,16 +90,16 @@ class Checks:
     ) -> str:
         """Queue a check of a run's fit on the counts that it was fitted to.
 
-        One that is the same and waits, works or has its result is not done again. The result of
-        the job is a `Checked`; None if it was stopped. A check of all cells is summed up in a
-        file of the run, see `check_summary`.
+        If an equal check is queued, running or done, its job is returned. The result of the job
+        is a `Checked`, or None if it was stopped. The summary of a check of all cells is saved
+        with the run, see `check_summary`.
 
         Parameters
         ----------
         cells
             (C,) mask of the cells to check; all by default.
         keep
-            Whether the run may get that file; not if it is somebody else's.
+            Whether to save that summary; not for a run of somebody else.
 
         Returns
         -------
@@ -114,7 +114,7 @@ class Checks:
         wanted = _Known(run, fit.status.passes, asked, chosen, keep)
         with self._lock:
             for id, known in self._known.items():
-                # One that keeps more does for who would keep nothing.
+                # A check that saves its summary also serves a request that would not.
                 same = known in (wanted, replace(wanted, keep=True))
                 if same and self._useful(id):
                     self._known.move_to_end(id)
@@ -126,7 +126,7 @@ class Checks:
         return id
 
     def latest(self, run: str, fit: AnyFit) -> str | None:
-        """The check of this fit that was asked for last, if it goes on or has a result."""
+        """Job of the last check of this fit that is queued, running or done; else None."""
         passes = fit.status.passes
         with self._lock:
             for id in reversed(self._known):
@@ -136,7 +136,7 @@ class Checks:
         return None
 
     def asked(self, id: str) -> CheckAsked | None:
-        """What was asked of a check; None if it is forgotten."""
+        """Settings of a check; None if the server no longer knows it."""
         with self._lock:
             known = self._known.get(id)
         return None if known is None else known.asked
@@ -147,7 +147,7 @@ class Checks:
         return False
 
     def _forget(self) -> None:
-        """Drop the oldest that have ended."""
+        """Drop the oldest ended checks."""
         for id in list(self._known)[: max(len(self._known) - _KEPT, 0)]:
             with suppress(JobError):
                 if self._jobs.status(id).active:
@@ -195,9 +195,9 @@ class Checks:
         steps: Callable[[], Iterator[Any]],
         cells: str = "",
     ) -> Any:
-        """What a test of the fit found, once a fit and choice of cells.
+        """Result of a test of the fit, made once for a fit and a choice of cells.
 
-        None if it failed or is to stop.
+        None if the test failed or the job is to stop.
         """
         key = test.outcome, run, fit.status.passes, cells
         with self._lock:
@@ -224,12 +224,12 @@ class Checks:
 
 
 def check_summary(jobs: Runs, run: str, mode: str | None = None) -> dict[str, Any] | None:
-    """What the last check of all cells of a run found, from its file.
+    """Summary of the last check of all cells of a run, from its file.
 
     Parameters
     ----------
     mode
-        Of the check; any by default.
+        Mode of the check; any by default.
 
     Returns
     -------
@@ -246,7 +246,7 @@ def check_summary(jobs: Runs, run: str, mode: str | None = None) -> dict[str, An
 
 
 def _write(jobs: Runs, run: str, fit: AnyFit, found: Checked, handle: JobHandle) -> None:
-    """Keep what was found beside the run, one summary for each mode."""
+    """Save the summary of a check with the run, one for each mode."""
     try:
         told = summary(fit, found.check, found.laplace)
         check_file.keep(jobs.folder(run), found.asked.mode, told)

@@ -1,4 +1,4 @@
-"""Finished runs, as far as a comparison of them needs to know."""
+"""Reads of finished runs what a comparison needs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def contender(jobs: Runs, status: JobStatus, like: Contender | None = None) -> C
     Parameters
     ----------
     like
-        Another run, with which equal names of cells and genes are shared: a million of them
-        take a hundred megabytes.
+        Another run whose names of cells and genes are reused if equal: a million names take a
+        hundred megabytes.
 
     Raises
     ------

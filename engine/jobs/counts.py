@@ -1,4 +1,4 @@
-"""The counts that a fit was made of, found again and known to be those."""
+"""Finds the counts that a run was fitted to, and checks that they have not changed."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _AGAIN = (
 
 
 def counts_of(jobs: Runs, run: str, fit: AnyFit) -> Counts:
-    """The counts that a run was fitted to: those kept with its fit, else read again.
+    """The counts that a run was fitted to: those saved with its fit, else read again.
 
     Raises
     ------
     DataError
-        If they were not kept, and cannot be read or have changed.
+        If they were not saved, and cannot be read or have changed.
     JobError
         If there is no such run.
     """
@@ -41,14 +41,14 @@ def counts_of(jobs: Runs, run: str, fit: AnyFit) -> Counts:
 
 
 def check_same_counts(jobs: Runs, run: str, counts: Counts) -> None:
-    """Refuse counts that are others than those that a run was fitted to.
+    """Raise an error if counts differ from those that a run was fitted to.
 
-    A run without a fit, or with one that cannot be read, has nothing to compare them with.
+    A run without a fit, or with one that cannot be read, accepts any counts.
 
     Parameters
     ----------
     counts
-        What the request of the run gives now.
+        Counts that the request of the run gives now.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def check_same_counts(jobs: Runs, run: str, counts: Counts) -> None:
 def own_cells(fit: AnyFit, counts: Counts) -> Counts:
     """The cells of a fit, by name and in its order, over its features.
 
-    Cells that it has not seen are left out.
+    Cells that the fit has not seen are left out.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How jobs end: in words, and on disk."""
+"""The end of a job: its state and message, and writing them to disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """The state a job ends in, and why, in words."""
+    """The state in which a job ends, and the reason in words."""
 
     state: JobState
     message: str
@@ -26,7 +26,7 @@ CANCELLED = Outcome("cancelled", "Cancelled; nothing was kept.")
 
 
 def failure(store: RunStore, job: Job, error: BaseException) -> Outcome:
-    """A plain line for people; the traceback of what was not foreseen goes to the run's log."""
+    """The outcome of an error, in one plain line; an unforeseen traceback goes to the run's log."""
     if job.wish >= Wish.CANCEL:
         return CANCELLED
     message = describe(error)
@@ -46,7 +46,7 @@ def failure(store: RunStore, job: Job, error: BaseException) -> Outcome:
 
 
 def write_end(store: RunStore, job: Job, outcome: Outcome) -> bool:
-    """End a job, in memory and on disk; whether memory may forget it."""
+    """End a job, in memory and on disk; whether it may be dropped from memory."""
     status = job.update(
         state=outcome.state,
         phase="",

@@ -1,4 +1,4 @@
-"""Any exception -> one plain line for a person."""
+"""Describes an exception to a person in one plain line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OUT_OF_MEMORY = (
     "settings."
 )
 _LONGEST = 300
-# A disk that is full, or not to be written.
+# The disk is full or read-only.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 

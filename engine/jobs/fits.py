@@ -1,4 +1,4 @@
-"""Drive one fit: pull, publish, keep checkpoints, end in one of the known ways."""
+"""Runs one fit: takes its steps, publishes them, saves checkpoints and ends the job."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CHECKPOINT_SHARE = 0.05
 
 
 class FitIter(Protocol):
-    """The form of `engine.fit_iter`."""
+    """Signature of `engine.fit_iter`."""
 
     def __call__(
         self, counts: Counts, config: Config, *, start: AnyFit | None = None
@@ -43,7 +43,7 @@ class FitIter(Protocol):
 def engine_fit_iter(
     counts: Counts, config: Config, *, start: AnyFit | None = None
 ) -> Iterator[Progress[AnyFit]]:
-    """`engine.fit_iter`, imported when the first fit begins, and what its factors miss."""
+    """`engine.fit_iter`, imported when the first fit begins, then structure beyond its factors."""
     import engine
 
     return looked(engine.fit_iter(counts, config, start=start), counts)
@@ -57,7 +57,7 @@ def engine_load(request: Mapping[str, Any]) -> Counts:
 
 
 class FitRunner:
-    """Fits, one after another, each into its own run folder.
+    """Runs fits one after another, each in the folder of its run.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class FitRunner:
         self._checkpoint_every = checkpoint_every
 
     def run(self, job: Job, device: Any) -> Outcome:
-        """Fit until the end or until something else is wanted. Raises what the fit raises."""
+        """Fit until the end, or until the job is to stop. Raises what the fit raises."""
         import jax
         from threadpoolctl import threadpool_limits
 
@@ -158,7 +158,7 @@ class FitRunner:
         fit = job.snapshot()
         if not finished:
             fit = fit.changed(status=stopped_by_user(fit.status))
-        # What a report of the file alone needs to tell how the fit is made again.
+        # A report of the file alone tells from these how to repeat the fit.
         told = {"request": dict(job.status.request), "holdout": job.status.holdout}
         fit = fit.changed(data=fit.data | told)
         job.update(phase="saving", seconds_left=None)
@@ -172,7 +172,7 @@ class FitRunner:
         return Outcome("done" if finished else "stopped", fit.status.reason)
 
     def _checkpoint(self, job: Job) -> float:
-        """Save the fit as it stands; seconds until the next time."""
+        """Save the fit as it is now; returns the seconds until the next checkpoint."""
         began = time.monotonic()
         if job.snapshot is not None:
             try:

@@ -1,4 +1,4 @@
-"""One queued or working job of this server: its status, and what is wanted of it."""
+"""One queued or running job of this server: its status, and the wish to stop it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LONGEST_LOG = 500
 
 
 class Wish(IntEnum):
-    """What is wanted of a job. A stronger wish overrules a weaker one, whichever came first."""
+    """What a job is to do. A stronger wish overrules a weaker one, whichever came first."""
 
     GO_ON = 0
     INTERRUPT = 1
@@ -34,7 +34,7 @@ class Wish(IntEnum):
 
 
 class Job:
-    """What the worker writes and the sessions read, behind one lock.
+    """State of a job that the worker writes and the sessions read, behind one lock.
 
     Parameters
     ----------
@@ -43,11 +43,11 @@ class Job:
     claim
         The lock of the run's folder; None for a task, which has no folder.
     counts
-        Counts that are loaded already; dropped at the end.
+        Counts that are already loaded; dropped at the end.
     work
-        What a task does.
+        Function of a task; None for a fit.
     before
-        How the run stood before it was resumed.
+        Status of the run before it was resumed.
     """
 
     def __init__(
@@ -77,12 +77,12 @@ class Job:
 
     @property
     def wish(self) -> Wish:
-        """What is wanted now."""
+        """The strongest wish so far."""
         return self._wish
 
     @property
     def snapshot(self) -> Callable[[], AnyFit] | None:
-        """Builds the fit as it stands, once."""
+        """Function that builds the fit as it is now, once; None before the first step."""
         return self._snapshot
 
     @snapshot.setter
@@ -90,7 +90,7 @@ class Job:
         self._snapshot = functools.cache(build)
 
     def ask(self, wish: Wish) -> None:
-        """Want something of the job; the worker looks between two steps."""
+        """Set a wish; the worker reads it between two steps."""
         with self._lock:
             self._wish = max(self._wish, wish)
 
@@ -134,14 +134,14 @@ class Job:
             )
 
     def release(self) -> None:
-        """Let go of the folder and of everything large."""
+        """Release the lock of the folder and everything large."""
         if self.claim is not None:
             self.claim.release()
         self.counts = self._snapshot = self.work = None
 
 
 class JobHandle:
-    """What a task sees of its own job."""
+    """The part of a job that its own task may use."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -153,7 +153,7 @@ class JobHandle:
 
     @property
     def stopping(self) -> bool:
-        """Whether the task should return soon, with what it has."""
+        """Whether the task should return soon, with the result so far."""
         return self._job.wish > Wish.GO_ON
 
     @property

@@ -1,4 +1,4 @@
-"""What was read from files last, so that it is not read from disk again and again."""
+"""A cache of the last files read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Kept[T]:
     load
         Reads one file.
     size
-        How many are kept in memory.
+        Number of files to keep in memory.
     """
 
     def __init__(self, load: Callable[[Path], T], size: int) -> None:
@@ -29,14 +29,14 @@ class Kept[T]:
         self._known: OrderedDict[tuple[Path, Signature], Future[T]] = OrderedDict()
 
     def add(self, path: Path, value: T) -> None:
-        """Keep what was just written to ``path``."""
+        """Add the content that was just written to ``path``."""
         future: Future[T] = Future()
         future.set_result(value)
         with self._lock:
             self._put((path, signature(path)), future)
 
     def read(self, path: Path) -> T | None:
-        """What is in a file; None if the file is gone. Raises what ``load`` raises."""
+        """The content of a file; None if the file is gone. Raises what ``load`` raises."""
         try:
             key = path, signature(path)
         except FileNotFoundError:
@@ -49,7 +49,7 @@ class Kept[T]:
                 mine: Future[T] = Future()
                 self._put(key, mine)
         if future is not None:
-            # Whoever asks for a file that is being read waits for that one reading.
+            # A second request for a file that is being read waits for the first.
             return future.result()
         # Outside the lock: a large file must not hold up other sessions.
         try:

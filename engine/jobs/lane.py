@@ -1,4 +1,4 @@
-"""First in, first out: jobs wait in one queue and are served by one thread per device."""
+"""A first-in-first-out queue of jobs, worked off by one thread per device."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Lane:
     Parameters
     ----------
     serve
-        Does one job on one device; must not raise.
+        Function that does one job on one device; must not raise.
     devices
         Called on the first thread, because looking for devices can take seconds.
     nice
-        How far the threads give way to those that answer people; see `niceness`.
+        Priority of the threads; see `niceness`.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Lane:
         self._queue.put(None)
 
     def join(self, timeout: float) -> bool:
-        """Wait for the threads, at most so many seconds; whether all have ended."""
+        """Wait for the threads, at most ``timeout`` seconds; whether all have ended."""
         deadline = time.monotonic() + timeout
         # The first thread starts the others: the list may grow while we wait for it.
         for thread in self._threads:
@@ -92,7 +92,7 @@ def _make_room() -> None:
 
 
 def niceness() -> int:
-    """How far work in the background gives way, as `nice` counts: LOGRATIO_NICE, 10 by default.
+    """Priority of background work, as for `nice`: LOGRATIO_NICE, 10 by default.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def niceness() -> int:
 
 
 def _give_way(nice: int) -> None:
-    """Let the threads that answer people go before this one, on Linux.
+    """Lower the priority of this thread below those that answer people, on Linux.
 
     A fit takes all processors, and for a person who drags a selection a tenth of a second
     is long. With nothing else to do, the fit is as fast as before.

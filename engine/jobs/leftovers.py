@@ -1,4 +1,4 @@
-"""What killed servers leave half-written in a home, and its removal."""
+"""Removes half-written files and runs that killed servers left in a home."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Turn = Callable[[], AbstractContextManager[None]]
 
 NEW, DELETED = ".new-", ".deleted-"
 HOUR = 3600.0
-# Files under a temporary name: of runs and what is kept with them, sweeps, and uploads, those of
-# people who log in being in folders of their own.
+# Temporary files (`engine.files.atomic`, and uploads) of runs and of what is saved with them, of
+# sweeps and of uploads; people who log in have folders of their own below these.
 _PARTS = (
     "runs/*/.*.part",
     "runs/*/*/.*.part",
@@ -28,23 +28,23 @@ _PARTS = (
 
 
 def clean(home: Path, turn: Turn, *, age: float = HOUR, now: float | None = None) -> int:
-    """Remove runs that were being made or deleted, and files that were being written.
+    """Remove runs whose making or deletion was interrupted, and half-written files.
 
-    Others may use the home meanwhile: a folder goes if nobody holds its lock, a file if nobody has
-    written to it lately. What cannot be removed stays for the next time.
+    Other servers may use the home meanwhile: a folder is removed if nobody holds its lock, a file
+    if nobody has written to it lately. What cannot be removed stays until the next call.
 
     Parameters
     ----------
     turn
-        Gives the right to make and to lock folders of runs, among all servers.
+        Context manager for the right, among all servers, to make and to lock folders of runs.
     age
-        Seconds since a file was written, from which on it is given up.
+        Seconds after which a file that nobody writes to is removed.
     now
         Seconds since the epoch; the present by default.
 
     Returns
     -------
-    How many were removed.
+    Number of folders and files removed.
     """
     moment = time.time() if now is None else now
     removed = 0
@@ -65,7 +65,7 @@ def clean(home: Path, turn: Turn, *, age: float = HOUR, now: float | None = None
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder as far as that is allowed; of a link the link alone."""
+    """Remove a folder as far as permissions allow; of a link, only the link."""
     with suppress(OSError):
         folder.unlink()
     shutil.rmtree(folder, ignore_errors=True)
@@ -74,7 +74,7 @@ def remove_tree(folder: Path) -> None:
 def _files(home: Path) -> Iterator[Path]:
     for pattern in _PARTS:
         yield from home.glob(pattern)
-    # A name that an upload had taken, before its content came under it.
+    # Empty files that uploads make to reserve their final name.
     for pattern in ("uploads/[!.]*", "uploads/*/[!.]*"):
         for file in home.glob(pattern):
             with suppress(OSError):
@@ -83,7 +83,7 @@ def _files(home: Path) -> Iterator[Path]:
 
 
 def _abandoned(folder: Path) -> bool:
-    """Whether nobody is making this run: who does holds its lock from the first moment on."""
+    """Whether nobody is making this run: its maker would hold the lock."""
     with suppress(OSError):
         lock = claim(folder)
         if lock is not None:

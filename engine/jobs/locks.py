@@ -1,4 +1,4 @@
-"""Advisory locks: the system drops them when the process that holds them dies, however it dies."""
+"""Advisory locks of runs: the system drops them when the process that holds them dies."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class RunLock:
         self._descriptor: int | None = descriptor
 
     def release(self) -> None:
-        """Give the right back; again is harmless."""
+        """Give the right back; a second call does nothing."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 def open_lock(path: Path) -> int:
-    """A descriptor to lock; one of a disk that cannot be written will do."""
+    """A descriptor to lock, opened for reading only if the disk cannot be written."""
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What genes share beyond the factors of a fit: looked for as it ends, and told with it."""
+"""Looks for structure beyond the factors at the end of a fit, and saves the result with it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _PHASE = "looking for what the factors miss"
 
 
 def looked(steps: Iterator[Progress[AnyFit]], counts: Counts) -> Iterator[Progress[AnyFit]]:
-    """The steps of a fit, and once it has ended those of looking; the last has a fit that tells it.
+    """The steps of a fit, then those of looking; the fit of the last step holds the result.
 
-    Whoever takes no more of them has the fit without.
+    A caller that stops earlier has the fit without the result.
     """
     last = None
     for last in steps:
@@ -36,16 +36,16 @@ def looked(steps: Iterator[Progress[AnyFit]], counts: Counts) -> Iterator[Progre
         for share in _look(fit, counts, found):
             yield replace(step, fraction=share)
     except Exception as error:
-        # The fit is as good without; a run's log has what is being done.
+        # The fit is valid without; the phase, and so the run's log, says what failed.
         yield replace(step, phase=f"{_PHASE} failed: {describe(error)}")
     if found:
         yield replace(last, snapshot=partial(_told, fit, found[0]))
 
 
 def look(fit: AnyFit, counts: Counts, stopping: Callable[[], bool]) -> AnyFit:
-    """The fit with what genes share beyond its factors in its ``data``.
+    """The fit with the structure beyond its factors in its ``data``.
 
-    As it is if that cannot be looked for: topics, few cells, or if it is to stop.
+    The fit is returned unchanged for topics, too few cells, or if the job is to stop.
     """
     found: list[ResidualStructure] = []
     for _ in _look(fit, counts, found):
@@ -71,5 +71,5 @@ def _look(fit: AnyFit, counts: Counts, found: list[ResidualStructure]) -> Iterat
                 found.append(step.structure)
             yield step.fraction
     except DataError:
-        # Too few cells or genes to tell: the fit is as good without.
+        # Too few cells or genes for the test: the fit is valid without.
         return

@@ -28,7 +28,7 @@ _RESUMABLE = ("interrupted", "stopped", "failed")
 
 
 class Jobs(Runs):
-    """Background jobs: fits, kept on disk as runs, and other tasks, kept in memory only.
+    """Background jobs: fits, saved on disk as runs, and other tasks, kept in memory only.
 
     Fits wait in one queue, served by one thread per device; other tasks have a thread of
     their own. All methods may be called from any thread and return at once. Sessions poll
@@ -41,7 +41,8 @@ class Jobs(Runs):
         Folder of the runs; by default the environment variable LOGRATIO_HOME, else a
         folder under the user's data directory.
     fit_iter, load_counts, devices
-        What does the work: `engine.fit_iter`, `DataRequest.load` and `jax.devices` by default.
+        Functions that do the work: by default `engine.fit_iter`, `DataRequest.load` and
+        `jax.devices`.
     checkpoint_every
         Seconds between two checkpoints of a running fit.
 
@@ -51,7 +52,7 @@ class Jobs(Runs):
         If the folder cannot be used.
     """
 
-    # Who starts runs: nobody in particular, see `OwnJobs`.
+    # The owner of new runs: nobody; `OwnJobs` sets it.
     who = ""
 
     def __init__(
@@ -88,9 +89,9 @@ class Jobs(Runs):
         name
             Label; by default data, model and number of factors.
         counts
-            What ``request`` gives, if it is loaded already.
+            The counts of ``request``, if they are already loaded.
         holdout
-            Share of the cells to set aside and to score the fit on in the end: the same cells
+            Share of the cells to hold out, on which the fit is scored at the end: the same cells
             for all models and sizes, given the counts and the seed of the configuration.
         group
             Id of the sweep that the run belongs to.
@@ -145,17 +146,17 @@ class Jobs(Runs):
         return status.id
 
     def stop(self, id: str) -> None:
-        """End a job and keep the best so far. Nothing happens if it has ended."""
+        """Stop a job and keep the best result so far. Nothing happens if it has ended."""
         self._ask(id, Wish.STOP, "Stopping.")
 
     def cancel(self, id: str) -> None:
-        """End a job and discard what it did. Nothing happens if it has ended."""
+        """Stop a job and discard its result. Nothing happens if it has ended."""
         self._ask(id, Wish.CANCEL, "Cancelling.")
 
     def resume(self, id: str) -> None:
-        """Queue an interrupted, stopped or failed run again, to go on from where it was.
+        """Queue an interrupted, stopped or failed run again; it goes on from its last saved fit.
 
-        Nothing happens if it waits or runs already.
+        Nothing happens if it is queued or running.
 
         Raises
         ------
@@ -201,7 +202,7 @@ class Jobs(Runs):
         self._relabel(id, name=label)
 
     def share(self, id: str, shared: bool) -> None:
-        """Let everybody on this server look at a run, or its owner only.
+        """Let everybody on this server see a run, or only its owner.
 
         Raises
         ------
@@ -211,12 +212,12 @@ class Jobs(Runs):
         self._relabel(id, shared=shared)
 
     def name_factors(self, id: str, names: Sequence[str], passes: int) -> None:
-        """Keep what a person calls the factors or topics of a run, in their order.
+        """Save user-given names of the factors or topics of a run, in order.
 
         Parameters
         ----------
         passes
-            Of the fit that has this order: one that goes on may have another.
+            Passes of the fit that has this order; the order may change if the fit goes on.
 
         Raises
         ------
@@ -248,7 +249,7 @@ class Jobs(Runs):
                 claim.release()
 
     def close(self, timeout: float = 5.0) -> None:
-        """End all threads; what waits or runs becomes interrupted and can be resumed.
+        """End all threads; queued and running fits become interrupted and can be resumed.
 
         Waits for the step that is being computed, at most ``timeout`` seconds.
         """
@@ -257,7 +258,7 @@ class Jobs(Runs):
         atexit.unregister(self.close)
 
     def _relabel(self, id: str, **changed: Any) -> None:
-        """Change what a person says of a job, on disk and in memory."""
+        """Change the labels of a job (name, sharing), on disk and in memory."""
         with self._pool.lock:
             if self.status(id).kind == "fit":
                 self._store.label(id, **changed)

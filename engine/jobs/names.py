@@ -1,7 +1,7 @@
-"""What a person calls the factors or topics of a run, kept beside its fit.
+"""User-given names of the factors or topics of a run, saved beside its fit.
 
-Names are by position, and a fit that goes on may change the order: the names say of which fit of
-the run they are, and go on with it by `carried`.
+Names are stored by position, and the order may change if a fit goes on. So the file says which
+fit of the run the names belong to, and `carried` moves them to a later fit.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _ALIKE = 0.5**0.5
 
 
 def write(run: Path, names: Sequence[str], passes: int) -> None:
-    """Keep the names, in order, in the folder of a run; the last to be written count.
+    """Save the names, in order, in the folder of a run, in place of older ones.
 
     Parameters
     ----------
     passes
-        Of the fit that they are of.
+        Passes of the fit that has these names.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def write(run: Path, names: Sequence[str], passes: int) -> None:
 
 
 def read(run: Path, passes: int) -> tuple[str, ...]:
-    """The names kept of the fit of so many passes; none if there are none, or none readable."""
+    """The names saved for the fit with that number of passes; empty if none can be read."""
     try:
         kept = read_json(run / FILE)
         names = tuple(str(name) for name in kept["names"])
@@ -55,10 +55,10 @@ def read(run: Path, passes: int) -> tuple[str, ...]:
 
 
 def carried(before: AnyFit, after: AnyFit) -> tuple[str, ...]:
-    """The names of a fit, for the factors or topics that it has after going on.
+    """Carry the names of a fit over to the factors or topics of a later fit of the run.
 
-    They are paired by their loadings (`engine.summaries.matched`). Where the partner is another
-    by now, the name is lost: none is better than a wrong one.
+    They are paired by their loadings (`engine.summaries.matched`). A name whose factor or
+    topic has changed is dropped, because a wrong name is worse than none.
     """
     from engine.summaries import loading_cosines, matched
 
@@ -66,7 +66,7 @@ def carried(before: AnyFit, after: AnyFit) -> tuple[str, ...]:
     pairs = matched(loading_cosines(before, after))
     alike = np.abs(pairs["similarity"].to_numpy()) > _ALIKE
     for name, place, same in zip(before.factor_names, pairs["place"], alike, strict=True):
-        # One topic alone has nothing to be told from.
+        # A single topic cannot be mistaken for another.
         if name not in default and (same or len(names) == 1):
             names[place] = name
     return tuple(names)

@@ -1,4 +1,4 @@
-"""The jobs of a server as one person sees them: the one place that says who may do what."""
+"""The jobs of a server for one person: the only place that decides who may do what."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ Told = Callable[[str, str], None]
 
 
 class ForeignRun(JobError):
-    """A run is somebody else's, or only its owner may do this."""
+    """The run belongs to somebody else, or only its owner may do this."""
 
 
 class OwnJobs(Jobs):
-    """What ``jobs`` holds, without what is other people's and not shared.
+    """The jobs of a server without unshared runs of other people.
 
-    Every look at a run goes through `status`, `list` or `folder`, and every change of one
+    Every read of a run goes through `status`, `list` or `folder`, and every change of one
     or of what lies with it through `_change` or `permit`. Runs without an owner are everybody's.
 
     Parameters
     ----------
     jobs
-        Of the server; queue and folder stay shared.
+        Jobs of the server; the queue and the folder stay shared.
     who
-        Name of the person; new runs are theirs. Empty: somebody who was let in without a login.
+        Name of the person, who owns new runs. Empty: a guest without a login.
     told
-        Hears of every change: what was done, and the id of the run.
+        Called with each change: what was done, and the id of the run.
     room
-        Asked before a run begins or goes on; raises if its owner has no room left.
+        Called before a run begins or goes on; raises if its owner has no room left.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class OwnJobs(Jobs):
         self.who, self._told, self._room = who, told, room
 
     def sees(self, status: JobStatus) -> bool:
-        """Whether this person may look at a job."""
+        """Whether this person may see a job."""
         return status.kind != "fit" or status.shared or status.owner in ("", self.who)
 
     def status(self, id: str) -> JobStatus:
@@ -70,7 +70,7 @@ class OwnJobs(Jobs):
         )
 
     def list(self) -> list[JobStatus]:
-        """Those of all jobs that this person may look at, the newest first."""
+        """The jobs that this person may see, the newest first."""
         return [status for status in super().list() if self.sees(status)]
 
     def folder(self, id: str) -> Path:
@@ -80,12 +80,12 @@ class OwnJobs(Jobs):
         return found
 
     def whole(self, group: str) -> bool:
-        """Whether this person may look at all runs of a sweep."""
+        """Whether this person may see all runs of a sweep."""
         runs = [status for status in super().list() if status.group == group]
         return bool(runs) and all(map(self.sees, runs))
 
     def resume(self, id: str) -> None:
-        """As in `Jobs`, for the owner, who must have room: it goes on to write."""
+        """As in `Jobs`, for the owner, who must have room for what the run writes."""
         resume = super().resume
 
         def go_on(id: str) -> None:
@@ -131,7 +131,7 @@ class OwnJobs(Jobs):
             )
 
     def _change(self, did: str, id: str, change: Callable[..., None], *more: Any) -> None:
-        """Do something to a run that only its owner may."""
+        """Apply a change that only the owner of a run may make."""
         self.permit(id)
         is_run = self.status(id).kind == "fit"
         change(id, *more)
@@ -145,7 +145,7 @@ class OwnJobs(Jobs):
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all files in a folder; what goes meanwhile counts nothing."""
+    """Bytes of all files in a folder; files that are removed meanwhile are not counted."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:

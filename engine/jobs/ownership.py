@@ -1,4 +1,4 @@
-"""Who a run belongs to, by its file."""
+"""The owner of a run, as its file names it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ UNKNOWN_OWNER = "\0"
 
 
 def owner_of(run: Mapping[str, Any]) -> str:
-    """The owner that the file of a run names; empty in one of before there were owners."""
+    """The owner in the file of a run; empty in files from before there were owners."""
     owner = run.get("owner", "")
     return owner if isinstance(owner, str) else UNKNOWN_OWNER
 
 
 def owner_in(path: Path) -> str:
-    """The owner of a damaged run: where there are logins, nobody may see it by mistake."""
+    """The owner of a damaged run; if it cannot be read, a name that nobody has."""
     try:
         run = read_json(path)
     except (OSError, ValueError):

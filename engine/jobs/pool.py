@@ -18,15 +18,15 @@ _TASKS_KEPT = 100
 
 
 class Pool:
-    """Fits that wait or work, and all tasks.
+    """Queued and running fits, and all tasks.
 
     A fit that has ended is read from disk, where another server may rename or delete it.
-    Whoever looks and then acts holds ``lock`` for both.
+    A caller that reads a job and then acts on it holds ``lock`` for both.
 
     Parameters
     ----------
     devices
-        What the threads of the lane of fits work on; `jax.devices` by default.
+        Devices of the threads that fit; `jax.devices` by default.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Pool:
         self._lanes: dict[str, Lane] = {}
 
     def get(self, id: str) -> Job | None:
-        """A job of this server."""
+        """The job with an id; None if this server has none."""
         with self.lock:
             return self._jobs.get(id)
 
@@ -61,7 +61,7 @@ class Pool:
             self._lanes[lane].put(job)
 
     def finish(self, job: Job, outcome: Outcome) -> None:
-        """End a job and, if it is on disk or unwanted, forget it."""
+        """End a job, and drop it from memory if it is on disk or was deleted."""
         with self.lock:
             if write_end(self._store, job, outcome) or job.wish is Wish.DELETE:
                 self.forget(job)
@@ -74,13 +74,13 @@ class Pool:
                 self.forget(old)
 
     def forget(self, job: Job) -> None:
-        """Drop a job from memory and let go of its folder."""
+        """Drop a job from memory and release its folder."""
         with self.lock:
             del self._jobs[job.status.id]
             job.release()
 
     def close(self, timeout: float) -> None:
-        """Interrupt everything, then wait for the threads at most so many seconds."""
+        """Interrupt all jobs, then wait for the threads, at most ``timeout`` seconds."""
         with self.lock:
             self.closed = True
             for job in self.jobs().values():

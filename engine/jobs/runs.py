@@ -1,4 +1,4 @@
-"""What can be looked at: how jobs stand, and what they made."""
+"""Read access to jobs: their status and their results."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COUNTS_KEPT = 2
 
 
 class Runs:
-    """The side of `Jobs` that changes nothing."""
+    """The part of `Jobs` that reads."""
 
     def __init__(
         self,
@@ -43,18 +43,18 @@ class Runs:
 
     @property
     def home(self) -> Path:
-        """Folder that the runs are kept in."""
+        """Folder of the runs."""
         return self._store.home
 
     @property
     def trouble(self) -> JobError | None:
-        """Why `list` knows no run but those of this server, if that is so."""
+        """Why `list` has only the jobs of this server, if the folder of the runs cannot be read."""
         return self._store.trouble
 
     def clean(self, now: float | None = None) -> int:
-        """Remove what killed servers left half-written in the home; how much there was of it.
+        """Remove what killed servers left half-written in the home; how many files and folders.
 
-        So does every server as it starts, and one that stays from time to time.
+        Every server calls this at its start, and then from time to time.
 
         Parameters
         ----------
@@ -64,7 +64,7 @@ class Runs:
         return self._store.clean(now)
 
     def status(self, id: str) -> JobStatus:
-        """How one job stands.
+        """Status of one job.
 
         Raises
         ------
@@ -90,11 +90,11 @@ class Runs:
         return sorted(found, key=lambda status: (status.created, status.id), reverse=True)
 
     def whole(self, group: str) -> bool:
-        """Whether all runs of a sweep may be looked at."""
+        """Whether all runs of a sweep may be seen."""
         return True
 
     def result(self, id: str) -> Any:
-        """What a job made: the value of a task, the Fit of a run.
+        """Result of a job: the value of a task, the fit of a run.
 
         While a fit runs, and after an interruption or a failure, this is its latest snapshot.
         None if there is nothing.
@@ -116,7 +116,7 @@ class Runs:
         return next((self._fits.read(path) for path in self._store.fits(id)), None)
 
     def permit(self, id: str) -> None:
-        """Pass if whoever asks may change a job, as everybody may here.
+        """Raise an error unless the caller may change a job; here everybody may.
 
         Raises
         ------
@@ -126,7 +126,7 @@ class Runs:
         self.status(id)
 
     def folder(self, id: str) -> Path:
-        """The folder of a run; what others put there goes with the run.
+        """The folder of a run; files added to it are deleted with the run.
 
         Raises
         ------
@@ -151,9 +151,9 @@ class Runs:
         return next(iter(self._store.fits(id)), None)
 
     def factor_names(self, id: str, passes: int) -> tuple[str, ...]:
-        """What a person has called the factors or topics of a run's fit of so many passes.
+        """User-given names of the factors or topics of a run's fit with that number of passes.
 
-        Empty if nothing since it was fitted; the fit may have names from before.
+        Empty if none were given since it was fitted; the fit itself may have older names.
 
         Raises
         ------
@@ -176,8 +176,8 @@ class Runs:
     def fit_counts(self, id: str) -> sparse.csc_matrix | None:
         """The (C, G) counts that a run was fitted to; reading them may take seconds.
 
-        Only a fit that has ended has them in its file; None before, and None if they were too
-        large to be kept. The last two are held in memory, so do not change what you get.
+        None before the fit has ended, and if the counts were too large to save with it. The counts
+        of the last two runs are cached: do not change the arrays.
 
         Raises
         ------
@@ -190,12 +190,12 @@ class Runs:
         return self._counts.read(path) if path in self._store.fits(id) else None
 
     def read_counts(self, id: str) -> Counts:
-        """The counts that a run asked for, as they are now.
+        """Read the counts that a run asked for, as its source is now.
 
         Raises
         ------
         DataError
-            If the run does not say what it asked for, or that cannot be read.
+            If the run has no data request, or its counts cannot be read.
         JobError
             If there is no such run.
         """

@@ -1,4 +1,4 @@
-"""Cells that a run sets aside, and what they say of its fit."""
+"""Held-out cells of a run, and the score of its fit on them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _ARRAYS = ("cells", "log_likelihood", "n_counts")
 
 
 def set_aside(job: Job, counts: Counts) -> tuple[Counts, Counts | None]:
-    """The cells to fit, and those to score the fit on if the run wants some.
+    """Split the cells into those to fit and those to score on; None if the run holds out none.
 
-    The same for every model on the same counts with the same seed, and when resumed.
+    The split depends only on the counts, the share and the seed, so it is the same for every model.
     """
     status = job.status
     if not status.holdout:
@@ -37,9 +37,9 @@ def set_aside(job: Job, counts: Counts) -> tuple[Counts, Counts | None]:
 
 
 def score(store: RunStore, job: Job, held_out: Counts) -> bool:
-    """Score the fit as it stands; False if the job is to end before that is done.
+    """Score the fit on the held-out cells; False if the job is to end before that is done.
 
-    A fit that cannot be scored is good all the same: the log says why it has no score.
+    If the fit cannot be scored, the log says why, and the run is still a success.
     """
     from engine import checks
 
@@ -66,7 +66,7 @@ def score(store: RunStore, job: Job, held_out: Counts) -> bool:
 
 
 def read_cells(store: RunStore, id: str) -> CellScores | None:
-    """What was kept of a run's held-out cells; None if nothing, or nothing readable, is there."""
+    """The saved scores of a run's held-out cells; None if there are none that can be read."""
     from engine.checks import CellScores
 
     try:
@@ -87,11 +87,11 @@ def _save(store: RunStore, id: str, found: CellScores) -> None:
 
 
 class _Unwanted(Exception):
-    """Scoring ends because the job is to end."""
+    """Raised to end scoring because the job is to end."""
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON knows neither NaN nor infinity."""
+    """Replace NaN and infinity, which JSON lacks, by None."""
     return {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in values.items()

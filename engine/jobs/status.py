@@ -1,4 +1,4 @@
-"""What the outside sees of a job: immutable snapshots, and their form on disk."""
+"""Status of a job as sessions see it: immutable snapshots, and their form on disk."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _OF_RUN = (
 
 
 class JobError(EngineError):
-    """A job cannot be found, or cannot do what was asked of it."""
+    """A job does not exist, or cannot do what was asked."""
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """How one job stands. A new one replaces it at every change.
+    """Status of one job. A new object replaces it at every change.
 
     Attributes
     ----------
@@ -58,11 +58,11 @@ class JobStatus:
     message
         Plain words: how it ended or, for a failure, what was expected, found and to do.
     log
-        What happened, a line each.
+        What happened, one line for each event.
     created
         Seconds since the epoch.
     request, config
-        What was asked for, as ``to_dict`` of the DataRequest and of the configuration give it.
+        The DataRequest and the configuration, as their ``to_dict`` gives them.
     holdout
         Share of the cells that is set aside and that the fit is scored on; 0: none.
     group
@@ -70,8 +70,8 @@ class JobStatus:
     owner, shared
         Who started the run, and whether others may look at it; empty: everybody's.
     score
-        What the held-out cells say of the fit, as ``to_dict`` of `engine.checks.Score` gives it,
-        and that of `engine.checks.Quality`; None before, and without held-out cells.
+        Score on the held-out cells: `engine.checks.Score` and `engine.checks.Quality`, as their
+        ``to_dict`` gives them; None before, and without held-out cells.
     revision
         Grows with each change.
     peak_memory_mb
@@ -108,7 +108,7 @@ class JobStatus:
 
     @classmethod
     def new(cls, kind: JobKind, name: str, **asked: Any) -> JobStatus:
-        """A job that waits, with an identity of its own that sorts by time."""
+        """A queued job with a unique id that sorts by time."""
         created = time.time()
         given: dict[str, Any] = {
             "id": new_id(created),
@@ -120,17 +120,17 @@ class JobStatus:
 
     @classmethod
     def damaged(cls, id: str, created: float, why: str, owner: str) -> JobStatus:
-        """A run whose files cannot be read: it is listed, and can be deleted."""
+        """Status of a run whose files cannot be read: it is listed, and can be deleted."""
         told = f"The files of this run cannot be read ({why})."
         return cls(id, id, "fit", "failed", created, message=told, owner=owner)
 
     @property
     def active(self) -> bool:
-        """Whether the job still waits or works."""
+        """Whether the job is queued or running."""
         return self.state in ("queued", "running")
 
     def interrupted(self) -> JobStatus:
-        """What is left of a queued or running job when its server is gone."""
+        """Status of a queued or running job after its server has died."""
         how = "while it was running" if self.state == "running" else "before it began"
         then = f"to go on from pass {self.passes}" if self.passes else "to begin again"
         return replace(
@@ -143,7 +143,7 @@ class JobStatus:
         )
 
     def requeued(self) -> JobStatus:
-        """An ended run that waits to go on."""
+        """Status of an ended run that is queued again."""
         return replace(
             self,
             state="queued",
@@ -156,7 +156,7 @@ class JobStatus:
         )
 
     def to_parts(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The run as asked for, and its progress, both ready for JSON."""
+        """The settings of the run, and its progress, both ready for JSON."""
         run = {name: getattr(self, name) for name in _OF_RUN if name != "id"}
         names = [item.name for item in fields(self) if item.name not in _OF_RUN]
         progress = {name: getattr(self, name) for name in names}
@@ -171,7 +171,7 @@ class JobStatus:
         Raises
         ------
         ValueError, KeyError, TypeError, EngineError
-            If the parts are not what `to_parts` gave, or hold values that no run has.
+            If the parts were not written by `to_parts`, or hold values that no run has.
         """
         state, left, score = progress["state"], progress["seconds_left"], progress.get("score")
         if state not in get_args(JobState):
@@ -219,7 +219,7 @@ def _text(name: str, value: object) -> str:
 
 
 def _score(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Numbers by name; older runs have fewer of them."""
+    """Parse the numbers of a score by name; older runs have fewer of them."""
     for name, value in values.items():
         if name not in ("model", "is_bound") and value is not None:
             _finite(f"a score whose {name} is", value)
@@ -240,6 +240,6 @@ def _within(name: str, value: object, most: float) -> float:
 
 
 def new_id(created: float) -> str:
-    """An id of its own that sorts by time, seconds since the epoch."""
+    """A unique id that sorts by time, in seconds since the epoch."""
     moment = datetime.fromtimestamp(created, UTC).strftime("%Y%m%d-%H%M%S-%f")
     return f"{moment}-{secrets.token_hex(3)}"

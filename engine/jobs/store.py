@@ -38,13 +38,13 @@ Signature = tuple[int, int, int]
 
 
 def default_home() -> Path:
-    """Where runs are kept: LOGRATIO_HOME, else a folder under the user's data directory."""
+    """The folder of runs: LOGRATIO_HOME, else a folder under the user's data directory."""
     named = os.environ.get("LOGRATIO_HOME")
     return Path(named).expanduser() if named else platformdirs.user_data_path("logratio")
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is that of a run."""
+    """Whether a folder holds a run."""
     return folder.parent.name == "runs" and (folder / _RUN).is_file()
 
 
@@ -72,11 +72,11 @@ class RunStore:
                 "Set LOGRATIO_HOME to a folder you may write to.",
             ) from error
         self.clean()
-        # Why runs cannot be listed, while that is so.
+        # The error while runs cannot be listed; else None.
         self.trouble: JobError | None = None
 
     def clean(self, now: float | None = None) -> int:
-        """Remove what killed servers left half-written; how much there was of it."""
+        """Remove what killed servers left half-written; how many files and folders."""
         return clean(self.home, self._turn, now=now)
 
     def ids(self) -> list[str]:
@@ -108,7 +108,7 @@ class RunStore:
             return False
 
     def fits(self, id: str) -> list[Path]:
-        """The fits kept of a run, the newest first.
+        """Files of the fits of a run, the newest first.
 
         Raises
         ------
@@ -126,7 +126,7 @@ class RunStore:
         return [path for _, path in sorted(found, key=lambda item: item[0], reverse=True)]
 
     def create(self, status: JobStatus) -> RunLock:
-        """Make the folder of a new run, all at once, and keep it locked."""
+        """Make the folder of a new run in one step, and return its lock."""
         new = self.runs / f"{NEW}{status.id}"
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
@@ -169,9 +169,9 @@ class RunStore:
         return lock
 
     def read(self, id: str) -> JobStatus | None:
-        """How a run stands; None if there is no such run.
+        """Status of a run; None if there is no such run.
 
-        A damaged run is given as failed, with a message that says so.
+        A damaged run counts as failed, with a message that says so.
         """
         if id not in self:
             return None
@@ -199,7 +199,7 @@ class RunStore:
         """
         run, progress = status.to_parts()
         try:
-            # Gone if somebody removed the home meanwhile; the run itself is not lost.
+            # If somebody removed the home meanwhile, make it again: the run goes on.
             self.path(status.id).mkdir(parents=True, exist_ok=True)
             if not self.path(status.id, _RUN).exists():
                 write_json(self.path(status.id, _RUN), {"format": FORMAT, **run})
@@ -208,7 +208,7 @@ class RunStore:
             raise _cannot_write(error) from error
 
     def label(self, id: str, **labels: Any) -> None:
-        """Change a run's name, sharing or configuration, and nothing else; any server may."""
+        """Change a run's name, sharing or configuration. Any server may, without its lock."""
         try:
             with self._turn():
                 run = read_json(self.path(id, _RUN))
@@ -219,7 +219,7 @@ class RunStore:
             raise _cannot_write(error) from error
 
     def remove(self, id: str) -> None:
-        """Delete a run: out of sight at once, then its files. Only the holder of its lock may."""
+        """Delete a run: hide its folder, then remove the files. Only the holder of its lock may."""
         hidden = self.runs / f"{DELETED}{id}-{uuid.uuid4().hex}"
         try:
             self.path(id).rename(hidden)
@@ -231,7 +231,7 @@ class RunStore:
         self._read.pop(id, None)
 
     def sweep(self, id: str) -> None:
-        """Delete what a killed server was in the middle of writing."""
+        """Delete half-written files that a killed server left in a run."""
         for part in self.path(id).glob(".*.part"):
             part.unlink(missing_ok=True)
 
@@ -250,7 +250,7 @@ class RunStore:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """One at a time, among all threads and servers; held for microseconds only."""
+        """Hold the lock of the home, among all threads and servers; for microseconds only."""
         descriptor = open_lock(self.home / LOCK)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -265,13 +265,13 @@ class RunStore:
 
 
 def signature(path: Path) -> Signature:
-    """Changes whenever the file is replaced."""
+    """Time, size and inode of a file: they change whenever it is replaced."""
     facts = path.stat()
     return facts.st_mtime_ns, facts.st_size, facts.st_ino
 
 
 def no_such_job(id: str) -> JobError:
-    """The error for an id that nothing is known of."""
+    """The error for an id of no known job."""
     return JobError("the id of a run", f"{id!r}", "Choose a run from the list; it may be deleted.")
 
 

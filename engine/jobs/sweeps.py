@@ -36,20 +36,20 @@ def submit_sweep(
 ) -> str:
     """Queue a run for every number and seed; returns at once.
 
-    The runs are jobs like any other; that of the first seed come first, so that there is soon
-    something to compare. `sweep_of` tells how they stand.
+    The runs are ordinary jobs, ordered by seed, so that all numbers of the first seed can soon be
+    compared. `sweep_of` returns their comparison.
 
     Parameters
     ----------
     request, counts
         As in `Jobs.submit_fit`.
     config
-        What the runs have in common; its number of topics or factors is not used, and its seed is
+        Configuration of all runs; its number of topics or factors is not used, and its seed is
         the first one.
     values
         Numbers of topics or factors.
     seeds
-        How many seeds; each also holds out cells of its own.
+        Number of seeds; each seed holds out other cells.
     holdout
         Share of the cells that is held out.
 
@@ -84,7 +84,7 @@ def submit_sweep(
 
 
 def numbers(text: str) -> list[int]:
-    """The numbers to try that a text names; ConfigError if it holds anything else."""
+    """Parse the numbers to try from a text; ConfigError if it holds anything else."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not parts or not all(part.isdecimal() for part in parts):
         raise ConfigError(
@@ -94,26 +94,26 @@ def numbers(text: str) -> list[int]:
 
 
 def runs_of(jobs: Runs, id: str) -> list[JobStatus]:
-    """The runs of a sweep that there are, in the order of the queue."""
+    """The existing runs of a sweep, in the order of the queue."""
     return [status for status in reversed(jobs.list()) if id and status.group == id]
 
 
 def stop_sweep(jobs: Jobs, id: str) -> None:
-    """Stop what waits or works of a sweep; `resume_sweep` goes on."""
-    # The last first: else the queue would begin each before its turn to be stopped comes.
+    """Stop the queued and running fits of a sweep; `resume_sweep` goes on."""
+    # The last first: else the queue would start each next run before it is stopped.
     for status in reversed(runs_of(jobs, id)):
         jobs.stop(status.id)
 
 
 def resume_sweep(jobs: Jobs, id: str) -> None:
-    """Queue the runs of a sweep again that were interrupted, stopped or failed."""
+    """Queue the interrupted, stopped and failed runs of a sweep again."""
     for status in runs_of(jobs, id):
         if status.state in ("interrupted", "stopped", "failed"):
             jobs.resume(status.id)
 
 
 def list_sweeps(jobs: Runs) -> list[str]:
-    """Ids of all sweeps, the newest first: those with runs, and those that were kept."""
+    """Ids of all sweeps, the newest first: those with runs, and those saved in a file."""
     found = {status.group for status in jobs.list() if status.group}
     kept = {path.stem for path in (jobs.home / _FOLDER).glob("[!.]*.json")}
     found |= {id for id in kept if jobs.whole(id)}
@@ -121,11 +121,11 @@ def list_sweeps(jobs: Runs) -> list[str]:
 
 
 def sweep_of(jobs: Runs, id: str) -> Sweep:
-    """A sweep as it stands: a table of the numbers tried, and one to choose.
+    """The comparison of a sweep so far: a table of the numbers tried, and the one to choose.
 
-    When all runs have ended it is kept in a file, and needs them no longer. Until then it is
-    quick enough to be polled; the first call after that loads the fits, to compare their topics
-    or factors, which may take seconds.
+    While runs are active the call is quick enough to be polled. The first call after all have ended
+    loads the fits to compare their topics or factors, which may take seconds, and saves the result
+    in a file, which outlives the runs.
 
     Raises
     ------
@@ -206,7 +206,7 @@ def _path(home: Path, id: str) -> Path:
 
 
 def _read(home: Path, id: str) -> Sweep | None:
-    """What was kept; None if nothing, or nothing readable, is there."""
+    """The saved comparison; None if there is none that can be read."""
     # An id may come from a URL.
     if not id or id != Path(id).name or id.startswith("."):
         return None

@@ -1,4 +1,4 @@
-"""The uncertainty of a run: worked out in the background, kept in the run's folder."""
+"""The uncertainty of a run: computed by a background job, saved in the folder of the run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FILE = "uncertainty.npz"
 METHODS = ("delta", "bootstrap")
-# Share of the work that the errors are, the rest being to look for what the factors miss.
+# Share of the work that computes errors; the rest looks for structure beyond the factors.
 _ERRORS = 0.7
 # Replicates without which a bootstrap that was stopped keeps nothing.
 _FEWEST_KEPT = 10
@@ -30,11 +30,11 @@ _FEWEST_KEPT = 10
 def submit_uncertainty(
     jobs: Jobs, run_id: str, method: str = "delta", n_boot: int = 50, *, seed: int = 0
 ) -> str:
-    """Queue working out the uncertainty of a run that has ended; returns at once.
+    """Queue a job that computes the uncertainty of an ended run; returns at once.
 
-    The job's result is an `Uncertainty`, of topics a `TopicUncertainty`, and is kept in the run's
-    folder in place of an earlier one. A bootstrap that is stopped keeps what it has, if that is at
-    least 10 replicates; one that is cancelled keeps nothing.
+    The job's result is an `Uncertainty`, or for topics a `TopicUncertainty`; it is saved in the
+    run's folder, in place of an older one. A stopped bootstrap saves its replicates if there are at
+    least 10; a cancelled one saves nothing.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def submit_uncertainty(
         raise ConfigError(f"a method among {', '.join(METHODS)}", repr(method), "Choose one.")
     run = jobs.status(run_id)
     jobs.folder(run_id)
-    # It is kept with the run, in place of what its owner may look at.
+    # The result replaces the one that the owner of the run sees.
     jobs.permit(run_id)
 
     def work(handle: JobHandle) -> Any:
@@ -75,9 +75,9 @@ def submit_uncertainty(
 
 
 def kept_uncertainty(jobs: Runs, run_id: str) -> Uncertainty | TopicUncertainty | None:
-    """What was kept of a run's uncertainty.
+    """The saved uncertainty of a run.
 
-    None if nothing, or nothing readable, is there, or the run has gone on since.
+    None if there is none that can be read, or if the run has gone on since.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def steps(
 def _with_structure(
     fit: AnyFit, counts: Counts, steps: Iterator[UncertaintyProgress[Uncertainty]]
 ) -> Iterator[UncertaintyProgress[Uncertainty]]:
-    """Look for what genes share beyond the factors, once the errors are worked out."""
+    """Look for structure beyond the factors, after the errors have been computed."""
     from engine import checks
     from engine.jobs.checking import structure_iter
 
@@ -122,7 +122,7 @@ def _with_structure(
         yield replace(step, fraction=_ERRORS * step.fraction)
     if found is None:
         return
-    # Errors stand without it, where it cannot be looked for: few genes, or few cells.
+    # The errors are valid without: there may be too few genes or cells to look.
     with suppress(DataError):
         for look in structure_iter(fit, counts):
             if look.structure is not None:
