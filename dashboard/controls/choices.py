@@ -1,4 +1,4 @@
-"""What has to be, or can be, chosen before a source is read: a sample, a genome, a type."""
+"""Choices that a source needs or offers before it is read: sample, genome, feature type."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class DataControl(pn.viewable.Viewer):
             self._open()
 
     def _arrived(self, path: Path) -> None:
-        """An upload is kept if it can be read."""
+        """Open a new upload; it is deleted if it cannot be read."""
         self._ask(str(path), new=True)
         self.runner.arrived(path)
 
@@ -161,7 +161,7 @@ class DataControl(pn.viewable.Viewer):
             self.runner.read()
 
     def _follow(self, *_events: object) -> None:
-        """Other data are asked for, by a run for example."""
+        """Show the settings of other data, for example of a run that was opened."""
         source, typed = self.state.source, (self._path.value or "").strip()
         try:
             same = self._places.find(typed) == source

@@ -1,4 +1,4 @@
-"""Taking things away: figures and tables of views, files of fits."""
+"""Downloads: figures and tables of views, files of fits."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def save_fit(
 
 
 def paced(doc: Document | None, blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Blocks, each given once the one before has gone out: a large file never piles up.
+    """Blocks of a file, each sent after the last has gone out, so that they never fill the memory.
 
     Raises
     ------

@@ -26,7 +26,7 @@ def whole(of: param.Parameter, label: str, help: str, **more: Any) -> Any:
 
 
 def size(of: param.Parameter, label: str, help: str) -> Any:
-    """A number of factors or topics, or "auto"; what is neither stays, and is refused in words."""
+    """A field for a number of factors or topics, or "auto"; other text stays, with an error."""
     owner, name = of.owner, str(of.name)
     field = pmui.TextInput(
         label=label,

@@ -78,7 +78,7 @@ def beside(*rows: Any, **params: Any) -> pn.Row:
 
 
 def folded(title: str, *rows: Any) -> pmui.Accordion:
-    """Controls that few need, folded away."""
+    """A collapsed section of controls that few people need."""
     return pmui.Accordion(
         (title, form(*rows)),
         title_variant="body2",

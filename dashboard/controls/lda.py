@@ -20,7 +20,7 @@ PER_TOPIC: dict[str, Any] = {"placeholder": "1 / topics", "step": 0.01, "format"
 
 
 def first(state: AppState) -> list[Any]:
-    """What everybody sets."""
+    """Main settings."""
     of = state.param
     return [
         beside(
@@ -32,7 +32,7 @@ def first(state: AppState) -> list[Any]:
 
 
 def others(state: AppState) -> list[Any]:
-    """What few change, folded away."""
+    """Other settings, in collapsed sections."""
     return [folded("Priors", *_priors(state.param))]
 
 

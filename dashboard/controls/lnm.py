@@ -30,7 +30,7 @@ LEARNED: dict[str, Any] = {"placeholder": "learned"}
 
 
 def first(state: AppState) -> list[Any]:
-    """What everybody sets."""
+    """Main settings."""
     of = state.param
     words = html.bound(INFERENCE_HELP.__getitem__, of.factor_inference)
     return [
@@ -43,7 +43,7 @@ def first(state: AppState) -> list[Any]:
 
 
 def others(state: AppState, reference: Any) -> list[Any]:
-    """What few change, folded away; ``reference`` is the choice of the ALR reference."""
+    """Other settings, in collapsed sections; ``reference`` is the choice of the ALR reference."""
     of = state.param
     return [
         folded("Reference and capture prior", reference, *_capture(of)),

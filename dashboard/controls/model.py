@@ -36,7 +36,7 @@ SAID = ("model", "n_factors", "n_topics", "factor_inference", "topic_inference",
 
 
 class ModelControl(pn.viewable.Viewer):
-    """A line of what is to be fitted, and its settings folded away below ``more`` of them.
+    """The chosen model in one line, its settings, and ``more`` settings in collapsed sections.
 
     Settings of a model that is not chosen are hidden, and kept.
     """
@@ -73,7 +73,7 @@ class ModelControl(pn.viewable.Viewer):
         return self._panel
 
     def _has(self, size: str) -> bool:
-        """Whether the model that is asked for has this number of latents."""
+        """Whether the chosen model has this number of latents."""
         return size in parameters(self.state.model)
 
     def _part(self, wanted: Callable[[], bool], build: Callable[[], list[Any]]) -> pn.Column:
@@ -89,7 +89,7 @@ class ModelControl(pn.viewable.Viewer):
 def said_of(
     model: str, factors: Any, topics: Any, by: str, topics_by: str, genes: Any, scored: bool
 ) -> str:
-    """What is to be fitted, in a line: HTML."""
+    """The chosen model in one line of HTML."""
     sizes = {lnm.SIZE: (factors, by), lda.SIZE: (topics, topics_by)}
     name = next(name for name in sizes if name in parameters(model))
     (size, how), latent = sizes[name], name.removeprefix("n_").removesuffix("s")

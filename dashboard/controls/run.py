@@ -166,7 +166,7 @@ def _tried(model: str) -> str:
 
 
 def words(status: JobStatus | None, asked: bool = False, reading: str = "") -> str:
-    """What the shown run is doing, how far it is and how long it will take."""
+    """Phase, progress and remaining time of the shown run."""
     if asked:
         return html.busy("The fit starts when the counts are read." if reading else "Starting.")
     if status is None:
@@ -186,7 +186,7 @@ def words(status: JobStatus | None, asked: bool = False, reading: str = "") -> s
 
 
 def doing(status: JobStatus) -> str:
-    """What a run does, or how it ended."""
+    """Phase of a run, or how it ended."""
     if status.state != "running":
         return STATES[status.state]
     # What the engine still calls the start lasts for some passes.
@@ -206,7 +206,7 @@ def how_far(status: JobStatus) -> list[str]:
 
 
 def others(runs: list[JobStatus], shown: str | None) -> str:
-    """Runs that go on beside the shown one, each with a button that opens it: HTML."""
+    """HTML of the other active runs, each with a button that opens it."""
     going = [run for run in runs if run.state == "running" and run.id != shown]
     lines = [
         f'<p class="note">{lists.press("run-open", run.id, run.name, kind="act")} '

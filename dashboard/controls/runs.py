@@ -1,4 +1,4 @@
-"""Runs: all fits on this server, to open, rename, take away, resume or delete."""
+"""Runs: all fits on this server, to open, rename, download, resume or delete."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def secondary(status: JobStatus) -> str:
 
 
 def _model(status: JobStatus) -> str:
-    """Model and size, unless the name of the run tells them, as it does by default."""
+    """Model and size of a run, unless its name contains them, as the default does."""
     if not status.config:
         return ""
     try:

@@ -116,5 +116,5 @@ def limits(state: AppState) -> Any:
 
 
 def _has(name: str, of: Any) -> Any:
-    """Whether a parameter is a setting of the model that is asked for."""
+    """Whether a parameter is a setting of the chosen model."""
     return html.bound(lambda model: name in parameters(model).values(), of.model)

@@ -1,4 +1,4 @@
-"""Uploads that are kept: to open again, or to delete."""
+"""Uploads on the server: to open again, or to delete."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class UploadsControl(pn.viewable.Viewer):
         return self._rows.column
 
     def refresh(self, *_events: object) -> None:
-        """Look for uploads, which come and go beside this page."""
+        """Update the list of uploads, which other pages may change."""
         kept = self._places.kept()
         rows = "".join(self._row(upload) for upload in kept)
         self._list.object = f'<ul class="runs">{rows}</ul>'

@@ -1,4 +1,4 @@
-"""Cells in two dimensions, as points while they can be told apart and as an image beyond."""
+"""Cells in two dimensions: as points if there are few of them, else as an image."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class CellPlot:
         self.figure.on_event("selectiongeometry", drawn)
 
     def window(self) -> Window:
-        """What is seen."""
+        """The visible part of the plane, and its size in pixels."""
         x, y = self.figure.x_range, self.figure.y_range
         return Window((x.start, x.end), (y.start, y.end), **self._size)
 

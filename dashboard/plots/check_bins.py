@@ -1,4 +1,4 @@
-"""What charts of counts of a gene are called, how high they are and what their axes say."""
+"""Titles, heights and axis labels of charts of the counts of a gene."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ return value.toLocaleString("en-US", {maximumSignificantDigits: 3}).replace("-",
 
 @dataclass(frozen=True)
 class Chart:
-    """What is drawn against what.
+    """The columns that a chart draws against each other.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What two runs say of each cell, one against the other."""
+"""A quantity of each cell in two runs, one against the other."""
 
 from __future__ import annotations
 

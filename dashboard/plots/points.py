@@ -1,4 +1,4 @@
-"""Cells as discs that can be told apart and hovered over."""
+"""Cells as separate discs with hover text."""
 
 from __future__ import annotations
 

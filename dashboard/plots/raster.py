@@ -23,7 +23,7 @@ EDGE = int.from_bytes(bytes.fromhex(f"{ACCENT[1:]}ff"), "little")
 
 @dataclass(frozen=True)
 class Window:
-    """What part of the plane is seen, on how many pixels."""
+    """The visible part of the plane, and its size in pixels."""
 
     x: Span
     y: Span

@@ -1,4 +1,4 @@
-"""What each number of topics or factors is worth, with the one that is suggested."""
+"""Measures for each number of topics or factors, with the suggested number marked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEIGHT = 120
 
 @dataclass(frozen=True)
 class Shown:
-    """A column of the table of a sweep, and how it is told.
+    """A column of the table of a sweep, and its labels on the chart.
 
     Attributes
     ----------

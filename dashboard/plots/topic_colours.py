@@ -22,6 +22,6 @@ def faded(colours: list[str], chosen: int | None) -> list[str]:
 
 
 def ink(colour: str) -> str:
-    """What can be read on a colour: dark or light."""
+    """A colour of text that is legible on a colour: dark or light."""
     red, green, blue = (int(colour[j : j + 2], 16) for j in (1, 3, 5))
     return DARK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else LIGHT

@@ -1,4 +1,4 @@
-"""What plots and figures call the latents of a model, and what is drawn of them."""
+"""Words that plots and figures use for the latents of a model and their quantities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking the open run away: its report, its figures and tables, its methods text."""
+"""Downloads of the open run: its report, its figures and tables, its methods text."""
 
 from __future__ import annotations
 

@@ -67,8 +67,7 @@ class Figure:
 def as_they_stand(state: AppState) -> dict[str, Export]:
     """What the views show of the open run, by the names of their menus; call it on the page's turn.
 
-    A view that is not in front may still show another fit, and the histograms other data: they
-    are left out.
+    Views in hidden tabs that still show another fit are left out, as are histograms of other data.
     """
     found: dict[str, Export] = {}
     for name, offer in state.exports.items():
@@ -224,5 +223,5 @@ def convergence(fit: AnyFit) -> Export | None:
 
 
 def pass_word(fit: AnyFit) -> str:
-    """What a pass over the cells is called."""
+    """The word for a pass over the cells."""
     return "epoch" if fit.config.inference == "vae" else "pass"

@@ -17,7 +17,7 @@ from engine.shell.command import Command, fit_command, holdout_of, request_of
 
 @dataclass(frozen=True)
 class Subject:
-    """A fit and what is known of it besides.
+    """A fit, with its run's name, request, score and check, as far as known.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Subject:
         check: Mapping[str, Any] | None = None,
         source: str | None = None,
     ) -> Subject:
-        """What a fit, and the status of its run if it has one, tell.
+        """The subject of a report on a fit, and on its run if it has one.
 
         A fit from a shell tells by itself what was asked for, and its score.
 
@@ -89,7 +89,7 @@ class Subject:
 
     @property
     def kind(self) -> str:
-        """What its latents are called."""
+        """What a latent is called: ``factor`` or ``topic``."""
         return self.fit.latent
 
     @property
@@ -99,14 +99,14 @@ class Subject:
 
     @property
     def command(self) -> Command | None:
-        """What makes the fit again; None if its data cannot be named."""
+        """The command that repeats the fit; None if its data have no source."""
         if self.request is None:
             return None
         return fit_command(config_asked(self.fit), self.request, holdout=self.holdout)
 
 
 def _asked(request: Mapping[str, Any] | None) -> DataRequest | None:
-    """What was asked for; older fits and damaged runs do not tell."""
+    """Parse a data request; None for older fits and damaged runs."""
     if not request:
         return None
     try:

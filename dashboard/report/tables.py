@@ -1,4 +1,4 @@
-"""What a report says in tables."""
+"""Tables of a report."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def _signed(value: float) -> str:
 
 
 def score(subject: Subject) -> Rows:
-    """What held-out cells say."""
+    """Table of the score on held-out cells."""
     known = {words: subject.score.get(key) for key, words in SCORES.items()}
     told = {words: plain(value) for words, value in known.items() if value is not None}
     marginal = SCORES["log_marginal_per_cell"]

@@ -1,4 +1,4 @@
-"""What is known of how far correlations can be believed, in numbers and words."""
+"""Uncertainty of correlations, in numbers and words."""
 
 from __future__ import annotations
 

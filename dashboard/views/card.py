@@ -100,7 +100,7 @@ def _pane(plot: Any) -> Any:
 
 
 def told(status: JobStatus | None) -> str:
-    """What is waited for, and for how long it has been."""
+    """What the page waits for, and for how long it has waited."""
     if status is not None and status.state == "queued":
         return f"{STATES['queued']}."
     if status is None or not status.seconds:
@@ -110,7 +110,7 @@ def told(status: JobStatus | None) -> str:
 
 
 def waiting(state: AppState, *, factors: bool = False) -> Any:
-    """What a card says while there is no fit to show; with ``factors``, none with any factor."""
+    """Message of a card while there is no fit; with ``factors``, also if the fit has no factor."""
 
     def words(fit: Any, run: str | None, status: Any) -> str:
         if fit is not None:

@@ -134,7 +134,7 @@ class CellsView(pn.viewable.Viewer):
 
 
 def colour_choice(state: AppState) -> pmui.Select:
-    """What colours the cells of all views that show them."""
+    """A select for the colouring of the cells in all views."""
     choice = pmui.Select(
         label="Colour by", options=state.colours(), size="small", width=150, margin=0
     )
@@ -163,7 +163,7 @@ def colour_choice(state: AppState) -> pmui.Select:
 
 
 def mode_choice() -> pmui.RadioButtonGroup:
-    """What drawing does to the selected cells."""
+    """Buttons for the effect of drawing: replace, add to or subtract from the selection."""
     return pmui.RadioButtonGroup(
         options=MODES,
         value="replace",
@@ -176,7 +176,7 @@ def mode_choice() -> pmui.RadioButtonGroup:
 
 
 def mode_of(chosen: Any, keys: dict[str, bool]) -> Any:
-    """What drawing does now: what is chosen, unless a key is held."""
+    """The effect of drawing: the chosen one, unless Shift or Alt is held."""
     if keys.get("shift") or keys.get("alt"):
         return "add" if keys.get("shift") else "subtract"
     return chosen
@@ -205,7 +205,7 @@ def cell_table(
     shown: Colouring,
     selected: np.ndarray | None,
 ) -> pd.DataFrame:
-    """What a scatter of cells shows, one row a cell."""
+    """Table of a scatter of cells, one row for each cell."""
     table = pd.DataFrame(xy, index=names.rename("cell"), columns=list(titles))
     table[shown.title] = shown.words() if shown.limits is None else shown.values
     if selected is not None:

@@ -23,7 +23,7 @@ NOTHING = "Nothing is chosen yet: draw around cells, click a {}, or find a gene.
 
 
 class ChosenBar(pn.viewable.Viewer):
-    """What is chosen in all views, each with its own clear button; and what is still to come."""
+    """Chips of all choices, each with its clear button, and the progress of background work."""
 
     def __init__(self, state: AppState) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What may colour the cells of a fit -> their colours."""
+"""Colours of the cells of a fit, by the chosen colouring."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _colouring(
 
 
 def score_title(fit: AnyFit, name: str) -> str:
-    """What the cells have of a factor or topic, with its unit."""
+    """Title of the scores or proportions of a factor or topic, with the unit."""
     if fit.can("mixtures"):
         return f"proportion of {name}"
     return f"{name} score (prior sd)"

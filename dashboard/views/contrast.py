@@ -1,4 +1,4 @@
-"""The selected cells: what they are, and what tells them from the rest."""
+"""The selected cells: their labels, and how they differ from the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was clicked last: a gene, a pair of genes or selected cells."""
+"""Details of the last click: a gene, a pair of genes or selected cells."""
 
 from __future__ import annotations
 

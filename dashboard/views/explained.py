@@ -1,4 +1,4 @@
-"""Labels that explain factors, told in the line below a heading."""
+"""Labels that explain factors, in the line below a heading."""
 
 from __future__ import annotations
 

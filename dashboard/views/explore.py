@@ -17,7 +17,7 @@ from dashboard.views.loadings import LoadingsView
 
 
 class ExploreView(pn.viewable.Viewer):
-    """Two rows of two cards under the bar of what is chosen."""
+    """Two rows of two cards below the bar of choices."""
 
     def __init__(self, state: AppState, browser: Browser) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What views show of a fit, worked out off the event loop."""
+"""Summaries of a fit for the views, computed off the event loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the views of a fit call its latents, by the kind of its model."""
+"""Words that the views use for the latents of a fit, by the kind of its model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.results import AnyFit
 
 
 def words(fit: AnyFit) -> Words:
-    """What plots call the latents of a fit."""
+    """Words that plots use for the latents of a fit."""
     return Words.of(fit)
 
 

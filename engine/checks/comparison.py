@@ -126,7 +126,7 @@ def paired_marginal(first: Outline, other: Outline) -> tuple[float, float] | Non
 
 
 def compare(runs: Sequence[Contender]) -> pd.DataFrame:
-    """Put runs beside the first of them.
+    """Compare runs with the first of them.
 
     Returns
     -------

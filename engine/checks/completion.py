@@ -66,7 +66,7 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class CellScores:
-    """What each cell contributes to a `Score`, by which two models compare cell by cell.
+    """Contribution of each cell to a `Score`, for a comparison of two models cell by cell.
 
     Attributes
     ----------
@@ -143,7 +143,7 @@ def complete(
 def cell_scores(
     fit: AnyFit, counts: Counts, *, seed: int = 0, tell: Callable[[float], None] | None = None
 ) -> tuple[CellScores, int]:
-    """What each cell contributes to the score, and how many cells are left out.
+    """Contribution of each cell to the score, and the number of cells left out.
 
     Parameters and errors as those of `complete`; the counts have the genes of the fit.
     """

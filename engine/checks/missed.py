@@ -68,7 +68,7 @@ class MissedPairs:
 
     @property
     def words(self) -> str:
-        """What to know and what to do; empty if no pair is missed."""
+        """The finding, and what to do; empty if no pair is missed."""
         if not self.n_missed:
             return ""
         first = self.table.iloc[: min(_NAMED, self.n_missed)]
@@ -88,7 +88,7 @@ class MissedPairs:
         )
 
     def genes(self, most: int) -> list[str]:
-        """Names of at most so many genes of missed pairs, of the furthest off first."""
+        """Names of genes of missed pairs, at most a given number, the worst pairs first."""
         rows = self.table[self.table["misfit"]]
         return list(dict.fromkeys(map(str, rows[["gene", "other"]].to_numpy().ravel())))[:most]
 

@@ -45,7 +45,7 @@ NOTHING = (
 
 @dataclass(frozen=True)
 class ResidualStructure:
-    """What genes share beyond the factors of a fit.
+    """Structure beyond the factors of a fit: how strongly genes still vary together.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class ResidualStructure:
 
     @property
     def words(self) -> str:
-        """What to know and what to do; empty if nothing was found."""
+        """The finding, and what to do; empty if nothing was found."""
         if self.nothing:
             return NOTHING
         if not self.found:
@@ -133,7 +133,7 @@ class ResidualStructure:
 
 
 def structure_of(fit: AnyFit) -> ResidualStructure | None:
-    """What was found when the fit ended; None if it was not looked for, or is not told."""
+    """The structure that a fit holds; None if it was not looked for, or cannot be read."""
     try:
         return ResidualStructure.of(fit.data[_KEY])
     except (KeyError, TypeError, ValueError):
@@ -141,13 +141,13 @@ def structure_of(fit: AnyFit) -> ResidualStructure | None:
 
 
 def structure_words(fit: AnyFit) -> str:
-    """What to know of it and what to do; empty if nothing is told."""
+    """The finding in `structure_of`, and what to do; empty if there is none."""
     known = structure_of(fit)
     return "" if known is None else known.words
 
 
 def with_structure(fit: AnyFit, found: ResidualStructure) -> AnyFit:
-    """The fit that tells what was found, in its ``data``; `structure_of` reads it."""
+    """The fit with the structure in its ``data``, where `structure_of` reads it."""
     return fit.changed(data=fit.data | {_KEY: found.to_dict()})
 
 

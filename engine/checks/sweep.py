@@ -84,7 +84,7 @@ class Trial:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """What came of fits with several numbers of topics or factors.
+    """Results of fits with several numbers of topics or factors.
 
     Attributes
     ----------
@@ -121,7 +121,7 @@ class Sweep:
     reason: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON; what is not known is None."""
+        """Plain values, ready for JSON; unknown values are None."""
         tables = {"table": _records(self.table), "runs": _records(self.runs)}
         return {**vars(self), **tables}
 

@@ -1,1 +1,1 @@
-"""Files that fits are kept in: written whole, and looked through before they are read."""
+"""Files of fits: written as a whole, and checked before they are read."""

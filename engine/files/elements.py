@@ -1,4 +1,4 @@
-"""What an HDF5 or zarr file may hold: refused before anything of it is read."""
+"""Checks of the elements of an HDF5 or zarr file, before anything of it is read."""
 
 from __future__ import annotations
 

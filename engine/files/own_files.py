@@ -1,4 +1,4 @@
-"""Files kept beside a fit, read whole: no pipe, link or endless claim holds up who reads them."""
+"""Reads files that lie beside a fit; refuses pipes, links and files that claim endless sizes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def open_own(path: Path) -> IO[bytes]:
 
 
 def read_json(path: Path) -> Any:
-    """What a file of JSON holds.
+    """The content of a JSON file.
 
     Raises
     ------

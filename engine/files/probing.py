@@ -54,7 +54,7 @@ def probe(path: Path, parts: Sequence[str]) -> None:
 
 
 def trust(path: Path) -> None:
-    """Take a file as sound as it is now: this process wrote it."""
+    """Note that a file is sound in its present state, because this process wrote it."""
     with suppress(OSError):
         _keep((state_of(path), _EVERYTHING), "")
 
@@ -86,7 +86,7 @@ class _Helper:
         )
 
     def ask(self, asked: dict[str, object]) -> str | None:
-        """What is wrong with a file; None if the helper had ended before it began."""
+        """What is wrong with a file; None if the other process had ended before it began."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:

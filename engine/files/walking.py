@@ -100,7 +100,7 @@ def walk(path: str, parts: list[str], most: int) -> None:
 
 
 def main() -> None:
-    """Serve until the input ends, or nothing is asked for a while."""
+    """Serve until the input ends, or until no request has come for a while."""
     with suppress(OSError, ValueError):
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + ROOM, used + ROOM))

@@ -98,7 +98,7 @@ def _portable(column: pd.Series) -> pd.Series:
 
 
 def add_data(path: str | os.PathLike[str], more: dict[str, Any]) -> None:
-    """Add to what a saved fit tells of its data; the rest of the file is left alone.
+    """Add entries to ``data`` of a saved fit; the rest of the file stays as it is.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the public functions are given: of the right kind, and of at least one cell."""
+"""Checks of the arguments of public functions: the right type, and at least one cell."""
 
 from __future__ import annotations
 

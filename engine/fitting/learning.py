@@ -1,4 +1,4 @@
-"""The run of a fit whose optimisation tells what it has learned only when asked."""
+"""The run of a fit whose optimisation returns what it learned on request."""
 
 from __future__ import annotations
 

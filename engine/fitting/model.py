@@ -46,7 +46,7 @@ class FittedModel(Protocol):
 
     @property
     def latent(self) -> str:
-        """What one of the latents is called: "factor", "topic"."""
+        """Word for one latent: "factor" or "topic"."""
         ...
 
     @property
@@ -61,17 +61,17 @@ class FittedModel(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What a person has called the latents; empty: `default_names`."""
+        """User-given names of the latents; empty if there are none."""
         ...
 
     @property
     def default_names(self) -> list[str]:
-        """What the latents are called unless a person names them."""
+        """Names of the latents without user-given names."""
         ...
 
     @property
     def factor_names(self) -> list[str]:
-        """(k,) names of the latents, given or not."""
+        """(k,) names of the latents: `names`, or `default_names` if empty."""
         ...
 
     @property
@@ -131,12 +131,12 @@ class FittedModel(Protocol):
 
     @property
     def data(self) -> dict[str, Any]:
-        """Where the counts came from, and what is kept beside the fit."""
+        """Source of the counts, and results saved with the fit."""
         ...
 
     @property
     def versions(self) -> dict[str, str]:
-        """Of the software."""
+        """Versions of the software."""
         ...
 
     @property
@@ -146,7 +146,7 @@ class FittedModel(Protocol):
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """What the genes of a latent can be ranked by, the usual one first."""
+        """Measures that rank the genes of a latent, the default first."""
         ...
 
     def can(self, what: Capability) -> bool:
@@ -154,7 +154,7 @@ class FittedModel(Protocol):
         ...
 
     def changed(self, **fields: Any) -> Self:
-        """The same with other values of some fields."""
+        """A copy with other values of some fields."""
         ...
 
     def cell_weights(self) -> np.ndarray:
@@ -170,7 +170,7 @@ class FittedModel(Protocol):
         ...
 
     def cell_quantity(self, of: Quantity) -> np.ndarray | None:
-        """(C,) of each cell; None if the fit cannot."""
+        """(C,) values of a quantity of each cell; None if the fit lacks it."""
         ...
 
     def cell_quantity_sd(self, of: Quantity) -> np.ndarray | None:
@@ -184,7 +184,7 @@ class FittedModel(Protocol):
     def cell_residuals(
         self, counts: sparse.csc_matrix | sparse.csr_matrix, cells: np.ndarray, genes: np.ndarray
     ) -> CellResiduals | None:
-        """What counts (C, G) say of genes in cells, at positions, beside the latents.
+        """Residuals of counts (C, G) given the latents, of cells and genes at positions.
 
         None without "residuals"; DataError if the counts are not those of the fit.
         """
@@ -207,11 +207,11 @@ class FittedModel(Protocol):
         ...
 
     def gene_weights(self, loadings: pd.DataFrame) -> pd.DataFrame:
-        """What genes are ranked by within a latent, from the loadings of the real genes."""
+        """Weights that rank genes within a latent, from the loadings of the real genes."""
         ...
 
     def gene_information(self) -> pd.Series:
-        """What each real gene tells of the latents; the more the better known."""
+        """Information of each real gene on the latents."""
         ...
 
     def gene_spread(self) -> np.ndarray:
@@ -241,7 +241,7 @@ class FittedModel(Protocol):
         ...
 
     def residual_variance(self) -> np.ndarray | None:
-        """(G,) variance of each gene's own beside the latents; None without "residuals"."""
+        """(G,) variance of each gene's residual given the latents; None without "residuals"."""
         ...
 
     def clr_mean(self) -> np.ndarray:
@@ -265,11 +265,11 @@ class FittedModel(Protocol):
         ...
 
     def learned(self) -> Sequence[np.ndarray]:
-        """The arrays that tell what was learned from anything else."""
+        """The arrays that identify what the fit learned."""
         ...
 
     def methods(self) -> Methods:
-        """What a methods section says of the fit."""
+        """Sentences of a methods section on the fit."""
         ...
 
     def to_anndata(self, counts: sparse.csr_matrix | None = None) -> ad.AnnData:

@@ -1,4 +1,4 @@
-"""What a running fit tells about itself."""
+"""Progress that a running fit reports."""
 
 from __future__ import annotations
 

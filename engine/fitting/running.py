@@ -1,4 +1,4 @@
-"""A fit on its way: its clock, its trace, and what of it is worth telling."""
+"""A running fit: its clock, its trace and its progress reports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BEAT_SECONDS = 0.25
 
 
 class Begun(Protocol):
-    """What is asked of a fit that another one goes on from."""
+    """The parts of a fit that another fit goes on from."""
 
     @property
     def status(self) -> Status:
@@ -64,7 +64,7 @@ class Running[S, F](ABC):
 
     @abstractmethod
     def progress(self, state: State, reason: str = "") -> Progress[F]:
-        """The fit as it stands."""
+        """Progress of the fit so far."""
 
     def follow(
         self, events: Generator[S | float, None, tuple[State, str]]
@@ -86,7 +86,7 @@ class Running[S, F](ABC):
                 yield self.progress("running")
 
     def take(self, event: S | float) -> bool:
-        """Note an event; True when it is worth telling."""
+        """Note an event; True if progress is to be reported."""
         if isinstance(event, float):
             self._passes += event == 1.0
             self._within = event % 1.0

@@ -1,4 +1,4 @@
-"""What the optimisations that learn a posterior tell their driver."""
+"""Steps that optimisations of a posterior report to their driver."""
 
 from __future__ import annotations
 

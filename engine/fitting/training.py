@@ -115,7 +115,7 @@ def compiled(pair: Pair, dropout: float) -> Compiled:
 
 
 class Task[L](ABC):
-    """What a model brings to its training.
+    """The parts of a training that each model defines.
 
     Attributes
     ----------

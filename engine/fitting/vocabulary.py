@@ -1,4 +1,4 @@
-"""What a model calls its latents, and what it can say."""
+"""Words of a model for its latents, and its capabilities."""
 
 from __future__ import annotations
 

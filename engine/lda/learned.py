@@ -1,4 +1,4 @@
-"""What the two ways to fit topics tell their driver."""
+"""Steps that the two optimisations of topics report to their driver."""
 
 from __future__ import annotations
 

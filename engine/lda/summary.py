@@ -1,4 +1,4 @@
-"""What is said of a fit of topics: the tables of `engine.summaries` for this model."""
+"""Summaries of a fit of topics: the tables of `engine.summaries` for this model."""
 
 from __future__ import annotations
 
@@ -155,11 +155,11 @@ class TopicSummary(TopicArrays):
         return Bounded(self.genes[:0], 0, np.inf)
 
     def learned(self) -> Sequence[np.ndarray]:
-        """The arrays that tell what was learned from anything else."""
+        """The arrays that identify what the fit learned."""
         return [self.topics, self.proportions]
 
     def methods(self) -> Methods:
-        """What a methods section says of the fit."""
+        """Sentences of a methods section on the fit."""
         return words.methods(self)
 
 

@@ -1,4 +1,4 @@
-"""What a methods section says of topics: sentences by the numbers.
+"""Sentences of a methods section on topics, with their numbers.
 
 The formulas are those of `engine.lda.equations`, and the priors those that a fit was made with.
 """
@@ -21,7 +21,7 @@ SRIVASTAVA = (
 
 
 def methods(fit: TopicArrays) -> Methods:
-    """What a methods section says of a fit."""
+    """Sentences of a methods section on a fit."""
     config = fit.config
     return Methods(_model(fit), _inference(config), _objective(config), _cited(config))
 

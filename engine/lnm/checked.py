@@ -1,4 +1,4 @@
-"""What a fit of factors that was read from a file must be before anything is shown of it."""
+"""Checks of a fit of factors that was read from a file, before it is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a configuration asks of the counts."""
+"""Requirements of a configuration on the counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of a fit of factors: the tables of `engine.summaries` for this model."""
+"""Summaries of a fit of factors: the tables of `engine.summaries` for this model."""
 
 from __future__ import annotations
 
@@ -192,11 +192,11 @@ class FactorSummary(FactorArrays):
         return Bounded(self.genes[held], int(np.count_nonzero(own)), integral.max_noise)
 
     def learned(self) -> Sequence[np.ndarray]:
-        """The arrays that tell what was learned from anything else."""
+        """The arrays that identify what the fit learned."""
         return [self.mean_clr, self.loadings, self.noise, self.scores]
 
     def methods(self) -> Methods:
-        """What a methods section says of the fit."""
+        """Sentences of a methods section on the fit."""
         return words.methods(self)
 
 

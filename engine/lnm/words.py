@@ -1,4 +1,4 @@
-"""What a methods section says of a log-ratio model: sentences by the numbers.
+"""Sentences of a methods section on a log-ratio model, with its numbers.
 
 The formulas are those of `engine.lnm.equations`, and the priors those that a fit was made with.
 """
@@ -21,7 +21,7 @@ HOFFMAN = (
 
 
 def methods(fit: FactorArrays) -> Methods:
-    """What a methods section says of a fit."""
+    """Sentences of a methods section on a fit."""
     config = fit.config
     return Methods(_model(fit), _inference(config), _objective(config), _cited(config))
 

@@ -1,4 +1,4 @@
-"""What a saved fit is about, without its large arrays."""
+"""Outline of a saved fit, without its large arrays."""
 
 from __future__ import annotations
 

@@ -102,5 +102,5 @@ def config_asked(fit: AnyFit) -> Config:
 
 
 def with_selection[F: AnyFit](fit: F, found: Selection) -> F:
-    """The fit that tells why it has its number; `selection_of` reads it."""
+    """The fit with the reason for its number in its ``data``, where `selection_of` reads it."""
     return fit.changed(data=fit.data | {_KEY: found.to_dict()})

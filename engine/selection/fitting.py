@@ -97,7 +97,7 @@ def _chosen(counts: Counts, config: Config) -> Iterator[Progress]:
 
 
 def _telling(steps: Iterator[Progress], found: Selection) -> Iterator[Progress]:
-    """The steps, whose fits tell why they have their number."""
+    """The steps, with the reason for the number added to their fits."""
     for step in steps:
         build = step.snapshot
         yield step if build is None else replace(step, snapshot=partial(_told, build, found))

@@ -49,7 +49,7 @@ class Rung:
         return float(lost.sum() / n.sum()), ratio_error(lost, n)
 
     def told(self, best: Rung) -> Tried:
-        """What a fit keeps of it."""
+        """The entry that is saved with the fit."""
         behind, error = self.behind(best)
         perplexity = float(np.exp(-self.score))
         return Tried(self.size, perplexity, behind, error, self.structure, self.seconds)

@@ -23,7 +23,7 @@ _INLINE = 200
 
 @dataclass(frozen=True)
 class Command:
-    """What to type to make a fit again.
+    """The command that repeats a fit.
 
     Attributes
     ----------

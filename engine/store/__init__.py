@@ -1,4 +1,4 @@
-"""Counts as they are kept: read by a process of its own, checked, and laid in row order."""
+"""Store of imported counts: read by a separate process, checked, and written in row order."""
 
 from engine.store.counts_store import CountsStore
 

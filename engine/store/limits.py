@@ -1,4 +1,4 @@
-"""What one reading may take: memory, processor time and wall time."""
+"""Limits of one reading: memory, processor time and wall time."""
 
 from __future__ import annotations
 

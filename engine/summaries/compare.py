@@ -41,7 +41,7 @@ class Correlations(NamedTuple):
 
 
 class CellValues(NamedTuple):
-    """What two fits say of the cells in both.
+    """Values of two fits for the cells in both.
 
     Attributes
     ----------
@@ -167,7 +167,7 @@ def matched(similarity: pd.DataFrame) -> pd.DataFrame:
 
 
 def quantities(fit: AnyFit, other: AnyFit) -> list[Quantity]:
-    """What `cell_values` can compare of two fits."""
+    """Quantities of two fits that `cell_values` can compare."""
     known: list[Quantity] = ["score"] if fit.n_factors and other.n_factors else []
     return [*known, *(of for of in _OF_CELLS if fit.can(of) and other.can(of))]
 
@@ -175,7 +175,7 @@ def quantities(fit: AnyFit, other: AnyFit) -> list[Quantity]:
 def cell_values(
     fit: AnyFit, other: AnyFit, of: Quantity, factor: int = 0, place: int = 0
 ) -> CellValues:
-    """What two fits say of each cell that both have.
+    """Values of a quantity in two fits for each cell in both.
 
     Parameters
     ----------

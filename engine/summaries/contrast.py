@@ -24,7 +24,7 @@ class Contrast(NamedTuple):
 
 
 def contrast(fit: AnyFit, selected: np.ndarray) -> Contrast:
-    """What distinguishes selected cells from the rest, as effect sizes.
+    """Differences between selected cells and the rest, as effect sizes.
 
     ``dz`` is the difference of the mean scores; a gene differs by ``w_g . dz``, the part of its CLR
     that the factors carry. An effect is a standardised mean difference,

@@ -24,7 +24,7 @@ def loadings(fit: AnyFit) -> pd.DataFrame:
 
 
 def weights(fit: AnyFit) -> pd.DataFrame:
-    """What genes are ranked by within a factor or topic, real genes x factors.
+    """Weights that rank genes within a factor or topic, real genes x factors.
 
     Of factors the loadings; of topics ``beta_gk log(beta_gk / mean)``, a gene's part in the
     divergence of the topic from the mean of all, which leaves out genes that are as good as

@@ -15,7 +15,7 @@ RELEVANCE = 0.6
 
 
 def measures(fit: AnyFit) -> tuple[Measure, ...]:
-    """What the genes of a fit can be ranked by, the usual one first."""
+    """Measures that rank the genes of a fit, the default first."""
     return fit.measures
 
 

@@ -33,7 +33,7 @@ APART = "They are like all cells: expect some cells, or a group, to differ."
 
 
 class CheckBar(pn.viewable.Viewer):
-    """What is asked of a check, and the button that starts and stops it."""
+    """Settings of a check, and the button that starts and stops it."""
 
     def __init__(self, state: AppState, choices: CheckChoices, checker: Checker) -> None:
         super().__init__()
@@ -135,13 +135,13 @@ class CheckBar(pn.viewable.Viewer):
 
 
 def told(mode: str, cells: str) -> str:
-    """What a mode is for, in a line."""
+    """The purpose of a mode, in one line."""
     apart = mode == "population" and cells != ALL
     return html.note(f"{TOLD[mode]} {APART}" if apart else TOLD[mode])
 
 
 def progress(status: JobStatus | None, wrong: str, now: float, aside: str = "") -> str:
-    """What a check is doing, how far it is and how long it will take."""
+    """Phase, progress and remaining time of a check."""
     if wrong or (status is not None and status.state == "failed"):
         message = wrong or (status.message if status is not None else "")
         return f'<p class="bad" role="alert">{escape(message)}</p>'

@@ -1,4 +1,4 @@
-"""What the views of the tab share: what they show, and what they say while there is nothing."""
+"""Shared by the views of the tab: the check to show, and messages while there is none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def seen(state: AppState, choices: CheckChoices) -> Checked | None:
 
 
 def missing(state: AppState, choices: CheckChoices) -> Any:
-    """What a card says while there is no check to show."""
+    """Message of a card while there is no check to show."""
 
     def words(before: str, partial: str, found: Any, status: Any) -> str:
         if before or found is not None:
@@ -38,7 +38,7 @@ def missing(state: AppState, choices: CheckChoices) -> Any:
 
 
 def covered(body: Any, message: Any) -> pn.Column:
-    """What is not a plot under a message that covers it while it is empty."""
+    """A body other than a plot, below a message that covers it while it is empty."""
     cover = html.pane(message, css_classes=["cover"], sizing_mode=None, styles=COVER)
     return pn.Column(
         body, cover, sizing_mode="stretch_both", margin=0, styles={"position": "relative"}

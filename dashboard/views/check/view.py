@@ -1,4 +1,4 @@
-"""Check: what is wrong in words, counts of genes, all genes at once, and a table of misfits."""
+"""Check: findings in words, counts of genes, all genes at once, and a table of misfits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.jobs import Checks, Jobs
 
 
 class CheckView(pn.viewable.Viewer):
-    """Two columns of two cards under the bar of what is asked."""
+    """Two columns of two cards below the bar of settings."""
 
     def __init__(self, state: AppState, browser: Browser, jobs: Jobs, checks: Checks) -> None:
         super().__init__()

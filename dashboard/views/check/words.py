@@ -1,4 +1,4 @@
-"""What is wrong, in words."""
+"""Findings of a check, in words."""
 
 from __future__ import annotations
 

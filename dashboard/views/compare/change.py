@@ -165,7 +165,7 @@ class ChangeView(pn.viewable.Viewer):
 
 
 def compute(beside: Beside, asked: tuple[Any, ...]) -> Shown:
-    """The correlations that are asked for, in display order."""
+    """The chosen correlations, in display order."""
     _beside, heat, count, about = asked
     wanted = genes(beside.fit, heat, count, about)
     found = summaries.correlations(beside.fit, beside.other.fit, wanted)

@@ -1,4 +1,4 @@
-"""What is chosen on the Compare tab alone."""
+"""Choices of the Compare tab."""
 
 from __future__ import annotations
 

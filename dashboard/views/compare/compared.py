@@ -1,4 +1,4 @@
-"""What is compared with the shown run, read in the background as long as somebody looks."""
+"""Reads the runs to compare with the shown one, in the background while the tab is in front."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Beside:
     there: np.ndarray
 
     def partner(self, by: str, factor: int, chosen: int | None) -> int:
-        """The factor of the other run to put beside a shown one: that chosen, or its match."""
+        """The factor of the other run to show beside a shown one: the chosen one, or its match."""
         if not self.other.names:
             return 0
         if chosen is not None and chosen < len(self.other.names):
@@ -102,7 +102,7 @@ class Compared(param.Parameterized):
 
     @property
     def wanted(self) -> str | None:
-        """Id of the run to compare with: the one that is asked for, else the first that can be."""
+        """Id of the run to compare with: the chosen one, else the first that can be compared."""
         finished = runs(self.state)
         if self.state.other in finished:
             return self.state.other

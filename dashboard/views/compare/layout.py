@@ -1,4 +1,4 @@
-"""Where the cells of the other run lie: its UMAP, made in the background and kept with it."""
+"""UMAP of the other run, computed in the background and saved with that run."""
 
 from __future__ import annotations
 

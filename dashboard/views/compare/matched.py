@@ -1,4 +1,4 @@
-"""Which factor or topic of the other run goes with each of the open one."""
+"""The factor or topic of the other run that matches each one of the open run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What two runs say of each cell: scores of matched factors, capture efficiency, likelihood."""
+"""Each cell in two runs: scores of matched factors, capture efficiency, likelihood."""
 
 from __future__ import annotations
 

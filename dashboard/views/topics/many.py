@@ -118,7 +118,7 @@ class ManyView(pn.viewable.Viewer):
 
 
 def page(found: Sweep) -> str:
-    """What to choose and why, and the numbers."""
+    """HTML of the number to choose, the reason, and the table."""
     none = found.suggested is None
     head = "Nothing to suggest yet" if none else f"{found.suggested} {found.parameter}"
     done = int((found.runs["state"] == "done").sum())

@@ -190,7 +190,7 @@ class RankingView(pn.viewable.Viewer):
         self.table.fill(values(self._ranked))
 
     def _sure(self, *_values: object) -> str:
-        """How far the ranking can be believed, or what would tell: HTML."""
+        """HTML of the uncertainty of the ranking, or of the button that computes it."""
         state = self.state
         if seen(state) is None or state.partial:
             return ""

@@ -1,4 +1,4 @@
-"""What the views of the tab share: they work while somebody looks."""
+"""Shared by the views of the tab: they compute only while it is in front."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which cells the topics are in."""
+"""Topics by cells: stacked proportions, or an image of scores."""
 
 from __future__ import annotations
 

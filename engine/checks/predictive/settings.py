@@ -1,4 +1,4 @@
-"""What a predictive check is asked for."""
+"""Settings of a predictive check."""
 
 from __future__ import annotations
 

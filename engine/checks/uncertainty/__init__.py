@@ -1,4 +1,4 @@
-"""How far correlations, loadings and topics can be believed."""
+"""Uncertainty of correlations, loadings and topics."""
 
 from engine.checks.uncertainty.bootstrap import bootstrap, bootstrap_iter
 from engine.checks.uncertainty.iterate import UncertaintyProgress, uncertainty, uncertainty_iter

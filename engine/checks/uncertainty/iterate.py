@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UncertaintyProgress[T]:
-    """A step: the share of the work that is done, and what is known by then, if anything."""
+    """A step: the share of the work that is done, and the result so far, or None."""
 
     fraction: float
     uncertainty: T | None = None

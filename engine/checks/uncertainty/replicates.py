@@ -11,7 +11,7 @@ from engine.checks.uncertainty.correlation import LARGEST, Estimates, Moments, a
 
 
 class Replicates(NamedTuple):
-    """What n replicates of a fit found.
+    """Results of n replicates of a fit.
 
     Attributes
     ----------

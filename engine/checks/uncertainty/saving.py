@@ -29,7 +29,7 @@ def write(path: str | os.PathLike[str], arrays: Arrays) -> Path:
 
 
 def read[T](path: str | os.PathLike[str], build: Callable[[Arrays], T]) -> T:
-    """What ``build`` makes of the arrays of a file; FitError if it is missing or damaged."""
+    """Apply ``build`` to the arrays of a file; FitError if it is missing or damaged."""
     try:
         arrays = read_arrays(Path(path))
         for name, array in arrays.items():
