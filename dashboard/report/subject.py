@@ -99,7 +99,7 @@ class Subject:
 
     @property
     def command(self) -> Command | None:
-        """The command that repeats the fit; None if its data have no source."""
+        """The command that repeats the fit; None if its data request is not known."""
         if self.request is None:
             return None
         return fit_command(config_asked(self.fit), self.request, holdout=self.holdout)

@@ -141,7 +141,7 @@ def structure_of(fit: AnyFit) -> ResidualStructure | None:
 
 
 def structure_words(fit: AnyFit) -> str:
-    """The finding in `structure_of`, and what to do; empty if there is none."""
+    """The finding of `structure_of` in words, and what to do; empty if there is none."""
     known = structure_of(fit)
     return "" if known is None else known.words
 
