@@ -1,4 +1,4 @@
-"""What stands beside the counts in a table of text: annotation of genes, labels of cells."""
+"""Columns of a text table that are not counts: annotation of genes, labels of cells."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_GENE = re.compile(r"__\w+|N_(unmapped|multimapping|noFeature|ambiguous)")
 
 
 def annotated(corner: str | None, head: Sequence[str]) -> list[int]:
-    """Places of the columns that are no counts by their headings; the first after the name is 1."""
+    """Positions of columns that by their headings are not counts; the first after the name is 1."""
     plain = [name.strip().casefold() for name in head]
     counted = tuple(plain[: len(PLACES)]) == PLACES
     if counted or (corner or "").strip().casefold() == "geneid":
@@ -33,7 +33,7 @@ def annotated(corner: str | None, head: Sequence[str]) -> list[int]:
 
 
 def no_genes(names: Iterable[str]) -> list[int]:
-    """Places of the names that are those of no gene."""
+    """Positions of the names that are not names of genes."""
     return [
         place
         for place, name in enumerate(names)
@@ -42,7 +42,7 @@ def no_genes(names: Iterable[str]) -> list[int]:
 
 
 def beside(columns: dict[str, list[str]], names: list[str]) -> pd.DataFrame:
-    """Columns beside the counts, those of numbers as numbers."""
+    """Table of the columns that are not counts; columns of numbers are parsed."""
     table = pd.DataFrame(index=pd.Index(names, dtype=object))
     for heading, values in columns.items():
         numbers = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce")
@@ -51,7 +51,7 @@ def beside(columns: dict[str, list[str]], names: list[str]) -> pd.DataFrame:
 
 
 def left_out(numbers: list[str], texts: list[str], genes: list[str], cells: bool) -> Told:
-    """What is said of columns of numbers and of text, and of genes that are none."""
+    """Messages on columns kept as annotation, and on names left out because they are no genes."""
     side = "cells" if cells else "genes"
     warnings, reasons = [], []
     if numbers:
@@ -68,7 +68,7 @@ def left_out(numbers: list[str], texts: list[str], genes: list[str], cells: bool
 
 
 def apart(headings: Sequence[str]) -> list[str]:
-    """Headings of which those that repeat carry a number."""
+    """The headings, with a number added to repeated ones."""
     taken, found = set(headings), []
     seen: set[str] = set()
     for heading in headings:
@@ -82,7 +82,7 @@ def apart(headings: Sequence[str]) -> list[str]:
 
 
 def comments(lines: Sequence[str], name: str) -> Told:
-    """What is said of lines before the headings."""
+    """Message on lines before the headings."""
     if not lines:
         return Told()
     count = f"{len(lines):,} lines were" if len(lines) > 1 else "A line was"

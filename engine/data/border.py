@@ -1,4 +1,4 @@
-"""Where third-party readers meet our errors: whatever they raise leaves as a DataError."""
+"""Turns errors of third-party readers into DataErrors."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def shorten(name: object, limit: int = MAX_NAME) -> str:
 
 
 def shortened(names: Sequence[str], longest: int = 10 * MAX_NAME) -> list[str]:
-    """Names for a message beside one another: longer where two different ones would look alike."""
+    """Names for one message, shortened, but so that different names stay different."""
     return apart(names, lambda name, size: shorten(name, int(min(size, longest))), MAX_NAME)
 
 

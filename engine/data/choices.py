@@ -1,4 +1,4 @@
-"""What a person may have to choose before a source can be read: which sample, which features."""
+"""Choices that a source may need before it can be read: which sample, which features."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Choices:
 
 @dataclass(frozen=True)
 class Offer:
-    """A choice that a source offers: its name, what can be chosen, and what is ('' for none)."""
+    """A choice that a source offers: its name, its options and the chosen one ('' for none)."""
 
     name: str
     options: tuple[str, ...]
@@ -58,16 +58,16 @@ class Offer:
 
 @dataclass(frozen=True, eq=False)
 class Told:
-    """What was found out about a source on the way.
+    """Messages and choices that come up while a source is opened.
 
     Attributes
     ----------
     reasons
-        What was read and why, sentences.
+        Sentences: what was read, and why.
     warnings
-        What was guessed or left out, sentences.
+        Sentences: what was guessed or left out.
     offers
-        What can be chosen.
+        Choices that the source offers.
     """
 
     reasons: tuple[str, ...] = ()
@@ -94,7 +94,7 @@ class ChoiceNeeded(DataError):
 
 
 def how_to(name: str, value: str = "") -> str:
-    """How a choice is made, in the shell and on the page."""
+    """How to make a choice, in the shell and on the page."""
     option, label = ASKED[name]
     quoted = f'"{value}"' if " " in value else value
     return f"{option}{' ' if quoted else ''}{quoted} (on the page: {label})"
@@ -108,7 +108,7 @@ def listed(names: Iterable[str], most: int = MOST_SHOWN) -> str:
 
 
 def pick(name: str, asked: str, options: Iterable[str]) -> str:
-    """The option that was asked for.
+    """The chosen option of an offer.
 
     Raises
     ------

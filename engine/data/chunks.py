@@ -1,4 +1,4 @@
-"""Chunks of a .zarr that are not there: zarr reads zeros in their place, and says nothing."""
+"""Finds missing chunks of a .zarr, in whose place zarr silently reads zeros."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import zarr
 
 
 def missing(array: Any) -> int:
-    """How many files of chunks are not in an array's folder; 0 of an array of another kind."""
+    """Number of missing chunk files of an array; 0 if it is not a zarr array."""
     if not isinstance(array, zarr.Array) or array.size == 0:
         return 0
     # A shard is a file of several chunks, all of which count as written if it is there.
@@ -19,15 +19,15 @@ def missing(array: Any) -> int:
 
 
 def files(array: zarr.Array) -> int:
-    """How many files an array is cut into."""
+    """Number of files into which an array is divided."""
     cut = zip(array.shape, array.shards or array.chunks, strict=True)
     return math.prod(-(-length // chunk) for length, chunk in cut)
 
 
 def whole(name: str, arrays: dict[str, Any]) -> dict[str, Any]:
-    """The arrays of a sparse matrix, which stores no zeros: no chunk is missing, now or later.
+    """Check that the arrays of a sparse matrix miss no chunk; a later loss then raises an error.
 
-    One that goes while they are streamed is an error then.
+    They store no zeros, so zeros in place of a missing chunk are always wrong.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def whole(name: str, arrays: dict[str, Any]) -> dict[str, Any]:
 
 
 def told(name: str, array: Any) -> str:
-    """What to tell of a dense matrix of which chunks are missing; '' if none is."""
+    """Message on missing chunks of a dense matrix; '' if there are none."""
     lost = missing(array)
     if not lost:
         return ""

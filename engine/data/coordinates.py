@@ -1,4 +1,4 @@
-"""Matrices in text (.mtx): what their first lines announce, and which way they lie."""
+"""Matrices in text (.mtx): their header, and their orientation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of the features of a source are read: those of a type, and of a genome."""
+"""Selects the features of a source to read, by type and by genome."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def opened(path: Path) -> IO[str]:
 
 
 def garbled(names: Sequence[str], file: str) -> Told:
-    """What is said of names in another encoding."""
+    """Message on names in another encoding."""
     wrong = [name for name in names if _UNREADABLE in name]
     if not wrong:
         return Told()

@@ -1,4 +1,4 @@
-"""Files of other programs that people bring, refused with how to convert them."""
+"""Refuses files of other programs, and says how to convert them."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def refuse_hdf5(file: h5py.File, path: Path) -> None:
 
 
 def refuse_folder(path: Path) -> None:
-    """Refuse a folder of files, each of which can be read."""
+    """Refuse a folder that holds several sources, each of which can be read."""
     found = sorted(p.name for p in path.iterdir() if p.suffix.lower() in IN_FOLDER)
     if found:
         raise DataError(

@@ -1,4 +1,4 @@
-"""What the genes are called: the symbols of a column where there are any, else the index."""
+"""Names of genes: symbols from a column if there is one, else the index."""
 
 from __future__ import annotations
 

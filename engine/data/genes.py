@@ -1,4 +1,4 @@
-"""Which genes are modelled, which are pooled, and which one is the reference."""
+"""Chooses the genes to model, those to pool, and the reference gene."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a source offers, told without reading its matrices."""
+"""Describes a source without reading its matrices."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ColumnInfo:
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """What can be chosen in a source.
+    """Layers, columns and choices of a source.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Which layer holds raw counts: the one named, or the most plausible by a look at its values."""
+"""Chooses the layer of raw counts: the one named, or the most plausible by its values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refuse no cells, more than any experiment has, and matrices of another shape than their names."""
+"""Refuses sources without cells or with too many, and shapes that do not fit the names."""
 
 from __future__ import annotations
 

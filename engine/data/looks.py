@@ -1,4 +1,4 @@
-"""What the values of a layer look like: counts, corrected counts, or normalised ones."""
+"""Judges the values of a layer: counts, corrected counts or normalised values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory there is to hold counts in."""
+"""Memory that is available for counts."""
 
 from __future__ import annotations
 

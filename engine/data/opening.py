@@ -150,7 +150,7 @@ def _made(adata: ad.AnnData, told: Told, name: str, path: Path) -> Table:
 
 
 def _alone(table: Table, choices: Choices) -> Table:
-    """A source that has no samples and tells which way it lies: those choices go unheard."""
+    """Raise an error if a sample or an orientation was chosen, which this source does not offer."""
     for name in ("sample", "cells_in"):
         if getattr(choices, name) is not None:
             table.close()

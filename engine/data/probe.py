@@ -1,4 +1,4 @@
-"""Try an HDF5 file in a process of its own before it is opened in ours.
+"""Reads an HDF5 file in a separate process before it is opened in this one.
 
 A few damaged bytes can send the HDF5 library into an endless loop or a crash, which no
 exception handler catches and which would take the server with it. This file is both the

@@ -1,4 +1,4 @@
-"""How far the reading of a source has come, told to whoever listens."""
+"""Reports the progress of reading a source to a listener."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 def tell(words: str, share: float) -> None:
-    """Say what is being done, and which share of it is done."""
+    """Report what is being done, and the share that is done."""
     listener = _LISTENER.get()
     if listener is not None:
         listener(words, share)
@@ -20,7 +20,7 @@ def tell(words: str, share: float) -> None:
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Hear of what is read inside."""
+    """Call a listener with the progress of reading in this block."""
     token = _LISTENER.set(listener)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Warnings of third-party readers say nothing to our user; what matters is in the report."""
+"""Silences warnings of third-party readers; what a person needs to know is in the report."""
 
 from __future__ import annotations
 

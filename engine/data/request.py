@@ -1,4 +1,4 @@
-"""DataRequest: the recipe by which counts were, and can again be, read."""
+"""DataRequest: the arguments with which counts were read, and can be read again."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class DataRequest:
 
     @property
     def choices(self) -> Choices:
-        """What is to be read of a source that can be read in several ways."""
+        """Choices for a source that can be read in several ways."""
         return Choices(**{name: getattr(self, name) for name in CHOICES})
 
     def load(self) -> Counts:

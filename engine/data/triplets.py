@@ -44,7 +44,7 @@ class Triplet:
 
 
 def is_matrix(path: Path) -> bool:
-    """Whether a file is called as a matrix in text is."""
+    """Whether a file is named like a matrix in text."""
     return MATRIX.search(path.name) is not None
 
 
@@ -72,7 +72,7 @@ def matrices(folder: Path) -> list[Triplet]:
 
 
 def _inside(folder: Path) -> list[Path]:
-    """What is in a folder; nothing if it cannot be looked into."""
+    """Files in a folder; none if it cannot be read."""
     try:
         return sorted(folder.iterdir())
     except OSError:
@@ -97,7 +97,7 @@ def read_named(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
 
 
 def read_folder(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
-    """The matrix of a folder, or of the sample that is asked for.
+    """The matrix of a folder, or of the chosen sample.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def _variants(triplet: Triplet) -> list[Triplet]:
 
 
 def prefix_of(matrix: Path) -> str:
-    """What a matrix and its files of names begin with."""
+    """The common prefix of a matrix and its files of names."""
     stem = MATRIX.sub("", matrix.name)
     return STEMS.sub("", stem).rstrip("._-")
 

@@ -1,4 +1,4 @@
-"""What simulated counts are drawn from: one function for each kind of model."""
+"""Parameters of simulated counts: one function for each kind of model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Matrices made of others: a sum of layers, some columns, a table that lies on its side."""
+"""Matrices made of others: a sum of layers, some columns, a transposed table."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def trust(path: Path) -> None:
 
 
 def state_of(path: Path) -> State:
-    """Changes whenever the file does; in the middle are the bytes that it takes on the disk."""
+    """State of a file, which changes with it; the third entry is its bytes on the disk."""
     state = path.stat()
     return str(path.resolve()), state.st_mtime_ns, on_disk(state), state.st_ino, state.st_size
 

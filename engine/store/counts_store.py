@@ -1,4 +1,4 @@
-"""CountsStore: counts that were read once, found again by their source and what was asked."""
+"""CountsStore: keeps counts that were read, and finds them by their source and request."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class CountsStore:
         self._aside: Path | None = None
 
     def start(self) -> None:
-        """Have the reading process ready."""
+        """Start the reading process in advance."""
         self._process.start()
 
     def close(self) -> None:
@@ -69,11 +69,11 @@ class CountsStore:
         self._process.close()
 
     def load(self, request: Mapping[str, Any]) -> Counts:
-        """The counts that a request asks for, as a run keeps it; errors as in `read`."""
+        """The counts of a request, given as a run saves it; errors as in `read`."""
         return self.read(DataRequest.from_dict(request))[0]
 
     def read(self, request: DataRequest, tell: Tell = _SILENT) -> tuple[Counts, SourceInfo]:
-        """Counts, and what their source offers: kept ones, or read now and kept.
+        """Counts and the description of their source, from the store or read now and stored.
 
         Parameters
         ----------
@@ -116,7 +116,7 @@ class CountsStore:
         return found
 
     def clean(self, now: float | None = None) -> None:
-        """Remove what was begun a day ago and not finished, and what does not fit any more."""
+        """Remove unfinished counts older than a day, and stored counts beyond the limit of size."""
         moment = time.time() if now is None else now
         for left in self.folder.glob(f"{NEW}*"):
             with suppress(OSError):
@@ -139,9 +139,9 @@ class CountsStore:
         return self._aside / name
 
     def _evict(self, *, every: bool = False) -> bool:
-        """Remove those used longest ago, until the rest fits; none that is being streamed.
+        """Remove the least recently used counts until the rest fits; none that are being read.
 
-        The last one stays, but where every one is to go. Returns whether any is gone.
+        The most recently used one stays unless ``every``. Returns whether any were removed.
         """
         kept, gone = [], False
         places = [place for place in (self.folder, self._aside) if place is not None]
@@ -177,7 +177,7 @@ def _place(new: Path, kept: Path) -> tuple[Counts, SourceInfo]:
 
 
 def _remove(folder: Path) -> bool:
-    """Remove stored counts at once, unless somebody reads them; whether they are gone."""
+    """Remove stored counts unless somebody reads them; returns whether they are gone."""
     hidden = folder.with_name(f"{DELETED}{uuid.uuid4().hex}")
     with suppress(OSError), layout.alone(folder):
         folder.rename(hidden)
@@ -186,7 +186,7 @@ def _remove(folder: Path) -> bool:
 
 
 def _name(request: DataRequest, state: tuple[Any, ...] | None) -> str:
-    """Where the counts of a request lie, given the state of its source; if unknown, anywhere."""
+    """Folder name of the counts of a request, by the state of its source; random without one."""
     if state is None:
         return uuid.uuid4().hex
     facts = [request.to_dict(), state, _code()]
@@ -195,7 +195,7 @@ def _name(request: DataRequest, state: tuple[Any, ...] | None) -> str:
 
 @functools.cache
 def _code() -> str:
-    """Changes with the code that reads: what other code made is not taken for the same."""
+    """Digest of the code that reads: counts read by other code are not reused."""
     used = " ".join(f"{name} {version(name)}" for name in _READ_BY)
     digest = hashlib.blake2b(used.encode(), digest_size=16)
     for package in (engine.data, engine.store, engine.files):

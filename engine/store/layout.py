@@ -1,4 +1,4 @@
-"""How counts lie in a folder: an AnnData in zarr 3 by rows, what is known of it, and its sums.
+"""Layout of stored counts in a folder: an AnnData in zarr 3 by rows, its description, checksums.
 
     lock            held by those who stream them; its time is when they were last opened
     counts.zarr/    X (CSR, compressed in chunks, each with its checksum), names, var, uns
@@ -51,7 +51,7 @@ _REMEDY = "Open the counts again, which reads them anew."
 
 
 class Held:
-    """A lock shared by those who read, until this is closed or forgotten."""
+    """A lock that readers share, until this object is closed or deleted."""
 
     def __init__(self, path: Path) -> None:
         descriptor = os.open(path, os.O_RDONLY)
@@ -76,7 +76,7 @@ class StoredRows:
 
 
 def write(counts: Counts, info: SourceInfo, folder: Path) -> None:
-    """Lay counts, and what their source offers, in an empty folder.
+    """Write counts and the description of their source to an empty folder.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def write(counts: Counts, info: SourceInfo, folder: Path) -> None:
 
 
 def read(folder: Path) -> tuple[Counts, SourceInfo]:
-    """Counts that `write` laid, in memory if they fit there, else streamed by rows.
+    """Read counts that `write` wrote: in memory if they fit there, else streamed by rows.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def read(folder: Path) -> tuple[Counts, SourceInfo]:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """The right to remove stored counts, which nobody reads meanwhile.
+    """Hold the right to remove stored counts; nobody can read them meanwhile.
 
     Raises
     ------
@@ -196,21 +196,21 @@ class _Growing:
             chunks=(CHUNK,),
             dtype=dtype,
             compressors=[BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle"), Crc32cCodec()],
-            # Of a chunk that is lost zarr says that it is empty.
+            # Zarr takes a lost chunk for an empty one.
             config={"write_empty_chunks": True},
         )
         self._parts: list[np.ndarray] = []
         self._waiting = 0
 
     def add(self, values: np.ndarray) -> None:
-        """Values to come after those that are there."""
+        """Append values."""
         self._parts.append(values.astype(self._array.dtype, copy=False))
         self._waiting += len(values)
         if self._waiting >= 4 * CHUNK:
             self._write(self._waiting // CHUNK * CHUNK)
 
     def end(self) -> None:
-        """Write what is left."""
+        """Write the remaining values."""
         self._write(self._waiting)
 
     def _write(self, length: int) -> None:

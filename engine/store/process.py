@@ -77,7 +77,7 @@ class ReaderProcess:
         atexit.register(self.close)
 
     def start(self) -> None:
-        """Have it ready: what it imports takes seconds."""
+        """Start the process in advance: its imports take seconds."""
         with self._lock:
             self._ready()
 
@@ -96,7 +96,7 @@ class ReaderProcess:
         tell: Tell = lambda _words, _share: None,
         limits: Limits | None = None,
     ) -> Usage:
-        """Have a source read and laid in an empty folder.
+        """Let the process read a source and write it to an empty folder.
 
         Parameters
         ----------
@@ -193,7 +193,7 @@ class ReaderProcess:
 
 
 def asking(request: DataRequest, folder: Path, limits: Limits) -> dict[str, Any]:
-    """What a copy is asked for."""
+    """The message that asks a copy to read a request."""
     return {
         "request": request.to_dict(),
         "folder": str(folder),
@@ -203,7 +203,7 @@ def asking(request: DataRequest, folder: Path, limits: Limits) -> dict[str, Any]
 
 
 def check(request: DataRequest, folder: Path, usage: Usage, limits: Limits) -> None:
-    """Raise what a copy has raised, or that it did not come to an end."""
+    """Raise the error of a copy, or an error if it crashed or was ended."""
     try:
         outcome = json.loads((folder / OUTCOME).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):

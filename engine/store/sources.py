@@ -1,4 +1,4 @@
-"""What a source is made of on disk: when it changes, and how large it is."""
+"""Files of a source: their state, which tells changes, and their size."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MATRIX = (".mtx", ".mtx.gz")
 
 
 def state(source: str) -> tuple[Any, ...] | None:
-    """What changes when a source does: names, sizes and times of its files.
+    """State of a source, which changes with it: names, sizes and times of its files.
 
     None if there is no telling: a part of it cannot be looked at or lies elsewhere, or there are
     too many.

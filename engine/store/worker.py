@@ -32,7 +32,7 @@ _PARENT_ENDED = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
 def main() -> None:
-    """Serve until the input ends, which it does however the server ends."""
+    """Serve until the input ends, as it does when the server ends in any way."""
     output = _own_output()
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 class Copies:
-    """The copies that read, by the number of what they were asked for."""
+    """The copies of this process that read, with the numbers of their requests."""
 
     def __init__(self, output: int) -> None:
         self._output = output
@@ -84,7 +84,7 @@ class Copies:
         self.running[copy] = asked["number"], time.monotonic()
 
     def reap(self) -> None:
-        """Tell of the copies that have ended."""
+        """Report the copies that have ended."""
         while self.running:
             copy, status, used = os.wait4(-1, os.WNOHANG)
             if copy == 0:
@@ -136,7 +136,7 @@ def _keep(counts: Any, info: Any, folder: Path) -> None:
 
 
 def no_room(found: str) -> NoRoom:
-    """That counts cannot be kept on the disk."""
+    """The error for counts that cannot be written to the disk."""
     return NoRoom(
         "room to keep the counts on the server's disk",
         found,
