@@ -104,7 +104,7 @@ class Address:
         try:
             self.runner.services.jobs.status(run)
         except ForeignRun as error:
-            # Again, if it was told before there was a page that could scroll to it.
+            # Set anew, in case it was first set before there was a page to scroll to it.
             self.state.run_error = None
             self.state.run_error = Notice.of(error)
             return True
@@ -144,7 +144,7 @@ class Address:
                 self._choose()
                 return
             self._pending = None
-        # A fit that arrives may bring changes with it, which nobody made.
+        # A fit that arrives may change choices; that is no step of the person.
         if any(event.name == "fit" for event in events):
             with self.quietly():
                 self._write()
@@ -200,7 +200,7 @@ def _keep(services: Services, run: str, mask: np.ndarray) -> None:
         except ForeignRun:
             if aside is None:
                 raise
-            # What its owner selects is not pushed out by those who only look.
+            # In a folder of their own, so that viewers do not push out the owner's selections.
             aside.mkdir(parents=True, exist_ok=True)
             folder = aside
         kept.write(folder, mask)

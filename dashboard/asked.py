@@ -31,9 +31,9 @@ TRAINING = (
     "validation",
 )
 SAMPLING = ("n_warmup", "n_draws", "n_chains")
-# Of a person who typed no point.
+# Settings that become floats, though a person may type them without a point.
 REAL = ("molecules", "capture_sd")
-# Least and most of each number that may be chosen from the counts.
+# Bounds of the numbers of factors and of topics.
 SIZES = {kind.config.size_name(): (kind.config.fewest, kind.config.most) for kind in FAMILIES}
 
 

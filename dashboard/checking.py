@@ -71,7 +71,7 @@ class Checker:
             return
         ended = state.fit is not None and state.run is not None and not state.partial
         run, fit = (state.run, state.fit) if ended else (None, None)
-        # A fit has no equality of its own.
+        # Compared by identity: fits hold arrays.
         if run != self._of[0] or fit is not self._of[1]:
             self._of = run, fit
             self._take(run, fit)

@@ -12,10 +12,10 @@ from dashboard.export import Export
 from engine.results import AnyFit, Selection, selection_of
 from engine.text import count
 
-# How the phases begin in which a number of factors or topics is chosen.
+# First word of the phases in which a number of factors or topics is chosen.
 CHOOSING = "choosing"
 ACT = "tab"
-# Of an export menu, and so of a figure of a report.
+# Name of the export menu, and so of the figure in a report.
 NAME = "number"
 TITLES = ("", "nats per count behind", "perplexity", "genes beyond vary", "seconds")
 BEYOND = {True: "together", False: "by chance alone", None: "not looked at"}

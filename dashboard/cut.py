@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from engine.labels import apart
 
 LONGEST = 24
-# Of a chip, which has a line of its own.
+# Longest name in a chip, which has a line of its own.
 CHIP = 40
 SHORTEST = 3
 

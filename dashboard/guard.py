@@ -108,7 +108,7 @@ def _wrong(application: BokehTornado, request: HTTPServerRequest) -> tuple[int, 
     origin = headers.get("Origin") or (headers.get("Sec-Websocket-Origin") if socket else None)
     or_login = " or of somebody who has logged in"
     if origin is None:
-        # Browsers always send it with a websocket; a cookie of a login tells of other programs.
+        # Browsers always send it with a websocket; other programs need the cookie of a login.
         if socket and not has_login(application):
             return 403, ORIGIN.format(found="a websocket without Origin", or_login=or_login)
     elif socket or request.method not in READING:
@@ -172,7 +172,7 @@ def _borrowed(application: BokehTornado, request: HTTPServerRequest, delegate: A
     context = delegate.handler_kwargs.get("application_context")
     if context is None or not has_login(application):
         return ""
-    # A link must not say which session somebody joins: whoever made it would be in it too.
+    # A link must not name the session to join: its author would be in that session too.
     named = {"bokeh-session-id", "bokeh-token"} & set(request.arguments)
     if named or "Bokeh-Session-Id" in request.headers:
         return BORROWED.format(found="an address that names a session")
@@ -197,7 +197,7 @@ def _open(application: BokehTornado, handler: type[RequestHandler]) -> bool:
     """Whether a handler has yet to be put behind the login, by `_closed`."""
     provider = application.auth_provider
     if issubclass(handler, AutoloadJsHandler):
-        # It asks, but then breaks on the answer.
+        # It asks for a login itself, but then fails on the answer.
         return True
     free = (AuthRequestHandler, StaticFileHandler, IcoHandler)
     own = (provider.login_handler, provider.logout_handler)

@@ -53,8 +53,8 @@ def live(words: Callable[..., str], *arguments: Any, **params: Any) -> pn.pane.H
 def shown(something: bool, *classes: str) -> list[str]:
     """CSS classes of a pane that is hidden while it is empty.
 
-    Not its ``visible``: a browser that is told so while it still lays the page out fails,
-    and drops whatever else it was told with it.
+    Instead of ``visible``: a browser that gets a change of it while it still lays the page out
+    fails, and drops the other changes of the same message.
     """
     return [*classes] if something else [*classes, "silent"]
 

@@ -30,7 +30,7 @@ CHOICES: tuple[str, ...] = (
     "selected",
     "other",
 )
-# Of keys that a Link has under another name.
+# Keys of the query whose field of Link has another name.
 NAMED = {"gene": "genes", "with": "other"}
 REPEATED = {"gene": MOST_MARKED, "pair": 2}
 

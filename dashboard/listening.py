@@ -41,7 +41,7 @@ def own_address(request: HTTPServerRequest) -> Address | None:
 
 def _listening() -> list[tuple[Address, int]]:
     loop = IOLoop.current(instance=False)
-    # Of asyncio's loop, by file descriptor: what is waited for, and what then happens.
+    # Handlers of asyncio's loop, by file descriptor: pairs of a socket and a callback.
     waiting = list(getattr(loop, "handlers", {}).values())
     found = set()
     for made, _ in waiting:

@@ -10,7 +10,7 @@ from dashboard.cut import cut
 from dashboard.genes import full
 from dashboard.html import number
 
-# Characters of a name that have room in a list, unless more are needed to tell two apart.
+# Longest name in a list, unless two names need more to differ.
 SHORT = 18
 
 
@@ -75,7 +75,7 @@ def table(head: list[str], body: Iterable[list[str]]) -> str:
 
 
 def when(seconds: float) -> str:
-    """The time of day today, the date of any other day; seconds since 1970."""
+    """Format seconds since 1970: the time if it is today, else the date."""
     made, today = datetime.fromtimestamp(seconds), datetime.now().date()
     return made.strftime("%H:%M" if made.date() == today else "%d %b %Y")
 

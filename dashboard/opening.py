@@ -58,7 +58,7 @@ class Opener:
         except EngineError as error:
             state.data_error = Notice.of(error)
             return
-        # Another file, or this one again: not only other genes of it.
+        # Whether another file is opened, or the same one again, and not only other genes of it.
         self._opening = not events or state.loaded is None or state.loaded.source != state.source
         status = state.status
         same = status is not None and _request(status, self._find) == request
@@ -70,7 +70,7 @@ class Opener:
         try:
             status = self._jobs.status(run)
         except EngineError:
-            # Whoever shows the run says so.
+            # Showing the run reports the error.
             return
         self.stop()
         self._reading = self._checking = None
@@ -81,7 +81,7 @@ class Opener:
             self._give_up(error)
             return
         assert request is not None
-        # Not to be shown as the data of this run, nor fitted, until its own are there.
+        # Until the counts of this run have been read, no others may be shown or fitted as its data.
         if request != state.loaded:
             state.param.update(**NOTHING, brought=None)
         else:
@@ -149,10 +149,10 @@ class Opener:
 
     def _start(self, request: DataRequest, run: JobStatus | None, *, bringing: bool) -> None:
         self._run, self._bringing, self._checking, self._upload = run, bringing, None, None
-        # What was asked for before is waited for no more.
+        # Nobody waits for the last request any more.
         self.stop()
         if self._state.reading not in ("", request.source):
-            # It was asked for with the counts that are given up.
+            # That fit was asked for with the counts that are no longer read.
             self._state.fit_asked = False
         self._state.param.update(data_error=None, reading=request.source, how_far=("", 0.0))
         self._reading = self._reader.submit(request)
@@ -166,7 +166,7 @@ class Opener:
             self._places.told("opened", source)
         state.param.update(**vars(read), brought=brought, data_error=None, reading="")
         if self._opening and not self._bringing and state.run is not None:
-            # A run is in view: what was opened beside it would not be seen.
+            # A run is in front, which would hide the new counts.
             state.tab = "data"
 
     def _fail(self, error: BaseException) -> None:

@@ -94,8 +94,8 @@ class Places:
         if others and not mine:
             raise DataError(
                 "a file that does not belong to others",
-                # Whose run it is may be shared; where its owner keeps files is theirs, and so
-                # is what a link of another name leads to.
+                # The name alone: a run may be shared, but not the paths where its owner keeps
+                # files, nor the target of a link.
                 path.name[:200],
                 "Choose another: runs and uploads are opened by their owners, on the page.",
             )
@@ -254,7 +254,7 @@ class Upload:
             If it cannot be written.
         """
         try:
-            # What is still in memory goes to the disk, which may be full.
+            # This writes the rest from memory to the disk, which may be full.
             self._file.close()
         except OSError as error:
             raise _cannot_write(error) from error
@@ -263,7 +263,7 @@ class Upload:
             more = "" if number == 1 else f"-{number}"
             path = self._part.with_name(f"{self.stem}{more}{self.suffix}")
             try:
-                # Takes the name, or fails where another has it, which renaming would not.
+                # Reserves the name, or fails if it is taken; renaming would replace that file.
                 path.touch(exist_ok=False)
                 self._part.replace(path)
             except FileExistsError:

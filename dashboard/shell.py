@@ -53,8 +53,8 @@ SOON = 2000
 @functools.cache
 def services() -> Services:
     """Start the services that all sessions of this server share, and their warm-up."""
-    # Libraries stay: what looks for garbage need not walk through them while somebody waits.
-    # Before the first session has a state, for what is frozen is never freed; its document is.
+    # Exclude the libraries from garbage collection, which would walk through them while somebody
+    # waits. Before the first session has a state: frozen objects are never freed.
     gc.collect()
     gc.freeze()
     settings = Settings()
@@ -102,7 +102,7 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     search = pn.state.location.search if pn.state.location else ""
     asked = link.read(search)[0]
     if asked.run is not None:
-        # It is read while the page is built, which begins with what is looked at.
+        # The run is read while the page is built, the tab in front first.
         runner.open(asked.run)
     if state.run is not None:
         state.tab = asked.tab or "explore"
@@ -110,7 +110,7 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
         runner.read()
     page = compose(state, runner, browser)
     follow(state, runner, browser, search)
-    # Data that others have read by now come with the page.
+    # Counts that another session has read are in the page from the start.
     runner.tick()
     if document is not None:
         # A document keeps the models that no browser has fetched, and the frozen one stays.
@@ -147,7 +147,7 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
         sizing_mode="stretch_both",
         margin=0,
     )
-    # One tab is seen at a time: the least heights of all do not add up.
+    # One tab is visible at a time, so the minimal heights of all tabs must not add up.
     tabs._direction = None  # type: ignore[misc, assignment]
     _keep_in_step(tabs, state)
     others = _busy_watchers()
@@ -176,8 +176,8 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
         raw_css=[(ASSETS / "shell.css").read_text("utf-8")],
         busy_indicator=None,
     )
-    # Left alone, the page follows a counter of all sessions: each tells all others, and the
-    # counter keeps every page alive for ever.
+    # By default the page follows Panel's busy counter of all sessions, which sends every change to
+    # all of them and keeps every page alive for ever.
     with edit_readonly(page):
         page.busy = False
     for watcher in _busy_watchers():
@@ -209,7 +209,7 @@ def _views(state: AppState, runner: Runner, browser: Browser) -> list[tuple[str,
 
     state.param.watch(lambda event: add(event.new), "tab")
     add(state.tab)
-    # Once the page stands: where a fit is looked at, and what a report takes up.
+    # After the page is shown: the tab for a new fit, then the one whose figures a report needs.
     pn.state.onload(functools.partial(add, "explore"))
     pn.state.onload(functools.partial(_soon, functools.partial(add, "data")))
     return [(name.capitalize(), column) for name, column in columns.items()]

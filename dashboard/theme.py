@@ -16,7 +16,7 @@ COMMON = {
                 }
             }
         },
-        # The signs beside numbers keep the colour of light pages on dark ones.
+        # Otherwise the signs beside numbers keep their light-theme colour in the dark theme.
         "MuiInputAdornment": {
             "styleOverrides": {
                 "root": {"& .MuiIconButton-root": {"color": "var(--mui-palette-text-secondary)"}}

@@ -156,7 +156,7 @@ def _work(folder: Path) -> None:
 
 def main() -> None:
     """Compute a UMAP for each line of standard input, until it ends."""
-    # The page is answered first. Windows has no such thing.
+    # Give way to the server, which answers pages. Windows has no `os.nice`.
     if hasattr(os, "nice"):
         os.nice(int(os.environ.get("LOGRATIO_NICE") or NICE))
     warnings.simplefilter("ignore")
