@@ -112,7 +112,8 @@ class LoadingsMap:
             return
         self._words = words
         self.figure.xaxis.axis_label = words.latent
-        self.figure.title.text = words.shares
+        # The longer title is cut on a narrow page.
+        self.figure.title.text = words.share[:1].upper() + words.share[1:]
         self._over_image.tooltips = [
             ("gene", "$y{custom}"),
             (words.latent, "$x{custom}"),

@@ -34,7 +34,7 @@ FACTORS = html.heading(
     CAVEAT.format(" and beyond which genes do not vary together more than chance makes them"),
 )
 TOPICS = html.heading("Number of topics", HOW, FORMULA, CAVEAT.format(""))
-HEIGHT = 250
+HEIGHT = 290
 
 
 class NumberView(pn.viewable.Viewer):

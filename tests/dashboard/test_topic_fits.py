@@ -222,7 +222,7 @@ class TestGenes:
         np.testing.assert_allclose(view.map._bars.data["share"], shares)
         state.show_fit(make_fit())
         assert view.bars.figure.xaxis[0].axis_label == "CLR loading (nats)"
-        assert view.map.figure.title.text == "CLR variance explained"
+        assert view.map.figure.title.text == "CLR variance"
 
     def test_heatmap_of_what_the_topics_imply(self, state: AppState, fit: TopicFit) -> None:
         view = CorrelationView(state, Browser())
