@@ -43,7 +43,7 @@ def fit(page: Page) -> None:
     button(page, "Fit").click()
     # "Finished" of the run before may stand for a moment.
     expect(button(page, "Stop")).to_be_visible()
-    expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible(timeout=LONG)
     wait_for_umap(page)
 
 

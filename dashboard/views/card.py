@@ -105,6 +105,8 @@ def told(status: JobStatus | None) -> str:
         return f"{STATES['queued']}."
     if status is None or not status.seconds:
         return "Waiting for the first pass of the fit."
+    if status.state in ("done", "stopped"):
+        return "Opening the fit."
     parts = " · ".join([doing(status), *how_far(status)])
     return f"Waiting for the first result of the fit: {parts[:1].lower()}{parts[1:]}."
 

@@ -40,7 +40,7 @@ def read(page: Page, server: Server, data: ad.AnnData, path: Path) -> None:
 
 def fit(page: Page) -> None:
     button(page, "Fit").click()
-    expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible(timeout=LONG)
 
 
 def test_a_number_is_chosen_and_why_is_shown(

@@ -40,7 +40,7 @@ def test_names_are_data_and_never_markup(
     open_model(page)
     page.get_by_role("textbox", name="Factors").fill("2")
     button(page, "Fit").click()
-    expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible(timeout=LONG)
     expect(page.get_by_text("lnmvcp k2").first).to_be_visible()
     cells = card(page, "Cells")
     expect(cells.get_by_role("listitem").filter(has_text="onerror")).to_be_visible()

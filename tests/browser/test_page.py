@@ -65,7 +65,7 @@ def test_demo_from_counts_to_views(
     expect(page.get_by_text(re.compile(r"^pass \d+ of about"))).to_be_visible(timeout=LONG)
     expect(page.get_by_text(re.compile("nats per cell$"))).to_be_visible()
     expect(button(page, "Stop")).to_be_visible()
-    expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible(timeout=LONG)
     wait_for_umap(page)
 
     # three views of it

@@ -59,14 +59,14 @@ def test_topics_are_ranked_chosen_and_named(
     factors.fill("3")
     factors.press("Enter")
     button(page, "Fit").click()
-    expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible(timeout=LONG)
     button(page, "LDA").click()
     topics = page.get_by_role("textbox", name="Topics")
     topics.fill("4")
     topics.press("Enter")
     button(page, "Fit").click()
     expect(page.get_by_text("lda k4").first).to_be_visible()
-    expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible(timeout=LONG)
 
     # all views are filled
     page.get_by_role("tab", name="Topics").click()

@@ -39,7 +39,7 @@ def test_a_topic_is_fitted_chosen_and_named(
     topics.press("Enter")
     page.get_by_label("Score held-out cells").check()
     button(page, "Fit").click()
-    expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible(timeout=LONG)
     wait_for_umap(page)
 
     # an arrow chooses a topic: its proportions colour the cells

@@ -72,7 +72,7 @@ def test_the_monocyte_programme_of_pbmc3k(page: Page, server: Server, tmp_path: 
     button(page, "LNMVCP").click()
     page.get_by_role("textbox", name="Factors").fill("10")
     button(page, "Fit").click()
-    expect(page.get_by_text("Finished")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible(timeout=LONG)
     wait_for_umap(page)
 
     # a marker leads to its programme

@@ -273,6 +273,7 @@ class TestRun:
         assert "runs before it" in told(job(state="queued"))
         said = told(job(phase="starting", passes=2, seconds=31.0))
         assert said.endswith("first passes · pass 2 · 31 s.")
+        assert told(job(state="done", passes=9, seconds=40.0)) == "Opening the fit."
 
     @pytest.mark.parametrize(
         ("seconds", "text"),
