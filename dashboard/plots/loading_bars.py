@@ -36,7 +36,7 @@ class LoadingBars:
         self.rows = NamedAxis(self.figure, "y", room=10)
         self._loadings = pd.Series(dtype=float)
         self._weights: pd.Series | None = None
-        self._words = Words("", "", "", "")
+        self._words = Words("", "", "")
         self._intervals: pd.DataFrame | None = None
         self._marked: tuple[str, ...] = ()
         self.ids: Mapping[str, str] = {}

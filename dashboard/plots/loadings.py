@@ -71,7 +71,7 @@ class LoadingsMap:
         self.columns = NamedAxis(self.figure, "x", room=18)
         self._size = (1, 1)
         self._top = 1.0
-        self._words = Words("", "", "", "")
+        self._words = Words("", "", "")
         self._mapper = LinearColorMapper(palette=DIVERGING, low=-1, high=1)
         self._image = ColumnDataSource(
             {"image": [np.zeros((1, 1), np.float32)], "width": [1], "height": [1]}
@@ -112,7 +112,6 @@ class LoadingsMap:
             return
         self._words = words
         self.figure.xaxis.axis_label = words.latent
-        # The longer title is cut on a narrow page.
         self.figure.title.text = words.share[:1].upper() + words.share[1:]
         self._over_image.tooltips = [
             ("gene", "$y{custom}"),

@@ -19,22 +19,19 @@ class Words:
     loading
         What genes have for it, in ``unit``.
     share
-        What the bars above the image are a share of.
-    shares
-        The same as their title.
+        What the bars above the image are a share of; their title too.
     """
 
     latent: str
     loading: str
     share: str
-    shares: str
     unit: str = "nats"
 
     @classmethod
     def of(cls, fit: AnyFit) -> Words:
         """Those of the model of a fit."""
         own = fit.vocabulary
-        return cls(own.latent, own.loading, own.share, own.shares)
+        return cls(own.latent, own.loading, own.share)
 
     def labels(self, names: Sequence[str]) -> list[str]:
         """The names; of those that are "factor 1" and the like, the numbers."""
@@ -45,5 +42,5 @@ class Words:
         ]
 
 
-FACTORS = Words("factor", "CLR loading", "CLR variance", "CLR variance explained")
-TOPICS = Words("topic", "log fold change", "share of counts", "Share of counts")
+FACTORS = Words("factor", "CLR loading", "CLR variance")
+TOPICS = Words("topic", "log fold change", "share of counts")

@@ -97,8 +97,6 @@ class Vocabulary(NamedTuple):
         What genes have for a latent, in nats.
     share
         What a latent has a share of, in the middle of a sentence.
-    shares
-        The same as a title.
     share_column
         Name of `engine.fitting.model.FittedModel.shares` in a table.
     """
@@ -107,7 +105,6 @@ class Vocabulary(NamedTuple):
     model: str
     loading: str
     share: str
-    shares: str
     share_column: str
 
     @property

@@ -8,7 +8,7 @@ from engine.data import Counts
 from engine.errors import ConfigError
 from engine.fitting.entry import expect
 from engine.fitting.progress import Progress
-from engine.registry import FAMILIES, Config, family_of
+from engine.registry import FAMILIES, Config, find_family
 from engine.results import AnyFit
 
 
@@ -38,8 +38,8 @@ def fit_iter(
         If the objective is not finite.
     """
     expect(counts=counts)
-    family = family_of(config)
-    if family is None or (start is not None and family_of(start) is not family):
+    family = find_family(config)
+    if family is None or (start is not None and find_family(start) is not family):
         raise ConfigError(
             f"an {' or an '.join(each.config.__name__ for each in FAMILIES)}, and a start by the "
             "same model if any",

@@ -19,7 +19,6 @@ class TopicArrays(FitBase):
         model="LDA",
         loading="log fold change",
         share="share of counts",
-        shares="Share of counts",
         share_column="share_of_counts",
     )
 

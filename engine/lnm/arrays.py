@@ -55,7 +55,6 @@ class FactorArrays(FitBase):
         model="LNM or LNMVCP",
         loading="CLR loading",
         share="CLR variance",
-        shares="CLR variance explained",
         share_column="explained_variance",
     )
 
