@@ -8,6 +8,7 @@ import panel_material_ui as pmui
 import param
 
 from dashboard.controls.form import form, select
+from dashboard.select import Select
 from dashboard.state import AppState
 from engine.data.choices import ASKED, Offer
 
@@ -25,7 +26,7 @@ class ChoiceControls:
 
     def __init__(self, state: AppState) -> None:
         self.state = state
-        self._selects: dict[str, pmui.Select] = {}
+        self._selects: dict[str, Select] = {}
         self._round = pmui.Switch(label=ASKED[ROUND][1], size="small", margin=0)
         self._round.param.watch(self._choose, "value")
         self._offering = False

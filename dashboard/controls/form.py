@@ -9,6 +9,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import html
+from dashboard.select import Select
 
 WIDE: dict[str, Any] = {
     "size": "small",
@@ -92,9 +93,9 @@ def folded(title: str, *rows: Any) -> pmui.Accordion:
     )
 
 
-def select(label: str, help: str, options: Any = None, **params: Any) -> pmui.Select:
+def select(label: str, help: str, options: Any = None, **params: Any) -> Select:
     """A choice with its one-line help."""
-    return pmui.Select(
+    return Select(
         label=label,
         helper_text=help,
         options={"automatic": ""} if options is None else options,

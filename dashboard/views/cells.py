@@ -19,6 +19,7 @@ from dashboard.export import Export
 from dashboard.lasso import inside
 from dashboard.plots.cells import CellPlot
 from dashboard.plots.colours import Colouring
+from dashboard.select import Select
 from dashboard.state import FACTOR, FACTOR_SD, LABEL, AppState
 from dashboard.together import together
 from dashboard.views import colouring
@@ -133,11 +134,9 @@ class CellsView(pn.viewable.Viewer):
         return Export("cells", draw, lambda: cell_table(names, xy, titles, shown, selected))
 
 
-def colour_choice(state: AppState) -> pmui.Select:
+def colour_choice(state: AppState) -> Select:
     """A select for the colouring of the cells in all views."""
-    choice = pmui.Select(
-        label="Colour by", options=state.colours(), size="small", width=150, margin=0
-    )
+    choice = Select(label="Colour by", options=state.colours(), size="small", width=150, margin=0)
 
     @together
     def pick(event: param.parameterized.Event) -> None:

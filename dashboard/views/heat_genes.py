@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-import panel_material_ui as pmui
 import param
 
 from dashboard.bare import is_bare
+from dashboard.select import Select
 from dashboard.state import AppState
 from dashboard.together import together
 from engine import summaries
@@ -23,10 +23,10 @@ class HeatGenes:
 
     def __init__(self, state: AppState) -> None:
         self.state = state
-        self.which = pmui.Select(
+        self.which = Select(
             label="Genes", options={"Top genes": "top"}, size="small", width=148, margin=0
         )
-        count = pmui.Select.from_param(
+        count = Select.from_param(
             state.param.top_genes,
             label="How many",
             options=[25, 50, 100, 200, 400],

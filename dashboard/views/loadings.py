@@ -19,6 +19,7 @@ from dashboard.genes import ids_of
 from dashboard.lists import percent
 from dashboard.plots.loading_bars import LoadingBars
 from dashboard.plots.loadings import LoadingsMap, leading_genes
+from dashboard.select import Select
 from dashboard.state import LONGEST_NAME, AppState
 from dashboard.together import together
 from dashboard.views.believed import gene_intervals
@@ -66,7 +67,7 @@ class LoadingsView(pn.viewable.Viewer):
         self._weights: pd.DataFrame | None = None
         self._shares = pd.Series(dtype=float)
         self._rows = pd.DataFrame()
-        self._factor = pmui.Select(
+        self._factor = Select(
             label="Chosen", options=["factor 1"], size="small", width=130, margin=0
         )
         self._name = pmui.TextInput(

@@ -14,6 +14,7 @@ from dashboard import html
 from dashboard.check_choices import ALL, EACH, SELECTED, CheckChoices
 from dashboard.checking import Checker
 from dashboard.controls.run import duration, left
+from dashboard.select import Select
 from dashboard.state import AppState
 from dashboard.together import together
 from engine import summaries
@@ -40,15 +41,15 @@ class CheckBar(pn.viewable.Viewer):
         self.state, self.choices, self.checker = state, choices, checker
         small: dict[str, Any] = {"size": "small", "margin": 0, "description": ""}
         of = choices.param
-        mode = pmui.Select.from_param(of.mode, label="Mode", options=MODES, width=158, **small)
-        self.totals = pmui.Select.from_param(
+        mode = Select.from_param(of.mode, label="Mode", options=MODES, width=158, **small)
+        self.totals = Select.from_param(
             of.totals, label="Totals", options=TOTALS, width=118, **small
         )
-        self.cells = pmui.Select(label="Cells", options=[ALL], value=ALL, width=138, **small)
+        self.cells = Select(label="Cells", options=[ALL], value=ALL, width=138, **small)
         draws = pmui.IntInput.from_param(
             of.draws, label="Draws", start=20, end=2000, step=50, width=96, **small
         )
-        self.group = pmui.Select(label="Show", options=[ALL], value=ALL, width=130, **small)
+        self.group = Select(label="Show", options=[ALL], value=ALL, width=130, **small)
         self.button = pmui.Button(
             label="Check",
             icon="play_arrow",

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 import panel as pn
-import panel_material_ui as pmui
 
 from dashboard import html, lists
 from dashboard.browser import Browser
@@ -15,6 +14,7 @@ from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
 from dashboard.plots.check_lines import ResidualPlot, TotalsPlot
 from dashboard.plots.check_points import CHARTS, MISSED, PAIRS, Chart, CheckPoints
+from dashboard.select import Select
 from dashboard.state import AppState
 from dashboard.together import together
 from dashboard.views.card import card, figure
@@ -73,7 +73,7 @@ class ChartsView(pn.viewable.Viewer):
         }
         self._bodies = {name: figure(plot, message=cover) for name, plot in plots.items()}
         self._body = pn.Column(self._bodies[choices.tab], sizing_mode="stretch_both", margin=0)
-        self.chart = pmui.Select.from_param(
+        self.chart = Select.from_param(
             choices.param.chart,
             label="Of",
             options={shown.words: name for name, shown in CHARTS.items()},

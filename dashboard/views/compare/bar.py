@@ -7,6 +7,7 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
+from dashboard.select import Select
 from dashboard.together import together
 from dashboard.views.chosen import chips
 from dashboard.views.compare.choices import TAB, CompareChoices
@@ -33,7 +34,7 @@ class CompareBar(pn.viewable.Viewer):
         self.compared, self.choices, self.state = compared, choices, compared.state
         self._ids: dict[str, str] = {}
         self._quiet = False
-        self.other = pmui.Select(
+        self.other = Select(
             label="Compare the open run (A) with (B)",
             options=[NOBODY],
             value=NOBODY,

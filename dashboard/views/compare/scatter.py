@@ -14,6 +14,7 @@ import param
 from dashboard import html
 from dashboard.export import Export
 from dashboard.plots.compare_scatter import ComparedPoints
+from dashboard.select import Select
 from dashboard.together import together
 from dashboard.views import colouring
 from dashboard.views.card import figure
@@ -59,7 +60,7 @@ class ScatterView(pn.viewable.Viewer):
         self._drawn: tuple[Any, ...] = ()
         self._index = np.zeros(0, int)
         self._words = html.pane()
-        self.choice = pmui.Select(
+        self.choice = Select(
             label="Compare", options=[WORDS["score"]], size="small", width=158, margin=0
         )
         self.bars = pmui.Switch(

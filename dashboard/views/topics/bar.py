@@ -9,6 +9,7 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
+from dashboard.select import Select
 from dashboard.state import LONGEST_NAME, AppState
 from dashboard.together import together
 from dashboard.views.chosen import chips
@@ -23,7 +24,7 @@ class TopicBar(pn.viewable.Viewer):
     def __init__(self, state: AppState) -> None:
         super().__init__()
         self.state = state
-        self.choice = pmui.Select(
+        self.choice = Select(
             label="Topic or factor", options=[NONE], size="small", width=170, margin=0
         )
         self.own_name = pmui.TextInput(

@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 import panel as pn
-import panel_material_ui as pmui
 import param
 
 from dashboard import html
 from dashboard.bare import is_bare
 from dashboard.export import Export
 from dashboard.plots.topic_similarity import SimilarityMap
+from dashboard.select import Select
 from dashboard.state import AppState
 from dashboard.together import together
 from dashboard.topic_choices import TopicChoices
@@ -60,8 +60,8 @@ class BesideView(pn.viewable.Viewer):
             ],
             on_row=self._choose,
         )
-        self.run = pmui.Select(label="Run", options={"none": ""}, size="small", width=210, margin=0)
-        by = pmui.Select.from_param(
+        self.run = Select(label="Run", options={"none": ""}, size="small", width=210, margin=0)
+        by = Select.from_param(
             choices.param.by,
             label="Show",
             options={words: name for name, (words, _) in WORDS.items()},

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import panel as pn
-import panel_material_ui as pmui
 import param
 
 from dashboard import html, lists
 from dashboard.export import Export
 from dashboard.plots.sweep import MEASURES, SweepPlot
+from dashboard.select import Select
 from dashboard.state import AppState
 from dashboard.together import together
 from dashboard.topic_choices import TopicChoices
@@ -42,10 +42,10 @@ class ManyView(pn.viewable.Viewer):
         super().__init__()
         self.state, self.choices = state, choices
         self.plot = SweepPlot()
-        self.sweep = pmui.Select(
+        self.sweep = Select(
             label="Comparison", options={"none": ""}, size="small", width=210, margin=0
         )
-        measure = pmui.Select.from_param(
+        measure = Select.from_param(
             choices.param.swept_by,
             label="Show",
             options={shown.words: name for name, shown in MEASURES.items()},

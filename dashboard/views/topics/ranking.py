@@ -17,6 +17,7 @@ from dashboard.genes import ids_of
 from dashboard.lists import percent
 from dashboard.plots.topic_bars import TopicBars
 from dashboard.plots.topic_colours import topic_colours
+from dashboard.select import Select
 from dashboard.state import AppState
 from dashboard.together import together
 from dashboard.topic_choices import TopicChoices
@@ -74,7 +75,7 @@ class RankingView(pn.viewable.Viewer):
             for kind, columns in COLUMNS.items()
         }
         self._body = pn.Column(sizing_mode="stretch_both", margin=0)
-        self.measure = pmui.Select(
+        self.measure = Select(
             label="Rank by",
             options={"Probability": "probability"},
             size="small",

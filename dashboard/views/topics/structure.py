@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import panel as pn
-import panel_material_ui as pmui
 import param
 
 from dashboard import html
@@ -21,6 +20,7 @@ from dashboard.plots.colours import Colouring
 from dashboard.plots.style import DIVERGING
 from dashboard.plots.topic_colours import topic_colours
 from dashboard.plots.topic_structure import StructurePlot
+from dashboard.select import Select
 from dashboard.state import AppState
 from dashboard.together import together
 from dashboard.topic_choices import TopicChoices
@@ -63,7 +63,7 @@ class StructureView(pn.viewable.Viewer):
         self.working: Future[None] | None = None
         self._asked: tuple[AnyFit, str | None] | None = None
         self._drawn: tuple[AnyFit, str | None, pd.DataFrame, tuple[str, ...]] | None = None
-        self.group = pmui.Select(
+        self.group = Select(
             label="Group by", options=[NO_LABELS], size="small", width=130, margin=0
         )
         self._legend = html.pane(sizing_mode="stretch_height", width=NARROW, css_classes=["key"])

@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 
 from dashboard import html
 from dashboard.export import Export
+from dashboard.select import Select
 from dashboard.state import AppState
 from dashboard.together import together
 from dashboard.topic_choices import TopicChoices
@@ -38,7 +39,7 @@ class TopCellsView(pn.viewable.Viewer):
         self.state, self.choices = state, choices
         self._of: tuple[Any, ...] = ()
         self._cells = pd.DataFrame({"position": []})
-        self.count = pmui.Select(
+        self.count = Select(
             label="Cells", options=COUNTS, value=100, size="small", width=80, margin=0
         )
         self.all = pmui.Button(
