@@ -13,6 +13,7 @@ import param
 
 from dashboard import kept, link
 from dashboard.browser import Browser
+from dashboard.model_settings import PARAMETERS
 from dashboard.runner import Runner
 from dashboard.services import Services
 from dashboard.state import CLR, COUNTS, AppState, Notice
@@ -29,8 +30,11 @@ def follow(state: AppState, runner: Runner, browser: Browser, search: str) -> No
     If the query names no run, the newest run is opened, provided that it still goes on.
     """
     address = Address(state, runner, browser)
+    asked = link.read(search)[0]
     with address.quietly():
-        if link.read(search)[0].run is None:
+        # A step back in the browser leaves the form as it is.
+        state.param.update(**dict(asked.form))
+        if asked.run is None:
             runner.open_newest_running()
             if state.run is None:
                 address.restore(search)
@@ -51,7 +55,7 @@ class Address:
         self._colour = ""
         self._kept: tuple[str, np.ndarray, str] | None = None
         browser.on("address", self.arrive)
-        state.param.watch(self._changed, ["run", "fit", *link.CHOICES])
+        state.param.watch(self._changed, ["run", "fit", *link.CHOICES, *PARAMETERS])
         state.param.watch(self._recolour, "fit_counts")
 
     @contextmanager
@@ -144,8 +148,8 @@ class Address:
                 self._choose()
                 return
             self._pending = None
-        # A fit that arrives may change choices; that is no step of the person.
-        if any(event.name == "fit" for event in events):
+        # A fit that arrives may change choices, which is no step of the person, nor is the form.
+        if any(event.name in ("fit", *PARAMETERS) for event in events):
             with self.quietly():
                 self._write()
         else:

@@ -12,7 +12,10 @@ import param
 
 from dashboard.cut import shorten
 from dashboard.genes import called
+from dashboard.model_settings import parameters
 from dashboard.state import COUNTS, MOST_MARKED, AppState, default_colour
+from engine.errors import ConfigError
+from engine.registry import MODELS
 
 LONGEST = 8000
 LONGEST_VALUE = 300
@@ -40,7 +43,7 @@ class Link:
     """What an address asks for; None stands for the default of a new page.
 
     ``factor`` is a position, counted from 0; in the address it is counted from 1.
-    ``cells`` is the id of a selection that was kept.
+    ``cells`` is the id of a selection that was kept, ``form`` parameters of the form and values.
     """
 
     run: str | None = None
@@ -54,6 +57,7 @@ class Link:
     detail: str | None = None
     cells: str | None = None
     other: str | None = None
+    form: tuple[tuple[str, Any], ...] = ()
 
 
 def read(search: str) -> tuple[Link, list[str]]:
@@ -61,7 +65,7 @@ def read(search: str) -> tuple[Link, list[str]]:
     if len(search) > LONGEST:
         return Link(), [f"an address of {len(search):,} characters"]
     try:
-        pairs = parse_qsl(search.removeprefix("?"), keep_blank_values=True, max_num_fields=50)
+        pairs = parse_qsl(search.removeprefix("?"), keep_blank_values=True, max_num_fields=100)
     except ValueError:
         return Link(), ["an address with too many parts"]
     given: dict[str, list[str]] = {}
@@ -79,14 +83,50 @@ def read(search: str) -> tuple[Link, list[str]]:
             problems.append(f"{key} {_short(' '.join(texts))}")
         else:
             values[NAMED.get(key, key)] = value
-    return Link(**values), problems
+    form, wrong = _read_form({key: texts[0] for key, texts in given.items()})
+    return Link(**values, form=form), [*problems, *wrong]
+
+
+def _read_form(given: dict[str, str]) -> tuple[tuple[tuple[str, Any], ...], list[str]]:
+    """Parse the settings of the form, each by its declaration."""
+    model = given.get("model") or AppState.param["model"].default
+    if model not in MODELS:
+        return (), [f"model {_short(model)}"]
+    declared, own = MODELS[model].config.settings(), parameters(model)
+    form: list[tuple[str, Any]] = [("model", model)] if "model" in given else []
+    problems = []
+    for key in dict.fromkeys(name for model in MODELS for name in parameters(model)):
+        text = given.get(key, "")
+        if text and key not in declared:
+            problems.append(f"{key} {_short(text)}, which {model} does not have")
+        elif text:
+            try:
+                form.append((own[key], declared[key].read(text)))
+            except ConfigError as error:
+                problems.append(f"{key} {_short(text)}, not {error.expected}")
+    return tuple(form), problems
+
+
+def _write_form(state: AppState) -> list[tuple[str, object]]:
+    """The model and its settings, where they differ from those of a new page."""
+    own = parameters(state.model)
+    differ: list[tuple[str, object]] = [
+        (name, one.write(value))
+        for name, one in MODELS[state.model].config.settings().items()
+        if (value := getattr(state, own[name])) not in (state.param[own[name]].default, None, "")
+    ]
+    chosen = [("model", state.model)] if state.model != state.param["model"].default else []
+    return [*chosen, *differ]
 
 
 def write(state: AppState, cells: str | None) -> str:
     """The query of a page that shows a fit; ``cells`` is the id of the saved selection, or None."""
+    pairs: list[tuple[str, object]] = [] if state.run is None else [("run", state.run)]
+    if state.run is not None or state.tab != "data":
+        pairs.append(("tab", state.tab))
+    pairs += _write_form(state)
     if state.run is None:
-        return "" if state.tab == "data" else f"?{urlencode({'tab': state.tab})}"
-    pairs: list[tuple[str, object]] = [("run", state.run), ("tab", state.tab)]
+        return f"?{urlencode(pairs)}" if pairs else ""
     if state.fit is not None:
         if state.factor is not None:
             pairs.append(("factor", state.factor + 1))

@@ -11,7 +11,7 @@ from typing import Any
 
 import param
 
-from dashboard.asked import REQUEST
+from dashboard.data_choices import REQUEST
 from dashboard.places import Places
 from dashboard.reading import CountsSummary, Reader, Reading, Task
 from dashboard.settings import DEMO

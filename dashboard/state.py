@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import param
 
-from dashboard.asked import Asked
+from dashboard.data_choices import DataChoices
 from dashboard.genes import called, ids_of
+from dashboard.model_settings import ModelSettings
 from dashboard.selection import Mode, combine
 from engine.data import Counts, DataRequest, Offer, SourceInfo
 from engine.errors import EngineError
@@ -58,7 +59,7 @@ class Embedding:
     key: str
 
 
-class AppState(Asked):
+class AppState(DataChoices, ModelSettings):
     """Everything the controls and views of one session share."""
 
     # what was read

@@ -55,15 +55,6 @@ def family_of_settings(values: Mapping[str, Any]) -> Family:
     return (named or FAMILIES[:1])[-1]
 
 
-def takes(model: str, setting: str) -> bool:
-    """Whether a setting that a shell offers means anything to a model."""
-    return any(
-        model in (option.models or family.models)
-        for family in FAMILIES
-        if (option := family.config.options().get(setting)) is not None
-    )
-
-
 def config_from_dict(values: Mapping[str, Any]) -> Config:
     """The configuration that gave these values by its ``to_dict``.
 

@@ -21,18 +21,6 @@ def whole(name: str, value: object, low: int, high: int) -> None:
         )
 
 
-def number(name: str, value: object, low: int, high: int) -> None:
-    """Refuse all but ``"auto"`` and whole numbers from low to high."""
-    if value == AUTO:
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ConfigError(
-            f"{name} to be {AUTO!r} or a whole number from {low} to {high}",
-            repr(value),
-            f"Change {name}.",
-        )
-
-
 def settled(name: str, value: int | str) -> int:
     """The number, which is to be chosen by now."""
     if isinstance(value, str):
@@ -50,12 +38,6 @@ def finite(name: str, value: object) -> float:
     if not math.isfinite(number):
         raise ConfigError(f"{name} to be a finite number", repr(value), f"Change {name}.")
     return number
-
-
-def positive(name: str, value: object) -> None:
-    """Refuse all but finite numbers above zero."""
-    if finite(name, value) <= 0:
-        raise ConfigError(f"{name} to be above zero", repr(value), f"Change {name}.")
 
 
 def share(name: str, value: object) -> None:

@@ -11,12 +11,12 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
-from dashboard.asked import CHOICES
 from dashboard.browser import Browser
 from dashboard.controls.choices import ChoiceControls
 from dashboard.controls.form import WIDE, Later, beside, folded, select, step
 from dashboard.controls.upload import UploadArea
 from dashboard.controls.uploads import UploadsControl
+from dashboard.data_choices import CHOICES
 from dashboard.runner import Runner
 from dashboard.settings import DEMO
 from dashboard.state import AppState, Notice

@@ -1,4 +1,4 @@
-"""Fields of the sidebar, each with its line of help and the bounds of its parameter."""
+"""Fields of the sidebar, each with its line of help."""
 
 from __future__ import annotations
 
@@ -8,48 +8,19 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
-from dashboard.asked import read_size, size_error
 from dashboard.controls.form import WIDE
+from dashboard.model_settings import error_of
+from engine.fitting.settings import Setting
 
 # The words beside a switch are outside what its own sx reaches.
+# As many digits as a number has, up to nine behind the point.
+FORMAT = "0,0.[000000000]"
 SWITCH = ".MuiFormControlLabel-root .MuiFormControlLabel-label { font-size: 13px; }"
-
-
-def choice(of: param.Parameter, label: str, help: str, options: Any, **more: Any) -> Any:
-    """One of several."""
-    return pmui.Select.from_param(of, label=label, helper_text=help, options=options, **WIDE | more)
 
 
 def whole(of: param.Parameter, label: str, help: str, **more: Any) -> Any:
     """A whole number."""
     return pmui.IntInput.from_param(of, label=label, helper_text=help, **WIDE | _ends(of) | more)
-
-
-def size(of: param.Parameter, label: str, help: str) -> Any:
-    """A field for a number of factors or topics, or "auto"; other text stays, with an error."""
-    owner, name = of.owner, str(of.name)
-    field = pmui.TextInput(
-        label=label,
-        value=str(getattr(owner, name)),
-        helper_text=html.bound(lambda value: str(size_error(name, value) or help), of),
-        error_state=html.bound(lambda value: size_error(name, value) is not None, of),
-        **WIDE,
-    )
-
-    def typed(event: param.parameterized.Event) -> None:
-        owner.param.update({name: read_size(event.new or "")})
-
-    def follow(*_events: object) -> None:
-        field.value = str(getattr(owner, name))
-
-    field.param.watch(typed, "value")
-    owner.param.watch(follow, name)
-    return field
-
-
-def number(of: param.Parameter, label: str, help: str, **more: Any) -> Any:
-    """Any number."""
-    return pmui.FloatInput.from_param(of, label=label, helper_text=help, **WIDE | _ends(of) | more)
 
 
 def switch(of: param.Parameter, label: str, **more: Any) -> Any:
@@ -61,3 +32,44 @@ def switch(of: param.Parameter, label: str, **more: Any) -> Any:
 def _ends(of: Any) -> dict[str, Any]:
     low, high = of.bounds or (None, None)
     return {"start": low, "end": high}
+
+
+def setting(of: param.Parameter, one: Setting, **more: Any) -> Any:
+    """The field of a setting; a value that cannot be stays in it, with an error in three parts."""
+    look = WIDE | {
+        "label": one.label,
+        "helper_text": html.bound(lambda value: str(error_of(one, value) or _help(one, value)), of),
+        **more,
+    }
+    if one.kind == "switch":
+        return switch(of, one.label, **more)
+    if one.kind == "choice":
+        options = {one.words.get(value, value): value for value in one.choices}
+        return pmui.Select.from_param(of, options=options, **look)
+    look["error_state"] = html.bound(lambda value: error_of(one, value) is not None, of)
+    if one.kind in ("size", "text"):
+        return _typed(of, one, look)
+    look |= {"placeholder": one.empty}
+    if one.kind == "whole":
+        return pmui.IntInput.from_param(of, step=int(one.step) or 1, **look)
+    return pmui.FloatInput.from_param(of, step=one.step or 1, format=FORMAT, **look)
+
+
+def _help(one: Setting, value: Any) -> str:
+    return one.helps.get(value, one.help) if one.helps else one.help
+
+
+def _typed(of: param.Parameter, one: Setting, look: dict[str, Any]) -> Any:
+    """A field of text, of which a number may be made."""
+    owner, name = of.owner, str(of.name)
+    field = pmui.TextInput(value=str(getattr(owner, name)), **look)
+
+    def typed(event: param.parameterized.Event) -> None:
+        owner.param.update({name: one.typed(event.new or "")})
+
+    def follow(*_events: object) -> None:
+        field.value = str(getattr(owner, name))
+
+    field.param.watch(typed, "value")
+    owner.param.watch(follow, name)
+    return field

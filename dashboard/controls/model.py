@@ -4,35 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
+from itertools import batched
 from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import html
-from dashboard.asked import parameters
-from dashboard.controls import lda, lnm
+from dashboard.controls.fields import setting
 from dashboard.controls.form import WIDE, Later, beside, folded, step
 from dashboard.controls.genes import GenesControl
-from dashboard.controls.training import limits, sampling, training
+from dashboard.model_settings import PARAMETERS, parameters
 from dashboard.state import AppState
-from engine.registry import FAMILIES
-from engine.validation import AUTO
+from engine.fitting.family import Family
+from engine.fitting.settings import LIMITS, REFERENCE
+from engine.registry import FAMILIES, MODELS
 
 TITLES: dict[str, Any] = {
     title: model
     for family in FAMILIES
     for model, (title, _) in zip(family.models, family.titles, strict=True)
 }
-# Of a way to fit that is not the usual one.
-HOW = {"vae": "VAE", "nuts": "NUTS"}
 MODEL_HELP = {
     model: told
     for family in FAMILIES
     for model, (_, told) in zip(family.models, family.titles, strict=True)
 }
 SETTINGS = "Settings of the model"
-SAID = ("model", "n_factors", "n_topics", "factor_inference", "topic_inference", "genes", "scored")
+SAID = ("genes", "scored")
 
 
 class ModelControl(pn.viewable.Viewer):
@@ -50,52 +49,76 @@ class ModelControl(pn.viewable.Viewer):
             of.model, options=TITLES, label="", **WIDE | {"variant": "outlined"}
         )
         genes = GenesControl(state)
-        said = html.bound(said_of, *(of[name] for name in SAID))
+        self._beside: dict[str, list[Any]] = {REFERENCE: [genes.reference]}
+        said = html.bound(lambda *_: said_of(state), *(of[name] for name in (*PARAMETERS, *SAID)))
         settings = [
             model,
             html.pane(html.bound(lambda model: html.note(MODEL_HELP[model]), of.model)),
-            self._part(lambda: self._has(lnm.SIZE), lambda: lnm.first(state)),
-            self._part(lambda: self._has(lda.SIZE), lambda: lda.first(state)),
+            *(self._section(family, "") for family in FAMILIES),
             beside(genes.kind, genes.count),
             genes.names.column,
             *more,
-            self._part(lambda: self._has(lnm.SIZE), lambda: lnm.others(state, genes.reference)),
-            self._part(lambda: self._has(lda.SIZE), lambda: lda.others(state)),
-            self._part(lambda: state.by_vae, lambda: [training(state)]),
-            self._part(lambda: state.by_nuts, lambda: [sampling(state)]),
-            limits(state),
+            *(self._section(family, title) for family in FAMILIES for title in _titles(family)),
         ]
         self._panel = step(2, "Model", html.pane(said), folded(SETTINGS, *settings))
-        state.param.watch(self._show, ["model", "topic_inference", "factor_inference"])
+        state.param.watch(self._show, list(PARAMETERS))
         self._show()
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
 
-    def _has(self, size: str) -> bool:
-        """Whether the chosen model has this number of latents."""
-        return size in parameters(self.state.model)
+    def _section(self, family: Family, title: str) -> pn.Column:
+        """Settings of a family: the main ones two by two, others in a collapsed section."""
+        declared = family.config.settings()
+        names = [name for name, one in declared.items() if one.section == title]
 
-    def _part(self, wanted: Callable[[], bool], build: Callable[[], list[Any]]) -> pn.Column:
+        def build() -> list[Any]:
+            fields = [self._field(family, name) for name in names]
+            if title:
+                return [folded(title, *self._beside.get(title, ()), *fields)]
+            return [beside(*two) if len(two) > 1 else two[0] for two in batched(fields, 2)]
+
+        def wanted() -> bool:
+            if self.state.model not in family.models:
+                return False
+            return title in self._beside or any(name in self.state.in_use() for name in names)
+
         part = Later(build)
         self._parts.append((part, wanted))
         return part.column
+
+    def _field(self, family: Family, name: str) -> Any:
+        """The field of a setting, seen where the setting means anything."""
+        state, own, one = self.state, parameters(family.models[0]), family.config.settings()[name]
+        others = [own["inference"], *([own[one.needs[0]]] if one.needs else [])]
+        seen = html.bound(
+            lambda model, *_: model in family.models and name in state.in_use(),
+            *(state.param[other] for other in ("model", *others)),
+        )
+        return setting(state.param[own[name]], one, visible=seen)
 
     def _show(self, *_events: object) -> None:
         for part, wanted in self._parts:
             part.show(wanted())
 
 
-def said_of(
-    model: str, factors: Any, topics: Any, by: str, topics_by: str, genes: Any, scored: bool
-) -> str:
+def _titles(family: Family) -> list[str]:
+    """Collapsed sections in the order of their settings, limits last."""
+    titles = dict.fromkeys(one.section for one in family.config.settings().values() if one.section)
+    return sorted(titles, key=lambda title: title == LIMITS)
+
+
+def said_of(state: AppState) -> str:
     """The chosen model in one line of HTML."""
-    sizes = {lnm.SIZE: (factors, by), lda.SIZE: (topics, topics_by)}
-    name = next(name for name in sizes if name in parameters(model))
-    (size, how), latent = sizes[name], name.removeprefix("n_").removesuffix("s")
-    many = f"{latent}s automatic" if size == AUTO else f"{size} {latent}{'s' * (size != 1)}"
+    config, values, genes = MODELS[state.model].config, state.settings(), state.genes
+    size, how = config.settings()[config.size_name()], config.settings()["inference"]
+    chosen = values[size.name]
+    many = f"{chosen} {config.latent}{'s' * (chosen != 1)}"
+    many = f"{config.latent}s automatic" if chosen == size.default else many
     of = "all genes" if genes == "all" else f"{genes:,} genes" if isinstance(genes, int) else ""
-    parts = [model.upper(), many, of or f"{len(genes):,} genes by name"]
-    parts += [HOW[how]] if how in HOW else []
-    parts += ["scored"] if scored else []
+    parts = [state.model.upper(), many, of or f"{len(genes):,} genes by name"]
+    # A way to fit that is not the usual one.
+    by = values["inference"]
+    parts += [how.words.get(by, by)] if by != how.default else []
+    parts += ["scored"] if state.scored else []
     return f'<p class="said">{escape(" · ".join(parts))}</p>'

@@ -10,25 +10,12 @@ from dashboard.report.figures import pass_word
 from dashboard.report.subject import Subject
 from engine import summaries
 from engine.results import AnyFit, selection_of
-from engine.shell.command import settings
 
 TOP = 12
 # Column of labels that explain factors, where any do.
 LABELS = "explained by labels"
 # What is said of a number that was chosen.
 CHOSEN = "chosen from the counts"
-# Settings that only an encoder has.
-ENCODER = (
-    "max_epochs",
-    "refine",
-    "hidden",
-    "dropout",
-    "batch_cells",
-    "learning_rate",
-    "schedule",
-    "warm_up",
-    "validation",
-)
 SCORES = {
     "perplexity": "Perplexity by document completion (lower is better)",
     "log_likelihood_per_count": "Log likelihood, nats per count",
@@ -109,16 +96,15 @@ def account(subject: Subject) -> list[str]:
 
 
 def configuration(subject: Subject) -> pd.DataFrame:
-    """All settings that have a say in the fit: value, and whether it is the default."""
+    """All settings that have a say in the fit: meaning, value, and whether it is the default."""
     config = subject.fit.config
-    hidden = ENCODER if config.inference != "vae" else ()
     notes = {} if selection_of(subject.fit) is None else {config.size_name(): CHOSEN}
-    rows = [
-        (name, plain(value), notes.get(name, "" if default else "not the default"))
-        for name, value, default in settings(config)
-        if name not in hidden
-    ]
-    return pd.DataFrame(rows, columns=["setting", "value", "note"]).set_index("setting")
+    rows = []
+    for name, one in config.in_use().items():
+        value = getattr(config, name)
+        default = "" if value == one.default else "not the default"
+        rows.append((name, one.label, plain(value), notes.get(name, default)))
+    return pd.DataFrame(rows, columns=["setting", "meaning", "value", "note"]).set_index("setting")
 
 
 def shares(subject: Subject, space: str = " ") -> pd.DataFrame:

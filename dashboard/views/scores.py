@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 from html import escape
 
 from dashboard import html, lists
-from dashboard.asked import CHOICES
+from dashboard.data_choices import CHOICES
 from engine.jobs import JobStatus
 from engine.registry import family_of_settings
 from engine.validation import AUTO

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from engine.fitting.vocabulary import Option, between, option
-from engine.validation import AUTO, check_names, number, one_of, positive, settled, share, whole
+from engine.fitting.settings import LIMITS, Setting, setting, settings_of
+from engine.validation import AUTO, check_names, settled
 
 Schedule = Literal["cosine", "constant"]
 
@@ -20,36 +20,103 @@ _FULL_STEPS = 12
 _FEWEST_EPOCHS = 5
 
 
+def _encoder(label: str, help: str, **more: Any) -> dict[str, Any]:
+    """Metadata of a setting that only an encoder has."""
+    section = "Training of the encoder"
+    return setting(label, help, section=section, inferences=("vae",), **more)
+
+
+def _share(label: str, help: str) -> dict[str, Any]:
+    return _encoder(label, help, low=0, below=1, step=0.05)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Settings of ``inference="vae"``; what each means is told where a model takes them up."""
+    """Settings of every model, those of ``inference="vae"`` among them.
+
+    What each means is told where a model takes them up.
+    """
 
     max_epochs: int | None = field(
         default=None,
-        metadata=option(
-            "--max-epochs",
-            "times that every cell is drawn; by default by their number",
-            "N",
-            inferences=("vae",),
-            bounds=(1, 100_000),
+        metadata=_encoder(
+            "Most epochs",
+            "By the number of cells if not given",
+            unit="N",
+            low=1,
+            high=100_000,
+            empty="automatic",
         ),
     )
-    refine: bool = True
-    hidden: int = field(default=64, metadata=between(1, 10_000))
-    dropout: float = 0.0
-    batch_cells: int = field(default=256, metadata=between(1, 1_000_000))
-    learning_rate: float = 0.01
-    schedule: Schedule = "cosine"
-    warm_up: float = 0.2
-    validation: float = 0.0
+    learning_rate: float = field(
+        default=0.01,
+        metadata=_encoder("Learning rate", "Largest step of Adam", above=0, step=1e-3),
+    )
+    schedule: Schedule = field(
+        default="cosine",
+        metadata=_encoder(
+            "Schedule", "Of the learning rate", words={"cosine": "cosine, to a hundredth"}
+        ),
+    )
+    batch_cells: int = field(
+        default=256,
+        metadata=_encoder("Batch size", "Cells of a minibatch", unit="N", low=1, high=1_000_000),
+    )
+    hidden: int = field(
+        default=64,
+        metadata=_encoder(
+            "Hidden units", "In each of the encoder's two layers", unit="N", low=1, high=10_000
+        ),
+    )
+    dropout: float = field(
+        default=0.0, metadata=_share("Dropout", "Share of hidden units left out at random")
+    )
+    warm_up: float = field(
+        default=0.2, metadata=_share("KL warm-up", "Share of the epochs until the prior counts")
+    )
+    validation: float = field(
+        default=0.0, metadata=_share("Validation", "Share of cells kept back to end by")
+    )
+    refine: bool = field(
+        default=True,
+        metadata=_encoder(
+            "Refine each cell after training", "Move its latents to the mode of their posterior"
+        ),
+    )
+    max_seconds: float | None = field(
+        default=None,
+        metadata=setting(
+            "Most seconds",
+            "Of fitting; no limit if not given",
+            unit="SECONDS",
+            above=0,
+            section=LIMITS,
+            empty="no limit",
+        ),
+    )
+    seed: int = field(
+        default=0,
+        metadata=setting(
+            "Seed", "Of the randomised start", unit="N", low=0, high=2**32 - 1, section=LIMITS
+        ),
+    )
+    block_cells: int | None = field(
+        default=None,
+        metadata=setting(
+            "Cells per block",
+            "Fewer take less memory; chosen if not given",
+            unit="N",
+            low=1,
+            high=1_000_000,
+            section=LIMITS,
+            empty="automatic",
+        ),
+    )
 
     if TYPE_CHECKING:
         # Fields of every model, each with its own default.
-        seed: int
         tolerance: float
         max_passes: int
-        max_seconds: float | None
-        block_cells: int | None
 
         @property
         def inference(self) -> str:
@@ -58,10 +125,8 @@ class Training:
 
     # Epochs by default, for a few thousand cells.
     full_epochs: ClassVar[int] = 36
-    # What latents are called, and the fewest and the most of them.
+    # What latents are called.
     latent: ClassVar[str]
-    fewest: ClassVar[int]
-    most: ClassVar[int]
 
     @property
     def model(self) -> str:
@@ -74,10 +139,21 @@ class Training:
         return f"n_{cls.latent}s"
 
     @classmethod
-    def options(cls) -> dict[str, Option]:
-        """The settings that a shell offers by options of their own: name -> option."""
-        fields = dataclasses.fields(cls)
-        return {one.name: one.metadata["option"] for one in fields if "option" in one.metadata}
+    def settings(cls) -> Mapping[str, Setting]:
+        """The settings by their names, in the order in which a form has them."""
+        return settings_of(cls)  # type: ignore[arg-type]
+
+    @classmethod
+    def size_bounds(cls) -> tuple[int, int]:
+        """The fewest and the most latents."""
+        size = cls.settings()[cls.size_name()]
+        return int(size.low or 0), int(size.high or 0)
+
+    def in_use(self) -> dict[str, Setting]:
+        """The settings that mean anything to a fit with these values."""
+        values = vars(self)
+        found = self.settings().items()
+        return {name: one for name, one in found if one.means_anything(values, self.model)}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -130,20 +206,10 @@ class Training:
             if isinstance(value, np.generic):
                 object.__setattr__(self, one.name, value.item())
 
-    def _check_whole_numbers(self) -> None:
-        """All that are declared with bounds."""
-        for one in dataclasses.fields(self):
-            value, bounds = getattr(self, one.name), one.metadata.get("bounds")
-            if bounds is not None and not (value is None and one.default is None):
-                check = number if one.name == self.size_name() else whole
-                check(one.name, value, *bounds)
-
-    def _check_training(self) -> None:
-        one_of("schedule", self.schedule, ("cosine", "constant"))
-        one_of("refine", self.refine, (True, False))
-        positive("learning_rate", self.learning_rate)
-        for name in ("dropout", "warm_up", "validation"):
-            share(name, getattr(self, name))
+    def _check_settings(self) -> None:
+        """Refuse values that the declarations exclude."""
+        for name, one in self.settings().items():
+            one.check(getattr(self, name))
 
     def epochs(self, n_cells: int) -> int:
         """``max_epochs`` if given; else as many as leave steps growing with the root of the cells.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 Capability = Literal[
     "signs",
@@ -41,47 +41,6 @@ Measure = Literal["probability", "relevance", "distinctiveness", "loading"]
 Quantity = Literal["capture", "log_marginal"]
 
 assert set(CAPABILITIES) == set(get_args(Capability))
-
-
-class Option(NamedTuple):
-    """How a shell offers a setting of a configuration; kept in the metadata of its field.
-
-    Attributes
-    ----------
-    flag
-        As it is typed.
-    words
-        What the setting is.
-    unit
-        What its value is a number of; empty: nothing that has to be said.
-    models, inferences
-        Those to which it means anything; none: to all that have the setting.
-    """
-
-    flag: str
-    words: str
-    unit: str = ""
-    models: tuple[str, ...] = ()
-    inferences: tuple[str, ...] = ()
-
-
-def option(
-    flag: str,
-    words: str,
-    unit: str = "",
-    *,
-    models: tuple[str, ...] = (),
-    inferences: tuple[str, ...] = (),
-    bounds: tuple[int, int] | None = None,
-) -> dict[str, Any]:
-    """Metadata of a field that a shell offers, see `Option` and `between`."""
-    found = {"option": Option(flag, words, unit, models, inferences)}
-    return found if bounds is None else found | between(*bounds)
-
-
-def between(low: int, high: int) -> dict[str, Any]:
-    """Metadata of a field whose value is a whole number from low to high."""
-    return {"bounds": (low, high)}
 
 
 class Vocabulary(NamedTuple):

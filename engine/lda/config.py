@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import math
 import numbers
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,15 +12,18 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from engine.errors import ConfigError
+from engine.fitting.settings import LIMITS, setting
 from engine.fitting.training_config import Training
-from engine.fitting.vocabulary import between, option
-from engine.validation import AUTO, finite, one_of, positive
+from engine.validation import AUTO
 
 Inference = Literal["em", "vae"]
 Prior = float | tuple[float, ...] | None
 
 MAX_TOPICS = 500
-_MOST_SEED = 2**32 - 1
+
+
+def _prior(label: str, help: str, unit: str) -> dict[str, Any]:
+    return setting(label, help, unit=unit, above=0, step=0.01, section="Priors", empty="1 / topics")
 
 
 @dataclass(frozen=True)
@@ -82,60 +85,79 @@ class LDAConfig(Training):
 
     n_topics: int | Literal["auto"] = field(
         default=AUTO,
-        metadata=option(
-            "--topics",
-            "number of topics; auto chooses it from the counts",
-            "N",
-            bounds=(1, MAX_TOPICS),
-        ),
+        metadata=setting("Topics", "auto: as the counts tell", unit="N", low=1, high=MAX_TOPICS),
     )
     inference: Inference = field(
-        default="em", metadata=option("--inference", "how the model is fitted")
-    )
-    topic_prior: Prior = field(
-        default=None, metadata=option("--topic-prior", "alpha (1 / topics by default)", "ALPHA")
-    )
-    feature_prior: Prior = field(
-        default=None, metadata=option("--feature-prior", "eta (1 / topics by default)", "ETA")
-    )
-    seed: int = field(
-        default=0, metadata=option("--seed", "seed of the start", bounds=(0, _MOST_SEED))
-    )
-    n_starts: int = field(default=3, metadata=between(1, 1000))
-    max_passes: int = field(
-        default=500,
-        metadata=option(
-            "--max-passes", "passes over the cells", "N", inferences=("em",), bounds=(1, 100_000)
+        default="em",
+        metadata=setting(
+            "Inference",
+            "How it is fitted",
+            words={"em": "EM", "vae": "VAE"},
+            helps={
+                "em": "The more exact, and the quicker up to some 100,000 cells",
+                "vae": "An encoder, trained in minibatches; it places new cells at once",
+            },
         ),
     )
-    max_seconds: float | None = field(
-        default=None, metadata=option("--max-seconds", "time budget of the fit", "SECONDS")
+    topic_prior: Prior = field(
+        default=None,
+        metadata=_prior(
+            "Prior of topics α",
+            "Dirichlet, of a cell's proportions; below 1 favours few topics",
+            unit="ALPHA",
+        ),
+    )
+    feature_prior: Prior = field(
+        default=None,
+        metadata=_prior(
+            "Prior of genes η",
+            "Dirichlet, of a topic's probabilities; below 1 favours few genes",
+            unit="ETA",
+        ),
+    )
+    max_passes: int = field(
+        default=500,
+        metadata=setting(
+            "Most passes of EM",
+            "Over all cells",
+            unit="N",
+            low=1,
+            high=100_000,
+            section=LIMITS,
+            inferences=("em",),
+        ),
+    )
+    n_starts: int = field(
+        default=3,
+        metadata=setting(
+            "Starts",
+            "Tried for a few passes; the best goes on",
+            unit="N",
+            low=1,
+            high=1000,
+            section=LIMITS,
+            inferences=("em",),
+        ),
     )
     tolerance: float = field(
         default=1e-3,
-        metadata=option(
-            "--tolerance",
-            "gain below which the fit ends, nats per cell",
-            "NATS",
-            inferences=("em", "vae"),
+        metadata=setting(
+            "Least gain",
+            "Nats per cell; ends when passes gain less",
+            unit="NATS",
+            above=0,
+            step=1e-3,
+            section=LIMITS,
         ),
     )
-    block_cells: int | None = field(default=None, metadata=between(1, 1_000_000))
 
     latent: ClassVar[str] = "topic"
-    fewest: ClassVar[int] = 1
-    most: ClassVar[int] = MAX_TOPICS
 
     def __post_init__(self) -> None:
         self._plain_numbers()
-        self._check_whole_numbers()
-        one_of("inference", self.inference, ("em", "vae"))
-        positive("tolerance", self.tolerance)
-        self._check_training()
-        if self.max_seconds is not None:
-            positive("max_seconds", self.max_seconds)
         for name in ("topic_prior", "feature_prior"):
-            object.__setattr__(self, name, _concentrations(name, getattr(self, name)))
+            object.__setattr__(self, name, _plain(getattr(self, name)))
+        self._check_settings()
         if isinstance(self.topic_prior, tuple) and len(self.topic_prior) != self.n_topics:
             several = "" if self.n_topics == AUTO else f" or {self.n_topics}, one per topic"
             raise ConfigError(
@@ -191,30 +213,16 @@ class LDAConfig(Training):
         return self
 
 
-def _concentrations(name: str, value: object) -> Prior:
-    """None, a float or a tuple of floats, all above zero."""
-    if value is None:
-        return None
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
+def _plain(value: Any) -> Any:
+    """Numbers of any kind as floats, and sequences of them as tuples; others as they are."""
+    if isinstance(value, bool | str | bytes | Mapping):
+        return value
+    if isinstance(value, Iterable):
         values = np.asarray(value, object)
         if values.ndim == 0:
-            return _concentration(name, values.item())
-        if values.size:
-            return tuple(_concentration(name, one) for one in values.ravel())
-    return _concentration(name, value)
-
-
-def _concentration(name: str, value: object) -> float:
-    number = isinstance(value, numbers.Real | np.ndarray | np.generic)
-    number = number and not isinstance(value, bool | np.bool_)
-    try:
-        plain = float(value) if number else math.nan  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        plain = math.nan
-    if not (math.isfinite(plain) and plain > 0):
-        raise ConfigError(
-            f"{name} to be None, a number above zero or a sequence of them",
-            repr(value)[:60],
-            f"Change {name}.",
-        )
-    return finite(name, plain)
+            return _plain(values.item())
+        return tuple(map(_plain, values.ravel())) if values.size else value
+    if isinstance(value, numbers.Real):
+        with contextlib.suppress(OverflowError, ValueError):
+            return float(value)
+    return value

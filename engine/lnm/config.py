@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal
 
 from engine.errors import ConfigError
+from engine.fitting.settings import LIMITS, REFERENCE, again, setting
 from engine.fitting.training_config import Training
-from engine.fitting.vocabulary import between, option
-from engine.validation import AUTO, finite, one_of, positive
+from engine.validation import AUTO, one_of
 
 DMode = Literal["learned", "low_rank"]
 CapturePrior = Literal["population", "anchored"]
@@ -19,6 +19,18 @@ Precision = Literal["float32", "float64"]
 MAX_FACTORS = 200
 # Draws of a chain below which nothing can be said of its posterior.
 FEWEST_DRAWS = 50
+
+
+def _capture(label: str, help: str, **more: Any) -> dict[str, Any]:
+    return setting(label, help, section=REFERENCE, models=("lnmvcp",), **more)
+
+
+def _prior(label: str, help: str, **more: Any) -> dict[str, Any]:
+    return setting(label, help, section="Advanced priors", step=0.1, empty="learned", **more)
+
+
+def _chains(label: str, help: str, **more: Any) -> dict[str, Any]:
+    return setting(label, help, section="Chains of NUTS", inferences=("nuts",), unit="N", **more)
 
 
 @dataclass(frozen=True)
@@ -99,116 +111,142 @@ class LNMConfig(Training):
     capture: bool = False
     n_factors: int | Literal["auto"] = field(
         default=AUTO,
-        metadata=option(
-            "--factors",
-            "number of gene programmes; auto chooses it from the counts",
-            "N",
-            bounds=(0, MAX_FACTORS),
+        metadata=setting("Factors", "auto: as the counts tell", unit="N", low=0, high=MAX_FACTORS),
+    )
+    d_mode: DMode = field(
+        default="learned",
+        metadata=setting(
+            "Residual d", "Variance left per gene", words={"low_rank": "zero (low rank)"}
         ),
     )
     inference: LNMInference = field(
-        default="laplace", metadata=option("--inference", "how the model is fitted")
-    )
-    d_mode: DMode = field(default="learned", metadata=option("--d-mode", "residual variance"))
-    seed: int = field(
-        default=0, metadata=option("--seed", "seed of the start", bounds=(0, 2**32 - 1))
-    )
-    max_passes: int = field(
-        default=200,
-        metadata=option(
-            "--max-passes",
-            "passes over the cells",
-            "N",
-            inferences=("laplace",),
-            bounds=(1, 100_000),
-        ),
-    )
-    max_seconds: float | None = field(
-        default=None, metadata=option("--max-seconds", "time budget of the fit", "SECONDS")
-    )
-    tolerance: float = field(
-        default=3e-3,
-        metadata=option(
-            "--tolerance",
-            "gain below which the fit ends, nats per cell",
-            "NATS",
-            inferences=("laplace", "vae"),
+        default="laplace",
+        metadata=setting(
+            "Inference",
+            "How the model is fitted",
+            words={"laplace": "nested Laplace", "vae": "VAE", "nuts": "NUTS"},
+            helps={
+                "laplace": "Quick, and close to exact",
+                "vae": "An encoder, for very many cells",
+                "nuts": "Exact draws, for up to 100,000 counts (cells × genes)",
+            },
         ),
     )
     capture_prior: CapturePrior = field(
         default="population",
-        metadata=option("--capture-prior", "prior of capture efficiencies", models=("lnmvcp",)),
+        metadata=_capture(
+            "Capture prior",
+            "Of capture efficiencies",
+            words={"population": "shared by all cells", "anchored": "anchored to library size"},
+            helps={
+                "population": "Estimated from all cells",
+                "anchored": "As published; uses each total twice",
+            },
+        ),
     )
     molecules: float = field(
         default=2e5,
-        metadata=option("--molecules", "expected mRNA per cell", "MOLECULES", models=("lnmvcp",)),
+        metadata=_capture(
+            "Molecules per cell M₀",
+            "Human, mouse 200,000; yeast 60,000; E. coli 3,000",
+            unit="MOLECULES",
+            above=0,
+        ),
     )
-    capture_sd: float = 0.5
-    loadings_scale: float | None = None
-    noise_location: float | None = None
-    noise_scale: float | None = None
+    capture_sd: float = field(
+        default=0.5,
+        metadata=_capture(
+            "Prior sd of −log efficiency",
+            "Nats; larger trusts the library size less",
+            unit="NATS",
+            above=0,
+            step=0.1,
+            needs=("capture_prior", "anchored"),
+        ),
+    )
+    loadings_scale: float | None = field(
+        default=None,
+        metadata=_prior(
+            "Prior sd of loadings W", "Nats; learned from all genes if not given", above=0
+        ),
+    )
+    noise_location: float | None = field(
+        default=None,
+        metadata=_prior(
+            "Prior mean of log d", "Estimated if not given", needs=("d_mode", "learned")
+        ),
+    )
+    noise_scale: float | None = field(
+        default=None,
+        metadata=_prior(
+            "Prior sd of log d", "Estimated if not given", above=0, needs=("d_mode", "learned")
+        ),
+    )
+    max_passes: int = field(
+        default=200,
+        metadata=setting(
+            "Most passes",
+            "Over all cells, before it ends",
+            unit="N",
+            low=1,
+            high=100_000,
+            section=LIMITS,
+            inferences=("laplace",),
+        ),
+    )
+    tolerance: float = field(
+        default=3e-3,
+        metadata=setting(
+            "Tolerance",
+            "Nats per cell; stops when a pass gains less",
+            unit="NATS",
+            above=0,
+            step=1e-3,
+            section=LIMITS,
+            inferences=("laplace", "vae"),
+        ),
+    )
     precision: Precision = field(
         default="float32",
-        metadata=option("--precision", "floating-point type of the passes over the cells"),
+        metadata=setting(
+            "Precision",
+            "Double takes twice the memory",
+            words={"float32": "single (32 bit)", "float64": "double (64 bit)"},
+            section=LIMITS,
+        ),
     )
-    block_cells: int | None = field(default=None, metadata=between(1, 1_000_000))
-
-    learning_rate: float = field(default=0.03, kw_only=True)
+    learning_rate: float = again(Training, "learning_rate", 0.03)
     n_warmup: int = field(
         default=500,
         kw_only=True,
-        metadata=option(
-            "--warmup",
-            "iterations that adapt each chain",
-            "N",
-            inferences=("nuts",),
-            bounds=(20, 100_000),
+        metadata=_chains(
+            "Warm-up", "Iterations that adapt each chain, thrown away", low=20, high=100_000
         ),
     )
     n_draws: int = field(
         default=1000,
         kw_only=True,
-        metadata=option(
-            "--draws",
-            "draws kept of each chain",
-            "N",
-            inferences=("nuts",),
-            bounds=(FEWEST_DRAWS, 100_000),
-        ),
+        metadata=_chains("Draws", "Kept of each chain", low=FEWEST_DRAWS, high=100_000),
     )
     n_chains: int = field(
         default=4,
         kw_only=True,
-        metadata=option("--chains", "number of chains", "N", inferences=("nuts",), bounds=(2, 16)),
+        metadata=_chains("Chains", "Told apart to see whether they agree", low=2, high=16),
     )
 
     full_epochs: ClassVar[int] = 60
     latent: ClassVar[str] = "factor"
-    fewest: ClassVar[int] = 0
-    most: ClassVar[int] = MAX_FACTORS
 
     def __post_init__(self) -> None:
         self._plain_numbers()
-        self._check_whole_numbers()
+        self._check_settings()
         one_of("capture", self.capture, (True, False))
-        one_of("inference", self.inference, get_args(LNMInference))
         if self.n_factors == 0 and self.inference != "laplace":
             raise ConfigError(
                 "inference='laplace' without factors, which leave nothing to encode or to draw",
                 repr(self.inference),
                 "Take one factor or more, or inference='laplace'.",
             )
-        one_of("d_mode", self.d_mode, ("learned", "low_rank"))
-        one_of("capture_prior", self.capture_prior, ("population", "anchored"))
-        one_of("precision", self.precision, ("float32", "float64"))
-        for name in ("tolerance", "molecules", "capture_sd"):
-            positive(name, getattr(self, name))
-        for name in ("max_seconds", "loadings_scale", "noise_scale"):
-            if getattr(self, name) is not None:
-                positive(name, getattr(self, name))
-        if self.noise_location is not None:
-            finite("noise_location", self.noise_location)
-        self._check_training()
 
     @property
     def model(self) -> str:

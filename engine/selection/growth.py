@@ -86,7 +86,7 @@ class _Growth:
         self._counts = counts
         self._fitted, self._held_out = _parts(counts, config.seed)
         most = min(counts.n_genes - 1, self._fitted.n_cells // _CELLS_EACH)
-        first = config.fewest
+        first = config.size_bounds()[0]
         fits = [size for size in _LADDER if first <= size <= most and size != 1 - first]
         self.ladder = fits if len(fits) > 1 else [first, max(most, first + 1)]
         self._rungs: list[Rung] = []

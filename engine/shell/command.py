@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from engine.data import INDEX, DataRequest
 from engine.data.choices import ASKED as CHOICES
 from engine.registry import Config
 from engine.results import OTHER, AnyFit
-from engine.shell.options import SIZES, belongs
+from engine.shell.options import SIZES
 from engine.summaries.methods import n_set_aside
 
 GENES = "genes.txt"
@@ -63,16 +61,19 @@ def fit_command(
 
 def _of_config(config: Config) -> list[str]:
     found: list[str] = []
-    for setting in dataclasses.fields(config):
-        name, value = setting.name, getattr(config, setting.name)
-        # Told by the name of the model. A number of factors or topics is told in any case.
-        if name == "capture" or (value == setting.default and name not in SIZES):
+    used = config.in_use()
+    for name, one in config.settings().items():
+        value = getattr(config, name)
+        # A number of factors or topics is told in any case.
+        if value == one.default and name not in SIZES:
             continue
-        # Any other setting, and one that the fit does not use, goes by --set.
-        if isinstance(value, str | int | float) and belongs(name, config):
-            found += _option(config.options()[name].flag, str(value))
-        else:
+        # A sequence, and a setting that the fit does not use, goes by --set.
+        if name not in used or value is None or isinstance(value, tuple):
             found += ["--set", f"{name}={json.dumps(value)}"]
+        elif one.kind == "switch":
+            found.append(one.flag if value else one.flag.replace("--", "--no-", 1))
+        else:
+            found += _option(one.flag, one.write(value))
     return found
 
 
@@ -123,11 +124,3 @@ def holdout_of(fit: AnyFit) -> float:
     whole = aside + len(fit.cells)
     digits = (d for d in range(1, 17) if round(round(aside / whole, d) * whole) == aside)
     return round(aside / whole, next(digits)) if aside else 0.0
-
-
-def settings(config: Config) -> list[tuple[str, Any, bool]]:
-    """Name and value of all settings, and whether it is the default."""
-    return [
-        (item.name, getattr(config, item.name), getattr(config, item.name) == item.default)
-        for item in dataclasses.fields(config)
-    ]

@@ -60,7 +60,7 @@ def settings_of_a_fit(*, sizes: bool) -> Callable[[Any], Any]:
             "set_",
             multiple=True,
             metavar="NAME=VALUE",
-            help="any other setting; may be repeated",
+            help="a setting by its name in Python; may be repeated",
         ),
     )
 
@@ -77,7 +77,7 @@ def configuration(values: Mapping[str, Any], size: int | None = None) -> Config:
     """
     typed = given(values)
     family = MODELS[values["model"]]
-    own = {name: value for name, value in typed.items() if name in family.config.options()}
+    own = {name: value for name, value in typed.items() if name in family.config.settings()}
     sizes = {} if size is None else {family.config.size_name(): size}
     config = family.configured(values["model"], **own, **sizes)
     config = config_from_dict(config.to_dict() | dict(map(_setting, values["set_"])))

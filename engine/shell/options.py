@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import UnionType
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import click
 
 from engine.errors import ConfigError
 from engine.fitting.family import Family
-from engine.fitting.vocabulary import Option
+from engine.fitting.settings import Setting
 from engine.registry import FAMILIES, MODELS, Config
 from engine.shell.running import options
-from engine.validation import AUTO
 
 
 class _Size(click.ParamType[int | str]):
@@ -21,28 +19,29 @@ class _Size(click.ParamType[int | str]):
 
     name = "number"
 
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> int | str:
         """As click asks for it."""
-        if value == AUTO:
-            return AUTO
-        try:
-            return int(value)
-        except ValueError:
-            self.fail(f"{value!r} is neither a whole number nor {AUTO!r}.", param, ctx)
+        found: int | str = self.setting.typed(str(value))
+        if isinstance(found, str) and found not in self.setting.choices:
+            auto = " or ".join(map(repr, self.setting.choices))
+            self.fail(f"{value!r} is neither a whole number nor {auto}.", param, ctx)
+        return found
 
 
-class _Setting(NamedTuple):
+class _Several(NamedTuple):
     """A setting of one family or several, and how each of them declares it."""
 
-    name: str
-    declared: tuple[tuple[Family, Option], ...]
+    declared: tuple[tuple[Family, Setting], ...]
 
     @property
-    def flag(self) -> str:
-        """As it is typed."""
-        return self.declared[0][1].flag
+    def first(self) -> Setting:
+        """As the first family declares it."""
+        return self.declared[0][1]
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -52,58 +51,62 @@ class _Setting(NamedTuple):
     @property
     def inferences(self) -> tuple[str, ...]:
         """Those to which it means anything; none: to all of these models."""
-        return tuple(dict.fromkeys(one for _, own in self.declared for one in own.inferences))
+        if not any(own.inferences for _, own in self.declared):
+            return ()
+        several = [
+            own.inferences or family.config.settings()["inference"].choices
+            for family, own in self.declared
+        ]
+        return tuple(dict.fromkeys(one for own in several for one in own))
 
     def option(self) -> Callable[[Any], Any]:
         """What declares it to click; it has no value unless it is typed."""
+        first = self.first
         of = self.inferences or (() if set(self.models) == set(MODELS) else self.models)
-        _, first = self.declared[0]
-        words = (f"of {', '.join(of)}: " if of else "") + first.words + self._brackets()
-        kind, unit = self._type(), first.unit or None
-        return click.option(first.flag, self.name, type=kind, metavar=unit, help=words)
+        words = f"of {', '.join(of)}: " if of else ""
+        words += f"{first.label}. {first.help}{self._brackets()}"
+        if first.kind == "switch":
+            flags = f"{first.flag}/--no-{first.flag.removeprefix('--')}"
+            return click.option(flags, first.name, default=None, help=words)
+        return click.option(
+            first.flag, first.name, type=self._type(), metavar=first.unit or None, help=words
+        )
 
     def _type(self) -> Any:
-        hints = (get_type_hints(family.config)[self.name] for family, _ in self.declared)
-        parts = [part for hint in hints for part in _parts(hint)]
-        texts = list(dict.fromkeys(part for part in parts if isinstance(part, str)))
-        if texts:
-            return _Size() if int in parts else click.Choice(texts)
-        return float if float in parts else int
+        match self.first.kind:
+            case "size":
+                return _Size(self.first)
+            case "choice":
+                several = (choice for _, own in self.declared for choice in own.choices)
+                return click.Choice(list(dict.fromkeys(several)))
+        return {"whole": int, "number": float, "text": str}[self.first.kind]
 
     def _brackets(self) -> str:
         """What it is by default, and its bounds."""
-        fields = [family.config.__dataclass_fields__[self.name] for family, _ in self.declared]
         defaults: dict[Any, list[str]] = {}
-        for field, (family, own) in zip(fields, self.declared, strict=True):
-            defaults.setdefault(field.default, []).extend(own.models or family.models)
+        for family, own in self.declared:
+            defaults.setdefault(own.default, []).extend(own.models or family.models)
         told = [f"{value} of {', '.join(of)}" for value, of in defaults.items()]
-        told = (
-            told if len(defaults) > 1 else [str(value) for value in defaults if value is not None]
-        )
-        parts = [f"default: {'; '.join(told)}"] if told else []
-        bounds = {field.metadata["bounds"] for field in fields if "bounds" in field.metadata}
-        parts += [f"from {low} to {high}" for low, high in bounds]
-        return f"  [{'; '.join(parts)}]" if parts else ""
+        if len(defaults) == 1:
+            told = [_default(self.first)]
+        parts = [f"default: {'; '.join(told)}"]
+        parts += dict.fromkeys(own.bounds for _, own in self.declared if own.bounds)
+        return f"  [{'; '.join(parts)}]"
 
 
-def _parts(hint: Any) -> list[Any]:
-    """What a value may be by its annotation: types and texts."""
-    if get_origin(hint) in (Union, UnionType):
-        return [part for one in get_args(hint) for part in _parts(one)]
-    return list(get_args(hint)) if get_origin(hint) is Literal else [hint]
-
-
-def _settings() -> Iterator[_Setting]:
-    """Numbers of factors and topics first, as they stand in the configurations."""
-    names = dict.fromkeys(name for family in FAMILIES for name in family.config.options())
-    for name in sorted(names, key=lambda name: name not in SIZES):
-        declared = [(family, family.config.options().get(name)) for family in FAMILIES]
-        yield _Setting(name, tuple((family, own) for family, own in declared if own is not None))
+def _default(one: Setting) -> str:
+    return one.empty or "not set" if one.default is None else one.write(one.default)
 
 
 # The settings that are numbers of factors or topics.
 SIZES = {family.config.size_name() for family in FAMILIES}
-_SETTINGS = {setting.name: setting for setting in _settings()}
+_NAMES = dict.fromkeys(name for family in FAMILIES for name in family.config.settings())
+_DECLARED = [(family, family.config.settings()) for family in FAMILIES]
+_SETTINGS = {
+    name: _Several(tuple((family, own[name]) for family, own in _DECLARED if name in own))
+    # Numbers of factors and topics first.
+    for name in sorted(_NAMES, key=lambda name: name not in SIZES)
+}
 
 
 def settings(*, sizes: bool) -> Callable[[Any], Any]:
@@ -117,16 +120,6 @@ def given(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in _SETTINGS if values.get(name) is not None}
 
 
-def belongs(name: str, config: Config) -> bool:
-    """Whether a setting has an option that means anything to a fit with these settings."""
-    option = config.options().get(name)
-    return (
-        option is not None
-        and (not option.models or config.model in option.models)
-        and (not option.inferences or config.inference in option.inferences)
-    )
-
-
 def check_given(names: Iterable[str], config: Config) -> None:
     """Refuse settings that would go unheard.
 
@@ -135,15 +128,21 @@ def check_given(names: Iterable[str], config: Config) -> None:
     ConfigError
         If one is of another model or inference.
     """
+    used = config.in_use()
     for name in names:
-        if belongs(name, config):
+        if name in used:
             continue
-        setting = _SETTINGS[name]
-        own, by, fitting = config.model, "model", setting.models
-        if setting.inferences and config.inference not in setting.inferences:
-            own, by, fitting = config.inference, "inference", setting.inferences
+        several = _SETTINGS[name]
+        flag, needs = several.first.flag, several.first.needs
+        own, by, fitting = config.model, "model", several.models
+        if several.inferences and config.inference not in several.inferences:
+            own, by, fitting = config.inference, "inference", several.inferences
+        elif needs is not None and config.model in fitting:
+            other = config.settings()[needs[0]]
+            own, by = str(getattr(config, other.name)), other.flag.removeprefix("--")
+            fitting = (str(needs[1]),)
         raise ConfigError(
             f"options of --{by} {own}",
-            f"{setting.flag}, which is of {' and '.join(fitting)}",
-            f"Leave {setting.flag} out, or choose another {by}.",
+            f"{flag}, which is of {' and '.join(fitting)}",
+            f"Leave {flag} out, or choose another {by}.",
         )

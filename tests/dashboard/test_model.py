@@ -6,8 +6,8 @@ import panel as pn
 import panel_material_ui as pmui
 import pytest
 
-from dashboard.asked import parameters
 from dashboard.controls.model import ModelControl
+from dashboard.model_settings import parameters
 from dashboard.state import AppState
 from engine.errors import ConfigError
 from engine.lda.config import LDAConfig
@@ -43,14 +43,14 @@ class TestModel:
         assert "<b>" not in said()
 
     def test_settings_reach_the_configuration(self, control: ModelControl, state: AppState) -> None:
-        find(control, pmui.RadioButtonGroup, "").value = "lnm"
         find(control, pmui.TextInput, "Factors").value = "4"
         find(control, pmui.Select, "Residual d").value = "low_rank"
         find(control, pmui.Select, "Capture prior").value = "population"
-        find(control, pmui.FloatInput, "Molecules per cell M₀").value = 6e4
+        find(control, pmui.FloatInput, "Molecules per cell M₀").value = 60_000
         find(control, pmui.IntInput, "Seed").value = 3
         config = state.config()
-        assert (config.capture, config.n_factors, config.d_mode) == (False, 4, "low_rank")
+        assert (config.capture, config.n_factors, config.d_mode) == (True, 4, "low_rank")
+        assert isinstance(config.molecules, float)
         assert (config.capture_prior, config.molecules, config.seed) == ("population", 6e4, 3)
 
     def test_genes_by_number_all_or_name(self, control: ModelControl, state: AppState) -> None:
@@ -175,10 +175,10 @@ class TestModel:
         field.value = typed
         assert field.error_state
         assert field.value == typed, "what was typed is still there"
-        for said in ("auto or a whole number of", "found", "Type one of these"):
+        for said in ("to be auto or a whole number from", "found", f"Change {label}."):
             assert said in field.helper_text
         assert len(field.helper_text) < 150
-        with pytest.raises(ConfigError, match="auto or a whole number of"):
+        with pytest.raises(ConfigError, match="auto or a whole number from"):
             state.config()
         field.value = "5"
         assert not field.error_state

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ from engine.registry import (
     family_of,
     family_of_settings,
     find_family,
-    takes,
 )
 from engine.results import load
 from tests.dashboard.synthetic import make_counts, make_fit, make_topic_fit
@@ -188,37 +188,51 @@ def test_a_configuration_is_made_and_read_by_name(model: str) -> None:
     assert config_from_dict(config.to_dict()) == config
     assert family_of_settings(config.to_dict()) is family
     assert config.coarse(max_passes=2, tolerance=0.5).sized(2).max_passes == 2
-    assert config.sized(family.config.fewest).size == family.config.fewest
+    fewest, most = family.config.size_bounds()
+    assert config.sized(fewest).size == fewest
     assert config.without_latents().model == model
     with pytest.raises(ConfigError):
-        config.sized(family.config.most + 1)
+        config.sized(most + 1)
 
 
 @pytest.mark.parametrize("model", list(MODELS))
-def test_options_of_the_shell_are_of_models_and_inferences_that_there_are(model: str) -> None:
+def test_settings_are_of_models_and_inferences_that_there_are(model: str) -> None:
     family = MODELS[model]
-    options = family.config.options()
-    assert takes(model, family.config.size_name())
-    assert not takes(model, "no such setting")
-    for option in options.values():
-        assert set(option.models) <= set(family.models)
-        for inference in option.inferences:
-            assert family.configured(model, inference=inference).inference == inference
-    assert len({option.flag for option in options.values()}) == len(options)
+    settings = family.config.settings()
+    assert {family.config.size_name(), "inference", "seed"} <= set(settings)
+    for one in settings.values():
+        assert set(one.models) <= set(family.models)
+        assert set(one.inferences) <= set(settings["inference"].choices)
+        assert set(one.words) | set(one.helps) <= set(one.choices)
+        if one.needs is not None:
+            settings[one.needs[0]].check(one.needs[1])
+    assert len({one.flag for one in settings.values()}) == len(settings)
 
 
 @pytest.mark.parametrize("model", list(MODELS))
-def test_whole_numbers_have_the_bounds_that_are_declared(model: str) -> None:
+def test_settings_have_the_bounds_that_are_declared(model: str) -> None:
     family = MODELS[model]
-    declared = {one.name: one.metadata for one in fields(family.config)}
-    bounds = {name: held["bounds"] for name, held in declared.items() if "bounds" in held}
-    assert {"seed", "hidden", family.config.size_name()} <= set(bounds)
-    for name, (low, high) in bounds.items():
-        for value in (low, high):
+    for name, one in family.config.settings().items():
+        right = [end for end in (one.low, one.high) if end is not None]
+        wrong = [end for end in (one.above, one.below) if end is not None]
+        wrong += [one.low - 1] if one.low is not None else []
+        wrong += [one.high + 1] if one.high is not None else []
+        wrong += [2.5] if one.kind in ("whole", "size") else []
+        wrong += [True, "nine", math.nan] if one.kind not in ("switch", "text") else ["nine"]
+        for value in right:
             assert getattr(family.configured(model, **{name: value}), name) == value
-        for value in (low - 1, high + 1, 2.5, True):
+        for value in wrong:
             with pytest.raises(ConfigError, match=f"{name} to be"):
                 family.configured(model, **{name: value})
+
+
+@pytest.mark.parametrize("model", list(MODELS))
+def test_a_default_is_read_from_the_text_that_is_written(model: str) -> None:
+    for one in MODELS[model].config.settings().values():
+        if one.default is not None:
+            assert one.read(one.write(one.default)) == one.default
+        with pytest.raises(ConfigError, match=f"{one.name} to be"):
+            one.read("no such value")
 
 
 def test_every_model_is_named_once_and_can_be_simulated() -> None:

@@ -18,29 +18,31 @@ DECLARED = [
     (model, setting)
     for family in FAMILIES
     for model in family.models
-    for setting, option in family.config.options().items()
-    if model in (option.models or family.models)
+    for setting, one in family.config.settings().items()
+    if model in (one.models or family.models)
 ]
-# One that is not the default.
-OTHERS = {
-    "inference": "vae",
-    "d_mode": "low_rank",
-    "capture_prior": "anchored",
-    "precision": "float64",
-    "n_warmup": "77",
-    "n_draws": "77",
-}
 
 
 @pytest.mark.parametrize(("model", "setting"), DECLARED)
 def test_every_declared_setting_can_be_typed(model: str, setting: str) -> None:
-    option = MODELS[model].config.options()[setting]
-    text = OTHERS.get(setting, "3")
-    how = ["--inference", option.inferences[-1]] if option.inferences else []
+    one = MODELS[model].config.settings()[setting]
+    how = ["--inference", one.inferences[-1]] if one.inferences else []
+    how += [f"--{one.needs[0].replace('_', '-')}", one.needs[1]] if one.needs else []
+    typed, value = [one.flag, "0.5"], 0.5
+    if one.kind == "choice":
+        value = one.choices[-1]
+        typed = [one.flag, value]
+    elif one.kind == "switch":
+        typed, value = [f"--no-{one.flag[2:]}"], False
+    elif one.kind != "number":
+        value = int(one.low or 0) + 3
+        typed = [one.flag, str(value)]
+    elif value == one.default:
+        typed, value = [one.flag, "0.25"], 0.25
     command = ["fit", "demo", "--out", "x", "--model", model, *how]
-    config = common.configuration(values([*command, option.flag, text]))
-    assert str(getattr(config, setting)) in (text, f"{text}.0")
-    assert getattr(common.configuration(values(command)), setting) != getattr(config, setting)
+    config = common.configuration(values([*command, *typed]))
+    assert getattr(config, setting) == value
+    assert getattr(common.configuration(values(command)), setting) != value
 
 
 @pytest.mark.parametrize(
@@ -96,12 +98,14 @@ def test_help_tells_the_defaults_of_each_model(capsys: pytest.CaptureFixture[str
         main(["fit", "--help"])
     assert end.value.code == 0
     told = " ".join(capsys.readouterr().out.split())
+    first = FAMILIES[0].config.settings()
     for model, setting in DECLARED:
-        config = MODELS[model].config
-        default = config.__dataclass_fields__[setting].default
-        row = told.split(f"{config.options()[setting].flag} ")[1].split(" --")[0]
-        assert config.options()[setting].words in row
-        assert default is None or f"{default}" in row.split("[default: ")[1]
+        one = MODELS[model].config.settings()[setting]
+        flag = f"{one.flag} / --no-{one.flag[2:]}" if one.kind == "switch" else one.flag
+        row = told.split(f"{flag} ")[1].split(" --")[0]
+        assert first.get(setting, one).label in row
+        assert one.bounds in row
+        assert one.default is None or one.write(one.default) in row.split("[default: ")[1]
 
 
 @pytest.mark.parametrize("module", ["engine.__main__", "dashboard.logratio"])

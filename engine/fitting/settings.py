@@ -1,0 +1,241 @@
+"""Settings of a configuration: each is declared once, in the metadata of its field.
+
+The checks of the configuration, the options of the shell, the form and the address of the page and
+the rows of a report are made from `Setting`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from engine.errors import ConfigError
+from engine.validation import AUTO
+
+Kind = Literal["size", "whole", "number", "choice", "switch", "text"]
+# Sections of a form that have more in them than the settings of one place.
+REFERENCE = "Reference and capture prior"
+LIMITS = "Limits and precision"
+
+_KEY = "setting"
+_NO_WORDS: Mapping[str, str] = MappingProxyType({})
+_TYPES: dict[Kind, tuple[type, ...]] = {
+    "size": (int,),
+    "whole": (int,),
+    "number": (int, float),
+    "switch": (bool,),
+    "text": (str,),
+}
+_YES, _NO = "yes", "no"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What a field of a configuration is to a person.
+
+    Attributes
+    ----------
+    label, help
+        Its name in a form, and a line that explains it.
+    unit
+        What its value is a number of, as the shell says it.
+    low, high
+        Least and largest value.
+    above, below
+        What a value must be larger or smaller than.
+    step
+        By how much the arrows of a form change it; 0: by one.
+    section
+        Collapsed section of the form that it stands in; empty: in sight.
+    models, inferences
+        Those to which it means anything; none: to all that have the setting.
+    needs
+        Another setting, and the value that it must have for this one to mean anything.
+    words, helps
+        Of a choice: for a value what a form calls it, and a line that explains it.
+    empty
+        What is done where no value is given.
+    name, kind, default, choices, optional, several
+        Of the field: its name, the kind of its values, its default, the values that it may take,
+        whether it may be None, and whether it may be a sequence of such values.
+    """
+
+    label: str
+    help: str = ""
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    below: float | None = None
+    step: float = 0
+    section: str = ""
+    models: tuple[str, ...] = ()
+    inferences: tuple[str, ...] = ()
+    needs: tuple[str, Any] | None = None
+    words: Mapping[str, str] = field(default_factory=lambda: _NO_WORDS)
+    helps: Mapping[str, str] = field(default_factory=lambda: _NO_WORDS)
+    empty: str = ""
+    name: str = ""
+    kind: Kind = "text"
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    optional: bool = False
+    several: bool = False
+
+    @property
+    def flag(self) -> str:
+        """As it is typed in a shell; a number of factors is ``--factors``."""
+        return f"--{self.name.removeprefix('n_').replace('_', '-')}"
+
+    @property
+    def bounds(self) -> str:
+        """Its bounds in words; empty if it has none."""
+        ends = {"from": self.low, "above": self.above, "to": self.high, "to below": self.below}
+        return " ".join(f"{word} {end}" for word, end in ends.items() if end is not None)
+
+    def means_anything(self, values: Mapping[str, Any], model: str) -> bool:
+        """Whether a fit of a model with these settings heeds it."""
+        return (
+            (not self.models or model in self.models)
+            and (not self.inferences or values["inference"] in self.inferences)
+            and (self.needs is None or values[self.needs[0]] == self.needs[1])
+        )
+
+    def check(self, value: Any, called: str = "") -> None:
+        """Refuse a value that it cannot have.
+
+        Parameters
+        ----------
+        called
+            What the error calls the setting; by default its name.
+
+        Raises
+        ------
+        ConfigError
+            If the value is of the wrong type or out of range.
+        """
+        if self.several and isinstance(value, tuple):
+            for one in value:
+                self.check(one, called)
+        elif not self._fits(value):
+            called = called or self.name
+            found = "nothing" if isinstance(value, str | None) and not value else repr(value)[:60]
+            raise ConfigError(f"{called} to be {self._wanted()}", found, f"Change {called}.")
+
+    def _fits(self, value: Any) -> bool:
+        if value is None:
+            return self.optional
+        if self.kind == "choice" or (self.kind == "size" and isinstance(value, str)):
+            return isinstance(value, str) and value in self.choices
+        right = isinstance(value, _TYPES[self.kind])
+        if not right or (isinstance(value, bool) and self.kind != "switch"):
+            return False
+        if self.kind in ("switch", "text"):
+            return True
+        return (
+            math.isfinite(value)
+            and (self.low is None or value >= self.low)
+            and (self.high is None or value <= self.high)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+    def _wanted(self) -> str:
+        whole = f"a whole number {self.bounds}".strip()
+        number = f"a number {self.bounds}" if self.bounds else "a finite number"
+        wanted = {
+            "size": f"{AUTO} or {whole}",
+            "whole": whole,
+            "number": number,
+            "choice": f"one of {', '.join(map(repr, self.choices))}",
+            "switch": "True or False",
+            "text": "text",
+        }[self.kind]
+        wanted += " or a sequence of them" if self.several else ""
+        return f"None, or {wanted}" if self.optional else wanted
+
+    def read(self, text: str) -> Any:
+        """The value that `write` gives as text, or a person types.
+
+        Raises
+        ------
+        ConfigError
+            If it has no such value.
+        """
+        value = self.typed(text)
+        self.check(value)
+        return value
+
+    def typed(self, text: str) -> Any:
+        """The value of a text; text that is of another kind is returned as it is."""
+        said = text.strip()
+        try:
+            if self.kind == "number":
+                return float(said)
+            if self.kind in ("whole", "size") and said.isascii() and len(said) < 20:
+                return int(said)
+        except ValueError:
+            pass
+        if self.kind == "size" and said.lower() in self.choices:
+            return said.lower()
+        return {_YES: True, _NO: False}.get(said, text) if self.kind == "switch" else text
+
+    def write(self, value: Any) -> str:
+        """The value as text."""
+        return (_YES if value else _NO) if self.kind == "switch" else str(value)
+
+
+def setting(label: str, help: str = "", **more: Any) -> dict[str, Any]:
+    """Metadata of a field that is a setting, see `Setting`."""
+    return {_KEY: Setting(label=label, help=help, **more)}
+
+
+def again(config: type, name: str, default: Any) -> Any:
+    """Field of a configuration whose base declares it with another default."""
+    declared = next(one for one in dataclasses.fields(config) if one.name == name)
+    return field(default=default, metadata=declared.metadata, kw_only=True)
+
+
+@functools.cache
+def settings_of(config: type) -> Mapping[str, Setting]:
+    """The settings of a configuration by their names, those of its own before those of its base."""
+    hints = get_type_hints(config)
+    base = [one.name for one in dataclasses.fields(config.__mro__[-2])]
+    fields = [one for one in dataclasses.fields(config) if _KEY in one.metadata]
+    fields.sort(key=lambda one: one.name in base)
+    return {one.name: _complete(one, hints[one.name]) for one in fields}
+
+
+def _complete(one: dataclasses.Field[Any], hint: Any) -> Setting:
+    """The declaration, with what the field says of itself."""
+    parts = _parts(hint)
+    choices = tuple(part for part in parts if isinstance(part, str))
+    kind: Kind = "choice"
+    if not choices or int in parts:
+        kinds: tuple[tuple[type, Kind], ...] = (
+            (bool, "switch"),
+            (float, "number"),
+            (int, "size" if choices else "whole"),
+        )
+        kind = next((kind for type_, kind in kinds if type_ in parts), "text")
+    return dataclasses.replace(
+        one.metadata[_KEY],
+        name=one.name,
+        kind=kind,
+        default=one.default,
+        choices=choices,
+        optional=type(None) in parts,
+        several=any(get_origin(part) is tuple for part in parts),
+    )
+
+
+def _parts(hint: Any) -> list[Any]:
+    """What a value may be by its annotation: types and texts."""
+    if get_origin(hint) in (Union, UnionType):
+        return [part for one in get_args(hint) for part in _parts(one)]
+    return list(get_args(hint)) if get_origin(hint) is Literal else [hint]
