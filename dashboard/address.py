@@ -84,7 +84,7 @@ class Address:
             if state.run is not None:
                 state.show_run(None)
             state.tab = asked.tab or "data"
-            self._tell(problems)
+            self._tell(problems, expected="a link to this page")
             return
         if asked.run != state.run:
             self.runner.open(asked.run)
@@ -92,7 +92,8 @@ class Address:
             return
         if state.run is None:
             problems.insert(0, f"run {asked.run!r}")
-            self._tell(problems, expected="a run of this server")
+            gone = "It may have been deleted; choose one under Runs."
+            self._tell(problems, "a run of this server", gone)
             return
         state.tab = asked.tab or "explore"
         mask = None
@@ -186,13 +187,14 @@ class Address:
                 "They stay selected here, but the address cannot bring them back.",
             )
 
-    def _tell(self, problems: list[str], expected: str = "a link that fits this run") -> None:
-        if not problems:
-            return
-        remedy = "The rest of the link is shown."
-        if self.state.run is None:
-            remedy = "It may have been deleted; choose one under Runs."
-        self.state.run_error = Notice(expected, "; ".join(problems), remedy)
+    def _tell(
+        self,
+        problems: list[str],
+        expected: str = "a link that fits this run",
+        remedy: str = "The rest of the link is shown.",
+    ) -> None:
+        if problems:
+            self.state.run_error = Notice(expected, "; ".join(problems), remedy)
 
 
 def _keep(services: Services, run: str, mask: np.ndarray) -> None:

@@ -83,7 +83,7 @@ def read(search: str) -> tuple[Link, list[str]]:
             problems.append(f"{key} {_short(' '.join(texts))}")
         else:
             values[NAMED.get(key, key)] = value
-    form, wrong = _read_form({key: texts[0] for key, texts in given.items()})
+    form, wrong = _read_form({key: " ".join(texts) for key, texts in given.items()})
     return Link(**values, form=form), [*problems, *wrong]
 
 
@@ -103,7 +103,8 @@ def _read_form(given: dict[str, str]) -> tuple[tuple[tuple[str, Any], ...], list
             try:
                 form.append((own[key], declared[key].read(text)))
             except ConfigError as error:
-                problems.append(f"{key} {_short(text)}, not {error.expected}")
+                wanted = error.expected.removeprefix(f"{key} to be ")
+                problems.append(f"{key} {_short(text)}, not {wanted}")
     return tuple(form), problems
 
 
@@ -124,10 +125,7 @@ def write(state: AppState, cells: str | None) -> str:
     pairs: list[tuple[str, object]] = [] if state.run is None else [("run", state.run)]
     if state.run is not None or state.tab != "data":
         pairs.append(("tab", state.tab))
-    pairs += _write_form(state)
-    if state.run is None:
-        return f"?{urlencode(pairs)}" if pairs else ""
-    if state.fit is not None:
+    if state.run is not None and state.fit is not None:
         if state.factor is not None:
             pairs.append(("factor", state.factor + 1))
         if state.colour != default_colour(state.fit):
@@ -141,7 +139,8 @@ def write(state: AppState, cells: str | None) -> str:
             pairs.append(("cells", cells))
         if state.other is not None and state.other != state.run:
             pairs.append(("with", state.other))
-    return f"?{urlencode(pairs)}"
+    pairs += _write_form(state)
+    return f"?{urlencode(pairs)}" if pairs else ""
 
 
 def apply(link: Link, state: AppState, mask: Any) -> list[str]:

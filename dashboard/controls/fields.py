@@ -47,9 +47,9 @@ def setting(of: param.Parameter, one: Setting, **more: Any) -> Any:
         options = {one.words.get(value, value): value for value in one.choices}
         return pmui.Select.from_param(of, options=options, **look)
     look["error_state"] = html.bound(lambda value: error_of(one, value) is not None, of)
-    if one.kind in ("size", "text"):
-        return _typed(of, one, look)
-    look |= {"placeholder": one.empty}
+    # A field for numbers would show none as 0.
+    if one.optional or one.kind in ("size", "text"):
+        return _typed(of, one, look | {"placeholder": one.empty})
     if one.kind == "whole":
         return pmui.IntInput.from_param(of, step=int(one.step) or 1, **look)
     return pmui.FloatInput.from_param(of, step=one.step or 1, format=FORMAT, **look)
@@ -59,16 +59,21 @@ def _help(one: Setting, value: Any) -> str:
     return one.helps.get(value, one.help) if one.helps else one.help
 
 
+def _text(one: Setting, value: Any) -> str:
+    # A number that somebody typed is one by now: 90 and not 90.0.
+    return f"{value:.12g}" if isinstance(value, float) else one.write(value)
+
+
 def _typed(of: param.Parameter, one: Setting, look: dict[str, Any]) -> Any:
     """A field of text, of which a number may be made."""
     owner, name = of.owner, str(of.name)
-    field = pmui.TextInput(value=str(getattr(owner, name)), **look)
+    field = pmui.TextInput(value=_text(one, getattr(owner, name)), **look)
 
     def typed(event: param.parameterized.Event) -> None:
         owner.param.update({name: one.typed(event.new or "")})
 
     def follow(*_events: object) -> None:
-        field.value = str(getattr(owner, name))
+        field.value = _text(one, getattr(owner, name))
 
     field.param.watch(typed, "value")
     owner.param.watch(follow, name)

@@ -133,14 +133,15 @@ def compare(runs: Sequence[Contender]) -> pd.DataFrame:
     One row a run, indexed by its id:
 
     ``run``, ``model``, ``inference``, ``size`` (factors or topics), ``state``, ``passes``,
-    ``seconds``, ``seed``; ``score`` of the held-out cells (nats per count), ``perplexity``,
-    ``gain`` and ``gain_se``, how much better per count than the first run on the same halves of
-    the same cells (`paired_score`), and ``scored``, whether that is so, in words;
-    ``log_marginal``, the mean over the cells fitted in this run and the first (nats),
-    ``is_bound``, whether that is a lower bound, ``marginal_gain`` and ``marginal_gain_se``
-    (`paired_marginal`); ``misfits``, their number in all, and ``misfits: ...`` by discrepancy,
-    found by a predictive check of the mode ``check`` with ``draws`` draws. Modes find misfits of
-    different kinds, so it is one mode for all runs: the one that most of them were checked in.
+    ``seconds``, ``seed``, other ``settings`` that differ from those of the first run; ``score`` of
+    the held-out cells (nats per count), ``perplexity``, ``gain`` and ``gain_se``, how much better
+    per count than the first run on the same halves of the same cells (`paired_score`), and
+    ``scored``, whether that is so, in words; ``log_marginal``, the mean over the cells fitted in
+    this run and the first (nats), ``is_bound``, whether that is a lower bound, ``marginal_gain``
+    and ``marginal_gain_se`` (`paired_marginal`); ``misfits``, their number in all, and
+    ``misfits: ...`` by discrepancy, found by a predictive check of the mode ``check`` with
+    ``draws`` draws. Modes find misfits of different kinds, so it is one mode for all runs: the one
+    that most of them were checked in.
     What is not known is NaN, and ``check`` of a run without one empty.
     """
     mode = _shared_mode(runs)
@@ -181,7 +182,15 @@ def _row(first: Contender, run: Contender, mode: str) -> dict[str, Any]:
         "passes": run.passes,
         "state": run.state,
         "seed": config.seed,
+        "settings": _settings(first.config, config),
     }
+
+
+def _settings(first: Config, config: Config) -> str:
+    """The settings that differ from those of the first run and have no column of their own."""
+    found = config.differences(first)
+    shown = ("inference", "seed", config.size_name())
+    return "; ".join(words for name, words in found.items() if name not in shown)
 
 
 def _gain(first: Contender, run: Contender) -> tuple[str, tuple[float, float]]:

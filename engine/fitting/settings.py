@@ -174,6 +174,8 @@ class Setting:
     def typed(self, text: str) -> Any:
         """The value of a text; text that is of another kind is returned as it is."""
         said = text.strip()
+        if self.optional and not said:
+            return None
         try:
             if self.kind == "number":
                 return float(said)
@@ -186,8 +188,22 @@ class Setting:
         return {_YES: True, _NO: False}.get(said, text) if self.kind == "switch" else text
 
     def write(self, value: Any) -> str:
-        """The value as text."""
+        """The value as text; empty if there is none."""
+        if value is None:
+            return ""
         return (_YES if value else _NO) if self.kind == "switch" else str(value)
+
+    def in_words(self, value: Any) -> str:
+        """The value as a form has it, after the label."""
+        if value is None:
+            said = self.empty or "not set"
+        elif isinstance(value, tuple):
+            said = f"{len(value):,} values"
+        elif self.kind == "number":
+            said = f"{value:,.6g}"
+        else:
+            said = self.words.get(value) or self.write(value)
+        return f"{self.label} {said}"
 
 
 def setting(label: str, help: str = "", **more: Any) -> dict[str, Any]:

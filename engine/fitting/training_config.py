@@ -155,6 +155,21 @@ class Training:
         found = self.settings().items()
         return {name: one for name, one in found if one.means_anything(values, self.model)}
 
+    def differences(self, other: Training) -> dict[str, str]:
+        """Settings in words that differ from those of another configuration, by their names.
+
+        One that the other does not declare alike, or that means nothing to it, is compared with its
+        default.
+        """
+        there = other.in_use()
+        found = {}
+        for name, one in self.in_use().items():
+            value = getattr(self, name)
+            same = getattr(other, name) if there.get(name) == one else one.default
+            if value != same:
+                found[name] = one.in_words(value)
+        return found
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return dataclasses.asdict(self)

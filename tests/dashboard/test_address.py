@@ -199,3 +199,32 @@ def test_pages_keep_their_addresses_apart(services: Services, run: str) -> None:
     assert two.state.factor is None
     assert two.state.selected is None
     assert "factor" not in two.window.search
+
+
+def test_a_reload_brings_the_form_back_and_a_step_back_leaves_it(
+    services: Services, run: str
+) -> None:
+    page = Opened(services, f"?run={run}&tab=explore&n_factors=3&tolerance=0.01")
+    page.until(lambda: page.state.fit)
+    assert (page.state.n_factors, page.state.factor_tolerance) == (3, 0.01)
+    page.state.choose_factor(1)
+    steps = len(page.window.history)
+    page.state.n_factors = 9
+    assert len(page.window.history) == steps, "the form is no step"
+    assert "n_factors=9" in page.window.search
+    again = Opened(services, page.window.search)
+    assert (again.state.n_factors, again.state.factor_tolerance) == (9, 0.01)
+    page.window.back()
+    assert page.state.factor is None
+    assert page.state.n_factors == 9
+    assert "n_factors=9" in page.window.search
+
+
+def test_settings_of_an_address_that_cannot_be_are_told(services: Services) -> None:
+    page = Opened(services, "?model=lda&n_topics=0&seed=5")
+    assert (page.state.model, page.state.n_topics, page.state.seed) == ("lda", "auto", 5)
+    told = page.state.run_error
+    assert told is not None
+    assert "from 1 to 500" in told.got
+    assert told.expected
+    assert told.remedy

@@ -174,4 +174,4 @@ def test_progress_names_no_number_that_is_but_tried(state: AppState, phase: str,
 
 def test_settings_of_a_report_tell_the_number(state: AppState) -> None:
     row = tables.configuration(Subject.of(chosen())).loc["n_factors"]
-    assert list(row) == ["5", "chosen from the counts"]
+    assert list(row) == ["Factors", "5", "chosen from the counts"]

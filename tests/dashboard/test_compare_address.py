@@ -41,7 +41,7 @@ def test_the_other_run_comes_back(
     until(lambda: state.fit is not None and state.other is not None)
     assert (state.tab, state.other, state.run_error) == ("compare", ids[0], None)
     address[0].arrive("")
-    assert address[1][-1] == search
+    assert address[1][-1] == f"{search}&n_factors=3", "the form has its place too"
 
 
 def test_a_stale_one_is_told(address: Any, state: AppState, ids: list[str], until: Until) -> None:

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from dashboard import link
-from dashboard.link import Link, apply, read, write
+from dashboard.link import PARTS, Link, apply, read, write
+from dashboard.model_settings import parameters
 from dashboard.state import AppState
+from engine.registry import MODELS
 from tests.dashboard.synthetic import make_fit
 
 
@@ -154,3 +156,49 @@ def test_an_older_link_undoes_later_choices(state: AppState) -> None:
     choose_much(state)
     assert apply(Link(run="r1"), state, None) == []
     assert write(state, None) == "?run=r1&tab=explore"
+
+
+def test_settings_of_the_form_come_back(state: AppState) -> None:
+    state.param.update(
+        model="lda", n_topics=7, topic_inference="vae", refine=False, topic_prior=0.5
+    )
+    search = write(state, None)
+    assert search == (
+        "?run=r1&tab=data&model=lda&n_topics=7&inference=vae&topic_prior=0.5&refine=no"
+    )
+    asked, problems = read(search)
+    other = AppState(**dict(asked.form))
+    assert problems == []
+    assert other.config() == state.config()
+    state.model = "lnmvcp"
+    assert write(state, None) == "?run=r1&tab=data&refine=no", "those of another model are not told"
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("?model=pca&seed=1", "model 'pca'"),
+        ("?n_factors=201", "n_factors '201', not auto or a whole number from 0 to"),
+        ("?n_topics=4", "n_topics '4', which lnmvcp does not have"),
+        ("?refine=maybe", "refine 'maybe', not True or False"),
+        ("?seed=" + "9" * 400, "seed '9"),
+        ("?seed=1&seed=2", "seed '1 2'"),
+    ],
+)
+def test_settings_that_cannot_be_are_dropped_and_told(search: str, found: str) -> None:
+    asked, problems = read(search)
+    assert asked.form == ()
+    assert len(problems) == 1
+    assert problems[0].startswith(found)
+    assert len(problems[0]) < 150
+
+
+def test_every_setting_fits_into_an_address() -> None:
+    for model in MODELS:
+        state = AppState(model=model)
+        for name in set(parameters(model).values()) - {"refine"}:
+            setattr(state, name, "x")
+        search = write(state, None)
+        assert len(read(search)[1]) == len(parameters(model)) - 1
+        keys = [part.split("=")[0] for part in search[1:].split("&")]
+        assert not set(keys) & set(PARTS)

@@ -89,13 +89,13 @@ class TestModel:
     ) -> None:
         assert state.config() == LNMConfig(capture=True, n_factors=3)
         find(control, pmui.IntInput, "Most passes").value = 7
-        find(control, pmui.FloatInput, "Most seconds").value = 90.0
+        find(control, pmui.TextInput, "Most seconds").value = "90"
         find(control, pmui.FloatInput, "Tolerance").value = 0.01
-        find(control, pmui.FloatInput, "Prior sd of loadings W").value = 0.3
-        find(control, pmui.FloatInput, "Prior mean of log d").value = -2.0
-        find(control, pmui.FloatInput, "Prior sd of log d").value = 1.5
+        find(control, pmui.TextInput, "Prior sd of loadings W").value = "0.3"
+        find(control, pmui.TextInput, "Prior mean of log d").value = "-2"
+        find(control, pmui.TextInput, "Prior sd of log d").value = "1.5"
         find(control, pmui.Select, "Precision").value = "float64"
-        find(control, pmui.IntInput, "Cells per block").value = 128
+        find(control, pmui.TextInput, "Cells per block").value = "128"
         expected = {
             "max_passes": 7,
             "max_seconds": 90.0,
@@ -107,8 +107,45 @@ class TestModel:
             "block_cells": 128,
         }
         assert state.config() == LNMConfig(capture=True, n_factors=3, **expected)
-        find(control, pmui.FloatInput, "Prior sd of loadings W").value = None
+        find(control, pmui.TextInput, "Prior sd of loadings W").value = ""
         assert state.config().loadings_scale is None
+
+    def test_a_field_without_a_value_says_what_is_done_instead(self, control: ModelControl) -> None:
+        for label, said in (("Most seconds", "no limit"), ("Prior sd of log d", "learned")):
+            field = find(control, pmui.TextInput, label)
+            assert (field.value, field.placeholder, field.error_state) == ("", said, False)
+
+    @pytest.mark.parametrize(
+        ("kind", "label", "value", "wanted"),
+        [
+            (pmui.TextInput, "Most seconds", "0", "None, or a number above 0"),
+            (pmui.TextInput, "Most seconds", "soon", "None, or a number above 0"),
+            (pmui.TextInput, "Prior mean of log d", "inf", "None, or a finite number"),
+            (pmui.IntInput, "Seed", -1, "a whole number from 0 to 4294967295"),
+            (pmui.FloatInput, "Tolerance", 0, "a number above 0"),
+            (pmui.IntInput, "Most passes", None, "a whole number from 1 to 100000"),
+        ],
+    )
+    def test_a_value_out_of_bounds_is_refused_beside_its_field_and_by_fit(
+        self,
+        control: ModelControl,
+        state: AppState,
+        kind: type,
+        label: str,
+        value: object,
+        wanted: str,
+    ) -> None:
+        field = find(control, kind, label)
+        before = field.value
+        field.value = value
+        assert field.error_state
+        for said in (f"Expected {label} to be {wanted}; found ", f"Change {label}."):
+            assert said in field.helper_text
+        with pytest.raises(ConfigError, match=f"{label} to be"):
+            state.config()
+        field.value = before
+        assert not field.error_state
+        state.config()
 
     def test_every_setting_of_the_model_has_a_control(self, control: ModelControl) -> None:
         settings = {field.name for field in dataclasses.fields(LNMConfig)}
@@ -126,9 +163,9 @@ class TestModel:
         find(control, pmui.TextInput, "Topics").value = "7"
         # of the two with this label, that of topics
         state.topic_inference = "vae"
-        find(control, pmui.FloatInput, "Prior of topics α").value = 0.2
-        find(control, pmui.FloatInput, "Prior of genes η").value = 0.1
-        find(control, pmui.IntInput, "Most epochs").value = 12
+        find(control, pmui.TextInput, "Prior of topics α").value = "0.2"
+        find(control, pmui.TextInput, "Prior of genes η").value = " 0.1 "
+        find(control, pmui.TextInput, "Most epochs").value = "12"
         find(control, pmui.FloatInput, "Learning rate").value = 0.02
         find(control, pmui.Select, "Schedule").value = "constant"
         find(control, pmui.IntInput, "Batch size").value = 64

@@ -50,6 +50,7 @@ COLUMNS = {
     "passes": Column("Passes", "0,0", "Over the cells", 52),
     "state": Column("State", width=64),
     "seed": Column("Seed", "0", "Of the fit and of the held-out cells", 46),
+    "settings": Column("Other settings", tip="Those that differ from A's", width=180),
 }
 # The open run is what the others are compared with: it has none itself.
 DIFFERENCES = ["gain", "gain_se", "marginal_gain", "marginal_gain_se"]
