@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from engine import checks, results, summaries
     from engine.data import Counts, DataRequest, read_counts
     from engine.errors import ConfigError, DataError, EngineError, FitError
+    from engine.fitting.training_config import Training
     from engine.inference import (
         Progress,
         elbo,
@@ -34,6 +35,7 @@ __all__ = [
     "LNMConfig",
     "Progress",
     "TopicFit",
+    "Training",
     "checks",
     "elbo",
     "feature_by_topic",
@@ -53,6 +55,7 @@ _PACKAGES = ("checks", "results", "summaries")
 _ELSEWHERE = {
     "engine.data": ("Counts", "DataRequest", "read_counts"),
     "engine.errors": ("ConfigError", "DataError", "EngineError", "FitError"),
+    "engine.fitting.training_config": ("Training",),
     "engine.lda.config": ("LDAConfig",),
     "engine.lnm.config": ("LNMConfig",),
     "engine.results": ("Fit", "TopicFit", "load"),

@@ -32,9 +32,35 @@ def _share(label: str, help: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Settings of every model, those of ``inference="vae"`` among them.
+    """Settings of every model.
 
-    What each means is told where a model takes them up.
+    Parameters
+    ----------
+    seed
+        Seed of the start and of everything that is drawn.
+    max_seconds
+        Wall-clock budget, seconds; None: no limit.
+    max_epochs
+        Budget of ``"vae"``: times that every cell is drawn. None: `full_epochs` for a few thousand
+        cells, fewer for more, see `epochs`.
+    refine
+        ``"vae"``: after training, move each cell's latents to the mode of its own posterior,
+        parameters fixed.
+    hidden
+        Units of each of the encoder's two layers.
+    dropout
+        Share of hidden units left out at random in training.
+    batch_cells
+        Cells of a minibatch.
+    learning_rate, schedule
+        Largest step of Adam, and whether it falls to a hundredth along a cosine or is kept.
+    warm_up
+        Share of the epochs over which the weight of the prior's divergence rises to one.
+    validation
+        Share of the cells set aside to decide when to end; they are not trained on. The default
+        sets none aside and decides by the training bound.
+    block_cells
+        Cells per block; None chooses by the number of genes.
     """
 
     max_epochs: int | None = field(
@@ -49,8 +75,7 @@ class Training:
         ),
     )
     learning_rate: float = field(
-        default=0.01,
-        metadata=_encoder("Learning rate", "Largest step of Adam", above=0, step=1e-3),
+        default=0.01, metadata=_encoder("Learning rate", "Largest step of Adam", above=0, step=1e-3)
     )
     schedule: Schedule = field(
         default="cosine",

@@ -43,39 +43,16 @@ class LDAConfig(Training):
         Dirichlet concentrations: alpha of a cell's topic proportions, eta of a topic's feature
         probabilities. None: 1/K. A number of any kind, or one value per topic or feature.
         ``"vae"`` refines with an alpha of 1e-4 or more only.
-    seed
-        Seed of everything that is drawn.
     n_starts
         Starts that ``"em"`` tries for a few passes before it goes on from the best.
     max_passes
         Budget of ``"em"``: passes over the cells.
-    max_epochs
-        Budget of ``"vae"``: times that every cell is drawn. None: 36 for a few thousand cells,
-        fewer for more, see `epochs`.
-    max_seconds
-        Wall-clock budget, seconds; None: no limit.
     tolerance
         ``"em"`` ends when a pass gains less than this, nats per cell, on average over the
         last passes; ``"vae"`` when the smoothed bound gains less than this in each of eight
         epochs in a row.
-    refine
-        ``"vae"``: after training, move each cell's proportions to the mode of its own
-        posterior, topics fixed.
-    hidden
-        Units of each of the encoder's two layers.
-    dropout
-        Share of hidden units left out at random in training.
-    batch_cells
-        Cells of a minibatch.
-    learning_rate, schedule
-        Largest step of Adam, and whether it falls to a hundredth along a cosine or is kept.
-    warm_up
-        Share of the epochs over which the weight of the prior's divergence rises to one.
-    validation
-        Share of the cells set aside to decide when to end; they are not trained on. The default
-        sets none aside and decides by the training bound.
-    block_cells
-        Cells per block; None chooses by the number of genes.
+    **training
+        Settings of every model, see `engine.Training`.
 
     Raises
     ------

@@ -53,33 +53,12 @@ class LNMConfig(Training):
     d_mode
         ``"learned"`` gives every gene its own residual variance d,
         ``"low_rank"`` fixes d = 0.
-    seed
-        Seed of the randomized start.
-    max_passes, max_seconds
-        Budget: passes of ``"laplace"`` over the cells, and wall-clock seconds (None: no limit).
-    max_epochs
-        Budget of ``"vae"``: times that every cell is drawn. None: 60 for a few thousand cells,
-        fewer for more, see `epochs`.
+    max_passes
+        Budget of ``"laplace"``: passes over the cells.
     tolerance
         ``"laplace"`` ends when a further pass is expected to gain less than this many nats
         per cell and the last passes gained no more; ``"vae"`` when the smoothed bound gains
         less than this in each of eight epochs in a row.
-    refine
-        ``"vae"``: after training, move each cell's latents to the mode of its own posterior,
-        parameters fixed, as ``"laplace"`` does.
-    hidden
-        Units of each of the encoder's two layers.
-    dropout
-        Share of hidden units left out at random in training.
-    batch_cells
-        Cells of a minibatch.
-    learning_rate, schedule
-        Largest step of Adam, and whether it falls to a hundredth along a cosine or is kept.
-    warm_up
-        Share of the epochs over which the weight of the prior's divergence rises to one.
-    validation
-        Share of the cells set aside to decide when to end; they are not trained on. The default
-        sets none aside and decides by the training bound.
     n_warmup, n_draws, n_chains
         Of ``"nuts"``: iterations of each chain that adapt the sampler and are thrown away, those
         that are kept, and the number of chains.
@@ -99,8 +78,8 @@ class LNMConfig(Training):
         Prior mean and standard deviation of log d; None estimates them.
     precision
         Floating-point type of the passes over the cells; an encoder is trained in float32.
-    block_cells
-        Cells per block; None chooses by the number of genes.
+    **training
+        Settings of every model, see `engine.Training`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The commands of ``python -m engine``."""
+"""The parser of ``python -m engine``."""
 
 from __future__ import annotations
 
@@ -6,22 +6,11 @@ from collections.abc import Sequence
 
 import click
 
-from engine.shell import check, fit, info, report, score, simulate, sweep, uncertainty
+from engine.shell.commands import commands
 from engine.shell.running import run
 
 COMMANDS = click.Group(
-    "engine",
-    commands=[
-        fit.fit,
-        sweep.sweep,
-        score.score,
-        check.check,
-        uncertainty.uncertainty,
-        report.report,
-        info.info,
-        simulate.simulate,
-    ],
-    help="Log-ratio models of single-cell counts.",
+    "engine", commands=commands(), help="Log-ratio models of single-cell counts."
 )
 
 

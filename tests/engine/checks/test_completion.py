@@ -13,7 +13,7 @@ from engine.checks.completion import ratio_error
 from engine.data import Counts, simulate
 from engine.data.thinning import thin
 from engine.results import Fit
-from engine.shell.score import score_words
+from engine.shell.commands.score import score_words
 from tests.engine.problems import dense
 
 pytestmark = pytest.mark.fit

@@ -13,7 +13,7 @@ from engine.__main__ import main
 from engine.checks.predictive.settings import CheckTotals
 from engine.fitting.predictive import Mode
 from engine.jobs.check_file import FILE
-from engine.shell import check
+from engine.shell.commands import check
 from tests.engine.checks.predictive.truth import draw, simulated
 
 

@@ -76,7 +76,7 @@ def test_ctrl_c_prints_what_there_is(
             yield progress
 
     monkeypatch.setattr(engine, "fit_iter", fit_iter)
-    monkeypatch.setattr("engine.shell.sweep.stop_sweep", stop)
+    monkeypatch.setattr("engine.shell.commands.sweep.stop_sweep", stop)
     command = ["sweep", str(simulated), "--model", "lda", "--genes", "all", "--max-passes", "4"]
     assert main([*command, "--holdout", str(HOLDOUT), "--values", "1,2,3", "--json"]) == 0
     printed = capsys.readouterr()

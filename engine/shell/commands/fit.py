@@ -19,6 +19,7 @@ from engine.jobs.failures import describe
 from engine.jobs.job import peak_memory_mb
 from engine.jobs.looking import look
 from engine.results import AnyFit, selection_of, stopped_by_user
+from engine.shell.commands.score import score_words
 from engine.shell.common import (
     configuration,
     first_ctrl_c_stops,
@@ -28,7 +29,6 @@ from engine.shell.common import (
     writable,
 )
 from engine.shell.running import ShellCommand
-from engine.shell.score import score_words
 
 
 @click.command(cls=ShellCommand)
