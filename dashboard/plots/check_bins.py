@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from engine.checks.predictive.discrepancies import DISCREPANCIES
+
 LOW, HIGH = ("low_90", "low_50"), ("high_90", "high_50")
 ACROSS = "counts of a cell (bins widen above 16)"
 Ticks = list[tuple[float, str]]
@@ -25,14 +27,8 @@ KINDS = {
     "ecdf": Kind("ECDF", "share of cells with at most so many"),
 }
 # What does not fit of a gene; and where there is little room.
-WORDS = {
-    "mean": "mean",
-    "variance": "variance",
-    "zero_fraction": "zeros",
-    "max": "largest count",
-    "clr_variance": "CLR variance",
-}
-SHORT = WORDS | {"max": "largest", "clr_variance": "CLR"}
+WORDS = {name: one.short for name, one in DISCREPANCIES.items()}
+SHORT = {name: one.shortest or one.short for name, one in DISCREPANCIES.items()}
 
 
 def limits(shown: pd.DataFrame, kind: str) -> tuple[float, float]:

@@ -18,6 +18,7 @@ from bokeh.models import (
 
 from dashboard.plots.names import blank, extent, in_view
 from dashboard.plots.style import ACCENT, MISSING, POSITIVE
+from engine.checks.predictive.discrepancies import DISCREPANCIES
 
 HEIGHT = 120
 # What a chart of pairs is of.
@@ -71,12 +72,11 @@ class Chart:
     log: tuple[bool, bool] = (False, False)
 
 
+_DRAWN = [(name, one.chart) for name, one in DISCREPANCIES.items() if one.chart is not None]
 CHARTS = {
-    "zeros": Chart("Zeros", "zero_fraction", "mean count", "share of zeros", True, (True, False)),
-    "variance": Chart(
-        "Variance", "variance", "mean count", "variance of counts", True, (True, True)
-    ),
-    "clr": Chart("CLR variance", "clr_variance", "predicted CLR variance", "observed"),
+    chart.key or name: Chart(chart.words, name, chart.x, chart.y, chart.against_mean, chart.log)
+    for name, chart in sorted(_DRAWN, key=lambda drawn: drawn[1].key != "zeros")
+} | {
     "pairs": Chart("Correlation", PAIRS, "predicted correlation of log counts", "observed"),
     "missed": Chart("All pairs", MISSED, "predicted correlation of residuals", "observed"),
 }

@@ -19,6 +19,7 @@ from dashboard.views.card import card
 from dashboard.views.check.seen import covered, missing, seen
 from dashboard.views.table import SMALL, Column, Table
 from engine import checks
+from engine.checks.predictive.discrepancies import THRESHOLDS
 
 HEAD = html.heading(
     "Genes that do not fit",
@@ -26,7 +27,7 @@ HEAD = html.heading(
     "p two-sided among the draws; q = Benjamini–Hochberg over the genes, by statistic",
     "Where fewer than ten draws are as extreme, the tail is that of a Pearson type III "
     "distribution with their mean, variance and skewness. Listed as misfits are those of q ≤ 0.05 "
-    "that are large enough to matter: mean 10 %, variances 25 %, largest count 50 %, zeros 0.02.",
+    f"that are large enough to matter: {THRESHOLDS} off.",
 )
 ROWS = {"Misfits": False, "All genes": True}
 

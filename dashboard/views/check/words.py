@@ -13,6 +13,7 @@ from dashboard.plots.check_bins import WORDS
 from dashboard.state import AppState
 from dashboard.views.card import card
 from dashboard.views.check.seen import covered, missing, seen
+from engine.checks.predictive.discrepancies import THRESHOLDS
 from engine.jobs import Checked
 
 HEAD = html.heading(
@@ -20,10 +21,9 @@ HEAD = html.heading(
     "",
     "p = P(T(replicate) ≥ T(observed)), two-sided; q: Benjamini–Hochberg over genes",
     "Spoken of are misfits of at least 3 genes (0.5 % of them) with q ≤ 0.05 that are large enough "
-    "to matter: means 10 %, variances 25 % and largest counts 50 % off, shares of zeros off by "
-    "0.02, correlations by 0.1. Residuals of all pairs of genes are compared with those of draws "
-    "made for that: a pair is named if it is further off than the furthest of all pairs is in "
-    "draws. From the posterior and at the mode, cells are compared with draws "
+    f"to matter: {THRESHOLDS}, correlations 0.1 off. Residuals of all pairs of genes are compared "
+    "with those of draws made for that: a pair is named if it is further off than the furthest of "
+    "all pairs is in draws. From the posterior and at the mode, cells are compared with draws "
     "that have seen them, so that p-values lie closer to 1/2 than uniform ones: small ones can be "
     "believed, and large ones prove nothing. Parameters are held at their estimates.",
 )

@@ -12,9 +12,11 @@ import pandas as pd
 from engine.checks.missed import MissedPairs
 from engine.checks.predictive import statistics, tables
 from engine.checks.predictive.choices import chosen_cells, detailed_genes
+from engine.checks.predictive.discrepancy import Subject
 from engine.checks.predictive.draws import Cells, stream
-from engine.checks.predictive.findings import Subject, findings, misfits, not_judged
+from engine.checks.predictive.findings import findings, misfits, not_judged
 from engine.checks.predictive.settings import CheckSettings, CheckTotals
+from engine.checks.predictive.sums import Sums
 from engine.data import Counts
 from engine.fitting.predictive import Mode
 from engine.results import AnyFit
@@ -231,7 +233,7 @@ def _apart(labels: list[str]) -> list[str]:
 
 def _check(
     fit: AnyFit,
-    parts: list[tuple[str, statistics.Sums]],
+    parts: list[tuple[str, Sums]],
     settings: CheckSettings,
     plan: statistics.Plan,
     notes: list[str],

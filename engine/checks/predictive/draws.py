@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from engine.checks.predictive import statistics
 from engine.checks.predictive.multinomial import draw_multinomial
 from engine.checks.predictive.settings import CheckSettings
+from engine.checks.predictive.sums import Sums
 from engine.data import Counts
 from engine.fitting.blocks import Blocks
 from engine.fitting.compilation import keep_compilations
@@ -50,7 +51,7 @@ class Cells:
     n_groups: int
 
 
-Streamed = tuple[list[statistics.Sums], int]
+Streamed = tuple[list[Sums], int]
 
 
 def stream(
@@ -70,7 +71,7 @@ def stream(
     threads = min(os.cpu_count() or 1, _MOST_THREADS)
     step = max(1, _HELD // ((size[0] + 1) * size[1]))
     n_lost, done = 0, 0
-    running: deque[tuple[int, int, Future[statistics.Sums]]] = deque()
+    running: deque[tuple[int, int, Future[Sums]]] = deque()
     # Products are small: the threads of a BLAS would spin between two of them.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         try:
@@ -93,9 +94,7 @@ def stream(
     return sums, n_lost
 
 
-def _add(
-    sums: list[statistics.Sums], group: int, n_cells: int, future: Future[statistics.Sums]
-) -> int:
+def _add(sums: list[Sums], group: int, n_cells: int, future: Future[Sums]) -> int:
     sums[group] = sums[group].merge(future.result())
     return n_cells
 
@@ -127,7 +126,7 @@ def _replicate(
     totals: DrawnTotals | None,
     settings: CheckSettings,
     plan: statistics.Plan,
-) -> statistics.Sums:
+) -> Sums:
     """Draw cells of a block and add them up."""
     n_draws, width = settings.n_draws, block.counts.shape[1]
     counts = np.empty((len(rows), n_draws + 1, width), np.float32)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from engine.checks.predictive.settings import FEWEST_CELLS, CheckSettings
-from engine.results import AnyFit
+from engine.checks.predictive.discrepancies import DISCREPANCIES
+from engine.checks.predictive.discrepancy import Discrepancy, Subject
+from engine.checks.predictive.settings import FEWEST_CELLS
 
 # Share of false finds that is accepted, and deviations too small to speak of.
 LEVEL = 0.05
 # p-value at which totals are spoken of.
 SURE = 0.01
-LEAST_RATIO = {"mean": 1.1, "variance": 1.25, "max": 1.5, "clr_variance": 1.25}
-LEAST_ZEROS = 0.02
 LEAST_CORRELATION = 0.1
 # Fewer genes or pairs than this are left to the table.
 LEAST_COUNT, LEAST_SHARE = 3, 0.005
@@ -28,37 +26,18 @@ _ANCHORED = (
     "Capture prior: shared by all cells."
 )
 _BLAMED = "drawn totals differ from those seen; check with Totals: as observed."
-_WORDS = {
-    "mean": "Mean",
-    "variance": "Variance",
-    "zero_fraction": "Share of zeros",
-    "max": "Largest count",
-    "clr_variance": "CLR variance",
-}
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What was checked: the fit, how, and what a group of its cells is called ("" for all)."""
-
-    fit: AnyFit
-    settings: CheckSettings
-    group: str = ""
 
 
 def misfits(genes: pd.DataFrame) -> pd.DataFrame:
     """The rows of a table of genes that are both significant and large enough to matter.
 
-    Significant: q-value at most 0.05. Large: observed over predicted, or the inverse, at least 1.1
-    for the mean, 1.25 for variances and 1.5 for the largest count; a share of zeros that is
-    0.02 off.
+    Significant: q-value at most 0.05. Large: as its `Discrepancy` has it.
     """
-    observed, predicted = genes["observed"], genes["predicted"]
-    # As if each had a little more: what is hardly ever counted has no ratio.
-    ratio = np.abs(np.log((observed + 1e-3) / (predicted + 1e-3)))
-    least = genes["discrepancy"].map({name: np.log(value) for name, value in LEAST_RATIO.items()})
-    zeros = genes["discrepancy"] == "zero_fraction"
-    large = np.where(zeros, (observed - predicted).abs() >= LEAST_ZEROS, ratio >= least)
+    large = np.zeros(len(genes), bool)
+    observed, predicted = genes["observed"].to_numpy(), genes["predicted"].to_numpy()
+    for name, one in DISCREPANCIES.items():
+        own = (genes["discrepancy"] == name).to_numpy()
+        large[own] = one.large(observed[own], predicted[own])
     return genes[(genes["q_value"] <= LEVEL) & large]
 
 
@@ -92,13 +71,13 @@ def findings(
     blamed = anchored and subject.settings.totals == "model"
     sentences = []
     n_genes = genes["gene"].nunique()
-    for name in _WORDS:
+    for name, one in DISCREPANCIES.items():
         own = found[found["discrepancy"] == name]
         for under in (True, False):
             rows = own[(own["observed"] > own["predicted"]) == under]
             if _enough(len(rows), n_genes):
-                advice = _BLAMED if blamed else _advice(name, under, subject)
-                sentences.append(_sentence(name, under, rows["gene"], advice))
+                advice = _BLAMED if blamed else _advice(one, under, subject)
+                sentences.append(_sentence(one.words, under, rows["gene"], advice))
     sentences += _of_pairs(pairs, subject)
     if anchored:
         sentences.append(_ANCHORED)
@@ -131,43 +110,22 @@ def _enough(count: int, among: int) -> bool:
     return count >= max(LEAST_COUNT, LEAST_SHARE * among)
 
 
-def _sentence(name: str, under: bool, genes: pd.Series, advice: str) -> str:
+def _sentence(words: str, under: bool, genes: pd.Series, advice: str) -> str:
     direction = "underpredicted" if under else "overpredicted"
     named = ", ".join(map(str, genes[:_NAMED]))
     more = ", ..." if len(genes) > _NAMED else ""
-    return f"{_WORDS[name]} {direction} for {len(genes):,} genes ({named}{more}): {advice}"
+    return f"{words} {direction} for {len(genes):,} genes ({named}{more}): {advice}"
 
 
-def _advice(name: str, under: bool, subject: Subject) -> str:
-    fit, latents = subject.fit, subject.fit.vocabulary.latents
-    more = f"raise the number of {latents} (now {fit.n_factors})"
-    if fit.can("more_residuals") and under and name != "mean":
-        return f"{_RESIDUAL}{more}."
+def _advice(one: Discrepancy, under: bool, subject: Subject) -> str:
+    if subject.fit.can("more_residuals") and under and one.of_spread:
+        return f"{_RESIDUAL}{subject.more}."
     if subject.settings.mode == "map":
         return (
             "draws at the mode leave out what is not known of a cell; "
             "check with Mode: From posterior."
         )
-    if name == "mean":
-        if subject.settings.mode == "population":
-            return f"cells are not spread as the prior of the {latents} has it; {more}."
-        return "let the fit go on, or check the cells that it was made for."
-    if name in ("variance", "clr_variance"):
-        if not under:
-            return f"the fit spreads cells too far; lower the number of {fit.vocabulary.latents}."
-        if not fit.can("residuals"):
-            return f"{more}, or fit an LNM, whose genes vary beside their programmes."
-        return f"{more}."
-    if name == "zero_fraction":
-        if under:
-            return (
-                "more zeros than counts of that mean allow; "
-                f"look for drop-out, batches or hidden groups of cells, or {more}."
-            )
-        return "the fit takes these genes for burstier than they are; do not trust their variance."
-    if under:
-        return "a few cells hold far more than the model allows; look for doublets and outliers."
-    return "the model allows for outlying cells that are not there; do not trust their variance."
+    return one.advice(under, subject)
 
 
 def _of_pairs(pairs: pd.DataFrame, subject: Subject) -> list[str]:
@@ -179,7 +137,7 @@ def _of_pairs(pairs: pd.DataFrame, subject: Subject) -> list[str]:
     weak, strong = _enough(n_weak, len(pairs)), _enough(n_strong, len(pairs))
     if not (weak or strong):
         return []
-    advice = f"raise the number of {subject.fit.vocabulary.latents} (now {subject.fit.n_factors})."
+    advice = f"{subject.more}."
     direction = f"underpredicted for {n_weak:,}"
     if strong:
         direction = f"overpredicted for {n_strong:,}"
@@ -206,7 +164,7 @@ def _of_totals(totals: pd.DataFrame) -> list[str]:
                 f"Total counts vary {word} than the model has it: do not read "
                 "capture efficiencies or drawn totals closely."
             )
-        elif abs(observed - predicted) >= np.log(LEAST_RATIO["mean"]):
+        elif abs(observed - predicted) >= np.log(DISCREPANCIES["mean"].least_ratio):
             direction = "under" if under else "over"
             sentences.append(
                 f"Total counts {direction}predicted: check that the cells are those of the fit, "

@@ -6,13 +6,14 @@ observed and what is predicted go through the same arithmetic.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 
-# Added to every count before its logarithm is centred: the CLR of a zero is finite.
-PSEUDO_COUNT = 0.5
+from engine.checks.predictive.discrepancies import DISCREPANCIES
+from engine.checks.predictive.sums import PSEUDO_COUNT, Sums
+
 # Bins of counts: single counts at first, then each a quarter wider than its lower edge.
 _SINGLE, _GROWTH, _LARGEST = 16, 1.25, 1e7
 # Bins of total counts: eight to each doubling.
@@ -68,54 +69,6 @@ class Replicates:
     uniform: np.ndarray
 
 
-@dataclass(frozen=True)
-class Sums:
-    """Sums over cells; R data sets, G features, D genes in detail, float64.
-
-    Attributes
-    ----------
-    n_cells
-        Cells added up.
-    count, square, present, largest
-        (R, G) sums of counts and of their squares, cells with counts, largest count.
-    clr, clr_square
-        (R, G) sums of the centred ``log(count + PSEUDO_COUNT)`` and of its square.
-    histogram
-        (R, D, bins) cells by `COUNT_EDGES`.
-    pit
-        (D, PIT_BINS) cells by the rank of their count among replicates, 0 to 1.
-    level, product
-        (R, D) and (R, D, D) sums of ``log(1 + count scale / total)`` and of its products.
-    total_histogram
-        (R, bins) cells by `TOTAL_EDGES`; empty where the model has no totals.
-    log_total, log_total_square
-        (R,) sums of log(1 + total) and of its square.
-    """
-
-    n_cells: int
-    count: np.ndarray
-    square: np.ndarray
-    present: np.ndarray
-    largest: np.ndarray
-    clr: np.ndarray
-    clr_square: np.ndarray
-    histogram: np.ndarray
-    pit: np.ndarray
-    level: np.ndarray
-    product: np.ndarray
-    total_histogram: np.ndarray
-    log_total: np.ndarray
-    log_total_square: np.ndarray
-
-    def merge(self, other: Sums) -> Sums:
-        """Sums over the cells of both."""
-        values = {}
-        for field in fields(self):
-            one, two = getattr(self, field.name), getattr(other, field.name)
-            values[field.name] = np.maximum(one, two) if field.name == "largest" else one + two
-        return Sums(**values)
-
-
 def zero(plan: Plan, n_draws: int, n_features: int, has_totals: bool) -> Sums:
     """Sums over no cells."""
     sets, detailed = n_draws + 1, len(plan.genes)
@@ -135,6 +88,7 @@ def zero(plan: Plan, n_draws: int, n_features: int, has_totals: bool) -> Sums:
         total_histogram=np.zeros((sets, len(TOTAL_EDGES) - 1 if has_totals else 0)),
         log_total=row,
         log_total_square=row,
+        own={one.name: moment for one in DISCREPANCIES.values() if one.own is not None},
     )
 
 
@@ -178,6 +132,7 @@ def summed(replicates: Replicates, plan: Plan) -> Sums:
         total_histogram=total_histogram,
         log_total=log_total.sum(0),
         log_total_square=(log_total**2).sum(0),
+        own={one.name: one.own(counts) for one in DISCREPANCIES.values() if one.own is not None},
     )
 
 

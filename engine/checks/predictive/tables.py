@@ -2,74 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 from scipy.stats import beta
 
+from engine.checks.predictive.discrepancies import DISCREPANCIES
+from engine.checks.predictive.discrepancy import spread
 from engine.checks.predictive.settings import FEWEST_CELLS
 from engine.checks.predictive.significance import false_discovery, two_sided_p
-from engine.checks.predictive.statistics import COUNT_EDGES, PIT_BINS, TOTAL_EDGES, Sums
+from engine.checks.predictive.statistics import COUNT_EDGES, PIT_BINS, TOTAL_EDGES
+from engine.checks.predictive.sums import Sums
 
 BANDS = {"low_90": 0.05, "low_50": 0.25, "high_50": 0.75, "high_90": 0.95}
 Array = np.ndarray
-
-
-@dataclass(frozen=True)
-class Discrepancy:
-    """A statistic of a gene over cells: from sums (R, G), the scale its tail is judged on, steps.
-
-    ``grain(sums, value)`` is the step, on that scale, in which the statistic moves if one count
-    of one cell changes.
-    """
-
-    value: Callable[[Sums], Array]
-    scale: Callable[[Array], Array]
-    grain: Callable[[Sums, Array], Array]
-
-
-def _same(values: Array) -> Array:
-    return values
-
-
-def _mean(sums: Sums) -> Array:
-    return sums.count / sums.n_cells
-
-
-def _variance(sums: Sums) -> Array:
-    return _spread(sums.square, sums.count, sums.n_cells)
-
-
-def _clr_variance(sums: Sums) -> Array:
-    return _spread(sums.clr_square, sums.clr, sums.n_cells)
-
-
-def _spread(square: Array, total: Array, n: int) -> Array:
-    return np.maximum(square - total**2 / n, 0) / max(n - 1, 1)
-
-
-def _one_cell(sums: Sums, values: Array) -> Array:
-    return np.asarray(1 / sums.n_cells)
-
-
-DISCREPANCIES = {
-    "mean": Discrepancy(_mean, _same, _one_cell),
-    "variance": Discrepancy(
-        _variance,
-        lambda v: np.log(v + 1e-12),
-        lambda sums, v: 1 / (sums.n_cells * v.mean(0) + 1),
-    ),
-    "zero_fraction": Discrepancy(lambda sums: 1 - sums.present / sums.n_cells, _same, _one_cell),
-    "max": Discrepancy(
-        lambda sums: sums.largest, np.log1p, lambda sums, v: np.log1p(1 / (1 + v.mean(0)))
-    ),
-    "clr_variance": Discrepancy(
-        _clr_variance, lambda v: np.log(v + 1e-12), lambda sums, v: np.zeros(v.shape[1])
-    ),
-}
 
 
 def genes_table(sums: Sums, names: pd.Index, real: Array) -> pd.DataFrame:
@@ -125,7 +71,7 @@ def totals_summary(sums: Sums) -> pd.DataFrame | None:
     values = np.column_stack(
         [
             sums.log_total / n,
-            np.sqrt(_spread(sums.log_total_square, sums.log_total, n)),
+            np.sqrt(spread(sums.log_total_square, sums.log_total, n)),
         ]
     )
     names = pd.Index(["mean of log total", "sd of log total"])
