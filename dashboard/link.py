@@ -12,7 +12,7 @@ import param
 
 from dashboard.cut import shorten
 from dashboard.genes import called
-from dashboard.model_settings import parameters
+from dashboard.model_settings import error_of, parameters
 from dashboard.state import COUNTS, MOST_MARKED, AppState, default_colour
 from engine.errors import ConfigError
 from engine.registry import MODELS
@@ -114,7 +114,8 @@ def _write_form(state: AppState) -> list[tuple[str, object]]:
     differ: list[tuple[str, object]] = [
         (name, one.write(value))
         for name, one in MODELS[state.model].config.settings().items()
-        if (value := getattr(state, own[name])) not in (state.param[own[name]].default, None, "")
+        if (value := getattr(state, own[name])) not in (state.param[own[name]].default, None)
+        and error_of(one, value) is None
     ]
     chosen = [("model", state.model)] if state.model != state.param["model"].default else []
     return [*chosen, *differ]

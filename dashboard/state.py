@@ -24,8 +24,7 @@ FITS = tuple(family.fit for family in FAMILIES)
 FACTOR, TOTAL_COUNTS, CAPTURE = "factor", "total_counts", "capture_efficiency"
 FACTOR_SD, CAPTURE_SD = "factor_sd", "capture_efficiency_sd"
 LABEL, CLR, COUNTS = "label:", "clr:", "counts:"
-MOST_MARKED = 6
-LONGEST_NAME = 40
+MOST_MARKED, LONGEST_NAME = 6, 40
 # Intervals of the bootstrap from fewer are rough, from more hardly better.
 REPLICATES = (50, 200)
 

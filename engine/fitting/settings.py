@@ -123,9 +123,10 @@ class Setting:
             for one in value:
                 self.check(one, called)
         elif not self._fits(value):
+            wanted = self._wanted("empty" if called else "None")
             called = called or self.name
             found = "nothing" if isinstance(value, str | None) and not value else repr(value)[:60]
-            raise ConfigError(f"{called} to be {self._wanted()}", found, f"Change {called}.")
+            raise ConfigError(f"{called} to be {wanted}", found, f"Change {called}.")
 
     def _fits(self, value: Any) -> bool:
         if value is None:
@@ -145,7 +146,7 @@ class Setting:
             and (self.below is None or value < self.below)
         )
 
-    def _wanted(self) -> str:
+    def _wanted(self, none: str) -> str:
         whole = f"a whole number {self.bounds}".strip()
         number = f"a number {self.bounds}" if self.bounds else "a finite number"
         wanted = {
@@ -157,7 +158,7 @@ class Setting:
             "text": "text",
         }[self.kind]
         wanted += " or a sequence of them" if self.several else ""
-        return f"None, or {wanted}" if self.optional else wanted
+        return f"{none}, or {wanted}" if self.optional else wanted
 
     def read(self, text: str) -> Any:
         """The value that `write` gives as text, or a person types.

@@ -118,9 +118,9 @@ class TestModel:
     @pytest.mark.parametrize(
         ("kind", "label", "value", "wanted"),
         [
-            (pmui.TextInput, "Most seconds", "0", "None, or a number above 0"),
-            (pmui.TextInput, "Most seconds", "soon", "None, or a number above 0"),
-            (pmui.TextInput, "Prior mean of log d", "inf", "None, or a finite number"),
+            (pmui.TextInput, "Most seconds", "0", "empty, or a number above 0"),
+            (pmui.TextInput, "Most seconds", "soon", "empty, or a number above 0"),
+            (pmui.TextInput, "Prior mean of log d", "inf", "empty, or a finite number"),
             (pmui.IntInput, "Seed", -1, "a whole number from 0 to 4294967295"),
             (pmui.FloatInput, "Tolerance", 0, "a number above 0"),
             (pmui.IntInput, "Most passes", None, "a whole number from 1 to 100000"),

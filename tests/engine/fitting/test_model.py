@@ -235,6 +235,20 @@ def test_a_default_is_read_from_the_text_that_is_written(model: str) -> None:
             one.read("no such value")
 
 
+@pytest.mark.parametrize("model", list(MODELS))
+def test_settings_that_differ_are_told_in_words(model: str) -> None:
+    family = MODELS[model]
+    one, other = family.configured(model), family.configured(model, inference="vae", dropout=0.25)
+    # One that is not in use has no say.
+    assert one.differences(family.configured(model, dropout=0.25)) == {}
+    assert other.differences(one) == {"inference": "Inference VAE", "dropout": "Dropout 0.25"}
+    assert one.differences(other).keys() == {"inference"}
+    for elsewhere in MODELS:
+        found = other.differences(MODELS[elsewhere].configured(elsewhere, max_seconds=9.0))
+        assert found["max_seconds"] == "Most seconds no limit"
+        assert "tolerance" not in found, "each is at its default"
+
+
 def test_every_model_is_named_once_and_can_be_simulated() -> None:
     names = [model for family in FAMILIES for model in family.models]
     assert len(set(names)) == len(names)
