@@ -25,15 +25,20 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def foreign() -> list[str]:
-    """Addresses on other hosts that the page asked for."""
+@pytest.fixture(scope="session")
+def asked_elsewhere() -> list[str]:
     return []
 
 
 @pytest.fixture
-def page(browser: Browser, server: Server, foreign: list[str]) -> Iterator[Page]:
-    """A page that can reach the server and nothing else; what it opens is for the test to say."""
+def foreign(asked_elsewhere: list[str]) -> list[str]:
+    """Addresses on other hosts that a page asked for since the test began."""
+    asked_elsewhere.clear()
+    return asked_elsewhere
+
+
+def new_page(browser: Browser, asked_elsewhere: list[str]) -> Page:
+    """A page that can reach the server and nothing else."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(PATIENCE)
     expect.set_options(timeout=PATIENCE)
@@ -42,9 +47,44 @@ def page(browser: Browser, server: Server, foreign: list[str]) -> Iterator[Page]
         if urlsplit(route.request.url).hostname == "127.0.0.1":
             route.continue_()
         else:
-            foreign.append(route.request.url)
+            asked_elsewhere.append(route.request.url)
             route.abort()
 
     context.route("**/*", guard)
-    yield context.new_page()
-    context.close()
+    return context.new_page()
+
+
+@pytest.fixture
+def page(browser: Browser, asked_elsewhere: list[str]) -> Iterator[Page]:
+    """A page of the test's own; what it opens is for the test to say."""
+    page = new_page(browser, asked_elsewhere)
+    yield page
+    page.context.close()
+
+
+@pytest.fixture(scope="session")
+def kept() -> list[Page]:
+    """The page that `open_page` hands on."""
+    return []
+
+
+@pytest.fixture
+def open_page(
+    request: pytest.FixtureRequest,
+    kept: list[Page],
+    browser: Browser,
+    server: Server,
+    asked_elsewhere: list[str],
+) -> Iterator[Page]:
+    """The page as the test before left it: to load one takes seconds.
+
+    For tests that begin by opening counts, see `steps.open_path` and `steps.open_demo`. After a
+    test that failed there is a new one.
+    """
+    if not kept:
+        kept.append(new_page(browser, asked_elsewhere))
+        kept[0].goto(server.url)
+    failed = request.session.testsfailed
+    yield kept[0]
+    if request.session.testsfailed > failed:
+        kept.pop().context.close()

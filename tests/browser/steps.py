@@ -73,6 +73,32 @@ def open_model(page: Page) -> None:
     expect(button(page, "LNMVCP")).to_be_visible()
 
 
+def open_path(page: Page, path: Path, told: str) -> None:
+    """Open counts on the server, and wait until the page tells of them."""
+    page.get_by_role("textbox", name="Path of the counts").fill(str(path))
+    button(page, "Open path").click()
+    opened(page, told)
+
+
+def open_demo(page: Page) -> None:
+    button(page, "Open demo").click()
+    opened(page, "700 cells × 765 genes")
+
+
+def opened(page: Page, told: str) -> None:
+    expect(page.get_by_text(told).first).to_be_visible()
+
+
+def fit(page: Page) -> None:
+    """Fit, and wait until that is done: another run may be finished and shown already."""
+    shown = page.locator(".runs [aria-current] .run")
+    before = shown.get_attribute("data-value") if shown.count() else ""
+    button(page, "Fit").click()
+    new = page.locator(f".runs [aria-current] .run:not([data-value='{before}'])")
+    expect(new).to_contain_text("done · ", timeout=LONG)
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible()
+
+
 def find_gene(page: Page, gene: str) -> None:
     """Search a gene and choose it; its id may stand behind it."""
     page.keyboard.press("/")

@@ -13,13 +13,15 @@ from playwright.sync_api import Page, expect
 
 from engine.data import simulate
 from tests.browser.steps import (
-    LONG,
     button,
     card,
+    chips,
     draw_around,
     export,
     find_gene,
+    fit,
     open_model,
+    open_path,
     wait_until_drawn,
 )
 from tests.server import Server
@@ -30,28 +32,59 @@ CELLS, GENES = 120, 20
 NOISE = "No factor can be told from noise"
 
 
-def read(page: Page, server: Server, data: ad.AnnData, path: Path) -> None:
-    data.write_h5ad(path)
-    page.goto(server.url)
-    page.get_by_role("textbox", name="Path of the counts").fill(str(path))
-    button(page, "Open path").click()
-    expect(page.get_by_text(f"{path.stem} · {CELLS} cells")).to_be_visible()
+def noise() -> ad.AnnData:
+    """Genes that have nothing to do with each other."""
+    counts = np.random.default_rng(0).negative_binomial(2, 0.2, (CELLS, GENES))
+    cells, genes = [f"cell{c}" for c in range(CELLS)], [f"gene{g}" for g in range(GENES)]
+    return ad.AnnData(
+        counts.astype(np.float32),
+        obs=pd.DataFrame({"batch": ["a", "b"] * (CELLS // 2)}, index=cells),
+        var=pd.DataFrame(index=genes),
+    )
 
 
-def fit(page: Page) -> None:
-    button(page, "Fit").click()
-    expect(page.get_by_text("Finished", exact=True)).to_be_visible(timeout=LONG)
-
-
-def test_a_number_is_chosen_and_why_is_shown(
-    page: Page, server: Server, foreign: list[str], tmp_path: Path
+def test_a_number_is_chosen_and_why_is_shown_and_there_may_be_no_factor(
+    open_page: Page, server: Server, foreign: list[str], tmp_path: Path
 ) -> None:
-    data = simulate("lnm", cells=CELLS, genes=GENES, factors=2, seed=0)
-    read(page, server, data, tmp_path / "chosen.h5ad")
-    # what is no number is refused beside its field, and by the button
+    page = open_page
+    paths = tmp_path / "chosen.h5ad", tmp_path / "noise.h5ad"
+    simulate("lnm", cells=CELLS, genes=GENES, factors=2, seed=0).write_h5ad(paths[0])
+    noise().write_h5ad(paths[1])
+    open_path(page, paths[0], f"chosen · {CELLS} cells")
+    what_is_no_number_is_refused(page)
+    fit(page)
+    number = told_number(page)
+    why_is_shown(page, number)
+    table = pd.read_csv(export(page, "Export number", "CSV", tmp_path), comment="#", index_col=0)
+    assert table.index[table["chosen"]].tolist() == [number]
+    assert table.index.name == "factors"
+    assert export(page, "Export number", "SVG", tmp_path).stat().st_size > 1000
+
+    open_path(page, paths[1], f"noise · {CELLS} cells")
+    fit(page)
+    every_view_says_so(page, tmp_path)
+
+    # a page that is reloaded shows what it showed, and why of the other run
+    before = chips(page)
+    page.reload()
+    heatmap = card(page, "Gene correlations")
+    expect(heatmap.get_by_text("No correlation is a finding.")).to_be_visible()
+    expect(page.get_by_role("list", name="Chosen")).to_contain_text("cells ·")
+    assert chips(page) == before
+    with page.expect_download() as saved:
+        page.get_by_role("button", name=re.compile("Download the fit")).first.click()
+    saved.value.save_as(tmp_path / "fit.h5ad")
+    assert ad.read_h5ad(tmp_path / "fit.h5ad").obsm["X_lnm"].shape == (CELLS, 0)
+    page.get_by_role("button", name=re.compile(f"^chosen.*k{number}")).click()
+    why_is_shown(page, number)
+    assert foreign == []
+    assert server.complaints() == []
+
+
+def what_is_no_number_is_refused(page: Page) -> None:
+    """Beside its field, and by the button."""
     open_model(page)
     factors = page.get_by_role("textbox", name="Factors")
-    expect(factors).to_have_value("auto")
     factors.fill("ten")
     factors.press("Enter")
     expect(page.get_by_text("found 'ten'")).to_be_visible()
@@ -60,7 +93,9 @@ def test_a_number_is_chosen_and_why_is_shown(
     expect(factors).to_have_value("ten")
     factors.fill("auto")
     factors.press("Enter")
-    fit(page)
+
+
+def told_number(page: Page) -> int:
     told = page.get_by_text("chosen from the counts.")
     expect(told).to_be_visible()
     found = re.match(r"(\d+) factors", told.inner_text())
@@ -69,33 +104,20 @@ def test_a_number_is_chosen_and_why_is_shown(
     assert number > 0
     runs = page.locator(".runs [aria-current]")
     expect(runs.get_by_text(f"lnmvcp k{number}")).to_be_visible()
-    for reloaded in (False, True):
-        if reloaded:
-            page.reload()
-        page.get_by_role("tab", name="Explore").click()
-        card(page, "Factor loadings").get_by_role("button", name=f"Why {number} factors").click()
-        curve = card(page, "Number of factors")
-        expect(curve.get_by_role("cell", name="best", exact=True)).to_be_visible()
-        expect(curve.get_by_role("rowheader", name=f"{number} (chosen)")).to_be_visible()
-        wait_until_drawn(curve, 5)
-    table = pd.read_csv(export(page, "Export number", "CSV", tmp_path), comment="#", index_col=0)
-    assert table.index[table["chosen"]].tolist() == [number]
-    assert table.index.name == "factors"
-    assert export(page, "Export number", "SVG", tmp_path).stat().st_size > 1000
-    assert foreign == []
-    assert server.complaints() == []
+    return number
 
 
-def test_counts_of_noise_have_no_factor_and_every_view_says_so(
-    page: Page, server: Server, foreign: list[str], tmp_path: Path
-) -> None:
-    counts = np.random.default_rng(0).negative_binomial(2, 0.2, (CELLS, GENES))
-    names = {"obs": pd.DataFrame({"batch": ["a", "b"] * (CELLS // 2)}), "var": pd.DataFrame()}
-    names["obs"].index = pd.Index([f"cell{c}" for c in range(CELLS)])
-    names["var"].index = pd.Index([f"gene{g}" for g in range(GENES)])
-    data = ad.AnnData(counts.astype(np.float32), **names)
-    read(page, server, data, tmp_path / "noise.h5ad")
-    fit(page)
+def why_is_shown(page: Page, number: int) -> None:
+    page.get_by_role("tab", name="Explore").click()
+    card(page, "Factor loadings").get_by_role("button", name=f"Why {number} factors").click()
+    curve = card(page, "Number of factors")
+    expect(curve.get_by_role("cell", name="best", exact=True)).to_be_visible()
+    expect(curve.get_by_role("rowheader", name=f"{number} (chosen)")).to_be_visible()
+    wait_until_drawn(curve, 5)
+
+
+def every_view_says_so(page: Page, tmp_path: Path) -> None:
+    page.get_by_role("tab", name="Explore").click()
     cells, heatmap = card(page, "Cells"), card(page, "Gene correlations")
     expect(heatmap.get_by_text("No correlation is a finding.")).to_be_visible()
     expect(card(page, "Factor loadings").get_by_text(NOISE)).to_be_visible()
@@ -122,12 +144,3 @@ def test_counts_of_noise_have_no_factor_and_every_view_says_so(
     expect(number.get_by_text(NOISE)).to_be_visible()
     page.get_by_role("tab", name="Explore").click()
     expect(page).not_to_have_url(re.compile("tab=data"))
-    page.reload()
-    expect(heatmap.get_by_text("No correlation is a finding.")).to_be_visible()
-    expect(page.get_by_role("list", name="Chosen")).to_contain_text("cells ·")
-    with page.expect_download() as saved:
-        page.get_by_role("button", name=re.compile("Download the fit")).first.click()
-    saved.value.save_as(tmp_path / "fit.h5ad")
-    assert ad.read_h5ad(tmp_path / "fit.h5ad").obsm["X_lnm"].shape == (CELLS, 0)
-    assert foreign == []
-    assert server.complaints() == []

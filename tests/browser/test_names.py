@@ -11,7 +11,16 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import LONG, button, card, draw_around, export, open_model
+from tests.browser.steps import (
+    button,
+    card,
+    choose,
+    draw_around,
+    export,
+    fit,
+    open_model,
+    open_path,
+)
 from tests.server import Server
 
 pytestmark = pytest.mark.browser
@@ -20,8 +29,9 @@ EVIL = '<img src=x onerror="window.evil=1">'
 
 
 def test_names_are_data_and_never_markup(
-    page: Page, server: Server, foreign: list[str], tmp_path: Path
+    open_page: Page, server: Server, foreign: list[str], tmp_path: Path
 ) -> None:
+    page = open_page
     rng = np.random.default_rng(0)
     counts = rng.poisson(rng.gamma(1, 5, (80, 12))).astype(np.float32) + 1
     data = ad.AnnData(
@@ -33,16 +43,13 @@ def test_names_are_data_and_never_markup(
     )
     path = tmp_path / f"{'<img src=x onerror=window.evil=1>'.replace('/', '')}.h5ad"
     data.write_h5ad(path)
-    page.goto(server.url)
-    page.get_by_role("textbox", name="Path of the counts").fill(str(path))
-    button(page, "Open path").click()
-    expect(page.get_by_text("80 cells × 12 genes")).to_be_visible()
+    open_path(page, path, "80 cells × 12 genes")
     open_model(page)
     page.get_by_role("textbox", name="Factors").fill("2")
-    button(page, "Fit").click()
-    expect(page.get_by_text("Finished", exact=True)).to_be_visible(timeout=LONG)
+    fit(page)
     expect(page.get_by_text("lnmvcp k2").first).to_be_visible()
     cells = card(page, "Cells")
+    choose(page, "Colour by", EVIL)
     expect(cells.get_by_role("listitem").filter(has_text="onerror")).to_be_visible()
     # hovering shows names too
     box = card(page, "Gene correlations").locator("canvas").first.bounding_box()
