@@ -72,7 +72,6 @@ AS_A_USER = (
     "engine/lnm/test_fit.py",
     "engine/lnm/test_nuts.py",
     "engine/lnm/test_real_data.py",
-    "engine/lnm/test_transform.py",
     "engine/lnm/test_fit_vae.py",
     "engine/lda/test_em.py",
     "engine/lda/test_real_data.py",
