@@ -21,7 +21,6 @@ from tests.browser.steps import (
     chips,
     export,
     fit,
-    open_demo,
     open_model,
     wait_for_umap,
     wait_until_drawn,
@@ -72,11 +71,11 @@ def save_components(home: Path, counts: Counts) -> None:
 
 
 def test_topics_are_fitted_looked_at_and_found_again(
-    open_page: Page, server: Server, foreign: list[str], tmp_path: Path
+    page: Page, server: Server, foreign: list[str], tmp_path: Path
 ) -> None:
-    page = open_page
     save_components(server.home, engine.read_counts("demo"))
-    open_demo(page)
+    page.goto(server.url)
+    expect(page.get_by_text("700 cells × 765 genes")).to_be_visible()
     open_model(page)
     button(page, "LDA").click()
     topics = page.get_by_role("textbox", name="Topics")
