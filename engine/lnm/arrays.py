@@ -10,6 +10,7 @@ import numpy as np
 from engine.fitting.fitted import FitBase
 from engine.fitting.vocabulary import Vocabulary
 from engine.lnm.config import LNMConfig
+from engine.lnm.design import Design
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class FactorArrays(FitBase):
     prior: dict[str, Any]
     diagnostics: dict[str, Any]
     draws: dict[str, np.ndarray]
+    design: Design | None
+    effects: np.ndarray
 
     @property
     def n_factors(self) -> int:

@@ -50,6 +50,10 @@ class LNMConfig(Training):
         ``"vae"``: amortized, by stochastic variational inference with an encoder network, in
         minibatches. ``"nuts"``: draws from the posterior of parameters and latents by the No-U-Turn
         sampler, an exact reference for small data.
+    formula
+        Covariates of the cells, as terms of columns of their labels: ``"~ batch + (1 | donor)"``,
+        see `engine.lnm.formula`. Factors and correlations are then those within their levels.
+        None: no covariates.
     d_mode
         ``"learned"`` gives every gene its own residual variance d,
         ``"low_rank"`` fixes d = 0.
@@ -109,6 +113,17 @@ class LNMConfig(Training):
                 "vae": "An encoder, for very many cells",
                 "nuts": "Exact draws, for up to 100,000 counts (cells × genes)",
             },
+        ),
+    )
+    formula: str | None = field(
+        default=None,
+        kw_only=True,
+        metadata=setting(
+            "Covariates",
+            "Columns of the cells' labels, as in ~ batch + (1 | donor)",
+            unit="FORMULA",
+            inferences=("laplace",),
+            empty="none",
         ),
     )
     capture_prior: CapturePrior = field(
@@ -225,6 +240,23 @@ class LNMConfig(Training):
                 "inference='laplace' without factors, which leave nothing to encode or to draw",
                 repr(self.inference),
                 "Take one factor or more, or inference='laplace'.",
+            )
+        self._check_formula()
+
+    def _check_formula(self) -> None:
+        if self.formula is None:
+            return
+        if not self.formula.strip(" ~"):
+            raise ConfigError(
+                'a formula as text, like "~ batch + (1 | donor)"',
+                repr(self.formula),
+                "Name columns of the cells' labels, or leave the formula out.",
+            )
+        if self.inference != "laplace":
+            raise ConfigError(
+                "inference='laplace' with covariates",
+                repr(self.inference),
+                "Leave the formula out, or take inference='laplace'.",
             )
 
     @property

@@ -42,9 +42,12 @@ AnyArray = Any
 
 
 class Params(NamedTuple):
-    """Logits' mean, loadings W and log d; the noise of the reference is `LOG_NO_NOISE`."""
+    """Logits' mean, loadings W and log d; the noise of the reference is `LOG_NO_NOISE`.
 
-    mean: Float[AnyArray, "G"]
+    With covariates the mean is each cell's own (B, G), see `of_cells`.
+    """
+
+    mean: Float[AnyArray, "... G"]
     loadings: Float[AnyArray, "G k"]
     log_noise: Float[AnyArray, "G"]
 
@@ -65,9 +68,20 @@ class Cells(NamedTuple):
     decrement: Float[AnyArray, "B"]
 
 
+def of_cells(
+    params: Params,
+    covariates: Float[Array, "B p"] | None,
+    effects: Float[Array, "G p"] | None,
+) -> Params:
+    """The parameters, with a mean for each cell, ``mu + B x_c``, if there are covariates x."""
+    if covariates is None or effects is None:
+        return params
+    return params._replace(mean=params.mean + product(covariates, effects.T))
+
+
 def design_of(params: Params) -> Float[Array, "G q"]:
     """V = [W, 1]."""
-    return jnp.concatenate([params.loadings, jnp.ones_like(params.mean)[:, None]], axis=1)
+    return jnp.concatenate([params.loadings, jnp.ones_like(params.log_noise)[:, None]], axis=1)
 
 
 def _predictor(params: Params, latents: Latents) -> Float[Array, "B G"]:
@@ -89,7 +103,7 @@ def _solve(factor: Float[Array, "B q q"], right: Float[Array, "B q"]) -> Float[A
 
 def cold_start(params: Params, totals: Float[Array, "B"]) -> Latents:
     """Latents at z = 0, with the intensity that explains each cell's total."""
-    expected = jax.nn.logsumexp(params.mean + 0.5 * jnp.exp(params.log_noise))
+    expected = jax.nn.logsumexp(params.mean + 0.5 * jnp.exp(params.log_noise), axis=-1)
     zero = jnp.zeros((totals.shape[0], params.loadings.shape[1]), params.mean.dtype)
     return Latents(zero, jnp.log(totals) - expected)
 

@@ -16,6 +16,7 @@ from engine.fitting.status import Status
 from engine.lnm.arrays import Capture, Totals
 from engine.lnm.checked import check_fit
 from engine.lnm.config import LNMConfig
+from engine.lnm.design import Design
 from engine.lnm.summary import FactorSummary
 
 __all__ = ["Capture", "Fit", "Totals"]
@@ -71,6 +72,11 @@ class Fit(FactorSummary):
         What a person has called the factors; empty: "factor 1" and so on.
     gene_ids
         (G,) ids of the genes; None if the names are all that is known.
+    design
+        How labels of cells become covariates; None without a formula.
+    effects
+        (G, p) CLR effects B of the columns of the design, nats for each unit of a column as it is
+        encoded; what they explain is in none of the factors.
     """
 
     config: LNMConfig
@@ -97,6 +103,12 @@ class Fit(FactorSummary):
     draws: dict[str, np.ndarray] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     gene_ids: pd.Index | None = None
+    design: Design | None = None
+    effects: np.ndarray = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.effects is None:
+            object.__setattr__(self, "effects", np.zeros((len(self.genes), 0)))
 
     def to_anndata(self, counts: sparse.csr_matrix | None = None) -> ad.AnnData:
         """The fit as an AnnData that scanpy and cellxgene open.
@@ -123,6 +135,10 @@ class Fit(FactorSummary):
         shape = (len(obs), len(var))
         obsm: dict[str, Any] = {"X_lnm": self.scores, "X_lnm_sd": self.scores_sd}
         varm: dict[str, Any] = {"lnm_loadings": self.loadings}
+        own_meta: dict[str, Any] = {}
+        if self.design is not None:
+            varm["lnm_effects"] = self.effects
+            own_meta["design"] = json.dumps(self.design.to_dict())
         matrix = counts if counts is not None else sparse.csr_matrix(shape, dtype=np.float32)
         meta = self.to_meta(
             labels,
@@ -130,6 +146,7 @@ class Fit(FactorSummary):
             prior=json.dumps(self.prior),
             diagnostics=json.dumps(self.diagnostics),
             draws=dict(self.draws),
+            **own_meta,
         )
         return ad.AnnData(X=matrix, obs=obs, var=var, obsm=obsm, varm=varm, uns={"logratio": meta})
 
@@ -162,6 +179,8 @@ class Fit(FactorSummary):
             # Older files have neither.
             diagnostics=json.loads(meta.get("diagnostics", "{}")),
             draws={name: np.asarray(array) for name, array in meta.get("draws", {}).items()},
+            design=Design.from_dict(json.loads(meta["design"])) if "design" in meta else None,
+            effects=np.asarray(parts["varm"]["lnm_effects"]) if "design" in meta else None,
             **cls.common(parts, np.shape(loadings)[1]),
         )
 

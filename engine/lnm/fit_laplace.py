@@ -14,6 +14,7 @@ from engine.fitting.progress import Progress
 from engine.fitting.running import Running
 from engine.fitting.status import State
 from engine.lnm.config import LNMConfig
+from engine.lnm.covariates import design_for
 from engine.lnm.fit import Fit
 from engine.lnm.laplace import Step, maximise
 from engine.lnm.requirements import check_config
@@ -55,6 +56,7 @@ class _Run(Running[Step, Fit]):
         self._config = config
         self._data = counts.provenance()
         super().__init__(start)
+        self._design = design_for(counts, config, start)
         self._totals, self._capture = fit_totals(counts, config)
         self._cells = counts
         self._snapshot: Snapshot | None = None
@@ -84,6 +86,7 @@ class _Run(Running[Step, Fit]):
             trace=pd.DataFrame(self._rows),
             status=self._status("running", ""),
             data=self._data,
+            design=self._design,
         )
 
     def budget_spent(self, event: Step | float) -> str:

@@ -21,12 +21,15 @@ from engine.fitting.status import State
 from engine.genes import OTHER, same_genes
 from engine.lnm.canonical import principal_axes
 from engine.lnm.config import LNMConfig
+from engine.lnm.covariates import covariates_of, design_for
+from engine.lnm.design import Design
+from engine.lnm.effects_prior import EffectsPrior
 from engine.lnm.fit import Fit
 from engine.lnm.passes import Passes
 from engine.lnm.point import Metric, Point, params_of, within
 from engine.lnm.prior import Prior
 from engine.lnm.residual import NARROW, Integral
-from engine.lnm.spectral import spectral_start
+from engine.lnm.spectral import effects_start, spectral_start
 from engine.lnm.wide_residual import WIDE, admitting
 
 # Clipped steps: at least, at most, and the relative gain that ends them.
@@ -69,7 +72,7 @@ End = tuple[State, str]
 def maximise(
     counts: Counts, config: LNMConfig, start: Fit | None, weights: np.ndarray | None = None
 ) -> Generator[Event, None, End]:
-    """Maximise the posterior of (mu, W, d); yields events, returns how it ended.
+    """Maximise the posterior of (mu, B, W, d); yields events, returns how it ended.
 
     With ``start`` cells may have (C,) weights, 1 on average: so much each counts for.
 
@@ -78,23 +81,30 @@ def maximise(
     FitError
         If the objective is not finite where the fit starts.
     """
+    design = design_for(counts, config, start)
     if start is not None:
-        passes, point = yield from _resume(counts, config, start, weights)
+        passes, point = yield from _resume(counts, config, start, design, weights)
     else:
-        passes, point = yield from _begin(counts, config)
+        passes, point = yield from _begin(counts, config, design)
     if passes.counts is not counts:
         coarse = config.tolerance * _SUBSAMPLE_TOLERANCE
         point, _ = yield from _ascend(passes, point, coarse, "fitting a subsample")
-        integral = passes.integral
         passes = Passes(
-            counts, config.size, config.precision, config.block_cells, integral=integral
+            counts,
+            config.size,
+            config.precision,
+            config.block_cells,
+            integral=passes.integral,
+            covariates=covariates_of(design, counts),
         )
         point = yield from _evaluate(passes, point.theta, point.has_noise, point.prior)
     _, end = yield from _ascend(passes, point, config.tolerance, "fitting")
     return end
 
 
-def _begin(counts: Counts, config: LNMConfig) -> Generator[Event, None, tuple[Passes, Point]]:
+def _begin(
+    counts: Counts, config: LNMConfig, design: Design | None
+) -> Generator[Event, None, tuple[Passes, Point]]:
     """Spectral start and clipped steps."""
     phase = "starting"
     if counts.n_cells > 2 * _SUBSAMPLE:
@@ -102,11 +112,20 @@ def _begin(counts: Counts, config: LNMConfig) -> Generator[Event, None, tuple[Pa
         rng = np.random.default_rng(config.seed)
         counts = counts.take(np.sort(rng.choice(counts.n_cells, _SUBSAMPLE, replace=False)))
     held = counts if counts.matrix() is not None else counts.take(np.arange(counts.n_cells))
-    mean, loadings, scores = spectral_start(held, config.size, config.seed)
-    prior = Prior.start(config)
+    covariates = covariates_of(design, counts)
+    mean, loadings, scores = spectral_start(held, config.size, config.seed, covariates)
+    prior = Prior.start(config, design and EffectsPrior.start(design, counts.n_genes))
     has_noise = noise_mask(counts, config)
-    theta = np.column_stack([loadings, mean, np.where(has_noise, prior.noise_location, 0.0)])
-    passes = Passes(counts, config.size, config.precision, config.block_cells, scores)
+    noise = np.where(has_noise, prior.noise_location, 0.0)
+    theta = np.column_stack([loadings, effects_start(held, covariates), mean, noise])
+    passes = Passes(
+        counts,
+        config.size,
+        config.precision,
+        config.block_cells,
+        scores,
+        covariates=covariates,
+    )
     point = yield from _evaluate(passes, theta, has_noise, prior)
     _require_finite(point)
     point = yield from _settle(passes, point, phase, 0)
@@ -132,7 +151,11 @@ def _settle(passes: Passes, point: Point, phase: str, made: int) -> Steps:
 
 
 def _resume(
-    counts: Counts, config: LNMConfig, start: Fit, weights: np.ndarray | None
+    counts: Counts,
+    config: LNMConfig,
+    start: Fit,
+    design: Design | None,
+    weights: np.ndarray | None,
 ) -> Generator[Event, None, tuple[Passes, Point]]:
     """The point that an earlier fit had reached."""
     check_start(counts, config, start)
@@ -141,13 +164,18 @@ def _resume(
     # A gene that had no residual (the reference, or all in mode low_rank) begins with the prior's.
     noise = np.where(start.noise > 0, start.noise, np.exp(prior.noise_location))
     noise = np.where(has_noise, noise, 1.0)
-    theta = np.column_stack(
-        [start.loadings, start.mean_clr + 0.5 * np.where(has_noise, noise, 0.0), np.log(noise)]
-    )
+    mean = start.mean_clr + 0.5 * np.where(has_noise, noise, 0.0)
+    theta = np.column_stack([start.loadings, start.effects, mean, np.log(noise)])
     scores = start.scores if start.cells.equals(counts.cells) else None
-    integral = integral_for(start)
     passes = Passes(
-        counts, config.size, config.precision, config.block_cells, scores, integral, weights
+        counts,
+        config.size,
+        config.precision,
+        config.block_cells,
+        scores,
+        integral_for(start),
+        weights,
+        covariates_of(design, counts),
     )
     point = yield from _evaluate(passes, theta, has_noise, prior)
     _require_finite(point)
@@ -205,27 +233,38 @@ def _evaluate(
         volume = np.zeros_like(prior.loadings_covariance)
     max_noise = passes.integral.max_noise
     theta = within(theta, has_noise, max_noise)
-    params = params_of(theta)
+    size = len(volume)
+    params, effects = params_of(theta, size), theta[:, size:-2]
     _, rotation = principal_axes(params.loadings, passes.counts.genes != OTHER)
-    seen = yield from passes.run(params, rotation, volume)
+    seen = yield from passes.run(params, rotation, volume, effects if effects.size else None)
     return Point(theta, has_noise, prior, volume, seen, max_noise)
 
 
 def _clipped_step(passes: Passes, point: Point, *, cautious: bool) -> Steps:
-    """Update the priors, move every gene on its own, and give z mean 0 and variance 1."""
-    variances = Metric(point, cautious=cautious).variances()
-    noise = point.has_noise
+    """Update the priors, move every gene on its own, and give z mean 0 and variance 1.
+
+    With covariates the mean that is taken from z is the one that the fixed columns tell.
+    """
+    metric = Metric(point, cautious=cautious)
+    variances = metric.variances()
+    noise, size = point.has_noise, point.n_factors
     prior = point.prior.learn(
-        point.theta[:, :-2], variances[0], point.theta[noise, -1], variances[1][noise]
+        point.loadings, variances[0], point.theta[noise, -1], variances[1][noise]
     )
+    if prior.effects is not None:
+        effects = prior.effects.learn(point.loadings, point.effects, metric.effects_variances())
+        prior = replace(prior, effects=effects)
     point = replace(point, prior=prior)
     step = Metric(point, cautious=cautious).solve(point.gradient)
     theta = point.theta + np.clip(step, -_LONGEST_STEP, _LONGEST_STEP)
-    mean = point.moments[:-1, -1]
-    factor = np.linalg.cholesky(point.moments[:-1, :-1] - np.outer(mean, mean))
-    theta[:, -2] += theta[:, :-2] @ mean
-    theta[:, :-2] = theta[:, :-2] @ factor
-    passes.change_basis(mean, factor)
+    fixed = np.arange(size, size + prior.n_fixed)
+    told = np.append(fixed, theta.shape[1] - 2)
+    between = point.moments[:size, told]
+    slope = np.linalg.solve(point.moments[np.ix_(told, told)], between.T).T
+    factor = np.linalg.cholesky(point.moments[:size, :size] - slope @ between.T)
+    theta[:, told] += theta[:, :size] @ slope
+    theta[:, :size] = theta[:, :size] @ factor
+    passes.change_basis(slope, factor)
     return (yield from _evaluate(passes, theta, noise, prior.change_basis(factor)))
 
 

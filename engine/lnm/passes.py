@@ -39,13 +39,16 @@ def block_sums(
     volume: Float[Array, "k k"],
     integral: Integral,
     max_steps: int,
+    covariates: Float[Array, "B p"] | None = None,
+    effects: Float[Array, "G p"] | None = None,
 ) -> tuple[Sums, equations.Cells]:
     """Modes, then the statistics there of the cells that were not lost."""
+    params = equations.of_cells(params, covariates, effects)
     posterior = equations.find_posterior(
         params, counts, latents, integral, tolerance=_TOLERANCE, max_steps=max_steps
     )
     weights = jnp.where(jnp.isfinite(posterior.decrement), weights, 0.0)
-    sums = sums_at_mode(params, counts, weights, posterior, volume, integral)
+    sums = sums_at_mode(params, counts, weights, posterior, volume, integral, covariates)
     return sums, posterior.cells(rotation)
 
 
@@ -57,8 +60,11 @@ def block_cells(
     rotation: Float[Array, "k k"],
     integral: Integral,
     max_steps: int,
+    covariates: Float[Array, "B p"] | None = None,
+    effects: Float[Array, "G p"] | None = None,
 ) -> equations.Cells:
     """Modes and the posterior there: new cells under known parameters."""
+    params = equations.of_cells(params, covariates, effects)
     return equations.find_posterior(
         params, counts, latents, integral, tolerance=_TOLERANCE, max_steps=max_steps
     ).cells(rotation)
@@ -112,6 +118,8 @@ class Passes:
         How residuals are integrated; may be changed between passes, at the cost of a compilation.
     weights
         (C,) what each cell counts for in all sums; None: 1.
+    covariates
+        (C, p) of the cells; None if the model has none.
     """
 
     def __init__(
@@ -123,11 +131,13 @@ class Passes:
         scores: np.ndarray | None = None,
         integral: Integral = NARROW,
         weights: np.ndarray | None = None,
+        covariates: np.ndarray | None = None,
     ) -> None:
         self.counts = counts
         self._weights = weights
         self.integral = integral
         self._dtype = np.dtype(dtype)
+        self.covariates = None if covariates is None else covariates.astype(self._dtype)
         elements = _BLOCK_ELEMENTS.get(jax.default_backend(), _BLOCK_ELEMENTS_ELSEWHERE)
         rows = block_cells or min(max(elements // counts.n_genes, 1), _MOST_CELLS)
         self._rows = min(rows, counts.n_cells)
@@ -137,12 +147,25 @@ class Passes:
         self._intensity: np.ndarray | None = None
         self._constants = np.full(counts.n_cells, np.nan)
 
-    def change_basis(self, mean: np.ndarray, factor: np.ndarray) -> None:
-        """Follow z -> factor^-1 (z - mean), so that the next Newton starts where it should."""
+    def change_basis(self, slope: np.ndarray, factor: np.ndarray) -> None:
+        """Follow z -> factor^-1 (z - slope (x, 1)), so that the next Newton starts where it should.
+
+        Parameters
+        ----------
+        slope
+            (k, f + 1) of the first f covariates and of 1.
+        """
+        mean = slope[:, -1]
+        if slope.shape[1] > 1 and self.covariates is not None:
+            mean = mean + self.covariates[:, : slope.shape[1] - 1] @ slope[:, :-1].T
         self._scores = np.linalg.solve(factor, (self._scores - mean).T).T.astype(self._dtype)
 
     def run(
-        self, params: equations.Params, rotation: np.ndarray, volume: np.ndarray | None
+        self,
+        params: equations.Params,
+        rotation: np.ndarray,
+        volume: np.ndarray | None,
+        effects: np.ndarray | None = None,
     ) -> Generator[float, None, Pass]:
         """One pass; yields the share of it that is done after every block.
 
@@ -153,8 +176,12 @@ class Passes:
         volume
             (k, k) Q of `sums.sums_at_mode`, for all cells together; None leaves the sums out:
             the posterior of cells under known parameters.
+        effects
+            (G, p) of the covariates; None if there are none.
         """
         params = equations.Params(*(np.asarray(array, self._dtype) for array in params))
+        if effects is not None:
+            effects = effects.astype(self._dtype)
         rotation = rotation.astype(self._dtype)
         count = self.counts.n_cells
         whole = count if self._weights is None else float(self._weights.sum())
@@ -172,7 +199,7 @@ class Passes:
         for start in range(0, count, self._rows):
             own = slice(start, min(start + self._rows, count))
             size = own.stop - start
-            sums, cells = self._block(params, rotation, share, own, steps)
+            sums, cells = self._block(params, rotation, share, own, steps, effects)
             latents.scores[own] = cells.latents.scores[:size]
             latents.intensity[own] = cells.latents.intensity[:size]
             scores_sd[own] = cells.scores_sd[:size]
@@ -192,6 +219,7 @@ class Passes:
         volume: np.ndarray | None,
         own: slice,
         steps: int,
+        effects: np.ndarray | None,
     ) -> tuple[Sums | None, equations.Cells]:
         counts = self.counts.block(own.start, own.stop)
         if np.isnan(self._constants[own.start]):
@@ -204,12 +232,12 @@ class Passes:
             weights *= self._weights[own][padded].astype(self._dtype)
         latents = equations.Latents(self._scores[own][padded], self._intensity[own][padded])
         counts = counts[padded].astype(self._dtype, copy=False)
+        covariates = None if self.covariates is None else self.covariates[own][padded]
+        how = rotation, self.integral, steps, covariates, effects
         with self._arithmetic():
             if volume is None:
-                return None, block_cells(params, counts, latents, rotation, self.integral, steps)
-            return block_sums(
-                params, counts, weights, latents, rotation, volume, self.integral, steps
-            )
+                return None, block_cells(params, counts, latents, *how)
+            return block_sums(params, counts, weights, latents, rotation, volume, *how[1:])
 
     def _arithmetic(self) -> contextlib.AbstractContextManager[None]:
         return jax.enable_x64(bool(self._dtype == np.float64))

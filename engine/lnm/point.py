@@ -1,7 +1,8 @@
 """A point of the outer optimisation: global parameters, their posterior density and its slope.
 
-Each gene has a row ``(w_g, m_g, log d_g)`` with m = mu + d/2, the log mean intensity: at fixed m
-the residual variance hardly moves a gene's mean, so that the two can be moved together.
+Each gene has a row ``(w_g, b_g, m_g, log d_g)``, b the effects of covariates, if there are any, and
+m = mu + d/2, the log mean intensity: at fixed m the residual variance hardly moves a gene's mean,
+so that the two can be moved together.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _RIDGE = 1e-3
 
 @dataclass(frozen=True)
 class Point:
-    """Parameters (G, k + 2), the pass made there, and the prior it is judged by.
+    """Parameters (G, k + p + 2), the pass made there, and the prior it is judged by.
 
     ``has_noise`` marks the genes whose d is learned: none in mode low_rank, and never the
     reference; ``max_noise`` is the largest d that is admitted.
@@ -44,10 +45,28 @@ class Point:
     max_noise: float
 
     @property
+    def n_factors(self) -> int:
+        """Number of factors k."""
+        return len(self.volume)
+
+    @property
+    def loadings(self) -> np.ndarray:
+        """(G, k) W."""
+        return self.theta[:, : self.n_factors]
+
+    @property
+    def effects(self) -> np.ndarray:
+        """(G, p) B."""
+        return self.theta[:, self.n_factors : -2]
+
+    @property
     def value(self) -> float:
         """Log posterior density, nats; -inf where it is not finite."""
-        prior = self.prior.log_density(self.theta[:, :-2], self.theta[self.has_noise, -1])
-        volume = 0.5 * float(np.sum(self.volume * self.moments[:-1, :-1]))
+        prior = self.prior.log_density(self.loadings, self.theta[self.has_noise, -1])
+        if self.prior.effects is not None:
+            prior += self.prior.effects.log_density(self.loadings, self.effects)
+        size = self.n_factors
+        volume = 0.5 * float(np.sum(self.volume * self.moments[:size, :size]))
         value = self.seen.log_marginal_total + prior - volume
         return value if np.isfinite(value) else -np.inf
 
@@ -56,7 +75,13 @@ class Point:
         """Slope of `value` in theta, zero where log d is fixed or held at its bound."""
         sums, prior = self.sums, self.prior
         slope = np.empty_like(self.theta)
-        slope[:, :-2] = sums.loadings - self.theta[:, :-2] @ prior.loadings_precision
+        size = self.n_factors
+        slope[:, :size] = sums.loadings - self.loadings @ prior.loadings_precision
+        slope[:, size:-2] = sums.effects
+        if prior.effects is not None:
+            in_loadings, in_effects = prior.effects.slopes(self.loadings, self.effects)
+            slope[:, :size] += in_loadings
+            slope[:, size:-2] += in_effects
         slope[:, -2] = sums.mean
         distance = (self.theta[:, -1] - prior.noise_location) / prior.noise_scale**2
         slope[:, -1] = sums.log_noise - 0.5 * np.exp(self.theta[:, -1]) * sums.mean - distance
@@ -71,7 +96,7 @@ class Point:
 
     @property
     def moments(self) -> np.ndarray:
-        """(k + 1, k + 1) mean over the cells of E[(z, 1)(z, 1)']."""
+        """(k + p + 1, k + p + 1) mean over the cells of E[(z, x, 1)(z, x, 1)']."""
         return np.asarray(self.sums.moments) / float(self.sums.weight)
 
     def volume_slope(self) -> np.ndarray:
@@ -96,14 +121,14 @@ def within(theta: np.ndarray, has_noise: np.ndarray, max_noise: float) -> np.nda
     return theta
 
 
-def params_of(theta: np.ndarray) -> equations.Params:
-    """The model's parameters at theta."""
+def params_of(theta: np.ndarray, n_factors: int) -> equations.Params:
+    """The model's parameters at theta, the effects of covariates aside."""
     mean = theta[:, -2] - 0.5 * np.exp(theta[:, -1])
-    return equations.Params(mean, theta[:, :-2], theta[:, -1])
+    return equations.Params(mean, theta[:, :n_factors], theta[:, -1])
 
 
 class Metric:
-    """Curvature of the log posterior, gene by gene: a block for (w, m) and a number for log d.
+    """Curvature of the log posterior, gene by gene: a block for (w, b, m) and a number for log d.
 
     The block is the complete-data information at the posterior moments of z; log d has its
     expected information, or, near the optimum (``cautious``), the summed squared score
@@ -113,7 +138,11 @@ class Metric:
     def __init__(self, point: Point, *, cautious: bool) -> None:
         prior, sums = point.prior, point.sums
         blocks = np.array(unpack(sums.curvature))
-        blocks[:, :-1, :-1] += prior.loadings_precision
+        self._size = size = point.n_factors
+        blocks[:, :size, :size] += prior.loadings_precision
+        if prior.effects is not None:
+            places = np.arange(size, blocks.shape[-1] - 1)
+            blocks[:, places, places] += prior.effects.precision(len(blocks))
         blocks[:, -1, -1] += _RIDGE
         self._blocks = blocks
         factor = np.linalg.cholesky(blocks)
@@ -136,4 +165,9 @@ class Metric:
 
     def variances(self) -> tuple[np.ndarray, np.ndarray]:
         """Posterior covariances of the loadings (G, k, k) and variances of log d (G,)."""
-        return self._inverse[:, :-1, :-1], 1 / self._noise
+        return self._inverse[:, : self._size, : self._size], 1 / self._noise
+
+    def effects_variances(self) -> np.ndarray:
+        """(G, p) posterior variances of the effects."""
+        diagonal = np.diagonal(self._inverse, axis1=1, axis2=2)
+        return np.asarray(diagonal[:, self._size : -1])

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from engine.lnm.config import LNMConfig
+from engine.lnm.effects_prior import EffectsPrior
 
 START_LOADINGS_SCALE = 1.0
 START_NOISE_LOCATION = float(np.log(0.1))
@@ -22,7 +23,10 @@ START_NOISE_SCALE = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """Covariance S of the loadings, location and scale of log d; flags say what is learned."""
+    """Covariance S of the loadings, location and scale of log d; flags say what is learned.
+
+    ``effects`` is that of the effects of covariates; None without.
+    """
 
     loadings_covariance: np.ndarray
     noise_location: float
@@ -30,9 +34,10 @@ class Prior:
     learn_loadings: bool
     learn_noise_location: bool
     learn_noise_scale: bool
+    effects: EffectsPrior | None = None
 
     @classmethod
-    def start(cls, config: LNMConfig) -> Prior:
+    def start(cls, config: LNMConfig, effects: EffectsPrior | None = None) -> Prior:
         """Values the user set, and starting values for those to learn."""
         scale = config.loadings_scale or START_LOADINGS_SCALE
         return cls(
@@ -42,6 +47,7 @@ class Prior:
             config.loadings_scale is None,
             config.noise_location is None,
             config.noise_scale is None,
+            effects,
         )
 
     def resume(self, values: dict[str, Any]) -> Prior:
@@ -53,6 +59,7 @@ class Prior:
             ),
             noise_location=float(values["noise_location"]),
             noise_scale=float(values["noise_scale"]),
+            effects=EffectsPrior.from_dict(values["effects"]) if "effects" in values else None,
         )
 
     def to_dict(self, rotation: np.ndarray) -> dict[str, Any]:
@@ -62,7 +69,12 @@ class Prior:
             "loadings_covariance": turned.tolist(),
             "noise_location": self.noise_location,
             "noise_scale": self.noise_scale,
-        }
+        } | ({} if self.effects is None else {"effects": self.effects.to_dict()})
+
+    @property
+    def n_fixed(self) -> int:
+        """Number of columns of fixed effects."""
+        return 0 if self.effects is None else len(self.effects.fixed)
 
     @property
     def loadings_precision(self) -> np.ndarray:

@@ -14,6 +14,7 @@ from engine.fitting.versions import versions
 from engine.genes import OTHER
 from engine.lnm.canonical import principal_axes
 from engine.lnm.config import LNMConfig
+from engine.lnm.design import Design
 from engine.lnm.fit import Capture, Fit, Totals
 from engine.lnm.passes import Pass
 from engine.lnm.point import Point, params_of
@@ -34,10 +35,11 @@ class Snapshot:
     trace: pd.DataFrame
     status: Status
     data: dict[str, Any]
+    design: Design | None = None
 
     def __call__(self) -> Fit:
         """The fit, in CLR on principal axes."""
-        params = params_of(self.point.theta)
+        params, effects = params_of(self.point.theta, self.point.n_factors), self.point.effects
         loadings, rotation = principal_axes(params.loadings, self.counts.genes != OTHER)
         return Fit(
             config=self.config,
@@ -50,6 +52,8 @@ class Snapshot:
             totals=self.totals,
             trace=self.trace,
             prior=self.point.prior.to_dict(rotation),
+            design=self.design,
+            effects=effects - effects.mean(0),
             versions=versions(),
             **cell_fields(self.counts, self.point.seen, rotation, self.capture, self.status)
             | {"data": self.data},

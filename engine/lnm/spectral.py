@@ -12,16 +12,19 @@ from engine.data import Counts
 _MOST = 3.0
 # Counts that a gene must have for its residuals to be taken at their word.
 _SHRINKAGE = 20.0
+# Of the largest: what is as good as none.
+_NOTHING = 1e-6
 
 
 def spectral_start(
-    counts: Counts, n_factors: int, seed: int
+    counts: Counts, n_factors: int, seed: int, covariates: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Log mean intensities (G,), loadings (G, k) and scores (C, k) to start from.
 
     The residuals ``(u - N p) / sqrt(N p)`` are a sparse matrix less one of rank one, and are never
     formed. Shares p are those of all counts; scores have variance one; loadings are the
-    scores' covariances with the residual counts, shrunk for rare genes.
+    scores' covariances with the residual counts, shrunk for rare genes. Scores are sought in what
+    covariates leave.
 
     Parameters
     ----------
@@ -29,6 +32,8 @@ def spectral_start(
         Held in memory: a subsample of cells if need be.
     seed
         Of the first vector of the singular value decomposition.
+    covariates
+        (C, p), if there are any.
     """
     matrix = counts.matrix()
     if matrix is None:
@@ -40,10 +45,21 @@ def spectral_start(
     shares = np.maximum(gene_totals, 0.5) / totals.sum()
     left, right = np.sqrt(totals), np.sqrt(shares)
     scaled = sparse.diags_array(1 / left) @ matrix @ sparse.diags_array(1 / right)
+    along = np.zeros((counts.n_cells, 0))
+    if covariates is not None:
+        along, sizes, _ = np.linalg.svd(left[:, None] * covariates, full_matrices=False)
+        along = along[:, sizes > _NOTHING * sizes.max()]
+
+    def apart(v: np.ndarray) -> np.ndarray:
+        """Less what lies along the covariates."""
+        return v - along @ (along.T @ v)
+
     residuals = LinearOperator(
         matrix.shape,
-        matvec=lambda v: scaled @ v - left * (right @ np.ravel(v)),
-        rmatvec=lambda v: scaled.T @ v - right * (left @ np.ravel(v)),
+        matvec=lambda v: apart(scaled @ np.ravel(v) - left * (right @ np.ravel(v))),
+        rmatvec=lambda v: (
+            scaled.T @ apart(np.ravel(v)) - right * (left @ apart(np.ravel(v)))
+        ),
         dtype=np.float64,
     )
     if not n_factors:
@@ -54,3 +70,27 @@ def spectral_start(
     explained = matrix.T @ scores - np.outer(shares, totals @ scores)
     loadings = np.clip(explained / (gene_totals + _SHRINKAGE)[:, None], -2, 2)
     return np.log(shares), loadings, scores
+
+
+def effects_start(counts: Counts, covariates: np.ndarray | None) -> np.ndarray:
+    """(G, p) effects of covariates (C, p): one scoring step of the Poisson model, shrunk.
+
+    Parameters
+    ----------
+    counts
+        Held in memory.
+    """
+    matrix = counts.matrix()
+    if matrix is None:
+        raise ValueError("the start is made from cells held in memory")
+    if covariates is None:
+        return np.zeros((counts.n_genes, 0))
+    x, totals = covariates.astype(np.float64), counts.totals
+    gene_totals = np.asarray(matrix.sum(0)).ravel()
+    shares = np.maximum(gene_totals, 0.5) / totals.sum()
+    information = x.T @ (totals[:, None] * x)
+    information += _NOTHING * np.trace(information) * np.eye(len(information))
+    beyond = matrix.T @ x - np.outer(shares, totals @ x)
+    effects = np.linalg.solve(information, beyond.T).T / shares[:, None]
+    effects *= (gene_totals / (gene_totals + _SHRINKAGE))[:, None]
+    return np.clip(effects, -2, 2)

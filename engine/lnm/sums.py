@@ -17,21 +17,23 @@ from engine.lnm.residual import Integral
 class Sums(NamedTuple):
     """What a pass adds up over cells; a monoid under elementwise addition.
 
-    ``mean``, ``loadings`` and ``log_noise`` are gradients of ``log_marginal``; ``curvature`` packs
-    each gene's sum of ``-psi'' E[(z, 1)(z, 1)']``; ``noise_expected`` and ``noise_outer`` are the
-    expected information and the summed squared score of log d at fixed mean intensity;
-    ``moments`` sums ``E[(z, 1)(z, 1)']``.
+    ``mean``, ``loadings``, ``effects`` and ``log_noise`` are gradients of ``log_marginal``;
+    ``curvature`` packs each gene's sum of ``-psi'' E[(z, x, 1)(z, x, 1)']``, x the p covariates of
+    the cell, if there are any; ``noise_expected`` and ``noise_outer`` are the expected information
+    and the summed squared score of log d at fixed mean intensity; ``moments`` sums
+    ``E[(z, x, 1)(z, x, 1)']``.
     """
 
     weight: Float[AnyArray, ""]
     log_marginal: Float[AnyArray, ""]
     mean: Float[AnyArray, "G"]
     loadings: Float[AnyArray, "G k"]
+    effects: Float[AnyArray, "G p"]
     log_noise: Float[AnyArray, "G"]
-    curvature: Float[AnyArray, "G P"]
+    curvature: Float[AnyArray, "G R"]
     noise_expected: Float[AnyArray, "G"]
     noise_outer: Float[AnyArray, "G"]
-    moments: Float[AnyArray, "q q"]
+    moments: Float[AnyArray, "r r"]
 
 
 def sums_at_mode(
@@ -41,6 +43,7 @@ def sums_at_mode(
     posterior: equations.Posterior,
     volume: Float[Array, "k k"],
     integral: Integral,
+    covariates: Float[Array, "B p"] | None = None,
 ) -> Sums:
     """Objective, exact gradient and curvature blocks, summed over the cells of a block.
 
@@ -55,10 +58,14 @@ def sums_at_mode(
 
     Parameters
     ----------
+    params
+        Of the cells, see `equations.of_cells`.
     weights
         Weight of each cell: 1, or 0 for the padding of a last block and for a lost cell.
     volume
         Q above, per cell; zero for the gradient of the log-marginal alone.
+    covariates
+        x of the cells; None if there are none.
     """
     mode, covariance, scores = posterior.mode, posterior.covariance, posterior.latents.scores
     slopes = integral.slopes(mode)
@@ -78,9 +85,13 @@ def sums_at_mode(
     )
     # At a fixed mean intensity exp(mu + d/2), with which d has little to do.
     in_spread = in_log_noise - 0.5 * mode.d * in_x
-    # E[(z, 1)(z, 1)'] of each cell: the complete-data curvature of (w_g, mu_g).
-    lifted = jnp.concatenate([scores, jnp.ones_like(scores, shape=(len(scores), 1))], axis=1)
+    # E[(z, x, 1)(z, x, 1)'] of each cell: the complete-data curvature of (w_g, b_g, mu_g).
+    known = [] if covariates is None else [covariates]
+    ones = jnp.ones_like(scores, shape=(len(scores), 1))
+    lifted = jnp.concatenate([scores, *known, ones], axis=1)
     score_covariance = covariance.at[:, -1, :].set(0.0).at[:, :, -1].set(0.0)
+    width, more = scores.shape[1], 0 if covariates is None else covariates.shape[1]
+    score_covariance = jnp.pad(score_covariance, ((0, 0), (0, more), (0, more)))
     moments = lifted[:, :, None] * lifted[:, None, :] + score_covariance
 
     # Sums over cells are matrix products: XLA would compute again all that leads to them.
@@ -89,9 +100,9 @@ def sums_at_mode(
     of_pairs = product(
         posterior.curvature.T, jnp.concatenate([pack(answer), pack(moments)], axis=1) * column
     )
-    spread, curvature = jnp.split(of_pairs, 2, axis=1)
+    spread, curvature = jnp.split(of_pairs, [design.shape[1] * (design.shape[1] + 1) // 2], axis=1)
     in_loadings = (
-        in_design[:, :-1]
+        in_design[:, :width]
         + product(posterior.slope.T, pull[:, :-1] * column)
         - (unpack(spread)[:, :-1, :] @ design[..., None])[..., 0]
     )
@@ -100,6 +111,7 @@ def sums_at_mode(
         log_marginal=(posterior.log_marginal * weights).sum(),
         mean=in_design[:, -1],
         loadings=in_loadings,
+        effects=in_design[:, width:-1],
         log_noise=product(weights, in_log_noise),
         curvature=curvature,
         noise_expected=0.5 * product(weights, (integral.metric(mode) * mode.d) ** 2),

@@ -99,7 +99,7 @@ def _replicates(
                 point = event
         assert point is not None
         theta = perturbed(point, np.random.default_rng([seed, number, 1]))
-        found, _ = principal_axes(theta[:, :-2], fit.is_gene)
+        found, _ = principal_axes(theta[:, : point.n_factors], fit.is_gene)
         loadings.append(turned(found, fit.loadings).astype(np.float32))
         noise.append(np.where(point.has_noise, np.exp(theta[:, -1]), 0).astype(np.float32))
         cosines.append(paired(fit.loadings, found)[1])
@@ -111,7 +111,7 @@ def _replicates(
 
 
 def perturbed(point: Point, rng: np.random.Generator) -> np.ndarray:
-    """Parameters (G, k + 2) had the prior of each gene another centre, drawn from that prior.
+    """Parameters (G, k + p + 2) had the prior of each gene another centre, drawn from that prior.
 
     With H what the cells tell of a gene and P what the prior tells, its optimum varies with their
     weights by ``(H + P)^-1 H (H + P)^-1``; moved by ``(H + P)^-1 P x``, x ~ N(0, P^-1), it varies
@@ -122,7 +122,7 @@ def perturbed(point: Point, rng: np.random.Generator) -> np.ndarray:
     prior, theta = point.prior, point.theta.copy()
     root = np.linalg.cholesky(prior.loadings_precision)
     drawn = rng.standard_normal((len(theta), len(root))) @ root.T
-    theta[:, :-2] += np.einsum("gij,gj->gi", covariance, drawn)
+    theta[:, : point.n_factors] += np.einsum("gij,gj->gi", covariance, drawn)
     step = variance / prior.noise_scale * rng.standard_normal(len(theta))
     return within(
         theta + step[:, None] * np.eye(theta.shape[1])[-1], point.has_noise, point.max_noise

@@ -1,0 +1,179 @@
+"""Priors of the effects of covariates, their scales learned from all genes (empirical Bayes).
+
+    B = W M + R
+    r_gj ~ N(0, tau_j^2)                    fixed columns;  M flat
+    r_gl ~ N(0, tau_gt^2)                   levels of a random term t;  M ~ N(0, tau_M^2)
+    tau_gt^2 ~ scaled inverse chi^2(nu_t, tau_t^2)
+
+What the factors can explain of an effect, W M, is not shrunk: else the scores would take up what
+the prior takes from the effect. M flat, its slope at the optimum says that the scores have no
+covariance with the fixed columns: what the design explains is none of the factors'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from engine.lnm.design import Design
+
+_START = 0.5
+# Variances below this are no news of any gene.
+_LEAST = 1e-5
+# Degrees of freedom of the prior of a term's variances: no fewer, no more.
+_FEWEST, _MOST = 2.0, 200.0
+# Of the information on M: what keeps a factor without loadings out of it.
+_RIDGE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class EffectsPrior:
+    """Variances of what the factors do not explain of the effects.
+
+    Attributes
+    ----------
+    fixed
+        (f,) of the fixed columns, which come first.
+    random
+        (G, t) of each gene and random term.
+    terms
+        (p - f,) term of each random column.
+    freedom, location
+        (t,) nu and tau^2 of the random terms' variances.
+    of_factors
+        (t,) variances of M in the random columns.
+    """
+
+    fixed: np.ndarray
+    random: np.ndarray
+    terms: np.ndarray
+    freedom: np.ndarray
+    location: np.ndarray
+    of_factors: np.ndarray
+
+    @classmethod
+    def start(cls, design: Design, n_genes: int) -> EffectsPrior:
+        """Values to learn from."""
+        terms = design.random_terms
+        count = int(terms.max()) + 1 if len(terms) else 0
+        return cls(
+            np.full(design.n_fixed, _START**2),
+            np.full((n_genes, count), _START**2),
+            terms,
+            np.full(count, 4.0),
+            np.full(count, _START**2),
+            np.ones(count),
+        )
+
+    def precision(self, n_genes: int) -> np.ndarray:
+        """(G, p) inverse variances."""
+        fixed = np.broadcast_to(1 / self.fixed, (n_genes, len(self.fixed)))
+        return np.concatenate([fixed, 1 / self.random[:, self.terms]], axis=1)
+
+    def explained(self, loadings: np.ndarray, effects: np.ndarray) -> np.ndarray:
+        """M (k, p), the most probable given loadings (G, k) and effects (G, p)."""
+        return self._of_factors(loadings, effects)[0]
+
+    def _of_factors(
+        self, loadings: np.ndarray, effects: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """M (k, p) and the trace (p,) of the covariance of each of its columns."""
+        precision = self.precision(len(loadings))
+        size, count = loadings.shape[1], effects.shape[1]
+        weighted = np.einsum("gi,gp,gj->pij", loadings, precision, loadings, optimize=True)
+        own = np.concatenate([np.zeros(len(self.fixed)), 1 / self.of_factors[self.terms]])
+        trace = np.trace(weighted, axis1=1, axis2=2)
+        ridge = own + _RIDGE * np.maximum(trace, 1.0)
+        inverse = np.linalg.inv(weighted + ridge[:, None, None] * np.eye(size))
+        right = np.einsum("gi,gp->pi", loadings, precision * effects)
+        found = np.einsum("pij,pj->ip", inverse, right).reshape(size, count)
+        return found, np.trace(inverse, axis1=1, axis2=2)
+
+    def log_density(self, loadings: np.ndarray, effects: np.ndarray) -> float:
+        """Log prior density of the effects (G, p) at the most probable M, but for a constant."""
+        of_factors = self.explained(loadings, effects)
+        left = effects - loadings @ of_factors
+        precision = self.precision(len(loadings))
+        value = -0.5 * (precision * left**2).sum() + 0.5 * np.log(precision).sum()
+        random = of_factors[:, len(self.fixed) :] ** 2 / self.of_factors[self.terms]
+        return float(value - 0.5 * random.sum())
+
+    def slopes(self, loadings: np.ndarray, effects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Slopes of `log_density` in loadings (G, k) and effects (G, p); M moves along."""
+        of_factors = self.explained(loadings, effects)
+        pull = self.precision(len(loadings)) * (effects - loadings @ of_factors)
+        return pull @ of_factors.T, -pull
+
+    def learn(
+        self, loadings: np.ndarray, effects: np.ndarray, variances: np.ndarray
+    ) -> EffectsPrior:
+        """One EM step.
+
+        Parameters
+        ----------
+        loadings, effects
+            (G, k) and (G, p) posterior modes.
+        variances
+            (G, p) posterior variances of the effects.
+        """
+        of_factors, spread = self._of_factors(loadings, effects)
+        squares = (effects - loadings @ of_factors) ** 2 + variances
+        fixed, count = len(self.fixed), len(self.freedom)
+        found = replace(self, fixed=np.maximum(squares[:, :fixed].mean(0), _LEAST))
+        if not count:
+            return found
+        random, size = np.empty_like(self.random), loadings.shape[1]
+        freedom, location, factors = (np.empty(count) for _ in range(3))
+        for term in range(count):
+            own = fixed + np.flatnonzero(self.terms == term)
+            seen = np.maximum(squares[:, own].mean(1), _LEAST)
+            freedom[term], location[term] = _inverse_chi_squared(seen, len(own))
+            total = freedom[term] * location[term] + len(own) * seen
+            random[:, term] = total / (freedom[term] + len(own))
+            known = (of_factors[:, own] ** 2).sum() + spread[own].sum()
+            factors[term] = max(known / max(size * len(own), 1), _LEAST)
+        return replace(
+            found, random=random, freedom=freedom, location=location, of_factors=factors
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as JSON has them."""
+        return {name: np.asarray(array).tolist() for name, array in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> EffectsPrior:
+        """From what `to_dict` gave."""
+        terms = np.asarray(values["terms"], dtype=int)
+        count = len(values["freedom"])
+        arrays = {
+            name: np.asarray(values[name], dtype=float)
+            for name in ("fixed", "freedom", "location", "of_factors")
+        }
+        random = np.asarray(values["random"], dtype=float).reshape(-1, count)
+        return cls(random=random, terms=terms, **arrays)
+
+
+def _inverse_chi_squared(variances: np.ndarray, freedom: int) -> tuple[float, float]:
+    """nu and tau^2 from variances (G,) of so many degrees of freedom (Smyth 2004, section 6.2)."""
+    logs = np.log(variances)
+    own = special.digamma(freedom / 2) - np.log(freedom / 2)
+    beyond = logs.var(ddof=1) - special.polygamma(1, freedom / 2) if len(logs) > 1 else 0.0
+    nu = 2 * _inverse_trigamma(beyond) if beyond > 0 else _MOST
+    nu = float(np.clip(nu, _FEWEST, _MOST))
+    return nu, float(np.exp(logs.mean() - own + special.digamma(nu / 2) - np.log(nu / 2)))
+
+
+def _inverse_trigamma(value: float) -> float:
+    """x with trigamma(x) = value, by Newton on 1 / trigamma (Smyth 2004, appendix)."""
+    at = 0.5 + 1 / value
+    for _ in range(50):
+        trigamma = float(special.polygamma(1, at))
+        step = trigamma * (1 - trigamma / value) / float(special.polygamma(2, at))
+        at += step
+        if abs(step) < 1e-8 * at:
+            break
+    return at

@@ -1,0 +1,108 @@
+"""Terms of a formula of covariates, of columns' names and nothing else.
+
+    ~ batch + age + batch:age + (1 | donor) + (condition | donor)
+
+A library would evaluate Python in a formula. What a page, a file or an address says is never given
+to one: the terms are read here, and only names of columns, ``+``, ``:`` and ``|`` are among them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import NoReturn
+
+from engine.errors import ConfigError
+
+_LONGEST = 1000
+_EXAMPLE = "~ batch + age + batch:age + (1 | donor) + (condition | donor)"
+_GROUPED = re.compile(r"\(([^()|]*)\|([^()|]*)\)")
+# Marks the place of a term in parentheses.
+_PLACE = re.compile(r"\((\d+)\)")
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term: columns whose product it is, and the grouping column of a random effect.
+
+    Attributes
+    ----------
+    columns
+        Names, more than one for an interaction; none for a random intercept.
+    group
+        Name of the column whose levels have an effect each; "" for a fixed effect.
+    """
+
+    columns: tuple[str, ...]
+    group: str = ""
+
+    def __str__(self) -> str:
+        """As it is written."""
+        written = ":".join(self.columns)
+        return f"({written or 1} | {self.group})" if self.group else written
+
+
+def terms_of(formula: str, known: Collection[str]) -> tuple[Term, ...]:
+    """The terms of a formula, each once.
+
+    Parameters
+    ----------
+    known
+        Names of the columns that there are.
+
+    Raises
+    ------
+    ConfigError
+        If it is no such formula, or names another column.
+    """
+    text = formula.strip().removeprefix("~").strip()
+    if not text or len(text) > _LONGEST:
+        _refuse(formula)
+    grouped = _GROUPED.findall(text)
+    count = iter(range(len(grouped)))
+    parts = _GROUPED.sub(lambda _: f"({next(count)})", text).split("+")
+    terms: list[Term] = []
+    for part in map(str.strip, parts):
+        place = _PLACE.fullmatch(part)
+        if place:
+            terms += _random(*map(str.strip, grouped[int(place[1])]), formula, known)
+        elif part != "1":
+            terms.append(Term(_columns(part, formula, known)))
+    if not terms:
+        _refuse(formula)
+    return tuple(dict.fromkeys(terms))
+
+
+def _random(effects: str, group: str, formula: str, known: Collection[str]) -> list[Term]:
+    """An effect of each level of the group: of each column named, and the intercept but for 0."""
+    named = [part.strip() for part in effects.split("+")]
+    (owner,) = _columns(group, formula, known, most=1)
+    columns = [_columns(part, formula, known) for part in named if part not in ("0", "1")]
+    intercept = [] if "0" in named else [Term((), owner)]
+    return intercept + [Term(one, owner) for one in columns]
+
+
+def _columns(
+    part: str, formula: str, known: Collection[str], most: int | None = None
+) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in part.split(":"))
+    if not all(names) or len(set(names)) < len(names) or (most and len(names) > most):
+        _refuse(formula)
+    for name in names:
+        if name not in known:
+            some = ", ".join(sorted(map(str, known))[:20]) or "none"
+            raise ConfigError(
+                f"columns of the cells in the formula: {some}",
+                repr(name),
+                "Name columns of obs as they are, joined by +; see the documentation of formulas.",
+            )
+    return names
+
+
+def _refuse(formula: str) -> NoReturn:
+    raise ConfigError(
+        f"a formula of columns like {_EXAMPLE}",
+        repr(formula[:100]),
+        "Use names of columns, + between terms, : for interactions, (1 | name) for random effects.",
+    )
