@@ -17,6 +17,7 @@ from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.fitting.compilation import keep_compilations
 from engine.lnm import equations
+from engine.lnm.covariates import mean_of
 from engine.lnm.laplace import integral_for
 from engine.lnm.posteriors import block_cells, parameters, posteriors
 from engine.lnm.residual import residual_mode
@@ -126,6 +127,10 @@ def _steps(
         dense = counts.block(start, start + at_once)
         padded = np.ones((at_once, dense.shape[1]), np.float32)
         padded[: len(dense)] = dense
+        means = mean_of(fit, counts.obs.iloc[start : start + at_once])
+        if means.ndim > 1:
+            rows = np.pad(means, ((0, at_once - len(dense)), (0, 0)), mode="edge")
+            params = params._replace(mean=jnp.asarray(rows, jnp.float32))
         found = posteriors(params, jnp.asarray(padded), integral)
         fixed = equations.constants(dense)
         for j, own in enumerate(dense):
@@ -136,7 +141,8 @@ def _steps(
             root = found.root[j]
             noise = rng.standard_normal((n_draws, len(root)))
             drawn = found.centre[j] + noise @ root.T
-            log_joint = np.asarray(_log_joint(params, own, drawn), float)
+            mean = params.mean[j] if means.ndim > 1 else params.mean
+            log_joint = np.asarray(_log_joint(params._replace(mean=mean), own, drawn), float)
             log_gaussian = -0.5 * (noise**2).sum(1) - np.log(np.diagonal(root)).sum()
             smoothed, shape = smooth(log_joint - log_gaussian)
             value = logsumexp(smoothed) - np.log(n_draws)

@@ -177,7 +177,7 @@ def _steps(
     if len(genes) < _FEWEST_GENES:
         few = f"{len(genes)}"
         raise DataError(f"{_FEWEST_GENES} genes that {_FEWEST} cells have", few, "Choose more.")
-    residuals = family_of(fit).residuals(fit, seen, genes)
+    residuals = family_of(fit).residuals(fit, seen, genes, counts.obs)
     mean = np.zeros((len(genes), len(genes)), np.float32)
     largest = []
     n_draws = _FOR_MEAN + _FOR_LARGEST

@@ -21,6 +21,7 @@ from engine.checks.structure_scores import Leading, beyond_chance, leading
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.fitting.compilation import keep_compilations
+from engine.lnm.covariates import mean_of
 from engine.lnm.laplace import integral_for
 from engine.lnm.some_genes import params_of
 from engine.results import AnyFit, selection_of
@@ -219,7 +220,8 @@ def _steps(
     seen, counts = seen[able], counts.take(np.flatnonzero(able))
     # The counts of some genes among themselves have a model of the same form.
     loadings, noise = fit.loadings[genes], fit.noise[genes]
-    params, integral = params_of(fit.mean_clr[genes], loadings, noise), integral_for(fit)
+    mean = mean_of(fit, counts.obs)[..., genes]
+    params, integral = params_of(mean, loadings, noise), integral_for(fit)
     weak = float((loadings**2).sum()) < float(noise.sum())
     # Factors that were chosen were found to be needed: by a pair of genes, if not by all of them.
     weak &= selection_of(fit) is None or not fit.n_factors
@@ -230,7 +232,7 @@ def _steps(
     if weak and not beyond_chance(found.largest, found.expected, found.spread):
         # What they vary is then residual variance of each gene by itself.
         own = noise + (loadings**2).sum(1)
-        bare = params_of(fit.mean_clr[genes], np.zeros_like(loadings), own)
+        bare = params_of(mean, np.zeros_like(loadings), own)
         other = yield from _told_of(leading(bare, integral, seen, rng), share, 1.0)
         nothing = not beyond_chance(other.largest, other.expected, other.spread)
     yield StructureProgress(1.0, _structure(fit, counts, genes, found, nothing=nothing))

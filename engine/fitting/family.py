@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
+import pandas as pd
 
 from engine.fitting.model import FittedModel
 from engine.fitting.training_config import Training
@@ -65,6 +66,10 @@ class Family(Protocol):
         """A fit of more latents to start from, made of one of fewer; None where none is of use."""
         ...
 
+    def prepared(self, counts: Counts, config: Any) -> Counts:
+        """Refuse what these counts cannot carry; the counts as all fits of them should see them."""
+        ...
+
     def check_size(self, counts: Counts, config: Any) -> None:
         """Refuse counts that this inference cannot fit, before a number is chosen."""
         ...
@@ -83,8 +88,8 @@ class Family(Protocol):
         """
         ...
 
-    def new_cells(self, fit: Any) -> Latents:
-        """Latents of cells unlike any other, from the fitted prior."""
+    def new_cells(self, fit: Any, obs: pd.DataFrame) -> Latents:
+        """Latents of cells with these labels, but unlike any other, from the fitted prior."""
         ...
 
     def replicated(self, fit: Any, counts: Counts, mode: Mode) -> Iterator[Block]:
@@ -95,6 +100,8 @@ class Family(Protocol):
         """Totals of cells; None of a model that has none."""
         ...
 
-    def residuals(self, fit: Any, seen: np.ndarray, genes: np.ndarray) -> Residuals:
-        """What counts (C, G) of some genes (positions) have beyond the fit."""
+    def residuals(
+        self, fit: Any, seen: np.ndarray, genes: np.ndarray, obs: pd.DataFrame
+    ) -> Residuals:
+        """What counts (C, G) of some genes (positions) have beyond the fit; C cells with labels."""
         ...

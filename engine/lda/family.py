@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from engine.lda.config import LDAConfig
 from engine.lda.fit import TopicFit
@@ -44,6 +45,10 @@ class Topics:
         """None: each number of topics begins anew."""
         return None
 
+    def prepared(self, counts: Counts, config: LDAConfig) -> Counts:
+        """The counts as they are."""
+        return counts
+
     def check_size(self, counts: Counts, config: LDAConfig) -> None:
         """Topics fit any counts."""
 
@@ -60,7 +65,7 @@ class Topics:
         """Topics have none."""
         raise NotImplementedError("topics have no log-marginal likelihood")
 
-    def new_cells(self, fit: TopicFit) -> Latents:
+    def new_cells(self, fit: TopicFit, obs: pd.DataFrame) -> Latents:
         """Latents from the prior."""
         from engine.lda.predictive import new_cells
 
@@ -76,7 +81,9 @@ class Topics:
         """None: topics have no model of the totals."""
         return None
 
-    def residuals(self, fit: TopicFit, seen: np.ndarray, genes: np.ndarray) -> Residuals:
+    def residuals(
+        self, fit: TopicFit, seen: np.ndarray, genes: np.ndarray, obs: pd.DataFrame
+    ) -> Residuals:
         """Pearson residuals of some genes."""
         from engine.lda.predictive import GeneResiduals
 

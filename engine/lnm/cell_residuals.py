@@ -20,6 +20,7 @@ from scipy.special import wrightomega
 from engine.errors import DataError
 from engine.fitting.summarised import CellResiduals
 from engine.lnm.arrays import FactorArrays
+from engine.lnm.covariates import own_covariates
 from engine.lnm.residual import LOG_NO_NOISE
 
 # Elements at a time: they stay in the processor's cache.
@@ -55,9 +56,7 @@ def residuals(
     for start in range(0, len(cells), size):
         block = slice(start, start + size)
         dense = rows[block].toarray().astype(np.float32, copy=False)
-        for out, part in zip(
-            found, model.block(fit.scores[cells[block]], dense, genes), strict=True
-        ):
+        for out, part in zip(found, model.block(cells[block], dense, genes), strict=True):
             out[block] = part
     return CellResiduals(*found)
 
@@ -66,6 +65,8 @@ class _Model:
     """The parameters in single precision, as blocks need them."""
 
     def __init__(self, fit: FactorArrays) -> None:
+        self.scores = fit.scores
+        self.covariates, self.effects = own_covariates(fit), fit.effects.T.astype(np.float32)
         self.loadings = fit.loadings.T.astype(np.float32)
         self.mean = fit.mean_clr.astype(np.float32)
         self.noise = np.maximum(fit.noise, np.exp(LOG_NO_NOISE)).astype(np.float32)
@@ -73,10 +74,12 @@ class _Model:
         self.spread = float(fit.noise.sum()) / len(fit.noise)
 
     def block(
-        self, scores: np.ndarray, counts: np.ndarray, genes: np.ndarray
+        self, cells: np.ndarray, counts: np.ndarray, genes: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         n_features = counts.shape[1]
-        x = scores.astype(np.float32) @ self.loadings + self.mean
+        x = self.scores[cells].astype(np.float32) @ self.loadings + self.mean
+        if self.covariates is not None:
+            x += self.covariates[cells] @ self.effects
         argument = x + self.log_noise + counts * self.noise
         # A cell without counts is given a trace of one: its residuals are then those of the prior.
         total = np.log(np.maximum(counts.sum(1, dtype=np.float64), 1e-3))

@@ -19,6 +19,7 @@ def check_fit(fit: FactorArrays) -> None:
         "mean_clr": genes,
         "loadings": genes + k,
         "noise": genes,
+        "effects": (*genes, len(fit.design.columns) if fit.design else 0),
         "scores": cells + k,
         "scores_sd": cells + k,
         "log_marginal": cells,

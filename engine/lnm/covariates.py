@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from engine.data import Counts
+from engine.errors import ConfigError
 from engine.lnm.arrays import FactorArrays
 from engine.lnm.config import LNMConfig
 from engine.lnm.design import Design
+from engine.per_fit import per_fit
 
 
 def design_for(counts: Counts, config: LNMConfig, start: FactorArrays | None) -> Design | None:
-    """The design of the fit to go on from, else that of the formula, if there is one."""
-    if start is not None and (start.design is not None or not config.formula):
-        return start.design
-    return Design.of(config.formula, counts.obs) if config.formula else None
+    """The design of the fit to go on from, else that of the formula, if there is one.
+
+    Raises
+    ------
+    ConfigError
+        If the fit to go on from has another formula, or see `Design.of`.
+    """
+    if start is None:
+        return Design.of(config.formula, counts.obs) if config.formula else None
+    before = start.design.formula if start.design else None
+    if before != config.formula:
+        raise ConfigError(
+            f"a fit with the formula {config.formula or 'none'}",
+            f"one with {before or 'none'}",
+            "Start a new fit.",
+        )
+    return start.design
 
 
-def covariates_of(design: Design | None, counts: Counts) -> np.ndarray | None:
-    """(C, p) float32 of the cells; None without a design."""
-    return None if design is None else design.encode(counts.obs)
+def covariates_of(design: Design | None, obs: pd.DataFrame) -> np.ndarray | None:
+    """(C, p) float32 of cells with these labels; None without a design."""
+    return None if design is None else design.encode(obs)
 
 
-def shift_of(fit: FactorArrays, counts: Counts) -> np.ndarray | None:
-    """(C, p) covariates of cells under a fit; None if it has none."""
-    return covariates_of(fit.design, counts)
+def mean_of(fit: FactorArrays, obs: pd.DataFrame) -> np.ndarray:
+    """Mean logits of cells with these labels: (C, G) with covariates, else (G,)."""
+    covariates = covariates_of(fit.design, obs)
+    mean = fit.mean_clr
+    return mean if covariates is None else np.asarray(mean + covariates @ fit.effects.T)
+
+
+@per_fit
+def own_covariates(fit: FactorArrays) -> np.ndarray | None:
+    """(C, p) of the cells of the fit; None if it has none."""
+    return covariates_of(fit.design, fit.obs)

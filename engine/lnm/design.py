@@ -80,30 +80,21 @@ class Design:
 
     @classmethod
     def of(cls, formula: str, obs: pd.DataFrame) -> Design:
-        """The design of a formula for fitted cells with these labels.
+        """The design of a formula for fitted cells with these labels, see `check_design`.
 
         Raises
         ------
         ConfigError
-            If the formula is none, or a column is constant, has missing values, a level of few
-            cells, or does not differ from others; or if there are too many.
+            If the formula is none, or a column has missing values.
         """
         terms = terms_of(formula, set(map(str, obs.columns)))
         variables, notes = _variables(terms, obs)
         bare = cls(formula, variables, (), (), (), notes)
         matrix, columns = bare._matrix(terms, obs)
-        n_fixed = sum(not column.group for column in columns)
-        if n_fixed > MAX_FIXED:
-            raise ConfigError(
-                f"at most {MAX_FIXED} columns of fixed effects",
-                f"{n_fixed}",
-                "Use a random effect, (1 | name), for a column of many levels.",
-            )
         centre = matrix.mean(0)
         whole = np.isin(matrix, (0.0, 1.0)).all(0)
         spread = matrix.std(0)
         scale = np.where(whole | (spread == 0), 1.0, spread)
-        _refuse_confounded(terms, columns[:n_fixed], (matrix - centre)[:, :n_fixed] / scale[:n_fixed])
         return cls(
             formula, variables, columns, tuple(centre.tolist()), tuple(scale.tolist()), notes
         )
@@ -141,7 +132,9 @@ class Design:
                 unknown[variable.name] = codes < 0
                 if (codes < 0).any() and variable.name in fixed:
                     raise _unknown_level(variable, values[codes < 0])
-                codes = np.concatenate([np.arange(extra) % len(variable.levels), np.maximum(codes, 0)])
+                codes = np.concatenate(
+                    [np.arange(extra) % len(variable.levels), np.maximum(codes, 0)]
+                )
                 frame[alias[variable.name]] = pd.Categorical.from_codes(
                     codes, categories=list(map(str, range(len(variable.levels))))
                 )
@@ -203,12 +196,39 @@ class Design:
         )
 
 
-def with_levels(formula: str, obs: pd.DataFrame) -> pd.DataFrame:
-    """The labels, those of the formula with all their levels: some of the cells keep them."""
-    variables, _ = _variables(terms_of(formula, set(map(str, obs.columns))), obs)
+def check_design(formula: str, obs: pd.DataFrame) -> pd.DataFrame:
+    """Refuse a formula that these cells cannot carry.
+
+    Returns
+    -------
+    The labels, those of the formula with all their levels, which some of the cells then keep.
+
+    Raises
+    ------
+    ConfigError
+        If a column is constant, has a level of few cells, or does not differ from others, or if
+        there are too many columns.
+    """
+    terms = terms_of(formula, set(map(str, obs.columns)))
+    used = {
+        name: pd.Categorical(column).remove_unused_categories()
+        for name, column in obs.items()
+        if isinstance(column.dtype, pd.CategoricalDtype)
+    }
+    design = Design.of(formula, obs.assign(**used))
+    for variable in design.variables:
+        _refuse_thin(variable, obs)
+    fixed = design.columns[: design.n_fixed]
+    if len(fixed) > MAX_FIXED:
+        raise ConfigError(
+            f"at most {MAX_FIXED} columns of fixed effects",
+            f"{len(fixed)}",
+            "Use a random effect, (1 | name), for a column of many levels.",
+        )
+    _refuse_confounded(terms, fixed, design.encode(obs)[:, : len(fixed)])
     found = {
         one.name: pd.Categorical(_values(one, obs), categories=list(one.levels))
-        for one in variables
+        for one in design.variables
         if one.levels
     }
     return obs.assign(**found) if found else obs
@@ -232,8 +252,6 @@ def _variables(
             notes.append(f"{name} has {len(different)} whole numbers: they are taken for levels.")
         else:
             variables.append(Variable(name))
-    for variable in variables:
-        _refuse_thin(variable, obs)
     return tuple(variables), tuple(notes)
 
 
@@ -279,17 +297,12 @@ def _refuse_thin(variable: Variable, obs: pd.DataFrame) -> None:
             f"{cells.index[0]!r} in every cell" if len(cells) else "no cell",
             "Leave the column out of the formula.",
         )
-    # Levels that no cell has are of cells that are not here.
-    if variable.levels and cells.min() < FEWEST_CELLS and not _partial(variable, cells):
+    if variable.levels and cells.min() < FEWEST_CELLS:
         raise ConfigError(
             f"at least {FEWEST_CELLS} cells of each level of {variable.name}",
             f"{int(cells.min())} of {cells.idxmin()!r}",
             "Leave these cells out, or join the level to another.",
         )
-
-
-def _partial(variable: Variable, cells: pd.Series) -> bool:
-    return len(cells) < len(variable.levels)
 
 
 def _unknown_level(variable: Variable, values: np.ndarray) -> ConfigError:

@@ -136,9 +136,7 @@ class EffectsPrior:
             random[:, term] = total / (freedom[term] + len(own))
             known = (of_factors[:, own] ** 2).sum() + spread[own].sum()
             factors[term] = max(known / max(size * len(own), 1), _LEAST)
-        return replace(
-            found, random=random, freedom=freedom, location=location, of_factors=factors
-        )
+        return replace(found, random=random, freedom=freedom, location=location, of_factors=factors)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON has them."""
@@ -153,12 +151,12 @@ class EffectsPrior:
             name: np.asarray(values[name], dtype=float)
             for name in ("fixed", "freedom", "location", "of_factors")
         }
-        random = np.asarray(values["random"], dtype=float).reshape(-1, count)
+        random = np.asarray(values["random"], dtype=float).reshape(len(values["random"]), count)
         return cls(random=random, terms=terms, **arrays)
 
 
 def _inverse_chi_squared(variances: np.ndarray, freedom: int) -> tuple[float, float]:
-    """nu and tau^2 from variances (G,) of so many degrees of freedom (Smyth 2004, section 6.2)."""
+    """Nu and tau^2 from variances (G,) of so many degrees of freedom (Smyth 2004, section 6.2)."""
     logs = np.log(variances)
     own = special.digamma(freedom / 2) - np.log(freedom / 2)
     beyond = logs.var(ddof=1) - special.polygamma(1, freedom / 2) if len(logs) > 1 else 0.0
@@ -168,7 +166,7 @@ def _inverse_chi_squared(variances: np.ndarray, freedom: int) -> tuple[float, fl
 
 
 def _inverse_trigamma(value: float) -> float:
-    """x with trigamma(x) = value, by Newton on 1 / trigamma (Smyth 2004, appendix)."""
+    """X with trigamma(x) = value, by Newton on 1 / trigamma (Smyth 2004, appendix)."""
     at = 0.5 + 1 / value
     for _ in range(50):
         trigamma = float(special.polygamma(1, at))

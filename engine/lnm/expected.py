@@ -13,9 +13,10 @@ from jaxtyping import Array, Float
 from engine.data import Counts
 from engine.fitting.blocks import Blocks
 from engine.lnm import equations
+from engine.lnm.covariates import covariates_of
 from engine.lnm.fit import Fit
 from engine.lnm.laplace import integral_for
-from engine.lnm.posteriors import parameters
+from engine.lnm.posteriors import parameters, parameters_of
 from engine.lnm.prediction import expected_proportions
 from engine.lnm.residual import Integral
 
@@ -29,12 +30,14 @@ _SEED = 0
 def proportions(fit: Fit, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
     """Means over the posteriors of z, lambda and the residuals, block by block."""
     params = parameters(fit)
+    covariates = covariates_of(fit.design, counts.obs)
     half = jax.random.normal(jax.random.key(_SEED), (_PAIRS, fit.n_factors + 1))
     noise = jnp.concatenate([half, -half])
     for block in Blocks(counts, keep=False):
         # Padding without counts has no mode; it takes one count anywhere.
         dense = block.counts.at[:, -1].add(1 - block.weights)
-        found = _block(params, dense, noise, integral_for(fit))
+        own = parameters_of(params, fit, block, covariates)
+        found = _block(own, dense, noise, integral_for(fit))
         yield block.own, np.asarray(found)[: block.own.stop - block.own.start]
 
 

@@ -10,6 +10,7 @@ from scipy import special
 
 from engine.data import Counts
 from engine.fitting.status import Status
+from engine.lnm.covariates import mean_of
 from engine.lnm.fit import Fit
 
 # Passes that its priors have as it were behind them: those of the factors before are learned.
@@ -76,11 +77,11 @@ def extended(fit: Fit, counts: Counts, size: int, seed: int) -> Fit:
 
 def _residuals(fit: Fit, counts: Counts) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pearson residuals (B, G) of blocks of cells, and ``m / sqrt(v)``."""
-    mean = fit.mean_clr + fit.noise / 2
     spread = np.expm1(np.minimum(fit.noise, _MOST_NOISE))
     rows = max(_ELEMENTS // counts.n_genes, 1)
     for start in range(0, counts.n_cells, rows):
         own = slice(start, min(start + rows, counts.n_cells))
+        mean = mean_of(fit, counts.obs.iloc[own]) + fit.noise / 2
         shares = special.softmax(mean + fit.scores[own] @ fit.loadings.T, axis=1)
         expected = np.maximum(shares * counts.totals[own, None], 1e-9)
         deviation = np.sqrt(expected + expected**2 * spread)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from engine.lnm.config import LNMConfig
 from engine.lnm.fit import Fit
@@ -56,6 +58,14 @@ class LogRatio:
 
         return extended(fit, counts, size, seed)
 
+    def prepared(self, counts: Counts, config: LNMConfig) -> Counts:
+        """Refuse covariates that these cells cannot carry; the counts with all levels of labels."""
+        if not config.formula:
+            return counts
+        from engine.lnm.design import check_design
+
+        return replace(counts, obs=check_design(config.formula, counts.obs))
+
     def check_size(self, counts: Counts, config: LNMConfig) -> None:
         """Refuse counts that NUTS cannot fit, before a number of factors is chosen."""
         if config.inference == "nuts":
@@ -78,11 +88,11 @@ class LogRatio:
         is_bound = fit.config.inference == "vae" and not fit.config.refine
         return float(np.mean(transform(fit, counts).log_marginal)), is_bound
 
-    def new_cells(self, fit: Fit) -> Latents:
-        """Latents from the fitted prior."""
+    def new_cells(self, fit: Fit, obs: pd.DataFrame) -> Latents:
+        """Latents from the fitted prior, of cells with these labels."""
         from engine.lnm.predictive import new_cells
 
-        return new_cells(fit)
+        return new_cells(fit, obs)
 
     def replicated(self, fit: Fit, counts: Counts, mode: Mode) -> Iterator[Block]:
         """Latents of cells given their counts, block by block."""
@@ -96,11 +106,13 @@ class LogRatio:
 
         return drawn_totals(fit, counts, mode)
 
-    def residuals(self, fit: Fit, seen: np.ndarray, genes: np.ndarray) -> Residuals:
+    def residuals(
+        self, fit: Fit, seen: np.ndarray, genes: np.ndarray, obs: pd.DataFrame
+    ) -> Residuals:
         """Standardised scores of some genes."""
         from engine.lnm.some_genes import GeneResiduals
 
-        return GeneResiduals(fit, seen, genes)
+        return GeneResiduals(fit, seen, genes, obs)
 
 
 LOG_RATIO = LogRatio()

@@ -95,7 +95,7 @@ def maximise(
             config.precision,
             config.block_cells,
             integral=passes.integral,
-            covariates=covariates_of(design, counts),
+            covariates=covariates_of(design, counts.obs),
         )
         point = yield from _evaluate(passes, point.theta, point.has_noise, point.prior)
     _, end = yield from _ascend(passes, point, config.tolerance, "fitting")
@@ -112,7 +112,7 @@ def _begin(
         rng = np.random.default_rng(config.seed)
         counts = counts.take(np.sort(rng.choice(counts.n_cells, _SUBSAMPLE, replace=False)))
     held = counts if counts.matrix() is not None else counts.take(np.arange(counts.n_cells))
-    covariates = covariates_of(design, counts)
+    covariates = covariates_of(design, counts.obs)
     mean, loadings, scores = spectral_start(held, config.size, config.seed, covariates)
     prior = Prior.start(config, design and EffectsPrior.start(design, counts.n_genes))
     has_noise = noise_mask(counts, config)
@@ -175,7 +175,7 @@ def _resume(
         scores,
         integral_for(start),
         weights,
-        covariates_of(design, counts),
+        covariates_of(design, counts.obs),
     )
     point = yield from _evaluate(passes, theta, has_noise, prior)
     _require_finite(point)
@@ -260,7 +260,8 @@ def _clipped_step(passes: Passes, point: Point, *, cautious: bool) -> Steps:
     fixed = np.arange(size, size + prior.n_fixed)
     told = np.append(fixed, theta.shape[1] - 2)
     between = point.moments[:size, told]
-    slope = np.linalg.solve(point.moments[np.ix_(told, told)], between.T).T
+    # A level that none of these cells has says nothing.
+    slope = between @ np.linalg.pinv(point.moments[np.ix_(told, told)], hermitian=True)
     factor = np.linalg.cholesky(point.moments[:size, :size] - slope @ between.T)
     theta[:, told] += theta[:, :size] @ slope
     theta[:, :size] = theta[:, :size] @ factor

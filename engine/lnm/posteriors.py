@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from engine.data import Counts
-from engine.fitting.blocks import Blocks
+from engine.fitting.blocks import Block, Blocks
 from engine.lnm import equations
 from engine.lnm.fit import Fit
 from engine.lnm.residual import LOG_NO_NOISE, Integral
@@ -52,6 +52,16 @@ def parameters(fit: Fit) -> equations.Params:
     log_noise = np.log(np.maximum(fit.noise, np.exp(LOG_NO_NOISE)))
     arrays = (fit.mean_clr, fit.loadings, log_noise)
     return equations.Params(*(jnp.asarray(array, jnp.float32) for array in arrays))
+
+
+def parameters_of(
+    params: equations.Params, fit: Fit, block: Block, covariates: np.ndarray | None
+) -> equations.Params:
+    """The parameters of the cells of a block, given the covariates (C, p) of all cells."""
+    if covariates is None:
+        return params
+    effects = jnp.asarray(fit.effects, jnp.float32)
+    return equations.of_cells(params, jnp.asarray(block.padded(covariates)), effects)
 
 
 def block_cells(counts: Counts) -> int:

@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Array
 
 from engine.data import Counts
 from engine.fitting.blocks import Blocks
 from engine.fitting.predictive import Block, Latents, Mode
 from engine.lnm import equations
+from engine.lnm.covariates import covariates_of, mean_of
 from engine.lnm.drawn_residuals import draw_intensities, normals
 from engine.lnm.fit import Fit
 from engine.lnm.laplace import integral_for
-from engine.lnm.posteriors import parameters, posteriors
+from engine.lnm.posteriors import parameters, parameters_of, posteriors
 from engine.lnm.residual import Integral
 
 
@@ -32,20 +34,20 @@ class Fixed:
 
 @dataclass(frozen=True)
 class NewCells:
-    """LNM: ``z ~ N(0, I)`` and residuals from their prior."""
+    """LNM: ``z ~ N(0, I)``, residuals from their prior; the mean may be each cell's own (B, G)."""
 
     mean: np.ndarray
     loadings: np.ndarray
     spread: np.ndarray
 
     def weights(self, row: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-        """Of cells unlike any other, whatever the row."""
+        """Of cells unlike any other, but for their covariates."""
         width = self.loadings.shape[1]
         scores = rng.standard_normal((n_draws, width), dtype=np.float32)
-        logits = normals((n_draws, len(self.mean)), rng)
+        logits = normals((n_draws, len(self.spread)), rng)
         logits *= self.spread
         logits += scores @ self.loadings.T
-        logits += self.mean
+        logits += self.mean[row] if self.mean.ndim > 1 else self.mean
         logits -= logits.max(1, keepdims=True)
         return np.exp(logits, out=logits)
 
@@ -82,19 +84,22 @@ class CellPosteriors:
         return draw_intensities(*own, rng)
 
 
-def new_cells(fit: Fit) -> Latents:
-    """Latents from the fitted prior."""
+def new_cells(fit: Fit, obs: pd.DataFrame) -> Latents:
+    """Latents from the fitted prior, of cells with these labels."""
     spread = np.sqrt(fit.noise).astype(np.float32)
-    return NewCells(fit.mean_clr.astype(np.float32), fit.loadings.astype(np.float32), spread)
+    mean = mean_of(fit, obs).astype(np.float32)
+    return NewCells(mean, fit.loadings.astype(np.float32), spread)
 
 
 def replicated(fit: Fit, counts: Counts, mode: Mode) -> Iterator[Block]:
     """Latents of cells given their counts, block by block."""
     params, integral = parameters(fit), integral_for(fit)
+    covariates = covariates_of(fit.design, counts.obs)
     for block in Blocks(counts, keep=False):
         # Padding has no counts and hence no mode; nor has a cell without: one count anywhere.
         empty = block.counts.sum(1) == 0
-        given, lost = _given_counts(params, block.counts.at[:, -1].add(empty), integral, mode)
+        own = parameters_of(params, fit, block, covariates)
+        given, lost = _given_counts(own, block.counts.at[:, -1].add(empty), integral, mode)
         size = block.own.stop - block.own.start
         yield Block(block.own.start, np.asarray(block.counts)[:size], given, lost[:size])
 

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 
 from engine.fitting.predictive import standardised
 from engine.lnm import equations
+from engine.lnm.covariates import mean_of
 from engine.lnm.fit import Fit
 from engine.lnm.laplace import integral_for
 from engine.lnm.posteriors import Posteriors, posteriors
@@ -19,17 +21,20 @@ AT_ONCE, _LARGEST_LOG = 512, 16.0
 
 
 class Model(NamedTuple):
-    """A model of some genes, and how many cells are placed at a time."""
+    """A model of some genes, and how many cells are placed at a time.
+
+    With covariates the mean of the parameters is (C, G), a row for each cell.
+    """
 
     params: equations.Params
     integral: Integral
     at_once: int
 
 
-def model_of(fit: Fit, genes: np.ndarray, at_once: int) -> Model:
-    """That of the counts of some genes (positions) among themselves, of the same form."""
+def model_of(fit: Fit, genes: np.ndarray, at_once: int, obs: pd.DataFrame) -> Model:
+    """That of the counts of some genes (positions) among themselves, in cells with labels."""
     noise = fit.noise[genes]
-    params = params_of(fit.mean_clr[genes], fit.loadings[genes], noise)
+    params = params_of(mean_of(fit, obs)[..., genes], fit.loadings[genes], noise)
     return Model(params, integral_for(fit), at_once)
 
 
@@ -46,7 +51,11 @@ def scores_of(model: Model, counts: np.ndarray) -> tuple[np.ndarray, list[Poster
         own = counts[start : start + model.at_once]
         # All blocks of one shape: one compilation.
         block = np.resize(own, (model.at_once, own.shape[1]))
-        found = posteriors(model.params, jnp.asarray(block), model.integral)
+        params = model.params
+        if params.mean.ndim > 1:
+            mean = np.resize(params.mean[start : start + len(own)], block.shape)
+            params = params._replace(mean=jnp.asarray(mean))
+        found = posteriors(params, jnp.asarray(block), model.integral)
         score = block - np.exp(found.x + found.residual)
         score[found.lost] = 0
         parts.append(score[: len(own)])
@@ -82,10 +91,10 @@ def draw_counts(
 class GeneResiduals:
     """Standardised scores of some genes, see `engine.checks.missed_pairs`."""
 
-    def __init__(self, fit: Fit, seen: np.ndarray, genes: np.ndarray) -> None:
+    def __init__(self, fit: Fit, seen: np.ndarray, genes: np.ndarray, obs: pd.DataFrame) -> None:
         able = seen[:, genes].sum(1) > 0
         own = seen[np.ix_(able, genes)]
-        self._model: Model = model_of(fit, genes, min(AT_ONCE, len(own)))
+        self._model: Model = model_of(fit, genes, min(AT_ONCE, len(own)), obs[able])
         self.seen, self._found = scores_of(self._model, own)
 
     def drawn(self, rng: np.random.Generator) -> np.ndarray:

@@ -57,9 +57,7 @@ def spectral_start(
     residuals = LinearOperator(
         matrix.shape,
         matvec=lambda v: apart(scaled @ np.ravel(v) - left * (right @ np.ravel(v))),
-        rmatvec=lambda v: (
-            scaled.T @ apart(np.ravel(v)) - right * (left @ apart(np.ravel(v)))
-        ),
+        rmatvec=lambda v: scaled.T @ apart(np.ravel(v)) - right * (left @ apart(np.ravel(v))),
         dtype=np.float64,
     )
     if not n_factors:

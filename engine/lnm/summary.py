@@ -14,6 +14,7 @@ from engine.fitting.words import Methods
 from engine.lnm import words
 from engine.lnm.arrays import FactorArrays
 from engine.lnm.contrast import contrast
+from engine.lnm.covariates import own_covariates
 from engine.per_fit import per_fit
 
 # Share of the bound from which a gene sits at it.
@@ -132,9 +133,13 @@ class FactorSummary(FactorArrays):
         return np.asarray(covariance + self.noise.sum() / count**2)
 
     def cell_clr(self, cells: np.ndarray, genes: np.ndarray) -> np.ndarray:
-        """(cells, genes) ``mu_g + w_g . z_c``, at positions."""
+        """(cells, genes) ``mu_g + b_g . x_c + w_g . z_c``, at positions."""
         loadings, mean = self.loadings[genes].astype(np.float32), self.mean_clr[genes]
-        return np.asarray(self.scores[cells] @ loadings.T + mean.astype(np.float32))
+        found = np.asarray(self.scores[cells] @ loadings.T + mean.astype(np.float32))
+        covariates = own_covariates(self)
+        if covariates is not None:
+            found += covariates[cells] @ self.effects[genes].T.astype(np.float32)
+        return found
 
     def cell_residuals(
         self, counts: sparse.csc_matrix | sparse.csr_matrix, cells: np.ndarray, genes: np.ndarray

@@ -12,6 +12,7 @@ from engine.fitting.compilation import keep_compilations
 from engine.fitting.entry import Kind, expect
 from engine.lnm import equations
 from engine.lnm.amortized import basis_of, place
+from engine.lnm.covariates import covariates_of
 from engine.lnm.fit import Fit
 from engine.lnm.laplace import integral_for
 from engine.lnm.passes import Passes, result_of
@@ -75,9 +76,11 @@ def transform(fit: Fit, counts: Counts, *, refine: bool | None = None) -> Fit:
         fit.config.precision,
         fit.config.block_cells,
         integral=integral_for(fit),
+        covariates=covariates_of(fit.design, counts.obs),
     )
     identity = np.eye(fit.n_factors)
-    seen = result_of(passes.run(params, identity, None))
+    effects = fit.effects if fit.effects.size else None
+    seen = result_of(passes.run(params, identity, None, effects))
     status = replace(fit.status, n_failed_cells=seen.n_failed_cells)
     own = capture(counts, fit.config, fit.totals)
     return replace(fit, **cell_fields(counts, seen, identity, own, status))

@@ -49,7 +49,10 @@ def fit_iter(counts: Counts, config: Config, *, start: AnyFit | None = None) -> 
         If the objective is not finite.
     """
     expect(counts=counts)
-    automatic = find_family(config) is not None and config.automatic
+    family = find_family(config)
+    if family is not None and start is None:
+        counts = family.prepared(counts, config)
+    automatic = family is not None and config.automatic
     if start is None:
         return _chosen(counts, config) if automatic else inference.fit_iter(counts, config)
     known = selection_of(start)

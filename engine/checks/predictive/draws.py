@@ -113,9 +113,10 @@ def _blocks(fit: AnyFit, counts: Counts, settings: CheckSettings) -> Iterator[Bl
     if settings.mode != "population":
         yield from family.replicated(fit, counts, settings.mode)
         return
-    new, rows = family.new_cells(fit), Blocks(counts, keep=False).rows
+    rows = Blocks(counts, keep=False).rows
     for start in range(0, counts.n_cells, rows):
         dense = counts.block(start, start + rows)
+        new = family.new_cells(fit, counts.obs.iloc[start : start + rows])
         yield Block(start, dense, new, np.zeros(len(dense), bool))
 
 

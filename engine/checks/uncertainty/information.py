@@ -26,10 +26,11 @@ from jaxtyping import Float
 from engine.data import Counts
 from engine.fitting.blocks import Blocks
 from engine.lnm import equations
+from engine.lnm.covariates import covariates_of
 from engine.lnm.equations import AnyArray
 from engine.lnm.laplace import integral_for
 from engine.lnm.packing import pack, pair_products, pair_weights, product
-from engine.lnm.posteriors import parameters
+from engine.lnm.posteriors import parameters, parameters_of
 from engine.lnm.residual import Integral
 from engine.results import Fit
 
@@ -71,13 +72,15 @@ def information(fit: Fit, counts: Counts) -> Generator[float, None, Information]
         Of the fit's features, in the fit's order; cells without counts say nothing.
     """
     params = parameters(fit)
+    covariates = covariates_of(fit.design, counts.obs)
     integral = integral_for(fit)
     scores = np.zeros((counts.n_cells, fit.n_factors), np.float32)
     position = fit.cells.get_indexer(counts.cells)
     scores[position >= 0] = fit.scores[position[position >= 0]]
     total: Information | None = None
     for block in Blocks(counts, fit.config.block_cells, keep=False, width=4):
-        found = _block(params, block.counts, block.weights, block.padded(scores), integral)
+        own = parameters_of(params, fit, block, covariates)
+        found = _block(own, block.counts, block.weights, block.padded(scores), integral)
         part = Information(*(np.asarray(array, np.float64) for array in found))
         total = part if total is None else Information(*map(np.add, total, part))
         yield block.own.stop / counts.n_cells
@@ -101,7 +104,7 @@ def _block(
     latents = posterior.latents
     known = jnp.isfinite(posterior.decrement) & (counts.sum(1) > 0)
     column = jnp.where(known, weights, 0)[:, None]
-    design = jnp.concatenate([params.loadings, jnp.ones_like(params.mean)[:, None]], axis=1)
+    design = equations.design_of(params)
     size = design.shape[1]
     leverage = product(pack(posterior.covariance) * pair_weights(size), pair_products(design).T)
     kappa = integral.metric(posterior.mode)
