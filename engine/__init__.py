@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine import checks, results, summaries
+    from engine.comparing import differences, differential
     from engine.data import Counts, DataRequest, read_counts
     from engine.errors import ConfigError, DataError, EngineError, FitError
     from engine.fitting.training_config import Training
@@ -37,6 +38,8 @@ __all__ = [
     "TopicFit",
     "Training",
     "checks",
+    "differences",
+    "differential",
     "elbo",
     "feature_by_topic",
     "fit",
@@ -53,6 +56,7 @@ __all__ = [
 _PACKAGES = ("checks", "results", "summaries")
 # JAX, which takes seconds to import, comes with what needs it alone.
 _ELSEWHERE = {
+    "engine.comparing": ("differences", "differential"),
     "engine.data": ("Counts", "DataRequest", "read_counts"),
     "engine.errors": ("ConfigError", "DataError", "EngineError", "FitError"),
     "engine.fitting.training_config": ("Training",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -13,6 +13,7 @@ from engine.fitting.training_config import Training
 
 if TYPE_CHECKING:
     from engine.data import Counts
+    from engine.fitting.levels import Level
     from engine.fitting.predictive import Block, DrawnTotals, Latents, Mode, Residuals
     from engine.fitting.progress import Progress
 
@@ -98,6 +99,10 @@ class Family(Protocol):
 
     def drawn_totals(self, fit: Any, counts: Counts, mode: Mode) -> DrawnTotals | None:
         """Totals of cells; None of a model that has none."""
+        ...
+
+    def levels(self, fit: Any, sets: list[Counts]) -> Generator[float, None, list[Level]]:
+        """Levels of genes in sets of cells, of a fit that can tell "differences"."""
         ...
 
     def residuals(

@@ -20,6 +20,7 @@ Capability = Literal[
     "label_shares",
     "structure",
     "laplace_test",
+    "differences",
 ]
 CAPABILITIES: Mapping[Capability, str] = {
     "signs": "Weights of cells and of genes have signs; those of a latent are arbitrary.",
@@ -36,6 +37,7 @@ CAPABILITIES: Mapping[Capability, str] = {
     "label_shares": "Labels can be said to explain shares of the variance of the weights.",
     "structure": "What genes share beyond the latents can be looked for.",
     "laplace_test": "Cells have a Laplace approximation that can be tested.",
+    "differences": "Levels of genes in groups of cells can be compared.",
 }
 Measure = Literal["probability", "relevance", "distinctiveness", "loading"]
 Quantity = Literal["capture", "log_marginal"]

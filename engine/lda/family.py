@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from engine.errors import ConfigError
 from engine.lda.config import LDAConfig
 from engine.lda.fit import TopicFit
 
 if TYPE_CHECKING:
     from engine.data import Counts
+    from engine.fitting.levels import Level
     from engine.fitting.predictive import Block, DrawnTotals, Latents, Mode, Residuals
     from engine.fitting.progress import Progress
 
@@ -88,6 +90,10 @@ class Topics:
         from engine.lda.predictive import GeneResiduals
 
         return GeneResiduals(fit, seen, genes)
+
+    def levels(self, fit: TopicFit, sets: list[Counts]) -> Generator[float, None, list[Level]]:
+        """Topics have none."""
+        raise ConfigError("a fit of factors", fit.model, "Compare groups under an LNM.")
 
 
 TOPICS = Topics()

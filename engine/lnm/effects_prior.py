@@ -17,15 +17,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import special
 
+from engine.fitting.variances import variances_prior
 from engine.lnm.design import Design
 
 _START = 0.5
 # Variances below this are no news of any gene.
 _LEAST = 1e-5
-# Degrees of freedom of the prior of a term's variances: no fewer, no more.
-_FEWEST, _MOST = 2.0, 200.0
 # Of the information on M: what keeps a factor without loadings out of it.
 _RIDGE = 1e-6
 
@@ -131,7 +129,7 @@ class EffectsPrior:
         for term in range(count):
             own = fixed + np.flatnonzero(self.terms == term)
             seen = np.maximum(squares[:, own].mean(1), _LEAST)
-            freedom[term], location[term] = _inverse_chi_squared(seen, len(own))
+            freedom[term], location[term] = variances_prior(seen, len(own))
             total = freedom[term] * location[term] + len(own) * seen
             random[:, term] = total / (freedom[term] + len(own))
             known = (of_factors[:, own] ** 2).sum() + spread[own].sum()
@@ -153,25 +151,3 @@ class EffectsPrior:
         }
         random = np.asarray(values["random"], dtype=float).reshape(len(values["random"]), count)
         return cls(random=random, terms=terms, **arrays)
-
-
-def _inverse_chi_squared(variances: np.ndarray, freedom: int) -> tuple[float, float]:
-    """Nu and tau^2 from variances (G,) of so many degrees of freedom (Smyth 2004, section 6.2)."""
-    logs = np.log(variances)
-    own = special.digamma(freedom / 2) - np.log(freedom / 2)
-    beyond = logs.var(ddof=1) - special.polygamma(1, freedom / 2) if len(logs) > 1 else 0.0
-    nu = 2 * _inverse_trigamma(beyond) if beyond > 0 else _MOST
-    nu = float(np.clip(nu, _FEWEST, _MOST))
-    return nu, float(np.exp(logs.mean() - own + special.digamma(nu / 2) - np.log(nu / 2)))
-
-
-def _inverse_trigamma(value: float) -> float:
-    """X with trigamma(x) = value, by Newton on 1 / trigamma (Smyth 2004, appendix)."""
-    at = 0.5 + 1 / value
-    for _ in range(50):
-        trigamma = float(special.polygamma(1, at))
-        step = trigamma * (1 - trigamma / value) / float(special.polygamma(2, at))
-        at += step
-        if abs(step) < 1e-8 * at:
-            break
-    return at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from engine.lnm.fit import Fit
 
 if TYPE_CHECKING:
     from engine.data import Counts
+    from engine.fitting.levels import Level
     from engine.fitting.predictive import Block, DrawnTotals, Latents, Mode, Residuals
     from engine.fitting.progress import Progress
 
@@ -113,6 +114,12 @@ class LogRatio:
         from engine.lnm.some_genes import GeneResiduals
 
         return GeneResiduals(fit, seen, genes, obs)
+
+    def levels(self, fit: Fit, sets: list[Counts]) -> Generator[float, None, list[Level]]:
+        """Levels of genes in sets of cells."""
+        from engine.lnm.levels import levels
+
+        return levels(fit, sets)
 
 
 LOG_RATIO = LogRatio()

@@ -1,0 +1,164 @@
+"""differential: which correlations differ between two fits, of two groups of cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from engine.checks.uncertainty import Uncertainty
+from engine.checks.uncertainty.correlation import LARGEST
+from engine.checks.uncertainty.shrinkage import Prior, learned, shrink_effects
+from engine.errors import ConfigError
+from engine.results import AnyFit
+
+# Genes whose pairs, some 50,000, tell what changes there are.
+_LEARNED_FROM = 317
+
+
+class Change(NamedTuple):
+    """Of n genes, each (n, n) and symmetric.
+
+    Attributes
+    ----------
+    one, other
+        CLR correlations under either fit.
+    change
+        ``atanh one - atanh other``.
+    standard_error
+        Of the change; infinite where a gene does not vary.
+    shrunken, low, high
+        The change and its 90 % interval, given what all pairs tell of each.
+    lfsr
+        Probability that there is none, or that it has the other sign.
+    fsos
+        Probability that it is not, with this sign, larger than 0.1.
+    """
+
+    one: np.ndarray
+    other: np.ndarray
+    change: np.ndarray
+    standard_error: np.ndarray
+    shrunken: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    lfsr: np.ndarray
+    fsos: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Differential:
+    """Correlations under two fits, of the same genes in different cells.
+
+    Attributes
+    ----------
+    genes
+        Names, in the order of the first fit.
+    one, other
+        Uncertainty of either fit.
+    places
+        (G,) position in the second fit of each gene of the first.
+    """
+
+    genes: pd.Index
+    one: Uncertainty
+    other: Uncertainty
+    places: np.ndarray
+
+    def change(self, genes: np.ndarray) -> Change:
+        """Of genes at positions in `genes`; the same whichever others are asked for."""
+        genes = np.asarray(genes, dtype=int)
+        first, second, z, error = self._estimates(genes)
+        upper = np.triu_indices(len(genes), 1)
+        found = shrink_effects(z[upper], error[upper], self._prior)
+        tables = []
+        for values in found[:5]:
+            table = np.zeros_like(z)
+            table[upper] = table.T[upper] = values
+            tables.append(table)
+        return Change(first, second, z, error, *tables)
+
+    def pairs(self, genes: np.ndarray) -> pd.DataFrame:
+        """One row a pair of genes at positions, the surest change first."""
+        names = np.asarray(self.genes[genes])
+        upper = np.triu_indices(len(genes), 1)
+        found = self.change(genes)
+        columns = {
+            "gene_1": names[upper[0]],
+            "gene_2": names[upper[1]],
+            "correlation_a": found.one[upper],
+            "correlation_b": found.other[upper],
+            **{name: getattr(found, name)[upper] for name in Change._fields[2:]},
+        }
+        table = pd.DataFrame(columns)
+        return table.sort_values(["fsos", "lfsr"], kind="stable", ignore_index=True)
+
+    def _estimates(
+        self, genes: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        one, other = self.one.estimates(genes), self.other.estimates(self.places[genes])
+        first, second = one.correlation, other.correlation
+        z = [np.arctanh(np.clip(r, -LARGEST, LARGEST)) for r in (first, second)]
+        change = z[0] - z[1]
+        np.fill_diagonal(change, 0)
+        return first, second, change, np.hypot(one.fisher_error, other.fisher_error)
+
+    @cached_property
+    def _prior(self) -> Prior:
+        count = len(self.genes)
+        genes = np.arange(count)
+        if count > _LEARNED_FROM:
+            genes = np.random.default_rng(0).choice(count, _LEARNED_FROM, replace=False)
+        upper = np.triu_indices(len(genes), 1)
+        _, _, z, error = self._estimates(genes)
+        return learned(z[upper], error[upper])
+
+
+def differential(
+    fit_a: AnyFit, one: Uncertainty, fit_b: AnyFit, other: Uncertainty
+) -> Differential:
+    """Which correlations differ between two fits.
+
+    ``Delta = atanh rho_A - atanh rho_B`` with variance ``s_A^2 + s_B^2``, shrunken over the pairs
+    (`engine.checks.uncertainty.shrinkage`).
+
+    Parameters
+    ----------
+    fit_a, fit_b
+        Of the same genes, in different cells.
+    one, other
+        Their uncertainty, see `engine.checks.uncertainty`.
+
+    Raises
+    ------
+    ConfigError
+        If a fit has no such errors, or the fits differ in genes, share cells, or have other numbers
+        of factors.
+    """
+    for fit in (fit_a, fit_b):
+        if not fit.can("pair_uncertainty"):
+            raise ConfigError("two fits of LNM or LNMVCP", fit.model, "Topics have no such errors.")
+    places = fit_b.genes.get_indexer(fit_a.genes)
+    if len(fit_a.genes) != len(fit_b.genes) or (places < 0).any():
+        raise ConfigError(
+            f"fits of the same {len(fit_a.genes):,} genes",
+            f"{int((places < 0).sum()):,} genes that only one has",
+            "Fit both groups with the same genes.",
+        )
+    common = len(fit_a.cells.intersection(fit_b.cells))
+    if common:
+        raise ConfigError(
+            "fits of different cells",
+            f"{common:,} cells in both",
+            "Fit groups without common cells.",
+        )
+    if fit_a.n_factors != fit_b.n_factors:
+        raise ConfigError(
+            "fits with the same number of factors",
+            f"{fit_a.n_factors} and {fit_b.n_factors}",
+            "Fit both with the larger number: factors beyond what there are do no harm.",
+        )
+    return Differential(fit_a.genes, one, other, places)

@@ -1,0 +1,135 @@
+"""The sets of cells whose levels are compared: two groups, or the donors of each."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.data import Counts
+from engine.errors import ConfigError
+
+# Cells of a group, and of a donor in a group, at least.
+FEWEST_CELLS, FEWEST_OF_DONOR = 10, 5
+# Donors of a group, or that both have, below which nothing is tested.
+FEWEST_DONORS = 3
+
+
+class Groups(NamedTuple):
+    """Groups A and B.
+
+    Attributes
+    ----------
+    sets
+        Positions of the cells of each set.
+    of_a, of_b
+        Numbers of the sets of each group; of a donor that both have at the same place.
+    paired
+        Whether the sets of A and B are of the same donors.
+    by_donor, tested
+        Whether sets are donors', and whether these are enough for a test.
+    notes
+        What was left out, in words.
+    """
+
+    sets: list[np.ndarray]
+    of_a: list[int]
+    of_b: list[int]
+    paired: bool
+    by_donor: bool
+    tested: bool
+    notes: tuple[str, ...]
+
+
+def groups_of(counts: Counts, a: np.ndarray, b: np.ndarray | None, donor: str | None) -> Groups:
+    """The sets of two groups of cells, those without counts left out.
+
+    Raises
+    ------
+    ConfigError
+        If the groups share cells or have too few, or there is no such column.
+    """
+    one = _mask(counts, a, "a")
+    other = ~one if b is None else _mask(counts, b, "b")
+    both = int((one & other).sum())
+    if both:
+        raise ConfigError(
+            "groups without a cell in common", f"{both:,} cells in both", "Choose other groups."
+        )
+    able = counts.totals > 0
+    first, second = np.flatnonzero(one & able), np.flatnonzero(other & able)
+    for name, cells in (("a", first), ("b", second)):
+        if len(cells) < FEWEST_CELLS:
+            raise ConfigError(
+                f"at least {FEWEST_CELLS} cells with counts in group {name}",
+                f"{len(cells)}",
+                "Choose a larger group.",
+            )
+    if donor is None:
+        return Groups([first, second], [0], [1], False, False, True, ())
+    return _by_donor(counts, first, second, donor)
+
+
+def _mask(counts: Counts, mask: np.ndarray, name: str) -> np.ndarray:
+    found = np.asarray(mask)
+    if found.dtype != bool or found.shape != (counts.n_cells,):
+        raise ConfigError(
+            f"a mask of {counts.n_cells:,} cells for {name}",
+            f"{found.dtype} of shape {found.shape}",
+            'Give one like counts.obs["cell_type"] == "NK".',
+        )
+    return found
+
+
+def _by_donor(counts: Counts, first: np.ndarray, second: np.ndarray, donor: str) -> Groups:
+    if donor not in counts.obs:
+        known = ", ".join(map(str, counts.obs.columns[:20])) or "none"
+        raise ConfigError(f"a column of the cells for donors: {known}", repr(donor), "Name one.")
+    column = counts.obs[donor]
+    missing = int(column.isna().sum())
+    if missing:
+        raise ConfigError(
+            f"a value of {donor} for every cell", f"{missing:,} cells without", "Leave them out."
+        )
+    of = np.asarray(column.astype(str))
+    own = [
+        {name: cells[of[cells] == name] for name in np.unique(of[cells])}
+        for cells in (first, second)
+    ]
+    few = sum(len(cells) < FEWEST_OF_DONOR for sets in own for cells in sets.values())
+    notes = (
+        []
+        if not few
+        else [
+            f"{few} of a {donor} in a group with fewer than {FEWEST_OF_DONOR} cells were left out."
+        ]
+    )
+    own = [{k: c for k, c in sets.items() if len(c) >= FEWEST_OF_DONOR} for sets in own]
+    common = sorted(own[0].keys() & own[1].keys())
+    crossed = len(common) >= min(len(own[0]), len(own[1])) or len(common) >= FEWEST_DONORS
+    if crossed and common:
+        left = len(own[0].keys() ^ own[1].keys())
+        if left:
+            notes.append(f"{left} of {donor} that only one group has were left out.")
+        own = [{name: sets[name] for name in common} for sets in own]
+    elif common:
+        # Neither: a donor in both groups would be counted as two.
+        raise ConfigError(
+            f"each {donor} in one group, or {FEWEST_DONORS} or more in both",
+            f"{len(common)} in both ({', '.join(common)}), others in one",
+            f"Leave out cells of these, or compare cells without {donor} as the unit.",
+        )
+    sizes = [len(sets) for sets in own]
+    if min(sizes) == 0:
+        raise ConfigError(
+            f"a {donor} with {FEWEST_OF_DONOR} cells in each group", "none", "Choose larger groups."
+        )
+    tested = min(sizes) >= FEWEST_DONORS
+    if not tested:
+        notes.append(
+            f"Nothing is tested: that takes {FEWEST_DONORS} of {donor} in each group, and there "
+            f"are {sizes[0]} and {sizes[1]}."
+        )
+    sets = [*own[0].values(), *own[1].values()]
+    of_a, of_b = list(range(sizes[0])), list(range(sizes[0], sum(sizes)))
+    return Groups(sets, of_a, of_b, bool(common), True, tested, tuple(notes))

@@ -1,0 +1,90 @@
+"""Levels of genes in sets of cells under a fitted log-ratio model, its loadings and d held.
+
+    y_c = mu + l_s + W z_c + e_c,   c in the set s;   z_c ~ N(0, I),   l_g ~ N(0, 2^2)
+
+A level is what a set has beyond the mean of the fit, factors included: whatever mean the scores of
+its cells have is moved into it. Its estimate is that of the likelihood alone: the weak prior, which
+keeps a gene without counts finite, is taken out again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+
+from engine.data import Counts
+from engine.fitting.levels import Level
+from engine.lnm import equations
+from engine.lnm.fit import Fit
+from engine.lnm.laplace import integral_for
+from engine.lnm.passes import Passes
+from engine.lnm.residual import LOG_NO_NOISE
+
+_PRIOR_PRECISION = 0.25
+_LONGEST_STEP, _SMALL_STEP, _MOST_PASSES = 0.7, 0.05, 25
+# Information on a gene below which nothing is told of it.
+_LEAST = 1e-9
+_MOST_CELLS = 256
+
+
+def levels(fit: Fit, sets: list[Counts]) -> Generator[float, None, list[Level]]:
+    """The level of each set; yields the share that is done.
+
+    Parameters
+    ----------
+    sets
+        Counts of the fit's features, each cell with at least one.
+    """
+    # One shape of blocks for all: one compilation.
+    rows = min(_MOST_CELLS, *(counts.n_cells for counts in sets))
+    found = []
+    for number, counts in enumerate(sets):
+        steps = _level(fit, counts, rows)
+        while True:
+            try:
+                yield (number + next(steps)) / len(sets)
+            except StopIteration as end:
+                found.append(end.value)
+                break
+    return found
+
+
+def _level(fit: Fit, counts: Counts, rows: int) -> Generator[float, None, Level]:
+    size = fit.n_factors
+    log_noise = np.log(np.maximum(fit.noise, np.exp(LOG_NO_NOISE)))
+    passes = Passes(counts, size, fit.config.precision, rows, integral=integral_for(fit))
+    identity, nothing = np.eye(size), np.zeros((size, size))
+    # The least that explains the totals, shrunk, to start from.
+    totals = np.zeros(counts.n_genes)
+    for start in range(0, counts.n_cells, rows):
+        totals += counts.block(start, start + rows).sum(0)
+    expected = np.exp(fit.mean_clr + 0.5 * (fit.noise + (fit.loadings**2).sum(1)))
+    expected *= totals.sum() / expected.sum()
+    level = np.log((totals + 1) / (expected + 1))
+    level -= np.average(level, weights=totals)
+    for made in range(_MOST_PASSES):
+        params = equations.Params(fit.mean_clr + level, fit.loadings, log_noise)
+        steps = passes.run(params, identity, nothing)
+        while True:
+            try:
+                yield min((made + next(steps)) / _MOST_PASSES, 1.0)
+            except StopIteration as end:
+                seen = end.value
+                break
+        sums = seen.sums
+        moments = np.asarray(sums.moments) / float(sums.weight)
+        information = np.asarray(sums.curvature)[:, -1]
+        precision = information + _PRIOR_PRECISION
+        step = (np.asarray(sums.mean) - _PRIOR_PRECISION * level) / precision
+        step = np.clip(step, -_LONGEST_STEP, _LONGEST_STEP)
+        mean = moments[:size, -1]
+        moved = step + fit.loadings @ mean
+        moved -= np.average(moved, weights=precision)
+        if np.sqrt(np.mean(moved**2 * precision)) < _SMALL_STEP and made:
+            break
+        level = level + moved
+        passes.change_basis(mean[:, None], identity)
+    spread = moments[:size, :size] - np.outer(mean, mean)
+    known = np.maximum(information, _LEAST)
+    return Level(level * precision / known, 1 / known, spread, counts.n_cells)
