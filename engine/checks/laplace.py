@@ -18,7 +18,7 @@ from engine.errors import ConfigError, DataError
 from engine.fitting.compilation import keep_compilations
 from engine.lnm import equations
 from engine.lnm.covariates import mean_of
-from engine.lnm.laplace import integral_for
+from engine.lnm.points import integral_for
 from engine.lnm.posteriors import block_cells, parameters, posteriors
 from engine.lnm.residual import residual_mode
 from engine.lnm.wide_residual import quadrature_psi
@@ -129,8 +129,8 @@ def _steps(
         padded[: len(dense)] = dense
         means = mean_of(fit, counts.obs.iloc[start : start + at_once])
         if means.ndim > 1:
-            rows = np.pad(means, ((0, at_once - len(dense)), (0, 0)), mode="edge")
-            params = params._replace(mean=jnp.asarray(rows, jnp.float32))
+            means = np.pad(means, ((0, at_once - len(dense)), (0, 0)), mode="edge")
+            params = params._replace(mean=jnp.asarray(means, jnp.float32))
         found = posteriors(params, jnp.asarray(padded), integral)
         fixed = equations.constants(dense)
         for j, own in enumerate(dense):

@@ -35,8 +35,8 @@ class Differences:
     Attributes
     ----------
     genes
-        One row a gene that is detected, those first that differ by most at least: ``difference`` of its CLR level (nats),
-        ``fold_change``, ``standard_error``, ``shrunken`` with its 90 % interval (``low_90``,
+        One row a gene that is detected, those first that differ by most at least: ``difference``
+        of its CLR level (nats), ``fold_change``, ``standard_error``, ``shrunken`` with its 90 % interval (``low_90``,
         ``high_90``), ``lfsr``, ``s_value``; with donors ``p_value``; ``expressed_a``,
         ``expressed_b`` (shares of the cells), ``per_10k_a``, ``per_10k_b`` (mean counts of 10^4).
     factors
@@ -160,15 +160,16 @@ class _Seen:
 
 def _seen(sets: list[Counts], own: list[int]) -> _Seen:
     """What a biologist looks at first: (G,) shares of cells, and mean counts of 10^4."""
-    cells, total, expressed, summed = 0, 0.0, 0.0, 0.0
+    width = sets[0].n_genes
+    cells, total, expressed, summed = 0, 0.0, np.zeros(width), np.zeros(width)
     for counts in (sets[j] for j in own):
         matrix = counts.matrix()
         assert matrix is not None
         cells += counts.n_cells
         total += float(counts.totals.sum())
-        expressed = expressed + np.asarray((matrix > 0).sum(0)).ravel()
-        summed = summed + np.asarray(matrix.sum(0)).ravel()
-    return _Seen(np.asarray(expressed) / cells, 1e4 * np.asarray(summed) / total)
+        expressed += np.asarray((matrix > 0).sum(0)).ravel()
+        summed += np.asarray(matrix.sum(0)).ravel()
+    return _Seen(expressed / cells, 1e4 * summed / total)
 
 
 def _estimates(
@@ -176,7 +177,7 @@ def _estimates(
 ) -> tuple[Estimates, Estimates]:
     """Of genes (G,) and of factors (k,)."""
     loadings = fit.gene_loadings()
-    precision = 1 / sum(level.counting_variance for level in found)
+    precision = 1 / np.sum([level.counting_variance for level in found], axis=0)
     levels = np.stack([level.level for level in found], axis=1)
     one, other = levels[:, groups.of_a], levels[:, groups.of_b]
     if groups.paired:
@@ -200,9 +201,9 @@ def _estimates(
     if groups.by_donor:
         genes, factors = (moderated.unpaired(first, second) for first, second in both)
         return genes, factors
-    spread = sum(level.spread / level.n_cells for level in found)
+    spread = np.sum([level.spread / level.n_cells for level in found], axis=0)
     variance = np.einsum("gi,ij,gj->g", loadings, spread, loadings, optimize=True)
-    variance += sum(level.counting_variance for level in found)
+    variance += 1 / precision
     values = [(first - second)[:, 0] for first, second in both]
     errors = np.sqrt(variance), np.sqrt(np.diag(spread))
     genes, factors = (Estimates(*each, np.inf) for each in zip(values, errors, strict=True))
@@ -234,7 +235,7 @@ def _found(
         table[f"expressed_{name}"] = own.expressed[shown]
         table[f"per_10k_{name}"] = own.per_10k[shown]
     # By how large the difference is at least; where nothing is told, by how large it is.
-    least = np.maximum(np.maximum(table["low_90"], -table["high_90"]), 0).fillna(0)
+    least = np.maximum(table["low_90"], -table["high_90"]).clip(lower=0).fillna(0)
     order = np.lexsort((-np.abs(table["difference"]), table["lfsr"], -least))
     of_factors = _table(factors)[["difference", "standard_error", "lfsr"]]
     of_factors.insert(0, fit.latent, fit.factor_names)

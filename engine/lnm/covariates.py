@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from engine.data import Counts
 from engine.errors import ConfigError
 from engine.lnm.arrays import FactorArrays
 from engine.lnm.config import LNMConfig
@@ -13,8 +12,8 @@ from engine.lnm.design import Design
 from engine.per_fit import per_fit
 
 
-def design_for(counts: Counts, config: LNMConfig, start: FactorArrays | None) -> Design | None:
-    """The design of the fit to go on from, else that of the formula, if there is one.
+def design_for(obs: pd.DataFrame, config: LNMConfig, start: FactorArrays | None) -> Design | None:
+    """The design of the fit to go on from, else that of the formula for cells with these labels.
 
     Raises
     ------
@@ -22,7 +21,7 @@ def design_for(counts: Counts, config: LNMConfig, start: FactorArrays | None) ->
         If the fit to go on from has another formula, or see `Design.of`.
     """
     if start is None:
-        return Design.of(config.formula, counts.obs) if config.formula else None
+        return Design.of(config.formula, obs) if config.formula else None
     before = start.design.formula if start.design else None
     if before != config.formula:
         raise ConfigError(

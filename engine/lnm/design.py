@@ -16,23 +16,18 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import ConfigError
+from engine.lnm.covariate_columns import (
+    Variable,
+    refuse_thin,
+    unknown_level,
+    values_of,
+    variables_of,
+)
 from engine.lnm.formula import Term, terms_of
 
 MAX_FIXED = 64
-# Cells of a level, at least.
-FEWEST_CELLS = 10
-# Whole numbers of no more values than this are levels.
-_FEW_VALUES = 10
 _ALIAS = "logratio_variable_{}_"
 _ALIASES = re.compile(r"logratio_variable_(\d+)_")
-
-
-@dataclass(frozen=True)
-class Variable:
-    """A column of the cells' labels: its levels, the reference first; none if it is numeric."""
-
-    name: str
-    levels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,7 +83,7 @@ class Design:
             If the formula is none, or a column has missing values.
         """
         terms = terms_of(formula, set(map(str, obs.columns)))
-        variables, notes = _variables(terms, obs)
+        variables, notes = variables_of(terms, obs)
         bare = cls(formula, variables, (), (), (), notes)
         matrix, columns = bare._matrix(terms, obs)
         centre = matrix.mean(0)
@@ -126,18 +121,17 @@ class Design:
         }
         frame, unknown = {}, {}
         for variable in self.variables:
-            values = _values(variable, obs)
+            values = values_of(variable, obs)
             if variable.levels:
-                codes = pd.Index(variable.levels).get_indexer(values)
+                codes = pd.Index(variable.levels).get_indexer(pd.Index(values))
                 unknown[variable.name] = codes < 0
                 if (codes < 0).any() and variable.name in fixed:
-                    raise _unknown_level(variable, values[codes < 0])
+                    raise unknown_level(variable, values[codes < 0])
                 codes = np.concatenate(
                     [np.arange(extra) % len(variable.levels), np.maximum(codes, 0)]
                 )
-                frame[alias[variable.name]] = pd.Categorical.from_codes(
-                    codes, categories=list(map(str, range(len(variable.levels))))
-                )
+                names = pd.Index([str(number) for number in range(len(variable.levels))])
+                frame[alias[variable.name]] = pd.Categorical.from_codes(codes, categories=names)
             else:
                 frame[alias[variable.name]] = np.concatenate([np.arange(extra) * 1.0, values])
         written = [_written(term, alias) for term in terms]
@@ -189,7 +183,10 @@ class Design:
                 Variable(str(one["name"]), tuple(map(str, one["levels"])))
                 for one in values["variables"]
             ),
-            columns=tuple(Column(**one) for one in values["columns"]),
+            columns=tuple(
+                Column(str(one["label"]), str(one["term"]), str(one["group"]))
+                for one in values["columns"]
+            ),
             centre=tuple(map(float, values["centre"])),
             scale=tuple(map(float, values["scale"])),
             notes=tuple(map(str, values.get("notes", ()))),
@@ -217,7 +214,7 @@ def check_design(formula: str, obs: pd.DataFrame) -> pd.DataFrame:
     }
     design = Design.of(formula, obs.assign(**used))
     for variable in design.variables:
-        _refuse_thin(variable, obs)
+        refuse_thin(variable, obs)
     fixed = design.columns[: design.n_fixed]
     if len(fixed) > MAX_FIXED:
         raise ConfigError(
@@ -227,91 +224,11 @@ def check_design(formula: str, obs: pd.DataFrame) -> pd.DataFrame:
         )
     _refuse_confounded(terms, fixed, design.encode(obs)[:, : len(fixed)])
     found = {
-        one.name: pd.Categorical(_values(one, obs), categories=list(one.levels))
+        one.name: pd.Categorical(values_of(one, obs), categories=list(one.levels))
         for one in design.variables
         if one.levels
     }
     return obs.assign(**found) if found else obs
-
-
-def _variables(
-    terms: tuple[Term, ...], obs: pd.DataFrame
-) -> tuple[tuple[Variable, ...], tuple[str, ...]]:
-    groups = {term.group for term in terms if term.group}
-    names = dict.fromkeys(name for term in terms for name in (*term.columns, term.group) if name)
-    variables, notes = [], []
-    for name in names:
-        column = _column(obs, name)
-        if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
-            variables.append(Variable(name, _levels(column)))
-            continue
-        different = pd.unique(column)
-        whole = bool(np.all(np.mod(np.asarray(different, float), 1) == 0))
-        if name in groups or (whole and len(different) <= _FEW_VALUES):
-            variables.append(Variable(name, _levels(column)))
-            notes.append(f"{name} has {len(different)} whole numbers: they are taken for levels.")
-        else:
-            variables.append(Variable(name))
-    return tuple(variables), tuple(notes)
-
-
-def _column(obs: pd.DataFrame, name: str) -> pd.Series:
-    column = obs[name]
-    numbers = pd.api.types.is_float_dtype(column) and np.isinf(column).to_numpy()
-    missing = int((column.isna() | numbers).sum())
-    if missing:
-        raise ConfigError(
-            f"a value of {name} for every cell",
-            f"{missing:,} of {len(column):,} cells without",
-            "Leave these cells out, or give them a level of their own.",
-        )
-    return column
-
-
-def _levels(column: pd.Series) -> tuple[str, ...]:
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return tuple(map(str, column.cat.categories))
-    return tuple(map(str, sorted(pd.unique(column))))
-
-
-def _values(variable: Variable, obs: pd.DataFrame) -> np.ndarray:
-    column = _column(obs, variable.name)
-    if variable.levels:
-        return np.asarray(column.astype(str))
-    try:
-        return np.asarray(column, dtype=float)
-    except (TypeError, ValueError):
-        raise ConfigError(
-            f"numbers in {variable.name}, as in the cells that were fitted",
-            f"{column.iloc[0]!r}",
-            "Give the cells numbers in this column.",
-        ) from None
-
-
-def _refuse_thin(variable: Variable, obs: pd.DataFrame) -> None:
-    values = _values(variable, obs)
-    cells = pd.Series(values).value_counts()
-    if len(cells) < 2:
-        raise ConfigError(
-            f"at least two values of {variable.name}",
-            f"{cells.index[0]!r} in every cell" if len(cells) else "no cell",
-            "Leave the column out of the formula.",
-        )
-    if variable.levels and cells.min() < FEWEST_CELLS:
-        raise ConfigError(
-            f"at least {FEWEST_CELLS} cells of each level of {variable.name}",
-            f"{int(cells.min())} of {cells.idxmin()!r}",
-            "Leave these cells out, or join the level to another.",
-        )
-
-
-def _unknown_level(variable: Variable, values: np.ndarray) -> ConfigError:
-    known = ", ".join(variable.levels[:10])
-    return ConfigError(
-        f"levels of {variable.name} that were fitted: {known}",
-        f"{values[0]!r}",
-        "Leave these cells out: what a level that no fitted cell has does is not known.",
-    )
 
 
 def _written(term: Term, alias: Mapping[str, str]) -> str:

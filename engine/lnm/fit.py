@@ -104,10 +104,11 @@ class Fit(FactorSummary):
     names: tuple[str, ...] = ()
     gene_ids: pd.Index | None = None
     design: Design | None = None
-    effects: np.ndarray = None  # type: ignore[assignment]
+    effects: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
 
     def __post_init__(self) -> None:
-        if self.effects is None:
+        # Without a design there are none of any gene.
+        if self.design is None:
             object.__setattr__(self, "effects", np.zeros((len(self.genes), 0)))
 
     def to_anndata(self, counts: sparse.csr_matrix | None = None) -> ad.AnnData:
@@ -180,7 +181,7 @@ class Fit(FactorSummary):
             diagnostics=json.loads(meta.get("diagnostics", "{}")),
             draws={name: np.asarray(array) for name, array in meta.get("draws", {}).items()},
             design=Design.from_dict(json.loads(meta["design"])) if "design" in meta else None,
-            effects=np.asarray(parts["varm"]["lnm_effects"]) if "design" in meta else None,
+            effects=np.asarray(parts["varm"].get("lnm_effects", np.zeros((0, 0)))),
             **cls.common(parts, np.shape(loadings)[1]),
         )
 

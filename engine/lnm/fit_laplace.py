@@ -56,7 +56,7 @@ class _Run(Running[Step, Fit]):
         self._config = config
         self._data = counts.provenance()
         super().__init__(start)
-        self._design = design_for(counts, config, start)
+        self._design = design_for(counts.obs, config, start)
         self._totals, self._capture = fit_totals(counts, config)
         self._cells = counts
         self._snapshot: Snapshot | None = None

@@ -66,7 +66,8 @@ def terms_of(formula: str, known: Collection[str]) -> tuple[Term, ...]:
     for part in map(str.strip, parts):
         place = _PLACE.fullmatch(part)
         if place:
-            terms += _random(*map(str.strip, grouped[int(place[1])]), formula, known)
+            effects, group = grouped[int(place[1])]
+            terms += _random(effects, group.strip(), formula, known)
         elif part != "1":
             terms.append(Term(_columns(part, formula, known)))
     if not terms:

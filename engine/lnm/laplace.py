@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,26 +18,24 @@ from engine.data import Counts
 from engine.errors import ConfigError, FitError
 from engine.fitting.lbfgs import LBFGS
 from engine.fitting.status import State
-from engine.genes import OTHER, same_genes
-from engine.lnm.canonical import principal_axes
+from engine.genes import same_genes
 from engine.lnm.config import LNMConfig
 from engine.lnm.covariates import covariates_of, design_for
 from engine.lnm.design import Design
 from engine.lnm.effects_prior import EffectsPrior
 from engine.lnm.fit import Fit
 from engine.lnm.passes import Passes
-from engine.lnm.point import Metric, Point, params_of, within
+from engine.lnm.point import Metric, Point
+from engine.lnm.points import LONGEST_STEP, clipped_step, evaluate, integral_for, noise_mask
 from engine.lnm.prior import Prior
-from engine.lnm.residual import NARROW, Integral
+from engine.lnm.residual import NARROW
 from engine.lnm.spectral import effects_start, spectral_start
-from engine.lnm.wide_residual import WIDE, admitting
+from engine.lnm.wide_residual import WIDE
 
 # Clipped steps: at least, at most, and the relative gain that ends them.
 _FEWEST_CLIPPED, _MOST_CLIPPED, _SETTLED = 5, 10, 5e-4
 # From this step on the curvature of log d is the cautious one.
 _CAUTIOUS_FROM = 4
-# No parameter moves further than this at once.
-_LONGEST_STEP = 0.7
 # Share of genes at the largest residual variance that the expansion admits, beyond which
 # residuals are integrated by quadrature: dearer, and needed for data as sparse as microbes'.
 _MANY_WIDE = 0.1
@@ -81,7 +79,7 @@ def maximise(
     FitError
         If the objective is not finite where the fit starts.
     """
-    design = design_for(counts, config, start)
+    design = design_for(counts.obs, config, start)
     if start is not None:
         passes, point = yield from _resume(counts, config, start, design, weights)
     else:
@@ -97,7 +95,7 @@ def maximise(
             integral=passes.integral,
             covariates=covariates_of(design, counts.obs),
         )
-        point = yield from _evaluate(passes, point.theta, point.has_noise, point.prior)
+        point = yield from evaluate(passes, point.theta, point.has_noise, point.prior)
     _, end = yield from _ascend(passes, point, config.tolerance, "fitting")
     return end
 
@@ -114,7 +112,8 @@ def _begin(
     held = counts if counts.matrix() is not None else counts.take(np.arange(counts.n_cells))
     covariates = covariates_of(design, counts.obs)
     mean, loadings, scores = spectral_start(held, config.size, config.seed, covariates)
-    prior = Prior.start(config, design and EffectsPrior.start(design, counts.n_genes))
+    own = None if design is None else EffectsPrior.start(design, counts.n_genes)
+    prior = Prior.start(config, own)
     has_noise = noise_mask(counts, config)
     noise = np.where(has_noise, prior.noise_location, 0.0)
     theta = np.column_stack([loadings, effects_start(held, covariates), mean, noise])
@@ -126,7 +125,7 @@ def _begin(
         scores,
         covariates=covariates,
     )
-    point = yield from _evaluate(passes, theta, has_noise, prior)
+    point = yield from evaluate(passes, theta, has_noise, prior)
     _require_finite(point)
     point = yield from _settle(passes, point, phase, 0)
     return passes, point
@@ -138,12 +137,12 @@ def _settle(passes: Passes, point: Point, phase: str, made: int) -> Steps:
     while count < _MOST_CLIPPED:
         yield Step(point, passes.counts, phase, _TYPICAL_PASSES - count)
         before = point.seen.log_marginal_total
-        point = yield from _clipped_step(passes, point, cautious=count >= _CAUTIOUS_FROM)
+        point = yield from clipped_step(passes, point, cautious=count >= _CAUTIOUS_FROM)
         gain = point.seen.log_marginal_total - before
         count += 1
         if passes.integral is NARROW and np.mean(point.at_bound) > _MANY_WIDE:
             passes.integral = WIDE
-            point = yield from _evaluate(passes, point.theta, point.has_noise, point.prior)
+            point = yield from evaluate(passes, point.theta, point.has_noise, point.prior)
             count = 0
         elif count >= _FEWEST_CLIPPED and gain < _SETTLED * abs(before):
             break
@@ -177,7 +176,7 @@ def _resume(
         weights,
         covariates_of(design, counts.obs),
     )
-    point = yield from _evaluate(passes, theta, has_noise, prior)
+    point = yield from evaluate(passes, theta, has_noise, prior)
     _require_finite(point)
     # Its priors were still on the way, if it had made but a few passes; and of other weights
     # they, and the scale of z, are others.
@@ -196,22 +195,6 @@ def check_start(counts: Counts, config: LNMConfig, start: Fit) -> None:
         )
 
 
-def integral_for(fit: Fit) -> Integral:
-    """The integral that an earlier fit was made with, as its residual variances tell."""
-    return admitting(fit.noise)
-
-
-def noise_mask(counts: Counts, config: LNMConfig) -> np.ndarray:
-    """(G,) mask of the genes whose d is learned: all but the reference, or none.
-
-    Without factors all: what the reference varies by itself, all ALR logits share, which then no
-    loadings can tell.
-    """
-    has_noise = np.full(counts.n_genes, config.d_mode == "learned")
-    has_noise[counts.reference] = config.size == 0 and has_noise[counts.reference]
-    return has_noise
-
-
 def _require_finite(point: Point) -> None:
     if not np.isfinite(point.value):
         raise FitError(
@@ -219,54 +202,6 @@ def _require_finite(point: Point) -> None:
             "one that overflows",
             "Check the counts for extreme values, or choose precision='float64'.",
         )
-
-
-def _evaluate(
-    passes: Passes,
-    theta: np.ndarray,
-    has_noise: np.ndarray,
-    prior: Prior,
-    volume: np.ndarray | None = None,
-) -> Steps:
-    """One pass at the admissible parameters nearest to theta."""
-    if volume is None:
-        volume = np.zeros_like(prior.loadings_covariance)
-    max_noise = passes.integral.max_noise
-    theta = within(theta, has_noise, max_noise)
-    size = len(volume)
-    params, effects = params_of(theta, size), theta[:, size:-2]
-    _, rotation = principal_axes(params.loadings, passes.counts.genes != OTHER)
-    seen = yield from passes.run(params, rotation, volume, effects if effects.size else None)
-    return Point(theta, has_noise, prior, volume, seen, max_noise)
-
-
-def _clipped_step(passes: Passes, point: Point, *, cautious: bool) -> Steps:
-    """Update the priors, move every gene on its own, and give z mean 0 and variance 1.
-
-    With covariates the mean that is taken from z is the one that the fixed columns tell.
-    """
-    metric = Metric(point, cautious=cautious)
-    variances = metric.variances()
-    noise, size = point.has_noise, point.n_factors
-    prior = point.prior.learn(
-        point.loadings, variances[0], point.theta[noise, -1], variances[1][noise]
-    )
-    if prior.effects is not None:
-        effects = prior.effects.learn(point.loadings, point.effects, metric.effects_variances())
-        prior = replace(prior, effects=effects)
-    point = replace(point, prior=prior)
-    step = Metric(point, cautious=cautious).solve(point.gradient)
-    theta = point.theta + np.clip(step, -_LONGEST_STEP, _LONGEST_STEP)
-    fixed = np.arange(size, size + prior.n_fixed)
-    told = np.append(fixed, theta.shape[1] - 2)
-    between = point.moments[:size, told]
-    # A level that none of these cells has says nothing.
-    slope = between @ np.linalg.pinv(point.moments[np.ix_(told, told)], hermitian=True)
-    factor = np.linalg.cholesky(point.moments[:size, :size] - slope @ between.T)
-    theta[:, told] += theta[:, :size] @ slope
-    theta[:, :size] = theta[:, :size] @ factor
-    passes.change_basis(slope, factor)
-    return (yield from _evaluate(passes, theta, noise, prior.change_basis(factor)))
 
 
 def _ascend(
@@ -279,7 +214,7 @@ def _ascend(
     deviations of the parameters.
     """
     cells = passes.counts.n_cells
-    point = yield from _evaluate(
+    point = yield from evaluate(
         passes, point.theta, point.has_noise, point.prior, point.volume_slope()
     )
     memory = LBFGS()
@@ -290,7 +225,7 @@ def _ascend(
             metric, age = Metric(point, cautious=True), 0
         direction = memory.direction(point.gradient, metric.solve)
         longest = np.abs(direction).max(axis=1, keepdims=True)
-        direction *= np.minimum(1.0, _LONGEST_STEP / np.maximum(longest, 1e-12))
+        direction *= np.minimum(1.0, LONGEST_STEP / np.maximum(longest, 1e-12))
         promised = float(np.sum(point.gradient * direction)) / 2 / cells
         news = max(*gains, promised)
         yield Step(point, passes.counts, phase, _passes_left(news, tolerance))
@@ -317,7 +252,7 @@ def _search(
     length = 1.0
     while slope > 0 and length > _SHORTEST:
         theta = point.theta + length * direction
-        found = yield from _evaluate(passes, theta, point.has_noise, point.prior, point.volume)
+        found = yield from evaluate(passes, theta, point.has_noise, point.prior, point.volume)
         change = found.value - point.value
         # A point that loses cells would look better by what they cost.
         sound = found.seen.n_lost_cells <= point.seen.n_lost_cells

@@ -17,8 +17,8 @@ from engine.data import Counts
 from engine.fitting.levels import Level
 from engine.lnm import equations
 from engine.lnm.fit import Fit
-from engine.lnm.laplace import integral_for
 from engine.lnm.passes import Passes
+from engine.lnm.points import integral_for
 from engine.lnm.residual import LOG_NO_NOISE
 
 _PRIOR_PRECISION = 0.25

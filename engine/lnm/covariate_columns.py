@@ -1,0 +1,108 @@
+"""Columns of the labels of cells, as covariates take them: levels or numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from engine.errors import ConfigError
+from engine.lnm.formula import Term
+
+# Cells of a level, at least.
+FEWEST_CELLS = 10
+# Whole numbers of no more values than this are levels.
+_FEW_VALUES = 10
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A column of the cells' labels: its levels, the reference first; none if it is numeric."""
+
+    name: str
+    levels: tuple[str, ...] = ()
+
+
+def variables_of(
+    terms: tuple[Term, ...], obs: pd.DataFrame
+) -> tuple[tuple[Variable, ...], tuple[str, ...]]:
+    """The columns that terms name, and what was taken for granted of them, in words."""
+    groups = {term.group for term in terms if term.group}
+    names = dict.fromkeys(name for term in terms for name in (*term.columns, term.group) if name)
+    variables, notes = [], []
+    for name in names:
+        column = _column(obs, name)
+        if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
+            variables.append(Variable(name, _levels(column)))
+            continue
+        different = pd.unique(column)
+        whole = bool(np.all(np.mod(np.asarray(different, float), 1) == 0))
+        if name in groups or (whole and len(different) <= _FEW_VALUES):
+            variables.append(Variable(name, _levels(column)))
+            notes.append(f"{name} has {len(different)} whole numbers: they are taken for levels.")
+        else:
+            variables.append(Variable(name))
+    return tuple(variables), tuple(notes)
+
+
+def values_of(variable: Variable, obs: pd.DataFrame) -> np.ndarray:
+    """(C,) names of levels, or numbers; ConfigError if some are missing or no numbers."""
+    column = _column(obs, variable.name)
+    if variable.levels:
+        return np.asarray(column.astype(str))
+    try:
+        return np.asarray(column, dtype=float)
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"numbers in {variable.name}, as in the cells that were fitted",
+            f"{column.iloc[0]!r}",
+            "Give the cells numbers in this column.",
+        ) from None
+
+
+def refuse_thin(variable: Variable, obs: pd.DataFrame) -> None:
+    """ConfigError if all cells have the same value, or few a level."""
+    values = values_of(variable, obs)
+    cells = pd.Series(values).value_counts()
+    if len(cells) < 2:
+        raise ConfigError(
+            f"at least two values of {variable.name}",
+            f"{cells.index[0]!r} in every cell" if len(cells) else "no cell",
+            "Leave the column out of the formula.",
+        )
+    if variable.levels and cells.min() < FEWEST_CELLS:
+        raise ConfigError(
+            f"at least {FEWEST_CELLS} cells of each level of {variable.name}",
+            f"{int(cells.min())} of {cells.idxmin()!r}",
+            "Leave these cells out, or join the level to another.",
+        )
+
+
+def unknown_level(variable: Variable, values: np.ndarray) -> ConfigError:
+    """What to raise for levels that were not fitted."""
+    known = ", ".join(variable.levels[:10])
+    return ConfigError(
+        f"levels of {variable.name} that were fitted: {known}",
+        f"{values[0]!r}",
+        "Leave these cells out: what a level that no fitted cell has does is not known.",
+    )
+
+
+def _column(obs: pd.DataFrame, name: str) -> pd.Series:
+    column = obs[name]
+    numbers = pd.api.types.is_float_dtype(column) and np.isinf(column).to_numpy()
+    missing = int((column.isna() | numbers).sum())
+    if missing:
+        raise ConfigError(
+            f"a value of {name} for every cell",
+            f"{missing:,} of {len(column):,} cells without",
+            "Leave these cells out, or give them a level of their own.",
+        )
+    return column
+
+
+def _levels(column: pd.Series) -> tuple[str, ...]:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return tuple(map(str, column.cat.categories))
+    return tuple(map(str, sorted(pd.unique(column))))

@@ -1,0 +1,89 @@
+"""From one point of the optimisation to others: evaluated by a pass, or one clipped step away."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+
+import numpy as np
+
+from engine.data import Counts
+from engine.genes import OTHER
+from engine.lnm.arrays import FactorArrays
+from engine.lnm.canonical import principal_axes
+from engine.lnm.config import LNMConfig
+from engine.lnm.passes import Passes
+from engine.lnm.point import Metric, Point, params_of, within
+from engine.lnm.prior import Prior
+from engine.lnm.residual import Integral
+from engine.lnm.wide_residual import admitting
+
+# No parameter moves further than this at once.
+LONGEST_STEP = 0.7
+
+# Yields the share of a pass that is done.
+Evaluation = Generator[float, None, Point]
+
+
+def integral_for(fit: FactorArrays) -> Integral:
+    """The integral that an earlier fit was made with, as its residual variances tell."""
+    return admitting(fit.noise)
+
+
+def noise_mask(counts: Counts, config: LNMConfig) -> np.ndarray:
+    """(G,) mask of the genes whose d is learned: all but the reference, or none.
+
+    Without factors all: what the reference varies by itself, all ALR logits share, which then no
+    loadings can tell.
+    """
+    has_noise = np.full(counts.n_genes, config.d_mode == "learned")
+    has_noise[counts.reference] = config.size == 0 and has_noise[counts.reference]
+    return has_noise
+
+
+def evaluate(
+    passes: Passes,
+    theta: np.ndarray,
+    has_noise: np.ndarray,
+    prior: Prior,
+    volume: np.ndarray | None = None,
+) -> Evaluation:
+    """One pass at the admissible parameters nearest to theta."""
+    if volume is None:
+        volume = np.zeros_like(prior.loadings_covariance)
+    max_noise = passes.integral.max_noise
+    theta = within(theta, has_noise, max_noise)
+    size = len(volume)
+    params, effects = params_of(theta, size), theta[:, size:-2]
+    _, rotation = principal_axes(params.loadings, passes.counts.genes != OTHER)
+    seen = yield from passes.run(params, rotation, volume, effects if effects.size else None)
+    return Point(theta, has_noise, prior, volume, seen, max_noise)
+
+
+def clipped_step(passes: Passes, point: Point, *, cautious: bool) -> Evaluation:
+    """Update the priors, move every gene on its own, and give z mean 0 and variance 1.
+
+    With covariates the mean that is taken from z is the one that the fixed columns tell.
+    """
+    metric = Metric(point, cautious=cautious)
+    variances = metric.variances()
+    noise, size = point.has_noise, point.n_factors
+    prior = point.prior.learn(
+        point.loadings, variances[0], point.theta[noise, -1], variances[1][noise]
+    )
+    if prior.effects is not None:
+        effects = prior.effects.learn(point.loadings, point.effects, metric.effects_variances())
+        prior = replace(prior, effects=effects)
+    point = replace(point, prior=prior)
+    step = Metric(point, cautious=cautious).solve(point.gradient)
+    theta = point.theta + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
+    fixed = np.arange(size, size + prior.n_fixed)
+    told = np.append(fixed, theta.shape[1] - 2)
+    between = point.moments[:size, told]
+    # A level that none of these cells has says nothing.
+    slope = between @ np.linalg.pinv(point.moments[np.ix_(told, told)], hermitian=True)
+    factor = np.linalg.cholesky(point.moments[:size, :size] - slope @ between.T)
+    theta[:, told] += theta[:, :size] @ slope
+    theta[:, :size] = theta[:, :size] @ factor
+    passes.change_basis(slope, factor)
+    return (yield from evaluate(passes, theta, noise, prior.change_basis(factor)))
