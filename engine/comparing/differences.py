@@ -36,8 +36,8 @@ class Differences:
     ----------
     genes
         One row a gene that is detected, those first that differ by most at least: ``difference``
-        of its CLR level (nats), ``fold_change``, ``standard_error``, ``shrunken`` with its 90 % interval (``low_90``,
-        ``high_90``), ``lfsr``, ``s_value``; with donors ``p_value``; ``expressed_a``,
+        of its CLR level (nats), ``fold_change``, ``standard_error``, ``shrunken`` with its 90 %
+        interval (``low_90``, ``high_90``), ``lfsr``, ``s_value``; with donors ``p_value``; ``expressed_a``,
         ``expressed_b`` (shares of the cells), ``per_10k_a``, ``per_10k_b`` (mean counts of 10^4).
     factors
         One row a factor: ``difference`` of its mean score, ``standard_error``, ``lfsr``.
@@ -235,7 +235,7 @@ def _found(
         table[f"expressed_{name}"] = own.expressed[shown]
         table[f"per_10k_{name}"] = own.per_10k[shown]
     # By how large the difference is at least; where nothing is told, by how large it is.
-    least = np.maximum(table["low_90"], -table["high_90"]).clip(lower=0).fillna(0)
+    least = np.nan_to_num(np.maximum(np.maximum(table["low_90"], -table["high_90"]), 0.0))
     order = np.lexsort((-np.abs(table["difference"]), table["lfsr"], -least))
     of_factors = _table(factors)[["difference", "standard_error", "lfsr"]]
     of_factors.insert(0, fit.latent, fit.factor_names)

@@ -119,7 +119,8 @@ class Design:
         fixed = {name for term in terms for name in term.columns} | {
             name for term in terms if not term.group for name in term.columns
         }
-        frame, unknown = {}, {}
+        frame: dict[str, Any] = {}
+        unknown: dict[str, np.ndarray] = {}
         for variable in self.variables:
             values = values_of(variable, obs)
             if variable.levels:

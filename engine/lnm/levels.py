@@ -84,7 +84,7 @@ def _level(fit: Fit, counts: Counts, rows: int) -> Generator[float, None, Level]
         if np.sqrt(np.mean(moved**2 * precision)) < _SMALL_STEP and made:
             break
         level = level + moved
-        passes.change_basis(mean[:, None], identity)
+        passes.change_basis(mean, identity)
     spread = moments[:size, :size] - np.outer(mean, mean)
     known = np.maximum(information, _LEAST)
     return Level(level * precision / known, 1 / known, spread, counts.n_cells)

@@ -147,17 +147,18 @@ class Passes:
         self._intensity: np.ndarray | None = None
         self._constants = np.full(counts.n_cells, np.nan)
 
-    def change_basis(self, slope: np.ndarray, factor: np.ndarray) -> None:
-        """Follow z -> factor^-1 (z - slope (x, 1)), so that the next Newton starts where it should.
+    def change_basis(
+        self, mean: np.ndarray, factor: np.ndarray, slope: np.ndarray | None = None
+    ) -> None:
+        """Follow z -> factor^-1 (z - mean - slope x), where the next Newton then starts.
 
         Parameters
         ----------
         slope
-            (k, f + 1) of the first f covariates and of 1.
+            (k, f) of the first f covariates x.
         """
-        mean = slope[:, -1]
-        if slope.shape[1] > 1 and self.covariates is not None:
-            mean = mean + self.covariates[:, : slope.shape[1] - 1] @ slope[:, :-1].T
+        if slope is not None and slope.size and self.covariates is not None:
+            mean = mean + self.covariates[:, : slope.shape[1]] @ slope.T
         self._scores = np.linalg.solve(factor, (self._scores - mean).T).T.astype(self._dtype)
 
     def run(

@@ -85,5 +85,5 @@ def clipped_step(passes: Passes, point: Point, *, cautious: bool) -> Evaluation:
     factor = np.linalg.cholesky(point.moments[:size, :size] - slope @ between.T)
     theta[:, told] += theta[:, :size] @ slope
     theta[:, :size] = theta[:, :size] @ factor
-    passes.change_basis(slope, factor)
+    passes.change_basis(slope[:, -1], factor, slope[:, :-1])
     return (yield from evaluate(passes, theta, noise, prior.change_basis(factor)))
