@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine import checks, results, summaries
-    from engine.comparing import differences, differential
+    from engine.comparing import coefficients, differences, differential
     from engine.data import Counts, DataRequest, read_counts
     from engine.errors import ConfigError, DataError, EngineError, FitError
     from engine.fitting.training_config import Training
@@ -38,6 +38,7 @@ __all__ = [
     "TopicFit",
     "Training",
     "checks",
+    "coefficients",
     "differences",
     "differential",
     "elbo",
@@ -56,7 +57,7 @@ __all__ = [
 _PACKAGES = ("checks", "results", "summaries")
 # JAX, which takes seconds to import, comes with what needs it alone.
 _ELSEWHERE = {
-    "engine.comparing": ("differences", "differential"),
+    "engine.comparing": ("coefficients", "differences", "differential"),
     "engine.data": ("Counts", "DataRequest", "read_counts"),
     "engine.errors": ("ConfigError", "DataError", "EngineError", "FitError"),
     "engine.fitting.training_config": ("Training",),

@@ -8,16 +8,14 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, stdtr
 
-from engine.checks.uncertainty.correlation import as_normal
-from engine.checks.uncertainty.shrinkage import learned, shrink_effects
 from engine.comparing import moderated
-from engine.comparing.estimates import Estimates
+from engine.comparing.effects_table import effects_table, largest_first
 from engine.comparing.groups import Groups, groups_of
 from engine.data import Counts
 from engine.errors import ConfigError
 from engine.fitting.compilation import keep_compilations
+from engine.fitting.estimates import Estimates
 from engine.fitting.levels import Level
 from engine.registry import family_of
 from engine.results import AnyFit
@@ -37,7 +35,7 @@ class Differences:
     genes
         One row a gene that is detected, those first that differ by most at least: ``difference``
         of its CLR level (nats), ``fold_change``, ``standard_error``, ``shrunken`` with its 90 %
-        interval (``low_90``, ``high_90``), ``lfsr``, ``s_value``; with donors ``p_value``; ``expressed_a``,
+        interval (``low_90``, ``high_90``), ``lfsr``, ``s_value``, ``p_value``; ``expressed_a``,
         ``expressed_b`` (shares of the cells), ``per_10k_a``, ``per_10k_b`` (mean counts of 10^4).
     factors
         One row a factor: ``difference`` of its mean score, ``standard_error``, ``lfsr``.
@@ -228,54 +226,22 @@ def _found(
     shown: np.ndarray,
     groups: Groups,
 ) -> Differences:
-    table = _table(Estimates(genes.value[shown], genes.error[shown], genes.freedom))
+    table = effects_table(Estimates(genes.value[shown], genes.error[shown], genes.freedom))
     table.insert(0, "gene", np.asarray(fit.genes[shown]))
     table.insert(2, "fold_change", np.exp(table["difference"]))
     for name, own in zip("ab", seen, strict=True):
         table[f"expressed_{name}"] = own.expressed[shown]
         table[f"per_10k_{name}"] = own.per_10k[shown]
-    # By how large the difference is at least; where nothing is told, by how large it is.
-    least = np.nan_to_num(np.maximum(np.maximum(table["low_90"], -table["high_90"]), 0.0))
-    order = np.lexsort((-np.abs(table["difference"]), table["lfsr"], -least))
-    of_factors = _table(factors)[["difference", "standard_error", "lfsr"]]
+    of_factors = effects_table(factors)[["difference", "standard_error", "lfsr"]]
     of_factors.insert(0, fit.latent, fit.factor_names)
     of_a, of_b = (len(own) for own in (groups.of_a, groups.of_b))
     if not groups.by_donor:
         of_a, of_b = (len(cells) for cells in groups.sets)
     return Differences(
-        table.iloc[order].reset_index(drop=True),
+        largest_first(table, "difference"),
         of_factors,
         "donor" if groups.by_donor else "cell",
         of_a,
         of_b,
         groups.notes,
     )
-
-
-def _table(found: Estimates) -> pd.DataFrame:
-    columns = {"difference": found.value, "standard_error": found.error}
-    if not found.freedom:
-        nothing = dict.fromkeys(("shrunken", "low_90", "high_90", "lfsr", "s_value"), np.nan)
-        return pd.DataFrame(columns | nothing)
-    # A normal with the tails of t, of which shrinkage knows.
-    error = as_normal(found.value, found.error, found.freedom)
-    shrunken = shrink_effects(found.value, error, learned(found.value, error))
-    columns |= {
-        "shrunken": shrunken.mean,
-        "low_90": shrunken.low,
-        "high_90": shrunken.high,
-        "lfsr": shrunken.lfsr,
-        "s_value": s_values(shrunken.lfsr),
-    }
-    away = -np.abs(found.value) / found.error
-    known = np.isinf(found.freedom)
-    columns["p_value"] = 2 * (ndtr(away) if known else stdtr(found.freedom, away))
-    return pd.DataFrame(columns)
-
-
-def s_values(lfsr: np.ndarray) -> np.ndarray:
-    """Mean lfsr of all that have no larger one (Stephens 2017)."""
-    order = np.argsort(lfsr, kind="stable")
-    found = np.empty_like(lfsr)
-    found[order] = np.cumsum(lfsr[order]) / np.arange(1, len(lfsr) + 1)
-    return found

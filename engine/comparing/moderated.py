@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.comparing.estimates import Estimates
+from engine.fitting.estimates import Estimates
 from engine.fitting.variances import variances_prior
 
 _FEWEST_GENES = 3

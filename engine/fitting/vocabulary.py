@@ -21,6 +21,7 @@ Capability = Literal[
     "structure",
     "laplace_test",
     "differences",
+    "covariates",
 ]
 CAPABILITIES: Mapping[Capability, str] = {
     "signs": "Weights of cells and of genes have signs; those of a latent are arbitrary.",
@@ -37,6 +38,7 @@ CAPABILITIES: Mapping[Capability, str] = {
     "label_shares": "Labels can be said to explain shares of the variance of the weights.",
     "structure": "What genes share beyond the latents can be looked for.",
     "laplace_test": "Cells have a Laplace approximation that can be tested.",
+    "covariates": "Effects of covariates of the cells were fitted.",
     "differences": "Levels of genes in groups of cells can be compared.",
 }
 Measure = Literal["probability", "relevance", "distinctiveness", "loading"]

@@ -208,8 +208,8 @@ def check_design(formula: str, obs: pd.DataFrame) -> pd.DataFrame:
         there are too many columns.
     """
     terms = terms_of(formula, set(map(str, obs.columns)))
-    used = {
-        name: pd.Categorical(column).remove_unused_categories()
+    used: dict[str, Any] = {
+        str(name): pd.Categorical(column).remove_unused_categories()
         for name, column in obs.items()
         if isinstance(column.dtype, pd.CategoricalDtype)
     }
@@ -224,7 +224,7 @@ def check_design(formula: str, obs: pd.DataFrame) -> pd.DataFrame:
             "Use a random effect, (1 | name), for a column of many levels.",
         )
     _refuse_confounded(terms, fixed, design.encode(obs)[:, : len(fixed)])
-    found = {
+    found: dict[str, Any] = {
         one.name: pd.Categorical(values_of(one, obs), categories=list(one.levels))
         for one in design.variables
         if one.levels

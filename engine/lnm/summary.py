@@ -30,6 +30,7 @@ class FactorSummary(FactorArrays):
         """Whether the fit has this, see `engine.fitting.model.FittedModel`."""
         own = {
             "capture": self.capture is not None,
+            "covariates": self.design is not None,
             "anchored_totals": self.config.capture and self.config.capture_prior == "anchored",
             "more_residuals": self.config.d_mode == "low_rank",
         }

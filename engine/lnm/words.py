@@ -8,6 +8,7 @@ from __future__ import annotations
 from engine.fitting.words import Methods, encoder, refined
 from engine.lnm.arrays import FactorArrays
 from engine.lnm.config import LNMConfig
+from engine.lnm.design import Design
 from engine.text import count, number
 
 SHUN = (
@@ -33,6 +34,8 @@ def _model(fit: FactorArrays) -> list[str]:
         name += " with variable capture"
     residual = config.d_mode == "learned"
     terms, priors = ["μ"], []
+    if fit.design is not None:
+        terms.append("B x_c")
     if fit.n_factors:
         terms.append("W z_c")
         priors.append("z_c ~ N(0, I)")
@@ -47,10 +50,23 @@ def _model(fit: FactorArrays) -> list[str]:
         f"The counts u_c of a cell c were modelled by a {name} ({fit.model.upper()}) {size}: "
         f"given their total N_c, u_c ~ Multinomial(N_c, softmax(y_c)), y_c = {' + '.join(terms)}"
         f"{distributed}.",
+        *([_covariates(fit.design)] if fit.design is not None else []),
         _totals(fit),
         *([_loadings_prior(fit)] if fit.n_factors else []),
     ]
     return [*said, _noise_prior(fit)] if residual else said
+
+
+def _covariates(design: Design) -> str:
+    random = list(dict.fromkeys(column.term for column in design.columns if column.group))
+    levels = ", ".join(f"{one.levels[0]} for {one.name}" for one in design.variables if one.levels)
+    return (
+        f"The covariates x_c were those of the formula {design.formula}"
+        f"{f' (reference levels: {levels})' if levels else ''}, each centred; factors and "
+        "correlations are those within their levels. What the loadings do not explain of an "
+        "effect had the prior N(0, τ²), with τ learned from all genes for each column"
+        f"{f' and for each gene of {" and ".join(random)}' if random else ''}."
+    )
 
 
 def _totals(fit: FactorArrays) -> str:
