@@ -38,6 +38,11 @@ class Column:
     term: str
     group: str = ""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The covariates whose product a fixed column is."""
+        return () if self.group else tuple(self.term.split(":"))
+
 
 @dataclass(frozen=True)
 class Design:
@@ -66,6 +71,11 @@ class Design:
     def n_fixed(self) -> int:
         """Number of columns of fixed effects, which come first."""
         return sum(not column.group for column in self.columns)
+
+    @property
+    def within(self) -> str:
+        """What the factors are within: ``"batch, condition"``."""
+        return ", ".join(variable.name for variable in self.variables)
 
     @property
     def random_terms(self) -> np.ndarray:

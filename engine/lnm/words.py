@@ -59,7 +59,12 @@ def _model(fit: FactorArrays) -> list[str]:
 
 def _covariates(design: Design) -> str:
     random = list(dict.fromkeys(column.term for column in design.columns if column.group))
-    levels = ", ".join(f"{one.levels[0]} for {one.name}" for one in design.variables if one.levels)
+    fixed = {name for column in design.columns for name in column.names}
+    levels = ", ".join(
+        f"{one.levels[0]} for {one.name}"
+        for one in design.variables
+        if one.levels and one.name in fixed
+    )
     return (
         f"The covariates x_c were those of the formula {design.formula}"
         f"{f' (reference levels: {levels})' if levels else ''}, each centred; factors and "

@@ -34,6 +34,8 @@ def test_every_declared_setting_can_be_typed(model: str, setting: str) -> None:
         typed = [one.flag, value]
     elif one.kind == "switch":
         typed, value = [f"--no-{one.flag[2:]}"], False
+    elif one.kind == "text":
+        typed, value = [one.flag, "~ batch"], "~ batch"
     elif one.kind != "number":
         value = int(one.low or 0) + 3
         typed = [one.flag, str(value)]
