@@ -22,6 +22,11 @@ from panel_material_ui.template.base import Page
 from dashboard import actions, guard, guide, html, link, people, warm
 from dashboard.address import follow
 from dashboard.browser import Browser
+from dashboard.cards.check import CheckView
+from dashboard.cards.compare import CompareView
+from dashboard.cards.data.tab import DataView
+from dashboard.cards.explore.tab import ExploreView
+from dashboard.cards.topics import TopicsView
 from dashboard.controls.data import DataControl
 from dashboard.controls.model import ModelControl
 from dashboard.controls.run import RunControl
@@ -33,11 +38,6 @@ from dashboard.services import Services
 from dashboard.settings import Settings
 from dashboard.state import AppState
 from dashboard.theme import CHROME, LOGIN, THEME
-from dashboard.views.check import CheckView
-from dashboard.views.compare import CompareView
-from dashboard.views.data import DataView
-from dashboard.views.explore import ExploreView
-from dashboard.views.topics import TopicsView
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 

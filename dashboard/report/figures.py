@@ -12,12 +12,12 @@ import pandas as pd
 from dashboard import choosing
 from dashboard.bare import NO_FINDING, by_counts, is_bare
 from dashboard.bare import TITLES as TITLES_BARE
+from dashboard.cards.colouring import colouring, score_title
 from dashboard.export import Export
 from dashboard.plots.heatmap import clustered
 from dashboard.plots.loadings import leading_genes, top_loadings
 from dashboard.plots.words import Words
 from dashboard.state import AppState, default_colour
-from dashboard.views.colouring import colouring, score_title
 from engine import summaries
 from engine.data import DataRequest
 from engine.errors import EngineError
@@ -144,7 +144,7 @@ def cells(fit: AnyFit, xy: np.ndarray | None) -> Export:
 
     def table() -> pd.DataFrame:
         # It brings Panel along, which only a page needs otherwise.
-        from dashboard.views.cells import cell_table
+        from dashboard.cards.explore.cell_map import cell_table
 
         return cell_table(fit.cells, place, titles, shown, None)
 

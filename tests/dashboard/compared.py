@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from dashboard.browser import Browser
+from dashboard.cards.compare import CompareView
 from dashboard.runner import Runner
 from dashboard.state import AppState
-from dashboard.views.compare import CompareView
 from engine.lnm.config import LNMConfig
 from engine.results import AnyFit
 from tests.dashboard.synthetic import make_fit, make_topic_fit

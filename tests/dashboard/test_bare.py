@@ -14,18 +14,18 @@ import pytest
 from dashboard import actions, link
 from dashboard.bare import TITLES, bare_words, short_words
 from dashboard.browser import Browser
+from dashboard.cards.compare import CompareView
+from dashboard.cards.data.tab import DataView
+from dashboard.cards.explore.cell_map import CellsView
+from dashboard.cards.explore.gene_correlations import CorrelationView
+from dashboard.cards.explore.tab import ExploreView
+from dashboard.cards.topics import TopicsView
 from dashboard.export import Provenance, render
 from dashboard.report import Subject, document, write_bundle
 from dashboard.report.figures import as_they_stand, complete
 from dashboard.runner import Runner
 from dashboard.services import Services
 from dashboard.state import FACTOR, TOTAL_COUNTS, AppState, default_colour
-from dashboard.views.cells import CellsView
-from dashboard.views.compare import CompareView
-from dashboard.views.correlation import CorrelationView
-from dashboard.views.data import DataView
-from dashboard.views.explore import ExploreView
-from dashboard.views.topics import TopicsView
 from engine import summaries
 from engine.checks import ResidualStructure, structure
 from engine.results import AnyFit, Fit, Selection, Tried, load, with_selection

@@ -15,12 +15,12 @@ from bokeh.models import BoxSelectTool, LassoSelectTool
 
 from dashboard.actions import connect
 from dashboard.browser import Browser
+from dashboard.cards.explore.cell_map import CellsView
 from dashboard.plots.cells import MOST_POINTS, CellPlot
 from dashboard.plots.colours import colour_labels, colour_numbers
 from dashboard.plots.raster import EDGE
 from dashboard.plots.style import CATEGORICAL
 from dashboard.state import CAPTURE, FACTOR, LABEL, TOTAL_COUNTS, AppState, Embedding
-from dashboard.views.cells import CellsView
 from tests.dashboard.synthetic import make_fit
 
 EVIL = '<img src=x onerror="alert(1)">'

@@ -11,14 +11,14 @@ import pytest
 
 from dashboard.actions import connect
 from dashboard.browser import Browser
+from dashboard.cards.explore.gene_correlations import HEAD, TOPICS, _head
+from dashboard.cards.topics.gene_columns import values
+from dashboard.cards.uncertainty import certainty, gene_intervals, interval, line, rate, stability
 from dashboard.plots.heatmap import BELIEVED, GENES, TOLD, VALUE, Heatmap, clustered
 from dashboard.plots.loading_bars import LoadingBars
 from dashboard.plots.topic_bars import TopicBars
 from dashboard.runner import Runner
 from dashboard.state import AppState
-from dashboard.views.believed import certainty, gene_intervals, interval, line, rate, stability
-from dashboard.views.correlation import HEAD, TOPICS, _head
-from dashboard.views.topics.genes import values
 from engine import summaries
 from engine.checks import ResidualStructure, TopicUncertainty, Uncertainty
 from engine.checks.uncertainty.blocks import GeneBlocks

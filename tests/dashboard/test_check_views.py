@@ -14,15 +14,15 @@ import panel as pn
 import pytest
 
 from dashboard.browser import Browser
+from dashboard.cards.check import CheckView
+from dashboard.cards.check.bar import progress
+from dashboard.cards.check.findings import NOTHING, page
 from dashboard.check_choices import CheckChoices
 from dashboard.checking import NO_CELLS, NO_FIT, NOT_KEPT
 from dashboard.plots.check_bins import KINDS, limits
 from dashboard.plots.check_counts import MOST, CountPanels
 from dashboard.plots.check_points import CHARTS, drawn
 from dashboard.state import AppState
-from dashboard.views.check import CheckView
-from dashboard.views.check.bar import progress
-from dashboard.views.check.words import NOTHING, page
 from engine import checks
 from engine.jobs import Checked, Checks, ForeignRun, Jobs
 from engine.results import AnyFit

@@ -13,6 +13,10 @@ import pytest
 
 from dashboard import actions, choosing
 from dashboard.browser import Browser
+from dashboard.cards.data.chosen_number import NumberView
+from dashboard.cards.data.tab import DataView
+from dashboard.cards.explore.factor_loadings import LoadingsView
+from dashboard.cards.frame import waiting
 from dashboard.controls.run import words
 from dashboard.export import Provenance, render
 from dashboard.plots.style import ACCENT, MISSING
@@ -20,10 +24,6 @@ from dashboard.plots.sweep import HOLLOW, points
 from dashboard.report import Subject, document, tables
 from dashboard.report.figures import as_they_stand, complete
 from dashboard.state import AppState
-from dashboard.views.card import waiting
-from dashboard.views.data import DataView
-from dashboard.views.loadings import LoadingsView
-from dashboard.views.number import NumberView
 from engine.jobs import JobStatus
 from engine.lnm.config import LNMConfig
 from engine.results import AnyFit, Selection, Tried, with_selection

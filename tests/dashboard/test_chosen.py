@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import panel as pn
 
+from dashboard.cards.choice_bar import ChosenBar
 from dashboard.state import AppState
-from dashboard.views.chosen import ChosenBar
 from tests.dashboard.synthetic import make_fit
 
 

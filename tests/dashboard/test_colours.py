@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from dashboard.cards.colouring import KEPT, colouring
 from dashboard.plots.colours import colour_labels, colour_numbers
 from dashboard.plots.style import CATEGORICAL, MISSING
 from dashboard.state import CAPTURE, FACTOR, LABEL, TOTAL_COUNTS
-from dashboard.views.colouring import KEPT, colouring
 from engine import summaries
 from tests.dashboard.synthetic import make_fit
 

@@ -14,12 +14,12 @@ import panel as pn
 import pytest
 
 from dashboard.browser import Browser
+from dashboard.cards.compare import CompareView
+from dashboard.cards.compare.compared import ALONE, NO_RUN
+from dashboard.cards.compare.run_table import COLUMNS
 from dashboard.runner import Runner
 from dashboard.services import Services
 from dashboard.state import LABEL, AppState
-from dashboard.views.compare import CompareView
-from dashboard.views.compare.compared import ALONE, NO_RUN
-from dashboard.views.compare.runs import COLUMNS
 from engine import summaries
 from engine.jobs.check_file import FILE
 from tests.dashboard.compared import EVIL, Shown, Until, fits, show

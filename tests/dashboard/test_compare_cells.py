@@ -6,10 +6,10 @@ import numpy as np
 import panel as pn
 import pytest
 
+from dashboard.cards.compare.both_cells import TITLE, apart
 from dashboard.runner import Runner
 from dashboard.services import Services
 from dashboard.state import AppState
-from dashboard.views.compare.cells import TITLE, apart
 from tests.dashboard.compared import Shown, Until, fits, show
 from tests.runs import save_runs
 
@@ -45,7 +45,7 @@ def test_cell_by_cell(shown: Shown) -> None:
 def test_error_bars_on_demand(
     shown: Shown, ids: list[str], until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dashboard.views.compare.scatter.MOST_BARS", 10)
+    monkeypatch.setattr("dashboard.cards.compare.cell_scatter.MOST_BARS", 10)
     state, view = shown
     view.details._turn("cells")
     scatter = view.details.views["cells"]

@@ -8,13 +8,13 @@ import panel_material_ui as pmui
 import param
 import pytest
 
+from dashboard.cards.frame import told
 from dashboard.controls.data import DataControl
 from dashboard.controls.run import RunControl, duration, left, others, words
 from dashboard.controls.upload import UploadArea
 from dashboard.places import Places
 from dashboard.runner import Runner
 from dashboard.state import AppState
-from dashboard.views.card import told
 from engine.data import ChoiceNeeded, DataRequest, Offer
 from engine.data.info import ColumnInfo, LayerInfo, SourceInfo
 from engine.errors import NoRoom

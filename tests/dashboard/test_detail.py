@@ -10,10 +10,10 @@ import pytest
 
 from dashboard import lists
 from dashboard.browser import Browser
+from dashboard.cards.explore.detail import DetailView
+from dashboard.cards.explore.gene_neighbours import GeneView
+from dashboard.cards.explore.selected_cells import ContrastView
 from dashboard.state import LABEL, TOTAL_COUNTS, AppState
-from dashboard.views.contrast import ContrastView
-from dashboard.views.detail import DetailView
-from dashboard.views.neighbours import GeneView
 from engine import summaries
 from tests.dashboard.synthetic import at_bound, make_fit
 

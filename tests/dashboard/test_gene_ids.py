@@ -10,13 +10,13 @@ import panel as pn
 import pytest
 
 from dashboard import link
+from dashboard.cards.choice_bar import ChosenBar
+from dashboard.cards.explore.gene_neighbours import GeneView
 from dashboard.export import Export, Provenance, render
 from dashboard.genes import called, full, ids_of
 from dashboard.plots.heatmap import Heatmap
 from dashboard.plots.loading_bars import LoadingBars
 from dashboard.state import AppState
-from dashboard.views.chosen import ChosenBar
-from dashboard.views.neighbours import GeneView
 from engine import summaries
 from engine.results import OTHER, Fit
 from tests.dashboard.synthetic import make_fit

@@ -11,9 +11,9 @@ import pytest
 from bokeh.events import AxisClick, Tap
 
 from dashboard.browser import Browser
+from dashboard.cards.explore.factor_loadings import LoadingsView
+from dashboard.cards.explore.gene_correlations import CorrelationView
 from dashboard.state import FACTOR, TOTAL_COUNTS, AppState
-from dashboard.views.correlation import CorrelationView
-from dashboard.views.loadings import LoadingsView
 from engine import summaries
 from engine.results import Fit
 from tests.dashboard.synthetic import at_bound, make_fit, make_topic_fit

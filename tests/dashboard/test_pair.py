@@ -9,9 +9,9 @@ import pytest
 from scipy import sparse
 
 from dashboard.browser import Browser
+from dashboard.cards.explore import gene_pair as module
+from dashboard.cards.explore.gene_pair import PairView, sample
 from dashboard.state import AppState
-from dashboard.views import pair as module
-from dashboard.views.pair import PairView, sample
 from engine import summaries
 from tests.dashboard.synthetic import at_bound, make_fit
 

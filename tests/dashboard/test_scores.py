@@ -7,12 +7,12 @@ from typing import Any
 import panel_material_ui as pmui
 import pytest
 
+from dashboard.cards.data.held_out_scores import comparable, page
 from dashboard.controls.run import RunControl
 from dashboard.controls.runs import secondary
 from dashboard.runner import Runner
 from dashboard.services import Services
 from dashboard.state import AppState
-from dashboard.views.scores import comparable, page
 from engine.data import DataRequest
 from engine.jobs import JobStatus
 from engine.lda.config import LDAConfig

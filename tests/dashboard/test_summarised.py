@@ -6,8 +6,8 @@ import pytest
 from bokeh.document import Document
 from panel.io.state import set_curdoc
 
+from dashboard.cards.background import summarised
 from dashboard.state import AppState
-from dashboard.views.summarised import summarised
 from engine.errors import DataError
 
 

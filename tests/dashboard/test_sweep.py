@@ -9,12 +9,12 @@ import panel_material_ui as pmui
 import pytest
 
 from dashboard import figures
+from dashboard.cards.topics.how_many import ManyView, page
 from dashboard.controls.run import COMPARE, STOP, RunControl
 from dashboard.plots.sweep import MEASURES, SweepPlot, points
 from dashboard.runner import Runner
 from dashboard.state import AppState
 from dashboard.topic_choices import TopicChoices
-from dashboard.views.topics.many import ManyView, page
 from engine.checks import Sweep
 from engine.checks.sweep import suggest
 from engine.data import DataRequest

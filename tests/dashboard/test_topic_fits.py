@@ -14,6 +14,15 @@ import pytest
 
 from dashboard.actions import connect
 from dashboard.browser import Browser
+from dashboard.cards.choice_bar import chips
+from dashboard.cards.colouring import colouring
+from dashboard.cards.explore.cell_map import CellsView
+from dashboard.cards.explore.detail import DetailView
+from dashboard.cards.explore.factor_loadings import LoadingsView
+from dashboard.cards.explore.gene_correlations import CorrelationView
+from dashboard.cards.explore.gene_neighbours import GeneView
+from dashboard.cards.explore.gene_pair import PairView
+from dashboard.cards.explore.selected_cells import ContrastView
 from dashboard.embedding import Embedder
 from dashboard.export import Provenance
 from dashboard.link import apply, read, write
@@ -21,15 +30,6 @@ from dashboard.plots.style import SHARES
 from dashboard.runner import Runner
 from dashboard.services import Services
 from dashboard.state import CLR, COUNTS, FACTOR, AppState, Embedding
-from dashboard.views.cells import CellsView
-from dashboard.views.chosen import chips
-from dashboard.views.colouring import colouring
-from dashboard.views.contrast import ContrastView
-from dashboard.views.correlation import CorrelationView
-from dashboard.views.detail import DetailView
-from dashboard.views.loadings import LoadingsView
-from dashboard.views.neighbours import GeneView
-from dashboard.views.pair import PairView
 from engine import summaries
 from engine.results import TopicFit
 from tests.dashboard.synthetic import Steps, make_fit, make_topic_fit

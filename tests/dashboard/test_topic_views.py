@@ -12,11 +12,11 @@ import pytest
 from bokeh.events import AxisClick, Tap
 
 from dashboard.browser import Browser
+from dashboard.cards.table import Column, Table
+from dashboard.cards.topics import TopicsView
+from dashboard.cards.topics.structure import legend
 from dashboard.plots.topic_structure import StructurePlot, spread
 from dashboard.state import AppState
-from dashboard.views.table import Column, Table
-from dashboard.views.topics import TopicsView
-from dashboard.views.topics.structure import legend
 from engine import summaries
 from engine.results import AnyFit
 from tests.dashboard.synthetic import make_fit

@@ -10,11 +10,11 @@ from bokeh.models import GlyphRenderer
 
 from dashboard import html
 from dashboard.browser import Browser
+from dashboard.cards.data.tab import DataView
 from dashboard.reading import summarise
 from dashboard.runner import Runner
 from dashboard.shell import compose
 from dashboard.state import AppState
-from dashboard.views.data import DataView
 from tests.dashboard.synthetic import make_counts, make_fit
 
 EVIL = '<img src=x onerror="alert(1)">'

@@ -1,0 +1,1 @@
+"""What the page shows: one folder a tab, one file a card."""

@@ -1,0 +1,96 @@
+"""Findings of a check, in words."""
+
+from __future__ import annotations
+
+from html import escape
+
+import panel as pn
+
+from dashboard import html
+from dashboard.cards.check.shown_check import covered, missing, seen
+from dashboard.cards.frame import card
+from dashboard.check_choices import CheckChoices
+from dashboard.controls.run import duration
+from dashboard.plots.check_bins import WORDS
+from dashboard.state import AppState
+from engine.checks.predictive.discrepancies import THRESHOLDS
+from engine.jobs import Checked
+
+HEAD = html.heading(
+    "What does not fit",
+    "",
+    "p = P(T(replicate) ≥ T(observed)), two-sided; q: Benjamini–Hochberg over genes",
+    "Spoken of are misfits of at least 3 genes (0.5 % of them) with q ≤ 0.05 that are large enough "
+    f"to matter: {THRESHOLDS}, correlations 0.1 off. Residuals of all pairs of genes are compared "
+    "with those of draws made for that: a pair is named if it is further off than the furthest of "
+    "all pairs is in draws. From the posterior and at the mode, cells are compared with draws "
+    "that have seen them, so that p-values lie closer to 1/2 than uniform ones: small ones can be "
+    "believed, and large ones prove nothing. Parameters are held at their estimates.",
+)
+NOTHING = "Nothing was found that is both significant and large enough to matter."
+HEIGHT = 164
+MODES = {"laplace": "from posterior", "map": "at the mode", "population": "new cells"}
+
+
+class WordsView(pn.viewable.Viewer):
+    """A card of sentences."""
+
+    def __init__(self, state: AppState, choices: CheckChoices) -> None:
+        super().__init__()
+        self.state, self.choices = state, choices
+        self.words = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
+        self._panel = card(
+            HEAD,
+            covered(self.words, missing(state, choices)),
+            sizing_mode="stretch_width",
+            height=HEIGHT,
+        )
+        state.param.watch(self._update, "tab")
+        choices.param.watch(self._update, "found")
+        self._update()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    def _update(self, *_events: object) -> None:
+        found = seen(self.state, self.choices)
+        if found is not None:
+            self.words.object = page(found)
+
+
+def page(found: Checked) -> str:
+    """Findings, what was not judged, then what was checked and how much of it is off."""
+    check = found.check
+    lines = [*(check.findings or [NOTHING]), *check.notes]
+    if found.laplace is not None and found.laplace.warning is not None:
+        lines.insert(0, f"Warning: {found.laplace.warning}")
+    if check.n_failed:
+        lines.append(f"Warning: the posterior of {check.n_failed:,} cells was not found.")
+    return (
+        f'<article class="detail">{html.sentences(lines)}'
+        f'<p class="quiet">{escape(numbers(found))}</p></article>'
+    )
+
+
+def numbers(found: Checked) -> str:
+    """How many cells, draws and misfits, and how good the approximation is."""
+    check = found.check
+    off = check.misfits
+    own = off[off["group"] == check.genes["group"].iloc[0]]
+    counted = own.groupby("discrepancy")["gene"].nunique()
+    parts = [f"{WORDS[name]} {counted[name]:,}" for name in WORDS if name in counted]
+    n_genes = check.genes["gene"].nunique()
+    misfit = f"{own['gene'].nunique():,} of {n_genes:,} genes do not fit"
+    told = f"{misfit} ({', '.join(parts)})" if parts else misfit
+    settings = check.settings
+    told += f" · {MODES[settings.mode]}, {check.n_cells:,} cells, {settings.n_draws:,} draws"
+    told += f", {duration(found.seconds)}"
+    if check.n_without_counts:
+        told += f" · {check.n_without_counts:,} cells without counts left out"
+    if found.laplace is not None and len(found.laplace.cells):
+        cells = found.laplace.cells
+        told += (
+            f" · Laplace: {html.number(cells['difference'].mean(), 3)} nats a cell off, "
+            f"largest Pareto k {html.number(cells['pareto_k'].max(), 2)} of {len(cells)} cells"
+        )
+    return told + "."

@@ -1,0 +1,45 @@
+"""Shared by the views of the tab: the check to show, and messages while there is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+
+from dashboard import html
+from dashboard.cards.frame import COVER, waiting
+from dashboard.check_choices import CheckChoices
+from dashboard.checking import NO_FIT, TAB
+from dashboard.state import AppState
+from engine.jobs import Checked
+
+START = "Press Check: the fit makes data anew, and they are compared with those it was given."
+BUSY = "The check is going on."
+
+
+def seen(state: AppState, choices: CheckChoices) -> Checked | None:
+    """The check to show; None while there is none or another tab is in front."""
+    found: Checked | None = choices.found if state.tab == TAB else None
+    return found
+
+
+def missing(state: AppState, choices: CheckChoices) -> Any:
+    """Message of a card while there is no check to show."""
+
+    def words(before: str, partial: str, found: Any, status: Any) -> str:
+        if before or found is not None:
+            return before
+        if partial:
+            return html.empty(NO_FIT)
+        return html.empty(BUSY if status is not None and status.active else START)
+
+    of = choices.param
+    return html.bound(words, waiting(state), state.param.partial, of.found, of.status)
+
+
+def covered(body: Any, message: Any) -> pn.Column:
+    """A body other than a plot, below a message that covers it while it is empty."""
+    cover = html.pane(message, css_classes=["cover"], sizing_mode=None, styles=COVER)
+    return pn.Column(
+        body, cover, sizing_mode="stretch_both", margin=0, styles={"position": "relative"}
+    )

@@ -1,0 +1,139 @@
+"""The bar above the views: which runs are compared, and what is chosen."""
+
+from __future__ import annotations
+
+import panel as pn
+import panel_material_ui as pmui
+import param
+
+from dashboard import html
+from dashboard.cards.choice_bar import chips
+from dashboard.cards.compare.choices import TAB, CompareChoices
+from dashboard.cards.compare.compared import Compared
+from dashboard.cards.compare.other_umap import Layout
+from dashboard.cards.other_run import runs
+from dashboard.select import Select
+from dashboard.together import together
+
+NOBODY = "none"
+# As low as the bar.
+LOW = {
+    "& .MuiSelect-select": {
+        "paddingTop": "7px !important",
+        "paddingBottom": "7px !important",
+        "minHeight": "0 !important",
+    }
+}
+
+
+class CompareBar(pn.viewable.Viewer):
+    """Chooses the run B that the open run A is compared with, and those in the table."""
+
+    def __init__(self, compared: Compared, choices: CompareChoices, layout: Layout) -> None:
+        super().__init__()
+        self.compared, self.choices, self.state = compared, choices, compared.state
+        self._ids: dict[str, str] = {}
+        self._quiet = False
+        self.other = Select(
+            label="Compare the open run (A) with (B)",
+            options=[NOBODY],
+            value=NOBODY,
+            size="small",
+            width=250,
+            margin=0,
+            disabled=True,
+        )
+        self.table = pmui.MultiChoice(
+            label="In the table",
+            options=[],
+            visual_size="small",
+            width=170,
+            margin=0,
+            chip=False,
+            searchable=False,
+            value_label="",
+            disabled=True,
+            sx=LOW,
+        )
+        of = self.state.param
+        chosen = html.bound(
+            _chips, of.tab, of.fit, of.selected, of.factor, of.marked, of.pair, of.names
+        )
+        self._panel = pn.Row(
+            self.other,
+            self.table,
+            html.pane(chosen, sizing_mode="stretch_width"),
+            html.live(_placing, layout.param.placing, sizing_mode=None, align="center"),
+            sizing_mode="stretch_width",
+            margin=0,
+            height=38,
+            css_classes=["chosen"],
+            stylesheets=[html.STYLES],
+        )
+        self.other.param.watch(self._pick, "value")
+        self.table.param.watch(self._leave_out, "value")
+        self.state.param.watch(self._update, ["runs", "run", "other", "tab"])
+        compared.param.watch(self._update, ["survey", "beside"])
+        self._update()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    def _update(self, *_events: object) -> None:
+        if self.state.tab != TAB:
+            return
+        survey = self.compared.survey
+        others = runs(self.state)
+        # By name: a select does not show that only the words of a value changed.
+        self._ids = {words: run for run, words in others.items()}
+        wanted = self.compared.wanted
+        options = list(self._ids) or [NOBODY]
+        value = others.get(wanted or "", options[0])
+        alike = [run for run in others if survey is not None and run in survey.table.index]
+        shown = [others[run] for run in alike if run not in self.choices.left_out]
+        self._quiet = True
+        try:
+            self.other.param.update(options=options, value=value, disabled=not others)
+            self.table.param.update(
+                options=[others[run] for run in alike],
+                value=shown,
+                value_label=f"A and {len(shown)} of {len(alike)} others",
+                disabled=not alike,
+            )
+        finally:
+            self._quiet = False
+
+    @together
+    def _pick(self, event: param.parameterized.Event) -> None:
+        if not self._quiet and event.new in self._ids:
+            self.state.other = self._ids[event.new]
+
+    @together
+    def _leave_out(self, event: param.parameterized.Event) -> None:
+        if self._quiet:
+            return
+        kept = {self._ids[words] for words in event.new if words in self._ids}
+        offered = {self._ids[words] for words in self.table.options if words in self._ids}
+        left = set(self.choices.left_out) - offered | (offered - kept)
+        self.choices.left_out = sorted(left)
+        self._update()
+
+
+def strip(*widgets: object) -> pn.Row:
+    """Small controls above a plot; of a height that the plot knows before it is laid out."""
+    return pn.Row(
+        *widgets,
+        sizing_mode="stretch_width",
+        height=36,
+        margin=(6, 0, 0, 0),
+        css_classes=["pair-top"],
+        stylesheets=[html.STYLES],
+    )
+
+
+def _chips(tab: str, *chosen: object) -> str:
+    return chips(*chosen) if tab == TAB else ""  # type: ignore[arg-type]
+
+
+def _placing(words: str) -> str:
+    return html.badge(words and f"UMAP of B: {words}")

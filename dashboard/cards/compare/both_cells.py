@@ -1,0 +1,224 @@
+"""The cells of two runs side by side, with one selection."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import panel as pn
+
+from dashboard import html
+from dashboard.browser import Browser
+from dashboard.cards import colouring
+from dashboard.cards.background import summarised
+from dashboard.cards.compare.choices import TAB, CompareChoices
+from dashboard.cards.compare.compared import Beside, Compared
+from dashboard.cards.compare.other_umap import Layout
+from dashboard.cards.explore.cell_map import cell_table, colour_choice, layout, mode_choice, mode_of
+from dashboard.cards.frame import card, figure
+from dashboard.controls.export import ExportMenu
+from dashboard.cut import shorten
+from dashboard.export import Export
+from dashboard.lasso import inside
+from dashboard.plots.cells import CellPlot
+from dashboard.plots.colours import Colouring
+from dashboard.plots.names import plain
+from dashboard.state import CLR, COUNTS, AppState
+from dashboard.together import together
+
+HEAD = html.heading(
+    "Cells in both runs",
+    "Draw around cells in either run: they are selected in both.",
+    "UMAP of ẑ_c in A, and of ẑ′_c in B; of topics, of their log-ratios",
+    "Cells are those of the same names; cells that one run held out are missing in it. Colours are "
+    "those of the page: a label is the same in both, a chosen factor stands beside its match, each "
+    "on a scale of its own. Two UMAPs of the same cells may be turned and mirrored: compare what "
+    "lies together, not where. Distances between separate groups mean little.",
+)
+# Characters of a title that have room over half a card.
+TITLE = 22
+WATCHED = ["tab", "fit", "embedding", "colour", "factor", "names", "selected", "fit_counts"]
+Asked = tuple[Beside, str, int, str]
+
+
+class ComparedCellsView(pn.viewable.Viewer):
+    """Two scatters of cells, their colour choice and legends; drawing in either selects cells."""
+
+    def __init__(
+        self, compared: Compared, choices: CompareChoices, places: Layout, browser: Browser
+    ) -> None:
+        super().__init__()
+        self.compared, self.choices, self.places = compared, choices, places
+        state = self.state = compared.state
+        self.plots = CellPlot(), CellPlot()
+        self.working: Future[None] | None = None
+        self._placed: list[tuple[Any, Any]] = [(None, None), (None, None)]
+        self._xy: list[np.ndarray] = [np.zeros((0, 2))] * 2
+        self._titles: list[tuple[str, str]] = [("", "")] * 2
+        self._asked: Asked | None = None
+        self._other: Colouring | None = None
+        self._painted: tuple[Any, ...] = ()
+        self._mode = mode_choice()
+        self._legend = html.pane(sizing_mode="stretch_height", width=124, css_classes=["key"])
+        message = html.bound(html.empty, compared.param.said)
+        self._panel = card(
+            HEAD,
+            pn.Row(
+                figure(*(plot.figure for plot in self.plots), message=message),
+                self._legend,
+                sizing_mode="stretch_both",
+                margin=0,
+            ),
+            tools=(
+                self._mode,
+                colour_choice(state),
+                ExportMenu(browser, self._export, state, name="both cells"),
+            ),
+        )
+        for side, plot in enumerate(self.plots):
+            plot.on_outline(together(lambda *drawn, side=side: self._outlined(side, *drawn)))
+        state.param.watch(self._update, WATCHED)
+        compared.param.watch(self._update, ["beside", "survey"])
+        choices.param.watch(self._update, ["by", "beside"])
+        places.param.watch(self._update, "xy")
+        self._update()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    def _update(self, *_events: object) -> None:
+        state, beside = self.state, self.compared.beside
+        if state.tab != TAB:
+            return
+        if beside is None or beside.fit is not state.fit:
+            self._asked = self._other = None
+            self._painted = ()
+            self._legend.object = ""
+            return
+        self._place(beside)
+        place = beside.partner(self.choices.by, state.shown_factor, self.choices.beside)
+        key = state.colour.replace(COUNTS, CLR, 1)
+        named = beside.other.names[place] if beside.other.names else ""
+        asked = (beside, key, place, named)
+        if self._asked is None or self._asked[0] is not beside or self._asked[1:] != asked[1:]:
+            self._asked = asked
+            # In a thread: what topics say of a gene takes all cells and genes.
+            self.working = summarised(
+                state,
+                lambda: colouring.colouring(beside.other.fit, key, place, None, asked[3]),
+                lambda found: self._coloured(asked, found),
+                quick=not key.startswith(CLR),
+            )
+        elif self._other is not None:
+            self._paint(beside, self._other)
+
+    def _coloured(self, asked: Asked, found: Colouring) -> None:
+        if self._asked is asked and asked[0].fit is self.state.fit:
+            self._other = found
+            self._paint(asked[0], found)
+
+    def _place(self, beside: Beside) -> None:
+        known = self.state.embedding
+        sides = (
+            (beside.fit, known.xy if known is not None else None, list(self.state.names)),
+            (beside.other.fit, self.places.xy, beside.other.names),
+        )
+        for side, (fit, umap, names) in enumerate(sides):
+            title = plain(apart(*self._names(beside))[side])
+            if self.plots[side].figure.title.text != title:
+                self.plots[side].figure.title.text = title
+            if self._placed[side][0] is not fit or self._placed[side][1] is not umap:
+                self._placed[side] = fit, umap
+                self._xy[side], self._titles[side] = layout(fit, umap, names)
+                self.plots[side].place(self._xy[side], fit.cells, self._titles[side])
+
+    def _paint(self, beside: Beside, other: Colouring) -> None:
+        state = self.state
+        own = colouring.shown(state)
+        painted = (*self._xy, own, other, state.selected)
+        # Images of many cells are not made again for nothing.
+        if self._painted and all(a is b for a, b in zip(painted, self._painted, strict=True)):
+            return
+        self._painted = painted
+        self.plots[0].paint(own, state.selected)
+        self.plots[1].paint(other, selected_there(beside, state.selected))
+        self._legend.object = legends(own, other, state)
+
+    def _outlined(self, side: int, geometry: dict[str, Any], keys: dict[str, bool]) -> None:
+        beside = self.compared.beside
+        if beside is None or beside.fit is not self.state.fit:
+            return
+        mask = inside(self._xy[side], geometry)
+        if mask is None:
+            return
+        if side:
+            mask = selected_here(beside, mask)
+        self.state.select(mask, mode_of(self._mode.value, keys))
+
+    def _names(self, beside: Beside) -> list[str]:
+        runs = self.state.run, beside.run
+        return [
+            f"{side}: {self.compared.name_of(run)}" for side, run in zip("AB", runs, strict=True)
+        ]
+
+    def _export(self) -> Export | None:
+        beside, other = self.compared.beside, self._other
+        if beside is None or other is None or beside.fit is not self.state.fit:
+            return None
+        masks = self.state.selected, selected_there(beside, self.state.selected)
+        fits, shown = (beside.fit, beside.other.fit), (colouring.shown(self.state), other)
+        names = self._names(beside)
+        xy, titles = list(self._xy), list(self._titles)
+
+        def draw() -> Any:
+            from dashboard import figures
+            from dashboard.figures.compare_cells import Panel
+
+            panels = [Panel(*parts) for parts in zip(names, xy, titles, shown, masks, strict=True)]
+            return figures.compare_cells(panels)
+
+        def table() -> pd.DataFrame:
+            parts = {
+                name: cell_table(fit.cells, *rest)
+                for name, fit, *rest in zip(names, fits, xy, titles, shown, masks, strict=True)
+            }
+            return pd.concat(parts, names=["run"])
+
+        return Export("cells in two runs", draw, table)
+
+
+def selected_there(beside: Beside, selected: np.ndarray | None) -> np.ndarray | None:
+    """The selected cells among those of the other run."""
+    if selected is None:
+        return None
+    mask = np.zeros(len(beside.other.fit.cells), bool)
+    mask[beside.there] = selected[beside.here]
+    return mask
+
+
+def selected_here(beside: Beside, mask: np.ndarray) -> np.ndarray:
+    """Cells of the other run among those of the open one."""
+    selected = np.zeros(len(beside.fit.cells), bool)
+    selected[beside.here] = mask[beside.there]
+    return selected
+
+
+def legends(own: Colouring, other: Colouring, state: AppState) -> str:
+    """One legend where both runs have the same, else one of each."""
+    first = html.legend(own, state.selected)
+    if own.title == other.title and own.limits == other.limits:
+        return first
+    parts = (f"<h4>A</h4>{first}", f"<h4>B</h4>{html.legend(other)}")
+    return f'<div class="legends">{"".join(parts)}</div>'
+
+
+def apart(first: str, other: str) -> tuple[str, str]:
+    """Two titles "A: name" and "B: name" without what both names begin with, to its last dot."""
+    one, two = (name.partition(": ")[2].split(" · ") for name in (first, other))
+    while len(one) > 1 and len(two) > 1 and one[0] == two[0]:
+        one, two = one[1:], two[1:]
+    sides = (first[:3], one), (other[:3], two)
+    shown = [f"{side}{shorten(' · '.join(parts), TITLE)}" for side, parts in sides]
+    return shown[0], shown[1]

@@ -1,0 +1,178 @@
+"""Gene correlations of two runs: either, or their difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+import panel as pn
+import panel_material_ui as pmui
+
+from dashboard import html
+from dashboard.browser import Browser
+from dashboard.cards.background import summarised
+from dashboard.cards.compare.choices import TAB, CompareChoices
+from dashboard.cards.compare.compared import Beside, Compared
+from dashboard.cards.explore.cell_map import TIGHT
+from dashboard.cards.frame import card, figure
+from dashboard.cards.heat_genes import HeatGenes, genes
+from dashboard.controls.export import ExportMenu
+from dashboard.export import Export
+from dashboard.genes import ids_of
+from dashboard.plots.compare_heatmap import ComparedHeatmap, in_order, limits
+from dashboard.together import together
+from engine import summaries
+
+HEAD = html.heading(
+    "Correlations",
+    "B − A: red, more together in B; blue, less. Click a cell or a name.",
+    "corr_B(clr ρ)[i, j] − corr_A(clr ρ)[i, j], Σ_clr = H (W Wᵀ + diag d) Hᵀ",
+    "Genes are those that both runs model, chosen in A, and in one order for all three pictures: "
+    "average linkage on 1 − the mean of both correlations. CLR is relative to the geometric mean "
+    "of the genes that a run models: with another choice of genes, all correlations move. "
+    "Correlations do not depend on the rotation of the factors. Between LDA and LNM large "
+    "differences are to be expected: topics alone imply correlations near 1 and −1.",
+)
+SHOWN = {"A": "one", "B": "other", "B \N{MINUS SIGN} A": "change"}
+SWITCH = TIGHT | {"& .MuiToggleButton-root": {"padding": "4px 8px", "whiteSpace": "nowrap"}}
+# So many are ordered in 15 ms.
+_QUICK_GENES = 200
+TITLES = {
+    "one": "CLR correlation in A",
+    "other": "CLR correlation in B",
+    "change": "change of r, B − A",
+}
+
+
+class Shown(NamedTuple):
+    """Both tables in display order, and the limits of their colours."""
+
+    of: tuple[Any, ...]
+    tables: summaries.Correlations
+    limit: float
+    changed: float
+
+
+class ChangeView(pn.viewable.Viewer):
+    """A heatmap with a switch of three ways."""
+
+    def __init__(self, compared: Compared, choices: CompareChoices, browser: Browser) -> None:
+        super().__init__()
+        self.compared, self.choices = compared, choices
+        state = self.state = compared.state
+        self.heatmap = ComparedHeatmap()
+        self.working: Future[None] | None = None
+        self.shown: Shown | None = None
+        self._asked: tuple[Any, ...] = ()
+        self._drawn: tuple[Any, ...] = ()
+        self._listeners: list[Callable[[], None]] = []
+        self._genes = HeatGenes(state)
+        switch = pmui.RadioButtonGroup.from_param(
+            choices.param.heat,
+            label="",
+            options=SHOWN,
+            variant="outlined",
+            description="The open run, the other one, or their difference",
+            size="small",
+            margin=0,
+            sx=SWITCH,
+        )
+        message = html.bound(html.empty, compared.param.said)
+        self._panel = card(
+            HEAD,
+            figure(self.heatmap.figure, message=message),
+            tools=(
+                switch,
+                self._genes.widgets[0],
+                ExportMenu(browser, self._export, state, name="changes"),
+            ),
+        )
+        self.heatmap.on_pair(together(state.choose_pair))
+        self.heatmap.on_gene(together(state.choose_gene))
+        state.param.watch(self._update, ["tab", "fit", "heat", "factor", "top_genes"])
+        state.param.watch(self._update, ["marked", "pair"])
+        compared.param.watch(self._update, "beside")
+        choices.param.watch(self._update, "heat")
+        self._update()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    def _update(self, *_events: object) -> None:
+        state, beside = self.state, self.compared.beside
+        if state.tab != TAB or state.fit is None:
+            return
+        self._genes.update()
+        if beside is None or beside.fit is not state.fit:
+            self._asked, self.shown = (), None
+            return
+        asked = (beside, *self._genes.asked())
+        if not _same(asked, self._asked):
+            self._asked, self.shown = asked, None
+            # In a thread: of topics, cells must be drawn first; and many genes ordered.
+            self.working = summarised(
+                state,
+                lambda: compute(beside, asked),
+                lambda shown: self._computed(asked, shown),
+                quick=not any(fit.can("mixtures") for fit in (beside.fit, beside.other.fit))
+                and state.top_genes <= _QUICK_GENES,
+            )
+        elif self.shown is not None:
+            self._draw()
+
+    def _computed(self, asked: tuple[Any, ...], shown: Shown) -> None:
+        if self._asked is asked:
+            self.shown = shown
+            self._draw()
+            for listener in self._listeners:
+                listener()
+
+    def on_shown(self, listener: Callable[[], None]) -> None:
+        """Call ``listener()`` whenever other genes are shown."""
+        self._listeners.append(listener)
+
+    def _draw(self) -> None:
+        shown, which = self.shown, self.choices.heat
+        if shown is None or self.state.tab != TAB:
+            return
+        drawn = shown.of, which
+        if not self._drawn or self._drawn[0] is not shown.of or self._drawn[1] != which:
+            self._drawn = drawn
+            limit = shown.changed if which == "change" else shown.limit
+            table, ids = getattr(shown.tables, which), ids_of(self.state.fit)
+            self.heatmap.show_as(table, TITLES[which], limit, ids)
+        self.heatmap.mark(self.state.marked, self.state.pair)
+
+    def _export(self) -> Export | None:
+        shown, beside = self.shown, self.compared.beside
+        if shown is None or beside is None:
+            return None
+        tables, marked = shown.tables, self.state.marked
+        titles = self.compared.name_of(self.state.run), self.compared.name_of(beside.run)
+
+        def draw() -> Any:
+            from dashboard import figures
+
+            return figures.compare_heatmap(tables.one, tables.other, titles=titles, marked=marked)
+
+        def table() -> Any:
+            return summaries.changed_pairs(
+                beside.fit, beside.other.fit, tables.one.columns, n=len(tables.one) ** 2
+            ).set_index(["first", "second"])
+
+        return Export("correlations of two runs", draw, table)
+
+
+def compute(beside: Beside, asked: tuple[Any, ...]) -> Shown:
+    """The chosen correlations, in display order."""
+    _beside, heat, count, about = asked
+    wanted = genes(beside.fit, heat, count, about)
+    found = summaries.correlations(beside.fit, beside.other.fit, wanted)
+    order = in_order(*found)
+    tables = summaries.Correlations(*(table.loc[order, order] for table in found))
+    return Shown(asked, tables, *limits(*tables))
+
+
+def _same(these: tuple[Any, ...], those: tuple[Any, ...]) -> bool:
+    return len(these) == len(those) and these[0] is those[0] and these[1:] == those[1:]

@@ -1,0 +1,229 @@
+"""Reads the runs to compare with the shown one, in the background while the tab is in front."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import param
+
+from dashboard.cards.background import summarised
+from dashboard.cards.compare.choices import TAB, CompareChoices
+from dashboard.cards.other_run import FINISHED, Other, compared, runs
+from dashboard.state import AppState, Notice
+from engine import checks, summaries
+from engine.errors import EngineError
+from engine.jobs import Jobs, JobStatus, contender
+from engine.results import AnyFit
+
+MOST_RUNS = 40
+RUNNING = "The open run is compared once it has ended."
+NO_RUN = "No run is open. Open a finished one under Runs, or fit a model: then compare two."
+ALONE = (
+    "There is only one finished run. Fit a second model to these data, or the same with another "
+    "number of factors or seed: the two are then compared here."
+)
+NONE_ALIKE = "No other finished run is on the data of the open one. Fit a second model to them."
+READING = "Reading the runs."
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """Runs on the data of the open one, as `engine.checks.compare` gives them, and the others."""
+
+    table: pd.DataFrame
+    refused: dict[str, Notice]
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """The run that the shown one is compared with in detail.
+
+    Attributes
+    ----------
+    run
+        Its id.
+    fit
+        The one that is shown.
+    other
+        Its fit, the names of its factors, and how alike they are to those shown.
+    similar
+        Factors shown x its factors, by kind of similarity.
+    partners
+        `summaries.matched` of each.
+    here, there
+        Positions of the common cells in both.
+    """
+
+    run: str
+    fit: AnyFit
+    other: Other
+    similar: dict[str, pd.DataFrame]
+    partners: dict[str, pd.DataFrame]
+    here: np.ndarray
+    there: np.ndarray
+
+    def partner(self, by: str, factor: int, chosen: int | None) -> int:
+        """The factor of the other run to show beside a shown one: the chosen one, or its match."""
+        if not self.other.names:
+            return 0
+        if chosen is not None and chosen < len(self.other.names):
+            return chosen
+        if factor >= len(self.partners[by]):
+            return 0
+        place = int(self.partners[by]["place"].iloc[factor])
+        if place >= 0:
+            return place
+        # Without a partner of its own: the most alike.
+        row = np.nan_to_num(np.abs(self.similar[by].iloc[factor].to_numpy(float)))
+        return int(row.argmax())
+
+
+class Compared(param.Parameterized):
+    """Looks for the runs and reads the one that is compared with; the views follow."""
+
+    survey = param.ClassSelector(class_=Survey, allow_None=True)
+    beside = param.ClassSelector(class_=Beside, allow_None=True)
+    said = param.String(default=NO_RUN, doc="Why there is no comparison of two, or empty.")
+
+    def __init__(self, state: AppState, choices: CompareChoices, jobs: Jobs) -> None:
+        super().__init__()
+        self.state, self.choices, self.jobs = state, choices, jobs
+        self.working: Future[None] | None = None
+        self._surveyed: tuple[Any, ...] = ()
+        self._asked: tuple[AnyFit, str] | None = None
+        self._known: dict[str, tuple[JobStatus, checks.Contender]] = {}
+        state.param.watch(self._update, ["tab", "run", "fit", "partial", "runs", "other"])
+        self._update()
+
+    @property
+    def wanted(self) -> str | None:
+        """Id of the run to compare with: the chosen one, else the first that can be compared."""
+        finished = runs(self.state)
+        if self.state.other in finished:
+            return self.state.other
+        if self.survey is None:
+            return None
+        return next((run for run in self.survey.table.index if run in finished), None)
+
+    def name_of(self, run: str | None) -> str:
+        """Name of a run in the table; empty if it is not there."""
+        names = {} if self.survey is None else dict(self.survey.table["run"])
+        return str(names.get(run, ""))
+
+    def _update(self, *events: param.parameterized.Event) -> None:
+        if self.state.tab != TAB:
+            return
+        missing = self._missing()
+        if missing:
+            self._surveyed, self._asked = (), None
+            self.param.update(survey=None, beside=None, said=missing)
+            return
+        finished = self._finished()
+        of = (self.state.run, *((s.id, s.revision, s.name) for s in finished))
+        # Looked at again: a check may have come to a run meanwhile.
+        turned = any(event.name == "tab" for event in events)
+        if of == self._surveyed and not turned:
+            self._pick()
+            return
+        self._surveyed = of
+        if self.survey is None:
+            self.said = READING
+        self.working = summarised(
+            self.state, lambda: self._look(finished), lambda found: self._found(of, found)
+        )
+
+    def _missing(self) -> str:
+        state = self.state
+        if state.run is None:
+            return NO_RUN
+        if not any(s.id == state.run and s.state in FINISHED for s in state.runs):
+            return RUNNING
+        if not runs(state):
+            return ALONE
+        return READING if state.fit is None or state.partial else ""
+
+    def _finished(self) -> list[JobStatus]:
+        """The finished runs, the open one first."""
+        found = [status for status in self.state.runs if status.state in FINISHED]
+        found.sort(key=lambda status: status.id != self.state.run)
+        return found[:MOST_RUNS]
+
+    def _look(self, finished: Sequence[JobStatus]) -> Survey | Notice:
+        """In a thread."""
+        found: list[checks.Contender] = []
+        refused = {}
+        for status in finished:
+            try:
+                one = contender(self.jobs, status, found[0] if found else None)
+                if found:
+                    checks.check_same_data(found[0].outline, one.outline, status.name)
+            except EngineError as error:
+                if not found:
+                    return Notice.of(error)
+                refused[status.id] = Notice.of(error)
+            else:
+                found.append(one)
+        return Survey(checks.compare(found), refused)
+
+    def _found(self, of: tuple[Any, ...], found: Survey | Notice) -> None:
+        if of is not self._surveyed:
+            return
+        if isinstance(found, Notice):
+            self.param.update(survey=None, beside=None, said=sentence(found))
+            return
+        self.survey = found
+        self._pick()
+
+    def _pick(self) -> None:
+        state, survey, wanted = self.state, self.survey, self.wanted
+        if survey is None or state.fit is None:
+            return
+        if wanted is None or wanted in survey.refused:
+            self._asked = None
+            said = NONE_ALIKE if wanted is None else sentence(survey.refused[wanted])
+            self.param.update(beside=None, said=said)
+            return
+        if self._asked is not None and self._asked[0] is state.fit and self._asked[1] == wanted:
+            return
+        asked = self._asked = state.fit, wanted
+        self.choices.beside = None
+        self.param.update(beside=None, said=READING)
+        self.working = summarised(
+            state, lambda: read(*asked, self.jobs), lambda found: self._read(asked, found)
+        )
+
+    def _read(self, asked: tuple[AnyFit, str], found: Beside | Notice) -> None:
+        if self._asked is not asked:
+            return
+        if isinstance(found, Notice):
+            self.param.update(beside=None, said=sentence(found))
+        else:
+            self.param.update(beside=found, said="")
+
+
+def read(fit: AnyFit, run: str, jobs: Jobs) -> Beside | Notice:
+    """Read another run and compare; in a thread."""
+    try:
+        other = compared(fit, jobs, run)
+    except EngineError as error:
+        return Notice.of(error)
+    if other is None:
+        return Notice("a run with a result", "none", "Choose another run to compare with.")
+    here, there = summaries.common_cells(fit, other.fit)
+    similar = {
+        "correlation": other.match.correlation,
+        "cosine": summaries.loading_cosines(fit, other.fit),
+        "overlap": other.match.overlap,
+    }
+    partners = {by: summaries.matched(table) for by, table in similar.items()}
+    return Beside(run, fit, other, similar, partners, here, there)
+
+
+def sentence(notice: Notice) -> str:
+    """A notice in one line."""
+    return f"Expected {notice.expected}; found {notice.got}. {notice.remedy}"

@@ -1,0 +1,1 @@
+"""The Data tab: the counts that were read, and how many factors they ask for."""

@@ -1,0 +1,92 @@
+"""Why the fit that is shown has its number of factors or topics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+import param
+
+from dashboard import choosing, html
+from dashboard.browser import Browser
+from dashboard.cards.frame import card, figure
+from dashboard.cards.wording import heading
+from dashboard.controls.export import ExportMenu
+from dashboard.export import Export
+from dashboard.plots.sweep import SweepPlot
+from dashboard.state import AppState
+from engine.results import AnyFit, Selection, selection_of
+
+HOW = "Low is good. The band marks the number of the open run, which was chosen from the counts."
+FORMULA = (
+    "Σ_c (ℓ*_c − ℓ_c) / Σ_c v_c, ℓ_c = Σ_g v_cg log E[ρ_cg | first half], v the second half of the "
+    "counts of a held-out cell, ℓ* that of the best number; ± its standard error over cells, paired"
+)
+CAVEAT = (
+    "Chosen is the smallest number that is worse than the best by no more than one standard error"
+    "{}. It is what these counts can tell, not what is true: more cells tell of more. To fit "
+    "another number, type it under Model."
+)
+FACTORS = html.heading(
+    "Number of factors",
+    HOW,
+    FORMULA,
+    CAVEAT.format(" and beyond which genes do not vary together more than chance makes them"),
+)
+TOPICS = html.heading("Number of topics", HOW, FORMULA, CAVEAT.format(""))
+HEIGHT = 290
+
+
+class NumberView(pn.viewable.Viewer):
+    """A card of the curve and its table; not there where a person gave the number."""
+
+    def __init__(self, state: AppState, browser: Browser) -> None:
+        super().__init__()
+        self.state = state
+        self.plot = SweepPlot()
+        self._of: AnyFit | None = None
+        self._words = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
+        figures = figure(self.plot.figure, self._words, message="")
+        row: Any = figures[0]
+        self._curve = row[0]
+        self._curve.stylesheets = [html.STYLES]
+        menu = ExportMenu(browser, self._export, state, name=choosing.NAME)
+        self._card = card(
+            heading(state, FACTORS, TOPICS),
+            figures,
+            tools=(menu,),
+            sizing_mode="stretch_width",
+            height=HEIGHT,
+        )
+        self._panel = pn.Column(
+            sizing_mode="stretch_width",
+            margin=0,
+            css_classes=html.shown(False),
+            stylesheets=[html.STYLES],
+        )
+        state.param.watch(self._update, ["fit"])
+        self._update()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    def _update(self, *_events: param.parameterized.Event) -> None:
+        fit = self.state.fit
+        found = None if fit is None else selection_of(fit)
+        if fit is not None and found is not None and fit is not self._of:
+            self._show(fit, found)
+        wanted = [] if found is None else [self._card]
+        if list(self._panel) != wanted:
+            self._panel.param.update(objects=wanted, css_classes=html.shown(bool(wanted)))
+
+    def _show(self, fit: AnyFit, found: Selection) -> None:
+        self._of = fit
+        parameter = choosing.latents(fit)
+        tried = choosing.table(found)
+        self.plot.show(tried, "behind", parameter=parameter, suggested=found.size)
+        # One number makes no curve.
+        self._curve.css_classes = html.shown(len(tried) > 1)
+        self._words.object = choosing.page(fit, found)
+
+    def _export(self) -> Export | None:
+        return choosing.export(self.state.fit)

@@ -1,0 +1,1 @@
+"""The Explore tab: cells, gene correlations, loadings and details of the last click."""

@@ -1,0 +1,199 @@
+"""The genes: which of them move together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import panel as pn
+import panel_material_ui as pmui
+import param
+
+from dashboard import html
+from dashboard.bare import NO_FINDING, bare_words, is_bare, short_words
+from dashboard.browser import Browser
+from dashboard.cards.frame import card, figure, waiting
+from dashboard.cards.heat_genes import HeatGenes
+from dashboard.cards.uncertainty import certainty
+from dashboard.controls.export import ICON, ExportMenu
+from dashboard.export import Export
+from dashboard.genes import ids_of
+from dashboard.plots.heatmap import Heatmap, clustered
+from dashboard.state import AppState
+from dashboard.together import together
+from engine import summaries
+from engine.checks import SMALL, Uncertainty, pairs_table, structure_of
+from engine.results import AnyFit
+
+HEAD = html.heading(
+    "Gene correlations",
+    "Red: rise and fall together; blue: exclude each other. Click a cell or a name.",
+    "corr(clr ρ)[i, j] of Σ_clr = H (W Wᵀ + diag d) Hᵀ, with H = I − 11ᵀ/G",
+    "CLR correlations are relative to the geometric mean of the modelled genes: a different "
+    "choice of genes changes them. Top genes have the largest CLR variance carried by factors, "
+    "|w_g|²; those of a factor its largest |loadings|; those near a gene the largest |r| with it. "
+    "Their order is average linkage on 1 − r. How sure a pair is takes all others into account, "
+    "which shrinks it: the false sign rate is the probability that the true correlation is zero "
+    "or has the other sign; of false sign or small (fsos), that it is no larger than 0.1 with this "
+    "sign. Pairs less sure than asked by the latter are veiled. A gene may have its "
+    f"residual variance d at the limit of the model. {summaries.BOUND_MEANS}",
+)
+TOPICS = html.heading(
+    "Gene correlations",
+    "Red: together, blue: apart, by the topics alone; most are near ±1. Click a cell or a name.",
+    "corr over cells of clr(Σ_k θ_ck β_k)[i, j], with H = I − 11ᵀ/G in clr x = H log x",
+    "Topics leave a cell nothing of its own, so these are the correlations that topics imply: "
+    "genes of one topic correlate almost perfectly, and a correlation of LNM is not to be "
+    "expected here. Over at most 2,000 cells, drawn once. Top genes tell most of the topic of a "
+    "count; those of a topic have the largest β log(β / mean of all topics); those near a gene the "
+    "largest |r| with it. Their order is average linkage on 1 − r.",
+)
+FADES = {"all pairs": 1.0} | {
+    f"false or small at most {100 * x:g} %": x for x in (0.2, 0.1, 0.05, 0.01)
+}
+HEADED = ["fit", "fade", "uncertainty", "doubting", "partial"]
+CLOSURE = "What is drawn comes of the counts of a cell being parts of a whole alone."
+# Genes at the limit of d that are named, as far as there is room.
+NAMED = 10
+WATCHED = ["uncertainty", "fade", "fit", "heat", "factor", "top_genes", "marked", "pair"]
+
+
+class CorrelationView(pn.viewable.Viewer):
+    """Clustered heatmap of the model's CLR correlations."""
+
+    def __init__(self, state: AppState, browser: Browser) -> None:
+        super().__init__()
+        self.state = state
+        self.heatmap = Heatmap()
+        self._fit: AnyFit | None = None
+        self._shown: tuple[object, ...] = ()
+        self._table = pd.DataFrame()
+        self._believed: tuple[Any, ...] = ()
+        self._certainty: dict[str, np.ndarray] | None = None
+        self._fade = pmui.MenuButton(
+            label="Pairs in full colour",
+            icon="opacity",
+            icon_size="18px",
+            items=[{"label": words} for words in FADES],
+            variant="text",
+            size="small",
+            margin=0,
+            sx=ICON,
+            # Of topics there are no such intervals.
+            disabled=html.bound(
+                lambda fit: fit is None or not fit.can("pair_uncertainty"), state.param.fit
+            ),
+            on_click=lambda item: state.param.update(fade=FADES[item["label"]]),
+        )
+        self._genes = HeatGenes(state)
+        self._panel = card(
+            param.bind(_head, *(state.param[name] for name in HEADED)),
+            figure(self.heatmap.figure, message=waiting(state)),
+            tools=(
+                *self._genes.widgets,
+                self._fade,
+                ExportMenu(browser, self._export, state, name="correlations"),
+            ),
+        )
+        self.heatmap.on_pair(together(state.choose_pair))
+        self.heatmap.on_gene(together(state.choose_gene))
+        state.param.watch(self._update, WATCHED)
+        self._update()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    def _update(self, *_events: object) -> None:
+        state, fit = self.state, self.state.fit
+        if fit is None:
+            self._fit, self._shown, self._believed = None, (), ()
+            return
+        self._genes.update()
+        shown = self._genes.asked()
+        # Marks are drawn over the image; only other genes need another one.
+        if fit is not self._fit or shown != self._shown:
+            self._fit, self._shown = fit, shown
+            self._table = clustered(summaries.clr_correlation(fit, self._genes.of(fit)))
+            self.heatmap.show(self._table, ids_of(fit))
+            self._believed = ()
+        self._believe(fit)
+        self.heatmap.mark(state.marked, state.pair)
+
+    def _believe(self, fit: AnyFit) -> None:
+        """Bring what is told of the shown correlations up to date."""
+        state = self.state
+        if self._believed and self._believed[0] is state.uncertainty:
+            if self._believed[1] == state.fade:
+                return
+        elif not self._believed and state.uncertainty is None:
+            return
+        self._believed = state.uncertainty, state.fade
+        self._certainty = certainty(fit, state.uncertainty, list(self._table.columns))
+        self.heatmap.doubt(self._certainty, state.fade)
+
+    def _export(self) -> Export | None:
+        fit, found = self._fit, self.state.uncertainty
+        if fit is None:
+            return None
+        table, marked = self._table, self.state.marked
+        believed = self._certainty if found is not None else None
+        faded = None if believed is None else believed["fsos"] > self.state.fade
+
+        def draw() -> Any:
+            from dashboard import figures
+
+            return figures.heatmap(table, marked=marked, faded=faded)
+
+        def data() -> pd.DataFrame:
+            if not fit.can("pair_uncertainty") or not isinstance(found, Uncertainty):
+                return table
+            return pairs_table(fit, found, summaries.gene_positions(fit, table.columns))
+
+        return Export("correlations", draw, data)
+
+
+def _without_intervals(fit: AnyFit | None) -> bool:
+    return fit is None or not fit.can("pair_uncertainty")
+
+
+def _head(
+    fit: AnyFit | None, fade: float, found: object, doubting: str, partial: str = ""
+) -> html.Heading:
+    if fit is not None and fit.can("mixtures"):
+        return TOPICS
+    if doubting:
+        return replace(HEAD, how=html.how_to_read(f"Working out how sure they are: {doubting}."))
+    structure = structure_of(fit) if fit is not None and not partial else None
+    if isinstance(found, Uncertainty) and found.structure is not None:
+        structure = found.structure
+    missed = structure.words if structure is not None else ""
+    if fit is not None and is_bare(fit) and not (structure is not None and structure.found):
+        everything = f"{NO_FINDING} {bare_words(fit)} {CLOSURE}"
+        return replace(HEAD, how=html.told(f"{NO_FINDING} {short_words(fit)}", everything))
+    short = ""
+    if structure is not None and missed:
+        what = "Factors miss something" if structure.chosen else "Too few factors"
+        short = "Nothing to find" if structure.nothing else f"{what}: claims may be false"
+    if found is not None and fade < 1:
+        veiled = f"false sign or |r| < {SMALL:g} with a probability above {100 * fade:g} %."
+        if missed:
+            words = f"{short}. Veiled: fsos above {100 * fade:g} %."
+            return replace(HEAD, how=html.told(words, f"{missed} Veiled: {veiled}"))
+        return replace(HEAD, how=html.how_to_read(f"Veiled: {veiled} Hover: intervals."))
+    if structure is not None and missed:
+        these = f"these {structure.n_factors}" if structure.n_factors else "chance"
+        words = f"Take more factors: genes vary together beyond {these}."
+        if structure.chosen and structure.n_factors:
+            words = f"Genes vary together beyond {these} factors, but more predict no better."
+        words = (
+            "There is nothing to find that can be told from noise." if structure.nothing else words
+        )
+        return replace(HEAD, how=html.told(words, missed))
+    if fit is not None and not partial and (everything := summaries.bound_words(fit)):
+        genes, of, bound = summaries.genes_at_bound(fit)
+        words = f"Do not rely on r of {len(genes):,} of {of:,} genes, d at its limit ({bound:g}): "
+        words += ", ".join(map(str, genes[:NAMED]))
+        return replace(HEAD, how=html.told(words, everything))
+    return HEAD

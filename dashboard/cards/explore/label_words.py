@@ -1,0 +1,82 @@
+"""Labels that explain factors, in the line below a heading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import param
+
+from dashboard import choosing, html
+from dashboard.bare import is_bare
+from dashboard.cards.background import summarised
+from dashboard.cut import cut
+from dashboard.state import AppState
+from engine import summaries
+from engine.results import AnyFit
+
+BARE = "Without factors there are no loadings."
+# Cells up to which the labels are read within the action that shows the fit.
+QUICK = 20_000
+
+
+class Explained(param.Parameterized):
+    """Reads the labels of the shown fit once it has ended; ``of`` is the fit that was read."""
+
+    of = param.Parameter()
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__()
+        self.state = state
+        state.param.watch(self._read, ["fit", "partial"])
+        self._read()
+
+    def heading(self, factors: html.Heading, topics: html.Heading) -> Any:
+        """The heading that suits the fit that is shown, and what labels say of it."""
+        state = self.state
+
+        def head(
+            fit: AnyFit | None, of: AnyFit | None, _factor: int, names: Sequence[str]
+        ) -> html.Heading:
+            found = topics if fit is not None and fit.can("mixtures") else factors
+            if is_bare(fit):
+                found = replace(factors, how=html.how_to_read(BARE))
+            if found is factors and of is not None and of is fit:
+                found = _told(factors, of, state, names)
+            return _with(found, choosing.why(fit))
+
+        known = state.param
+        return param.bind(head, known.fit, self.param.of, known.factor, known.names)
+
+    def _read(self, *_events: object) -> None:
+        fit = self.state.fit
+        if fit is None or self.state.partial or fit is self.of:
+            return
+        if not fit.can("label_shares"):
+            return
+
+        def show(_table: object) -> None:
+            if fit is self.state.fit:
+                self.of = fit
+
+        quick = len(fit.cells) <= QUICK
+        self.working = summarised(
+            self.state, lambda: summaries.telling_labels(fit), show, quick=quick
+        )
+
+
+def _with(head: html.Heading, button: str) -> html.Heading:
+    """The heading with a button before how to read it."""
+    if not button:
+        return head
+    return replace(head, how=head.how.replace(">", f">{button} ", 1))
+
+
+def _told(head: html.Heading, fit: AnyFit, state: AppState, names: Sequence[str]) -> html.Heading:
+    said, factor = summaries.label_words(fit, cut(names)), state.shown_factor
+    if not said:
+        return head
+    everything = f"{'; '.join(said.values())}. {summaries.LABEL_ADVICE}"
+    shown = f"{said[factor]}. If technical, look within one group." if factor in said else ""
+    return replace(head, how=html.told(f"Labels: {shown or '; '.join(said.values())}", everything))

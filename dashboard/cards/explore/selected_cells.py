@@ -1,0 +1,189 @@
+"""The selected cells: their labels, and how they differ from the rest."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import panel as pn
+
+from dashboard import html, lists
+from dashboard.bare import bare_words, is_bare
+from dashboard.cards.wording import words
+from dashboard.cut import cut
+from dashboard.export import Export
+from dashboard.genes import ids_of
+from dashboard.state import LABEL, AppState, default_colour
+from engine import summaries
+from engine.results import AnyFit
+
+HEAD = html.heading(
+    "Cells",
+    "Selected cells against all others.",
+    "Δz = mean of selected − mean of others; Δz_j / s_j for factors, w_g·Δz / √(w_gᵀ S w_g) for "
+    "genes, S the covariance of z within the two groups",
+    "An effect is a difference in standard deviations within the groups. Genes differ by what the "
+    "factors carry. Cells that were chosen by looking give no p-value: the answer was seen first.",
+)
+TOPICS = html.heading(
+    "Cells",
+    "Selected cells against all others.",
+    "Δθ / s and Δ clr(Σ_k θ_k β_k) / s: means of selected − means of others, s the standard "
+    "deviation within the two groups",
+    "Genes come in the order of (p − q) log(p / q), p and q their mean proportions in the two "
+    "groups; of a large group 2,000 cells stand for all. Genes differ by what the topics "
+    "carry. Cells that were chosen by looking give no p-value: the answer was seen first.",
+)
+EMPTY = "Draw around cells, or click a label in their legend."
+MEANING = (
+    "Effect: difference of the means in standard deviations within the two groups. "
+    "These cells were chosen by looking, so there is no p-value."
+)
+NO_DIFFERENCE = "Under such a model no gene differs between groups of cells."
+SHARES = ["selected", "share_of_label", "share_of_selection"]
+MOST_LABELS, FACTORS, GENES = 40, 6, 15
+
+
+class ContrastView(pn.viewable.Viewer):
+    """Labels, factors and genes of the selected cells; worked out only while it is shown."""
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__()
+        self.state = state
+        self._of: tuple[AnyFit, np.ndarray] | None = None
+        self._contrast: summaries.Contrast | None = None
+        self._panel = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
+        state.param.watch(self._update, ["fit", "selected", "colour", "detail", "names"])
+        self._update()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    def contrast(self) -> summaries.Contrast | None:
+        """Of the cells selected now; None if there are no others, or none are."""
+        fit, selected = self.state.fit, self.state.selected
+        if fit is None or selected is None or selected.all():
+            return None
+        if self._of is None or self._of[0] is not fit or self._of[1] is not selected:
+            self._of, self._contrast = (fit, selected), summaries.contrast(fit, selected)
+        return self._contrast
+
+    def _update(self, *_events: object) -> None:
+        state = self.state
+        if state.fit is None or state.selected is None:
+            self._of = self._contrast = None
+            self._panel.object = html.empty(EMPTY)
+        elif state.detail == "cells":
+            self._panel.object = self._page(state.fit, state.selected)
+
+    def _page(self, fit: AnyFit, selected: np.ndarray) -> str:
+        found = self.contrast()
+        parts = [
+            f'<article class="detail"><h3>{_counted(selected)}</h3>',
+            _labels(fit, self.state.colour, selected),
+        ]
+        if found is None:
+            parts.append('<p class="quiet">All cells are selected: there are none to compare.</p>')
+        elif is_bare(fit):
+            parts.append(f'<p class="quiet">{escape(bare_words(fit))} {NO_DIFFERENCE}</p>')
+        else:
+            parts.append(f'<p class="quiet">{MEANING}</p>')
+            latent = words(fit).latent
+            parts += [
+                _factors(found.factors, self.state.names, latent),
+                _genes(
+                    found.genes,
+                    "telling them apart" if self.state.is_topics else "by effect",
+                    ids_of(fit),
+                ),
+            ]
+        return "".join([*parts, "</article>"])
+
+    def _export(self) -> Export | None:
+        found = self.contrast()
+        if found is None or is_bare(self.state.fit):
+            return None
+
+        def draw() -> Any:
+            from dashboard import figures
+
+            return figures.bars(
+                found.genes["effect"].head(2 * GENES),
+                title="Selected cells against all others",
+                xlabel="effect (standard deviations within groups)",
+            )
+
+        latents = found.factors.set_axis(self.state.names)
+        kind = self.state.kind
+
+        def table() -> pd.DataFrame:
+            return pd.concat({kind: latents, "gene": found.genes}, names=["kind", "name"])
+
+        return Export("selected cells", draw, table)
+
+
+def _counted(selected: np.ndarray) -> str:
+    count = int(np.count_nonzero(selected))
+    share = lists.percent(count / len(selected), 1 if count < len(selected) / 10 else 0)
+    return f"{count:,} of {len(selected):,} cells ({escape(share)})"
+
+
+def _labels(fit: AnyFit, colour: str, selected: np.ndarray) -> str:
+    """The label that colours the cells, else the first."""
+    for key in (colour, default_colour(fit)):
+        name = key.removeprefix(LABEL)
+        if key.startswith(LABEL) and name in fit.obs and not _is_number(fit.obs[name]):
+            break
+    else:
+        return ""
+    counts = summaries.label_counts(fit.obs[name], selected)
+    present = counts[counts["selected"] > 0]
+    lines = [
+        [
+            "missing" if pd.isna(label) else str(label),
+            f"{chosen:,.0f}",
+            lists.percent(of_label),
+            lists.percent(of_selection),
+        ]
+        for label, (chosen, of_label, of_selection) in zip(
+            present.index, present[SHARES].to_numpy(dtype=float), strict=True
+        )
+    ]
+    left = f"{len(lines) - MOST_LABELS} more labels" if len(lines) > MOST_LABELS else ""
+    head = [name, "selected", "of label", "of selection"]
+    return lists.table(head, lines[:MOST_LABELS]) + (html.note(left) if left else "")
+
+
+def _is_number(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def _factors(table: pd.DataFrame, names: list[str], latent: str) -> str:
+    effects = table["effect"].to_numpy()
+    strongest = np.argsort(-np.abs(effects), kind="stable")[:FACTORS].tolist()
+    limit, labels = float(np.abs(effects).max()), cut(names)
+    items = (
+        lists.press("factor", str(j), labels[j], told=names[j])
+        + lists.signed(effects[j], limit)
+        + lists.figure(effects[j], 1)
+        for j in strongest
+    )
+    return lists.rows(items, f"{latent.capitalize()}s by effect (sd)", "weights")
+
+
+def _genes(table: pd.DataFrame, how: str, ids: dict[str, str]) -> str:
+    top = table.head(GENES)
+    buttons = lists.genes(list(map(str, top.index)), ids)
+    limit = float(top["effect"].abs().max()) if len(top) else 1.0
+    items = (
+        gene
+        + lists.signed(effect, limit)
+        + lists.figure(effect, 1)
+        + f'<span class="num quiet">{html.number(difference, 2)} nats</span>'
+        for gene, (difference, effect) in zip(
+            buttons, top[["difference", "effect"]].to_numpy(), strict=True
+        )
+    )
+    return lists.rows(items, f"Genes {how}: effect (sd), difference in CLR (nats)", "partners")

@@ -1,0 +1,5 @@
+"""The Topics tab: what the topics or factors of a run are made of, and which cells they are in."""
+
+from dashboard.cards.topics.tab import TopicsView
+
+__all__ = ["TopicsView"]

@@ -1,0 +1,155 @@
+"""How many topics or factors: runs of several numbers, compared on held-out cells."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import panel as pn
+import param
+
+from dashboard import html, lists
+from dashboard.cards.frame import figure
+from dashboard.export import Export
+from dashboard.plots.sweep import MEASURES, SweepPlot
+from dashboard.select import Select
+from dashboard.state import AppState
+from dashboard.together import together
+from dashboard.topic_choices import TopicChoices
+from engine.checks import Sweep
+from engine.jobs import JobStatus
+from engine.registry import family_of_settings
+
+HEAD = html.heading(
+    "How many",
+    "Low perplexity is good. The band marks the number to choose; why is on the right.",
+    "exp(−Σ log E[ρ | first half] / Σ counts) over the second halves of held-out cells; SE of the "
+    "difference from the best, cell by cell",
+    "Suggested is the smallest number that is worse than the best by no more than one standard "
+    "error. Coherence: normalised pointwise mutual information of the top genes of a topic in "
+    "held-out cells. Stability: the mean cosine of the topics or factors of two seeds, best "
+    "matched. A score says what predicts, not what is true: look at the topics themselves.",
+)
+EMPTY = "Compare several numbers of topics or factors: under Model, open “How many?”."
+
+
+class ManyView(pn.viewable.Viewer):
+    """A chart of the sweep that is shown, its table, and the number to choose."""
+
+    def __init__(self, state: AppState, choices: TopicChoices) -> None:
+        super().__init__()
+        self.state, self.choices = state, choices
+        self.plot = SweepPlot()
+        self.sweep = Select(
+            label="Comparison", options={"none": ""}, size="small", width=210, margin=0
+        )
+        measure = Select.from_param(
+            choices.param.swept_by,
+            label="Show",
+            options={shown.words: name for name, shown in MEASURES.items()},
+            size="small",
+            width=170,
+            description="",
+            margin=0,
+        )
+        self._words = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
+        self._panel = pn.Column(
+            pn.Row(
+                self.sweep,
+                measure,
+                sizing_mode="stretch_width",
+                margin=0,
+                css_classes=["pair-top"],
+                stylesheets=[html.STYLES],
+            ),
+            figure(
+                self.plot.figure,
+                self._words,
+                message=html.bound(_missing, state.param.swept, state.param.sweep),
+            ),
+            sizing_mode="stretch_both",
+            margin=0,
+        )
+        self.sweep.param.watch(self._pick, "value")
+        state.param.watch(self._offer, ["runs", "sweep"])
+        state.param.watch(self._update, "swept")
+        choices.param.watch(self._update, ["swept_by", "table"])
+        self._offer()
+        self._update()
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    @together
+    def _pick(self, event: param.parameterized.Event) -> None:
+        if event.new and event.new != self.state.sweep:
+            self.state.param.update(sweep=event.new, swept=None)
+
+    def _offer(self, *_events: object) -> None:
+        # Of the newest first; the oldest run of each comes last and gives it its name.
+        groups = {run.group: _words(run) for run in self.state.runs if run.group}
+        known = {"none": ""} | {words: group for group, words in groups.items()}
+        shown = self.state.sweep
+        self.sweep.param.update(options=known, value=shown if shown in groups else "")
+
+    def _update(self, *_events: object) -> None:
+        found, measure = self.state.swept, self.choices.swept_by
+        if found is None or self.choices.table != "many":
+            return
+        self.plot.show(found.table, measure, parameter=found.parameter, suggested=found.suggested)
+        self._words.object = page(found)
+
+    def export(self) -> Export | None:
+        """The chart as it stands, and the whole table."""
+        found, measure = self.state.swept, self.choices.swept_by
+        if found is None or not len(found.table):
+            return None
+
+        def draw() -> Any:
+            from dashboard import figures
+
+            return figures.sweep(
+                found.table, measure, parameter=found.parameter, suggested=found.suggested
+            )
+
+        return Export(f"how many {found.parameter}", draw, lambda: found.table.set_index("value"))
+
+
+def page(found: Sweep) -> str:
+    """HTML of the number to choose, the reason, and the table."""
+    none = found.suggested is None
+    head = "Nothing to suggest yet" if none else f"{found.suggested} {found.parameter}"
+    done = int((found.runs["state"] == "done").sum())
+    left = "" if found.finished else html.busy(f"{done} of {len(found.runs)} runs have ended.")
+    rows = [
+        [
+            html.number(row["value"]),
+            f"{row['perplexity']:,.5g}",
+            f"{row['excess']:.2g} ± {row['excess_se']:.1g}" if row["excess"] else "best",
+            "–" if math.isnan(row["coherence"]) else html.number(row["coherence"], 2),
+        ]
+        for row in found.table.to_dict("records")
+    ]
+    titles = ["", "perplexity", "above best", "coherence"]
+    failed = found.runs[~found.runs["state"].isin(["done", "queued", "running"])]
+    told = [f"{run.value} {found.parameter}: {run.message}" for run in failed.itertuples()]
+    return (
+        f'<article class="detail">{left}<h3>{escape(head)}</h3>'
+        f'<p class="quiet">{escape(found.reason)}</p>'
+        + (lists.table(titles, rows) if rows else "")
+        + "".join(f'<p class="bad">{escape(text)}</p>' for text in told)
+        + "</article>"
+    )
+
+
+def _words(run: JobStatus) -> str:
+    latent = family_of_settings(run.config).config.latent
+    return f"{Path(str(run.request['source'])).stem} · {latent}s · {lists.when(run.created)}"
+
+
+def _missing(found: Sweep | None, sweep: str | None) -> str:
+    if found is not None:
+        return ""
+    return html.empty("Waiting for the first runs." if sweep else EMPTY)
