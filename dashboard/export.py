@@ -58,12 +58,19 @@ class Export:
         The data in it.
     of
         The fit that the view shows; it may be older than that of the page if the tab is hidden.
+    title, caption
+        In a report.
+    listed
+        Rows of the table that a report shows.
     """
 
     name: str
     draw: Callable[[], Figure]
     table: Callable[[], pd.DataFrame]
     of: AnyFit | None = None
+    title: str = ""
+    caption: str = ""
+    listed: int = 0
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,7 @@ from panel_material_ui.template.base import Page
 from dashboard import actions, guard, guide, html, link, people, warm
 from dashboard.address import follow
 from dashboard.browser import Browser
-from dashboard.cards.check import CheckView
-from dashboard.cards.compare import CompareView
-from dashboard.cards.data.tab import DataView
-from dashboard.cards.explore.tab import ExploreView
-from dashboard.cards.topics import TopicsView
+from dashboard.cards import registry
 from dashboard.controls.data import DataControl
 from dashboard.controls.model import ModelControl
 from dashboard.controls.run import RunControl
@@ -57,6 +53,9 @@ def services() -> Services:
     # waits. Before the first session has a state: frozen objects are never freed.
     gc.collect()
     gc.freeze()
+    # Nobody waits for the import of what a tab shows.
+    for name in AppState.param.tab.objects:
+        registry.cards(name)
     settings = Settings()
     made = Services.of(settings)
     warm.start(made, settings.source)
@@ -188,24 +187,13 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
 
 def _views(state: AppState, runner: Runner, browser: Browser) -> list[tuple[str, pn.Column]]:
     """Title and content of each tab; a view is built once somebody looks."""
-
-    def check() -> CheckView:
-        view = CheckView(state, browser, runner.services.jobs, runner.services.checks)
-        runner.also.append(view.checker.tick)
-        return view
-
-    builds: dict[str, Callable[[], pn.viewable.Viewer]] = {
-        "data": lambda: DataView(state, browser),
-        "explore": lambda: ExploreView(state, browser),
-        "topics": lambda: TopicsView(state, browser, runner.services.jobs),
-        "check": check,
-        "compare": lambda: CompareView(state, browser, runner),
+    columns = {
+        name: pn.Column(sizing_mode="stretch_both", margin=0) for name in state.param.tab.objects
     }
-    columns = {name: pn.Column(sizing_mode="stretch_both", margin=0) for name in builds}
 
     def add(name: str) -> None:
         if not len(columns[name]):
-            columns[name].append(builds[name]())
+            columns[name].append(registry.tab(name)(state, browser, runner))
 
     state.param.watch(lambda event: add(event.new), "tab")
     add(state.tab)

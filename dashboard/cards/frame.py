@@ -50,10 +50,10 @@ def card(head: Any, *body: Any, tools: tuple[Any, ...] = (), **params: Any) -> p
     return pn.Column(top, *body, css_classes=["card"], stylesheets=[html.STYLES], **params)
 
 
-def row(*cards: Any, shares: tuple[int, int]) -> pn.Row:
-    """Two cards side by side, each with its share of the width."""
+def row(*cards: Any, shares: tuple[int, ...] = ()) -> pn.Row:
+    """Cards side by side, each with its share of the width."""
     # No deeper than it must be: Bokeh measures nested layouts again and again.
-    for view, share in zip(cards, shares, strict=True):
+    for view, share in zip(cards, shares, strict=False):
         view.__panel__().styles = {"flex": f"{share} 1 0"}
     return pn.Row(
         *cards,

@@ -37,13 +37,23 @@ def draw_bars(
     xlabel: str,
     width: float,
     marked: Sequence[str] = (),
+    ends: pd.DataFrame | None = None,
 ) -> None:
-    """Bars with their names, ``pitch`` millimetres apart."""
+    """Bars with their names, ``pitch`` millimetres apart.
+
+    Parameters
+    ----------
+    ends
+        ``low`` and ``high`` of an interval of each.
+    """
     numbers = values.to_numpy(float)
     places = np.arange(len(numbers))
     colours = np.where(numbers >= 0, POSITIVE, NEGATIVE).tolist()
     axes.barh(places, numbers, height=0.74, color=colours, linewidth=0)
-    axes.set(ylim=(max(len(numbers), 4) - 0.5, -0.5), xlabel=clean(xlabel, width))
+    axes.set(ylim=(max(len(places), 4) - 0.5, -0.5), xlabel=clean(xlabel, width))
+    if ends is not None:
+        axes.hlines(places, ends["low"], ends["high"], color=INK, linewidth=0.5)
+        numbers = np.concatenate([numbers, ends[["low", "high"]].to_numpy(float).ravel()])
     known = numbers[np.isfinite(numbers)]
     low, high = float(known.min(initial=0)), float(known.max(initial=0))
     margin = 0.03 * (high - low) or 1.0

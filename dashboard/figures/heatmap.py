@@ -10,7 +10,17 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from dashboard.figures.names import label, room
-from dashboard.figures.sheet import EDGE, FOOT, colour_bar, colours, place, published, sheet
+from dashboard.figures.sheet import (
+    EDGE,
+    FOOT,
+    SMALL,
+    clean,
+    colour_bar,
+    colours,
+    place,
+    published,
+    sheet,
+)
 from dashboard.plots.heatmap import VEIL, colour_limit
 from dashboard.plots.style import DIVERGING
 
@@ -20,9 +30,19 @@ GAP, BAR = 4.0, 3.0
 
 @published
 def heatmap(
-    correlation: pd.DataFrame, *, marked: Sequence[str] = (), faded: np.ndarray | None = None
+    correlation: pd.DataFrame,
+    *,
+    marked: Sequence[str] = (),
+    faded: np.ndarray | None = None,
+    veiled: str = "",
 ) -> Figure:
-    """Correlations in display order; names of ``marked`` genes are bold, ``faded`` pairs veiled."""
+    """Correlations in display order; names of ``marked`` genes are bold, ``faded`` pairs veiled.
+
+    Parameters
+    ----------
+    veiled
+        What is said of those.
+    """
     names = [str(name) for name in correlation.columns]
     side = float(np.clip(PITCH * len(names), SMALLEST, LARGEST))
     pitch = side / max(len(names), 1)
@@ -42,6 +62,8 @@ def heatmap(
         veil = np.zeros((*faded.shape, 4))
         veil[faded] = to_rgba(VEIL)
         axes.imshow(veil, interpolation="nearest", aspect="auto")
+        said = f"Veiled: {veiled}"
+        axes.text(0, 1.01, clean(said, side, SMALL), size=SMALL, transform=axes.transAxes)
     axes.spines[:].set_visible(False)
     label(axes, "x", names, pitch, marked)
     label(axes, "y", names, pitch, marked)

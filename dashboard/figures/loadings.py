@@ -28,7 +28,7 @@ from dashboard.plots.words import FACTORS, Words
 COLUMN, LEAST, MOST = 6.0, 36.0, 90.0
 PITCH, LOWEST, HIGHEST = 2.8, 45.0, 180.0
 HEAD, ABOVE, BELOW = 4.0, 17.0, 20.0
-BARS, BAR_PITCH = 45.0, 3.0
+BARS, BAR_PITCH = 45.0, 6.0
 
 
 @published
@@ -40,6 +40,7 @@ def loadings(
     factor: int,
     marked: Sequence[str] = (),
     words: Words = FACTORS,
+    ends: pd.DataFrame | None = None,
 ) -> Figure:
     """Genes x factors in display order under the share each factor takes, beside bars.
 
@@ -51,6 +52,8 @@ def loadings(
         Loadings of the chosen factor, by gene.
     factor
         Its position.
+    ends
+        ``low`` and ``high`` of the 90 % interval of each bar.
     """
     genes, others = ([str(name) for name in table.index] for table in (loadings, bars))
     pitch = min(PITCH, HIGHEST / max(len(genes), 1))
@@ -58,7 +61,7 @@ def loadings(
     pitch = high / max(len(genes), 1)
     factors = loadings.shape[1]
     across = float(np.clip(COLUMN * factors, LEAST, MOST))
-    bar_pitch = min(BAR_PITCH, (ABOVE + high) / max(len(others), 4))
+    bar_pitch = min(BAR_PITCH, (ABOVE + high - 4) / max(len(others), 4))
     left = EDGE + max(room(genes, pitch, marked), 9.0)
     right = left + across + EDGE + 4 + room(others, bar_pitch, marked)
     labels = words.labels([str(name) for name in loadings.columns])
@@ -87,10 +90,10 @@ def loadings(
     key = place(figure, left, HEAD + ABOVE + high + below - 10, min(across, 40.0), 2.5)
     colour_bar(key, DIVERGING, -limit, limit, f"{words.loading} ({words.unit})", along="horizontal")
 
-    height = bar_pitch * max(len(others), 4)
-    side = place(figure, right, HEAD + 4, BARS, min(height, ABOVE + high - 4))
+    side = place(figure, right, HEAD + 4, BARS, bar_pitch * max(len(others), 4))
     side.set_title(clean(str(loadings.columns[factor]), BARS), loc="left")
-    draw_bars(side, bars, bar_pitch, f"{words.loading} ({words.unit})", BARS, marked)
+    unit = f"{words.loading} ({words.unit}{', 90 % intervals' if ends is not None else ''})"
+    draw_bars(side, bars, bar_pitch, unit, BARS, marked, ends)
     return figure
 
 

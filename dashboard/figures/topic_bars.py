@@ -29,7 +29,7 @@ def topic_bars(
     ----------
     table
         Indexed by gene: ``value``, and maybe ``behind``, drawn in grey behind it, and ``sign``,
-        by which bars without a ``colour`` are red or blue.
+        by which bars without a ``colour`` are red or blue; ``low`` and ``high`` of an interval.
     """
     pitch = min(PITCH, HIGHEST / max(len(table), 1))
     height = pitch * max(len(table), 4)
@@ -37,7 +37,9 @@ def topic_bars(
     figure = sheet(left + WIDTH + EDGE, HEAD + height + BELOW + 3 + FOOT)
     axes = place(figure, left, HEAD, WIDTH, height)
     axes.set_title(clean(title, WIDTH), loc="left")
-    draw_bars(axes, table["value"], pitch, xlabel, WIDTH, marked)
+    ends = table[["low", "high"]] if {"low", "high"} <= set(table) else None
+    unit = xlabel if ends is None else f"{xlabel}, 90 % intervals"
+    draw_bars(axes, table["value"], pitch, unit, WIDTH, marked, ends)
     sign = table["sign"] if "sign" in table else table["value"]
     for bar, up in zip(axes.patches, sign.to_numpy(float) >= 0, strict=True):
         bar.set_facecolor(colour or (POSITIVE if up else NEGATIVE))

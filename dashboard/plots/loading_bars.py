@@ -10,7 +10,7 @@ import pandas as pd
 from bokeh.models import ColumnDataSource, HoverTool
 
 from dashboard.genes import full
-from dashboard.plots.loadings import top_loadings
+from dashboard.plots.loadings import strongest
 from dashboard.plots.names import NamedAxis, blank, extent, in_view, plain
 from dashboard.plots.style import ACCENT, MISSING, NEGATIVE, POSITIVE
 from dashboard.plots.words import FACTORS, Words
@@ -72,10 +72,7 @@ class LoadingBars:
     @property
     def drawn(self) -> pd.Series:
         """The loadings that are drawn, from the top."""
-        if self._weights is None:
-            return top_loadings(self._loadings, max(self._room // 2, 1))
-        first = self._weights.nlargest(self._room).index
-        return self._loadings[first].sort_values(ascending=False, kind="stable")
+        return strongest(self._loadings, self._weights, self._room)
 
     def show(
         self,

@@ -15,6 +15,8 @@ from dashboard.plots.words import FACTORS, Words
 
 HEIGHT = 160
 MOST_ROWS = 60
+# Bars of a figure on paper, however many have room on the page.
+ON_PAPER = 30
 # The bars' height, and the gap below them, as shares of the height of the image.
 BARS, SPACE = 0.22, 0.03
 # Characters of a name below its column, where it takes room from the image.
@@ -27,6 +29,14 @@ def top_loadings(loadings: pd.Series, n: int = 15) -> pd.Series:
     if len(ordered) <= 2 * n:
         return ordered
     return pd.concat([ordered.head(n), ordered.tail(n)])
+
+
+def strongest(loadings: pd.Series, weights: pd.Series | None, n: int) -> pd.Series:
+    """At most n loadings, descending: the largest and smallest, or those of most weight."""
+    if weights is None:
+        return top_loadings(loadings, max(n // 2, 1))
+    first = weights.nlargest(n).index
+    return loadings[first].sort_values(ascending=False, kind="stable")
 
 
 def leading_genes(

@@ -39,14 +39,11 @@ class TopicBars(LoadingBars):
         )
         self._hover = self.figure.select_one({"type": HoverTool})
 
-    @property
-    def drawn_table(self) -> pd.DataFrame:
-        """The rows that are drawn, from the top."""
+    def best(self, n: int) -> pd.DataFrame:
+        """At most n rows, from the top."""
         if self._ends:
-            return self._table.loc[
-                top_loadings(self._table["value"], max(self._room // 2, 1)).index
-            ]
-        return self._table.head(self._room)
+            return self._table.loc[top_loadings(self._table["value"], max(n // 2, 1)).index]
+        return self._table.head(n)
 
     def rank(
         self,
@@ -83,7 +80,7 @@ class TopicBars(LoadingBars):
         self._redraw()
 
     def _redraw(self) -> None:
-        shown = self.drawn_table.iloc[::-1]
+        shown = self.best(self._room).iloc[::-1]
         values = shown["value"].to_numpy(float)
         sign = shown["sign"].to_numpy(float) if "sign" in shown else values
         places = np.arange(len(shown)) + 0.5

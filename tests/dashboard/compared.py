@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from dashboard.browser import Browser
-from dashboard.cards.compare import CompareView
+from dashboard.cards.compare.tab import CompareTab
 from dashboard.runner import Runner
 from dashboard.state import AppState
 from engine.lnm.config import LNMConfig
@@ -17,7 +17,7 @@ from tests.dashboard.synthetic import make_fit, make_topic_fit
 
 EVIL = '<img src=x onerror="alert(1)">'
 Until = Callable[[Callable[[], object]], None]
-Shown = tuple[AppState, CompareView]
+Shown = tuple[AppState, CompareTab]
 
 
 def fits() -> list[tuple[str, AnyFit, float | None]]:
@@ -54,7 +54,7 @@ def show(state: AppState, runner: Runner, ids: list[str], until: Until) -> Shown
     """The last of the runs, compared, in front."""
     runner.open(ids[-1])
     until(lambda: state.fit is not None and state.embedding is not None)
-    view = CompareView(state, Browser(), runner)
+    view = CompareTab(state, Browser(), runner)
     state.tab = "compare"
     until(lambda: view.places.xy is not None)
     assert state.run_error is None, state.run_error

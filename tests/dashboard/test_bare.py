@@ -14,12 +14,12 @@ import pytest
 from dashboard import actions, link
 from dashboard.bare import TITLES, bare_words, short_words
 from dashboard.browser import Browser
-from dashboard.cards.compare import CompareView
-from dashboard.cards.data.tab import DataView
+from dashboard.cards.compare.tab import CompareTab
+from dashboard.cards.data.tab import DataTab
 from dashboard.cards.explore.cell_map import CellsView
 from dashboard.cards.explore.gene_correlations import CorrelationView
-from dashboard.cards.explore.tab import ExploreView
-from dashboard.cards.topics import TopicsView
+from dashboard.cards.explore.tab import ExploreTab
+from dashboard.cards.topics.tab import TopicsTab
 from dashboard.export import Provenance, render
 from dashboard.report import Subject, document, write_bundle
 from dashboard.report.figures import as_they_stand, complete
@@ -58,12 +58,12 @@ def words(view: pn.viewable.Viewer | pn.viewable.Viewable) -> str:
 def page(state: AppState, runner: Runner) -> pn.Column:
     """Views of a fit with factors, with everything chosen that can be."""
     browser = Browser(actions.SEARCH)
-    views = (DataView(state, browser), ExploreView(state, browser), TopicsView(state, browser))
+    views = (DataTab(state, browser), ExploreTab(state, browser), TopicsTab(state, browser))
     state.show_fit(make_fit(**SHAPE, factors=3))
     state.tab = "topics"
     state.choose_factor(2)
     state.tab = "explore"
-    return pn.Column(*views, CompareView(state, browser, runner))
+    return pn.Column(*views, CompareTab(state, browser, runner))
 
 
 @pytest.mark.parametrize(("chosen", "labels"), [(True, True), (False, False)])
@@ -211,21 +211,21 @@ def test_it_is_compared_with_other_runs(
     ids = save_runs(services.jobs.home, fits if first else fits[::-1])
     runner.open(ids[-1])
     until(lambda: state.fit is not None)
-    view = CompareView(state, Browser(), runner)
+    view = CompareTab(state, Browser(), runner)
     state.tab = "compare"
     until(lambda: view.compared.beside is not None and view.places.xy is not None)
     view.choices.detail = "matched"
-    assert "no factors to match" in words(view.details.views["matched"])
+    assert "no factors to match" in words(view["matched"])
     view.choices.detail = "cells"
     topics = other.model == "lda"
-    scatter = view.details.views["cells"]
+    scatter = view["cell by cell"]
     assert ("say nothing of a cell" in words(scatter)) == topics
     until(lambda: topics or scatter.found is not None)
     assert (scatter.export() is None) == topics
     view.choices.detail = "pairs"
-    until(lambda: view.details.views["pairs"].found is not None)
-    for one in (view.runs, view.change, view.cells):
-        export = one._export()
+    until(lambda: view["pairs"].found is not None)
+    for one in (view["comparison"], view["changes"], view["both cells"]):
+        export = one.export()
         assert export is not None
         export.draw()
         assert len(export.table())

@@ -147,11 +147,11 @@ class TestView:
         assert state.colour == select.value == "clr:GENE5"
 
     def test_export_gives_what_is_shown(self, state: AppState, view: CellsView) -> None:
-        assert view._export() is None
+        assert view.export() is None
         fit = make_fit(cells=30)
         state.show_fit(fit)
         state.select(np.arange(30) < 10)
-        export = view._export()
+        export = view.export()
         assert export is not None
         state.choose_factor(0)
         table = export.table()

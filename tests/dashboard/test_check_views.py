@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from html import unescape
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,9 @@ import panel as pn
 import pytest
 
 from dashboard.browser import Browser
-from dashboard.cards.check import CheckView
 from dashboard.cards.check.bar import progress
 from dashboard.cards.check.findings import NOTHING, page
+from dashboard.cards.check.tab import CheckTab
 from dashboard.check_choices import CheckChoices
 from dashboard.checking import NO_CELLS, NO_FIT, NOT_KEPT
 from dashboard.plots.check_bins import KINDS, limits
@@ -45,6 +46,12 @@ class Home:
     other: str
     topics: AnyFit
 
+    @property
+    def runner(self) -> Any:
+        return SimpleNamespace(
+            services=SimpleNamespace(jobs=self.jobs, checks=self.checks), also=list[Any]()
+        )
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
@@ -61,14 +68,14 @@ class Seat:
 
     def __init__(self, home: Home, *, topics: bool = False) -> None:
         self.state = AppState(tab="check")
-        self.view = CheckView(self.state, Browser(), home.jobs, home.checks)
+        self.view = CheckTab(self.state, Browser(), home.runner)
         self.choices = self.view.choices
         self.state.show_run(home.other if topics else home.run)
         self.state.show_fit(home.topics if topics else home.fit)
         self.view.checker.tick()
 
     def check(self) -> Checked:
-        self.view.bar._press(None)
+        self.view.check_bar._press(None)
         return self.wait()
 
     def wait(self) -> Checked:
@@ -107,7 +114,7 @@ def test_a_check_is_found_again_by_another_page_whose_choices_are_its_own(
     other.state.show_fit(home.topics)
     other.view.checker.tick()
     assert other.choices.found is None
-    assert other.view.bar.totals.disabled
+    assert other.view.check_bar.totals.disabled
 
 
 def test_who_only_looks_is_told_that_the_run_keeps_nothing(
@@ -129,17 +136,17 @@ def test_who_only_looks_is_told_that_the_run_keeps_nothing(
     seat.choices.draws = 20
     seat.check()
     assert asked == [False]
-    assert NOT_KEPT in unescape(seat.view.bar._far.object)
+    assert NOT_KEPT in unescape(seat.view.check_bar._far.object)
 
 
 def test_what_cannot_be_checked_is_said(home: Home) -> None:
     empty = Seat(home)
     empty.choices.cells = "selected cells"
-    empty.view.bar._press(None)
+    empty.view.check_bar._press(None)
     assert empty.choices.wrong == NO_CELLS
     assert NO_CELLS in progress(None, empty.choices.wrong, 0.0)
     empty.state.partial = "pass 2"
-    empty.view.bar._press(None)
+    empty.view.check_bar._press(None)
     assert empty.choices.wrong == NO_FIT
 
 
@@ -161,40 +168,40 @@ def test_a_check_is_stopped_by_the_button_it_was_started_with(
     monkeypatch.setattr(checks, "predictive_check_iter", steps)
     seat = Seat(home)
     seat.choices.draws = 33
-    button = seat.view.bar.button
-    seat.view.bar._press(None)
+    button = seat.view.check_bar.button
+    seat.view.check_bar._press(None)
     assert button.label == "Stop"
     while seat.choices.status.fraction == 0:
         time.sleep(0.01)
         seat.view.checker.tick()
-    assert "looking" in seat.view.bar._far.object
-    seat.view.bar._press(None)
+    assert "looking" in seat.view.check_bar._far.object
+    seat.view.check_bar._press(None)
     while seat.choices.running:
         time.sleep(0.01)
         seat.view.checker.tick()
     assert button.label == "Check"
-    assert "Stopped" in seat.view.bar._far.object
+    assert "Stopped" in seat.view.check_bar._far.object
 
 
 def test_genes_are_chosen_in_every_view(seat: Seat) -> None:
     view, state = seat.view, seat.state
-    assert len(view.counts.plot.genes) == MOST
+    assert len(view["counts of genes"].plot.genes) == MOST
     seat.choices.fitting = True
-    gene = view.misfits.table.widget.value["c0"].iloc[5]
-    view.misfits.table.widget.selection = [5]
+    gene = view["table of genes"].table.widget.value["c0"].iloc[5]
+    view["table of genes"].table.widget.selection = [5]
     assert state.marked == (gene,)
-    assert view.counts.plot.genes[0] == gene
-    assert view.misfits.table.widget.selection == [5]
-    assert len(view.charts.points._rings.data["x"]) == 1
-    view.charts._turn("residuals")
-    assert view.charts.residuals.figure.title.text == gene
+    assert view["counts of genes"].plot.genes[0] == gene
+    assert view["table of genes"].table.widget.selection == [5]
+    assert len(view["chart"].points._rings.data["x"]) == 1
+    view["chart"]._turn("residuals")
+    assert view["chart"].residuals.figure.title.text == gene
     # a panel is clicked
-    other = view.counts.plot.genes[1]
-    assert view.counts.plot.at(1.5, 2.5) == other
+    other = view["counts of genes"].plot.genes[1]
+    assert view["counts of genes"].plot.at(1.5, 2.5) == other
     state.choose_gene(other)
     seat.choices.genes = "chosen"
-    assert view.counts.plot.genes == (other, gene)
-    view.charts._choose((gene, other))
+    assert view["counts of genes"].plot.genes == (other, gene)
+    view["chart"]._choose((gene, other))
     assert state.pair == (gene, other)
 
 
@@ -221,14 +228,14 @@ def test_words_tell_what_is_wrong_worst_first_as_text(seat: Seat) -> None:
 def test_all_kinds_are_drawn_and_can_be_taken_away(seat: Seat, kind: str, chart: str) -> None:
     view = seat.view
     seat.choices.param.update(kind=kind, chart=chart, group="B")
-    for export in (view.counts._export(), view.charts._export()):
+    for export in (view["counts of genes"].export(), view["chart"].export()):
         assert export is not None
         assert export.draw().axes
         assert len(export.table())
     if chart == "zeros":
         table = export.table()
         assert (table["observed"] <= 1).all()
-    for panel in view.counts.bars.groupby("gene"):
+    for panel in view["counts of genes"].bars.groupby("gene"):
         low, high = limits(panel[1], kind)
         assert low < high
 
@@ -236,8 +243,8 @@ def test_all_kinds_are_drawn_and_can_be_taken_away(seat: Seat, kind: str, chart:
 @pytest.mark.parametrize("tab", ["residuals", "totals"])
 def test_lines_are_drawn_and_can_be_taken_away(seat: Seat, tab: str) -> None:
     view = seat.view
-    view.charts._turn(tab)
-    export = view.charts._export()
+    view["chart"]._turn(tab)
+    export = view["chart"].export()
     assert export is not None
     assert export.draw().axes
     assert set(export.table().reset_index()["group"]) == {"all cells"}
@@ -245,20 +252,20 @@ def test_lines_are_drawn_and_can_be_taken_away(seat: Seat, tab: str) -> None:
 
 def test_the_table_of_misfits_is_taken_away(seat: Seat) -> None:
     seat.choices.param.update(fitting=True, discrepancy="variance")
-    export = seat.view.misfits._export()
+    export = seat.view["table of genes"].export()
     assert export is not None
     assert export.draw().axes
     assert set(export.table()["discrepancy"]) == {"variance"}
-    assert len(export.table()) == len(seat.view.misfits.table.widget.value)
+    assert len(export.table()) == len(seat.view["table of genes"].table.widget.value)
 
 
 def test_topics_have_no_totals_to_show(home: Home) -> None:
     seat = Seat(home, topics=True)
     seat.choices.draws = 20
     seat.check()
-    seat.view.charts._turn("totals")
-    assert seat.view.charts.totals.figure.title.text
-    assert seat.view.charts._export() is None
+    seat.view["chart"]._turn("totals")
+    assert seat.view["chart"].totals.figure.title.text
+    assert seat.view["chart"].export() is None
 
 
 def test_logarithms_are_of_both_axes_where_they_are_asked_for() -> None:

@@ -14,7 +14,7 @@ import pytest
 from dashboard import actions, choosing
 from dashboard.browser import Browser
 from dashboard.cards.data.chosen_number import NumberView
-from dashboard.cards.data.tab import DataView
+from dashboard.cards.data.tab import DataTab
 from dashboard.cards.explore.factor_loadings import LoadingsView
 from dashboard.cards.frame import waiting
 from dashboard.controls.run import words
@@ -88,7 +88,7 @@ def test_the_curve_and_its_table_are_there_where_the_number_was_chosen(
 
 
 def test_it_is_on_the_tab_of_the_data_to_be_taken_away(state: AppState) -> None:
-    view = DataView(state, Browser())
+    view = DataTab(state, Browser())
     state.show_fit(fit := chosen())
     assert "nats per count behind" in told(view)
     export = as_they_stand(state)[choosing.NAME]
@@ -120,7 +120,7 @@ def test_a_line_leads_there(state: AppState) -> None:
 def test_a_report_has_reason_table_and_figure_once(state: AppState, topics: bool) -> None:
     fit = chosen(topics)
     kind = "topics" if topics else "factors"
-    DataView(state, Browser())
+    DataTab(state, Browser())
     state.show_fit(fit)
     for shown in ({}, as_they_stand(state)):
         figures = complete(fit, shown)
@@ -139,7 +139,7 @@ def test_one_number_alone_is_drawn(state: AppState) -> None:
     state.show_fit(with_selection(make_fit(60, 30, 0), none))
     view = NumberView(state, Browser())
     assert "0 (chosen)" in told(view)
-    export = view._export()
+    export = view.export()
     assert export is not None
     export.draw()
 

@@ -14,9 +14,9 @@ import panel as pn
 import pytest
 
 from dashboard.browser import Browser
-from dashboard.cards.compare import CompareView
 from dashboard.cards.compare.compared import ALONE, NO_RUN
 from dashboard.cards.compare.run_table import COLUMNS
+from dashboard.cards.compare.tab import CompareTab
 from dashboard.runner import Runner
 from dashboard.services import Services
 from dashboard.state import LABEL, AppState
@@ -51,22 +51,22 @@ def test_nothing_is_read_while_another_tab_is_in_front(
     state: AppState, runner: Runner, ids: list[str], until: Until
 ) -> None:
     runner.open(ids[-1])
-    view = CompareView(state, Browser(), runner)
+    view = CompareTab(state, Browser(), runner)
     until(lambda: state.fit is not None)
     assert view.compared.working is None
-    assert view.runs._export() is None
+    assert view["comparison"].export() is None
     assert (view.compared.survey, view.compared.said) == (None, NO_RUN)
 
 
 class TestWithoutTwoRuns:
     def test_none_open(self, state: AppState, runner: Runner) -> None:
         state.tab = "compare"
-        view = CompareView(state, Browser(), runner)
+        view = CompareTab(state, Browser(), runner)
         assert view.compared.said == NO_RUN
-        assert view.bar.other.disabled
-        for part in (view.runs, view.change, view.cells):
-            assert part._export() is None
-        assert view.details._export() is None
+        assert view.compare_bar.other.disabled
+        for part in (view["comparison"], view["changes"], view["both cells"]):
+            assert part.export() is None
+        assert view.stacked.export() is None
 
     def test_only_one(
         self, state: AppState, services: Services, runner: Runner, until: Until
@@ -74,7 +74,7 @@ class TestWithoutTwoRuns:
         (only,) = save_runs(services.jobs.home, fits()[-1:])
         runner.open(only)
         state.tab = "compare"
-        view = CompareView(state, Browser(), runner)
+        view = CompareTab(state, Browser(), runner)
         until(lambda: view.compared.said == ALONE)
 
     def test_only_of_other_data(
@@ -83,7 +83,7 @@ class TestWithoutTwoRuns:
         other, open_ = save_runs(services.jobs.home, [fits()[1], fits()[3]])
         runner.open(open_)
         state.tab = "compare"
-        view = CompareView(state, Browser(), runner)
+        view = CompareTab(state, Browser(), runner)
         until(lambda: view.compared.said.startswith("No other finished run is on the data"))
         state.other = other
         said = view.compared.said
@@ -94,9 +94,9 @@ class TestWithoutTwoRuns:
 class TestTable:
     def test_runs_on_the_same_data_beside_the_open_one(self, shown: Shown, ids: list[str]) -> None:
         state, view = shown
-        assert view.runs._shown is not None
-        assert list(view.runs._shown.index) == [ids[3], ids[2], ids[0]]
-        value = view.runs.table.widget.value
+        assert view["comparison"]._shown is not None
+        assert list(view["comparison"]._shown.index) == [ids[3], ids[2], ids[0]]
+        value = view["comparison"].table.widget.value
         cells = {name: value[f"c{j}"].tolist() for j, name in enumerate(COLUMNS)}
         assert cells["run"] == ["A: open", f"half {EVIL}", "topics"]
         assert cells["model"] == ["LNMVCP", "LNMVCP", "LDA"]
@@ -106,18 +106,18 @@ class TestTable:
         assert cells["marginal_gain"][1] == pytest.approx(2)
         assert cells["log_marginal"][2] == "–"
         # the run that is compared with is the chosen row
-        assert view.runs.table.widget.selection == [1]
-        view.runs.table.widget.selection = [2]
+        assert view["comparison"].table.widget.selection == [1]
+        view["comparison"].table.widget.selection = [2]
         assert state.other == ids[0]
 
     def test_runs_can_be_left_out(self, shown: Shown) -> None:
         _state, view = shown
-        half, other = view.bar.table.value
+        half, other = view.compare_bar.table.value
         assert (half.split("…")[0], other) == ("half <img src=x", "topics")
-        view.bar.table.value = ["topics"]
-        assert view.runs.table.widget.value["c0"].tolist() == ["A: open", "topics"]
-        view.bar.table.value = [half, "topics"]
-        assert len(view.runs.table.widget.value) == 3
+        view.compare_bar.table.value = ["topics"]
+        assert view["comparison"].table.widget.value["c0"].tolist() == ["A: open", "topics"]
+        view.compare_bar.table.value = [half, "topics"]
+        assert len(view["comparison"].table.widget.value) == 3
 
     def test_misfits_come_with_a_look(
         self, shown: Shown, services: Services, ids: list[str], until: Until
@@ -137,7 +137,7 @@ class TestTable:
         assert survey.table.loc[ids[2], "misfits"] == 4
         assert survey.table.loc[ids[2], "misfits: zeros"] == 3
         place = f"c{list(COLUMNS).index('check')}"
-        told = view.runs.table.widget.value[place].tolist()
+        told = view["comparison"].table.widget.value[place].tolist()
         assert told == ["–", "at the mode, 50 draws", "–"]
 
 
@@ -146,20 +146,20 @@ class TestTwo:
         state, view = shown
         assert state.fit is not None
         assert view.compared.beside is not None
-        order = view.change.heatmap.columns.names
+        order = view["changes"].heatmap.columns.names
         both = [state.fit, view.compared.beside.other.fit]
         one, other = (summaries.clr_correlation(f, order).to_numpy() for f in both)
         for which, expected in (("change", other - one), ("one", one), ("other", other)):
             view.choices.heat = which
-            drawn = view.change.heatmap.values[::-1]
+            drawn = view["changes"].heatmap.values[::-1]
             np.testing.assert_allclose(drawn, expected, atol=1e-6)
-            assert view.change.heatmap.columns.names == order
-        mapper = view.change.heatmap._mapper
+            assert view["changes"].heatmap.columns.names == order
+        mapper = view["changes"].heatmap._mapper
         assert mapper.low == -mapper.high
 
     def test_a_changed_pair_is_chosen_everywhere(self, shown: Shown) -> None:
         state, view = shown
-        pairs = view.details.views["pairs"]
+        pairs = view["pairs"]
         first = pairs.found.iloc[0]
         pairs.table.widget.selection = [0]
         assert state.pair == (first["first"], first["second"])
@@ -171,12 +171,12 @@ class TestTwo:
         view.choices.among = "shown"
         assert len(pairs.found) == 10
         genes = {*pairs.found["first"], *pairs.found["second"]}
-        assert genes == set(view.change.heatmap.columns.names)
+        assert genes == set(view["changes"].heatmap.columns.names)
 
     def test_factors_are_matched(self, shown: Shown) -> None:
         state, view = shown
-        view.details._turn("matched")
-        matched = view.details.views["matched"]
+        view.stacked.turn("matched")
+        matched = view["matched"]
         value = matched.table.widget.value
         assert value["c1"].tolist() == ["factor 2", "factor 3", "factor 1", "–"]
         np.testing.assert_allclose(np.abs(value["c2"][:3]), 1)
@@ -194,35 +194,35 @@ class TestTwo:
         beside = view.compared.beside
         assert beside is not None
         assert (beside.run, len(beside.here)) == (ids[2], 30)
-        xy = view.cells._xy[1]
+        xy = view["both cells"]._xy[1]
         box = {"type": "rect", "x0": xy[:, 0].min(), "x1": 0.0, "y0": -99.0, "y1": 99.0}
-        view.cells._outlined(1, box, {})
+        view["both cells"]._outlined(1, box, {})
         assert state.selected is not None
         chosen = set(state.fit.cells[state.selected])  # type: ignore[union-attr]
         assert chosen == set(beside.other.fit.cells[xy[:, 0] <= 0])
-        drawn = view.cells.plots[1].points.source.data["colour"][:, 3] > 0
+        drawn = view["both cells"].plots[1].points.source.data["colour"][:, 3] > 0
         assert drawn.sum() == len(chosen)
 
     def test_labels_have_one_legend_and_scores_two(self, shown: Shown) -> None:
         state, view = shown
         assert state.colour == f"{LABEL}cell_type"
-        assert view.cells._legend.object.count('class="legend"') == 1
+        assert view["both cells"]._legend.object.count('class="legend"') == 1
         state.choose_factor(0)
-        assert view.cells._legend.object.count('class="bar"') == 2
-        assert "factor 2 score" in view.cells._legend.object
-        assert "<img" not in view.cells._legend.object
+        assert view["both cells"]._legend.object.count('class="bar"') == 2
+        assert "factor 2 score" in view["both cells"]._legend.object
+        assert "<img" not in view["both cells"]._legend.object
 
     def test_topics_beside_factors(self, shown: Shown, ids: list[str], until: Until) -> None:
         state, view = shown
-        view.details._turn("cells")
+        view.stacked.turn("cells")
         state.other = ids[0]
         until(lambda: view.places.xy is not None)
         assert view.compared.beside is not None
         assert view.compared.beside.run == ids[0]
-        assert len(view.details.views["cells"].choice.options) == 1
-        assert view.bar.other.value == "topics"
-        view.details._turn("matched")
-        assert "topic 1" in view.details.views["matched"].table.widget.value["c1"].tolist()
+        assert len(view["cell by cell"].choice.options) == 1
+        assert view.compare_bar.other.value == "topics"
+        view.stacked.turn("matched")
+        assert "topic 1" in view["matched"].table.widget.value["c1"].tolist()
         assert state.run_error is None
 
     def test_another_open_run(self, shown: Shown, ids: list[str], until: Until) -> None:
@@ -232,16 +232,16 @@ class TestTwo:
         until(lambda: view.compared.beside is not None and state.fit is not None)
         # what was compared with is open now, so another is chosen
         until(lambda: view.compared.beside is not None and view.compared.beside.run == ids[3])
-        assert view.bar.other.value == "open"
+        assert view.compare_bar.other.value == "open"
 
 
-EXPORTS: dict[str, Callable[[CompareView], Any]] = {
-    "runs": lambda view: view.runs._export(),
-    "correlations": lambda view: view.change._export(),
-    "cells": lambda view: view.cells._export(),
-    "pairs": lambda view: view.details._export(),
-    "matched": lambda view: view.details._turn("matched") or view.details._export(),
-    "scatter": lambda view: view.details._turn("cells") or view.details._export(),
+EXPORTS: dict[str, Callable[[CompareTab], Any]] = {
+    "runs": lambda view: view["comparison"].export(),
+    "correlations": lambda view: view["changes"].export(),
+    "cells": lambda view: view["both cells"].export(),
+    "pairs": lambda view: view.stacked.export(),
+    "matched": lambda view: view.stacked.turn("matched") or view.stacked.export(),
+    "scatter": lambda view: view.stacked.turn("cells") or view.stacked.export(),
 }
 
 

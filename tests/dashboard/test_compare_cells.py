@@ -28,8 +28,8 @@ def shown(state: AppState, runner: Runner, ids: list[str], until: Until) -> Show
 
 def test_cell_by_cell(shown: Shown) -> None:
     state, view = shown
-    view.details._turn("cells")
-    scatter = view.details.views["cells"]
+    view.stacked.turn("cells")
+    scatter = view["cell by cell"]
     assert len(scatter.choice.options) == 3
     assert "r = −1.00 over 30 cells" in scatter._words.object
     assert len(scatter.plot.same.data["x"]) == 0
@@ -47,8 +47,8 @@ def test_error_bars_on_demand(
 ) -> None:
     monkeypatch.setattr("dashboard.cards.compare.cell_scatter.MOST_BARS", 10)
     state, view = shown
-    view.details._turn("cells")
-    scatter = view.details.views["cells"]
+    view.stacked.turn("cells")
+    scatter = view["cell by cell"]
     beside, drawn = view.compared.beside, scatter.plot.bars.source
     assert beside is not None
     assert scatter.bars.visible

@@ -10,9 +10,9 @@ import pytest
 
 from dashboard import lists
 from dashboard.browser import Browser
-from dashboard.cards.explore.detail import DetailView
 from dashboard.cards.explore.gene_neighbours import GeneView
 from dashboard.cards.explore.selected_cells import ContrastView
+from dashboard.cards.explore.tab import ExploreTab
 from dashboard.state import LABEL, TOTAL_COUNTS, AppState
 from engine import summaries
 from tests.dashboard.synthetic import at_bound, make_fit
@@ -75,10 +75,10 @@ class TestGene:
 
     def test_export(self, state: AppState) -> None:
         view = GeneView(state)
-        assert view._export() is None
+        assert view.export() is None
         state.show_fit(make_fit(genes=60))
         state.choose_gene("GENE3")
-        export = view._export()
+        export = view.export()
         assert export is not None
         assert len(export.table()) == 59
         assert export.draw().axes
@@ -117,7 +117,7 @@ class TestCells:
     def test_all_cells_have_none_to_compare_with(self, view: ContrastView, state: AppState) -> None:
         state.select(chosen(300))
         assert "none to compare" in words(view)
-        assert view._export() is None
+        assert view.export() is None
 
     def test_worked_out_once_and_only_while_shown(
         self, view: ContrastView, state: AppState, monkeypatch: pytest.MonkeyPatch
@@ -142,7 +142,7 @@ class TestCells:
 
     def test_export(self, view: ContrastView, state: AppState) -> None:
         state.select(chosen(20))
-        export = view._export()
+        export = view.export()
         assert export is not None
         assert len(export.table()) == 5 + 60
         assert export.draw().axes
@@ -151,7 +151,7 @@ class TestCells:
 class TestDetail:
     def test_follows_the_last_click_and_its_tabs(self, state: AppState) -> None:
         browser = Browser()
-        view = DetailView(state, browser)
+        view = ExploreTab(state, browser).stacked
         state.show_fit(make_fit(genes=60))
         assert 'aria-selected="true" data-act="detail" data-value="gene"' in words(view)
         state.select(chosen(20))
@@ -162,15 +162,15 @@ class TestDetail:
         assert state.detail == "gene"
 
     def test_exports_what_is_shown(self, state: AppState) -> None:
-        view = DetailView(state, Browser())
+        view = ExploreTab(state, Browser()).stacked
         state.show_fit(make_fit(genes=60))
-        assert view._export() is None
+        assert view.export() is None
         for choose, name in (
             (lambda: state.choose_gene("GENE1"), "near GENE1"),
             (lambda: state.select(chosen(20)), "selected cells"),
         ):
             choose()
-            export = view._export()
+            export = view.export()
             assert export is not None
             assert export.name == name
 

@@ -101,7 +101,7 @@ class TestCorrelation:
         assert not np.array_equal(view.heatmap.values, before)
         state.show_run(None)
         assert "Press Fit" in words(view) or "press Fit" in words(view)
-        assert view._export() is None
+        assert view.export() is None
 
     def test_genes_at_the_limit_of_d_are_named_once_a_fit_has_ended(
         self, view: CorrelationView, state: AppState
@@ -117,7 +117,7 @@ class TestCorrelation:
         assert "rely on r of" not in words(view)
 
     def test_export_is_what_is_shown(self, view: CorrelationView) -> None:
-        export = view._export()
+        export = view.export()
         assert export is not None
         assert list(export.table().columns) == view.heatmap.columns.names
         assert export.draw().axes
@@ -193,7 +193,7 @@ class TestLoadings:
         assert view._factor.value == "factor 1"
 
     def test_export_has_all_genes(self, view: LoadingsView, state: AppState) -> None:
-        export = view._export()
+        export = view.export()
         assert export is not None
         assert export.table().shape == (60, 4)
         assert export.draw().axes

@@ -8,7 +8,6 @@ import panel_material_ui as pmui
 import pytest
 from scipy import sparse
 
-from dashboard.browser import Browser
 from dashboard.cards.explore import gene_pair as module
 from dashboard.cards.explore.gene_pair import PairView, sample
 from dashboard.state import AppState
@@ -20,7 +19,7 @@ GENES = ("GENE1", "GENE2")
 
 @pytest.fixture
 def view(state: AppState) -> PairView:
-    return PairView(state, Browser())
+    return PairView(state)
 
 
 def words(view: PairView) -> str:
@@ -162,11 +161,11 @@ def test_many_cells_are_sampled(
 
 
 def test_export_gives_what_is_shown(state: AppState, view: PairView) -> None:
-    assert view._export() is None
+    assert view.export() is None
     fit = make_fit(cells=40)
     state.show_fit(fit)
     state.choose_pair(*GENES)
-    export = view._export()
+    export = view.export()
     assert export is not None
     state.choose_pair("GENE5", "GENE6")
     table = export.table()

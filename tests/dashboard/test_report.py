@@ -216,7 +216,8 @@ class TestAsTheyStand:
 
     def test_what_is_shown_comes_before_what_is_made_up(self) -> None:
         fit = make_topic_fit(cells=20)
-        shown = {name: Export(name, list, list) for name in ("extra", "histograms", "cells")}
+        names = {"extra": "", "histograms": "Total counts and detected genes", "cells": "Cells"}
+        shown = {name: Export(name, list, list, title=own) for name, own in names.items()}
         titles = [figure.title for figure in complete(fit, shown)]
         assert titles == [
             "Total counts and detected genes",

@@ -17,12 +17,12 @@ from dashboard.browser import Browser
 from dashboard.cards.choice_bar import chips
 from dashboard.cards.colouring import colouring
 from dashboard.cards.explore.cell_map import CellsView
-from dashboard.cards.explore.detail import DetailView
 from dashboard.cards.explore.factor_loadings import LoadingsView
 from dashboard.cards.explore.gene_correlations import CorrelationView
 from dashboard.cards.explore.gene_neighbours import GeneView
 from dashboard.cards.explore.gene_pair import PairView
 from dashboard.cards.explore.selected_cells import ContrastView
+from dashboard.cards.explore.tab import ExploreTab
 from dashboard.embedding import Embedder
 from dashboard.export import Provenance
 from dashboard.link import apply, read, write
@@ -105,7 +105,7 @@ class TestNames:
         for html in (told, str(cells._legend.object), words_of(gene), words_of(contrast)):
             assert "<img" not in html
         for view, column in ((cells, f"proportion of {EVIL}"), (loadings, EVIL)):
-            export = view._export()
+            export = view.export()
             assert export is not None
             assert column in export.table().columns
             assert export.draw().axes
@@ -236,8 +236,8 @@ class TestGenes:
         assert "Chosen topic" in view._genes.which.options
 
     def test_gene_pair_and_contrast(self, state: AppState, fit: TopicFit) -> None:
-        detail = DetailView(state, Browser())
-        gene, pair, cells = (detail._views[name] for name in ("gene", "pair", "cells"))
+        detail = ExploreTab(state, Browser()).stacked
+        gene, pair, cells = (detail.cards[name] for name in ("gene", "pair", "cells"))
         state.choose_gene("GENE1")
         assert "of all counts" in words_of(gene)
         assert "Its log fold changes by topic (nats)" in words_of(gene)
@@ -254,7 +254,7 @@ class TestGenes:
         assert f'data-value="{strongest}"' in words_of(cells)
         for name in ("gene", "pair", "cells"):
             state.detail = name
-            export = detail._export()
+            export = detail.export()
             assert export is not None
             assert len(export.table())
             assert export.draw().axes

@@ -13,8 +13,8 @@ from bokeh.events import AxisClick, Tap
 
 from dashboard.browser import Browser
 from dashboard.cards.table import Column, Table
-from dashboard.cards.topics import TopicsView
 from dashboard.cards.topics.structure import legend
+from dashboard.cards.topics.tab import TopicsTab
 from dashboard.plots.topic_structure import StructurePlot, spread
 from dashboard.state import AppState
 from engine import summaries
@@ -27,61 +27,61 @@ EVIL = '<img src=x onerror="alert(1)">'
 pn.extension("tabulator")
 
 
-def shown(fit: AnyFit) -> tuple[AppState, TopicsView]:
+def shown(fit: AnyFit) -> tuple[AppState, TopicsTab]:
     state = AppState(tab="topics")
-    view = TopicsView(state, Browser())
+    view = TopicsTab(state, Browser())
     state.show_fit(fit)
     settle(view)
     assert state.run_error is None, state.run_error
     return state, view
 
 
-def settle(view: TopicsView) -> None:
-    for part in (view.overview, view.structure, view.details.views["labels"]):
+def settle(view: TopicsTab) -> None:
+    for part in (view["map"], view["structure"], view["labels"]):
         if part.working is not None:
             part.working.result(PATIENCE)
 
 
 @pytest.fixture(params=["topics", "factors"])
-def both(request: pytest.FixtureRequest) -> tuple[AppState, TopicsView]:
+def both(request: pytest.FixtureRequest) -> tuple[AppState, TopicsTab]:
     topics = request.param == "topics"
     return shown(made_topics(40, 5, 0, cells=60) if topics else make_fit(cells=60))
 
 
 def test_nothing_is_worked_out_while_another_tab_is_in_front() -> None:
     state = AppState(tab="explore")
-    view = TopicsView(state, Browser())
+    view = TopicsTab(state, Browser())
     state.show_fit(made_topics(40, 5, 0))
-    assert view.overview.working is None
-    assert view.ranking._export() is None
+    assert view["map"].working is None
+    assert view["ranking"].export() is None
     state.tab = "topics"
     settle(view)
-    assert len(view.overview.map.source.data["x"]) == 5
+    assert len(view["map"].map.source.data["x"]) == 5
 
 
-def test_a_topic_chosen_anywhere_is_chosen_everywhere(both: tuple[AppState, TopicsView]) -> None:
+def test_a_topic_chosen_anywhere_is_chosen_everywhere(both: tuple[AppState, TopicsTab]) -> None:
     state, view = both
     assert state.fit is not None
-    before = list(view.ranking.bars.rows.names)
-    view.details.views["labels"].table.widget.selection = [2]
+    before = list(view["ranking"].bars.rows.names)
+    view["labels"].table.widget.selection = [2]
     assert state.factor == 2
-    assert view.bar.choice.value == state.names[2]
-    assert len(view.overview.map._ring.data["x"]) == 1
-    assert list(view.ranking.bars.rows.names) != before
+    assert view.topic_bar.choice.value == state.names[2]
+    assert len(view["map"].map._ring.data["x"]) == 1
+    assert list(view["ranking"].bars.rows.names) != before
     best = summaries.ranking(state.fit, 2, view.choices.measure_of(state.fit)).index[0]
-    assert view.ranking.table.widget.value["c0"].iloc[0] == best
+    assert view["ranking"].table.widget.value["c0"].iloc[0] == best
 
 
 def test_genes_of_a_topic_are_ranked_by_relevance_unless_asked(
-    both: tuple[AppState, TopicsView],
+    both: tuple[AppState, TopicsTab],
 ) -> None:
     """By probability, the genes that all cells have come first."""
     state, view = both
     usual = "relevance" if state.is_topics else summaries.measures(state.fit)[0]
     assert view.choices.measure_of(state.fit) == usual
     assert view.choices.weight == 0.6
-    assert view.ranking.weight.disabled != state.is_topics
-    assert "\n" in view.ranking.bars.figure.title.text, "no room on one line"
+    assert view["ranking"].weight.disabled != state.is_topics
+    assert "\n" in view["ranking"].bars.figure.title.text, "no room on one line"
 
 
 def test_labels_of_groups_are_all_there_and_apart() -> None:
@@ -110,53 +110,53 @@ def test_a_long_legend_takes_two_columns() -> None:
     assert "many" in legend(tuple("abcdefghijklm"), None)
 
 
-def test_measures_and_the_weight_reorder(both: tuple[AppState, TopicsView]) -> None:
+def test_measures_and_the_weight_reorder(both: tuple[AppState, TopicsTab]) -> None:
     state, view = both
     assert state.fit is not None
     for measure in summaries.measures(state.fit):
         view.choices.measure = measure
-        order = list(view.ranking.table.widget.value["c0"])
+        order = list(view["ranking"].table.widget.value["c0"])
         assert order == list(summaries.ranking(state.fit, 0, measure).index)
-        assert view.ranking.weight.disabled == (measure != "relevance")
+        assert view["ranking"].weight.disabled == (measure != "relevance")
     if state.is_topics:
         view.choices.param.update(measure="relevance", weight=0.0)
-        order = list(view.ranking.table.widget.value["c0"])
+        order = list(view["ranking"].table.widget.value["c0"])
         assert order == list(summaries.ranking(state.fit, 0, "relevance", 0.0).index)
 
 
-def test_a_gene_is_sent_to_explore(both: tuple[AppState, TopicsView]) -> None:
+def test_a_gene_is_sent_to_explore(both: tuple[AppState, TopicsTab]) -> None:
     state, view = both
-    gene = view.ranking.table.widget.value["c0"].iloc[3]
-    view.ranking._explore(3)
+    gene = view["ranking"].table.widget.value["c0"].iloc[3]
+    view["ranking"]._explore(3)
     assert state.marked == (gene,)
     assert state.tab == "explore"
 
 
-def test_top_cells_are_selected(both: tuple[AppState, TopicsView]) -> None:
+def test_top_cells_are_selected(both: tuple[AppState, TopicsTab]) -> None:
     state, view = both
     assert state.fit is not None
-    view.details._turn("cells")
-    cells = view.details.views["cells"]
+    view.stacked.turn("cells")
+    cells = view["top cells"]
     cells.table.widget.selection = [0, 1]
     top = summaries.top_cells(state.fit, 0, 2)["position"]
     assert state.selected is not None
     assert set(np.flatnonzero(state.selected)) == set(top)
-    assert view.structure.plot._strip.data["image"][0].sum() == 2
+    assert view["structure"].plot._strip.data["image"][0].sum() == 2
 
 
-def test_names_are_given_here_and_shown_everywhere(both: tuple[AppState, TopicsView]) -> None:
+def test_names_are_given_here_and_shown_everywhere(both: tuple[AppState, TopicsTab]) -> None:
     state, view = both
-    view.bar.own_name.value = EVIL
+    view.topic_bar.own_name.value = EVIL
     assert state.names[0] == EVIL
-    assert view.details.views["labels"].table.widget.value["c0"].iloc[0] == EVIL
+    assert view["labels"].table.widget.value["c0"].iloc[0] == EVIL
     assert "<img" not in legend(tuple(state.names), 0)
-    view.bar.own_name.value = state.names[1]
-    assert view.bar.own_name.value == EVIL
+    view.topic_bar.own_name.value = state.names[1]
+    assert view.topic_bar.own_name.value == EVIL
 
 
 def test_the_table_of_labels_is_of_the_shown_fit() -> None:
     state, view = shown(made_topics(40, 5, 0, cells=20))
-    labels = view.details.views["labels"]
+    labels = view["labels"]
 
     def words() -> tuple[str, str, str]:
         widget = labels.table.widget
@@ -199,16 +199,16 @@ def test_as_many_topics_as_can_be_fitted_are_drawn_and_clicked() -> None:
     assert clicked == [299, 499]
 
 
-EXPORTS: dict[str, Callable[[TopicsView], Any]] = {
-    "map": lambda view: view.overview._export(),
-    "structure": lambda view: view.structure._export(),
-    "ranking": lambda view: view.ranking._export(),
-    "labels": lambda view: view.details.views["labels"].export(),
+EXPORTS: dict[str, Callable[[TopicsTab], Any]] = {
+    "map": lambda view: view["map"].export(),
+    "structure": lambda view: view["structure"].export(),
+    "ranking": lambda view: view["ranking"].export(),
+    "labels": lambda view: view["labels"].export(),
 }
 
 
 def test_figures_and_their_data_can_be_taken_away(
-    both: tuple[AppState, TopicsView], subtests: pytest.Subtests
+    both: tuple[AppState, TopicsTab], subtests: pytest.Subtests
 ) -> None:
     for name, take in EXPORTS.items():
         with subtests.test(name):

@@ -10,7 +10,7 @@ from bokeh.models import GlyphRenderer
 
 from dashboard import html
 from dashboard.browser import Browser
-from dashboard.cards.data.tab import DataView
+from dashboard.cards.data.tab import DataTab
 from dashboard.reading import summarise
 from dashboard.runner import Runner
 from dashboard.shell import compose
@@ -33,7 +33,7 @@ def columns(view: pn.viewable.Viewer, glyph: str) -> list[dict[str, Any]]:
 
 class TestData:
     def test_tells_what_was_read(self, state: AppState) -> None:
-        view = DataView(state, Browser())
+        view = DataTab(state, Browser())
         assert "Open counts" in words(view)
         state.reading = "demo"
         assert "Reading demo" in words(view)
@@ -45,10 +45,10 @@ class TestData:
         assert sum(totals["top"]) == sum(detected["top"]) == 40
 
     def test_offers_the_histograms_that_it_shows(self, state: AppState) -> None:
-        view = DataView(state, Browser())
-        assert view._export() is None
+        view = DataTab(state, Browser())
+        assert view["histograms"].export() is None
         state.summary = summarise(make_counts())
-        export = view._export()
+        export = view["histograms"].export()
         assert export is not None
         assert len(export.draw().axes) == 2
         table = export.table()

@@ -9,10 +9,10 @@ import panel as pn
 
 from dashboard import html, lists
 from dashboard.browser import Browser
-from dashboard.cards.check.shown_check import missing, seen
-from dashboard.cards.frame import card, figure
+from dashboard.cards.card import Card, Place
+from dashboard.cards.check.shown_check import missing
+from dashboard.cards.frame import figure
 from dashboard.check_choices import CHART_TABS, CheckChoices
-from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
 from dashboard.plots.check_lines import ResidualPlot, TotalsPlot
 from dashboard.plots.check_points import CHARTS, MISSED, PAIRS, Chart, CheckPoints
@@ -55,12 +55,15 @@ HEADS = {
 NO_TOTALS = "This model takes the total counts as given: it has no distribution of them."
 
 
-class ChartsView(pn.viewable.Viewer):
+class ChartsView(Card):
     """A card of three tabs, one figure each."""
 
+    tab, entry, place = "check", "chart", Place(0, 1)
+    follows = ("marked", *(f"choices.{name}" for name in ("found", "group", "chart", "tab")))
+
     def __init__(self, state: AppState, choices: CheckChoices, browser: Browser) -> None:
-        super().__init__()
-        self.state, self.choices = state, choices
+        self.begin(state)
+        self.choices = choices
         self.points, self.residuals, self.totals = CheckPoints(), ResidualPlot(), TotalsPlot()
         self._of: dict[str, tuple[Any, ...]] = {}
         self._shown: dict[str, pd.DataFrame] = {}
@@ -82,19 +85,14 @@ class ChartsView(pn.viewable.Viewer):
             margin=0,
             description="",
         )
-        self._panel = card(
-            html.bound(_head, tab),
-            self._body,
-            tools=(self.chart, ExportMenu(browser, self._export, state, name="chart")),
-        )
         self.points.on_point(together(self._choose))
         browser.on(ACT, self._turn)
-        state.param.watch(self._update, ["marked", "tab"])
-        choices.param.watch(self._update, ["found", "group", "chart", "tab"])
-        self._update()
-
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
+        self.build(
+            html.bound(_head, tab),
+            self._body,
+            browser=browser,
+            tools=(self.chart,),
+        )
 
     def _turn(self, name: str) -> None:
         if name in CHART_TABS and name != self.choices.tab:
@@ -115,8 +113,8 @@ class ChartsView(pn.viewable.Viewer):
         worst = found.check.genes["gene"].astype(str)
         return next(gene for gene in (*self.state.marked, *worst) if gene in known)
 
-    def _update(self, *_events: object) -> None:
-        found, choices = seen(self.state, self.choices), self.choices
+    def refresh(self, *_events: object) -> None:
+        found, choices = self.choices.found, self.choices
         if found is None:
             return
         tab, group = choices.tab, choices.group
@@ -147,7 +145,7 @@ class ChartsView(pn.viewable.Viewer):
             self.totals.show(rows, "" if totals is not None else NO_TOTALS)
         self._shown[tab] = rows
 
-    def _export(self) -> Export | None:
+    def export(self) -> Export | None:
         tab = self.choices.tab
         rows = self._shown.get(tab)
         if rows is None or not len(rows):

@@ -11,11 +11,11 @@ import param
 
 from dashboard import html
 from dashboard.browser import Browser
-from dashboard.cards.check.shown_check import missing, seen
-from dashboard.cards.frame import card, figure
+from dashboard.cards.card import Card, Place
+from dashboard.cards.check.shown_check import missing
+from dashboard.cards.frame import figure
 from dashboard.check_choices import CheckChoices
 from dashboard.checking import TAB
-from dashboard.controls.export import ExportMenu
 from dashboard.cut import CHIP, cut
 from dashboard.export import Export
 from dashboard.plots.check_bins import KINDS, SHORT
@@ -40,14 +40,21 @@ GENES = {"Chosen, worst": "both", "Chosen": "chosen", "Worst": "worst"}
 NONE_CHOSEN = "No chosen gene has draws: choose one in the table, then press Check again."
 
 
-class CountsView(pn.viewable.Viewer):
+class CountsView(Card):
     """Small panels of one figure."""
+
+    tab, entry, place = "check", "counts of genes", Place(1, 0)
+    caption = (
+        "Cells by their counts of a gene, over bands that hold 50 % and 90 % of the counts that "
+        "the fit draws."
+    )
+    follows = ("marked", *(f"choices.{name}" for name in ("found", "group", "kind", "genes")))
 
     gone = param.String(doc="Chosen genes of which no draws were kept.")
 
     def __init__(self, state: AppState, choices: CheckChoices, browser: Browser) -> None:
-        super().__init__()
-        self.state, self.choices = state, choices
+        self.begin(state)
+        self.choices = choices
         self.plot = CountPanels()
         self._of: tuple[Any, ...] = ()
         self.bars = pd.DataFrame()
@@ -68,8 +75,9 @@ class CountsView(pn.viewable.Viewer):
         genes = pmui.Select.from_param(of.genes, label="Panels", options=GENES, width=136, **small)
         kinds = {kind.words: name for name, kind in KINDS.items()}
         kind = pmui.Select.from_param(of.kind, label="Draw", options=kinds, width=120, **small)
-        export = ExportMenu(browser, self._export, state, name="counts of genes")
-        self._panel = card(
+        self.plot.on_gene(together(state.choose_gene))
+        self.search.param.watch(self._found, "value")
+        self.build(
             HEAD,
             pn.Row(
                 self.search,
@@ -83,16 +91,9 @@ class CountsView(pn.viewable.Viewer):
             ),
             html.live(html.note, self.param.gone, margin=(0, 10)),
             figure(self.plot.figure, message=missing(state, choices)),
-            tools=(kind, export),
+            browser=browser,
+            tools=(kind,),
         )
-        self.plot.on_gene(together(state.choose_gene))
-        self.search.param.watch(self._found, "value")
-        state.param.watch(self._update, ["marked", "tab"])
-        choices.param.watch(self._update, ["found", "group", "kind", "genes"])
-        self._update()
-
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
 
     @together
     def _found(self, event: param.parameterized.Event) -> None:
@@ -100,8 +101,8 @@ class CountsView(pn.viewable.Viewer):
             self.state.choose_gene(event.new)
             self.search.value = ""
 
-    def _update(self, *_events: object) -> None:
-        found = seen(self.state, self.choices)
+    def refresh(self, *_events: object) -> None:
+        found = self.choices.found
         if found is None:
             return
         choices, marked = self.choices, tuple(self.state.marked)
@@ -122,7 +123,7 @@ class CountsView(pn.viewable.Viewer):
         if not shown:
             self.gone = NONE_CHOSEN
 
-    def _export(self) -> Export | None:
+    def export(self) -> Export | None:
         if not self._of or not len(self.bars):
             return None
         found: Checked = self._of[0]

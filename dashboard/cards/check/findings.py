@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
-import panel as pn
-
 from dashboard import html
-from dashboard.cards.check.shown_check import covered, missing, seen
-from dashboard.cards.frame import card
+from dashboard.cards.card import Card, Place
+from dashboard.cards.check.shown_check import covered, missing
 from dashboard.check_choices import CheckChoices
 from dashboard.controls.run import duration
 from dashboard.plots.check_bins import WORDS
@@ -32,30 +30,26 @@ HEIGHT = 164
 MODES = {"laplace": "from posterior", "map": "at the mode", "population": "new cells"}
 
 
-class WordsView(pn.viewable.Viewer):
+class WordsView(Card):
     """A card of sentences."""
 
+    tab, entry, place = "check", "findings", Place(0, 0)
+    follows = ("choices.found",)
+
     def __init__(self, state: AppState, choices: CheckChoices) -> None:
-        super().__init__()
-        self.state, self.choices = state, choices
-        self.words = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
-        self._panel = card(
+        self.begin(state)
+        self.choices = choices
+        self.said = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
+        self.build(
             HEAD,
-            covered(self.words, missing(state, choices)),
+            covered(self.said, missing(state, choices)),
             sizing_mode="stretch_width",
             height=HEIGHT,
         )
-        state.param.watch(self._update, "tab")
-        choices.param.watch(self._update, "found")
-        self._update()
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
-
-    def _update(self, *_events: object) -> None:
-        found = seen(self.state, self.choices)
-        if found is not None:
-            self.words.object = page(found)
+    def refresh(self, *_events: object) -> None:
+        if self.choices.found is not None:
+            self.said.object = page(self.choices.found)
 
 
 def page(found: Checked) -> str:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import html
 from dashboard.browser import Browser
-from dashboard.cards.check.shown_check import covered, missing, seen
-from dashboard.cards.frame import card
+from dashboard.cards.card import Card, Place
+from dashboard.cards.check.shown_check import covered, missing
 from dashboard.cards.table import SMALL, Column, Table
 from dashboard.check_choices import CheckChoices
-from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
 from dashboard.plots.check_bins import WORDS
 from dashboard.state import AppState
@@ -32,12 +30,19 @@ HEAD = html.heading(
 ROWS = {"Misfits": False, "All genes": True}
 
 
-class MisfitsView(pn.viewable.Viewer):
+class MisfitsView(Card):
     """A table whose rows choose genes."""
 
+    tab, entry, place = "check", "table of genes", Place(1, 1)
+    caption = "Genes whose counts differ from those that the fit draws, by what differs."
+    follows = (
+        "marked",
+        *(f"choices.{name}" for name in ("found", "group", "discrepancy", "fitting")),
+    )
+
     def __init__(self, state: AppState, choices: CheckChoices, browser: Browser) -> None:
-        super().__init__()
-        self.state, self.choices = state, choices
+        self.begin(state)
+        self.choices = choices
         self._of: tuple[Any, ...] = ()
         self.rows = pd.DataFrame()
         self.table = Table(
@@ -54,30 +59,24 @@ class MisfitsView(pn.viewable.Viewer):
         of = choices.param
         small: dict[str, Any] = {"size": "small", "margin": 0, "description": ""}
         kinds = {"all": ""} | {words: name for name, words in WORDS.items()}
-        self._panel = card(
+        self.build(
             HEAD,
             covered(self.table, missing(state, choices)),
+            browser=browser,
             tools=(
                 pmui.Select.from_param(
                     of.discrepancy, label="Of", options=kinds, width=132, **small
                 ),
                 pmui.Select.from_param(of.fitting, label="Rows", options=ROWS, width=96, **small),
-                ExportMenu(browser, self._export, state, name="table of genes"),
             ),
         )
-        state.param.watch(self._update, ["marked", "tab"])
-        choices.param.watch(self._update, ["found", "group", "discrepancy", "fitting"])
-        self._update()
-
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
 
     def _choose(self, rows: list[int]) -> None:
         if rows:
             self.state.choose_gene(str(self.rows["gene"].iloc[rows[0]]))
 
-    def _update(self, *_events: object) -> None:
-        found, choices = seen(self.state, self.choices), self.choices
+    def refresh(self, *_events: object) -> None:
+        found, choices = self.choices.found, self.choices
         if found is None:
             return
         of = (found, choices.group, choices.discrepancy, choices.fitting)
@@ -106,7 +105,7 @@ class MisfitsView(pn.viewable.Viewer):
             return
         self.table.choose(genes.index(wanted) if wanted in genes else None)
 
-    def _export(self) -> Export | None:
+    def export(self) -> Export | None:
         if not self._of:
             return None
         rows, group = self.rows, self._of[1]

@@ -1,4 +1,4 @@
-"""Shared by the views of the tab: the check to show, and messages while there is none."""
+"""Messages of the cards of the tab while there is no check to show."""
 
 from __future__ import annotations
 
@@ -9,18 +9,11 @@ import panel as pn
 from dashboard import html
 from dashboard.cards.frame import COVER, waiting
 from dashboard.check_choices import CheckChoices
-from dashboard.checking import NO_FIT, TAB
+from dashboard.checking import NO_FIT
 from dashboard.state import AppState
-from engine.jobs import Checked
 
 START = "Press Check: the fit makes data anew, and they are compared with those it was given."
 BUSY = "The check is going on."
-
-
-def seen(state: AppState, choices: CheckChoices) -> Checked | None:
-    """The check to show; None while there is none or another tab is in front."""
-    found: Checked | None = choices.found if state.tab == TAB else None
-    return found
 
 
 def missing(state: AppState, choices: CheckChoices) -> Any:

@@ -2,59 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import panel as pn
 
 from dashboard import html
-from dashboard.browser import Browser
 from dashboard.cards.check.bar import CheckBar
-from dashboard.cards.check.charts import ChartsView
-from dashboard.cards.check.count_panels import CountsView
-from dashboard.cards.check.findings import WordsView
-from dashboard.cards.check.misfits import MisfitsView
+from dashboard.cards.tab import Tab
 from dashboard.check_choices import CheckChoices
 from dashboard.checking import Checker
-from dashboard.state import AppState
-from engine.jobs import Checks, Jobs
 
 
-class CheckView(pn.viewable.Viewer):
-    """Two columns of two cards below the bar of settings."""
+class CheckTab(Tab):
+    """Two columns of two cards below the bar of settings: not all are of one height."""
 
-    def __init__(self, state: AppState, browser: Browser, jobs: Jobs, checks: Checks) -> None:
-        super().__init__()
+    tab = "check"
+
+    def share(self) -> dict[str, Any]:
+        assert self.runner is not None
+        services = self.runner.services
         self.choices = CheckChoices()
-        self.checker = Checker(state, self.choices, jobs, checks)
-        self.bar = CheckBar(state, self.choices, self.checker)
-        self.words = WordsView(state, self.choices)
-        self.counts = CountsView(state, self.choices, browser)
-        self.charts = ChartsView(state, self.choices, browser)
-        self.misfits = MisfitsView(state, self.choices, browser)
-        self._panel = pn.Column(
-            self.bar,
-            pn.Row(
-                _column(self.words, self.counts),
-                _column(self.charts, self.misfits),
-                sizing_mode="stretch_both",
-                margin=0,
-                css_classes=["cards"],
-                stylesheets=[html.STYLES],
-            ),
-            sizing_mode="stretch_both",
-            margin=0,
-            css_classes=["explore"],
-            stylesheets=[html.STYLES],
-        )
+        self.checker = Checker(self.state, self.choices, services.jobs, services.checks)
+        self.runner.also.append(self.checker.tick)
+        return {"choices": self.choices}
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
+    def bar(self) -> list[Any]:
+        self.check_bar = CheckBar(self.state, self.choices, self.checker)
+        return [self.check_bar]
 
-
-def _column(*cards: pn.viewable.Viewer) -> pn.Column:
-    return pn.Column(
-        *cards,
-        sizing_mode="stretch_both",
-        margin=0,
-        styles={"flex": "1 1 0"},
-        css_classes=["cards"],
-        stylesheets=[html.STYLES],
-    )
+    def lay_out(self) -> list[Any]:
+        look: dict[str, Any] = {
+            "sizing_mode": "stretch_both",
+            "margin": 0,
+            "css_classes": ["cards"],
+            "stylesheets": [html.STYLES],
+        }
+        columns = zip(*self.rows(), strict=False)
+        return [
+            *self.bar(),
+            pn.Row(*(pn.Column(*of, styles={"flex": "1 1 0"}, **look) for of in columns), **look),
+        ]

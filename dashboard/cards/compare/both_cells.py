@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,12 @@ import panel as pn
 from dashboard import html
 from dashboard.browser import Browser
 from dashboard.cards import colouring
-from dashboard.cards.background import summarised
-from dashboard.cards.compare.choices import TAB, CompareChoices
+from dashboard.cards.card import Card, Place
+from dashboard.cards.compare.choices import CompareChoices
 from dashboard.cards.compare.compared import Beside, Compared
 from dashboard.cards.compare.other_umap import Layout
 from dashboard.cards.explore.cell_map import cell_table, colour_choice, layout, mode_choice, mode_of
-from dashboard.cards.frame import card, figure
-from dashboard.controls.export import ExportMenu
+from dashboard.cards.frame import figure
 from dashboard.cut import shorten
 from dashboard.export import Export
 from dashboard.lasso import inside
@@ -39,31 +37,35 @@ HEAD = html.heading(
 )
 # Characters of a title that have room over half a card.
 TITLE = 22
-WATCHED = ["tab", "fit", "embedding", "colour", "factor", "names", "selected", "fit_counts"]
 Asked = tuple[Beside, str, int, str]
 
 
-class ComparedCellsView(pn.viewable.Viewer):
+class ComparedCellsView(Card):
     """Two scatters of cells, their colour choice and legends; drawing in either selects cells."""
+
+    tab, entry, place = "compare", "both cells", Place(1, 0)
+    follows = (
+        *("fit", "embedding", "colour", "factor", "names", "selected", "fit_counts"),
+        *("compared.beside", "compared.survey", "choices.by", "choices.beside", "places.xy"),
+    )
 
     def __init__(
         self, compared: Compared, choices: CompareChoices, places: Layout, browser: Browser
     ) -> None:
-        super().__init__()
+        state = compared.state
+        self.begin(state)
         self.compared, self.choices, self.places = compared, choices, places
-        state = self.state = compared.state
         self.plots = CellPlot(), CellPlot()
-        self.working: Future[None] | None = None
         self._placed: list[tuple[Any, Any]] = [(None, None), (None, None)]
         self._xy: list[np.ndarray] = [np.zeros((0, 2))] * 2
         self._titles: list[tuple[str, str]] = [("", "")] * 2
-        self._asked: Asked | None = None
-        self._other: Colouring | None = None
         self._painted: tuple[Any, ...] = ()
         self._mode = mode_choice()
         self._legend = html.pane(sizing_mode="stretch_height", width=124, css_classes=["key"])
         message = html.bound(html.empty, compared.param.said)
-        self._panel = card(
+        for side, plot in enumerate(self.plots):
+            plot.on_outline(together(lambda *drawn, side=side: self._outlined(side, *drawn)))
+        self.build(
             HEAD,
             pn.Row(
                 figure(*(plot.figure for plot in self.plots), message=message),
@@ -71,53 +73,34 @@ class ComparedCellsView(pn.viewable.Viewer):
                 sizing_mode="stretch_both",
                 margin=0,
             ),
-            tools=(
-                self._mode,
-                colour_choice(state),
-                ExportMenu(browser, self._export, state, name="both cells"),
-            ),
+            browser=browser,
+            tools=(self._mode, colour_choice(state)),
         )
-        for side, plot in enumerate(self.plots):
-            plot.on_outline(together(lambda *drawn, side=side: self._outlined(side, *drawn)))
-        state.param.watch(self._update, WATCHED)
-        compared.param.watch(self._update, ["beside", "survey"])
-        choices.param.watch(self._update, ["by", "beside"])
-        places.param.watch(self._update, "xy")
-        self._update()
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
+    def refresh(self, *events: object) -> None:
+        beside = self.compared.shown
+        if beside is not None:
+            self._place(beside)
+        super().refresh(*events)
 
-    def _update(self, *_events: object) -> None:
-        state, beside = self.state, self.compared.beside
-        if state.tab != TAB:
-            return
-        if beside is None or beside.fit is not state.fit:
-            self._asked = self._other = None
-            self._painted = ()
-            self._legend.object = ""
-            return
-        self._place(beside)
-        place = beside.partner(self.choices.by, state.shown_factor, self.choices.beside)
+    def asks(self) -> Asked | None:
+        state, beside = self.state, self.compared.shown
+        if beside is None:
+            return None
         key = state.colour.replace(COUNTS, CLR, 1)
-        named = beside.other.names[place] if beside.other.names else ""
-        asked = (beside, key, place, named)
-        if self._asked is None or self._asked[0] is not beside or self._asked[1:] != asked[1:]:
-            self._asked = asked
-            # In a thread: what topics say of a gene takes all cells and genes.
-            self.working = summarised(
-                state,
-                lambda: colouring.colouring(beside.other.fit, key, place, None, asked[3]),
-                lambda found: self._coloured(asked, found),
-                quick=not key.startswith(CLR),
-            )
-        elif self._other is not None:
-            self._paint(beside, self._other)
+        place = beside.partner(self.choices.by, state.shown_factor, self.choices.beside)
+        return beside, key, place, beside.other.names[place] if beside.other.names else ""
 
-    def _coloured(self, asked: Asked, found: Colouring) -> None:
-        if self._asked is asked and asked[0].fit is self.state.fit:
-            self._other = found
-            self._paint(asked[0], found)
+    def compute(self, beside: Beside, key: str, place: int, named: str) -> Colouring:
+        return colouring.colouring(beside.other.fit, key, place, None, named)
+
+    def is_quick(self, _beside: Beside, key: str, *_of: object) -> bool:
+        # What topics say of a gene takes all cells and genes.
+        return not key.startswith(CLR)
+
+    def clear(self) -> None:
+        self._painted = ()
+        self._legend.object = ""
 
     def _place(self, beside: Beside) -> None:
         known = self.state.embedding
@@ -134,8 +117,10 @@ class ComparedCellsView(pn.viewable.Viewer):
                 self._xy[side], self._titles[side] = layout(fit, umap, names)
                 self.plots[side].place(self._xy[side], fit.cells, self._titles[side])
 
-    def _paint(self, beside: Beside, other: Colouring) -> None:
-        state = self.state
+    def paint(self, other: Colouring) -> None:
+        state, beside = self.state, self.compared.shown
+        if beside is None:
+            return
         own = colouring.shown(state)
         painted = (*self._xy, own, other, state.selected)
         # Images of many cells are not made again for nothing.
@@ -163,10 +148,10 @@ class ComparedCellsView(pn.viewable.Viewer):
             f"{side}: {self.compared.name_of(run)}" for side, run in zip("AB", runs, strict=True)
         ]
 
-    def _export(self) -> Export | None:
-        beside, other = self.compared.beside, self._other
-        if beside is None or other is None or beside.fit is not self.state.fit:
+    def export(self) -> Export | None:
+        if self._answer is None or self.compared.shown is None:
             return None
+        (beside, *_), other = self._answer
         masks = self.state.selected, selected_there(beside, self.state.selected)
         fits, shown = (beside.fit, beside.other.fit), (colouring.shown(self.state), other)
         names = self._names(beside)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import panel as pn
 import panel_material_ui as pmui
 import param
 
 from dashboard import html
 from dashboard.cards import colouring
-from dashboard.cards.background import summarised
+from dashboard.cards.card import Card, Place
 from dashboard.cards.compare.bar import strip
-from dashboard.cards.compare.choices import TAB, CompareChoices
+from dashboard.cards.compare.choices import CompareChoices
 from dashboard.cards.compare.compared import Beside, Compared
 from dashboard.cards.explore.cell_map import cell_table
 from dashboard.cards.explore.gene_pair import MOST_BARS, MOST_POINTS, sample
@@ -47,16 +46,20 @@ NONE_IN_BOTH = "One of the runs has no factors: the two say nothing of a cell th
 Asked = tuple[Beside, str, int, int]
 
 
-class ScatterView(pn.viewable.Viewer):
-    """A scatter with a choice of what is compared; a body without a card."""
+class ScatterView(Card):
+    """A scatter with a choice of what is compared."""
+
+    tab, entry, place = "compare", "cell by cell", Place(0, 1, 2)
+    front, key, word = "choices.detail", "cells", "Cell by cell"
+    follows = (
+        *("fit", "names", "factor", "selected", "colour", "fit_counts"),
+        *("compared.beside", "choices.quantity", "choices.by", "choices.beside"),
+    )
 
     def __init__(self, compared: Compared, choices: CompareChoices) -> None:
-        super().__init__()
-        self.compared, self.choices, self.state = compared, choices, compared.state
+        self.begin(compared.state)
+        self.compared, self.choices = compared, choices
         self.plot = ComparedPoints()
-        self.working: Future[None] | None = None
-        self.found: summaries.CellValues | None = None
-        self._asked: Asked | None = None
         self._drawn: tuple[Any, ...] = ()
         self._index = np.zeros(0, int)
         self._words = html.pane()
@@ -67,23 +70,18 @@ class ScatterView(pn.viewable.Viewer):
             label="Error bars", size="small", width=110, margin=0, visible=False
         )
         message = html.bound(_missing, compared.param.said, compared.param.beside)
-        self._panel = pn.Column(
-            strip(self.choice, self._words, self.bars),
-            figure(self.plot.figure, message=message),
-            sizing_mode="stretch_both",
-            margin=0,
-        )
         self.choice.param.watch(self._pick, "value")
         self.bars.param.watch(self._draw_bars, "value")
-        self.state.param.watch(
-            self._update, ["tab", "fit", "names", "factor", "selected", "colour", "fit_counts"]
+        self.build(
+            HEAD,
+            strip(self.choice, self._words, self.bars),
+            figure(self.plot.figure, message=message),
         )
-        compared.param.watch(self._update, "beside")
-        choices.param.watch(self._update, ["detail", "quantity", "by", "beside"])
-        self._update()
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
+    @property
+    def found(self) -> summaries.CellValues | None:
+        """The cells in both runs, once they are known."""
+        return None if self._answer is None else self._answer[1]
 
     @together
     def _pick(self, event: param.parameterized.Event) -> None:
@@ -91,42 +89,37 @@ class ScatterView(pn.viewable.Viewer):
         if event.new in names:
             self.choices.quantity = names[event.new]
 
-    def _update(self, *_events: object) -> None:
-        state, beside, choices = self.state, self.compared.beside, self.choices
-        if state.tab != TAB or choices.detail != "cells":
-            return
-        if beside is None or beside.fit is not state.fit:
-            self._asked, self.found = None, None
-            return
-        known = summaries.quantities(beside.fit, beside.other.fit)
-        if not known:
-            self._asked, self.found = None, None
-            self.choice.param.update(options=[NOTHING], value=NOTHING)
-            return
-        of: Any = choices.quantity if choices.quantity in known else known[0]
-        self.choice.param.update(options=[WORDS[name] for name in known], value=WORDS[of])
-        factor = state.shown_factor
-        place = beside.partner(choices.by, factor, choices.beside)
-        asked = (beside, of, factor, place) if of == "score" else (beside, of, 0, 0)
-        if self._asked is None or self._asked[0] is not beside or self._asked[1:] != asked[1:]:
-            self._asked, self.found = asked, None
-            self.working = summarised(
-                state,
-                lambda: summaries.cell_values(beside.fit, beside.other.fit, *asked[1:]),
-                lambda found: self._came(asked, found),
-            )
-        elif self.found is not None:
-            self._draw(asked, self.found)
+    def refresh(self, *events: object) -> None:
+        beside = self.compared.shown
+        if beside is not None:
+            known = summaries.quantities(beside.fit, beside.other.fit)
+            options = [WORDS[name] for name in known] or [NOTHING]
+            value = WORDS[self._quantity(known)] if known else NOTHING
+            self.choice.param.update(options=options, value=value)
+        super().refresh(*events)
 
-    def _came(self, asked: Asked, found: summaries.CellValues) -> None:
-        if self._asked is asked:
-            self.found, self._drawn = found, ()
-            self._draw(asked, found)
+    def _quantity(self, known: Sequence[summaries.Quantity]) -> summaries.Quantity:
+        chosen: summaries.Quantity = self.choices.quantity
+        return chosen if chosen in known else known[0]
 
-    def _draw(self, asked: Asked, found: summaries.CellValues) -> None:
-        state, fit = self.state, asked[0].fit
-        if state.fit is not fit:
+    def asks(self) -> Asked | None:
+        beside, choices = self.compared.shown, self.choices
+        known = () if beside is None else summaries.quantities(beside.fit, beside.other.fit)
+        if beside is None or not known:
+            return None
+        if (of := self._quantity(known)) != "score":
+            return beside, of, 0, 0
+        factor = self.state.shown_factor
+        return beside, of, factor, beside.partner(choices.by, factor, choices.beside)
+
+    def compute(self, beside: Beside, *asked: Any) -> summaries.CellValues:
+        return summaries.cell_values(beside.fit, beside.other.fit, *asked)
+
+    def paint(self, found: summaries.CellValues) -> None:
+        state, asked = self.state, self.asks()
+        if asked is None:
             return
+        fit = asked[0].fit
         selected = None if state.selected is None else state.selected[found.here]
         index = sample(len(found.here), selected, MOST_POINTS)
         at = found.here[index]
@@ -181,10 +174,10 @@ class ScatterView(pn.viewable.Viewer):
         return html.note(f"{words}.")
 
     def export(self) -> Export | None:
-        """The points that are drawn; the table of all cells."""
-        found, asked, state = self.found, self._asked, self.state
-        if found is None or asked is None or state.fit is not asked[0].fit:
+        state = self.state
+        if self._answer is None or state.fit is not self._answer[0][0].fit:
             return None
+        asked, found = self._answer
         index, titles = self._index, self._titles(asked)
         shown, cells = colouring.shown(state).take(found.here), asked[0].fit.cells[found.here]
         selected = None if state.selected is None else state.selected[found.here]

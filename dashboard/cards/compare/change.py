@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any, NamedTuple
 
-import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import html
 from dashboard.browser import Browser
-from dashboard.cards.background import summarised
-from dashboard.cards.compare.choices import TAB, CompareChoices
+from dashboard.cards.card import Card, Place
+from dashboard.cards.compare.choices import CompareChoices
 from dashboard.cards.compare.compared import Beside, Compared
 from dashboard.cards.explore.cell_map import TIGHT
-from dashboard.cards.frame import card, figure
+from dashboard.cards.frame import figure
 from dashboard.cards.heat_genes import HeatGenes, genes
-from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
 from dashboard.genes import ids_of
 from dashboard.plots.compare_heatmap import ComparedHeatmap, in_order, limits
@@ -54,19 +50,21 @@ class Shown(NamedTuple):
     changed: float
 
 
-class ChangeView(pn.viewable.Viewer):
+class ChangeView(Card):
     """A heatmap with a switch of three ways."""
 
+    tab, entry, place = "compare", "changes", Place(1, 1)
+    follows = (
+        *("fit", "heat", "factor", "top_genes", "marked", "pair"),
+        *("compared.beside", "choices.heat"),
+    )
+
     def __init__(self, compared: Compared, choices: CompareChoices, browser: Browser) -> None:
-        super().__init__()
+        state = compared.state
+        self.begin(state)
         self.compared, self.choices = compared, choices
-        state = self.state = compared.state
         self.heatmap = ComparedHeatmap()
-        self.working: Future[None] | None = None
-        self.shown: Shown | None = None
-        self._asked: tuple[Any, ...] = ()
         self._drawn: tuple[Any, ...] = ()
-        self._listeners: list[Callable[[], None]] = []
         self._genes = HeatGenes(state)
         switch = pmui.RadioButtonGroup.from_param(
             choices.param.heat,
@@ -79,63 +77,40 @@ class ChangeView(pn.viewable.Viewer):
             sx=SWITCH,
         )
         message = html.bound(html.empty, compared.param.said)
-        self._panel = card(
-            HEAD,
-            figure(self.heatmap.figure, message=message),
-            tools=(
-                switch,
-                self._genes.widgets[0],
-                ExportMenu(browser, self._export, state, name="changes"),
-            ),
-        )
         self.heatmap.on_pair(together(state.choose_pair))
         self.heatmap.on_gene(together(state.choose_gene))
-        state.param.watch(self._update, ["tab", "fit", "heat", "factor", "top_genes"])
-        state.param.watch(self._update, ["marked", "pair"])
-        compared.param.watch(self._update, "beside")
-        choices.param.watch(self._update, "heat")
-        self._update()
+        self.build(
+            HEAD,
+            figure(self.heatmap.figure, message=message),
+            browser=browser,
+            tools=(switch, self._genes.widgets[0]),
+        )
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
+    def refresh(self, *events: object) -> None:
+        if self.fit is not None:
+            self._genes.update()
+            super().refresh(*events)
 
-    def _update(self, *_events: object) -> None:
-        state, beside = self.state, self.compared.beside
-        if state.tab != TAB or state.fit is None:
-            return
-        self._genes.update()
-        if beside is None or beside.fit is not state.fit:
-            self._asked, self.shown = (), None
-            return
-        asked = (beside, *self._genes.asked())
-        if not _same(asked, self._asked):
-            self._asked, self.shown = asked, None
-            # In a thread: of topics, cells must be drawn first; and many genes ordered.
-            self.working = summarised(
-                state,
-                lambda: compute(beside, asked),
-                lambda shown: self._computed(asked, shown),
-                quick=not any(fit.can("mixtures") for fit in (beside.fit, beside.other.fit))
-                and state.top_genes <= _QUICK_GENES,
-            )
-        elif self.shown is not None:
-            self._draw()
+    def asks(self) -> tuple[Any, ...] | None:
+        beside = self.compared.shown
+        return None if beside is None else (beside, *self._genes.asked())
 
-    def _computed(self, asked: tuple[Any, ...], shown: Shown) -> None:
-        if self._asked is asked:
-            self.shown = shown
-            self._draw()
-            for listener in self._listeners:
-                listener()
+    def compute(self, *asked: Any) -> Shown:
+        return compute(asked[0], asked)
 
-    def on_shown(self, listener: Callable[[], None]) -> None:
-        """Call ``listener()`` whenever other genes are shown."""
-        self._listeners.append(listener)
+    def is_quick(self, beside: Beside, *_asked: object) -> bool:
+        # Of topics, cells must be drawn first; and many genes ordered.
+        mixed = any(fit.can("mixtures") for fit in (beside.fit, beside.other.fit))
+        return not mixed and self.state.top_genes <= _QUICK_GENES
 
-    def _draw(self) -> None:
-        shown, which = self.shown, self.choices.heat
-        if shown is None or self.state.tab != TAB:
-            return
+    def clear(self) -> None:
+        self.choices.shown = None
+
+    wait = clear
+
+    def paint(self, shown: Shown) -> None:
+        which = self.choices.heat
+        self.choices.shown = shown
         drawn = shown.of, which
         if not self._drawn or self._drawn[0] is not shown.of or self._drawn[1] != which:
             self._drawn = drawn
@@ -144,8 +119,8 @@ class ChangeView(pn.viewable.Viewer):
             self.heatmap.show_as(table, TITLES[which], limit, ids)
         self.heatmap.mark(self.state.marked, self.state.pair)
 
-    def _export(self) -> Export | None:
-        shown, beside = self.shown, self.compared.beside
+    def export(self) -> Export | None:
+        shown, beside = self.choices.shown, self.compared.beside
         if shown is None or beside is None:
             return None
         tables, marked = shown.tables, self.state.marked
@@ -172,7 +147,3 @@ def compute(beside: Beside, asked: tuple[Any, ...]) -> Shown:
     order = in_order(*found)
     tables = summaries.Correlations(*(table.loc[order, order] for table in found))
     return Shown(asked, tables, *limits(*tables))
-
-
-def _same(these: tuple[Any, ...], those: tuple[Any, ...]) -> bool:
-    return len(these) == len(those) and these[0] is those[0] and these[1:] == those[1:]

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from typing import Any
 
 import pandas as pd
-import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import html
-from dashboard.cards.background import summarised
+from dashboard.cards.card import Card, Place
 from dashboard.cards.compare.bar import strip
-from dashboard.cards.compare.change import ChangeView
-from dashboard.cards.compare.choices import TAB, CompareChoices
-from dashboard.cards.compare.compared import Compared
+from dashboard.cards.compare.choices import CompareChoices
+from dashboard.cards.compare.compared import Beside, Compared
 from dashboard.cards.frame import figure
 from dashboard.cards.table import Column, Table
 from dashboard.export import Export
@@ -32,16 +29,17 @@ AMONG = {"All common genes": "all", "Genes of the heatmap": "shown"}
 DRAWN = 30
 
 
-class PairsView(pn.viewable.Viewer):
-    """A table; a body without a card, worked out while it is shown."""
+class PairsView(Card):
+    """A table of pairs."""
 
-    def __init__(self, compared: Compared, choices: CompareChoices, change: ChangeView) -> None:
-        super().__init__()
-        self.compared, self.choices, self.change = compared, choices, change
-        self.state = compared.state
-        self.working: Future[None] | None = None
-        self.found: pd.DataFrame | None = None
-        self._asked: tuple[Any, ...] = ()
+    tab, entry, place = "compare", "pairs", Place(0, 1, 0)
+    front, word = "choices.detail", "Changed pairs"
+    follows = ("fit", "pair", "compared.beside", "choices.among", "choices.shown")
+
+    def __init__(self, compared: Compared, choices: CompareChoices) -> None:
+        self.begin(compared.state)
+        self.compared, self.choices = compared, choices
+        self._filled: pd.DataFrame | None = None
         self.table = Table(
             [
                 Column("Gene"),
@@ -61,51 +59,35 @@ class PairsView(pn.viewable.Viewer):
             description="",
             margin=0,
         )
-        self._panel = pn.Column(
+        self.build(
+            HEAD,
             strip(among),
             figure(self.table, message=html.bound(html.empty, compared.param.said)),
-            sizing_mode="stretch_both",
-            margin=0,
         )
-        self.state.param.watch(self._update, ["tab", "fit", "pair"])
-        compared.param.watch(self._update, "beside")
-        choices.param.watch(self._update, ["detail", "among"])
-        change.on_shown(self._update)
-        self._update()
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
+    @property
+    def found(self) -> pd.DataFrame | None:
+        """The pairs, once they are known."""
+        return None if self._answer is None else self._answer[1]
 
-    def _update(self, *_events: object) -> None:
-        state, beside = self.state, self.compared.beside
-        if state.tab != TAB or self.choices.detail != "pairs":
-            return
-        if beside is None or beside.fit is not state.fit:
-            self._asked, self.found = (), None
-            return
-        genes = None
-        if self.choices.among == "shown":
-            if self.change.shown is None:
-                return
-            genes = self.change.shown.tables.one.columns
-        asked = beside, genes
-        if not self._asked or any(a is not b for a, b in zip(asked, self._asked, strict=True)):
-            self._asked, self.found = asked, None
-            self.working = summarised(
-                state,
-                lambda: summaries.changed_pairs(beside.fit, beside.other.fit, genes),
-                lambda found: self._show(asked, found),
-            )
-        elif self.found is not None:
-            self._mark()
+    def asks(self) -> tuple[Any, ...] | None:
+        beside, shown = self.compared.shown, self.choices.shown
+        if beside is None or self.choices.among == "all":
+            return None if beside is None else (beside, None)
+        return None if shown is None else (beside, shown.tables.one.columns)
 
-    def _show(self, asked: tuple[Any, ...], found: pd.DataFrame) -> None:
-        if self._asked is not asked:
-            return
-        self.found = found
+    def compute(self, beside: Beside, genes: pd.Index | None) -> pd.DataFrame:
+        return summaries.changed_pairs(beside.fit, beside.other.fit, genes)
+
+    def paint(self, found: pd.DataFrame) -> None:
+        if found is not self._filled:
+            self._filled = found
+            self._fill(found)
+        self._mark()
+
+    def _fill(self, found: pd.DataFrame) -> None:
         names = [found[side].astype(str).tolist() for side in ("first", "second")]
         self.table.fill([*names, *(found[name].to_numpy() for name in ("r", "r_other", "change"))])
-        self._mark()
 
     def _mark(self) -> None:
         pair, found = self.state.pair, self.found
@@ -122,7 +104,6 @@ class PairsView(pn.viewable.Viewer):
             self.state.choose_pair(str(row["first"]), str(row["second"]))
 
     def export(self) -> Export | None:
-        """The first pairs as bars, all of them as a table."""
         found = self.found
         if found is None:
             return None

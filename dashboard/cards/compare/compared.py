@@ -101,6 +101,12 @@ class Compared(param.Parameterized):
         self._update()
 
     @property
+    def shown(self) -> Beside | None:
+        """The run that is compared with the shown fit, once it has been read."""
+        beside: Beside | None = self.beside
+        return beside if beside is not None and beside.fit is self.state.fit else None
+
+    @property
     def wanted(self) -> str | None:
         """Id of the run to compare with: the chosen one, else the first that can be compared."""
         finished = runs(self.state)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import html
 from dashboard.bare import bare_words, is_bare
+from dashboard.cards.card import Card, Place
 from dashboard.cards.compare.bar import strip
-from dashboard.cards.compare.choices import TAB, CompareChoices
+from dashboard.cards.compare.choices import CompareChoices
 from dashboard.cards.compare.compared import Beside, Compared
 from dashboard.cards.frame import figure
 from dashboard.cards.table import Column, Table
@@ -37,12 +37,16 @@ WORDS = {
 }
 
 
-class MatchedView(pn.viewable.Viewer):
-    """An image of all pairs, and a table of the matches; a body without a card."""
+class MatchedView(Card):
+    """An image of all pairs, and a table of the matches."""
+
+    tab, entry, place = "compare", "matched", Place(0, 1, 1)
+    front, word = "choices.detail", "Matched"
+    follows = ("fit", "names", "factor", "compared.beside", "choices.by", "choices.beside")
 
     def __init__(self, compared: Compared, choices: CompareChoices) -> None:
-        super().__init__()
-        self.compared, self.choices, self.state = compared, choices, compared.state
+        self.begin(compared.state)
+        self.compared, self.choices = compared, choices
         self._drawn: tuple[Any, ...] = ()
         self.map = SimilarityMap()
         self.table = Table(
@@ -65,20 +69,12 @@ class MatchedView(pn.viewable.Viewer):
             margin=0,
         )
         message = html.bound(_missing, compared.param.said, compared.param.beside)
-        self._panel = pn.Column(
+        self.map.on_pair(together(self._click))
+        self.build(
+            HEAD,
             strip(by),
             figure(self.map.figure, self.table, message=message, widest=(None, 310)),
-            sizing_mode="stretch_both",
-            margin=0,
         )
-        self.map.on_pair(together(self._click))
-        self.state.param.watch(self._update, ["tab", "fit", "names", "factor"])
-        compared.param.watch(self._update, "beside")
-        choices.param.watch(self._update, ["detail", "by", "beside"])
-        self._update()
-
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
 
     def _click(self, row: int, column: int) -> None:
         self.choices.beside = column
@@ -88,14 +84,9 @@ class MatchedView(pn.viewable.Viewer):
         self.choices.beside = None
         self.state.choose_factor(rows[0] if rows else None)
 
-    def _update(self, *_events: object) -> None:
-        state, beside, by = self.state, self.compared.beside, self.choices.by
-        if state.tab != TAB or self.choices.detail != "matched":
-            return
-        if beside is None or beside.fit is not state.fit:
-            self._drawn = ()
-            return
-        if is_bare(beside.fit) or is_bare(beside.other.fit):
+    def refresh(self, *_events: object) -> None:
+        state, beside, by = self.state, self.compared.shown, self.choices.by
+        if beside is None or is_bare(beside.fit) or is_bare(beside.other.fit):
             self._drawn = ()
             return
         drawn = (beside, tuple(state.names), by)
@@ -117,7 +108,6 @@ class MatchedView(pn.viewable.Viewer):
         return beside.similar[by].set_axis(rows).set_axis(beside.other.names, axis=1)
 
     def export(self) -> Export | None:
-        """All pairs as an image; the matches as a table."""
         beside, by = self.compared.beside, self.choices.by
         if beside is None or not self._drawn:
             return None

@@ -6,16 +6,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import panel as pn
 
 from dashboard import html
 from dashboard.browser import Browser
+from dashboard.cards.card import Card, Place
 from dashboard.cards.check.findings import MODES
 from dashboard.cards.compare.choices import CompareChoices
 from dashboard.cards.compare.compared import Compared, Survey
-from dashboard.cards.frame import card, figure
+from dashboard.cards.frame import figure
 from dashboard.cards.table import Column, Table
-from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
 
 HEAD = html.heading(
@@ -56,31 +55,28 @@ COLUMNS = {
 DIFFERENCES = ["gain", "gain_se", "marginal_gain", "marginal_gain_se"]
 
 
-class RunsView(pn.viewable.Viewer):
+class RunsView(Card):
     """A table; the row of the run that is compared with is chosen."""
 
+    tab, entry, place = "compare", "comparison", Place(0, 0)
+    follows = ("compared.survey", "compared.beside", "choices.left_out")
+    behind = True
+
     def __init__(self, compared: Compared, choices: CompareChoices, browser: Browser) -> None:
-        super().__init__()
+        self.begin(compared.state)
         self.compared, self.choices = compared, choices
-        state = self.state = compared.state
         self.table = Table(list(COLUMNS.values()), on_row=self._choose, wide=True)
         self._shown: pd.DataFrame | None = None
         self._others = html.live(_refused, compared.param.survey)
         message = html.bound(_waiting, compared.param.survey, compared.param.said)
-        self._panel = card(
+        self.build(
             HEAD,
             figure(self.table, message=message),
             self._others,
-            tools=(ExportMenu(browser, self._export, state, name="comparison"),),
+            browser=browser,
         )
-        compared.param.watch(self._update, ["survey", "beside"])
-        choices.param.watch(self._update, "left_out")
-        self._update()
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
-
-    def _update(self, *_events: object) -> None:
+    def refresh(self, *_events: object) -> None:
         survey = self.compared.survey
         if survey is None:
             self._shown = None
@@ -101,11 +97,11 @@ class RunsView(pn.viewable.Viewer):
             return
         run = str(self._shown.index[rows[0]])
         if run == self.state.run:
-            self._update()
+            self.refresh()
         else:
             self.state.other = run
 
-    def _export(self) -> Export | None:
+    def export(self) -> Export | None:
         table = self._shown
         if table is None:
             return None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import panel as pn
-import param
 
 from dashboard import choosing, html
 from dashboard.browser import Browser
+from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import card, figure
 from dashboard.cards.wording import heading
-from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
 from dashboard.plots.sweep import SweepPlot
 from dashboard.state import AppState
@@ -37,12 +37,14 @@ TOPICS = html.heading("Number of topics", HOW, FORMULA, CAVEAT.format(""))
 HEIGHT = 290
 
 
-class NumberView(pn.viewable.Viewer):
+class NumberView(Card):
     """A card of the curve and its table; not there where a person gave the number."""
 
+    tab, entry, place = "data", choosing.NAME, Place(1)
+    behind = True
+
     def __init__(self, state: AppState, browser: Browser) -> None:
-        super().__init__()
-        self.state = state
+        self.begin(state)
         self.plot = SweepPlot()
         self._of: AnyFit | None = None
         self._words = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
@@ -50,11 +52,10 @@ class NumberView(pn.viewable.Viewer):
         row: Any = figures[0]
         self._curve = row[0]
         self._curve.stylesheets = [html.STYLES]
-        menu = ExportMenu(browser, self._export, state, name=choosing.NAME)
         self._card = card(
             heading(state, FACTORS, TOPICS),
             figures,
-            tools=(menu,),
+            tools=(self.menu(browser),),
             sizing_mode="stretch_width",
             height=HEIGHT,
         )
@@ -64,13 +65,14 @@ class NumberView(pn.viewable.Viewer):
             css_classes=html.shown(False),
             stylesheets=[html.STYLES],
         )
-        state.param.watch(self._update, ["fit"])
-        self._update()
+        self.follow()
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
+    @classmethod
+    def caption_of(cls, fit: AnyFit | None) -> str:
+        found = selection_of(fit) if fit is not None else None
+        return choosing.caption(found) if found is not None else ""
 
-    def _update(self, *_events: param.parameterized.Event) -> None:
+    def refresh(self, *_events: object) -> None:
         fit = self.state.fit
         found = None if fit is None else selection_of(fit)
         if fit is not None and found is not None and fit is not self._of:
@@ -88,5 +90,9 @@ class NumberView(pn.viewable.Viewer):
         self._curve.css_classes = html.shown(len(tried) > 1)
         self._words.object = choosing.page(fit, found)
 
-    def _export(self) -> Export | None:
+    @classmethod
+    def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export | None:
+        return choosing.export(fit)
+
+    def export(self) -> Export | None:
         return choosing.export(self.state.fit)

@@ -2,135 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import holoviews as hv
-import numpy as np
-import pandas as pd
-import panel as pn
+from typing import Any
 
 from dashboard import html
-from dashboard.browser import Browser
 from dashboard.cards.data import held_out_scores
-from dashboard.cards.data.chosen_number import NumberView
-from dashboard.cards.frame import card, figure
-from dashboard.controls.export import ExportMenu
-from dashboard.export import Export
-from dashboard.plots.summary import binned, cell_histogram
-from dashboard.state import AppState, Notice
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-TOTALS = html.heading(
-    "Total counts per cell",
-    "A long tail to the left is empty droplets; one to the right, doublets.",
-    "L_c = Σ_g u_cg over all genes of the data set",
-    "Cells are not filtered here: only those without any count are left out.",
-)
-DETECTED = html.heading(
-    "Detected genes per cell",
-    "Few detected genes beside many counts is a sign of a damaged cell.",
-    "number of modelled genes with u_cg > 0",
-    "Genes pooled into _other are not counted.",
-)
+from dashboard.cards.tab import Tab
 
 
-# Of the histograms, where there is much below them. Panel works out a ``min_height`` of its own.
-LEAST = {"min-height": "260px"}
+class DataTab(Tab):
+    """Facts, cards and the account of reading, below one another."""
 
+    tab = "data"
 
-class DataView(pn.viewable.Viewer):
-    """Facts, histograms and the account of reading."""
-
-    def __init__(self, state: AppState, browser: Browser) -> None:
-        super().__init__()
-        self.state = state
-        summary = self.state.param.summary
-        changed = hv.streams.Params(self.state, ["summary"], watch_only=True)
-        totals = hv.DynamicMap(self._totals, streams=[changed])
-        detected = hv.DynamicMap(self._detected, streams=[changed])
-        export = ExportMenu(browser, self._export, state, name="histograms", needs=("summary",))
+    def lay_out(self) -> list[Any]:
         of = self.state.param
-        words = html.bound(self._waiting, summary, of.reading, of.data_error)
-        self._panel = pn.Column(
-            html.pane(html.bound(self._facts, summary)),
-            pn.Row(
-                card(TOTALS, figure(totals, message=words)),
-                card(DETECTED, figure(detected, message=words), tools=(export,)),
-                sizing_mode="stretch_both",
-                styles=LEAST,
-                margin=0,
-                css_classes=["cards"],
-                stylesheets=[html.STYLES],
-            ),
-            NumberView(state, browser),
-            html.pane(html.bound(self._account, summary)),
-            html.live(held_out_scores.page, self.state.param.runs, self.state.param.run),
-            sizing_mode="stretch_both",
-            margin=0,
-            css_classes=["data-view"],
-            stylesheets=[html.STYLES],
-        )
+        return [
+            html.pane(html.bound(_facts, of.summary)),
+            *self.cards.values(),
+            html.pane(html.bound(_account, of.summary)),
+            html.live(held_out_scores.page, of.runs, of.run),
+        ]
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
-
-    @staticmethod
-    def _waiting(summary: Any, reading: str, error: Notice | None) -> str:
-        if summary is not None:
-            return ""
-        if reading:
-            return html.empty(f"Reading {reading}.")
-        found = f"No counts are open: {error.got}. " if error is not None else ""
-        return html.empty(f"{found}Open counts on the left.")
-
-    @staticmethod
-    def _facts(summary: Any) -> str:
-        return html.facts(summary.facts()) if summary is not None else ""
-
-    @staticmethod
-    def _account(summary: Any) -> str:
-        return html.account(summary.lines) if summary is not None else ""
-
-    def _totals(self, **_: object) -> hv.Histogram:
-        (values, title, log), _detected = _measures(self.state.summary)
-        return cell_histogram(values, title, log=log)
-
-    def _detected(self, **_: object) -> hv.Histogram:
-        _totals, (values, title, log) = _measures(self.state.summary)
-        return cell_histogram(values, title, log=log)
-
-    def _export(self) -> Export | None:
-        summary = self.state.summary
-        if summary is None:
-            return None
-        measures = _measures(summary)
-
-        def draw() -> Figure:
-            from dashboard import figures
-
-            return figures.histograms(measures)
-
-        return Export("histograms", draw, lambda: _table(measures))
+    def look(self) -> dict[str, Any]:
+        return super().look() | {"css_classes": ["data-view"]}
 
 
-def _measures(summary: Any) -> list[tuple[np.ndarray, str, bool]]:
-    """Values, title and whether it is logarithmic, of the two histograms."""
-    nothing = np.zeros(0)
-    totals = summary.library_size if summary is not None else nothing
-    detected = summary.detected if summary is not None else nothing
-    return [
-        (totals, "total counts (all genes)", True),
-        (detected, "detected genes (modelled)", False),
-    ]
+def _facts(summary: Any) -> str:
+    return html.facts(summary.facts()) if summary is not None else ""
 
 
-def _table(measures: list[tuple[np.ndarray, str, bool]]) -> pd.DataFrame:
-    """The bins of the histograms and their numbers of cells."""
-    bins = []
-    for values, title, log in measures:
-        counts, edges = binned(values, log=log)
-        columns = {"from": edges[:-1], "to": edges[1:], "cells": counts}
-        bins.append(pd.DataFrame({"histogram": title} | columns))
-    return pd.concat(bins).set_index("histogram")
+def _account(summary: Any) -> str:
+    return html.account(summary.lines) if summary is not None else ""

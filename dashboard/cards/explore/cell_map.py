@@ -15,15 +15,15 @@ from dashboard import html
 from dashboard.bare import TITLES, by_counts, is_bare
 from dashboard.browser import Browser
 from dashboard.cards import colouring
-from dashboard.cards.frame import card, figure, waiting
+from dashboard.cards.card import Card, Place
+from dashboard.cards.frame import figure, waiting
 from dashboard.cards.wording import heading
-from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
 from dashboard.lasso import inside
 from dashboard.plots.cells import CellPlot
 from dashboard.plots.colours import Colouring
 from dashboard.select import Select
-from dashboard.state import FACTOR, FACTOR_SD, LABEL, AppState
+from dashboard.state import FACTOR, FACTOR_SD, LABEL, AppState, default_colour
 from dashboard.together import together
 from engine import summaries
 from engine.results import AnyFit
@@ -47,6 +47,7 @@ TOPICS = html.heading(
     "denser where more cells are. While drawing, shift adds to the selected cells and alt removes "
     "from them, as do + and −.",
 )
+BARE_CAPTION = "One point a cell: how many counts it has, and how likely they are under the fit."
 BARE = "No factors to lie close by: total counts to the right, more likely counts up."
 PLACED = ("fit", "embedding")
 PAINTED = ("colour", "factor", "names", "selected", "fit_counts")
@@ -55,12 +56,20 @@ MODES: dict[str, Any] = {"new": "replace", "+": "add", "\N{MINUS SIGN}": "subtra
 TIGHT = {"& .MuiToggleButton-root, & .MuiButton-root": {"padding": "4px 8px", "minWidth": 0}}
 
 
-class CellsView(pn.viewable.Viewer):
+class CellsView(Card):
     """Scatter of the cells, its colour choice and its legend; drawing selects cells."""
 
+    tab, entry, place = "explore", "cells", Place(0, 0)
+    title = "Cells"
+    caption = (
+        "One point a cell. Distances between separate groups, and the density of points, mean "
+        "little in a UMAP."
+    )
+    follows = (*PLACED, *PAINTED)
+    behind = True
+
     def __init__(self, state: AppState, browser: Browser) -> None:
-        super().__init__()
-        self.state = state
+        self.begin(state)
         self.plot = CellPlot()
         self._fit: AnyFit | None = None
         self._xy = np.zeros((0, 2))
@@ -70,7 +79,8 @@ class CellsView(pn.viewable.Viewer):
         self._legend = html.pane(
             sizing_mode="stretch_height", width=140, css_classes=html.shown(False, "key")
         )
-        self._panel = card(
+        self.plot.on_outline(self._outlined)
+        self.build(
             heading(state, HEAD, TOPICS, BARE),
             pn.Row(
                 figure(self.plot.figure, message=waiting(state)),
@@ -78,20 +88,15 @@ class CellsView(pn.viewable.Viewer):
                 sizing_mode="stretch_both",
                 margin=0,
             ),
-            tools=(
-                self._mode,
-                self._colour,
-                ExportMenu(browser, self._export, state, name="cells"),
-            ),
+            browser=browser,
+            tools=(self._mode, self._colour),
         )
-        self.plot.on_outline(self._outlined)
-        state.param.watch(self._update, [*PLACED, *PAINTED])
-        self._update()
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
+    @classmethod
+    def caption_of(cls, fit: AnyFit | None) -> str:
+        return BARE_CAPTION if is_bare(fit) else super().caption_of(fit)
 
-    def _update(self, *events: param.parameterized.Event) -> None:
+    def refresh(self, *events: param.parameterized.Event) -> None:
         state = self.state
         if state.fit is None:
             self._fit = None
@@ -120,18 +125,32 @@ class CellsView(pn.viewable.Viewer):
             return
         self.state.select(mask, mode_of(self._mode.value, keys))
 
-    def _export(self) -> Export | None:
-        state, xy, titles = self.state, self._xy, self._titles
+    def export(self) -> Export | None:
+        state = self.state
         if state.fit is None:
             return None
-        names, shown, selected = state.fit.cells, colouring.shown(state), state.selected
+        return _taken(state.fit, self._xy, self._titles, colouring.shown(state), state.selected)
 
-        def draw() -> Any:
-            from dashboard import figures
+    @classmethod
+    def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export:
+        """By their label, if they have one, else by the first factor."""
+        shown = colouring.colouring(fit, default_colour(fit), 0)
+        return _taken(fit, *layout(fit, xy, fit.factor_names), shown)
 
-            return figures.cells(xy, shown, titles=titles, selected=selected)
 
-        return Export("cells", draw, lambda: cell_table(names, xy, titles, shown, selected))
+def _taken(
+    fit: AnyFit,
+    xy: np.ndarray,
+    titles: tuple[str, str],
+    shown: Colouring,
+    selected: np.ndarray | None = None,
+) -> Export:
+    def draw() -> Any:
+        from dashboard import figures
+
+        return figures.cells(xy, shown, titles=titles, selected=selected)
+
+    return Export("cells", draw, lambda: cell_table(fit.cells, xy, titles, shown, selected))
 
 
 def colour_choice(state: AppState) -> Select:

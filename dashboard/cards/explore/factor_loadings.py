@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
-import panel as pn
 import panel_material_ui as pmui
 import param
 
 from dashboard import html
 from dashboard.bare import is_bare
 from dashboard.browser import Browser
+from dashboard.cards.card import Card, Place
 from dashboard.cards.explore.label_words import Explained
-from dashboard.cards.frame import card, figure, waiting
+from dashboard.cards.frame import figure, waiting
 from dashboard.cards.uncertainty import gene_intervals
 from dashboard.cards.wording import words
-from dashboard.controls.export import ExportMenu
 from dashboard.cut import cut
 from dashboard.export import Export
 from dashboard.genes import ids_of
 from dashboard.lists import percent
 from dashboard.plots.loading_bars import LoadingBars
-from dashboard.plots.loadings import LoadingsMap, leading_genes
+from dashboard.plots.loadings import ON_PAPER, LoadingsMap, leading_genes, strongest
 from dashboard.select import Select
 from dashboard.state import LONGEST_NAME, AppState
 from dashboard.together import together
@@ -31,6 +32,9 @@ from engine.results import AnyFit
 
 NAME, NONE = "New name", "none"
 LONGEST_TITLE = 12
+# Columns of the table, by those of the intervals.
+ENDS = {"low": "5 %", "high": "95 %", "lfsr": "false sign rate"}
+ROTATION = " Loadings are known up to rotation and shown on their principal axes."
 
 HEAD = html.heading(
     "Factor loadings",
@@ -53,12 +57,17 @@ TOPICS = html.heading(
 )
 
 
-class LoadingsView(pn.viewable.Viewer):
+class LoadingsView(Card):
     """Image of the strongest loadings beside the strongest genes of the chosen factor."""
 
+    tab, entry, place = "explore", "loadings", Place(1, 0)
+    caption = "What each {kind} does to the genes, of all and of one; above, how much it takes."
+    follows = ("fit", "factor", "names", "marked", "uncertainty")
+    factors = behind = True
+
     def __init__(self, state: AppState, browser: Browser) -> None:
-        super().__init__()
-        self.state, self.browser = state, browser
+        self.begin(state)
+        self.browser = browser
         self.map, self.bars = LoadingsMap(), LoadingBars()
         self.explained = Explained(state)
         self._fit: AnyFit | None = None
@@ -89,28 +98,22 @@ class LoadingsView(pn.viewable.Viewer):
                 ("chevron_right", "Next", 1),
             )
         )
-        self._panel = card(
-            self.explained.heading(HEAD, TOPICS),
-            figure(self.map.figure, self.bars.figure, message=waiting(state, factors=True)),
-            tools=(
-                previous,
-                self._factor,
-                self._name,
-                following,
-                rename,
-                ExportMenu(browser, self._export, state, name="loadings"),
-            ),
-        )
         self.map.on_factor(together(state.choose_factor))
         self.map.on_gene(together(state.choose_gene))
         self.bars.on_gene(together(state.choose_gene))
         self._factor.param.watch(self._pick, "value")
         self._name.param.watch(self._keep_name, "enter_pressed")
-        state.param.watch(self._update, ["fit", "factor", "names", "marked", "uncertainty"])
-        self._update()
+        self.build(
+            self.explained.heading(HEAD, TOPICS),
+            figure(self.map.figure, self.bars.figure, message=waiting(state, factors=True)),
+            browser=browser,
+            tools=(previous, self._factor, self._name, following, rename),
+        )
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
+    @classmethod
+    def caption_of(cls, fit: AnyFit | None) -> str:
+        mixes = fit is not None and fit.can("mixtures")
+        return super().caption_of(fit) + ("" if mixes else ROTATION)
 
     @together
     def _pick(self, event: param.parameterized.Event) -> None:
@@ -134,9 +137,9 @@ class LoadingsView(pn.viewable.Viewer):
         self._name.visible = False
         self._factor.visible = True
 
-    def _update(self, *_events: object) -> None:
-        fit, factor, names = self.state.fit, self.state.shown_factor, self.state.names
-        if fit is None or is_bare(fit):
+    def refresh(self, *_events: object) -> None:
+        fit, factor, names = self.fit, self.state.shown_factor, self.state.names
+        if fit is None:
             self._fit = None
             self._stop_renaming()
             self._factor.param.update(options=[NONE], value=NONE)
@@ -175,19 +178,56 @@ class LoadingsView(pn.viewable.Viewer):
         self.bars.ids = ids = ids_of(fit)
         self.map.show(self._rows.set_axis(names, axis=1), self._shares, words(fit), ids)
 
-    def _export(self) -> Export | None:
-        fit, factor, marked = self._fit, self.state.shown_factor, self.state.marked
-        if fit is None:
+    def export(self) -> Export | None:
+        if self._fit is None:
             return None
-        names = self.state.names
-        rows, table = (frame.set_axis(names, axis=1) for frame in (self._rows, self._loadings))
-        bars, shares = self.bars.drawn, self._shares
+        state = self.state
+        chosen = state.shown_factor, state.marked, state.uncertainty
+        return _taken(self._fit, list(state.names), *chosen)
 
-        def draw() -> Any:
-            from dashboard import figures
+    @classmethod
+    def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export | None:
+        """All factors or topics, and the genes of the first."""
+        return None if is_bare(fit) else _taken(fit, fit.factor_names)
 
-            return figures.loadings(
-                rows, shares, bars, factor=factor, marked=marked, words=words(fit)
-            )
 
-        return Export("topics" if self.state.is_topics else "loadings", draw, lambda: table)
+def _taken(
+    fit: AnyFit,
+    names: Sequence[str],
+    factor: int = 0,
+    marked: Sequence[str] = (),
+    found: object = None,
+) -> Export:
+    mixes = fit.can("mixtures")
+    # Of topics, the bars are log fold changes; it is their probabilities that have intervals.
+    sure = None if mixes else gene_intervals(fit, found, factor)
+
+    def draw() -> Any:
+        from dashboard import figures
+
+        table = summaries.loadings(fit).set_axis(list(names), axis=1)
+        weights = summaries.weights(fit) if mixes else None
+        own = None if weights is None else weights.iloc[:, factor]
+        bars = strongest(table.iloc[:, factor], own, ON_PAPER)
+        return figures.loadings(
+            leading_genes(table, weights),
+            summaries.factor_shares(fit),
+            bars,
+            factor=factor,
+            marked=marked,
+            words=words(fit),
+            ends=None if sure is None else sure.loc[bars.index],
+        )
+
+    def data() -> pd.DataFrame:
+        table = summaries.loadings(fit).set_axis(list(names), axis=1)
+        if sure is None:
+            return table
+        for place, name in enumerate(names):
+            own = gene_intervals(fit, found, place)
+            if own is not None:
+                columns = {f"{name}, {ENDS[str(column)]}": own[column] for column in own}
+                table = table.assign(**columns)
+        return table
+
+    return Export("topics" if mixes else "loadings", draw, data)

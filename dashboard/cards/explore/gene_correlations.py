@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import panel as pn
 import panel_material_ui as pmui
 import param
 
 from dashboard import html
 from dashboard.bare import NO_FINDING, bare_words, is_bare, short_words
 from dashboard.browser import Browser
-from dashboard.cards.frame import card, figure, waiting
+from dashboard.cards.card import Card, Place
+from dashboard.cards.frame import figure, waiting
 from dashboard.cards.heat_genes import HeatGenes
 from dashboard.cards.uncertainty import certainty
-from dashboard.controls.export import ICON, ExportMenu
+from dashboard.controls.export import ICON
 from dashboard.export import Export
 from dashboard.genes import ids_of
 from dashboard.plots.heatmap import Heatmap, clustered
@@ -54,18 +55,31 @@ FADES = {"all pairs": 1.0} | {
     f"false or small at most {100 * x:g} %": x for x in (0.2, 0.1, 0.05, 0.01)
 }
 HEADED = ["fit", "fade", "uncertainty", "doubting", "partial"]
+BARE_CAPTION = (
+    f"{NO_FINDING} CLR correlations that come of the closure alone, relative to the geometric "
+    "mean of the modelled genes."
+)
 CLOSURE = "What is drawn comes of the counts of a cell being parts of a whole alone."
 # Genes at the limit of d that are named, as far as there is room.
 NAMED = 10
-WATCHED = ["uncertainty", "fade", "fit", "heat", "factor", "top_genes", "marked", "pair"]
+# Of a report that no page has chosen genes for.
+MOST_GENES = 100
 
 
-class CorrelationView(pn.viewable.Viewer):
+class CorrelationView(Card):
     """Clustered heatmap of the model's CLR correlations."""
 
+    tab, entry, place = "explore", "correlations", Place(0, 1)
+    title = "Gene correlations"
+    caption = (
+        "CLR correlations under the model, relative to the geometric mean of the modelled genes; "
+        "ordered by average linkage on 1 − r."
+    )
+    follows = ("uncertainty", "fade", "fit", "heat", "factor", "top_genes", "marked", "pair")
+    behind = True
+
     def __init__(self, state: AppState, browser: Browser) -> None:
-        super().__init__()
-        self.state = state
+        self.begin(state)
         self.heatmap = Heatmap()
         self._fit: AnyFit | None = None
         self._shown: tuple[object, ...] = ()
@@ -88,24 +102,20 @@ class CorrelationView(pn.viewable.Viewer):
             on_click=lambda item: state.param.update(fade=FADES[item["label"]]),
         )
         self._genes = HeatGenes(state)
-        self._panel = card(
-            param.bind(_head, *(state.param[name] for name in HEADED)),
-            figure(self.heatmap.figure, message=waiting(state)),
-            tools=(
-                *self._genes.widgets,
-                self._fade,
-                ExportMenu(browser, self._export, state, name="correlations"),
-            ),
-        )
         self.heatmap.on_pair(together(state.choose_pair))
         self.heatmap.on_gene(together(state.choose_gene))
-        state.param.watch(self._update, WATCHED)
-        self._update()
+        self.build(
+            param.bind(_head, *(state.param[name] for name in HEADED)),
+            figure(self.heatmap.figure, message=waiting(state)),
+            browser=browser,
+            tools=(*self._genes.widgets, self._fade),
+        )
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
+    @classmethod
+    def caption_of(cls, fit: AnyFit | None) -> str:
+        return BARE_CAPTION if is_bare(fit) else super().caption_of(fit)
 
-    def _update(self, *_events: object) -> None:
+    def refresh(self, *_events: object) -> None:
         state, fit = self.state, self.state.fit
         if fit is None:
             self._fit, self._shown, self._believed = None, (), ()
@@ -133,29 +143,44 @@ class CorrelationView(pn.viewable.Viewer):
         self._certainty = certainty(fit, state.uncertainty, list(self._table.columns))
         self.heatmap.doubt(self._certainty, state.fade)
 
-    def _export(self) -> Export | None:
-        fit, found = self._fit, self.state.uncertainty
-        if fit is None:
+    def export(self) -> Export | None:
+        if self._fit is None:
             return None
-        table, marked = self._table, self.state.marked
-        believed = self._certainty if found is not None else None
-        faded = None if believed is None else believed["fsos"] > self.state.fade
+        state = self.state
+        return _taken(self._fit, self._table, state.marked, state.uncertainty, state.fade)
 
-        def draw() -> Any:
-            from dashboard import figures
-
-            return figures.heatmap(table, marked=marked, faded=faded)
-
-        def data() -> pd.DataFrame:
-            if not fit.can("pair_uncertainty") or not isinstance(found, Uncertainty):
-                return table
-            return pairs_table(fit, found, summaries.gene_positions(fit, table.columns))
-
-        return Export("correlations", draw, data)
+    @classmethod
+    def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export:
+        """The genes that move most."""
+        genes = summaries.programme_genes(fit, MOST_GENES)
+        return _taken(fit, clustered(summaries.clr_correlation(fit, genes)))
 
 
-def _without_intervals(fit: AnyFit | None) -> bool:
-    return fit is None or not fit.can("pair_uncertainty")
+def _taken(
+    fit: AnyFit,
+    table: pd.DataFrame,
+    marked: Sequence[str] = (),
+    found: object = None,
+    fade: float = 1.0,
+) -> Export:
+    def draw() -> Any:
+        from dashboard import figures
+
+        sure = certainty(fit, found, list(table.columns))
+        faded = None if sure is None else sure["fsos"] > fade
+        return figures.heatmap(table, marked=marked, faded=faded, veiled=_veiled(fade))
+
+    def data() -> pd.DataFrame:
+        if not fit.can("pair_uncertainty") or not isinstance(found, Uncertainty):
+            return table
+        pairs = pairs_table(fit, found, summaries.gene_positions(fit, table.columns))
+        return pairs.assign(veiled=pairs["fsos"] > fade)
+
+    return Export("correlations", draw, data)
+
+
+def _veiled(fade: float) -> str:
+    return f"false sign or |r| < {SMALL:g} with a probability above {100 * fade:g} %"
 
 
 def _head(
@@ -177,7 +202,7 @@ def _head(
         what = "Factors miss something" if structure.chosen else "Too few factors"
         short = "Nothing to find" if structure.nothing else f"{what}: claims may be false"
     if found is not None and fade < 1:
-        veiled = f"false sign or |r| < {SMALL:g} with a probability above {100 * fade:g} %."
+        veiled = f"{_veiled(fade)}."
         if missed:
             words = f"{short}. Veiled: fsos above {100 * fade:g} %."
             return replace(HEAD, how=html.told(words, f"{missed} Veiled: {veiled}"))

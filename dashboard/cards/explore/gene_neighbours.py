@@ -7,11 +7,12 @@ from html import escape
 from typing import Any
 
 import pandas as pd
-import panel as pn
 
 from dashboard import html, lists
 from dashboard.bare import NO_FINDING, bare_words, is_bare
+from dashboard.cards.card import Card, Place
 from dashboard.cards.uncertainty import certainty, interval, line
+from dashboard.cards.wording import heading
 from dashboard.cut import cut
 from dashboard.export import Export
 from dashboard.genes import ids_of
@@ -43,39 +44,27 @@ PARTNERS = 15
 INTERVALS = 300
 
 
-class GeneView(pn.viewable.Viewer):
-    """The latest marked gene; brought up to date while it is shown."""
+class GeneView(Card):
+    """The latest marked gene."""
+
+    tab, entry, place = "explore", "gene", Place(1, 1, 0)
+    front, word = "state.detail", "Gene"
+    follows = ("fit", "partial", "fit_counts", "marked", "names", "uncertainty", "doubting")
+    behind = True
 
     def __init__(self, state: AppState) -> None:
-        super().__init__()
-        self.state = state
-        self._panel = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
-        state.param.watch(
-            self._update,
-            [
-                "fit",
-                "partial",
-                "fit_counts",
-                "marked",
-                "detail",
-                "names",
-                "uncertainty",
-                "doubting",
-            ],
-        )
-        self._update()
+        self.begin(state)
+        self._page = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
+        self.build(heading(state, HEAD, TOPICS), self._page)
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
-
-    def _update(self, *_events: object) -> None:
+    def refresh(self, *_events: object) -> None:
         state = self.state
-        if state.detail != "gene" or state.fit is None:
+        if state.fit is None:
             return
         if not state.marked:
-            self._panel.object = html.empty(EMPTY)
+            self._page.object = html.empty(EMPTY)
             return
-        self._panel.object = _page(
+        self._page.object = _page(
             state.fit,
             state.marked[0],
             state.names,
@@ -87,7 +76,7 @@ class GeneView(pn.viewable.Viewer):
             else line(state.uncertainty, state.doubting),
         )
 
-    def _export(self) -> Export | None:
+    def export(self) -> Export | None:
         fit, marked = self.state.fit, self.state.marked
         if fit is None or not marked:
             return None

@@ -13,11 +13,12 @@ import panel_material_ui as pmui
 
 from dashboard import html, lists
 from dashboard.bare import NO_FINDING, bare_words, is_bare
-from dashboard.browser import Browser
 from dashboard.cards import colouring
+from dashboard.cards.card import Card, Place, same
 from dashboard.cards.explore.cell_map import cell_table
 from dashboard.cards.frame import figure
 from dashboard.cards.uncertainty import certainty, interval, rate
+from dashboard.cards.wording import heading
 from dashboard.export import Export
 from dashboard.plots.pair import PairPlot
 from dashboard.state import AppState
@@ -44,25 +45,21 @@ EMPTY = "Click a cell of the heatmap to compare two genes."
 MOST_POINTS, MOST_BARS = 3_000, 300
 # The residuals of a cell take all its features: so many elements take about a quarter second.
 MOST_ELEMENTS = 6_000_000
-WATCHED = [
-    "uncertainty",
-    "pair",
-    "fit",
-    "fit_counts",
-    "selected",
-    "colour",
-    "factor",
-    "names",
-    "detail",
-]
 
 
-class PairView(pn.viewable.Viewer):
-    """Scatter of two genes; a body without a card, brought up to date while it is shown."""
+class PairView(Card):
+    """Scatter of two genes."""
 
-    def __init__(self, state: AppState, browser: Browser) -> None:
-        super().__init__()
-        self.state = state
+    tab, entry, place = "explore", "pair", Place(1, 1, 1)
+    front, word = "state.detail", "Pair"
+    follows = (
+        *("uncertainty", "pair", "fit", "fit_counts"),
+        *("selected", "colour", "factor", "names"),
+    )
+    behind = True
+
+    def __init__(self, state: AppState) -> None:
+        self.begin(state)
         self.plot = PairPlot()
         self._of: tuple[object, ...] = ()
         self._index = np.zeros(0, int)
@@ -70,7 +67,9 @@ class PairView(pn.viewable.Viewer):
         self._sd: np.ndarray | None = None
         self._words = html.pane()
         self._bars = pmui.Switch(label="Error bars", size="small", width=110, margin=0)
-        self._panel = pn.Column(
+        self._bars.param.watch(self._draw_bars, "value")
+        self.build(
+            heading(state, HEAD, TOPICS),
             pn.Row(
                 self._words,
                 self._bars,
@@ -80,21 +79,16 @@ class PairView(pn.viewable.Viewer):
                 stylesheets=[html.STYLES],
             ),
             figure(self.plot.figure, message=html.bound(_waiting, state.param.pair)),
-            sizing_mode="stretch_both",
-            margin=0,
         )
-        self._bars.param.watch(self._draw_bars, "value")
-        state.param.watch(self._update, WATCHED)
-        self._update()
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
+    def update(self, *events: object) -> None:
+        if self.state.fit is None:
+            self._of = ()
+        super().update(*events)
 
-    def _update(self, *_events: object) -> None:
+    def refresh(self, *_events: object) -> None:
         state, fit, pair = self.state, self.state.fit, self.state.pair
         if fit is None:
-            self._of = ()
-        if state.detail != "pair" or fit is None:
             return
         # Of topics there is no spread to draw: EM gives none.
         self._bars.visible = pair is not None and not state.is_topics
@@ -103,7 +97,7 @@ class PairView(pn.viewable.Viewer):
             return
         index = sample(len(fit.cells), state.selected, self._most(fit))
         of = (fit, state.fit_counts, *pair)
-        new = not _same(of, self._of) or not np.array_equal(index, self._index)
+        new = not same(of, self._of) or not np.array_equal(index, self._index)
         if new:
             self._of, self._index = of, index
             self._values = summaries.cell_clr(fit, pair, cells=index, counts=state.fit_counts)
@@ -176,7 +170,7 @@ class PairView(pn.viewable.Viewer):
             + "</p>"
         )
 
-    def _export(self) -> Export | None:
+    def export(self) -> Export | None:
         state, pair, index = self.state, self.state.pair, self._index
         if state.fit is None or pair is None or not self._of:
             return None
@@ -197,13 +191,6 @@ class PairView(pn.viewable.Viewer):
 
 def _waiting(pair: tuple[str, str] | None) -> str:
     return "" if pair else html.empty(EMPTY)
-
-
-def _same(these: tuple[object, ...], those: tuple[object, ...]) -> bool:
-    # A fit has no equality of its own, and neither has a matrix.
-    return len(these) == len(those) and all(
-        a == b if isinstance(a, str) else a is b for a, b in zip(these, those, strict=True)
-    )
 
 
 def sample(count: int, selected: np.ndarray | None, most: int) -> np.ndarray:

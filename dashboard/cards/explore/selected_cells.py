@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import panel as pn
 
 from dashboard import html, lists
 from dashboard.bare import bare_words, is_bare
-from dashboard.cards.wording import words
+from dashboard.cards.card import Card, Place
+from dashboard.cards.wording import heading, words
 from dashboard.cut import cut
 from dashboard.export import Export
 from dashboard.genes import ids_of
@@ -46,20 +46,20 @@ SHARES = ["selected", "share_of_label", "share_of_selection"]
 MOST_LABELS, FACTORS, GENES = 40, 6, 15
 
 
-class ContrastView(pn.viewable.Viewer):
+class ContrastView(Card):
     """Labels, factors and genes of the selected cells; worked out only while it is shown."""
 
+    tab, entry, place = "explore", "selected cells", Place(1, 1, 2)
+    front, key, word = "state.detail", "cells", "Cells"
+    follows = ("fit", "selected", "colour", "names")
+    behind = True
+
     def __init__(self, state: AppState) -> None:
-        super().__init__()
-        self.state = state
+        self.begin(state)
         self._of: tuple[AnyFit, np.ndarray] | None = None
         self._contrast: summaries.Contrast | None = None
-        self._panel = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
-        state.param.watch(self._update, ["fit", "selected", "colour", "detail", "names"])
-        self._update()
-
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
+        self._pane = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
+        self.build(heading(state, HEAD, TOPICS), self._pane)
 
     def contrast(self) -> summaries.Contrast | None:
         """Of the cells selected now; None if there are no others, or none are."""
@@ -70,13 +70,13 @@ class ContrastView(pn.viewable.Viewer):
             self._of, self._contrast = (fit, selected), summaries.contrast(fit, selected)
         return self._contrast
 
-    def _update(self, *_events: object) -> None:
+    def update(self, *_events: object) -> None:
         state = self.state
         if state.fit is None or state.selected is None:
             self._of = self._contrast = None
-            self._panel.object = html.empty(EMPTY)
-        elif state.detail == "cells":
-            self._panel.object = self._page(state.fit, state.selected)
+            self._pane.object = html.empty(EMPTY)
+        elif self.is_seen:
+            self._pane.object = self._page(state.fit, state.selected)
 
     def _page(self, fit: AnyFit, selected: np.ndarray) -> str:
         found = self.contrast()
@@ -101,7 +101,7 @@ class ContrastView(pn.viewable.Viewer):
             ]
         return "".join([*parts, "</article>"])
 
-    def _export(self) -> Export | None:
+    def export(self) -> Export | None:
         found = self.contrast()
         if found is None or is_bare(self.state.fit):
             return None

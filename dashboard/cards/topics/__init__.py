@@ -1,5 +1,1 @@
 """The Topics tab: what the topics or factors of a run are made of, and which cells they are in."""
-
-from dashboard.cards.topics.tab import TopicsView
-
-__all__ = ["TopicsView"]

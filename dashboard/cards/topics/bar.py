@@ -10,12 +10,11 @@ import param
 
 from dashboard import html
 from dashboard.cards.choice_bar import chips
-from dashboard.cards.topics.seen import TAB
 from dashboard.select import Select
 from dashboard.state import LONGEST_NAME, AppState
 from dashboard.together import together
 
-NONE = "none"
+NONE, TAB = "none", "topics"
 
 
 class TopicBar(pn.viewable.Viewer):

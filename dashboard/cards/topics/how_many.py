@@ -11,6 +11,7 @@ import panel as pn
 import param
 
 from dashboard import html, lists
+from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure
 from dashboard.export import Export
 from dashboard.plots.sweep import MEASURES, SweepPlot
@@ -35,12 +36,18 @@ HEAD = html.heading(
 EMPTY = "Compare several numbers of topics or factors: under Model, open “How many?”."
 
 
-class ManyView(pn.viewable.Viewer):
+class ManyView(Card):
     """A chart of the sweep that is shown, its table, and the number to choose."""
 
+    tab, entry, place = "topics", "many", Place(1, 1, 3)
+    front, word = "choices.table", "How many?"
+    follows = ("swept", "choices.swept_by")
+    # A run of several numbers is begun from any tab.
+    behind = True
+
     def __init__(self, state: AppState, choices: TopicChoices) -> None:
-        super().__init__()
-        self.state, self.choices = state, choices
+        self.begin(state)
+        self.choices = choices
         self.plot = SweepPlot()
         self.sweep = Select(
             label="Comparison", options={"none": ""}, size="small", width=210, margin=0
@@ -55,7 +62,11 @@ class ManyView(pn.viewable.Viewer):
             margin=0,
         )
         self._words = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
-        self._panel = pn.Column(
+        self.sweep.param.watch(self._pick, "value")
+        state.param.watch(self._offer, ["runs", "sweep"])
+        self._offer()
+        self.build(
+            HEAD,
             pn.Row(
                 self.sweep,
                 measure,
@@ -69,18 +80,7 @@ class ManyView(pn.viewable.Viewer):
                 self._words,
                 message=html.bound(_missing, state.param.swept, state.param.sweep),
             ),
-            sizing_mode="stretch_both",
-            margin=0,
         )
-        self.sweep.param.watch(self._pick, "value")
-        state.param.watch(self._offer, ["runs", "sweep"])
-        state.param.watch(self._update, "swept")
-        choices.param.watch(self._update, ["swept_by", "table"])
-        self._offer()
-        self._update()
-
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
 
     @together
     def _pick(self, event: param.parameterized.Event) -> None:
@@ -94,15 +94,14 @@ class ManyView(pn.viewable.Viewer):
         shown = self.state.sweep
         self.sweep.param.update(options=known, value=shown if shown in groups else "")
 
-    def _update(self, *_events: object) -> None:
+    def refresh(self, *_events: object) -> None:
         found, measure = self.state.swept, self.choices.swept_by
-        if found is None or self.choices.table != "many":
+        if found is None:
             return
         self.plot.show(found.table, measure, parameter=found.parameter, suggested=found.suggested)
         self._words.object = page(found)
 
     def export(self) -> Export | None:
-        """The chart as it stands, and the whole table."""
         found, measure = self.state.swept, self.choices.swept_by
         if found is None or not len(found.table):
             return None

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from typing import Any
 
 import pandas as pd
 import panel as pn
 
 from dashboard import html
-from dashboard.cards.background import summarised
+from dashboard.cards.card import Card, Place
 from dashboard.cards.table import Column, Table
-from dashboard.cards.topics.seen import seen
 from dashboard.cut import cut
 from dashboard.export import Export
 from dashboard.state import AppState
@@ -34,51 +32,43 @@ MOST_SHOWN = 40
 LONGEST = 12
 
 
-class LabelsView(pn.viewable.Viewer):
-    """A row a topic, a column a label; worked out while it is shown."""
+class LabelsView(Card):
+    """A row a topic, a column a label."""
+
+    tab, entry, place = "topics", "labels", Place(1, 1, 0)
+    front, word = "choices.table", "Labels"
+    follows = ("fit", "names", "factor", "choices.group")
+    factors = True
 
     def __init__(self, state: AppState, choices: TopicChoices) -> None:
-        super().__init__()
-        self.state, self.choices = state, choices
-        self.working: Future[None] | None = None
-        self._asked: tuple[AnyFit, str] | None = None
+        self.begin(state)
+        self.choices = choices
         self._means: tuple[AnyFit, str, summaries.LabelMeans] | None = None
         self.table: Table | None = None
         self._columns: list[Column] = []
         self._names: tuple[str, ...] = ()
         self._words = html.pane(sizing_mode="stretch_both")
-        self._panel = pn.Column(self._words, sizing_mode="stretch_both", margin=0)
-        state.param.watch(self._update, ["fit", "names", "factor", "tab"])
-        choices.param.watch(self._update, ["group", "table"])
-        self._update()
+        self.build(HEAD, pn.Column(self._words, sizing_mode="stretch_both", margin=0))
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
+    def asks(self) -> tuple[AnyFit, str] | None:
+        if (fit := self.fit) is None or (column := self.choices.group_of(fit)) is None:
+            return None
+        return fit, column
 
-    def _update(self, *_events: object) -> None:
-        fit = seen(self.state)
-        if fit is None or self.choices.table != "labels":
-            return
-        column = self.choices.group_of(fit)
-        if column is None:
-            self._means = self._asked = None
+    def compute(self, fit: AnyFit, column: str) -> summaries.LabelMeans:
+        return summaries.label_means(fit, column)
+
+    def clear(self) -> None:
+        if self.fit is not None:
+            self._means = None
             self._words.object = html.empty(EMPTY)
             self._panel.objects = [self._words]
-        elif self._means is not None and self._means[0] is fit and self._means[1] == column:
-            self._show(fit, column, self._means[2])
-        elif self._asked is None or self._asked[0] is not fit or self._asked[1] != column:
-            self._asked = fit, column
-            self.working = summarised(
-                self.state,
-                lambda: summaries.label_means(fit, column),
-                lambda means: self._show(fit, column, means),
-            )
 
-    def _show(self, fit: AnyFit, column: str, found: summaries.LabelMeans) -> None:
-        state, names = self.state, tuple(self.state.names)
-        if fit is not state.fit or column != self.choices.group_of(fit):
+    def paint(self, found: summaries.LabelMeans) -> None:
+        state, names, asked = self.state, tuple(self.state.names), self.asks()
+        if asked is None:
             return
-        before, self._means = self._means, (fit, column, found)
+        before, self._means = self._means, (*asked, found)
         digits = "0.000" if state.is_topics else "0.00"
         first = found.cells.head(MOST_SHOWN)
         titles = cut([str(label) for label in first.index], LONGEST)
@@ -105,7 +95,6 @@ class LabelsView(pn.viewable.Viewer):
         self.state.choose_factor(rows[0] if rows else None)
 
     def export(self) -> Export | None:
-        """The means as they stand."""
         if self._means is None:
             return None
         (fit, column, found), names = self._means, self._names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from typing import Any
 
 import pandas as pd
@@ -11,11 +10,10 @@ import param
 
 from dashboard import html
 from dashboard.bare import is_bare
-from dashboard.cards.background import summarised
+from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure
 from dashboard.cards.other_run import WORDS, Other, compared, page, runs
 from dashboard.cards.table import Column, Table
-from dashboard.cards.topics.seen import seen
 from dashboard.export import Export
 from dashboard.plots.topic_similarity import SimilarityMap
 from dashboard.select import Select
@@ -38,17 +36,22 @@ ALONE = "There is no other finished run yet: fit a second model to these data, a
 READING = "Reading the other run."
 
 
-class BesideView(pn.viewable.Viewer):
+class BesideView(Card):
     """An image of all pairs, the best match of each topic, and the genes of one pair."""
+
+    tab, entry, place = "topics", "beside", Place(1, 1, 2)
+    front, word = "choices.table", "Beside another run"
+    follows = (
+        *("fit", "names", "factor", "runs", "run"),
+        *("choices.other", "choices.by", "choices.beside"),
+    )
+    factors = True
 
     said = param.String(default=CHOOSE, doc="What is missing.")
 
     def __init__(self, state: AppState, choices: TopicChoices, jobs: Jobs | None) -> None:
-        super().__init__()
-        self.state, self.choices, self.jobs = state, choices, jobs
-        self.working: Future[None] | None = None
-        self.other: Other | None = None
-        self._asked: tuple[AnyFit, str] | None = None
+        self.begin(state)
+        self.choices, self.jobs = choices, jobs
         self._drawn: tuple[Any, ...] = ()
         self.map = SimilarityMap()
         self.table = Table(
@@ -77,24 +80,22 @@ class BesideView(pn.viewable.Viewer):
             "css_classes": ["pair-top"],
             "stylesheets": [html.STYLES],
         }
-        self._panel = pn.Column(
+        self.map.on_pair(together(self._click))
+        self.run.param.watch(self._pick, "value")
+        self.build(
+            HEAD,
             pn.Row(self.run, by, **bar),
             figure(
                 self.map.figure,
                 pn.Column(self.table, self._pair, sizing_mode="stretch_both", margin=0),
                 message=html.bound(html.empty, self.param.said),
             ),
-            sizing_mode="stretch_both",
-            margin=0,
         )
-        self.map.on_pair(together(self._click))
-        self.run.param.watch(self._pick, "value")
-        state.param.watch(self._update, ["fit", "names", "factor", "tab", "runs", "run"])
-        choices.param.watch(self._update, ["other", "by", "beside", "table"])
-        self._update()
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
+    @property
+    def other(self) -> Other | None:
+        """The run that is compared with, once it has been read."""
+        return None if self._answer is None else self._answer[1]
 
     @together
     def _pick(self, event: param.parameterized.Event) -> None:
@@ -108,41 +109,35 @@ class BesideView(pn.viewable.Viewer):
         self.choices.beside = None
         self.state.choose_factor(rows[0] if rows else None)
 
-    def _update(self, *_events: object) -> None:
-        fit, choices, jobs = seen(self.state), self.choices, self.jobs
-        if fit is None or choices.table != "beside":
+    def refresh(self, *events: object) -> None:
+        if self.fit is None:
             return
-        known = runs(self.state)
+        known, other = runs(self.state), self.choices.other
         options = {"none": ""} | {words: run for run, words in known.items()}
-        self.run.param.update(
-            options=options, value=choices.other if choices.other in known else ""
-        )
-        if choices.other not in known or jobs is None:
-            self._asked, self.other = None, None
-            self.said = CHOOSE if known else ALONE
-            return
-        asked = fit, choices.other
-        if self._asked is None or self._asked[0] is not fit or self._asked[1] != asked[1]:
-            self._asked, self.other, self.said = asked, None, READING
-            self.working = summarised(
-                self.state,
-                lambda: compared(fit, jobs, asked[1]),
-                lambda other: self._found(asked, other),
-            )
-        elif self.other is not None:
-            self._show(fit, self.other)
+        self.run.param.update(options=options, value=other if other in known else "")
+        super().refresh(*events)
 
-    def _found(self, asked: tuple[AnyFit, str], other: Other | None) -> None:
-        if asked[0] is not self.state.fit or self._asked is not asked:
-            return
+    def asks(self) -> tuple[AnyFit, str] | None:
+        fit, other = self.fit, self.choices.other
+        if fit is None or other is None or self.jobs is None or other not in runs(self.state):
+            return None
+        return fit, other
+
+    def compute(self, fit: AnyFit, run: str) -> Other | None:
+        return None if self.jobs is None else compared(fit, self.jobs, run)
+
+    def clear(self) -> None:
+        self.said = CHOOSE if runs(self.state) else ALONE
+
+    def wait(self) -> None:
+        self.said = READING
+
+    def paint(self, other: Other | None) -> None:
         if other is None or is_bare(other.fit):
             missing = "result" if other is None else "factors"
             self.said = f"That run has no {missing} to compare with."
             return
-        self.other, self.said = other, ""
-        self._show(asked[0], other)
-
-    def _show(self, fit: AnyFit, other: Other) -> None:
+        self.said, fit = "", self.state.fit
         state, choices, names = self.state, self.choices, tuple(self.state.names)
         drawn = (other, names, choices.by)
         if not self._drawn or self._drawn[0] is not other or self._drawn[1:] != drawn[1:]:
@@ -173,10 +168,9 @@ class BesideView(pn.viewable.Viewer):
         return found.set_axis(rows).set_axis(other.names, axis=1)
 
     def export(self) -> Export | None:
-        """All pairs as they stand."""
-        if self.other is None or self._asked is None:
+        if self._answer is None or self.other is None or is_bare(self.other.fit):
             return None
-        other, by = self.other, self.choices.by
+        (fit, _), other, by = *self._answer, self.choices.by
         table = self._named(other)
 
         def draw() -> Any:
@@ -192,4 +186,4 @@ class BesideView(pn.viewable.Viewer):
             }
             return pd.DataFrame(long).rename_axis(["topic", "of the other run"])
 
-        return Export("topics of two runs", draw, data, of=self._asked[0])
+        return Export("topics of two runs", draw, data, of=fit)

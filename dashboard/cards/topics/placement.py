@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
-import panel as pn
 
 from dashboard import html
 from dashboard.browser import Browser
-from dashboard.cards.background import summarised
-from dashboard.cards.frame import card, figure, waiting
-from dashboard.cards.topics.seen import seen
+from dashboard.cards.card import Card, Place
+from dashboard.cards.frame import figure, waiting
 from dashboard.cards.wording import heading
-from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
 from dashboard.plots.topic_map import TopicMap
 from dashboard.state import AppState
@@ -40,46 +38,33 @@ FACTORS = html.heading(
 )
 
 
-class OverviewView(pn.viewable.Viewer):
+class OverviewView(Card):
     """Discs of the topics; choosing one moves a ring."""
 
+    tab, entry, place = "topics", "map", Place(0, 0)
+    caption = "Near one another: alike in genes. The area is what each {kind} takes."
+    follows = ("fit", "names", "factor")
+    factors = True
+
     def __init__(self, state: AppState, browser: Browser) -> None:
-        super().__init__()
-        self.state = state
+        self.begin(state)
         self.map = TopicMap()
-        self.working: Future[None] | None = None
-        self._asked: AnyFit | None = None
         self._placed: tuple[AnyFit, summaries.Placement, tuple[str, ...]] | None = None
-        self._panel = card(
+        self.map.on_topic(together(state.choose_factor))
+        self.build(
             heading(state, FACTORS, TOPICS),
             figure(self.map.figure, message=waiting(state, factors=True)),
-            tools=(ExportMenu(browser, self._export, state, name="map"),),
+            browser=browser,
         )
-        self.map.on_topic(together(state.choose_factor))
-        state.param.watch(self._update, ["fit", "names", "factor", "tab"])
-        self._update()
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
+    def asks(self) -> tuple[AnyFit] | None:
+        return None if self.fit is None else (self.fit,)
 
-    def _update(self, *_events: object) -> None:
-        fit = seen(self.state)
-        if fit is None:
-            return
-        if self._placed is not None and self._placed[0] is fit:
-            self._show(fit, self._placed[1])
-        elif fit is not self._asked:
-            self._asked = fit
-            self.working = summarised(
-                self.state,
-                lambda: summaries.topic_placement(fit),
-                lambda placed: self._show(fit, placed),
-            )
+    def compute(self, fit: AnyFit) -> summaries.Placement:
+        return summaries.topic_placement(fit)
 
-    def _show(self, fit: AnyFit, placed: summaries.Placement) -> None:
-        state = self.state
-        if fit is not state.fit:
-            return
+    def paint(self, placed: summaries.Placement) -> None:
+        state, fit = self.state, self.state.fit
         names = tuple(state.names)
         if self._placed is None or self._placed[0] is not fit or self._placed[2] != names:
             self._placed = (fit, placed, names)
@@ -87,19 +72,32 @@ class OverviewView(pn.viewable.Viewer):
             self.map.show(placed.table, names, placed.explained, given)
         self.map.choose(state.factor)
 
-    def _export(self) -> Export | None:
+    def export(self) -> Export | None:
         if self._placed is None:
             return None
-        (fit, placed, names), chosen = self._placed, self.state.factor
-        table = placed.table.set_axis(pd.Index(names, name="topic"))
+        fit, placed, names = self._placed
+        return _taken(fit, placed, list(names), self.state.factor)
 
-        def draw() -> Any:
-            from dashboard import figures
+    @classmethod
+    def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export | None:
+        """Where the topics lie; of factors only a page shows it."""
+        if not fit.can("mixtures"):
+            return None
+        return _taken(fit, summaries.topic_placement(fit), fit.factor_names)
 
-            return figures.topic_map(table, placed.explained, chosen=chosen)
 
-        def data() -> pd.DataFrame:
-            distances = summaries.topic_distances(fit).set_axis(list(names), axis=1)
-            return table.join(distances.set_axis(table.index).add_prefix("distance to "))
+def _taken(
+    fit: AnyFit, placed: summaries.Placement, names: Sequence[str], chosen: int | None = None
+) -> Export:
+    table = placed.table.set_axis(pd.Index(names, name=fit.latent))
 
-        return Export("topic map", draw, data, of=fit)
+    def draw() -> Any:
+        from dashboard import figures
+
+        return figures.topic_map(table, placed.explained, chosen=chosen)
+
+    def data() -> pd.DataFrame:
+        distances = summaries.topic_distances(fit).set_axis(list(names), axis=1)
+        return table.join(distances.set_axis(table.index).add_prefix("distance to "))
+
+    return Export("topic map", draw, data, of=fit)

@@ -11,16 +11,16 @@ import param
 
 from dashboard import html
 from dashboard.browser import Browser
-from dashboard.cards.frame import card, figure, waiting
+from dashboard.cards.card import Card, Place
+from dashboard.cards.frame import figure, waiting
 from dashboard.cards.table import Table
 from dashboard.cards.topics.gene_columns import COLUMNS, FACTOR, TOPIC, UNITS, bars, values
-from dashboard.cards.topics.seen import seen
 from dashboard.cards.uncertainty import gene_intervals, line, stability
 from dashboard.cards.wording import heading
-from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
 from dashboard.genes import ids_of
 from dashboard.lists import percent
+from dashboard.plots.loadings import ON_PAPER
 from dashboard.plots.topic_bars import TopicBars
 from dashboard.plots.topic_colours import topic_colours
 from dashboard.select import Select
@@ -60,12 +60,19 @@ WORDS = {
 SURE = ["tab", "fit", "factor", "uncertainty", "doubting", "partial"]
 
 
-class RankingView(pn.viewable.Viewer):
+class RankingView(Card):
     """Bars beside a table of all genes."""
 
+    tab, entry, place = "topics", "ranking", Place(0, 1)
+    follows = (
+        *("fit", "names", "factor", "marked", "uncertainty"),
+        *("choices.measure", "choices.weight"),
+    )
+    factors = True
+
     def __init__(self, state: AppState, choices: TopicChoices, browser: Browser) -> None:
-        super().__init__()
-        self.state, self.choices = state, choices
+        self.begin(state)
+        self.choices = choices
         self.bars = TopicBars()
         self._of: tuple[Any, ...] = ()
         self._found: Any = None
@@ -95,7 +102,10 @@ class RankingView(pn.viewable.Viewer):
             margin=0,
             disabled=True,
         )
-        self._panel = card(
+        self.bars.on_gene(together(state.choose_gene))
+        self.measure.param.watch(self._pick, "value")
+        self.weight.param.watch(self._weigh, "value")
+        self.build(
             heading(state, FACTORS, TOPICS),
             html.pane(html.bound(self._sure, *(state.param[name] for name in SURE))),
             pn.Row(
@@ -104,21 +114,9 @@ class RankingView(pn.viewable.Viewer):
                 sizing_mode="stretch_both",
                 margin=0,
             ),
-            tools=(
-                self.measure,
-                self.weight,
-                ExportMenu(browser, self._export, state, name="ranking"),
-            ),
+            browser=browser,
+            tools=(self.measure, self.weight),
         )
-        self.bars.on_gene(together(state.choose_gene))
-        self.measure.param.watch(self._pick, "value")
-        self.weight.param.watch(self._weigh, "value")
-        state.param.watch(self._update, ["fit", "names", "factor", "marked", "tab", "uncertainty"])
-        choices.param.watch(self._update, ["measure", "weight"])
-        self._update()
-
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
 
     @property
     def table(self) -> Table:
@@ -143,8 +141,8 @@ class RankingView(pn.viewable.Viewer):
         self.state.choose_gene(str(self._ranked.index[row]), near=True)
         self.state.tab = "explore"
 
-    def _update(self, *_events: object) -> None:
-        fit = seen(self.state)
+    def refresh(self, *_events: object) -> None:
+        fit = self.fit
         if fit is None:
             return
         measure = self.choices.measure_of(fit)
@@ -193,17 +191,17 @@ class RankingView(pn.viewable.Viewer):
     def _sure(self, *_values: object) -> str:
         """HTML of the uncertainty of the ranking, or of the button that computes it."""
         state = self.state
-        if seen(state) is None or state.partial:
+        if not self.is_seen or self.fit is None or state.partial:
             return ""
         more = stability(state.uncertainty, state.shown_factor)
         words = line(state.uncertainty, state.doubting, state.fit, more=more)
         return f'<p class="how">{words}</p>'
 
-    def _export(self) -> Export | None:
+    def export(self) -> Export | None:
         if not self._of:
             return None
         fit, topic, measure, _weight, names = self._of
-        ranked, drawn, unit = self._ranked, self.bars.drawn_table, UNITS[measure]
+        ranked, drawn, unit = self._ranked, self.bars.best(ON_PAPER), UNITS[measure]
         colour = topic_colours(topic + 1)[topic] if self.state.is_topics else None
         title = self.bars.figure.title.text.replace("\n", " · ")
         marked = self.state.marked

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from html import escape
 from typing import Any
 
@@ -14,11 +13,9 @@ import param
 from dashboard import html
 from dashboard.actions import cells_with_label
 from dashboard.browser import Browser
-from dashboard.cards.background import summarised
-from dashboard.cards.frame import card, figure, waiting
-from dashboard.cards.topics.seen import seen
+from dashboard.cards.card import Card, Place
+from dashboard.cards.frame import figure, waiting
 from dashboard.cards.wording import heading
-from dashboard.controls.export import ExportMenu
 from dashboard.export import Export
 from dashboard.plots.colours import Colouring
 from dashboard.plots.style import DIVERGING
@@ -53,21 +50,27 @@ NO_LABELS = "all cells"
 MANY, NARROW, BROAD = 12, 96, 132
 
 
-class StructureView(pn.viewable.Viewer):
+class StructureView(Card):
     """Stacked proportions beside their legend; scores as an image where there are factors."""
 
+    tab, entry, place = "topics", "structure", Place(1, 0)
+    caption = "One column a cell, in the groups of a label."
+    follows = ("fit", "names", "factor", "selected", "choices.group")
+    factors = True
+
     def __init__(self, state: AppState, choices: TopicChoices, browser: Browser) -> None:
-        super().__init__()
-        self.state, self.choices = state, choices
+        self.begin(state)
+        self.choices = choices
         self.plot = StructurePlot()
-        self.working: Future[None] | None = None
-        self._asked: tuple[AnyFit, str | None] | None = None
         self._drawn: tuple[AnyFit, str | None, pd.DataFrame, tuple[str, ...]] | None = None
         self.group = Select(
             label="Group by", options=[NO_LABELS], size="small", width=130, margin=0
         )
         self._legend = html.pane(sizing_mode="stretch_height", width=NARROW, css_classes=["key"])
-        self._panel = card(
+        self.plot.on_topic(together(state.choose_factor))
+        self.plot.on_group(together(self._select))
+        self.group.param.watch(self._pick, "value")
+        self.build(
             heading(state, FACTORS, TOPICS),
             pn.Row(
                 figure(self.plot.figure, message=waiting(state, factors=True)),
@@ -75,17 +78,9 @@ class StructureView(pn.viewable.Viewer):
                 sizing_mode="stretch_both",
                 margin=0,
             ),
-            tools=(self.group, ExportMenu(browser, self._export, state, name="structure")),
+            browser=browser,
+            tools=(self.group,),
         )
-        self.plot.on_topic(together(state.choose_factor))
-        self.plot.on_group(together(self._select))
-        self.group.param.watch(self._pick, "value")
-        state.param.watch(self._update, ["fit", "names", "factor", "selected", "tab"])
-        choices.param.watch(self._update, "group")
-        self._update()
-
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
 
     @together
     def _pick(self, event: param.parameterized.Event) -> None:
@@ -97,28 +92,26 @@ class StructureView(pn.viewable.Viewer):
         if fit is not None and column in fit.obs:
             self.state.select(cells_with_label(fit.obs[column], label))
 
-    def _update(self, *_events: object) -> None:
-        fit = seen(self.state)
+    def asks(self) -> tuple[AnyFit, str | None] | None:
+        fit = self.fit
+        return None if fit is None else (fit, self.choices.group_of(fit))
+
+    def compute(self, fit: AnyFit, column: str | None) -> pd.DataFrame:
+        return summaries.structure(fit, column)
+
+    def refresh(self, *events: object) -> None:
+        fit = self.fit
         if fit is None:
             return
         column = self.choices.group_of(fit)
         self.group.param.update(
             options=summaries.grouping_columns(fit) or [NO_LABELS], value=column or NO_LABELS
         )
-        if self._drawn is not None and self._drawn[0] is fit and self._drawn[1] == column:
-            self._show(fit, column, self._drawn[2])
-        elif self._asked is None or self._asked[0] is not fit or self._asked[1] != column:
-            self._asked = fit, column
-            self.working = summarised(
-                self.state,
-                lambda: summaries.structure(fit, column),
-                lambda table: self._show(fit, column, table),
-            )
+        super().refresh(*events)
 
-    def _show(self, fit: AnyFit, column: str | None, table: pd.DataFrame) -> None:
-        state = self.state
-        if fit is not state.fit or column != self.choices.group_of(fit):
-            return
+    def paint(self, table: pd.DataFrame) -> None:
+        state, fit = self.state, self.state.fit
+        column = self.choices.group_of(fit)
         signed, names = not state.is_topics, tuple(state.names)
         drawn = self._drawn
         if drawn is None or drawn[2] is not table or drawn[3] != names:
@@ -138,18 +131,29 @@ class StructureView(pn.viewable.Viewer):
         places = fit.cells.get_indexer(table.index.get_level_values("cell"))
         return np.asarray(selected)[places]
 
-    def _export(self) -> Export | None:
+    def export(self) -> Export | None:
         if self._drawn is None:
             return None
-        (fit, column, table, names), signed = self._drawn, not self.state.is_topics
-        named = table.set_axis(list(names), axis=1)
+        fit, column, table, names = self._drawn
+        return _taken(fit, column, table.set_axis(list(names), axis=1))
 
-        def draw() -> Any:
-            from dashboard import figures
+    @classmethod
+    def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export | None:
+        """Grouped by the first label; of factors only a page shows it."""
+        if not fit.can("mixtures"):
+            return None
+        column = next(iter(summaries.grouping_columns(fit)), None)
+        table = summaries.structure(fit, column).set_axis(fit.factor_names, axis=1)
+        return _taken(fit, column, table)
 
-            return figures.topic_structure(named, column or "", signed=signed)
 
-        return Export("structure", draw, lambda: named, of=fit)
+def _taken(fit: AnyFit, column: str | None, table: pd.DataFrame) -> Export:
+    def draw() -> Any:
+        from dashboard import figures
+
+        return figures.topic_structure(table, column or "", signed=not fit.can("mixtures"))
+
+    return Export("structure", draw, lambda: table, of=fit)
 
 
 def legend(names: tuple[str, ...], chosen: int | None) -> str:

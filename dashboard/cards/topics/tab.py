@@ -2,47 +2,56 @@
 
 from __future__ import annotations
 
-import panel as pn
+from collections.abc import Sequence
+from typing import Any
+
+import param
 
 from dashboard import html
-from dashboard.browser import Browser
-from dashboard.cards.frame import row
+from dashboard.cards.card import Card
+from dashboard.cards.frame import waiting
+from dashboard.cards.stack import Stack
+from dashboard.cards.tab import Tab
 from dashboard.cards.topics.bar import TopicBar
-from dashboard.cards.topics.details import DetailsView
-from dashboard.cards.topics.placement import OverviewView
-from dashboard.cards.topics.ranking import RankingView
-from dashboard.cards.topics.structure import StructureView
-from dashboard.state import AppState
 from dashboard.topic_choices import TopicChoices
-from engine.jobs import Jobs
 
 
-class TopicsView(pn.viewable.Viewer):
-    """Two rows of two cards under the bar of the chosen topic.
+class TopicsTab(Tab):
+    """Two rows of two cards under the bar of the chosen topic."""
 
-    Parameters
-    ----------
-    jobs
-        The other runs; without them there are none to compare with.
-    """
+    tab, widths = "topics", (42, 58)
 
-    def __init__(self, state: AppState, browser: Browser, jobs: Jobs | None = None) -> None:
-        super().__init__()
+    def share(self) -> dict[str, Any]:
         self.choices = TopicChoices()
-        self.bar = TopicBar(state)
-        self.overview = OverviewView(state, browser)
-        self.structure = StructureView(state, self.choices, browser)
-        self.ranking = RankingView(state, self.choices, browser)
-        self.details = DetailsView(state, self.choices, browser, jobs)
-        self._panel = pn.Column(
-            self.bar,
-            row(self.overview, self.ranking, shares=(42, 58)),
-            row(self.structure, self.details, shares=(42, 58)),
-            sizing_mode="stretch_both",
-            margin=0,
-            css_classes=["explore"],
-            stylesheets=[html.STYLES],
+        return {
+            "choices": self.choices,
+            "jobs": None if self.runner is None else self.runner.services.jobs,
+        }
+
+    def stack(self, cards: Sequence[Card]) -> Stack:
+        front, waits = self.choices.param.table, waiting(self.state, factors=True)
+        return Stack(
+            cards,
+            self.browser,
+            name="table",
+            label="Tables",
+            act="topic-table",
+            # Numbers can be compared before there is a fit to look at.
+            message=html.bound(lambda words, shown: "" if shown == "many" else words, waits, front),
+            needs=("fit", "swept"),
         )
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
+    def bar(self) -> list[Any]:
+        self.topic_bar = TopicBar(self.state)
+        return [self.topic_bar]
+
+    def lay_out(self) -> list[Any]:
+        parts = super().lay_out()
+        self.state.param.watch(self._look, "sweep")
+        if self.state.sweep is not None:
+            self.stacked.turn("many")
+        return parts
+
+    def _look(self, event: param.parameterized.Event) -> None:
+        if event.new is not None:
+            self.stacked.turn("many")

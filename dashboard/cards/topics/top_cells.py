@@ -10,8 +10,8 @@ import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import html
+from dashboard.cards.card import Card, Place
 from dashboard.cards.table import Column, Table
-from dashboard.cards.topics.seen import seen
 from dashboard.export import Export
 from dashboard.select import Select
 from dashboard.state import AppState
@@ -31,12 +31,17 @@ HEAD = html.heading(
 COUNTS = {"25": 25, "100": 100, "400": 400}
 
 
-class TopCellsView(pn.viewable.Viewer):
+class TopCellsView(Card):
     """A table whose rows select cells, and a button that selects all of them."""
 
+    tab, entry, place = "topics", "top cells", Place(1, 1, 1)
+    front, key, word = "choices.table", "cells", "Top cells"
+    follows = ("fit", "factor", "choices.group")
+    factors = True
+
     def __init__(self, state: AppState, choices: TopicChoices) -> None:
-        super().__init__()
-        self.state, self.choices = state, choices
+        self.begin(state)
+        self.choices = choices
         self._of: tuple[Any, ...] = ()
         self._cells = pd.DataFrame({"position": []})
         self.count = Select(
@@ -59,7 +64,9 @@ class TopCellsView(pn.viewable.Viewer):
             on_row=self._choose,
             many=True,
         )
-        self._panel = pn.Column(
+        self.count.param.watch(together(self.update), "value")
+        self.build(
+            HEAD,
             pn.Row(
                 self.count,
                 self.all,
@@ -69,20 +76,11 @@ class TopCellsView(pn.viewable.Viewer):
                 stylesheets=[html.STYLES],
             ),
             self.table,
-            sizing_mode="stretch_both",
-            margin=0,
         )
-        self.count.param.watch(together(self._update), "value")
-        state.param.watch(self._update, ["fit", "factor", "tab"])
-        choices.param.watch(self._update, ["group", "table"])
-        self._update()
 
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._panel
-
-    def _update(self, *_events: object) -> None:
-        fit = seen(self.state)
-        if fit is None or self.choices.table != "cells":
+    def refresh(self, *_events: object) -> None:
+        fit = self.fit
+        if fit is None:
             return
         of = (fit, self.state.shown_factor, self.choices.group_of(fit), self.count.value)
         if self._of and self._of[0] is fit and self._of[1:] == of[1:]:
@@ -115,7 +113,6 @@ class TopCellsView(pn.viewable.Viewer):
         self.state.select(mask if rows else None)
 
     def export(self) -> Export | None:
-        """The cells as they stand."""
         if not self._of:
             return None
         fit, topic, column, _count = self._of

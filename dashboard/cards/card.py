@@ -1,0 +1,261 @@
+"""Card: what it asks, works out, draws, tabulates and says; every card of the page is one."""
+
+from __future__ import annotations
+
+import itertools
+from concurrent.futures import Future
+from dataclasses import replace
+from operator import attrgetter
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import pandas as pd
+import panel as pn
+
+from dashboard import html
+from dashboard.bare import is_bare
+from dashboard.browser import Browser
+from dashboard.cards.background import summarised
+from dashboard.cards.frame import card, figure, waiting
+from dashboard.controls.export import ExportMenu
+from dashboard.export import Export
+from dashboard.state import AppState
+from engine.results import AnyFit
+
+
+class Place(NamedTuple):
+    """Where a card stands in the grid of its tab; those of one place come in their order."""
+
+    row: int
+    column: int = 0
+    order: int = 0
+
+
+class Card(pn.viewable.Viewer):
+    """A card of a tab.
+
+    A plain card says what it `follows`, and has `picture`, `compute`, `paint`, `draw` and
+    `tabulate`. One that lays itself out hands its parts to `build` in an ``__init__`` of its own,
+    whose parameters are what its tab shares, by name.
+
+    Attributes
+    ----------
+    tab, place
+        Where it stands.
+    entry
+        What its export menu and a report know it by; of no other card of the tab.
+    title
+        In a report; by default that of what it exports.
+    caption
+        How to read it: on the page, below its figure, in a report. ``{kind}`` is what a latent of
+        the fit is called.
+    formula, caveat
+        What its "?" opens.
+    follows
+        What it shows depends on these: parameters of the state, or of what else its tab shares
+        (``choices.group``). The first is the fit, where `asks` is that of this class.
+    factors
+        Whether there is nothing to show of a fit without factors.
+    needs
+        Parameters of the state of which one must be there for anything to be exported.
+    behind
+        Whether it is brought up to date behind other tabs too.
+    front
+        Where several cards share a place: the parameter that says which of them is in front, by
+        their `key`; ``word`` is what is written on the small tab that turns to this one.
+    listed
+        Rows of its table that a report shows.
+    """
+
+    tab: ClassVar[str]
+    entry: ClassVar[str]
+    place: ClassVar[Place]
+    title: ClassVar[str] = ""
+    caption: ClassVar[str] = ""
+    formula: ClassVar[str] = ""
+    caveat: ClassVar[str] = ""
+    follows: ClassVar[tuple[str, ...]] = ("fit",)
+    factors: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ("fit",)
+    behind: ClassVar[bool] = False
+    front: ClassVar[str] = ""
+    key: ClassVar[str] = ""
+    word: ClassVar[str] = ""
+    listed: ClassVar[int] = 0
+
+    state: AppState
+
+    def __init__(self, state: AppState, browser: Browser) -> None:
+        self.begin(state)
+        head = html.heading(self.title, self.caption, self.formula, self.caveat)
+        message = waiting(state, factors=self.factors)
+        self.build(head, figure(self.picture(), message=message), browser=browser)
+
+    def begin(self, state: AppState) -> None:
+        """Take the state; nothing is shown yet."""
+        pn.viewable.Viewer.__init__(self)
+        self.state = state
+        self._panel: Any = None
+        self.working: Future[None] | None = None
+        self._asked: tuple[Any, ...] | None = None
+        self._answer: tuple[tuple[Any, ...], Any] | None = None
+
+    def build(
+        self,
+        head: Any,
+        *body: Any,
+        browser: Browser | None = None,
+        tools: tuple[Any, ...] = (),
+        **params: Any,
+    ) -> None:
+        """Lay the card out, and follow from now on; one that can be exported gets a menu for it."""
+        self.head = head
+        if self.front:
+            # No deeper than it must be.
+            alone = body[0] if len(body) == 1 else None
+            self._panel = alone or pn.Column(*body, sizing_mode="stretch_both", margin=0)
+        else:
+            menu = (self.menu(browser),) if browser is not None else ()
+            self._panel = card(head, *body, tools=(*tools, *menu), **params)
+        self.follow()
+
+    def follow(self) -> None:
+        """Bring the card up to date now, and whenever something changes that it depends on."""
+        own = [name if "." in name else f"state.{name}" for name in self.follows]
+        own += [] if self.behind else ["state.tab"]
+        own += [self.front] if self.front else []
+        for owner, names in itertools.groupby(sorted(set(own)), lambda name: name.split(".")[0]):
+            getattr(self, owner).param.watch(self.update, [name.split(".")[1] for name in names])
+        self.update()
+
+    def menu(self, browser: Browser) -> ExportMenu:
+        """The menu that exports it."""
+        return ExportMenu(browser, self.offer, self.state, name=self.entry, needs=self.needs)
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    @property
+    def fit(self) -> AnyFit | None:
+        """The fit to show, if there is one with all that the card needs."""
+        fit: AnyFit | None = self.state.fit
+        return None if self.factors and is_bare(fit) else fit
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether its tab is in front, and so is the card where several share a place."""
+        in_front = not self.front or attrgetter(self.front)(self) == (self.key or self.entry)
+        return in_front and (self.behind or self.state.tab == self.tab)
+
+    def update(self, *events: Any) -> None:
+        """Bring the card up to date, unless nobody sees it."""
+        if self.is_seen:
+            self.refresh(*events)
+
+    def refresh(self, *_events: Any) -> None:
+        """Ask anew if the question has changed, and show the answer."""
+        asked = self.asks()
+        if asked is None:
+            self._asked = self._answer = None
+            self.clear()
+        elif self._answer is not None and same(self._answer[0], asked):
+            self.paint(self._answer[1])
+        elif self._asked is None or not same(self._asked, asked):
+            self._asked, self._answer = asked, None
+            self.wait()
+            self.working = summarised(
+                self.state,
+                lambda: self.compute(*asked),
+                lambda found: self._came(asked, found),
+                quick=self.is_quick(*asked),
+            )
+
+    def _came(self, asked: tuple[Any, ...], found: Any) -> None:
+        now = self.asks()
+        # The answer to what nobody asks any more. Asked again, it is worked out again.
+        if self._asked is not asked or now is None or not same(now, asked):
+            self._asked = None if self._asked is asked else self._asked
+            return
+        self._answer = asked, found
+        self.paint(found)
+
+    # What a card of its own kind says.
+
+    def asks(self) -> tuple[Any, ...] | None:
+        """Arguments of `compute`; None while there is nothing to show."""
+        if self.fit is None:
+            return None
+        return tuple(attrgetter(name)(self if "." in name else self.state) for name in self.follows)
+
+    def picture(self) -> Any:
+        """What it draws on the page, once: a Bokeh figure, or anything of Panel."""
+        raise NotImplementedError
+
+    def compute(self, *asked: Any) -> Any:
+        """Work out what is shown, in a thread."""
+        return asked[0]
+
+    def is_quick(self, *_asked: Any) -> bool:
+        """Whether that is so quick that it is done within the action that asks."""
+        return False
+
+    def paint(self, found: Any) -> None:
+        """Draw what was worked out on the page."""
+
+    def clear(self) -> None:
+        """Say that there is nothing to ask for, if nothing else does."""
+
+    def wait(self) -> None:
+        """Say that it is being worked out, if nothing else does."""
+
+    def draw(self, found: Any) -> Any:
+        """Figure of what was worked out, for paper: of the same size whatever the page's."""
+        raise NotImplementedError
+
+    def tabulate(self, found: Any) -> pd.DataFrame:
+        """What was worked out, tidy: the CSV, and the table in a report."""
+        raise NotImplementedError
+
+    def stem(self) -> str:
+        """Name of its files, its title and words of a report."""
+        return self.title.lower() or self.entry
+
+    @classmethod
+    def caption_of(cls, fit: AnyFit | None) -> str:
+        """Caption in a report."""
+        return cls.caption.replace("{kind}", fit.latent if fit is not None else "factor")
+
+    # How that is taken away.
+
+    @classmethod
+    def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export | None:
+        """What a report has of a fit that no page shows; ``xy`` is its UMAP, if there is one."""
+        return None
+
+    @classmethod
+    def entitled(cls, export: Export | None, fit: AnyFit | None) -> Export | None:
+        """The export with title and caption."""
+        if export is None:
+            return None
+        words = cls.caption_of(export.of or fit)
+        return replace(export, title=cls.title, caption=words, listed=cls.listed)
+
+    def export(self) -> Export | None:
+        """What is shown now, to be taken away; None if there is nothing."""
+        if self._answer is None:
+            return None
+        (fit, *_), found = self._answer
+        return Export(self.stem(), lambda: self.draw(found), lambda: self.tabulate(found), of=fit)
+
+    def offer(self) -> Export | None:
+        """What is shown now, with title and caption."""
+        return self.entitled(self.export(), self.state.fit)
+
+
+def same(these: tuple[Any, ...], those: tuple[Any, ...]) -> bool:
+    """Whether two questions are one: by identity what has no equality of its own, as fits have."""
+    plain = (str, int, float, tuple, list, bool, type(None))
+    return len(these) == len(those) and all(
+        a == b if isinstance(a, plain) and isinstance(b, plain) else a is b
+        for a, b in zip(these, those, strict=True)
+    )

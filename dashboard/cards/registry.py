@@ -1,0 +1,35 @@
+"""The cards of the page: what is in the folder of a tab is on it, nothing else lists them."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from types import ModuleType
+from typing import Any
+
+from dashboard.cards.card import Card
+
+
+def cards(tab: str) -> list[type[Card]]:
+    """Cards of a tab, in the order of their places."""
+    found = {kind for module in _modules(tab) for kind in _own(module, Card) if kind.tab == tab}
+    return sorted(found, key=lambda kind: kind.place)
+
+
+def tab(name: str) -> Any:
+    """The `dashboard.cards.tab.Tab` of a name."""
+    module = importlib.import_module(f"{__package__}.{name}.tab")
+    (found,) = (kind for kind in _own(module, module.Tab))
+    return found
+
+
+def _modules(tab: str) -> list[ModuleType]:
+    package = importlib.import_module(f"{__package__}.{tab}")
+    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    return [importlib.import_module(f"{package.__name__}.{name}") for name in names]
+
+
+def _own[Kind](module: ModuleType, kind: type[Kind]) -> list[type[Kind]]:
+    """Classes of a kind that a module defines."""
+    found = [item for item in vars(module).values() if isinstance(item, type)]
+    return [item for item in found if issubclass(item, kind) and item.__module__ == module.__name__]

@@ -1,0 +1,143 @@
+"""Cards of one place, one of them in front: small tabs beside its title turn to another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import panel as pn
+import param
+
+from dashboard import html, lists
+from dashboard.browser import Browser
+from dashboard.cards.card import Card
+from dashboard.cards.frame import COVER
+from dashboard.controls.export import ExportMenu
+from dashboard.export import Export
+
+
+class Stack(pn.viewable.Viewer):
+    """A card of several.
+
+    Parameters
+    ----------
+    name
+        Of its export menu.
+    label
+        Of its small tabs, for those who hear the page.
+    act
+        What they send.
+    message
+        Covers what is in front while there is nothing to show.
+    needs
+        As of `Card`.
+    overlaid
+        All cards lie on one another, and style alone shows one: no change of the layout, which
+        would have Bokeh measure the whole page again. Not for tables: a browser can hang over those
+        whose contents it is told to skip.
+    """
+
+    def __init__(
+        self,
+        cards: Sequence[Card],
+        browser: Browser,
+        *,
+        name: str,
+        label: str,
+        act: str,
+        message: Any = "",
+        needs: tuple[str, ...] = ("fit",),
+        overlaid: bool = False,
+    ) -> None:
+        super().__init__()
+        first = cards[0]
+        self.cards = {card.key or card.entry: card for card in cards}
+        owner, choice = first.front.split(".")
+        self._owner = getattr(first, owner)
+        self._front = self._owner.param[choice]
+        # A new card of the place is one more of its choices.
+        self._front.objects = list(dict.fromkeys([*self._front.objects, *self.cards]))
+        words = {key: card.word for key, card in self.cards.items()}
+        heads = [card.head for card in cards]
+        front = self._front
+        self.head = param.bind(lambda shown, *of: of[list(self.cards).index(shown)], front, *heads)
+        top = pn.Row(
+            html.pane(
+                html.bound(
+                    lambda shown, head: lists.tabs(label, words, shown, act) + head.title,
+                    front,
+                    self.head,
+                ),
+                sizing_mode=None,
+            ),
+            pn.Spacer(sizing_mode="stretch_width", height=0, margin=0),
+            ExportMenu(browser, self.export, first.state, name=name, needs=needs),
+            sizing_mode="stretch_width",
+            margin=0,
+            css_classes=["card-top"],
+            stylesheets=[html.STYLES],
+        )
+        if overlaid:
+            self._body = None
+            bodies = [
+                pn.Column(
+                    card,
+                    sizing_mode="stretch_both",
+                    margin=0,
+                    styles=html.bound(lambda shown, own=key: _style(shown == own), front),
+                )
+                for key, card in self.cards.items()
+            ]
+        else:
+            self._body = pn.Column(self.front, sizing_mode="stretch_both", margin=0)
+            bodies = [self._body]
+        cover = html.pane(message, css_classes=["cover"], sizing_mode=None, styles=COVER)
+        self._panel = pn.Column(
+            top,
+            html.pane(html.bound(lambda head: head.how, self.head)),
+            pn.Column(
+                *bodies,
+                cover,
+                sizing_mode="stretch_both",
+                margin=0,
+                styles={"position": "relative"},
+            ),
+            sizing_mode="stretch_both",
+            margin=0,
+            css_classes=["card"],
+            stylesheets=[html.STYLES],
+        )
+        browser.on(act, self.turn)
+        self._owner.param.watch(self._turned, front.name)
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    @property
+    def front(self) -> Card:
+        """The card in front."""
+        return self.cards[getattr(self._owner, self._front.name)]
+
+    def turn(self, key: str) -> None:
+        """Turn to another card."""
+        if key in self.cards:
+            # Before the card is brought up to date: what is filled then has its room.
+            self._put(key)
+            setattr(self._owner, self._front.name, key)
+
+    def _turned(self, event: param.parameterized.Event) -> None:
+        self._put(event.new)
+
+    def _put(self, key: str) -> None:
+        if self._body is not None and self.cards[key] not in self._body.objects:
+            self._body.objects = [self.cards[key]]
+
+    def export(self) -> Export | None:
+        """Of the card in front."""
+        return self.front.offer()
+
+
+def _style(shown: bool) -> dict[str, str]:
+    # Not by visibility, which panes of HTML inside set for themselves.
+    seen = ("visible", "auto") if shown else ("hidden", "none")
+    return {**COVER, "content-visibility": seen[0], "pointer-events": seen[1]}

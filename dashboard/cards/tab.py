@@ -1,0 +1,94 @@
+"""Tab: a grid of the cards in its folder, below a bar."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import panel as pn
+
+from dashboard import html
+from dashboard.browser import Browser
+from dashboard.cards import registry
+from dashboard.cards.card import Card
+from dashboard.cards.frame import row
+from dashboard.cards.stack import Stack
+from dashboard.runner import Runner
+from dashboard.state import AppState
+
+
+class Tab(pn.viewable.Viewer):
+    """A tab of the page.
+
+    Attributes
+    ----------
+    tab
+        That of its folder.
+    widths
+        Of its columns, percent; as wide as one another by default.
+    """
+
+    tab: ClassVar[str]
+    widths: ClassVar[tuple[int, ...]] = ()
+
+    def __init__(self, state: AppState, browser: Browser, runner: Runner | None = None) -> None:
+        super().__init__()
+        self.state, self.browser, self.runner = state, browser, runner
+        self.shared = {"state": state, "browser": browser} | self.share()
+        self.cards = {kind.entry: self._make(kind) for kind in registry.cards(self.tab)}
+        self._panel = pn.Column(*self.lay_out(), **self.look())
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._panel
+
+    def __getitem__(self, name: str) -> Any:
+        """Card of a name."""
+        return self.cards[name]
+
+    def share(self) -> dict[str, Any]:
+        """What the cards of the tab share besides state and browser: they ask for it by name."""
+        return {}
+
+    def bar(self) -> list[Any]:
+        """What stands above the cards."""
+        return []
+
+    def look(self) -> dict[str, Any]:
+        """How the tab is laid out."""
+        return {
+            "sizing_mode": "stretch_both",
+            "margin": 0,
+            "css_classes": ["explore"],
+            "stylesheets": [html.STYLES],
+        }
+
+    def stack(self, cards: Sequence[Card]) -> Stack:
+        """The cards that share a place."""
+        raise NotImplementedError
+
+    def lay_out(self) -> list[Any]:
+        """The bar, and the rows of cards."""
+        return [*self.bar(), *(row(*places, shares=self.widths) for places in self.rows())]
+
+    def rows(self) -> list[list[Any]]:
+        """Cards, row by row; those of one place as a stack."""
+        by_row = itertools.groupby(self.cards.values(), lambda card: card.place.row)
+        return [
+            [
+                self._at(list(here))
+                for _, here in itertools.groupby(cards, lambda card: card.place.column)
+            ]
+            for _, cards in by_row
+        ]
+
+    def _at(self, cards: list[Card]) -> Card | Stack:
+        if not cards[0].front:
+            (card,) = cards
+            return card
+        self.stacked = self.stack(cards)
+        return self.stacked
+
+    def _make(self, kind: type[Card]) -> Card:
+        return kind(**{name: self.shared[name] for name in inspect.signature(kind).parameters})
