@@ -141,7 +141,8 @@ def render(export: Export, kind: Kind, provenance: Provenance, fit: AnyFit | Non
 
     figure = export.draw()
     sign(figure, str(provenance))
-    return write(figure, kind, DPI, export.name, str(provenance))
+    words = f"{export.caption} {provenance}".strip()
+    return write(figure, kind, DPI, export.name, words)
 
 
 @contextmanager

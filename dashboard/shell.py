@@ -49,13 +49,13 @@ SOON = 2000
 @functools.cache
 def services() -> Services:
     """Start the services that all sessions of this server share, and their warm-up."""
+    # Nobody is to wait for the import of what a tab shows.
+    for name in AppState.param.tab.objects:
+        registry.cards(name)
     # Exclude the libraries from garbage collection, which would walk through them while somebody
     # waits. Before the first session has a state: frozen objects are never freed.
     gc.collect()
     gc.freeze()
-    # Nobody waits for the import of what a tab shows.
-    for name in AppState.param.tab.objects:
-        registry.cards(name)
     settings = Settings()
     made = Services.of(settings)
     warm.start(made, settings.source)

@@ -194,9 +194,9 @@ def wrapped(text: str, most: float, size: float) -> list[str]:
     return [clean(line, most, size) for line in lines]
 
 
-def write(figure: Figure, kind: str, dpi: int, title: str, provenance: str) -> bytes:
-    """The file of a figure: the same bytes for the same figure."""
-    told = clean(provenance)
+def write(figure: Figure, kind: str, dpi: int, title: str, words: str) -> bytes:
+    """The file of a figure, with words about it: the same bytes for the same figure."""
+    told = clean(words)
     metadata: dict[str, dict[str, str | None]] = {
         "png": {"Title": title, "Description": told, "Software": "Logratio"},
         "svg": {"Title": title, "Description": told, "Creator": "Logratio", "Date": None},

@@ -133,13 +133,15 @@ def _figures(subject: Subject, figures: Sequence[Figure], tell: Tell) -> str:
 def _figure(subject: Subject, figure: Figure, prefix: str) -> str:
     try:
         shown = inline_svg(figure.export, subject.provenance, prefix, figure.title)
+        listed = figure.export.table().head(figure.export.listed) if figure.export.listed else None
+        rows = "" if listed is None else _table(listed.map(tables.plain))
     # One figure that cannot be drawn must not cost the others.
     except Exception as error:
         words = f"This figure could not be drawn ({type(error).__name__}: {error})."
-        shown = f'<p class="warning">{escape(words)}</p>'
+        shown, rows = f'<p class="warning">{escape(words)}</p>', ""
     return (
         f"<figure><h3>{escape(figure.title)}</h3>{shown}"
-        f"<figcaption>{escape(figure.caption)}</figcaption></figure>"
+        f"<figcaption>{escape(figure.caption)}</figcaption></figure>{rows}"
     )
 
 
