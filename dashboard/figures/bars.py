@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dashboard.figures.names import label, room
+from dashboard.figures.names import label, room, tell_left_out
 from dashboard.figures.sheet import EDGE, FOOT, INK, clean, place, published, sheet
 from dashboard.plots.style import NEGATIVE, POSITIVE
 
@@ -61,3 +61,4 @@ def draw_bars(
     axes.axvline(0, color=INK, linewidth=0.5)
     axes.spines["left"].set_visible(False)
     label(axes, "y", [str(name) for name in values.index], pitch, marked)
+    tell_left_out(axes, pitch)

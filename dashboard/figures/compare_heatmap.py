@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dashboard.figures.names import label, room
+from dashboard.figures.names import label, room, tell_left_out
 from dashboard.figures.sheet import EDGE, FOOT, clean, colour_bar, colours, place, published, sheet
 from dashboard.plots.compare_heatmap import limits
 from dashboard.plots.style import DIVERGING
@@ -62,6 +62,7 @@ def compare_heatmap(
         label(axes, "x", names, pitch, marked)
         if number == 0:
             label(axes, "y", names, pitch, marked)
+            tell_left_out(axes, pitch)
         else:
             axes.set_yticks([])
         left += side + GAP

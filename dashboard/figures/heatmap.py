@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from dashboard.figures.names import label, room
+from dashboard.figures.names import label, room, tell_left_out
 from dashboard.figures.sheet import (
     EDGE,
     FOOT,
@@ -67,6 +67,7 @@ def heatmap(
     axes.spines[:].set_visible(False)
     label(axes, "x", names, pitch, marked)
     label(axes, "y", names, pitch, marked)
+    tell_left_out(axes, pitch)
     bar = place(figure, EDGE + beside + side + GAP, EDGE, BAR, min(side, 40.0))
     colour_bar(bar, DIVERGING, -limit, limit, "CLR correlation")
     return figure

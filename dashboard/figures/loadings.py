@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dashboard.figures.bars import draw_bars
-from dashboard.figures.names import label, room
+from dashboard.figures.names import label, room, tell_left_out
 from dashboard.figures.sheet import (
     EDGE,
     FOOT,
@@ -81,6 +81,7 @@ def loadings(
     )
     image.spines[:].set_visible(False)
     label(image, "y", genes, pitch, marked)
+    tell_left_out(image, pitch)
     if turned:
         label(image, "x", labels, across / factors, (labels[factor],))
     else:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 
-from dashboard.figures.sheet import POINT, SMALL, cleaned, wide
+from dashboard.figures.sheet import POINT, QUIET, SMALL, cleaned, wide
 
 SMALLEST = 3.4
 # Of the distance between two lines of capitals, which letters may fill.
 FILLED = 0.92
 LONGEST = 30.0
+# Of the words that some are left out, millimetres.
+LEFT_OUT = 9.0
 
 
 def type_size(pitch: float, largest: float = SMALL) -> float:
@@ -20,9 +22,24 @@ def type_size(pitch: float, largest: float = SMALL) -> float:
     return max(SMALLEST, min(largest, FILLED * pitch * POINT))
 
 
+def _step(pitch: float) -> int:
+    """1 if every name fits, n if every nth does."""
+    return max(1, -int(-SMALLEST // (FILLED * pitch * POINT)))
+
+
+def tell_left_out(axes: Axes, pitch: float, of: str = "name") -> None:
+    """Say in the corner of the axes, where there are no names, that not all are written."""
+    if (step := _step(pitch)) == 1:
+        return
+    nth = {2: "2nd", 3: "3rd"}.get(step, f"{step}th")
+    words = f"every {nth}\n{of} is\nwritten"
+    style: dict[str, Any] = {"size": 5, "color": QUIET, "ha": "right", "va": "top"}
+    axes.annotate(words, (0, 0), (-3, -3), "axes fraction", "offset points", **style)
+
+
 def shown(names: Sequence[str], pitch: float, marked: Sequence[str]) -> list[int]:
     """Places of the names that fit: every one or every nth, and marked ones before others."""
-    step = max(1, -int(-SMALLEST // (FILLED * pitch * POINT)))
+    step = _step(pitch)
     chosen: list[int] = []
     for place in (j for j, name in enumerate(names) if name in marked):
         if not chosen or place - chosen[-1] >= step:
@@ -38,7 +55,9 @@ def room(names: Sequence[str], pitch: float, marked: Sequence[str]) -> float:
     """Room that the names take beside the axis, millimetres."""
     size = type_size(pitch)
     words = cleaned([names[j] for j in shown(names, pitch, marked)], LONGEST, size, "bold")
-    return max((wide(word, size, "bold") for word in words), default=0.0) + 2
+    # That some are left out takes room, too.
+    least = 0.0 if _step(pitch) == 1 else LEFT_OUT
+    return max(least, *(wide(word, size, "bold") for word in words), 0.0) + 2
 
 
 def label(

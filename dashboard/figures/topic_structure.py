@@ -109,4 +109,6 @@ def _name(axes: Axes, groups: list[str], ends: list[int], count: int, column: st
         text.set(ha="right", rotation_mode="anchor", parse_math=False)
     for end in ends[:-1]:
         axes.axvline(end - 0.5, color="white", linewidth=0.8)
-    axes.set_title(clean(column, WIDTH), loc="left")
+    left = len(groups) - len(words)
+    told = f" ({left:,} narrow ones without a name)" if left else ""
+    axes.set_title(clean(f"{column}{told}", WIDTH), loc="left")

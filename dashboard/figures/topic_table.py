@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dashboard.figures.names import label, room
+from dashboard.figures.names import label, room, tell_left_out
 from dashboard.figures.sheet import EDGE, FOOT, colour_bar, colours, place, published, sheet
 from dashboard.plots.style import DIVERGING, SEQUENTIAL
 
@@ -34,6 +34,8 @@ def topic_table(table: pd.DataFrame, title: str, *, signed: bool) -> Figure:
     axes.spines[:].set_visible(False)
     label(axes, "x", columns, pitch_x)
     label(axes, "y", rows, pitch_y)
+    # The names of the side that has less room.
+    tell_left_out(axes, *min((pitch_y, "row"), (pitch_x, "column")))
     bar = place(figure, left + across + GAP, EDGE, BAR, min(max(high, 30.0), 40.0))
     colour_bar(bar, palette, low, most, title)
     return figure

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import panel as pn
 import pandas as pd
+import panel as pn
 import pytest
 
 from dashboard.browser import Browser

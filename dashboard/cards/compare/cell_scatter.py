@@ -16,7 +16,7 @@ from dashboard.cards.card import Card, Place
 from dashboard.cards.compare.bar import strip
 from dashboard.cards.compare.choices import CompareChoices
 from dashboard.cards.compare.compared import Beside, Compared
-from dashboard.cards.explore.cell_map import cell_table
+from dashboard.cards.explore.cell_map import cell_table, spreads
 from dashboard.cards.explore.gene_pair import MOST_BARS, MOST_POINTS, sample
 from dashboard.cards.frame import figure
 from dashboard.export import Export
@@ -194,7 +194,7 @@ class ScatterView(Card):
         def table() -> pd.DataFrame:
             told = cell_table(cells, found.values, titles, shown, selected)
             if found.sd is not None:
-                told[[f"{title}, sd" for title in titles]] = found.sd
+                told = told.assign(**spreads(titles, found.sd))
             return told
 
         return Export(f"cells compared {asked[1]}", draw, table)

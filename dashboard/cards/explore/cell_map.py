@@ -229,3 +229,8 @@ def cell_table(
     if selected is not None:
         table["selected"] = selected
     return table
+
+
+def spreads(titles: tuple[str, str], sd: np.ndarray) -> dict[str, np.ndarray]:
+    """Columns of the lengths of error bars in such a table; missing of cells without."""
+    return {f"{title}, sd": own for title, own in zip(titles, sd.T, strict=True)}

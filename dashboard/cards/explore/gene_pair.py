@@ -15,7 +15,7 @@ from dashboard import html, lists
 from dashboard.bare import NO_FINDING, bare_words, is_bare
 from dashboard.cards import colouring
 from dashboard.cards.card import Card, Place, same
-from dashboard.cards.explore.cell_map import cell_table
+from dashboard.cards.explore.cell_map import cell_table, spreads
 from dashboard.cards.frame import figure
 from dashboard.cards.uncertainty import certainty, interval, rate
 from dashboard.cards.wording import heading
@@ -184,7 +184,8 @@ class PairView(Card):
             return figures.cells(xy, shown, titles=titles, selected=chosen, sd=sd)
 
         def table() -> pd.DataFrame:
-            return cell_table(values.index, xy, titles, shown, chosen)
+            table = cell_table(values.index, xy, titles, shown, chosen)
+            return table if sd is None else table.assign(**spreads(titles, sd))
 
         return Export(f"pair {pair[0]} {pair[1]}", draw, table)
 
