@@ -8,7 +8,7 @@ from typing import Any
 
 import panel as pn
 
-from dashboard.controls.export import in_background
+from dashboard.controls.export_menu import in_background
 from dashboard.state import AppState, Notice
 from dashboard.together import together
 

@@ -17,7 +17,7 @@ from dashboard.bare import is_bare
 from dashboard.browser import Browser
 from dashboard.cards.background import summarised
 from dashboard.cards.frame import card, figure, waiting
-from dashboard.controls.export import ExportMenu
+from dashboard.controls.export_menu import ExportMenu
 from dashboard.export import Export
 from dashboard.state import AppState
 from engine.results import AnyFit
@@ -142,6 +142,11 @@ class Card(pn.viewable.Viewer):
         return None if self.factors and is_bare(fit) else fit
 
     @property
+    def found(self) -> Any:
+        """What was worked out and is shown; None if nothing is."""
+        return None if self._answer is None else self._answer[1]
+
+    @property
     def is_seen(self) -> bool:
         """Whether its tab is in front, and so is the card where several share a place."""
         in_front = not self.front or attrgetter(self.front)(self) == (self.key or self.entry)
@@ -254,8 +259,7 @@ class Card(pn.viewable.Viewer):
 
 def same(these: tuple[Any, ...], those: tuple[Any, ...]) -> bool:
     """Whether two questions are one: by identity what has no equality of its own, as fits have."""
-    plain = (str, int, float, tuple, list, bool, type(None))
+    plain = {str, int, float, bool, tuple, list, type(None)}
     return len(these) == len(those) and all(
-        a == b if isinstance(a, plain) and isinstance(b, plain) else a is b
-        for a, b in zip(these, those, strict=True)
+        a == b if {type(a), type(b)} <= plain else a is b for a, b in zip(these, those, strict=True)
     )

@@ -12,7 +12,7 @@ from dashboard import html, lists
 from dashboard.browser import Browser
 from dashboard.cards.card import Card
 from dashboard.cards.frame import COVER
-from dashboard.controls.export import ExportMenu
+from dashboard.controls.export_menu import ExportMenu
 from dashboard.export import Export
 
 

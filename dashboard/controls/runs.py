@@ -12,7 +12,7 @@ import panel_material_ui as pmui
 
 from dashboard import html, lists
 from dashboard.browser import Browser
-from dashboard.controls.export import save_fit
+from dashboard.controls.export_menu import save_fit
 from dashboard.controls.form import WIDE, Later, step
 from dashboard.runner import ACTIVE, Runner
 from dashboard.state import AppState

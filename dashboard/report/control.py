@@ -13,7 +13,7 @@ import param
 
 from dashboard import html
 from dashboard.browser import Browser
-from dashboard.controls.export import in_background, on_document, paced
+from dashboard.controls.export_menu import in_background, on_document, paced
 from dashboard.controls.form import WIDE, beside, form
 from dashboard.export import MEDIA, filename, parts
 from dashboard.report.bundle import write_bundle

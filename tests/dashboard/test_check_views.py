@@ -16,10 +16,10 @@ import pytest
 
 from dashboard.browser import Browser
 from dashboard.cards.check.bar import progress
+from dashboard.cards.check.checker import NO_CELLS, NO_FIT, NOT_KEPT
 from dashboard.cards.check.findings import NOTHING, page
 from dashboard.cards.check.tab import CheckTab
-from dashboard.check_choices import CheckChoices
-from dashboard.checking import NO_CELLS, NO_FIT, NOT_KEPT
+from dashboard.cards.check.tab_choices import CheckChoices
 from dashboard.plots.check_bins import KINDS, limits
 from dashboard.plots.check_counts import MOST, CountPanels
 from dashboard.plots.check_points import CHARTS, drawn

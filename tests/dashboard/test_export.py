@@ -18,7 +18,14 @@ from matplotlib.figure import Figure
 
 from dashboard import figures
 from dashboard.browser import Browser
-from dashboard.controls.export import KINDS, NO_FILE, NOTHING, ExportMenu, on_document, save_fit
+from dashboard.controls.export_menu import (
+    KINDS,
+    NO_FILE,
+    NOTHING,
+    ExportMenu,
+    on_document,
+    save_fit,
+)
 from dashboard.export import Export, Provenance, filename, fit_file, parts, passes, render, slug
 from dashboard.runner import Runner
 from dashboard.state import AppState, Notice
@@ -277,7 +284,7 @@ def test_what_a_thread_asks_of_a_document_is_scheduled_by_the_loop(
     doc, waiting, done = Document(), [], []
     doc._session_context = lambda: SimpleNamespace(id="one")  # type: ignore[assignment]
     loop = SimpleNamespace(call_soon_threadsafe=waiting.append)
-    monkeypatch.setattr("dashboard.controls.export._loop", lambda _doc: loop)
+    monkeypatch.setattr("dashboard.controls.export_menu._loop", lambda _doc: loop)
     held = doc.callbacks._held_events
     on_document(doc, lambda: done.append(True))
     assert not doc.session_callbacks

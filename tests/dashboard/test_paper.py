@@ -16,11 +16,11 @@ from dashboard.cards.explore.factor_loadings import LoadingsView
 from dashboard.cards.explore.gene_correlations import CorrelationView
 from dashboard.cards.explore.gene_pair import PairView
 from dashboard.cards.topics.ranking import RankingView
+from dashboard.cards.topics.tab_choices import TopicChoices
 from dashboard.cards.uncertainty import gene_intervals
 from dashboard.plots.loadings import ON_PAPER
 from dashboard.plots.topic_structure import bounds
 from dashboard.state import AppState
-from dashboard.topic_choices import TopicChoices
 from tests.dashboard.synthetic import make_fit, make_topic_fit
 from tests.dashboard.test_certainty import make_uncertainty
 

@@ -9,7 +9,7 @@ from typing import Any
 import panel_material_ui as pmui
 import pytest
 
-from dashboard.controls.export import ExportMenu
+from dashboard.controls.export_menu import ExportMenu
 from dashboard.report.control import BUNDLE, FAILED, METHODS, NOT_COPIED, REPORT, ReportControl
 from dashboard.report.figures import complete
 from dashboard.state import AppState, Embedding

@@ -73,7 +73,7 @@ def test_a_check_from_a_shell_is_that_of_this_very_fit(
 
     warning = "Laplace should not be trusted."
     monkeypatch.setattr("engine.checks.laplace._warning", lambda *_: warning)
-    monkeypatch.setattr("dashboard.report.shell.complete", lambda *_: [])
+    monkeypatch.setattr("dashboard.report.from_shell.complete", lambda *_: [])
     fit, counts = tiny_fit(config), tiny_counts(config.model)
     # Too short a one to be drawn.
     fit = replace(fit, trace=fit.trace[:1])

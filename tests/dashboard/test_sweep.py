@@ -10,11 +10,11 @@ import pytest
 
 from dashboard import figures
 from dashboard.cards.topics.how_many import ManyView, page
+from dashboard.cards.topics.tab_choices import TopicChoices
 from dashboard.controls.run import COMPARE, STOP, RunControl
 from dashboard.plots.sweep import MEASURES, SweepPlot, points
 from dashboard.runner import Runner
 from dashboard.state import AppState
-from dashboard.topic_choices import TopicChoices
 from engine.checks import Sweep
 from engine.checks.sweep import suggest
 from engine.data import DataRequest

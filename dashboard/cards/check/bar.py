@@ -11,8 +11,8 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
-from dashboard.check_choices import ALL, EACH, SELECTED, CheckChoices
-from dashboard.checking import Checker
+from dashboard.cards.check.checker import Checker
+from dashboard.cards.check.tab_choices import ALL, EACH, SELECTED, CheckChoices
 from dashboard.controls.run import duration, left
 from dashboard.select import Select
 from dashboard.state import AppState

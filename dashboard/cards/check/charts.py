@@ -9,10 +9,10 @@ import panel as pn
 
 from dashboard import html, lists
 from dashboard.browser import Browser
-from dashboard.cards.card import Card, Place
+from dashboard.cards.card import Card, Place, same
 from dashboard.cards.check.shown_check import missing
+from dashboard.cards.check.tab_choices import CHART_TABS, CheckChoices
 from dashboard.cards.frame import figure
-from dashboard.check_choices import CHART_TABS, CheckChoices
 from dashboard.export import Export
 from dashboard.plots.check_lines import ResidualPlot, TotalsPlot
 from dashboard.plots.check_points import CHARTS, MISSED, PAIRS, Chart, CheckPoints
@@ -119,8 +119,8 @@ class ChartsView(Card):
             return
         tab, group = choices.tab, choices.group
         what = {"genes": choices.chart, "residuals": self.gene(found), "totals": ""}[tab]
-        of, before = (found, group, what), self._of.get(tab)
-        if before is None or before[0] is not found or before[1:] != of[1:]:
+        of = found, group, what
+        if not same(of, self._of.get(tab, ())):
             self._of[tab] = of
             self._draw(tab, found, group, what)
         if tab == "genes":

@@ -11,11 +11,11 @@ import param
 
 from dashboard import html
 from dashboard.browser import Browser
-from dashboard.cards.card import Card, Place
+from dashboard.cards.card import Card, Place, same
+from dashboard.cards.check.checker import TAB
 from dashboard.cards.check.shown_check import missing
+from dashboard.cards.check.tab_choices import CheckChoices
 from dashboard.cards.frame import figure
-from dashboard.check_choices import CheckChoices
-from dashboard.checking import TAB
 from dashboard.cut import CHIP, cut
 from dashboard.export import Export
 from dashboard.plots.check_bins import KINDS, SHORT
@@ -107,7 +107,7 @@ class CountsView(Card):
             return
         choices, marked = self.choices, tuple(self.state.marked)
         of = (found, choices.group, choices.kind, choices.genes, marked)
-        if self._of and self._of[0] is found and self._of[1:] == of[1:]:
+        if same(of, self._of):
             return
         if not self._of or self._of[0] is not found:
             names = sorted(set(found.check.genes["gene"].astype(str)))

@@ -7,7 +7,7 @@ from html import escape
 from dashboard import html
 from dashboard.cards.card import Card, Place
 from dashboard.cards.check.shown_check import covered, missing
-from dashboard.check_choices import CheckChoices
+from dashboard.cards.check.tab_choices import CheckChoices
 from dashboard.controls.run import duration
 from dashboard.plots.check_bins import WORDS
 from dashboard.state import AppState

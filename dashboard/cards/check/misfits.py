@@ -9,10 +9,10 @@ import panel_material_ui as pmui
 
 from dashboard import html
 from dashboard.browser import Browser
-from dashboard.cards.card import Card, Place
+from dashboard.cards.card import Card, Place, same
 from dashboard.cards.check.shown_check import covered, missing
+from dashboard.cards.check.tab_choices import CheckChoices
 from dashboard.cards.table import SMALL, Column, Table
-from dashboard.check_choices import CheckChoices
 from dashboard.export import Export
 from dashboard.plots.check_bins import WORDS
 from dashboard.state import AppState
@@ -80,7 +80,7 @@ class MisfitsView(Card):
         if found is None:
             return
         of = (found, choices.group, choices.discrepancy, choices.fitting)
-        if not self._of or self._of[0] is not found or self._of[1:] != of[1:]:
+        if not same(of, self._of):
             self._of = of
             rows = checks.misfit_table(found.check.genes, choices.group)
             if choices.discrepancy:

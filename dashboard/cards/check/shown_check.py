@@ -7,9 +7,9 @@ from typing import Any
 import panel as pn
 
 from dashboard import html
+from dashboard.cards.check.checker import NO_FIT
+from dashboard.cards.check.tab_choices import CheckChoices
 from dashboard.cards.frame import COVER, waiting
-from dashboard.check_choices import CheckChoices
-from dashboard.checking import NO_FIT
 from dashboard.state import AppState
 
 START = "Press Check: the fit makes data anew, and they are compared with those it was given."

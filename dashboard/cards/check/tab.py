@@ -8,9 +8,9 @@ import panel as pn
 
 from dashboard import html
 from dashboard.cards.check.bar import CheckBar
+from dashboard.cards.check.checker import Checker
+from dashboard.cards.check.tab_choices import CheckChoices
 from dashboard.cards.tab import Tab
-from dashboard.check_choices import CheckChoices
-from dashboard.checking import Checker
 
 
 class CheckTab(Tab):

@@ -11,10 +11,10 @@ import panel as pn
 from dashboard import html
 from dashboard.browser import Browser
 from dashboard.cards import colouring
-from dashboard.cards.card import Card, Place
-from dashboard.cards.compare.choices import CompareChoices
+from dashboard.cards.card import Card, Place, same
 from dashboard.cards.compare.compared import Beside, Compared
 from dashboard.cards.compare.other_umap import Layout
+from dashboard.cards.compare.tab_choices import CompareChoices
 from dashboard.cards.explore.cell_map import cell_table, colour_choice, layout, mode_choice, mode_of
 from dashboard.cards.frame import figure
 from dashboard.cut import shorten
@@ -124,7 +124,7 @@ class ComparedCellsView(Card):
         own = colouring.shown(state)
         painted = (*self._xy, own, other, state.selected)
         # Images of many cells are not made again for nothing.
-        if self._painted and all(a is b for a, b in zip(painted, self._painted, strict=True)):
+        if same(painted, self._painted):
             return
         self._painted = painted
         self.plots[0].paint(own, state.selected)

@@ -12,10 +12,10 @@ import param
 
 from dashboard import html
 from dashboard.cards import colouring
-from dashboard.cards.card import Card, Place
+from dashboard.cards.card import Card, Place, same
 from dashboard.cards.compare.bar import strip
-from dashboard.cards.compare.choices import CompareChoices
 from dashboard.cards.compare.compared import Beside, Compared
+from dashboard.cards.compare.tab_choices import CompareChoices
 from dashboard.cards.explore.cell_map import cell_table, spreads
 from dashboard.cards.explore.gene_pair import MOST_BARS, MOST_POINTS, sample
 from dashboard.cards.frame import figure
@@ -78,11 +78,6 @@ class ScatterView(Card):
             figure(self.plot.figure, message=message),
         )
 
-    @property
-    def found(self) -> summaries.CellValues | None:
-        """The cells in both runs, once they are known."""
-        return None if self._answer is None else self._answer[1]
-
     @together
     def _pick(self, event: param.parameterized.Event) -> None:
         names = {words: name for name, words in WORDS.items()}
@@ -126,11 +121,10 @@ class ScatterView(Card):
         shown = colouring.shown(state).take(at)
         chosen = None if selected is None else selected[index]
         drawn = (found, self._titles(asked))
-        new = not self._drawn or self._drawn[0] is not found or self._drawn[1] != drawn[1]
-        if new or not np.array_equal(index, self._index):
+        if not same(drawn, self._drawn) or not np.array_equal(index, self._index):
             self._drawn, self._index = drawn, index
-            values, same = found.values[index], asked[1] != "score"
-            self.plot.place(values, fit.cells[at], drawn[1], shown, chosen, same=same)
+            values, alike = found.values[index], asked[1] != "score"
+            self.plot.place(values, fit.cells[at], drawn[1], shown, chosen, same=alike)
         else:
             self.plot.paint(shown, chosen)
         self._words.object = self._said(found)

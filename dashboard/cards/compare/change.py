@@ -8,9 +8,9 @@ import panel_material_ui as pmui
 
 from dashboard import html
 from dashboard.browser import Browser
-from dashboard.cards.card import Card, Place
-from dashboard.cards.compare.choices import CompareChoices
+from dashboard.cards.card import Card, Place, same
 from dashboard.cards.compare.compared import Beside, Compared
+from dashboard.cards.compare.tab_choices import CompareChoices
 from dashboard.cards.explore.cell_map import TIGHT
 from dashboard.cards.frame import figure
 from dashboard.cards.heat_genes import HeatGenes, genes
@@ -44,7 +44,6 @@ TITLES = {
 class Shown(NamedTuple):
     """Both tables in display order, and the limits of their colours."""
 
-    of: tuple[Any, ...]
     tables: summaries.Correlations
     limit: float
     changed: float
@@ -95,8 +94,11 @@ class ChangeView(Card):
         beside = self.compared.shown
         return None if beside is None else (beside, *self._genes.asked())
 
-    def compute(self, *asked: Any) -> Shown:
-        return compute(asked[0], asked)
+    def compute(self, beside: Beside, *asked: Any) -> Shown:
+        found = summaries.correlations(beside.fit, beside.other.fit, genes(beside.fit, *asked))
+        order = in_order(*found)
+        tables = summaries.Correlations(*(table.loc[order, order] for table in found))
+        return Shown(tables, *limits(*tables))
 
     def is_quick(self, beside: Beside, *_asked: object) -> bool:
         # Of topics, cells must be drawn first; and many genes ordered.
@@ -111,16 +113,15 @@ class ChangeView(Card):
     def paint(self, shown: Shown) -> None:
         which = self.choices.heat
         self.choices.shown = shown
-        drawn = shown.of, which
-        if not self._drawn or self._drawn[0] is not shown.of or self._drawn[1] != which:
-            self._drawn = drawn
+        if not same((shown, which), self._drawn):
+            self._drawn = shown, which
             limit = shown.changed if which == "change" else shown.limit
             table, ids = getattr(shown.tables, which), ids_of(self.state.fit)
             self.heatmap.show_as(table, TITLES[which], limit, ids)
         self.heatmap.mark(self.state.marked, self.state.pair)
 
     def export(self) -> Export | None:
-        shown, beside = self.choices.shown, self.compared.beside
+        shown, beside = self.found, self.compared.beside
         if shown is None or beside is None:
             return None
         tables, marked = shown.tables, self.state.marked
@@ -137,13 +138,3 @@ class ChangeView(Card):
             ).set_index(["first", "second"])
 
         return Export("correlations of two runs", draw, table)
-
-
-def compute(beside: Beside, asked: tuple[Any, ...]) -> Shown:
-    """The chosen correlations, in display order."""
-    _beside, heat, count, about = asked
-    wanted = genes(beside.fit, heat, count, about)
-    found = summaries.correlations(beside.fit, beside.other.fit, wanted)
-    order = in_order(*found)
-    tables = summaries.Correlations(*(table.loc[order, order] for table in found))
-    return Shown(asked, tables, *limits(*tables))

@@ -10,8 +10,8 @@ import panel_material_ui as pmui
 from dashboard import html
 from dashboard.cards.card import Card, Place
 from dashboard.cards.compare.bar import strip
-from dashboard.cards.compare.choices import CompareChoices
 from dashboard.cards.compare.compared import Beside, Compared
+from dashboard.cards.compare.tab_choices import CompareChoices
 from dashboard.cards.frame import figure
 from dashboard.cards.table import Column, Table
 from dashboard.export import Export
@@ -64,11 +64,6 @@ class PairsView(Card):
             strip(among),
             figure(self.table, message=html.bound(html.empty, compared.param.said)),
         )
-
-    @property
-    def found(self) -> pd.DataFrame | None:
-        """The pairs, once they are known."""
-        return None if self._answer is None else self._answer[1]
 
     def asks(self) -> tuple[Any, ...] | None:
         beside, shown = self.compared.shown, self.choices.shown

@@ -12,7 +12,7 @@ import pandas as pd
 import param
 
 from dashboard.cards.background import summarised
-from dashboard.cards.compare.choices import TAB, CompareChoices
+from dashboard.cards.compare.tab_choices import TAB, CompareChoices
 from dashboard.cards.other_run import FINISHED, Other, compared, runs
 from dashboard.state import AppState, Notice
 from engine import checks, summaries

@@ -9,10 +9,10 @@ import panel_material_ui as pmui
 
 from dashboard import html
 from dashboard.bare import bare_words, is_bare
-from dashboard.cards.card import Card, Place
+from dashboard.cards.card import Card, Place, same
 from dashboard.cards.compare.bar import strip
-from dashboard.cards.compare.choices import CompareChoices
 from dashboard.cards.compare.compared import Beside, Compared
+from dashboard.cards.compare.tab_choices import CompareChoices
 from dashboard.cards.frame import figure
 from dashboard.cards.table import Column, Table
 from dashboard.export import Export
@@ -90,7 +90,7 @@ class MatchedView(Card):
             self._drawn = ()
             return
         drawn = (beside, tuple(state.names), by)
-        if not self._drawn or self._drawn[0] is not beside or self._drawn[1:] != drawn[1:]:
+        if not same(drawn, self._drawn):
             self._drawn = drawn
             self.map.show(self._named(beside, by), WORDS[by][1], signed=by != "overlap")
             self.table.fill(self._columns(beside, by))

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import param
 
-from dashboard.cards.compare.choices import TAB
 from dashboard.cards.compare.compared import Beside, Compared
+from dashboard.cards.compare.tab_choices import TAB
 from dashboard.embedding import Embedder
 from dashboard.runner import Runner
 from dashboard.state import Notice

@@ -11,8 +11,8 @@ from dashboard import html
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.check.findings import MODES
-from dashboard.cards.compare.choices import CompareChoices
 from dashboard.cards.compare.compared import Compared, Survey
+from dashboard.cards.compare.tab_choices import CompareChoices
 from dashboard.cards.frame import figure
 from dashboard.cards.table import Column, Table
 from dashboard.export import Export

@@ -7,9 +7,9 @@ from typing import Any
 
 from dashboard.cards.card import Card
 from dashboard.cards.compare.bar import CompareBar
-from dashboard.cards.compare.choices import CompareChoices
 from dashboard.cards.compare.compared import Compared
 from dashboard.cards.compare.other_umap import Layout
+from dashboard.cards.compare.tab_choices import CompareChoices
 from dashboard.cards.stack import Stack
 from dashboard.cards.tab import Tab
 

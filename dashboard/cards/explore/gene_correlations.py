@@ -18,7 +18,7 @@ from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure, waiting
 from dashboard.cards.heat_genes import HeatGenes
 from dashboard.cards.uncertainty import certainty
-from dashboard.controls.export import ICON
+from dashboard.controls.export_menu import ICON
 from dashboard.export import Export
 from dashboard.genes import ids_of
 from dashboard.plots.heatmap import Heatmap, clustered

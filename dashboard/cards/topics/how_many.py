@@ -13,12 +13,12 @@ import param
 from dashboard import html, lists
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure
+from dashboard.cards.topics.tab_choices import TopicChoices
 from dashboard.export import Export
 from dashboard.plots.sweep import MEASURES, SweepPlot
 from dashboard.select import Select
 from dashboard.state import AppState
 from dashboard.together import together
-from dashboard.topic_choices import TopicChoices
 from engine.checks import Sweep
 from engine.jobs import JobStatus
 from engine.registry import family_of_settings

@@ -10,10 +10,10 @@ import panel as pn
 from dashboard import html
 from dashboard.cards.card import Card, Place
 from dashboard.cards.table import Column, Table
+from dashboard.cards.topics.tab_choices import TopicChoices
 from dashboard.cut import cut
 from dashboard.export import Export
 from dashboard.state import AppState
-from dashboard.topic_choices import TopicChoices
 from engine import summaries
 from engine.results import AnyFit
 

@@ -10,16 +10,16 @@ import param
 
 from dashboard import html
 from dashboard.bare import is_bare
-from dashboard.cards.card import Card, Place
+from dashboard.cards.card import Card, Place, same
 from dashboard.cards.frame import figure
 from dashboard.cards.other_run import WORDS, Other, compared, page, runs
 from dashboard.cards.table import Column, Table
+from dashboard.cards.topics.tab_choices import TopicChoices
 from dashboard.export import Export
 from dashboard.plots.topic_similarity import SimilarityMap
 from dashboard.select import Select
 from dashboard.state import AppState
 from dashboard.together import together
-from dashboard.topic_choices import TopicChoices
 from engine.jobs import Jobs
 from engine.results import AnyFit
 
@@ -92,11 +92,6 @@ class BesideView(Card):
             ),
         )
 
-    @property
-    def other(self) -> Other | None:
-        """The run that is compared with, once it has been read."""
-        return None if self._answer is None else self._answer[1]
-
     @together
     def _pick(self, event: param.parameterized.Event) -> None:
         self.choices.param.update(other=event.new or None, beside=None)
@@ -140,7 +135,7 @@ class BesideView(Card):
         self.said, fit = "", self.state.fit
         state, choices, names = self.state, self.choices, tuple(self.state.names)
         drawn = (other, names, choices.by)
-        if not self._drawn or self._drawn[0] is not other or self._drawn[1:] != drawn[1:]:
+        if not same(drawn, self._drawn):
             self._drawn = drawn
             self.map.show(
                 self._named(other), WORDS[choices.by][1], signed=choices.by == "correlation"
@@ -168,9 +163,10 @@ class BesideView(Card):
         return found.set_axis(rows).set_axis(other.names, axis=1)
 
     def export(self) -> Export | None:
-        if self._answer is None or self.other is None or is_bare(self.other.fit):
+        if self._answer is None or self.found is None or is_bare(self.found.fit):
             return None
-        (fit, _), other, by = *self._answer, self.choices.by
+        (fit, _run), other = self._answer
+        by = self.choices.by
         table = self._named(other)
 
         def draw() -> Any:

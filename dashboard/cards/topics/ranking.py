@@ -11,10 +11,11 @@ import param
 
 from dashboard import html
 from dashboard.browser import Browser
-from dashboard.cards.card import Card, Place
+from dashboard.cards.card import Card, Place, same
 from dashboard.cards.frame import figure, waiting
 from dashboard.cards.table import Table
 from dashboard.cards.topics.gene_columns import COLUMNS, FACTOR, TOPIC, UNITS, bars, values
+from dashboard.cards.topics.tab_choices import TopicChoices
 from dashboard.cards.uncertainty import gene_intervals, line, stability
 from dashboard.cards.wording import heading
 from dashboard.export import Export
@@ -26,7 +27,6 @@ from dashboard.plots.topic_colours import topic_colours
 from dashboard.select import Select
 from dashboard.state import AppState
 from dashboard.together import together
-from dashboard.topic_choices import TopicChoices
 from engine import summaries
 from engine.results import AnyFit
 
@@ -152,12 +152,7 @@ class RankingView(Card):
         weight = self.choices.weight if measure == "relevance" else summaries.RELEVANCE
         of = (fit, self.state.shown_factor, measure, weight, tuple(self.state.names))
         found = self.state.uncertainty
-        if (
-            not self._of
-            or self._of[0] is not fit
-            or self._of[1:] != of[1:]
-            or (found is not self._found)
-        ):
+        if not same((*of, found), (*self._of, self._found)):
             self._of, self._found = of, found
             self._show(fit, measure, weight)
         self.bars.mark(self.state.marked)

@@ -15,6 +15,7 @@ from dashboard.actions import cells_with_label
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure, waiting
+from dashboard.cards.topics.tab_choices import TopicChoices
 from dashboard.cards.wording import heading
 from dashboard.export import Export
 from dashboard.plots.colours import Colouring
@@ -24,7 +25,6 @@ from dashboard.plots.topic_structure import StructurePlot
 from dashboard.select import Select
 from dashboard.state import AppState
 from dashboard.together import together
-from dashboard.topic_choices import TopicChoices
 from engine import summaries
 from engine.results import AnyFit
 

@@ -13,7 +13,7 @@ from dashboard.cards.frame import waiting
 from dashboard.cards.stack import Stack
 from dashboard.cards.tab import Tab
 from dashboard.cards.topics.bar import TopicBar
-from dashboard.topic_choices import TopicChoices
+from dashboard.cards.topics.tab_choices import TopicChoices
 
 
 class TopicsTab(Tab):

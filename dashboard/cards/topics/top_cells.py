@@ -10,13 +10,13 @@ import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import html
-from dashboard.cards.card import Card, Place
+from dashboard.cards.card import Card, Place, same
 from dashboard.cards.table import Column, Table
+from dashboard.cards.topics.tab_choices import TopicChoices
 from dashboard.export import Export
 from dashboard.select import Select
 from dashboard.state import AppState
 from dashboard.together import together
-from dashboard.topic_choices import TopicChoices
 from engine import summaries
 from engine.results import AnyFit
 
@@ -83,7 +83,7 @@ class TopCellsView(Card):
         if fit is None:
             return
         of = (fit, self.state.shown_factor, self.choices.group_of(fit), self.count.value)
-        if self._of and self._of[0] is fit and self._of[1:] == of[1:]:
+        if same(of, self._of):
             return
         self._of = of
         self._cells = summaries.top_cells(fit, self.state.shown_factor, self.count.value)

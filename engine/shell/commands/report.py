@@ -37,7 +37,7 @@ def report(path: Path, out: Path, bundle: Path | None, data: str | None, no_umap
     # By name: figures for papers are the page's, on which the engine does not depend, and only
     # this command needs them.
     try:
-        shell = importlib.import_module("dashboard.report.shell")
+        shell = importlib.import_module("dashboard.report.from_shell")
     except ModuleNotFoundError as error:
         raise ConfigError(
             "the package 'dashboard', which draws the figures",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from dashboard.check_choices import ALL, EACH, SELECTED, CheckChoices
+from dashboard.cards.check.tab_choices import ALL, EACH, SELECTED, CheckChoices
 from dashboard.state import AppState
 from engine.errors import EngineError
 from engine.jobs import CheckAsked, Checks, ForeignRun, JobError, Jobs
