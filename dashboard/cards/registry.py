@@ -12,8 +12,9 @@ from dashboard.cards.card import Card
 
 def cards(tab: str) -> list[type[Card]]:
     """Cards of a tab, in the order of their places."""
-    found = {kind for module in _modules(tab) for kind in _own(module, Card) if kind.tab == tab}
-    return sorted(found, key=lambda kind: kind.place)
+    # What cards of a tab have in common is no card.
+    found = [k for module in _modules(tab) for k in _own(module, Card) if hasattr(k, "entry")]
+    return sorted(found, key=lambda kind: (kind.place, kind.entry))
 
 
 def tab(name: str) -> Any:

@@ -18,6 +18,10 @@ from dashboard.cards.stack import Stack
 from dashboard.runner import Runner
 from dashboard.state import AppState
 
+# More rows than these are scrolled to, each as high as it is where all fit into a small window.
+# Panel works out a ``min_height`` of its own.
+ROWS, LEAST = 2, {"min-height": "320px"}
+
 
 class Tab(pn.viewable.Viewer):
     """A tab of the page.
@@ -70,7 +74,11 @@ class Tab(pn.viewable.Viewer):
 
     def lay_out(self) -> list[Any]:
         """The bar, and the rows of cards."""
-        return [*self.bar(), *(row(*places, shares=self.widths) for places in self.rows())]
+        rows = [row(*places, shares=self.widths) for places in self.rows()]
+        if len(rows) > ROWS:
+            for cards in rows:
+                cards.styles = LEAST
+        return [*self.bar(), *rows]
 
     def rows(self) -> list[list[Any]]:
         """Cards, row by row; those of one place as a stack."""
@@ -84,9 +92,12 @@ class Tab(pn.viewable.Viewer):
         ]
 
     def _at(self, cards: list[Card]) -> Card | Stack:
-        if not cards[0].front:
-            (card,) = cards
-            return card
+        first, *others = cards
+        if not others and not first.front:
+            return first
+        if not all(card.front for card in cards):
+            named = ", ".join(card.entry for card in cards)
+            raise ValueError(f"{named} share a place: all need a `front`, or places of their own")
         self.stacked = self.stack(cards)
         return self.stacked
 
