@@ -11,7 +11,7 @@ import param
 from dashboard import html, lists
 from dashboard.browser import Browser
 from dashboard.cards.card import Card
-from dashboard.cards.frame import COVER
+from dashboard.cards.frame import COVER, card
 from dashboard.controls.export_menu import ExportMenu
 from dashboard.export import Export
 
@@ -51,50 +51,36 @@ class Stack(pn.viewable.Viewer):
     ) -> None:
         super().__init__()
         first = cards[0]
-        self.cards = {card.key or card.entry: card for card in cards}
+        self.cards = {own.key or own.entry: own for own in cards}
         owner, choice = first.front.split(".")
         self._owner = getattr(first, owner)
         self._front = self._owner.param[choice]
         # A new card of the place is one more of its choices.
         self._front.objects = list(dict.fromkeys([*self._front.objects, *self.cards]))
-        words = {key: card.word for key, card in self.cards.items()}
-        heads = [card.head for card in cards]
-        front = self._front
-        self.head = param.bind(lambda shown, *of: of[list(self.cards).index(shown)], front, *heads)
-        top = pn.Row(
-            html.pane(
-                html.bound(
-                    lambda shown, head: lists.tabs(label, words, shown, act) + head.title,
-                    front,
-                    self.head,
-                ),
-                sizing_mode=None,
-            ),
-            pn.Spacer(sizing_mode="stretch_width", height=0, margin=0),
-            ExportMenu(browser, self.export, first.state, name=name, needs=needs),
-            sizing_mode="stretch_width",
-            margin=0,
-            css_classes=["card-top"],
-            stylesheets=[html.STYLES],
-        )
+        front, keys = self._front, list(self.cards)
+        words = {key: own.word for key, own in self.cards.items()}
+
+        def heading(shown: str, *heads: html.Heading) -> html.Heading:
+            head = heads[keys.index(shown)]
+            return html.Heading(lists.tabs(label, words, shown, act) + head.title, head.how)
+
         if overlaid:
             self._body = None
             bodies = [
                 pn.Column(
-                    card,
+                    own,
                     sizing_mode="stretch_both",
                     margin=0,
-                    styles=html.bound(lambda shown, own=key: _style(shown == own), front),
+                    styles=html.bound(lambda shown, key=key: _style(shown == key), front),
                 )
-                for key, card in self.cards.items()
+                for key, own in self.cards.items()
             ]
         else:
             self._body = pn.Column(self.front, sizing_mode="stretch_both", margin=0)
             bodies = [self._body]
         cover = html.pane(message, css_classes=["cover"], sizing_mode=None, styles=COVER)
-        self._panel = pn.Column(
-            top,
-            html.pane(html.bound(lambda head: head.how, self.head)),
+        self._panel = card(
+            param.bind(heading, front, *(own.head for own in cards)),
             pn.Column(
                 *bodies,
                 cover,
@@ -102,10 +88,7 @@ class Stack(pn.viewable.Viewer):
                 margin=0,
                 styles={"position": "relative"},
             ),
-            sizing_mode="stretch_both",
-            margin=0,
-            css_classes=["card"],
-            stylesheets=[html.STYLES],
+            tools=(ExportMenu(browser, self.export, first.state, name=name, needs=needs),),
         )
         browser.on(act, self.turn)
         self._owner.param.watch(self._turned, front.name)

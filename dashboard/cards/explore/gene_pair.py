@@ -81,11 +81,6 @@ class PairView(Card):
             figure(self.plot.figure, message=html.bound(_waiting, state.param.pair)),
         )
 
-    def update(self, *events: object) -> None:
-        if self.state.fit is None:
-            self._of = ()
-        super().update(*events)
-
     def refresh(self, *_events: object) -> None:
         state, fit, pair = self.state, self.state.fit, self.state.pair
         if fit is None:
