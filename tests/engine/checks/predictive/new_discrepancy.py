@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-
 from dashboard.check_choices import CheckChoices
+from dashboard.views.check import misfits as view
+
 from dashboard.plots.check_bins import SHORT, WORDS
 from dashboard.plots.check_points import CHARTS, drawn
-from dashboard.views.check import misfits as view
 from engine.checks import gene_points
 from engine.checks.predictive import discrepancy, findings, statistics, tables
 from engine.checks.predictive.settings import CheckSettings
