@@ -1,10 +1,6 @@
 """Differences between groups of cells, and how far to believe them."""
 
-from engine.comparing.coefficients import (
-    CoefficientsProgress,
-    coefficients,
-    coefficients_iter,
-)
+from engine.comparing.coefficients import coefficients
 from engine.comparing.differences import (
     Differences,
     DifferencesProgress,
@@ -15,12 +11,10 @@ from engine.comparing.differential import Change, Differential, differential
 
 __all__ = [
     "Change",
-    "CoefficientsProgress",
     "Differences",
     "DifferencesProgress",
     "Differential",
     "coefficients",
-    "coefficients_iter",
     "differences",
     "differences_iter",
     "differential",

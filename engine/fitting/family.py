@@ -13,7 +13,6 @@ from engine.fitting.training_config import Training
 
 if TYPE_CHECKING:
     from engine.data import Counts
-    from engine.fitting.estimates import Estimates
     from engine.fitting.levels import Level
     from engine.fitting.predictive import Block, DrawnTotals, Latents, Mode, Residuals
     from engine.fitting.progress import Progress
@@ -100,12 +99,6 @@ class Family(Protocol):
 
     def drawn_totals(self, fit: Any, counts: Counts, mode: Mode) -> DrawnTotals | None:
         """Totals of cells; None of a model that has none."""
-        ...
-
-    def effects(
-        self, fit: Any, counts: Counts
-    ) -> Generator[float, None, tuple[tuple[str, str, Estimates], ...]]:
-        """Label, term and effects of each covariate, of a fit that can tell "covariates"."""
         ...
 
     def levels(self, fit: Any, sets: list[Counts]) -> Generator[float, None, list[Level]]:

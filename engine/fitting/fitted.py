@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import sparse
 
 from engine.files.writing import write
+from engine.fitting.estimates import Estimates
 from engine.fitting.saved import FORMAT, given_names, known_ids
 from engine.fitting.status import Status
 from engine.fitting.training_config import Training
@@ -95,6 +96,15 @@ class FitBase:
     def is_gene(self) -> np.ndarray:
         """(G,) mask of the real genes: False for the pooled rest."""
         return np.asarray(self.genes != OTHER)
+
+    @property
+    def within(self) -> str:
+        """Covariates within whose levels the latents vary; none."""
+        return ""
+
+    def covariate_effects(self) -> tuple[tuple[str, str, Estimates], ...]:
+        """Label, term and effects of covariates; none."""
+        return ()
 
     def changed(self, **fields: Any) -> Self:
         """The same with other values of some fields."""

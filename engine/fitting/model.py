@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from engine.fitting.estimates import Estimates
 from engine.fitting.status import Status
 from engine.fitting.summarised import Bounded, CellResiduals
 from engine.fitting.training_config import Training
@@ -238,6 +239,15 @@ class FittedModel(Protocol):
         self, topic: int, measure: Measure, weight: float
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Columns of the real genes for one latent, and what they are ranked by."""
+        ...
+
+    @property
+    def within(self) -> str:
+        """Covariates within whose levels the latents vary: ``"batch, condition"``, or nothing."""
+        ...
+
+    def covariate_effects(self) -> tuple[tuple[str, str, Estimates], ...]:
+        """Label, term and CLR effect (G,) of each fixed covariate; none without "covariates"."""
         ...
 
     def residual_variance(self) -> np.ndarray | None:

@@ -14,7 +14,6 @@ from engine.lda.fit import TopicFit
 
 if TYPE_CHECKING:
     from engine.data import Counts
-    from engine.fitting.estimates import Estimates
     from engine.fitting.levels import Level
     from engine.fitting.predictive import Block, DrawnTotals, Latents, Mode, Residuals
     from engine.fitting.progress import Progress
@@ -91,12 +90,6 @@ class Topics:
         from engine.lda.predictive import GeneResiduals
 
         return GeneResiduals(fit, seen, genes)
-
-    def effects(
-        self, fit: TopicFit, counts: Counts
-    ) -> Generator[float, None, tuple[tuple[str, str, Estimates], ...]]:
-        """Topics have none."""
-        raise ConfigError("a fit of factors", fit.model, "Fit an LNM with a formula.")
 
     def levels(self, fit: TopicFit, sets: list[Counts]) -> Generator[float, None, list[Level]]:
         """Topics have none."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.fitting.estimates import Estimates
 from engine.fitting.fitted import FitBase
 from engine.fitting.vocabulary import Vocabulary
 from engine.lnm.config import LNMConfig
@@ -74,6 +75,7 @@ class FactorArrays(FitBase):
     draws: dict[str, np.ndarray]
     design: Design | None
     effects: np.ndarray
+    coefficients: tuple[Estimates, ...]
 
     @property
     def n_factors(self) -> int:

@@ -35,6 +35,13 @@ def check_fit(fit: FactorArrays) -> None:
         number = len(fit.draws["noise"]) if name in names else 0
         arrays[f"draws of {name}"] = array
         shapes[f"draws of {name}"] = (number, *genes, *names.get(name, ()))
+    for column in fit.coefficients:
+        for name, array in (("coefficients", column.value), ("their errors", column.error)):
+            arrays[name], shapes[name] = array, genes
+    if fit.design is not None and len(fit.coefficients) != fit.design.n_fixed:
+        raise FitError(
+            f"coefficients of {fit.design.n_fixed} columns", f"{len(fit.coefficients)}", REMEDY
+        )
     check_arrays(arrays, shapes, least)
     _check_totals(fit)
     check_rest(fit)

@@ -14,7 +14,6 @@ from engine.lnm.fit import Fit
 
 if TYPE_CHECKING:
     from engine.data import Counts
-    from engine.fitting.estimates import Estimates
     from engine.fitting.levels import Level
     from engine.fitting.predictive import Block, DrawnTotals, Latents, Mode, Residuals
     from engine.fitting.progress import Progress
@@ -115,14 +114,6 @@ class LogRatio:
         from engine.lnm.some_genes import GeneResiduals
 
         return GeneResiduals(fit, seen, genes, obs)
-
-    def effects(
-        self, fit: Fit, counts: Counts
-    ) -> Generator[float, None, tuple[tuple[str, str, Estimates], ...]]:
-        """Label, term and effects of each fixed column of the design."""
-        from engine.lnm.effects import effects_of
-
-        return effects_of(fit, counts)
 
     def levels(self, fit: Fit, sets: list[Counts]) -> Generator[float, None, list[Level]]:
         """Levels of genes in sets of cells."""

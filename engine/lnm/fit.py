@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from engine.fitting.estimates import Estimates
 from engine.fitting.status import Status
 from engine.lnm.arrays import Capture, Totals
 from engine.lnm.checked import check_fit
@@ -77,6 +78,9 @@ class Fit(FactorSummary):
     effects
         (G, p) CLR effects B of the columns of the design, nats for each unit of a column as it is
         encoded; what they explain is in none of the factors.
+    coefficients
+        Of each fixed column the effect (G,) as the likelihood has it, with its error, in the units
+        of the covariate; see `engine.coefficients`.
     """
 
     config: LNMConfig
@@ -105,6 +109,7 @@ class Fit(FactorSummary):
     gene_ids: pd.Index | None = None
     design: Design | None = None
     effects: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    coefficients: tuple[Estimates, ...] = ()
 
     def __post_init__(self) -> None:
         # Without a design there are none of any gene.
@@ -139,7 +144,10 @@ class Fit(FactorSummary):
         own_meta: dict[str, Any] = {}
         if self.design is not None:
             varm["lnm_effects"] = self.effects
-            own_meta["design"] = json.dumps(self.design.to_dict())
+            varm["lnm_coefficients"] = np.column_stack([c.value for c in self.coefficients])
+            varm["lnm_coefficients_se"] = np.column_stack([c.error for c in self.coefficients])
+            freedom = [c.freedom if np.isfinite(c.freedom) else None for c in self.coefficients]
+            own_meta["design"] = json.dumps(self.design.to_dict() | {"freedom": freedom})
         matrix = counts if counts is not None else sparse.csr_matrix(shape, dtype=np.float32)
         meta = self.to_meta(
             labels,
@@ -180,8 +188,7 @@ class Fit(FactorSummary):
             # Older files have neither.
             diagnostics=json.loads(meta.get("diagnostics", "{}")),
             draws={name: np.asarray(array) for name, array in meta.get("draws", {}).items()},
-            design=Design.from_dict(json.loads(meta["design"])) if "design" in meta else None,
-            effects=np.asarray(parts["varm"].get("lnm_effects", np.zeros((0, 0)))),
+            **_of_covariates(parts),
             **cls.common(parts, np.shape(loadings)[1]),
         )
 
@@ -193,3 +200,20 @@ class Fit(FactorSummary):
         FitError
         """
         check_fit(self)
+
+
+def _of_covariates(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Design, effects and coefficients, if there are any."""
+    meta, varm = parts["uns/logratio"], parts["varm"]
+    if "design" not in meta:
+        return {}
+    told = json.loads(meta["design"])
+    freedom = [np.inf if one is None else float(one) for one in told["freedom"]]
+    value, error = (np.asarray(varm[f"lnm_coefficients{end}"]) for end in ("", "_se"))
+    return {
+        "design": Design.from_dict(told),
+        "effects": np.asarray(varm["lnm_effects"]),
+        "coefficients": tuple(
+            Estimates(value[:, j], error[:, j], one) for j, one in enumerate(freedom)
+        ),
+    }

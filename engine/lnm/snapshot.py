@@ -15,6 +15,7 @@ from engine.genes import OTHER
 from engine.lnm.canonical import principal_axes
 from engine.lnm.config import LNMConfig
 from engine.lnm.design import Design
+from engine.lnm.effects import coefficients_of
 from engine.lnm.fit import Capture, Fit, Totals
 from engine.lnm.passes import Pass
 from engine.lnm.point import Point, params_of
@@ -41,6 +42,14 @@ class Snapshot:
         """The fit, in CLR on principal axes."""
         params, effects = params_of(self.point.theta, self.point.n_factors), self.point.effects
         loadings, rotation = principal_axes(params.loadings, self.counts.genes != OTHER)
+        of_covariates: dict[str, Any] = {}
+        if self.design is not None:
+            is_gene = np.asarray(self.counts.genes != OTHER)
+            of_covariates = {
+                "design": self.design,
+                "effects": effects - effects.mean(0),
+                "coefficients": coefficients_of(self.point, self.design, is_gene),
+            }
         return Fit(
             config=self.config,
             genes=self.counts.genes,
@@ -52,8 +61,7 @@ class Snapshot:
             totals=self.totals,
             trace=self.trace,
             prior=self.point.prior.to_dict(rotation),
-            design=self.design,
-            effects=effects - effects.mean(0),
+            **of_covariates,
             versions=versions(),
             **cell_fields(self.counts, self.point.seen, rotation, self.capture, self.status)
             | {"data": self.data},

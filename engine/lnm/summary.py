@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from engine.fitting.estimates import Estimates
 from engine.fitting.summarised import Bounded, CellResiduals, next_best
 from engine.fitting.vocabulary import Capability, Measure, Quantity
 from engine.fitting.words import Methods
@@ -98,6 +99,19 @@ class FactorSummary(FactorArrays):
         weights = np.asarray(self.loadings.astype(float) ** 2)
         weights[:, weights.sum(0) <= 0] = 1
         return weights
+
+    @property
+    def within(self) -> str:
+        """Covariates within whose levels the factors vary."""
+        return self.design.within if self.design is not None else ""
+
+    def covariate_effects(self) -> tuple[tuple[str, str, Estimates], ...]:
+        """Label, term and CLR effect (G,) of each fixed covariate."""
+        columns = () if self.design is None else self.design.columns
+        return tuple(
+            (column.label, column.term, found)
+            for column, found in zip(columns, self.coefficients, strict=False)
+        )
 
     def residual_variance(self) -> np.ndarray | None:
         """(G,) variances d of the logits beside the factors."""
