@@ -88,6 +88,14 @@ def heading(title: str, how: str, formula: str, caveat: str) -> Heading:
     )
 
 
+def within(head: Heading, covariates: str) -> Heading:
+    """The heading of a card that shows what lies within the levels of covariates, if any."""
+    if not covariates:
+        return head
+    words = f' <small class="within">within {escape(covariates)}</small></h2>'
+    return Heading(head.title.replace("</h2>", words, 1), head.how)
+
+
 def how_to_read(words: str) -> str:
     """The line below the title of a card."""
     return f'<p class="how">{escape(words)}</p>' if words else ""

@@ -108,7 +108,7 @@ class AppState(DataChoices, ModelSettings):
 
     # how it is shown
     tab: Any = param.Selector(
-        default="data", objects=["data", "explore", "topics", "check", "compare"]
+        default="data", objects=["data", "explore", "topics", "groups", "check", "compare"]
     )
     colour = param.String(default="", doc="What colours the cells: a key of `colours()`.")
     own_label = param.String(doc="The label among those that a person chose; factors leave it.")

@@ -25,6 +25,8 @@ def heading(state: AppState, factors: html.Heading, topics: html.Heading, bare: 
     def suited(fit: AnyFit | None) -> html.Heading:
         if fit is not None and bare and is_bare(fit):
             return replace(factors, how=html.told(bare, f"{bare_words(fit)} {bare}"))
-        return topics if fit is not None and fit.can("mixtures") else factors
+        if fit is None or fit.can("mixtures"):
+            return topics if fit is not None else factors
+        return html.within(factors, fit.within)
 
     return param.bind(suited, state.param.fit)

@@ -20,6 +20,7 @@ from dashboard.figures.topic_map import topic_map
 from dashboard.figures.topic_structure import topic_structure
 from dashboard.figures.topic_table import topic_table
 from dashboard.figures.trace import trace
+from dashboard.figures.volcano import volcano
 
 __all__ = [
     "bars",
@@ -40,4 +41,5 @@ __all__ = [
     "topic_table",
     "totals",
     "trace",
+    "volcano",
 ]

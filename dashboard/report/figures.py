@@ -17,7 +17,7 @@ from engine.errors import EngineError
 from engine.results import AnyFit
 
 # Tabs in the order of their figures.
-ORDER = ("explore", "data", "topics", "check", "compare")
+ORDER = ("explore", "data", "topics", "groups", "check", "compare")
 HISTOGRAMS = "histograms"
 
 

@@ -70,12 +70,20 @@ def differences(
     b: np.ndarray | None = None,
     *,
     donor: str | None = None,
+    chosen: bool = False,
     centre: Centre = "precision",
     least_detection: float = LEAST_DETECTION,
 ) -> Differences:
     """Compare two groups of cells; see `differences_iter`."""
     steps = differences_iter(
-        fit, counts, a, b, donor=donor, centre=centre, least_detection=least_detection
+        fit,
+        counts,
+        a,
+        b,
+        donor=donor,
+        chosen=chosen,
+        centre=centre,
+        least_detection=least_detection,
     )
     *_, last = steps
     if last.found is None:
@@ -90,6 +98,7 @@ def differences_iter(
     b: np.ndarray | None = None,
     *,
     donor: str | None = None,
+    chosen: bool = False,
     centre: Centre = "precision",
     least_detection: float = LEAST_DETECTION,
 ) -> Iterator[DifferencesProgress]:
@@ -113,6 +122,9 @@ def differences_iter(
         (C,) masks of cells of ``counts``; b None: all that are not in a.
     donor
         A column of ``counts.obs``: whom or what the cells are of. The donor is then the unit.
+    chosen
+        Whether the groups were found in these counts (drawn, or clusters of them). Their test is
+        answered before it is asked: effects are told, and no error.
     centre
         Which genes do not differ on average: weighted by their precision, or their median.
     least_detection
@@ -127,7 +139,7 @@ def differences_iter(
     if not fit.can("differences"):
         raise ConfigError("an LNM or LNMVCP", fit.model, "Compare groups under a fit of factors.")
     counts = counts.matched(fit.genes, fit.gene_ids)
-    groups = groups_of(counts, a, b, donor)
+    groups = groups_of(counts, a, b, donor, chosen=chosen)
     return _steps(fit, counts, groups, centre, least_detection)
 
 
@@ -189,7 +201,7 @@ def _estimates(
         return np.asarray(np.linalg.solve(information, weighted @ values))
 
     both = (one, other), (of_factors(one), of_factors(other))
-    if groups.by_donor and not groups.tested:
+    if not groups.tested:
         means = (first.mean(1) - second.mean(1) for first, second in both)
         genes, factors = (Estimates(value, np.full(len(value), np.nan), 0.0) for value in means)
         return genes, factors

@@ -41,8 +41,26 @@ class Groups(NamedTuple):
     notes: tuple[str, ...]
 
 
-def groups_of(counts: Counts, a: np.ndarray, b: np.ndarray | None, donor: str | None) -> Groups:
+_CHOSEN = (
+    "Effects only: groups that were found in these counts differ by how they were found, which no "
+    "test knows."
+)
+
+
+def groups_of(
+    counts: Counts,
+    a: np.ndarray,
+    b: np.ndarray | None,
+    donor: str | None,
+    *,
+    chosen: bool = False,
+) -> Groups:
     """The sets of two groups of cells, those without counts left out.
+
+    Parameters
+    ----------
+    chosen
+        Whether the groups were found in the counts: then nothing is tested.
 
     Raises
     ------
@@ -66,8 +84,10 @@ def groups_of(counts: Counts, a: np.ndarray, b: np.ndarray | None, donor: str | 
                 "Choose a larger group.",
             )
     if donor is None:
-        return Groups([first, second], [0], [1], False, False, True, ())
-    return _by_donor(counts, first, second, donor)
+        found = Groups([first, second], [0], [1], False, False, True, ())
+    else:
+        found = _by_donor(counts, first, second, donor)
+    return found._replace(tested=False, notes=(*found.notes, _CHOSEN)) if chosen else found
 
 
 def _mask(counts: Counts, mask: np.ndarray, name: str) -> np.ndarray:

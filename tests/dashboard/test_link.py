@@ -198,7 +198,9 @@ def test_every_setting_fits_into_an_address() -> None:
         state = AppState(model=model)
         for name, one in MODELS[model].config.settings().items():
             other = one.choices[-1] if one.kind == "choice" else False
-            if one.kind not in ("choice", "switch"):
+            if one.kind == "text":
+                other = "~ batch + (1 | a donor)"
+            elif one.kind not in ("choice", "switch"):
                 other = 0.25 if one.kind == "number" else (one.low or 0) + 3
             setattr(state, parameters(model)[name], other)
         asked, problems = read(write(state, None))

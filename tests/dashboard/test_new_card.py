@@ -34,7 +34,8 @@ STEM = "most-variable-genes"
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The file of the documentation, in the folder of its tab."""
-    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
+    blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
+    (code,) = (block for block in blocks if "(Card)" in block)
     (tmp_path / "most_variable.py").write_text(code, "utf-8")
     package = importlib.import_module("dashboard.cards.explore")
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])

@@ -186,6 +186,13 @@ def _veiled(fade: float) -> str:
 def _head(
     fit: AnyFit | None, fade: float, found: object, doubting: str, partial: str = ""
 ) -> html.Heading:
+    head = _said(fit, fade, found, doubting, partial)
+    return head if fit is None else html.within(head, fit.within)
+
+
+def _said(
+    fit: AnyFit | None, fade: float, found: object, doubting: str, partial: str
+) -> html.Heading:
     if fit is not None and fit.can("mixtures"):
         return TOPICS
     if doubting:

@@ -44,7 +44,8 @@ class Explained(param.Parameterized):
                 found = replace(factors, how=html.how_to_read(BARE))
             if found is factors and of is not None and of is fit:
                 found = _told(factors, of, state, names)
-            return _with(found, choosing.why(fit))
+            found = _with(found, choosing.why(fit))
+            return found if fit is None else html.within(found, fit.within)
 
         known = state.param
         return param.bind(head, known.fit, self.param.of, known.factor, known.names)

@@ -1,0 +1,1 @@
+"""The Groups tab: what covariates do to genes, and groups of cells against each other."""

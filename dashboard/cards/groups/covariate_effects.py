@@ -1,0 +1,115 @@
+"""What each covariate of the fit does to each gene."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from dashboard import html
+from dashboard.browser import Browser
+from dashboard.cards.card import Card, Place
+from dashboard.cards.frame import figure
+from dashboard.cards.groups.tab_choices import GroupChoices
+from dashboard.cards.table import SMALL, Column, Table
+from dashboard.plots.volcano import Volcano
+from dashboard.select import Select
+from dashboard.state import AppState
+from dashboard.together import together
+from engine import coefficients
+from engine.results import AnyFit
+
+NONE = "none"
+ALONG = "CLR effect (nats)"
+EMPTY = (
+    "This fit has no covariates. Name columns of the cells under Model, Covariates, such as "
+    "~ batch + (1 | donor), and fit: factors and correlations are then those within their levels."
+)
+COLUMNS = {
+    "effect": Column("effect", "+0.00", "nats, CLR", 60),
+    "standard_error": Column("s.e.", "0.00", "Standard error", 52),
+    "shrunken": Column("shrunken", "+0.00", "Given what all genes tell of each", 70),
+    "lfsr": Column("lfsr", SMALL, "Local false sign rate", 66),
+    "s_value": Column("s", SMALL, "Mean lfsr of this gene and those before it", 66),
+}
+
+
+class CovariateEffects(Card):
+    """A volcano and a table."""
+
+    tab, entry, place = "groups", "covariates", Place(0)
+    title = "Effects of covariates"
+    caption = "Right: more frequent than in the reference, or with larger values. Click a gene."
+    formula = "b_g of y_c = μ + B x_c + W z_c + ε_c, CLR; lfsr by adaptive shrinkage over all genes"
+    caveat = (
+        "Effects are relative to the genes' mean, weighted by precision. Where a random effect "
+        "lets a covariate vary between donors, donors are the unit of its error. For labels that "
+        "were found in these very counts, such as clusters, false sign rates do not hold: they "
+        "were chosen to differ."
+    )
+    follows = ("fit", "partial", "marked", "choices.column")
+    listed = 20
+
+    def __init__(self, state: AppState, browser: Browser, choices: GroupChoices) -> None:
+        self.begin(state)
+        self.choices = choices
+        self.plot = Volcano()
+        self.plot.on_gene(together(state.choose_gene))
+        self.table = Table([Column("Gene"), *COLUMNS.values()], on_row=self._choose)
+        self.column = Select(label="Covariate", options=[NONE], size="small", width=210, margin=0)
+        self.column.param.watch(self._pick, "value")
+        self._filled: tuple[Any, ...] = ()
+        head = html.heading(self.title, self.caption, self.formula, self.caveat)
+        self.build(
+            head,
+            figure(self.plot.figure, self.table, message=html.bound(_missing, state.param.fit)),
+            browser=browser,
+            tools=(self.column,),
+        )
+
+    def asks(self) -> tuple[Any, ...] | None:
+        fit = self.fit
+        return None if fit is None or not fit.can("covariates") else (fit,)
+
+    def compute(self, fit: AnyFit) -> pd.DataFrame:
+        return coefficients(fit)
+
+    def clear(self) -> None:
+        self._filled = ()
+        self.column.param.update(options=[NONE], value=NONE, disabled=True)
+        self.plot.clear()
+
+    def paint(self, found: pd.DataFrame) -> None:
+        names = list(dict.fromkeys(found["column"]))
+        chosen = self.choices.column if self.choices.column in names else names[0]
+        self.column.param.update(options=names, value=chosen, disabled=len(names) < 2)
+        if self._filled[:1] != (id(found),) or self._filled[1] != chosen:
+            self._filled = id(found), chosen
+            self._own = found[found["column"] == chosen].reset_index(drop=True)
+            self.plot.show(self._own, "effect", f"{ALONG} of {chosen}")
+            values = [self._own[name].to_numpy() for name in COLUMNS]
+            self.table.fill([self._own["gene"].astype(str).tolist(), *values])
+        self.plot.mark(self.state.marked)
+
+    @together
+    def _pick(self, event: Any) -> None:
+        if event.new != NONE:
+            self.choices.column = event.new
+
+    def _choose(self, rows: list[int]) -> None:
+        if rows:
+            self.state.choose_gene(str(self._own["gene"].iloc[rows[0]]))
+
+    def draw(self, found: pd.DataFrame) -> Any:
+        from dashboard import figures
+
+        chosen = self._filled[1] if self._filled else str(found["column"].iloc[0])
+        own = found[found["column"] == chosen]
+        return figures.volcano(own, "effect", title=chosen, xlabel=f"{ALONG} of {chosen}")
+
+    def tabulate(self, found: pd.DataFrame) -> pd.DataFrame:
+        return found.set_index(["column", "gene"])
+
+
+def _missing(fit: AnyFit | None) -> str:
+    return html.empty("" if fit is not None and fit.can("covariates") else EMPTY)

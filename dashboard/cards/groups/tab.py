@@ -1,0 +1,22 @@
+"""Groups: effects of covariates, and one group of cells against another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboard.cards.choice_bar import ChosenBar
+from dashboard.cards.groups.tab_choices import GroupChoices
+from dashboard.cards.tab import Tab
+
+
+class GroupsTab(Tab):
+    """Two rows of a card each, under the bar of choices."""
+
+    tab = "groups"
+
+    def share(self) -> dict[str, Any]:
+        self.choices = GroupChoices()
+        return {"choices": self.choices}
+
+    def bar(self) -> list[Any]:
+        return [ChosenBar(self.state)]
