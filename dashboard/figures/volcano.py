@@ -17,7 +17,7 @@ from dashboard.figures.sheet import (
     sheet,
 )
 from dashboard.plots.style import MISSING
-from dashboard.plots.volcano import RATE, SURE, placed
+from dashboard.plots.volcano import RATE, SURE, placed, reach
 
 WIDTH, HEIGHT, LEFT, HEAD, BELOW = 90.0, 70.0, 14.0, 8.0, 9.0
 NAMED = 15
@@ -43,6 +43,8 @@ def volcano(table: pd.DataFrame, called: str, *, title: str, xlabel: str) -> Fig
     names = cleaned(list(first["gene"].astype(str)), 30, SMALL)
     for words, x, y in zip(names, where.x, where.y, strict=False):
         axes.annotate(words, (x, y), (2, 2), textcoords="offset points", size=SMALL)
+    far = 1.1 * reach(table, where.x)
+    axes.set_xlim(-far, far)
     axes.set(xlabel=clean(xlabel, WIDTH), ylabel=clean(where.up, HEIGHT))
     axes.set_title(clean(title, WIDTH), loc="left")
     if where.up == RATE:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from bokeh.models import ColumnDataSource, HoverTool, Span, WheelZoomTool
+from bokeh.models import ColumnDataSource, HoverTool, WheelZoomTool
 
 from dashboard.plots.names import blank, extent, in_view
 from dashboard.plots.style import ACCENT, MISSING, NEGATIVE, POSITIVE
@@ -15,6 +15,8 @@ from dashboard.plots.style import ACCENT, MISSING, NEGATIVE, POSITIVE
 SURE = 0.05
 # Rates below this are drawn there.
 LEAST = 1e-10
+# Rates from which an effect is not told at all.
+_TOLD = 0.3
 HEIGHT = 120
 # Pixels from a point within which a click is meant for it.
 NEAR = 9.0
@@ -43,6 +45,13 @@ def placed(table: pd.DataFrame, called: str) -> Placed:
     return Placed(x, y, colours, up)
 
 
+def reach(table: pd.DataFrame, x: np.ndarray) -> float:
+    """How far the axis goes: effects of which nothing is known may lie beyond it."""
+    known = (table["lfsr"] < _TOLD).to_numpy()
+    seen = x[known] if known.any() else x
+    return max(float(np.abs(seen).max(initial=0.1)), float(np.quantile(np.abs(x), 0.98)))
+
+
 class Volcano:
     """One point a gene; ``figure`` is drawn once."""
 
@@ -52,7 +61,7 @@ class Volcano:
         self.source = ColumnDataSource({name: [] for name in ("x", "y", "name", "colour", "lfsr")})
         self._rings = ColumnDataSource({"x": [], "y": []})
         shown = self.figure
-        shown.add_layout(Span(location=0, dimension="height", line_color=MISSING, line_width=1))
+        shown.vspan(x=[0], line_color=MISSING, line_width=1)
         seen = shown.scatter(
             "x",
             "y",
@@ -83,7 +92,7 @@ class Volcano:
             "lfsr": table["lfsr"].to_numpy(float),
         }
         self._rings.data = {"x": [], "y": []}
-        far = 1.06 * float(np.abs(where.x).max(initial=0.1))
+        far = 1.1 * reach(table, where.x)
         low, high = float(where.y.min(initial=0)), float(where.y.max(initial=1))
         margin = 0.05 * (high - low) or 0.5
         extent(self.figure.x_range, far, -far)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class FittedModel(Protocol):
     """A fit: C cells, G features of the simplex (the pooled ``_other`` included), k latents.
 
-    Arrays may be the fit's own, which are not to be changed.
+    Arrays may be the fit's own, not to be changed.
     """
 
     @property
@@ -248,7 +248,6 @@ class FittedModel(Protocol):
 
     def covariate_effects(self) -> tuple[tuple[str, str, Estimates], ...]:
         """Label, term and CLR effect (G,) of each fixed covariate; none without "covariates"."""
-        ...
 
     def residual_variance(self) -> np.ndarray | None:
         """(G,) variance of each gene's residual given the latents; None without "residuals"."""

@@ -77,7 +77,7 @@ class LoadingsView(Card):
         self._shares = pd.Series(dtype=float)
         self._rows = pd.DataFrame()
         self._factor = Select(
-            label="Chosen", options=["factor 1"], size="small", width=130, margin=0
+            label="Chosen", options=["factor 1"], size="small", width=104, margin=0
         )
         self._name = pmui.TextInput(
             label=NAME, max_length=LONGEST_NAME, size="small", width=130, margin=0, visible=False

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
+import param
 from scipy import sparse
 
 from dashboard import html
@@ -42,6 +44,8 @@ COLUMNS = {
 
 class GroupDifferences(Card):
     """Controls above a volcano and a table."""
+
+    told = param.String(doc="What was compared, and what is not told.")
 
     tab, entry, place = "groups", "differences", Place(1)
     title = "A against B"
@@ -81,9 +85,12 @@ class GroupDifferences(Card):
             (self.donor, "donor"),
         ):
             widget.param.watch(self._pick(name), "value")
-        self._said = html.pane("")
         self._filled: Any = None
-        head = html.heading(self.title, self.caption, self.formula, self.caveat)
+        plain = html.heading(self.title, self.caption, self.formula, self.caveat)
+        head = param.bind(
+            lambda told: replace(plain, how=html.told(told, told)) if told else plain,
+            self.param.told,
+        )
         self._message = html.pane("")
         self.build(
             head,
@@ -94,9 +101,9 @@ class GroupDifferences(Card):
                 self.donor,
                 self.external,
                 self.button,
-                self._said,
                 sizing_mode="stretch_width",
-                margin=0,
+                height=36,
+                margin=(10, 0, 0, 0),
                 css_classes=["pair-top"],
                 stylesheets=[html.STYLES],
             ),
@@ -168,7 +175,7 @@ class GroupDifferences(Card):
         donor: str,
         external: bool,
         selected: np.ndarray | None,
-        matrix: sparse.spmatrix,
+        matrix: sparse.csc_matrix,
     ) -> Differences | EngineError:
         counts = Counts.from_arrays(sparse.csr_matrix(matrix), fit.genes, fit.cells, obs=fit.obs)
         if selected is not None:
@@ -189,7 +196,7 @@ class GroupDifferences(Card):
     def clear(self) -> None:
         self._filled = None
         self.plot.clear()
-        self._said.object = ""
+        self.told = ""
 
     def paint(self, found: Differences | EngineError) -> None:
         if isinstance(found, EngineError):
@@ -204,7 +211,7 @@ class GroupDifferences(Card):
             self.table.fill([names, *(found.genes[name].to_numpy() for name in COLUMNS)])
             unit = "donors" if found.unit == "donor" else "cells"
             words = f"{found.n_a:,} and {found.n_b:,} {unit}. {' '.join(found.notes)}"
-            self._said.object = html.told(words, words)
+            self.told = words
         self.plot.mark(self.state.marked)
 
     def _choose(self, rows: list[int]) -> None:
