@@ -23,8 +23,8 @@ _SOME = 10_000
 LABEL_ADVICE = (
     "A percentage is the adjusted R² of a factor's scores on a label: the share of their variance "
     "between its groups, or of a number their squared correlation. If the label is technical "
-    "(batch, sample, donor, plate), the factor may be that rather than biology: look at the factor "
-    "within one group of the label."
+    "(batch, sample, donor, plate), the factor may be that rather than biology: take the label as "
+    "a covariate, which leaves it out of the factors, or look at the factor within one group."
 )
 
 

@@ -171,7 +171,7 @@ class TestLoadings:
         assert "Labels: factor 3 is 9" in words(view)
         assert "% sample</p>" in words(view)
         state.choose_factor(2)
-        assert "% sample. If technical, look within one group.</p>" in words(view)
+        assert "% sample. If technical, take it as a covariate.</p>" in words(view)
         state.choose_factor(1)
         assert "If technical, look" not in words(view)
         state.rename_factor(2, "Plates")

@@ -79,5 +79,5 @@ def _told(head: html.Heading, fit: AnyFit, state: AppState, names: Sequence[str]
     if not said:
         return head
     everything = f"{'; '.join(said.values())}. {summaries.LABEL_ADVICE}"
-    shown = f"{said[factor]}. If technical, look within one group." if factor in said else ""
+    shown = f"{said[factor]}. If technical, take it as a covariate." if factor in said else ""
     return replace(head, how=html.told(f"Labels: {shown or '; '.join(said.values())}", everything))
