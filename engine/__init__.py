@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine import checks, results, summaries
     from engine.comparing import coefficients, differences, differential
-    from engine.data import Counts, DataRequest, read_counts
+    from engine.data import Counts, DataRequest, read_counts, split_counts
     from engine.errors import ConfigError, DataError, EngineError, FitError
     from engine.fitting.training_config import Training
     from engine.inference import (
@@ -49,6 +49,7 @@ __all__ = [
     "perplexity",
     "read_counts",
     "results",
+    "split_counts",
     "summaries",
     "topic_proportions",
     "transform",
@@ -58,7 +59,7 @@ _PACKAGES = ("checks", "results", "summaries")
 # JAX, which takes seconds to import, comes with what needs it alone.
 _ELSEWHERE = {
     "engine.comparing": ("coefficients", "differences", "differential"),
-    "engine.data": ("Counts", "DataRequest", "read_counts"),
+    "engine.data": ("Counts", "DataRequest", "read_counts", "split_counts"),
     "engine.errors": ("ConfigError", "DataError", "EngineError", "FitError"),
     "engine.fitting.training_config": ("Training",),
     "engine.lda.config": ("LDAConfig",),

@@ -9,6 +9,7 @@ from engine.data.read import read_counts
 from engine.data.report import Report
 from engine.data.request import DataRequest
 from engine.data.simulate import simulate, true_clr_correlation
+from engine.data.splitting import split_counts
 
 __all__ = [
     "DEMO",
@@ -24,5 +25,6 @@ __all__ = [
     "inspect_source",
     "read_counts",
     "simulate",
+    "split_counts",
     "true_clr_correlation",
 ]
