@@ -19,6 +19,7 @@ from dashboard.services import Services
 from dashboard.state import AppState, Embedding, Notice
 from dashboard.sweeping import Sweeper
 from engine.errors import EngineError
+from engine.selection import check_counts
 
 LIST_SECONDS = 1.5
 SNAPSHOT_SECONDS = 1.2
@@ -167,6 +168,7 @@ class Runner:
             return
         try:
             config, jobs = state.config(), self.services.jobs
+            check_counts(state.counts, config)
             self._list()
             name = distinct(f"{state.counts.name} · {config.label}", (s.name for s in state.runs))
             run = jobs.submit_fit(

@@ -95,7 +95,7 @@ class ModelControl(pn.viewable.Viewer):
             lambda model, *_: model in family.models and name in state.in_use(),
             *(state.param[other] for other in ("model", *others)),
         )
-        return setting(state.param[own[name]], one, visible=seen)
+        return setting(state.param[own[name]], one, state.param.counts, visible=seen)
 
     def _show(self, *_events: object) -> None:
         for part, wanted in self._parts:

@@ -60,6 +60,8 @@ class Setting:
         Of a choice: for a value what a form calls it, and a line that explains it.
     empty
         What is done where no value is given.
+    names_columns
+        Whether its text names columns of the cells' labels.
     name, kind, default, choices, optional, several
         Of the field: its name, the kind of its values, its default, the values that it may take,
         whether it may be None, and whether it may be a sequence of such values.
@@ -80,6 +82,7 @@ class Setting:
     words: Mapping[str, str] = field(default_factory=lambda: _NO_WORDS)
     helps: Mapping[str, str] = field(default_factory=lambda: _NO_WORDS)
     empty: str = ""
+    names_columns: bool = False
     name: str = ""
     kind: Kind = "text"
     default: Any = None

@@ -124,6 +124,7 @@ class LNMConfig(Training):
             unit="FORMULA",
             inferences=("laplace",),
             empty="none",
+            names_columns=True,
         ),
     )
     capture_prior: CapturePrior = field(

@@ -61,6 +61,17 @@ def fit_iter(counts: Counts, config: Config, *, start: AnyFit | None = None) -> 
     return steps if known is None else _telling(steps, known)
 
 
+def check_counts(counts: Counts, config: Config) -> None:
+    """Refuse what these counts cannot carry, before a fit of them is begun.
+
+    Raises
+    ------
+    ConfigError
+        If the formula of covariates is none, or not one for these cells.
+    """
+    family_of(config).prepared(counts, config)
+
+
 @overload
 def fit(counts: Counts, config: LNMConfig) -> Fit: ...
 @overload
