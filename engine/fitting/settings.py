@@ -62,6 +62,8 @@ class Setting:
         What is done where no value is given.
     names_columns
         Whether its text names columns of the cells' labels.
+    typed_as
+        Its name in a shell; by default that of the field.
     name, kind, default, choices, optional, several
         Of the field: its name, the kind of its values, its default, the values that it may take,
         whether it may be None, and whether it may be a sequence of such values.
@@ -83,6 +85,7 @@ class Setting:
     helps: Mapping[str, str] = field(default_factory=lambda: _NO_WORDS)
     empty: str = ""
     names_columns: bool = False
+    typed_as: str = ""
     name: str = ""
     kind: Kind = "text"
     default: Any = None
@@ -93,7 +96,7 @@ class Setting:
     @property
     def flag(self) -> str:
         """As it is typed in a shell; a number of factors is ``--factors``."""
-        return f"--{self.name.removeprefix('n_').replace('_', '-')}"
+        return f"--{self.typed_as or self.name.removeprefix('n_').replace('_', '-')}"
 
     @property
     def bounds(self) -> str:

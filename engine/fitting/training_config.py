@@ -26,8 +26,8 @@ def _encoder(label: str, help: str, **more: Any) -> dict[str, Any]:
     return setting(label, help, section=section, inferences=("vae",), **more)
 
 
-def _share(label: str, help: str) -> dict[str, Any]:
-    return _encoder(label, help, low=0, below=1, step=0.05)
+def _share(label: str, help: str, **more: Any) -> dict[str, Any]:
+    return _encoder(label, help, low=0, below=1, step=0.05, **more)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +97,11 @@ class Training:
         default=0.0, metadata=_share("Dropout", "Share of hidden units left out at random")
     )
     warm_up: float = field(
-        default=0.2, metadata=_share("KL warm-up", "Share of the epochs until the prior counts")
+        default=0.2,
+        # `--warmup` is of chains.
+        metadata=_share(
+            "KL warm-up", "Share of the epochs until the prior counts", typed_as="kl-warm-up"
+        ),
     )
     validation: float = field(
         default=0.0, metadata=_share("Validation", "Share of cells kept back to end by")

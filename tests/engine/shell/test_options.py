@@ -47,6 +47,12 @@ def test_every_declared_setting_can_be_typed(model: str, setting: str) -> None:
     assert getattr(common.configuration(values(command)), setting) != value
 
 
+def test_no_two_options_differ_by_a_hyphen_alone() -> None:
+    named = {(MODELS[model].config.settings()[name].flag, name) for model, name in DECLARED}
+    assert len({flag.replace("-", "") for flag, _ in named}) == len({name for _, name in named})
+    assert ("--kl-warm-up", "warm_up") in named
+
+
 @pytest.mark.parametrize(
     "typed",
     [["--factors", "some"], ["--molecules", "many"], ["--d-mode", "none"], ["--max-passes", "1.5"]],
