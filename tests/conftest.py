@@ -98,9 +98,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Bring the shares that come first to the front."""
+    """Bring the shares that come first to the front, and in them whoever needs a new page."""
     places = {name: place for place, name in enumerate(FIRST)}
-    items.sort(key=lambda item: places.get(share(item.nodeid), len(places)))
+
+    def order(item: pytest.Item) -> tuple[int, bool]:
+        fresh = "fresh_page" in getattr(item, "fixturenames", ())
+        return places.get(share(item.nodeid), len(places)), not fresh
+
+    items.sort(key=order)
 
 
 def pytest_collection_finish() -> None:

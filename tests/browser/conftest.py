@@ -69,6 +69,18 @@ def kept() -> list[Page]:
 
 
 @pytest.fixture
+def fresh_page(
+    kept: list[Page], browser: Browser, server: Server, asked_elsewhere: list[str]
+) -> Page:
+    """A page newly loaded, which `open_page` then hands on."""
+    while kept:
+        kept.pop().context.close()
+    kept.append(new_page(browser, asked_elsewhere))
+    kept[0].goto(server.url)
+    return kept[0]
+
+
+@pytest.fixture
 def open_page(
     request: pytest.FixtureRequest,
     kept: list[Page],
@@ -78,8 +90,8 @@ def open_page(
 ) -> Iterator[Page]:
     """The page as the test before left it: to load one takes seconds.
 
-    For tests that begin by opening counts, see `steps.open_path` and `steps.open_demo`. After a
-    test that failed there is a new one.
+    For tests that begin by opening counts or a run, see `steps.open_path` and its kin. After a test
+    that failed there is a new one.
     """
     if not kept:
         kept.append(new_page(browser, asked_elsewhere))

@@ -85,6 +85,14 @@ def open_demo(page: Page) -> None:
     opened(page, "700 cells × 765 genes")
 
 
+def open_run(page: Page, run: str, tab: str = "") -> None:
+    """Open a run of the list, which it may not have reached yet; a tab too."""
+    page.locator(f".runs .run[data-value='{run}']").click()
+    expect(page.locator(f".runs [aria-current] .run[data-value='{run}']")).to_be_visible()
+    if tab:
+        page.get_by_role("tab", name=tab, exact=True).click()
+
+
 def opened(page: Page, told: str) -> None:
     expect(page.get_by_text(told).first).to_be_visible()
 

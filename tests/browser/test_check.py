@@ -9,7 +9,16 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import LONG, button, card, chips, choose, export, wait_until_drawn
+from tests.browser.steps import (
+    LONG,
+    button,
+    card,
+    chips,
+    choose,
+    export,
+    open_run,
+    wait_until_drawn,
+)
 from tests.dashboard.saved import EVIL, save_run
 from tests.dashboard.synthetic import make_fit
 from tests.server import Server
@@ -20,10 +29,10 @@ FOUND = re.compile(r"Variance \w+predicted for \d+ genes \(GENE")
 
 
 def test_a_run_is_checked_and_genes_are_chosen(
-    page: Page, server: Server, foreign: list[str], tmp_path: Path
+    open_page: Page, server: Server, foreign: list[str], tmp_path: Path
 ) -> None:
-    run = save_run(server.home, make_fit(60, 30, 2, capture=False))
-    page.goto(f"{server.url}?run={run}&tab=check")
+    page = open_page
+    open_run(page, save_run(server.home, make_fit(60, 30, 2, capture=False)), "Check")
     counts, table = card(page, "Counts of genes"), card(page, "Genes that do not fit")
     expect(counts.get_by_text("Press Check")).to_be_visible()
     choose(page, "Cells", "each cell_type")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import card, choose, draw_around, export, wait_until_drawn
+from tests.browser.steps import card, choose, draw_around, export, open_run, wait_until_drawn
 from tests.dashboard.synthetic import make_fit, make_topic_fit
 from tests.runs import save_runs
 from tests.server import Server
@@ -19,13 +19,17 @@ pytestmark = pytest.mark.browser
 EVIL = "<img src=x onerror=alert(1)>"
 
 
-def test_runs_are_compared(page: Page, server: Server, foreign: list[str], tmp_path: Path) -> None:
+def test_runs_are_compared(
+    open_page: Page, server: Server, foreign: list[str], tmp_path: Path
+) -> None:
+    page = open_page
     one, two = make_fit(cells=80, genes=30), make_fit(cells=80, genes=30, factors=3, seed=1)
     two = replace(two, total_counts=one.total_counts, obs=one.obs)
     topics = replace(make_topic_fit(cells=80, genes=30), total_counts=one.total_counts, obs=one.obs)
     fits = [("topics", topics, 0.1), (EVIL, two, -0.1), ("first", one, 0.0)]
     ids = save_runs(server.home, fits)
-    page.goto(f"{server.url}?run={ids[-1]}&tab=compare&with={ids[1]}")
+    # beside the newest of the others
+    open_run(page, ids[-1], "Compare")
     table, cells = card(page, "Runs side by side"), card(page, "Cells in both runs")
     changes, details = card(page, "Correlations"), page.locator(".card:visible").nth(1)
     expect(table.get_by_role("gridcell", name="A: first", exact=True)).to_be_visible()

@@ -32,9 +32,9 @@ ROLES: tuple[Any, ...] = ("button", "combobox", "textbox", "spinbutton", "switch
 
 
 def test_demo_from_counts_to_views(
-    page: Page, server: Server, foreign: list[str], tmp_path: Path
+    fresh_page: Page, server: Server, foreign: list[str], tmp_path: Path
 ) -> None:
-    page.goto(server.url)
+    page = fresh_page
     # the demo is summarised
     expect(page.get_by_text("700 cells × 765 genes")).to_be_visible()
     expect(page.get_by_text("Found 700 cells")).to_be_visible()
