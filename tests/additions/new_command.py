@@ -1,4 +1,4 @@
-"""Run where the shell has one more command, ``cells``: see `test_new_command`."""
+"""Run where the shell has one more command, ``cells``: see `test_additions`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Run where LNM has one more setting, ``shrinkage``: every place that has settings has it.
 
-It is declared in docs/contributing.md, and `tests/dashboard/test_new_setting.py` adds it.
+It is declared in docs/contributing.md, and `test_additions` adds it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Run where checks have one more discrepancy, ``single``: see `test_new_discrepancy`."""
+"""Run where checks have one more discrepancy, ``single``: see `test_additions`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,91 @@
+"""What docs/contributing.md shows how to add: each is one field, or one file, and that is all.
+
+A copy of the project has all of it, and one process finds it there: see the scripts beside this.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import textwrap
+import traceback
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+SCRIPTS = {path.stem: path for path in sorted(Path(__file__).parent.glob("new_*.py"))}
+LAST = "    full_epochs: ClassVar[int] = 60\n"
+
+
+def shown(title: str) -> str:
+    """The Python code below a heading of docs/contributing.md."""
+    section = (ROOT / "docs" / "contributing.md").read_text("utf-8").split(f"\n## {title}\n")[1]
+    (code,) = re.findall(r"^```python\n(.*?)^```$", section.split("\n## ")[0], re.M | re.S)
+    return str(code)
+
+
+def extend(project: Path) -> None:
+    """Add all of it to a copy of the project."""
+    code = shown("Add a setting of a model")
+    field = textwrap.indent(code[code.index("shrinkage:") :], "    ")
+    config = project / "engine" / "lnm" / "config.py"
+    before = config.read_text("utf-8")
+    assert before.count(LAST) == 1
+    config.write_text(before.replace(LAST, field + LAST), "utf-8")
+    engine = project / "engine"
+    for title, place in (
+        ("Add a command of the shell", engine / "shell" / "commands" / "cells.py"),
+        (
+            "Add a discrepancy to the checks",
+            engine / "checks" / "predictive" / "discrepancies" / "single.py",
+        ),
+    ):
+        assert not place.exists()
+        place.write_text(shown(title), "utf-8")
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """How each script failed; empty if it did not."""
+    project = tmp_path_factory.mktemp("project")
+    for part in ("engine", "dashboard", "assets"):
+        shutil.copytree(ROOT / part, project / part)
+    extend(project)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.additions.test_additions", str(project / "told.json")],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(project), str(ROOT)])},
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    failed: dict[str, str] = json.loads((project / "told.json").read_text("utf-8"))
+    return failed
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_nothing_else_is_to_be_changed(told: dict[str, str], script: str) -> None:
+    assert told[script] == ""
+
+
+def main(out: Path) -> None:
+    """Run every script."""
+    failed = dict.fromkeys(SCRIPTS, "")
+    for name, path in SCRIPTS.items():
+        try:
+            runpy.run_path(str(path), run_name=name)
+        except Exception:
+            failed[name] = traceback.format_exc()
+    out.write_text(json.dumps(failed), "utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
