@@ -52,7 +52,7 @@ FIRST = (
     "test_project.py",
     "engine/lnm/test_nuts.py",
     "browser",
-    "browser/test_walkthrough.py",
+    "lab",
     "engine/lnm/test_fit_vae.py",
     "engine/lda/test_vae.py",
     "browser/test_sessions.py",
@@ -64,8 +64,12 @@ FIRST = (
     "engine/lda/test_em.py",
     "engine/lnm/test_fit_vae_capture.py",
 )
-# Their servers are their own; the other tests of the browser share one.
-ALONE = ("browser/test_walkthrough.py", "browser/test_sessions.py")
+# Tests that have another server than the other tests of the browser, and its name.
+SERVERS = {
+    "browser/test_people.py": "lab",
+    "browser/test_walkthrough.py": "lab",
+    "browser/test_sessions.py": "browser/test_sessions.py",
+}
 # Tests whose programs are compiled as a user's are (see `_compiled_quickly`).
 AS_A_USER = (
     "browser/",
@@ -82,7 +86,7 @@ AS_A_USER = (
 def share(nodeid: str) -> str:
     """What one worker does, fixtures and all: a file, or the tests that share a server."""
     file = nodeid.split("::")[0].removeprefix("tests/")
-    return "browser" if file.startswith("browser/") and file not in ALONE else file
+    return SERVERS.get(file, "browser" if file.startswith("browser/") else file)
 
 
 class Shares(LoadFileScheduling):

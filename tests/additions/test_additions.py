@@ -82,7 +82,7 @@ def main(out: Path) -> None:
     for name, path in SCRIPTS.items():
         try:
             runpy.run_path(str(path), run_name=name)
-        except Exception:
+        except (Exception, SystemExit):
             failed[name] = traceback.format_exc()
     out.write_text(json.dumps(failed), "utf-8")
 

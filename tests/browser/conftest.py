@@ -1,19 +1,33 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
-from tests.browser.steps import PATIENCE
+from tests.browser.steps import PASSWORDS, PATIENCE
 from tests.chromium import launch
+from tests.conftest import SHARED_DATA
 from tests.server import Server, serve
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serve(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server as an institute would run it: people log in, and there is a data root."""
+    folder = tmp_path_factory.mktemp("lab")
+    known = folder / "people.json"
+    known.write_text(json.dumps(PASSWORDS))
+    flags = ("--warm", "--basic-auth", str(known), "--cookie-secret", "a secret of these tests")
+    root = {"LOGRATIO_DATA": str(SHARED_DATA)} if SHARED_DATA.is_dir() else {}
+    with serve(folder, *flags, **root) as running:
         yield running
 
 

@@ -13,6 +13,8 @@ from playwright.sync_api import Locator, Page, expect
 # does at once, and for a fit.
 PATIENCE = 120_000
 LONG = 400_000
+# Of those who know the server where people log in.
+PASSWORDS = {"ada": "x", "bob": "y"}
 PIXELS = """canvas => {
   const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
   const seen = new Set(new Uint32Array(data.buffer))
@@ -59,6 +61,14 @@ def choose(where: Page | Locator, label: str, option: str) -> None:
     page.get_by_role("menuitem", name=option, exact=True).click()
     # until it is gone, the menu takes what the mouse does
     expect(page.locator(".MuiPopover-root")).to_have_count(0)
+
+
+def log_in(page: Page, address: str, name: str) -> None:
+    """Ask for an address of a server where people log in, and do so."""
+    page.goto(address)
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill(PASSWORDS[name])
+    page.get_by_role("button", name="Log in").click()
 
 
 def button(page: Page, name: str) -> Locator:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,25 +18,18 @@ from tests.browser.steps import (
     export,
     find_gene,
     fit,
+    log_in,
     open_model,
     wait_for_umap,
     wait_until_drawn,
 )
-from tests.server import Server, serve
+from tests.server import Server
 
 pytestmark = pytest.mark.browser
 
 # Villani et al. (2017), Science 356; the markers that tutorials of these cells use.
 MONOCYTES = {"LYZ", "CD14", "S100A8", "S100A9", "FCN1", "CST3", "LGALS2"}
 NUMBER = re.compile(r"[+−]?\d+\.\d+$")
-
-
-@pytest.fixture(scope="module")
-def server(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with a data root, as an institute would run it."""
-    folder = tmp_path_factory.mktemp("walkthrough")
-    with serve(folder, LOGRATIO_DATA=str(shared_data)) as running:
-        yield running
 
 
 def strongest_factor(page: Page) -> str:
@@ -63,8 +55,9 @@ def svg_words(path: Path) -> set[str]:
     return {text.strip() for node in root.iter() if (text := node.text) and text.strip()}
 
 
-def test_the_monocyte_programme_of_pbmc3k(page: Page, server: Server, tmp_path: Path) -> None:
-    page.goto(server.url)
+@pytest.mark.usefixtures("shared_data")
+def test_the_monocyte_programme_of_pbmc3k(page: Page, lab: Server, tmp_path: Path) -> None:
+    log_in(page, lab.url, "bob")
     cells, heatmap = card(page, "Cells"), card(page, "Gene correlations")
     choose(page, "Files on the server", "pbmc3k.h5ad")
     expect(page.get_by_text("2,700 cells × 2,000 genes")).to_be_visible()
@@ -135,4 +128,4 @@ def test_the_monocyte_programme_of_pbmc3k(page: Page, server: Server, tmp_path: 
     assert page.url == address
     expect(page.get_by_role("combobox", name="Colour by")).to_have_text("cell_type")
     expect(heatmap.get_by_role("combobox", name="How many")).to_have_text("50")
-    assert server.complaints() == []
+    assert lab.complaints() == []
