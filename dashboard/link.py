@@ -180,7 +180,9 @@ def apply(link: Link, state: AppState, mask: Any) -> list[str]:
     heat, detail = link.heat or "top", link.detail or "gene"
     if heat == "gene" and not marked:
         heat = "top"
-    if (detail == "pair" and pair is None) or (detail == "cells" and mask is None):
+    # What the link names is not there; a link that names none was of the tab without.
+    lost = {"pair": link.pair and pair is None, "cells": link.cells and mask is None}
+    if lost.get(detail):
         detail = "gene"
     with param.parameterized.batch_call_watchers(state):
         state.select(mask)

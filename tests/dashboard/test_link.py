@@ -145,6 +145,21 @@ def test_choices_that_the_fit_cannot_have_are_dropped_one_by_one(state: AppState
     )
 
 
+@pytest.mark.parametrize("detail", ["pair", "cells"])
+def test_a_tab_comes_back_without_what_it_would_show(state: AppState, detail: str) -> None:
+    state.detail = detail
+    search = write(state, None)
+    state.detail = "gene"
+    asked, problems = read(search)
+    assert [*problems, *apply(asked, state, None)] == []
+    assert write(state, None) == search
+    assert f"detail={detail}" in search
+    # But not where what the link names is lost.
+    lost = {"pair": ("NOPE", "GENE1")} if detail == "pair" else {"cells": "0123456789abcdef"}
+    assert len(apply(Link(detail=detail, **lost), state, None)) == 1
+    assert state.detail == "gene"
+
+
 def test_a_colour_by_counts_waits_for_them(state: AppState) -> None:
     asked = Link(genes=("GENE1",), colour="counts:GENE1")
     assert apply(asked, state, None) == []
