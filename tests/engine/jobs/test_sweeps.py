@@ -31,8 +31,9 @@ from tests.engine.jobs.fakes import REQUEST, FakeFits, Serve, ended, make_counts
 
 @pytest.fixture
 def data(tmp_path: Path) -> DataRequest:
+    """Of the shape of `tests.tiny` once a fifth of the cells is held out."""
     path = tmp_path / "sim.h5ad"
-    simulate("lda", cells=120, genes=40, factors=3, seed=2).write_h5ad(path)
+    simulate("lda", cells=100, genes=20, factors=2, seed=2).write_h5ad(path)
     return DataRequest(str(path), genes="all")
 
 
@@ -50,25 +51,25 @@ def test_numbers_are_tried_and_one_is_suggested(
     serve: Serve, data: DataRequest, config: Config
 ) -> None:
     jobs = serve(fit_iter=engine_fit_iter, load_counts=engine_load)
-    id = submit_sweep(jobs, data, config, [3, 1], seeds=2, holdout=0.2)
+    id = submit_sweep(jobs, data, config, [2, 1], seeds=2, holdout=0.2)
     assert list_sweeps(jobs) == [id]
     runs = runs_of(jobs, id)
     # Each number once, before any comes again.
     name = "sim · {} k{} · seed {}"
-    wanted = [name.format(config.model, k, seed) for seed in (0, 1) for k in (1, 3)]
+    wanted = [name.format(config.model, k, seed) for seed in (0, 1) for k in (1, 2)]
     assert [run.name for run in runs] == wanted
     found = all_ended(jobs, id)
     assert found.finished
     assert (found.model, found.holdout, found.name) == (config.model, 0.2, f"sim · {config.model}")
-    assert list(found.table["value"]) == [1, 3]
+    assert list(found.table["value"]) == [1, 2]
     assert list(found.table["n_seeds"]) == [2, 2]
-    assert found.suggested == 3
+    assert found.suggested == 2
     assert found.table["excess"][0] > 3 * found.table["excess_se"][0]
     assert found.table["stability"].between(0.5, 1.001).all()
-    assert found.table["effective"][1] > 1.5
+    assert found.table["effective"][1] > found.table["effective"][0] + 0.1
     # The mean over both seeds' cells lies between the scores of the runs.
-    of_three = found.runs.loc[found.runs["value"] == 3, "perplexity"]
-    assert of_three.min() <= found.table["perplexity"][1] <= of_three.max()
+    of_two = found.runs.loc[found.runs["value"] == 2, "perplexity"]
+    assert of_two.min() <= found.table["perplexity"][1] <= of_two.max()
 
 
 @pytest.mark.fit
