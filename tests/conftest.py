@@ -60,8 +60,11 @@ FIRST = (
     "engine/checks/predictive/test_check.py",
     "engine/lnm/test_fit.py",
     "engine/lda/test_real_data.py",
-    "engine/jobs/test_sweeps.py",
+    "engine/selection/test_growth.py",
     "engine/lda/test_em.py",
+    "test_fuzz.py",
+    "test_docs.py",
+    "engine/lnm/test_encoder.py",
     "engine/lnm/test_fit_vae_capture.py",
 )
 # Tests that have another server than the other tests of the browser, and its name.
