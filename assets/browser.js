@@ -91,8 +91,31 @@ async function copy(text) {
   }
 }
 
+// Panel's tables (1.10) ask without a pause whether they can be measured by now. One that is hidden,
+// or was taken off the page, never can: the page would hang. They ask every 50 ms.
+function calm_tables() {
+  const tables = Bokeh.Models.get("panel.models.tabulator.DataTabulator")?.prototype.default_view?.prototype
+  if (tables?._flush_resize_when_root_ready === undefined || tables.is_calm) return
+  tables.is_calm = true
+  const pause = (time) => new Promise((resolve) => setTimeout(resolve, time))
+  tables._flush_resize_when_root_ready = async function() {
+    while (this._resize_pending) {
+      await Promise.race([this.root.ready, pause(1000)])
+      if (!this._resize_pending) return
+      const busy = this._is_scrolling || this._initializing || this.container === null || this.is_drawing
+      if (!busy && !this._has_active_editor() && this.stylesheets_settled) {
+        this._resize_pending = false
+        this._resize_redraw()
+        return
+      }
+      await pause(50)
+    }
+  }
+}
+
 export function render({model, el, view}) {
   el.style.display = "none"
+  calm_tables()
   view.model.document.on_event("connection_lost", tell_lost)
   const files = new Map()
 
