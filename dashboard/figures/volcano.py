@@ -21,6 +21,8 @@ from dashboard.plots.volcano import RATE, SURE, placed, reach
 
 WIDTH, HEIGHT, LEFT, HEAD, BELOW = 90.0, 70.0, 14.0, 8.0, 9.0
 NAMED = 15
+# Between names, millimetres across and up.
+APART = 14.0, 2.6
 
 
 @published
@@ -39,12 +41,17 @@ def volcano(table: pd.DataFrame, called: str, *, title: str, xlabel: str) -> Fig
     where = placed(table, called)
     axes.axvline(0, color=MISSING, linewidth=0.5)
     axes.scatter(where.x, where.y, s=5, c=where.colours, linewidths=0, alpha=0.8)
-    first = table.head(NAMED)
-    names = cleaned(list(first["gene"].astype(str)), 30, SMALL)
-    for words, x, y in zip(names, where.x, where.y, strict=False):
-        axes.annotate(words, (x, y), (2, 2), textcoords="offset points", size=SMALL)
     far = 1.1 * reach(table, where.x)
     axes.set_xlim(-far, far)
+    low, high = axes.get_ylim()
+    placed_at: list[tuple[float, float]] = []
+    names = cleaned(list(table["gene"].head(NAMED).astype(str)), 30, SMALL)
+    for words, x, y in zip(names, where.x, where.y, strict=False):
+        at = (x + far) / (2 * far) * WIDTH, (y - low) / (high - low) * HEIGHT
+        # A name over another can be read no more than none.
+        if all(abs(at[0] - a) > APART[0] or abs(at[1] - b) > APART[1] for a, b in placed_at):
+            placed_at.append(at)
+            axes.annotate(words, (x, y), (2, 2), textcoords="offset points", size=SMALL)
     axes.set(xlabel=clean(xlabel, WIDTH), ylabel=clean(where.up, HEIGHT))
     axes.set_title(clean(title, WIDTH), loc="left")
     if where.up == RATE:
