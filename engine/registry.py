@@ -8,7 +8,7 @@ from typing import Any
 from engine.errors import ConfigError
 from engine.fitting.family import Family
 from engine.fitting.model import FittedModel
-from engine.fitting.training_config import Training
+from engine.fitting.model_config import ModelConfig
 from engine.lda.family import TOPICS
 from engine.lnm.family import LOG_RATIO
 
@@ -18,7 +18,7 @@ FAMILIES: tuple[Family, ...] = (
 )
 MODELS: dict[str, Family] = {model: family for family in FAMILIES for model in family.models}
 
-Config = Training
+Config = ModelConfig
 AnyFit = FittedModel
 
 
@@ -28,7 +28,7 @@ def find_family(of: object) -> Family | None:
     return MODELS.get(model) if isinstance(model, str) else None
 
 
-def family_of(of: FittedModel | Training) -> Family:
+def family_of(of: FittedModel | ModelConfig) -> Family:
     """The family of a fit or a configuration.
 
     Raises
@@ -49,8 +49,12 @@ def family_of(of: FittedModel | Training) -> Family:
 def family_of_settings(values: Mapping[str, Any]) -> Family:
     """The family whose configuration gave these values by its ``to_dict``.
 
-    Of values without a number of latents the first, of those with two numbers the last.
+    Older ones do not say of which model they are: of those without a number of latents the first
+    family, of those with two numbers the last.
     """
+    told = values.get("model")
+    if isinstance(told, str) and told in MODELS:
+        return MODELS[told]
     named = [family for family in FAMILIES if family.config.size_name() in values]
     return (named or FAMILIES[:1])[-1]
 

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import infer_dtype
 
 from engine.errors import FitError
-from engine.fitting.fitted import FitBase
+from engine.fitting.status import Status
 
 REMEDY = "The file is damaged: make the fit again, or bring an earlier copy back."
+
+
+class _Common(Protocol):
+    """What all fits have, beside arrays of their own."""
+
+    cells: pd.Index
+    genes: pd.Index
+    encoder: dict[str, np.ndarray]
+    data: dict[str, Any]
+    versions: dict[str, str]
+    status: Status
 
 
 def check_arrays(
@@ -68,7 +80,7 @@ def check_names(cells: pd.Index, genes: pd.Index) -> None:
             raise FitError(f"a name of its own for each of the {what}", found[:200], REMEDY)
 
 
-def check_rest(fit: FitBase) -> None:
+def check_rest(fit: _Common) -> None:
     """Names, the encoder and how the fit ended, which all models have."""
     check_names(fit.cells, fit.genes)
     encoder = {f"encoder {name}": array for name, array in fit.encoder.items()}
@@ -76,11 +88,10 @@ def check_rest(fit: FitBase) -> None:
     for what in ("data", "versions"):
         if not isinstance(getattr(fit, what), dict):
             raise FitError(f"{what} by name", str(getattr(fit, what))[:200], REMEDY)
-    _check_status(fit)
+    _check_status(fit.status)
 
 
-def _check_status(fit: FitBase) -> None:
-    status = fit.status
+def _check_status(status: Status) -> None:
     numbers = (status.passes, status.seconds, status.seconds_compiling, status.n_failed_cells)
     sound = (
         status.state in ("running", "converged", "completed", "stopped")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
+from engine.errors import ConfigError
 from engine.fitting.model import FittedModel
-from engine.fitting.training_config import Training
+from engine.fitting.model_config import ModelConfig
 
 if TYPE_CHECKING:
     from engine.data import Counts
@@ -36,7 +38,7 @@ class Family(Protocol):
         ...
 
     @property
-    def config(self) -> type[Training]:
+    def config(self) -> type[ModelConfig]:
         """The kind of its configurations."""
         ...
 
@@ -55,7 +57,7 @@ class Family(Protocol):
         """How many times as long a cell takes to be placed as one of the quickest family."""
         ...
 
-    def configured(self, model: str, **settings: Any) -> Training:
+    def configured(self, model: str, **settings: Any) -> ModelConfig:
         """The configuration of one of its models; ConfigError if a setting is wrong."""
         ...
 
@@ -110,3 +112,86 @@ class Family(Protocol):
     ) -> Residuals:
         """What counts (C, G) of some genes (positions) have beyond the fit; C cells with labels."""
         ...
+
+
+class FamilyBase:
+    """Base of a family: what most of them do, and what one does that lacks something."""
+
+    models: tuple[str, ...]
+    titles: tuple[tuple[str, str], ...]
+    config: type[ModelConfig]
+    fit: type[FittedModel]
+    has_log_marginal = False
+    slowness = 1
+
+    def configured(self, model: str, **settings: Any) -> Any:
+        """The configuration of a family of one model."""
+        return self.config(**settings)
+
+    def extended(self, fit: Any, counts: Counts, size: int, seed: int) -> Any:
+        """None: each number of latents begins anew."""
+        return None
+
+    def prepared(self, counts: Counts, config: Any) -> Counts:
+        """The counts as they are."""
+        return counts
+
+    def check_size(self, counts: Counts, config: Any) -> None:
+        """Any counts can be fitted."""
+
+    def marginal(self, fit: Any, counts: Counts) -> tuple[float, bool]:
+        """There is none."""
+        raise NotImplementedError(f"{fit.model} has no log-marginal likelihood")
+
+    def drawn_totals(self, fit: Any, counts: Counts, mode: Mode) -> DrawnTotals | None:
+        """None: there is no model of the totals."""
+        return None
+
+    def levels(self, fit: Any, sets: list[Counts]) -> Generator[float, None, list[Level]]:
+        """There are none."""
+        raise ConfigError("a fit of factors", fit.model, "Compare groups under an LNM.")
+
+
+class PointFamily(FamilyBase):
+    """Base of a family whose fits know one value of each cell's weights, and no posterior.
+
+    Cells are drawn again at these weights, whatever the mode; new cells have the weights of cells
+    of the fit, drawn at random.
+    """
+
+    def place(self, fit: Any, counts: np.ndarray) -> np.ndarray:
+        """Weights (B, k) of the cells of dense counts (B, G)."""
+        raise NotImplementedError
+
+    def chances(self, fit: Any, weights: np.ndarray) -> np.ndarray:
+        """Proportions (B, G) of the features at weights (B, k); rows sum to one."""
+        raise NotImplementedError
+
+    def proportions(self, fit: Any, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
+        """Those at the weights of the cells."""
+        from engine.fitting.point import dense_blocks
+
+        for start, dense in dense_blocks(counts):
+            yield slice(start, start + len(dense)), self.chances(fit, self.place(fit, dense))
+
+    def new_cells(self, fit: Any, obs: pd.DataFrame) -> Latents:
+        """Weights of cells of the fit."""
+        from engine.fitting.point import OtherCells
+
+        return OtherCells(fit.cell_weights(), partial(self.chances, fit))
+
+    def replicated(self, fit: Any, counts: Counts, mode: Mode) -> Iterator[Block]:
+        """Cells at their weights, block by block."""
+        from engine.fitting.point import at_points
+
+        return at_points(counts, lambda dense: self.chances(fit, self.place(fit, dense)))
+
+    def residuals(
+        self, fit: Any, seen: np.ndarray, genes: np.ndarray, obs: pd.DataFrame
+    ) -> Residuals:
+        """Pearson residuals of some genes."""
+        from engine.fitting.predictive import PearsonResiduals
+
+        return PearsonResiduals(
+            seen, genes, partial(self.place, fit), lambda weights, _: self.chances(fit, weights)
+        )

@@ -1,28 +1,33 @@
-"""FitBase: what fits of all models have in common, and how one lies in an AnnData."""
+"""FitBase: what fits of all models have in common, and how one lies in an AnnData.
+
+What a model lacks is defined here: it need only say what it has.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from types import MappingProxyType
+from typing import Any, ClassVar, Self, cast
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from engine.files.writing import write
+from engine.fitting.checked import check_arrays, check_rest
 from engine.fitting.estimates import Estimates
-from engine.fitting.saved import FORMAT, given_names, known_ids
+from engine.fitting.model_config import ModelConfig
+from engine.fitting.saved import FORMAT, Stored, given_names, known_ids
 from engine.fitting.status import Status
-from engine.fitting.training_config import Training
-from engine.fitting.vocabulary import Vocabulary
+from engine.fitting.summarised import Bounded, CellResiduals
+from engine.fitting.vocabulary import Capability, Quantity, Vocabulary
+from engine.fitting.words import Methods
 from engine.genes import OTHER
-
-if TYPE_CHECKING:
-    import anndata as ad
 
 
 class FitBase:
@@ -50,11 +55,19 @@ class FitBase:
         What a person has called the latents; empty: `default_names`.
     gene_ids
         (G,) ids of the genes; None if the names are all that is known.
+    vocabulary, config_type
+        Words of the model, and the kind of its configurations.
+    reference, diagnostics
+        Position in ``genes`` of the ALR reference, if there is one; how well chains agree, if any.
+    stored
+        Where the arrays of the model's own lie in an AnnData, by the names of the fields.
     """
 
     vocabulary: ClassVar[Vocabulary]
+    config_type: ClassVar[type[ModelConfig]]
+    stored: ClassVar[Mapping[str, Stored]]
 
-    config: Training
+    config: ModelConfig
     genes: pd.Index
     cells: pd.Index
     total_counts: np.ndarray
@@ -66,21 +79,24 @@ class FitBase:
     versions: dict[str, str]
     names: tuple[str, ...]
     gene_ids: pd.Index | None
+    # No properties: a model may have fields of these names.
+    reference: int | None = None
+    diagnostics: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def model(self) -> str:
-        """Short name of the model: ``"lnm"``, ``"lnmvcp"`` or ``"lda"``."""
+        """Short name of the model."""
         return self.config.model
 
     @property
     def latent(self) -> str:
-        """What one of the latents is called: ``"factor"`` or ``"topic"``."""
+        """What one of the latents is called."""
         return self.vocabulary.latent
 
     @property
     def n_factors(self) -> int:
         """Number of latents, whatever they are called."""
-        raise NotImplementedError
+        return self.config.size
 
     @property
     def default_names(self) -> list[str]:
@@ -111,6 +127,56 @@ class FitBase:
         # Each fit is a dataclass.
         return replace(cast("Any", self), **fields)
 
+    @property
+    def log_marginal_per_cell(self) -> float:
+        """The last of the trace, nats."""
+        return float(self.trace["log_marginal_per_cell"].iloc[-1])
+
+    def can(self, what: Capability) -> bool:
+        """Whether the fit has this; nothing of it by default."""
+        return False
+
+    def cell_weights_sd(self) -> np.ndarray | None:
+        """None: the weights have no standard deviations."""
+        return None
+
+    def cell_quantity(self, of: Quantity) -> np.ndarray | None:
+        """None: cells have no such quantity."""
+        return None
+
+    def cell_quantity_sd(self, of: Quantity) -> np.ndarray | None:
+        """None: cells have no such quantity."""
+        return None
+
+    def residual_variance(self) -> np.ndarray | None:
+        """None: genes have no residuals."""
+        return None
+
+    def cell_residuals(
+        self, counts: sparse.csc_matrix | sparse.csr_matrix, cells: np.ndarray, genes: np.ndarray
+    ) -> CellResiduals | None:
+        """None: genes have no residuals."""
+        return None
+
+    def at_bound(self) -> Bounded:
+        """No gene: there are no residuals."""
+        return Bounded(self.genes[:0], 0, np.inf)
+
+    def learned(self) -> Sequence[np.ndarray]:
+        """The arrays that identify what the fit learned: all that are `stored`."""
+        return [getattr(self, name) for name in self.stored]
+
+    def methods(self) -> Methods:
+        """Sentences of a methods section on the fit."""
+        raise NotImplementedError
+
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """What the model itself has in obs, var, obsm, varm and ``uns["logratio"]``, by name."""
+        found: dict[str, dict[str, Any]] = {part: {} for part in ("obs", "var", "obsm", "varm")}
+        for name, (part, key, _) in self.stored.items():
+            found[part][key] = getattr(self, name)
+        return found | {"uns": {}}
+
     def to_anndata(self, counts: sparse.csr_matrix | None = None) -> ad.AnnData:
         """The fit as an AnnData that scanpy and cellxgene open.
 
@@ -119,7 +185,20 @@ class FitBase:
         counts
             (C, G) counts for ``X``; without them ``X`` is an empty sparse matrix.
         """
-        raise NotImplementedError
+        parts = self.parts()
+        own = {"total_counts": self.total_counts, **parts["obs"]}
+        # A label that has a name of the fit's own gives way.
+        labels = self.obs.rename(columns={name: f"{name}_input" for name in own})
+        ids = {} if self.gene_ids is None else {"gene_ids": np.asarray(self.gene_ids, dtype=object)}
+        shape = (len(self.cells), len(self.genes))
+        return ad.AnnData(
+            X=counts if counts is not None else sparse.csr_matrix(shape, dtype=np.float32),
+            obs=labels.assign(**own).set_axis(self.cells.astype(str)),
+            var=pd.DataFrame(ids | parts["var"], index=self.genes.astype(str)),
+            obsm=parts["obsm"],
+            varm=parts["varm"],
+            uns={"logratio": self._meta(labels) | parts["uns"]},
+        )
 
     def save(self, path: str | os.PathLike[str], counts: sparse.csr_matrix | None = None) -> Path:
         """Write the fit as .h5ad: under a temporary name first, then renamed.
@@ -138,12 +217,8 @@ class FitBase:
         """
         return write(self.to_anndata(), path, counts)
 
-    def labels(self, own: Mapping[str, np.ndarray]) -> pd.DataFrame:
-        """The labels of the cells; one that has a name of the fit's own gives way."""
-        return self.obs.rename(columns={name: f"{name}_input" for name in own})
-
-    def to_meta(self, labels: pd.DataFrame, **own: Any) -> dict[str, Any]:
-        """``uns["logratio"]``: what no table of an AnnData holds, and values of the model's own."""
+    def _meta(self, labels: pd.DataFrame) -> dict[str, Any]:
+        """``uns["logratio"]``: what no table of an AnnData holds."""
         return {
             "format": FORMAT,
             "model": self.model,
@@ -155,15 +230,23 @@ class FitBase:
             "factor_names": json.dumps(self.factor_names),
             "trace": {str(name): self.trace[name].to_numpy() for name in self.trace},
             "encoder": dict(self.encoder),
-            **own,
         }
 
     @classmethod
-    def common(cls, parts: Mapping[str, Any], n_factors: int) -> dict[str, Any]:
-        """The fields above but for the configuration, from the parts of an AnnData."""
+    def from_parts(cls, parts: Mapping[str, Any]) -> Self:
+        """From obs, var, obsm, varm and uns["logratio"] as `to_anndata` laid them out."""
+        return cls(**cls.fields(parts))
+
+    @classmethod
+    def fields(cls, parts: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields above and those that are `stored`, from the parts of an AnnData."""
         obs, var, meta = parts["obs"], parts["var"], parts["uns/logratio"]
-        default = [f"{cls.vocabulary.latent} {j + 1}" for j in range(n_factors)]
+        config = cls.config_type.from_dict(json.loads(meta["config"]))
+        default = [f"{cls.vocabulary.latent} {j + 1}" for j in range(config.size)]
+        own = {name: np.asarray(parts[part][key]) for name, (part, key, _) in cls.stored.items()}
         return {
+            **own,
+            "config": config,
             "genes": pd.Index(var.index),
             "cells": pd.Index(obs.index),
             "total_counts": obs["total_counts"].to_numpy(),
@@ -177,3 +260,19 @@ class FitBase:
             "names": given_names(meta, default),
             "gene_ids": known_ids(var),
         }
+
+    def check(self) -> None:
+        """Refuse a fit whose parts do not agree or are not finite, as a damaged file has them.
+
+        Raises
+        ------
+        FitError
+        """
+        cells, genes, size = (len(self.cells),), (len(self.genes),), (self.config.size,)
+        of = {"obs": cells, "var": genes, "obsm": cells + size, "varm": genes + size}
+        shapes = {name: of[one.part] for name, one in self.stored.items()}
+        shapes["total_counts"] = cells
+        least = {n: one.least for n, one in self.stored.items() if one.least is not None}
+        arrays = {name: np.asarray(getattr(self, name)) for name in shapes}
+        check_arrays(arrays, shapes, least | {"total_counts": 0.0})
+        check_rest(self)

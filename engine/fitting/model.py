@@ -2,7 +2,7 @@
 
 A model is a folder (`engine.lnm`, `engine.lda`) and a line of `engine.registry`. Its fit is a
 frozen dataclass of arrays that extends `engine.fitting.fitted.FitBase`, its configuration one that
-extends `engine.fitting.training_config.Training`, and what it does with counts is in a
+extends `engine.fitting.model_config.ModelConfig`, and what it does with counts is in a
 `engine.fitting.family.Family`. What a model lacks it says by a capability, never by its type.
 """
 
@@ -18,9 +18,9 @@ import pandas as pd
 from scipy import sparse
 
 from engine.fitting.estimates import Estimates
+from engine.fitting.model_config import ModelConfig
 from engine.fitting.status import Status
 from engine.fitting.summarised import Bounded, CellResiduals
-from engine.fitting.training_config import Training
 from engine.fitting.vocabulary import Capability, Measure, Quantity, Vocabulary
 from engine.fitting.words import Methods
 
@@ -36,7 +36,7 @@ class FittedModel(Protocol):
     """
 
     @property
-    def config(self) -> Training:
+    def config(self) -> ModelConfig:
         """The settings that it was made with."""
         ...
 
@@ -96,7 +96,7 @@ class FittedModel(Protocol):
         ...
 
     @property
-    def diagnostics(self) -> dict[str, Any]:
+    def diagnostics(self) -> Mapping[str, Any]:
         """How well chains of draws agree, if there are any."""
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -68,3 +69,39 @@ def standardised(scores: np.ndarray) -> np.ndarray:
     spread = scores.std(0)
     scores /= np.where(spread > 0, spread, np.inf)
     return np.clip(scores, -_CUT, _CUT)
+
+
+class PearsonResiduals[P]:
+    """Of counts (C, G) of some genes (positions); latents are found again for each data set.
+
+    Parameters
+    ----------
+    place
+        Latents P of the cells of counts (C, G).
+    chances
+        (C, G) probabilities of the features, at the latents themselves or, of a generator, at
+        latents drawn around them; rows sum to one.
+    """
+
+    def __init__(
+        self,
+        seen: np.ndarray,
+        genes: np.ndarray,
+        place: Callable[[np.ndarray], P],
+        chances: Callable[[P, np.random.Generator | None], np.ndarray],
+    ) -> None:
+        self._genes, self._place, self._chances = genes, place, chances
+        self._totals = seen.sum(1)
+        self._placed = place(seen)
+        self.seen = self._of(seen, self._placed)
+
+    def drawn(self, rng: np.random.Generator) -> np.ndarray:
+        """Of counts drawn from the fit."""
+        chances = self._chances(self._placed, rng)
+        counts = rng.multinomial(self._totals.astype(int), chances).astype(np.float32)
+        return self._of(counts, self._place(counts))
+
+    def _of(self, counts: np.ndarray, placed: P) -> np.ndarray:
+        chances = self._chances(placed, None)[:, self._genes]
+        expected = np.maximum(self._totals[:, None] * chances, 1e-12)
+        return standardised((counts[:, self._genes] - expected) / np.sqrt(expected))

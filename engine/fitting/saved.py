@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
 FORMAT = 1
+
+
+class Stored(NamedTuple):
+    """Where an array of a fit lies in an AnnData, which also gives its shape.
+
+    Attributes
+    ----------
+    part
+        "obs" of (C,) values, "var" (G,), "obsm" (C, k), "varm" (G, k).
+    key
+        Its name there.
+    least
+        The lowest value that it may have, if there is one.
+    """
+
+    part: Literal["obs", "var", "obsm", "varm"]
+    key: str
+    least: float | None = None
 
 
 def given_names(meta: Mapping[str, Any], default: list[str]) -> tuple[str, ...]:

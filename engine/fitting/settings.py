@@ -226,12 +226,17 @@ def again(config: type, name: str, default: Any) -> Any:
 
 @functools.cache
 def settings_of(config: type) -> Mapping[str, Setting]:
-    """The settings of a configuration by their names, those of its own before those of its base."""
+    """The settings of a configuration by their names, its own before those of its bases."""
     hints = get_type_hints(config)
-    base = [one.name for one in dataclasses.fields(config.__mro__[-2])]
     fields = [one for one in dataclasses.fields(config) if _KEY in one.metadata]
-    fields.sort(key=lambda one: one.name in base)
+    fields.sort(key=lambda one: _depth(config, one.name))
     return {one.name: _complete(one, hints[one.name]) for one in fields}
+
+
+def _depth(config: type, name: str) -> int:
+    """How many bases below the configuration a field is declared first."""
+    bases = enumerate(config.__mro__)
+    return max(depth for depth, base in bases if name in vars(base).get("__annotations__", {}))
 
 
 def _complete(one: dataclasses.Field[Any], hint: Any) -> Setting:

@@ -62,6 +62,11 @@ class Vocabulary(NamedTuple):
         What a latent has a share of, in the middle of a sentence.
     share_column
         Name of `engine.fitting.model.FittedModel.shares` in a table.
+    unit
+        What the weights of cells are in, where they have signs.
+    note
+        A line for the help of every card, where what this says of factors or topics does not hold
+        word by word.
     """
 
     latent: str
@@ -69,6 +74,8 @@ class Vocabulary(NamedTuple):
     loading: str
     share: str
     share_column: str
+    unit: str = "prior sd"
+    note: str = ""
 
     @property
     def latents(self) -> str:

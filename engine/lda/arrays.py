@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 
 from engine.fitting.fitted import FitBase
+from engine.fitting.saved import Stored
 from engine.fitting.vocabulary import Vocabulary
 from engine.lda.config import LDAConfig
 
@@ -21,6 +23,16 @@ class TopicArrays(FitBase):
         share="share of counts",
         share_column="share_of_counts",
     )
+    config_type = LDAConfig
+    stored: ClassVar[Mapping[str, Stored]] = {
+        "bound": Stored("obs", "log_bound"),
+        "proportions": Stored("obsm", "X_lda", 0.0),
+        "location": Stored("obsm", "X_lda_location"),
+        "scale": Stored("obsm", "X_lda_scale", 0.0),
+        "topics": Stored("varm", "lda_topics", 0.0),
+        "topic_location": Stored("varm", "lda_topics_location"),
+        "topic_scale": Stored("varm", "lda_topics_scale", 0.0),
+    }
 
     config: LDAConfig
     topics: np.ndarray
@@ -30,15 +42,6 @@ class TopicArrays(FitBase):
     location: np.ndarray
     scale: np.ndarray
     bound: np.ndarray
-
-    @property
-    def reference(self) -> None:
-        """None: topics have no reference."""
-
-    @property
-    def diagnostics(self) -> dict[str, Any]:
-        """Empty: nothing is drawn."""
-        return {}
 
     @property
     def n_topics(self) -> int:

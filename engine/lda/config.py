@@ -37,8 +37,7 @@ class LDAConfig(Training):
         see `engine.results.Selection`.
     inference
         ``"em"``: accelerated EM for topics and proportions, without an encoder; the more
-        exact and, up to some 10^5 cells, the quicker. ``"vae"``: amortized, by stochastic
-        variational inference with an encoder network, in minibatches.
+        exact and, up to some 10^5 cells, the quicker. ``"vae"``: see `engine.Training`.
     topic_prior, feature_prior
         Dirichlet concentrations: alpha of a cell's topic proportions, eta of a topic's feature
         probabilities. None: 1/K. A number of any kind, or one value per topic or feature.
@@ -49,10 +48,9 @@ class LDAConfig(Training):
         Budget of ``"em"``: passes over the cells.
     tolerance
         ``"em"`` ends when a pass gains less than this, nats per cell, on average over the
-        last passes; ``"vae"`` when the smoothed bound gains less than this in each of eight
-        epochs in a row.
+        last passes; ``"vae"`` as `engine.Training` says.
     **training
-        Settings of every model, see `engine.Training`.
+        Settings of the encoder and of every model, see `engine.Training`.
 
     Raises
     ------
@@ -175,7 +173,7 @@ class LDAConfig(Training):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        values = dataclasses.asdict(self)
+        values = super().to_dict()
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in values.items()
@@ -184,10 +182,6 @@ class LDAConfig(Training):
     def coarse(self, **budget: Any) -> LDAConfig:
         """By EM from one start, with this budget."""
         return dataclasses.replace(self, inference="em", n_starts=1, **budget)
-
-    def without_latents(self) -> LDAConfig:
-        """As it is: there is one topic at least."""
-        return self
 
 
 def _plain(value: Any) -> Any:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from engine.fitting.status import Status
-from engine.lda.checked import check_topics
 from engine.lda.config import LDAConfig
 from engine.lda.summary import TopicSummary
 
@@ -80,57 +75,3 @@ class TopicFit(TopicSummary):
     versions: dict[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     gene_ids: pd.Index | None = None
-
-    def to_anndata(self, counts: sparse.csr_matrix | None = None) -> ad.AnnData:
-        """The fit as an AnnData that scanpy and cellxgene open.
-
-        Parameters
-        ----------
-        counts
-            (C, F) counts for ``X``; without them ``X`` is an empty sparse matrix.
-        """
-        own = {"total_counts": self.total_counts, "log_bound": self.bound}
-        labels = self.labels(own)
-        obs = labels.assign(**own).set_axis(self.cells.astype(str))
-        var = pd.DataFrame(index=self.genes.astype(str))
-        if self.gene_ids is not None:
-            var["gene_ids"] = np.asarray(self.gene_ids, dtype=object)
-        shape = (len(obs), len(var))
-        matrix = counts if counts is not None else sparse.csr_matrix(shape, dtype=np.float32)
-        obsm: dict[str, Any] = {
-            "X_lda": self.proportions,
-            "X_lda_location": self.location,
-            "X_lda_scale": self.scale,
-        }
-        varm: dict[str, Any] = {
-            "lda_topics": self.topics,
-            "lda_topics_location": self.topic_location,
-            "lda_topics_scale": self.topic_scale,
-        }
-        meta = self.to_meta(labels)
-        return ad.AnnData(X=matrix, obs=obs, var=var, obsm=obsm, varm=varm, uns={"logratio": meta})
-
-    @classmethod
-    def from_parts(cls, parts: Mapping[str, Any]) -> TopicFit:
-        """From obs, var, obsm, varm and uns["logratio"] as `to_anndata` laid them out."""
-        obsm, varm = parts["obsm"], parts["varm"]
-        return cls(
-            config=LDAConfig.from_dict(json.loads(parts["uns/logratio"]["config"])),
-            topics=np.asarray(varm["lda_topics"]),
-            topic_location=np.asarray(varm["lda_topics_location"]),
-            topic_scale=np.asarray(varm["lda_topics_scale"]),
-            proportions=np.asarray(obsm["X_lda"]),
-            location=np.asarray(obsm["X_lda_location"]),
-            scale=np.asarray(obsm["X_lda_scale"]),
-            bound=parts["obs"]["log_bound"].to_numpy(),
-            **cls.common(parts, np.shape(varm["lda_topics"])[1]),
-        )
-
-    def check(self) -> None:
-        """Refuse a fit whose parts do not agree or are not finite, as a damaged file has them.
-
-        Raises
-        ------
-        FitError
-        """
-        check_topics(self)

@@ -10,7 +10,7 @@ from scipy import special
 
 from engine.data import Counts
 from engine.fitting.blocks import Blocks
-from engine.fitting.predictive import Block, Latents, Mode, standardised
+from engine.fitting.predictive import Block, Latents, Mode, PearsonResiduals
 from engine.lda.cells import Placed, place
 from engine.lda.fit import TopicFit
 
@@ -62,33 +62,18 @@ def replicated(fit: TopicFit, counts: Counts, mode: Mode) -> Iterator[Block]:
         yield Block(start, dense, latents, np.zeros(len(dense), bool))
 
 
-class GeneResiduals:
+def residuals(fit: TopicFit, seen: np.ndarray, genes: np.ndarray) -> PearsonResiduals[Placed]:
     """Pearson residuals of some genes; proportions are found again for each data set."""
+    topics = fit.topics.T.astype(float)
 
-    def __init__(self, fit: TopicFit, seen: np.ndarray, genes: np.ndarray) -> None:
-        self._fit, self._genes = fit, genes
-        self._totals = seen.sum(1)
-        self._placed = self._place(seen)
-        self.seen = self._of(seen, self._placed)
+    def placed(counts: np.ndarray) -> Placed:
+        return place(fit, Counts.from_arrays(counts, fit.genes, map(str, range(len(counts)))))
 
-    def drawn(self, rng: np.random.Generator) -> np.ndarray:
-        """Of counts drawn from the fit."""
-        location, scale, _ = self._placed
-        logits = location + scale * rng.standard_normal(location.shape)
-        chances = self._proportions(logits)
-        counts = rng.multinomial(self._totals.astype(int), chances).astype(np.float32)
-        return self._of(counts, self._place(counts))
-
-    def _place(self, counts: np.ndarray) -> Placed:
-        names = map(str, range(len(counts)))
-        own = Counts.from_arrays(counts, self._fit.genes, names)
-        return place(self._fit, own)
-
-    def _proportions(self, logits: np.ndarray) -> np.ndarray:
-        found = special.softmax(logits.astype(float), axis=1) @ self._fit.topics.T.astype(float)
+    def chances(placed: Placed, rng: np.random.Generator | None) -> np.ndarray:
+        logits = placed.location
+        if rng is not None:
+            logits = logits + placed.scale * rng.standard_normal(logits.shape)
+        found = special.softmax(logits.astype(float), axis=1) @ topics
         return np.asarray(found / found.sum(1, keepdims=True))
 
-    def _of(self, counts: np.ndarray, placed: Placed) -> np.ndarray:
-        chances = self._proportions(placed.location)[:, self._genes]
-        expected = np.maximum(self._totals[:, None] * chances, 1e-12)
-        return standardised((counts[:, self._genes] - expected) / np.sqrt(expected))
+    return PearsonResiduals(seen, genes, placed, chances)

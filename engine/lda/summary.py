@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
-from engine.fitting.summarised import Bounded, CellResiduals, next_best
-from engine.fitting.vocabulary import Capability, Measure, Quantity
+from engine.fitting.summarised import next_best
+from engine.fitting.vocabulary import Capability, Measure
 from engine.fitting.words import Methods
 from engine.lda import mixtures, words
 from engine.lda.arrays import TopicArrays
@@ -33,21 +32,9 @@ class TopicSummary(TopicArrays):
         """(C, K) proportions."""
         return self.proportions
 
-    def cell_weights_sd(self) -> np.ndarray | None:
-        """None: that of the proportions is not worked out."""
-        return None
-
     def coordinates(self) -> np.ndarray:
         """(C, K) log-ratios of the proportions, see `engine.lda.mixtures.coordinates`."""
         return mixtures.coordinates(self)
-
-    def cell_quantity(self, of: Quantity) -> np.ndarray | None:
-        """None: topics have neither."""
-        return None
-
-    def cell_quantity_sd(self, of: Quantity) -> np.ndarray | None:
-        """None: topics have neither."""
-        return None
 
     def programmes(self) -> np.ndarray:
         """(F, K) probabilities of the features."""
@@ -83,10 +70,6 @@ class TopicSummary(TopicArrays):
         """(F, K) of no negative number: what topics are compared by."""
         return self.topics.astype(float)
 
-    def residual_variance(self) -> np.ndarray | None:
-        """None: topics have no residuals."""
-        return None
-
     def clr_mean(self) -> np.ndarray:
         """(F,) mean CLR over the cells, nats."""
         return mixtures.sampled(self).mean
@@ -107,12 +90,6 @@ class TopicSummary(TopicArrays):
     def cell_clr(self, cells: np.ndarray, genes: np.ndarray) -> np.ndarray:
         """(cells, genes) CLR of the proportions of the features, at positions."""
         return mixtures.clr(self, cells, genes)
-
-    def cell_residuals(
-        self, counts: sparse.csc_matrix | sparse.csr_matrix, cells: np.ndarray, genes: np.ndarray
-    ) -> CellResiduals | None:
-        """None: topics have no residuals."""
-        return None
 
     def contrast(self, selected: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Selected cells less the rest, see `engine.lda.mixtures.differences`."""
@@ -149,10 +126,6 @@ class TopicSummary(TopicArrays):
             "distinctiveness": distinct[:, topic],
         }
         return columns, log_p if measure == "probability" else columns[measure]
-
-    def at_bound(self) -> Bounded:
-        """No gene: topics have no residuals."""
-        return Bounded(self.genes[:0], 0, np.inf)
 
     def learned(self) -> Sequence[np.ndarray]:
         """The arrays that identify what the fit learned."""

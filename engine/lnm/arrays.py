@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from engine.fitting.estimates import Estimates
-from engine.fitting.fitted import FitBase
+from engine.fitting.linear import LinearFit
+from engine.fitting.saved import Stored
 from engine.fitting.vocabulary import Vocabulary
 from engine.lnm.config import LNMConfig
 from engine.lnm.design import Design
@@ -49,7 +51,7 @@ class Totals:
         return cls(**{**told, "alternatives": tuple(others)})
 
 
-class FactorArrays(FitBase):
+class FactorArrays(LinearFit):
     """What `Fit` holds, see there."""
 
     vocabulary = Vocabulary(
@@ -59,13 +61,18 @@ class FactorArrays(FitBase):
         share="CLR variance",
         share_column="explained_variance",
     )
+    config_type = LNMConfig
+    stored: ClassVar[Mapping[str, Stored]] = {
+        "log_marginal": Stored("obs", "log_marginal"),
+        "mean_clr": Stored("var", "lnm_mean_clr"),
+        "noise": Stored("var", "lnm_noise", 0.0),
+        "scores": Stored("obsm", "X_lnm"),
+        "scores_sd": Stored("obsm", "X_lnm_sd", 0.0),
+        "loadings": Stored("varm", "lnm_loadings"),
+    }
 
     config: LNMConfig
     reference: int
-    mean_clr: np.ndarray
-    loadings: np.ndarray
-    noise: np.ndarray
-    scores: np.ndarray
     scores_sd: np.ndarray
     log_marginal: np.ndarray
     totals: Totals
@@ -76,11 +83,6 @@ class FactorArrays(FitBase):
     design: Design | None
     effects: np.ndarray
     coefficients: tuple[Estimates, ...]
-
-    @property
-    def n_factors(self) -> int:
-        """Number of factors k."""
-        return int(self.loadings.shape[1])
 
     @property
     def log_marginal_per_cell(self) -> float:

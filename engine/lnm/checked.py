@@ -1,4 +1,4 @@
-"""Checks of a fit of factors that was read from a file, before it is shown."""
+"""Checks of what only a log-ratio fit has, when it was read from a file."""
 
 from __future__ import annotations
 
@@ -7,29 +7,21 @@ import math
 import numpy as np
 
 from engine.errors import FitError
-from engine.fitting.checked import REMEDY, check_arrays, check_rest
+from engine.fitting.checked import REMEDY, check_arrays
 from engine.lnm.arrays import FactorArrays
 
 
 def check_fit(fit: FactorArrays) -> None:
-    """Refuse a fit of factors whose parts do not agree or are not finite; see `check_arrays`."""
+    """Refuse capture, draws or totals that do not agree or are not finite; see `check_arrays`."""
     cells, genes = (len(fit.cells),), (len(fit.genes),)
     k = (fit.config.size,)
-    shapes = {
-        "mean_clr": genes,
-        "loadings": genes + k,
-        "noise": genes,
-        "effects": (*genes, len(fit.design.columns) if fit.design else 0),
-        "scores": cells + k,
-        "scores_sd": cells + k,
-        "log_marginal": cells,
-        "total_counts": cells,
+    arrays: dict[str, np.ndarray] = {"effects": np.asarray(fit.effects)}
+    shapes: dict[str, tuple[int, ...]] = {
+        "effects": (*genes, len(fit.design.columns) if fit.design else 0)
     }
-    arrays = {name: np.asarray(getattr(fit, name)) for name in shapes}
     if fit.capture is not None:
         for name, array in vars(fit.capture).items():
             arrays[name], shapes[name] = np.asarray(array), cells
-    least = dict.fromkeys(("noise", "scores_sd", "total_counts", "eta_sd", "efficiency"), 0.0)
     names = {"mean_clr": (), "loadings": k, "noise": ()}
     for name, array in fit.draws.items():
         number = len(fit.draws["noise"]) if name in names else 0
@@ -42,9 +34,8 @@ def check_fit(fit: FactorArrays) -> None:
         raise FitError(
             f"coefficients of {fit.design.n_fixed} columns", f"{len(fit.coefficients)}", REMEDY
         )
-    check_arrays(arrays, shapes, least)
+    check_arrays(arrays, shapes, dict.fromkeys(("eta_sd", "efficiency"), 0.0))
     _check_totals(fit)
-    check_rest(fit)
 
 
 def _check_totals(fit: FactorArrays) -> None:

@@ -47,9 +47,8 @@ class LNMConfig(Training):
         tells why, see `engine.results.Selection`. 0: residual variances alone.
     inference
         ``"laplace"``: nested Laplace, the more exact and, up to some 10^5 cells, the quicker.
-        ``"vae"``: amortized, by stochastic variational inference with an encoder network, in
-        minibatches. ``"nuts"``: draws from the posterior of parameters and latents by the No-U-Turn
-        sampler, an exact reference for small data.
+        ``"vae"``: see `engine.Training`. ``"nuts"``: draws from the posterior of parameters and
+        latents by the No-U-Turn sampler, an exact reference for small data.
     formula
         Covariates of the cells, as terms of columns of their labels: ``"~ batch + (1 | donor)"``,
         see `engine.lnm.formula`. Factors and correlations are then those within their levels.
@@ -61,8 +60,7 @@ class LNMConfig(Training):
         Budget of ``"laplace"``: passes over the cells.
     tolerance
         ``"laplace"`` ends when a further pass is expected to gain less than this many nats
-        per cell and the last passes gained no more; ``"vae"`` when the smoothed bound gains
-        less than this in each of eight epochs in a row.
+        per cell and the last passes gained no more; ``"vae"`` as `engine.Training` says.
     n_warmup, n_draws, n_chains
         Of ``"nuts"``: iterations of each chain that adapt the sampler and are thrown away, those
         that are kept, and the number of chains.
@@ -83,7 +81,7 @@ class LNMConfig(Training):
     precision
         Floating-point type of the passes over the cells; an encoder is trained in float32.
     **training
-        Settings of every model, see `engine.Training`.
+        Settings of the encoder and of every model, see `engine.Training`.
 
     Raises
     ------
@@ -233,8 +231,7 @@ class LNMConfig(Training):
     latent: ClassVar[str] = "factor"
 
     def __post_init__(self) -> None:
-        self._plain_numbers()
-        self._check_settings()
+        super().__post_init__()
         one_of("capture", self.capture, (True, False))
         if self.n_factors == 0 and self.inference != "laplace":
             raise ConfigError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from engine.fitting.family import FamilyBase
 from engine.lnm.config import LNMConfig
 from engine.lnm.fit import Fit
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from engine.fitting.progress import Progress
 
 
-class LogRatio:
-    """See `engine.fitting.model.Family`."""
+class LogRatio(FamilyBase):
+    """See `engine.fitting.family.Family`."""
 
     models = ("lnm", "lnmvcp")
     titles = (
@@ -30,7 +31,6 @@ class LogRatio:
     config = LNMConfig
     fit = Fit
     has_log_marginal = True
-    slowness = 1
 
     def configured(self, model: str, **settings: Any) -> LNMConfig:
         """The configuration of a model by its name."""

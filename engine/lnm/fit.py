@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from engine.fitting.estimates import Estimates
 from engine.fitting.status import Status
@@ -21,6 +19,14 @@ from engine.lnm.design import Design
 from engine.lnm.summary import FactorSummary
 
 __all__ = ["Capture", "Fit", "Totals"]
+
+
+_CAPTURE = {
+    "efficiency": "capture_efficiency",
+    "efficiency_sd": "capture_efficiency_sd",
+    "eta": "capture_eta",
+    "eta_sd": "capture_eta_sd",
+}
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ class Fit(FactorSummary):
     config: LNMConfig
     genes: pd.Index
     cells: pd.Index
-    reference: int
+    reference: int = field()
     mean_clr: np.ndarray
     loadings: np.ndarray
     noise: np.ndarray
@@ -116,81 +122,44 @@ class Fit(FactorSummary):
         if self.design is None:
             object.__setattr__(self, "effects", np.zeros((len(self.genes), 0)))
 
-    def to_anndata(self, counts: sparse.csr_matrix | None = None) -> ad.AnnData:
-        """The fit as an AnnData that scanpy and cellxgene open.
-
-        Parameters
-        ----------
-        counts
-            (C, G) counts for ``X``; without them ``X`` is an empty sparse matrix.
-        """
-        own = {"total_counts": self.total_counts, "log_marginal": self.log_marginal}
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """What the model itself has in obs, var, obsm, varm and ``uns["logratio"]``, by name."""
+        found = super().parts()
         if self.capture is not None:
-            own["capture_efficiency"] = self.capture.efficiency
-            own["capture_efficiency_sd"] = self.capture.efficiency_sd
-            own["capture_eta"] = self.capture.eta
-            own["capture_eta_sd"] = self.capture.eta_sd
-        labels = self.labels(own)
-        obs = labels.assign(**own).set_axis(self.cells.astype(str))
-        var = pd.DataFrame(index=self.genes.astype(str))
-        if self.gene_ids is not None:
-            var["gene_ids"] = np.asarray(self.gene_ids, dtype=object)
-        var["lnm_mean_clr"] = self.mean_clr
-        var["lnm_noise"] = self.noise
-        var["lnm_reference"] = np.arange(len(var)) == self.reference
-        shape = (len(obs), len(var))
-        obsm: dict[str, Any] = {"X_lnm": self.scores, "X_lnm_sd": self.scores_sd}
-        varm: dict[str, Any] = {"lnm_loadings": self.loadings}
-        own_meta: dict[str, Any] = {}
+            found["obs"] |= {key: getattr(self.capture, name) for name, key in _CAPTURE.items()}
+        found["var"]["lnm_reference"] = np.arange(len(self.genes)) == self.reference
+        found["uns"] = {
+            "totals": json.dumps(asdict(self.totals)),
+            "prior": json.dumps(self.prior),
+            "diagnostics": json.dumps(self.diagnostics),
+            "draws": dict(self.draws),
+        }
         if self.design is not None:
-            varm["lnm_effects"] = self.effects
-            varm["lnm_coefficients"] = np.column_stack([c.value for c in self.coefficients])
-            varm["lnm_coefficients_se"] = np.column_stack([c.error for c in self.coefficients])
-            freedom = [c.freedom if np.isfinite(c.freedom) else None for c in self.coefficients]
-            own_meta["design"] = json.dumps(self.design.to_dict() | {"freedom": freedom})
-        matrix = counts if counts is not None else sparse.csr_matrix(shape, dtype=np.float32)
-        meta = self.to_meta(
-            labels,
-            totals=json.dumps(asdict(self.totals)),
-            prior=json.dumps(self.prior),
-            diagnostics=json.dumps(self.diagnostics),
-            draws=dict(self.draws),
-            **own_meta,
-        )
-        return ad.AnnData(X=matrix, obs=obs, var=var, obsm=obsm, varm=varm, uns={"logratio": meta})
+            of = self.coefficients
+            found["varm"]["lnm_effects"] = self.effects
+            found["varm"]["lnm_coefficients"] = np.column_stack([c.value for c in of])
+            found["varm"]["lnm_coefficients_se"] = np.column_stack([c.error for c in of])
+            freedom = [c.freedom if np.isfinite(c.freedom) else None for c in of]
+            found["uns"]["design"] = json.dumps(self.design.to_dict() | {"freedom": freedom})
+        return found
 
     @classmethod
-    def from_parts(cls, parts: Mapping[str, Any]) -> Fit:
-        """From obs, var, obsm, varm and uns["logratio"] as `to_anndata` laid them out."""
+    def fields(cls, parts: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of all models, and what is of this one alone."""
         obs, var, meta = parts["obs"], parts["var"], parts["uns/logratio"]
-        config = LNMConfig.from_dict(json.loads(meta["config"]))
         capture = None
         if meta["model"] == "lnmvcp":
-            capture = Capture(
-                eta=obs["capture_eta"].to_numpy(),
-                eta_sd=obs["capture_eta_sd"].to_numpy(),
-                efficiency=obs["capture_efficiency"].to_numpy(),
-                efficiency_sd=obs["capture_efficiency_sd"].to_numpy(),
-            )
-        loadings = np.asarray(parts["varm"]["lnm_loadings"])
-        return cls(
-            config=config,
-            reference=int(np.flatnonzero(var["lnm_reference"].to_numpy())[0]),
-            mean_clr=var["lnm_mean_clr"].to_numpy(),
-            loadings=loadings,
-            noise=var["lnm_noise"].to_numpy(),
-            scores=np.asarray(parts["obsm"]["X_lnm"]),
-            scores_sd=np.asarray(parts["obsm"]["X_lnm_sd"]),
-            log_marginal=obs["log_marginal"].to_numpy(),
-            totals=Totals.of(json.loads(meta["totals"])),
-            capture=capture,
-            prior=json.loads(meta["prior"]),
+            capture = Capture(**{name: obs[key].to_numpy() for name, key in _CAPTURE.items()})
+        return super().fields(parts) | {
+            "reference": int(np.flatnonzero(var["lnm_reference"].to_numpy())[0]),
+            "totals": Totals.of(json.loads(meta["totals"])),
+            "capture": capture,
+            "prior": json.loads(meta["prior"]),
             # Older files have neither.
-            diagnostics=json.loads(meta.get("diagnostics", "{}")),
-            draws={name: np.asarray(array) for name, array in meta.get("draws", {}).items()},
+            "diagnostics": json.loads(meta.get("diagnostics", "{}")),
+            "draws": {name: np.asarray(array) for name, array in meta.get("draws", {}).items()},
             **_of_covariates(parts),
-            **cls.common(parts, np.shape(loadings)[1]),
-        )
+        }
 
     def check(self) -> None:
         """Refuse a fit whose parts do not agree or are not finite, as a damaged file has them.
@@ -199,6 +168,7 @@ class Fit(FactorSummary):
         ------
         FitError
         """
+        super().check()
         check_fit(self)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.errors import ConfigError
-from engine.registry import MODELS, Config, config_from_dict
+from engine.registry import FAMILIES, MODELS, Config
 from engine.shell.counts import choices, chosen
 from engine.shell.options import check_given, given, settings
 from engine.shell.running import options
@@ -31,7 +32,7 @@ def settings_of_a_fit(*, sizes: bool) -> Callable[[Any], Any]:
             "--model",
             type=models,
             default=next(iter(MODELS)),
-            help="with 'vcp': variable capture; 'lda': topics",
+            help=" ".join(f"{name}: {line}" for family in FAMILIES for name, line in family.titles),
         ),
         click.option(
             "--genes",
@@ -80,7 +81,8 @@ def configuration(values: Mapping[str, Any], size: int | None = None) -> Config:
     own = {name: value for name, value in typed.items() if name in family.config.settings()}
     sizes = {} if size is None else {family.config.size_name(): size}
     config = family.configured(values["model"], **own, **sizes)
-    config = config_from_dict(config.to_dict() | dict(map(_setting, values["set_"])))
+    told = dataclasses.asdict(config) | dict(map(_setting, values["set_"]))
+    config = family.config.from_dict(told)
     check_given(typed, config)
     return config
 

@@ -194,8 +194,8 @@ def _check(check: Mapping[str, Any] | None) -> list[str]:
 
 
 def _software(fit: AnyFit, versions: Mapping[str, str]) -> str:
-    # EM and the Laplace approximation do without NumPyro.
-    idle = ("numpyro",) if fit.config.inference in ("laplace", "em") else ()
+    # An encoder and NUTS need NumPyro.
+    idle = () if fit.config.inference in ("vae", "nuts") else ("numpyro",)
     # Older fits do not tell which version of Logratio made them.
     tools = [
         f"{words} {versions.get(key, '')}".strip()

@@ -134,7 +134,6 @@ def test_what_a_fit_cannot_is_none(fit: AnyFit) -> None:
     assert fit.can("residuals") == (own is not None)
     totals = family_of(fit).drawn_totals(fit, make_counts(CELLS, GENES), "map")
     assert fit.can("totals") == (totals is not None)
-    assert fit.can("pair_uncertainty") or fit.can("topic_uncertainty") or not fit.can("signs")
 
 
 def test_labels_tell_weights_from_none_to_all(fit: AnyFit) -> None:
@@ -175,7 +174,7 @@ def test_a_fit_of_an_unknown_model_is_refused(tmp_path: Path, monkeypatch: Any) 
     path = FITS["lnm"].save(tmp_path / "fit.h5ad")
     others = {model: family for model, family in MODELS.items() if model != "lnm"}
     monkeypatch.setattr("engine.results.reading.MODELS", others)
-    with pytest.raises(FitError, match="a fit of lnmvcp, lda; found one of 'lnm'"):
+    with pytest.raises(FitError, match=r"a fit of lnmvcp, lda.*; found one of 'lnm'"):
         load(path)
 
 
@@ -193,6 +192,18 @@ def test_a_configuration_is_made_and_read_by_name(model: str) -> None:
     assert config.without_latents().model == model
     with pytest.raises(ConfigError):
         config.sized(most + 1)
+    other = next(name for name in MODELS if name != model)
+    with pytest.raises(ConfigError, match=f"settings of '{other}'; found those of {model}"):
+        family.config.from_dict(config.to_dict() | {"model": other})
+
+
+def test_settings_say_of_which_model_they_are() -> None:
+    both = {"n_factors": 2, "n_topics": 3}
+    for model, family in MODELS.items():
+        assert family_of_settings({"model": model, **both}) is family
+    # Older ones do not, and an unknown name says nothing.
+    assert family_of_settings({"model": "none", "n_factors": 2}) is MODELS["lnm"]
+    assert family_of_settings(both) is MODELS["lda"]
 
 
 @pytest.mark.parametrize("model", list(MODELS))
@@ -239,7 +250,7 @@ def test_a_default_is_read_from_the_text_that_is_written(model: str) -> None:
             one.read("no such value")
 
 
-@pytest.mark.parametrize("model", list(MODELS))
+@pytest.mark.parametrize("model", [m for m in MODELS if "dropout" in MODELS[m].config.settings()])
 def test_settings_that_differ_are_told_in_words(model: str) -> None:
     family = MODELS[model]
     one, other = family.configured(model), family.configured(model, inference="vae", dropout=0.25)
@@ -253,10 +264,10 @@ def test_settings_that_differ_are_told_in_words(model: str) -> None:
         assert "tolerance" not in found, "each is at its default"
 
 
-def test_every_model_is_named_once_and_can_be_simulated() -> None:
+def test_every_model_is_named_once() -> None:
     names = [model for family in FAMILIES for model in family.models]
     assert len(set(names)) == len(names)
-    assert {kind.model for kind in KINDS} == set(names)
+    assert {kind.model for kind in KINDS} <= set(names)
     for family in FAMILIES:
         assert len(family.titles) == len(family.models)
 

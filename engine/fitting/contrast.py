@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from engine.lnm.arrays import FactorArrays
+from engine.fitting.model import FittedModel
 from engine.per_fit import per_fit
 
 # Cells at a time in double precision.
@@ -20,7 +20,7 @@ class _Totals(NamedTuple):
     variance: np.ndarray
 
 
-def contrast(fit: FactorArrays, mask: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
+def contrast(fit: FittedModel, mask: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tables of factors and of genes, see `engine.summaries.contrast`.
 
     Parameters
@@ -32,7 +32,7 @@ def contrast(fit: FactorArrays, mask: np.ndarray) -> tuple[pd.DataFrame, pd.Data
     totals = _totals(fit)
     # The smaller side is added up, the other is what remains.
     smaller = 2 * n_selected <= n_all
-    part = fit.scores[np.flatnonzero(mask if smaller else ~mask)].astype(np.float64)
+    part = fit.cell_weights()[np.flatnonzero(mask if smaller else ~mask)].astype(np.float64)
     n_part, of_part = len(part), part.sum(0)
     mean_part = of_part / n_part
     mean_rest = (totals.sum - of_part) / (n_all - n_part)
@@ -41,7 +41,7 @@ def contrast(fit: FactorArrays, mask: np.ndarray) -> tuple[pd.DataFrame, pd.Data
     covariance = within / max(n_all - 2, 1) + np.diag(totals.variance)
     change = (mean_part - mean_rest) * (1 if smaller else -1)
 
-    table = pd.DataFrame(fit.loadings, fit.genes, fit.factor_names)[fit.is_gene]
+    table = pd.DataFrame(fit.gene_loadings(), fit.genes, fit.factor_names)[fit.is_gene]
     weights = table.to_numpy()
     variance = np.einsum("gj,jk,gk->g", weights, covariance, weights, optimize=True)
     genes = _effects(weights @ change, variance, table.index)
@@ -51,16 +51,19 @@ def contrast(fit: FactorArrays, mask: np.ndarray) -> tuple[pd.DataFrame, pd.Data
 
 
 @per_fit
-def _totals(fit: FactorArrays) -> _Totals:
+def _totals(fit: FittedModel) -> _Totals:
     width = fit.n_factors
     total, products, squares = np.zeros(width), np.zeros((width, width)), np.zeros(width)
-    for start in range(0, len(fit.scores), _BLOCK):
+    weights, sds = fit.cell_weights(), fit.cell_weights_sd()
+    for start in range(0, len(weights), _BLOCK):
         block = slice(start, start + _BLOCK)
-        scores, sd = fit.scores[block].astype(np.float64), fit.scores_sd[block].astype(np.float64)
+        scores = weights[block].astype(np.float64)
         total += scores.sum(0)
         products += scores.T @ scores
-        squares += np.einsum("cj,cj->j", sd, sd)
-    return _Totals(total, products, squares / len(fit.scores))
+        if sds is not None:
+            sd = sds[block].astype(np.float64)
+            squares += np.einsum("cj,cj->j", sd, sd)
+    return _Totals(total, products, squares / len(weights))
 
 
 def _effects(difference: np.ndarray, variance: np.ndarray, index: pd.Index) -> pd.DataFrame:
