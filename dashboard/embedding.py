@@ -8,6 +8,7 @@ import logging
 import threading
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from dashboard.umap_process import umap_coordinates
 from engine.files.atomic import atomic_write
 from engine.files.own_files import read_arrays
 from engine.jobs import JobError, JobHandle, Jobs
+from engine.jobs.artefact import Artefact, Work
 from engine.results import AnyFit
 from engine.summaries import coordinates, scores
 
@@ -89,8 +91,7 @@ class Embedder:
                 found = self._recall(key, fit)
                 if found is not None:
                     return found if drawable else None
-                work = _Work(self._jobs, key, coordinates(fit))
-                self._tasks[key] = self._jobs.submit(f"UMAP of {key}", work)
+                self._tasks[key] = UMAP.submit(self._jobs, _parts(key)[0], fit=fit)
             task = self._tasks[key]
             status = self._jobs.status(task)
             if status.active or not drawable:
@@ -117,9 +118,8 @@ class Embedder:
             if key in self._known:
                 self._known.move_to_end(key)
                 return self._known[key]
-            run, passes = _parts(key)
             try:
-                found = _read(self._jobs.folder(run) / FILE, passes, fit)
+                found = UMAP.kept(self._jobs, *_parts(key), fit)
             except JobError:
                 return None
             return None if found is None else self._keep(key, found)
@@ -131,27 +131,42 @@ class Embedder:
         return xy
 
 
-class _Work:
-    """The work of a UMAP job; it ends early if it is stopped or if its run is deleted."""
+class _Umap(Artefact[np.ndarray]):
+    """(C, 2) coordinates; anybody who sees a run may have them worked out."""
 
-    def __init__(self, jobs: Jobs, key: str, scores: np.ndarray) -> None:
-        self._folder = jobs.folder(_parts(key)[0])
-        self._passes = _parts(key)[1]
-        self._scores = scores
+    name, file, owned = "UMAP", FILE, False
 
-    def __call__(self, handle: JobHandle) -> np.ndarray:
+    def work(self, work: Work, *asked: Any) -> np.ndarray:
+        """It ends early if it is stopped or if its run is deleted."""
+
         def tell(fraction: float, words: str) -> None:
-            if handle.stopping or not self._folder.is_dir():
+            if work.stopping:
                 raise JobError("time to finish the UMAP", "a wish to stop", "Open the run again.")
-            handle.progress(fraction, words)
+            work.progress(fraction, words)
 
-        xy = umap_coordinates(self._scores, tell)
+        return umap_coordinates(coordinates(work.fit), tell)
+
+    def save(self, found: np.ndarray, path: Path, fit: AnyFit) -> None:
+        """Without room it is computed again."""
         try:
-            keep(self._folder, self._passes, self._scores, xy)
+            keep(path.parent, str(fit.status.passes), coordinates(fit), found)
         except OSError as error:
-            # It can be computed again.
-            _log.warning("The UMAP of %s could not be kept: %s", self._folder.name, error)
-        return xy
+            _log.warning("The UMAP of %s could not be kept: %s", path.parent.name, error)
+
+    def load(self, path: Path, passes: int, fit: AnyFit | None = None) -> np.ndarray | None:
+        """Those made in the same way of the same scores, where the fit is known."""
+        file = read_arrays(path)
+        about, xy = json.loads(str(file["about"])), file["xy"]
+        if {**about, **METHOD, "passes": str(passes)} != about:
+            return None
+        if fit is not None and about["scores"] != _digest(coordinates(fit)):
+            return None
+        sound = xy.dtype == np.float32 and xy.ndim == 2 and xy.shape[1] == 2
+        sound = sound and (fit is None or len(xy) == len(fit.cells))
+        return xy if sound and np.isfinite(xy).all() else None
+
+
+UMAP = _Umap()
 
 
 def keep(folder: Path, passes: str, scores: np.ndarray, xy: np.ndarray) -> None:
@@ -166,9 +181,9 @@ def keep(folder: Path, passes: str, scores: np.ndarray, xy: np.ndarray) -> None:
     _write(folder / FILE, np.asarray(xy, np.float32), about)
 
 
-def _parts(key: str) -> tuple[str, str]:
+def _parts(key: str) -> tuple[str, int]:
     run, _, passes = key.partition(" ")
-    return run, passes
+    return run, int(passes)
 
 
 def _digest(scores: np.ndarray) -> str:
@@ -178,23 +193,3 @@ def _digest(scores: np.ndarray) -> str:
 def _write(path: Path, xy: np.ndarray, about: dict[str, object]) -> None:
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez(file, xy=xy, about=np.array(json.dumps(about)))
-
-
-def _read(path: Path, passes: str, fit: AnyFit | None) -> np.ndarray | None:
-    """The coordinates in a file, None if they are of another fit; ``fit`` may be None."""
-    try:
-        file = read_arrays(path)
-        about, xy = json.loads(str(file["about"])), file["xy"]
-        if {**about, **METHOD, "passes": passes} != about:
-            return None
-        if fit is not None and about["scores"] != _digest(coordinates(fit)):
-            return None
-    except FileNotFoundError:
-        return None
-    # A damaged file raises anything; it is computed again.
-    except Exception as error:
-        _log.warning("%s cannot be used: %s", path, error)
-        return None
-    sound = xy.dtype == np.float32 and xy.ndim == 2 and xy.shape[1] == 2
-    sound = sound and (fit is None or len(xy) == len(fit.cells))
-    return xy if sound and np.isfinite(xy).all() else None

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.certainty import Certainty
+from dashboard.follower import Follower
 from dashboard.naming import Naming, distinct, fetch
 from dashboard.opening import Opener, refusal
 from dashboard.services import Services
 from dashboard.state import AppState, Embedding, Notice
 from dashboard.sweeping import Sweeper
 from engine.errors import EngineError
+from engine.jobs.artefact import Artefact
 from engine.selection import check_counts
 
 LIST_SECONDS = 1.5
@@ -39,8 +41,7 @@ class Runner:
         self._listed = self._shown = self._asked = 0.0
         self._trouble: EngineError | None = None
         self._naming = Naming(state, services.jobs, services.fetcher, self.later)
-        certainty = Certainty(state, services.jobs, services.fetcher, self.later, services.doubted)
-        self.also: list[Callable[[], None]] = [certainty.tick]
+        self.also: list[Callable[[], None]] = [Certainty(state, services, self.later).tick]
         self._sweeper = Sweeper(state, services.jobs, services.fetcher)
         reader, places = services.reader, services.places
         self._opener = Opener(state, services.jobs, reader, places, services.fetcher)
@@ -122,6 +123,12 @@ class Runner:
         """Let others look at a run, or no longer."""
         self._do(self.services.jobs.share, run, shared)
         self._list()
+
+    def follow(self, artefact: Artefact[Any]) -> Follower:
+        """An artefact of the runs that this page shows."""
+        follower = Follower(artefact, self.state, self.services, self.later)
+        self.also.append(follower.tick)
+        return follower
 
     def later(self, future: Future[Any], then: Callable[[Any], None]) -> None:
         """Call ``then(future)`` at a tick of this page, once the future is done."""

@@ -26,7 +26,8 @@ class Services:
         self.clean: Callable[[], None] = store.clean if store is not None else lambda: None
         self.embedder = Embedder(jobs)
         self.checks = Checks(jobs)
-        self.doubted: dict[str, str] = {}
+        # Job of each artefact and run that is being worked out.
+        self.working: dict[tuple[str, str], str] = {}
         self.fetcher = ThreadPoolExecutor(2, thread_name_prefix="fetch")
         self.who: str | None = None
         self.told: Callable[[str, str], None] = lambda did, what: None

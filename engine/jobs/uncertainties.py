@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import ConfigError, DataError, FitError
-from engine.jobs.counts import counts_of
-from engine.jobs.job import JobHandle
+from engine.jobs.artefact import Artefact, Work
 from engine.jobs.manager import Jobs
-from engine.jobs.runs import Runs
-from engine.jobs.status import JobError
 
 if TYPE_CHECKING:
     from engine.checks import TopicUncertainty, Uncertainty, UncertaintyProgress
@@ -27,14 +25,49 @@ _ERRORS = 0.7
 _FEWEST_KEPT = 10
 
 
+class _Uncertainty(Artefact["Uncertainty | TopicUncertainty"]):
+    """By a method: ``"delta"`` (one pass over the cells; not for topics) or ``"bootstrap"``."""
+
+    name, file = "uncertainty", FILE
+
+    def work(self, work: Work, *asked: Any) -> Uncertainty | TopicUncertainty | None:
+        """A bootstrap that is stopped keeps its replicates if there are at least 10."""
+        found = None
+        for step in steps(work.fit, work.counts(), *asked):
+            found = step.uncertainty or found
+            work.progress(step.fraction, "working out the uncertainty")
+            if work.stopping:
+                enough = found is not None and found.n_boot >= _FEWEST_KEPT
+                return found if step.fraction == 1 or enough else None
+        return found
+
+    def save(self, found: Uncertainty | TopicUncertainty, path: Path, fit: AnyFit) -> None:
+        """It says itself of how many passes it is."""
+        found.save(path)
+
+    def load(
+        self, path: Path, passes: int, fit: AnyFit | None = None
+    ) -> Uncertainty | TopicUncertainty | None:
+        """Of pairs or of topics."""
+        from engine.checks import TopicUncertainty, Uncertainty
+
+        found: Uncertainty | TopicUncertainty
+        try:
+            found = Uncertainty.load(path)
+        except FitError:
+            found = TopicUncertainty.load(path)
+        return found if found.passes == passes else None
+
+
+UNCERTAINTY = _Uncertainty()
+
+
 def submit_uncertainty(
     jobs: Jobs, run_id: str, method: str = "delta", n_boot: int = 50, *, seed: int = 0
 ) -> str:
-    """Queue a job that computes the uncertainty of an ended run; returns at once.
+    """Queue a job that computes the uncertainty of an ended run, see `Artefact.submit`.
 
-    The job's result is an `Uncertainty`, or for topics a `TopicUncertainty`; it is saved in the
-    run's folder, in place of an older one. A stopped bootstrap saves its replicates if there are at
-    least 10; a cancelled one saves nothing.
+    Its result is an `Uncertainty`, or for topics a `TopicUncertainty`.
 
     Parameters
     ----------
@@ -42,10 +75,6 @@ def submit_uncertainty(
         ``"delta"`` (one pass over the cells; not for topics) or ``"bootstrap"``.
     n_boot
         Replicates of the bootstrap.
-
-    Returns
-    -------
-    The id of the job, a task.
 
     Raises
     ------
@@ -56,42 +85,10 @@ def submit_uncertainty(
     """
     if method not in METHODS:
         raise ConfigError(f"a method among {', '.join(METHODS)}", repr(method), "Choose one.")
-    run = jobs.status(run_id)
-    jobs.folder(run_id)
-    # The result replaces the one that the owner of the run sees.
-    jobs.permit(run_id)
-
-    def work(handle: JobHandle) -> Any:
-        fit = jobs.result(run_id)
-        if fit is None:
-            raise JobError("a run with a fit", f"none in {run_id}", "Wait until it has one.")
-        handle.progress(0.0, "reading the counts")
-        found = _follow(handle, steps(fit, counts_of(jobs, run_id, fit), method, n_boot, seed))
-        if found is not None and not handle.discarding:
-            found.save(jobs.folder(run_id) / FILE)
-        return found
-
-    return jobs.submit(f"uncertainty of {run.name}", work)
+    return UNCERTAINTY.submit(jobs, run_id, method, n_boot, seed)
 
 
-def kept_uncertainty(jobs: Runs, run_id: str) -> Uncertainty | TopicUncertainty | None:
-    """The saved uncertainty of a run.
-
-    None if there is none that can be read, or if the run has gone on since.
-
-    Raises
-    ------
-    JobError
-        If there is no such run.
-    """
-    from engine.checks import TopicUncertainty, Uncertainty
-
-    path = jobs.folder(run_id) / FILE
-    for kind in (Uncertainty, TopicUncertainty):
-        with suppress(FitError):
-            found: Uncertainty | TopicUncertainty = kind.load(path)
-            return found if found.passes == jobs.status(run_id).passes else None
-    return None
+kept_uncertainty = UNCERTAINTY.kept
 
 
 def steps(
@@ -130,14 +127,3 @@ def _with_structure(
             else:
                 yield checks.UncertaintyProgress(_ERRORS + (1 - _ERRORS) * look.fraction, found)
     yield checks.UncertaintyProgress(1.0, found)
-
-
-def _follow(handle: JobHandle, steps: Iterator[UncertaintyProgress[Any]]) -> Any:
-    found = None
-    for step in steps:
-        found = step.uncertainty or found
-        handle.progress(step.fraction, "working out the uncertainty")
-        if handle.stopping:
-            enough = found is not None and found.n_boot >= _FEWEST_KEPT
-            return found if step.fraction == 1 or enough else None
-    return found

@@ -25,6 +25,7 @@ from engine.checks.uncertainty.blocks import GeneBlocks
 from engine.checks.uncertainty.replicates import Replicates
 from engine.errors import ConfigError
 from engine.jobs.job import JobHandle
+from engine.jobs.uncertainties import UNCERTAINTY
 from engine.results import Fit
 from tests.dashboard.synthetic import make_fit, make_topic_fit
 from tests.waiting import PATIENCE
@@ -63,7 +64,7 @@ class TestAsking:
         assert isinstance(fitted.fit, Fit)
         self.found: Uncertainty | None = make_uncertainty(fitted.fit)
 
-        def submit(jobs: object, run: str, method: str, n_boot: int) -> str:
+        def submit(_of: object, jobs: object, run: str, method: str, n_boot: int, _: int) -> str:
             def work(handle: JobHandle) -> None:
                 if method == "bootstrap" and n_boot == 50:
                     raise ConfigError("more cells", "too few", "Take more.")
@@ -73,10 +74,9 @@ class TestAsking:
             self.asked.append(method if method == "delta" else f"{method} {n_boot}")
             return str(jobs.submit("uncertainty", work))  # type: ignore[attr-defined]
 
-        monkeypatch.setattr("dashboard.certainty.submit_uncertainty", submit)
-        monkeypatch.setattr(
-            "dashboard.certainty.kept_uncertainty", lambda _jobs, run: self.kept.get(run)
-        )
+        kind = type(UNCERTAINTY)
+        monkeypatch.setattr(kind, "submit", submit)
+        monkeypatch.setattr(kind, "kept", lambda _of, _jobs, run: self.kept.get(run))
 
     def test_to_fade_pairs_is_to_ask(self, fitted: AppState, until: Until) -> None:
         assert fitted.uncertainty is None
@@ -124,7 +124,7 @@ class TestAsking:
             looks.append(None)
             assert go_on[len(looks) - 1].wait(PATIENCE)
 
-        monkeypatch.setattr("dashboard.certainty.kept_uncertainty", kept)
+        monkeypatch.setattr(type(UNCERTAINTY), "kept", kept)
         assert isinstance(fitted.fit, Fit)
         fitted.show_fit(replace(fitted.fit))
         until(lambda: len(looks) == 1)

@@ -186,7 +186,8 @@ class TestEmbedder:
         monkeypatch.setattr(embedding, "KEPT", 1)
         embedder = Embedder(jobs)
         first = coordinates(embedder, f"{run} 4", fit)
-        coordinates(embedder, f"{run} 5", fit)
+        later = replace(fit, status=replace(fit.status, passes=5))
+        coordinates(embedder, f"{run} 5", later)
         # The file is of the newer one by now.
         assert embedder.known(f"{run} 4") is None
         np.testing.assert_array_equal(embedder.known(f"{run} 5"), first)

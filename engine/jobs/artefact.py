@@ -1,0 +1,144 @@
+"""Artefact: what is worked out of a run in the background, and kept in the folder of the run."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from engine.jobs.counts import counts_of
+from engine.jobs.job import JobHandle
+from engine.jobs.manager import Jobs
+from engine.jobs.runs import Runs
+from engine.jobs.status import JobError
+from engine.results import AnyFit
+
+if TYPE_CHECKING:
+    from engine.data import Counts
+
+_log = logging.getLogger(__name__)
+
+
+class Work:
+    """What an artefact is worked out of, and how far that is.
+
+    Attributes
+    ----------
+    fit
+        Of the run.
+    """
+
+    def __init__(self, jobs: Jobs, run: str, fit: AnyFit, handle: JobHandle) -> None:
+        self._jobs, self._run, self.fit, self._handle = jobs, run, fit, handle
+        self._folder = jobs.folder(run)
+
+    def counts(self) -> Counts:
+        """The counts that were fitted, read now; DataError if they have changed."""
+        self.progress(0.0, "reading the counts")
+        return counts_of(self._jobs, self._run, self.fit)
+
+    def progress(self, fraction: float, words: str) -> None:
+        """Show how far it is (0 to 1) and what is being done."""
+        self._handle.progress(fraction, words)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether to return soon, with what there is or None: asked for, or the run is deleted."""
+        return self._handle.stopping or not self._folder.is_dir()
+
+
+class Artefact[T](ABC):
+    """Base of an artefact, one of each run at most.
+
+    Attributes
+    ----------
+    name
+        In the names of its jobs, and in messages.
+    file
+        In the folder of the run.
+    owned
+        Whether only the owner of a run may have it worked out, because it replaces what all see.
+    """
+
+    name: ClassVar[str]
+    file: ClassVar[str]
+    owned: ClassVar[bool] = True
+
+    @abstractmethod
+    def work(self, work: Work, *asked: Any) -> T | None:
+        """Work it out, as asked for; None if that is stopped with too little to keep."""
+
+    @abstractmethod
+    def save(self, found: T, path: Path, fit: AnyFit) -> None:
+        """Write it, in place of an older one, with what `load` tells the fit by."""
+
+    @abstractmethod
+    def load(self, path: Path, passes: int, fit: AnyFit | None = None) -> T | None:
+        """Read it; None if it is of another fit than that after so many passes.
+
+        Whatever it raises means that the file is damaged.
+        """
+
+    def submit(self, jobs: Jobs, run: str, *asked: Any, fit: AnyFit | None = None) -> str:
+        """Queue a job that works it out and saves it; returns at once.
+
+        The result of the job is the artefact. A job that is cancelled saves nothing.
+
+        Parameters
+        ----------
+        fit
+            That of the run, if it is at hand.
+
+        Returns
+        -------
+        The id of the job, a task.
+
+        Raises
+        ------
+        JobError
+            If there is no such run, it is somebody else's, or the server is closing.
+        """
+        name = jobs.status(run).name
+        folder = jobs.folder(run)
+        if self.owned:
+            jobs.permit(run)
+
+        def work(handle: JobHandle) -> T | None:
+            of = fit or jobs.result(run)
+            if of is None:
+                raise JobError("a run with a fit", f"none in {run}", "Wait until it has one.")
+            found = self.work(Work(jobs, run, of, handle), *asked)
+            if found is not None and not handle.discarding:
+                self.save(found, folder / self.file, of)
+            return found
+
+        return jobs.submit(f"{self.name} of {name}", work)
+
+    def kept(
+        self, jobs: Runs, run: str, passes: int | None = None, fit: AnyFit | None = None
+    ) -> T | None:
+        """The saved one of a run.
+
+        None if there is none that can be read, or if the run has gone on since.
+
+        Parameters
+        ----------
+        passes, fit
+            Of the fit that it is to be of; by default the passes of the run.
+
+        Raises
+        ------
+        JobError
+            If there is no such run.
+        """
+        path = jobs.folder(run) / self.file
+        if not path.is_file():
+            return None
+        passes = jobs.status(run).passes if passes is None else passes
+        # A damaged file raises anything; it can be worked out again.
+        try:
+            return self.load(path, passes, fit)
+        except Exception as error:
+            _log.warning("%s cannot be used: %s", path, error)
+            return None
