@@ -88,6 +88,14 @@ def heading(title: str, how: str, formula: str, caveat: str) -> Heading:
     )
 
 
+def noted(head: Heading, note: str) -> Heading:
+    """The heading with a further line in what its "?" opens."""
+    if not note:
+        return head
+    title = head.title.replace('<p class="formula">', f'<p>{escape(note)}</p><p class="formula">')
+    return Heading(title, head.how)
+
+
 def within(head: Heading, covariates: str) -> Heading:
     """The heading of a card that shows what lies within the levels of covariates, if any."""
     if not covariates:

@@ -80,7 +80,8 @@ def parameters(model: str) -> dict[str, str]:
     """Settings of a model, and the parameters of `ModelSettings` that hold them.
 
     Models that declare a setting alike share its parameter, named as the setting. Otherwise each
-    has a parameter of its own: "topic_tolerance" holds the ``tolerance`` of topics.
+    has a parameter of its own: "topic_tolerance" holds the ``tolerance`` of topics. Where two
+    families have latents of one name, those of the second are named after its first model.
     """
     family = MODELS[model]
     return {name: _parameter(family, one) for name, one in family.config.settings().items()}
@@ -88,7 +89,11 @@ def parameters(model: str) -> dict[str, str]:
 
 def _parameter(family: Family, one: Setting) -> str:
     shared = all(other.config.settings().get(one.name, one) == one for other in FAMILIES)
-    return one.name if shared else f"{family.config.latent}_{one.name}"
+    if shared:
+        return one.name
+    latent = family.config.latent
+    first = next(other for other in FAMILIES if other.config.latent == latent)
+    return f"{latent if first is family else family.models[0]}_{one.name}"
 
 
 for _family in FAMILIES:

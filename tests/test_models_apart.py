@@ -12,7 +12,15 @@ ROOT = Path(__file__).resolve().parents[1]
 # Where models are told apart: their folders, and the registry.
 APART = ("engine/lnm/", "engine/lda/", "engine/registry.py")
 CLASSES = {"Fit", "TopicFit", "LNMConfig", "LDAConfig"}
-KINDS = CLASSES | {"AnyFit", "Config", "FitBase", "FittedModel", "Training", "Family"}
+KINDS = CLASSES | {
+    "AnyFit",
+    "Config",
+    "FitBase",
+    "FittedModel",
+    "ModelConfig",
+    "Training",
+    "Family",
+}
 MODELS = {"lnm", "lnmvcp", "lda"}
 SIZES = {"n_factors", "n_topics"}
 LATENTS = {"factor", "factors", "topic", "topics"}

@@ -115,7 +115,7 @@ def score_title(fit: AnyFit, name: str) -> str:
     """Title of the scores or proportions of a factor or topic, with the unit."""
     if fit.can("mixtures"):
         return f"proportion of {name}"
-    return f"{name} score (prior sd)"
+    return f"{name} score ({fit.vocabulary.unit})"
 
 
 def _is_gene(fit: AnyFit, name: str) -> bool:

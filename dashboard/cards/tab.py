@@ -40,7 +40,7 @@ class Tab(pn.viewable.Viewer):
     def __init__(self, state: AppState, browser: Browser, runner: Runner | None = None) -> None:
         super().__init__()
         self.state, self.browser, self.runner = state, browser, runner
-        self.shared = {"state": state, "browser": browser} | self.share()
+        self.shared = {"state": state, "browser": browser, "runner": runner} | self.share()
         self.cards = {kind.entry: self._make(kind) for kind in registry.cards(self.tab)}
         self._panel = pn.Column(*self.lay_out(), **self.look())
 
@@ -52,7 +52,7 @@ class Tab(pn.viewable.Viewer):
         return self.cards[name]
 
     def share(self) -> dict[str, Any]:
-        """What the cards of the tab share besides state and browser: they ask for it by name."""
+        """What the cards of the tab share beside state, browser and runner, by name."""
         return {}
 
     def bar(self) -> list[Any]:

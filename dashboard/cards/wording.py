@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -24,9 +25,22 @@ def heading(state: AppState, factors: html.Heading, topics: html.Heading, bare: 
 
     def suited(fit: AnyFit | None) -> html.Heading:
         if fit is not None and bare and is_bare(fit):
-            return replace(factors, how=html.told(bare, f"{bare_words(fit)} {bare}"))
+            return replace(named(factors, fit), how=html.told(bare, f"{bare_words(fit)} {bare}"))
         if fit is None or fit.can("mixtures"):
-            return topics if fit is not None else factors
-        return html.within(factors, fit.within)
+            return named(topics if fit is not None else factors, fit)
+        return html.within(named(factors, fit), fit.within)
 
     return param.bind(suited, state.param.fit)
+
+
+def named(head: html.Heading, fit: AnyFit | None) -> html.Heading:
+    """The heading that is written of factors or topics, in the words of the model of a fit."""
+    if fit is None:
+        return head
+    own = fit.vocabulary
+    written = "topic" if fit.can("mixtures") else "factor"
+    for word, instead in ((written, own.latent), (written.title(), own.latent.title())):
+        head = html.Heading(
+            *(re.sub(rf"\b{word}(?=s?\b)", instead, part) for part in (head.title, head.how))
+        )
+    return html.noted(head, own.note)

@@ -23,7 +23,7 @@ from dashboard.figures.sheet import (
     sheet,
 )
 from dashboard.plots.style import ACCENT, DIVERGING, MISSING
-from dashboard.plots.words import FACTORS, Words
+from dashboard.plots.words import FIRST, Words
 
 COLUMN, LEAST, MOST = 6.0, 36.0, 90.0
 PITCH, LOWEST, HIGHEST = 2.8, 45.0, 180.0
@@ -39,7 +39,7 @@ def loadings(
     *,
     factor: int,
     marked: Sequence[str] = (),
-    words: Words = FACTORS,
+    words: Words = FIRST,
     ends: pd.DataFrame | None = None,
 ) -> Figure:
     """Genes x factors in display order under the share each factor takes, beside bars.

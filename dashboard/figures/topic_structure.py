@@ -35,7 +35,7 @@ _CRISP: dict[str, Any] = {"interpolation": "nearest"}
 
 
 @published
-def topic_structure(table: pd.DataFrame, column: str, *, signed: bool = False) -> Figure:
+def topic_structure(table: pd.DataFrame, column: str, *, unit: str = "") -> Figure:
     """One column a cell, in display order.
 
     Parameters
@@ -44,9 +44,10 @@ def topic_structure(table: pd.DataFrame, column: str, *, signed: bool = False) -
         Indexed by ``group`` and ``cell``; one column a topic, by its name.
     column
         What the groups are of.
-    signed
-        Scores, one row a factor; else proportions, stacked.
+    unit
+        Of scores, one row a factor; empty: proportions, stacked.
     """
+    signed = bool(unit)
     values = table.to_numpy(float)
     names = [str(name) for name in table.columns]
     groups, ends = bounds(table.index)
@@ -78,7 +79,7 @@ def topic_structure(table: pd.DataFrame, column: str, *, signed: bool = False) -
         )
         label(axes, "y", names, tall / len(names))
         bar = place(figure, left + WIDTH + GAP, EDGE, BAR, min(tall, 40.0))
-        colour_bar(bar, DIVERGING, -limit, limit, "score (prior sd)")
+        colour_bar(bar, DIVERGING, -limit, limit, f"score ({unit})")
     else:
         rgb = np.array([to_rgb(shade) for shade in shades])
         image = rgb[stacked(values, STEPS)]

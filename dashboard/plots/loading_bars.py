@@ -13,7 +13,7 @@ from dashboard.genes import full
 from dashboard.plots.loadings import strongest
 from dashboard.plots.names import NamedAxis, blank, extent, in_view, plain
 from dashboard.plots.style import ACCENT, MISSING, NEGATIVE, POSITIVE
-from dashboard.plots.words import FACTORS, Words
+from dashboard.plots.words import FIRST, Words
 
 HEIGHT = 160
 # Pixels that the name of a bar needs, and the most bars however high the plot is.
@@ -60,7 +60,7 @@ class LoadingBars:
         self.figure.vspan(x=0, line_color=MISSING)
         self._hover = HoverTool(renderers=[bars])
         self.figure.add_tools(self._hover)
-        self._say(FACTORS)
+        self._say(FIRST)
         self.figure.on_change("inner_height", lambda _name, _old, new: self.fit_into(new))
 
     def _say(self, words: Words) -> None:
@@ -78,7 +78,7 @@ class LoadingBars:
         self,
         loadings: pd.Series,
         title: str,
-        words: Words = FACTORS,
+        words: Words = FIRST,
         weights: pd.Series | None = None,
         ends: pd.DataFrame | None = None,
     ) -> None:

@@ -11,7 +11,7 @@ from bokeh.models import ColumnDataSource, HoverTool, LinearColorMapper
 
 from dashboard.plots.names import NamedAxis, blank, extent, in_view
 from dashboard.plots.style import ACCENT, DIVERGING, MISSING
-from dashboard.plots.words import FACTORS, Words
+from dashboard.plots.words import FIRST, Words
 
 HEIGHT = 160
 MOST_ROWS = 60
@@ -115,7 +115,7 @@ class LoadingsMap:
             HoverTool(renderers=[drawn], visible=False, formatters=names) for drawn in (image, bars)
         )
         self.figure.add_tools(self._over_image, self._over_bars)
-        self._say(FACTORS)
+        self._say(FIRST)
 
     def _say(self, words: Words) -> None:
         if words is self._words:
@@ -139,7 +139,7 @@ class LoadingsMap:
         self,
         loadings: pd.DataFrame,
         explained: pd.Series,
-        words: Words = FACTORS,
+        words: Words = FIRST,
         ids: Mapping[str, str] | None = None,
     ) -> None:
         """Draw loadings and shares; nothing is marked, no factor framed.

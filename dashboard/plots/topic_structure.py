@@ -99,7 +99,7 @@ class StructurePlot:
         self._ends: list[int] = []
         self._named: list[float] = []
         self._cells = pd.Index([])
-        self._signed = False
+        self._signed = ""
         empty: dict[str, Any] = {"image": [np.zeros((1, 1), np.uint8)], "dw": [1]}
         self._topics, self._scores, self._strip = (ColumnDataSource(empty) for _ in range(3))
         self._lines = ColumnDataSource({"x": []})
@@ -132,8 +132,10 @@ class StructurePlot:
             line_width=2,
         )
         own = [("topic", "@image{custom}"), ("group", "$x{custom}")]
-        rows = [("factor", "$y{custom}"), ("score", "@image{0.00}"), ("group", "$x{custom}")]
         group: Any = {"$x": self._hover["x"]}
+        self._over_rows = HoverTool(
+            renderers=[self._rows], visible=False, formatters=group | {"$y": self._hover["y"]}
+        )
         self.figure.add_tools(
             HoverTool(
                 renderers=[self._stack],
@@ -141,12 +143,7 @@ class StructurePlot:
                 visible=False,
                 formatters=group | {"@image": self._hover["image"]},
             ),
-            HoverTool(
-                renderers=[self._rows],
-                tooltips=rows,
-                visible=False,
-                formatters=group | {"$y": self._hover["y"]},
-            ),
+            self._over_rows,
         )
 
     @property
@@ -155,7 +152,7 @@ class StructurePlot:
         source = self._scores if self._signed else self._topics
         return np.asarray(source.data["image"][0])
 
-    def show(self, table: pd.DataFrame, names: Sequence[str], *, signed: bool = False) -> None:
+    def show(self, table: pd.DataFrame, names: Sequence[str], *, signed: str = "") -> None:
         """Draw other cells; no topic is chosen and no cell marked.
 
         Parameters
@@ -166,7 +163,8 @@ class StructurePlot:
         names
             What the topics are called.
         signed
-            Scores, one row a factor, the first at the top; else proportions, stacked.
+            What a latent is called of scores, one row each, the first at the top; empty:
+            proportions, stacked.
         """
         values = table.to_numpy(np.float32)
         count, width = values.shape
@@ -174,7 +172,7 @@ class StructurePlot:
         self._cells = table.index.get_level_values("cell")
         self._groups, self._ends = bounds(table.index)
         self._colours = topic_colours(width)
-        self._stack.visible, self._rows.visible = not signed, signed
+        self._stack.visible, self._rows.visible = not signed, bool(signed)
         if signed:
             limit = float(np.quantile(np.abs(values), 0.99)) or 1.0
             self._diverging.update(low=-limit, high=limit)
@@ -246,7 +244,9 @@ class StructurePlot:
             self._tick("y", places, [str(k + 1) for k in range(width)])
         else:
             self._tick("y", [0, 0.5, 1], ["0", "0.5", "1"])
-        self.figure.yaxis.axis_label = "factor" if self._signed else "proportion"
+        rows = [(self._signed, "$y{custom}"), ("score", "@image{0.00}"), ("group", "$x{custom}")]
+        self._over_rows.tooltips = rows
+        self.figure.yaxis.axis_label = self._signed or "proportion"
         self._hover["x"].args = {"names": self._groups, "ends": self._ends}
         self._hover["image"].args = {"names": self.names}
         self._hover["y"].args = {"names": self.names[::-1]}

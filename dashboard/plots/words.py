@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
+from engine.registry import FAMILIES
 from engine.results import AnyFit
 
 
@@ -28,10 +30,15 @@ class Words:
     unit: str = "nats"
 
     @classmethod
-    def of(cls, fit: AnyFit) -> Words:
-        """Those of the model of a fit."""
-        own = fit.vocabulary
+    def of(cls, fit: AnyFit | None) -> Words:
+        """Those of the model of a fit, without one of the first model there is."""
+        own = cast("AnyFit", FAMILIES[0].fit if fit is None else fit).vocabulary
         return cls(own.latent, own.loading, own.share)
+
+    @property
+    def latents(self) -> str:
+        """Several of them."""
+        return f"{self.latent}s"
 
     def labels(self, names: Sequence[str]) -> list[str]:
         """The names; of those that are "factor 1" and the like, the numbers."""
@@ -42,5 +49,4 @@ class Words:
         ]
 
 
-FACTORS = Words("factor", "CLR loading", "CLR variance")
-TOPICS = Words("topic", "log fold change", "share of counts")
+FIRST = Words.of(None)

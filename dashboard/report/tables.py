@@ -171,8 +171,8 @@ def files(subject: Subject) -> dict[str, tuple[str, pd.DataFrame]]:
             shares(subject).assign(share=summaries.factor_shares(fit).to_numpy()),
         ),
         "cells": (
-            f"Labels of the cells, their counts and their "
-            f"{'proportions of topics' if subject.is_topics else 'factor scores'}.",
+            "Labels of the cells, their counts and their "
+            + (f"proportions of {latent}s." if subject.is_topics else f"{latent} scores."),
             _cells(subject),
         ),
         "trace": ("The objective, pass by pass.", fit.trace.set_index("pass")),
@@ -187,14 +187,16 @@ def files(subject: Subject) -> dict[str, tuple[str, pd.DataFrame]]:
 
 def _genes(subject: Subject) -> tuple[str, pd.DataFrame]:
     fit = subject.fit
-    own = fit.residual_variance()
-    if own is not None:
-        table = summaries.loadings(fit)
-        noise = pd.Series(own, index=fit.genes)[fit.is_gene]
-        words = "CLR loadings of all genes, nats, and their residual variance d."
-        return words, table.assign(residual_variance=noise).rename_axis("gene")
-    table = pd.DataFrame(fit.programmes(), index=fit.genes, columns=fit.factor_names)
-    return "Probabilities of all features in each topic.", table.rename_axis("gene")
+    if subject.is_topics:
+        table = pd.DataFrame(fit.programmes(), index=fit.genes, columns=fit.factor_names)
+        words = f"Probabilities of all features in each {fit.latent}."
+        return words, table.rename_axis("gene")
+    table, own = summaries.loadings(fit).rename_axis("gene"), fit.residual_variance()
+    words = f"{fit.vocabulary.loading}s of all genes, nats"
+    if own is None:
+        return f"{words}.", table
+    noise = pd.Series(own, index=fit.genes)[fit.is_gene]
+    return f"{words}, and their residual variance d.", table.assign(residual_variance=noise)
 
 
 def _cells(subject: Subject) -> pd.DataFrame:

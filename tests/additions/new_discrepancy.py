@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from dashboard.check_choices import CheckChoices
-from dashboard.views.check import misfits as view
 
+from dashboard.cards.check import misfits as view
+from dashboard.cards.check.tab_choices import CheckChoices
 from dashboard.plots.check_bins import SHORT, WORDS
 from dashboard.plots.check_points import CHARTS, drawn
 from engine.checks import gene_points

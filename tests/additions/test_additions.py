@@ -22,33 +22,45 @@ from tests.conftest import ROOT
 
 SCRIPTS = {path.stem: path for path in sorted(Path(__file__).parent.glob("new_*.py"))}
 LAST = "    full_epochs: ClassVar[int] = 60\n"
+END, IMPORT = ")\nMODELS:", "from engine.lnm.family import LOG_RATIO\n"
+pytestmark = [pytest.mark.slow, pytest.mark.fit]
 
 
-def shown(title: str) -> str:
-    """The Python code below a heading of docs/contributing.md."""
+def shown(title: str) -> list[str]:
+    """The Python code below a heading of docs/contributing.md, block by block."""
     section = (ROOT / "docs" / "contributing.md").read_text("utf-8").split(f"\n## {title}\n")[1]
-    (code,) = re.findall(r"^```python\n(.*?)^```$", section.split("\n## ")[0], re.M | re.S)
-    return str(code)
+    return re.findall(r"^```python\n(.*?)^```$", section.split("\n## ")[0], re.M | re.S)
+
+
+def insert(path: Path, before: str, text: str) -> None:
+    """Insert text before a line, of which there is one."""
+    found = path.read_text("utf-8")
+    assert found.count(before) == 1
+    path.write_text(found.replace(before, text + before), "utf-8")
 
 
 def extend(project: Path) -> None:
     """Add all of it to a copy of the project."""
-    code = shown("Add a setting of a model")
+    (code,) = shown("Add a setting of a model")
     field = textwrap.indent(code[code.index("shrinkage:") :], "    ")
-    config = project / "engine" / "lnm" / "config.py"
-    before = config.read_text("utf-8")
-    assert before.count(LAST) == 1
-    config.write_text(before.replace(LAST, field + LAST), "utf-8")
-    engine = project / "engine"
-    for title, place in (
-        ("Add a command of the shell", engine / "shell" / "commands" / "cells.py"),
-        (
-            "Add a discrepancy to the checks",
-            engine / "checks" / "predictive" / "discrepancies" / "single.py",
-        ),
-    ):
-        assert not place.exists()
-        place.write_text(shown(title), "utf-8")
+    engine, data = project / "engine", project / "dashboard" / "cards" / "data"
+    insert(engine / "lnm" / "config.py", LAST, field)
+    insert(engine / "registry.py", END, "    SVD(),\n")
+    insert(engine / "registry.py", IMPORT, "from engine.svd.family import SVD\n")
+    (engine / "svd").mkdir()
+    (engine / "svd" / "__init__.py").touch()
+    files = {
+        "Add a command of the shell": [engine / "shell" / "commands" / "cells.py"],
+        "Add a discrepancy to the checks": [
+            engine / "checks" / "predictive" / "discrepancies" / "single.py"
+        ],
+        "Add an artefact of a run": [engine / "jobs" / "zeros.py", data / "zero_counts.py"],
+        "Add a model": [engine / "svd" / name for name in ("config.py", "fit.py", "family.py")],
+    }
+    for title, places in files.items():
+        for place, text in zip(places, shown(title), strict=True):
+            assert not place.exists()
+            place.write_text(text, "utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from dashboard.figures.names import shown, type_size
 from dashboard.figures.points import discs
 from dashboard.figures.sheet import MM, clean, sheet, sign, wide, wrapped, write
 from dashboard.plots.colours import colour_labels, colour_numbers
-from dashboard.plots.words import TOPICS
+from dashboard.plots.words import Words
 
 EVIL = ["$\\frac{1}{0$", "a_b^c", '<script>&"', "A\x00B\x1bC", "line\nbreak", "𝒢ene Å β"]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -209,8 +209,9 @@ def test_names_of_topics_are_below_their_columns() -> None:
     names = ["<b>T cells</b> $x$", "topic 2", "topic 3"]
     table = pd.DataFrame(np.eye(3), genes(3), names)
     shares = pd.Series([0.5, 0.3, 0.2], names)
+    words = Words("topic", "log fold change", "share of counts")
     figure = figures.loadings(
-        table, shares, table[names[0]], factor=0, marked=["GENE1"], words=TOPICS
+        table, shares, table[names[0]], factor=0, marked=["GENE1"], words=words
     )
     image = figure.axes[0]
     below = [text.get_text() for text in image.get_xticklabels()]

@@ -104,7 +104,7 @@ class MatchedView(Card):
         return [list(self.state.names), names, *(found[kind].to_numpy() for kind in WORDS)]
 
     def _named(self, beside: Beside, by: str) -> pd.DataFrame:
-        rows = pd.Index(self.state.names, name="topic")
+        rows = pd.Index(self.state.names, name=self.state.kind)
         return beside.similar[by].set_axis(rows).set_axis(beside.other.names, axis=1)
 
     def export(self) -> Export | None:

@@ -18,10 +18,12 @@ from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure, waiting
 from dashboard.cards.heat_genes import HeatGenes
 from dashboard.cards.uncertainty import certainty
+from dashboard.cards.wording import named
 from dashboard.controls.export_menu import ICON
 from dashboard.export import Export
 from dashboard.genes import ids_of
 from dashboard.plots.heatmap import Heatmap, clustered
+from dashboard.plots.words import Words
 from dashboard.state import AppState
 from dashboard.together import together
 from engine import summaries
@@ -194,38 +196,39 @@ def _said(
     fit: AnyFit | None, fade: float, found: object, doubting: str, partial: str
 ) -> html.Heading:
     if fit is not None and fit.can("mixtures"):
-        return TOPICS
+        return named(TOPICS, fit)
+    head = named(HEAD, fit)
     if doubting:
-        return replace(HEAD, how=html.how_to_read(f"Working out how sure they are: {doubting}."))
+        return replace(head, how=html.how_to_read(f"Working out how sure they are: {doubting}."))
     structure = structure_of(fit) if fit is not None and not partial else None
     if isinstance(found, Uncertainty) and found.structure is not None:
         structure = found.structure
     missed = structure.words if structure is not None else ""
     if fit is not None and is_bare(fit) and not (structure is not None and structure.found):
         everything = f"{NO_FINDING} {bare_words(fit)} {CLOSURE}"
-        return replace(HEAD, how=html.told(f"{NO_FINDING} {short_words(fit)}", everything))
-    short = ""
+        return replace(head, how=html.told(f"{NO_FINDING} {short_words(fit)}", everything))
+    short, kind = "", Words.of(fit).latents
     if structure is not None and missed:
-        what = "Factors miss something" if structure.chosen else "Too few factors"
+        what = f"{kind.title()} miss something" if structure.chosen else f"Too few {kind}"
         short = "Nothing to find" if structure.nothing else f"{what}: claims may be false"
     if found is not None and fade < 1:
         veiled = f"{_veiled(fade)}."
         if missed:
             words = f"{short}. Veiled: fsos above {100 * fade:g} %."
-            return replace(HEAD, how=html.told(words, f"{missed} Veiled: {veiled}"))
-        return replace(HEAD, how=html.how_to_read(f"Veiled: {veiled} Hover: intervals."))
+            return replace(head, how=html.told(words, f"{missed} Veiled: {veiled}"))
+        return replace(head, how=html.how_to_read(f"Veiled: {veiled} Hover: intervals."))
     if structure is not None and missed:
         these = f"these {structure.n_factors}" if structure.n_factors else "chance"
-        words = f"Take more factors: genes vary together beyond {these}."
+        words = f"Take more {kind}: genes vary together beyond {these}."
         if structure.chosen and structure.n_factors:
-            words = f"Genes vary together beyond {these} factors, but more predict no better."
+            words = f"Genes vary together beyond {these} {kind}, but more predict no better."
         words = (
             "There is nothing to find that can be told from noise." if structure.nothing else words
         )
-        return replace(HEAD, how=html.told(words, missed))
+        return replace(head, how=html.told(words, missed))
     if fit is not None and not partial and (everything := summaries.bound_words(fit)):
         genes, of, bound = summaries.genes_at_bound(fit)
         words = f"Do not rely on r of {len(genes):,} of {of:,} genes, d at its limit ({bound:g}): "
         words += ", ".join(map(str, genes[:NAMED]))
-        return replace(HEAD, how=html.told(words, everything))
-    return HEAD
+        return replace(head, how=html.told(words, everything))
+    return head

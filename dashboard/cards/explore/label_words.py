@@ -11,6 +11,7 @@ import param
 from dashboard import choosing, html
 from dashboard.bare import is_bare
 from dashboard.cards.background import summarised
+from dashboard.cards.wording import named
 from dashboard.cut import cut
 from dashboard.state import AppState
 from engine import summaries
@@ -39,11 +40,12 @@ class Explained(param.Parameterized):
         def head(
             fit: AnyFit | None, of: AnyFit | None, _factor: int, names: Sequence[str]
         ) -> html.Heading:
-            found = topics if fit is not None and fit.can("mixtures") else factors
+            mixes = fit is not None and fit.can("mixtures")
+            found = named(topics if mixes else factors, fit)
             if is_bare(fit):
-                found = replace(factors, how=html.how_to_read(BARE))
-            if found is factors and of is not None and of is fit:
-                found = _told(factors, of, state, names)
+                found = replace(found, how=html.how_to_read(BARE))
+            if not mixes and of is not None and of is fit:
+                found = _told(found, of, state, names)
             found = _with(found, choosing.why(fit))
             return found if fit is None else html.within(found, fit.within)
 

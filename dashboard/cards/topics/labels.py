@@ -99,13 +99,15 @@ class LabelsView(Card):
             return None
         (fit, column, found), names = self._means, self._names
         signed = not self.state.is_topics
-        means = found.means.set_axis(pd.Index(names, name="topic"))
+        means = found.means.set_axis(pd.Index(names, name=self.state.kind))
 
         def draw() -> Any:
             from dashboard import figures
 
             return figures.topic_table(
-                means, "mean score (prior sd)" if signed else "mean proportion", signed=signed
+                means,
+                f"mean score ({fit.vocabulary.unit})" if signed else "mean proportion",
+                signed=signed,
             )
 
         def data() -> pd.DataFrame:

@@ -159,7 +159,7 @@ class BesideView(Card):
 
     def _named(self, other: Other) -> pd.DataFrame:
         found = getattr(other.match, self.choices.by)
-        rows = pd.Index(self.state.names, name="topic")
+        rows = pd.Index(self.state.names, name=self.state.kind)
         return found.set_axis(rows).set_axis(other.names, axis=1)
 
     def export(self) -> Export | None:
@@ -180,6 +180,6 @@ class BesideView(Card):
                 k: t.set_axis(table.index).set_axis(other.names, axis=1).stack()
                 for k, t in kinds.items()
             }
-            return pd.DataFrame(long).rename_axis(["topic", "of the other run"])
+            return pd.DataFrame(long).rename_axis([self.state.kind, "of the other run"])
 
         return Export("topics of two runs", draw, data, of=fit)

@@ -116,11 +116,11 @@ class StructureView(Card):
         drawn = self._drawn
         if drawn is None or drawn[2] is not table or drawn[3] != names:
             self._drawn = fit, column, table, names
-            self.plot.show(table, names, signed=signed)
+            self.plot.show(table, names, signed=fit.latent if signed else "")
         self.plot.choose(state.factor)
         self.plot.mark(self._marked(fit, table))
         self._legend.param.update(
-            object=html.legend(_scores(table)) if signed else legend(names, state.factor),
+            object=html.legend(_scores(table, fit)) if signed else legend(names, state.factor),
             width=BROAD if not signed and len(names) > MANY else NARROW,
         )
 
@@ -151,7 +151,8 @@ def _taken(fit: AnyFit, column: str | None, table: pd.DataFrame) -> Export:
     def draw() -> Any:
         from dashboard import figures
 
-        return figures.topic_structure(table, column or "", signed=not fit.can("mixtures"))
+        unit = "" if fit.can("mixtures") else fit.vocabulary.unit
+        return figures.topic_structure(table, column or "", unit=unit)
 
     return Export("structure", draw, lambda: table, of=fit)
 
@@ -168,8 +169,7 @@ def legend(names: tuple[str, ...], chosen: int | None) -> str:
     return f'<div class="legend{many}"><ul>{items}</ul></div>'
 
 
-def _scores(table: pd.DataFrame) -> Colouring:
+def _scores(table: pd.DataFrame, fit: AnyFit) -> Colouring:
     limit = float(np.quantile(np.abs(table.to_numpy()), 0.99)) or 1.0
-    return Colouring(
-        "score (prior sd)", np.zeros(0), limits=(-limit, limit), palette=tuple(DIVERGING)
-    )
+    title = f"score ({fit.vocabulary.unit})"
+    return Colouring(title, np.zeros(0), limits=(-limit, limit), palette=tuple(DIVERGING))
