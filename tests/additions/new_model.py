@@ -6,7 +6,6 @@ It is written in docs/contributing.md, and `test_additions` adds it.
 from __future__ import annotations
 
 import re
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -150,4 +149,4 @@ with tempfile.TemporaryDirectory() as name:
     jobs.close()
 
 tests = str(ROOT / "tests" / "engine" / "fitting" / "test_model.py")
-sys.exit(pytest.main(["-q", "--assert=plain", "-p", "no:cacheprovider", tests], [Add()]))
+assert pytest.main(["-q", "--assert=plain", "-p", "no:cacheprovider", tests], [Add()]) == 0
