@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import pandas as pd
 
 from dashboard import html, lists
 from dashboard.export import Export
+from dashboard.templates import render
 from engine.results import AnyFit, Selection, selection_of
 from engine.text import count
 
@@ -92,11 +92,8 @@ def titles(found: Selection) -> list[str]:
 
 def page(fit: AnyFit, found: Selection) -> str:
     """HTML of the reason for the number, with the table of the numbers tried."""
-    return (
-        f'<article class="detail tried"><h3>{_said(fit)}</h3>'
-        f"<p>{escape(found.reason)}</p>{lists.table(titles(found), rows(found))}"
-        f'<p class="quiet">{escape(cells(found))}</p></article>'
-    )
+    told = titles(found), rows(found), cells(found)
+    return render("details.tried", _said(fit), found.reason, *told)
 
 
 def why(fit: AnyFit | None) -> str:
@@ -115,7 +112,7 @@ def line(fit: AnyFit | None) -> str:
     """HTML of `why` as a line of its own."""
     if fit is None or not (button := why(fit)):
         return ""
-    return f'<p class="note">{_said(fit)}, chosen from the counts. {button}</p>'
+    return html.note(f"{_said(fit)}, chosen from the counts.", button)
 
 
 def export(fit: AnyFit | None) -> Export | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 
 import param
 from panel.custom import JSComponent
+
+from dashboard.templates import render
 
 SCRIPT = Path(__file__).resolve().parent.parent / "assets" / "guide.js"
 
@@ -48,36 +49,17 @@ TOUR = (
         "for the keys and for what the words mean.",
     ),
 )
-BUTTON = '<button class="help" data-guide="help" aria-label="Keys and words" title="?">?</button>'
-
-
-def _button(act: str, words: str) -> str:
-    return f'<button data-guide="{act}">{words}</button>'
+BUTTON = render("guide.help_button")
 
 
 def help_page() -> str:
     """Keys, then words: HTML."""
-    lists = (
-        f"<h2>{title}</h2><dl>"
-        + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in told.items())
-        + "</dl>"
-        for title, told in (("Keys", KEYS), ("Words", WORDS))
-    )
-    return f"{''.join(lists)}<footer>{_button('close', 'Close')}{_button('0', 'Tour')}</footer>"
+    return render("guide.help", {"Keys": KEYS, "Words": WORDS})
 
 
 def tour_pages() -> list[str]:
     """The steps of the tour: HTML."""
-    pages = []
-    for step, (title, words) in enumerate(TOUR, 1):
-        last = step == len(TOUR)
-        buttons = _button(str(step), "Done" if last else "Next")
-        buttons += "" if last else _button("close", "Skip the tour")
-        pages.append(
-            f"<h2>{escape(title)}</h2><p>{escape(words)}</p>"
-            f"<footer>{buttons}<span>{step} of {len(TOUR)}</span></footer>"
-        )
-    return pages
+    return [render("guide.step", place, len(TOUR), *step) for place, step in enumerate(TOUR, 1)]
 
 
 class Guide(JSComponent):

@@ -1,20 +1,20 @@
-"""Small pieces of HTML. Whatever comes from data is escaped here and nowhere else."""
+"""Small pieces of HTML, panes that show them, and numbers in words."""
 
 from __future__ import annotations
 
 import itertools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from html import escape
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import panel as pn
 import param
 
 from dashboard.plots.colours import Colouring
 from dashboard.state import Notice
+from dashboard.templates import render
 
 STYLES = (Path(__file__).resolve().parent.parent / "assets" / "page.css").read_text("utf-8")
 _numbers = itertools.count()
@@ -61,82 +61,103 @@ def shown(something: bool, *classes: str) -> list[str]:
 
 def notice(error: Notice | None) -> str:
     """HTML of an error: expected, found, remedy."""
-    if error is None:
-        return ""
-    rows = (("Expected", error.expected), ("Found", error.got), ("What to do", error.remedy))
-    body = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in rows)
-    return f'<dl class="notice" role="alert">{body}</dl>'
+    return "" if error is None else render("pieces.notice", error)
+
+
+class About(NamedTuple):
+    """What the title of a card is made from.
+
+    Attributes
+    ----------
+    name
+        Of what its "?" opens.
+    title, formula, caveat, note
+        Words of the title, and what is opened; the note is a further line.
+    within
+        Covariates within whose levels what is shown lies; or nothing.
+    """
+
+    name: str
+    title: str
+    formula: str
+    caveat: str
+    note: str = ""
+    within: str = ""
 
 
 @dataclass(frozen=True)
 class Heading:
-    """Head of a card: its title with the "?", and how to read it."""
+    """Head of a card: its title with the "?", and how to read it.
+
+    Attributes
+    ----------
+    about
+        What the title was made from.
+    line
+        How to read it, in words.
+    """
 
     title: str
     how: str
+    about: About | None = None
+    line: str = ""
+
+    def changed(self, change: Callable[[str], str] = str, **parts: str) -> Heading:
+        """The heading with its words changed, and with other parts of what it is about."""
+        if self.about is None:
+            return self
+        name, *words, within = self.about
+        about = About(name, *map(change, words), within)._replace(**parts)
+        line = change(self.line)
+        return Heading(render("pieces.card_head", *about), how_to_read(line), about, line)
 
 
 def heading(title: str, how: str, formula: str, caveat: str) -> Heading:
     """Title of a card, how to read it, and a "?" that opens formula and caveat."""
-    name = f"help-{next(_numbers)}"
-    return Heading(
-        f'<header class="card-head"><h2>{escape(title)}</h2>'
-        f'<button class="help" popovertarget="{name}" aria-label="About {escape(title)}">?</button>'
-        f'</header><div class="help-text" id="{name}" popover><h3>{escape(title)}</h3>'
-        f'<p class="formula">{escape(formula)}</p><p>{escape(caveat)}</p></div>',
-        how_to_read(how),
-    )
-
-
-def noted(head: Heading, note: str) -> Heading:
-    """The heading with a further line in what its "?" opens."""
-    if not note:
-        return head
-    title = head.title.replace('<p class="formula">', f'<p>{escape(note)}</p><p class="formula">')
-    return Heading(title, head.how)
+    about = About(f"help-{next(_numbers)}", title, formula, caveat)
+    return Heading(render("pieces.card_head", *about), how_to_read(how), about, how)
 
 
 def within(head: Heading, covariates: str) -> Heading:
     """The heading of a card that shows what lies within the levels of covariates, if any."""
     if not covariates:
         return head
-    words = f' <small class="within">within {escape(covariates)}</small></h2>'
-    return Heading(head.title.replace("</h2>", words, 1), head.how)
+    return replace(head, title=head.changed(within=covariates).title)
 
 
-def how_to_read(words: str) -> str:
-    """The line below the title of a card."""
-    return f'<p class="how">{escape(words)}</p>' if words else ""
+def how_to_read(words: str, button: str = "") -> str:
+    """The line below the title of a card, after a button if there is one."""
+    return render("pieces.how", words, button) if words else ""
 
 
-def told(words: str, everything: str) -> str:
+def told(words: str, everything: str, button: str = "") -> str:
     """A finding in place of `how_to_read`, on one line; all of it on hovering."""
-    return f'<p class="how told" title="{escape(everything)}">{escape(words)}</p>'
+    return render("pieces.told", words, everything, button)
 
 
 def badge(text: str) -> str:
     """A small note on a card, such as how far a fit has come."""
-    return f'<span class="badge" role="status">{escape(text)}</span>' if text else ""
+    return render("pieces.badge", text) if text else ""
 
 
 def chip(text: str, kind: str, act: str, value: str, told: str = "") -> str:
     """Something chosen, with the button that lets go of it; ``told`` is all of it, on hovering."""
-    name = escape(told or text)
-    return (
-        f'<li class="chip {kind}" title="{name}"><span>{escape(text)}</span>'
-        f'<button data-act="{act}" data-value="{escape(value)}" aria-label="Clear {name}">×'
-        f"</button></li>"
-    )
+    return render("pieces.chip", text, kind, act, value, told or text)
 
 
 def chips(items: list[str]) -> str:
     """Chips in a line."""
-    return f'<ul class="chips" aria-label="Chosen">{"".join(items)}</ul>'
+    return render("pieces.chips", items)
+
+
+def nothing(text: str) -> str:
+    """What there is to do, in place of chips."""
+    return render("pieces.nothing", text)
 
 
 def empty(text: str) -> str:
     """HTML of an empty view: what to do to fill it."""
-    return f'<div class="empty"><p>{escape(text)}</p></div>' if text else ""
+    return render("pieces.empty", text) if text else ""
 
 
 def legend(colouring: Colouring, selected: Any = None) -> str:
@@ -147,89 +168,66 @@ def legend(colouring: Colouring, selected: Any = None) -> str:
     selected
         (C,) mask; a label all of whose cells are selected is pressed.
     """
-    title = f'<p class="legend-title">{escape(colouring.title)}</p>'
     if colouring.limits is None:
         chosen = [None] * len(colouring.labels) if selected is None else colouring.counts(selected)
-        items = "".join(
+        labels = [
             _label(colouring.title, *label, count)
             for label, count in zip(colouring.labels, chosen, strict=True)
-        )
-        return f'<div class="legend">{title}<ul>{items}</ul></div>'
+        ]
+        return render("pieces.legend", colouring.title, labels)
     low, high = colouring.limits
-    stops = ",".join(colouring.palette[:: max(1, len(colouring.palette) // 24)])
-    ends = "".join(f"<span>{short(value)}</span>" for value in (high, (low + high) / 2, low))
-    return (
-        f'<div class="legend">{title}<div class="bar">'
-        f'<i style="background:linear-gradient(0deg,{stops})"></i>'
-        f"{ends}"
-        f"</div></div>"
-    )
+    stops = colouring.palette[:: max(1, len(colouring.palette) // 24)]
+    ends = [short(value) for value in (high, (low + high) / 2, low)]
+    return render("pieces.colour_bar", colouring.title, stops, ends)
 
 
-def _label(column: str, name: str, colour: str, cells: int, selected: int | None) -> str:
+def _label(
+    column: str, name: str, colour: str, cells: int, selected: int | None
+) -> tuple[str, bool, str, str, str]:
     said = f"{number(cells)} cells" if selected is None else f"{selected:,} of {cells:,} selected"
-    pressed = str(selected == cells).lower()
-    value = escape(json.dumps([column, name]))
-    return (
-        f'<li><button class="label" data-act="label" data-value="{value}" aria-pressed="{pressed}"'
-        f' title="{escape(name)}: {said}"><i style="background:{colour}"></i>'
-        f"<span>{escape(name)}</span></button></li>"
-    )
+    return json.dumps([column, name]), selected == cells, f"{name}: {said}", colour, name
 
 
 def facts(rows: list[tuple[str, str]]) -> str:
     """A table of names and values."""
-    body = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in rows
-    )
-    return f'<dl class="facts">{body}</dl>'
+    return render("pieces.facts", rows)
 
 
 def sentences(lines: list[str]) -> str:
     """Sentences below one another; warnings stand out."""
-    items = "".join(
-        f'<li class="{"warning" if line.startswith("Warning") else ""}">{escape(line)}</li>'
-        for line in lines
-    )
-    return f'<ul class="lines">{items}</ul>'
+    return render("pieces.sentences", lines)
 
 
 def section(step: int | None, title: str) -> str:
     """Title of a part of the sidebar, with its number if it has one."""
-    number = "" if step is None else f"<b>{step}</b>"
-    return f'<h2 class="section">{number}{escape(title)}</h2>'
+    return render("pieces.section", step, title)
 
 
-def note(text: str) -> str:
-    """A quiet line of help."""
-    return f'<p class="note">{escape(text)}</p>'
+def note(text: str, button: str = "") -> str:
+    """A quiet line of help, before a button if there is one."""
+    return render("pieces.note", text, button)
 
 
 def busy(text: str) -> str:
     """HTML of a spinner, with what the page waits for."""
-    return f'<p class="busy" role="status">{escape(text)}</p>'
+    return render("pieces.busy", text)
 
 
 def status(head: str, lines: list[str], message: str, *, bad: bool) -> str:
     """State of a run, and its message in plain words."""
-    body = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
-    tail = f'<p class="{"bad" if bad else "note"}">{escape(message)}</p>' if message else ""
-    return f'<div class="status" role="status"><b>{escape(head)}</b>{body}{tail}</div>'
+    return render("pieces.status", head, lines, message, bad)
 
 
 def account(lines: tuple[str, ...]) -> str:
     """How the data were read."""
-    return f'<section class="account"><h2>How it was read</h2>{sentences(list(lines))}</section>'
+    return render("pieces.account", lines)
 
 
 def person(name: str) -> str:
     """Who has logged in, and how to leave."""
-    return f'<div class="person"><span>{escape(name)}</span><a href="./logout">Log out</a></div>'
+    return render("pieces.person", name)
 
 
 def crumbs(data: str, run: str, state: str) -> str:
     """Which data and which run the page shows."""
-    parts = [f"<span>{escape(data)}</span>"] if data else []
-    if run:
-        parts.append(f'<span class="run">{escape(run)}</span><em>{escape(state)}</em>')
-    return f'<div class="crumbs">{"".join(parts)}</div>'
+    return render("pieces.crumbs", data, run, state)

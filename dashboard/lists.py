@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from html import escape
 
 from dashboard.cut import cut
 from dashboard.genes import full
 from dashboard.html import number
+from dashboard.templates import Html, render
 
 # Longest name in a list, unless two names need more to differ.
 SHORT = 18
@@ -16,7 +16,7 @@ SHORT = 18
 
 def press(
     act: str, value: str, words: str, *, kind: str = "name", label: str = "", told: str = ""
-) -> str:
+) -> Html:
     """A button of `dashboard.browser.Browser`.
 
     Parameters
@@ -26,14 +26,10 @@ def press(
     told
         On hovering, if not ``label`` or ``words``.
     """
-    said = f' aria-label="{escape(label)}"' if label else ""
-    return (
-        f'<button class="{kind}" data-act="{escape(act)}" data-value="{escape(value)}"'
-        f' title="{escape(told or label or words)}"{said}>{escape(words)}</button>'
-    )
+    return render("lists.press", act, value, words, kind, label, told)
 
 
-def genes(names: Sequence[str], ids: Mapping[str, str], kinds: Sequence[str] = ()) -> list[str]:
+def genes(names: Sequence[str], ids: Mapping[str, str], kinds: Sequence[str] = ()) -> list[Html]:
     """Buttons that choose genes, each with its id on hovering; of different genes none alike."""
     kinds = kinds or ["name"] * len(names)
     return [
@@ -42,36 +38,43 @@ def genes(names: Sequence[str], ids: Mapping[str, str], kinds: Sequence[str] = (
     ]
 
 
-def signed(value: float, limit: float) -> str:
+def signed(value: float, limit: float) -> Html:
     """A bar from the middle of its track, to the right if positive; full at ``limit``."""
     width = 50 * min(abs(value) / limit, 1) if limit > 0 else 0
     start = 50 if value >= 0 else 50 - width
     kind = "up" if value >= 0 else "down"
-    return f'<i class="signed {kind}"><b style="left:{start:.1f}%;width:{width:.1f}%"></b></i>'
+    return render("lists.signed", kind, f"{start:.1f}", f"{width:.1f}")
 
 
-def figure(value: float, digits: int = 2) -> str:
+def figure(value: float, digits: int = 2) -> Html:
     """A number at the right of its column, with its sign."""
     sign = "+" if value > 0 else ""
-    return f'<span class="num">{sign}{number(value, digits)}</span>'
+    return render("lists.figure", f"{sign}{number(value, digits)}")
 
 
-def rows(items: Iterable[str], title: str, kind: str) -> str:
+def unit(value: float, digits: int, name: str) -> Html:
+    """A quiet number with its unit."""
+    return render("lists.unit", number(value, digits), name)
+
+
+def interval(words: str) -> Html:
+    """An interval beside a number."""
+    return render("lists.interval", words)
+
+
+def rows(items: Iterable[str], title: str, kind: str) -> Html:
     """A titled list, in as many columns as there is room for."""
-    body = "".join(f"<li>{item}</li>" for item in items)
-    return f'<h4>{escape(title)}</h4><ul class="rows {kind}">{body}</ul>'
+    return render("lists.rows", items, title, kind)
 
 
-def table(head: list[str], body: Iterable[list[str]]) -> str:
+def table(head: list[str], body: Iterable[list[str]]) -> Html:
     """A table of a name and numbers."""
-    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    lines = "".join(
-        f'<tr><th scope="row">{escape(line[0])}</th>'
-        + "".join(f"<td>{escape(value)}</td>" for value in line[1:])
-        + "</tr>"
-        for line in body
-    )
-    return f'<table class="numbers"><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table>'
+    return render("lists.table", head, body)
+
+
+def offered(words: str, *buttons: Html) -> Html:
+    """Words, then buttons."""
+    return render("lists.offered", words, buttons)
 
 
 def when(seconds: float) -> str:
@@ -88,11 +91,6 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{number(100 * share, digits)} %"
 
 
-def tabs(title: str, words: dict[str, str], chosen: str, act: str = "detail") -> str:
+def tabs(title: str, words: dict[str, str], chosen: str, act: str = "detail") -> Html:
     """Small tabs: buttons of an act, one of which is chosen."""
-    items = "".join(
-        f'<button role="tab" aria-selected="{str(name == chosen).lower()}" data-act="{act}"'
-        f' data-value="{escape(name)}">{escape(text)}</button>'
-        for name, text in words.items()
-    )
-    return f'<div class="tabs" role="tablist" aria-label="{escape(title)}">{items}</div>'
+    return render("lists.tabs", title, words, chosen, act)

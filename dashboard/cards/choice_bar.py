@@ -109,6 +109,5 @@ def chips(
     if found:
         return html.chips(found)
     if is_bare(fit):
-        return f'<div class="nothing">{html.note(NOTHING_BARE)}</div>'
-    latent = words(fit).latent
-    return f'<div class="nothing">{html.note(NOTHING.format(latent))}</div>'
+        return html.nothing(NOTHING_BARE)
+    return html.nothing(NOTHING.format(words(fit).latent))

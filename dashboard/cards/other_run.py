@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from dashboard.cut import cut
 from dashboard.genes import ids_of
 from dashboard.naming import fetch
 from dashboard.state import AppState
+from dashboard.templates import render
 from engine import summaries
 from engine.jobs import Jobs
 from engine.results import AnyFit
@@ -65,21 +65,18 @@ def page(fit: AnyFit, names: tuple[str, ...], other: Other, topic: int, place: i
     r = float(other.match.correlation.to_numpy()[topic, place])
     overlap = float(other.match.overlap.to_numpy()[topic, place])
     shared = set(summaries.shared_genes(fit, topic, other.fit, place))
-    told = [f"{names[topic]} beside {other.names[place]}"]
     facts = [
         f"r = {html.number(r, 2)} over {other.match.cells:,} cells"
         if np.isfinite(r)
         else "no correlation: too few cells in both, or one does not vary",
         f"{len(shared)} top genes in both (overlap {html.number(overlap, 2)})",
     ]
-    parts = [
-        f'<article class="detail"><h3>{escape(told[0])}</h3>'
-        f'<p class="quiet">{escape(" · ".join(facts))}</p>'
-    ]
+    tops = []
     for own, k, title in ((fit, topic, names[topic]), (other.fit, place, other.names[place])):
         ends = summaries.top_genes(own, k, LISTED)
         best = max(ends, key=lambda genes: len(shared & set(genes)))
         kinds = ["name shared" if gene in shared else "name" for gene in best]
         buttons = lists.genes(best, ids_of(own), kinds)
-        parts.append(lists.rows(buttons, title, "tops"))
-    return "".join([*parts, "</article>"])
+        tops.append(lists.rows(buttons, title, "tops"))
+    head = f"{names[topic]} beside {other.names[place]}"
+    return render("details.topics", head, " · ".join(facts), tops)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +12,7 @@ import panel as pn
 from bokeh.models.widgets.tables import NumberFormatter, ScientificFormatter
 from panel.theme import Native
 
+from dashboard.templates import render
 from dashboard.together import together
 
 STYLES = (Path(__file__).resolve().parents[2] / "assets" / "table.css").read_text("utf-8")
@@ -139,12 +139,12 @@ class Table(pn.viewable.Viewer):
                 self._quiet = False
 
     def _look(self) -> dict[str, Any]:
-        """How the columns are shown: titles are escaped, since Tabulator takes them for markup."""
+        """How the columns are shown: titles are made HTML, since Tabulator takes them for it."""
         columns = {field(j): column for j, column in enumerate(self._columns)}
         text = [name for name, column in columns.items() if column.digits is None]
         return {
-            "titles": {name: escape(column.title) for name, column in columns.items()},
-            "header_tooltips": {n: escape(c.tip or c.title) for n, c in columns.items()},
+            "titles": {name: _text(column.title) for name, column in columns.items()},
+            "header_tooltips": {n: _text(c.tip or c.title) for n, c in columns.items()},
             "formatters": {
                 name: {"type": "plaintext"} if column.digits is None else _numbers(column.digits)
                 for name, column in columns.items()
@@ -166,3 +166,7 @@ class Table(pn.viewable.Viewer):
     def _clicked(self, event: Any) -> None:
         if self._act is not None:
             self._act[1](int(event.row))
+
+
+def _text(words: str) -> str:
+    return str(render("pieces.text", words))

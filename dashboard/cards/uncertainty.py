@@ -10,6 +10,7 @@ import pandas as pd
 
 from dashboard import html, lists
 from dashboard.state import REPLICATES
+from dashboard.templates import Html
 from engine import summaries
 from engine.checks import TopicUncertainty, Uncertainty
 from engine.results import AnyFit
@@ -70,33 +71,33 @@ def rate(share: float) -> str:
 def line(found: Any, doubting: str, fit: AnyFit | None = None, *, more: str = "") -> str:
     """Which intervals there are, and what would give others: HTML."""
     if doubting:
-        return f"Working out the intervals: {doubting}."
+        return lists.offered(f"Working out the intervals: {doubting}.")
     mixes = fit is not None and fit.can("mixtures")
     if fit is not None and mixes and not fit.can("topic_uncertainty"):
         return REFITS_BY_EM
     if isinstance(found, TopicUncertainty):
         told = f"90 % intervals by the bootstrap, {found.n_boot} replicates. {more}"
-        return f"{told} Instead: {_refits(found.n_boot)}"
+        return lists.offered(f"{told} Instead:", *_refits(found.n_boot))
     if mixes:
-        return f"How sure? {_refits()}"
+        return lists.offered("How sure?", *_refits())
     if not isinstance(found, Uncertainty):
         press = lists.press("doubt", "delta", "Work them out", kind="act")
-        return f"No intervals yet. {press}"
+        return lists.offered("No intervals yet.", press)
     if found.method == "draws":
         return f"90 % intervals by the draws of the posterior. {more}"
     if found.method == "delta":
-        return f"90 % intervals by the delta method. Instead: {_refits()}"
+        return lists.offered("90 % intervals by the delta method. Instead:", *_refits())
     told = f"90 % intervals by the bootstrap, {found.n_boot} replicates. {more}"
     press = lists.press("doubt", "delta", "Delta method", kind="act")
-    return f"{told} Instead: {_refits(found.n_boot)} {press}"
+    return lists.offered(f"{told} Instead:", *_refits(found.n_boot), press)
 
 
-def _refits(but: int = 0) -> str:
-    """What starts a bootstrap, for each number of replicates but one: HTML."""
-    return " ".join(
+def _refits(but: int = 0) -> list[Html]:
+    """What starts a bootstrap, for each number of replicates but one."""
+    return [
         lists.press(
             "doubt", str(n), f"{n} refits", kind="act", label=f"Refit weighted cells {n} times"
         )
         for n in REPLICATES
         if n != but
-    )
+    ]

@@ -39,8 +39,12 @@ def named(head: html.Heading, fit: AnyFit | None) -> html.Heading:
         return head
     own = fit.vocabulary
     written = "topic" if fit.can("mixtures") else "factor"
-    for word, instead in ((written, own.latent), (written.title(), own.latent.title())):
-        head = html.Heading(
-            *(re.sub(rf"\b{word}(?=s?\b)", instead, part) for part in (head.title, head.how))
-        )
-    return html.noted(head, own.note)
+    if own.latent == written and not own.note:
+        return head
+
+    def reworded(text: str) -> str:
+        for word, instead in ((written, own.latent), (written.title(), own.latent.title())):
+            text = re.sub(rf"\b{word}(?=s?\b)", instead, text)
+        return text
+
+    return head.changed(reworded, note=own.note)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from itertools import batched
 from typing import Any
 
@@ -16,6 +15,7 @@ from dashboard.controls.form import WIDE, Later, beside, folded, step
 from dashboard.controls.genes import GenesControl
 from dashboard.model_settings import PARAMETERS, parameters
 from dashboard.state import AppState
+from dashboard.templates import render
 from engine.fitting.family import Family
 from engine.fitting.settings import LIMITS, REFERENCE
 from engine.registry import FAMILIES, MODELS
@@ -121,4 +121,4 @@ def said_of(state: AppState) -> str:
     by = values["inference"]
     parts += [how.words.get(by, by)] if by != how.default else []
     parts += ["scored"] if state.scored else []
-    return f'<p class="said">{escape(" · ".join(parts))}</p>'
+    return render("pieces.said", " · ".join(parts))

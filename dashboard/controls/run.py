@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from html import escape
 from typing import Any
 
 import holoviews as hv
@@ -17,6 +16,7 @@ from dashboard.controls.form import WIDE, Later, beside, folded, form
 from dashboard.plots.trace import HEIGHT, objective_trace
 from dashboard.runner import ACTIVE, Runner
 from dashboard.state import AppState
+from dashboard.templates import render
 from engine.jobs import JobStatus
 from engine.registry import MODELS
 
@@ -209,11 +209,13 @@ def others(runs: list[JobStatus], shown: str | None) -> str:
     """HTML of the other active runs, each with a button that opens it."""
     going = [run for run in runs if run.state == "running" and run.id != shown]
     lines = [
-        f'<p class="note">{lists.press("run-open", run.id, run.name, kind="act")} '
-        f"{escape(' · '.join([doing(run), *how_far(run)]))}</p>"
+        (
+            lists.press("run-open", run.id, run.name, kind="act"),
+            " · ".join([doing(run), *how_far(run)]),
+        )
         for run in going[:MOST_OTHERS]
     ]
-    return "".join(lines)
+    return render("runs.others", lines) if lines else ""
 
 
 def left(seconds: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import panel as pn
@@ -16,6 +15,7 @@ from dashboard.controls.export_menu import save_fit
 from dashboard.controls.form import WIDE, Later, step
 from dashboard.runner import ACTIVE, Runner
 from dashboard.state import AppState
+from dashboard.templates import Html, render
 from engine.errors import EngineError
 from engine.jobs import JobStatus
 from engine.registry import config_from_dict
@@ -92,7 +92,7 @@ class RunsControl(pn.viewable.Viewer):
             return
         who = self.runner.services.who
         rows = [row(s, s.id == state.run, s.id == self._doomed, who) for s in state.runs[:SHOWN]]
-        self._list.object = f'<ul class="runs">{"".join(rows)}</ul>'
+        self._list.object = render("runs.runs", rows)
 
     def _open(self, run: str) -> None:
         if run != self.state.run:
@@ -138,7 +138,7 @@ class RunsControl(pn.viewable.Viewer):
         self.runner.delete(run)
 
 
-def row(status: JobStatus, shown: bool, doomed: bool, who: str | None = None) -> str:
+def row(status: JobStatus, shown: bool, doomed: bool, who: str | None = None) -> Html:
     """A run: a button that opens it, and what else ``who`` can do with it."""
     mine = who is None or status.owner in ("", who)
     acts = ["rename"] * mine + ["save"] * bool(status.passes)
@@ -146,31 +146,23 @@ def row(status: JobStatus, shown: bool, doomed: bool, who: str | None = None) ->
     acts += ["share"] * bool(who and status.owner == who) + ["delete"] * mine
     if status.state in RESUMABLE and mine:
         acts.insert(0, "resume")
-    name, told = escape(status.name), secondary(status)
+    told = secondary(status)
     if who is not None and status.owner and (status.shared or not mine):
         told += " · shared" if mine else f" · of {status.owner}"
     if doomed:
         told = "press Delete again to delete for good"
-    buttons = "".join(
-        _button(act, status.id, bad=doomed and act == "delete", on=act == "share" and status.shared)
+    buttons = [
+        (
+            f"run-{act}",
+            status.id,
+            WORDS[act],
+            ICONS[act],
+            doomed and act == "delete",
+            status.shared if act == "share" else None,
+        )
         for act in acts
-    )
-    current = ' aria-current="true"' if shown else ""
-    return (
-        f'<li{current}><button class="run" data-act="run-open" data-value="{escape(status.id)}"'
-        f' title="{name}"><b>{name}</b><small class="{"bad" if doomed else ""}">{escape(told)}'
-        f'</small></button><div class="acts">{buttons}</div></li>'
-    )
-
-
-def _button(act: str, run: str, *, bad: bool, on: bool) -> str:
-    words = WORDS[act]
-    pressed = f' aria-pressed="{str(on).lower()}"' if act == "share" else ""
-    return (
-        f'<button data-act="run-{act}" data-value="{escape(run)}" title="{words}"'
-        f' aria-label="{words}"{pressed} class="{"bad" if bad else ""}"><svg viewBox="0 0 24 24"'
-        f' aria-hidden="true"><path d="{ICONS[act]}"/></svg></button>'
-    )
+    ]
+    return render("runs.row", "run-open", status.id, status.name, told, shown, doomed, buttons)
 
 
 def secondary(status: JobStatus) -> str:

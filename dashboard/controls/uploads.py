@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 
 import panel as pn
 
@@ -12,6 +11,7 @@ from dashboard.browser import Browser
 from dashboard.controls.form import Later, folded
 from dashboard.places import Kept, Places, size_words
 from dashboard.state import AppState, Notice
+from dashboard.templates import Html, render
 from engine.errors import EngineError
 
 # Lines on a square of 24.
@@ -53,27 +53,20 @@ class UploadsControl(pn.viewable.Viewer):
     def refresh(self, *_events: object) -> None:
         """Update the list of uploads, which other pages may change."""
         kept = self._places.kept()
-        rows = "".join(self._row(upload) for upload in kept)
-        self._list.object = f'<ul class="runs">{rows}</ul>'
+        self._list.object = render("runs.runs", [self._row(upload) for upload in kept])
         self._rows.show(bool(kept))
 
-    def _row(self, upload: Kept) -> str:
-        name, shown = escape(upload.name), upload.path == self.state.source
+    def _row(self, upload: Kept) -> Html:
+        name, shown = upload.name, upload.path == self.state.source
         told = f"{size_words(upload.size)} · {lists.when(upload.when)}"
-        doomed = upload.name == self._doomed
+        doomed = name == self._doomed
         if doomed:
             fits = self._fits(upload.path)
             told = "press Delete again to delete for good"
             if fits:
                 told = f"data of {fits} run{'s' * (fits > 1)}; {told}"
-        return (
-            f'<li{" aria-current=true" * shown}><button class="run" data-act="upload-open"'
-            f' data-value="{name}" title="{name}"><b>{name}</b>'
-            f'<small class="{"bad" * doomed}">{told}</small></button><div class="acts">'
-            f'<button data-act="upload-delete" data-value="{name}" title="Delete"'
-            f' aria-label="Delete" class="{"bad" * doomed}"><svg viewBox="0 0 24 24"'
-            f' aria-hidden="true"><path d="{DELETE}"/></svg></button></div></li>'
-        )
+        buttons = [("upload-delete", name, "Delete", DELETE, doomed, None)]
+        return render("runs.row", "upload-open", name, name, told, shown, doomed, buttons)
 
     def _fits(self, path: str) -> int:
         return sum(run.request.get("source") == path for run in self.state.runs)

@@ -1,15 +1,23 @@
 from __future__ import annotations
 
+import ast
 import re
+from html import unescape
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from jinja2 import UndefinedError
 
-from dashboard import html
+from dashboard import html, lists
 from dashboard.plots.colours import colour_labels, colour_numbers
 from dashboard.state import Notice
+from dashboard.templates import Html, render
 
 EVIL = '<img src=x onerror="alert(1)">'
+# A tag, the rest of one, or a character reference.
+MARKUP = re.compile(r"</?[a-z]|<!|/>|\w=[\"']?$|^[\"']?>|&#?\w+;", re.IGNORECASE)
+OWN = Path(html.__file__).parent
 
 
 @pytest.mark.parametrize(
@@ -52,3 +60,43 @@ def test_help_opens_without_the_server() -> None:
 def test_numbers_have_a_true_minus() -> None:
     assert html.number(-1234.5, 1) == "−1,234.5"
     assert html.short(-0.5) == "−0.5"
+
+
+def strings(path: Path) -> list[tuple[int, str]]:
+    """String constants of a module, without docstrings; what is put into one is left out."""
+    tree = ast.parse(path.read_text("utf-8"))
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [
+        (node.lineno, node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs
+    ]
+
+
+def test_html_is_written_in_templates_only() -> None:
+    found = [
+        f"{path.relative_to(OWN)}:{line}: {text[:40]!r}"
+        for path in sorted(OWN.rglob("*.py"))
+        for line, text in strings(path)
+        if MARKUP.search(text)
+    ]
+    assert not found
+
+
+def test_names_are_escaped_once() -> None:
+    button = lists.press("gene", "a", "a & b")
+    assert isinstance(button, Html)
+    for made in (lists.rows([button], "Genes", "tops"), lists.offered("Try", button)):
+        assert str(button) in made
+        assert "&amp;amp;" not in made
+    assert "<li>&lt;b&gt;</li>" in lists.rows(["<b>"], "Genes", "tops")
+
+
+def test_a_pane_shows_what_a_template_made() -> None:
+    made = html.note("<b> & 'c'")
+    assert unescape(html.pane(made).get_root().text) == str(made)
+
+
+def test_a_template_wants_all_that_it_shows() -> None:
+    with pytest.raises(UndefinedError):
+        render("pieces.badge")

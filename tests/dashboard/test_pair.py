@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from html import unescape
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def test_shows_the_pair_with_and_without_counts(state: AppState, view: PairView)
     alone = round(summaries.closure_correlation(fit, GENES).iloc[0, 1], 2) + 0.0
     told = f"Model: r = {r:.2f} (without factors, by closure alone, {alone:.2f})"
     assert told.replace("-", "−") in words(view)
-    assert 'data-value="[&quot;GENE2&quot;, &quot;GENE1&quot;]"' in words(view)
+    assert 'data-value="["GENE2", "GENE1"]"' in unescape(words(view))
 
 
 def test_selected_cells_stand_out_and_have_an_r_of_their_own(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from html import escape
 from typing import Any
 
 import panel as pn
@@ -16,6 +15,7 @@ from dashboard.cards.check.tab_choices import ALL, EACH, SELECTED, CheckChoices
 from dashboard.controls.run import duration, left
 from dashboard.select import Select
 from dashboard.state import AppState
+from dashboard.templates import render
 from dashboard.together import together
 from engine import summaries
 from engine.jobs import JobStatus
@@ -145,12 +145,12 @@ def progress(status: JobStatus | None, wrong: str, now: float, aside: str = "") 
     """Phase, progress and remaining time of a check."""
     if wrong or (status is not None and status.state == "failed"):
         message = wrong or (status.message if status is not None else "")
-        return f'<p class="bad" role="alert">{escape(message)}</p>'
+        return render("pieces.bad", message)
     if status is None:
         return ""
     if not status.active:
         done = f"Done in {duration(status.seconds)}." if status.state == "done" else "Stopped."
-        return f'<p class="note" role="status">{escape(f"{done} {aside}".strip())}</p>'
+        return render("pieces.done", f"{done} {aside}".strip())
     if status.state == "queued":
         return html.busy("Waiting for the checks before it.")
     parts = [status.phase]

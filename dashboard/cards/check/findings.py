@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from dashboard import html
 from dashboard.cards.card import Card, Place
 from dashboard.cards.check.shown_check import covered, missing
@@ -11,6 +9,7 @@ from dashboard.cards.check.tab_choices import CheckChoices
 from dashboard.controls.run import duration
 from dashboard.plots.check_bins import WORDS
 from dashboard.state import AppState
+from dashboard.templates import render
 from engine.checks.predictive.discrepancies import THRESHOLDS
 from engine.jobs import Checked
 
@@ -60,10 +59,7 @@ def page(found: Checked) -> str:
         lines.insert(0, f"Warning: {found.laplace.warning}")
     if check.n_failed:
         lines.append(f"Warning: the posterior of {check.n_failed:,} cells was not found.")
-    return (
-        f'<article class="detail">{html.sentences(lines)}'
-        f'<p class="quiet">{escape(numbers(found))}</p></article>'
-    )
+    return render("details.findings", lines, numbers(found))
 
 
 def numbers(found: Checked) -> str:

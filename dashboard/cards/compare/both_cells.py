@@ -24,6 +24,7 @@ from dashboard.plots.cells import CellPlot
 from dashboard.plots.colours import Colouring
 from dashboard.plots.names import plain
 from dashboard.state import CLR, COUNTS, AppState
+from dashboard.templates import render
 from dashboard.together import together
 
 HEAD = html.heading(
@@ -195,8 +196,7 @@ def legends(own: Colouring, other: Colouring, state: AppState) -> str:
     first = html.legend(own, state.selected)
     if own.title == other.title and own.limits == other.limits:
         return first
-    parts = (f"<h4>A</h4>{first}", f"<h4>B</h4>{html.legend(other)}")
-    return f'<div class="legends">{"".join(parts)}</div>'
+    return render("pieces.legends", first, html.legend(other))
 
 
 def apart(first: str, other: str) -> tuple[str, str]:

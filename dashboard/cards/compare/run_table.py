@@ -141,4 +141,4 @@ def _refused(survey: Survey | None) -> str:
         return ""
     count = len(survey.refused)
     runs = f"{count:,} runs are" if count > 1 else "1 run is"
-    return f'<p class="how">{runs} on other data, or cannot be read, and left out.</p>'
+    return html.how_to_read(f"{runs} on other data, or cannot be read, and left out.")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Sequence
-from html import escape
 
 from dashboard import html, lists
 from dashboard.data_choices import CHOICES
+from dashboard.templates import Html, render
 from engine.jobs import JobStatus
 from engine.registry import family_of_settings
 from engine.validation import AUTO
@@ -59,16 +59,11 @@ def page(runs: list[JobStatus], shown: str | None) -> str:
     others = sum(run.score is not None for run in runs) - len(found)
     counts = ((LEFT_OUT, len(found) - len(rows)), (OTHERS, others))
     notes = (words.format(f"{n:,} runs" if n > 1 else "1 run") for words, n in counts if n)
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in HEAD)
-    body = "".join(_row(run, run.id == shown) for run in rows)
-    return (
-        f'<section class="account scores"><h2>{TITLE}</h2><p class="how">{escape(HOW)}</p>'
-        f'<table class="numbers wide"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-        f"{''.join(map(html.note, notes))}</section>"
-    )
+    body = [(run.id == shown, *_row(run)) for run in rows]
+    return render("details.scores", TITLE, HOW, HEAD, body, notes)
 
 
-def _row(run: JobStatus, shown: bool) -> str:
+def _row(run: JobStatus) -> tuple[Html, tuple[str, ...]]:
     score = run.score or {}
     marginal, bound = score.get("log_marginal_per_cell"), "≥ " if score.get("is_bound") else ""
     cells = (
@@ -80,10 +75,7 @@ def _row(run: JobStatus, shown: bool) -> str:
         html.number(float(score.get("n_cells", 0))),
         html.number(run.seconds, 1),
     )
-    name = lists.press("run-open", run.id, run.name)
-    current = ' aria-current="true"' if shown else ""
-    numbers = "".join(f"<td>{escape(text)}</td>" for text in cells)
-    return f'<tr{current}><th scope="row">{name}</th>{numbers}</tr>'
+    return lists.press("run-open", run.id, run.name), cells
 
 
 def _latents(run: JobStatus) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from html import escape
 from typing import Any
 
 import pandas as pd
@@ -17,6 +16,7 @@ from dashboard.cut import cut
 from dashboard.export import Export
 from dashboard.genes import ids_of
 from dashboard.state import CLR, COUNTS, AppState
+from dashboard.templates import render
 from engine import summaries
 from engine.checks import CorrelationUncertainty
 from engine.results import AnyFit
@@ -131,12 +131,11 @@ def _page(
             )
         ]
     ids, others = ids_of(fit), list(map(str, partners.index))
-    own = f' <span class="id">{escape(ids[gene])}</span>' if gene in ids else ""
     near = (
         pressed
         + lists.signed(r, 1)
         + lists.figure(r)
-        + f'<span class="interval">{words}</span>'
+        + lists.interval(words)
         + lists.press(
             "pair",
             json.dumps([gene, other]),
@@ -156,14 +155,18 @@ def _page(
         + lists.figure(float(weights[j]))
         for j, label in enumerate(cut(names))
     )
-    return (
-        f'<article class="detail"><h3>{escape(gene)}{own}</h3>'
-        f'<p class="quiet">{_facts(fit, gene)}</p>'
-        + (f'<p title="{escape(summaries.BOUND_MEANS)}">{AT_BOUND}</p>' if at_bound else "")
-        + (f"<p>{escape(bare_words(fit))} {NO_FINDING}</p>" if is_bare(fit) else "")
-        + f'<p class="acts">{"".join(acts)}</p>'
-        + lists.rows(near, "Strongest correlations (r)", "partners sure" if found else "partners")
-        + (f'<p class="quiet">{sure}</p>' if sure else "")
-        + (lists.rows(chips, of, "weights") if len(weights) else "")
-        + "</article>"
+    return render(
+        "details.gene",
+        gene,
+        ids.get(gene, ""),
+        _facts(fit, gene),
+        at_bound=AT_BOUND if at_bound else "",
+        why=summaries.BOUND_MEANS,
+        bare=f"{bare_words(fit)} {NO_FINDING}" if is_bare(fit) else "",
+        acts=acts,
+        near=lists.rows(
+            near, "Strongest correlations (r)", "partners sure" if found else "partners"
+        ),
+        sure=sure,
+        loadings=lists.rows(chips, of, "weights") if len(weights) else "",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from dashboard.cards.wording import heading
 from dashboard.export import Export
 from dashboard.plots.pair import PairPlot
 from dashboard.state import AppState
+from dashboard.templates import render
 from engine import summaries
 from engine.results import AnyFit
 
@@ -159,11 +159,8 @@ class PairView(Card):
                 words.append(f"Shown values of {len(x):,} selected cells: r = {within}.")
         if len(self._index) < len(fit.cells):
             words.append(f"{len(self._index):,} of {len(fit.cells):,} cells drawn.")
-        return (
-            f'<p class="pair-words">{escape(" ".join(words))} '
-            + lists.press("pair", json.dumps([pair[1], pair[0]]), "Swap axes", kind="act")
-            + "</p>"
-        )
+        swap = lists.press("pair", json.dumps([pair[1], pair[0]]), "Swap axes", kind="act")
+        return render("details.pair", " ".join(words), swap)
 
     def export(self) -> Export | None:
         state, pair, index = self.state, self.state.pair, self._index

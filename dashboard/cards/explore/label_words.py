@@ -42,11 +42,14 @@ class Explained(param.Parameterized):
         ) -> html.Heading:
             mixes = fit is not None and fit.can("mixtures")
             found = named(topics if mixes else factors, fit)
+            button = choosing.why(fit)
             if is_bare(fit):
-                found = replace(found, how=html.how_to_read(BARE))
-            if not mixes and of is not None and of is fit:
-                found = _told(found, of, state, names)
-            found = _with(found, choosing.why(fit))
+                how = html.how_to_read(BARE, button)
+            elif not mixes and of is not None and of is fit:
+                how = _told(found.line, button, of, state, names)
+            else:
+                how = html.how_to_read(found.line, button)
+            found = replace(found, how=how)
             return found if fit is None else html.within(found, fit.within)
 
         known = state.param
@@ -69,17 +72,11 @@ class Explained(param.Parameterized):
         )
 
 
-def _with(head: html.Heading, button: str) -> html.Heading:
-    """The heading with a button before how to read it."""
-    if not button:
-        return head
-    return replace(head, how=head.how.replace(">", f">{button} ", 1))
-
-
-def _told(head: html.Heading, fit: AnyFit, state: AppState, names: Sequence[str]) -> html.Heading:
+def _told(usual: str, button: str, fit: AnyFit, state: AppState, names: Sequence[str]) -> str:
+    """What labels say of the factors, or ``usual`` if they say nothing."""
     said, factor = summaries.label_words(fit, cut(names)), state.shown_factor
     if not said:
-        return head
+        return html.how_to_read(usual, button)
     everything = f"{'; '.join(said.values())}. {summaries.LABEL_ADVICE}"
     shown = f"{said[factor]}. If technical, take it as a covariate." if factor in said else ""
-    return replace(head, how=html.told(f"Labels: {shown or '; '.join(said.values())}", everything))
+    return html.told(f"Labels: {shown or '; '.join(said.values())}", everything, button)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from dashboard.cut import cut
 from dashboard.export import Export
 from dashboard.genes import ids_of
 from dashboard.state import LABEL, AppState, default_colour
+from dashboard.templates import render
 from engine import summaries
 from engine.results import AnyFit
 
@@ -80,18 +80,14 @@ class ContrastView(Card):
 
     def _page(self, fit: AnyFit, selected: np.ndarray) -> str:
         found = self.contrast()
-        parts = [
-            f'<article class="detail"><h3>{_counted(selected)}</h3>',
-            _labels(fit, self.state.colour, selected),
-        ]
+        parts = []
         if found is None:
-            parts.append('<p class="quiet">All cells are selected: there are none to compare.</p>')
+            said = "All cells are selected: there are none to compare."
         elif is_bare(fit):
-            parts.append(f'<p class="quiet">{escape(bare_words(fit))} {NO_DIFFERENCE}</p>')
+            said = f"{bare_words(fit)} {NO_DIFFERENCE}"
         else:
-            parts.append(f'<p class="quiet">{MEANING}</p>')
-            latent = words(fit).latent
-            parts += [
+            said, latent = MEANING, words(fit).latent
+            parts = [
                 _factors(found.factors, self.state.names, latent),
                 _genes(
                     found.genes,
@@ -99,7 +95,8 @@ class ContrastView(Card):
                     ids_of(fit),
                 ),
             ]
-        return "".join([*parts, "</article>"])
+        labels = _labels(fit, self.state.colour, selected)
+        return render("details.cells", _counted(selected), labels, said, parts)
 
     def export(self) -> Export | None:
         found = self.contrast()
@@ -127,7 +124,7 @@ class ContrastView(Card):
 def _counted(selected: np.ndarray) -> str:
     count = int(np.count_nonzero(selected))
     share = lists.percent(count / len(selected), 1 if count < len(selected) / 10 else 0)
-    return f"{count:,} of {len(selected):,} cells ({escape(share)})"
+    return f"{count:,} of {len(selected):,} cells ({share})"
 
 
 def _labels(fit: AnyFit, colour: str, selected: np.ndarray) -> str:
@@ -153,7 +150,7 @@ def _labels(fit: AnyFit, colour: str, selected: np.ndarray) -> str:
     ]
     left = f"{len(lines) - MOST_LABELS} more labels" if len(lines) > MOST_LABELS else ""
     head = [name, "selected", "of label", "of selection"]
-    return lists.table(head, lines[:MOST_LABELS]) + (html.note(left) if left else "")
+    return render("details.labels", head, lines[:MOST_LABELS], left)
 
 
 def _is_number(column: pd.Series) -> bool:
@@ -181,7 +178,7 @@ def _genes(table: pd.DataFrame, how: str, ids: dict[str, str]) -> str:
         gene
         + lists.signed(effect, limit)
         + lists.figure(effect, 1)
-        + f'<span class="num quiet">{html.number(difference, 2)} nats</span>'
+        + lists.unit(difference, 2, "nats")
         for gene, (difference, effect) in zip(
             buttons, top[["difference", "effect"]].to_numpy(), strict=True
         )

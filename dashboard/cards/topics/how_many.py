@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from dashboard.export import Export
 from dashboard.plots.sweep import MEASURES, SweepPlot
 from dashboard.select import Select
 from dashboard.state import AppState
+from dashboard.templates import render
 from dashboard.together import together
 from engine.checks import Sweep
 from engine.jobs import JobStatus
@@ -134,13 +134,7 @@ def page(found: Sweep) -> str:
     titles = ["", "perplexity", "above best", "coherence"]
     failed = found.runs[~found.runs["state"].isin(["done", "queued", "running"])]
     told = [f"{run.value} {found.parameter}: {run.message}" for run in failed.itertuples()]
-    return (
-        f'<article class="detail">{left}<h3>{escape(head)}</h3>'
-        f'<p class="quiet">{escape(found.reason)}</p>'
-        + (lists.table(titles, rows) if rows else "")
-        + "".join(f'<p class="bad">{escape(text)}</p>' for text in told)
-        + "</article>"
-    )
+    return render("details.sweep", left, head, found.reason, titles, rows, told)
 
 
 def _words(run: JobStatus) -> str:

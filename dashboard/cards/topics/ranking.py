@@ -190,7 +190,7 @@ class RankingView(Card):
             return ""
         more = stability(state.uncertainty, state.shown_factor)
         words = line(state.uncertainty, state.doubting, state.fit, more=more)
-        return f'<p class="how">{words}</p>'
+        return html.how_to_read(words)
 
     def export(self) -> Export | None:
         if not self._of:

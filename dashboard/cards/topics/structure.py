@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from dashboard.plots.topic_colours import topic_colours
 from dashboard.plots.topic_structure import StructurePlot
 from dashboard.select import Select
 from dashboard.state import AppState
+from dashboard.templates import render
 from dashboard.together import together
 from engine import summaries
 from engine.results import AnyFit
@@ -159,14 +159,8 @@ def _taken(fit: AnyFit, column: str | None, table: pd.DataFrame) -> Export:
 
 def legend(names: tuple[str, ...], chosen: int | None) -> str:
     """Topics as buttons that choose them, each with its colour."""
-    items = "".join(
-        f'<li><button class="label" data-act="factor" data-value="{k}" aria-pressed='
-        f'"{str(k == chosen).lower()}" title="{escape(name)}"><i style="background:{colour}"></i>'
-        f"<span>{escape(name)}</span></button></li>"
-        for k, (name, colour) in enumerate(zip(names, topic_colours(len(names)), strict=True))
-    )
-    many = " many" if len(names) > MANY else ""
-    return f'<div class="legend{many}"><ul>{items}</ul></div>'
+    items = list(zip(names, topic_colours(len(names)), strict=True))
+    return render("pieces.topics", items, chosen, len(names) > MANY)
 
 
 def _scores(table: pd.DataFrame, fit: AnyFit) -> Colouring:
