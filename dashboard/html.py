@@ -174,7 +174,7 @@ def legend(colouring: Colouring, selected: Any = None) -> str:
             _label(colouring.title, *label, count)
             for label, count in zip(colouring.labels, chosen, strict=True)
         ]
-        return render("pieces.legend", colouring.title, labels)
+        return render("pieces.legend", colouring.title, "label", labels)
     low, high = colouring.limits
     stops = colouring.palette[:: max(1, len(colouring.palette) // 24)]
     ends = [short(value) for value in (high, (low + high) / 2, low)]

@@ -38,18 +38,21 @@ def genes(names: Sequence[str], ids: Mapping[str, str], kinds: Sequence[str] = (
     ]
 
 
-def signed(value: float, limit: float) -> Html:
-    """A bar from the middle of its track, to the right if positive; full at ``limit``."""
+def bar(name: Html, value: float, limit: float, *more: Html, digits: int = 2) -> Html:
+    """A name with a number, and its bar from the middle of a track, to the right if positive.
+
+    Parameters
+    ----------
+    limit
+        The bar is full there.
+    more
+        What else is said of it.
+    """
     width = 50 * min(abs(value) / limit, 1) if limit > 0 else 0
     start = 50 if value >= 0 else 50 - width
+    said = f"{'+' if value > 0 else ''}{number(value, digits)}"
     kind = "up" if value >= 0 else "down"
-    return render("lists.signed", kind, f"{start:.1f}", f"{width:.1f}")
-
-
-def figure(value: float, digits: int = 2) -> Html:
-    """A number at the right of its column, with its sign."""
-    sign = "+" if value > 0 else ""
-    return render("lists.figure", f"{sign}{number(value, digits)}")
+    return render("lists.bar", name, kind, f"{start:.1f}", f"{width:.1f}", said, more)
 
 
 def unit(value: float, digits: int, name: str) -> Html:

@@ -152,17 +152,9 @@ def row(status: JobStatus, shown: bool, doomed: bool, who: str | None = None) ->
     if doomed:
         told = "press Delete again to delete for good"
     buttons = [
-        (
-            f"run-{act}",
-            status.id,
-            WORDS[act],
-            ICONS[act],
-            doomed and act == "delete",
-            status.shared if act == "share" else None,
-        )
-        for act in acts
+        (act, WORDS[act], ICONS[act], status.shared if act == "share" else None) for act in acts
     ]
-    return render("runs.row", "run-open", status.id, status.name, told, shown, doomed, buttons)
+    return render("runs.row", "run", status.id, status.name, told, shown, doomed, buttons)
 
 
 def secondary(status: JobStatus) -> str:

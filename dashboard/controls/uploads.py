@@ -65,8 +65,8 @@ class UploadsControl(pn.viewable.Viewer):
             told = "press Delete again to delete for good"
             if fits:
                 told = f"data of {fits} run{'s' * (fits > 1)}; {told}"
-        buttons = [("upload-delete", name, "Delete", DELETE, doomed, None)]
-        return render("runs.row", "upload-open", name, name, told, shown, doomed, buttons)
+        buttons = [("delete", "Delete", DELETE, None)]
+        return render("runs.row", "upload", name, name, told, shown, doomed, buttons)
 
     def _fits(self, path: str) -> int:
         return sum(run.request.get("source") == path for run in self.state.runs)

@@ -183,10 +183,11 @@ class TestLists:
         assert "<img" not in lists.table([EVIL, "n"], [[EVIL, EVIL]])
 
     def test_bars_start_in_the_middle(self) -> None:
-        assert "left:50.0%;width:25.0%" in lists.signed(1, 2)
-        assert "left:25.0%;width:25.0%" in lists.signed(-1, 2)
-        assert "width:50.0%" in lists.signed(9, 2)
-        assert "width:0.0%" in lists.signed(0, 0)
+        name = lists.press("gene", "a", "a")
+        assert "left:50.0%;width:25.0%" in lists.bar(name, 1, 2)
+        assert "left:25.0%;width:25.0%" in lists.bar(name, -1, 2)
+        assert "width:50.0%" in lists.bar(name, 9, 2)
+        assert "width:0.0%" in lists.bar(name, 0, 0)
 
     def test_small_shares_do_not_vanish(self) -> None:
         assert lists.percent(0.001) == "< 1 %"

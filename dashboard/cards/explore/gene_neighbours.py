@@ -132,16 +132,18 @@ def _page(
         ]
     ids, others = ids_of(fit), list(map(str, partners.index))
     near = (
-        pressed
-        + lists.signed(r, 1)
-        + lists.figure(r)
-        + lists.interval(words)
-        + lists.press(
-            "pair",
-            json.dumps([gene, other]),
-            "compare",
-            kind="small",
-            label=f"Compare {gene} with {other}",
+        lists.bar(
+            pressed,
+            r,
+            1,
+            lists.interval(words),
+            lists.press(
+                "pair",
+                json.dumps([gene, other]),
+                "compare",
+                kind="small",
+                label=f"Compare {gene} with {other}",
+            ),
         )
         for other, pressed, r, words in zip(
             others, lists.genes(others, ids), partners.to_numpy(), intervals, strict=True
@@ -150,9 +152,11 @@ def _page(
     limit = float(abs(weights).max(initial=0))
     of = OF_TOPICS if fit.can("mixtures") else OF_FACTORS
     chips = (
-        lists.press("factor", str(j), label, kind="name", label=f"Choose {names[j]}")
-        + lists.signed(float(weights[j]), limit)
-        + lists.figure(float(weights[j]))
+        lists.bar(
+            lists.press("factor", str(j), label, kind="name", label=f"Choose {names[j]}"),
+            float(weights[j]),
+            limit,
+        )
         for j, label in enumerate(cut(names))
     )
     return render(

@@ -162,9 +162,9 @@ def _factors(table: pd.DataFrame, names: list[str], latent: str) -> str:
     strongest = np.argsort(-np.abs(effects), kind="stable")[:FACTORS].tolist()
     limit, labels = float(np.abs(effects).max()), cut(names)
     items = (
-        lists.press("factor", str(j), labels[j], told=names[j])
-        + lists.signed(effects[j], limit)
-        + lists.figure(effects[j], 1)
+        lists.bar(
+            lists.press("factor", str(j), labels[j], told=names[j]), effects[j], limit, digits=1
+        )
         for j in strongest
     )
     return lists.rows(items, f"{latent.capitalize()}s by effect (sd)", "weights")
@@ -175,10 +175,7 @@ def _genes(table: pd.DataFrame, how: str, ids: dict[str, str]) -> str:
     buttons = lists.genes(list(map(str, top.index)), ids)
     limit = float(top["effect"].abs().max()) if len(top) else 1.0
     items = (
-        gene
-        + lists.signed(effect, limit)
-        + lists.figure(effect, 1)
-        + lists.unit(difference, 2, "nats")
+        lists.bar(gene, effect, limit, lists.unit(difference, 2, "nats"), digits=1)
         for gene, (difference, effect) in zip(
             buttons, top[["difference", "effect"]].to_numpy(), strict=True
         )

@@ -159,8 +159,11 @@ def _taken(fit: AnyFit, column: str | None, table: pd.DataFrame) -> Export:
 
 def legend(names: tuple[str, ...], chosen: int | None) -> str:
     """Topics as buttons that choose them, each with its colour."""
-    items = list(zip(names, topic_colours(len(names)), strict=True))
-    return render("pieces.topics", items, chosen, len(names) > MANY)
+    labels = [
+        (k, k == chosen, name, colour, name)
+        for k, (name, colour) in enumerate(zip(names, topic_colours(len(names)), strict=True))
+    ]
+    return render("pieces.legend", "", "factor", labels, many=len(names) > MANY)
 
 
 def _scores(table: pd.DataFrame, fit: AnyFit) -> Colouring:
