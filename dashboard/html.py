@@ -85,6 +85,9 @@ class About(NamedTuple):
     within: str = ""
 
 
+ABOUT_WORDS = ("title", "formula", "caveat", "note")
+
+
 @dataclass(frozen=True)
 class Heading:
     """Head of a card: its title with the "?", and how to read it.
@@ -106,8 +109,8 @@ class Heading:
         """The heading with its words changed, and with other parts of what it is about."""
         if self.about is None:
             return self
-        name, *words, within = self.about
-        about = About(name, *map(change, words), within)._replace(**parts)
+        words = {name: change(getattr(self.about, name)) for name in ABOUT_WORDS}
+        about = self.about._replace(**words | parts)
         line = change(self.line)
         return Heading(render("pieces.card_head", *about), how_to_read(line), about, line)
 
