@@ -7,13 +7,14 @@ from engine.comparing.differences import (
     differences,
     differences_iter,
 )
-from engine.comparing.differential import Change, Differential, differential
+from engine.comparing.differential import Change, Differential, check_comparable, differential
 
 __all__ = [
     "Change",
     "Differences",
     "DifferencesProgress",
     "Differential",
+    "check_comparable",
     "coefficients",
     "differences",
     "differences_iter",

@@ -15,14 +15,18 @@ def coefficients(fit: AnyFit) -> pd.DataFrame:
 
     One row a gene and column of the design: ``column``, ``term``, ``gene``, ``effect`` (nats for
     one unit of a numeric covariate, or for a level against the reference), ``standard_error``,
-    ``shrunken`` with its 90 % interval, ``lfsr``, ``s_value``, ``p_value``; the largest at least
-    first in each column. Where a random effect lets the covariate's effect vary between donors,
-    these are the units of its error. Errors are those of groups that nobody chose by these counts.
+    ``shrunken`` with its 90 % interval, ``lfsr``, ``s_value``, ``p_value``, and ``unit``, whose
+    spread the errors have; the largest at least first in each column. Errors are those of groups
+    that nobody chose by these counts.
+
+    The unit is a random effect's group if the covariate is the same in all cells of a level of it,
+    or with ``(covariate | group)``; else it is the cell, and what cells of a donor share is not in
+    the errors. With fewer than three levels on a side nothing is tested.
 
     Raises
     ------
     ConfigError
-        If the fit has no covariates.
+        If the fit has no covariates, or none with a fixed effect.
     """
     if not fit.can("covariates"):
         raise ConfigError(
@@ -30,12 +34,20 @@ def coefficients(fit: AnyFit) -> pd.DataFrame:
             "one without",
             'Fit with a formula: LNMConfig(formula="~ batch").',
         )
+    effects = fit.covariate_effects()
+    if not effects:
+        raise ConfigError(
+            "a covariate with a fixed effect in the formula",
+            "random effects alone",
+            "Fit with a column outside of parentheses: ~ condition + (1 | donor).",
+        )
     names, parts = np.asarray(fit.genes[fit.is_gene]), []
-    for label, term, found in fit.covariate_effects():
+    for label, term, unit, found in effects:
         own = found._replace(value=found.value[fit.is_gene], error=found.error[fit.is_gene])
         table = effects_table(own, called="effect")
         table.insert(0, "column", label)
         table.insert(1, "term", term)
         table.insert(2, "gene", names)
+        table["unit"] = unit
         parts.append(largest_first(table, "effect"))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -23,6 +23,10 @@ from engine.results import AnyFit
 LEAST_DETECTION = 0.05
 # Of the information on the mean scores of a group.
 _RIDGE = 1e-9
+_TOTAL = "Differences are total: what the covariates of the fit explain is in them."
+_ADJUSTED = "What the covariates of the fit explain is taken out of the differences."
+# Genes about the median, of all, whose axes it has.
+_MIDDLE = 0.1
 Centre = Literal["precision", "median"]
 
 
@@ -71,6 +75,7 @@ def differences(
     *,
     donor: str | None = None,
     chosen: bool = False,
+    adjusted: bool = False,
     centre: Centre = "precision",
     least_detection: float = LEAST_DETECTION,
 ) -> Differences:
@@ -82,6 +87,7 @@ def differences(
         b,
         donor=donor,
         chosen=chosen,
+        adjusted=adjusted,
         centre=centre,
         least_detection=least_detection,
     )
@@ -99,6 +105,7 @@ def differences_iter(
     *,
     donor: str | None = None,
     chosen: bool = False,
+    adjusted: bool = False,
     centre: Centre = "precision",
     least_detection: float = LEAST_DETECTION,
 ) -> Iterator[DifferencesProgress]:
@@ -106,11 +113,12 @@ def differences_iter(
 
     Of each group (or donor in a group) the level ``l`` of each gene is fitted, the loadings and d
     of the model held, so that the difference is the whole of it, factors included. Without donors
-    its variance is that of the cells' scores and of counting,
+    its variance is that of the cells' scores and covariates and of counting,
 
-        w' (S_A / n_A + S_B / n_B) w + 1 / sum_A kappa + 1 / sum_B kappa,
+        v' (S_A / n_A + S_B / n_B) v + 1 / sum_A kappa + 1 / sum_B kappa,
 
-    which is for groups of cells that nobody chose by their counts. With donors, the difference is
+    v = (w, b) less its mean over genes; it is for groups of cells that nobody chose by their
+    counts. With donors, the difference is
     the mean of those of the donors that both groups have, or that of the means of the donors of
     each, tested by a moderated t. lfsr and s-values are by adaptive shrinkage over all genes.
 
@@ -125,6 +133,9 @@ def differences_iter(
     chosen
         Whether the groups were found in these counts (drawn, or clusters of them). Their test is
         answered before it is asked: effects are told, and no error.
+    adjusted
+        Of a fit with covariates: whether what these explain is taken out of the difference. They
+        are then to be others than those that tell the groups apart.
     centre
         Which genes do not differ on average: weighted by their precision, or their median.
     least_detection
@@ -138,13 +149,17 @@ def differences_iter(
     """
     if not fit.can("differences"):
         raise ConfigError("an LNM or LNMVCP", fit.model, "Compare groups under a fit of factors.")
+    if adjusted and not fit.can("covariates"):
+        raise ConfigError("a fit with covariates to adjust for", "one without", "Leave it out.")
     counts = counts.matched(fit.genes, fit.gene_ids)
     groups = groups_of(counts, a, b, donor, chosen=chosen)
-    return _steps(fit, counts, groups, centre, least_detection)
+    if fit.can("covariates"):
+        groups = groups._replace(notes=(*groups.notes, _ADJUSTED if adjusted else _TOTAL))
+    return _steps(fit, counts, groups, adjusted, centre, least_detection)
 
 
 def _steps(
-    fit: AnyFit, counts: Counts, groups: Groups, centre: Centre, least: float
+    fit: AnyFit, counts: Counts, groups: Groups, adjusted: bool, centre: Centre, least: float
 ) -> Iterator[DifferencesProgress]:
     keep_compilations()
     yield DifferencesProgress(0.0)
@@ -156,8 +171,24 @@ def _steps(
         except StopIteration as end:
             found: list[Level] = end.value
             break
+    if adjusted:
+        known = fit.n_factors
+        found = [
+            level._replace(
+                level=level.level - level.explained,
+                axes=level.axes[:, :known],
+                spread=level.spread[:known, :known],
+            )
+            for level in found
+        ]
     seen = [_seen(sets, own) for own in (groups.of_a, groups.of_b)]
     shown = fit.is_gene & (np.maximum(seen[0].expressed, seen[1].expressed) >= least)
+    if not shown.any():
+        raise ConfigError(
+            f"a gene that {least:.0%} of the cells of a group express",
+            "none",
+            "Take a lower least_detection, or other groups.",
+        )
     genes, factors = _estimates(fit, found, groups, shown, centre)
     yield DifferencesProgress(1.0, _found(fit, genes, factors, seen, shown, groups))
 
@@ -185,20 +216,25 @@ def _seen(sets: list[Counts], own: list[int]) -> _Seen:
 def _estimates(
     fit: AnyFit, found: list[Level], groups: Groups, shown: np.ndarray, centre: Centre
 ) -> tuple[Estimates, Estimates]:
-    """Of genes (G,) and of factors (k,)."""
-    loadings = fit.gene_loadings()
-    precision = 1 / np.sum([level.counting_variance for level in found], axis=0)
-    levels = np.stack([level.level for level in found], axis=1)
+    """Of the genes that are shown and of factors (k,)."""
+    loadings, axes = fit.gene_loadings()[shown], found[0].axes[shown]
+    precision = 1 / np.sum([level.counting_variance for level in found], axis=0)[shown]
+    levels = np.stack([level.level for level in found], axis=1)[shown]
     one, other = levels[:, groups.of_a], levels[:, groups.of_b]
-    if groups.paired:
-        one, other = one - other, np.zeros_like(other)
-    one, other = (_gauged(each, precision, shown, centre) for each in (one, other))
+    # So that a median is one of differences.
+    base = other if groups.paired else other.mean(1, keepdims=True)
+    one, other = one - base, other - base
+    # CLR loadings are centred by a plain mean.
+    loadings = loadings - precision @ loadings / precision.sum()
+    weighted = loadings.T * precision
 
     def of_factors(values: np.ndarray) -> np.ndarray:
         """(k, n) mean scores that explain most of levels (G, n)."""
-        weighted = loadings.T * precision
+        values = values - precision @ values / precision.sum()
         information = weighted @ loadings + _RIDGE * np.eye(loadings.shape[1])
         return np.asarray(np.linalg.solve(information, weighted @ values))
+
+    one, other = (_gauged(each, precision, centre) for each in (one, other))
 
     both = (one, other), (of_factors(one), of_factors(other))
     if not groups.tested:
@@ -212,22 +248,26 @@ def _estimates(
         genes, factors = (moderated.unpaired(first, second) for first, second in both)
         return genes, factors
     spread = np.sum([level.spread / level.n_cells for level in found], axis=0)
-    variance = np.einsum("gi,ij,gj->g", loadings, spread, loadings, optimize=True)
-    variance += 1 / precision
     values = [(first - second)[:, 0] for first, second in both]
-    errors = np.sqrt(variance), np.sqrt(np.diag(spread))
+    scores = of_factors(axes)
+    # What varies is a difference as it is told: without its own mean over genes.
+    if centre == "median":
+        middle = np.abs(values[0]) <= np.quantile(np.abs(values[0]), _MIDDLE)
+        axes = axes - axes[middle].mean(0)
+    else:
+        axes = axes - precision @ axes / precision.sum()
+    variance = np.einsum("gi,ij,gj->g", axes, spread, axes, optimize=True) + 1 / precision
+    of_scores = np.einsum("gi,ij,gj->g", scores, spread, scores, optimize=True)
+    errors = np.sqrt(variance), np.sqrt(of_scores)
     genes, factors = (Estimates(*each, np.inf) for each in zip(values, errors, strict=True))
     return genes, factors
 
 
-def _gauged(
-    values: np.ndarray, precision: np.ndarray, shown: np.ndarray, centre: Centre
-) -> np.ndarray:
+def _gauged(values: np.ndarray, precision: np.ndarray, centre: Centre) -> np.ndarray:
     """Levels (G, n) without the constant that they are known up to."""
     if centre == "median":
-        return np.asarray(values - np.median(values[shown], axis=0))
-    weights = precision[shown]
-    return np.asarray(values - (weights @ values[shown]) / weights.sum())
+        return np.asarray(values - np.median(values, axis=0))
+    return np.asarray(values - (precision @ values) / precision.sum())
 
 
 def _found(
@@ -238,7 +278,7 @@ def _found(
     shown: np.ndarray,
     groups: Groups,
 ) -> Differences:
-    table = effects_table(Estimates(genes.value[shown], genes.error[shown], genes.freedom))
+    table = effects_table(genes)
     table.insert(0, "gene", np.asarray(fit.genes[shown]))
     table.insert(2, "fold_change", np.exp(table["difference"]))
     for name, own in zip("ab", seen, strict=True):

@@ -17,6 +17,8 @@ from engine.results import AnyFit
 
 # Genes whose pairs, some 50,000, tell what changes there are.
 _LEARNED_FROM = 317
+# Total counts are whole numbers.
+_SAME_TOTAL = 0.5
 
 
 class Change(NamedTuple):
@@ -138,6 +140,13 @@ def differential(
         If a fit has no such errors, or the fits differ in genes, share cells, or have other numbers
         of factors.
     """
+    check_comparable(fit_a, fit_b)
+    places = fit_b.genes.get_indexer(fit_a.genes)
+    return Differential(fit_a.genes, one, other, places)
+
+
+def check_comparable(fit_a: AnyFit, fit_b: AnyFit) -> None:
+    """Refuse fits whose correlations cannot be compared; errors as `differential` has them."""
     for fit in (fit_a, fit_b):
         if not fit.can("pair_uncertainty"):
             raise ConfigError("two fits of LNM or LNMVCP", fit.model, "Topics have no such errors.")
@@ -148,7 +157,7 @@ def differential(
             f"{int((places < 0).sum()):,} genes that only one has",
             "Fit both groups with the same genes.",
         )
-    common = len(fit_a.cells.intersection(fit_b.cells))
+    common = _common(fit_a, fit_b)
     if common:
         raise ConfigError(
             "fits of different cells",
@@ -161,4 +170,14 @@ def differential(
             f"{fit_a.n_factors} and {fit_b.n_factors}",
             "Fit both with the larger number: factors beyond what there are do no harm.",
         )
-    return Differential(fit_a.genes, one, other, places)
+
+
+def _common(one: AnyFit, other: AnyFit) -> int:
+    """Cells that both fits have. Barcodes of two samples may be the same, their counts are not."""
+    there = other.cells.get_indexer(one.cells)
+    here = np.flatnonzero(there >= 0)
+    source = one.data.get("source", "memory")
+    if source != "memory" and source == other.data.get("source"):
+        return len(here)
+    same = np.abs(one.total_counts[here] - other.total_counts[there[here]]) < _SAME_TOTAL
+    return len(here) if 2 * int(same.sum()) > len(here) else 0

@@ -1,4 +1,4 @@
-"""Selected cells against the rest, by the factors of a fit."""
+"""Selected cells against the rest, by the factors of a fit and its covariates, if it has any."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def contrast(fit: FittedModel, mask: np.ndarray) -> tuple[pd.DataFrame, pd.DataF
     totals = _totals(fit)
     # The smaller side is added up, the other is what remains.
     smaller = 2 * n_selected <= n_all
-    part = fit.cell_weights()[np.flatnonzero(mask if smaller else ~mask)].astype(np.float64)
+    part = _known(fit, np.flatnonzero(mask if smaller else ~mask))
     n_part, of_part = len(part), part.sum(0)
     mean_part = of_part / n_part
     mean_rest = (totals.sum - of_part) / (n_all - n_part)
@@ -41,29 +41,36 @@ def contrast(fit: FittedModel, mask: np.ndarray) -> tuple[pd.DataFrame, pd.DataF
     covariance = within / max(n_all - 2, 1) + np.diag(totals.variance)
     change = (mean_part - mean_rest) * (1 if smaller else -1)
 
-    table = pd.DataFrame(fit.gene_loadings(), fit.genes, fit.factor_names)[fit.is_gene]
-    weights = table.to_numpy()
+    weights = np.hstack([fit.gene_loadings(), fit.effects_of_covariates()])[fit.is_gene]
     variance = np.einsum("gj,jk,gk->g", weights, covariance, weights, optimize=True)
-    genes = _effects(weights @ change, variance, table.index)
-    factors = _effects(change, np.diag(covariance), table.columns)
+    genes = _effects(weights @ change, variance, fit.genes[fit.is_gene])
+    width = fit.n_factors
+    names = pd.Index(fit.factor_names)
+    factors = _effects(change[:width], np.diag(covariance)[:width], names)
     order = np.argsort(-np.abs(genes["effect"].to_numpy()), kind="stable")
     return factors, genes.iloc[order]
 
 
 @per_fit
 def _totals(fit: FittedModel) -> _Totals:
-    width = fit.n_factors
+    width = fit.n_factors + fit.effects_of_covariates().shape[1]
     total, products, squares = np.zeros(width), np.zeros((width, width)), np.zeros(width)
     weights, sds = fit.cell_weights(), fit.cell_weights_sd()
     for start in range(0, len(weights), _BLOCK):
         block = slice(start, start + _BLOCK)
-        scores = weights[block].astype(np.float64)
-        total += scores.sum(0)
-        products += scores.T @ scores
+        known = _known(fit, block)
+        total += known.sum(0)
+        products += known.T @ known
         if sds is not None:
             sd = sds[block].astype(np.float64)
-            squares += np.einsum("cj,cj->j", sd, sd)
+            squares[: fit.n_factors] += np.einsum("cj,cj->j", sd, sd)
     return _Totals(total, products, squares / len(weights))
+
+
+def _known(fit: FittedModel, cells: np.ndarray | slice) -> np.ndarray:
+    """Scores and covariates of cells."""
+    scores = fit.cell_weights()[cells].astype(np.float64)
+    return np.hstack([scores, fit.covariates()[cells]])
 
 
 def _effects(difference: np.ndarray, variance: np.ndarray, index: pd.Index) -> pd.DataFrame:

@@ -118,8 +118,16 @@ class FitBase:
         """Covariates within whose levels the latents vary; none."""
         return ""
 
-    def covariate_effects(self) -> tuple[tuple[str, str, Estimates], ...]:
-        """Label, term and effects of covariates; none."""
+    def covariates(self) -> np.ndarray:
+        """(C, p) covariates of the cells: none."""
+        return np.zeros((len(self.cells), 0))
+
+    def effects_of_covariates(self) -> np.ndarray:
+        """(G, p) effects of these: none."""
+        return np.zeros((len(self.genes), 0))
+
+    def covariate_effects(self) -> tuple[tuple[str, str, str, Estimates], ...]:
+        """Label, term, unit and effects of covariates; none."""
         return ()
 
     def changed(self, **fields: Any) -> Self:

@@ -38,62 +38,50 @@ class FittedModel(Protocol):
     @property
     def config(self) -> ModelConfig:
         """The settings that it was made with."""
-        ...
 
     @property
     def model(self) -> str:
         """Short name of the model, as `engine.registry` has it."""
-        ...
 
     @property
     def latent(self) -> str:
         """Word for one latent: "factor" or "topic"."""
-        ...
 
     @property
     def vocabulary(self) -> Vocabulary:
         """Words of the model."""
-        ...
 
     @property
     def n_factors(self) -> int:
         """k, whatever the latents are called."""
-        ...
 
     @property
     def names(self) -> tuple[str, ...]:
         """User-given names of the latents; empty if there are none."""
-        ...
 
     @property
     def default_names(self) -> list[str]:
         """Names of the latents without user-given names."""
-        ...
 
     @property
     def factor_names(self) -> list[str]:
         """(k,) names of the latents: `names`, or `default_names` if empty."""
-        ...
 
     @property
     def genes(self) -> pd.Index:
         """(G,) names."""
-        ...
 
     @property
     def gene_ids(self) -> pd.Index | None:
         """(G,) ids; None if the names are all that is known."""
-        ...
 
     @property
     def is_gene(self) -> np.ndarray:
         """(G,) mask of the real genes: False for the pooled rest. The caller's own."""
-        ...
 
     @property
     def reference(self) -> int | None:
         """Position in ``genes`` of the ALR reference; None of a model without."""
-        ...
 
     @property
     def diagnostics(self) -> Mapping[str, Any]:
@@ -246,8 +234,14 @@ class FittedModel(Protocol):
         """Covariates within whose levels the latents vary: ``"batch, condition"``, or nothing."""
         ...
 
-    def covariate_effects(self) -> tuple[tuple[str, str, Estimates], ...]:
-        """Label, term and CLR effect (G,) of each fixed covariate; none without "covariates"."""
+    def covariates(self) -> np.ndarray:
+        """(C, p) covariates of the cells, as the model has them; p = 0 without any."""
+
+    def effects_of_covariates(self) -> np.ndarray:
+        """(G, p) CLR effects of these."""
+
+    def covariate_effects(self) -> tuple[tuple[str, str, str, Estimates], ...]:
+        """Label, term, unit and CLR effect (G,) of each fixed covariate."""
 
     def residual_variance(self) -> np.ndarray | None:
         """(G,) variance of each gene's residual given the latents; None without "residuals"."""

@@ -83,6 +83,7 @@ class FactorArrays(LinearFit):
     design: Design | None
     effects: np.ndarray
     coefficients: tuple[Estimates, ...]
+    units: tuple[str, ...]
 
     @property
     def log_marginal_per_cell(self) -> float:

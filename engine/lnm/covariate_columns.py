@@ -18,10 +18,16 @@ _FEW_VALUES = 10
 
 @dataclass(frozen=True)
 class Variable:
-    """A column of the cells' labels: its levels, the reference first; none if it is numeric."""
+    """A column of the cells' labels: its levels, the reference first; none if it is numeric.
+
+    ``mean`` and ``deviation`` are those of a numeric one over the fitted cells: a slope of each
+    level of a group is one in standard deviations from the mean.
+    """
 
     name: str
     levels: tuple[str, ...] = ()
+    mean: float = 0.0
+    deviation: float = 1.0
 
 
 def variables_of(
@@ -29,20 +35,19 @@ def variables_of(
 ) -> tuple[tuple[Variable, ...], tuple[str, ...]]:
     """The columns that terms name, and what was taken for granted of them, in words."""
     groups = {term.group for term in terms if term.group}
-    names = dict.fromkeys(name for term in terms for name in (*term.columns, term.group) if name)
+    effects = dict.fromkeys(name for term in terms for name in term.columns)
     variables, notes = [], []
-    for name in names:
+    for name in dict.fromkeys([*effects, *(term.group for term in terms if term.group)]):
         column = _column(obs, name)
-        if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
-            variables.append(Variable(name, _levels(column)))
+        if name not in groups and _is_numeric(column):
+            numbers = np.asarray(column, float)
+            deviation = float(numbers.std()) or 1.0
+            variables.append(Variable(name, (), float(numbers.mean()), deviation))
             continue
-        different = pd.unique(column)
-        whole = bool(np.all(np.mod(np.asarray(different, float), 1) == 0))
-        if name in groups or (whole and len(different) <= _FEW_VALUES):
-            variables.append(Variable(name, _levels(column)))
-            notes.append(f"{name} has {len(different)} whole numbers: they are taken for levels.")
-        else:
-            variables.append(Variable(name))
+        levels = _levels(column)
+        variables.append(Variable(name, levels))
+        if name in effects and all(map(str.isdecimal, levels)):
+            notes.append(f"{name} has {len(levels)} whole numbers: they are taken for levels.")
     return tuple(variables), tuple(notes)
 
 
@@ -50,7 +55,8 @@ def values_of(variable: Variable, obs: pd.DataFrame) -> np.ndarray:
     """(C,) names of levels, or numbers; ConfigError if some are missing or no numbers."""
     column = _column(obs, variable.name)
     if variable.levels:
-        return np.asarray(column.astype(str))
+        codes, different = pd.factorize(column)
+        return np.array([_named(value) for value in different], dtype=object)[codes]
     try:
         return np.asarray(column, dtype=float)
     except (TypeError, ValueError):
@@ -102,7 +108,27 @@ def _column(obs: pd.DataFrame, name: str) -> pd.Series:
     return column
 
 
+def _is_numeric(column: pd.Series) -> bool:
+    """Whether it has numbers that are not the names of levels."""
+    if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
+        return False
+    different = np.asarray(pd.unique(column), float)
+    return len(different) > _FEW_VALUES or bool(np.mod(different, 1).any())
+
+
 def _levels(column: pd.Series) -> tuple[str, ...]:
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return tuple(map(str, column.cat.categories))
-    return tuple(map(str, sorted(pd.unique(column))))
+        return tuple(dict.fromkeys(map(_named, column.cat.categories)))
+    different = list(pd.unique(column))
+    try:
+        different.sort()
+    except TypeError:
+        different.sort(key=_named)
+    return tuple(dict.fromkeys(map(_named, different)))
+
+
+def _named(value: object) -> str:
+    """Name of a level; 1.0 is 1, which pandas makes of it where others have no value."""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)

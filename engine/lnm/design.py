@@ -2,7 +2,7 @@
 
 Fixed columns have treatment coding, the first level being the reference; a random effect has a
 column for each level of its group. Each column is centred over the fitted cells, so that the mean
-of the model is that of an average cell, and a numeric one divided by its standard deviation.
+of the model is that of an average cell, and a numeric fixed one divided by its standard deviation.
 """
 
 from __future__ import annotations
@@ -15,17 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from engine.errors import ConfigError
-from engine.lnm.covariate_columns import (
-    Variable,
-    refuse_thin,
-    unknown_level,
-    values_of,
-    variables_of,
-)
+from engine.lnm.covariate_columns import Variable, unknown_level, values_of, variables_of
 from engine.lnm.formula import Term, terms_of
+from engine.lnm.random_effects import random_columns
 
-MAX_FIXED = 64
 _ALIAS = "logratio_variable_{}_"
 _ALIASES = re.compile(r"logratio_variable_(\d+)_")
 
@@ -85,7 +78,8 @@ class Design:
 
     @classmethod
     def of(cls, formula: str, obs: pd.DataFrame) -> Design:
-        """The design of a formula for fitted cells with these labels, see `check_design`.
+        """The design of a formula for fitted cells with these labels, see
+        `engine.lnm.design_checks`.
 
         Raises
         ------
@@ -97,12 +91,17 @@ class Design:
         bare = cls(formula, variables, (), (), (), notes)
         matrix, columns = bare._matrix(terms, obs)
         centre = matrix.mean(0)
-        whole = np.isin(matrix, (0.0, 1.0)).all(0)
+        whole = np.isin(matrix, (0.0, 1.0)).all(0) | [bool(column.group) for column in columns]
         spread = matrix.std(0)
         scale = np.where(whole | (spread == 0), 1.0, spread)
         return cls(
             formula, variables, columns, tuple(centre.tolist()), tuple(scale.tolist()), notes
         )
+
+    def named(self, obs: pd.DataFrame) -> pd.DataFrame:
+        """Labels as a file has them, where a covariate may have given way to an own column."""
+        away = {f"{one.name}_input": one.name for one in self.variables if one.name not in obs}
+        return obs.rename(columns=away)
 
     def encode(self, obs: pd.DataFrame) -> np.ndarray:
         """(C, p) float32 of cells with these labels.
@@ -122,51 +121,40 @@ class Design:
         # It takes half a second to import.
         from formulae import design_matrices
 
-        number = {variable.name: j for j, variable in enumerate(self.variables)}
-        alias = {name: _ALIAS.format(j) for name, j in number.items()}
+        named = {variable.name: variable for variable in self.variables}
+        alias = {name: _ALIAS.format(j) for j, name in enumerate(named)}
+        # A level of the group alone may be one that was not fitted.
+        known = {name for term in terms for name in term.columns}
         # Of levels that no row has, formulae would make no column.
         extra = max((len(variable.levels) for variable in self.variables), default=0) or 1
-        fixed = {name for term in terms for name in term.columns} | {
-            name for term in terms if not term.group for name in term.columns
-        }
         frame: dict[str, Any] = {}
-        unknown: dict[str, np.ndarray] = {}
-        for variable in self.variables:
-            values = values_of(variable, obs)
-            if variable.levels:
-                codes = pd.Index(variable.levels).get_indexer(pd.Index(values))
-                unknown[variable.name] = codes < 0
-                if (codes < 0).any() and variable.name in fixed:
-                    raise unknown_level(variable, values[codes < 0])
-                codes = np.concatenate(
-                    [np.arange(extra) % len(variable.levels), np.maximum(codes, 0)]
-                )
-                names = pd.Index([str(number) for number in range(len(variable.levels))])
-                frame[alias[variable.name]] = pd.Categorical.from_codes(codes, categories=names)
-            else:
-                frame[alias[variable.name]] = np.concatenate([np.arange(extra) * 1.0, values])
-        written = [_written(term, alias) for term in terms]
-        made = design_matrices(" + ".join(["1", *written]), pd.DataFrame(frame), na_action="error")
-        parts, columns = [np.empty((len(obs) + extra, 0))], []
-        for effects, random in ((made.common, False), (made.group, True)):
-            if effects is None:
+        values: dict[str, np.ndarray] = {}
+        for name, variable in named.items():
+            own = values_of(variable, obs)
+            first = np.arange(extra)
+            if not variable.levels:
+                values[name] = own
+                frame[alias[name]] = np.concatenate([first * 1.0, own])
                 continue
-            whole = effects.design_matrix
-            whole = whole.toarray() if hasattr(whole, "toarray") else np.asarray(whole)
-            for key, term in effects.terms.items():
-                if key == "Intercept":
-                    continue
-                own = whole[:, effects.slices[key]].astype(float)
-                name, group = self._name(key), ""
-                if random:
-                    group = self._name(key.split("|")[1])
-                    name = f"({name.split('|')[0]} | {group})"
-                    away = unknown.get(group)
-                    if away is not None:
-                        own[extra:][away] = 0
-                parts.append(own)
-                columns += [Column(self._label(label), name, group) for label in term.labels]
-        return np.concatenate(parts, axis=1)[extra:], tuple(columns)
+            values[name] = codes = pd.Index(variable.levels).get_indexer(pd.Index(own))
+            if (codes < 0).any() and name in known:
+                raise unknown_level(variable, own[codes < 0])
+            codes = np.concatenate([first % len(variable.levels), np.maximum(codes, 0)])
+            numbers = pd.Index([str(number) for number in range(len(variable.levels))])
+            frame[alias[name]] = pd.Categorical.from_codes(codes, categories=numbers)
+        fixed = [":".join(alias[name] for name in term.columns) for term in terms if not term.group]
+        made = design_matrices(" + ".join(["1", *fixed]), pd.DataFrame(frame), na_action="error")
+        whole = np.asarray(made.common.design_matrix, dtype=float)[extra:]
+        parts, columns = [np.empty((len(obs), 0))], []
+        for key, of_term in made.common.terms.items():
+            if key != "Intercept":
+                parts.append(whole[:, made.common.slices[key]])
+                columns += [Column(self._label(label), self._name(key)) for label in of_term.labels]
+        for term in (term for term in terms if term.group):
+            own, labels = random_columns(term, named, values, Term((), term.group) in terms)
+            parts.append(own)
+            columns += [Column(label, str(term), term.group) for label in labels]
+        return np.concatenate(parts, axis=1), tuple(columns)
 
     def _name(self, aliased: str) -> str:
         return _ALIASES.sub(lambda found: self.variables[int(found[1])].name, aliased)
@@ -191,7 +179,12 @@ class Design:
         return cls(
             formula=str(values["formula"]),
             variables=tuple(
-                Variable(str(one["name"]), tuple(map(str, one["levels"])))
+                Variable(
+                    str(one["name"]),
+                    tuple(map(str, one["levels"])),
+                    float(one["mean"]),
+                    float(one["deviation"]),
+                )
                 for one in values["variables"]
             ),
             columns=tuple(
@@ -202,75 +195,3 @@ class Design:
             scale=tuple(map(float, values["scale"])),
             notes=tuple(map(str, values.get("notes", ()))),
         )
-
-
-def check_design(formula: str, obs: pd.DataFrame) -> pd.DataFrame:
-    """Refuse a formula that these cells cannot carry.
-
-    Returns
-    -------
-    The labels, those of the formula with all their levels, which some of the cells then keep.
-
-    Raises
-    ------
-    ConfigError
-        If a column is constant, has a level of few cells, or does not differ from others, or if
-        there are too many columns.
-    """
-    terms = terms_of(formula, set(map(str, obs.columns)))
-    used: dict[str, Any] = {
-        str(name): pd.Categorical(column).remove_unused_categories()
-        for name, column in obs.items()
-        if isinstance(column.dtype, pd.CategoricalDtype)
-    }
-    design = Design.of(formula, obs.assign(**used))
-    for variable in design.variables:
-        refuse_thin(variable, obs)
-    fixed = design.columns[: design.n_fixed]
-    if len(fixed) > MAX_FIXED:
-        raise ConfigError(
-            f"at most {MAX_FIXED} columns of fixed effects",
-            f"{len(fixed)}",
-            "Use a random effect, (1 | name), for a column of many levels.",
-        )
-    _refuse_confounded(terms, fixed, design.encode(obs)[:, : len(fixed)])
-    found: dict[str, Any] = {
-        one.name: pd.Categorical(values_of(one, obs), categories=list(one.levels))
-        for one in design.variables
-        if one.levels
-    }
-    return obs.assign(**found) if found else obs
-
-
-def _written(term: Term, alias: Mapping[str, str]) -> str:
-    own = ":".join(alias[name] for name in term.columns)
-    if not term.group:
-        return own
-    return f"(0 + {own} | {alias[term.group]})" if own else f"(1 | {alias[term.group]})"
-
-
-def _refuse_confounded(
-    terms: tuple[Term, ...], columns: tuple[Column, ...], matrix: np.ndarray
-) -> None:
-    names = [str(term) for term in terms if not term.group]
-    own = {name: [j for j, column in enumerate(columns) if column.term == name] for name in names}
-
-    def full(chosen: list[int]) -> bool:
-        return not chosen or int(np.linalg.matrix_rank(matrix[:, chosen])) == len(chosen)
-
-    if full(list(range(matrix.shape[1]))):
-        return
-    for j, first in enumerate(names):
-        for second in names[:j]:
-            if not full(own[first] + own[second]):
-                raise ConfigError(
-                    "covariates that can be told apart",
-                    f"{second} and {first}, which go together in these cells",
-                    f"Leave one of them out: of both together an effect can be estimated, not of "
-                    f"each. Or take {first} as a random effect.",
-                )
-    raise ConfigError(
-        "covariates that can be told apart",
-        f"one among {', '.join(names)} that the others determine",
-        "Leave one of them out.",
-    )

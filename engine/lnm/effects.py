@@ -7,12 +7,13 @@ data on (b, m) of a gene, P_r that prior, and x the covariates of all cells,
 
     b + (H + P_r)^-1 P_f r,    s^2 = (H + P_r)^-1 + w'w (sum_c x x' + P_M)^-1,
 
-r = b - W M; the last part is how much the scores of the cells vary.
+r = b - W M, and w less its mean over genes; the last part is how much the scores of the cells vary.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from engine.fitting.estimates import Estimates
 from engine.lnm.design import Design
@@ -21,17 +22,22 @@ from engine.lnm.packing import unpack
 from engine.lnm.point import Point
 
 _RIDGE = 1e-6
-# Of the variance of a covariate: what is left of one that is the same in all cells of a level.
-_CONSTANT = 1e-6
+# Levels of a group on either side of an effect, below which it is not tested.
+FEWEST_UNITS = 3
 
 
-def coefficients_of(point: Point, design: Design, is_gene: np.ndarray) -> tuple[Estimates, ...]:
-    """CLR effect (G,) of each fixed column, in the units of its covariate.
+def coefficients_of(
+    point: Point, design: Design, covariates: np.ndarray, is_gene: np.ndarray
+) -> tuple[tuple[Estimates, ...], tuple[str, ...]]:
+    """CLR effect (G,) of each fixed column, for one of its covariate, and its unit.
 
     Parameters
     ----------
+    covariates
+        (C, p) of the cells.
     is_gene
-        (G,) mask of the real genes: weighted by their precision these do not change on average.
+        (G,) mask of the real genes: weighted by the information that their counts have, these do
+        not change on average.
     """
     prior = point.prior.effects
     assert prior is not None
@@ -51,42 +57,61 @@ def coefficients_of(point: Point, design: Design, is_gene: np.ndarray) -> tuple[
     of_cells[random, random] += 1 / prior.of_factors[prior.terms]
     spread = np.diag(np.linalg.inv(of_cells))[:fixed]
     counting = np.diagonal(inverse, axis1=1, axis2=2)[:, :fixed]
-    loadings = point.loadings - point.loadings.mean(0)
-    variance = counting + (loadings**2).sum(1)[:, None] * spread
+    loadings = point.loadings
+    # CLR: of the real genes, weighted by the information that their counts have.
+    weights = np.where(is_gene[:, None], 1 / counting, 0.0)
+    weights /= weights.sum(0)
+    means = weights.T @ loadings
+    lengths = (loadings**2).sum(1)[:, None] - 2 * loadings @ means.T + (means**2).sum(1)
+    variance = counting + np.maximum(lengths, 0) * spread
+    units, freedom = _units(design, covariates, prior)
     scale = np.asarray(design.scale)[:fixed]
-    effects, error = effects / scale, np.sqrt(variance) / scale
-    weights = np.where(is_gene[:, None], 1 / error**2, 0.0)
-    effects = effects - (weights * effects).sum(0) / weights.sum(0)
-    freedom = _freedom(design, moments, prior)
-    return tuple(Estimates(effects[:, j], error[:, j], freedom[j]) for j in range(fixed))
+    effects = (effects - (weights * effects).sum(0)) / scale
+    error = np.sqrt(variance) / scale
+    found = (Estimates(effects[:, j], error[:, j], freedom[j]) for j in range(fixed))
+    return tuple(found), tuple(units)
 
 
-def _freedom(design: Design, moments: np.ndarray, prior: EffectsPrior) -> np.ndarray:
-    """(f,) degrees of freedom: of the levels of a group that a fixed effect varies between.
+def _units(
+    design: Design, covariates: np.ndarray, prior: EffectsPrior
+) -> tuple[list[str], np.ndarray]:
+    """What each fixed effect varies between, and its (f,) degrees of freedom.
 
-    Those that the prior of the variances of genes adds are among them (Smyth 2004).
-
-    Parameters
-    ----------
-    moments
-        (p, p) mean over the cells of the products of the covariates, which are centred.
+    Units are the levels of a group if a covariate is the same in all cells of a level and there is
+    ``(1 | group)``, or if there is ``(covariate | group)``, and else cells. Degrees that the prior
+    of the variances of genes adds are among them (Smyth 2004). There are none with fewer than three
+    levels on a side: what varies between levels is then not known.
     """
-    fixed = design.n_fixed
-    freedom = np.full(fixed, np.inf)
-    terms = [column.term for column in design.columns]
+    fixed, terms = design.n_fixed, [column.term for column in design.columns]
+    units, freedom = ["cell"] * fixed, np.full(fixed, np.inf)
+    # As they were before they were centred: some are zero.
+    bare = covariates * np.asarray(design.scale) + np.asarray(design.centre)
     for number, term in enumerate(dict.fromkeys(terms[fixed:])):
         own = [j for j, name in enumerate(terms) if name == term]
-        levels = len({design.columns[j].label.rsplit("|", 1)[-1] for j in own})
-        if term.startswith("(1 |"):
-            # A covariate that is the same in all cells of a level: levels are its units.
-            between = moments[:fixed, own]
-            explained = between @ np.linalg.pinv(moments[np.ix_(own, own)], hermitian=True)
-            rest = np.diag(moments)[:fixed] - (explained * between).sum(1)
-            found = np.flatnonzero(rest < _CONSTANT * np.diag(moments)[:fixed])
-            count = levels - 1 - len(found)
+        group = design.columns[own[0]].group
+        count = next(len(one.levels) for one in design.variables if one.name == group)
+        # Columns go through the levels, again for each slope.
+        level = np.abs(bare[:, own]).argmax(1) % count
+        table = pd.DataFrame(bare[:, :fixed]).groupby(level)
+        low, high = table.min().to_numpy(), table.max().to_numpy()
+        varies = high - low > 1e-6 * np.abs(bare[:, :fixed]).max(0)
+        told = term.removeprefix("(").split(" |")[0]
+        if told == "1":
+            between = np.flatnonzero(~varies.any(0))
+            left = count - 1 - len(between)
         else:
-            name = term.removeprefix("(").split(" |")[0]
-            found = np.array([j for j in range(fixed) if terms[j] == name], dtype=int)
-            count = levels - 1
-        freedom[found] = np.minimum(freedom[found], max(count, 1) + prior.freedom[number])
-    return freedom
+            between = np.flatnonzero([name == told for name in terms[:fixed]])
+            left = count - 1
+        for j in between:
+            if told == "1":
+                siblings = [i for i in range(fixed) if terms[i] == terms[j]]
+                reference = (low[:, siblings] == low[:, siblings].min(0)).all(1)
+                two = len(np.unique(low[:, j])) == 2
+                size = min(reference.sum(), (low[:, j] > low[:, j].min()).sum()) if two else count
+            else:
+                size = int(varies[:, j].sum())
+            enough = size >= FEWEST_UNITS and left > 0
+            found = left + prior.freedom[number] if enough else 0.0
+            if found < freedom[j]:
+                units[j], freedom[j] = group, found
+    return units, freedom

@@ -1,13 +1,13 @@
 """Priors of the effects of covariates, their scales learned from all genes (empirical Bayes).
 
     B = W M + R
-    r_gj ~ N(0, tau_j^2)                    fixed columns;  M flat
+    r_gj ~ N(0, tau_j^2)                    fixed columns;  M ~ N(0, 50 tau_j^2)
     r_gl ~ N(0, tau_gt^2)                   levels of a random term t;  M ~ N(0, tau_M^2)
     tau_gt^2 ~ scaled inverse chi^2(nu_t, tau_t^2)
 
-What the factors can explain of an effect, W M, is not shrunk: else the scores would take up what
-the prior takes from the effect. M flat, its slope at the optimum says that the scores have no
-covariance with the fixed columns: what the design explains is none of the factors'.
+What the factors can explain of an effect, W M, is next to not shrunk: else the scores would take up
+what the prior takes from the effect. With M as good as flat, its slope at the optimum says that the
+scores have no covariance with the fixed columns: what the design explains is none of the factors'.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ from engine.lnm.design import Design
 _START = 0.5
 # Variances below this are no news of any gene.
 _LEAST = 1e-5
-# Of the information on M: what keeps a factor without loadings out of it.
+# Of M in fixed columns: next to flat where loadings are real, but a factor that has next to none
+# does not take up an effect.
+_FLAT = 0.02
+# Of the information on M: rounding.
 _RIDGE = 1e-6
 
 
@@ -82,14 +85,20 @@ class EffectsPrior:
         """M (k, p) and the trace (p,) of the covariance of each of its columns."""
         precision = self.precision(len(loadings))
         size, count = loadings.shape[1], effects.shape[1]
-        weighted = np.einsum("gi,gp,gj->pij", loadings, precision, loadings, optimize=True)
-        own = np.concatenate([np.zeros(len(self.fixed)), 1 / self.of_factors[self.terms]])
-        trace = np.trace(weighted, axis1=1, axis2=2)
-        ridge = own + _RIDGE * np.maximum(trace, 1.0)
-        inverse = np.linalg.inv(weighted + ridge[:, None, None] * np.eye(size))
+        inverse = np.linalg.inv(self.information(loadings))
         right = np.einsum("gi,gp->pi", loadings, precision * effects)
         found = np.einsum("pij,pj->ip", inverse, right).reshape(size, count)
         return found, np.trace(inverse, axis1=1, axis2=2)
+
+    def information(self, loadings: np.ndarray) -> np.ndarray:
+        """(p, k, k) on each column of M, given effects and loadings (G, k)."""
+        size = loadings.shape[1]
+        precision = self.precision(len(loadings))
+        weighted = np.einsum("gi,gp,gj->pij", loadings, precision, loadings, optimize=True)
+        own = self._of_factors_precision()
+        trace = np.trace(weighted, axis1=1, axis2=2)
+        ridge = own + _RIDGE * np.maximum(trace, 1.0)
+        return np.asarray(weighted + ridge[:, None, None] * np.eye(size))
 
     def log_density(self, loadings: np.ndarray, effects: np.ndarray) -> float:
         """Log prior density of the effects (G, p) at the most probable M, but for a constant."""
@@ -97,8 +106,11 @@ class EffectsPrior:
         left = effects - loadings @ of_factors
         precision = self.precision(len(loadings))
         value = -0.5 * (precision * left**2).sum() + 0.5 * np.log(precision).sum()
-        random = of_factors[:, len(self.fixed) :] ** 2 / self.of_factors[self.terms]
-        return float(value - 0.5 * random.sum())
+        return float(value - 0.5 * (self._of_factors_precision() * of_factors**2).sum())
+
+    def _of_factors_precision(self) -> np.ndarray:
+        """(p,) of M."""
+        return np.concatenate([_FLAT / self.fixed, 1 / self.of_factors[self.terms]])
 
     def slopes(self, loadings: np.ndarray, effects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Slopes of `log_density` in loadings (G, k) and effects (G, p); M moves along."""
@@ -116,7 +128,7 @@ class EffectsPrior:
         loadings, effects
             (G, k) and (G, p) posterior modes.
         variances
-            (G, p) posterior variances of the effects.
+            (G, p) posterior variances of what the factors do not explain of the effects.
         """
         of_factors, spread = self._of_factors(loadings, effects)
         squares = (effects - loadings @ of_factors) ** 2 + variances

@@ -63,9 +63,11 @@ class LogRatio(FamilyBase):
         """Refuse covariates that these cells cannot carry; the counts with all levels of labels."""
         if not config.formula:
             return counts
-        from engine.lnm.design import check_design
+        from engine.lnm.design_checks import check_design
 
-        return replace(counts, obs=check_design(config.formula, counts.obs))
+        obs, notes = check_design(config.formula, counts.obs)
+        warnings = tuple(dict.fromkeys((*counts.report.warnings, *notes)))
+        return replace(counts, obs=obs, report=replace(counts.report, warnings=warnings))
 
     def check_size(self, counts: Counts, config: LNMConfig) -> None:
         """Refuse counts that NUTS cannot fit, before a number of factors is chosen."""

@@ -87,6 +87,8 @@ class Fit(FactorSummary):
     coefficients
         Of each fixed column the effect (G,) as the likelihood has it, with its error, in the units
         of the covariate; see `engine.coefficients`.
+    units
+        What each of these varies between: ``"cell"``, or the group of a random effect.
     """
 
     config: LNMConfig
@@ -116,6 +118,7 @@ class Fit(FactorSummary):
     design: Design | None = None
     effects: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     coefficients: tuple[Estimates, ...] = ()
+    units: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # Without a design there are none of any gene.
@@ -137,10 +140,14 @@ class Fit(FactorSummary):
         if self.design is not None:
             of = self.coefficients
             found["varm"]["lnm_effects"] = self.effects
-            found["varm"]["lnm_coefficients"] = np.column_stack([c.value for c in of])
-            found["varm"]["lnm_coefficients_se"] = np.column_stack([c.error for c in of])
-            freedom = [c.freedom if np.isfinite(c.freedom) else None for c in of]
-            found["uns"]["design"] = json.dumps(self.design.to_dict() | {"freedom": freedom})
+            if of:
+                found["varm"]["lnm_coefficients"] = np.column_stack([c.value for c in of])
+                found["varm"]["lnm_coefficients_se"] = np.column_stack([c.error for c in of])
+            told = {
+                "freedom": [c.freedom if np.isfinite(c.freedom) else None for c in of],
+                "units": list(self.units),
+            }
+            found["uns"]["design"] = json.dumps(self.design.to_dict() | told)
         return found
 
     @classmethod
@@ -150,7 +157,11 @@ class Fit(FactorSummary):
         capture = None
         if meta["model"] == "lnmvcp":
             capture = Capture(**{name: obs[key].to_numpy() for name, key in _CAPTURE.items()})
-        return super().fields(parts) | {
+        own = _of_covariates(parts)
+        common = super().fields(parts)
+        if own:
+            common["obs"] = own["design"].named(common["obs"])
+        return common | {
             "reference": int(np.flatnonzero(var["lnm_reference"].to_numpy())[0]),
             "totals": Totals.of(json.loads(meta["totals"])),
             "capture": capture,
@@ -158,7 +169,7 @@ class Fit(FactorSummary):
             # Older files have neither.
             "diagnostics": json.loads(meta.get("diagnostics", "{}")),
             "draws": {name: np.asarray(array) for name, array in meta.get("draws", {}).items()},
-            **_of_covariates(parts),
+            **own,
         }
 
     def check(self) -> None:
@@ -179,10 +190,12 @@ def _of_covariates(parts: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     told = json.loads(meta["design"])
     freedom = [np.inf if one is None else float(one) for one in told["freedom"]]
-    value, error = (np.asarray(varm[f"lnm_coefficients{end}"]) for end in ("", "_se"))
+    none = np.zeros((0, 0))
+    value, error = (np.asarray(varm.get(f"lnm_coefficients{end}", none)) for end in ("", "_se"))
     return {
         "design": Design.from_dict(told),
         "effects": np.asarray(varm["lnm_effects"]),
+        "units": tuple(map(str, told["units"])),
         "coefficients": tuple(
             Estimates(value[:, j], error[:, j], one) for j, one in enumerate(freedom)
         ),

@@ -19,7 +19,7 @@ _LONGEST = 1000
 _EXAMPLE = "~ batch + age + batch:age + (1 | donor) + (condition | donor)"
 _GROUPED = re.compile(r"\(([^()|]*)\|([^()|]*)\)")
 # Marks the place of a term in parentheses.
-_PLACE = re.compile(r"\((\d+)\)")
+_PLACE = re.compile(r"\|(\d+)\|")
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ def terms_of(formula: str, known: Collection[str]) -> tuple[Term, ...]:
         If it is no such formula, or names another column.
     """
     text = formula.strip().removeprefix("~").strip()
-    if not text or len(text) > _LONGEST:
+    if not text or len(text) > _LONGEST or "|" in _GROUPED.sub("", text):
         _refuse(formula)
     grouped = _GROUPED.findall(text)
     count = iter(range(len(grouped)))
-    parts = _GROUPED.sub(lambda _: f"({next(count)})", text).split("+")
+    parts = _GROUPED.sub(lambda _: f"|{next(count)}|", text).split("+")
     terms: list[Term] = []
     for part in map(str.strip, parts):
         place = _PLACE.fullmatch(part)
@@ -80,7 +80,11 @@ def _random(effects: str, group: str, formula: str, known: Collection[str]) -> l
     named = [part.strip() for part in effects.split("+")]
     (owner,) = _columns(group, formula, known, most=1)
     columns = [_columns(part, formula, known) for part in named if part not in ("0", "1")]
+    if not {"0", "1"} >= set(named) and named.count("0") + named.count("1") > 1:
+        _refuse(formula)
     intercept = [] if "0" in named else [Term((), owner)]
+    if (not intercept and not columns) or any(owner in one for one in columns):
+        _refuse(formula)
     return intercept + [Term(one, owner) for one in columns]
 
 

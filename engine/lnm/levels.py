@@ -1,10 +1,11 @@
 """Levels of genes in sets of cells under a fitted log-ratio model, its loadings and d held.
 
-    y_c = mu + l_s + W z_c + e_c,   c in the set s;   z_c ~ N(0, I),   l_g ~ N(0, 2^2)
+    y_c = mu + B x_c + l_s + W z_c + e_c,   c in the set s;   z_c ~ N(0, I),   l_g ~ N(0, 2^2)
 
-A level is what a set has beyond the mean of the fit, factors included: whatever mean the scores of
-its cells have is moved into it. Its estimate is that of the likelihood alone: the weak prior, which
-keeps a gene without counts finite, is taken out again.
+What a set has beyond the mean of the fit is ``l_s + B x_s``, x_s the mean of its covariates.
+Factors are included: whatever mean the scores of the cells have is moved into l. That is estimated
+by the likelihood alone: the weak prior, which keeps a gene without counts finite, is taken out
+again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from engine.data import Counts
 from engine.fitting.levels import Level
 from engine.lnm import equations
+from engine.lnm.covariates import covariates_of
 from engine.lnm.fit import Fit
 from engine.lnm.passes import Passes
 from engine.lnm.points import integral_for
@@ -37,7 +39,7 @@ def levels(fit: Fit, sets: list[Counts]) -> Generator[float, None, list[Level]]:
         Counts of the fit's features, each cell with at least one.
     """
     # One shape of blocks for all: one compilation.
-    rows = min(_MOST_CELLS, *(counts.n_cells for counts in sets))
+    rows = min(_MOST_CELLS, max(counts.n_cells for counts in sets))
     found = []
     for number, counts in enumerate(sets):
         steps = _level(fit, counts, rows)
@@ -53,19 +55,32 @@ def levels(fit: Fit, sets: list[Counts]) -> Generator[float, None, list[Level]]:
 def _level(fit: Fit, counts: Counts, rows: int) -> Generator[float, None, Level]:
     size = fit.n_factors
     log_noise = np.log(np.maximum(fit.noise, np.exp(LOG_NO_NOISE)))
-    passes = Passes(counts, size, fit.config.precision, rows, integral=integral_for(fit))
+    covariates = covariates_of(fit.design, counts.obs)
+    effects = None if covariates is None else fit.effects
+    passes = Passes(
+        counts,
+        size,
+        fit.config.precision,
+        rows,
+        integral=integral_for(fit),
+        covariates=covariates,
+        one_shape=True,
+    )
+    explained = np.zeros(counts.n_genes)
+    if covariates is not None:
+        explained = fit.effects @ covariates.mean(0, dtype=float)
     identity, nothing = np.eye(size), np.zeros((size, size))
     # The least that explains the totals, shrunk, to start from.
     totals = np.zeros(counts.n_genes)
     for start in range(0, counts.n_cells, rows):
         totals += counts.block(start, start + rows).sum(0)
-    expected = np.exp(fit.mean_clr + 0.5 * (fit.noise + (fit.loadings**2).sum(1)))
+    expected = np.exp(fit.mean_clr + explained + 0.5 * (fit.noise + (fit.loadings**2).sum(1)))
     expected *= totals.sum() / expected.sum()
     level = np.log((totals + 1) / (expected + 1))
     level -= np.average(level, weights=totals)
     for made in range(_MOST_PASSES):
         params = equations.Params(fit.mean_clr + level, fit.loadings, log_noise)
-        steps = passes.run(params, identity, nothing)
+        steps = passes.run(params, identity, nothing, effects)
         while True:
             try:
                 yield min((made + next(steps)) / _MOST_PASSES, 1.0)
@@ -85,6 +100,9 @@ def _level(fit: Fit, counts: Counts, rows: int) -> Generator[float, None, Level]
             break
         level = level + moved
         passes.change_basis(mean, identity)
-    spread = moments[:size, :size] - np.outer(mean, mean)
+    mean = moments[:-1, -1]
+    spread = moments[:-1, :-1] - np.outer(mean, mean)
     known = np.maximum(information, _LEAST)
-    return Level(level * precision / known, 1 / known, spread, counts.n_cells)
+    level = level * precision / known + explained
+    axes = np.hstack([fit.loadings, fit.effects])
+    return Level(level, explained, 1 / known, axes, spread, counts.n_cells)

@@ -120,6 +120,9 @@ class Passes:
         (C,) what each cell counts for in all sums; None: 1.
     covariates
         (C, p) of the cells; None if the model has none.
+    one_shape
+        Whether blocks have ``block_cells`` rows even where there are fewer cells: several sets of
+        cells then share one compilation.
     """
 
     def __init__(
@@ -132,6 +135,7 @@ class Passes:
         integral: Integral = NARROW,
         weights: np.ndarray | None = None,
         covariates: np.ndarray | None = None,
+        one_shape: bool = False,
     ) -> None:
         self.counts = counts
         self._weights = weights
@@ -140,7 +144,7 @@ class Passes:
         self.covariates = None if covariates is None else covariates.astype(self._dtype)
         elements = _BLOCK_ELEMENTS.get(jax.default_backend(), _BLOCK_ELEMENTS_ELSEWHERE)
         rows = block_cells or min(max(elements // counts.n_genes, 1), _MOST_CELLS)
-        self._rows = min(rows, counts.n_cells)
+        self._rows = rows if one_shape else min(rows, counts.n_cells)
         if scores is None:
             scores = np.zeros((counts.n_cells, n_factors))
         self._scores = scores.astype(self._dtype)

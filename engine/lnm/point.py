@@ -12,14 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.lnm import equations
-from engine.lnm.packing import unpack
 from engine.lnm.passes import Pass
 from engine.lnm.prior import Prior
 from engine.lnm.residual import LOG_NO_NOISE
 from engine.lnm.sums import Sums
-
-# The mean of a gene has a flat prior; this keeps its curvature above zero.
-_RIDGE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -125,49 +121,3 @@ def params_of(theta: np.ndarray, n_factors: int) -> equations.Params:
     """The model's parameters at theta, the effects of covariates aside."""
     mean = theta[:, -2] - 0.5 * np.exp(theta[:, -1])
     return equations.Params(mean, theta[:, :n_factors], theta[:, -1])
-
-
-class Metric:
-    """Curvature of the log posterior, gene by gene: a block for (w, b, m) and a number for log d.
-
-    The block is the complete-data information at the posterior moments of z; log d has its
-    expected information, or, near the optimum (``cautious``), the summed squared score
-    where that is larger: genes that are spread unlike a log-normal need it.
-    """
-
-    def __init__(self, point: Point, *, cautious: bool) -> None:
-        prior, sums = point.prior, point.sums
-        blocks = np.array(unpack(sums.curvature))
-        self._size = size = point.n_factors
-        blocks[:, :size, :size] += prior.loadings_precision
-        if prior.effects is not None:
-            places = np.arange(size, blocks.shape[-1] - 1)
-            blocks[:, places, places] += prior.effects.precision(len(blocks))
-        blocks[:, -1, -1] += _RIDGE
-        self._blocks = blocks
-        factor = np.linalg.cholesky(blocks)
-        half = np.linalg.solve(factor, np.broadcast_to(np.eye(blocks.shape[-1]), blocks.shape))
-        self._inverse = np.swapaxes(half, 1, 2) @ half
-        noise = np.maximum(sums.noise_expected, sums.noise_outer if cautious else 0.0)
-        self._noise = noise + prior.noise_scale**-2
-
-    def solve(self, slope: np.ndarray) -> np.ndarray:
-        """Newton step of every gene on its own."""
-        step = np.empty_like(slope)
-        step[:, :-1] = np.einsum("gij,gj->gi", self._inverse, slope[:, :-1])
-        step[:, -1] = slope[:, -1] / self._noise
-        return step
-
-    def root_mean_square(self, step: np.ndarray) -> float:
-        """Size of a step in posterior standard deviations of a parameter."""
-        block = np.einsum("gi,gij,gj->", step[:, :-1], self._blocks, step[:, :-1])
-        return float(np.sqrt((block + (step[:, -1] ** 2 * self._noise).sum()) / step.size))
-
-    def variances(self) -> tuple[np.ndarray, np.ndarray]:
-        """Posterior covariances of the loadings (G, k, k) and variances of log d (G,)."""
-        return self._inverse[:, : self._size, : self._size], 1 / self._noise
-
-    def effects_variances(self) -> np.ndarray:
-        """(G, p) posterior variances of the effects."""
-        diagonal = np.diagonal(self._inverse, axis1=1, axis2=2)
-        return np.asarray(diagonal[:, self._size : -1])

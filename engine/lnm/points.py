@@ -12,8 +12,9 @@ from engine.genes import OTHER
 from engine.lnm.arrays import FactorArrays
 from engine.lnm.canonical import principal_axes
 from engine.lnm.config import LNMConfig
+from engine.lnm.metric import Metric
 from engine.lnm.passes import Passes
-from engine.lnm.point import Metric, Point, params_of, within
+from engine.lnm.point import Point, params_of, within
 from engine.lnm.prior import Prior
 from engine.lnm.residual import Integral
 from engine.lnm.wide_residual import admitting

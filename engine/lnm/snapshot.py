@@ -45,10 +45,13 @@ class Snapshot:
         of_covariates: dict[str, Any] = {}
         if self.design is not None:
             is_gene = np.asarray(self.counts.genes != OTHER)
+            covariates = self.design.encode(self.counts.obs)
+            found, units = coefficients_of(self.point, self.design, covariates, is_gene)
             of_covariates = {
                 "design": self.design,
                 "effects": effects - effects.mean(0),
-                "coefficients": coefficients_of(self.point, self.design, is_gene),
+                "coefficients": found,
+                "units": units,
             }
         return Fit(
             config=self.config,

@@ -53,13 +53,20 @@ class FactorSummary(FactorArrays):
         """Covariates within whose levels the factors vary."""
         return self.design.within if self.design is not None else ""
 
-    def covariate_effects(self) -> tuple[tuple[str, str, Estimates], ...]:
-        """Label, term and CLR effect (G,) of each fixed covariate."""
+    def covariates(self) -> np.ndarray:
+        """(C, p) of the cells, centred."""
+        found = own_covariates(self)
+        return np.zeros((len(self.cells), 0)) if found is None else found
+
+    def effects_of_covariates(self) -> np.ndarray:
+        """(G, p) CLR effects B."""
+        return self.effects
+
+    def covariate_effects(self) -> tuple[tuple[str, str, str, Estimates], ...]:
+        """Label, term, unit and CLR effect (G,) of each fixed covariate."""
         columns = () if self.design is None else self.design.columns
-        return tuple(
-            (column.label, column.term, found)
-            for column, found in zip(columns, self.coefficients, strict=False)
-        )
+        of = zip(columns, self.units, self.coefficients, strict=False)
+        return tuple((column.label, column.term, unit, found) for column, unit, found in of)
 
     def cell_clr(self, cells: np.ndarray, genes: np.ndarray) -> np.ndarray:
         """(cells, genes) ``mu_g + b_g . x_c + w_g . z_c``, at positions."""

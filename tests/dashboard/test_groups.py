@@ -31,7 +31,7 @@ def with_covariates(fit: Fit) -> Fit:
     effects[3] = 2.0
     error = np.full(len(fit.genes), 0.1)
     found = tuple(Estimates(column, error, np.inf) for column in effects.T)
-    return fit.changed(design=design, effects=effects, coefficients=found)
+    return fit.changed(design=design, effects=effects, coefficients=found, units=("cell",) * 2)
 
 
 @pytest.fixture

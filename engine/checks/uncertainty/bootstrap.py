@@ -17,7 +17,8 @@ from engine.errors import ConfigError
 from engine.fitting.compilation import keep_compilations
 from engine.lnm.canonical import principal_axes
 from engine.lnm.laplace import Step, maximise
-from engine.lnm.point import Metric, Point, within
+from engine.lnm.metric import Metric
+from engine.lnm.point import Point, within
 from engine.results import AnyFit
 from engine.validation import whole
 

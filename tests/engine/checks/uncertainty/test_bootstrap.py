@@ -14,7 +14,7 @@ from engine.checks.uncertainty.bootstrap import cell_weights, perturbed
 from engine.checks.uncertainty.topics import top
 from engine.errors import ConfigError, FitError
 from engine.lnm.laplace import Step, maximise
-from engine.lnm.point import Metric
+from engine.lnm.metric import Metric
 from tests.engine.checks.uncertainty.conftest import Simulated, Topics
 
 pytestmark = pytest.mark.fit

@@ -1,0 +1,138 @@
+"""What a formula of covariates takes of the cells, refused in words where it is not there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from engine.errors import ConfigError
+from engine.lnm.covariate_columns import Variable, refuse_thin, values_of, variables_of
+from engine.lnm.design import Column, Design
+from engine.lnm.formula import Term, terms_of
+from engine.lnm.random_effects import n_columns
+
+# Columns of fixed effects, and with the levels of random effects: the information on each gene has
+# the square of their number.
+MAX_FIXED, MAX_COLUMNS = 64, 200
+# Of the correlations between columns, the least eigenvalue at which they can be told apart.
+_APART = 1e-6
+
+
+def check_design(formula: str, obs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Refuse a formula that these cells cannot carry.
+
+    Returns
+    -------
+    The labels, those of the formula with all their levels, which some of the cells then keep; and
+    what was taken for granted, in words.
+
+    Raises
+    ------
+    ConfigError
+        If a column is constant, has a level of few cells, or does not differ from others, or if
+        there are too many columns.
+    """
+    terms = terms_of(formula, set(map(str, obs.columns)))
+    used: dict[str, Any] = {
+        str(name): pd.Categorical(column).remove_unused_categories()
+        for name, column in obs.items()
+        if isinstance(column.dtype, pd.CategoricalDtype)
+    }
+    labels = obs.assign(**used)
+    # Before a matrix is made, which has a column for each level.
+    variables, _ = variables_of(terms, labels)
+    for variable in variables:
+        refuse_thin(variable, labels)
+    _refuse_many(*_sizes(terms, variables))
+    design = Design.of(formula, labels)
+    fixed = design.columns[: design.n_fixed]
+    _refuse_many(len(fixed), len(design.columns))
+    matrix = design.encode(labels)[:, : len(fixed)]
+    _refuse_confounded(terms, fixed, matrix)
+    found: dict[str, Any] = {
+        one.name: pd.Categorical(values_of(one, obs), categories=list(one.levels))
+        for one in design.variables
+        if one.levels
+    }
+    notes = (*design.notes, *_errors_of_cells(terms, fixed, matrix, labels))
+    return (obs.assign(**found) if found else obs), notes
+
+
+def _errors_of_cells(
+    terms: tuple[Term, ...], columns: tuple[Column, ...], matrix: np.ndarray, obs: pd.DataFrame
+) -> list[str]:
+    """Of covariates that differ within a donor, whose effect may differ from donor to donor."""
+    told = []
+    for group in dict.fromkeys(term.group for term in terms if term.group):
+        level = pd.factorize(obs[group])[0]
+        spread = pd.DataFrame(matrix).groupby(level).agg(np.ptp).to_numpy()
+        for term in (term for term in terms if not term.group):
+            own = [j for j, column in enumerate(columns) if column.term == str(term)]
+            if Term(term.columns, group) not in terms and spread[:, own].any():
+                told.append(
+                    f"{term} varies within {group}: the errors of its effects are those of cells. "
+                    f"({term} | {group}) in the formula gives them those of {group}."
+                )
+    return told
+
+
+def _sizes(terms: tuple[Term, ...], variables: tuple[Variable, ...]) -> tuple[int, int]:
+    """Columns of fixed effects, and all, at least."""
+    levels = {variable.name: len(variable.levels) for variable in variables}
+    fixed = random = 0
+    for term in terms:
+        if term.group:
+            random += n_columns(term, levels, Term((), term.group) in terms)
+        else:
+            fixed += int(np.prod([max(levels[name] - 1, 1) for name in term.columns]))
+    return fixed, fixed + random
+
+
+def _refuse_many(fixed: int, whole: int) -> None:
+    if fixed > MAX_FIXED:
+        raise ConfigError(
+            f"at most {MAX_FIXED} columns of fixed effects",
+            f"{fixed}",
+            "Use a random effect, (1 | name), for a column of many levels.",
+        )
+    if whole > MAX_COLUMNS:
+        raise ConfigError(
+            f"at most {MAX_COLUMNS} columns, those of the levels of random effects included",
+            f"{whole}",
+            "Leave a random slope out, or join levels.",
+        )
+
+
+def _refuse_confounded(
+    terms: tuple[Term, ...], columns: tuple[Column, ...], matrix: np.ndarray
+) -> None:
+    names = [str(term) for term in terms if not term.group]
+    own = {name: [j for j, column in enumerate(columns) if column.term == name] for name in names}
+    # In double precision: a level of few among very many cells is no lack of rank.
+    products = matrix.T.astype(float) @ matrix.astype(float)
+    size = np.sqrt(np.diag(products))
+
+    def full(chosen: list[int]) -> bool:
+        if not (size[chosen] > 0).all():
+            return False
+        correlations = products[np.ix_(chosen, chosen)] / np.outer(size[chosen], size[chosen])
+        return not chosen or bool(np.linalg.eigvalsh(correlations)[0] > _APART)
+
+    if full(list(range(matrix.shape[1]))):
+        return
+    for j, first in enumerate(names):
+        for second in names[:j]:
+            if not full(own[first] + own[second]):
+                raise ConfigError(
+                    "covariates that can be told apart",
+                    f"{second} and {first}, which go together in these cells",
+                    f"Leave one of them out: of both together an effect can be estimated, not of "
+                    f"each. Or take {first} as a random effect.",
+                )
+    raise ConfigError(
+        "covariates that can be told apart",
+        f"one among {', '.join(names)} that the others determine",
+        "Leave one of them out.",
+    )

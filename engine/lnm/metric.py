@@ -1,0 +1,135 @@
+"""Metric: the curvature of the log posterior, in which the outer optimisation makes its steps.
+
+A block for each gene, and what couples the genes. The prior of the effects of covariates holds
+``b - W M``; M, at its best given W and b, follows them, so that all b may move along W at little
+cost. With A the blocks at a given M, C the information on M and U what ties both,
+
+    H = A - U C^-1 U',    H^-1 = A^-1 + A^-1 U (C - U' A^-1 U)^-1 U' A^-1.
+
+Without that the optimisation creeps where a prior is narrow.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.lnm.effects_prior import EffectsPrior
+from engine.lnm.packing import unpack
+from engine.lnm.point import Point
+
+# The mean of a gene has a flat prior; this keeps its curvature above zero.
+_RIDGE = 1e-3
+# Entries of M beyond which those of random effects are taken as given.
+_MOST_SHARED = 800
+# Of the largest information on M: rounding.
+_ROUNDING = 1e-9
+
+
+class Metric:
+    """Curvature gene by gene: a block for (w, b, m) and a number for log d.
+
+    The block is the complete-data information at the posterior moments of z; log d has its
+    expected information, or, near the optimum (``cautious``), the summed squared score
+    where that is larger: genes that are spread unlike a log-normal need it.
+    """
+
+    def __init__(self, point: Point, *, cautious: bool) -> None:
+        prior, sums = point.prior, point.sums
+        blocks = np.array(unpack(sums.curvature))
+        self._size = size = point.n_factors
+        blocks[:, :size, :size] += prior.loadings_precision
+        ties = None
+        if prior.effects is not None:
+            self._of_factors = prior.effects.explained(point.loadings, point.effects)
+            # (G, q, p): slope of each b - W M in (w, b, m).
+            ties = np.zeros((len(blocks), blocks.shape[-1], self._of_factors.shape[1]))
+            ties[:, :size] = -self._of_factors
+            ties[:, np.arange(size, blocks.shape[-1] - 1), np.arange(ties.shape[-1])] = 1.0
+            weighted = ties * prior.effects.precision(len(blocks))[:, None, :]
+            blocks += weighted @ np.swapaxes(ties, 1, 2)
+        self._ties = ties
+        blocks[:, -1, -1] += _RIDGE
+        self._blocks = blocks
+        factor = np.linalg.cholesky(blocks)
+        half = np.linalg.solve(factor, np.broadcast_to(np.eye(blocks.shape[-1]), blocks.shape))
+        self._inverse = np.swapaxes(half, 1, 2) @ half
+        noise = np.maximum(sums.noise_expected, sums.noise_outer if cautious else 0.0)
+        self._noise = noise + prior.noise_scale**-2
+        self._shared = None
+        if prior.effects is not None and size:
+            self._shared = _Shared(prior.effects, point.loadings, weighted, self._inverse)
+
+    def solve(self, slope: np.ndarray) -> np.ndarray:
+        """Newton step of every gene, and of what couples them."""
+        step = np.empty_like(slope)
+        step[:, :-1] = np.einsum("gij,gj->gi", self._inverse, slope[:, :-1])
+        if self._shared is not None:
+            step[:, :-1] += self._shared.further(slope[:, :-1])
+        step[:, -1] = slope[:, -1] / self._noise
+        return step
+
+    def root_mean_square(self, step: np.ndarray) -> float:
+        """Size of a step in posterior standard deviations of a parameter."""
+        block = np.einsum("gi,gij,gj->", step[:, :-1], self._blocks, step[:, :-1])
+        if self._shared is not None:
+            block = max(block - self._shared.free(step[:, :-1]), 0.0)
+        return float(np.sqrt((block + (step[:, -1] ** 2 * self._noise).sum()) / step.size))
+
+    def variances(self) -> tuple[np.ndarray, np.ndarray]:
+        """Posterior covariances of the loadings (G, k, k) and variances of log d (G,)."""
+        return self._inverse[:, : self._size, : self._size], 1 / self._noise
+
+    def effects_variances(self) -> np.ndarray:
+        """(G, p) posterior variances of what the factors do not explain of the effects."""
+        if self._ties is None:
+            return np.zeros((len(self._blocks), 0))
+        return np.asarray(np.einsum("gqp,gqr,grp->gp", self._ties, self._inverse, self._ties))
+
+
+class _Shared:
+    """What M, which follows, takes from the curvature.
+
+    Parameters
+    ----------
+    weighted
+        (G, q, p) slopes of b - W M, each times its precision.
+    inverse
+        (G, q, q) of the blocks.
+    """
+
+    def __init__(
+        self,
+        prior: EffectsPrior,
+        loadings: np.ndarray,
+        weighted: np.ndarray,
+        inverse: np.ndarray,
+    ) -> None:
+        size, count = loadings.shape[1], weighted.shape[-1]
+        if size * count > _MOST_SHARED:
+            count = len(prior.fixed)
+        self._loadings, self._ties = loadings, weighted[:, :, :count]
+        self._moved = inverse @ self._ties
+        self._information = prior.information(loadings)[:count]
+        of_genes = np.swapaxes(self._ties, 1, 2) @ self._moved
+        taken = np.einsum("gpq,gi,gj->piqj", of_genes, loadings, loadings, optimize=True)
+        whole = -taken.reshape(size * count, size * count)
+        for j in range(count):
+            own = slice(j * size, (j + 1) * size)
+            whole[own, own] += self._information[j]
+        largest = np.abs(self._information).max(initial=0.0)
+        whole += _ROUNDING * largest * np.eye(len(whole))
+        self._whole = (whole + whole.T) / 2
+
+    def further(self, slope: np.ndarray) -> np.ndarray:
+        """(G, q) what is to be added to the blocks' own step."""
+        right = np.einsum("gqp,gq,gi->pi", self._moved, slope, self._loadings, optimize=True)
+        of_factors = np.linalg.solve(self._whole, right.ravel()).reshape(right.shape)
+        return np.asarray(
+            np.einsum("gqp,pi,gi->gq", self._moved, of_factors, self._loadings, optimize=True)
+        )
+
+    def free(self, step: np.ndarray) -> float:
+        """Of the blocks' size of a step (G, q): what costs nothing, since M follows."""
+        along = np.einsum("gqp,gq,gi->pi", self._ties, step, self._loadings, optimize=True)
+        solved = np.linalg.solve(self._information, along[:, :, None])[:, :, 0]
+        return float((along * solved).sum())
