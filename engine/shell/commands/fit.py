@@ -70,6 +70,10 @@ def fit(out: Path, holdout: float, as_json: bool, **values: Any) -> None:
         except Exception as error:
             # The fit is as good without, and saved.
             print(f"Not looked for what the factors miss: {describe(error)}", file=sys.stderr)
+    # What was taken for granted of covariates is known by now.
+    for line in result.data.get("report", {}).get("warnings", ()):
+        if line not in counts.report.warnings:
+            print(f"Warning: {line}", file=sys.stderr)
     status = result.status
     if (chosen := selection_of(result)) is not None:
         print(chosen.reason, file=sys.stderr)

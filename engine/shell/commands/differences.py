@@ -1,0 +1,69 @@
+"""What ``python -m engine differences`` does."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.shell.common import writable
+from engine.shell.counts import fitted, of_its_cells
+from engine.shell.groups import group_of, last_of
+from engine.shell.running import ShellCommand
+
+_SHOWN = 10
+
+
+@click.command(cls=ShellCommand)
+@of_its_cells
+@click.option("--a", required=True, metavar="COLUMN=LEVEL", help="the cells of group A")
+@click.option("--b", metavar="COLUMN=LEVEL", help="those of group B; all others if not given")
+@click.option(
+    "--donor", metavar="COLUMN", help="whom the cells are of: donors are then the units of the test"
+)
+@click.option("--adjusted", is_flag=True, help="take out what the covariates of the fit explain")
+@click.option(
+    "--centre",
+    type=click.Choice(["precision", "median"]),
+    default="precision",
+    help="what does not differ on average: genes weighted by precision, or their median",
+)
+@click.option(
+    "--out", type=Path, required=True, metavar="TABLE.csv", help="where to save the table"
+)
+def differences(
+    path: Path,
+    data: str | None,
+    a: str,
+    b: str | None,
+    donor: str | None,
+    adjusted: bool,
+    centre: Any,
+    out: Path,
+    **values: Any,
+) -> None:
+    """Compare the genes of two groups of cells."""
+    out = writable(out, source=data)
+
+    from engine.comparing import differences_iter
+    from engine.results import load
+    from engine.spreadsheet import write_csv
+    from engine.summaries import with_ids
+
+    fit = load(path)
+    counts = fitted(fit, path, data, values)
+    one = group_of(counts.obs, a, "--a")
+    other = None if b is None else group_of(counts.obs, b, "--b")
+    steps = differences_iter(fit, counts, one, other, donor=donor, adjusted=adjusted, centre=centre)
+    found = last_of(steps, "differences").found
+    write_csv(with_ids(found.genes, fit), out)
+    print(
+        f"Saved {out}: {len(found.genes):,} genes, {found.n_a:,} against {found.n_b:,} "
+        f"{found.unit}s",
+        file=sys.stderr,
+    )
+    for note in found.notes:
+        print(f"Note: {note}", file=sys.stderr)
+    print(found.genes.head(_SHOWN).to_string(index=False, float_format="{:.3g}".format))
