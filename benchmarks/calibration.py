@@ -2,7 +2,8 @@
 
 Counts are drawn from the model, so that the truth is known. How often do 90 % intervals hold it?
 Studies: ``automatic`` (the number of factors unknown), ``correlations`` (both methods),
-``claims``, ``factors``, ``structure``, ``pairs``, ``topics``, ``scores`` and ``capture``.
+``claims``, ``factors``, ``structure``, ``pairs``, ``topics``, ``scores``, ``capture`` and
+``groups`` (covariates, and differences between groups of cells).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from benchmarks.calibration_automatic import automatic
 from benchmarks.calibration_capture import capture
 from benchmarks.calibration_claims import claims
 from benchmarks.calibration_factors import factors, pairs, structure
+from benchmarks.calibration_groups import groups
 from benchmarks.calibration_topics import topics
 from engine import checks
 from engine.checks.uncertainty import CorrelationUncertainty
@@ -44,6 +46,7 @@ def main() -> None:
         "topics": topics,
         "scores": _scores,
         "capture": capture,
+        "groups": groups,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
     parser.add_argument("studies", nargs="*", default=list(studies), help=", ".join(studies))
@@ -54,6 +57,8 @@ def main() -> None:
     parser.add_argument("--nulls", type=int, default=3, help="data sets of each kind of claims")
     parser.add_argument("--wrong", type=int, default=10, help="data sets of each kind of factors")
     parser.add_argument("--looked", type=int, default=20, help="data sets of each of structure")
+    parser.add_argument("--grouped", type=int, default=20, help="data sets of each kind of groups")
+    parser.add_argument("--splits", type=int, default=100, help="random splits of each kind")
     arguments = parser.parse_args()
     for name in arguments.studies:
         print(f"\n### {name}\n", flush=True)
