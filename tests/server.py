@@ -25,6 +25,8 @@ COUNTS = ROOT / ".cache" / "counts"
 RAISED = re.compile(
     r"^(?:Traceback .*\n(?: .*\n)+)?[\w.]*(?:Error|Exception|Warning)\b.*", re.MULTILINE
 )
+# A browser that sends a model a second time: Bokeh says so, and goes on with the one it has.
+SENT_AGAIN = re.compile(r"BokehUserWarning: reference already known")
 # What Bokeh itself raises when a socket closes under what it was sending.
 BROWSER_WENT_AWAY = re.compile(
     r"ClosedError|views.ws\.py.* in on_close\n(?: {4}.*\n)+.*bokeh.server.connection\.py"
@@ -43,7 +45,8 @@ class Server:
     def complaints(self) -> list[str]:
         """Exceptions in the log, but for those of a browser that went away."""
         found = RAISED.finditer(self.log.read_text("utf-8", "replace"))
-        return [error[0] for error in found if not BROWSER_WENT_AWAY.search(error[0])]
+        harmless = (BROWSER_WENT_AWAY, SENT_AGAIN)
+        return [error[0] for error in found if not any(one.search(error[0]) for one in harmless)]
 
 
 @contextmanager

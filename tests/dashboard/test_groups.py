@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from param.parameterized import resolve_value
 from scipy import sparse
 
 import dashboard.cards.groups.group_differences as differences_card
@@ -48,7 +49,6 @@ def test_effects_of_each_covariate_are_shown_and_a_gene_is_chosen(state: AppStat
     wait_for(lambda: card.found is not None)
     assert card.column.options == ["cell_type[T cell]", "cell_type[monocyte]"]
     assert card.table.widget.value.iloc[0, 0] == "GENE3"
-    assert "<" not in card.head.title.split("</h2>")[0].split("<h2>")[1]
     card._choose([0])
     assert state.marked[0] == "GENE3"
     assert len(card.plot._rings.data["x"]) == 1
@@ -59,6 +59,15 @@ def test_effects_of_each_covariate_are_shown_and_a_gene_is_chosen(state: AppStat
     table = export.table()
     assert set(table.index.get_level_values("column")) == set(card.column.options)
     assert export.draw().axes[0].get_title("left") == "cell_type[monocyte]"
+
+
+def test_what_was_taken_for_granted_of_covariates_is_told(state: AppState) -> None:
+    fit = state.fit
+    assert fit is not None
+    card = GroupsTab(state, Browser())["covariates"]
+    assert "Right: more" in resolve_value(card.head).how
+    state.fit = fit.changed(data={"report": {"warnings": ["dose has 3 whole numbers <b>."]}})
+    assert "dose has 3 whole numbers &lt;b&gt;." in resolve_value(card.head).how
 
 
 def test_a_fit_without_covariates_says_how_to_have_some(state: AppState) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -61,7 +63,7 @@ class CovariateEffects(Card):
         self._filled: tuple[Any, ...] = ()
         head = html.heading(self.title, self.caption, self.formula, self.caveat)
         self.build(
-            head,
+            html.bound(functools.partial(_warned, head), state.param.fit),
             figure(self.plot.figure, self.table, message=html.bound(_missing, state.param.fit)),
             browser=browser,
             tools=(self.column,),
@@ -109,6 +111,14 @@ class CovariateEffects(Card):
 
     def tabulate(self, found: pd.DataFrame) -> pd.DataFrame:
         return found.set_index(["column", "gene"])
+
+
+def _warned(head: html.Heading, fit: AnyFit | None) -> html.Heading:
+    """The heading, with what was taken for granted of the covariates."""
+    if fit is None or not fit.can("covariates"):
+        return head
+    warnings = " ".join(fit.data.get("report", {}).get("warnings", ()))
+    return replace(head, how=html.told(warnings, warnings)) if warnings else head
 
 
 def _missing(fit: AnyFit | None) -> str:
