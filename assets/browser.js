@@ -23,7 +23,9 @@ function everywhere(root, selector, found = []) {
 
 // A field that is shown for the first time takes a moment to be there.
 function focus(label, tries = 20) {
-  const field = everywhere(document, "label").find((node) => node.textContent === label)?.control
+  // Several tabs may have such a field: the one that is seen.
+  const seen = (node) => node.textContent === label && node.getClientRects().length > 0
+  const field = everywhere(document, "label").find(seen)?.control
   field?.focus()
   // What is typed replaces what was there.
   field?.select?.()

@@ -66,6 +66,10 @@ def test_a_covariate_leaves_the_factors_and_groups_are_compared(
     page.get_by_role("tab", name="Groups").click()
     effects = card(page, "Effects of covariates")
     wait_until_drawn(effects, 3)
+    # of the fields of several tabs the one that is seen hears the key
+    page.keyboard.press("/")
+    search = page.get_by_role("combobox", name="Find a gene").locator("visible=true")
+    expect(search).to_be_focused()
     choose(effects, "Covariate", "phase[G2M]")
     table = pd.read_csv(export(page, "Export covariates", "CSV", tmp_path), comment="#")
     raised = table[(table["column"] == "phase[G2M]") & (table["effect"] > 0)]
