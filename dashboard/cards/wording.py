@@ -39,8 +39,6 @@ def named(head: html.Heading, fit: AnyFit | None) -> html.Heading:
         return head
     own = fit.vocabulary
     written = "topic" if fit.can("mixtures") else "factor"
-    if own.latent == written and not own.note:
-        return head
 
     def reworded(text: str) -> str:
         for word, instead in ((written, own.latent), (written.title(), own.latent.title())):

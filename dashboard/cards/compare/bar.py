@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import panel as pn
 import panel_material_ui as pmui
 import param
@@ -131,8 +133,8 @@ def strip(*widgets: object) -> pn.Row:
     )
 
 
-def _chips(tab: str, *chosen: object) -> str:
-    return chips(*chosen) if tab == TAB else ""  # type: ignore[arg-type]
+def _chips(tab: str, *chosen: Any) -> str:
+    return chips(*chosen) if tab == TAB else ""
 
 
 def _placing(words: str) -> str:
