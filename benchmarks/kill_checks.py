@@ -9,9 +9,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from dashboard import kept
+from dashboard import saved_selections
 from engine.errors import FitError
-from engine.jobs import names
+from engine.jobs import factor_names
 from engine.jobs.store import CHECKPOINT, FIT, RunStore
 from engine.results import load
 from engine.store import CountsStore, layout
@@ -117,15 +117,15 @@ def _of_run(store: RunStore, run: str, called: set[str], passes: int | None) -> 
                 yield f"{run}: {fit.status.passes} passes instead of {passes}"
     if passes is not None and not store.path(run, FIT).exists():
         yield f"{run} was done and has no fit"
-    if (file := store.path(run, names.FILE)).exists():
+    if (file := store.path(run, factor_names.FILE)).exists():
         json.loads(file.read_text("utf-8"))
 
 
 def _of_selections(folder: Path, selected: set[str]) -> Iterator[str]:
-    there = {path.stem for path in (folder / kept.FOLDER).glob("*.npz")}
+    there = {path.stem for path in (folder / saved_selections.FOLDER).glob("*.npz")}
     # The oldest of many go.
-    if len(selected) < kept.MOST and selected - there:
+    if len(selected) < saved_selections.MOST and selected - there:
         yield f"{folder.name}: the selections {sorted(selected - there)} are lost"
     for key in there:
-        if kept.read(folder, key) is None:
+        if saved_selections.read(folder, key) is None:
             yield f"{folder.name}: the selection {key} is damaged"

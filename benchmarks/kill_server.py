@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.kill_checks import Journal
-from dashboard import kept
-from dashboard.places import Places
+from dashboard import saved_selections
+from dashboard.folders import Places
 from engine import LNMConfig
 from engine.data import DataRequest
 from engine.errors import EngineError
@@ -102,8 +102,8 @@ def _change(
             jobs.name_factors(run, [f"f{j}" for j in range(fit.n_factors)], fit.status.passes)
     elif act == "select":
         mask = np.arange(400) % draw.randrange(2, 40) == 0
-        kept.write(jobs.folder(run), mask)
-        journal.write("selected", run, kept.name(mask))
+        saved_selections.write(jobs.folder(run), mask)
+        journal.write("selected", run, saved_selections.name(mask))
     elif act == "delete" and draw.random() < 0.15:
         doing[0] = "deleting"
         journal.write("deleting", run)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dashboard.embedding import keep
 from engine import LNMConfig
-from engine.jobs.status import JobStatus
+from engine.jobs.job_status import JobStatus
 from engine.jobs.store import FIT, RunStore
 from engine.results import OTHER, Capture, Fit, Status, Totals
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import param
 
-from dashboard import kept, link
+from dashboard import link, saved_selections
 from dashboard.browser import Browser
 from dashboard.model_settings import PARAMETERS
 from dashboard.runner import Runner
@@ -176,7 +176,7 @@ class Address:
             services = self.runner.services
             future = services.fetcher.submit(_keep, services, run, mask)
             self.runner.later(future, self._check)
-            self._kept = run, mask, kept.name(mask)
+            self._kept = run, mask, saved_selections.name(mask)
         return self._kept[2]
 
     def _check(self, written: Future[Any]) -> None:
@@ -209,7 +209,7 @@ def _keep(services: Services, run: str, mask: np.ndarray) -> None:
             # In a folder of their own, so that viewers do not push out the owner's selections.
             aside.mkdir(parents=True, exist_ok=True)
             folder = aside
-        kept.write(folder, mask)
+        saved_selections.write(folder, mask)
     except (EngineError, FileNotFoundError):
         # The run was deleted meanwhile.
         return
@@ -217,9 +217,9 @@ def _keep(services: Services, run: str, mask: np.ndarray) -> None:
 
 def _read(services: Services, run: str, key: str) -> np.ndarray | None:
     try:
-        found = kept.read(services.jobs.folder(run), key)
+        found = saved_selections.read(services.jobs.folder(run), key)
     except EngineError:
         return None
     if found is None and services.aside is not None:
-        return kept.read(services.aside, key)
+        return saved_selections.read(services.aside, key)
     return found

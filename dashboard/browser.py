@@ -9,7 +9,7 @@ from pathlib import Path
 import param
 from panel.custom import JSComponent
 
-from dashboard.together import together
+from dashboard.batched import together
 
 SCRIPT = Path(__file__).resolve().parent.parent / "assets" / "browser.js"
 PART = 4 * 2**20

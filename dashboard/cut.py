@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.labels import apart
+from engine.distinct_labels import apart
 
 LONGEST = 24
 # Longest name in a chip, which has a line of its own.

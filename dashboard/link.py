@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 import param
 
 from dashboard.cut import shorten
-from dashboard.genes import called
+from dashboard.gene_ids import called
 from dashboard.model_settings import error_of, parameters
 from dashboard.state import COUNTS, MOST_MARKED, AppState, default_colour
 from engine.errors import ConfigError

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from dashboard.cut import cut
-from dashboard.genes import full
+from dashboard.gene_ids import full
 from dashboard.html import number
 from dashboard.templates import Html, render
 

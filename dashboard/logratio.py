@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from engine.errors import ConfigError
+from engine.shell.click_command import ShellCommand, run
 from engine.shell.parser import COMMANDS
-from engine.shell.running import ShellCommand, run
 
 APP = Path(__file__).with_name("app.py")
 

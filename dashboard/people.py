@@ -13,7 +13,7 @@ from pathlib import Path
 import panel as pn
 
 from dashboard import audit, logins
-from dashboard.places import size_words
+from dashboard.folders import size_words
 from dashboard.services import Services
 from engine.errors import DataError
 from engine.jobs import OwnJobs, size_of

@@ -12,13 +12,13 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from dashboard.certainty import Certainty
 from dashboard.follower import Follower
 from dashboard.naming import Naming, distinct, fetch
-from dashboard.opening import Opener, refusal
+from dashboard.opener import Opener, refusal
 from dashboard.services import Services
 from dashboard.state import AppState, Embedding, Notice
 from dashboard.sweeping import Sweeper
+from dashboard.uncertainty_follower import Certainty
 from engine.errors import EngineError
 from engine.jobs.artefact import Artefact
 from engine.selection import check_counts

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dashboard.embedding import Embedder
-from dashboard.places import Places
-from dashboard.reading import Reader
-from dashboard.settings import Settings
+from dashboard.folders import Places
+from dashboard.reader import Reader
+from dashboard.server_settings import Settings
 from engine.jobs import Checks, Jobs, default_home
 from engine.store import CountsStore
 

@@ -19,19 +19,19 @@ from panel.reactive import Syncable
 from panel.util.parameters import edit_readonly
 from panel_material_ui.template.base import Page
 
-from dashboard import actions, guard, guide, html, link, people, warm
+from dashboard import actions, guard, guide, html, link, people, startup
 from dashboard.address import follow
 from dashboard.browser import Browser
-from dashboard.cards import registry
+from dashboard.cards import catalogue
 from dashboard.controls.data import DataControl
-from dashboard.controls.model import ModelControl
+from dashboard.controls.model_form import ModelControl
 from dashboard.controls.run import RunControl
-from dashboard.controls.runs import RunsControl
-from dashboard.opening import crumbs
+from dashboard.controls.run_list import RunsControl
+from dashboard.opener import crumbs
 from dashboard.report.control import ReportControl
 from dashboard.runner import Runner
+from dashboard.server_settings import Settings
 from dashboard.services import Services
-from dashboard.settings import Settings
 from dashboard.state import AppState
 from dashboard.theme import CHROME, LOGIN, THEME
 
@@ -51,19 +51,19 @@ def services() -> Services:
     """Start the services that all sessions of this server share, and their warm-up."""
     # Nobody is to wait for the import of what a tab shows.
     for name in AppState.param.tab.objects:
-        registry.cards(name)
+        catalogue.cards(name)
     # Exclude the libraries from garbage collection, which would walk through them while somebody
     # waits. Before the first session has a state: frozen objects are never freed.
     gc.collect()
     gc.freeze()
     settings = Settings()
     made = Services.of(settings)
-    warm.start(made, settings.source)
+    startup.start(made, settings.source)
     context = pn.state.curdoc.session_context if pn.state.curdoc else None
     if context is None or context.server_context is None:
         # `panel serve --warm`: nobody waits yet.
         made.embedder.warm_up_images()
-    warm.keep_clean(made)
+    startup.keep_clean(made)
     return made
 
 
@@ -193,7 +193,7 @@ def _views(state: AppState, runner: Runner, browser: Browser) -> list[tuple[str,
 
     def add(name: str) -> None:
         if not len(columns[name]):
-            columns[name].append(registry.tab(name)(state, browser, runner))
+            columns[name].append(catalogue.tab(name)(state, browser, runner))
 
     state.param.watch(lambda event: add(event.new), "tab")
     add(state.tab)

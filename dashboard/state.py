@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import param
 
+from dashboard.cell_mask import Mode, combine
 from dashboard.data_choices import DataChoices
-from dashboard.genes import called, ids_of
+from dashboard.gene_ids import called, ids_of
 from dashboard.model_settings import ModelSettings
-from dashboard.selection import Mode, combine
 from engine.data import Counts, DataRequest, Offer, SourceInfo
 from engine.errors import EngineError
 from engine.registry import FAMILIES

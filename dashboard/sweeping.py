@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Executor, Future
 from typing import Any
 
-from dashboard.opening import refusal
+from dashboard.opener import refusal
 from dashboard.state import AppState, Notice
 from engine.errors import EngineError
 from engine.jobs import Jobs, numbers, stop_sweep, submit_sweep, sweep_of

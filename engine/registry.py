@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.errors import ConfigError
 from engine.fitting.family import Family
-from engine.fitting.model import FittedModel
+from engine.fitting.fit_protocol import FittedModel
 from engine.fitting.model_config import ModelConfig
 from engine.lda.family import TOPICS
 from engine.lnm.family import LOG_RATIO

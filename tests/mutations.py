@@ -61,7 +61,7 @@ MUTATIONS = {
         ("tests/engine/fitting",),
     ),
     "delta method: covariances of closure are left out": Mutation(
-        "engine/checks/uncertainty/correlation.py",
+        "engine/checks/uncertainty/delta_method.py",
         "found += 2 / count * mixed",
         "found += 0 / count * mixed",
         UNCERTAINTY,
@@ -112,13 +112,13 @@ MUTATIONS = {
         JOBS,
     ),
     "jobs: a fit has the priority of the page": Mutation(
-        "engine/jobs/lane.py",
+        "engine/jobs/job_queue.py",
         "lower = max(os.getpriority(os.PRIO_PROCESS, thread), nice)",
         "lower = os.getpriority(os.PRIO_PROCESS, thread)",
         JOBS,
     ),
     "page: cells are taken out of a selection the wrong way": Mutation(
-        "dashboard/selection.py", "before & ~drawn", "before & drawn", PAGE
+        "dashboard/cell_mask.py", "before & ~drawn", "before & drawn", PAGE
     ),
     "page: the factor of an address is off by one": Mutation(
         "dashboard/link.py", "number - 1", "number", PAGE

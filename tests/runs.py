@@ -10,8 +10,8 @@ import numpy as np
 
 from dashboard.embedding import keep
 from engine.checks import CellScores
+from engine.jobs.job_status import JobStatus
 from engine.jobs.scoring import _save
-from engine.jobs.status import JobStatus
 from engine.jobs.store import FIT, RunStore
 from engine.results import AnyFit
 from engine.summaries import coordinates, scores

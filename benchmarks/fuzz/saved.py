@@ -11,9 +11,9 @@ from scipy import sparse
 
 from engine.checks import TopicUncertainty, Uncertainty
 from engine.checks.uncertainty.draws import Draws
-from engine.jobs import names
+from engine.jobs import factor_names
+from engine.jobs.job_status import JobStatus
 from engine.jobs.scoring import _save
-from engine.jobs.status import JobStatus
 from engine.jobs.store import CHECKPOINT, FIT, RunStore, write_json
 from engine.lnm.config import LNMConfig
 from engine.results import AnyFit, Fit
@@ -112,14 +112,14 @@ def _make_run(home: Path, id: str, fit: AnyFit) -> None:
 def _make_side_files(folder: Path, fit: AnyFit) -> None:
     """What the page and the checks keep beside a fit."""
     # The page, with all its plots, is only imported where it is looked at.
-    from dashboard import kept
+    from dashboard import saved_selections
     from dashboard.embedding import keep
     from engine.summaries import coordinates, scores
 
     xy = np.asarray(scores(fit)[:, :2], np.float32)
     keep(folder, str(fit.status.passes), coordinates(fit), xy)
-    kept.write(folder, np.arange(CELLS) < CELLS // 2)
-    names.write(folder, [f"named {j}" for j in range(fit.n_factors)], fit.status.passes)
+    saved_selections.write(folder, np.arange(CELLS) < CELLS // 2)
+    factor_names.write(folder, [f"named {j}" for j in range(fit.n_factors)], fit.status.passes)
     row = {"group": "all cells", "discrepancy": "zeros", "n_genes": 2}
     told = {"passes": fit.status.passes, "date": "2026-01-01", "misfits": [row]}
     write_json(folder / "check.json", {"mode": told})

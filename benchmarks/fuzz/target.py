@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.fuzz.saved import DAMAGED, SOUND
-from dashboard import kept
+from dashboard import saved_selections
 from dashboard.embedding import Embedder
 from engine import checks, summaries
 from engine.data import DataRequest
@@ -130,7 +130,10 @@ def _methods(jobs: Jobs) -> Any:
 
 def _selections(jobs: Jobs) -> Any:
     folder = jobs.folder(DAMAGED)
-    return [kept.read(folder, path.stem) for path in sorted((folder / kept.FOLDER).glob("*.npz"))]
+    return [
+        saved_selections.read(folder, path.stem)
+        for path in sorted((folder / saved_selections.FOLDER).glob("*.npz"))
+    ]
 
 
 def _compared(jobs: Jobs) -> Any:

@@ -8,9 +8,9 @@ from typing import Any
 
 import panel as pn
 
+from dashboard.batched import together
 from dashboard.controls.export_menu import in_background
 from dashboard.state import AppState, Notice
-from dashboard.together import together
 
 
 def summarised(

@@ -12,11 +12,11 @@ import param
 from dashboard import html
 from dashboard.actions import SEARCH
 from dashboard.bare import is_bare
+from dashboard.batched import together
 from dashboard.cards.wording import words
 from dashboard.cut import CHIP, cut
-from dashboard.genes import full, ids_of
+from dashboard.gene_ids import full, ids_of
 from dashboard.state import AppState
-from dashboard.together import together
 
 NOTHING_BARE = "Nothing is chosen yet: draw around cells, or find a gene."
 NOTHING = "Nothing is chosen yet: draw around cells, click a {}, or find a gene."

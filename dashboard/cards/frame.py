@@ -10,8 +10,8 @@ from bokeh.models import LayoutDOM
 
 from dashboard import html
 from dashboard.bare import bare_words, is_bare
-from dashboard.choosing import CHOOSING
 from dashboard.controls.run import STATES, doing, how_far
+from dashboard.size_selection import CHOOSING
 from dashboard.state import AppState
 from engine.jobs import JobStatus
 

@@ -8,9 +8,9 @@ import pandas as pd
 import param
 
 from dashboard.bare import is_bare
+from dashboard.batched import together
 from dashboard.select import Select
 from dashboard.state import AppState
-from dashboard.together import together
 from engine import summaries
 from engine.results import AnyFit
 

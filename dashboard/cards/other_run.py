@@ -9,7 +9,7 @@ import pandas as pd
 
 from dashboard import html, lists
 from dashboard.cut import cut
-from dashboard.genes import ids_of
+from dashboard.gene_ids import ids_of
 from dashboard.naming import fetch
 from dashboard.state import AppState
 from dashboard.templates import render

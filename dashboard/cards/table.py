@@ -12,8 +12,8 @@ import panel as pn
 from bokeh.models.widgets.tables import NumberFormatter, ScientificFormatter
 from panel.theme import Native
 
+from dashboard.batched import together
 from dashboard.templates import render
-from dashboard.together import together
 
 STYLES = (Path(__file__).resolve().parents[2] / "assets" / "table.css").read_text("utf-8")
 ROW = 21

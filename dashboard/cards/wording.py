@@ -10,7 +10,7 @@ import param
 
 from dashboard import html
 from dashboard.bare import bare_words, is_bare
-from dashboard.plots.words import Words
+from dashboard.plots.latent_words import Words
 from dashboard.state import AppState
 from engine.results import AnyFit
 

@@ -12,13 +12,13 @@ import param
 
 from dashboard import html
 from dashboard.browser import Browser
-from dashboard.controls.choices import ChoiceControls
 from dashboard.controls.form import WIDE, Later, beside, folded, select, step
+from dashboard.controls.source_choices import ChoiceControls
 from dashboard.controls.upload import UploadArea
 from dashboard.controls.uploads import UploadsControl
 from dashboard.data_choices import CHOICES
 from dashboard.runner import Runner
-from dashboard.settings import DEMO
+from dashboard.server_settings import DEMO
 from dashboard.state import AppState, Notice
 from engine.data import INDEX
 from engine.errors import EngineError

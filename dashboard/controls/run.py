@@ -10,7 +10,7 @@ import holoviews as hv
 import panel as pn
 import panel_material_ui as pmui
 
-from dashboard import choosing, html, lists
+from dashboard import html, lists, size_selection
 from dashboard.controls.fields import switch, whole
 from dashboard.controls.form import WIDE, Later, beside, folded, form
 from dashboard.plots.trace import HEIGHT, objective_trace
@@ -77,7 +77,7 @@ class RunControl(pn.viewable.Viewer):
             beside(heading, self._button),
             self._progress.column,
             html.pane(html.bound(words, of.status, of.fit_asked, of.reading)),
-            html.live(choosing.line, of.fit),
+            html.live(size_selection.line, of.fit),
             html.live(html.notice, of.run_error),
         )
         self._panel.css_classes = ["form", "step", "foot"]
@@ -192,7 +192,7 @@ def doing(status: JobStatus) -> str:
     # What the engine still calls the start lasts for some passes.
     if status.passes and status.phase.startswith("starting"):
         return "First passes"
-    return choosing.phase(status.phase).capitalize()
+    return size_selection.phase(status.phase).capitalize()
 
 
 def how_far(status: JobStatus) -> list[str]:

@@ -11,7 +11,7 @@ import param
 from panel.custom import JSComponent
 
 from dashboard import html
-from dashboard.places import SHOWN, SUFFIXES, Places, Upload, size_words
+from dashboard.folders import SHOWN, SUFFIXES, Places, Upload, size_words
 from engine.errors import DataError, EngineError
 
 SCRIPT = Path(__file__).resolve().parents[2] / "assets" / "upload.js"

@@ -9,7 +9,7 @@ import panel as pn
 from dashboard import html, lists
 from dashboard.browser import Browser
 from dashboard.controls.form import Later, folded
-from dashboard.places import Kept, Places, size_words
+from dashboard.folders import Kept, Places, size_words
 from dashboard.state import AppState, Notice
 from dashboard.templates import Html, render
 from engine.errors import EngineError

@@ -14,7 +14,7 @@ from dashboard.figures.compare_scores import compare_scores
 from dashboard.figures.heatmap import heatmap
 from dashboard.figures.histograms import histograms
 from dashboard.figures.loadings import loadings
-from dashboard.figures.sweep import sweep
+from dashboard.figures.sweep_curve import sweep
 from dashboard.figures.topic_bars import topic_bars
 from dashboard.figures.topic_map import topic_map
 from dashboard.figures.topic_structure import topic_structure

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from dashboard.figures.sheet import EDGE, FOOT, clean, place, published, sheet
+from dashboard.plots.histograms import binned, decade_ticks
 from dashboard.plots.style import ACCENT
-from dashboard.plots.summary import binned, decade_ticks
 
 WIDTH, HEIGHT, LEFT, BELOW = 66.0, 45.0, 15.0, 9.0
 

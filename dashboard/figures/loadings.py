@@ -22,8 +22,8 @@ from dashboard.figures.sheet import (
     published,
     sheet,
 )
+from dashboard.plots.latent_words import FIRST, Words
 from dashboard.plots.style import ACCENT, DIVERGING, MISSING
-from dashboard.plots.words import FIRST, Words
 
 COLUMN, LEAST, MOST = 6.0, 36.0, 90.0
 PITCH, LOWEST, HIGHEST = 2.8, 45.0, 180.0

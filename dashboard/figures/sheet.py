@@ -22,7 +22,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import MaxNLocator
 
 from dashboard.cut import ends
-from engine.labels import apart
+from engine.distinct_labels import apart
 
 MM = 1 / 25.4
 POINT = 72 * MM

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, HoverTool
 
-from dashboard.genes import full
+from dashboard.gene_ids import full
+from dashboard.plots.latent_words import FIRST, Words
 from dashboard.plots.loadings import strongest
 from dashboard.plots.names import NamedAxis, blank, extent, in_view, plain
 from dashboard.plots.style import ACCENT, MISSING, NEGATIVE, POSITIVE
-from dashboard.plots.words import FIRST, Words
 
 HEIGHT = 160
 # Pixels that the name of a bar needs, and the most bars however high the plot is.

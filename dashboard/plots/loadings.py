@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, HoverTool, LinearColorMapper
 
+from dashboard.plots.latent_words import FIRST, Words
 from dashboard.plots.names import NamedAxis, blank, extent, in_view
 from dashboard.plots.style import ACCENT, DIVERGING, MISSING
-from dashboard.plots.words import FIRST, Words
 
 HEIGHT = 160
 MOST_ROWS = 60

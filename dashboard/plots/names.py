@@ -16,7 +16,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from dashboard.cut import cut
-from dashboard.genes import full
+from dashboard.gene_ids import full
 
 MARK = "▸ "
 LONGEST = 13

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, HoverTool
 
-from dashboard.genes import full
+from dashboard.gene_ids import full
 from dashboard.plots.loading_bars import LoadingBars
 from dashboard.plots.loadings import top_loadings
 from dashboard.plots.names import extent

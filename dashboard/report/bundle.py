@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dashboard.export import Kind, render, slug
-from dashboard.report import tables
+from dashboard.report import report_tables
 from dashboard.report.figures import Figure, convergence
 from dashboard.report.subject import Subject
 from engine.spreadsheet import to_csv
@@ -52,7 +52,7 @@ def write_bundle(
         for place, figure in enumerate(every, 1):
             tell(f"Drawing {place} of {len(every)}: {figure.title}")
             _add_figure(bundle, subject, figure, place)
-        for stem, (words, table) in tables.files(subject).items():
+        for stem, (words, table) in report_tables.files(subject).items():
             tell(f"Writing {stem.replace('_', ' ')}")
             named = with_ids(table, subject.fit)
             bundle.add(f"tables/{stem}.csv", _bytes(to_csv(named)), words)

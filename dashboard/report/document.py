@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
-from dashboard import choosing
+from dashboard import size_selection
 from dashboard.bare import NO_FINDING, bare_words, is_bare
-from dashboard.report import tables
+from dashboard.report import report_tables
 from dashboard.report.figures import Figure, convergence, pass_word
 from dashboard.report.inline import inline_svg
 from dashboard.report.subject import Subject
@@ -48,7 +48,7 @@ def document(
         ("tables", f"{subject.kind.capitalize()}s", _shares(subject)),
         ("score", "Held-out cells", _score(subject)),
         ("check", "Predictive check", _check(subject)),
-        ("settings", "Settings", _table(tables.configuration(subject))),
+        ("settings", "Settings", _table(report_tables.configuration(subject))),
         ("again", "To make it again", _again(subject)),
     ]
     shown = [part for part in parts if part[2]]
@@ -61,7 +61,7 @@ def document(
         "report.document",
         title,
         told,
-        tables.summary(subject),
+        report_tables.summary(subject),
         _warnings(subject),
         shown,
         styles=Markup(STYLES),
@@ -87,7 +87,7 @@ def _methods(subject: Subject) -> str:
 
 
 def _data(subject: Subject) -> str:
-    return render("report.data", tables.data(subject), tables.account(subject))
+    return render("report.data", report_tables.data(subject), report_tables.account(subject))
 
 
 def _convergence(subject: Subject) -> str:
@@ -110,10 +110,10 @@ def _number(subject: Subject) -> str:
     found = selection_of(subject.fit)
     if found is None:
         return ""
-    head, *_ = table = [choosing.titles(found), *choosing.rows(found)]
+    head, *_ = table = [size_selection.titles(found), *size_selection.rows(found)]
     rows = pd.DataFrame([line[1:] for line in table[1:]], columns=head[1:])
     rows.index = pd.Index([line[0] for line in table[1:]], name=f"{subject.kind}s")
-    return render("report.said", f"{found.reason} {choosing.cells(found)}", _table(rows))
+    return render("report.said", f"{found.reason} {size_selection.cells(found)}", _table(rows))
 
 
 def _figures(subject: Subject, figures: Sequence[Figure], tell: Tell) -> str:
@@ -130,7 +130,7 @@ def _figure(subject: Subject, figure: Figure, prefix: str) -> str:
         # It is XML that was written from a tree.
         shown = Markup(inline_svg(figure.export, subject.provenance, prefix, figure.title))
         listed = figure.export.table().head(figure.export.listed) if figure.export.listed else None
-        rows = "" if listed is None else _table(listed.map(tables.plain))
+        rows = "" if listed is None else _table(listed.map(report_tables.plain))
     # One figure that cannot be drawn must not cost the others.
     except Exception as error:
         words = f"This figure could not be drawn ({type(error).__name__}: {error})."
@@ -141,13 +141,13 @@ def _figure(subject: Subject, figure: Figure, prefix: str) -> str:
 def _shares(subject: Subject) -> str:
     if is_bare(subject.fit):
         return render("report.said", f"{bare_words(subject.fit)} {NO_FINDING}")
-    table = tables.shares(subject, NO_BREAK)
-    advice = LABEL_ADVICE if tables.LABELS in table else ""
+    table = report_tables.shares(subject, NO_BREAK)
+    advice = LABEL_ADVICE if report_tables.LABELS in table else ""
     return render("report.shares", _table(table), advice)
 
 
 def _score(subject: Subject) -> str:
-    rows = tables.score(subject)
+    rows = report_tables.score(subject)
     if not rows:
         return ""
     how = "Cells that the fit has not seen: half of their counts predict the other half."
@@ -162,7 +162,7 @@ def _check(subject: Subject) -> str:
     found = check.get("findings") or ["No misfit that is both significant and large."]
     lines = [*found, *check.get("notes", [])]
     laplace = str(check.get("laplace") or "")
-    return render("report.check", laplace, how, tables.check(subject), lines)
+    return render("report.check", laplace, how, report_tables.check(subject), lines)
 
 
 def _again(subject: Subject) -> str:

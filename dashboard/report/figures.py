@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dashboard.cards import registry
+from dashboard.cards import catalogue
 from dashboard.export import Export
 from dashboard.state import AppState
 from engine.data import DataRequest
@@ -73,7 +73,7 @@ def complete(
     found = dict[str, Export]()
     if HISTOGRAMS in shown:
         found[HISTOGRAMS] = shown[HISTOGRAMS]
-    for kind in (kind for tab in ORDER for kind in registry.cards(tab)):
+    for kind in (kind for tab in ORDER for kind in catalogue.cards(tab)):
         if kind.front:
             continue
         export = shown.get(kind.entry) or kind.entitled(kind.of_fit(fit, xy), fit)

@@ -18,7 +18,7 @@ from dashboard.report.figures import complete
 from dashboard.report.subject import Subject
 from dashboard.umap_layout import umap_layout
 from engine import summaries
-from engine.jobs import JobStatus, check_file, names
+from engine.jobs import JobStatus, check_file, factor_names
 from engine.jobs.store import RunStore, is_run
 from engine.results import AnyFit, load
 
@@ -55,7 +55,7 @@ def write(
         If the file is missing, damaged or not a fit.
     """
     fit, status = load(path), _status(path)
-    given = names.read(path.parent, fit.status.passes) if status is not None else ()
+    given = factor_names.read(path.parent, fit.status.passes) if status is not None else ()
     check = check_file.latest(
         path.parent,
         fit.status.passes,

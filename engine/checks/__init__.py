@@ -1,8 +1,17 @@
 """How well a fit describes cells, seen and unseen, and how its topics or factors read."""
 
+from engine.checks.beyond_factors import (
+    ResidualStructure,
+    StructureProgress,
+    residual_structure,
+    residual_structure_iter,
+    structure_of,
+    structure_words,
+    with_structure,
+)
 from engine.checks.comparison import Contender, check_same_data, compare
 from engine.checks.completion import CellScores, Score, complete, score, set_aside
-from engine.checks.laplace import (
+from engine.checks.laplace_check import (
     LaplaceProgress,
     LaplaceQuality,
     laplace_quality,
@@ -23,15 +32,6 @@ from engine.checks.predictive import (
     predictive_check_iter,
 )
 from engine.checks.quality import Quality, quality
-from engine.checks.structure import (
-    ResidualStructure,
-    StructureProgress,
-    residual_structure,
-    residual_structure_iter,
-    structure_of,
-    structure_words,
-    with_structure,
-)
 from engine.checks.sweep import Sweep, Trial, suggest, sweep
 from engine.checks.uncertainty import (
     SMALL,

@@ -1,6 +1,6 @@
 """missed_pairs: of all pairs of genes, those that vary together beyond what a fit knows.
 
-The residuals are the scores of `engine.checks.structure`; of topics they are Pearson residuals,
+Residuals are the scores of `engine.checks.beyond_factors`; of topics they are Pearson residuals,
 ``(u - N p) / sqrt(N p)`` with p the proportions of the genes at the mode of the cell. R are their
 correlations over cells, D = R - mean(R_drawn) what the counts have more than counts drawn from the
 fit. A pair is missed if its |D| is larger than the largest |D| of all pairs is in drawn counts:

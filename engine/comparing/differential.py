@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from engine.checks.uncertainty import Uncertainty
-from engine.checks.uncertainty.correlation import LARGEST
+from engine.checks.uncertainty.delta_method import LARGEST
 from engine.checks.uncertainty.shrinkage import Prior, learned, shrink_effects
 from engine.errors import ConfigError
 from engine.results import AnyFit

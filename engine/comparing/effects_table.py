@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, stdtr
 
-from engine.checks.uncertainty.correlation import as_normal
+from engine.checks.uncertainty.delta_method import as_normal
 from engine.checks.uncertainty.shrinkage import learned, shrink_effects
 from engine.fitting.estimates import Estimates
 

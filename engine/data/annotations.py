@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from engine.data.border import shorten
 from engine.data.choices import Told, listed
+from engine.data.reader_errors import shorten
 
 # Between the names of genes and the counts, featureCounts writes where the genes lie.
 PLACES = ("chr", "start", "end", "strand", "length")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from engine.data.border import shorten, shortened
+from engine.data.reader_errors import shorten, shortened
 from engine.errors import DataError
 
 ROWS, COLUMNS = "rows", "columns"

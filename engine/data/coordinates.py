@@ -7,9 +7,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from engine.data.border import shorten
 from engine.data.choices import COLUMNS, ROWS, ChoiceNeeded, Choices, Offer, Told, how_to, pick
-from engine.data.limits import MAX_CELLS
+from engine.data.reader_errors import shorten
+from engine.data.size_limits import MAX_CELLS
 from engine.errors import DataError
 
 # What a gzip stream can expand to at most, and the shortest line of a matrix.mtx ("1 1 1\n").

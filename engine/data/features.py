@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from engine.data.border import shorten
 from engine.data.choices import ALL, ChoiceNeeded, Choices, Offer, Told, how_to, listed, pick
+from engine.data.reader_errors import shorten
 from engine.data.tables import Layer, Table
 from engine.data.views import Picked
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import h5py
 
-from engine.data.border import shorten
 from engine.data.choices import listed
+from engine.data.reader_errors import shorten
 from engine.data.tables import FORMATS
 from engine.errors import DataError
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from engine.data.border import shorten
-from engine.data.names import clean_names
+from engine.data.name_cleaning import clean_names
+from engine.data.reader_errors import shorten
 from engine.errors import DataError
 from engine.genes import OTHER
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.data.border import shorten
 from engine.data.choices import ChoiceNeeded, Choices, Offer, how_to
 from engine.data.looks import CORRECTED, Look, look_at
 from engine.data.parts import PLUS, is_part, parts_in, same_counts, summed, words
+from engine.data.reader_errors import shorten
 from engine.data.tables import Layer, Table
 from engine.errors import DataError
 

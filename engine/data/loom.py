@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from engine.data.border import shorten
 from engine.data.choices import Told, listed
 from engine.data.matrices import OnItsSide
+from engine.data.reader_errors import shorten
 from engine.data.tables import Found, Table, table_of
 from engine.errors import DataError
 from engine.files.elements import check_elements

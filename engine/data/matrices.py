@@ -12,8 +12,8 @@ import zarr
 from scipy import sparse
 
 from engine.data import chunks
-from engine.data.border import reading
-from engine.data.progress import tell
+from engine.data.reader_errors import reading
+from engine.data.reading_progress import tell
 from engine.data.rows import row_blocks
 from engine.errors import DataError
 

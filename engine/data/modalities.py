@@ -7,8 +7,8 @@ from pathlib import Path
 
 import h5py
 
-from engine.data.border import shorten
 from engine.data.choices import ChoiceNeeded, Choices, Offer, Told, how_to, listed, pick
+from engine.data.reader_errors import shorten
 from engine.data.tables import ELEMENTS, Table, from_elements
 from engine.files.elements import LABELS, check_elements
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from engine.data.border import shorten
 from engine.data.choices import Told
 from engine.data.gene_names import MOSTLY, like_ids
+from engine.data.reader_errors import shorten
 from engine.data.tables import GENOMES, TYPES
 from engine.errors import DataError
 from engine.files.elements import BYTES_PER_BYTE

@@ -11,13 +11,13 @@ import h5py
 import zarr
 
 from engine.data import foreign, loom, modalities, tenx, texts, triplets
-from engine.data.border import reading, shorten
 from engine.data.choices import ChoiceNeeded, Choices, Told
 from engine.data.demo import DEMO, demo_adata
 from engine.data.features import narrow
-from engine.data.limits import MAX_CELLS
 from engine.data.parts import with_sums
 from engine.data.probe import probe
+from engine.data.reader_errors import reading, shorten
+from engine.data.size_limits import MAX_CELLS
 from engine.data.tables import (
     FORMATS,
     Source,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from engine.data.border import shorten
+from engine.data.reader_errors import shorten
 from engine.data.tables import Layer, Table
 from engine.data.views import Summed, some_rows
 from engine.errors import DataError

@@ -9,14 +9,14 @@ from scipy import sparse
 from engine.data.choices import ASKED as CHOICES
 from engine.data.choices import Choices
 from engine.data.counts import Counts
+from engine.data.gene_choice import GeneChoice, Selection, check_gene_choice, choose_genes
 from engine.data.gene_names import name_genes
-from engine.data.genes import GeneChoice, Selection, check_gene_choice, choose_genes
 from engine.data.layers import choose_layer
 from engine.data.matrices import Matrix
 from engine.data.memory import memory_budget
-from engine.data.names import clean_labels, clean_names
+from engine.data.name_cleaning import clean_labels, clean_names
 from engine.data.opening import open_table
-from engine.data.progress import tell
+from engine.data.reading_progress import tell
 from engine.data.report import Report
 from engine.data.rows import MemoryRows, Projection, RowStore, StreamedRows, row_blocks
 from engine.data.scan import Scan, scan

@@ -12,8 +12,8 @@ from engine.data.choices import ASKED as CHOICES
 from engine.data.choices import Choices
 from engine.data.counts import Counts
 from engine.data.demo import DEMO
+from engine.data.gene_choice import check_gene_choice
 from engine.data.gene_names import INDEX
-from engine.data.genes import check_gene_choice
 from engine.data.read import read_counts
 from engine.errors import ConfigError
 

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from engine.data.border import shorten
 from engine.data.choices import how_to
 from engine.data.counts import ContentHash
 from engine.data.looks import CORRECTED, WHOLE_TOLERANCE, fractions
 from engine.data.matrices import Matrix
-from engine.data.progress import tell
+from engine.data.reader_errors import shorten
+from engine.data.reading_progress import tell
 from engine.data.rows import row_blocks
 from engine.errors import DataError
 

@@ -14,10 +14,10 @@ import pandas as pd
 import zarr
 
 from engine.data import chunks
-from engine.data.border import reading, shorten
 from engine.data.choices import NOTHING, Told
-from engine.data.limits import check_shape, check_sizes
 from engine.data.matrices import Matrix, as_matrix
+from engine.data.reader_errors import reading, shorten
+from engine.data.size_limits import check_shape, check_sizes
 from engine.errors import DataError
 from engine.files.elements import LABELS, check_elements
 

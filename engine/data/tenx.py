@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from engine.data.border import shorten
 from engine.data.choices import ChoiceNeeded, Choices, Offer, Told, how_to, listed, pick
 from engine.data.memory import memory_budget
+from engine.data.reader_errors import shorten
 from engine.data.tables import GENOMES, TYPES
 from engine.errors import DataError
 from engine.files.elements import check_compressed, check_elements

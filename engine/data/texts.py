@@ -15,12 +15,12 @@ import numpy as np
 from scipy import sparse
 
 from engine.data.annotations import annotated, apart, beside, comments, left_out, no_genes
-from engine.data.border import shorten
 from engine.data.choices import COLUMNS, ROWS, ChoiceNeeded, Choices, Offer, Told, how_to, pick
-from engine.data.fields import check_decimals, garbled, is_number, numbers, opened
-from engine.data.limits import MAX_CELLS
 from engine.data.memory import memory_budget
+from engine.data.reader_errors import shorten
+from engine.data.size_limits import MAX_CELLS
 from engine.data.tables import FORMATS
+from engine.data.text_fields import check_decimals, garbled, is_number, numbers, opened
 from engine.errors import DataError
 
 NAMES = re.compile(r"\.(csv|tsv|txt|tab)(\.gz)?$", re.IGNORECASE)

@@ -13,10 +13,10 @@ import scipy.io
 from scipy import sparse
 
 from engine.data import namefiles
-from engine.data.border import shorten
 from engine.data.choices import ChoiceNeeded, Choices, Offer, Told, how_to, listed, pick
 from engine.data.coordinates import header, lies
 from engine.data.parts import PARTS
+from engine.data.reader_errors import shorten
 from engine.data.tenx import check_memory
 from engine.errors import DataError
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from engine.fitting.model import FittedModel
+from engine.fitting.fit_protocol import FittedModel
 from engine.per_fit import per_fit
 
 # Cells at a time in double precision.
@@ -21,7 +21,7 @@ class _Totals(NamedTuple):
 
 
 def contrast(fit: FittedModel, mask: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tables of factors and of genes, see `engine.summaries.contrast`.
+    """Tables of factors and of genes, see `engine.summaries.cell_contrast`.
 
     Parameters
     ----------

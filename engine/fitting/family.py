@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import ConfigError
-from engine.fitting.model import FittedModel
+from engine.fitting.fit_protocol import FittedModel
 from engine.fitting.model_config import ModelConfig
 
 if TYPE_CHECKING:
@@ -169,20 +169,20 @@ class PointFamily(FamilyBase):
 
     def proportions(self, fit: Any, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
         """Those at the weights of the cells."""
-        from engine.fitting.point import dense_blocks
+        from engine.fitting.point_replicates import dense_blocks
 
         for start, dense in dense_blocks(counts):
             yield slice(start, start + len(dense)), self.chances(fit, self.place(fit, dense))
 
     def new_cells(self, fit: Any, obs: pd.DataFrame) -> Latents:
         """Weights of cells of the fit."""
-        from engine.fitting.point import OtherCells
+        from engine.fitting.point_replicates import OtherCells
 
         return OtherCells(fit.cell_weights(), partial(self.chances, fit))
 
     def replicated(self, fit: Any, counts: Counts, mode: Mode) -> Iterator[Block]:
         """Cells at their weights, block by block."""
-        from engine.fitting.point import at_points
+        from engine.fitting.point_replicates import at_points
 
         return at_points(counts, lambda dense: self.chances(fit, self.place(fit, dense)))
 

@@ -61,7 +61,7 @@ class Vocabulary(NamedTuple):
     share
         What a latent has a share of, in the middle of a sentence.
     share_column
-        Name of `engine.fitting.model.FittedModel.shares` in a table.
+        Name of `engine.fitting.fit_protocol.FittedModel.shares` in a table.
     unit
         What the weights of cells are in, where they have signs.
     note

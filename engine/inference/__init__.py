@@ -1,8 +1,8 @@
 """Drivers: they run the models over the counts and yield progress."""
 
 from engine.fitting.progress import Progress
-from engine.inference.fitting import fit_iter
-from engine.lda.cells import elbo, feature_by_topic, perplexity, topic_proportions
+from engine.inference.dispatch import fit_iter
+from engine.lda.proportions import elbo, feature_by_topic, perplexity, topic_proportions
 from engine.lnm.transform import transform
 
 __all__ = [

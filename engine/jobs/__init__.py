@@ -3,11 +3,11 @@
 from engine.jobs.checking import CheckAsked, Checked
 from engine.jobs.checks import Checks, check_summary
 from engine.jobs.contenders import contender
-from engine.jobs.counts import check_same_counts
+from engine.jobs.fitted_counts import check_same_counts
 from engine.jobs.job import JobHandle
+from engine.jobs.job_status import JobError, JobKind, JobState, JobStatus
 from engine.jobs.manager import Jobs
 from engine.jobs.own import ForeignRun, OwnJobs, size_of
-from engine.jobs.status import JobError, JobKind, JobState, JobStatus
 from engine.jobs.store import default_home
 from engine.jobs.sweeps import (
     list_sweeps,

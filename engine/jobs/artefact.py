@@ -7,11 +7,11 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from engine.jobs.counts import counts_of
+from engine.jobs.fitted_counts import counts_of
 from engine.jobs.job import JobHandle
+from engine.jobs.job_status import JobError
 from engine.jobs.manager import Jobs
 from engine.jobs.runs import Runs
-from engine.jobs.status import JobError
 from engine.results import AnyFit
 
 if TYPE_CHECKING:

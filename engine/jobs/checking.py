@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         ResidualStructure,
         StructureProgress,
     )
-    from engine.checks.predictive.settings import CheckTotals
+    from engine.checks.predictive.check_settings import CheckTotals
     from engine.data import Counts
     from engine.fitting.predictive import Mode
 

@@ -30,12 +30,12 @@ from engine.jobs.checking import (
     structure_iter,
     summary,
 )
-from engine.jobs.counts import counts_of
 from engine.jobs.failures import describe
+from engine.jobs.fitted_counts import counts_of
 from engine.jobs.job import JobHandle
+from engine.jobs.job_status import JobError
 from engine.jobs.manager import Jobs
 from engine.jobs.runs import Runs
-from engine.jobs.status import JobError
 from engine.results import AnyFit
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.jobs import check_file
+from engine.jobs.job_status import JobError, JobStatus
 from engine.jobs.runs import Runs
-from engine.jobs.status import JobError, JobStatus
 from engine.registry import config_from_dict
 from engine.results import outline
 

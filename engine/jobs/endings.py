@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from engine.jobs.failures import describe, is_expected
 from engine.jobs.job import Job, Wish, peak_memory_mb
-from engine.jobs.status import JobState, JobStatus
+from engine.jobs.job_status import JobState, JobStatus
 from engine.jobs.store import CHECKPOINT, FIT, LOG, RunStore
 
 _log = logging.getLogger(__name__)

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from engine.errors import DataError, FitError
 from engine.fitting.progress import Progress
-from engine.jobs import names
+from engine.jobs import factor_names
 from engine.jobs.endings import CANCELLED, Outcome
 from engine.jobs.failures import describe
+from engine.jobs.file_cache import Kept
 from engine.jobs.job import Job, Wish
-from engine.jobs.kept import Kept
-from engine.jobs.looking import looked
+from engine.jobs.job_status import JobError
 from engine.jobs.scoring import score, set_aside
-from engine.jobs.status import JobError
 from engine.jobs.store import CHECKPOINT, FIT, RunStore
+from engine.jobs.structure_phase import looked
 from engine.registry import Config, config_from_dict
 from engine.results import AnyFit, load, selection_of, stopped_by_user
 
@@ -113,11 +113,11 @@ class FitRunner:
             except Exception as error:
                 job.update(log=f"{path.name} cannot be used: {describe(error)}")
                 continue
-            given = names.read(self._store.path(id), start.status.passes)
+            given = factor_names.read(self._store.path(id), start.status.passes)
             if len(given) == start.n_factors:
                 start = start.changed(names=given)
                 # A file that does not say which fit it is of is of this one, and no later one.
-                names.write(self._store.path(id), given, start.status.passes)
+                factor_names.write(self._store.path(id), given, start.status.passes)
             job.snapshot = partial(_same, start)
             return start
         return None
@@ -190,7 +190,7 @@ def _same(fit: AnyFit) -> AnyFit:
 
 def _named(build: Callable[[], AnyFit], start: AnyFit) -> AnyFit:
     fit = build()
-    return fit.changed(names=names.carried(start, fit))
+    return fit.changed(names=factor_names.carried(start, fit))
 
 
 def _check_same_counts(start: AnyFit, counts: Counts) -> None:

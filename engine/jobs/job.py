@@ -13,8 +13,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from engine.fitting.progress import Progress
+from engine.jobs.job_status import JobStatus
 from engine.jobs.locks import RunLock
-from engine.jobs.status import JobStatus
 from engine.results import AnyFit
 
 if TYPE_CHECKING:

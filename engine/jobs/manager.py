@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.jobs import names as names_file
+from engine.jobs import factor_names as names_file
 from engine.jobs.endings import Outcome
+from engine.jobs.file_cache import Kept
 from engine.jobs.fits import FitIter, FitRunner, engine_fit_iter, engine_load
 from engine.jobs.job import Job, JobHandle, Wish
-from engine.jobs.kept import Kept
+from engine.jobs.job_status import JobError, JobStatus
 from engine.jobs.pool import FITS, Pool
 from engine.jobs.runs import Runs
-from engine.jobs.status import JobError, JobStatus
 from engine.jobs.store import RunStore, default_home
 from engine.registry import Config
 from engine.results import load

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.jobs.job_status import JobError, JobStatus
 from engine.jobs.manager import Jobs
 from engine.jobs.ownership import UNKNOWN_OWNER
-from engine.jobs.status import JobError, JobStatus
 
 Told = Callable[[str, str], None]
 

@@ -10,7 +10,7 @@ from typing import Any
 from engine.jobs.endings import CANCELLED, Outcome, failure, write_end
 from engine.jobs.fits import FitRunner
 from engine.jobs.job import Job, JobHandle, Wish
-from engine.jobs.lane import Lane, niceness
+from engine.jobs.job_queue import Lane, niceness
 from engine.jobs.store import RunStore
 
 FITS = "fits"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from scipy import sparse
 
 from engine.errors import DataError
-from engine.jobs import names
+from engine.jobs import factor_names
+from engine.jobs.file_cache import Kept
 from engine.jobs.job import Wish
-from engine.jobs.kept import Kept
+from engine.jobs.job_status import JobError, JobStatus
 from engine.jobs.pool import Pool
 from engine.jobs.scoring import read_cells
-from engine.jobs.status import JobError, JobStatus
 from engine.jobs.store import FIT, RunStore, no_such_job
 from engine.results import AnyFit, load_counts
 
@@ -160,7 +160,7 @@ class Runs:
         JobError
             If there is no such run.
         """
-        return names.read(self.folder(id), passes)
+        return factor_names.read(self.folder(id), passes)
 
     def cell_scores(self, id: str) -> CellScores | None:
         """What each held-out cell contributes to the score of a run; None without a score.

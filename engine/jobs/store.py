@@ -23,10 +23,10 @@ import platformdirs
 from engine.errors import FitError
 from engine.files.atomic import atomic_write
 from engine.files.own_files import read_json
+from engine.jobs.job_status import JobError, JobStatus
 from engine.jobs.leftovers import DELETED, NEW, clean, remove_tree
 from engine.jobs.locks import LOCK, RunLock, claim, open_lock
 from engine.jobs.ownership import owner_in
-from engine.jobs.status import JobError, JobStatus
 
 FORMAT = 1
 FIT = "fit.h5ad"

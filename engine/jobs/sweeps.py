@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from engine.errors import ConfigError, FitError
 from engine.files.own_files import read_json
+from engine.jobs.job_status import JobError, JobStatus, new_id
 from engine.jobs.manager import Jobs
 from engine.jobs.runs import Runs
-from engine.jobs.status import JobError, JobStatus, new_id
 from engine.jobs.store import write_json
 from engine.registry import Config, config_from_dict
 

@@ -40,7 +40,7 @@ class Topics(FamilyBase):
     def proportions(self, fit: TopicFit, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
         """Mean proportions of the topics times mean topics, or those of their modes."""
         from engine.fitting.blocks import Blocks
-        from engine.lda.cells import topic_proportions
+        from engine.lda.proportions import topic_proportions
 
         shares = topic_proportions(fit, counts).to_numpy()
         for block in Blocks(counts, keep=False):

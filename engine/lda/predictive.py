@@ -11,8 +11,8 @@ from scipy import special
 from engine.data import Counts
 from engine.fitting.blocks import Blocks
 from engine.fitting.predictive import Block, Latents, Mode, PearsonResiduals
-from engine.lda.cells import Placed, place
 from engine.lda.fit import TopicFit
+from engine.lda.proportions import Placed, place
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ _TINY = float(np.finfo(float).tiny)
 
 
 class TopicSummary(TopicArrays):
-    """The part of `engine.fitting.model.FittedModel` that needs the arrays of a fit alone."""
+    """What of `engine.fitting.fit_protocol.FittedModel` needs the arrays of a fit alone."""
 
     measures: tuple[Measure, ...] = ("probability", "relevance", "distinctiveness")
 
     def can(self, what: Capability) -> bool:
-        """Whether the fit has this, see `engine.fitting.model.FittedModel`."""
+        """Whether the fit has this, see `engine.fitting.fit_protocol.FittedModel`."""
         if what == "topic_uncertainty":
             return self.config.inference == "em"
         return what == "mixtures"

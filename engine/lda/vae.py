@@ -20,11 +20,11 @@ from engine.fitting.steps import End, Step
 from engine.fitting.training import Pair, Task, divergence, train
 from engine.lda import em, equations
 from engine.lda import encoder as vae
-from engine.lda.cells import place_under
 from engine.lda.config import LDAConfig
 from engine.lda.fit import TopicFit
 from engine.lda.learned import Event, Learned
 from engine.lda.means import softmax_means
+from engine.lda.proportions import place_under
 
 # Cells that the scale of the inputs is taken from, and draws of the topics on the way.
 _SCALE_CELLS = 2000

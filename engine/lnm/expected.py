@@ -15,7 +15,7 @@ from engine.fitting.blocks import Blocks
 from engine.lnm import equations
 from engine.lnm.covariates import covariates_of
 from engine.lnm.fit import Fit
-from engine.lnm.points import integral_for
+from engine.lnm.outer_steps import integral_for
 from engine.lnm.posteriors import parameters, parameters_of
 from engine.lnm.prediction import expected_proportions
 from engine.lnm.residual import Integral

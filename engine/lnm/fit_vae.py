@@ -35,8 +35,8 @@ from engine.lnm.collapse import collapse
 from engine.lnm.config import LNMConfig
 from engine.lnm.fit import Capture, Fit
 from engine.lnm.laplace import check_start
+from engine.lnm.outer_steps import noise_mask
 from engine.lnm.passes import Pass
-from engine.lnm.points import noise_mask
 from engine.lnm.prior import Prior
 from engine.lnm.requirements import check_config
 from engine.lnm.residual import LOG_NO_NOISE, NARROW

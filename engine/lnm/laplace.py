@@ -25,9 +25,9 @@ from engine.lnm.design import Design
 from engine.lnm.effects_prior import EffectsPrior
 from engine.lnm.fit import Fit
 from engine.lnm.metric import Metric
+from engine.lnm.outer_steps import LONGEST_STEP, clipped_step, evaluate, integral_for, noise_mask
 from engine.lnm.passes import Passes
 from engine.lnm.point import Point
-from engine.lnm.points import LONGEST_STEP, clipped_step, evaluate, integral_for, noise_mask
 from engine.lnm.prior import Prior
 from engine.lnm.residual import NARROW
 from engine.lnm.spectral import effects_start, spectral_start

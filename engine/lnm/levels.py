@@ -19,8 +19,8 @@ from engine.fitting.levels import Level
 from engine.lnm import equations
 from engine.lnm.covariates import covariates_of
 from engine.lnm.fit import Fit
+from engine.lnm.outer_steps import integral_for
 from engine.lnm.passes import Passes
-from engine.lnm.points import integral_for
 from engine.lnm.residual import LOG_NO_NOISE
 
 _PRIOR_PRECISION = 0.25

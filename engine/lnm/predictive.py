@@ -16,7 +16,7 @@ from engine.lnm import equations
 from engine.lnm.covariates import covariates_of, mean_of
 from engine.lnm.drawn_residuals import draw_intensities, normals
 from engine.lnm.fit import Fit
-from engine.lnm.points import integral_for
+from engine.lnm.outer_steps import integral_for
 from engine.lnm.posteriors import parameters, parameters_of, posteriors
 from engine.lnm.residual import Integral
 

@@ -12,7 +12,7 @@ from engine.fitting.predictive import standardised
 from engine.lnm import equations
 from engine.lnm.covariates import mean_of
 from engine.lnm.fit import Fit
-from engine.lnm.points import integral_for
+from engine.lnm.outer_steps import integral_for
 from engine.lnm.posteriors import Posteriors, posteriors
 from engine.lnm.residual import LOG_NO_NOISE, Integral
 

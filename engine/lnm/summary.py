@@ -20,10 +20,10 @@ _NEAR = 0.999
 
 
 class FactorSummary(FactorArrays):
-    """The part of `engine.fitting.model.FittedModel` that needs the arrays of a fit alone."""
+    """What of `engine.fitting.fit_protocol.FittedModel` needs the arrays of a fit alone."""
 
     def can(self, what: Capability) -> bool:
-        """Whether the fit has this, see `engine.fitting.model.FittedModel`."""
+        """Whether the fit has this, see `engine.fitting.fit_protocol.FittedModel`."""
         own = {
             "capture": self.capture is not None,
             "covariates": self.design is not None,

@@ -14,8 +14,8 @@ from engine.lnm import equations
 from engine.lnm.amortized import basis_of, place
 from engine.lnm.covariates import covariates_of
 from engine.lnm.fit import Fit
+from engine.lnm.outer_steps import integral_for
 from engine.lnm.passes import Passes, result_of
-from engine.lnm.points import integral_for
 from engine.lnm.residual import LOG_NO_NOISE
 from engine.lnm.snapshot import cell_fields
 from engine.lnm.totals import capture

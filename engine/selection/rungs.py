@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.checks.beyond_factors import residual_structure_iter
 from engine.checks.completion import CellScores, ratio_error
 from engine.checks.missed import missed_pairs_iter
-from engine.checks.structure import residual_structure_iter
 from engine.data import Counts
 from engine.errors import DataError
 from engine.results import AnyFit, Tried

@@ -15,9 +15,9 @@ import click
 
 from engine.errors import ConfigError
 from engine.registry import FAMILIES, MODELS, Config
-from engine.shell.counts import choices, chosen
+from engine.shell.click_command import options
+from engine.shell.counts_arguments import choices, chosen
 from engine.shell.options import check_given, given, settings
-from engine.shell.running import options
 
 if TYPE_CHECKING:
     from engine.data import DataRequest

@@ -11,7 +11,7 @@ from engine.errors import ConfigError
 from engine.fitting.family import Family
 from engine.fitting.settings import Setting
 from engine.registry import FAMILIES, MODELS, Config
-from engine.shell.running import options
+from engine.shell.click_command import options
 
 
 class _Size(click.ParamType[int | str]):

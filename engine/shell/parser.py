@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import click
 
+from engine.shell.click_command import run
 from engine.shell.commands import commands
-from engine.shell.running import run
 
 COMMANDS = click.Group(
     "engine", commands=commands(), help="Log-ratio models of single-cell counts."

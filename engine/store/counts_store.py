@@ -21,7 +21,7 @@ import engine.files
 import engine.genes
 import engine.store
 from engine.data import Counts, DataRequest, SourceInfo
-from engine.data.border import shorten
+from engine.data.reader_errors import shorten
 from engine.errors import DataError, NoRoom
 from engine.store import layout, sources
 from engine.store.process import ReaderProcess, Tell

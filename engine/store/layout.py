@@ -31,13 +31,13 @@ import zarr
 from scipy import sparse
 from zarr.codecs import BloscCodec, Crc32cCodec
 
-from engine.data.border import reading
 from engine.data.choices import Offer
 from engine.data.counts import Counts
 from engine.data.info import ColumnInfo, LayerInfo, SourceInfo
 from engine.data.matrices import Matrix, as_matrix
 from engine.data.memory import memory_budget
-from engine.data.progress import tell
+from engine.data.reader_errors import reading
+from engine.data.reading_progress import tell
 from engine.data.report import Report
 from engine.data.rows import MemoryRows, RowStore, row_blocks
 from engine.errors import DataError

@@ -19,7 +19,7 @@ from typing import Any
 
 import engine
 from engine.data import ChoiceNeeded, DataRequest, Offer
-from engine.data.border import shorten
+from engine.data.reader_errors import shorten
 from engine.errors import ConfigError, DataError, EngineError, NoRoom
 from engine.store import sources
 from engine.store.limits import Limits

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.data import ChoiceNeeded, DataRequest, inspect_source, probe
-from engine.data.border import reading, shorten
-from engine.data.progress import listening
+from engine.data.reader_errors import reading, shorten
+from engine.data.reading_progress import listening
 from engine.errors import EngineError, NoRoom
 from engine.store import layout
 

@@ -6,7 +6,8 @@ the principal axes that `Fit` stores. Most of it takes a fit of topics as well.
 
 from engine.fitting.summarised import Bounded
 from engine.fitting.vocabulary import Measure
-from engine.summaries.cells import cell_clr, cell_clr_sd
+from engine.summaries.cell_contrast import Contrast, contrast, label_counts
+from engine.summaries.clr_of_cells import cell_clr, cell_clr_sd
 from engine.summaries.compare import (
     CellValues,
     Correlations,
@@ -20,7 +21,6 @@ from engine.summaries.compare import (
     matched,
     quantities,
 )
-from engine.summaries.contrast import Contrast, contrast, label_counts
 from engine.summaries.correlation import (
     closure_correlation,
     clr_correlation,
@@ -29,7 +29,7 @@ from engine.summaries.correlation import (
     correlation_with,
     top_variance_genes,
 )
-from engine.summaries.draws import clr_correlation_interval
+from engine.summaries.correlation_intervals import clr_correlation_interval
 from engine.summaries.labels_explain import (
     LABEL_ADVICE,
     label_parts,
@@ -37,7 +37,7 @@ from engine.summaries.labels_explain import (
     label_words,
     telling_labels,
 )
-from engine.summaries.loadings import (
+from engine.summaries.loading_tables import (
     coordinates,
     explained_variance,
     factor_genes,
@@ -51,7 +51,7 @@ from engine.summaries.loadings import (
     weights,
 )
 from engine.summaries.methods import methods_text
-from engine.summaries.names import gene_positions, named_as, with_ids
+from engine.summaries.positions import gene_positions, named_as, with_ids
 from engine.summaries.residual_bound import (
     BOUND_MEANS,
     bound_words,

@@ -14,8 +14,8 @@ from scipy import optimize
 from engine.errors import DataError
 from engine.results import AnyFit
 from engine.summaries.correlation import clr_correlation, correlation_block
-from engine.summaries.loadings import weights
-from engine.summaries.names import named_as
+from engine.summaries.loading_tables import weights
+from engine.summaries.positions import named_as
 from engine.summaries.topics_match import common_cells
 
 Similarity = Literal["correlation", "cosine", "overlap"]

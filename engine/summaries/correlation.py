@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from engine.results import AnyFit
-from engine.summaries.names import gene_positions
+from engine.summaries.positions import gene_positions
 
 
 def clr_variance(fit: AnyFit) -> pd.Series:

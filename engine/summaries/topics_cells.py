@@ -9,7 +9,7 @@ import pandas as pd
 
 from engine.errors import DataError
 from engine.results import AnyFit
-from engine.summaries.loadings import scores
+from engine.summaries.loading_tables import scores
 from engine.summaries.topics import check_topic
 
 MOST_LABELS = 40

@@ -10,7 +10,7 @@ from scipy.spatial.distance import pdist, squareform
 
 from engine.per_fit import per_fit
 from engine.results import AnyFit
-from engine.summaries.loadings import factor_shares
+from engine.summaries.loading_tables import factor_shares
 
 
 class Placement(NamedTuple):

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from engine.results import AnyFit
-from engine.summaries.loadings import scores
-from engine.summaries.names import named_as
+from engine.summaries.loading_tables import scores
+from engine.summaries.positions import named_as
 from engine.summaries.topics import ranking
 
 TOP = 30

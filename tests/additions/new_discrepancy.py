@@ -10,8 +10,8 @@ from dashboard.cards.check.tab_choices import CheckChoices
 from dashboard.plots.check_bins import SHORT, WORDS
 from dashboard.plots.check_points import CHARTS, drawn
 from engine.checks import gene_points
-from engine.checks.predictive import discrepancy, findings, statistics, tables
-from engine.checks.predictive.settings import CheckSettings
+from engine.checks.predictive import check_tables, discrepancy, interpretation, statistics
+from engine.checks.predictive.check_settings import CheckSettings
 from tests.dashboard.synthetic import make_fit
 
 CELLS, DRAWS, GENES = 60, 20, 8
@@ -32,17 +32,17 @@ ones = (counts == 1).sum(0)
 np.testing.assert_array_equal(sums.own["single"], ones)
 
 names = pd.Index([f"GENE{g}" for g in range(GENES)])
-table = tables.genes_table(sums, names, np.ones(GENES, bool)).assign(group="all cells")
+table = check_tables.genes_table(sums, names, np.ones(GENES, bool)).assign(group="all cells")
 rows = table[table["discrepancy"] == "single"].set_index("gene")
 assert (rows["observed"] == 0).all()
 np.testing.assert_allclose(rows.loc[names, "predicted"], ones[1:].mean(0) / CELLS)
-assert set(findings.misfits(table).query("discrepancy == 'single'")["gene"]) == set(names)
+assert set(interpretation.misfits(table).query("discrepancy == 'single'")["gene"]) == set(names)
 near = table.assign(observed=table["predicted"] + 0.049, q_value=0.0)
-assert "single" not in set(findings.misfits(near)["discrepancy"])
+assert "single" not in set(interpretation.misfits(near)["discrepancy"])
 
 settings = CheckSettings(mode="laplace", totals="observed", n_draws=DRAWS)
 pairs = pd.DataFrame(columns=["gene", "other", "observed", "predicted", "q_value"], dtype=float)
-said = findings.findings(table, pairs, None, discrepancy.Subject(fit, settings))
+said = interpretation.findings(table, pairs, None, discrepancy.Subject(fit, settings))
 told = [
     line for line in said if line.startswith("Share of single counts overpredicted for 8 genes")
 ]

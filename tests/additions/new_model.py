@@ -19,7 +19,7 @@ import pytest
 
 import engine
 from dashboard import embedding, link
-from dashboard.controls.model import TITLES
+from dashboard.controls.model_form import TITLES
 from dashboard.runner import Runner
 from dashboard.services import Services
 from dashboard.shell import compose

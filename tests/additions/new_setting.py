@@ -15,8 +15,8 @@ import panel_material_ui as pmui
 import pytest
 
 from dashboard import link
-from dashboard.controls.model import ModelControl
-from dashboard.report import tables
+from dashboard.controls.model_form import ModelControl
+from dashboard.report import report_tables
 from dashboard.report.subject import Subject
 from dashboard.state import AppState
 from engine.__main__ import main
@@ -99,6 +99,6 @@ for search in ("?shrinkage=3", "?shrinkage=-1", "?shrinkage=nan", "?shrinkage=x"
 assert "does not have" in link.read("?model=lda&shrinkage=1")[1][0]
 
 fit = replace(make_fit(), config=config)
-rows = tables.configuration(Subject.of(fit))
+rows = report_tables.configuration(Subject.of(fit))
 assert rows.loc["shrinkage"].tolist() == ["Shrinkage", "1.5", "not the default"]
 assert config.differences(LNMConfig(n_factors=2)) == {"shrinkage": "Shrinkage 1.5"}

@@ -38,7 +38,7 @@ def services(tmp_path: Path, steps: Steps, monkeypatch: pytest.MonkeyPatch) -> I
         return make_counts()
 
     monkeypatch.setattr(DataRequest, "load", load)
-    monkeypatch.setattr("dashboard.reading.inspect_source", lambda *_: None)
+    monkeypatch.setattr("dashboard.reader.inspect_source", lambda *_: None)
     monkeypatch.setattr(
         "dashboard.embedding.umap_coordinates", lambda scores, *_: scores[:, :2] + 100
     )

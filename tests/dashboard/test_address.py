@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard import kept
+from dashboard import saved_selections
 from dashboard.address import follow
 from dashboard.browser import Browser
 from dashboard.runner import Runner
@@ -85,7 +85,7 @@ def test_a_reload_brings_everything_back(services: Services, run: str, tmp_path:
     first.state.choose_gene("GENE5")
     first.state.choose_pair("GENE1", "GENE2")
     first.state.select(mask)
-    first.until(lambda: list((tmp_path / "runs").rglob(f"{kept.name(mask)}.npz")))
+    first.until(lambda: list((tmp_path / "runs").rglob(f"{saved_selections.name(mask)}.npz")))
     again = Opened(services, first.window.search)
     again.until(lambda: again.state.selected is not None)
     np.testing.assert_array_equal(again.state.selected, mask)

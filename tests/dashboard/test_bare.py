@@ -27,7 +27,7 @@ from dashboard.runner import Runner
 from dashboard.services import Services
 from dashboard.state import FACTOR, TOTAL_COUNTS, AppState, default_colour
 from engine import summaries
-from engine.checks import ResidualStructure, structure
+from engine.checks import ResidualStructure, beyond_factors
 from engine.results import AnyFit, Fit, Selection, Tried, load, with_selection
 from tests.dashboard.synthetic import make_fit, make_topic_fit
 from tests.runs import save_runs
@@ -143,7 +143,7 @@ def test_structure_that_was_found_comes_before_that_a_person_asked_for_none(
 ) -> None:
     found = ResidualStructure(0, 60, 9.0, 1.0, 0.1, ("GENE1", "GENE2"), ())
     view = CorrelationView(state, Browser())
-    state.show_fit(structure.with_structure(bare(chosen=False), found))
+    state.show_fit(beyond_factors.with_structure(bare(chosen=False), found))
     said = words(view)
     assert "Take more factors: genes vary together beyond chance." in said
     assert "most of all GENE1, GENE2." in said

@@ -21,7 +21,7 @@ from dashboard.runner import Runner
 from dashboard.state import AppState
 from engine import summaries
 from engine.checks import ResidualStructure, TopicUncertainty, Uncertainty
-from engine.checks.uncertainty.blocks import GeneBlocks
+from engine.checks.uncertainty.gene_blocks import GeneBlocks
 from engine.checks.uncertainty.replicates import Replicates
 from engine.errors import ConfigError
 from engine.jobs.job import JobHandle

@@ -11,17 +11,17 @@ import pandas as pd
 import panel as pn
 import pytest
 
-from dashboard import actions, choosing
+from dashboard import actions, size_selection
 from dashboard.browser import Browser
-from dashboard.cards.data.chosen_number import NumberView
+from dashboard.cards.data.selected_size import NumberView
 from dashboard.cards.data.tab import DataTab
 from dashboard.cards.explore.factor_loadings import LoadingsView
 from dashboard.cards.frame import waiting
 from dashboard.controls.run import words
 from dashboard.export import Provenance, render
 from dashboard.plots.style import ACCENT, MISSING
-from dashboard.plots.sweep import HOLLOW, points
-from dashboard.report import Subject, document, tables
+from dashboard.plots.sweep_curve import HOLLOW, points
+from dashboard.report import Subject, document, report_tables
 from dashboard.report.figures import as_they_stand, complete
 from dashboard.state import AppState
 from engine.jobs import JobStatus
@@ -91,7 +91,7 @@ def test_it_is_on_the_tab_of_the_data_to_be_taken_away(state: AppState) -> None:
     view = DataTab(state, Browser())
     state.show_fit(fit := chosen())
     assert "nats per count behind" in told(view)
-    export = as_they_stand(state)[choosing.NAME]
+    export = as_they_stand(state)[size_selection.NAME]
     assert render(export, "svg", Provenance.of(state), fit)
     table = pd.read_csv(io.BytesIO(render(export, "csv", Provenance.of(state), fit)), index_col=0)
     assert table.index.tolist() == [1, 5, 20]
@@ -104,7 +104,7 @@ def test_a_line_leads_there(state: AppState) -> None:
     state.tab = "explore"
     state.show_fit(chosen())
     assert "why 5?" in told(view)
-    assert "5 factors, chosen from the counts" in choosing.line(state.fit)
+    assert "5 factors, chosen from the counts" in size_selection.line(state.fit)
     browser = Browser()
     actions.connect(browser, state)
     actions._turn(state, "nowhere")
@@ -113,7 +113,7 @@ def test_a_line_leads_there(state: AppState) -> None:
     assert state.tab == "data"
     state.show_fit(make_fit(60, 30, 5))
     assert "why 5?" not in told(view)
-    assert choosing.line(state.fit) == ""
+    assert size_selection.line(state.fit) == ""
 
 
 @pytest.mark.parametrize("topics", [False, True])
@@ -173,5 +173,5 @@ def test_progress_names_no_number_that_is_but_tried(state: AppState, phase: str,
 
 
 def test_settings_of_a_report_tell_the_number(state: AppState) -> None:
-    row = tables.configuration(Subject.of(chosen())).loc["n_factors"]
+    row = report_tables.configuration(Subject.of(chosen())).loc["n_factors"]
     assert list(row) == ["Factors", "5", "chosen from the counts"]

@@ -12,7 +12,7 @@ from dashboard.cards.frame import told
 from dashboard.controls.data import DataControl
 from dashboard.controls.run import RunControl, duration, left, others, words
 from dashboard.controls.upload import UploadArea
-from dashboard.places import Places
+from dashboard.folders import Places
 from dashboard.runner import Runner
 from dashboard.state import AppState
 from engine.data import ChoiceNeeded, DataRequest, Offer

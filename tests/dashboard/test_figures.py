@@ -20,7 +20,7 @@ from dashboard.figures.names import shown, type_size
 from dashboard.figures.points import discs
 from dashboard.figures.sheet import MM, clean, sheet, sign, wide, wrapped, write
 from dashboard.plots.colours import colour_labels, colour_numbers
-from dashboard.plots.words import Words
+from dashboard.plots.latent_words import Words
 
 EVIL = ["$\\frac{1}{0$", "a_b^c", '<script>&"', "A\x00B\x1bC", "line\nbreak", "𝒢ene Å β"]
 SVG = "{http://www.w3.org/2000/svg}"

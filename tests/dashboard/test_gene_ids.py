@@ -13,7 +13,7 @@ from dashboard import link
 from dashboard.cards.choice_bar import ChosenBar
 from dashboard.cards.explore.gene_neighbours import GeneView
 from dashboard.export import Export, Provenance, render
-from dashboard.genes import called, full, ids_of
+from dashboard.gene_ids import called, full, ids_of
 from dashboard.plots.heatmap import Heatmap
 from dashboard.plots.loading_bars import LoadingBars
 from dashboard.state import AppState

@@ -6,7 +6,7 @@ import panel as pn
 import panel_material_ui as pmui
 import pytest
 
-from dashboard.controls.model import ModelControl
+from dashboard.controls.model_form import ModelControl
 from dashboard.model_settings import parameters
 from dashboard.state import AppState
 from engine.errors import ConfigError

@@ -17,7 +17,7 @@ import panel as pn
 import pytest
 
 from dashboard.browser import Browser
-from dashboard.cards import registry
+from dashboard.cards import catalogue
 from dashboard.cards.explore.tab import ExploreTab
 from dashboard.export import Provenance, render
 from dashboard.report import Subject, document, write_bundle
@@ -51,7 +51,7 @@ def card(written: ModuleType, state: AppState) -> Any:
 
 
 def test_a_card_that_is_not_there_is_nowhere() -> None:
-    assert "variance" not in [kind.entry for kind in registry.cards("explore")]
+    assert "variance" not in [kind.entry for kind in catalogue.cards("explore")]
 
 
 def test_the_page_shows_it(card: Any, state: AppState) -> None:

@@ -14,9 +14,9 @@ import panel_material_ui as pmui
 import pytest
 
 from dashboard.controls.data import DataControl
-from dashboard.controls.genes import GenesControl
-from dashboard.opening import crumbs
-from dashboard.places import Places
+from dashboard.controls.gene_settings import GenesControl
+from dashboard.folders import Places
+from dashboard.opener import crumbs
 from dashboard.runner import Runner
 from dashboard.services import Services
 from dashboard.state import AppState

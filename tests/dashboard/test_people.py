@@ -14,11 +14,11 @@ import pytest
 from tornado.web import create_signed_value
 
 from dashboard import audit, logins, people
-from dashboard.controls.runs import row
+from dashboard.controls.run_list import row
 from dashboard.controls.upload import UploadArea
 from dashboard.runner import Runner
+from dashboard.server_settings import Settings
 from dashboard.services import Services
-from dashboard.settings import Settings
 from dashboard.state import AppState
 from engine.errors import EngineError
 from engine.jobs import JobStatus

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from dashboard import places as module
+from dashboard import folders as module
 from dashboard.controls.upload import UploadArea
-from dashboard.places import Places
+from dashboard.folders import Places
 from engine.errors import DataError, EngineError
 
 

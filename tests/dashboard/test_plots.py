@@ -4,8 +4,8 @@ import holoviews as hv
 import numpy as np
 import pytest
 
+from dashboard.plots.histograms import binned, cell_histogram, decade_ticks
 from dashboard.plots.style import frame, span
-from dashboard.plots.summary import binned, cell_histogram, decade_ticks
 from dashboard.plots.trace import objective_trace
 
 hv.extension("bokeh")

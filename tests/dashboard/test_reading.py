@@ -13,13 +13,13 @@ import pytest
 
 from dashboard.browser import Browser
 from dashboard.controls.data import DataControl
-from dashboard.reading import Reader, in_this_process
+from dashboard.reader import Reader, in_this_process
 from dashboard.runner import Runner
+from dashboard.server_settings import Settings
 from dashboard.services import Services
-from dashboard.settings import Settings
 from dashboard.state import AppState
 from engine.data import Counts, DataRequest, SourceInfo
-from engine.data.progress import Listener
+from engine.data.reading_progress import Listener
 from engine.errors import DataError
 from engine.store import CountsStore
 from tests.dashboard.synthetic import make_counts

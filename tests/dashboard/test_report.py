@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from dashboard.export import Export
-from dashboard.report import Subject, document, tables, write_bundle
+from dashboard.report import Subject, document, report_tables, write_bundle
 from dashboard.report.figures import Figure, as_they_stand, complete
 from dashboard.report.inline import inline_svg
 from dashboard.state import AppState
@@ -255,5 +255,5 @@ def test_the_zip_says_what_each_file_is(subject: Subject, tmp_path: Path) -> Non
 @pytest.mark.parametrize(("changes", "sign"), [({}, ""), ({"is_bound": True}, "≥ ")])
 def test_a_bound_is_told_from_a_marginal(changes: dict[str, Any], sign: str) -> None:
     score = SCORE | {"log_marginal_per_cell": -1234.5} | changes
-    rows = dict(tables.score(Subject.of(make_fit(cells=20), replace(status(), score=score))))
+    rows = dict(report_tables.score(Subject.of(make_fit(cells=20), replace(status(), score=score))))
     assert rows["Log marginal likelihood, nats per cell"] == f"{sign}−1,234.5"

@@ -13,7 +13,7 @@ import pytest
 from dashboard.export import fit_file
 from engine.__main__ import main
 from engine.data import DataRequest
-from engine.jobs import JobStatus, check_file, names
+from engine.jobs import JobStatus, check_file, factor_names
 from engine.jobs.store import FIT, RunStore
 from engine.registry import Config
 from engine.results import AnyFit, Fit, load
@@ -54,7 +54,7 @@ def test_a_run_brings_what_is_kept_with_it(tmp_path: Path) -> None:
     rows = [{"group": "all cells", "discrepancy": "mean", "n_genes": 7}]
     summary = CHECKED | {"misfits": rows, "passes": kept}
     check_file.keep(store.path(made.id), "map", summary)
-    names.write(store.path(made.id), ["my factor", *"bcde"], kept)
+    factor_names.write(store.path(made.id), ["my factor", *"bcde"], kept)
     out = tmp_path / "report.html"
     assert main(["report", str(fit), "--out", str(out), "--no-umap"]) == 0
     text = Read(out.read_text("utf-8")).text
@@ -72,7 +72,7 @@ def test_a_check_from_a_shell_is_that_of_this_very_fit(
         return Read(out.read_text("utf-8")).words
 
     warning = "Laplace should not be trusted."
-    monkeypatch.setattr("engine.checks.laplace._warning", lambda *_: warning)
+    monkeypatch.setattr("engine.checks.laplace_check._warning", lambda *_: warning)
     monkeypatch.setattr("dashboard.report.from_shell.complete", lambda *_: [])
     fit, counts = tiny_fit(config), tiny_counts(config.model)
     # Too short a one to be drawn.

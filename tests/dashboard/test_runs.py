@@ -8,7 +8,7 @@ import panel_material_ui as pmui
 import pytest
 
 from dashboard.browser import Browser
-from dashboard.controls.runs import RunsControl, row, secondary
+from dashboard.controls.run_list import RunsControl, row, secondary
 from dashboard.runner import Runner
 from dashboard.state import AppState
 from engine.jobs import JobStatus

@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.cards.data.held_out_scores import comparable, page
 from dashboard.controls.run import RunControl
-from dashboard.controls.runs import secondary
+from dashboard.controls.run_list import secondary
 from dashboard.runner import Runner
 from dashboard.services import Services
 from dashboard.state import AppState

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.selection import combine
+from dashboard.cell_mask import combine
 
 masks = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=20)
 

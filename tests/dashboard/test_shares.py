@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dashboard import kept, listening, people
+from dashboard import listening, people, saved_selections
 from dashboard.controls.data import DataControl
-from dashboard.controls.runs import RunsControl
+from dashboard.controls.run_list import RunsControl
 from dashboard.runner import Runner
+from dashboard.server_settings import Settings
 from dashboard.services import Services
-from dashboard.settings import Settings
 from dashboard.state import AppState
 from engine.errors import ConfigError, EngineError
 from tests.dashboard.synthetic import Steps
@@ -136,7 +136,7 @@ def test_selections_of_who_only_looks_lie_apart_and_are_found_again(
         person.until(lambda: person.state.fit is not None)
         mask = np.arange(len(person.state.fit.cells)) < cells
         person.state.selected = mask
-        key = kept.name(mask)
+        key = saved_selections.name(mask)
         person.until(lambda: list(services.jobs.home.rglob(f"{key}.npz")))
         return mask, key
 
@@ -146,7 +146,7 @@ def test_selections_of_who_only_looks_lie_apart_and_are_found_again(
         return person.state.selected
 
     (_, owners), (mask, viewers) = select("ada", 3), select("bob", 4)
-    in_run = services.jobs.folder(run) / kept.FOLDER
+    in_run = services.jobs.folder(run) / saved_selections.FOLDER
     assert [path.stem for path in in_run.iterdir()] == [owners]
     np.testing.assert_array_equal(found("bob", viewers), mask)
     assert found("eve", owners) is not None

@@ -12,7 +12,7 @@ from dashboard import figures
 from dashboard.cards.topics.how_many import ManyView, page
 from dashboard.cards.topics.tab_choices import TopicChoices
 from dashboard.controls.run import COMPARE, STOP, RunControl
-from dashboard.plots.sweep import MEASURES, SweepPlot, points
+from dashboard.plots.sweep_curve import MEASURES, SweepPlot, points
 from dashboard.runner import Runner
 from dashboard.state import AppState
 from engine.checks import Sweep

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dashboard.together import together
+from dashboard.batched import together
 
 
 def test_without_a_session_an_action_is_done_at_once() -> None:

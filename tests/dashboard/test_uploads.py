@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.browser import Browser
 from dashboard.controls.uploads import UploadsControl
-from dashboard.places import Places
+from dashboard.folders import Places
 from dashboard.state import AppState
 from engine.errors import DataError
 from engine.jobs import JobStatus

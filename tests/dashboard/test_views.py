@@ -11,7 +11,7 @@ from bokeh.models import GlyphRenderer
 from dashboard import html
 from dashboard.browser import Browser
 from dashboard.cards.data.tab import DataTab
-from dashboard.reading import summarise
+from dashboard.reader import summarise
 from dashboard.runner import Runner
 from dashboard.shell import compose
 from dashboard.state import AppState

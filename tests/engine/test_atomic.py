@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.files.atomic import atomic_write
+from engine.jobs.job_status import JobStatus
 from engine.jobs.leftovers import HOUR
-from engine.jobs.status import JobStatus
 from engine.jobs.store import RunStore
 
 OLD, NEW = b"old", b"new content"

@@ -10,13 +10,13 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
+from dashboard.batched import together
 from dashboard.cards.check.checker import Checker
 from dashboard.cards.check.tab_choices import ALL, EACH, SELECTED, CheckChoices
 from dashboard.controls.run import duration, left
 from dashboard.select import Select
 from dashboard.state import AppState
 from dashboard.templates import render
-from dashboard.together import together
 from engine import summaries
 from engine.jobs import JobStatus
 

@@ -8,6 +8,7 @@ import pandas as pd
 import panel as pn
 
 from dashboard import html, lists
+from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place, same
 from dashboard.cards.check.shown_check import missing
@@ -18,7 +19,6 @@ from dashboard.plots.check_lines import ResidualPlot, TotalsPlot
 from dashboard.plots.check_points import CHARTS, MISSED, PAIRS, Chart, CheckPoints
 from dashboard.select import Select
 from dashboard.state import AppState
-from dashboard.together import together
 from engine import checks
 from engine.jobs import Checked
 

@@ -10,6 +10,7 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
+from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place, same
 from dashboard.cards.check.checker import TAB
@@ -21,7 +22,6 @@ from dashboard.export import Export
 from dashboard.plots.check_bins import KINDS, SHORT
 from dashboard.plots.check_counts import MOST, CountPanels
 from dashboard.state import AppState
-from dashboard.together import together
 from engine import checks
 from engine.jobs import Checked
 

@@ -7,10 +7,10 @@ from typing import Any
 import panel as pn
 
 from dashboard import html
+from dashboard.cards.base_tab import Tab
 from dashboard.cards.check.bar import CheckBar
 from dashboard.cards.check.checker import Checker
 from dashboard.cards.check.tab_choices import CheckChoices
-from dashboard.cards.tab import Tab
 
 
 class CheckTab(Tab):

@@ -9,13 +9,13 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
+from dashboard.batched import together
 from dashboard.cards.choice_bar import chips
 from dashboard.cards.compare.compared import Compared
 from dashboard.cards.compare.other_umap import Layout
 from dashboard.cards.compare.tab_choices import TAB, CompareChoices
 from dashboard.cards.other_run import runs
 from dashboard.select import Select
-from dashboard.together import together
 
 NOBODY = "none"
 # As low as the bar.

@@ -9,6 +9,7 @@ import pandas as pd
 import panel as pn
 
 from dashboard import html
+from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards import colouring
 from dashboard.cards.card import Card, Place, same
@@ -25,7 +26,6 @@ from dashboard.plots.colours import Colouring
 from dashboard.plots.names import plain
 from dashboard.state import CLR, COUNTS, AppState
 from dashboard.templates import render
-from dashboard.together import together
 
 HEAD = html.heading(
     "Cells in both runs",

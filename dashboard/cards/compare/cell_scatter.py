@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
+from dashboard.batched import together
 from dashboard.cards import colouring
 from dashboard.cards.card import Card, Place, same
 from dashboard.cards.compare.bar import strip
@@ -22,7 +23,6 @@ from dashboard.cards.frame import figure
 from dashboard.export import Export
 from dashboard.plots.compare_scatter import ComparedPoints
 from dashboard.select import Select
-from dashboard.together import together
 from engine import summaries
 
 HEAD = html.heading(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import panel_material_ui as pmui
 
 from dashboard import html
+from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place, same
 from dashboard.cards.compare.compared import Beside, Compared
@@ -15,9 +16,8 @@ from dashboard.cards.explore.cell_map import TIGHT
 from dashboard.cards.frame import figure
 from dashboard.cards.heat_genes import HeatGenes, genes
 from dashboard.export import Export
-from dashboard.genes import ids_of
+from dashboard.gene_ids import ids_of
 from dashboard.plots.compare_heatmap import ComparedHeatmap, in_order, limits
-from dashboard.together import together
 from engine import summaries
 
 HEAD = html.heading(

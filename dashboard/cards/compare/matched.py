@@ -9,6 +9,7 @@ import panel_material_ui as pmui
 
 from dashboard import html
 from dashboard.bare import bare_words, is_bare
+from dashboard.batched import together
 from dashboard.cards.card import Card, Place, same
 from dashboard.cards.compare.bar import strip
 from dashboard.cards.compare.compared import Beside, Compared
@@ -17,7 +18,6 @@ from dashboard.cards.frame import figure
 from dashboard.cards.table import Column, Table
 from dashboard.export import Export
 from dashboard.plots.topic_similarity import SimilarityMap
-from dashboard.together import together
 
 HEAD = html.heading(
     "Matched",

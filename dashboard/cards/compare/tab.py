@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from dashboard.cards.base_tab import Tab
 from dashboard.cards.card import Card
 from dashboard.cards.compare.bar import CompareBar
 from dashboard.cards.compare.compared import Compared
 from dashboard.cards.compare.other_umap import Layout
 from dashboard.cards.compare.tab_choices import CompareChoices
 from dashboard.cards.stack import Stack
-from dashboard.cards.tab import Tab
 
 
 class CompareTab(Tab):

@@ -14,7 +14,7 @@ from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import card, figure
 from dashboard.export import Export
-from dashboard.plots.summary import binned, cell_histogram
+from dashboard.plots.histograms import binned, cell_histogram
 from dashboard.state import AppState, Notice
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard import html
+from dashboard.cards.base_tab import Tab
 from dashboard.cards.data import held_out_scores
-from dashboard.cards.tab import Tab
 
 
 class DataTab(Tab):

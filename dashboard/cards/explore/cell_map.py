@@ -13,6 +13,7 @@ import param
 
 from dashboard import html
 from dashboard.bare import TITLES, by_counts, is_bare
+from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards import colouring
 from dashboard.cards.card import Card, Place
@@ -24,7 +25,6 @@ from dashboard.plots.cells import CellPlot
 from dashboard.plots.colours import Colouring
 from dashboard.select import Select
 from dashboard.state import FACTOR, FACTOR_SD, LABEL, AppState, default_colour
-from dashboard.together import together
 from engine import summaries
 from engine.results import AnyFit
 

@@ -12,6 +12,7 @@ import param
 
 from dashboard import html
 from dashboard.bare import is_bare
+from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.explore.label_words import Explained
@@ -20,13 +21,12 @@ from dashboard.cards.uncertainty import gene_intervals
 from dashboard.cards.wording import words
 from dashboard.cut import cut
 from dashboard.export import Export
-from dashboard.genes import ids_of
+from dashboard.gene_ids import ids_of
 from dashboard.lists import percent
 from dashboard.plots.loading_bars import LoadingBars
 from dashboard.plots.loadings import ON_PAPER, LoadingsMap, leading_genes, strongest
 from dashboard.select import Select
 from dashboard.state import LONGEST_NAME, AppState
-from dashboard.together import together
 from engine import summaries
 from engine.results import AnyFit
 

@@ -13,6 +13,7 @@ import param
 
 from dashboard import html
 from dashboard.bare import NO_FINDING, bare_words, is_bare, short_words
+from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure, waiting
@@ -21,11 +22,10 @@ from dashboard.cards.uncertainty import certainty
 from dashboard.cards.wording import named
 from dashboard.controls.export_menu import ICON
 from dashboard.export import Export
-from dashboard.genes import ids_of
+from dashboard.gene_ids import ids_of
 from dashboard.plots.heatmap import Heatmap, clustered
-from dashboard.plots.words import Words
+from dashboard.plots.latent_words import Words
 from dashboard.state import AppState
-from dashboard.together import together
 from engine import summaries
 from engine.checks import SMALL, Uncertainty, pairs_table, structure_of
 from engine.results import AnyFit

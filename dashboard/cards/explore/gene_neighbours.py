@@ -14,7 +14,7 @@ from dashboard.cards.uncertainty import certainty, interval, line
 from dashboard.cards.wording import heading
 from dashboard.cut import cut
 from dashboard.export import Export
-from dashboard.genes import ids_of
+from dashboard.gene_ids import ids_of
 from dashboard.state import CLR, COUNTS, AppState
 from dashboard.templates import render
 from engine import summaries

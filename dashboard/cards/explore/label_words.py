@@ -8,7 +8,7 @@ from typing import Any
 
 import param
 
-from dashboard import choosing, html
+from dashboard import html, size_selection
 from dashboard.bare import is_bare
 from dashboard.cards.background import summarised
 from dashboard.cards.wording import named
@@ -42,7 +42,7 @@ class Explained(param.Parameterized):
         ) -> html.Heading:
             mixes = fit is not None and fit.can("mixtures")
             found = named(topics if mixes else factors, fit)
-            button = choosing.why(fit)
+            button = size_selection.why(fit)
             if is_bare(fit):
                 how = html.how_to_read(BARE, button)
             elif not mixes and of is not None and of is fit:

@@ -13,7 +13,7 @@ from dashboard.cards.card import Card, Place
 from dashboard.cards.wording import heading, words
 from dashboard.cut import cut
 from dashboard.export import Export
-from dashboard.genes import ids_of
+from dashboard.gene_ids import ids_of
 from dashboard.state import LABEL, AppState, default_colour
 from dashboard.templates import render
 from engine import summaries

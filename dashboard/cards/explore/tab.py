@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from dashboard.cards.base_tab import Tab
 from dashboard.cards.card import Card
 from dashboard.cards.choice_bar import ChosenBar
 from dashboard.cards.frame import waiting
 from dashboard.cards.stack import Stack
-from dashboard.cards.tab import Tab
 
 
 class ExploreTab(Tab):

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard import html
+from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure
@@ -17,7 +18,6 @@ from dashboard.cards.table import SMALL, Column, Table
 from dashboard.plots.volcano import Volcano
 from dashboard.select import Select
 from dashboard.state import AppState
-from dashboard.together import together
 from engine import coefficients
 from engine.results import AnyFit
 

@@ -13,6 +13,7 @@ import param
 from scipy import sparse
 
 from dashboard import html
+from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure
@@ -21,7 +22,6 @@ from dashboard.cards.table import SMALL, Column, Table
 from dashboard.plots.volcano import Volcano
 from dashboard.select import Select
 from dashboard.state import AppState
-from dashboard.together import together
 from engine import Counts, differences
 from engine.comparing import Differences
 from engine.errors import EngineError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from dashboard.cards.base_tab import Tab
 from dashboard.cards.choice_bar import ChosenBar
 from dashboard.cards.groups.tab_choices import GroupChoices
-from dashboard.cards.tab import Tab
 
 
 class GroupsTab(Tab):

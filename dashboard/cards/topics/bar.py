@@ -9,10 +9,10 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
+from dashboard.batched import together
 from dashboard.cards.choice_bar import chips
 from dashboard.select import Select
 from dashboard.state import LONGEST_NAME, AppState
-from dashboard.together import together
 
 NONE, TAB = "none", "topics"
 

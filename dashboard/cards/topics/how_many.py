@@ -10,15 +10,15 @@ import panel as pn
 import param
 
 from dashboard import html, lists
+from dashboard.batched import together
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure
 from dashboard.cards.topics.tab_choices import TopicChoices
 from dashboard.export import Export
-from dashboard.plots.sweep import MEASURES, SweepPlot
+from dashboard.plots.sweep_curve import MEASURES, SweepPlot
 from dashboard.select import Select
 from dashboard.state import AppState
 from dashboard.templates import render
-from dashboard.together import together
 from engine.checks import Sweep
 from engine.jobs import JobStatus
 from engine.registry import family_of_settings

@@ -10,6 +10,7 @@ import param
 
 from dashboard import html
 from dashboard.bare import is_bare
+from dashboard.batched import together
 from dashboard.cards.card import Card, Place, same
 from dashboard.cards.frame import figure
 from dashboard.cards.other_run import WORDS, Other, compared, page, runs
@@ -19,7 +20,6 @@ from dashboard.export import Export
 from dashboard.plots.topic_similarity import SimilarityMap
 from dashboard.select import Select
 from dashboard.state import AppState
-from dashboard.together import together
 from engine.jobs import Jobs
 from engine.results import AnyFit
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard import html
+from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure, waiting
@@ -16,7 +17,6 @@ from dashboard.cards.wording import heading
 from dashboard.export import Export
 from dashboard.plots.topic_map import TopicMap
 from dashboard.state import AppState
-from dashboard.together import together
 from engine import summaries
 from engine.results import AnyFit
 

@@ -10,6 +10,7 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
+from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place, same
 from dashboard.cards.frame import figure, waiting
@@ -19,14 +20,13 @@ from dashboard.cards.topics.tab_choices import TopicChoices
 from dashboard.cards.uncertainty import gene_intervals, line, stability
 from dashboard.cards.wording import heading
 from dashboard.export import Export
-from dashboard.genes import ids_of
+from dashboard.gene_ids import ids_of
 from dashboard.lists import percent
 from dashboard.plots.loadings import ON_PAPER
 from dashboard.plots.topic_bars import TopicBars
 from dashboard.plots.topic_colours import topic_colours
 from dashboard.select import Select
 from dashboard.state import AppState
-from dashboard.together import together
 from engine import summaries
 from engine.results import AnyFit
 

@@ -11,6 +11,7 @@ import param
 
 from dashboard import html
 from dashboard.actions import cells_with_label
+from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure, waiting
@@ -24,7 +25,6 @@ from dashboard.plots.topic_structure import StructurePlot
 from dashboard.select import Select
 from dashboard.state import AppState
 from dashboard.templates import render
-from dashboard.together import together
 from engine import summaries
 from engine.results import AnyFit
 

@@ -8,10 +8,10 @@ from typing import Any
 import param
 
 from dashboard import html
+from dashboard.cards.base_tab import Tab
 from dashboard.cards.card import Card
 from dashboard.cards.frame import waiting
 from dashboard.cards.stack import Stack
-from dashboard.cards.tab import Tab
 from dashboard.cards.topics.bar import TopicBar
 from dashboard.cards.topics.tab_choices import TopicChoices
 

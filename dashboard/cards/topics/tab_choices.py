@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import param
 
-from dashboard.plots.sweep import MEASURES
+from dashboard.plots.sweep_curve import MEASURES
 from engine.results import AnyFit
 from engine.summaries import RELEVANCE, Measure, grouping_columns, measures
 

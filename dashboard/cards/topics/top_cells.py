@@ -10,13 +10,13 @@ import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import html
+from dashboard.batched import together
 from dashboard.cards.card import Card, Place, same
 from dashboard.cards.table import Column, Table
 from dashboard.cards.topics.tab_choices import TopicChoices
 from dashboard.export import Export
 from dashboard.select import Select
 from dashboard.state import AppState
-from dashboard.together import together
 from engine import summaries
 from engine.results import AnyFit
 

@@ -1,20 +1,20 @@
 """Posterior predictive checks: does the model make data like those it was given?"""
 
-from engine.checks.predictive.check import (
-    CheckProgress,
-    PredictiveCheck,
-    predictive_check,
-    predictive_check_iter,
-)
-from engine.checks.predictive.choices import genes_to_show
-from engine.checks.predictive.points import (
+from engine.checks.predictive.chart_points import (
     count_bars,
     gene_points,
     misfit_table,
     missed_points,
     pair_points,
 )
-from engine.checks.predictive.settings import CheckSettings
+from engine.checks.predictive.check import (
+    CheckProgress,
+    PredictiveCheck,
+    predictive_check,
+    predictive_check_iter,
+)
+from engine.checks.predictive.check_settings import CheckSettings
+from engine.checks.predictive.subsets import genes_to_show
 
 __all__ = [
     "CheckProgress",

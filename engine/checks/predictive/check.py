@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from engine.checks.missed import MissedPairs
-from engine.checks.predictive import statistics, tables
-from engine.checks.predictive.choices import chosen_cells, detailed_genes
+from engine.checks.predictive import check_tables, statistics
+from engine.checks.predictive.check_settings import CheckSettings, CheckTotals
+from engine.checks.predictive.count_sums import Sums
 from engine.checks.predictive.discrepancy import Subject
-from engine.checks.predictive.draws import Cells, stream
-from engine.checks.predictive.findings import findings, misfits, not_judged
-from engine.checks.predictive.settings import CheckSettings, CheckTotals
-from engine.checks.predictive.sums import Sums
+from engine.checks.predictive.interpretation import findings, misfits, not_judged
+from engine.checks.predictive.replication import Cells, stream
+from engine.checks.predictive.subsets import chosen_cells, detailed_genes
 from engine.data import Counts
 from engine.fitting.predictive import Mode
 from engine.results import AnyFit
@@ -243,15 +243,15 @@ def _check(
     made: dict[str, list[pd.DataFrame]] = {}
     words: list[str] = []
     for group, sums in parts:
-        genes = tables.genes_table(sums, fit.genes, fit.is_gene)
-        pairs = tables.pairs_table(sums, shown)
-        moments = tables.totals_summary(sums)
+        genes = check_tables.genes_table(sums, fit.genes, fit.is_gene)
+        pairs = check_tables.pairs_table(sums, shown)
+        moments = check_tables.totals_summary(sums)
         own = {
             "genes": genes,
             "pairs": pairs,
-            "distributions": tables.distributions_table(sums, shown),
-            "residuals": tables.residuals_table(sums, shown),
-            "totals": tables.totals_table(sums),
+            "distributions": check_tables.distributions_table(sums, shown),
+            "residuals": check_tables.residuals_table(sums, shown),
+            "totals": check_tables.totals_table(sums),
             "total_statistics": moments,
         }
         subject = Subject(fit, settings, "" if group == ALL_CELLS else group)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.checks.predictive.settings import CheckSettings
-from engine.checks.predictive.sums import Sums
+from engine.checks.predictive.check_settings import CheckSettings
+from engine.checks.predictive.count_sums import Sums
 from engine.results import AnyFit
 
 Array = np.ndarray

@@ -11,8 +11,8 @@ from functools import reduce
 
 import numpy as np
 
+from engine.checks.predictive.count_sums import PSEUDO_COUNT, Sums
 from engine.checks.predictive.discrepancies import DISCREPANCIES
-from engine.checks.predictive.sums import PSEUDO_COUNT, Sums
 
 # Bins of counts: single counts at first, then each a quarter wider than its lower edge.
 _SINGLE, _GROWTH, _LARGEST = 16, 1.25, 1e7

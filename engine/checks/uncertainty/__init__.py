@@ -2,14 +2,14 @@
 
 from engine.checks.uncertainty.bootstrap import bootstrap, bootstrap_iter
 from engine.checks.uncertainty.iterate import UncertaintyProgress, uncertainty, uncertainty_iter
+from engine.checks.uncertainty.pair_table import pairs_table
 from engine.checks.uncertainty.result import (
     CorrelationUncertainty,
     LoadingsUncertainty,
     Uncertainty,
 )
 from engine.checks.uncertainty.shrinkage import SMALL
-from engine.checks.uncertainty.tables import pairs_table
-from engine.checks.uncertainty.topics import (
+from engine.checks.uncertainty.topic_refits import (
     TopicsUncertainty,
     TopicUncertainty,
     topic_bootstrap,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.checks.uncertainty.correlation import LARGEST, Estimates, Moments
+from engine.checks.uncertainty.delta_method import LARGEST, Estimates, Moments
 
 # Ends of a 90 % interval.
 ENDS = (0.05, 0.95)

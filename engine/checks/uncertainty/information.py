@@ -28,8 +28,8 @@ from engine.fitting.blocks import Blocks
 from engine.lnm import equations
 from engine.lnm.covariates import covariates_of
 from engine.lnm.equations import AnyArray
+from engine.lnm.outer_steps import integral_for
 from engine.lnm.packing import pack, pair_products, pair_weights, product
-from engine.lnm.points import integral_for
 from engine.lnm.posteriors import parameters, parameters_of
 from engine.lnm.residual import Integral
 from engine.results import Fit

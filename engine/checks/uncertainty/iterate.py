@@ -6,8 +6,8 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from engine.checks.uncertainty.blocks import gene_blocks
 from engine.checks.uncertainty.draws import Draws
+from engine.checks.uncertainty.gene_blocks import gene_blocks
 from engine.checks.uncertainty.information import information
 from engine.checks.uncertainty.result import Uncertainty
 from engine.data import Counts

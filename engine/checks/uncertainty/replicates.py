@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import linalg
 
-from engine.checks.uncertainty.correlation import LARGEST, Estimates, Moments, assemble
+from engine.checks.uncertainty.delta_method import LARGEST, Estimates, Moments, assemble
 
 
 class Replicates(NamedTuple):

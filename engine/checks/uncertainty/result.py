@@ -11,10 +11,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from engine.checks.structure import ResidualStructure
+from engine.checks.beyond_factors import ResidualStructure
 from engine.checks.uncertainty import saving
-from engine.checks.uncertainty.blocks import GeneBlocks
-from engine.checks.uncertainty.correlation import (
+from engine.checks.uncertainty.delta_method import (
     LARGEST,
     Estimates,
     as_normal,
@@ -23,6 +22,7 @@ from engine.checks.uncertainty.correlation import (
     reach,
 )
 from engine.checks.uncertainty.draws import Draws
+from engine.checks.uncertainty.gene_blocks import GeneBlocks
 from engine.checks.uncertainty.replicates import Replicates
 from engine.checks.uncertainty.shrinkage import Prior, learned, shrink
 

@@ -28,8 +28,8 @@ from engine.lnm.nuts.diagnostics import BAD_RHAT
 from engine.lnm.nuts.gathered import Gathered
 from engine.lnm.nuts.posterior import Posterior
 from engine.lnm.nuts.start import check_laplace, check_size, setting_of
+from engine.lnm.outer_steps import integral_for, noise_mask
 from engine.lnm.passes import Passes, result_of
-from engine.lnm.points import integral_for, noise_mask
 from engine.lnm.requirements import check_config
 from engine.lnm.totals import fit_totals
 

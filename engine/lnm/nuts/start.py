@@ -22,7 +22,7 @@ from engine.lnm.fit import Capture as FittedCapture
 from engine.lnm.fit import Fit, Totals
 from engine.lnm.joint import Capture, Position, Setting
 from engine.lnm.laplace import check_start
-from engine.lnm.points import noise_mask
+from engine.lnm.outer_steps import noise_mask
 from engine.lnm.prior import Prior
 from engine.lnm.totals import eta_prior
 from engine.lnm.wide_residual import WIDE

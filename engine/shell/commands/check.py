@@ -13,13 +13,13 @@ from tqdm import tqdm
 
 from engine.errors import ConfigError
 from engine.jobs.failures import describe
+from engine.shell.click_command import ShellCommand
 from engine.shell.common import writable
-from engine.shell.counts import fitted, of_its_cells
-from engine.shell.running import ShellCommand
+from engine.shell.counts_arguments import fitted, of_its_cells
 
 if TYPE_CHECKING:
     from engine.checks import PredictiveCheck
-    from engine.checks.predictive.settings import CheckTotals
+    from engine.checks.predictive.check_settings import CheckTotals
     from engine.fitting.predictive import Mode
     from engine.jobs.checking import Fraction
 
@@ -29,7 +29,7 @@ _BESIDE = {
     "structure": "looking for what the factors miss",
     "quality": "testing the approximation",
 }
-# As `engine.checks.predictive.settings` has them; importing that takes seconds.
+# As `engine.checks.predictive.check_settings` has them; importing that takes seconds.
 MODES = ("laplace", "map", "population")
 TOTALS = ("observed", "model")
 
@@ -72,7 +72,7 @@ def check(
     out = None if out is None else writable(out, source=data)
 
     from engine import checks
-    from engine.checks.predictive.settings import CheckSettings
+    from engine.checks.predictive.check_settings import CheckSettings
     from engine.jobs import checking
     from engine.results import load
     from engine.summaries import with_ids

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from engine.shell.click_command import ShellCommand
 from engine.shell.common import writable
-from engine.shell.running import ShellCommand
 
 _SHOWN = 10
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from engine.shell.click_command import ShellCommand
 from engine.shell.common import writable
-from engine.shell.counts import fitted, of_its_cells
-from engine.shell.groups import group_of, last_of
-from engine.shell.running import ShellCommand
+from engine.shell.counts_arguments import fitted, of_its_cells
+from engine.shell.group_options import group_of, last_of
 
 _SHOWN = 10
 

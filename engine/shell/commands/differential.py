@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from engine.shell.click_command import ShellCommand
 from engine.shell.common import writable
-from engine.shell.counts import fitted, reading
-from engine.shell.groups import last_of
-from engine.shell.running import ShellCommand
+from engine.shell.counts_arguments import fitted, reading
+from engine.shell.group_options import last_of
 
 _GENES, _SHOWN = 40, 10
 
@@ -44,7 +44,7 @@ def differential(
     from engine.results import load
     from engine.spreadsheet import write_csv
     from engine.summaries import top_variance_genes, with_ids
-    from engine.summaries.names import gene_positions
+    from engine.summaries.positions import gene_positions
 
     fits = [load(path) for path in (fit_a, fit_b)]
     # Before what takes long.

@@ -17,8 +17,9 @@ from engine.files.writing import add_data
 from engine.fitting.progress import Progress
 from engine.jobs.failures import describe
 from engine.jobs.job import peak_memory_mb
-from engine.jobs.looking import look
+from engine.jobs.structure_phase import look
 from engine.results import AnyFit, selection_of, stopped_by_user
+from engine.shell.click_command import ShellCommand
 from engine.shell.commands.score import score_words
 from engine.shell.common import (
     configuration,
@@ -28,7 +29,6 @@ from engine.shell.common import (
     settings_of_a_fit,
     writable,
 )
-from engine.shell.running import ShellCommand
 
 
 @click.command(cls=ShellCommand)

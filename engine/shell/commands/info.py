@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from engine.shell.counts import choices, chosen
-from engine.shell.running import ShellCommand
+from engine.shell.click_command import ShellCommand
+from engine.shell.counts_arguments import choices, chosen
 
 
 @click.command(cls=ShellCommand)

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from engine.errors import ConfigError
+from engine.shell.click_command import ShellCommand
 from engine.shell.common import writable
-from engine.shell.counts import saved_fit
-from engine.shell.running import ShellCommand
+from engine.shell.counts_arguments import saved_fit
 
 
 @click.command(cls=ShellCommand)

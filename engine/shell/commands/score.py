@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.shell.counts import read_as, reading, saved_fit
-from engine.shell.running import ShellCommand
+from engine.shell.click_command import ShellCommand
+from engine.shell.counts_arguments import read_as, reading, saved_fit
 
 if TYPE_CHECKING:
     from engine.checks import Score

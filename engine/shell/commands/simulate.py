@@ -11,8 +11,8 @@ import click
 from engine.files.atomic import atomic_write
 from engine.files.writing import write_portable
 from engine.registry import MODELS
+from engine.shell.click_command import ShellCommand
 from engine.shell.common import writable
-from engine.shell.running import ShellCommand
 
 if TYPE_CHECKING:
     from engine.data.simulate import Model

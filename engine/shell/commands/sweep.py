@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from engine.jobs import Jobs, stop_sweep, submit_sweep, sweep_of
 from engine.jobs.sweeps import numbers, runs_of
+from engine.shell.click_command import ShellCommand
 from engine.shell.common import (
     configuration,
     first_ctrl_c_stops,
@@ -20,7 +21,6 @@ from engine.shell.common import (
     settings_of_a_fit,
     writable,
 )
-from engine.shell.running import ShellCommand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from engine.shell.click_command import ShellCommand
 from engine.shell.common import first_ctrl_c_stops, writable
-from engine.shell.counts import fitted, of_its_cells
-from engine.shell.running import ShellCommand
+from engine.shell.counts_arguments import fitted, of_its_cells
 
 if TYPE_CHECKING:
     from engine.checks import TopicUncertainty, Uncertainty
@@ -56,7 +56,7 @@ def uncertainty(
     from engine.results import load
     from engine.spreadsheet import write_csv
     from engine.summaries import top_variance_genes, with_ids
-    from engine.summaries.names import gene_positions
+    from engine.summaries.positions import gene_positions
 
     fit = load(path)
     asked = None

@@ -8,7 +8,7 @@ from scipy import stats
 
 import engine
 from engine.checks import laplace_quality
-from engine.checks.laplace import smooth
+from engine.checks.laplace_check import smooth
 from engine.data import Counts
 from engine.results import Fit
 from tests.engine.checks.predictive.truth import simulated

@@ -12,7 +12,7 @@ from scipy import sparse
 
 import engine
 from engine import checks
-from engine.checks.structure import ResidualStructure
+from engine.checks.beyond_factors import ResidualStructure
 from engine.data import Counts, simulate
 from engine.errors import ConfigError, DataError
 from engine.results import Fit

@@ -5,7 +5,7 @@ import scanpy as sc
 from scipy import sparse
 
 from engine.data import read_counts
-from engine.data.genes import residual_variance
+from engine.data.gene_choice import residual_variance
 from engine.errors import ConfigError, DataError
 
 
@@ -23,7 +23,7 @@ def test_scores_are_those_of_scanpy():
 
 def test_scores_do_not_depend_on_how_genes_are_cut(monkeypatch, counts_adata):
     whole = residual_variance(counts_adata.X)
-    monkeypatch.setattr("engine.data.genes.RESIDUAL_VALUES", 100)
+    monkeypatch.setattr("engine.data.gene_choice.RESIDUAL_VALUES", 100)
     np.testing.assert_allclose(residual_variance(counts_adata.X), whole, rtol=1e-6)
 
 

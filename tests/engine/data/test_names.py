@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from engine.data import read_counts
-from engine.data.names import clean_labels, clean_names
+from engine.data.name_cleaning import clean_labels, clean_names
 
 HOSTILE = ["<script>alert(1)</script>", "a/b", "../../etc", "{{7*7}}", "=1+1", "é\u202ename", " "]
 

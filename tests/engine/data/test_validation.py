@@ -131,7 +131,7 @@ def test_an_anndata_without_a_matrix(counts_adata, tmp_path):
 
 def test_absurd_dimensions(counts_adata, tmp_path, monkeypatch):
     counts_adata.write_h5ad(tmp_path / "data.h5ad")
-    monkeypatch.setattr("engine.data.limits.MAX_GENES", 10)
+    monkeypatch.setattr("engine.data.size_limits.MAX_GENES", 10)
     with pytest.raises(DataError, match=r"at most .* 10 genes; found 30 cells and 12 genes"):
         read_counts(tmp_path / "data.h5ad")
 

@@ -18,7 +18,7 @@ from engine import summaries
 from engine.data.truths import KINDS
 from engine.errors import ConfigError, FitError
 from engine.fitting.family import Family
-from engine.fitting.model import FittedModel
+from engine.fitting.fit_protocol import FittedModel
 from engine.fitting.vocabulary import CAPABILITIES
 from engine.registry import (
     FAMILIES,

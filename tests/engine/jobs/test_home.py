@@ -14,7 +14,7 @@ import pytest
 
 from engine.jobs import JobError, Jobs
 from engine.jobs import store as stores
-from engine.jobs.status import JobStatus
+from engine.jobs.job_status import JobStatus
 from engine.jobs.store import RunStore
 from tests.engine.jobs.fakes import FakeFits, ended, folder, submit
 from tests.waiting import wait_for

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.kill_checks import Journal, faults
-from dashboard import kept
+from dashboard import saved_selections
 from engine.jobs import Jobs
 from tests.engine.jobs.fakes import FakeFits, ended, folder, submit
 
@@ -25,8 +25,8 @@ def run(jobs: Jobs, fits: FakeFits, journal: Journal) -> str:
     id = submit(jobs, 1)
     ended(jobs, id)
     mask = np.arange(5) < 2
-    kept.write(jobs.folder(id), mask)
-    for words in (("made",), ("done", "3"), ("selected", kept.name(mask))):
+    saved_selections.write(jobs.folder(id), mask)
+    for words in (("made",), ("done", "3"), ("selected", saved_selections.name(mask))):
         journal.write(words[0], id, *words[1:])
     return id
 

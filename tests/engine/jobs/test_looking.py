@@ -13,7 +13,7 @@ from engine.data import Counts
 from engine.errors import DataError
 from engine.fitting.progress import Progress
 from engine.jobs.checking import structure_iter
-from engine.jobs.looking import look, looked
+from engine.jobs.structure_phase import look, looked
 from engine.lnm.config import LNMConfig
 from engine.results import Fit, Selection, load, selection_of, with_selection
 from tests.dashboard.synthetic import make_topic_fit

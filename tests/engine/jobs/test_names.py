@@ -10,8 +10,8 @@ import pytest
 
 from dashboard.naming import fetch
 from engine.data import DataRequest
-from engine.jobs import Jobs, names
-from engine.jobs.status import JobError
+from engine.jobs import Jobs, factor_names
+from engine.jobs.job_status import JobError
 from engine.lda.config import LDAConfig
 from engine.results import TopicFit, load
 from tests.dashboard.synthetic import make_counts, make_fit, make_topic_fit
@@ -41,14 +41,14 @@ def test_names_are_kept_with_the_run(run: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", '{"names": 3}', '{"other": []}', "\x00"])
 def test_damaged_names_are_none(run: Path, text: str) -> None:
-    (run / names.FILE).write_text(text, "utf-8")
-    assert names.read(run, 3) == ()
+    (run / factor_names.FILE).write_text(text, "utf-8")
+    assert factor_names.read(run, 3) == ()
 
 
 def test_a_run_that_was_deleted_does_not_come_back(run: Path) -> None:
     run.rmdir()
     with pytest.raises(JobError):
-        names.write(run, ["a"], 3)
+        factor_names.write(run, ["a"], 3)
     assert not run.exists()
 
 
@@ -58,18 +58,18 @@ def test_names_go_with_their_topics_and_never_to_others(make: Any) -> None:
     before = replace(before, names=("B cells", before.default_names[1], "T cells", "NK", "sex"))
     after = turned(before, [4, 2, 0, 3, 1])
     kind = before.default_names[0].split()[0]
-    assert names.carried(before, after) == ("sex", "T cells", "B cells", "NK", f"{kind} 5")
+    assert factor_names.carried(before, after) == ("sex", "T cells", "B cells", "NK", f"{kind} 5")
     if isinstance(after, TopicFit):
         after.topics[:, 3] = other.topics[:, 3]
     else:
         after.loadings[:, 3] = other.loadings[:, 3]
-    assert names.carried(before, after)[3] == f"{kind} 4"
+    assert factor_names.carried(before, after)[3] == f"{kind} 4"
 
 
 @pytest.mark.parametrize("make", [make_fit, make_topic_fit])
 def test_one_alone_keeps_its_name(make: Any) -> None:
     fit = replace(make(40, 8, 1), names=("all",))
-    assert names.carried(fit, replace(fit, names=())) == ("all",)
+    assert factor_names.carried(fit, replace(fit, names=())) == ("all",)
 
 
 def called(jobs: Jobs, id: str) -> list[str]:
@@ -129,7 +129,9 @@ def test_names_of_a_run_whose_going_on_is_cancelled(stopped: tuple[Jobs, str]) -
 
 def test_names_that_do_not_say_of_which_fit_go_on_once(stopped: tuple[Jobs, str]) -> None:
     jobs, id = stopped
-    (jobs.folder(id) / names.FILE).write_text('{"names": ["B cells", "T cells", "NK"]}', "utf-8")
+    (jobs.folder(id) / factor_names.FILE).write_text(
+        '{"names": ["B cells", "T cells", "NK"]}', "utf-8"
+    )
     assert called(jobs, id) == ["B cells", "T cells", "NK"]
     go_on(jobs, id)
     assert called(jobs, id) == ["T cells", "NK", "B cells"]

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from engine.errors import FitError
 from engine.jobs import JobError, Jobs
-from engine.jobs.kept import Kept
+from engine.jobs.file_cache import Kept
 from engine.results import load
 from tests.engine.jobs.fakes import FakeFits, Serve, ended, folder, make_fit, submit
 from tests.waiting import PATIENCE

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from engine.__main__ import main
-from engine.checks.predictive.settings import CheckTotals
+from engine.checks.predictive.check_settings import CheckTotals
 from engine.fitting.predictive import Mode
 from engine.jobs.check_file import FILE
 from engine.shell.commands import check
@@ -73,7 +73,7 @@ def test_the_approximation_is_tested_and_the_summary_kept(
     run = tmp_path / "runs" / "mine"
     path = fit.save(run / "fit.h5ad", counts=counts.matrix())
     command = ["check", str(path), "--draws", "20"]
-    monkeypatch.setattr("engine.checks.laplace._warning", lambda *_: "Do not trust Laplace.")
+    monkeypatch.setattr("engine.checks.laplace_check._warning", lambda *_: "Do not trust Laplace.")
     assert main([*command, "--mode", "map"]) == 0
     assert "Warning: Do not trust Laplace." in capsys.readouterr().out
     assert json.loads((run / "fit.h5ad.check.json").read_text()).keys() == {"map"}

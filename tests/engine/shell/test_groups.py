@@ -12,7 +12,7 @@ import pytest
 from engine import checks
 from engine.__main__ import main
 from engine.errors import ConfigError
-from engine.shell.groups import group_of
+from engine.shell.group_options import group_of
 from tests.tiny import CELLS, GENES, LDA, LNM, tiny_counts, tiny_data, tiny_fit
 
 LABELS = pd.DataFrame(

@@ -14,7 +14,7 @@ from scipy import sparse, stats
 
 import engine
 from engine.checks import PredictiveCheck, predictive_check, predictive_check_iter
-from engine.checks.predictive import draws
+from engine.checks.predictive import replication
 from engine.data import Counts
 from engine.results import Totals
 from tests.engine.checks.predictive.truth import draw, simulated, true_fit
@@ -193,8 +193,8 @@ def test_blocks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     fit, counts = simulated("lnm")
     arguments = {"n_draws": 30, "mode": "population"}
     whole = predictive_check(fit, counts, **arguments)
-    monkeypatch.setattr(draws, "_HELD", 31 * counts.n_genes * 7)
-    monkeypatch.setattr(draws, "_MOST_THREADS", 1)
+    monkeypatch.setattr(replication, "_HELD", 31 * counts.n_genes * 7)
+    monkeypatch.setattr(replication, "_MOST_THREADS", 1)
     pieces = predictive_check(fit, counts, **arguments)
     for name in ("distributions", "residuals", "totals"):
         pd.testing.assert_frame_equal(getattr(whole, name), getattr(pieces, name))
@@ -225,7 +225,7 @@ def test_cells_without_counts_are_left_out() -> None:
 def test_it_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     fit, counts = simulated("lnm")
     # Ten cells at a time: what is under way when it stops is soon done.
-    monkeypatch.setattr(draws, "_HELD", 201 * counts.n_genes * 10)
+    monkeypatch.setattr(replication, "_HELD", 201 * counts.n_genes * 10)
     steps = predictive_check_iter(fit, counts, n_draws=200, mode="population")
     seen = list(islice(steps, 3))
     steps.close()
@@ -238,8 +238,8 @@ def test_it_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_memory_does_not_grow_with_cells_genes_and_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     fit, counts = simulated("lnm")
-    monkeypatch.setattr(draws, "_HELD", 2**15)
-    monkeypatch.setattr(draws, "_MOST_THREADS", 1)
+    monkeypatch.setattr(replication, "_HELD", 2**15)
+    monkeypatch.setattr(replication, "_MOST_THREADS", 1)
     arguments = {"mode": "population", "n_draws": 200, "genes": [fit.genes[0]]}
     predictive_check(fit, counts, **arguments)
     tracemalloc.start()

@@ -6,7 +6,7 @@ import pytest
 
 from engine import checks
 from engine.checks import PredictiveCheck
-from engine.checks.predictive.choices import genes_to_show
+from engine.checks.predictive.subsets import genes_to_show
 from tests.engine.checks.predictive.truth import simulated
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from engine import checks
 from engine.checks.uncertainty.bootstrap import cell_weights, perturbed
-from engine.checks.uncertainty.topics import top
+from engine.checks.uncertainty.topic_refits import top
 from engine.errors import ConfigError, FitError
 from engine.lnm.laplace import Step, maximise
 from engine.lnm.metric import Metric

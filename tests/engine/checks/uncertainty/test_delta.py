@@ -9,8 +9,8 @@ import pytest
 
 import engine
 from engine import checks
-from engine.checks.uncertainty.blocks import GeneBlocks
-from engine.checks.uncertainty.correlation import delta
+from engine.checks.uncertainty.delta_method import delta
+from engine.checks.uncertainty.gene_blocks import GeneBlocks
 from engine.checks.uncertainty.replicates import Replicates
 from engine.data import Counts, simulate, true_clr_correlation
 from engine.errors import ConfigError, DataError

@@ -9,7 +9,7 @@ import pytest
 
 import engine
 from engine import checks
-from engine.checks.uncertainty.blocks import gene_blocks
+from engine.checks.uncertainty.gene_blocks import gene_blocks
 from engine.checks.uncertainty.information import information
 from engine.lnm.packing import pair_weights, unpack
 from engine.lnm.passes import result_of

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.checks.uncertainty.correlation import as_normal
+from engine.checks.uncertainty.delta_method import as_normal
 from engine.checks.uncertainty.shrinkage import SMALL, Prior, learned, s_value, shrink
 
 COUNT = 20_000

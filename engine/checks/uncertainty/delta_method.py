@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from engine.checks.uncertainty.blocks import GeneBlocks, bilinear
+from engine.checks.uncertainty.gene_blocks import GeneBlocks, bilinear
 
 LARGEST = 1 - 1e-9
 # Upper end of a 90 % interval.

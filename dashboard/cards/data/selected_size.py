@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import panel as pn
 
-from dashboard import choosing, html
+from dashboard import html, size_selection
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import card, figure
 from dashboard.cards.wording import heading
 from dashboard.export import Export
-from dashboard.plots.sweep import SweepPlot
+from dashboard.plots.sweep_curve import SweepPlot
 from dashboard.state import AppState
 from engine.results import AnyFit, Selection, selection_of
 
@@ -40,7 +40,7 @@ HEIGHT = 290
 class NumberView(Card):
     """A card of the curve and its table; not there where a person gave the number."""
 
-    tab, entry, place = "data", choosing.NAME, Place(1)
+    tab, entry, place = "data", size_selection.NAME, Place(1)
     behind = True
 
     def __init__(self, state: AppState, browser: Browser) -> None:
@@ -70,7 +70,7 @@ class NumberView(Card):
     @classmethod
     def caption_of(cls, fit: AnyFit | None) -> str:
         found = selection_of(fit) if fit is not None else None
-        return choosing.caption(found) if found is not None else ""
+        return size_selection.caption(found) if found is not None else ""
 
     def refresh(self, *_events: object) -> None:
         fit = self.state.fit
@@ -83,16 +83,16 @@ class NumberView(Card):
 
     def _show(self, fit: AnyFit, found: Selection) -> None:
         self._of = fit
-        parameter = choosing.latents(fit)
-        tried = choosing.table(found)
+        parameter = size_selection.latents(fit)
+        tried = size_selection.table(found)
         self.plot.show(tried, "behind", parameter=parameter, suggested=found.size)
         # One number makes no curve.
         self._curve.css_classes = html.shown(len(tried) > 1)
-        self._words.object = choosing.page(fit, found)
+        self._words.object = size_selection.page(fit, found)
 
     @classmethod
     def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export | None:
-        return choosing.export(fit)
+        return size_selection.export(fit)
 
     def export(self) -> Export | None:
-        return choosing.export(self.state.fit)
+        return size_selection.export(self.state.fit)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from dashboard.figures.sheet import EDGE, FOOT, INK, clean, place, published, sheet
 from dashboard.plots.style import ACCENT
-from dashboard.plots.sweep import ALL, HOLLOW, points
+from dashboard.plots.sweep_curve import ALL, HOLLOW, points
 
 WIDTH, HEIGHT, LEFT, HEAD, BELOW = 70.0, 45.0, 16.0, 6.0, 9.0
 

@@ -13,9 +13,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from engine.checks.predictive import statistics
+from engine.checks.predictive.check_settings import CheckSettings
+from engine.checks.predictive.count_sums import Sums
 from engine.checks.predictive.multinomial import draw_multinomial
-from engine.checks.predictive.settings import CheckSettings
-from engine.checks.predictive.sums import Sums
 from engine.data import Counts
 from engine.fitting.blocks import Blocks
 from engine.fitting.compilation import keep_compilations

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from engine.data.quiet import quiet
+from engine.distinct_labels import apart
 from engine.errors import DataError, EngineError
-from engine.labels import apart
 
 MAX_MESSAGE = 200
 MAX_NAME = 60

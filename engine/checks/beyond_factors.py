@@ -22,7 +22,7 @@ from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.fitting.compilation import keep_compilations
 from engine.lnm.covariates import mean_of
-from engine.lnm.points import integral_for
+from engine.lnm.outer_steps import integral_for
 from engine.lnm.some_genes import params_of
 from engine.results import AnyFit, selection_of
 from engine.summaries.labels_explain import MUCH, shares_of

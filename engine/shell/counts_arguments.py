@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.errors import DataError
-from engine.shell.running import options
+from engine.shell.click_command import options
 
 if TYPE_CHECKING:
     from engine.data import Counts
@@ -110,7 +110,7 @@ def fitted(fit: AnyFit, path: Path, data: str | None, values: Mapping[str, Any])
         If there are none, or they are not those that were fitted.
     """
     from engine.data import Counts
-    from engine.jobs.counts import own_cells
+    from engine.jobs.fitted_counts import own_cells
     from engine.results import load_counts
 
     if data is not None:

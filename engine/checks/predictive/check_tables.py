@@ -7,12 +7,12 @@ import pandas as pd
 from scipy.special import ndtri
 from scipy.stats import beta
 
+from engine.checks.predictive.check_settings import FEWEST_CELLS
+from engine.checks.predictive.count_sums import Sums
 from engine.checks.predictive.discrepancies import DISCREPANCIES
 from engine.checks.predictive.discrepancy import spread
-from engine.checks.predictive.settings import FEWEST_CELLS
 from engine.checks.predictive.significance import false_discovery, two_sided_p
 from engine.checks.predictive.statistics import COUNT_EDGES, PIT_BINS, TOTAL_EDGES
-from engine.checks.predictive.sums import Sums
 
 BANDS = {"low_90": 0.05, "low_50": 0.25, "high_50": 0.75, "high_90": 0.95}
 Array = np.ndarray

@@ -11,7 +11,7 @@ import panel as pn
 
 from dashboard import html
 from dashboard.browser import Browser
-from dashboard.cards import registry
+from dashboard.cards import catalogue
 from dashboard.cards.card import Card
 from dashboard.cards.frame import row
 from dashboard.cards.stack import Stack
@@ -41,7 +41,7 @@ class Tab(pn.viewable.Viewer):
         super().__init__()
         self.state, self.browser, self.runner = state, browser, runner
         self.shared = {"state": state, "browser": browser, "runner": runner} | self.share()
-        self.cards = {kind.entry: self._make(kind) for kind in registry.cards(self.tab)}
+        self.cards = {kind.entry: self._make(kind) for kind in catalogue.cards(self.tab)}
         self._panel = pn.Column(*self.lay_out(), **self.look())
 
     def __panel__(self) -> pn.viewable.Viewable:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from engine.data import Counts, DataRequest, Offer, SourceInfo, inspect_source
-from engine.data.border import shorten
-from engine.data.progress import Listener, listening
+from engine.data.reader_errors import shorten
+from engine.data.reading_progress import Listener, listening
 from engine.errors import DataError
 from engine.results import OTHER
 from engine.store import sources

@@ -13,7 +13,7 @@ import numpy as np
 from engine.checks.quality import paired
 from engine.checks.uncertainty import saving
 from engine.checks.uncertainty.bootstrap import FEWEST, MOST, cell_weights
-from engine.checks.uncertainty.correlation import as_normal, reach
+from engine.checks.uncertainty.delta_method import as_normal, reach
 from engine.checks.uncertainty.iterate import UncertaintyProgress, own_counts
 from engine.checks.uncertainty.shrinkage import learned, shrink
 from engine.data import Counts

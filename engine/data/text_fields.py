@@ -10,8 +10,8 @@ from typing import IO
 
 import numpy as np
 
-from engine.data.border import shorten
 from engine.data.choices import Told
+from engine.data.reader_errors import shorten
 from engine.errors import DataError
 
 _GZIP, _UTF16 = b"\x1f\x8b", (b"\xff\xfe", b"\xfe\xff")

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from engine.jobs.job import Job
-from engine.jobs.status import JobError
+from engine.jobs.job_status import JobError
 
 # As `nice` counts: 0 is usual, 19 the lowest.
 _NICE = "10"

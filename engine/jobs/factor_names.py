@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.files.own_files import read_json
-from engine.jobs.status import JobError
+from engine.jobs.job_status import JobError
 from engine.jobs.store import write_json
 from engine.results import AnyFit
 

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from engine.checks.missed import MissedPairs
-from engine.checks.predictive.draws import Cells
-from engine.checks.predictive.settings import MOST_GENES, MOST_GROUPS
+from engine.checks.predictive.check_settings import MOST_GENES, MOST_GROUPS
+from engine.checks.predictive.replication import Cells
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.results import AnyFit
-from engine.summaries.names import gene_positions
+from engine.summaries.positions import gene_positions
 
 # Genes in detail, unless others are asked for; of those that fit worst, and of missed pairs.
 _DETAILED, _WORST, _MISSED = 40, 30, 40

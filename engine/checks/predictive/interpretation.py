@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from engine.checks.predictive.check_settings import FEWEST_CELLS
 from engine.checks.predictive.discrepancies import DISCREPANCIES
 from engine.checks.predictive.discrepancy import Discrepancy, Subject
-from engine.checks.predictive.settings import FEWEST_CELLS
 
 # Share of false finds that is accepted, and deviations too small to speak of.
 LEVEL = 0.05

@@ -6,8 +6,8 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from engine.data.border import shorten
 from engine.data.quiet import quiet
+from engine.data.reader_errors import shorten
 
 MISSING = "missing"
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from engine.data.border import shorten
+from engine.data.reader_errors import shorten
 from engine.data.scan import Scan
 from engine.errors import ConfigError, DataError
 from engine.genes import OTHER, places

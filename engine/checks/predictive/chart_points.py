@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from engine.checks.missed import MissedPairs
-from engine.checks.predictive.findings import LEAST_CORRELATION, LEVEL, misfits
-from engine.checks.predictive.tables import BANDS
+from engine.checks.predictive.check_tables import BANDS
+from engine.checks.predictive.interpretation import LEAST_CORRELATION, LEVEL, misfits
 
 BarKind = Literal["histogram", "rootogram", "ecdf"]
 # What hangs ends the higher the more there is.

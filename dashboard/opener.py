@@ -12,12 +12,12 @@ from typing import Any
 import param
 
 from dashboard.data_choices import REQUEST
-from dashboard.places import Places
-from dashboard.reading import CountsSummary, Reader, Reading, Task
-from dashboard.settings import DEMO
+from dashboard.folders import Places
+from dashboard.reader import CountsSummary, Reader, Reading, Task
+from dashboard.server_settings import DEMO
 from dashboard.state import AppState, Notice
 from engine.data import ChoiceNeeded, DataRequest
-from engine.data.border import shorten
+from engine.data.reader_errors import shorten
 from engine.errors import DataError, EngineError, NoRoom
 from engine.jobs import Jobs, JobStatus, check_same_counts
 

@@ -18,7 +18,7 @@ def cards(tab: str) -> list[type[Card]]:
 
 
 def tab(name: str) -> Any:
-    """The `dashboard.cards.tab.Tab` of a name."""
+    """The `dashboard.cards.base_tab.Tab` of a name."""
     module = importlib.import_module(f"{__package__}.{name}.tab")
     (found,) = (kind for kind in _own(module, module.Tab))
     return found

@@ -10,7 +10,7 @@ import pandas as pd
 
 from engine.errors import DataError
 from engine.results import AnyFit
-from engine.summaries.names import gene_positions
+from engine.summaries.positions import gene_positions
 
 
 def loadings(fit: AnyFit) -> pd.DataFrame:

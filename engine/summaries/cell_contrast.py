@@ -9,7 +9,7 @@ import pandas as pd
 
 from engine.errors import DataError
 from engine.results import AnyFit
-from engine.summaries.names import as_mask
+from engine.summaries.positions import as_mask
 
 
 class Contrast(NamedTuple):

@@ -12,7 +12,7 @@ import panel_material_ui as pmui
 from dashboard import html
 from dashboard.controls.fields import setting
 from dashboard.controls.form import WIDE, Later, beside, folded, step
-from dashboard.controls.genes import GenesControl
+from dashboard.controls.gene_settings import GenesControl
 from dashboard.model_settings import PARAMETERS, parameters
 from dashboard.state import AppState
 from dashboard.templates import render

@@ -93,7 +93,7 @@ def own_cells(fit: AnyFit, counts: Counts) -> Counts:
     DataError
         If a cell or a feature of the fit is missing, or a cell has another total than it had.
     """
-    from engine.data.border import shorten
+    from engine.data.reader_errors import shorten
 
     places = counts.cells.get_indexer(fit.cells)
     missing = np.flatnonzero(places < 0)

@@ -18,7 +18,7 @@ from engine.errors import ConfigError, DataError
 from engine.fitting.compilation import keep_compilations
 from engine.lnm import equations
 from engine.lnm.covariates import mean_of
-from engine.lnm.points import integral_for
+from engine.lnm.outer_steps import integral_for
 from engine.lnm.posteriors import block_cells, parameters, posteriors
 from engine.lnm.residual import residual_mode
 from engine.lnm.wide_residual import quadrature_psi

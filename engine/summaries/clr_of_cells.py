@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from engine.results import AnyFit
-from engine.summaries.names import cell_positions, gene_positions
+from engine.summaries.positions import cell_positions, gene_positions
 
 Matrix = sparse.csc_matrix | sparse.csr_matrix
 
