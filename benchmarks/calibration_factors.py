@@ -93,7 +93,7 @@ def _look(name: str, sets: list[ad.AnnData], fitted: int, there: bool) -> None:
         counts = engine.read_counts(data, genes="all")
         fit = engine.fit(counts, engine.LNMConfig(n_factors=fitted))
         told = checks.residual_structure(fit, counts)
-        found += told.found
+        found += told.significant
         nothing += told.nothing
     sought = "found" if there else "not"
     print(f"| {name} | {fitted} | {len(sets)} | {found} | {sought} | {nothing} |", flush=True)

@@ -40,7 +40,7 @@ def _measure(arguments: argparse.Namespace, home: Path) -> None:
     import engine
     from engine.checks import predictive_check
     from engine.data import DataRequest
-    from engine.jobs import CheckAsked, Checks, Jobs
+    from engine.jobs import CheckRequest, Checks, Jobs
 
     request = DataRequest(str(arguments.data / "pbmc3k.h5ad"), genes=2000)
     counts, jobs = request.load(), Jobs(home)
@@ -56,8 +56,8 @@ def _measure(arguments: argparse.Namespace, home: Path) -> None:
             before = _peak_memory()
             clock, used = time.perf_counter(), time.process_time()
             if kind == "job":
-                asked = CheckAsked(mode=mode, n_draws=arguments.draws)
-                found = _ended(jobs, checks.submit(run, fit, asked)).check
+                request = CheckRequest(mode=mode, n_draws=arguments.draws)
+                found = _ended(jobs, checks.submit(run, fit, request)).check
             else:
                 found = predictive_check(fit, counts, mode=mode, n_draws=arguments.draws)
             seconds, used = time.perf_counter() - clock, time.process_time() - used

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.kill_checks import Journal
 from dashboard import saved_selections
-from dashboard.folders import Places
+from dashboard.folders import Folders
 from engine import LNMConfig
 from engine.data import DataRequest
 from engine.errors import EngineError
@@ -76,7 +76,7 @@ def work(home: Path, data: Path, journal: Journal, shared: Shared, seed: float) 
                 journal.write("made", jobs.submit_fit(request, config, holdout=holdout))
             elif act == "upload":
                 doing[0] = "uploading"
-                _upload(Places(home / "uploads"), journal, draw)
+                _upload(Folders(home / "uploads"), journal, draw)
             elif known:
                 _change(act, jobs, draw.choice(known).id, journal, doing, draw)
         except EngineError:
@@ -112,9 +112,9 @@ def _change(
             journal.write("deleted", run)
 
 
-def _upload(places: Places, journal: Journal, draw: random.Random) -> None:
+def _upload(folders: Folders, journal: Journal, draw: random.Random) -> None:
     content = bytes(draw.randrange(1, 200_000))
-    upload = places.begin("cells.h5ad", len(content))
+    upload = folders.begin("cells.h5ad", len(content))
     for at in range(0, len(content), 50_000):
         upload.add(content[at : at + 50_000])
     journal.write("uploaded", str(upload.finish()), str(len(content)))

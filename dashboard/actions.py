@@ -25,7 +25,7 @@ def connect(browser: Browser, state: AppState) -> None:
     browser.on("colour", lambda key: _choose_colour(state, key))
     browser.on("pair", lambda text: _choose_pair(state, text))
     browser.on("label", lambda text: _select_label(state, text))
-    browser.on("doubt", lambda text: _doubt(state, text))
+    browser.on("uncertainty", lambda text: _work_out_uncertainty(state, text))
     browser.on("tab", lambda name: _turn(state, name))
     browser.on("clear", lambda what: clear(state, what))
     browser.on("key", lambda key: _press(state, key))
@@ -61,12 +61,12 @@ def _choose_factor(state: AppState, text: str) -> None:
         state.choose_factor(int(text))
 
 
-def _doubt(state: AppState, text: str) -> None:
+def _work_out_uncertainty(state: AppState, text: str) -> None:
     """Start the delta method, or the bootstrap with a number of replicates."""
     if text == "delta":
-        state.doubt = text
+        state.uncertainty_method = text
     elif text in map(str, REPLICATES):
-        state.param.update(doubt="bootstrap", n_boot=int(text))
+        state.param.update(uncertainty_method="bootstrap", n_boot=int(text))
 
 
 def _choose_colour(state: AppState, key: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import param
 from panel.custom import JSComponent
 
-from dashboard.batched import together
+from dashboard.one_message import one_message
 
 SCRIPT = Path(__file__).resolve().parent.parent / "assets" / "browser.js"
 PART = 4 * 2**20
@@ -78,7 +78,7 @@ class Browser(JSComponent):
                 self._send_msg({"do": "part", "file": file, "bytes": part})
         self._send_msg({"do": "save", "file": file, "name": name, "kind": kind})
 
-    @together
+    @one_message
     def _handle_msg(self, message: object) -> None:
         # The browser is not to be trusted: anything else than two strings is dropped.
         if not isinstance(message, dict):

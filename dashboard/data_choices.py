@@ -7,9 +7,9 @@ from typing import Any
 import param
 
 from engine.data import DataRequest
-from engine.data.choices import ASKED, COLUMNS, ROWS
+from engine.data.choices import COLUMNS, OPTIONS, ROWS
 
-CHOICES = tuple(ASKED)
+CHOICES = tuple(OPTIONS)
 REQUEST = ("source", "layer", "genes", "reference", "library_size", "gene_names", *CHOICES)
 
 

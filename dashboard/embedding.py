@@ -46,12 +46,12 @@ class Embedder:
         self._known: OrderedDict[str, np.ndarray] = OrderedDict()
         self._images: threading.Event | None = None
 
-    def warm_up(self) -> None:
+    def compile_layout(self) -> None:
         """Compile Numba's code before the first UMAP needs it."""
         scores = np.random.default_rng(0).normal(size=(200, 5))
         self._jobs.submit("warm-up", lambda _handle: umap_coordinates(scores))
 
-    def warm_up_images(self) -> bool:
+    def compile_images(self) -> bool:
         """Compile the drawing of many cells as an image, in the background; whether that is done.
 
         It takes seconds, in which all pages would wait if one of them compiled.
@@ -62,12 +62,12 @@ class Embedder:
 
                 def work(_: JobHandle) -> None:
                     try:
-                        raster.warm_up()
+                        raster.compile_images()
                     finally:
                         done.set()
 
-                # In a lane of its own: in that of the UMAPs it would wait for them to end.
-                self._jobs.submit("warm-up", work, lane="images")
+                # In a queue of its own: in that of the UMAPs it would wait for them to end.
+                self._jobs.submit("warm-up", work, queue="images")
             return self._images.is_set()
 
     def ask(self, key: str, fit: AnyFit) -> np.ndarray | None:
@@ -85,7 +85,7 @@ class Embedder:
         if len(fit.cells) < FEWEST_CELLS or (fit.n_factors == 1 and fit.can("mixtures")):
             # Of one topic alone, all cells have all of it.
             return scores(fit)[:, [0, min(1, fit.n_factors - 1)]]
-        drawable = len(fit.cells) <= MOST_POINTS or self.warm_up_images()
+        drawable = len(fit.cells) <= MOST_POINTS or self.compile_images()
         with self._lock:
             if key not in self._tasks:
                 found = self._recall(key, fit)
@@ -119,7 +119,7 @@ class Embedder:
                 self._known.move_to_end(key)
                 return self._known[key]
             try:
-                found = UMAP.kept(self._jobs, *_parts(key), fit)
+                found = UMAP.read(self._jobs, *_parts(key), fit)
             except JobError:
                 return None
             return None if found is None else self._keep(key, found)
@@ -146,10 +146,10 @@ class _Umap(Artefact[np.ndarray]):
 
         return umap_coordinates(coordinates(work.fit), tell)
 
-    def save(self, found: np.ndarray, path: Path, fit: AnyFit) -> None:
+    def save(self, result: np.ndarray, path: Path, fit: AnyFit) -> None:
         """Without room it is computed again."""
         try:
-            keep(path.parent, str(fit.status.passes), coordinates(fit), found)
+            keep(path.parent, str(fit.status.passes), coordinates(fit), result)
         except OSError as error:
             _log.warning("The UMAP of %s could not be kept: %s", path.parent.name, error)
 

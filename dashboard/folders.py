@@ -33,7 +33,7 @@ _BEGINS = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Kept:
+class UploadedFile:
     """An upload: its name, path, bytes, and when it came, in seconds since the epoch."""
 
     name: str
@@ -43,7 +43,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Places:
+class Folders:
     """Folders of one server.
 
     Attributes
@@ -60,7 +60,7 @@ class Places:
         Folder inside ``closed`` whose files, but not folders, everybody may open.
     room
         Called with the size of an upload before it begins; raises if there is no room for it.
-    told
+    record
         Called with each action (opened, uploaded, deleted) and the path it was done to.
     """
 
@@ -70,7 +70,7 @@ class Places:
     closed: Path | None = None
     common: Path | None = None
     room: Callable[[int], None] = lambda size: None
-    told: Callable[[str, str], None] = lambda did, what: None
+    record: Callable[[str, str], None] = lambda did, what: None
 
     def find(self, typed: str) -> str:
         """Resolve a typed path, and check that the person may open it.
@@ -128,7 +128,7 @@ class Places:
             return []
         return sorted(name for name in names if not name.startswith("."))[:MOST_OFFERED]
 
-    def kept(self) -> list[Kept]:
+    def uploaded(self) -> list[UploadedFile]:
         """All finished uploads, the newest first."""
         found = []
         with suppress(OSError):
@@ -136,7 +136,9 @@ class Places:
                 with suppress(OSError):
                     facts = path.stat()
                     if path.is_file() and not path.name.startswith(".") and facts.st_size:
-                        found.append(Kept(path.name, str(path), facts.st_size, facts.st_mtime))
+                        found.append(
+                            UploadedFile(path.name, str(path), facts.st_size, facts.st_mtime)
+                        )
         return sorted(found, key=lambda upload: upload.when, reverse=True)
 
     def remove(self, name: str) -> None:
@@ -147,7 +149,7 @@ class Places:
         DataError
             If there is none of this name, or it cannot be deleted.
         """
-        if name not in {upload.name for upload in self.kept()}:
+        if name not in {upload.name for upload in self.uploaded()}:
             raise DataError("an upload that is here", repr(name[:80]), "Reload the page.")
         try:
             (self.uploads / name).unlink()
@@ -157,7 +159,7 @@ class Places:
                 str(error.strerror),
                 "Check the permissions of LOGRATIO_HOME.",
             ) from error
-        self.told("deleted", str(self.uploads / name))
+        self.record("deleted", str(self.uploads / name))
 
     def begin(self, name: str, size: int) -> Upload:
         """Make room for an upload.

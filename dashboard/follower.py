@@ -26,7 +26,7 @@ class Follower(param.Parameterized):
         ``later(future, then)`` calls ``then(future)`` at a tick of the page after it is done.
     """
 
-    found: Any = param.Parameter(doc="The artefact of the shown fit; None without.")
+    result: Any = param.Parameter(doc="The artefact of the shown fit; None without.")
     progress = param.String(doc="How far it is, empty when it is not being worked out.")
 
     def __init__(
@@ -98,7 +98,7 @@ class Follower(param.Parameterized):
     def _forget(self, *_events: object) -> None:
         # A run that is opened again may have the very fit that it had before.
         self._looked_at = self._followed = None
-        self.param.update(found=None, progress="")
+        self.param.update(result=None, progress="")
 
     def _look(self, then: Callable[[], None]) -> None:
         run, fit = self.state.run, self.state.fit
@@ -111,7 +111,7 @@ class Follower(param.Parameterized):
                 return
             # A run that was deleted meanwhile has none, and says so elsewhere.
             if fit is self.state.fit and done.exception() is None:
-                self.found = done.result()
+                self.result = done.result()
                 then()
 
-        self._later(self._fetcher.submit(self.artefact.kept, self._jobs, run or ""), show)
+        self._later(self._fetcher.submit(self.artefact.read, self._jobs, run or ""), show)

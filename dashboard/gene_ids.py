@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.genes import places
+from engine.genes import find_genes
 from engine.results import OTHER, AnyFit
 
 
@@ -12,7 +12,7 @@ def called(fit: AnyFit | None, text: str) -> str | None:
     """The name of the modelled gene with this id, or else of this name; None if there is none."""
     if fit is None:
         return None
-    place = int(places([text], fit.genes, fit.gene_ids)[0])
+    place = int(find_genes([text], fit.genes, fit.gene_ids)[0])
     name = str(fit.genes[place]) if place >= 0 else OTHER
     return None if name == OTHER else name
 

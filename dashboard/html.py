@@ -133,9 +133,9 @@ def how_to_read(words: str, button: str = "") -> str:
     return render("pieces.how", words, button) if words else ""
 
 
-def told(words: str, everything: str, button: str = "") -> str:
+def finding(words: str, everything: str, button: str = "") -> str:
     """A finding in place of `how_to_read`, on one line; all of it on hovering."""
-    return render("pieces.told", words, everything, button)
+    return render("pieces.finding", words, everything, button)
 
 
 def badge(text: str) -> str:
@@ -143,9 +143,9 @@ def badge(text: str) -> str:
     return render("pieces.badge", text) if text else ""
 
 
-def chip(text: str, kind: str, act: str, value: str, told: str = "") -> str:
-    """Something chosen, with the button that lets go of it; ``told`` is all of it, on hovering."""
-    return render("pieces.chip", text, kind, act, value, told or text)
+def chip(text: str, kind: str, act: str, value: str, hover: str = "") -> str:
+    """Something chosen, with the button that lets go of it; ``hover`` is all of it, on hovering."""
+    return render("pieces.chip", text, kind, act, value, hover or text)
 
 
 def chips(items: list[str]) -> str:

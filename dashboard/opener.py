@@ -12,7 +12,7 @@ from typing import Any
 import param
 
 from dashboard.data_choices import REQUEST
-from dashboard.folders import Places
+from dashboard.folders import Folders
 from dashboard.reader import CountsSummary, Reader, Reading, Task
 from dashboard.server_settings import DEMO
 from dashboard.state import AppState, Notice
@@ -35,10 +35,10 @@ class Opener:
     """
 
     def __init__(
-        self, state: AppState, jobs: Jobs, reader: Reader, places: Places, fetcher: Executor
+        self, state: AppState, jobs: Jobs, reader: Reader, folders: Folders, fetcher: Executor
     ) -> None:
         self._state, self._jobs, self._reader = state, jobs, reader
-        self._places, self._fetcher = places, fetcher
+        self._folders, self._fetcher = folders, fetcher
         # The server's own source may lie outside the folder that paths are restricted to.
         self._own = {DEMO, state.source}
         self._reading: Task | None = None
@@ -153,7 +153,7 @@ class Opener:
         self.stop()
         if self._state.reading not in ("", request.source):
             # That fit was asked for with the counts that are no longer read.
-            self._state.fit_asked = False
+            self._state.fit_requested = False
         self._state.param.update(data_error=None, reading=request.source, how_far=("", 0.0))
         self._reading = self._reader.submit(request)
 
@@ -163,7 +163,7 @@ class Opener:
         source = read.loaded.source
         asked = self._opening and not self._bringing
         if source not in self._own and (asked or before is None or before.source != source):
-            self._places.told("opened", source)
+            self._folders.record("opened", source)
         state.param.update(**vars(read), brought=brought, data_error=None, reading="")
         if self._opening and not self._bringing and state.run is not None:
             # A run is in front, which would hide the new counts.
@@ -203,7 +203,7 @@ class Opener:
         self._state.param.update(**NOTHING, brought=None, data_error=notice, reading="")
 
     def _find(self, source: str) -> str:
-        return source if source in self._own else self._places.find(source)
+        return source if source in self._own else self._folders.find(source)
 
 
 def _request(

@@ -59,8 +59,8 @@ def services_of(shared: Services, name: str | None, quota: int | None = None) ->
     if name is None:
         return shared
     own, home = copy.copy(shared), shared.jobs.home
-    told = partial(audit.tell, home, name)
-    uploads = shared.places.uploads / _folder(name)
+    record = partial(audit.tell, home, name)
+    uploads = shared.folders.uploads / _folder(name)
 
     def room(more: int = 0) -> None:
         used = jobs.used() + size_of(uploads)
@@ -72,16 +72,16 @@ def services_of(shared: Services, name: str | None, quota: int | None = None) ->
             "Delete runs or uploads of yours, or ask whoever runs this server (LOGRATIO_QUOTA_GB).",
         )
 
-    own.jobs = jobs = OwnJobs(shared.jobs, name, told, room)
-    own.places = replace(
-        shared.places,
+    own.jobs = jobs = OwnJobs(shared.jobs, name, record, room)
+    own.folders = replace(
+        shared.folders,
         uploads=uploads,
         closed=home,
-        common=shared.places.uploads,
+        common=shared.folders.uploads,
         room=room,
-        told=told,
+        record=record,
     )
-    own.who, own.told, own.aside = name, told, home / "viewers" / _folder(name)
+    own.who, own.record, own.aside = name, record, home / "viewers" / _folder(name)
     return own
 
 

@@ -18,7 +18,7 @@ from dashboard.opener import Opener, refusal
 from dashboard.services import Services
 from dashboard.state import AppState, Embedding, Notice
 from dashboard.sweeping import Sweeper
-from dashboard.uncertainty_follower import Certainty
+from dashboard.uncertainty_follower import UncertaintyFollower
 from engine.errors import EngineError
 from engine.jobs.artefact import Artefact
 from engine.selection import check_counts
@@ -41,10 +41,12 @@ class Runner:
         self._listed = self._shown = self._asked = 0.0
         self._trouble: EngineError | None = None
         self._naming = Naming(state, services.jobs, services.fetcher, self.later)
-        self.also: list[Callable[[], None]] = [Certainty(state, services, self.later).tick]
+        self.also: list[Callable[[], None]] = [
+            UncertaintyFollower(state, services, self.later).tick
+        ]
         self._sweeper = Sweeper(state, services.jobs, services.fetcher)
-        reader, places = services.reader, services.places
-        self._opener = Opener(state, services.jobs, reader, places, services.fetcher)
+        reader, folders = services.reader, services.folders
+        self._opener = Opener(state, services.jobs, reader, folders, services.fetcher)
 
     # what the person asks
 
@@ -73,7 +75,7 @@ class Runner:
     def fit(self) -> None:
         """Ask for a fit of the chosen counts; `tick` starts it once they have been read."""
         self._asked = time.monotonic()
-        self.state.param.update(fit_asked=True, run_error=None)
+        self.state.param.update(fit_requested=True, run_error=None)
 
     def sweep(self) -> None:
         """Start a sweep: a run for each of the numbers of topics or factors."""
@@ -101,7 +103,7 @@ class Runner:
         self.state.show_run(run)
         self.tick()
         if self.state.run is not None:
-            self.services.told("opened", run)
+            self.services.record("opened", run)
 
     def resume(self, run: str) -> None:
         """Queue an interrupted or stopped run again, and show it."""
@@ -147,7 +149,7 @@ class Runner:
         """Poll the services; called every few hundred milliseconds."""
         self._opener.tick()
         self._take_waiting()
-        if self.state.fit_asked:
+        if self.state.fit_requested:
             self._start_fit()
         if time.monotonic() - self._listed > LIST_SECONDS:
             self._list()
@@ -169,7 +171,7 @@ class Runner:
         # A press of the button may arrive before the number that was typed just before it.
         if state.reading or time.monotonic() - self._asked < SETTLE_SECONDS:
             return
-        state.fit_asked = False
+        state.fit_requested = False
         if state.loaded is None or state.counts is None or not state.ready:
             state.run_error = refusal(state)
             return

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dashboard.embedding import Embedder
-from dashboard.folders import Places
+from dashboard.folders import Folders
 from dashboard.reader import Reader
 from dashboard.server_settings import Settings
 from engine.jobs import Checks, Jobs, default_home
@@ -18,10 +18,10 @@ class Services:
     """Jobs, uploads and readers of a server, or one person's part of them (`people`)."""
 
     def __init__(
-        self, jobs: Jobs, places: Places | None = None, store: CountsStore | None = None
+        self, jobs: Jobs, folders: Folders | None = None, store: CountsStore | None = None
     ) -> None:
         self.jobs = jobs
-        self.places = places or Places(jobs.home / "uploads")
+        self.folders = folders or Folders(jobs.home / "uploads")
         self.reader = Reader() if store is None else Reader(store.read)
         self.clean: Callable[[], None] = store.clean if store is not None else lambda: None
         self.embedder = Embedder(jobs)
@@ -30,7 +30,7 @@ class Services:
         self.working: dict[tuple[str, str], str] = {}
         self.fetcher = ThreadPoolExecutor(2, thread_name_prefix="fetch")
         self.who: str | None = None
-        self.told: Callable[[str, str], None] = lambda did, what: None
+        self.record: Callable[[str, str], None] = lambda did, what: None
         # Folder for a person's selections of cells in runs that others share.
         self.aside: Path | None = None
 
@@ -42,5 +42,5 @@ class Services:
         # First of all, because the process that reads imports libraries for seconds.
         store.start()
         jobs = Jobs(home, load_counts=store.load)
-        places = Places(jobs.home / "uploads", settings.data, settings.upload_bytes)
-        return cls(jobs, places, store)
+        folders = Folders(jobs.home / "uploads", settings.data, settings.upload_bytes)
+        return cls(jobs, folders, store)

@@ -58,11 +58,11 @@ def services() -> Services:
     gc.freeze()
     settings = Settings()
     made = Services.of(settings)
-    startup.start(made, settings.source)
+    startup.preload(made, settings.source)
     context = pn.state.curdoc.session_context if pn.state.curdoc else None
     if context is None or context.server_context is None:
         # `panel serve --warm`: nobody waits yet.
-        made.embedder.warm_up_images()
+        made.embedder.compile_images()
     startup.keep_clean(made)
     return made
 

@@ -39,42 +39,42 @@ def latents(fit: AnyFit) -> str:
     return f"{fit.config.latent}s"
 
 
-def table(found: Selection) -> pd.DataFrame:
+def table(result: Selection) -> pd.DataFrame:
     """One row a number that was tried, from the smallest."""
     rows = [
         {
             "value": one.size,
-            "chosen": one.size == found.size,
+            "chosen": one.size == result.size,
             "behind": one.behind,
             "behind_error": one.behind_error,
             "perplexity": one.perplexity,
             "structure": one.structure,
             "seconds": one.seconds,
         }
-        for one in found.tried
+        for one in result.tried
     ]
     return pd.DataFrame(rows).astype({"structure": object})
 
 
-def caption(found: Selection) -> str:
+def caption(result: Selection) -> str:
     """Caption of the figure."""
-    return CAPTION + (HOLLOW if any(one.structure is not None for one in found.tried) else "")
+    return CAPTION + (HOLLOW if any(one.structure is not None for one in result.tried) else "")
 
 
-def cells(found: Selection) -> str:
+def cells(result: Selection) -> str:
     """A sentence on the cells that the numbers were fitted to and compared on."""
-    scored = count(found.n_held_out, "other cell")
-    return f"Each was fitted to {count(found.n_fitted, 'cell')} and scored on {scored}."
+    scored = count(result.n_held_out, "other cell")
+    return f"Each was fitted to {count(result.n_fitted, 'cell')} and scored on {scored}."
 
 
-def rows(found: Selection) -> list[list[str]]:
+def rows(result: Selection) -> list[list[str]]:
     """Rows of the table as text, below `titles`; without the test of structure if none was made."""
-    looked = any(one.structure is not None for one in found.tried)
+    looked = any(one.structure is not None for one in result.tried)
     told = []
-    for one in found.tried:
+    for one in result.tried:
         behind = f"{one.behind:.2g} ± {one.behind_error:.1g}" if one.behind else "best"
         line = [
-            f"{one.size}{' (chosen)' if one.size == found.size else ''}",
+            f"{one.size}{' (chosen)' if one.size == result.size else ''}",
             behind,
             f"{one.perplexity:,.5g}",
             *([BEYOND[one.structure]] if looked else []),
@@ -84,16 +84,16 @@ def rows(found: Selection) -> list[list[str]]:
     return told
 
 
-def titles(found: Selection) -> list[str]:
+def titles(result: Selection) -> list[str]:
     """Column titles of `rows`."""
-    looked = any(one.structure is not None for one in found.tried)
+    looked = any(one.structure is not None for one in result.tried)
     return [title for title in TITLES if looked or title != TITLES[3]]
 
 
-def page(fit: AnyFit, found: Selection) -> str:
+def page(fit: AnyFit, result: Selection) -> str:
     """HTML of the reason for the number, with the table of the numbers tried."""
-    told = titles(found), rows(found), cells(found)
-    return render("details.tried", _said(fit), found.reason, *told)
+    told = titles(result), rows(result), cells(result)
+    return render("details.tried", _said(fit), result.reason, *told)
 
 
 def why(fit: AnyFit | None) -> str:

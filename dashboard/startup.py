@@ -15,9 +15,9 @@ CLEAN_SECONDS = 3600.0
 _log = logging.getLogger(__name__)
 
 
-def start(services: Services, source: str) -> threading.Thread:
+def preload(services: Services, source: str) -> threading.Thread:
     """Warm the server up in a background thread."""
-    thread = threading.Thread(target=_warm, args=(services, source), name="warm", daemon=True)
+    thread = threading.Thread(target=_preload, args=(services, source), name="preload", daemon=True)
     thread.start()
     return thread
 
@@ -36,14 +36,14 @@ def keep_clean(services: Services, seconds: float = CLEAN_SECONDS) -> threading.
     return end
 
 
-def _warm(services: Services, source: str) -> None:
+def _preload(services: Services, source: str) -> None:
     def read() -> None:
         # With the settings of a new page, so that the first page finds these counts read.
         services.reader.submit(AppState(source=source).request()).future.result()
 
     steps: tuple[Callable[[], object], ...] = (
         read,
-        services.embedder.warm_up,
+        services.embedder.compile_layout,
         # matplotlib looks for the fonts of the system when it is first imported.
         lambda: slowly("dashboard.figures"),
         lambda: slowly("matplotlib.font_manager"),

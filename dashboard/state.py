@@ -79,7 +79,7 @@ class AppState(DataChoices, ModelSettings):
     run_error = param.ClassSelector(class_=Notice, allow_None=True)
     fit = param.ClassSelector(class_=FITS, allow_None=True, doc="Latest snapshot of that run.")
     names = param.List(default=[], doc="Names of its factors or topics, in order.")
-    fit_asked = param.Boolean(default=False, doc="A fit is to start soon.")
+    fit_requested = param.Boolean(default=False, doc="A fit is to start soon.")
     other = param.String(default=None, allow_None=True, doc="Run to compare with; None chooses.")
     sweep = param.String(default=None, allow_None=True, doc="Id of the sweep that is shown.")
     swept = param.Parameter(doc="That sweep as it stands: an `engine.checks.Sweep`.")
@@ -89,11 +89,13 @@ class AppState(DataChoices, ModelSettings):
     fit_counts = param.Parameter(doc="(C, G) sparse columns of the fit's counts, if it has them.")
 
     uncertainty = param.Parameter(doc="Of the shown fit, if worked out: `engine.checks`.")
-    doubt: Any = param.Selector(
+    uncertainty_method: Any = param.Selector(
         default="", objects=["", "delta", "bootstrap"], doc="How it is to be worked out, soon."
     )
     n_boot: Any = param.Selector(default=50, objects=list(REPLICATES), doc="Of the bootstrap.")
-    doubting = param.String(doc="How far that has come, empty when nothing is worked out.")
+    uncertainty_progress = param.String(
+        doc="How far that has come, empty when nothing is worked out."
+    )
     exports = param.Dict(
         default={}, instantiate=True, doc="What views can export: name -> function that offers it."
     )
@@ -113,7 +115,7 @@ class AppState(DataChoices, ModelSettings):
     colour = param.String(default="", doc="What colours the cells: a key of `colours()`.")
     own_label = param.String(doc="The label among those that a person chose; factors leave it.")
     heat: Any = param.Selector(default="top", objects=["top", "factor", "gene"], doc="Heatmap.")
-    fade: Any = param.Selector(
+    largest_fsos: Any = param.Selector(
         default=1.0,
         objects=[1.0, 0.2, 0.1, 0.05, 0.01],
         doc="Largest fsos of pairs in full colour.",
@@ -261,7 +263,7 @@ class AppState(DataChoices, ModelSettings):
             partial="",
             placing="",
             uncertainty=None,
-            doubting="",
+            uncertainty_progress="",
         )
 
     def show_fit(self, fit: AnyFit, **more: Any) -> None:

@@ -1,4 +1,4 @@
-"""Certainty: the uncertainty of the shown run, and what of it a person asks for."""
+"""UncertaintyFollower: the uncertainty of the shown run, and what of it a person asks for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboard.state import AppState
 from engine.jobs.uncertainties import UNCERTAINTY
 
 
-class Certainty(Follower):
+class UncertaintyFollower(Follower):
     """Sets ``state.uncertainty`` to the uncertainty of the shown fit."""
 
     def __init__(
@@ -22,10 +22,12 @@ class Certainty(Follower):
         later: Callable[[Future[Any], Callable[[Any], None]], None],
     ) -> None:
         super().__init__(UNCERTAINTY, state, services, later)
-        self.param.watch(lambda event: state.param.update(uncertainty=event.new), "found")
-        self.param.watch(lambda event: state.param.update(doubting=event.new), "progress")
-        state.param.watch(self._ask, "doubt")
-        state.param.watch(self._fade, "fade")
+        self.param.watch(lambda event: state.param.update(uncertainty=event.new), "result")
+        self.param.watch(
+            lambda event: state.param.update(uncertainty_progress=event.new), "progress"
+        )
+        state.param.watch(self._ask, "uncertainty_method")
+        state.param.watch(self._fade, "largest_fsos")
 
     def looked(self) -> None:
         """Have it worked out where pairs are to be veiled by it."""
@@ -34,21 +36,26 @@ class Certainty(Follower):
     def ended(self) -> None:
         """Veil nothing if the work was stopped; the choice can be made again."""
         if self.state.uncertainty is None:
-            self.state.fade = 1.0
+            self.state.largest_fsos = 1.0
 
     def failed(self) -> None:
         """Veil nothing."""
-        self.state.fade = 1.0
+        self.state.largest_fsos = 1.0
 
     def _fade(self, *_events: object) -> None:
         state = self.state
         # Correlations of topics have no such intervals.
         fit, known = state.fit, state.uncertainty
-        if state.fade < 1 and known is None and fit is not None and fit.can("pair_uncertainty"):
-            state.doubt = "delta"
+        if (
+            state.largest_fsos < 1
+            and known is None
+            and fit is not None
+            and fit.can("pair_uncertainty")
+        ):
+            state.uncertainty_method = "delta"
 
     def _ask(self, *_events: object) -> None:
-        method = self.state.doubt
+        method = self.state.uncertainty_method
         if method:
-            self.state.doubt = ""
+            self.state.uncertainty_method = ""
             self.start(method, self.state.n_boot, 0)

@@ -27,7 +27,7 @@ class Genes(Protocol):
         """Ids in the same order, if there are any beside the names."""
 
 
-def places(
+def find_genes(
     wanted: Iterable[str],
     names: pd.Index,
     ids: pd.Index | None = None,
@@ -77,7 +77,7 @@ def same_genes(one: Genes, two: Genes) -> bool:
         return False
     if one.genes.equals(two.genes):
         return True
-    at = places(one.genes, two.genes, two.gene_ids, wanted_ids=one.gene_ids, once=True)
+    at = find_genes(one.genes, two.genes, two.gene_ids, wanted_ids=one.gene_ids, once=True)
     return bool(np.array_equal(at, np.arange(len(at))))
 
 

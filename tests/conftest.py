@@ -36,7 +36,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.02")
 os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(4 * 1024**3))
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".cache" / "numba"))
 # Work in the background gives way to nobody: beside other workers it would wait for minutes. XLA's
-# threads would also keep the priority of the lane that asks for a device first.
+# threads would also keep the priority of the queue that asks for a device first.
 os.environ["LOGRATIO_NICE"] = "0"
 
 # No deadline: the first example of a shape pays its compilation.

@@ -21,8 +21,8 @@ from engine.jobs import (
     Jobs,
     check_summary,
     contender,
-    kept_uncertainty,
     list_sweeps,
+    read_uncertainty,
     size_of,
     sweep_of,
 )
@@ -85,7 +85,7 @@ def run(home: Path) -> Iterator[Step]:
     yield "names", lambda: jobs.factor_names(DAMAGED, jobs.status(DAMAGED).passes)
     yield "check", lambda: check_summary(jobs, DAMAGED)
     yield "methods", lambda: _methods(jobs)
-    yield "uncertainty", lambda: kept_uncertainty(jobs, DAMAGED)
+    yield "uncertainty", lambda: read_uncertainty(jobs, DAMAGED)
     yield "umap", lambda: Embedder(jobs).known(f"{DAMAGED} {jobs.status(DAMAGED).passes}")
     yield "selections", lambda: _selections(jobs)
     yield "contender", lambda: _compared(jobs)

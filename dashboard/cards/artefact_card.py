@@ -25,7 +25,7 @@ class ArtefactCard(Card):
     """
 
     artefact: ClassVar[Artefact[Any]]
-    follows: ClassVar[tuple[str, ...]] = ("fit", "worked.found")
+    follows: ClassVar[tuple[str, ...]] = ("fit", "worked.result")
 
     def __init__(self, state: AppState, browser: Browser, runner: Runner) -> None:
         self.begin(state)
@@ -40,17 +40,17 @@ class ArtefactCard(Card):
             on_click=lambda _event: self.worked.start(),
         )
         head = html.heading(self.title, self.caption, self.formula, self.caveat)
-        body = figure(self.picture(), message=html.bound(_words, *of, worked.found))
+        body = figure(self.picture(), message=html.bound(_words, *of, worked.result))
         self.build(head, body, browser=browser, tools=(self.button,))
 
     def asks(self) -> tuple[Any, ...] | None:
         """None until it is worked out."""
-        return None if self.worked.found is None else super().asks()
+        return None if self.worked.result is None else super().asks()
 
 
-def _words(fit: object, partial: str, progress: str, found: object) -> str:
+def _words(fit: object, partial: str, progress: str, result: object) -> str:
     """What is said in place of the figure."""
     if fit is None or partial:
         return html.empty("This needs a fit that has ended.")
     said = progress or "Not worked out of this run yet"
-    return html.empty(f"{said[:1].upper()}{said[1:]}.") if found is None else ""
+    return html.empty(f"{said[:1].upper()}{said[1:]}.") if result is None else ""

@@ -8,8 +8,8 @@ from typing import Any
 
 import panel as pn
 
-from dashboard.batched import together
 from dashboard.controls.export_menu import in_background
+from dashboard.one_message import one_message
 from dashboard.state import AppState, Notice
 
 
@@ -39,4 +39,4 @@ def summarised(
             then(found)
         return done
 
-    return in_background(work, together(then), fail)
+    return in_background(work, one_message(then), fail)

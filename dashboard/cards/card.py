@@ -142,19 +142,19 @@ class Card(pn.viewable.Viewer):
         return None if self.factors and is_bare(fit) else fit
 
     @property
-    def found(self) -> Any:
+    def result(self) -> Any:
         """What was worked out and is shown; None if nothing is."""
         return None if self._answer is None else self._answer[1]
 
     @property
-    def is_seen(self) -> bool:
+    def is_visible(self) -> bool:
         """Whether its tab is in front, and so is the card where several share a place."""
         in_front = not self.front or attrgetter(self.front)(self) == (self.key or self.entry)
         return in_front and (self.behind or self.state.tab == self.tab)
 
     def update(self, *events: Any) -> None:
         """Bring the card up to date, unless nobody sees it."""
-        if self.is_seen:
+        if self.is_visible:
             self.refresh(*events)
 
     def refresh(self, *_events: Any) -> None:
@@ -171,18 +171,18 @@ class Card(pn.viewable.Viewer):
             self.working = summarised(
                 self.state,
                 lambda: self.compute(*asked),
-                lambda found: self._came(asked, found),
+                lambda result: self._came(asked, result),
                 quick=self.is_quick(*asked),
             )
 
-    def _came(self, asked: tuple[Any, ...], found: Any) -> None:
+    def _came(self, asked: tuple[Any, ...], result: Any) -> None:
         now = self.asks()
         # The answer to what nobody asks any more. Asked again, it is worked out again.
         if self._asked is not asked or now is None or not same(now, asked):
             self._asked = None if self._asked is asked else self._asked
             return
-        self._answer = asked, found
-        self.paint(found)
+        self._answer = asked, result
+        self.paint(result)
 
     # What a card of its own kind says.
 
@@ -204,7 +204,7 @@ class Card(pn.viewable.Viewer):
         """Whether that is so quick that it is done within the action that asks."""
         return False
 
-    def paint(self, found: Any) -> None:
+    def paint(self, result: Any) -> None:
         """Draw what was worked out on the page."""
 
     def clear(self) -> None:
@@ -213,11 +213,11 @@ class Card(pn.viewable.Viewer):
     def wait(self) -> None:
         """Say that it is being worked out, if nothing else does."""
 
-    def draw(self, found: Any) -> Any:
+    def draw(self, result: Any) -> Any:
         """Figure of what was worked out, for paper: of the same size whatever the page's."""
         raise NotImplementedError
 
-    def tabulate(self, found: Any) -> pd.DataFrame:
+    def tabulate(self, result: Any) -> pd.DataFrame:
         """What was worked out, tidy: the CSV, and the table in a report."""
         raise NotImplementedError
 

@@ -12,17 +12,17 @@ import param
 from dashboard import html
 from dashboard.actions import SEARCH
 from dashboard.bare import is_bare
-from dashboard.batched import together
 from dashboard.cards.wording import words
 from dashboard.cut import CHIP, cut
 from dashboard.gene_ids import full, ids_of
+from dashboard.one_message import one_message
 from dashboard.state import AppState
 
 NOTHING_BARE = "Nothing is chosen yet: draw around cells, or find a gene."
 NOTHING = "Nothing is chosen yet: draw around cells, click a {}, or find a gene."
 
 
-class ChosenBar(pn.viewable.Viewer):
+class ChoiceBar(pn.viewable.Viewer):
     """Chips of all choices, each with its clear button, and the progress of background work."""
 
     def __init__(self, state: AppState) -> None:
@@ -71,7 +71,7 @@ class ChosenBar(pn.viewable.Viewer):
             self._search.options = names
         self._search.disabled = not names
 
-    @together
+    @one_message
     def _found(self, event: param.parameterized.Event) -> None:
         if event.new:
             self.state.choose_gene(self._genes.get(event.new, event.new), near=True)

@@ -99,7 +99,7 @@ def _pane(plot: Any) -> Any:
     return pn.pane.HoloViews(plot, sizing_mode="stretch_both", margin=0, linked_axes=False)
 
 
-def told(status: JobStatus | None) -> str:
+def waiting_words(status: JobStatus | None) -> str:
     """What the page waits for, and for how long it has waited."""
     if status is not None and status.state == "queued":
         return f"{STATES['queued']}."
@@ -125,6 +125,6 @@ def waiting(state: AppState, *, factors: bool = False) -> Any:
         if status is not None and status.phase.startswith(CHOOSING):
             what = status.phase.partition(":")[0].capitalize()
             return html.empty(f"{what}, by fits of some of the cells. All are fitted then.")
-        return html.empty(told(status))
+        return html.empty(waiting_words(status))
 
     return html.bound(words, state.param.fit, state.param.run, state.param.status)

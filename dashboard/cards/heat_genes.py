@@ -8,7 +8,7 @@ import pandas as pd
 import param
 
 from dashboard.bare import is_bare
-from dashboard.batched import together
+from dashboard.one_message import one_message
 from dashboard.select import Select
 from dashboard.state import AppState
 from engine import summaries
@@ -51,20 +51,20 @@ class HeatGenes:
             options[f"Near {state.marked[0]}"] = values["gene"]
         self.which.param.update(options=options, value=values.get(state.heat, "top"))
 
-    def asked(self) -> tuple[Any, ...]:
-        """What is asked for; the same while the same genes are."""
+    def choice(self) -> tuple[Any, ...]:
+        """Which genes are chosen: the heatmap, how many, and about which factor or gene."""
         return self.state.heat, self.state.top_genes, self._about()
 
     def of(self, fit: AnyFit) -> pd.Index:
         """The genes of a fit that are asked for now."""
-        return genes(fit, *self.asked())
+        return genes(fit, *self.choice())
 
     def _about(self) -> object:
         if self.state.heat == "gene" and self.state.marked:
             return self.state.marked[0]
         return self.state.shown_factor if self.state.heat == "factor" else None
 
-    @together
+    @one_message
     def _pick(self, event: param.parameterized.Event) -> None:
         state = self.state
         heat = str(event.new).split(" ", 1)[0]
@@ -77,7 +77,7 @@ class HeatGenes:
 
 
 def genes(fit: AnyFit, heat: str, count: int, about: object) -> pd.Index:
-    """The genes of a fit that `HeatGenes.asked` asks for."""
+    """The genes of a fit that `HeatGenes.choice` names."""
     if heat == "factor" and isinstance(about, int):
         return summaries.factor_genes(fit, about, count)
     if heat == "gene" and isinstance(about, str):

@@ -12,7 +12,7 @@ import panel as pn
 from bokeh.models.widgets.tables import NumberFormatter, ScientificFormatter
 from panel.theme import Native
 
-from dashboard.batched import together
+from dashboard.one_message import one_message
 from dashboard.templates import render
 
 STYLES = (Path(__file__).resolve().parents[2] / "assets" / "table.css").read_text("utf-8")
@@ -160,9 +160,9 @@ class Table(pn.viewable.Viewer):
     def _chosen(self, event: Any) -> None:
         # Asked at once: by the time of the action, what the page itself chose looks like a click.
         if not self._quiet and self._on_row is not None:
-            together(self._on_row)([int(row) for row in event.new])
+            one_message(self._on_row)([int(row) for row in event.new])
 
-    @together
+    @one_message
     def _clicked(self, event: Any) -> None:
         if self._act is not None:
             self._act[1](int(event.row))

@@ -19,42 +19,44 @@ TOP = 20
 REFITS_BY_EM = "No intervals: they come from refits by EM. Fit these topics by EM to have them."
 
 
-def certainty(fit: AnyFit, found: Any, genes: Sequence[str]) -> dict[str, np.ndarray] | None:
+def correlation_uncertainty(
+    fit: AnyFit, result: Any, genes: Sequence[str]
+) -> dict[str, np.ndarray] | None:
     """(n, n) tables of how sure the correlations of genes are; None if not worked out."""
-    if not isinstance(found, Uncertainty):
+    if not isinstance(result, Uncertainty):
         return None
-    return found.correlation(summaries.gene_positions(fit, genes))._asdict()
+    return result.correlation(summaries.gene_positions(fit, genes))._asdict()
 
 
-def gene_intervals(fit: AnyFit, found: Any, factor: int) -> pd.DataFrame | None:
+def gene_intervals(fit: AnyFit, result: Any, factor: int) -> pd.DataFrame | None:
     """90 % intervals of one factor's loadings or one topic's probabilities; None if unknown.
 
     One row a feature: ``low``, ``high`` and ``lfsr``, the local false sign rate of the loading or
     of the lift; of a topic also ``in_top``: the share of the refits in which the gene is among the
     `TOP` most probable.
     """
-    if isinstance(found, TopicUncertainty):
-        topics = found.topics()
-        columns = {"low": topics.low, "high": topics.high, "in_top": found.among_top(TOP)}
+    if isinstance(result, TopicUncertainty):
+        topics = result.topics()
+        columns = {"low": topics.low, "high": topics.high, "in_top": result.among_top(TOP)}
         one = {name: values[:, factor] for name, values in columns.items()}
-        signs = found.lfsr(fit, factor) if fit.can("mixtures") else np.nan
+        signs = result.lfsr(fit, factor) if fit.can("mixtures") else np.nan
         return pd.DataFrame(one | {"lfsr": signs}, index=fit.genes)
-    elif isinstance(found, Uncertainty):
-        loadings = found.loadings()
+    elif isinstance(result, Uncertainty):
+        loadings = result.loadings()
         columns = {"low": loadings.low, "high": loadings.high, "lfsr": loadings.lfsr}
     else:
         return None
     return pd.DataFrame({name: a[:, factor] for name, a in columns.items()}, index=fit.genes)
 
 
-def stability(found: Any, factor: int) -> str:
+def stability(result: Any, factor: int) -> str:
     """How far refits agree on a factor or topic, in words; empty if nothing is known of it."""
-    if isinstance(found, TopicUncertainty):
-        share = lists.percent(float(found.top_stability(TOP)[factor]))
-        return f"{share} of its top {TOP} genes stay so in {found.n_boot} refits."
-    if isinstance(found, Uncertainty) and found.stability is not None:
-        cosine = html.number(float(found.stability[factor]), 2)
-        return f"Cosine with its like in {found.n_boot} refits: {cosine}."
+    if isinstance(result, TopicUncertainty):
+        share = lists.percent(float(result.top_stability(TOP)[factor]))
+        return f"{share} of its top {TOP} genes stay so in {result.n_boot} refits."
+    if isinstance(result, Uncertainty) and result.stability is not None:
+        cosine = html.number(float(result.stability[factor]), 2)
+        return f"Cosine with its like in {result.n_boot} refits: {cosine}."
     return ""
 
 
@@ -68,35 +70,41 @@ def rate(share: float) -> str:
     return "< 0.001" if share < 0.001 else html.number(share, 3)
 
 
-def line(found: Any, doubting: str, fit: AnyFit | None = None, *, more: str = "") -> str:
+def line(
+    result: Any, uncertainty_progress: str, fit: AnyFit | None = None, *, more: str = ""
+) -> str:
     """Which intervals there are, and what would give others: HTML."""
-    if doubting:
-        return lists.offered(f"Working out the intervals: {doubting}.")
+    if uncertainty_progress:
+        return lists.offered(f"Working out the intervals: {uncertainty_progress}.")
     mixes = fit is not None and fit.can("mixtures")
     if fit is not None and mixes and not fit.can("topic_uncertainty"):
         return REFITS_BY_EM
-    if isinstance(found, TopicUncertainty):
-        told = f"90 % intervals by the bootstrap, {found.n_boot} replicates. {more}"
-        return lists.offered(f"{told} Instead:", *_refits(found.n_boot))
+    if isinstance(result, TopicUncertainty):
+        told = f"90 % intervals by the bootstrap, {result.n_boot} replicates. {more}"
+        return lists.offered(f"{told} Instead:", *_refits(result.n_boot))
     if mixes:
         return lists.offered("How sure?", *_refits())
-    if not isinstance(found, Uncertainty):
-        press = lists.press("doubt", "delta", "Work them out", kind="act")
+    if not isinstance(result, Uncertainty):
+        press = lists.press("uncertainty", "delta", "Work them out", kind="act")
         return lists.offered("No intervals yet.", press)
-    if found.method == "draws":
+    if result.method == "draws":
         return f"90 % intervals by the draws of the posterior. {more}"
-    if found.method == "delta":
+    if result.method == "delta":
         return lists.offered("90 % intervals by the delta method. Instead:", *_refits())
-    told = f"90 % intervals by the bootstrap, {found.n_boot} replicates. {more}"
-    press = lists.press("doubt", "delta", "Delta method", kind="act")
-    return lists.offered(f"{told} Instead:", *_refits(found.n_boot), press)
+    told = f"90 % intervals by the bootstrap, {result.n_boot} replicates. {more}"
+    press = lists.press("uncertainty", "delta", "Delta method", kind="act")
+    return lists.offered(f"{told} Instead:", *_refits(result.n_boot), press)
 
 
 def _refits(but: int = 0) -> list[Html]:
     """What starts a bootstrap, for each number of replicates but one."""
     return [
         lists.press(
-            "doubt", str(n), f"{n} refits", kind="act", label=f"Refit weighted cells {n} times"
+            "uncertainty",
+            str(n),
+            f"{n} refits",
+            kind="act",
+            label=f"Refit weighted cells {n} times",
         )
         for n in REPLICATES
         if n != but

@@ -25,7 +25,7 @@ def heading(state: AppState, factors: html.Heading, topics: html.Heading, bare: 
 
     def suited(fit: AnyFit | None) -> html.Heading:
         if fit is not None and bare and is_bare(fit):
-            return replace(named(factors, fit), how=html.told(bare, f"{bare_words(fit)} {bare}"))
+            return replace(named(factors, fit), how=html.finding(bare, f"{bare_words(fit)} {bare}"))
         if fit is None or fit.can("mixtures"):
             return named(topics if fit is not None else factors, fit)
         return html.within(named(factors, fit), fit.within)

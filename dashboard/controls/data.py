@@ -33,7 +33,7 @@ class DataControl(pn.viewable.Viewer):
         super().__init__()
         self.state = state
         self.runner = runner
-        self._places = runner.services.places
+        self._folders = runner.services.folders
         self._following = False
         self._bar = pmui.LinearProgress(
             value=0, sizing_mode="stretch_width", width=None, margin=(4, 0)
@@ -44,7 +44,7 @@ class DataControl(pn.viewable.Viewer):
         shown = "" if self._is_hidden(state.source) else state.source
         self._path = pmui.TextInput(
             label="Path of the counts",
-            placeholder="cells.h5ad" if self._places.data else "/data/cells.h5ad",
+            placeholder="cells.h5ad" if self._folders.data else "/data/cells.h5ad",
             value=shown,
             helper_text="On the server: .h5ad, .zarr, .h5, .loom, .csv or folder",
             **WIDE,
@@ -54,10 +54,10 @@ class DataControl(pn.viewable.Viewer):
             pmui.Button(label=label, on_click=action, variant="outlined", **WIDE)
             for label, action in (("Open demo", self._demo), ("Open path", self._open))
         )
-        offered = self._places.offered()
+        offered = self._folders.offered()
         self._pick = select(
             "Files on the server",
-            f"Directly in {self._places.data}",
+            f"Directly in {self._folders.data}",
             {PICK: ""} | {name: name for name in offered},
         )
         self._pick.param.watch(self._choose_file, "value")
@@ -76,13 +76,13 @@ class DataControl(pn.viewable.Viewer):
             *([self._pick] if offered else []),
             self._path,
             beside(open_, demo),
-            UploadArea(self._places, self._arrived, self._tell),
+            UploadArea(self._folders, self._arrived, self._tell),
             html.live(self._words, state.param.reading, state.param.how_far),
             self._progress.column,
             html.live(html.notice, state.param.data_error),
             ChoiceControls(state).column,
             UploadsControl(
-                state, self._places, browser or Browser(), self._ask, runner.forget_upload
+                state, self._folders, browser or Browser(), self._ask, runner.forget_upload
             ),
             folded("Layer, library size and gene names", self._layer, self._size, self._names),
         )
@@ -100,7 +100,7 @@ class DataControl(pn.viewable.Viewer):
             self._ask(DEMO)
             return
         try:
-            self._ask(self._places.find(typed))
+            self._ask(self._folders.find(typed))
         except EngineError as error:
             self._tell(error)
 
@@ -164,7 +164,7 @@ class DataControl(pn.viewable.Viewer):
         """Show the settings of other data, for example of a run that was opened."""
         source, typed = self.state.source, (self._path.value or "").strip()
         try:
-            same = self._places.find(typed) == source
+            same = self._folders.find(typed) == source
         except EngineError:
             same = False
         if not same:
@@ -175,7 +175,7 @@ class DataControl(pn.viewable.Viewer):
         return source == DEMO or self._is_upload(source)
 
     def _is_upload(self, source: str) -> bool:
-        return Path(source).parent == self._places.uploads
+        return Path(source).parent == self._folders.uploads
 
     def _offer(self, *_events: object) -> None:
         info, state = self.state.info, self.state

@@ -181,11 +181,11 @@ def save_fit(
     embedder: Embedder,
     run: str,
     state: AppState,
-    told: Callable[[str, str], None] = lambda did, what: None,
+    record: Callable[[str, str], None] = lambda did, what: None,
 ) -> Future[None]:
     """Let the browser save the .h5ad of a run, with its UMAP if that is known.
 
-    ``told`` hears of it before the first part leaves. Errors become
+    ``record`` hears of it before the first part leaves. Errors become
     `AppState.run_error`. The future ends when the last part is on its way.
     """
     doc = pn.state.curdoc
@@ -198,7 +198,7 @@ def save_fit(
         known = embedder.known(f"{run} {made}")
         provenance = Provenance(run=jobs.status(run).name)
         with fit_file(path, known, jobs.factor_names(run, made)) as file:
-            told("exported", run)
+            record("exported", run)
             browser.download(
                 filename(provenance, "", "h5ad"), MEDIA["h5ad"], paced(doc, parts(file))
             )

@@ -76,7 +76,7 @@ class RunControl(pn.viewable.Viewer):
             html.live(others, of.runs, of.run),
             beside(heading, self._button),
             self._progress.column,
-            html.pane(html.bound(words, of.status, of.fit_asked, of.reading)),
+            html.pane(html.bound(words, of.status, of.fit_requested, of.reading)),
             html.live(size_selection.line, of.fit),
             html.live(html.notice, of.run_error),
         )

@@ -125,7 +125,7 @@ class RunsControl(pn.viewable.Viewer):
     def _save(self, run: str) -> None:
         services = self.runner.services
         jobs, embedder = services.jobs, services.embedder
-        save_fit(self.browser, jobs, embedder, run, self.state, services.told)
+        save_fit(self.browser, jobs, embedder, run, self.state, services.record)
 
     def _delete(self, run: str) -> None:
         if run != self._doomed:

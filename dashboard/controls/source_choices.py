@@ -10,7 +10,7 @@ import param
 from dashboard.controls.form import form, select
 from dashboard.select import Select
 from dashboard.state import AppState
-from engine.data.choices import ASKED, Offer
+from engine.data.choices import OPTIONS, Offer
 
 HELP = {
     "sample": "Which of the samples of the folder.",
@@ -27,11 +27,11 @@ class ChoiceControls:
     def __init__(self, state: AppState) -> None:
         self.state = state
         self._selects: dict[str, Select] = {}
-        self._round = pmui.Switch(label=ASKED[ROUND][1], size="small", margin=0)
+        self._round = pmui.Switch(label=OPTIONS[ROUND][1], size="small", margin=0)
         self._round.param.watch(self._choose, "value")
         self._offering = False
         self.column = form()
-        state.param.watch(self._offer, ["offers", *ASKED])
+        state.param.watch(self._offer, ["offers", *OPTIONS])
         self._offer()
 
     def _offer(self, *_events: param.parameterized.Event) -> None:
@@ -60,7 +60,7 @@ class ChoiceControls:
         if known is None or (
             look["value"] == known.value == "" and known.options != look["options"]
         ):
-            made = select(ASKED[name][1], HELP[name], **look)
+            made = select(OPTIONS[name][1], HELP[name], **look)
             made.param.watch(self._choose, "value")
             self._selects[name] = made
         else:
@@ -78,7 +78,7 @@ class ChoiceControls:
 
 def _options(offer: Offer, chosen: str | None, *, needed: bool) -> dict[str, Any]:
     """Options of a select; none is what the program takes by itself, if it does."""
-    own = f"automatic ({offer.chosen})" if offer.chosen and chosen is None else "automatic"
+    own = f"automatic ({offer.selected})" if offer.selected and chosen is None else "automatic"
     own = "choose one" if needed and chosen is None else own
     found = {own: ""} | {option: option for option in offer.options}
     held = {option.casefold(): option for option in offer.options}

@@ -11,7 +11,7 @@ import param
 from panel.custom import JSComponent
 
 from dashboard import html
-from dashboard.folders import SHOWN, SUFFIXES, Places, Upload, size_words
+from dashboard.folders import SHOWN, SUFFIXES, Folders, Upload, size_words
 from engine.errors import DataError, EngineError
 
 SCRIPT = Path(__file__).resolve().parents[2] / "assets" / "upload.js"
@@ -27,18 +27,18 @@ class UploadArea(JSComponent):
 
     def __init__(
         self,
-        places: Places,
+        folders: Folders,
         arrived: Callable[[Path], None],
         failed: Callable[[EngineError], None],
     ) -> None:
         super().__init__(
             accept=",".join((*SUFFIXES, ".gz")),
-            hint=f"{', '.join(SHOWN)} · at most {size_words(places.most_bytes)}",
+            hint=f"{', '.join(SHOWN)} · at most {size_words(folders.most_bytes)}",
             sizing_mode="stretch_width",
             margin=0,
             stylesheets=[html.STYLES],
         )
-        self._places, self._arrived, self._failed = places, arrived, failed
+        self._folders, self._arrived, self._failed = folders, arrived, failed
         self._upload: Upload | None = None
         document = pn.state.curdoc
         if document is not None and document.session_context is not None:
@@ -61,7 +61,7 @@ class UploadArea(JSComponent):
         match message:
             case {"do": "begin", "name": str(name), "size": int(size)}:
                 self._drop()
-                self._upload = self._places.begin(name, size)
+                self._upload = self._folders.begin(name, size)
                 self._send_msg({"do": "send", "at": 0})
             case {"do": "part", "at": int(at), "bytes": bytes(content)}:
                 if self._upload is None or at != self._upload.done:
@@ -71,7 +71,7 @@ class UploadArea(JSComponent):
                     return
                 upload, self._upload = self._upload, None
                 path = upload.finish()
-                self._places.told("uploaded", str(path))
+                self._folders.record("uploaded", str(path))
                 self._send_msg({"do": "end"})
                 self._arrived(path)
             case {"do": "cancel"}:

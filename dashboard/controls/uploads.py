@@ -9,7 +9,7 @@ import panel as pn
 from dashboard import html, lists
 from dashboard.browser import Browser
 from dashboard.controls.form import Later, folded
-from dashboard.folders import Kept, Places, size_words
+from dashboard.folders import Folders, UploadedFile, size_words
 from dashboard.state import AppState, Notice
 from dashboard.templates import Html, render
 from engine.errors import EngineError
@@ -32,13 +32,13 @@ class UploadsControl(pn.viewable.Viewer):
     def __init__(
         self,
         state: AppState,
-        places: Places,
+        folders: Folders,
         browser: Browser,
         ask: Callable[[str], None],
         deleted: Callable[[str], None] = lambda path: None,
     ) -> None:
         super().__init__()
-        self.state, self._places, self._ask, self._deleted = state, places, ask, deleted
+        self.state, self._folders, self._ask, self._deleted = state, folders, ask, deleted
         self._doomed = ""
         self._list = html.pane()
         self._rows = Later(lambda: [folded("Uploads", self._list)])
@@ -52,11 +52,11 @@ class UploadsControl(pn.viewable.Viewer):
 
     def refresh(self, *_events: object) -> None:
         """Update the list of uploads, which other pages may change."""
-        kept = self._places.kept()
-        self._list.object = render("runs.runs", [self._row(upload) for upload in kept])
-        self._rows.show(bool(kept))
+        uploaded = self._folders.uploaded()
+        self._list.object = render("runs.runs", [self._row(upload) for upload in uploaded])
+        self._rows.show(bool(uploaded))
 
-    def _row(self, upload: Kept) -> Html:
+    def _row(self, upload: UploadedFile) -> Html:
         name, shown = upload.name, upload.path == self.state.source
         told = f"{size_words(upload.size)} · {lists.when(upload.when)}"
         doomed = name == self._doomed
@@ -71,8 +71,8 @@ class UploadsControl(pn.viewable.Viewer):
     def _fits(self, path: str) -> int:
         return sum(run.request.get("source") == path for run in self.state.runs)
 
-    def _named(self, name: str) -> Kept | None:
-        return next((upload for upload in self._places.kept() if upload.name == name), None)
+    def _named(self, name: str) -> UploadedFile | None:
+        return next((upload for upload in self._folders.uploaded() if upload.name == name), None)
 
     def _open(self, name: str) -> None:
         self._doomed = ""
@@ -87,8 +87,8 @@ class UploadsControl(pn.viewable.Viewer):
         else:
             self._doomed = ""
             try:
-                self._places.remove(name)
-                self._deleted(str(self._places.uploads / name))
+                self._folders.remove(name)
+                self._deleted(str(self._folders.uploads / name))
             except EngineError as error:
                 self.state.data_error = Notice.of(error)
         self.refresh()

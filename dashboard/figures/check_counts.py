@@ -28,7 +28,7 @@ WIDTH, HEIGHT, LEFT, HEAD, BELOW = 48.0, 30.0, 13.0, 5.0, 6.0
 
 
 @published
-def check_counts(bars: pd.DataFrame, kind: str, *, told: dict[str, str] | None = None) -> Figure:
+def check_counts(bars: pd.DataFrame, kind: str, *, titles: dict[str, str] | None = None) -> Figure:
     """One panel a gene; grey bands hold 50 and 90 % of the draws.
 
     Parameters
@@ -37,7 +37,7 @@ def check_counts(bars: pd.DataFrame, kind: str, *, told: dict[str, str] | None =
         `engine.checks.count_bars`.
     kind
         One of `check_bins.KINDS`.
-    told
+    titles
         What does not fit of a gene, in a word or two.
     """
     panels = [(str(gene), rows) for gene, rows in bars.groupby("gene", sort=False)]
@@ -52,7 +52,7 @@ def check_counts(bars: pd.DataFrame, kind: str, *, told: dict[str, str] | None =
         left = EDGE + column * (LEFT + WIDTH) + LEFT - 2
         axes = place(figure, left, row * (HEAD + HEIGHT + BELOW) + HEAD, WIDTH, HEIGHT)
         _panel(axes, rows.reset_index(drop=True), kind)
-        title, said = genes[number], (told or {}).get(gene, "")
+        title, said = genes[number], (titles or {}).get(gene, "")
         if said:
             title = f"{title} · {clean(said, max(WIDTH - wide(title), 0.3 * WIDTH))}"
         axes.set_title(title, loc="left")

@@ -57,7 +57,7 @@ class CountPanels:
             "ups": ColumnDataSource({"x": [], "y": [], "text": []}),
             "titles": ColumnDataSource({"x": [], "y": [], "text": []}),
         }
-        self.places = ColumnDataSource({name: [] for name in (*QUADS, "gene", *_TOLD)})
+        self.places = ColumnDataSource({name: [] for name in (*QUADS, "gene", *_HOVER)})
         self._draw()
 
     def _draw(self) -> None:
@@ -88,7 +88,7 @@ class CountPanels:
         kind: str,
         *,
         marked: Sequence[str] = (),
-        told: dict[str, str] | None = None,
+        titles: dict[str, str] | None = None,
     ) -> None:
         """Draw other genes.
 
@@ -98,7 +98,7 @@ class CountPanels:
             `engine.checks.count_bars` of at most `MOST` genes, in order.
         kind
             One of `check_bins.KINDS`.
-        told
+        titles
             What does not fit of a gene, in a word or two.
         """
         by_gene = dict(list(bars.groupby("gene", sort=False)))
@@ -110,7 +110,7 @@ class CountPanels:
         for place, (gene, label) in enumerate(zip(self.genes, cut(self.genes), strict=True)):
             row, column = divmod(place, self._columns)
             words = f"{MARK if gene in marked else ''}{label}"
-            said = (told or {}).get(gene, "")
+            said = (titles or {}).get(gene, "")
             title = f"{words} · {said}" if said else words
             parts = _panel(gene, plain(title), by_gene[gene].reset_index(drop=True), kind)
             for name, table in parts.items():
@@ -143,7 +143,7 @@ class CountPanels:
         self.figure.on_event("tap", tapped)
 
 
-_TOLD = ("range", "observed", "predicted", "from", "to")
+_HOVER = ("range", "observed", "predicted", "from", "to")
 
 
 def _panel(gene: str, title: str, shown: pd.DataFrame, kind: str) -> dict[str, pd.DataFrame]:
@@ -189,9 +189,9 @@ def _panel(gene: str, title: str, shown: pd.DataFrame, kind: str) -> dict[str, p
         {"x": 0.0, "y": y([at for at, _ in at_y]), "text": [word for _, word in at_y]}
     )
     parts["titles"] = pd.DataFrame({"x": [0.0], "y": [1.0], "text": [title]})
-    told = shown[list(_TOLD)].assign(gene=gene)
+    titles = shown[list(_HOVER)].assign(gene=gene)
     full = _quads(left, right, np.zeros(len(shown)), np.ones(len(shown)))
-    parts["places"] = pd.concat([full, told], axis=1)
+    parts["places"] = pd.concat([full, titles], axis=1)
     return parts
 
 

@@ -53,12 +53,12 @@ GENES = [("genes", "$y{custom} \N{MULTIPLICATION SIGN} $x{custom}")]
 # Below one another where ids make them long.
 WITH_IDS = [("gene", "$y{custom}"), ("with", "$x{custom}")]
 VALUE = ("CLR correlation", "@image{0.000}")
-BELIEVED = [
+UNCERTAINTY_ROWS = [
     ("shrunken", "@shrunken{0.000}, 90 % @shrunken_low{0.000} to @shrunken_high{0.000}"),
     ("false sign", "@lfsr{0.0000}"),
     ("false sign or small", "@fsos{0.0000}"),
 ]
-TOLD = ("shrunken", "shrunken_low", "shrunken_high", "lfsr", "fsos")
+UNCERTAINTY_COLUMNS = ("shrunken", "shrunken_low", "shrunken_high", "lfsr", "fsos")
 
 
 class Heatmap:
@@ -68,7 +68,7 @@ class Heatmap:
     """
 
     def __init__(self) -> None:
-        self._doubtful = False
+        self._has_uncertainty = False
         self._genes, self._value = GENES, VALUE
         self.figure = blank(left=78, bottom=72, height=HEIGHT)
         self._mapper = LinearColorMapper(palette=DIVERGING, low=-1, high=1)
@@ -146,29 +146,31 @@ class Heatmap:
         for axis_range in (self.figure.x_range, self.figure.y_range):
             extent(axis_range, float(count))
 
-    def doubt(self, certainty: Mapping[str, np.ndarray] | None, most: float = 1.0) -> None:
-        """Tell how far the correlations can be believed, and veil the doubtful ones.
+    def show_uncertainty(
+        self, uncertainty: Mapping[str, np.ndarray] | None, most: float = 1.0
+    ) -> None:
+        """Show the uncertainty of the correlations on hovering, and veil the uncertain ones.
 
         Parameters
         ----------
-        certainty
-            (n, n) tables in display order, those of `TOLD` among them, or None.
+        uncertainty
+            (n, n) tables in display order, those of `UNCERTAINTY_COLUMNS` among them, or None.
         most
             Largest rate of "false sign or small" of a pair that keeps its full colour.
         """
         data = {name: self._image.data[name] for name in ("image", "size")}
         count = len(self.columns.names)
         veil = np.zeros((count, count), np.uint8)
-        if certainty is not None:
-            data |= {name: [_flipped(certainty[name])] for name in TOLD}
-            veil = (np.asarray(certainty["fsos"])[::-1] > most).astype(np.uint8)
-        self._doubtful = certainty is not None
+        if uncertainty is not None:
+            data |= {name: [_flipped(uncertainty[name])] for name in UNCERTAINTY_COLUMNS}
+            veil = (np.asarray(uncertainty["fsos"])[::-1] > most).astype(np.uint8)
+        self._has_uncertainty = uncertainty is not None
         self._tell()
         self._image.data = data
         self._veil.data = {"image": [veil], "size": [count]}
 
     def _tell(self) -> None:
-        told = [*self._genes, self._value, *(BELIEVED if self._doubtful else ())]
+        told = [*self._genes, self._value, *(UNCERTAINTY_ROWS if self._has_uncertainty else ())]
         if self._hover.tooltips != told:
             self._hover.tooltips = told
 

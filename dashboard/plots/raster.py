@@ -71,7 +71,7 @@ class Raster:
         return self._grey[1]
 
 
-def warm_up() -> None:
+def compile_images() -> None:
     """Let the first image find Datashader's code compiled, which takes seconds.
 
     It is compiled anew for a window whose ends are no floats.

@@ -16,13 +16,13 @@ DIVERGING: list[str] = list(cc.CET_D1A)
 LEAST_HUE, DARKEST, PALEST = 51, 60, 215
 
 
-def _is_seen(colour: str) -> bool:
+def _is_visible(colour: str) -> bool:
     red, green, blue = (int(colour[j : j + 2], 16) for j in (1, 3, 5))
     light = 0.299 * red + 0.587 * green + 0.114 * blue
     return max(red, green, blue) - min(red, green, blue) >= LEAST_HUE and DARKEST < light < PALEST
 
 
-CATEGORICAL: list[str] = list(filter(_is_seen, cc.b_glasbey_category10))
+CATEGORICAL: list[str] = list(filter(_is_visible, cc.b_glasbey_category10))
 # Points of a middle value must be seen on a white page and on a dark one.
 DIVERGING_POINTS: list[str] = list(interp_palette(("#2050da", "#b4b8c0", "#c4202b"), 256))
 # Nor must points that have nothing of something go under.

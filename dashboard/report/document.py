@@ -170,7 +170,7 @@ def _again(subject: Subject) -> str:
     if command is None:
         return render("report.said", "The fit does not tell which file its counts are from.")
     files = [(name, f"{len(text.splitlines()):,}", text) for name, text in command.files.items()]
-    return render("report.again", str(command), subject.told, files)
+    return render("report.again", str(command), subject.request_known, files)
 
 
 def _cell(value: object) -> str:

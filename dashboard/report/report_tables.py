@@ -15,7 +15,7 @@ TOP = 12
 # Column of labels that explain factors, where any do.
 LABELS = "explained by labels"
 # What is said of a number that was chosen.
-CHOSEN = "chosen from the counts"
+FROM_COUNTS = "chosen from the counts"
 SCORES = {
     "perplexity": "Perplexity by document completion (lower is better)",
     "log_likelihood_per_count": "Log likelihood, nats per count",
@@ -98,7 +98,7 @@ def account(subject: Subject) -> list[str]:
 def configuration(subject: Subject) -> pd.DataFrame:
     """All settings that have a say in the fit: meaning, value, and whether it is the default."""
     config = subject.fit.config
-    notes = {} if selection_of(subject.fit) is None else {config.size_name(): CHOSEN}
+    notes = {} if selection_of(subject.fit) is None else {config.size_name(): FROM_COUNTS}
     rows = []
     for name, one in config.in_use().items():
         value = getattr(config, name)

@@ -11,7 +11,7 @@ from engine import summaries
 from engine.data import DataRequest
 from engine.errors import EngineError
 from engine.jobs import JobStatus
-from engine.results import AnyFit, config_asked
+from engine.results import AnyFit, requested_config
 from engine.shell.command import Command, fit_command, holdout_of, request_of
 
 
@@ -25,7 +25,7 @@ class Subject:
         With the names that were given to its factors or topics.
     request
         How its counts were read; None if nobody knows.
-    told
+    request_known
         Whether the request is the one that was asked for, and not made up from the fit.
     holdout
         Share of the cells that were set aside.
@@ -36,7 +36,7 @@ class Subject:
     fit: AnyFit
     provenance: Provenance
     request: DataRequest | None = None
-    told: bool = False
+    request_known: bool = False
     holdout: float = 0.0
     score: Mapping[str, Any] = field(default_factory=dict)
     check: Mapping[str, Any] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class Subject:
         """The command that repeats the fit; None if its data request is not known."""
         if self.request is None:
             return None
-        return fit_command(config_asked(self.fit), self.request, holdout=self.holdout)
+        return fit_command(requested_config(self.fit), self.request, holdout=self.holdout)
 
 
 def _asked(request: Mapping[str, Any] | None) -> DataRequest | None:

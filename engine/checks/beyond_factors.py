@@ -80,7 +80,7 @@ class ResidualStructure:
     chosen: bool = False
 
     @property
-    def found(self) -> bool:
+    def significant(self) -> bool:
         """Whether there is more than chance makes."""
         return beyond_chance(self.largest, self.expected, self.spread)
 
@@ -89,7 +89,7 @@ class ResidualStructure:
         """The finding, and what to do; empty if nothing was found."""
         if self.nothing:
             return NOTHING
-        if not self.found:
+        if not self.significant:
             return ""
         against = f" against {', '.join(self.opposed)}" if self.opposed else ""
         beyond = f" beyond the {self.n_factors} factors"
@@ -147,9 +147,9 @@ def structure_words(fit: AnyFit) -> str:
     return "" if known is None else known.words
 
 
-def with_structure(fit: AnyFit, found: ResidualStructure) -> AnyFit:
+def with_structure(fit: AnyFit, result: ResidualStructure) -> AnyFit:
     """The fit with the structure in its ``data``, where `structure_of` reads it."""
-    return fit.changed(data=fit.data | {_KEY: found.to_dict()})
+    return fit.changed(data=fit.data | {_KEY: result.to_dict()})
 
 
 @dataclass(frozen=True)
@@ -249,10 +249,10 @@ def _told_of(
 
 
 def _structure(
-    fit: Fit, counts: Counts, genes: np.ndarray, found: Leading, *, nothing: bool
+    fit: Fit, counts: Counts, genes: np.ndarray, result: Leading, *, nothing: bool
 ) -> ResidualStructure:
     # The largest of a gene's weight is positive.
-    direction = found.direction * np.sign(found.direction[np.abs(found.direction).argmax()])
+    direction = result.direction * np.sign(result.direction[np.abs(result.direction).argmax()])
     names = fit.genes[genes]
     order = np.argsort(-direction, kind="stable")
     strong = np.abs(direction) > 0.5 * np.abs(direction).max()
@@ -261,16 +261,16 @@ def _structure(
     label, share = "", 0.0
     place = fit.cells.get_indexer(counts.cells)
     if (place >= 0).all():
-        table = shares_of(found.along[:, None], fit.obs.iloc[place])["adjusted"]
+        table = shares_of(result.along[:, None], fit.obs.iloc[place])["adjusted"]
         if len(table) and table.max() >= MUCH:
             best = int(np.argmax(table.to_numpy()))
             label, share = str(table.index[best][1]), float(table.iloc[best])
     return ResidualStructure(
         fit.n_factors,
         counts.n_cells,
-        found.largest,
-        found.expected,
-        found.spread,
+        result.largest,
+        result.expected,
+        result.spread,
         together,
         opposed,
         label,

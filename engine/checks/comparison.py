@@ -12,7 +12,7 @@ import pandas as pd
 from engine.checks.completion import CellScores, ratio_error
 from engine.errors import DataError
 from engine.fitting.predictive import Mode
-from engine.genes import places, same_genes
+from engine.genes import find_genes, same_genes
 from engine.registry import Config
 from engine.results import Outline
 
@@ -216,7 +216,7 @@ def _same_genes(first: Outline, other: Outline) -> bool:
     if first.genes is other.genes or same_genes(first, other):
         return True
     ids, beside = first.gene_ids, other.gene_ids
-    at = places(other.genes, first.genes, ids, wanted_ids=beside, once=True)
+    at = find_genes(other.genes, first.genes, ids, wanted_ids=beside, once=True)
     return len(first.genes) == len(at) and bool((at >= 0).all())
 
 

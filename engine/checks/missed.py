@@ -189,8 +189,10 @@ def _steps(
         else:
             own -= mean
             largest.append(float(np.abs(own[np.triu_indices(len(own), 1)]).max()))
-    observed = correlation_of(residuals.seen)
-    found = _missed(fit, len(residuals.seen), fit.genes[genes], observed, mean, np.array(largest))
+    observed = correlation_of(residuals.observed)
+    found = _missed(
+        fit, len(residuals.observed), fit.genes[genes], observed, mean, np.array(largest)
+    )
     yield MissedProgress(1.0, found)
 
 

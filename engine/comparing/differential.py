@@ -61,14 +61,14 @@ class Differential:
         Names, in the order of the first fit.
     one, other
         Uncertainty of either fit.
-    places
+    positions
         (G,) position in the second fit of each gene of the first.
     """
 
     genes: pd.Index
     one: Uncertainty
     other: Uncertainty
-    places: np.ndarray
+    positions: np.ndarray
 
     def change(self, genes: np.ndarray) -> Change:
         """Of genes at positions in `genes`; the same whichever others are asked for."""
@@ -101,7 +101,7 @@ class Differential:
     def _estimates(
         self, genes: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        one, other = self.one.estimates(genes), self.other.estimates(self.places[genes])
+        one, other = self.one.estimates(genes), self.other.estimates(self.positions[genes])
         first, second = one.correlation, other.correlation
         z = [np.arctanh(np.clip(r, -LARGEST, LARGEST)) for r in (first, second)]
         change = z[0] - z[1]

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from engine.data.choices import Told, listed
+from engine.data.choices import Notes, listed
 from engine.data.reader_errors import shorten
 
 # Between the names of genes and the counts, featureCounts writes where the genes lie.
-PLACES = ("chr", "start", "end", "strand", "length")
+POSITION_COLUMNS = ("chr", "start", "end", "strand", "length")
 # Written by scanpy and Seurat beside the genes of each cell; small letters and digits alone.
 METADATA = re.compile(
     r"(log1p)?(ncounts?|ngenes?|nfeatures?|totalcounts?|numi|nreads|ngenesbycounts?)"
@@ -26,9 +26,9 @@ NO_GENE = re.compile(r"__\w+|N_(unmapped|multimapping|noFeature|ambiguous)")
 def annotated(corner: str | None, head: Sequence[str]) -> list[int]:
     """Positions of columns that by their headings are not counts; the first after the name is 1."""
     plain = [name.strip().casefold() for name in head]
-    counted = tuple(plain[: len(PLACES)]) == PLACES
+    counted = tuple(plain[: len(POSITION_COLUMNS)]) == POSITION_COLUMNS
     if counted or (corner or "").strip().casefold() == "geneid":
-        return [place for place, name in enumerate(plain, 1) if name in PLACES]
+        return [place for place, name in enumerate(plain, 1) if name in POSITION_COLUMNS]
     return [place for place, name in enumerate(head, 1) if _is_metadata(name)]
 
 
@@ -50,7 +50,7 @@ def beside(columns: dict[str, list[str]], names: list[str]) -> pd.DataFrame:
     return table
 
 
-def left_out(numbers: list[str], texts: list[str], genes: list[str], cells: bool) -> Told:
+def left_out(numbers: list[str], texts: list[str], genes: list[str], cells: bool) -> Notes:
     """Messages on columns kept as annotation, and on names left out because they are no genes."""
     side = "cells" if cells else "genes"
     warnings, reasons = [], []
@@ -64,7 +64,7 @@ def left_out(numbers: list[str], texts: list[str], genes: list[str], cells: bool
         warnings.append(f"Left out what is no gene by its name: {listed(genes)}.")
     if texts:
         reasons.append(f"Columns of text are kept beside the {side}: {listed(texts)}.")
-    return Told(tuple(reasons), tuple(warnings))
+    return Notes(tuple(reasons), tuple(warnings))
 
 
 def apart(headings: Sequence[str]) -> list[str]:
@@ -81,13 +81,13 @@ def apart(headings: Sequence[str]) -> list[str]:
     return found
 
 
-def comments(lines: Sequence[str], name: str) -> Told:
+def comments(lines: Sequence[str], name: str) -> Notes:
     """Message on lines before the headings."""
     if not lines:
-        return Told()
+        return Notes()
     count = f"{len(lines):,} lines were" if len(lines) > 1 else "A line was"
     text = f"{count} skipped before the headings of {shorten(name)}: {shorten(lines[0])}."
-    return Told(warnings=(text,))
+    return Notes(warnings=(text,))
 
 
 def _is_metadata(name: str) -> bool:

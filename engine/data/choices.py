@@ -11,7 +11,7 @@ from engine.errors import DataError
 ROWS, COLUMNS = "rows", "columns"
 ALL = "all"
 # Name -> option of the shell, and what the page calls it.
-ASKED = {
+OPTIONS = {
     "sample": ("--sample", "Sample"),
     "genome": ("--genome", "Genome"),
     "feature_type": ("--feature-type", "Feature type"),
@@ -53,11 +53,11 @@ class Offer:
 
     name: str
     options: tuple[str, ...]
-    chosen: str = ""
+    selected: str = ""
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class Notes:
     """Messages and choices that come up while a source is opened.
 
     Attributes
@@ -74,15 +74,15 @@ class Told:
     warnings: tuple[str, ...] = ()
     offers: tuple[Offer, ...] = ()
 
-    def __add__(self, other: Told) -> Told:
-        return Told(
+    def __add__(self, other: Notes) -> Notes:
+        return Notes(
             self.reasons + other.reasons,
             self.warnings + other.warnings,
             self.offers + other.offers,
         )
 
 
-NOTHING = Told()
+NOTHING = Notes()
 
 
 class ChoiceNeeded(DataError):
@@ -95,7 +95,7 @@ class ChoiceNeeded(DataError):
 
 def how_to(name: str, value: str = "") -> str:
     """How to make a choice, in the shell and on the page."""
-    option, label = ASKED[name]
+    option, label = OPTIONS[name]
     quoted = f'"{value}"' if " " in value else value
     return f"{option}{' ' if quoted else ''}{quoted} (on the page: {label})"
 
@@ -120,7 +120,7 @@ def pick(name: str, asked: str, options: Iterable[str]) -> str:
         if option.casefold() == asked.casefold():
             return option
     raise ChoiceNeeded(
-        f"{ASKED[name][1].lower()} to be one of {listed(found)}",
+        f"{OPTIONS[name][1].lower()} to be one of {listed(found)}",
         shorten(repr(asked)),
         f"Choose one of them by {how_to(name)}.",
         Offer(name, tuple(found)),

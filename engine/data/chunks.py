@@ -54,7 +54,7 @@ def whole(name: str, arrays: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def told(name: str, array: Any) -> str:
+def missing_words(name: str, array: Any) -> str:
     """Message on missing chunks of a dense matrix; '' if there are none."""
     lost = missing(array)
     if not lost:

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from engine.data.choices import COLUMNS, ROWS, ChoiceNeeded, Choices, Offer, Told, how_to, pick
+from engine.data.choices import COLUMNS, ROWS, ChoiceNeeded, Choices, Notes, Offer, how_to, pick
 from engine.data.reader_errors import shorten
 from engine.data.size_limits import MAX_CELLS
 from engine.errors import DataError
@@ -41,7 +41,7 @@ def header(path: Path) -> tuple[int, int, int]:
 
 def lies(
     matrix: Path, found: tuple[int, int], named: tuple[int, int], choices: Choices
-) -> tuple[bool, Told]:
+) -> tuple[bool, Notes]:
     """Whether a matrix is cells x genes, by the lengths of its files of names."""
     n_cells, n_genes = named
     ways = {ROWS: (n_cells, n_genes), COLUMNS: (n_genes, n_cells)}
@@ -62,7 +62,7 @@ def lies(
                 "Leave the choice out.",
                 Offer("cells_in", (ROWS, COLUMNS), way),
             )
-        return way == ROWS, Told((f"Cells are in {way}, as asked.",), (), (offer,))
+        return way == ROWS, Notes((f"Cells are in {way}, as asked.",), (), (offer,))
     by_name = CELLS_FIRST.search(matrix.name) is not None
     if len(fitting) == 2 and not by_name:
         raise ChoiceNeeded(
@@ -74,11 +74,11 @@ def lies(
         )
     if len(fitting) == 2:
         text = f"Cells are in rows, as {shorten(matrix.name)} is named."
-        return True, Told((text,), (), (replace(offer, chosen=ROWS),))
+        return True, Notes((text,), (), (replace(offer, selected=ROWS),))
     if fitting == [ROWS]:
         text = (
             f"{shorten(matrix.name)} is cells × genes ({found[0]:,} × {found[1]:,}), by the "
             "lengths of the files of names."
         )
-        return True, Told(reasons=(text,))
-    return False, Told()
+        return True, Notes(reasons=(text,))
+    return False, Notes()

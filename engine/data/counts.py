@@ -14,7 +14,7 @@ from scipy import sparse
 from engine.data.report import Report
 from engine.data.rows import MatchedRows, MemoryRows, RowStore, row_blocks
 from engine.errors import DataError
-from engine.genes import OTHER, places
+from engine.genes import OTHER, find_genes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -133,11 +133,11 @@ class Counts:
         """
         if genes.equals(self.genes):
             return self
-        columns = places(genes, self.genes, self.gene_ids, wanted_ids=gene_ids, once=True)
+        columns = find_genes(genes, self.genes, self.gene_ids, wanted_ids=gene_ids, once=True)
         left = np.setdiff1d(np.arange(self.n_genes), columns)
         dropped, ids = self.report.dropped_genes, self.report.dropped_ids
         beside = pd.Index(ids) if ids else None
-        silent = places(genes, pd.Index(dropped), beside, wanted_ids=gene_ids) >= 0
+        silent = find_genes(genes, pd.Index(dropped), beside, wanted_ids=gene_ids) >= 0
         missing = genes[(columns < 0) & ~silent & ~((genes == OTHER) & (len(left) > 0))]
         if len(missing):
             raise DataError(

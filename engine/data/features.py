@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from engine.data.choices import ALL, ChoiceNeeded, Choices, Offer, Told, how_to, listed, pick
+from engine.data.choices import ALL, ChoiceNeeded, Choices, Notes, Offer, how_to, listed, pick
 from engine.data.reader_errors import shorten
 from engine.data.tables import Layer, Table
 from engine.data.views import Picked
@@ -51,7 +51,7 @@ def _of_type(table: Table, asked: str | None) -> Table:
         if layer.types is not None and TYPES & {str(t).casefold() for t in layer.types}
     }
     # An .h5mu has taken the choice for its modality, whose types go by other names.
-    taken = any(offer.name == "feature_type" for offer in table.told.offers)
+    taken = any(offer.name == "feature_type" for offer in table.notes.offers)
     if not known:
         if asked in (None, ALL, GENES) or taken:
             return table
@@ -77,17 +77,17 @@ def _of_type(table: Table, asked: str | None) -> Table:
         )
     kind = genes if asked is None else pick("feature_type", asked, offer.options)
     shown = not taken and (len(found) > 1 or kind != genes)
-    told = Told(offers=(replace(offer, chosen=kind),) if shown else ())
+    notes = Notes(offers=(replace(offer, selected=kind),) if shown else ())
     left = [f"{count:,} features of type {name}" for name, count in found.items() if name != kind]
     if kind == ALL and len(found) > 1:
         text = f"Features of {len(found)} types were read together ({listed(found)})."
-        return replace(table, told=table.told + told + Told(warnings=(text,)))
+        return replace(table, notes=table.notes + notes + Notes(warnings=(text,)))
     if left:
         text = f"Left out {' and '.join(left)}: {kind} alone is read."
         if asked is None:
             other = next(name for name in found if name != kind)
             text += f" Read others by {how_to('feature_type', other)}, or {ALL}."
-        told += Told(warnings=(text,)) if asked is None else Told(reasons=(text,))
+        notes += Notes(warnings=(text,)) if asked is None else Notes(reasons=(text,))
     layers = {}
     for name, layer in table.layers.items():
         if name not in known:
@@ -96,14 +96,14 @@ def _of_type(table: Table, asked: str | None) -> Table:
         chosen = np.flatnonzero(known[name].astype(str) == kind)
         if len(chosen):
             layers[name] = _pick(layer, chosen)
-    return replace(table, layers=layers, told=table.told + told)
+    return replace(table, layers=layers, notes=table.notes + notes)
 
 
 def _of_genome(table: Table, asked: str | None) -> Table:
     known = {n: y.genomes for n, y in table.layers.items() if y.genomes is not None}
     named = [str(g) for genomes in known.values() for g in genomes if str(g) not in ("", "nan")]
     options = tuple(dict.fromkeys(named))
-    if asked is not None and any(offer.name == "genome" for offer in table.told.offers):
+    if asked is not None and any(offer.name == "genome" for offer in table.notes.offers):
         return table
     if asked is None and len(options) < 2:
         return table
@@ -119,10 +119,10 @@ def _of_genome(table: Table, asked: str | None) -> Table:
         layers = dict(table.layers)
         for name, genomes in known.items():
             layers[name] = _pick(layers[name], np.flatnonzero(genomes.astype(str) == kind))
-        told = Told(
+        notes = Notes(
             (f"Read the genes of {kind}, as asked.",), (), (Offer("genome", options, kind),)
         )
-        return replace(table, layers=layers, told=table.told + told)
+        return replace(table, layers=layers, notes=table.notes + notes)
     layers = dict(table.layers)
     for name, genomes in known.items():
         layer = layers[name]
@@ -132,8 +132,8 @@ def _of_genome(table: Table, asked: str | None) -> Table:
         f"Genes of {len(options)} genomes ({listed(options)}) were read together, the genome in "
         f"front of their names. Read one alone by {how_to('genome', options[0])}."
     )
-    told = Told(warnings=(text,), offers=(Offer("genome", options),))
-    return replace(table, layers=layers, told=table.told + told)
+    notes = Notes(warnings=(text,), offers=(Offer("genome", options),))
+    return replace(table, layers=layers, notes=table.notes + notes)
 
 
 def _pick(layer: Layer, columns: np.ndarray) -> Layer:

@@ -13,7 +13,7 @@ from scipy import sparse
 from engine.data.reader_errors import shorten
 from engine.data.scan import Scan
 from engine.errors import ConfigError, DataError
-from engine.genes import OTHER, places
+from engine.genes import OTHER, find_genes
 
 # Of negative binomial counts around their mean, as the source recommends.
 OVERDISPERSION = np.float32(100)
@@ -160,7 +160,7 @@ def _select(
         return chosen, f"{text} (variance of Pearson residuals{on}).", []
     # The genes of a fit may end in its pool; one is made here of what is left.
     genes = [name for name in genes if name != OTHER]
-    found = places(genes, names, ids)
+    found = find_genes(genes, names, ids)
     missing = [name for name, place in zip(genes, found, strict=True) if place < 0]
     if missing:
         raise _unknown(missing, names, "genes")
@@ -232,7 +232,7 @@ def _reference(
             "Name a gene as the reference, or model fewer genes.",
         )
     if reference is not None:
-        place = int(places([reference], chosen, ids)[0])
+        place = int(find_genes([reference], chosen, ids)[0])
         return place, f"The reference is {shorten(chosen[place])}, as asked."
     if pool:
         return len(chosen) - 1, f"The reference is {OTHER}, so totals stay true."
@@ -246,7 +246,7 @@ def _reference(
 def _expressed_position(
     names: pd.Index, ids: pd.Index | None, expressed: np.ndarray, reference: str
 ) -> int:
-    place = int(places([reference], names, ids)[0])
+    place = int(find_genes([reference], names, ids)[0])
     if place < 0:
         raise _unknown([reference], names, "a reference gene")
     if not expressed[place]:

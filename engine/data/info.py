@@ -87,8 +87,8 @@ def inspect_source(source: Source, choices: Choices | None = None) -> SourceInfo
     try:
         looks = {name: look_at(layer.matrix) for name, layer in table.layers.items()}
         guess: str | None = None
-        offers = table.told.offers
-        said = (*table.told.reasons, *(f"Warning: {text}" for text in table.told.warnings))
+        offers = table.notes.offers
+        said = (*table.notes.reasons, *(f"Warning: {text}" for text in table.notes.warnings))
         try:
             choice = choose_layer(table, None, choices)
             guess, reason = choice.name, choice.reason

@@ -10,10 +10,10 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from engine.data.choices import Told, listed
+from engine.data.choices import Notes, listed
 from engine.data.matrices import OnItsSide
 from engine.data.reader_errors import shorten
-from engine.data.tables import Found, Table, table_of
+from engine.data.tables import MatrixAndGenes, Table, table_of
 from engine.errors import DataError
 from engine.files.elements import check_elements
 
@@ -47,22 +47,22 @@ def read(file: h5py.File, path: Path) -> Table:
             f"{listed(rows) or 'none'} in {shorten(path.name)}",
             "Write the file again with ds.ra.Gene.",
         )
-    told = Told(reasons=(f"Read genes × cells, as .loom has it; genes by {named}.",))
+    notes = Notes(reasons=(f"Read genes × cells, as .loom has it; genes by {named}.",))
     barcode = next((name for name in CELLS if name in columns), None)
     if barcode is None:
-        told += Told(warnings=("The cells have no names (CellID); they were numbered.",))
+        notes += Notes(warnings=("The cells have no names (CellID); they were numbered.",))
     index = [f"cell{i}" for i in range(cells)] if barcode is None else columns.pop(barcode)
     obs = pd.DataFrame(columns, index=pd.Index(index, dtype=object))
     names = pd.Index(rows.pop(named), dtype=object)
     var = pd.DataFrame(rows, index=names)
-    found: dict[str, Found] = {"X": (OnItsSide(file["matrix"]), var)}
+    found: dict[str, MatrixAndGenes] = {"X": (OnItsSide(file["matrix"]), var)}
     layers = file.get("layers")
     for name in layers if isinstance(layers, h5py.Group) else ():
         if isinstance(layers[name], h5py.Dataset) and layers[name].ndim == 2:
             label = f"layers/{name}" if name in ("X", "raw") else name
             found[label] = OnItsSide(layers[name]), var
     table = table_of(path.stem, str(path), obs, found, shorten(path.name), file.close)
-    return replace(table, told=table.told + told)
+    return replace(table, notes=table.notes + notes)
 
 
 def _attributes(group: h5py.Group, length: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import h5py
 
-from engine.data.choices import ChoiceNeeded, Choices, Offer, Told, how_to, listed, pick
+from engine.data.choices import ChoiceNeeded, Choices, Notes, Offer, how_to, listed, pick
 from engine.data.reader_errors import shorten
 from engine.data.tables import ELEMENTS, Table, from_elements
 from engine.files.elements import LABELS, check_elements
@@ -44,6 +44,6 @@ def read(file: h5py.File, path: Path, choices: Choices) -> Table:
     others = [other for other in names if other != name]
     said = f"Read the modality {shorten(name)}"
     said += f"; left out {listed(others)}." if others else "."
-    told = Told(reasons=(said,), offers=(replace(offer, chosen=name),))
+    notes = Notes(reasons=(said,), offers=(replace(offer, selected=name),))
     table = from_elements(mods[name], path, file.close)
-    return replace(table, told=table.told + told)
+    return replace(table, notes=table.notes + notes)

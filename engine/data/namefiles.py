@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from engine.data.choices import Told
+from engine.data.choices import Notes
 from engine.data.gene_names import MOSTLY, like_ids
 from engine.data.reader_errors import shorten
 from engine.data.tables import GENOMES, TYPES
@@ -97,7 +97,7 @@ def features(path: Path, length: int | None, symbols: Path | None = None) -> pd.
     return var
 
 
-def cells(path: Path, length: int | None) -> tuple[pd.DataFrame, Told]:
+def cells(path: Path, length: int | None) -> tuple[pd.DataFrame, Notes]:
     """Names of cells (index), and their labels if the file is a table of them."""
     rows = rows_of(path)
     head = _head(rows, length)
@@ -108,7 +108,7 @@ def cells(path: Path, length: int | None) -> tuple[pd.DataFrame, Told]:
         numbers = pd.to_numeric(values, errors="coerce")
         obs[name or f"column {place}"] = values if numbers.isna().any() else numbers
     said = f"Cells and {len(heads) - 1} labels are those of {shorten(path.name)}."
-    return obs, Told(reasons=(said,)) if len(heads) > 1 else Told()
+    return obs, Notes(reasons=(said,)) if len(heads) > 1 else Notes()
 
 
 def _head(rows: list[list[str]], length: int | None) -> bool:

@@ -11,7 +11,7 @@ import h5py
 import zarr
 
 from engine.data import foreign, loom, modalities, tenx, texts, triplets
-from engine.data.choices import ChoiceNeeded, Choices, Told
+from engine.data.choices import ChoiceNeeded, Choices, Notes
 from engine.data.demo import DEMO, demo_adata
 from engine.data.features import narrow
 from engine.data.parts import with_sums
@@ -124,9 +124,9 @@ def _open_hdf5(path: Path, choices: Choices) -> Table:
         if loom.is_loom(file):
             return loom.read(file, path)
         if tenx.is_tenx(file):
-            adata, told = tenx.read(file, path, choices)
+            adata, notes = tenx.read(file, path, choices)
             file.close()
-            return _made(adata, told, path.stem, path)
+            return _made(adata, notes, path.stem, path)
         if {"obs", "var"} <= names and names & {"X", "layers", "raw", "raw.X"}:
             file.close()
             # Written before AnnData files carried their type: only anndata knows how to read it.
@@ -142,11 +142,11 @@ def _open_hdf5(path: Path, choices: Choices) -> Table:
     )
 
 
-def _made(adata: ad.AnnData, told: Told, name: str, path: Path) -> Table:
+def _made(adata: ad.AnnData, notes: Notes, name: str, path: Path) -> Table:
     if adata.n_obs > MAX_CELLS:
         raise DataError(f"at most {MAX_CELLS:,} cells", f"{adata.n_obs:,}", "Read a part of them.")
     table = from_anndata(adata, name or path.name, str(path))
-    return replace(table, told=table.told + told)
+    return replace(table, notes=table.notes + notes)
 
 
 def _alone(table: Table, choices: Choices) -> Table:

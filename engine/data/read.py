@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from engine.data.choices import ASKED as CHOICES
+from engine.data.choices import OPTIONS as CHOICES
 from engine.data.choices import Choices
 from engine.data.counts import Counts
 from engine.data.gene_choice import GeneChoice, Selection, check_gene_choice, choose_genes
@@ -115,7 +115,7 @@ def read_counts(
         )
         kept = np.flatnonzero(found.totals > 0)
         rows = _rows(matrix, kept, selection, elsewhere[kept], streamed=streamed)
-        notes = [*table.told.warnings, *choice.warnings, *_rounded(found)]
+        notes = [*table.notes.warnings, *choice.warnings, *_rounded(found)]
         notes += [*cell_notes, *named.warnings, *selection.warnings]
         notes += _hint(table.obs, library_size, found.totals)
         return Counts(
@@ -139,7 +139,7 @@ def read_counts(
                 n_pooled=selection.n_pooled,
                 streamed=streamed,
                 warnings=tuple(notes),
-                source_reason=" ".join(table.told.reasons),
+                source_reason=" ".join(table.notes.reasons),
             ),
             name=table.name,
             source=table.source,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.data.choices import ASKED as CHOICES
+from engine.data.choices import OPTIONS as CHOICES
 from engine.data.choices import Choices
 from engine.data.counts import Counts
 from engine.data.demo import DEMO

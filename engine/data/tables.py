@@ -14,7 +14,7 @@ import pandas as pd
 import zarr
 
 from engine.data import chunks
-from engine.data.choices import NOTHING, Told
+from engine.data.choices import NOTHING, Notes
 from engine.data.matrices import Matrix, as_matrix
 from engine.data.reader_errors import reading, shorten
 from engine.data.size_limits import check_shape, check_sizes
@@ -26,7 +26,7 @@ FORMATS = "an AnnData (.h5ad or .zarr), a 10x .h5 or a folder with matrix.mtx"
 ELEMENTS = ("obs", "var", "X", "layers", "raw")
 TYPES, GENOMES = "feature_types", "genome"
 # Values, and what is known of the genes.
-Found = tuple[Any, pd.DataFrame]
+MatrixAndGenes = tuple[Any, pd.DataFrame]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class Table:
         "X", "raw" and the names of other layers, in this order.
     close
         Lets go of the file.
-    told
+    notes
         What was found out on the way, and what can be chosen.
     """
 
@@ -75,7 +75,7 @@ class Table:
     obs: pd.DataFrame
     layers: dict[str, Layer]
     close: Callable[[], None] = lambda: None
-    told: Told = NOTHING
+    notes: Notes = NOTHING
 
 
 def from_elements(root: Any, path: Path, close: Callable[[], None]) -> Table:
@@ -96,7 +96,7 @@ def from_elements(root: Any, path: Path, close: Callable[[], None]) -> Table:
         check_elements(root, [name for name in ELEMENTS if name in root], LABELS, size)
         obs = _frame(ad.io.read_elem(root["obs"]), file)
         genes = _frame(ad.io.read_elem(root["var"]), file, "genes in var")
-        found: dict[str, Found] = {}
+        found: dict[str, MatrixAndGenes] = {}
         if _holds(root, "X"):
             found["X"] = root["X"], genes
         if _holds(root, "raw"):
@@ -106,8 +106,10 @@ def from_elements(root: Any, path: Path, close: Callable[[], None]) -> Table:
             for name in root["layers"]:
                 found[_layer_name(name)] = root["layers"][name], genes
         table = table_of(path.stem, str(path), obs, found, file, close)
-        said = tuple(filter(None, (chunks.told(name, found[name][0]) for name in table.layers)))
-        return replace(table, told=Told(warnings=said)) if said else table
+        said = tuple(
+            filter(None, (chunks.missing_words(name, found[name][0]) for name in table.layers))
+        )
+        return replace(table, notes=Notes(warnings=said)) if said else table
     except BaseException:
         close()
         raise
@@ -137,7 +139,7 @@ def folder_bytes(path: Path) -> int:
 
 def from_anndata(adata: ad.AnnData, name: str, source: str) -> Table:
     """A table from an AnnData in memory."""
-    found: dict[str, Found] = {}
+    found: dict[str, MatrixAndGenes] = {}
     with reading(name):
         genes = _frame(adata.var, name, "genes in var")
         if adata.X is not None:
@@ -155,7 +157,7 @@ def table_of(
     name: str,
     source: str,
     obs: pd.DataFrame,
-    found: dict[str, Found],
+    found: dict[str, MatrixAndGenes],
     file: str,
     close: Callable[[], None],
 ) -> Table:

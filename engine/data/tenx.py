@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from engine.data.choices import ChoiceNeeded, Choices, Offer, Told, how_to, listed, pick
+from engine.data.choices import ChoiceNeeded, Choices, Notes, Offer, how_to, listed, pick
 from engine.data.memory import memory_budget
 from engine.data.reader_errors import shorten
 from engine.data.tables import GENOMES, TYPES
@@ -29,7 +29,7 @@ def is_tenx(file: h5py.File) -> bool:
     return bool(_groups(file))
 
 
-def read(file: h5py.File, path: Path, choices: Choices) -> tuple[ad.AnnData, Told]:
+def read(file: h5py.File, path: Path, choices: Choices) -> tuple[ad.AnnData, Notes]:
     """All features of a 10x .h5, Cell Ranger 2 or later.
 
     Raises
@@ -56,12 +56,12 @@ def read(file: h5py.File, path: Path, choices: Choices) -> tuple[ad.AnnData, Tol
         matrix, barcodes, var = _parts(groups[name])
         if choices.genome is not None and GENOMES not in var:
             var[GENOMES] = name
-        return ad.AnnData(matrix, obs=pd.DataFrame(index=barcodes), var=var), Told()
+        return ad.AnnData(matrix, obs=pd.DataFrame(index=barcodes), var=var), Notes()
     options = tuple(groups)
     if choices.genome is not None:
         name = pick("genome", choices.genome, options)
         text = f"Read the genes of {name}, as asked."
-        return _made(groups[name]), Told((text,), (), (Offer("genome", options, name),))
+        return _made(groups[name]), Notes((text,), (), (Offer("genome", options, name),))
     parts = [_parts(group) for group in groups.values()]
     cells = parts[0][1]
     if any(not cells.sort_values().equals(own.sort_values()) for _, own, _ in parts):
@@ -85,7 +85,7 @@ def read(file: h5py.File, path: Path, choices: Choices) -> tuple[ad.AnnData, Tol
     rows = [matrix[own.get_indexer(cells)] for matrix, own, _ in parts]
     joined = sparse.csr_matrix(sparse.hstack(rows, format="csr"))
     var = pd.concat([var for _, _, var in parts])
-    return ad.AnnData(joined, obs=pd.DataFrame(index=cells), var=var), Told()
+    return ad.AnnData(joined, obs=pd.DataFrame(index=cells), var=var), Notes()
 
 
 def check_memory(entries: int, path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import IO
 
 import numpy as np
 
-from engine.data.choices import Told
+from engine.data.choices import Notes
 from engine.data.reader_errors import shorten
 from engine.errors import DataError
 
@@ -44,16 +44,16 @@ def opened(path: Path) -> IO[str]:
     return path.open(encoding="utf-8-sig", errors="replace", newline="")
 
 
-def garbled(names: Sequence[str], file: str) -> Told:
+def garbled(names: Sequence[str], file: str) -> Notes:
     """Message on names in another encoding."""
     wrong = [name for name in names if _UNREADABLE in name]
     if not wrong:
-        return Told()
+        return Notes()
     text = (
         f"{len(wrong):,} names of {shorten(file)} hold characters that are not UTF-8 and were "
         f"replaced ({shorten(wrong[0])}): save the table in UTF-8 to keep them."
     )
-    return Told(warnings=(text,))
+    return Notes(warnings=(text,))
 
 
 def is_number(text: str) -> bool:

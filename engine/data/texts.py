@@ -15,7 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from engine.data.annotations import annotated, apart, beside, comments, left_out, no_genes
-from engine.data.choices import COLUMNS, ROWS, ChoiceNeeded, Choices, Offer, Told, how_to, pick
+from engine.data.choices import COLUMNS, ROWS, ChoiceNeeded, Choices, Notes, Offer, how_to, pick
 from engine.data.memory import memory_budget
 from engine.data.reader_errors import shorten
 from engine.data.size_limits import MAX_CELLS
@@ -54,7 +54,7 @@ def is_text(path: Path) -> bool:
         return "\0" not in lines.read(4096)
 
 
-def read(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
+def read(path: Path, choices: Choices) -> tuple[ad.AnnData, Notes, str]:
     """The counts of a table with names of both sides.
 
     Raises
@@ -69,15 +69,15 @@ def read(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
     names, columns, blocks, kept = _table(path, head, separator, len(skipped), known)
     rows = sparse.csr_matrix(sparse.vstack(blocks, format="csr"))
     sides = names, columns
-    turned, told = _lies(path, corner, sides, choices)
+    turned, notes = _lies(path, corner, sides, choices)
     index, var_names = sides if turned else sides[::-1]
     headings = dict(zip(kept, apart([head[place - 1] for place in kept]), strict=True))
     labels = {headings[place]: values for place, values in kept.items()}
     obs, var = beside(labels if turned else {}, index), beside({} if turned else labels, var_names)
     counts = rows if turned else sparse.csr_matrix(rows.T)
     none = no_genes(var_names)
-    told += garbled([*sides[0], *sides[1]], path.name)
-    told += comments(skipped, path.name) + left_out(
+    notes += garbled([*sides[0], *sides[1]], path.name)
+    notes += comments(skipped, path.name) + left_out(
         [headings[place] for place in kept if place in known],
         [headings[place] for place in kept if place not in known],
         [var_names[place] for place in none],
@@ -86,7 +86,7 @@ def read(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
     adata = ad.AnnData(counts, obs=obs, var=var)
     if none:
         adata = adata[:, np.setdiff1d(np.arange(len(var)), none)].copy()
-    return adata, told, path.name.split(".")[0]
+    return adata, notes, path.name.split(".")[0]
 
 
 def _head(path: Path) -> tuple[list[str], str, str | None, list[str]]:
@@ -205,12 +205,12 @@ def _ending(lines: IO[str]) -> Iterator[str]:
 
 def _lies(
     path: Path, corner: str | None, sides: tuple[list[str], list[str]], choices: Choices
-) -> tuple[bool, Told]:
+) -> tuple[bool, Notes]:
     """Whether rows are cells, by the choice, the corner or the names of both sides."""
     offer = Offer("cells_in", (ROWS, COLUMNS), choices.cells_in or "")
     if choices.cells_in is not None:
         way = pick("cells_in", choices.cells_in, (ROWS, COLUMNS))
-        return way == ROWS, Told((f"Cells are in {way}, as asked.",), (), (offer,))
+        return way == ROWS, Notes((f"Cells are in {way}, as asked.",), (), (offer,))
     heading = (corner or "").strip().casefold()
     evidence = {ROWS: 0.0, COLUMNS: 0.0}
     for way, other, names in ((ROWS, COLUMNS, sides[0]), (COLUMNS, ROWS, sides[1])):
@@ -232,7 +232,7 @@ def _lies(
         f"{shorten(sides[0][0])}, columns like {shorten(sides[1][0])}); if that is wrong, choose "
         f"by {how_to('cells_in', COLUMNS if way == ROWS else ROWS)}."
     )
-    return way == ROWS, Told(warnings=(text,), offers=(replace(offer, chosen=way),))
+    return way == ROWS, Notes(warnings=(text,), offers=(replace(offer, selected=way),))
 
 
 def _share(names: Sequence[str], like: Any) -> float:

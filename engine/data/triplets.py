@@ -13,7 +13,7 @@ import scipy.io
 from scipy import sparse
 
 from engine.data import namefiles
-from engine.data.choices import ChoiceNeeded, Choices, Offer, Told, how_to, listed, pick
+from engine.data.choices import ChoiceNeeded, Choices, Notes, Offer, how_to, listed, pick
 from engine.data.coordinates import header, lies
 from engine.data.parts import PARTS
 from engine.data.reader_errors import shorten
@@ -79,7 +79,7 @@ def _inside(folder: Path) -> list[Path]:
         return []
 
 
-def read_named(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
+def read_named(path: Path, choices: Choices) -> tuple[ad.AnnData, Notes, str]:
     """The matrix that was named, whatever else its folder holds."""
     if choices.sample is not None:
         raise ChoiceNeeded(
@@ -91,12 +91,12 @@ def read_named(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
     own = next((t for t in every if t.matrix.name == path.name), Triplet(path, ""))
     if own.sample and _is_part(path):
         text = f"{shorten(path.name)} is a part of the counts alone: its folder sums the parts."
-        adata, told = _read(own, choices)
-        return adata, told + Told(warnings=(text,)), own.sample
+        adata, notes = _read(own, choices)
+        return adata, notes + Notes(warnings=(text,)), own.sample
     return *_read(own, choices), own.sample or path.parent.name
 
 
-def read_folder(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
+def read_folder(path: Path, choices: Choices) -> tuple[ad.AnnData, Notes, str]:
     """The matrix of a folder, or of the chosen sample.
 
     Raises
@@ -113,13 +113,13 @@ def read_folder(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
     if choices.sample is not None:
         name = pick("sample", choices.sample, every)
         chosen = [*found, *others][every.index(name)]
-        told = Told(
+        notes = Notes(
             (f"Read {shorten(name)} of {shorten(path.name)}, as asked.",),
             (),
             (Offer("sample", every, name),),
         )
         adata, more = _read(chosen, choices)
-        return adata, told + more, name.rsplit("/", 1)[-1]
+        return adata, notes + more, name.rsplit("/", 1)[-1]
     if len(found) > 1:
         raise ChoiceNeeded(
             "one sample",
@@ -127,16 +127,16 @@ def read_folder(path: Path, choices: Choices) -> tuple[ad.AnnData, Told, str]:
             f"Choose one by {how_to('sample', options[0])}, or name its matrix.mtx itself.",
             Offer("sample", options),
         )
-    adata, told = _read(found[0], choices)
+    adata, notes = _read(found[0], choices)
     if found[0].matrix.parent != path:
-        told += Told(reasons=(f"Read {shorten(found[0].sample)}, the only matrix below.",))
+        notes += Notes(reasons=(f"Read {shorten(found[0].sample)}, the only matrix below.",))
     if others:
         text = (
             f"Read {shorten(found[0].matrix.name)}, the reads of one gene alone; read one that "
             f"shares out the others by {how_to('sample', others[0].sample)}."
         )
-        told += Told(reasons=(text,), offers=(Offer("sample", every, options[0]),))
-    return adata, told, path.name
+        notes += Notes(reasons=(text,), offers=(Offer("sample", every, options[0]),))
+    return adata, notes, path.name
 
 
 def _called(files: list[Path]) -> list[Triplet]:
@@ -193,9 +193,9 @@ def _parts_of(found: list[Triplet]) -> dict[str, Triplet]:
     return {}
 
 
-def _read_parts(parts: dict[str, Triplet], choices: Choices) -> tuple[ad.AnnData, Told]:
+def _read_parts(parts: dict[str, Triplet], choices: Choices) -> tuple[ad.AnnData, Notes]:
     found = list(parts.values())
-    whole, told = _read(found[0], choices)
+    whole, notes = _read(found[0], choices)
     layers: dict[str, Any] = {next(iter(parts)): whole.X}
     for name, triplet in list(parts.items())[1:]:
         part, _ = _read(triplet, choices)
@@ -216,10 +216,10 @@ def _read_parts(parts: dict[str, Triplet], choices: Choices) -> tuple[ad.AnnData
     del whole.X
     for name, values in layers.items():
         whole.layers[name] = values
-    return whole, told
+    return whole, notes
 
 
-def _read(triplet: Triplet, choices: Choices) -> tuple[ad.AnnData, Told]:
+def _read(triplet: Triplet, choices: Choices) -> tuple[ad.AnnData, Notes]:
     matrix = triplet.matrix
     sides = _sides(matrix)
     for path in (matrix, *sides.values()):
@@ -232,7 +232,7 @@ def _read(triplet: Triplet, choices: Choices) -> tuple[ad.AnnData, Told]:
     rows, columns, entries = header(matrix)
     check_memory(entries, matrix)
     var = namefiles.features(sides["features"], None, sides.get("symbols"))
-    obs, told = namefiles.cells(sides["cells"], None)
+    obs, notes = namefiles.cells(sides["cells"], None)
     lengths = (rows, columns)
     # A first line too many in either file is a line of headings.
     if lengths not in ((len(obs), len(var)), (len(var), len(obs))):
@@ -241,12 +241,12 @@ def _read(triplet: Triplet, choices: Choices) -> tuple[ad.AnnData, Told]:
             again = namefiles.features(sides["features"], n_genes, sides.get("symbols"))
             own, more = namefiles.cells(sides["cells"], n_cells)
             if (len(own), len(again)) == (n_cells, n_genes):
-                var, obs, told = again, own, more
+                var, obs, notes = again, own, more
                 break
     turned, more = lies(matrix, lengths, (len(obs), len(var)), choices)
     values = scipy.io.mmread(matrix, spmatrix=False)
     counts = sparse.csr_matrix(values if turned else values.T)
-    return ad.AnnData(counts, obs=obs, var=var), told + more
+    return ad.AnnData(counts, obs=obs, var=var), notes + more
 
 
 def _sides(matrix: Path) -> dict[str, Path]:

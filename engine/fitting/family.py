@@ -108,7 +108,7 @@ class Family(Protocol):
         ...
 
     def residuals(
-        self, fit: Any, seen: np.ndarray, genes: np.ndarray, obs: pd.DataFrame
+        self, fit: Any, observed: np.ndarray, genes: np.ndarray, obs: pd.DataFrame
     ) -> Residuals:
         """What counts (C, G) of some genes (positions) have beyond the fit; C cells with labels."""
         ...
@@ -187,11 +187,11 @@ class PointFamily(FamilyBase):
         return at_points(counts, lambda dense: self.chances(fit, self.place(fit, dense)))
 
     def residuals(
-        self, fit: Any, seen: np.ndarray, genes: np.ndarray, obs: pd.DataFrame
+        self, fit: Any, observed: np.ndarray, genes: np.ndarray, obs: pd.DataFrame
     ) -> Residuals:
         """Pearson residuals of some genes."""
         from engine.fitting.predictive import PearsonResiduals
 
         return PearsonResiduals(
-            seen, genes, partial(self.place, fit), lambda weights, _: self.chances(fit, weights)
+            observed, genes, partial(self.place, fit), lambda weights, _: self.chances(fit, weights)
         )

@@ -143,7 +143,7 @@ class ModelConfig:
         return self
 
     @property
-    def asked_size(self) -> int | str:
+    def requested_size(self) -> int | str:
         """Number of factors or topics as it was asked for: a number, or ``"auto"``."""
         value: int | str = getattr(self, self.size_name())
         return value
@@ -151,12 +151,12 @@ class ModelConfig:
     @property
     def size(self) -> int:
         """Number of factors or topics; ConfigError if it is still to be chosen."""
-        return settled(self.size_name(), self.asked_size)
+        return settled(self.size_name(), self.requested_size)
 
     @property
     def automatic(self) -> bool:
         """Whether the number of factors or topics is to be chosen."""
-        return self.asked_size == AUTO
+        return self.requested_size == AUTO
 
     @property
     def label(self) -> str:

@@ -51,7 +51,7 @@ class Block(NamedTuple):
 class Residuals(Protocol):
     """Standardised residuals (C, G) of counts, and of counts drawn from a fit."""
 
-    seen: np.ndarray
+    observed: np.ndarray
 
     def drawn(self, rng: np.random.Generator) -> np.ndarray:
         """Of another data set."""
@@ -85,15 +85,15 @@ class PearsonResiduals[P]:
 
     def __init__(
         self,
-        seen: np.ndarray,
+        observed: np.ndarray,
         genes: np.ndarray,
         place: Callable[[np.ndarray], P],
         chances: Callable[[P, np.random.Generator | None], np.ndarray],
     ) -> None:
         self._genes, self._place, self._chances = genes, place, chances
-        self._totals = seen.sum(1)
-        self._placed = place(seen)
-        self.seen = self._of(seen, self._placed)
+        self._totals = observed.sum(1)
+        self._placed = place(observed)
+        self.observed = self._of(observed, self._placed)
 
     def drawn(self, rng: np.random.Generator) -> np.ndarray:
         """Of counts drawn from the fit."""

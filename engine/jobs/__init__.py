@@ -1,6 +1,6 @@
 """Background jobs: a queue shared by all sessions, and runs that outlive the server."""
 
-from engine.jobs.checking import CheckAsked, Checked
+from engine.jobs.checking import Checked, CheckRequest
 from engine.jobs.checks import Checks, check_summary
 from engine.jobs.contenders import contender
 from engine.jobs.fitted_counts import check_same_counts
@@ -17,10 +17,10 @@ from engine.jobs.sweeps import (
     submit_sweep,
     sweep_of,
 )
-from engine.jobs.uncertainties import kept_uncertainty, submit_uncertainty
+from engine.jobs.uncertainties import read_uncertainty, submit_uncertainty
 
 __all__ = [
-    "CheckAsked",
+    "CheckRequest",
     "Checked",
     "Checks",
     "ForeignRun",
@@ -35,9 +35,9 @@ __all__ = [
     "check_summary",
     "contender",
     "default_home",
-    "kept_uncertainty",
     "list_sweeps",
     "numbers",
+    "read_uncertainty",
     "resume_sweep",
     "size_of",
     "stop_sweep",

@@ -70,7 +70,7 @@ class Artefact[T](ABC):
         """Work it out, as asked for; None if that is stopped with too little to keep."""
 
     @abstractmethod
-    def save(self, found: T, path: Path, fit: AnyFit) -> None:
+    def save(self, result: T, path: Path, fit: AnyFit) -> None:
         """Write it, in place of an older one, with what `load` tells the fit by."""
 
     @abstractmethod
@@ -115,7 +115,7 @@ class Artefact[T](ABC):
 
         return jobs.submit(f"{self.name} of {name}", work)
 
-    def kept(
+    def read(
         self, jobs: Runs, run: str, passes: int | None = None, fit: AnyFit | None = None
     ) -> T | None:
         """The saved one of a run.

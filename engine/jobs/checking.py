@@ -40,7 +40,7 @@ READ, SOUGHT, _LOOKED, DRAWN, TESTED = 0.02, 0.25, 0.35, 0.85, 0.95
 
 
 @dataclass(frozen=True)
-class CheckAsked:
+class CheckRequest:
     """Settings of a check, as in `engine.checks.predictive_check`.
 
     Attributes
@@ -76,7 +76,7 @@ class Checked:
         The fit that was checked.
     """
 
-    asked: CheckAsked
+    request: CheckRequest
     check: PredictiveCheck
     laplace: LaplaceQuality | None
     seconds: float
@@ -92,7 +92,7 @@ class Checked:
 def replicate(
     fit: AnyFit,
     counts: Counts,
-    asked: CheckAsked,
+    request: CheckRequest,
     cells: np.ndarray | None,
     handle: JobHandle,
     missed: MissedPairs | None = None,
@@ -112,15 +112,15 @@ def replicate(
         checks.predictive_check_iter,
         fit,
         counts,
-        mode=asked.mode,
-        totals=asked.totals,
-        seed=asked.seed,
+        mode=request.mode,
+        totals=request.totals,
+        seed=request.seed,
     )
     keys = np.arange(counts.n_cells) if cells is None else np.flatnonzero(cells)
     # At most one block of cells: its compilation then serves the whole check too.
     few = max(min(checks.block_cells(counts), _PILOT_ELEMENTS // counts.n_genes), _PILOT_CELLS)
     if len(keys) > few:
-        keys = np.random.default_rng(asked.seed).choice(keys, few, replace=False)
+        keys = np.random.default_rng(request.seed).choice(keys, few, replace=False)
     pilot = pull(
         look(n_draws=_PILOT_DRAWS, cells=keys),
         lambda step: step.check,
@@ -131,10 +131,10 @@ def replicate(
         return None
     return pull(
         look(
-            n_draws=asked.n_draws,
-            genes=checks.genes_to_show(fit, asked.genes, pilot.genes, missed),
+            n_draws=request.n_draws,
+            genes=checks.genes_to_show(fit, request.genes, pilot.genes, missed),
             cells=cells,
-            groups=fit.obs[asked.group] if asked.group else None,
+            groups=fit.obs[request.group] if request.group else None,
         ),
         lambda step: step.check,
         handle,
@@ -171,10 +171,10 @@ def missed_iter(
 
 
 def finding_first(
-    check: PredictiveCheck, found: ResidualStructure | None, missed: MissedPairs | None = None
+    check: PredictiveCheck, result: ResidualStructure | None, missed: MissedPairs | None = None
 ) -> PredictiveCheck:
     """The check with findings on structure beyond the factors and on missed pairs put first."""
-    words = [one.words for one in (found, missed) if one is not None and one.words]
+    words = [one.words for one in (result, missed) if one is not None and one.words]
     return replace(check, findings=(*words, *check.findings), missed=missed)
 
 

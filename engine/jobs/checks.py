@@ -20,8 +20,8 @@ from engine.jobs.checking import (
     READ,
     SOUGHT,
     TESTED,
-    CheckAsked,
     Checked,
+    CheckRequest,
     finding_first,
     missed_iter,
     pull,
@@ -41,7 +41,7 @@ from engine.results import AnyFit
 if TYPE_CHECKING:
     pass
 
-_LANE = "checks"
+_QUEUE = "checks"
 # Of all sessions together; each may hold some tens of MB of tables.
 _KEPT = 6
 
@@ -64,7 +64,7 @@ _TESTING = _Test("quality", TESTED, 1.0, "testing the approximation")
 class _Known:
     run: str
     passes: int
-    asked: CheckAsked
+    request: CheckRequest
     cells: str
     keep: bool
 
@@ -83,7 +83,7 @@ class Checks:
         self,
         run: str,
         fit: AnyFit,
-        asked: CheckAsked,
+        request: CheckRequest,
         cells: np.ndarray | None = None,
         *,
         keep: bool = True,
@@ -111,7 +111,7 @@ class Checks:
             If the server is closing.
         """
         chosen = "" if cells is None else _digest(cells)
-        wanted = _Known(run, fit.status.passes, asked, chosen, keep)
+        wanted = _Known(run, fit.status.passes, request, chosen, keep)
         with self._lock:
             for id, known in self._known.items():
                 # A check that saves its summary also serves a request that would not.
@@ -119,8 +119,8 @@ class Checks:
                 if same and self._useful(id):
                     self._known.move_to_end(id)
                     return id
-            work = partial(self._work, run, fit, asked, cells, keep)
-            id = self._jobs.submit(f"check of {run}", work, lane=_LANE)
+            work = partial(self._work, run, fit, request, cells, keep)
+            id = self._jobs.submit(f"check of {run}", work, queue=_QUEUE)
             self._known[id] = wanted
             self._forget()
         return id
@@ -135,11 +135,11 @@ class Checks:
                     return id
         return None
 
-    def asked(self, id: str) -> CheckAsked | None:
+    def request(self, id: str) -> CheckRequest | None:
         """Settings of a check; None if the server no longer knows it."""
         with self._lock:
             known = self._known.get(id)
-        return None if known is None else known.asked
+        return None if known is None else known.request
 
     def _useful(self, id: str) -> bool:
         with suppress(JobError):
@@ -159,7 +159,7 @@ class Checks:
         self,
         run: str,
         fit: AnyFit,
-        asked: CheckAsked,
+        request: CheckRequest,
         cells: np.ndarray | None,
         keep: bool,
         handle: JobHandle,
@@ -170,7 +170,7 @@ class Checks:
         beside = partial(self._beside, run, fit, handle)
         chosen = "" if cells is None else _digest(cells)
         missed = beside(_SEEKING, lambda: missed_iter(fit, counts, cells), chosen)
-        check = replicate(fit, counts, asked, cells, handle, missed)
+        check = replicate(fit, counts, request, cells, handle, missed)
         if check is None:
             return None
         structure, laplace = None, None
@@ -181,7 +181,7 @@ class Checks:
         if handle.stopping:
             return None
         check = finding_first(check, structure, missed)
-        found = Checked(asked, check, laplace, time.monotonic() - began, fit)
+        found = Checked(request, check, laplace, time.monotonic() - began, fit)
         if cells is None and keep:
             _write(self._jobs, run, fit, found, handle)
         return found
@@ -245,11 +245,11 @@ def check_summary(jobs: Runs, run: str, mode: str | None = None) -> dict[str, An
     return check_file.latest(jobs.folder(run), jobs.status(run).passes, mode)
 
 
-def _write(jobs: Runs, run: str, fit: AnyFit, found: Checked, handle: JobHandle) -> None:
+def _write(jobs: Runs, run: str, fit: AnyFit, result: Checked, handle: JobHandle) -> None:
     """Save the summary of a check with the run, one for each mode."""
     try:
-        told = summary(fit, found.check, found.laplace)
-        check_file.keep(jobs.folder(run), found.asked.mode, told)
+        told = summary(fit, result.check, result.laplace)
+        check_file.keep(jobs.folder(run), result.request.mode, told)
     except (OSError, JobError) as error:
         handle.log(f"the summary could not be kept: {describe(error)}")
 

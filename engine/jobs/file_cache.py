@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.jobs.store import Signature, signature
 
 
-class Kept[T]:
+class FileCache[T]:
     """The contents of a few files; a file that was replaced is read again.
 
     Parameters

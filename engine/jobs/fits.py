@@ -14,7 +14,7 @@ from engine.fitting.progress import Progress
 from engine.jobs import factor_names
 from engine.jobs.endings import CANCELLED, Outcome
 from engine.jobs.failures import describe
-from engine.jobs.file_cache import Kept
+from engine.jobs.file_cache import FileCache
 from engine.jobs.job import Job, Wish
 from engine.jobs.job_status import JobError
 from engine.jobs.scoring import score, set_aside
@@ -68,14 +68,14 @@ class FitRunner:
     def __init__(
         self,
         store: RunStore,
-        kept: Kept[AnyFit],
+        cache: FileCache[AnyFit],
         fit_iter: FitIter,
         load_counts: Callable[[Mapping[str, Any]], Counts],
         *,
         checkpoint_every: float,
     ) -> None:
         self._store = store
-        self._kept = kept
+        self._cache = cache
         self._fit_iter = fit_iter
         self._load_counts = load_counts
         self._checkpoint_every = checkpoint_every
@@ -88,7 +88,7 @@ class FitRunner:
         start = self._start(job)
         job.update(phase="reading counts")
         # NumPy's part of a fit is small, but the threads of its BLAS spin between two calls and
-        # take processors from XLA's, the more so as those give way to them (see `Lane`).
+        # take processors from XLA's, the more so as those give way to them (see `JobQueue`).
         with jax.default_device(device), threadpool_limits(1, "blas"):
             counts = job.counts if job.counts is not None else self._load_counts(job.status.request)
             for line in counts.report.lines():
@@ -163,7 +163,7 @@ class FitRunner:
         fit = fit.changed(data=fit.data | told)
         job.update(phase="saving", seconds_left=None)
         path = fit.save(self._store.path(job.status.id, FIT), counts=counts.matrix())
-        self._kept.add(path, fit)
+        self._cache.add(path, fit)
         if (chosen := selection_of(fit)) is not None:
             job.update(log=chosen.reason, config=fit.config.to_dict())
             # The fit, which is saved, tells it too.

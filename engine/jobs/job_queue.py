@@ -18,7 +18,7 @@ from engine.jobs.job_status import JobError
 _NICE = "10"
 
 
-class Lane:
+class JobQueue:
     """A queue and the daemon threads that serve it, one for each device.
 
     Parameters

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.jobs import factor_names as names_file
 from engine.jobs.endings import Outcome
-from engine.jobs.file_cache import Kept
+from engine.jobs.file_cache import FileCache
 from engine.jobs.fits import FitIter, FitRunner, engine_fit_iter, engine_load
 from engine.jobs.job import Job, JobHandle, Wish
 from engine.jobs.job_status import JobError, JobStatus
@@ -65,9 +65,9 @@ class Jobs(Runs):
         checkpoint_every: float = 10.0,
     ) -> None:
         store = RunStore(default_home() if home is None else Path(home))
-        kept = Kept(load, _FITS_KEPT)
-        runner = FitRunner(store, kept, fit_iter, load_counts, checkpoint_every=checkpoint_every)
-        super().__init__(store, Pool(store, runner, devices), kept, load_counts)
+        cache = FileCache(load, _FITS_KEPT)
+        runner = FitRunner(store, cache, fit_iter, load_counts, checkpoint_every=checkpoint_every)
+        super().__init__(store, Pool(store, runner, devices), cache, load_counts)
         atexit.register(self.close)
 
     def submit_fit(
@@ -125,8 +125,8 @@ class Jobs(Runs):
             self._pool.add(Job(status, lock=self._pool.lock, claim=claim, counts=counts), FITS)
         return status.id
 
-    def submit(self, name: str, work: Callable[[JobHandle], Any], *, lane: str = "cpu") -> str:
-        """Queue other work: ``work(handle)`` on the one thread of its lane.
+    def submit(self, name: str, work: Callable[[JobHandle], Any], *, queue: str = "cpu") -> str:
+        """Queue other work: ``work(handle)`` on the one thread of its queue.
 
         The value it returns is the job's result; neither outlives the server.
 
@@ -142,7 +142,7 @@ class Jobs(Runs):
         status = JobStatus.new("task", name)
         with self._pool.lock:
             self._check_open()
-            self._pool.add(Job(status, lock=self._pool.lock, work=work), lane)
+            self._pool.add(Job(status, lock=self._pool.lock, work=work), queue)
         return status.id
 
     def stop(self, id: str) -> None:

@@ -11,7 +11,7 @@ from engine.jobs.job_status import JobError, JobStatus
 from engine.jobs.manager import Jobs
 from engine.jobs.ownership import UNKNOWN_OWNER
 
-Told = Callable[[str, str], None]
+Recorder = Callable[[str, str], None]
 
 
 class ForeignRun(JobError):
@@ -30,7 +30,7 @@ class OwnJobs(Jobs):
         Jobs of the server; the queue and the folder stay shared.
     who
         Name of the person, who owns new runs. Empty: a guest without a login.
-    told
+    record
         Called with each change: what was done, and the id of the run.
     room
         Called before a run begins or goes on; raises if its owner has no room left.
@@ -40,12 +40,12 @@ class OwnJobs(Jobs):
         self,
         jobs: Jobs,
         who: str,
-        told: Told = lambda did, id: None,
+        record: Recorder = lambda did, id: None,
         room: Callable[[], None] = lambda: None,
     ) -> None:
         # All but the name is the server's own.
         self.__dict__.update(jobs.__dict__)
-        self.who, self._told, self._room = who, told, room
+        self.who, self._record, self._room = who, record, room
 
     def sees(self, status: JobStatus) -> bool:
         """Whether this person may see a job."""
@@ -114,7 +114,7 @@ class OwnJobs(Jobs):
         """As in `Jobs`; the run is this person's."""
         self._room()
         id = super().submit_fit(*given, **more)
-        self._told("ran", id)
+        self._record("ran", id)
         return id
 
     def _ask(self, id: str, *more: Any) -> None:
@@ -136,7 +136,7 @@ class OwnJobs(Jobs):
         is_run = self.status(id).kind == "fit"
         change(id, *more)
         if is_run:
-            self._told(did, id)
+            self._record(did, id)
 
     def used(self) -> int:
         """Bytes that this person's runs take on disk."""

@@ -10,7 +10,7 @@ from typing import Any
 from engine.jobs.endings import CANCELLED, Outcome, failure, write_end
 from engine.jobs.fits import FitRunner
 from engine.jobs.job import Job, JobHandle, Wish
-from engine.jobs.job_queue import Lane, niceness
+from engine.jobs.job_queue import JobQueue, niceness
 from engine.jobs.store import RunStore
 
 FITS = "fits"
@@ -39,7 +39,7 @@ class Pool:
         self._devices = devices or _jax_devices
         self._nice = niceness()
         self._jobs: dict[str, Job] = {}
-        self._lanes: dict[str, Lane] = {}
+        self._queues: dict[str, JobQueue] = {}
 
     def get(self, id: str) -> Job | None:
         """The job with an id; None if this server has none."""
@@ -51,14 +51,14 @@ class Pool:
         with self.lock:
             return dict(self._jobs)
 
-    def add(self, job: Job, lane: str) -> None:
-        """Put a job at the end of its lane."""
+    def add(self, job: Job, queue: str) -> None:
+        """Put a job at the end of its queue."""
         with self.lock:
             self._jobs[job.status.id] = job
-            if lane not in self._lanes:
-                devices = self._devices if lane == FITS else _no_device
-                self._lanes[lane] = Lane(lane, self._serve, devices, self._nice)
-            self._lanes[lane].put(job)
+            if queue not in self._queues:
+                devices = self._devices if queue == FITS else _no_device
+                self._queues[queue] = JobQueue(queue, self._serve, devices, self._nice)
+            self._queues[queue].put(job)
 
     def finish(self, job: Job, outcome: Outcome) -> None:
         """End a job, and drop it from memory if it is on disk or was deleted."""
@@ -88,12 +88,12 @@ class Pool:
                 if job.status.state == "queued":
                     message = job.status.interrupted().message
                     self.finish(job, Outcome("interrupted", message))
-            lanes = list(self._lanes.values())
+            queues = list(self._queues.values())
         deadline = time.monotonic() + timeout
-        for lane in lanes:
-            lane.close()
-        for lane in lanes:
-            lane.join(max(deadline - time.monotonic(), 0.0))
+        for queue in queues:
+            queue.close()
+        for queue in queues:
+            queue.join(max(deadline - time.monotonic(), 0.0))
 
     def _serve(self, job: Job, device: Any) -> None:
         with self.lock:

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from engine.errors import DataError
 from engine.jobs import factor_names
-from engine.jobs.file_cache import Kept
+from engine.jobs.file_cache import FileCache
 from engine.jobs.job import Wish
 from engine.jobs.job_status import JobError, JobStatus
 from engine.jobs.pool import Pool
@@ -32,14 +32,14 @@ class Runs:
         self,
         store: RunStore,
         pool: Pool,
-        fits: Kept[AnyFit],
+        fits: FileCache[AnyFit],
         read: Callable[[Mapping[str, Any]], Counts],
     ) -> None:
         self._store = store
         self._pool = pool
         self._fits = fits
         self._read = read
-        self._counts = Kept(load_counts, _COUNTS_KEPT)
+        self._counts = FileCache(load_counts, _COUNTS_KEPT)
 
     @property
     def home(self) -> Path:

@@ -79,9 +79,9 @@ def read_cells(store: RunStore, id: str) -> CellScores | None:
     return CellScores(cells, gained, counted) if sound else None
 
 
-def _save(store: RunStore, id: str, found: CellScores) -> None:
+def _save(store: RunStore, id: str, result: CellScores) -> None:
     path = store.path(id, _FILE)
-    arrays = {name: getattr(found, name) for name in _ARRAYS}
+    arrays = {name: getattr(result, name) for name in _ARRAYS}
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 

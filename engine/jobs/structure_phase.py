@@ -54,13 +54,13 @@ def look(fit: AnyFit, counts: Counts, stopping: Callable[[], bool]) -> AnyFit:
     return _told(fit, found[0]) if found else fit
 
 
-def _told(fit: AnyFit, found: ResidualStructure) -> AnyFit:
+def _told(fit: AnyFit, result: ResidualStructure) -> AnyFit:
     from engine.checks import with_structure
 
-    return with_structure(fit, found)
+    return with_structure(fit, result)
 
 
-def _look(fit: AnyFit, counts: Counts, found: list[ResidualStructure]) -> Iterator[float]:
+def _look(fit: AnyFit, counts: Counts, result: list[ResidualStructure]) -> Iterator[float]:
     from engine import checks
 
     if not fit.can("structure"):
@@ -68,7 +68,7 @@ def _look(fit: AnyFit, counts: Counts, found: list[ResidualStructure]) -> Iterat
     try:
         for step in checks.residual_structure_iter(fit, counts):
             if step.structure is not None:
-                found.append(step.structure)
+                result.append(step.structure)
             yield step.fraction
     except DataError:
         # Too few cells or genes for the test: the fit is valid without.

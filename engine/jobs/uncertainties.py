@@ -41,9 +41,9 @@ class _Uncertainty(Artefact["Uncertainty | TopicUncertainty"]):
                 return found if step.fraction == 1 or enough else None
         return found
 
-    def save(self, found: Uncertainty | TopicUncertainty, path: Path, fit: AnyFit) -> None:
+    def save(self, result: Uncertainty | TopicUncertainty, path: Path, fit: AnyFit) -> None:
         """It says itself of how many passes it is."""
-        found.save(path)
+        result.save(path)
 
     def load(
         self, path: Path, passes: int, fit: AnyFit | None = None
@@ -88,7 +88,7 @@ def submit_uncertainty(
     return UNCERTAINTY.submit(jobs, run_id, method, n_boot, seed)
 
 
-kept_uncertainty = UNCERTAINTY.kept
+read_uncertainty = UNCERTAINTY.read
 
 
 def steps(

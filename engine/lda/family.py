@@ -59,12 +59,12 @@ class Topics(FamilyBase):
         return replicated(fit, counts, mode)
 
     def residuals(
-        self, fit: TopicFit, seen: np.ndarray, genes: np.ndarray, obs: pd.DataFrame
+        self, fit: TopicFit, observed: np.ndarray, genes: np.ndarray, obs: pd.DataFrame
     ) -> Residuals:
         """Pearson residuals of some genes."""
         from engine.lda.predictive import residuals
 
-        return residuals(fit, seen, genes)
+        return residuals(fit, observed, genes)
 
 
 TOPICS = Topics()

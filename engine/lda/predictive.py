@@ -62,7 +62,7 @@ def replicated(fit: TopicFit, counts: Counts, mode: Mode) -> Iterator[Block]:
         yield Block(start, dense, latents, np.zeros(len(dense), bool))
 
 
-def residuals(fit: TopicFit, seen: np.ndarray, genes: np.ndarray) -> PearsonResiduals[Placed]:
+def residuals(fit: TopicFit, observed: np.ndarray, genes: np.ndarray) -> PearsonResiduals[Placed]:
     """Pearson residuals of some genes; proportions are found again for each data set."""
     topics = fit.topics.T.astype(float)
 
@@ -76,4 +76,4 @@ def residuals(fit: TopicFit, seen: np.ndarray, genes: np.ndarray) -> PearsonResi
         found = special.softmax(logits.astype(float), axis=1) @ topics
         return np.asarray(found / found.sum(1, keepdims=True))
 
-    return PearsonResiduals(seen, genes, placed, chances)
+    return PearsonResiduals(observed, genes, placed, chances)

@@ -110,12 +110,12 @@ class LogRatio(FamilyBase):
         return drawn_totals(fit, counts, mode)
 
     def residuals(
-        self, fit: Fit, seen: np.ndarray, genes: np.ndarray, obs: pd.DataFrame
+        self, fit: Fit, observed: np.ndarray, genes: np.ndarray, obs: pd.DataFrame
     ) -> Residuals:
         """Standardised scores of some genes."""
         from engine.lnm.some_genes import GeneResiduals
 
-        return GeneResiduals(fit, seen, genes, obs)
+        return GeneResiduals(fit, observed, genes, obs)
 
     def levels(self, fit: Fit, sets: list[Counts]) -> Generator[float, None, list[Level]]:
         """Levels of genes in sets of cells."""

@@ -62,16 +62,16 @@ class _Run(Running[Step, Fit]):
         self._snapshot: Snapshot | None = None
 
     def _note(self, step: Step) -> None:
-        seen = step.point.seen
+        cells_pass = step.point.cells_pass
         self._phase, self._left = step.phase, step.passes_left
         self._rows.append(
             {
                 "pass": self._before.passes + self._passes,
                 "seconds": self._before.seconds + self._seconds,
-                "log_marginal_per_cell": seen.log_marginal_total / step.counts.n_cells,
-                "gradient_median": float(np.median(seen.decrement)),
-                "gradient_worst": float(np.max(seen.decrement)),
-                "n_failed_cells": seen.n_failed_cells,
+                "log_marginal_per_cell": cells_pass.log_marginal_total / step.counts.n_cells,
+                "gradient_median": float(np.median(cells_pass.decrement)),
+                "gradient_worst": float(np.max(cells_pass.decrement)),
+                "n_failed_cells": cells_pass.n_failed_cells,
             }
         )
         if step.counts is not self._cells:
@@ -102,7 +102,7 @@ class _Run(Running[Step, Fit]):
 
     def progress(self, state: State, reason: str = "") -> Progress[Fit]:
         """The fit as it stands."""
-        failed = self._snapshot.point.seen.n_failed_cells if self._snapshot else 0
+        failed = self._snapshot.point.cells_pass.n_failed_cells if self._snapshot else 0
         status = self._status(state, reason, failed)
         running = state == "running"
         done = self._passes + self._within

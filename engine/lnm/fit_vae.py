@@ -58,7 +58,7 @@ class Learned:
     params: dict[str, np.ndarray]
     prior: Prior
     basis: Basis
-    seen: Pass
+    cells_pass: Pass
     capture: Capture | None
     warning: str
 
@@ -145,14 +145,16 @@ class _Task(Task[Learned]):
         config = self.config
         params = self._standardised(params)
         basis = self.basis(params)
-        seen, own = place(basis, self.counts, config, params, self.totals, refine=config.refine)
+        cells_pass, own = place(
+            basis, self.counts, config, params, self.totals, refine=config.refine
+        )
         warning = ""
         if own is not None:
             exact = capture(self.counts, config, self.totals)
             assert exact is not None
             warning = collapse(own, exact, refined=config.refine)
             own = exact if config.refine else own
-        return Learned(params, self.prior(params), basis, seen, own, warning)
+        return Learned(params, self.prior(params), basis, cells_pass, own, warning)
 
     def _standardised(self, params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The scale of z moves little in training, as the bound hardly depends on it."""
@@ -173,7 +175,7 @@ class _Task(Task[Learned]):
 
     def bound(self, learned: Learned) -> float:
         """Mean of `Fit.log_marginal`."""
-        return float(np.mean(learned.seen.log_marginal))
+        return float(np.mean(learned.cells_pass.log_marginal))
 
     def bound_of(self, counts: Counts, params: dict[str, np.ndarray]) -> float:
         """Mean bound of cells that are set aside."""
@@ -217,7 +219,9 @@ class _Snapshot:
         (params, rotation), counts = learned.basis, task.counts
         loadings = principal_axes(params.loadings, counts.genes != OTHER)[0]
         reason = "; ".join(part for part in (self.status.reason, learned.warning) if part)
-        status = replace(self.status, reason=reason, n_failed_cells=learned.seen.n_failed_cells)
+        status = replace(
+            self.status, reason=reason, n_failed_cells=learned.cells_pass.n_failed_cells
+        )
         kept = {n: np.asarray(v, np.float32) for n, v in learned.params.items() if n not in _POINTS}
         return Fit(
             config=task.config,
@@ -232,7 +236,7 @@ class _Snapshot:
             prior=learned.prior.to_dict(rotation),
             encoder=kept | {"rotation": rotation},
             versions=versions(),
-            **cell_fields(counts, learned.seen, rotation, learned.capture, status),
+            **cell_fields(counts, learned.cells_pass, rotation, learned.capture, status),
         )
 
 

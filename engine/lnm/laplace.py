@@ -137,9 +137,9 @@ def _settle(passes: Passes, point: Point, phase: str, made: int) -> Steps:
     count = made
     while count < _MOST_CLIPPED:
         yield Step(point, passes.counts, phase, _TYPICAL_PASSES - count)
-        before = point.seen.log_marginal_total
+        before = point.cells_pass.log_marginal_total
         point = yield from clipped_step(passes, point, cautious=count >= _CAUTIOUS_FROM)
-        gain = point.seen.log_marginal_total - before
+        gain = point.cells_pass.log_marginal_total - before
         count += 1
         if passes.integral is NARROW and np.mean(point.at_bound) > _MANY_WIDE:
             passes.integral = WIDE
@@ -256,7 +256,7 @@ def _search(
         found = yield from evaluate(passes, theta, point.has_noise, point.prior, point.volume)
         change = found.value - point.value
         # A point that loses cells would look better by what they cost.
-        sound = found.seen.n_lost_cells <= point.seen.n_lost_cells
+        sound = found.cells_pass.n_lost_cells <= point.cells_pass.n_lost_cells
         if sound and change >= 1e-4 * length * slope - _ROUNDING * abs(point.value):
             return found
         # The peak of the parabola through what was seen, within reason.

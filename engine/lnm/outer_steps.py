@@ -57,8 +57,8 @@ def evaluate(
     size = len(volume)
     params, effects = params_of(theta, size), theta[:, size:-2]
     _, rotation = principal_axes(params.loadings, passes.counts.genes != OTHER)
-    seen = yield from passes.run(params, rotation, volume, effects if effects.size else None)
-    return Point(theta, has_noise, prior, volume, seen, max_noise)
+    cells_pass = yield from passes.run(params, rotation, volume, effects if effects.size else None)
+    return Point(theta, has_noise, prior, volume, cells_pass, max_noise)
 
 
 def clipped_step(passes: Passes, point: Point, *, cautious: bool) -> Evaluation:

@@ -37,7 +37,7 @@ class Point:
     has_noise: np.ndarray
     prior: Prior
     volume: np.ndarray
-    seen: Pass
+    cells_pass: Pass
     max_noise: float
 
     @property
@@ -63,7 +63,7 @@ class Point:
             prior += self.prior.effects.log_density(self.loadings, self.effects)
         size = self.n_factors
         volume = 0.5 * float(np.sum(self.volume * self.moments[:size, :size]))
-        value = self.seen.log_marginal_total + prior - volume
+        value = self.cells_pass.log_marginal_total + prior - volume
         return value if np.isfinite(value) else -np.inf
 
     @property
@@ -104,9 +104,9 @@ class Point:
     @property
     def sums(self) -> Sums:
         """Statistics of the pass."""
-        if self.seen.sums is None:
+        if self.cells_pass.sums is None:
             raise ValueError("this pass was made without its gradient")
-        return self.seen.sums
+        return self.cells_pass.sums
 
 
 def within(theta: np.ndarray, has_noise: np.ndarray, max_noise: float) -> np.ndarray:

@@ -66,20 +66,20 @@ class Snapshot:
             prior=self.point.prior.to_dict(rotation),
             **of_covariates,
             versions=versions(),
-            **cell_fields(self.counts, self.point.seen, rotation, self.capture, self.status)
+            **cell_fields(self.counts, self.point.cells_pass, rotation, self.capture, self.status)
             | {"data": self.data},
         )
 
 
 def cell_fields(
-    counts: Counts, seen: Pass, rotation: np.ndarray, capture: Capture | None, status: Status
+    counts: Counts, cells_pass: Pass, rotation: np.ndarray, capture: Capture | None, status: Status
 ) -> dict:
     """The fields of a Fit that speak of its cells."""
     return {
         "cells": counts.cells,
-        "scores": (seen.latents.scores @ rotation).astype(np.float32),
-        "scores_sd": seen.scores_sd.astype(np.float32),
-        "log_marginal": seen.log_marginal,
+        "scores": (cells_pass.latents.scores @ rotation).astype(np.float32),
+        "scores_sd": cells_pass.scores_sd.astype(np.float32),
+        "log_marginal": cells_pass.log_marginal,
         "total_counts": counts.totals,
         "capture": capture,
         "obs": counts.obs,

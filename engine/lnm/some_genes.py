@@ -91,13 +91,15 @@ def draw_counts(
 class GeneResiduals:
     """Standardised scores of some genes, see `engine.checks.missed_pairs`."""
 
-    def __init__(self, fit: Fit, seen: np.ndarray, genes: np.ndarray, obs: pd.DataFrame) -> None:
-        able = seen[:, genes].sum(1) > 0
-        own = seen[np.ix_(able, genes)]
+    def __init__(
+        self, fit: Fit, observed: np.ndarray, genes: np.ndarray, obs: pd.DataFrame
+    ) -> None:
+        able = observed[:, genes].sum(1) > 0
+        own = observed[np.ix_(able, genes)]
         self._model: Model = model_of(fit, genes, min(AT_ONCE, len(own)), obs[able])
-        self.seen, self._found = scores_of(self._model, own)
+        self.observed, self._found = scores_of(self._model, own)
 
     def drawn(self, rng: np.random.Generator) -> np.ndarray:
         """Of counts drawn from the fit."""
-        counts = draw_counts(self._model, len(self.seen), self._found, rng)
+        counts = draw_counts(self._model, len(self.observed), self._found, rng)
         return scores_of(self._model, counts)[0]

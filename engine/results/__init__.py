@@ -11,7 +11,7 @@ from engine.results.reading import load, load_counts
 from engine.results.selection import (
     Selection,
     Tried,
-    config_asked,
+    requested_config,
     selection_of,
     with_selection,
 )
@@ -29,10 +29,10 @@ __all__ = [
     "TopicFit",
     "Totals",
     "Tried",
-    "config_asked",
     "load",
     "load_counts",
     "outline",
+    "requested_config",
     "selection_of",
     "stopped_by_user",
     "with_selection",

@@ -96,11 +96,11 @@ def selection_of(fit: AnyFit) -> Selection | None:
         return None
 
 
-def config_asked(fit: AnyFit) -> Config:
+def requested_config(fit: AnyFit) -> Config:
     """The configuration that gives the fit again: with ``"auto"`` if its number was chosen."""
     return fit.config if selection_of(fit) is None else fit.config.sized(AUTO)
 
 
-def with_selection[F: AnyFit](fit: F, found: Selection) -> F:
+def with_selection[F: AnyFit](fit: F, result: Selection) -> F:
     """The fit with the reason for its number in its ``data``, where `selection_of` reads it."""
-    return fit.changed(data=fit.data | {_KEY: found.to_dict()})
+    return fit.changed(data=fit.data | {_KEY: result.to_dict()})

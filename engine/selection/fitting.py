@@ -110,12 +110,12 @@ def _chosen(counts: Counts, config: Config) -> Iterator[Progress]:
     yield from _telling(steps, found)
 
 
-def _telling(steps: Iterator[Progress], found: Selection) -> Iterator[Progress]:
+def _telling(steps: Iterator[Progress], result: Selection) -> Iterator[Progress]:
     """The steps, with the reason for the number added to their fits."""
     for step in steps:
         build = step.snapshot
-        yield step if build is None else replace(step, snapshot=partial(_told, build, found))
+        yield step if build is None else replace(step, snapshot=partial(_told, build, result))
 
 
-def _told(build: Any, found: Selection) -> AnyFit:
-    return with_selection(build(), found)
+def _told(build: Any, result: Selection) -> AnyFit:
+    return with_selection(build(), result)

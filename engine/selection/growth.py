@@ -192,7 +192,7 @@ class _Growth:
         found = Selection(
             size=size,
             reason=reason or self._reason(chosen),
-            tried=tuple(rung.told(best) for rung in tried),
+            tried=tuple(rung.tried(best) for rung in tried),
             n_fitted=self._fitted.n_cells,
             n_held_out=len(best.scores.n_counts),
         )

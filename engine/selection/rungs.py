@@ -48,7 +48,7 @@ class Rung:
         n = self.scores.n_counts
         return float(lost.sum() / n.sum()), ratio_error(lost, n)
 
-    def told(self, best: Rung) -> Tried:
+    def tried(self, best: Rung) -> Tried:
         """The entry that is saved with the fit."""
         behind, error = self.behind(best)
         perplexity = float(np.exp(-self.score))
@@ -62,7 +62,7 @@ class Rung:
             for step in residual_structure_iter(self.fit, counts, seed=seed, brief=True):
                 yield
                 if step.structure is not None:
-                    self.structure = step.structure.found
+                    self.structure = step.structure.significant
             if self.size or self.structure:
                 return
             # Before there is said to be none: a single pair does not show among many genes.

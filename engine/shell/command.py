@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.data import INDEX, DataRequest
-from engine.data.choices import ASKED as CHOICES
+from engine.data.choices import OPTIONS as CHOICES
 from engine.registry import Config
 from engine.results import OTHER, AnyFit
 from engine.shell.options import SIZES

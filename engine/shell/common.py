@@ -16,7 +16,7 @@ import click
 from engine.errors import ConfigError
 from engine.registry import FAMILIES, MODELS, Config
 from engine.shell.click_command import options
-from engine.shell.counts_arguments import choices, chosen
+from engine.shell.counts_arguments import choices, given_choices
 from engine.shell.options import check_given, given, settings
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def request(values: Mapping[str, Any]) -> DataRequest:
         values["reference"],
         values["library_size"],
         values["gene_names"],
-        **chosen(values),
+        **given_choices(values),
     )
 
 

@@ -67,7 +67,7 @@ of_its_cells = options(
 )
 
 
-def chosen(values: Mapping[str, Any]) -> dict[str, Any]:
+def given_choices(values: Mapping[str, Any]) -> dict[str, Any]:
     """Those of `choices` that were given."""
     names = ("sample", "genome", "feature_type", "cells_in", "round")
     return {name: values[name] for name in names if values[name] is not None}
@@ -79,14 +79,14 @@ def read_as(fit: AnyFit, data: str, values: Mapping[str, Any]) -> Counts:
     Genes outside the fit are pooled later, and those that no cell expresses are known.
     """
     from engine.data import INDEX, Choices, inspect_source, read_counts
-    from engine.data.choices import ASKED as CHOICES
+    from engine.data.choices import OPTIONS as CHOICES
 
     asked = fit.data.get("request") or {}
     given = {name: values[name] for name in ("layer", "library_size", "gene_names")}
     how: dict[str, Any] = {
         name: (asked.get(name) if value is None else value) or None for name, value in given.items()
     }
-    picked = {name: asked[name] for name in CHOICES if asked.get(name)} | chosen(values)
+    picked = {name: asked[name] for name in CHOICES if asked.get(name)} | given_choices(values)
     if how["gene_names"] is None and fit.gene_ids is None:
         # A fit that knows no ids may call genes as the index does, those of one name by numbers.
         by_index = inspect_source(data, Choices(**picked)).gene_names == INDEX

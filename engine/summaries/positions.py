@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import DataError
-from engine.genes import places
+from engine.genes import find_genes
 from engine.results import AnyFit
 
 
@@ -23,7 +23,7 @@ def gene_positions(fit: AnyFit, genes: Iterable[str] | None) -> np.ndarray:
     if genes is None:
         return np.flatnonzero(fit.is_gene)
     names = list(genes)
-    index = places(names, fit.genes, fit.gene_ids)
+    index = find_genes(names, fit.genes, fit.gene_ids)
     missing = [name for name, position in zip(names, index, strict=True) if position < 0]
     if missing:
         raise DataError(
@@ -38,7 +38,7 @@ def named_as(other: AnyFit, fit: AnyFit) -> AnyFit:
     """Another fit, with its genes called as the first calls them: by their ids where it has any."""
     if other.genes.equals(fit.genes) or (fit.gene_ids is None and other.gene_ids is None):
         return other
-    at = places(other.genes, fit.genes, fit.gene_ids, wanted_ids=other.gene_ids, once=True)
+    at = find_genes(other.genes, fit.genes, fit.gene_ids, wanted_ids=other.gene_ids, once=True)
     names = pd.Index(np.where(at >= 0, fit.genes[at], other.genes))
     # The same symbol for another gene, which only its id tells apart.
     alien = (at < 0) & names.isin(fit.genes)

@@ -48,21 +48,21 @@ with tempfile.TemporaryDirectory() as name:
     jobs = Jobs(Path(name), fit_iter=FakeFits(free=True), load_counts=load_counts)
     one, other = (jobs.submit_fit(REQUEST, LNMConfig(n_factors=1, seed=j)) for j in (1, 2))
     assert {ended(jobs, run).state for run in (one, other)} == {"done"}
-    assert ZEROS.kept(jobs, one) is None
+    assert ZEROS.read(jobs, one) is None
     job = ZEROS.submit(jobs, one)
     assert ended(jobs, job).state == "done", ended(jobs, job).message
-    np.testing.assert_array_equal(ZEROS.kept(jobs, one), EXPECTED)
-    assert ZEROS.kept(jobs, one, passes=99) is None
+    np.testing.assert_array_equal(ZEROS.read(jobs, one), EXPECTED)
+    assert ZEROS.read(jobs, one, passes=99) is None
 
     services = Services(jobs)
     first, second = (Runner(AppState(), services) for _ in range(2))
     here, there = first.follow(ZEROS), second.follow(ZEROS)
     first.open(one)
-    until(first, lambda: here.found is not None)
+    until(first, lambda: here.result is not None)
     for runner in (first, second):
         runner.open(other)
         until(runner, lambda runner=runner: runner.state.fit is not None)
-    assert here.found is None
+    assert here.result is None
     told: list[str] = []
     here.param.watch(lambda event: told.append(event.new), "progress")
     here.start()
@@ -70,8 +70,8 @@ with tempfile.TemporaryDirectory() as name:
     for runner, follower in ((second, there), (first, here)):
         until(runner, lambda: (folder(jobs, other) / ZEROS.file).is_file())
         runner.open(other)
-        until(runner, lambda follower=follower: follower.found is not None)
-        np.testing.assert_array_equal(follower.found, EXPECTED)
+        until(runner, lambda follower=follower: follower.result is not None)
+        np.testing.assert_array_equal(follower.result, EXPECTED)
     until(first, lambda: not here.progress)
     assert told[0] == "waiting"
 
@@ -95,5 +95,5 @@ with tempfile.TemporaryDirectory() as name:
     assert not card.button.disabled
 
     (folder(jobs, one) / ZEROS.file).write_bytes(b"damaged")
-    assert ZEROS.kept(jobs, one) is None
+    assert ZEROS.read(jobs, one) is None
     jobs.close()

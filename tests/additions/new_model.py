@@ -26,7 +26,7 @@ from dashboard.shell import compose
 from dashboard.state import AppState
 from engine.__main__ import main
 from engine.data import Counts
-from engine.jobs import CheckAsked, Jobs
+from engine.jobs import CheckRequest, Jobs
 from engine.registry import MODELS
 from engine.results import AnyFit, load
 from tests.conftest import ROOT
@@ -123,7 +123,7 @@ with tempfile.TemporaryDirectory() as name:
     state.choose_factor(1)
     state.choose_pair(str(fit.genes[0]), str(fit.genes[1]))
     state.select(np.arange(80) < 30)
-    runner.services.checks.submit(run, state.fit, CheckAsked(n_draws=20))
+    runner.services.checks.submit(run, state.fit, CheckRequest(n_draws=20))
     for tab in state.param.tab.objects:
         state.tab = tab
         for heat in state.param.heat.objects:

@@ -56,6 +56,6 @@ def show(state: AppState, runner: Runner, ids: list[str], until: Until) -> Shown
     until(lambda: state.fit is not None and state.embedding is not None)
     view = CompareTab(state, Browser(), runner)
     state.tab = "compare"
-    until(lambda: view.places.xy is not None)
+    until(lambda: view.layout.xy is not None)
     assert state.run_error is None, state.run_error
     return state, view

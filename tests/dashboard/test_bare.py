@@ -213,17 +213,17 @@ def test_it_is_compared_with_other_runs(
     until(lambda: state.fit is not None)
     view = CompareTab(state, Browser(), runner)
     state.tab = "compare"
-    until(lambda: view.compared.beside is not None and view.places.xy is not None)
+    until(lambda: view.compared.beside is not None and view.layout.xy is not None)
     view.choices.detail = "matched"
     assert "no factors to match" in words(view["matched"])
     view.choices.detail = "cells"
     topics = other.model == "lda"
     scatter = view["cell by cell"]
     assert ("say nothing of a cell" in words(scatter)) == topics
-    until(lambda: topics or scatter.found is not None)
+    until(lambda: topics or scatter.result is not None)
     assert (scatter.export() is None) == topics
     view.choices.detail = "pairs"
-    until(lambda: view["pairs"].found is not None)
+    until(lambda: view["pairs"].result is not None)
     for one in (view["comparison"], view["changes"], view["both cells"]):
         export = one.export()
         assert export is not None

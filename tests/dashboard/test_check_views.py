@@ -81,7 +81,7 @@ class Seat:
     def wait(self) -> Checked:
         wait_for(lambda: not self.choices.running, meanwhile=self.view.checker.tick)
         assert self.choices.status.state == "done", self.choices.status.message
-        found = self.choices.found
+        found = self.choices.checked
         assert isinstance(found, Checked)
         return found
 
@@ -99,7 +99,7 @@ def test_a_check_is_found_again_by_another_page_whose_choices_are_its_own(
     seat: Seat, home: Home
 ) -> None:
     other = Seat(home)
-    assert other.wait() is seat.choices.found
+    assert other.wait() is seat.choices.checked
     assert (other.choices.draws, other.choices.cells) == (20, "each cell_type")
     other.choices.param.update(kind="ecdf", group="B", chart="pairs")
     other.state.choose_gene(str(home.fit.genes[0]))
@@ -113,7 +113,7 @@ def test_a_check_is_found_again_by_another_page_whose_choices_are_its_own(
     other.state.show_run(home.other)
     other.state.show_fit(home.topics)
     other.view.checker.tick()
-    assert other.choices.found is None
+    assert other.choices.checked is None
     assert other.view.check_bar.totals.disabled
 
 
@@ -206,7 +206,7 @@ def test_genes_are_chosen_in_every_view(seat: Seat) -> None:
 
 
 def test_words_tell_what_is_wrong_worst_first_as_text(seat: Seat) -> None:
-    found = seat.choices.found
+    found = seat.choices.checked
     quiet = replace(found, check=replace(found.check, findings=()))
     assert NOTHING in page(quiet)
     few = replace(quiet, check=replace(quiet.check, notes=("Too few cells.",)))

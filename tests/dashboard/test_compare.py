@@ -160,7 +160,7 @@ class TestTwo:
     def test_a_changed_pair_is_chosen_everywhere(self, shown: Shown) -> None:
         state, view = shown
         pairs = view["pairs"]
-        first = pairs.found.iloc[0]
+        first = pairs.result.iloc[0]
         pairs.table.widget.selection = [0]
         assert state.pair == (first["first"], first["second"])
         state.pair = state.pair[::-1]
@@ -169,8 +169,8 @@ class TestTwo:
         assert pairs.table.widget.selection == []
         state.top_genes = 5
         view.choices.among = "shown"
-        assert len(pairs.found) == 10
-        genes = {*pairs.found["first"], *pairs.found["second"]}
+        assert len(pairs.result) == 10
+        genes = {*pairs.result["first"], *pairs.result["second"]}
         assert genes == set(view["changes"].heatmap.columns.names)
 
     def test_factors_are_matched(self, shown: Shown) -> None:
@@ -216,7 +216,7 @@ class TestTwo:
         state, view = shown
         view.stacked.turn("cells")
         state.other = ids[0]
-        until(lambda: view.places.xy is not None)
+        until(lambda: view.layout.xy is not None)
         assert view.compared.beside is not None
         assert view.compared.beside.run == ids[0]
         assert len(view["cell by cell"].choice.options) == 1
@@ -228,7 +228,7 @@ class TestTwo:
     def test_another_open_run(self, shown: Shown, ids: list[str], until: Until) -> None:
         state, view = shown
         state.other = ids[0]
-        view.places.runner.open(ids[0])
+        view.layout.runner.open(ids[0])
         until(lambda: view.compared.beside is not None and state.fit is not None)
         # what was compared with is open now, so another is chosen
         until(lambda: view.compared.beside is not None and view.compared.beside.run == ids[3])

@@ -37,7 +37,7 @@ def test_cell_by_cell(shown: Shown) -> None:
         view.choices.quantity = name
         assert len(scatter.plot.same.data["x"]) == 2
     view.choices.quantity = "capture"
-    np.testing.assert_allclose(*scatter.found.values.T)
+    np.testing.assert_allclose(*scatter.result.values.T)
     state.select(np.arange(60) < 20)
     assert scatter.plot.points.under.visible
 
@@ -73,7 +73,7 @@ def test_error_bars_on_demand(
     assert not len(drawn.data["x0"])
     view.choices.quantity = "score"
     state.other = ids[0]
-    until(lambda: scatter.found is not None and view.compared.beside is not beside)
+    until(lambda: scatter.result is not None and view.compared.beside is not beside)
     until(lambda: len(drawn.data["x0"]) == 20 and np.isnan(drawn.data["y0"][10:]).all())
 
 

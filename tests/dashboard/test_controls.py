@@ -8,11 +8,11 @@ import panel_material_ui as pmui
 import param
 import pytest
 
-from dashboard.cards.frame import told
+from dashboard.cards.frame import waiting_words
 from dashboard.controls.data import DataControl
 from dashboard.controls.run import RunControl, duration, left, others, words
 from dashboard.controls.upload import UploadArea
-from dashboard.folders import Places
+from dashboard.folders import Folders
 from dashboard.runner import Runner
 from dashboard.state import AppState
 from engine.data import ChoiceNeeded, DataRequest, Offer
@@ -86,7 +86,7 @@ class TestData:
         self, state: AppState, runner: Runner, tmp_path: Path
     ) -> None:
         (tmp_path / "cells.h5ad").touch()
-        runner.services.places = Places(tmp_path / "uploads", tmp_path)
+        runner.services.folders = Folders(tmp_path / "uploads", tmp_path)
         control = DataControl(state, runner)
         path = find(control, pmui.TextInput, "Path of the counts")
         path.value = "/etc/passwd"
@@ -269,11 +269,11 @@ class TestRun:
         assert "Fitting · pass 4 · 12 s · about 45 s left" in said
 
     def test_a_card_that_waits_says_pass_and_time(self) -> None:
-        assert "first pass" in told(job())
-        assert "runs before it" in told(job(state="queued"))
-        said = told(job(phase="starting", passes=2, seconds=31.0))
+        assert "first pass" in waiting_words(job())
+        assert "runs before it" in waiting_words(job(state="queued"))
+        said = waiting_words(job(phase="starting", passes=2, seconds=31.0))
         assert said.endswith("first passes · pass 2 · 31 s.")
-        assert told(job(state="done", passes=9, seconds=40.0)) == "Opening the fit."
+        assert waiting_words(job(state="done", passes=9, seconds=40.0)) == "Opening the fit."
 
     @pytest.mark.parametrize(
         ("seconds", "text"),

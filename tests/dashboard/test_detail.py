@@ -49,11 +49,11 @@ class TestGene:
         view = GeneView(state)
         state.show_fit(make_fit(genes=60))
         state.choose_gene("GENE3")
-        assert 'data-act="doubt"' in words(view)
+        assert 'data-act="uncertainty"' in words(view)
         state.partial = "pass 3 of 40"
-        assert 'data-act="doubt"' not in words(view)
+        assert 'data-act="uncertainty"' not in words(view)
         state.partial = ""
-        assert 'data-act="doubt"' in words(view)
+        assert 'data-act="uncertainty"' in words(view)
 
     def test_a_gene_at_the_limit_of_d_says_so(self, state: AppState) -> None:
         view = GeneView(state)

@@ -198,7 +198,7 @@ def test_many_cells_are_placed_once_their_image_can_be_drawn_at_once(
 ) -> None:
     """Else the page that draws them compiles, and all others wait for it."""
     xy, compiled = coordinates(Embedder(jobs), f"{run} 4", fit), threading.Event()
-    monkeypatch.setattr(embedding.raster, "warm_up", lambda: compiled.wait(PATIENCE))
+    monkeypatch.setattr(embedding.raster, "compile_images", lambda: compiled.wait(PATIENCE))
     few, many = Embedder(jobs), Embedder(jobs)
     np.testing.assert_array_equal(few.ask(f"{run} 4", fit), xy)
     monkeypatch.setattr(embedding, "MOST_POINTS", len(fit.cells) - 1)
@@ -210,10 +210,10 @@ def test_many_cells_are_placed_once_their_image_can_be_drawn_at_once(
 
 
 def test_images_are_not_compiled_behind_a_umap(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding.raster, "warm_up", lambda: None)
+    monkeypatch.setattr(embedding.raster, "compile_images", lambda: None)
     over, embedder = threading.Event(), Embedder(jobs)
     jobs.submit("UMAP", lambda _: over.wait(2 * PATIENCE))
     try:
-        wait_for(embedder.warm_up_images)
+        wait_for(embedder.compile_images)
     finally:
         over.set()

@@ -10,7 +10,7 @@ import panel as pn
 import pytest
 
 from dashboard import link
-from dashboard.cards.choice_bar import ChosenBar
+from dashboard.cards.choice_bar import ChoiceBar
 from dashboard.cards.explore.gene_neighbours import GeneView
 from dashboard.export import Export, Provenance, render
 from dashboard.gene_ids import called, full, ids_of
@@ -58,7 +58,7 @@ def test_a_gene_is_known_by_id_first(fit: Fit) -> None:
 
 
 def test_search_finds_both(state: AppState) -> None:
-    bar = ChosenBar(state)
+    bar = ChoiceBar(state)
     assert f"GENE3 · {IDS[3]}" in bar._search.options
     assert TWIN in bar._search.options
     bar._search.value = f"GENE3 · {IDS[3]}"

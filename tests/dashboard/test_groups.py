@@ -46,7 +46,7 @@ def text_of(card: Any) -> str:
 
 def test_effects_of_each_covariate_are_shown_and_a_gene_is_chosen(state: AppState) -> None:
     card = GroupsTab(state, Browser())["covariates"]
-    wait_for(lambda: card.found is not None)
+    wait_for(lambda: card.result is not None)
     assert card.column.options == ["cell_type[T cell]", "cell_type[monocyte]"]
     assert card.table.widget.value.iloc[0, 0] == "GENE3"
     card._choose([0])
@@ -73,7 +73,7 @@ def test_what_was_taken_for_granted_of_covariates_is_told(state: AppState) -> No
 def test_a_fit_without_covariates_says_how_to_have_some(state: AppState) -> None:
     state.fit = make_fit()
     card = GroupsTab(state, Browser())["covariates"]
-    assert card.found is None
+    assert card.result is None
     assert card.offer() is None
     assert card.column.disabled
 
@@ -119,11 +119,11 @@ def card(state: AppState, asked: list[dict[str, Any]]) -> Any:
 def test_levels_of_a_label_are_compared_without_errors_unless_it_is_from_elsewhere(
     state: AppState, card: Any, asked: list[dict[str, Any]]
 ) -> None:
-    assert card.found is None
+    assert card.result is None
     assert "press Compare" in text_of(card)
     card.one.value = "T cell"
     card._ask(None)
-    wait_for(lambda: card.found is not None)
+    wait_for(lambda: card.result is not None)
     fit = state.fit
     assert fit is not None
     assert asked[-1]["chosen"]
@@ -136,7 +136,7 @@ def test_levels_of_a_label_are_compared_without_errors_unless_it_is_from_elsewhe
     card.other.value = "monocyte"
     assert len(asked) == 1
     card._ask(None)
-    wait_for(lambda: len(asked) == 2 and card.found is not None)
+    wait_for(lambda: len(asked) == 2 and card.result is not None)
     assert not asked[-1]["chosen"]
     assert card.plot.figure.yaxis.axis_label == RATE
     assert card.offer().title == "A against B"
@@ -152,7 +152,7 @@ def test_selected_cells_are_a_group_that_nothing_is_tested_of(
     card.label.value = differences_card.SELECTED
     assert card.external.disabled
     card._ask(None)
-    wait_for(lambda: card.found is not None)
+    wait_for(lambda: card.result is not None)
     assert asked[-1]["chosen"]
     assert asked[-1]["a"].sum() == 20
 
@@ -165,7 +165,7 @@ def test_what_the_engine_refuses_is_said_in_its_words(
     state.fit = fit.changed(obs=fit.obs.assign(donor=pd.Categorical(["a", "b"] * 150)))
     card.donor.value = "donor"
     card._ask(None)
-    wait_for(lambda: card.found is not None)
+    wait_for(lambda: card.result is not None)
     assert "Take cells as the unit." in text_of(card)
     assert card.offer() is None
 

@@ -15,7 +15,7 @@ import pytest
 
 from dashboard.controls.data import DataControl
 from dashboard.controls.gene_settings import GenesControl
-from dashboard.folders import Places
+from dashboard.folders import Folders
 from dashboard.opener import crumbs
 from dashboard.runner import Runner
 from dashboard.services import Services
@@ -230,7 +230,7 @@ def test_a_run_opens_no_file_that_the_server_may_not(
     services: Services, run: str, other: str, tmp_path: Path
 ) -> None:
     (tmp_path / "allowed").mkdir()
-    services.places = Places(tmp_path / "uploads", tmp_path / "allowed")
+    services.folders = Folders(tmp_path / "uploads", tmp_path / "allowed")
     page = Person(services, other)
     page.open(run)
     assert page.state.counts is None

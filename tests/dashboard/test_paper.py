@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from tests.dashboard.test_certainty import make_uncertainty
 
 from dashboard import figures
 from dashboard.browser import Browser
@@ -22,7 +23,6 @@ from dashboard.plots.loadings import ON_PAPER
 from dashboard.plots.topic_structure import bounds
 from dashboard.state import AppState
 from tests.dashboard.synthetic import make_fit, make_topic_fit
-from tests.dashboard.test_certainty import make_uncertainty
 
 # Heights of the plot, pixels: of a tab that nobody has looked at, of small and large windows.
 HEIGHTS = (None, 60, 250, 900)
@@ -97,7 +97,7 @@ def test_the_veil_is_in_figure_and_table(state: AppState) -> None:
     state.show_fit(fit := make_fit())
     state.uncertainty = make_uncertainty(fit, 0.05)
     assert "Veiled" not in texts(view.export().draw())
-    state.fade = 0.05
+    state.largest_fsos = 0.05
     drawn, table = view.export().draw(), view.export().table()
     assert "Veiled: false sign or |r| < 0.1 with a probability above 5 %" in texts(drawn)
     veil = drawn.axes[0].images[1].get_array()[..., 3] > 0

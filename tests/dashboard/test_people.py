@@ -128,7 +128,7 @@ def test_a_log_that_cannot_be_written_stops_nobody(
 def test_where_nobody_logs_in_all_is_as_it_was(services: Services) -> None:
     assert people.services_of(services, None) is services
     assert people.who() is None
-    services.told("opened", "x")
+    services.record("opened", "x")
     assert lines(services) == []
 
 
@@ -140,7 +140,7 @@ class Sent(UploadArea):
 def upload(own: Services, name: str, size: int) -> tuple[list[Path], list[EngineError]]:
     arrived: list[Path] = []
     failed: list[EngineError] = []
-    area = Sent(own.places, arrived.append, failed.append)
+    area = Sent(own.folders, arrived.append, failed.append)
     area._handle_msg({"do": "begin", "name": name, "size": size})
     area._handle_msg({"do": "part", "at": 0, "bytes": b"x" * size})
     return arrived, failed
@@ -150,19 +150,19 @@ def upload(own: Services, name: str, size: int) -> tuple[list[Path], list[Engine
 def test_uploads_and_files_of_runs_are_closed_to_others(services: Services, confined: bool) -> None:
     home = services.jobs.home
     if confined:
-        places = type(services.places)(home / "uploads", home.parent)
-        services = Services(services.jobs, places)
+        folders = type(services.folders)(home / "uploads", home.parent)
+        services = Services(services.jobs, folders)
     ada, bob = (people.services_of(services, name) for name in ("ada/../bob", "bob"))
     (mine,), _ = upload(ada, "cells.h5ad", 10)
-    assert ada.places.find(str(mine)) == str(mine)
+    assert ada.folders.find(str(mine)) == str(mine)
     link = home.parent / "link.h5ad"
     link.symlink_to(mine)
     around = mine.parent / ".." / mine.parent.name / mine.name
     for path in (mine, link, around, home / "runs" / "1" / "fit.h5ad", home / audit.FILE, home):
         with pytest.raises(EngineError, match="belong to others"):
-            bob.places.find(str(path))
+            bob.folders.find(str(path))
     outside = home.parent / "other.h5ad"
-    assert bob.places.find(str(outside)) == str(outside)
+    assert bob.folders.find(str(outside)) == str(outside)
     assert [line[:2] for line in lines(services)] == [("ada/../bob", "uploaded")]
 
 
@@ -176,13 +176,13 @@ def test_a_part_of_the_home_on_another_disk_is_closed_too(services: Services, pa
     (home / part).symlink_to(disk)
     ada, bob = (people.services_of(services, name) for name in ("ada", "bob"))
     (mine,), _ = upload(ada, "cells.h5ad", 10)
-    assert ada.places.find(str(mine)) == str(mine.resolve())
+    assert ada.folders.find(str(mine)) == str(mine.resolve())
     for folder in (home, disk.parent):
         with pytest.raises(EngineError, match="belong to others"):
-            bob.places.find(str(folder / part / "ada" / "cells.h5ad"))
+            bob.folders.find(str(folder / part / "ada" / "cells.h5ad"))
     with pytest.raises(EngineError, match="belong to others"):
-        bob.places.find(str(mine))
-    assert bob.places.find(str(disk.parent / "x.h5ad")) == str(disk.parent / "x.h5ad")
+        bob.folders.find(str(mine))
+    assert bob.folders.find(str(disk.parent / "x.h5ad")) == str(disk.parent / "x.h5ad")
 
 
 def test_a_refusal_does_not_tell_where_a_link_leads(services: Services) -> None:
@@ -191,7 +191,7 @@ def test_a_refusal_does_not_tell_where_a_link_leads(services: Services) -> None:
     link = services.jobs.home.parent / "link.h5ad"
     link.symlink_to(mine)
     with pytest.raises(EngineError, match=r"link\.h5ad") as refused:
-        bob.places.find(str(link))
+        bob.folders.find(str(link))
     assert "patient" not in str(refused.value)
 
 

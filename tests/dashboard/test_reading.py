@@ -159,10 +159,10 @@ def test_a_fit_is_not_made_of_other_counts_than_it_was_asked_for(
     until(lambda: state.how_far[1] > 0)
     # Other genes of the same counts change nothing of that.
     state.genes = 100
-    assert state.fit_asked
+    assert state.fit_requested
     control._ask("/data/quick.h5ad")
     until(lambda: state.ready)
-    assert not state.fit_asked
+    assert not state.fit_requested
     assert runner.services.jobs.list() == []
 
 

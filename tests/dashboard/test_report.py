@@ -187,7 +187,7 @@ class TestSubject:
         request = DataRequest("demo", genes=50)
         asked = status(request=request.to_dict(), holdout=0.2)
         subject = Subject.of(replace(make_fit(cells=20), config=config), asked)
-        assert subject.told
+        assert subject.request_known
         words = shlex.split(str(subject.command))
         options = values(words[3:])
         assert common.configuration(options) == config

@@ -68,9 +68,9 @@ def test_fit_waits_for_the_counts(runner: Runner, state: AppState, until: Until)
     runner.read()
     runner.fit()
     assert state.run is None
-    assert state.fit_asked
+    assert state.fit_requested
     until(lambda: state.run)
-    assert not state.fit_asked
+    assert not state.fit_requested
 
 
 def test_counts_that_cannot_be_read_are_not_fitted(

@@ -29,7 +29,7 @@ def test_uploads_that_have_only_begun_count_in_full(services: Services) -> None:
         failed: list[EngineError] = []
         # A page each.
         own = people.services_of(services, "ada", 1000)
-        area = Sent(own.places, lambda path: None, failed.append)
+        area = Sent(own.folders, lambda path: None, failed.append)
         area._handle_msg({"do": "begin", "name": "a.h5ad", "size": 600})
         area._handle_msg({"do": "part", "at": 0, "bytes": b"x" * 10})
         return area, failed
@@ -49,12 +49,12 @@ def test_what_a_page_that_was_closed_has_begun_is_given_up(
 ) -> None:
     ended: list[Callable[[object], None]] = []
     document = SimpleNamespace(session_context=object(), on_session_destroyed=ended.append)
-    area = with_document(monkeypatch, document, lambda: Sent(services.places, print, print))
+    area = with_document(monkeypatch, document, lambda: Sent(services.folders, print, print))
     area._handle_msg({"do": "begin", "name": "a.h5ad", "size": 600})
-    assert len(list(services.places.uploads.iterdir())) == 1
+    assert len(list(services.folders.uploads.iterdir())) == 1
     for end in ended:
         end(None)
-    assert list(services.places.uploads.iterdir()) == []
+    assert list(services.folders.uploads.iterdir()) == []
 
 
 def with_document[Made](
@@ -106,18 +106,18 @@ def test_a_fit_that_leaves_the_server_is_told(services: Services, steps: Steps) 
 
 
 def test_files_uploaded_before_there_were_logins_are_everybodys(services: Services) -> None:
-    uploads = services.places.uploads
+    uploads = services.folders.uploads
     uploads.mkdir(parents=True)
     before = uploads / "before.h5ad"
     before.touch()
     ada, bob = (people.services_of(services, name) for name in ("ada", "bob"))
-    theirs = ada.places.begin("mine.h5ad", 1)
+    theirs = ada.folders.begin("mine.h5ad", 1)
     theirs.add(b"x")
     mine = theirs.finish()
-    assert {own.places.find(str(before)) for own in (ada, bob)} == {str(before)}
+    assert {own.folders.find(str(before)) for own in (ada, bob)} == {str(before)}
     for path in (mine, mine.parent, uploads, uploads / "gone.h5ad", uploads.parent / "audit.jsonl"):
         with pytest.raises(EngineError, match="belong to others") as raised:
-            bob.places.find(str(path))
+            bob.folders.find(str(path))
         # Where somebody keeps files is not told to others.
         assert raised.value.got == path.name
 

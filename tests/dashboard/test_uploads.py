@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.browser import Browser
 from dashboard.controls.uploads import UploadsControl
-from dashboard.folders import Places
+from dashboard.folders import Folders
 from dashboard.state import AppState
 from engine.errors import DataError
 from engine.jobs import JobStatus
@@ -21,7 +21,7 @@ def told() -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def places(tmp_path: Path, told: list[tuple[str, str]]) -> Places:
+def folders(tmp_path: Path, told: list[tuple[str, str]]) -> Folders:
     uploads = tmp_path / "uploads"
     (uploads / "ada-1").mkdir(parents=True)
     for age, name in enumerate(("b.h5ad", "<i>a.h5ad")):
@@ -29,7 +29,7 @@ def places(tmp_path: Path, told: list[tuple[str, str]]) -> Places:
         os.utime(uploads / name, (1e9 + age, 1e9 + age))
     (uploads / ".0.part").write_bytes(b"begun")
     (uploads / "taken.h5ad").touch()
-    return Places(uploads, told=lambda did, what: told.append((did, what)))
+    return Folders(uploads, record=lambda did, what: told.append((did, what)))
 
 
 @pytest.fixture
@@ -43,8 +43,10 @@ def asked() -> list[str]:
 
 
 @pytest.fixture
-def control(state: AppState, places: Places, browser: Browser, asked: list[str]) -> UploadsControl:
-    return UploadsControl(state, places, browser, asked.append)
+def control(
+    state: AppState, folders: Folders, browser: Browser, asked: list[str]
+) -> UploadsControl:
+    return UploadsControl(state, folders, browser, asked.append)
 
 
 def press(browser: Browser, act: str, name: str) -> None:
@@ -52,9 +54,9 @@ def press(browser: Browser, act: str, name: str) -> None:
 
 
 def test_uploads_are_listed_and_opened(
-    control: UploadsControl, places: Places, browser: Browser, asked: list[str]
+    control: UploadsControl, folders: Folders, browser: Browser, asked: list[str]
 ) -> None:
-    assert [upload.name for upload in places.kept()] == ["<i>a.h5ad", "b.h5ad"]
+    assert [upload.name for upload in folders.uploaded()] == ["<i>a.h5ad", "b.h5ad"]
     shown = control._list.object
     assert shown.index("&lt;i&gt;a.h5ad") < shown.index("b.h5ad")
     assert "<i>" not in shown
@@ -62,17 +64,17 @@ def test_uploads_are_listed_and_opened(
     assert control._rows.column.visible
     for name in ("b.h5ad", "../b.h5ad", ".0.part", "ada-1"):
         press(browser, "open", name)
-    assert asked == [str(places.uploads / "b.h5ad")]
+    assert asked == [str(folders.uploads / "b.h5ad")]
 
 
 def test_two_presses_delete_one(
     control: UploadsControl,
-    places: Places,
+    folders: Folders,
     browser: Browser,
     state: AppState,
     told: list[tuple[str, str]],
 ) -> None:
-    path = str(places.uploads / "b.h5ad")
+    path = str(folders.uploads / "b.h5ad")
     state.runs = [
         JobStatus(id=str(i), name="r", kind="fit", state="done", created=0.0, request=request)
         for i, request in enumerate(({"source": path}, {"source": path}, {"source": "demo"}))
@@ -81,9 +83,9 @@ def test_two_presses_delete_one(
     assert "data of 2 runs; press Delete again" in control._list.object
     press(browser, "delete", "<i>a.h5ad")
     press(browser, "delete", "b.h5ad")
-    assert len(places.kept()) == 2
+    assert len(folders.uploaded()) == 2
     press(browser, "delete", "b.h5ad")
-    assert [upload.name for upload in places.kept()] == ["<i>a.h5ad"]
+    assert [upload.name for upload in folders.uploaded()] == ["<i>a.h5ad"]
     assert told == [("deleted", path)]
     press(browser, "delete", "<i>a.h5ad")
     press(browser, "delete", "<i>a.h5ad")
@@ -91,7 +93,7 @@ def test_two_presses_delete_one(
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "ada-1", ".0.part", "../runs", "none.h5ad"])
-def test_nothing_else_is_deleted(places: Places, name: str) -> None:
+def test_nothing_else_is_deleted(folders: Folders, name: str) -> None:
     with pytest.raises(DataError):
-        places.remove(name)
-    assert len(list(places.uploads.iterdir())) == 5
+        folders.remove(name)
+    assert len(list(folders.uploads.iterdir())) == 5

@@ -10,10 +10,10 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
-from dashboard.batched import together
 from dashboard.cards.check.checker import Checker
 from dashboard.cards.check.tab_choices import ALL, EACH, SELECTED, CheckChoices
 from dashboard.controls.run import duration, left
+from dashboard.one_message import one_message
 from dashboard.select import Select
 from dashboard.state import AppState
 from dashboard.templates import render
@@ -22,7 +22,7 @@ from engine.jobs import JobStatus
 
 MODES = {"From posterior": "laplace", "At the mode": "map", "New cells": "population"}
 TOTALS = {"usual": "", "as observed": "observed", "of the model": "model"}
-TOLD = {
+PURPOSES = {
     "laplace": "Each cell is drawn again, its latents from their posterior: can the fit describe "
     "the cells it has seen?",
     "map": "Each cell is drawn again, its latents at their mode: quick to explain, but what is "
@@ -58,7 +58,7 @@ class CheckBar(pn.viewable.Viewer):
             size="small",
             margin=0,
             width=92,
-            on_click=together(self._press),
+            on_click=one_message(self._press),
         )
         self._far = html.pane(sizing_mode="stretch_width")
         self._panel = pn.Column(
@@ -76,14 +76,14 @@ class CheckBar(pn.viewable.Viewer):
                 css_classes=["chosen", "check-bar"],
                 stylesheets=[html.STYLES],
             ),
-            html.pane(html.bound(told, of.mode, of.cells)),
+            html.pane(html.bound(purpose, of.mode, of.cells)),
             sizing_mode="stretch_width",
             margin=0,
         )
         self.cells.param.watch(self._pick, "value")
         self.group.param.watch(self._look, "value")
         state.param.watch(self._offer, ["fit", "selected", "tab"])
-        choices.param.watch(self._offer, ["cells", "found", "group"])
+        choices.param.watch(self._offer, ["cells", "checked", "group"])
         choices.param.watch(self._refresh, ["status", "wrong"])
         self._offer()
         self._refresh()
@@ -97,11 +97,11 @@ class CheckBar(pn.viewable.Viewer):
         else:
             self.checker.start()
 
-    @together
+    @one_message
     def _pick(self, event: param.parameterized.Event) -> None:
         self.choices.cells = event.new
 
-    @together
+    @one_message
     def _look(self, event: param.parameterized.Event) -> None:
         self.choices.group = event.new
 
@@ -117,7 +117,7 @@ class CheckBar(pn.viewable.Viewer):
             self.cells.param.update(options=known, value=value)
         if self.totals.disabled != state.is_topics:
             self.totals.disabled = state.is_topics
-        found = choices.found
+        found = choices.checked
         groups = [ALL] if found is None else list(dict.fromkeys(found.check.genes["group"]))
         if (groups, choices.group) != (self.group.options, self.group.value):
             self.group.param.update(options=groups, value=choices.group)
@@ -135,10 +135,10 @@ class CheckBar(pn.viewable.Viewer):
         self._far.object = progress(choices.status, choices.wrong, time.time(), choices.aside)
 
 
-def told(mode: str, cells: str) -> str:
+def purpose(mode: str, cells: str) -> str:
     """The purpose of a mode, in one line."""
     apart = mode == "population" and cells != ALL
-    return html.note(f"{TOLD[mode]} {APART}" if apart else TOLD[mode])
+    return html.note(f"{PURPOSES[mode]} {APART}" if apart else PURPOSES[mode])
 
 
 def progress(status: JobStatus | None, wrong: str, now: float, aside: str = "") -> str:

@@ -8,13 +8,13 @@ import pandas as pd
 import panel as pn
 
 from dashboard import html, lists
-from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place, same
 from dashboard.cards.check.shown_check import missing
 from dashboard.cards.check.tab_choices import CHART_TABS, CheckChoices
 from dashboard.cards.frame import figure
 from dashboard.export import Export
+from dashboard.one_message import one_message
 from dashboard.plots.check_lines import ResidualPlot, TotalsPlot
 from dashboard.plots.check_points import CHARTS, MISSED, PAIRS, Chart, CheckPoints
 from dashboard.select import Select
@@ -59,7 +59,7 @@ class ChartsView(Card):
     """A card of three tabs, one figure each."""
 
     tab, entry, place = "check", "chart", Place(0, 1)
-    follows = ("marked", *(f"choices.{name}" for name in ("found", "group", "chart", "tab")))
+    follows = ("marked", *(f"choices.{name}" for name in ("checked", "group", "chart", "tab")))
 
     def __init__(self, state: AppState, choices: CheckChoices, browser: Browser) -> None:
         self.begin(state)
@@ -85,7 +85,7 @@ class ChartsView(Card):
             margin=0,
             description="",
         )
-        self.points.on_point(together(self._choose))
+        self.points.on_point(one_message(self._choose))
         browser.on(ACT, self._turn)
         self.build(
             html.bound(_head, tab),
@@ -106,15 +106,15 @@ class ChartsView(Card):
         else:
             self.state.choose_pair(*names)
 
-    def gene(self, found: Checked) -> str:
+    def gene(self, result: Checked) -> str:
         """The gene whose residuals are shown: the chosen one that has draws, else the worst."""
-        rows = found.check.residuals
+        rows = result.check.residuals
         known = set(rows["gene"].astype(str))
-        worst = found.check.genes["gene"].astype(str)
+        worst = result.check.genes["gene"].astype(str)
         return next(gene for gene in (*self.state.marked, *worst) if gene in known)
 
     def refresh(self, *_events: object) -> None:
-        found, choices = self.choices.found, self.choices
+        found, choices = self.choices.checked, self.choices
         if found is None:
             return
         tab, group = choices.tab, choices.group
@@ -127,8 +127,8 @@ class ChartsView(Card):
             pair = self.state.pair if CHARTS[what].of in (PAIRS, MISSED) else None
             self.points.mark(pair or self.state.marked)
 
-    def _draw(self, tab: str, found: Checked, group: str, what: str) -> None:
-        check = found.check
+    def _draw(self, tab: str, result: Checked, group: str, what: str) -> None:
+        check = result.check
         if tab == "genes":
             chart = CHARTS[what]
             rows = _points(check, chart, group)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dashboard.cards.check.tab_choices import ALL, EACH, SELECTED, CheckChoices
 from dashboard.state import AppState
 from engine.errors import EngineError
-from engine.jobs import CheckAsked, Checks, ForeignRun, JobError, Jobs
+from engine.jobs import CheckRequest, Checks, ForeignRun, JobError, Jobs
 from engine.results import AnyFit
 
 TAB = "check"
@@ -33,7 +33,7 @@ class Checker:
         if choices.cells == SELECTED and mask is None:
             choices.wrong = NO_CELLS
             return
-        asked = CheckAsked(
+        request = CheckRequest(
             mode=choices.mode,
             totals=None if state.is_topics else choices.totals or None,
             n_draws=choices.draws,
@@ -42,7 +42,7 @@ class Checker:
         )
         try:
             aside = self._aside(state.run)
-            job = self.checks.submit(state.run, state.fit, asked, mask, keep=not aside)
+            job = self.checks.submit(state.run, state.fit, request, mask, keep=not aside)
             status = self.jobs.status(job)
             choices.param.update(job=job, status=status, wrong="", aside=aside)
         except EngineError as error:
@@ -83,13 +83,13 @@ class Checker:
         job = None
         if run is not None and fit is not None:
             job = self.checks.latest(run, fit)
-        changes: dict[str, object] = {"job": job, "status": None, "found": None, "wrong": ""}
+        changes: dict[str, object] = {"job": job, "status": None, "checked": None, "wrong": ""}
         changes["aside"] = ""
-        asked = self.checks.asked(job) if job is not None else None
-        if asked is not None:
-            cells = f"{EACH}{asked.group}" if asked.group else ALL
-            changes |= {"mode": asked.mode, "totals": asked.totals or "", "cells": cells}
-            changes["draws"] = asked.n_draws
+        request = self.checks.request(job) if job is not None else None
+        if request is not None:
+            cells = f"{EACH}{request.group}" if request.group else ALL
+            changes |= {"mode": request.mode, "totals": request.totals or "", "cells": cells}
+            changes["draws"] = request.n_draws
         choices.param.update(**{"group": ALL, **changes})
 
     def _follow(self) -> None:
@@ -106,8 +106,11 @@ class Checker:
         changes: dict[str, object] = {}
         if choices.status is None or status.revision != choices.status.revision:
             changes["status"] = status
-        if found is not None and found is not choices.found:
+        if found is not None and found is not choices.checked:
             groups = set(found.check.genes["group"])
-            changes |= {"found": found, "group": choices.group if choices.group in groups else ALL}
+            changes |= {
+                "checked": found,
+                "group": choices.group if choices.group in groups else ALL,
+            }
         if changes:
             choices.param.update(**changes)

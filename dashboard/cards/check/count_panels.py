@@ -10,7 +10,6 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
-from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place, same
 from dashboard.cards.check.checker import TAB
@@ -19,6 +18,7 @@ from dashboard.cards.check.tab_choices import CheckChoices
 from dashboard.cards.frame import figure
 from dashboard.cut import CHIP, cut
 from dashboard.export import Export
+from dashboard.one_message import one_message
 from dashboard.plots.check_bins import KINDS, SHORT
 from dashboard.plots.check_counts import MOST, CountPanels
 from dashboard.state import AppState
@@ -48,7 +48,7 @@ class CountsView(Card):
         "Cells by their counts of a gene, over bands that hold 50 % and 90 % of the counts that "
         "the fit draws."
     )
-    follows = ("marked", *(f"choices.{name}" for name in ("found", "group", "kind", "genes")))
+    follows = ("marked", *(f"choices.{name}" for name in ("checked", "group", "kind", "genes")))
 
     gone = param.String(doc="Chosen genes of which no draws were kept.")
 
@@ -75,7 +75,7 @@ class CountsView(Card):
         genes = pmui.Select.from_param(of.genes, label="Panels", options=GENES, width=136, **small)
         kinds = {kind.words: name for name, kind in KINDS.items()}
         kind = pmui.Select.from_param(of.kind, label="Draw", options=kinds, width=120, **small)
-        self.plot.on_gene(together(state.choose_gene))
+        self.plot.on_gene(one_message(state.choose_gene))
         self.search.param.watch(self._found, "value")
         self.build(
             HEAD,
@@ -95,14 +95,14 @@ class CountsView(Card):
             tools=(kind,),
         )
 
-    @together
+    @one_message
     def _found(self, event: param.parameterized.Event) -> None:
         if event.new:
             self.state.choose_gene(event.new)
             self.search.value = ""
 
     def refresh(self, *_events: object) -> None:
-        found = self.choices.found
+        found = self.choices.checked
         if found is None:
             return
         choices, marked = self.choices, tuple(self.state.marked)
@@ -117,7 +117,7 @@ class CountsView(Card):
         table = checks.misfit_table(found.check.genes, choices.group)
         shown = genes_to_draw(table, known, marked, choices.genes)
         self.bars = checks.count_bars(found.check.distributions, choices.group, shown, choices.kind)
-        self.plot.show(self.bars, choices.kind, marked=marked, told=told(table))
+        self.plot.show(self.bars, choices.kind, marked=marked, titles=worst_misfits(table))
         gone = [gene for gene in marked if gene not in known]
         self.gone = f"{', '.join(gone)}: press Check again to draw it." if gone else ""
         if not shown:
@@ -128,12 +128,12 @@ class CountsView(Card):
             return None
         found: Checked = self._of[0]
         _, group, kind, _, _ = self._of
-        bars, titles = self.bars, told(checks.misfit_table(found.check.genes, group))
+        bars, titles = self.bars, worst_misfits(checks.misfit_table(found.check.genes, group))
 
         def draw() -> Any:
             from dashboard import figures
 
-            return figures.check_counts(bars, kind, told=titles)
+            return figures.check_counts(bars, kind, titles=titles)
 
         def data() -> pd.DataFrame:
             rows = found.check.distributions
@@ -153,7 +153,7 @@ def genes_to_draw(
     return [gene for gene in dict.fromkeys([*chosen, *others]) if gene in known][:MOST]
 
 
-def told(table: pd.DataFrame) -> dict[str, str]:
+def worst_misfits(table: pd.DataFrame) -> dict[str, str]:
     """What fits worst of each gene that does not fit."""
     off = table[table["misfit"]].drop_duplicates("gene")
     return dict(zip(off["gene"].astype(str), off["discrepancy"].map(SHORT), strict=True))

@@ -33,7 +33,7 @@ class WordsView(Card):
     """A card of sentences."""
 
     tab, entry, place = "check", "findings", Place(0, 0)
-    follows = ("choices.found",)
+    follows = ("choices.checked",)
 
     def __init__(self, state: AppState, choices: CheckChoices) -> None:
         self.begin(state)
@@ -47,24 +47,24 @@ class WordsView(Card):
         )
 
     def refresh(self, *_events: object) -> None:
-        if self.choices.found is not None:
-            self.said.object = page(self.choices.found)
+        if self.choices.checked is not None:
+            self.said.object = page(self.choices.checked)
 
 
-def page(found: Checked) -> str:
+def page(result: Checked) -> str:
     """Findings, what was not judged, then what was checked and how much of it is off."""
-    check = found.check
+    check = result.check
     lines = [*(check.findings or [NOTHING]), *check.notes]
-    if found.laplace is not None and found.laplace.warning is not None:
-        lines.insert(0, f"Warning: {found.laplace.warning}")
+    if result.laplace is not None and result.laplace.warning is not None:
+        lines.insert(0, f"Warning: {result.laplace.warning}")
     if check.n_failed:
         lines.append(f"Warning: the posterior of {check.n_failed:,} cells was not found.")
-    return render("details.findings", lines, numbers(found))
+    return render("details.findings", lines, numbers(result))
 
 
-def numbers(found: Checked) -> str:
+def numbers(result: Checked) -> str:
     """How many cells, draws and misfits, and how good the approximation is."""
-    check = found.check
+    check = result.check
     off = check.misfits
     own = off[off["group"] == check.genes["group"].iloc[0]]
     counted = own.groupby("discrepancy")["gene"].nunique()
@@ -74,11 +74,11 @@ def numbers(found: Checked) -> str:
     told = f"{misfit} ({', '.join(parts)})" if parts else misfit
     settings = check.settings
     told += f" · {MODES[settings.mode]}, {check.n_cells:,} cells, {settings.n_draws:,} draws"
-    told += f", {duration(found.seconds)}"
+    told += f", {duration(result.seconds)}"
     if check.n_without_counts:
         told += f" · {check.n_without_counts:,} cells without counts left out"
-    if found.laplace is not None and len(found.laplace.cells):
-        cells = found.laplace.cells
+    if result.laplace is not None and len(result.laplace.cells):
+        cells = result.laplace.cells
         told += (
             f" · Laplace: {html.number(cells['difference'].mean(), 3)} nats a cell off, "
             f"largest Pareto k {html.number(cells['pareto_k'].max(), 2)} of {len(cells)} cells"

@@ -37,7 +37,7 @@ class MisfitsView(Card):
     caption = "Genes whose counts differ from those that the fit draws, by what differs."
     follows = (
         "marked",
-        *(f"choices.{name}" for name in ("found", "group", "discrepancy", "fitting")),
+        *(f"choices.{name}" for name in ("checked", "group", "discrepancy", "fitting")),
     )
 
     def __init__(self, state: AppState, choices: CheckChoices, browser: Browser) -> None:
@@ -76,7 +76,7 @@ class MisfitsView(Card):
             self.state.choose_gene(str(self.rows["gene"].iloc[rows[0]]))
 
     def refresh(self, *_events: object) -> None:
-        found, choices = self.choices.found, self.choices
+        found, choices = self.choices.checked, self.choices
         if found is None:
             return
         of = (found, choices.group, choices.discrepancy, choices.fitting)

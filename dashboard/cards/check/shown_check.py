@@ -19,15 +19,15 @@ BUSY = "The check is going on."
 def missing(state: AppState, choices: CheckChoices) -> Any:
     """Message of a card while there is no check to show."""
 
-    def words(before: str, partial: str, found: Any, status: Any) -> str:
-        if before or found is not None:
+    def words(before: str, partial: str, result: Any, status: Any) -> str:
+        if before or result is not None:
             return before
         if partial:
             return html.empty(NO_FIT)
         return html.empty(BUSY if status is not None and status.active else START)
 
     of = choices.param
-    return html.bound(words, waiting(state), state.param.partial, of.found, of.status)
+    return html.bound(words, waiting(state), state.param.partial, of.checked, of.status)
 
 
 def covered(body: Any, message: Any) -> pn.Column:

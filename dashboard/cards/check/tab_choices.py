@@ -27,7 +27,7 @@ class CheckChoices(param.Parameterized):
     # what came
     job = param.String(default=None, allow_None=True, doc="Id of the job of the check.")
     status = param.Parameter(doc="JobStatus of that job.")
-    found = param.Parameter(doc="The `engine.jobs.Checked` that is shown.")
+    checked = param.Parameter(doc="The `engine.jobs.Checked` that is shown.")
     aside = param.String(doc="Why it is not kept with the run.")
     wrong = param.String(doc="Why no check could be asked for.")
 

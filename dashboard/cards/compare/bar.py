@@ -9,12 +9,12 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
-from dashboard.batched import together
 from dashboard.cards.choice_bar import chips
 from dashboard.cards.compare.compared import Compared
 from dashboard.cards.compare.other_umap import Layout
 from dashboard.cards.compare.tab_choices import TAB, CompareChoices
 from dashboard.cards.other_run import runs
+from dashboard.one_message import one_message
 from dashboard.select import Select
 
 NOBODY = "none"
@@ -105,12 +105,12 @@ class CompareBar(pn.viewable.Viewer):
         finally:
             self._quiet = False
 
-    @together
+    @one_message
     def _pick(self, event: param.parameterized.Event) -> None:
         if not self._quiet and event.new in self._ids:
             self.state.other = self._ids[event.new]
 
-    @together
+    @one_message
     def _leave_out(self, event: param.parameterized.Event) -> None:
         if self._quiet:
             return

@@ -9,7 +9,6 @@ import pandas as pd
 import panel as pn
 
 from dashboard import html
-from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards import colouring
 from dashboard.cards.card import Card, Place, same
@@ -21,6 +20,7 @@ from dashboard.cards.frame import figure
 from dashboard.cut import shorten
 from dashboard.export import Export
 from dashboard.lasso import inside
+from dashboard.one_message import one_message
 from dashboard.plots.cells import CellPlot
 from dashboard.plots.colours import Colouring
 from dashboard.plots.names import plain
@@ -47,15 +47,15 @@ class ComparedCellsView(Card):
     tab, entry, place = "compare", "both cells", Place(1, 0)
     follows = (
         *("fit", "embedding", "colour", "factor", "names", "selected", "fit_counts"),
-        *("compared.beside", "compared.survey", "choices.by", "choices.beside", "places.xy"),
+        *("compared.beside", "compared.survey", "choices.by", "choices.beside", "layout.xy"),
     )
 
     def __init__(
-        self, compared: Compared, choices: CompareChoices, places: Layout, browser: Browser
+        self, compared: Compared, choices: CompareChoices, layout: Layout, browser: Browser
     ) -> None:
         state = compared.state
         self.begin(state)
-        self.compared, self.choices, self.places = compared, choices, places
+        self.compared, self.choices, self.layout = compared, choices, layout
         self.plots = CellPlot(), CellPlot()
         self._placed: list[tuple[Any, Any]] = [(None, None), (None, None)]
         self._xy: list[np.ndarray] = [np.zeros((0, 2))] * 2
@@ -65,7 +65,7 @@ class ComparedCellsView(Card):
         self._legend = html.pane(sizing_mode="stretch_height", width=124, css_classes=["key"])
         message = html.bound(html.empty, compared.param.said)
         for side, plot in enumerate(self.plots):
-            plot.on_outline(together(lambda *drawn, side=side: self._outlined(side, *drawn)))
+            plot.on_outline(one_message(lambda *drawn, side=side: self._outlined(side, *drawn)))
         self.build(
             HEAD,
             pn.Row(
@@ -107,7 +107,7 @@ class ComparedCellsView(Card):
         known = self.state.embedding
         sides = (
             (beside.fit, known.xy if known is not None else None, list(self.state.names)),
-            (beside.other.fit, self.places.xy, beside.other.names),
+            (beside.other.fit, self.layout.xy, beside.other.names),
         )
         for side, (fit, umap, names) in enumerate(sides):
             title = plain(apart(*self._names(beside))[side])

@@ -11,7 +11,6 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
-from dashboard.batched import together
 from dashboard.cards import colouring
 from dashboard.cards.card import Card, Place, same
 from dashboard.cards.compare.bar import strip
@@ -21,6 +20,7 @@ from dashboard.cards.explore.cell_map import cell_table, spreads
 from dashboard.cards.explore.gene_pair import MOST_BARS, MOST_POINTS, sample
 from dashboard.cards.frame import figure
 from dashboard.export import Export
+from dashboard.one_message import one_message
 from dashboard.plots.compare_scatter import ComparedPoints
 from dashboard.select import Select
 from engine import summaries
@@ -78,7 +78,7 @@ class ScatterView(Card):
             figure(self.plot.figure, message=message),
         )
 
-    @together
+    @one_message
     def _pick(self, event: param.parameterized.Event) -> None:
         names = {words: name for name, words in WORDS.items()}
         if event.new in names:
@@ -110,41 +110,41 @@ class ScatterView(Card):
     def compute(self, beside: Beside, *asked: Any) -> summaries.CellValues:
         return summaries.cell_values(beside.fit, beside.other.fit, *asked)
 
-    def paint(self, found: summaries.CellValues) -> None:
+    def paint(self, result: summaries.CellValues) -> None:
         state, asked = self.state, self.asks()
         if asked is None:
             return
         fit = asked[0].fit
-        selected = None if state.selected is None else state.selected[found.here]
-        index = sample(len(found.here), selected, MOST_POINTS)
-        at = found.here[index]
+        selected = None if state.selected is None else state.selected[result.here]
+        index = sample(len(result.here), selected, MOST_POINTS)
+        at = result.here[index]
         shown = colouring.shown(state).take(at)
         chosen = None if selected is None else selected[index]
-        drawn = (found, self._titles(asked))
+        drawn = (result, self._titles(asked))
         if not same(drawn, self._drawn) or not np.array_equal(index, self._index):
             self._drawn, self._index = drawn, index
-            values, alike = found.values[index], asked[1] != "score"
+            values, alike = result.values[index], asked[1] != "score"
             self.plot.place(values, fit.cells[at], drawn[1], shown, chosen, same=alike)
         else:
             self.plot.paint(shown, chosen)
-        self._words.object = self._said(found)
+        self._words.object = self._said(result)
         # Capture efficiencies and scores of factors have a spread, and only they.
-        self.bars.visible = found.sd is not None
+        self.bars.visible = result.sd is not None
         self._draw_bars()
 
     def _draw_bars(self, *_events: object) -> None:
-        if self.found is not None:
-            self.plot.bars.show(self.found.values[self._index], self._sd(self.found))
+        if self.result is not None:
+            self.plot.bars.show(self.result.values[self._index], self._sd(self.result))
 
-    def _sd(self, found: summaries.CellValues) -> np.ndarray | None:
+    def _sd(self, result: summaries.CellValues) -> np.ndarray | None:
         """(n, 2) lengths of the error bars of the cells that are drawn, NaN without one."""
-        if found.sd is None or not self.bars.value:
+        if result.sd is None or not self.bars.value:
             return None
         selected = self.state.selected
-        chosen = None if selected is None else selected[found.here[self._index]]
+        chosen = None if selected is None else selected[result.here[self._index]]
         which = sample(len(self._index), chosen, MOST_BARS)
         sd = np.full((len(self._index), 2), np.nan)
-        sd[which] = found.sd[self._index[which]]
+        sd[which] = result.sd[self._index[which]]
         return sd
 
     def _titles(self, asked: Asked) -> tuple[str, str]:
@@ -158,12 +158,12 @@ class ScatterView(Card):
         one, two = (colouring.score_title(f, n) for f, n in zip(fits, names, strict=True))
         return f"A: {one}", f"B: {two}"
 
-    def _said(self, found: summaries.CellValues) -> str:
+    def _said(self, result: summaries.CellValues) -> str:
         # Two short lines beside the choice and the switch.
-        words = f"r = {html.number(found.correlation, 2)} over {len(found.here):,} cells"
-        if not np.isfinite(found.correlation):
-            words = f"no r: one run is constant; {len(found.here):,} cells"
-        if len(self._index) < len(found.here):
+        words = f"r = {html.number(result.correlation, 2)} over {len(result.here):,} cells"
+        if not np.isfinite(result.correlation):
+            words = f"no r: one run is constant; {len(result.here):,} cells"
+        if len(self._index) < len(result.here):
             words += f", {len(self._index):,} drawn"
         return html.note(f"{words}.")
 

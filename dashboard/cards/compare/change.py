@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import panel_material_ui as pmui
 
 from dashboard import html
-from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place, same
 from dashboard.cards.compare.compared import Beside, Compared
@@ -17,6 +16,7 @@ from dashboard.cards.frame import figure
 from dashboard.cards.heat_genes import HeatGenes, genes
 from dashboard.export import Export
 from dashboard.gene_ids import ids_of
+from dashboard.one_message import one_message
 from dashboard.plots.compare_heatmap import ComparedHeatmap, in_order, limits
 from engine import summaries
 
@@ -76,8 +76,8 @@ class ChangeView(Card):
             sx=SWITCH,
         )
         message = html.bound(html.empty, compared.param.said)
-        self.heatmap.on_pair(together(state.choose_pair))
-        self.heatmap.on_gene(together(state.choose_gene))
+        self.heatmap.on_pair(one_message(state.choose_pair))
+        self.heatmap.on_gene(one_message(state.choose_gene))
         self.build(
             HEAD,
             figure(self.heatmap.figure, message=message),
@@ -92,7 +92,7 @@ class ChangeView(Card):
 
     def asks(self) -> tuple[Any, ...] | None:
         beside = self.compared.shown
-        return None if beside is None else (beside, *self._genes.asked())
+        return None if beside is None else (beside, *self._genes.choice())
 
     def compute(self, beside: Beside, *asked: Any) -> Shown:
         found = summaries.correlations(beside.fit, beside.other.fit, genes(beside.fit, *asked))
@@ -121,7 +121,7 @@ class ChangeView(Card):
         self.heatmap.mark(self.state.marked, self.state.pair)
 
     def export(self) -> Export | None:
-        shown, beside = self.found, self.compared.beside
+        shown, beside = self.result, self.compared.beside
         if shown is None or beside is None:
             return None
         tables, marked = shown.tables, self.state.marked

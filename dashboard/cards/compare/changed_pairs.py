@@ -74,18 +74,18 @@ class PairsView(Card):
     def compute(self, beside: Beside, genes: pd.Index | None) -> pd.DataFrame:
         return summaries.changed_pairs(beside.fit, beside.other.fit, genes)
 
-    def paint(self, found: pd.DataFrame) -> None:
-        if found is not self._filled:
-            self._filled = found
-            self._fill(found)
+    def paint(self, result: pd.DataFrame) -> None:
+        if result is not self._filled:
+            self._filled = result
+            self._fill(result)
         self._mark()
 
-    def _fill(self, found: pd.DataFrame) -> None:
-        names = [found[side].astype(str).tolist() for side in ("first", "second")]
-        self.table.fill([*names, *(found[name].to_numpy() for name in ("r", "r_other", "change"))])
+    def _fill(self, result: pd.DataFrame) -> None:
+        names = [result[side].astype(str).tolist() for side in ("first", "second")]
+        self.table.fill([*names, *(result[name].to_numpy() for name in ("r", "r_other", "change"))])
 
     def _mark(self) -> None:
-        pair, found = self.state.pair, self.found
+        pair, found = self.state.pair, self.result
         place = None
         if pair is not None and found is not None:
             for first, second in (pair, pair[::-1]):
@@ -94,12 +94,12 @@ class PairsView(Card):
         self.table.choose(place)
 
     def _choose(self, rows: list[int]) -> None:
-        if rows and self.found is not None:
-            row = self.found.iloc[rows[0]]
+        if rows and self.result is not None:
+            row = self.result.iloc[rows[0]]
             self.state.choose_pair(str(row["first"]), str(row["second"]))
 
     def export(self) -> Export | None:
-        found = self.found
+        found = self.result
         if found is None:
             return None
 

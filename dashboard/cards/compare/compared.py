@@ -140,7 +140,7 @@ class Compared(param.Parameterized):
         if self.survey is None:
             self.said = READING
         self.working = summarised(
-            self.state, lambda: self._look(finished), lambda found: self._found(of, found)
+            self.state, lambda: self._look(finished), lambda result: self._found(of, result)
         )
 
     def _missing(self) -> str:
@@ -176,13 +176,13 @@ class Compared(param.Parameterized):
                 found.append(one)
         return Survey(checks.compare(found), refused)
 
-    def _found(self, of: tuple[Any, ...], found: Survey | Notice) -> None:
+    def _found(self, of: tuple[Any, ...], result: Survey | Notice) -> None:
         if of is not self._surveyed:
             return
-        if isinstance(found, Notice):
-            self.param.update(survey=None, beside=None, said=sentence(found))
+        if isinstance(result, Notice):
+            self.param.update(survey=None, beside=None, said=sentence(result))
             return
-        self.survey = found
+        self.survey = result
         self._pick()
 
     def _pick(self) -> None:
@@ -200,16 +200,16 @@ class Compared(param.Parameterized):
         self.choices.beside = None
         self.param.update(beside=None, said=READING)
         self.working = summarised(
-            state, lambda: read(*asked, self.jobs), lambda found: self._read(asked, found)
+            state, lambda: read(*asked, self.jobs), lambda result: self._read(asked, result)
         )
 
-    def _read(self, asked: tuple[AnyFit, str], found: Beside | Notice) -> None:
+    def _read(self, asked: tuple[AnyFit, str], result: Beside | Notice) -> None:
         if self._asked is not asked:
             return
-        if isinstance(found, Notice):
-            self.param.update(beside=None, said=sentence(found))
+        if isinstance(result, Notice):
+            self.param.update(beside=None, said=sentence(result))
         else:
-            self.param.update(beside=found, said="")
+            self.param.update(beside=result, said="")
 
 
 def read(fit: AnyFit, run: str, jobs: Jobs) -> Beside | Notice:

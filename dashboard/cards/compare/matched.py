@@ -9,7 +9,6 @@ import panel_material_ui as pmui
 
 from dashboard import html
 from dashboard.bare import bare_words, is_bare
-from dashboard.batched import together
 from dashboard.cards.card import Card, Place, same
 from dashboard.cards.compare.bar import strip
 from dashboard.cards.compare.compared import Beside, Compared
@@ -17,6 +16,7 @@ from dashboard.cards.compare.tab_choices import CompareChoices
 from dashboard.cards.frame import figure
 from dashboard.cards.table import Column, Table
 from dashboard.export import Export
+from dashboard.one_message import one_message
 from dashboard.plots.topic_similarity import SimilarityMap
 
 HEAD = html.heading(
@@ -69,7 +69,7 @@ class MatchedView(Card):
             margin=0,
         )
         message = html.bound(_missing, compared.param.said, compared.param.beside)
-        self.map.on_pair(together(self._click))
+        self.map.on_pair(one_message(self._click))
         self.build(
             HEAD,
             strip(by),

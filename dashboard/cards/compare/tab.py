@@ -23,12 +23,12 @@ class CompareTab(Tab):
         assert self.runner is not None
         self.choices = CompareChoices()
         self.compared = Compared(self.state, self.choices, self.runner.services.jobs)
-        self.places = Layout(self.compared, self.runner)
-        return {"choices": self.choices, "compared": self.compared, "places": self.places}
+        self.layout = Layout(self.compared, self.runner)
+        return {"choices": self.choices, "compared": self.compared, "layout": self.layout}
 
     def stack(self, cards: Sequence[Card]) -> Stack:
         return Stack(cards, self.browser, name="detail", label="Two runs", act="compare-detail")
 
     def bar(self) -> list[Any]:
-        self.compare_bar = CompareBar(self.compared, self.choices, self.places)
+        self.compare_bar = CompareBar(self.compared, self.choices, self.layout)
         return [self.compare_bar]

@@ -81,14 +81,14 @@ class NumberView(Card):
         if list(self._panel) != wanted:
             self._panel.param.update(objects=wanted, css_classes=html.shown(bool(wanted)))
 
-    def _show(self, fit: AnyFit, found: Selection) -> None:
+    def _show(self, fit: AnyFit, result: Selection) -> None:
         self._of = fit
         parameter = size_selection.latents(fit)
-        tried = size_selection.table(found)
-        self.plot.show(tried, "behind", parameter=parameter, suggested=found.size)
+        tried = size_selection.table(result)
+        self.plot.show(tried, "behind", parameter=parameter, suggested=result.size)
         # One number makes no curve.
         self._curve.css_classes = html.shown(len(tried) > 1)
-        self._words.object = size_selection.page(fit, found)
+        self._words.object = size_selection.page(fit, result)
 
     @classmethod
     def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export | None:

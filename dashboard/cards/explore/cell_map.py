@@ -13,7 +13,6 @@ import param
 
 from dashboard import html
 from dashboard.bare import TITLES, by_counts, is_bare
-from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards import colouring
 from dashboard.cards.card import Card, Place
@@ -21,6 +20,7 @@ from dashboard.cards.frame import figure, waiting
 from dashboard.cards.wording import heading
 from dashboard.export import Export
 from dashboard.lasso import inside
+from dashboard.one_message import one_message
 from dashboard.plots.cells import CellPlot
 from dashboard.plots.colours import Colouring
 from dashboard.select import Select
@@ -119,7 +119,7 @@ class CellsView(Card):
             self.plot.place(xy, fit.cells, titles)
         self._fit, self._xy, self._titles = fit, xy, titles
 
-    @together
+    @one_message
     def _outlined(self, geometry: dict[str, Any], keys: dict[str, bool]) -> None:
         if self._fit is None or (mask := inside(self._xy, geometry)) is None:
             return
@@ -157,7 +157,7 @@ def colour_choice(state: AppState) -> Select:
     """A select for the colouring of the cells in all views."""
     choice = Select(label="Colour by", options=state.colours(), size="small", width=150, margin=0)
 
-    @together
+    @one_message
     def pick(event: param.parameterized.Event) -> None:
         if state.fit is not None and event.new is not None:
             own = event.new if event.new.startswith(LABEL) else ""

@@ -12,7 +12,6 @@ import param
 
 from dashboard import html
 from dashboard.bare import is_bare
-from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.explore.label_words import Explained
@@ -23,6 +22,7 @@ from dashboard.cut import cut
 from dashboard.export import Export
 from dashboard.gene_ids import ids_of
 from dashboard.lists import percent
+from dashboard.one_message import one_message
 from dashboard.plots.loading_bars import LoadingBars
 from dashboard.plots.loadings import ON_PAPER, LoadingsMap, leading_genes, strongest
 from dashboard.select import Select
@@ -91,16 +91,16 @@ class LoadingsView(Card):
                 size="small",
                 margin=0,
                 description=words,
-                on_click=together(lambda _event, by=by: state.step_factor(by)),
+                on_click=one_message(lambda _event, by=by: state.step_factor(by)),
             )
             for icon, words, by in (
                 ("chevron_left", "Previous", -1),
                 ("chevron_right", "Next", 1),
             )
         )
-        self.map.on_factor(together(state.choose_factor))
-        self.map.on_gene(together(state.choose_gene))
-        self.bars.on_gene(together(state.choose_gene))
+        self.map.on_factor(one_message(state.choose_factor))
+        self.map.on_gene(one_message(state.choose_gene))
+        self.bars.on_gene(one_message(state.choose_gene))
         self._factor.param.watch(self._pick, "value")
         self._name.param.watch(self._keep_name, "enter_pressed")
         self.build(
@@ -115,7 +115,7 @@ class LoadingsView(Card):
         mixes = fit is not None and fit.can("mixtures")
         return super().caption_of(fit) + ("" if mixes else ROTATION)
 
-    @together
+    @one_message
     def _pick(self, event: param.parameterized.Event) -> None:
         self.state.choose_named(event.new)
 
@@ -196,11 +196,11 @@ def _taken(
     names: Sequence[str],
     factor: int = 0,
     marked: Sequence[str] = (),
-    found: object = None,
+    result: object = None,
 ) -> Export:
     mixes = fit.can("mixtures")
     # Of topics, the bars are log fold changes; it is their probabilities that have intervals.
-    sure = None if mixes else gene_intervals(fit, found, factor)
+    sure = None if mixes else gene_intervals(fit, result, factor)
 
     def draw() -> Any:
         from dashboard import figures
@@ -224,7 +224,7 @@ def _taken(
         if sure is None:
             return table
         for place, name in enumerate(names):
-            own = gene_intervals(fit, found, place)
+            own = gene_intervals(fit, result, place)
             if own is not None:
                 columns = {f"{name}, {ENDS[str(column)]}": own[column] for column in own}
                 table = table.assign(**columns)

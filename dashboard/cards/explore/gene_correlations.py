@@ -13,16 +13,16 @@ import param
 
 from dashboard import html
 from dashboard.bare import NO_FINDING, bare_words, is_bare, short_words
-from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure, waiting
 from dashboard.cards.heat_genes import HeatGenes
-from dashboard.cards.uncertainty import certainty
+from dashboard.cards.uncertainty import correlation_uncertainty
 from dashboard.cards.wording import named
 from dashboard.controls.export_menu import ICON
 from dashboard.export import Export
 from dashboard.gene_ids import ids_of
+from dashboard.one_message import one_message
 from dashboard.plots.heatmap import Heatmap, clustered
 from dashboard.plots.latent_words import Words
 from dashboard.state import AppState
@@ -56,7 +56,7 @@ TOPICS = html.heading(
 FADES = {"all pairs": 1.0} | {
     f"false or small at most {100 * x:g} %": x for x in (0.2, 0.1, 0.05, 0.01)
 }
-HEADED = ["fit", "fade", "uncertainty", "doubting", "partial"]
+HEADED = ["fit", "largest_fsos", "uncertainty", "uncertainty_progress", "partial"]
 BARE_CAPTION = (
     f"{NO_FINDING} CLR correlations that come of the closure alone, relative to the geometric "
     "mean of the modelled genes."
@@ -77,7 +77,16 @@ class CorrelationView(Card):
         "CLR correlations under the model, relative to the geometric mean of the modelled genes; "
         "ordered by average linkage on 1 − r."
     )
-    follows = ("uncertainty", "fade", "fit", "heat", "factor", "top_genes", "marked", "pair")
+    follows = (
+        "uncertainty",
+        "largest_fsos",
+        "fit",
+        "heat",
+        "factor",
+        "top_genes",
+        "marked",
+        "pair",
+    )
     behind = True
 
     def __init__(self, state: AppState, browser: Browser) -> None:
@@ -86,8 +95,8 @@ class CorrelationView(Card):
         self._fit: AnyFit | None = None
         self._shown: tuple[object, ...] = ()
         self._table = pd.DataFrame()
-        self._believed: tuple[Any, ...] = ()
-        self._certainty: dict[str, np.ndarray] | None = None
+        self._veiled_by: tuple[Any, ...] = ()
+        self._uncertainty: dict[str, np.ndarray] | None = None
         self._fade = pmui.MenuButton(
             label="Pairs in full colour",
             icon="opacity",
@@ -101,11 +110,11 @@ class CorrelationView(Card):
             disabled=html.bound(
                 lambda fit: fit is None or not fit.can("pair_uncertainty"), state.param.fit
             ),
-            on_click=lambda item: state.param.update(fade=FADES[item["label"]]),
+            on_click=lambda item: state.param.update(largest_fsos=FADES[item["label"]]),
         )
         self._genes = HeatGenes(state)
-        self.heatmap.on_pair(together(state.choose_pair))
-        self.heatmap.on_gene(together(state.choose_gene))
+        self.heatmap.on_pair(one_message(state.choose_pair))
+        self.heatmap.on_gene(one_message(state.choose_gene))
         self.build(
             param.bind(_head, *(state.param[name] for name in HEADED)),
             figure(self.heatmap.figure, message=waiting(state)),
@@ -120,36 +129,38 @@ class CorrelationView(Card):
     def refresh(self, *_events: object) -> None:
         state, fit = self.state, self.state.fit
         if fit is None:
-            self._fit, self._shown, self._believed = None, (), ()
+            self._fit, self._shown, self._veiled_by = None, (), ()
             return
         self._genes.update()
-        shown = self._genes.asked()
+        shown = self._genes.choice()
         # Marks are drawn over the image; only other genes need another one.
         if fit is not self._fit or shown != self._shown:
             self._fit, self._shown = fit, shown
             self._table = clustered(summaries.clr_correlation(fit, self._genes.of(fit)))
             self.heatmap.show(self._table, ids_of(fit))
-            self._believed = ()
+            self._veiled_by = ()
         self._believe(fit)
         self.heatmap.mark(state.marked, state.pair)
 
     def _believe(self, fit: AnyFit) -> None:
         """Bring what is told of the shown correlations up to date."""
         state = self.state
-        if self._believed and self._believed[0] is state.uncertainty:
-            if self._believed[1] == state.fade:
+        if self._veiled_by and self._veiled_by[0] is state.uncertainty:
+            if self._veiled_by[1] == state.largest_fsos:
                 return
-        elif not self._believed and state.uncertainty is None:
+        elif not self._veiled_by and state.uncertainty is None:
             return
-        self._believed = state.uncertainty, state.fade
-        self._certainty = certainty(fit, state.uncertainty, list(self._table.columns))
-        self.heatmap.doubt(self._certainty, state.fade)
+        self._veiled_by = state.uncertainty, state.largest_fsos
+        self._uncertainty = correlation_uncertainty(
+            fit, state.uncertainty, list(self._table.columns)
+        )
+        self.heatmap.show_uncertainty(self._uncertainty, state.largest_fsos)
 
     def export(self) -> Export | None:
         if self._fit is None:
             return None
         state = self.state
-        return _taken(self._fit, self._table, state.marked, state.uncertainty, state.fade)
+        return _taken(self._fit, self._table, state.marked, state.uncertainty, state.largest_fsos)
 
     @classmethod
     def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export:
@@ -162,60 +173,66 @@ def _taken(
     fit: AnyFit,
     table: pd.DataFrame,
     marked: Sequence[str] = (),
-    found: object = None,
-    fade: float = 1.0,
+    result: object = None,
+    largest_fsos: float = 1.0,
 ) -> Export:
     def draw() -> Any:
         from dashboard import figures
 
-        sure = certainty(fit, found, list(table.columns))
-        faded = None if sure is None else sure["fsos"] > fade
-        return figures.heatmap(table, marked=marked, faded=faded, veiled=_veiled(fade))
+        sure = correlation_uncertainty(fit, result, list(table.columns))
+        faded = None if sure is None else sure["fsos"] > largest_fsos
+        return figures.heatmap(table, marked=marked, faded=faded, veiled=_veiled(largest_fsos))
 
     def data() -> pd.DataFrame:
-        if not fit.can("pair_uncertainty") or not isinstance(found, Uncertainty):
+        if not fit.can("pair_uncertainty") or not isinstance(result, Uncertainty):
             return table
-        pairs = pairs_table(fit, found, summaries.gene_positions(fit, table.columns))
-        return pairs.assign(veiled=pairs["fsos"] > fade)
+        pairs = pairs_table(fit, result, summaries.gene_positions(fit, table.columns))
+        return pairs.assign(veiled=pairs["fsos"] > largest_fsos)
 
     return Export("correlations", draw, data)
 
 
-def _veiled(fade: float) -> str:
-    return f"false sign or |r| < {SMALL:g} with a probability above {100 * fade:g} %"
+def _veiled(largest_fsos: float) -> str:
+    return f"false sign or |r| < {SMALL:g} with a probability above {100 * largest_fsos:g} %"
 
 
 def _head(
-    fit: AnyFit | None, fade: float, found: object, doubting: str, partial: str = ""
+    fit: AnyFit | None,
+    largest_fsos: float,
+    result: object,
+    uncertainty_progress: str,
+    partial: str = "",
 ) -> html.Heading:
-    head = _said(fit, fade, found, doubting, partial)
+    head = _said(fit, largest_fsos, result, uncertainty_progress, partial)
     return head if fit is None else html.within(head, fit.within)
 
 
 def _said(
-    fit: AnyFit | None, fade: float, found: object, doubting: str, partial: str
+    fit: AnyFit | None, largest_fsos: float, result: object, uncertainty_progress: str, partial: str
 ) -> html.Heading:
     if fit is not None and fit.can("mixtures"):
         return named(TOPICS, fit)
     head = named(HEAD, fit)
-    if doubting:
-        return replace(head, how=html.how_to_read(f"Working out how sure they are: {doubting}."))
+    if uncertainty_progress:
+        return replace(
+            head, how=html.how_to_read(f"Working out how sure they are: {uncertainty_progress}.")
+        )
     structure = structure_of(fit) if fit is not None and not partial else None
-    if isinstance(found, Uncertainty) and found.structure is not None:
-        structure = found.structure
+    if isinstance(result, Uncertainty) and result.structure is not None:
+        structure = result.structure
     missed = structure.words if structure is not None else ""
-    if fit is not None and is_bare(fit) and not (structure is not None and structure.found):
+    if fit is not None and is_bare(fit) and not (structure is not None and structure.significant):
         everything = f"{NO_FINDING} {bare_words(fit)} {CLOSURE}"
-        return replace(head, how=html.told(f"{NO_FINDING} {short_words(fit)}", everything))
+        return replace(head, how=html.finding(f"{NO_FINDING} {short_words(fit)}", everything))
     short, kind = "", Words.of(fit).latents
     if structure is not None and missed:
         what = f"{kind.title()} miss something" if structure.chosen else f"Too few {kind}"
         short = "Nothing to find" if structure.nothing else f"{what}: claims may be false"
-    if found is not None and fade < 1:
-        veiled = f"{_veiled(fade)}."
+    if result is not None and largest_fsos < 1:
+        veiled = f"{_veiled(largest_fsos)}."
         if missed:
-            words = f"{short}. Veiled: fsos above {100 * fade:g} %."
-            return replace(head, how=html.told(words, f"{missed} Veiled: {veiled}"))
+            words = f"{short}. Veiled: fsos above {100 * largest_fsos:g} %."
+            return replace(head, how=html.finding(words, f"{missed} Veiled: {veiled}"))
         return replace(head, how=html.how_to_read(f"Veiled: {veiled} Hover: intervals."))
     if structure is not None and missed:
         these = f"these {structure.n_factors}" if structure.n_factors else "chance"
@@ -225,10 +242,10 @@ def _said(
         words = (
             "There is nothing to find that can be told from noise." if structure.nothing else words
         )
-        return replace(head, how=html.told(words, missed))
+        return replace(head, how=html.finding(words, missed))
     if fit is not None and not partial and (everything := summaries.bound_words(fit)):
         genes, of, bound = summaries.genes_at_bound(fit)
         words = f"Do not rely on r of {len(genes):,} of {of:,} genes, d at its limit ({bound:g}): "
         words += ", ".join(map(str, genes[:NAMED]))
-        return replace(head, how=html.told(words, everything))
+        return replace(head, how=html.finding(words, everything))
     return head

@@ -10,7 +10,7 @@ import pandas as pd
 from dashboard import html, lists
 from dashboard.bare import NO_FINDING, bare_words, is_bare
 from dashboard.cards.card import Card, Place
-from dashboard.cards.uncertainty import certainty, interval, line
+from dashboard.cards.uncertainty import correlation_uncertainty, interval, line
 from dashboard.cards.wording import heading
 from dashboard.cut import cut
 from dashboard.export import Export
@@ -49,7 +49,15 @@ class GeneView(Card):
 
     tab, entry, place = "explore", "gene", Place(1, 1, 0)
     front, word = "state.detail", "Gene"
-    follows = ("fit", "partial", "fit_counts", "marked", "names", "uncertainty", "doubting")
+    follows = (
+        "fit",
+        "partial",
+        "fit_counts",
+        "marked",
+        "names",
+        "uncertainty",
+        "uncertainty_progress",
+    )
     behind = True
 
     def __init__(self, state: AppState) -> None:
@@ -69,18 +77,18 @@ class GeneView(Card):
             state.marked[0],
             state.names,
             counts=state.fit_counts is not None,
-            believed=state.uncertainty,
+            uncertainty=state.uncertainty,
             # Intervals are of a fit that has ended.
             sure=""
             if state.is_topics or state.partial
-            else line(state.uncertainty, state.doubting),
+            else line(state.uncertainty, state.uncertainty_progress),
         )
 
     def export(self) -> Export | None:
         fit, marked = self.state.fit, self.state.marked
         if fit is None or not marked:
             return None
-        gene, believed = marked[0], self.state.uncertainty
+        gene, uncertainty = marked[0], self.state.uncertainty
 
         def draw() -> Any:
             from dashboard import figures
@@ -91,7 +99,9 @@ class GeneView(Card):
         def table() -> Any:
             found = summaries.correlation_with(fit, gene)
             table = found.rename("clr_correlation").rename_axis("gene").to_frame()
-            if (sure := certainty(fit, believed, [gene, *found.index[:INTERVALS]])) is not None:
+            if (
+                sure := correlation_uncertainty(fit, uncertainty, [gene, *found.index[:INTERVALS]])
+            ) is not None:
                 for name in CorrelationUncertainty._fields[1:]:
                     table[name] = pd.Series(sure[name][0, 1:], found.index[:INTERVALS])
             return table
@@ -112,7 +122,7 @@ def _facts(fit: AnyFit, gene: str) -> str:
 
 
 def _page(
-    fit: AnyFit, gene: str, names: list[str], *, counts: bool, believed: Any, sure: str
+    fit: AnyFit, gene: str, names: list[str], *, counts: bool, uncertainty: Any, sure: str
 ) -> str:
     weights = summaries.gene_loadings(fit, gene).to_numpy()
     at_bound = gene in summaries.genes_at_bound(fit).genes
@@ -121,7 +131,7 @@ def _page(
         acts.append(lists.press("colour", f"{COUNTS}{gene}", "Colour cells: counts", kind="act"))
     acts.append(lists.press("near", gene, "Neighbours in heatmap", kind="act"))
     partners = summaries.correlation_with(fit, gene).head(PARTNERS)
-    found = certainty(fit, believed, [gene, *partners.index])
+    found = correlation_uncertainty(fit, uncertainty, [gene, *partners.index])
     intervals = [""] * len(partners)
     if found is not None:
         intervals = [

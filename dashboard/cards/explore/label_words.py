@@ -79,4 +79,4 @@ def _told(usual: str, button: str, fit: AnyFit, state: AppState, names: Sequence
         return html.how_to_read(usual, button)
     everything = f"{'; '.join(said.values())}. {summaries.LABEL_ADVICE}"
     shown = f"{said[factor]}. If technical, take it as a covariate." if factor in said else ""
-    return html.told(f"Labels: {shown or '; '.join(said.values())}", everything, button)
+    return html.finding(f"Labels: {shown or '; '.join(said.values())}", everything, button)

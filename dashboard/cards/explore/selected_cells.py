@@ -75,7 +75,7 @@ class ContrastView(Card):
         if state.fit is None or state.selected is None:
             self._of = self._contrast = None
             self._pane.object = html.empty(EMPTY)
-        elif self.is_seen:
+        elif self.is_visible:
             self._pane.object = self._page(state.fit, state.selected)
 
     def _page(self, fit: AnyFit, selected: np.ndarray) -> str:

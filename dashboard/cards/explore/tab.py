@@ -7,7 +7,7 @@ from typing import Any
 
 from dashboard.cards.base_tab import Tab
 from dashboard.cards.card import Card
-from dashboard.cards.choice_bar import ChosenBar
+from dashboard.cards.choice_bar import ChoiceBar
 from dashboard.cards.frame import waiting
 from dashboard.cards.stack import Stack
 
@@ -29,4 +29,4 @@ class ExploreTab(Tab):
         )
 
     def bar(self) -> list[Any]:
-        return [ChosenBar(self.state)]
+        return [ChoiceBar(self.state)]

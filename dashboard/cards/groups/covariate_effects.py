@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from dashboard import html
-from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure
 from dashboard.cards.groups.tab_choices import GroupChoices
 from dashboard.cards.table import SMALL, Column, Table
+from dashboard.one_message import one_message
 from dashboard.plots.volcano import Volcano
 from dashboard.select import Select
 from dashboard.state import AppState
@@ -56,7 +56,7 @@ class CovariateEffects(Card):
         self.begin(state)
         self.choices = choices
         self.plot = Volcano()
-        self.plot.on_gene(together(state.choose_gene))
+        self.plot.on_gene(one_message(state.choose_gene))
         self.table = Table([Column("Gene"), *COLUMNS.values()], on_row=self._choose)
         self.column = Select(label="Covariate", options=[NONE], size="small", width=210, margin=0)
         self.column.param.watch(self._pick, "value")
@@ -81,19 +81,19 @@ class CovariateEffects(Card):
         self.column.param.update(options=[NONE], value=NONE, disabled=True)
         self.plot.clear()
 
-    def paint(self, found: pd.DataFrame) -> None:
-        names = list(dict.fromkeys(found["column"]))
+    def paint(self, result: pd.DataFrame) -> None:
+        names = list(dict.fromkeys(result["column"]))
         chosen = self.choices.column if self.choices.column in names else names[0]
         self.column.param.update(options=names, value=chosen, disabled=len(names) < 2)
-        if self._filled[:1] != (id(found),) or self._filled[1] != chosen:
-            self._filled = id(found), chosen
-            self._own = found[found["column"] == chosen].reset_index(drop=True)
+        if self._filled[:1] != (id(result),) or self._filled[1] != chosen:
+            self._filled = id(result), chosen
+            self._own = result[result["column"] == chosen].reset_index(drop=True)
             self.plot.show(self._own, "effect", f"{ALONG} of {chosen}")
             values = [self._own[name].to_numpy() for name in COLUMNS]
             self.table.fill([self._own["gene"].astype(str).tolist(), *values])
         self.plot.mark(self.state.marked)
 
-    @together
+    @one_message
     def _pick(self, event: Any) -> None:
         if event.new != NONE:
             self.choices.column = event.new
@@ -102,15 +102,15 @@ class CovariateEffects(Card):
         if rows:
             self.state.choose_gene(str(self._own["gene"].iloc[rows[0]]))
 
-    def draw(self, found: pd.DataFrame) -> Any:
+    def draw(self, result: pd.DataFrame) -> Any:
         from dashboard import figures
 
-        chosen = self._filled[1] if self._filled else str(found["column"].iloc[0])
-        own = found[found["column"] == chosen]
+        chosen = self._filled[1] if self._filled else str(result["column"].iloc[0])
+        own = result[result["column"] == chosen]
         return figures.volcano(own, "effect", title=chosen, xlabel=f"{ALONG} of {chosen}")
 
-    def tabulate(self, found: pd.DataFrame) -> pd.DataFrame:
-        return found.set_index(["column", "gene"])
+    def tabulate(self, result: pd.DataFrame) -> pd.DataFrame:
+        return result.set_index(["column", "gene"])
 
 
 def _warned(head: html.Heading, fit: AnyFit | None) -> html.Heading:
@@ -118,7 +118,7 @@ def _warned(head: html.Heading, fit: AnyFit | None) -> html.Heading:
     if fit is None or not fit.can("covariates"):
         return head
     warnings = " ".join(fit.data.get("report", {}).get("warnings", ()))
-    return replace(head, how=html.told(warnings, warnings)) if warnings else head
+    return replace(head, how=html.finding(warnings, warnings)) if warnings else head
 
 
 def _missing(fit: AnyFit | None) -> str:

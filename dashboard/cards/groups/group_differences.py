@@ -13,12 +13,12 @@ import param
 from scipy import sparse
 
 from dashboard import html
-from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure
 from dashboard.cards.groups.tab_choices import NOBODY, REST, SELECTED, GroupChoices
 from dashboard.cards.table import SMALL, Column, Table
+from dashboard.one_message import one_message
 from dashboard.plots.volcano import Volcano
 from dashboard.select import Select
 from dashboard.state import AppState
@@ -65,7 +65,7 @@ class GroupDifferences(Card):
         self.begin(state)
         self.choices = choices
         self.plot = Volcano()
-        self.plot.on_gene(together(state.choose_gene))
+        self.plot.on_gene(one_message(state.choose_gene))
         self.table = Table([Column("Gene"), *COLUMNS.values()], on_row=self._choose)
         small: dict[str, Any] = {"size": "small", "margin": 0, "options": [NONE]}
         self.label = Select(label="Label", width=140, **small)
@@ -76,7 +76,7 @@ class GroupDifferences(Card):
             choices.param.external, label="label not from these counts", size="small", margin=0
         )
         self.button = pmui.Button(
-            label="Compare", size="small", margin=0, on_click=together(self._ask)
+            label="Compare", size="small", margin=0, on_click=one_message(self._ask)
         )
         for widget, name in (
             (self.label, "label"),
@@ -88,7 +88,7 @@ class GroupDifferences(Card):
         self._filled: Any = None
         plain = html.heading(self.title, self.caption, self.formula, self.caveat)
         head = param.bind(
-            lambda told: replace(plain, how=html.told(told, told)) if told else plain,
+            lambda told: replace(plain, how=html.finding(told, told)) if told else plain,
             self.param.told,
         )
         self._message = html.pane("")
@@ -140,7 +140,7 @@ class GroupDifferences(Card):
             self._message.object = html.empty(words)
 
     def _pick(self, name: str) -> Any:
-        @together
+        @one_message
         def picked(event: Any) -> None:
             if event.new != NONE:
                 setattr(self.choices, name, event.new)
@@ -198,19 +198,19 @@ class GroupDifferences(Card):
         self.plot.clear()
         self.told = ""
 
-    def paint(self, found: Differences | EngineError) -> None:
-        if isinstance(found, EngineError):
+    def paint(self, result: Differences | EngineError) -> None:
+        if isinstance(result, EngineError):
             self.clear()
-            self._message.object = html.empty(str(found))
+            self._message.object = html.empty(str(result))
             return
         self._message.object = ""
-        if found is not self._filled:
-            self._filled = found
-            self.plot.show(found.genes, "difference", ALONG)
-            names = found.genes["gene"].astype(str).tolist()
-            self.table.fill([names, *(found.genes[name].to_numpy() for name in COLUMNS)])
-            unit = "donors" if found.unit == "donor" else "cells"
-            words = f"{found.n_a:,} and {found.n_b:,} {unit}. {' '.join(found.notes)}"
+        if result is not self._filled:
+            self._filled = result
+            self.plot.show(result.genes, "difference", ALONG)
+            names = result.genes["gene"].astype(str).tolist()
+            self.table.fill([names, *(result.genes[name].to_numpy() for name in COLUMNS)])
+            unit = "donors" if result.unit == "donor" else "cells"
+            words = f"{result.n_a:,} and {result.n_b:,} {unit}. {' '.join(result.notes)}"
             self.told = words
         self.plot.mark(self.state.marked)
 
@@ -218,20 +218,20 @@ class GroupDifferences(Card):
         if rows and self._filled is not None:
             self.state.choose_gene(str(self._filled.genes["gene"].iloc[rows[0]]))
 
-    def draw(self, found: Differences) -> Any:
+    def draw(self, result: Differences) -> Any:
         from dashboard import figures
 
-        return figures.volcano(found.genes, "difference", title=self.stem(), xlabel=ALONG)
+        return figures.volcano(result.genes, "difference", title=self.stem(), xlabel=ALONG)
 
-    def tabulate(self, found: Differences) -> pd.DataFrame:
-        return found.genes.set_index("gene")
+    def tabulate(self, result: Differences) -> pd.DataFrame:
+        return result.genes.set_index("gene")
 
     def stem(self) -> str:
         asked = self.choices.asked
         return f"{asked[2]} against {asked[3]}" if asked else "groups"
 
     def export(self) -> Any:
-        return super().export() if isinstance(self.found, Differences) else None
+        return super().export() if isinstance(self.result, Differences) else None
 
 
 def _levels(column: pd.Series) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.cards.base_tab import Tab
-from dashboard.cards.choice_bar import ChosenBar
+from dashboard.cards.choice_bar import ChoiceBar
 from dashboard.cards.groups.tab_choices import GroupChoices
 
 
@@ -19,4 +19,4 @@ class GroupsTab(Tab):
         return {"choices": self.choices}
 
     def bar(self) -> list[Any]:
-        return [ChosenBar(self.state)]
+        return [ChoiceBar(self.state)]

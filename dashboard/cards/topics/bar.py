@@ -9,8 +9,8 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
-from dashboard.batched import together
 from dashboard.cards.choice_bar import chips
+from dashboard.one_message import one_message
 from dashboard.select import Select
 from dashboard.state import LONGEST_NAME, AppState
 
@@ -41,7 +41,7 @@ class TopicBar(pn.viewable.Viewer):
                 margin=0,
                 description=f"{words} topic or factor",
                 disabled=True,
-                on_click=together(lambda _event, by=by: state.step_factor(by)),
+                on_click=one_message(lambda _event, by=by: state.step_factor(by)),
             )
             for icon, words, by in (("chevron_left", "Previous", -1), ("chevron_right", "Next", 1))
         ]
@@ -70,11 +70,11 @@ class TopicBar(pn.viewable.Viewer):
     def __panel__(self) -> pn.viewable.Viewable:
         return self._panel
 
-    @together
+    @one_message
     def _pick(self, event: param.parameterized.Event) -> None:
         self.state.choose_named(event.new)
 
-    @together
+    @one_message
     def _rename(self, event: param.parameterized.Event) -> None:
         state = self.state
         if state.names and event.new != state.names[state.shown_factor]:

@@ -10,11 +10,11 @@ import panel as pn
 import param
 
 from dashboard import html, lists
-from dashboard.batched import together
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure
 from dashboard.cards.topics.tab_choices import TopicChoices
 from dashboard.export import Export
+from dashboard.one_message import one_message
 from dashboard.plots.sweep_curve import MEASURES, SweepPlot
 from dashboard.select import Select
 from dashboard.state import AppState
@@ -82,7 +82,7 @@ class ManyView(Card):
             ),
         )
 
-    @together
+    @one_message
     def _pick(self, event: param.parameterized.Event) -> None:
         if event.new and event.new != self.state.sweep:
             self.state.param.update(sweep=event.new, swept=None)
@@ -116,12 +116,12 @@ class ManyView(Card):
         return Export(f"how many {found.parameter}", draw, lambda: found.table.set_index("value"))
 
 
-def page(found: Sweep) -> str:
+def page(result: Sweep) -> str:
     """HTML of the number to choose, the reason, and the table."""
-    none = found.suggested is None
-    head = "Nothing to suggest yet" if none else f"{found.suggested} {found.parameter}"
-    done = int((found.runs["state"] == "done").sum())
-    left = "" if found.finished else html.busy(f"{done} of {len(found.runs)} runs have ended.")
+    none = result.suggested is None
+    head = "Nothing to suggest yet" if none else f"{result.suggested} {result.parameter}"
+    done = int((result.runs["state"] == "done").sum())
+    left = "" if result.finished else html.busy(f"{done} of {len(result.runs)} runs have ended.")
     rows = [
         [
             html.number(row["value"]),
@@ -129,12 +129,12 @@ def page(found: Sweep) -> str:
             f"{row['excess']:.2g} ± {row['excess_se']:.1g}" if row["excess"] else "best",
             "–" if math.isnan(row["coherence"]) else html.number(row["coherence"], 2),
         ]
-        for row in found.table.to_dict("records")
+        for row in result.table.to_dict("records")
     ]
     titles = ["", "perplexity", "above best", "coherence"]
-    failed = found.runs[~found.runs["state"].isin(["done", "queued", "running"])]
-    told = [f"{run.value} {found.parameter}: {run.message}" for run in failed.itertuples()]
-    return render("details.sweep", left, head, found.reason, titles, rows, told)
+    failed = result.runs[~result.runs["state"].isin(["done", "queued", "running"])]
+    told = [f"{run.value} {result.parameter}: {run.message}" for run in failed.itertuples()]
+    return render("details.sweep", left, head, result.reason, titles, rows, told)
 
 
 def _words(run: JobStatus) -> str:
@@ -142,7 +142,7 @@ def _words(run: JobStatus) -> str:
     return f"{Path(str(run.request['source'])).stem} · {latent}s · {lists.when(run.created)}"
 
 
-def _missing(found: Sweep | None, sweep: str | None) -> str:
-    if found is not None:
+def _missing(result: Sweep | None, sweep: str | None) -> str:
+    if result is not None:
         return ""
     return html.empty("Waiting for the first runs." if sweep else EMPTY)

@@ -64,13 +64,13 @@ class LabelsView(Card):
             self._words.object = html.empty(EMPTY)
             self._panel.objects = [self._words]
 
-    def paint(self, found: summaries.LabelMeans) -> None:
+    def paint(self, result: summaries.LabelMeans) -> None:
         state, names, asked = self.state, tuple(self.state.names), self.asks()
         if asked is None:
             return
-        before, self._means = self._means, (*asked, found)
+        before, self._means = self._means, (*asked, result)
         digits = "0.000" if state.is_topics else "0.00"
-        first = found.cells.head(MOST_SHOWN)
+        first = result.cells.head(MOST_SHOWN)
         titles = cut([str(label) for label in first.index], LONGEST)
         columns = [
             Column(state.kind.title(), width=96),
@@ -83,10 +83,10 @@ class LabelsView(Card):
         if self.table is None or columns != self._columns:
             self._columns = columns
             self.table = Table(columns, on_row=self._choose, wide=True)
-        if before is None or before[2] is not found or names != self._names:
+        if before is None or before[2] is not result or names != self._names:
             self._names = names
-            means = found.means.to_numpy()[:, :MOST_SHOWN]
-            self.table.fill([names, found.specificity.to_numpy(), *means.T])
+            means = result.means.to_numpy()[:, :MOST_SHOWN]
+            self.table.fill([names, result.specificity.to_numpy(), *means.T])
         if list(self._panel) != [self.table.widget]:
             self._panel.objects = [self.table.widget]
         self.table.choose(state.factor)

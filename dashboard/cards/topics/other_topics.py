@@ -10,13 +10,13 @@ import param
 
 from dashboard import html
 from dashboard.bare import is_bare
-from dashboard.batched import together
 from dashboard.cards.card import Card, Place, same
 from dashboard.cards.frame import figure
 from dashboard.cards.other_run import WORDS, Other, compared, page, runs
 from dashboard.cards.table import Column, Table
 from dashboard.cards.topics.tab_choices import TopicChoices
 from dashboard.export import Export
+from dashboard.one_message import one_message
 from dashboard.plots.topic_similarity import SimilarityMap
 from dashboard.select import Select
 from dashboard.state import AppState
@@ -80,7 +80,7 @@ class BesideView(Card):
             "css_classes": ["pair-top"],
             "stylesheets": [html.STYLES],
         }
-        self.map.on_pair(together(self._click))
+        self.map.on_pair(one_message(self._click))
         self.run.param.watch(self._pick, "value")
         self.build(
             HEAD,
@@ -92,7 +92,7 @@ class BesideView(Card):
             ),
         )
 
-    @together
+    @one_message
     def _pick(self, event: param.parameterized.Event) -> None:
         self.choices.param.update(other=event.new or None, beside=None)
 
@@ -163,7 +163,7 @@ class BesideView(Card):
         return found.set_axis(rows).set_axis(other.names, axis=1)
 
     def export(self) -> Export | None:
-        if self._answer is None or self.found is None or is_bare(self.found.fit):
+        if self._answer is None or self.result is None or is_bare(self.result.fit):
             return None
         (fit, _run), other = self._answer
         by = self.choices.by

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from dashboard import html
-from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure, waiting
 from dashboard.cards.wording import heading
 from dashboard.export import Export
+from dashboard.one_message import one_message
 from dashboard.plots.topic_map import TopicMap
 from dashboard.state import AppState
 from engine import summaries
@@ -50,7 +50,7 @@ class OverviewView(Card):
         self.begin(state)
         self.map = TopicMap()
         self._placed: tuple[AnyFit, summaries.Placement, tuple[str, ...]] | None = None
-        self.map.on_topic(together(state.choose_factor))
+        self.map.on_topic(one_message(state.choose_factor))
         self.build(
             heading(state, FACTORS, TOPICS),
             figure(self.map.figure, message=waiting(state, factors=True)),

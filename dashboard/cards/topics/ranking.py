@@ -10,7 +10,6 @@ import panel_material_ui as pmui
 import param
 
 from dashboard import html
-from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place, same
 from dashboard.cards.frame import figure, waiting
@@ -22,6 +21,7 @@ from dashboard.cards.wording import heading
 from dashboard.export import Export
 from dashboard.gene_ids import ids_of
 from dashboard.lists import percent
+from dashboard.one_message import one_message
 from dashboard.plots.loadings import ON_PAPER
 from dashboard.plots.topic_bars import TopicBars
 from dashboard.plots.topic_colours import topic_colours
@@ -57,7 +57,7 @@ WORDS = {
 }
 
 
-SURE = ["tab", "fit", "factor", "uncertainty", "doubting", "partial"]
+SURE = ["tab", "fit", "factor", "uncertainty", "uncertainty_progress", "partial"]
 
 
 class RankingView(Card):
@@ -102,7 +102,7 @@ class RankingView(Card):
             margin=0,
             disabled=True,
         )
-        self.bars.on_gene(together(state.choose_gene))
+        self.bars.on_gene(one_message(state.choose_gene))
         self.measure.param.watch(self._pick, "value")
         self.weight.param.watch(self._weigh, "value")
         self.build(
@@ -123,13 +123,13 @@ class RankingView(Card):
         """The table of the kind of fit that is shown."""
         return self._tables[TOPIC if self.state.is_topics else FACTOR]
 
-    @together
+    @one_message
     def _pick(self, event: param.parameterized.Event) -> None:
         fit = self.state.fit
         if fit is not None and event.new != self.choices.measure_of(fit):
             self.choices.measure = event.new
 
-    @together
+    @one_message
     def _weigh(self, event: param.parameterized.Event) -> None:
         self.choices.weight = event.new
 
@@ -186,10 +186,10 @@ class RankingView(Card):
     def _sure(self, *_values: object) -> str:
         """HTML of the uncertainty of the ranking, or of the button that computes it."""
         state = self.state
-        if not self.is_seen or self.fit is None or state.partial:
+        if not self.is_visible or self.fit is None or state.partial:
             return ""
         more = stability(state.uncertainty, state.shown_factor)
-        words = line(state.uncertainty, state.doubting, state.fit, more=more)
+        words = line(state.uncertainty, state.uncertainty_progress, state.fit, more=more)
         return html.how_to_read(words)
 
     def export(self) -> Export | None:

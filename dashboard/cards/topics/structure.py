@@ -11,13 +11,13 @@ import param
 
 from dashboard import html
 from dashboard.actions import cells_with_label
-from dashboard.batched import together
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure, waiting
 from dashboard.cards.topics.tab_choices import TopicChoices
 from dashboard.cards.wording import heading
 from dashboard.export import Export
+from dashboard.one_message import one_message
 from dashboard.plots.colours import Colouring
 from dashboard.plots.style import DIVERGING
 from dashboard.plots.topic_colours import topic_colours
@@ -67,8 +67,8 @@ class StructureView(Card):
             label="Group by", options=[NO_LABELS], size="small", width=130, margin=0
         )
         self._legend = html.pane(sizing_mode="stretch_height", width=NARROW, css_classes=["key"])
-        self.plot.on_topic(together(state.choose_factor))
-        self.plot.on_group(together(self._select))
+        self.plot.on_topic(one_message(state.choose_factor))
+        self.plot.on_group(one_message(self._select))
         self.group.param.watch(self._pick, "value")
         self.build(
             heading(state, FACTORS, TOPICS),
@@ -82,7 +82,7 @@ class StructureView(Card):
             tools=(self.group,),
         )
 
-    @together
+    @one_message
     def _pick(self, event: param.parameterized.Event) -> None:
         if event.new != NO_LABELS:
             self.choices.group = event.new

@@ -10,11 +10,11 @@ import panel as pn
 import panel_material_ui as pmui
 
 from dashboard import html
-from dashboard.batched import together
 from dashboard.cards.card import Card, Place, same
 from dashboard.cards.table import Column, Table
 from dashboard.cards.topics.tab_choices import TopicChoices
 from dashboard.export import Export
+from dashboard.one_message import one_message
 from dashboard.select import Select
 from dashboard.state import AppState
 from engine import summaries
@@ -52,7 +52,7 @@ class TopCellsView(Card):
             variant="outlined",
             size="small",
             margin=0,
-            on_click=together(lambda _event: self._choose(list(range(len(self._cells))))),
+            on_click=one_message(lambda _event: self._choose(list(range(len(self._cells))))),
         )
         self.table = Table(
             [
@@ -64,7 +64,7 @@ class TopCellsView(Card):
             on_row=self._choose,
             many=True,
         )
-        self.count.param.watch(together(self.update), "value")
+        self.count.param.watch(one_message(self.update), "value")
         self.build(
             HEAD,
             pn.Row(

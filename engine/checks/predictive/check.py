@@ -16,7 +16,7 @@ from engine.checks.predictive.count_sums import Sums
 from engine.checks.predictive.discrepancy import Subject
 from engine.checks.predictive.interpretation import findings, misfits, not_judged
 from engine.checks.predictive.replication import Cells, stream
-from engine.checks.predictive.subsets import chosen_cells, detailed_genes
+from engine.checks.predictive.subsets import cells_to_check, detailed_genes
 from engine.data import Counts
 from engine.fitting.predictive import Mode
 from engine.results import AnyFit
@@ -186,9 +186,9 @@ def predictive_check_iter(
     ConfigError
         If a setting is out of range (20 to 2000 draws), or totals are asked of LDA.
     """
-    settings = CheckSettings.chosen(fit, mode, totals, n_draws, seed)
+    settings = CheckSettings.for_fit(fit, mode, totals, n_draws, seed)
     detailed = detailed_genes(fit, genes)
-    chosen, names, n_empty = chosen_cells(counts.matched(fit.genes, fit.gene_ids), cells, groups)
+    chosen, names, n_empty = cells_to_check(counts.matched(fit.genes, fit.gene_ids), cells, groups)
     plan = statistics.Plan(detailed, float(np.median(chosen.counts.totals)))
     return _steps(fit, chosen, names, settings, plan, n_empty)
 

@@ -57,7 +57,7 @@ class CheckSettings:
         whole("seed", self.seed, 0, 2**32 - 1)
 
     @classmethod
-    def chosen(
+    def for_fit(
         cls, fit: AnyFit, mode: Mode, totals: CheckTotals | None, n_draws: int, seed: int
     ) -> CheckSettings:
         """Settings with the default totals of a mode, checked against the model.

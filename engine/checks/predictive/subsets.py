@@ -19,7 +19,7 @@ from engine.summaries.positions import gene_positions
 _DETAILED, _WORST, _MISSED = 40, 30, 40
 
 
-def chosen_cells(
+def cells_to_check(
     counts: Counts, cells: np.ndarray | None, groups: pd.Series | np.ndarray | None
 ) -> tuple[Cells, list[str], int]:
     """The cells to check, the names of their groups, and how many have no counts.

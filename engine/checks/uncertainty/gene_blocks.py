@@ -37,19 +37,19 @@ class GeneBlocks(NamedTuple):
     common: np.ndarray
 
 
-def gene_blocks(fit: Fit, found: Information) -> GeneBlocks:
+def gene_blocks(fit: Fit, result: Information) -> GeneBlocks:
     """Invert the information, the priors of the fit added to that of each gene."""
     shape = fit.n_factors, fit.n_factors
     prior = np.array(fit.prior["loadings_covariance"], float).reshape(shape)
-    blocks = np.array(unpack(found.genes))
+    blocks = np.array(unpack(result.genes))
     blocks[:, :-1, :-1] += np.linalg.inv(prior)
     blocks[:, -1, -1] += _RIDGE
     loadings = np.linalg.inv(blocks)[:, :-1, :-1]
-    log_noise = 1 / (found.noise + float(fit.prior["noise_scale"]) ** -2)
+    log_noise = 1 / (result.noise + float(fit.prior["noise_scale"]) ** -2)
     return GeneBlocks(
         loadings,
         np.where(fit.noise > 0, log_noise, 0.0),
-        _common(found, _told(loadings, prior)),
+        _common(result, _told(loadings, prior)),
     )
 
 
@@ -65,7 +65,7 @@ def _told(covariances: np.ndarray, prior: np.ndarray) -> np.ndarray:
     return np.asarray(np.linalg.qr(directions[:, left <= _LARGEST_PART])[0])
 
 
-def _common(found: Information, told: np.ndarray) -> np.ndarray:
+def _common(result: Information, told: np.ndarray) -> np.ndarray:
     """Sandwich ``H^-1 F H^-1`` of the symmetric A that all genes share, along what is told.
 
     F is the spread of the cells' own scores: scores need not be normal, only the cells
@@ -73,14 +73,14 @@ def _common(found: Information, told: np.ndarray) -> np.ndarray:
     ``W (I + A)`` is no small change, its linearisation means nothing: there it is held at zero.
     """
     if not told.size:
-        return np.zeros_like(found.squares)
-    cells = float(found.cells)
+        return np.zeros_like(result.squares)
+    cells = float(result.cells)
     rows, columns = np.triu_indices(len(told))
     # Coordinates of a symmetric matrix: its packed entries, off-diagonal ones twice in a trace.
     twice = pair_weights(len(told))
-    outer = np.outer(found.moments, found.moments) / cells
-    meat = (found.squares - outer) * np.outer(twice, twice)
-    missing = found.spread[rows, columns][:, rows, columns] * np.outer(twice, twice)
+    outer = np.outer(result.moments, result.moments) / cells
+    meat = (result.squares - outer) * np.outer(twice, twice)
+    missing = result.spread[rows, columns][:, rows, columns] * np.outer(twice, twice)
     bread = 2 * cells * np.diag(twice) - missing
     # To A = told M told', M of unit length along each of its own coordinates.
     within = bilinear(told[rows], told[columns]) / np.sqrt(pair_weights(told.shape[1]))

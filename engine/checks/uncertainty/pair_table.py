@@ -23,11 +23,11 @@ _PAIR = {
 }
 
 
-def pairs_table(fit: AnyFit, found: Uncertainty, genes: np.ndarray) -> pd.DataFrame:
+def pairs_table(fit: AnyFit, result: Uncertainty, genes: np.ndarray) -> pd.DataFrame:
     """One row a pair of genes (positions), the surest first: by fsos, then by lfsr."""
     names = np.asarray(fit.genes[genes])
     one, other = np.triu_indices(len(genes), 1)
-    pairs = found.correlation(genes)
+    pairs = result.correlation(genes)
     columns = {name: getattr(pairs, field)[one, other] for name, field in _PAIR.items()}
     table = pd.DataFrame({"gene_1": names[one], "gene_2": names[other], **columns})
     return table.sort_values(["fsos", "lfsr"], kind="stable", ignore_index=True)

@@ -73,7 +73,7 @@ def diagnose(followed: Sequence[dict[str, np.ndarray]], divergences: int, longes
     }
 
 
-def told(diagnostics: dict[str, Any]) -> str:
+def diagnostics_words(diagnostics: dict[str, Any]) -> str:
     """The diagnostics in words, with a warning where there is reason for one."""
     worst, least = diagnostics["worst_rhat"], diagnostics["least_ess"]
     divergences = diagnostics["divergences"]

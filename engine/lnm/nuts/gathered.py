@@ -34,7 +34,7 @@ class Moments(NamedTuple):
     efficiency_2: np.ndarray
 
 
-class Kept(NamedTuple):
+class StoredDraw(NamedTuple):
     """A draw of the parameters of one chain, loadings turned, float32."""
 
     mean: np.ndarray
@@ -74,7 +74,7 @@ class Gathered:
     longest: int = 0
     moments: Moments | None = None
     followed: tuple[dict[str, np.ndarray], ...] = field(default=(), repr=False)
-    kept: tuple[Kept, ...] = field(default=(), repr=False)
+    stored: tuple[StoredDraw, ...] = field(default=(), repr=False)
 
     @classmethod
     def begin(
@@ -115,11 +115,12 @@ class Gathered:
             (efficiency**2).sum(0),
         )
         noise = np.where(self.has_noise, np.exp(log_noise), 0.0)
-        kept = self.kept
+        stored = self.stored
         if (self.count + 1) % self.every == 0:
             arrays = (mean, turned, noise)
-            kept += tuple(
-                Kept(*(array[n].astype(np.float32) for array in arrays)) for n in range(len(mean))
+            stored += tuple(
+                StoredDraw(*(array[n].astype(np.float32) for array in arrays))
+                for n in range(len(mean))
             )
         return Gathered(
             self.reference,
@@ -132,7 +133,7 @@ class Gathered:
             self.longest + int(draw.longest.sum()),
             sums if self.moments is None else Moments(*map(np.add, self.moments, sums)),
             (*self.followed, self._follow(draw, turned, noise, eta)),
-            kept,
+            stored,
         )
 
     def _follow(

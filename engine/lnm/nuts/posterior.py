@@ -16,7 +16,7 @@ from engine.lnm import equations
 from engine.lnm.canonical import principal_axes
 from engine.lnm.config import LNMConfig
 from engine.lnm.fit import Capture, Fit, Totals
-from engine.lnm.nuts.diagnostics import diagnose, told
+from engine.lnm.nuts.diagnostics import diagnose, diagnostics_words
 from engine.lnm.nuts.gathered import Gathered
 from engine.lnm.passes import Pass
 from engine.lnm.prior import Prior
@@ -61,7 +61,9 @@ class Posterior:
                 _sd(means.efficiency, means.efficiency_2),
             )
         diagnostics = diagnose(gathered.followed, gathered.divergences, gathered.longest)
-        reason = "; ".join(part for part in (self.status.reason, told(diagnostics)) if part)
+        reason = "; ".join(
+            part for part in (self.status.reason, diagnostics_words(diagnostics)) if part
+        )
         unknown = np.full(counts.n_cells, np.nan)
         latents = equations.Latents(means.scores, unknown)
         sd = np.sqrt(np.maximum(variance, 0.0))
@@ -93,8 +95,8 @@ def _sd(mean: np.ndarray, square: np.ndarray) -> np.ndarray:
 
 
 def _draws(gathered: Gathered, rotation: np.ndarray) -> dict[str, np.ndarray]:
-    if not gathered.kept:
+    if not gathered.stored:
         return {}
-    mean, loadings, noise = (np.stack(arrays) for arrays in zip(*gathered.kept, strict=True))
+    mean, loadings, noise = (np.stack(arrays) for arrays in zip(*gathered.stored, strict=True))
     turned = loadings @ rotation.astype(loadings.dtype)
     return {"mean_clr": mean, "loadings": turned, "noise": noise}

@@ -86,7 +86,7 @@ def check(
             raise ConfigError(f"a column of labels: {known}", repr(groups), "Change --groups.")
         labels = counts.obs[groups]
     # Refused before anything is worked out.
-    CheckSettings.chosen(fit, mode, totals, draws, seed)
+    CheckSettings.for_fit(fit, mode, totals, draws, seed)
     missed = _beside(lambda: checking.missed_iter(fit, counts), "missed")
     if genes is None:
         shown = checks.genes_to_show(fit, (), missed=missed)
@@ -155,13 +155,13 @@ def _keep(fit: Path, mode: str, summary: Mapping[str, Any]) -> None:
         print(f"The summary could not be kept: {describe(error)}", file=sys.stderr)
 
 
-def _told(found: PredictiveCheck, warning: str | None) -> str:
+def _told(result: PredictiveCheck, warning: str | None) -> str:
     columns = ["group", "gene", "discrepancy", "observed", "predicted", "low_90", "high_90"]
-    worst = found.genes.head(_SHOWN)[[*columns, "q_value"]]
+    worst = result.genes.head(_SHOWN)[[*columns, "q_value"]]
     lines = [worst.to_string(index=False, float_format="{:.4g}".format), ""]
     lines += [f"Warning: {warning}"] if warning else []
-    lines += found.findings or ["No misfit that is both significant and large."]
-    lines += found.notes
-    if found.n_failed:
-        lines.append(f"The posterior of {found.n_failed:,} cells was not found.")
+    lines += result.findings or ["No misfit that is both significant and large."]
+    lines += result.notes
+    if result.n_failed:
+        lines.append(f"The posterior of {result.n_failed:,} cells was not found.")
     return "\n".join(lines)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from engine.shell.click_command import ShellCommand
-from engine.shell.counts_arguments import choices, chosen
+from engine.shell.counts_arguments import choices, given_choices
 
 
 @click.command(cls=ShellCommand)
@@ -19,9 +19,9 @@ from engine.shell.counts_arguments import choices, chosen
 def info(data: str, as_json: bool, **values: Any) -> None:
     """Tell what a source holds and what can be chosen."""
     from engine.data import INDEX, Choices, inspect_source
-    from engine.data.choices import ASKED
+    from engine.data.choices import OPTIONS
 
-    found = inspect_source(data, Choices(**chosen(values)))
+    found = inspect_source(data, Choices(**given_choices(values)))
     if as_json:
         print(json.dumps(dataclasses.asdict(found)))
         return
@@ -31,8 +31,8 @@ def info(data: str, as_json: bool, **values: Any) -> None:
     for layer in found.layers:
         print(f"--layer {json.dumps(layer.name, ensure_ascii=False)}: {layer.holds}")
     for offer in found.offers:
-        taken = f" (taken: {offer.chosen})" if offer.chosen else ""
-        print(f"{ASKED[offer.name][0]}: {', '.join(offer.options)}{taken}")
+        taken = f" (taken: {offer.selected})" if offer.selected else ""
+        print(f"{OPTIONS[offer.name][0]}: {', '.join(offer.options)}{taken}")
     if found.gene_columns:
         columns = ", ".join((INDEX, *found.gene_columns))
         print(f"--gene-names: {columns} (taken: {found.gene_names})")

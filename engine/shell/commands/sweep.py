@@ -131,7 +131,7 @@ def _wait(jobs: Jobs, id: str, stopping: Sequence[int]) -> None:
             bar.update(max(done - bar.n, 0.0))
 
 
-def _told(found: Sweep) -> str:
-    shown = {name: found.table[name].map(form.format) for name, form in _SHOWN.items()}
-    table = found.table.assign(**shown)[list(shown)].rename(columns={"value": found.parameter})
-    return f"{table.to_string(index=False)}\n{found.reason}"
+def _told(result: Sweep) -> str:
+    shown = {name: result.table[name].map(form.format) for name, form in _SHOWN.items()}
+    table = result.table.assign(**shown)[list(shown)].rename(columns={"value": result.parameter})
+    return f"{table.to_string(index=False)}\n{result.reason}"

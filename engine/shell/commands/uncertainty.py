@@ -98,9 +98,9 @@ def _run(fit: AnyFit, counts: Counts, method: str, n_boot: int, seed: int) -> An
     return found
 
 
-def of_topics(fit: AnyFit, found: TopicUncertainty, genes: np.ndarray | None) -> pd.DataFrame:
+def of_topics(fit: AnyFit, result: TopicUncertainty, genes: np.ndarray | None) -> pd.DataFrame:
     """One row a topic and gene: those given, or those that lead the topic, the likeliest first."""
-    spread, share = found.topics(), found.among_top(_TOP)
+    spread, share = result.topics(), result.among_top(_TOP)
     topics, parts = fit.programmes(), []
     for topic, name in enumerate(fit.factor_names):
         order = np.argsort(-np.where(fit.is_gene, topics[:, topic], -1), kind="stable")
@@ -114,7 +114,7 @@ def of_topics(fit: AnyFit, found: TopicUncertainty, genes: np.ndarray | None) ->
                     "low_90": spread.low[own, topic],
                     "high_90": spread.high[own, topic],
                     f"share_in_top_{_TOP}": share[own, topic],
-                    "lfsr": found.lfsr(fit, topic)[own],
+                    "lfsr": result.lfsr(fit, topic)[own],
                 }
             )
         )

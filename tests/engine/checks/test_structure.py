@@ -38,7 +38,7 @@ def fit(counts: Counts) -> Fit:
 
 def test_nothing_is_found_beyond_the_right_factors(fit: Fit, counts: Counts) -> None:
     found = checks.residual_structure(fit, counts)
-    assert not found.found
+    assert not found.significant
     assert found.words == ""
     assert not found.nothing
     assert (found.n_cells, found.n_factors) == (300, 2)
@@ -54,7 +54,7 @@ def test_there_may_be_nothing_to_find() -> None:
     counts = engine.read_counts(data, genes="all")
     found = checks.residual_structure(engine.fit(counts, engine.LNMConfig(n_factors=2)), counts)
     assert found.nothing
-    assert not found.found
+    assert not found.significant
     assert found.words.startswith("There is nothing to find")
 
 
@@ -62,7 +62,7 @@ def test_a_factor_that_is_left_out_is_found(fit: Fit, counts: Counts) -> None:
     """Its genes are among those with the largest loadings on it, those opposed on its other end."""
     without = replace(fit, loadings=fit.loadings * [1, 0])
     found = checks.residual_structure(without, counts)
-    assert found.found
+    assert found.significant
     assert found.largest > found.expected + 20 * found.spread
     lost = pd.Series(fit.loadings[:, 1], fit.genes)
     named = lost[[*found.genes, *found.opposed]]
@@ -85,7 +85,7 @@ def test_a_label_that_explains_it_is_named(fit: Fit) -> None:
     labels = {"batch": batch.astype(str), "other": rng.choice(["x", "y"], 300)}
     labelled = replace(fit, obs=pd.DataFrame(labels, index=fit.cells))
     found = checks.residual_structure(labelled, engine.read_counts(data, genes="all"))
-    assert found.found
+    assert found.significant
     assert found.label == "batch"
     assert found.share > 0.5
     assert "% is batch." in found.words
@@ -104,7 +104,7 @@ def test_rare_genes_prove_nothing(fit: Fit) -> None:
     matrix[:, :8] = 0
     matrix[7, :8] = 1
     data.X = matrix
-    assert not checks.residual_structure(fit, engine.read_counts(data, genes="all")).found
+    assert not checks.residual_structure(fit, engine.read_counts(data, genes="all")).significant
 
 
 def test_what_cannot_be_tested(fit: Fit, counts: Counts) -> None:

@@ -11,7 +11,7 @@ import engine
 from engine.data import DataRequest, inspect_source, read_counts
 from engine.data.gene_names import INDEX, name_columns, name_genes
 from engine.errors import DataError
-from engine.genes import places
+from engine.genes import find_genes
 from engine.results import OTHER
 from tests.conftest import ROOT
 from tests.tiny import LDA, LNM, tiny_data
@@ -132,20 +132,20 @@ class TestNames:
 class TestPlaces:
     def test_ids_come_before_names(self):
         names, ids = pd.Index(["B", "A"]), pd.Index(["A", "X"])
-        assert places(["A", "B", "X", "no"], names, ids).tolist() == [0, 0, 1, -1]
+        assert find_genes(["A", "B", "X", "no"], names, ids).tolist() == [0, 0, 1, -1]
 
     def test_ids_of_another_version(self):
         ids = pd.Index([f"{IDS[0]}.3", f"{IDS[1]}.12"])
-        assert places([IDS[1], f"{IDS[0]}.4", IDS[2]], ids).tolist() == [1, 0, -1]
+        assert find_genes([IDS[1], f"{IDS[0]}.4", IDS[2]], ids).tolist() == [1, 0, -1]
 
     def test_each_gene_once(self):
         names, ids = pd.Index(["A", "B"]), pd.Index(["x", "y"])
-        found = places(["A", "C"], names, ids, wanted_ids=pd.Index(["y", "y"]), once=True)
+        found = find_genes(["A", "C"], names, ids, wanted_ids=pd.Index(["y", "y"]), once=True)
         assert found.tolist() == [1, -1]
 
     def test_nothing_among_nothing(self):
-        assert places(["A"], pd.Index([])).tolist() == [-1]
-        assert places([], pd.Index(["A"])).tolist() == []
+        assert find_genes(["A"], pd.Index([])).tolist() == [-1]
+        assert find_genes([], pd.Index(["A"])).tolist() == []
 
 
 @pytest.fixture

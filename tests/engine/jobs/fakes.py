@@ -190,5 +190,5 @@ def close_at_a_step(jobs: Jobs, fits: FakeFits, seed: int) -> None:
     # In this order: a step that ended before the server was closing would be followed by another.
     jobs.close(timeout=0.0)
     fits.allow(seed, 1)
-    for lane in list(jobs._pool._lanes.values()):
-        assert lane.join(PATIENCE)
+    for queue in list(jobs._pool._queues.values()):
+        assert queue.join(PATIENCE)

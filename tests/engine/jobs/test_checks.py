@@ -14,7 +14,7 @@ import pytest
 from engine import checks as science
 from engine.checks.predictive.check import ALL_CELLS
 from engine.data import DataRequest
-from engine.jobs import CheckAsked, Checked, Checks, Jobs, JobStatus, check_summary
+from engine.jobs import Checked, CheckRequest, Checks, Jobs, JobStatus, check_summary
 from engine.jobs.check_file import FILE
 from engine.jobs.store import FIT
 from engine.registry import Config
@@ -24,7 +24,7 @@ from tests.tiny import CELLS, LDA, LNM, tiny_data
 
 pytestmark = pytest.mark.fit
 
-ASKED = CheckAsked(n_draws=20, genes=("gene 3",), group="cell_type")
+ASKED = CheckRequest(n_draws=20, genes=("gene 3",), group="cell_type")
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_a_check_is_made_kept_and_summed_up(jobs: Jobs, run: tuple[str, AnyFit])
     assert found.laplace is not None
     assert len(found.laplace.cells) == 80
     assert checks.latest(*run) == id
-    assert checks.asked(id) == ASKED
+    assert checks.request(id) == ASKED
     # asked again, it is there; asked otherwise, it is not
     assert checks.submit(*run, ASKED) == id
     other = checks.submit(*run, replace(ASKED, seed=1))
@@ -178,8 +178,8 @@ def test_a_check_can_be_stopped_and_asked_again(
         yield from real(*arguments, **named)
 
     monkeypatch.setattr(science, name, steps)
-    asked = replace(ASKED, seed=7)
-    id = checks.submit(*run, asked)
+    request = replace(ASKED, seed=7)
+    id = checks.submit(*run, request)
     until(jobs, id, lambda status: status.phase == phase)
     jobs.stop(id)
     stopped: JobStatus = ended(jobs, id)
@@ -187,7 +187,7 @@ def test_a_check_can_be_stopped_and_asked_again(
     assert jobs.result(id) is None
     assert checks.latest(*run) is None
     slow = False
-    again = checks.submit(*run, asked)
+    again = checks.submit(*run, request)
     assert again != id
     found = result(jobs, again)
     assert found.check.n_cells == 80
@@ -203,8 +203,8 @@ def test_the_oldest_are_forgotten(
     for seed in (11, 12, 13):
         ids.append(checks.submit(*run, replace(ASKED, seed=seed)))
         ended(jobs, ids[-1])
-    assert checks.asked(ids[0]) is None
-    assert checks.asked(ids[1]) is not None
+    assert checks.request(ids[0]) is None
+    assert checks.request(ids[1]) is not None
     assert ids[0] not in {status.id for status in jobs.list()}
 
 

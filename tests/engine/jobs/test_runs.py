@@ -10,7 +10,7 @@ from scipy import sparse
 
 from engine.errors import FitError
 from engine.jobs import JobError, Jobs
-from engine.jobs.file_cache import Kept
+from engine.jobs.file_cache import FileCache
 from engine.results import load
 from tests.engine.jobs.fakes import FakeFits, Serve, ended, folder, make_fit, submit
 from tests.waiting import PATIENCE
@@ -79,23 +79,23 @@ def test_a_task_has_no_files(jobs: Jobs) -> None:
 class TestKept:
     def test_the_last_two(self, tmp_path: Path) -> None:
         read: list[str] = []
-        kept = Kept(lambda path: read.append(path.name), size=2)
+        cache = FileCache(lambda path: read.append(path.name), size=2)
         paths = [tmp_path / name for name in "abc"]
         for path in paths:
             path.write_text("")
         for index in (0, 1, 0, 2, 0, 1):
-            kept.read(paths[index])
+            cache.read(paths[index])
         assert read == ["a", "b", "c", "b"]
 
     def test_a_replaced_file_is_read_again(self, tmp_path: Path) -> None:
         path = tmp_path / "a"
-        kept = Kept(Path.read_text, size=2)
-        assert kept.read(path) is None
+        cache = FileCache(Path.read_text, size=2)
+        assert cache.read(path) is None
         path.write_text("old")
-        assert kept.read(path) == "old"
+        assert cache.read(path) == "old"
         (tmp_path / "b").write_text("longer")
         (tmp_path / "b").rename(path)
-        assert kept.read(path) == "longer"
+        assert cache.read(path) == "longer"
 
     def test_asked_for_by_many_it_is_read_once(self, tmp_path: Path) -> None:
         path = tmp_path / "a"
@@ -108,9 +108,9 @@ class TestKept:
             assert go_on.wait(PATIENCE)
             return object()
 
-        kept = Kept(slowly, size=2)
+        cache = FileCache(slowly, size=2)
         with ThreadPoolExecutor(4) as pool:
-            found = [pool.submit(kept.read, path) for _ in range(4)]
+            found = [pool.submit(cache.read, path) for _ in range(4)]
             assert reading.wait(PATIENCE)
             go_on.set()
             assert len({id(future.result(PATIENCE)) for future in found}) == 1
@@ -127,7 +127,7 @@ class TestKept:
                 raise answer
             return answer
 
-        kept = Kept(fails_once, size=2)
+        cache = FileCache(fails_once, size=2)
         with pytest.raises(FitError):
-            kept.read(path)
-        assert kept.read(path) == "value"
+            cache.read(path)
+        assert cache.read(path) == "value"

@@ -14,12 +14,12 @@ import pytest
 from engine import checks
 from engine.errors import ConfigError
 from engine.jobs import (
-    CheckAsked,
+    CheckRequest,
     Checks,
     JobError,
     Jobs,
     JobStatus,
-    kept_uncertainty,
+    read_uncertainty,
     submit_uncertainty,
     uncertainties,
 )
@@ -45,18 +45,18 @@ def run(real: Jobs, tmp_path: Path) -> str:
 
 
 def test_of_correlations(real: Jobs, run: str) -> None:
-    assert kept_uncertainty(real, run) is None
+    assert read_uncertainty(real, run) is None
     id = submit_uncertainty(real, run)
     status = ended(real, id)
     assert (status.kind, status.state) == ("task", "done"), status.message
-    kept = kept_uncertainty(real, run)
+    kept = read_uncertainty(real, run)
     assert isinstance(kept, checks.Uncertainty)
     assert kept.method == "delta"
     made = real.result(id).correlation(np.arange(5))
     np.testing.assert_array_equal(kept.correlation(np.arange(5)).lfsr, made.lfsr)
     status = ended(real, submit_uncertainty(real, run, "bootstrap", 3))
     assert status.state == "done", status.message
-    again = kept_uncertainty(real, run)
+    again = read_uncertainty(real, run)
     assert isinstance(again, checks.Uncertainty)
     assert (again.method, again.n_boot) == ("bootstrap", 3)
 
@@ -72,7 +72,7 @@ def test_of_topics_without_the_cells_set_aside(real: Jobs, tmp_path: Path) -> No
     assert real.fit_counts(run) is None
     status = ended(real, submit_uncertainty(real, run, "bootstrap", 3))
     assert status.state == "done", status.message
-    kept = kept_uncertainty(real, run)
+    kept = read_uncertainty(real, run)
     assert isinstance(kept, checks.TopicUncertainty)
     assert kept.n_boot == 3
 
@@ -83,7 +83,7 @@ def test_counts_that_have_changed_are_refused(real: Jobs, tmp_path: Path, task: 
         if task == "uncertainty":
             status = ended(real, submit_uncertainty(real, run))
         else:
-            status = ended(real, Checks(real).submit(run, fit, CheckAsked(n_draws=20)))
+            status = ended(real, Checks(real).submit(run, fit, CheckRequest(n_draws=20)))
         assert status.state == "failed"
         return status.message
 
@@ -118,9 +118,9 @@ def test_that_of_another_fit_is_not_given(real: Jobs, run: str) -> None:
     kept = checks.Uncertainty.load(path)
     older = checks.Uncertainty(kept.centre, kept.noise, kept.spread, kept.passes - 1)
     older.save(path)
-    assert kept_uncertainty(real, run) is None
+    assert read_uncertainty(real, run) is None
     path.write_bytes(b"damaged")
-    assert kept_uncertainty(real, run) is None
+    assert read_uncertainty(real, run) is None
 
 
 @pytest.mark.parametrize(("asked", "made"), [("stop", 12), ("stop", 4), ("cancel", 12)])
@@ -132,7 +132,7 @@ def test_what_is_stopped_keeps_enough(
     made: int,
 ) -> None:
     ended(real, submit_uncertainty(real, run, "bootstrap", 2))
-    before = kept_uncertainty(real, run)
+    before = read_uncertainty(real, run)
     assert isinstance(before, checks.Uncertainty)
     spread = type(before.spread)(*(np.repeat(a, made // 2, axis=0) for a in before.spread))
     found = checks.Uncertainty(before.centre, before.noise, spread, before.passes)
@@ -151,7 +151,7 @@ def test_what_is_stopped_keeps_enough(
     go_on.set()
     state = ended(real, id).state
     assert state == {"stop": "stopped", "cancel": "cancelled"}[asked]
-    kept = kept_uncertainty(real, run)
+    kept = read_uncertainty(real, run)
     assert isinstance(kept, checks.Uncertainty)
     assert kept.n_boot == (12 if (asked, made) == ("stop", 12) else 2)
 
@@ -160,6 +160,6 @@ def test_what_cannot_be_asked(jobs: Jobs) -> None:
     with pytest.raises(JobError):
         submit_uncertainty(jobs, "none")
     with pytest.raises(JobError):
-        kept_uncertainty(jobs, "../runs")
+        read_uncertainty(jobs, "../runs")
     with pytest.raises(ConfigError, match="method"):
         submit_uncertainty(jobs, "none", "guess")

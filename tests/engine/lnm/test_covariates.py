@@ -268,8 +268,8 @@ class TestFit:
         assert misfits[0] < 5
         assert misfits[1] > 15
         structure = checks.residual_structure(fit, counts)
-        assert not structure.found
-        assert checks.residual_structure(blind, counts).found
+        assert not structure.significant
+        assert checks.residual_structure(blind, counts).significant
         assert checks.laplace_quality(fit, counts, n_cells=8, n_draws=200) is not None
         held = fitted.data.counts.take(np.arange(300, 360))
         assert checks.score(fit, held).perplexity < checks.score(blind, held).perplexity

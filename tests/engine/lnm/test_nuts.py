@@ -11,7 +11,7 @@ import pytest
 import engine
 from engine.checks import predictive_check, score
 from engine.data import Counts, simulate
-from engine.lnm.nuts.diagnostics import bulk_ess, rhat, told
+from engine.lnm.nuts.diagnostics import bulk_ess, diagnostics_words, rhat
 from engine.results import Fit
 from engine.summaries import clr_correlation, clr_correlation_interval
 from tests.engine.problems import upper
@@ -97,7 +97,7 @@ class TestPosterior:
         assert judged["least_ess"] > 60
         assert (judged["chains"], judged["draws"]) == (2, NUTS.n_draws)
         assert nuts.status.state == "converged"
-        assert told(judged) in nuts.status.reason
+        assert diagnostics_words(judged) in nuts.status.reason
         assert nuts.status.passes == NUTS.n_warmup + NUTS.n_draws
 
     def test_the_functions_of_a_fit_take_it(self, nuts: Fit, counts: Counts) -> None:
@@ -153,8 +153,10 @@ class TestDiagnostics:
     def test_what_is_said(self) -> None:
         good = {"worst_rhat": 1.004, "least_ess": 420.0, "divergences": 0, "draws": 500}
         judged = {**good, "chains": 4}
-        assert told(judged) == "NUTS: worst R-hat 1.004, least ESS 420, 0 divergences"
-        assert "1 divergence; warning: trajectories" in told({**judged, "divergences": 1})
-        assert "warning: R-hat above 1.01" in told({**judged, "worst_rhat": 1.02})
-        assert "have not met" in told({**judged, "worst_rhat": 1.3})
-        assert "fewer than 100 effective" in told({**judged, "least_ess": 20.0})
+        assert diagnostics_words(judged) == "NUTS: worst R-hat 1.004, least ESS 420, 0 divergences"
+        assert "1 divergence; warning: trajectories" in diagnostics_words(
+            {**judged, "divergences": 1}
+        )
+        assert "warning: R-hat above 1.01" in diagnostics_words({**judged, "worst_rhat": 1.02})
+        assert "have not met" in diagnostics_words({**judged, "worst_rhat": 1.3})
+        assert "fewer than 100 effective" in diagnostics_words({**judged, "least_ess": 20.0})

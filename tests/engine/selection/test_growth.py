@@ -13,7 +13,7 @@ import engine
 from engine import checks
 from engine.data import Counts, simulate
 from engine.errors import ConfigError, DataError
-from engine.results import Fit, Selection, config_asked, load, selection_of
+from engine.results import Fit, Selection, load, requested_config, selection_of
 from engine.summaries import methods_text
 from engine.validation import AUTO
 
@@ -92,7 +92,7 @@ class TestFactors:
     def test_why_is_kept_and_told(self, fit: Fit, tmp_path: Path) -> None:
         again = load(fit.save(tmp_path / "fit.h5ad"))
         assert selection_of(again) == chosen(fit)
-        assert config_asked(again) == replace(fit.config, n_factors=AUTO)
+        assert requested_config(again) == replace(fit.config, n_factors=AUTO)
         said = methods_text(fit)
         assert "The number of factors was chosen among 0, 5" in said
         assert "5 factors: the fewest that predict counts of held-out cells" in said
@@ -109,7 +109,7 @@ class TestFactors:
         config = engine.LNMConfig(n_factors=2, max_passes=2)
         typed = engine.fit(counts, config)
         assert selection_of(typed) is None
-        assert config_asked(typed) == config
+        assert requested_config(typed) == config
 
     def test_seconds_allowed_are_for_all_of_it(self, counts: Counts) -> None:
         fit = engine.fit(counts, engine.LNMConfig(max_seconds=1e-3))

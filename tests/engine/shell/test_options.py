@@ -86,7 +86,7 @@ def test_values_may_begin_with_a_dash() -> None:
 def test_a_size_is_a_number_or_auto() -> None:
     for text, size in (("auto", "auto"), ("7", 7)):
         typed = values(["fit", "demo", "--out", "x", "--factors", text])
-        assert common.configuration(typed).asked_size == size
+        assert common.configuration(typed).requested_size == size
 
 
 def test_a_sweep_has_its_numbers_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,8 +13,22 @@ from dashboard.actions import connect
 from dashboard.browser import Browser
 from dashboard.cards.explore.gene_correlations import HEAD, TOPICS, _head
 from dashboard.cards.topics.gene_columns import values
-from dashboard.cards.uncertainty import certainty, gene_intervals, interval, line, rate, stability
-from dashboard.plots.heatmap import BELIEVED, GENES, TOLD, VALUE, Heatmap, clustered
+from dashboard.cards.uncertainty import (
+    correlation_uncertainty,
+    gene_intervals,
+    interval,
+    line,
+    rate,
+    stability,
+)
+from dashboard.plots.heatmap import (
+    GENES,
+    UNCERTAINTY_COLUMNS,
+    UNCERTAINTY_ROWS,
+    VALUE,
+    Heatmap,
+    clustered,
+)
 from dashboard.plots.loading_bars import LoadingBars
 from dashboard.plots.topic_bars import TopicBars
 from dashboard.runner import Runner
@@ -76,18 +90,18 @@ class TestAsking:
 
         kind = type(UNCERTAINTY)
         monkeypatch.setattr(kind, "submit", submit)
-        monkeypatch.setattr(kind, "kept", lambda _of, _jobs, run: self.kept.get(run))
+        monkeypatch.setattr(kind, "read", lambda _of, _jobs, run: self.kept.get(run))
 
     def test_to_fade_pairs_is_to_ask(self, fitted: AppState, until: Until) -> None:
         assert fitted.uncertainty is None
-        fitted.fade = 0.05
+        fitted.largest_fsos = 0.05
         until(lambda: fitted.uncertainty is self.found)
-        assert (self.asked, fitted.doubting) == (["delta"], "")
-        fitted.fade = 0.01
+        assert (self.asked, fitted.uncertainty_progress) == (["delta"], "")
+        fitted.largest_fsos = 0.01
         assert self.asked == ["delta"]
 
     def test_another_run_has_its_own(self, fitted: AppState, runner: Runner, until: Until) -> None:
-        fitted.doubt = "delta"
+        fitted.uncertainty_method = "delta"
         until(lambda: fitted.uncertainty is self.found)
         first = fitted.run
         runner.fit()
@@ -100,17 +114,17 @@ class TestAsking:
     def test_what_fades_is_asked_of_the_next_run_too(
         self, fitted: AppState, runner: Runner, until: Until
     ) -> None:
-        fitted.fade = 0.05
+        fitted.largest_fsos = 0.05
         until(lambda: fitted.uncertainty is self.found)
         first = fitted.run
         runner.fit()
         until(lambda: fitted.run != first and fitted.uncertainty is self.found)
-        assert (self.asked, fitted.fade) == (["delta", "delta"], 0.05)
+        assert (self.asked, fitted.largest_fsos) == (["delta", "delta"], 0.05)
 
     def test_nothing_fades_where_nothing_was_kept(self, fitted: AppState, until: Until) -> None:
         self.found = None
-        fitted.fade = 0.05
-        until(lambda: fitted.fade == 1.0)
+        fitted.largest_fsos = 0.05
+        until(lambda: fitted.largest_fsos == 1.0)
         assert self.asked == ["delta"]
 
     def test_an_answer_that_comes_late_starts_nothing(
@@ -120,41 +134,41 @@ class TestAsking:
         self.found = None
         go_on, looks = [threading.Event(), threading.Event()], []
 
-        def kept(*_arguments: object) -> None:
+        def read(*_arguments: object) -> None:
             looks.append(None)
             assert go_on[len(looks) - 1].wait(PATIENCE)
 
-        monkeypatch.setattr(type(UNCERTAINTY), "kept", kept)
+        monkeypatch.setattr(type(UNCERTAINTY), "read", read)
         assert isinstance(fitted.fit, Fit)
         fitted.show_fit(replace(fitted.fit))
         until(lambda: len(looks) == 1)
-        fitted.fade = 0.05
+        fitted.largest_fsos = 0.05
         until(lambda: len(looks) == 2)
         go_on[0].set()
         for _ in range(20):
             runner.tick()
             time.sleep(0.01)
         go_on[1].set()
-        until(lambda: fitted.fade == 1.0)
+        until(lambda: fitted.largest_fsos == 1.0)
         assert self.asked == ["delta"]
 
     def test_so_many_refits_and_the_way_back(self, fitted: AppState, until: Until) -> None:
         browser = Browser()
         connect(browser, fitted)
         for value, told in (("200", "bootstrap 200"), ("delta", "delta"), ("200", "bootstrap 200")):
-            browser._handle_msg({"act": "doubt", "value": value})
-            until(lambda: not fitted.doubting and fitted.uncertainty is self.found)
+            browser._handle_msg({"act": "uncertainty", "value": value})
+            until(lambda: not fitted.uncertainty_progress and fitted.uncertainty is self.found)
             assert self.asked[-1] == told
         for wrong in ("bootstrap", "7", "1e9"):
-            browser._handle_msg({"act": "doubt", "value": wrong})
+            browser._handle_msg({"act": "uncertainty", "value": wrong})
         assert len(self.asked) == 3
 
     def test_what_went_wrong_is_said(self, fitted: AppState, until: Until) -> None:
-        fitted.doubt = "bootstrap"
+        fitted.uncertainty_method = "bootstrap"
         until(lambda: fitted.run_error is not None)
         assert fitted.run_error is not None
         assert "too few" in fitted.run_error.got
-        assert (fitted.uncertainty, fitted.doubting) == (None, "")
+        assert (fitted.uncertainty, fitted.uncertainty_progress) == (None, "")
 
 
 class TestShown:
@@ -189,18 +203,18 @@ class TestShown:
         table = clustered(summaries.clr_correlation(fit, list(fit.genes[:12])))
         heatmap = Heatmap()
         heatmap.show(table)
-        found = certainty(fit, make_uncertainty(fit, 0.05), list(table.columns))
+        found = correlation_uncertainty(fit, make_uncertainty(fit, 0.05), list(table.columns))
         assert found is not None
-        heatmap.doubt(found, 0.01)
+        heatmap.show_uncertainty(found, 0.01)
         veil = heatmap._veil.data["image"][0]
         np.testing.assert_array_equal(veil[::-1], found["fsos"] > 0.01)
         assert 0 < veil.sum() < veil.size
-        for name in TOLD:
+        for name in UNCERTAINTY_COLUMNS:
             shown = heatmap._image.data[name][0][::-1]
             np.testing.assert_allclose(shown, found[name], rtol=1e-6)
-        assert heatmap._hover.tooltips == [*GENES, VALUE, *BELIEVED]
+        assert heatmap._hover.tooltips == [*GENES, VALUE, *UNCERTAINTY_ROWS]
         np.testing.assert_allclose(heatmap.values[::-1], table, rtol=1e-6)
-        heatmap.doubt(None)
+        heatmap.show_uncertainty(None)
         assert not heatmap._veil.data["image"][0].any()
         assert heatmap._hover.tooltips == [*GENES, VALUE]
 

@@ -11,43 +11,43 @@ import pytest
 
 from dashboard import folders as module
 from dashboard.controls.upload import UploadArea
-from dashboard.folders import Places
+from dashboard.folders import Folders
 from engine.errors import DataError, EngineError
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
+def folders(tmp_path: Path) -> Folders:
     root = tmp_path / "data"
     (root / "deep").mkdir(parents=True)
     for name in ("b.h5ad", "a.h5", "notes.txt", ".hidden.h5ad", "deep/c.h5ad"):
         (root / name).touch()
     (root / "out").symlink_to("/etc")
     (root / "near").symlink_to(root / "deep")
-    return Places(tmp_path / "uploads", root, most_bytes=1000)
+    return Folders(tmp_path / "uploads", root, most_bytes=1000)
 
 
 class TestPaths:
     @pytest.mark.parametrize(
         "typed", ["/etc/passwd", "../x.h5ad", "deep/../../x", "out/passwd", "~root/x", "/", "a\0b"]
     )
-    def test_nothing_outside_the_data_folder_is_opened(self, places: Places, typed: str) -> None:
+    def test_nothing_outside_the_data_folder_is_opened(self, folders: Folders, typed: str) -> None:
         with pytest.raises(DataError):
-            places.find(typed)
+            folders.find(typed)
 
     @pytest.mark.parametrize("typed", ["b.h5ad", "deep/c.h5ad", "./deep/../b.h5ad", "near/c.h5ad"])
-    def test_relative_paths_begin_there(self, places: Places, typed: str) -> None:
-        assert Path(places.find(typed)).exists()
+    def test_relative_paths_begin_there(self, folders: Folders, typed: str) -> None:
+        assert Path(folders.find(typed)).exists()
 
-    def test_whole_paths_and_uploads_are_fine(self, places: Places) -> None:
-        for path in (places.data / "b.h5ad", places.uploads / "mine.h5ad"):
-            assert places.find(str(path)) == str(path.resolve())
+    def test_whole_paths_and_uploads_are_fine(self, folders: Folders) -> None:
+        for path in (folders.data / "b.h5ad", folders.uploads / "mine.h5ad"):
+            assert folders.find(str(path)) == str(path.resolve())
 
     def test_without_a_data_folder_anything_goes(self, tmp_path: Path) -> None:
-        assert Places(tmp_path).find("/etc/passwd") == "/etc/passwd"
-        assert Places(tmp_path).offered() == []
+        assert Folders(tmp_path).find("/etc/passwd") == "/etc/passwd"
+        assert Folders(tmp_path).offered() == []
 
-    def test_files_directly_in_it_are_offered(self, places: Places) -> None:
-        assert places.offered() == ["a.h5", "b.h5ad"]
+    def test_files_directly_in_it_are_offered(self, folders: Folders) -> None:
+        assert folders.offered() == ["a.h5", "b.h5ad"]
 
 
 class Sent(UploadArea):
@@ -65,20 +65,20 @@ class TestUploads:
         return []
 
     @pytest.fixture
-    def area(self, places: Places, arrived: list[Path], told: list[EngineError]) -> Sent:
-        return Sent(places, arrived.append, told.append)
+    def area(self, folders: Folders, arrived: list[Path], told: list[EngineError]) -> Sent:
+        return Sent(folders, arrived.append, told.append)
 
-    def left(self, places: Places) -> list[str]:
-        return sorted(os.listdir(places.uploads)) if places.uploads.exists() else []
+    def left(self, folders: Folders) -> list[str]:
+        return sorted(os.listdir(folders.uploads)) if folders.uploads.exists() else []
 
-    def test_parts_become_a_file(self, area: Sent, places: Places, arrived: list[Path]) -> None:
+    def test_parts_become_a_file(self, area: Sent, folders: Folders, arrived: list[Path]) -> None:
         for _ in range(2):
             area._handle_msg({"do": "begin", "name": "my cells.h5ad", "size": 7})
             area._handle_msg({"do": "part", "at": 0, "bytes": b"abcd"})
             area._handle_msg({"do": "part", "at": 0, "bytes": b"abcd"})
             area._handle_msg({"do": "part", "at": 4, "bytes": b"efg"})
         assert [path.read_bytes() for path in arrived] == [b"abcdefg"] * 2
-        assert self.left(places) == ["my_cells-2.h5ad", "my_cells.h5ad"]
+        assert self.left(folders) == ["my_cells-2.h5ad", "my_cells.h5ad"]
         steps = [{"do": "send", "at": 0}, {"do": "send", "at": 4}, {"do": "end"}]
         assert area.sent == steps * 2
 
@@ -93,44 +93,50 @@ class TestUploads:
         ],
     )
     def test_names_are_made_safe(
-        self, area: Sent, arrived: list[Path], places: Places, name: str, kept: str
+        self, area: Sent, arrived: list[Path], folders: Folders, name: str, kept: str
     ) -> None:
         area._handle_msg({"do": "begin", "name": name, "size": 1})
         area._handle_msg({"do": "part", "at": 0, "bytes": b"x"})
         assert [path.name for path in arrived] == [kept]
-        assert arrived[0].parent == places.uploads
+        assert arrived[0].parent == folders.uploads
 
     @pytest.mark.parametrize(
         ("name", "size", "found"),
         [("x.exe", 1, ".exe"), ("x.h5ad", 1001, "1 kB"), ("x.h5ad", 0, "0 bytes")],
     )
     def test_what_cannot_be_is_told_and_leaves_nothing(
-        self, area: Sent, told: list[EngineError], places: Places, name: str, size: int, found: str
+        self,
+        area: Sent,
+        told: list[EngineError],
+        folders: Folders,
+        name: str,
+        size: int,
+        found: str,
     ) -> None:
         area._handle_msg({"do": "begin", "name": name, "size": size})
         assert found in told[0].got
         assert area.sent == [{"do": "end"}]
-        assert self.left(places) == []
+        assert self.left(folders) == []
 
     def test_no_more_is_taken_than_was_announced(
-        self, area: Sent, told: list[EngineError], arrived: list[Path], places: Places
+        self, area: Sent, told: list[EngineError], arrived: list[Path], folders: Folders
     ) -> None:
         area._handle_msg({"do": "begin", "name": "x.h5ad", "size": 3})
         area._handle_msg({"do": "part", "at": 0, "bytes": b"four"})
         assert len(told) == 1
-        assert (arrived, self.left(places)) == ([], [])
+        assert (arrived, self.left(folders)) == ([], [])
 
-    def test_a_cancelled_upload_goes(self, area: Sent, places: Places) -> None:
+    def test_a_cancelled_upload_goes(self, area: Sent, folders: Folders) -> None:
         area._handle_msg({"do": "begin", "name": "x.h5ad", "size": 3})
-        assert len(self.left(places)) == 1
+        assert len(self.left(folders)) == 1
         area._handle_msg({"do": "cancel"})
-        assert self.left(places) == []
+        assert self.left(folders) == []
         area._handle_msg({"do": "part", "at": 0, "bytes": b"abc"})
-        assert self.left(places) == []
+        assert self.left(folders) == []
 
-    def test_parts_of_long_ago_are_swept(self, area: Sent, places: Places) -> None:
-        places.uploads.mkdir()
-        old = places.uploads / ".x.part"
+    def test_parts_of_long_ago_are_swept(self, area: Sent, folders: Folders) -> None:
+        folders.uploads.mkdir()
+        old = folders.uploads / ".x.part"
         old.touch()
         os.utime(old, (0, 0))
         area._handle_msg({"do": "begin", "name": "x.h5ad", "size": 3})
@@ -148,20 +154,20 @@ class TestUploads:
 
 
 def test_uploads_that_have_begun_have_their_room(
-    places: Places, monkeypatch: pytest.MonkeyPatch
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two at once are not both told that there is room for one."""
     free = module.SPARE_BYTES + 1_500_000
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
-    places = replace(places, most_bytes=10**6)
-    upload = places.begin("a.h5ad", 10**6)
+    folders = replace(folders, most_bytes=10**6)
+    upload = folders.begin("a.h5ad", 10**6)
     with pytest.raises(DataError, match="free on the server's disk"):
-        places.begin("b.h5ad", 10**6)
+        folders.begin("b.h5ad", 10**6)
     upload.drop()
-    places.begin("b.h5ad", 10**6).drop()
+    folders.begin("b.h5ad", 10**6).drop()
 
 
-def test_an_upload_that_fills_the_disk_is_given_up_in_words(places: Places) -> None:
+def test_an_upload_that_fills_the_disk_is_given_up_in_words(folders: Folders) -> None:
     class Full(io.BytesIO):
         def write(self, _content: object) -> int:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -170,10 +176,10 @@ def test_an_upload_that_fills_the_disk_is_given_up_in_words(places: Places) -> N
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     for step in (lambda upload: upload.add(b"12345"), lambda upload: upload.finish()):
-        upload = places.begin("a.h5ad", 5)
+        upload = folders.begin("a.h5ad", 5)
         upload._file.close()
         upload._file = Full()
         with pytest.raises(DataError, match="No space left"):
             step(upload)
         upload.drop()
-        assert list(places.uploads.iterdir()) == []
+        assert list(folders.uploads.iterdir()) == []

@@ -11,7 +11,7 @@ from bokeh.document import without_document_lock
 from panel.io.state import set_curdoc
 
 
-def together(action: Callable[..., object]) -> Callable[..., None]:
+def one_message(action: Callable[..., object]) -> Callable[..., None]:
     """Wrap an action so that the browser lays out and paints once, not once for each plot.
 
     Under the lock of a document, Bokeh sends each change as a message of its own, and the browser
@@ -19,7 +19,7 @@ def together(action: Callable[..., object]) -> Callable[..., None]:
     """
 
     @functools.wraps(action)
-    def held(*arguments: Any, **named: Any) -> None:
+    def send(*arguments: Any, **named: Any) -> None:
         doc = pn.state.curdoc
         # Before a page is loaded, Panel sends held changes only under the lock.
         if doc is None or doc.session_context is None or not pn.state.loaded:
@@ -33,4 +33,4 @@ def together(action: Callable[..., object]) -> Callable[..., None]:
 
         doc.add_next_tick_callback(act)
 
-    return held
+    return send
