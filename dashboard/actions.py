@@ -10,6 +10,7 @@ import pandas as pd
 
 from dashboard.browser import Browser
 from dashboard.state import REPLICATES, AppState
+from dashboard.tab_names import tab_names
 
 SEARCH = "Find a gene"
 STEPS = {"ArrowRight": 1, "ArrowDown": 1, "ArrowLeft": -1, "ArrowUp": -1}
@@ -52,7 +53,7 @@ def _press(state: AppState, key: str) -> None:
 
 
 def _turn(state: AppState, name: str) -> None:
-    if name in state.param.tab.objects:
+    if name in tab_names():
         state.tab = name
 
 

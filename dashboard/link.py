@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import param
 
+from dashboard.cards import catalogue
 from dashboard.cut import shorten
 from dashboard.gene_ids import called
 from dashboard.model_settings import error_of, parameters
@@ -36,6 +37,8 @@ CHOICES: tuple[str, ...] = (
 # Keys of the query whose field of Link has another name.
 NAMED = {"gene": "genes", "with": "other"}
 REPEATED = {"gene": MOST_MARKED, "pair": 2}
+# What says which of the cards at the lower right of Explore is in front.
+FRONT = "state.detail"
 
 
 @dataclass(frozen=True)
@@ -243,7 +246,7 @@ PARTS: dict[str, Callable[[list[str]], Any]] = {
     "pair": lambda texts: (texts[0], texts[1]) if len(texts) == 2 else None,
     "heat": _one_of("heat"),
     "top": _whole(*AppState.param["top_genes"].bounds),
-    "detail": _one_of("detail"),
+    "detail": lambda texts: texts[0] if texts[0] in catalogue.keys("explore", FRONT) else None,
     "cells": _matching(CELLS),
     "with": _matching(RUN),
 }

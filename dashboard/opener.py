@@ -11,11 +11,10 @@ from typing import Any
 
 import param
 
-from dashboard.data_choices import REQUEST
 from dashboard.folders import Folders
 from dashboard.reader import CountsSummary, Reader, Reading, Task
 from dashboard.server_settings import DEMO
-from dashboard.state import AppState, Notice
+from dashboard.state import REQUEST, AppState, Notice
 from engine.data import ChoiceNeeded, DataRequest
 from engine.data.reader_errors import shorten
 from engine.errors import DataError, EngineError, NoRoom

@@ -33,6 +33,7 @@ from dashboard.runner import Runner
 from dashboard.server_settings import Settings
 from dashboard.services import Services
 from dashboard.state import AppState
+from dashboard.tab_names import tab_names
 from dashboard.theme import CHROME, LOGIN, THEME
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -50,7 +51,7 @@ SOON = 2000
 def services() -> Services:
     """Start the services that all sessions of this server share, and their warm-up."""
     # Nobody is to wait for the import of what a tab shows.
-    for name in AppState.param.tab.objects:
+    for name in tab_names():
         catalogue.cards(name)
     # Exclude the libraries from garbage collection, which would walk through them while somebody
     # waits. Before the first session has a state: frozen objects are never freed.
@@ -142,7 +143,7 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
     state.param.watch(lambda event: browser.notify(event.new), "run_error")
     tabs = pmui.Tabs(
         *_views(state, runner, browser),
-        active=state.param.tab.objects.index(state.tab),
+        active=tab_names().index(state.tab),
         sizing_mode="stretch_both",
         margin=0,
     )
@@ -187,9 +188,7 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
 
 def _views(state: AppState, runner: Runner, browser: Browser) -> list[tuple[str, pn.Column]]:
     """Title and content of each tab; a view is built once somebody looks."""
-    columns = {
-        name: pn.Column(sizing_mode="stretch_both", margin=0) for name in state.param.tab.objects
-    }
+    columns = {name: pn.Column(sizing_mode="stretch_both", margin=0) for name in tab_names()}
 
     def add(name: str) -> None:
         if not len(columns[name]):
@@ -217,7 +216,7 @@ def _busy_watchers() -> list[param.parameterized.Watcher]:
 
 def _keep_in_step(tabs: pmui.Tabs, state: AppState) -> None:
     """Keep ``state.tab`` and the tab in front equal; an opened run brings Explore to the front."""
-    names = state.param.tab.objects
+    names = tab_names()
 
     def turn(event: param.parameterized.Event) -> None:
         state.tab = names[event.new]

@@ -68,8 +68,8 @@ MUTATIONS = {
     ),
     "bootstrap: replicates do not sample from the prior": Mutation(
         "engine/checks/uncertainty/bootstrap.py",
-        "theta[:, :-2] += np.einsum",
-        "theta[:, :-2] += 0 * np.einsum",
+        "theta[:, : point.n_factors] += np.einsum",
+        "theta[:, : point.n_factors] += 0 * np.einsum",
         UNCERTAINTY,
     ),
     "checks: a p-value leaves out the observed value": Mutation(
@@ -107,7 +107,7 @@ MUTATIONS = {
     ),
     "jobs: the uncertainty of an earlier fit is given": Mutation(
         "engine/jobs/uncertainties.py",
-        "return found if found.passes == jobs.status(run_id).passes else None",
+        "return found if found.passes == passes else None",
         "return found",
         JOBS,
     ),

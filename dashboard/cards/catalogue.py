@@ -17,6 +17,11 @@ def cards(tab: str) -> list[type[Card]]:
     return sorted(found, key=lambda kind: (kind.place, kind.entry))
 
 
+def keys(tab: str, front: str) -> list[str]:
+    """Keys of the cards of a tab that share a place, by the parameter that turns to one."""
+    return [kind.key or kind.entry for kind in cards(tab) if kind.front == front]
+
+
 def tab(name: str) -> Any:
     """The `dashboard.cards.base_tab.Tab` of a name."""
     module = importlib.import_module(f"{__package__}.{name}.tab")

@@ -55,8 +55,6 @@ class Stack(pn.viewable.Viewer):
         owner, choice = first.front.split(".")
         self._owner = getattr(first, owner)
         self._front = self._owner.param[choice]
-        # A new card of the place is one more of its choices.
-        self._front.objects = list(dict.fromkeys([*self._front.objects, *self.cards]))
         front, keys = self._front, list(self.cards)
         words = {key: own.word for key, own in self.cards.items()}
 

@@ -16,10 +16,9 @@ from dashboard.controls.form import WIDE, Later, beside, folded, select, step
 from dashboard.controls.source_choices import ChoiceControls
 from dashboard.controls.upload import UploadArea
 from dashboard.controls.uploads import UploadsControl
-from dashboard.data_choices import CHOICES
 from dashboard.runner import Runner
 from dashboard.server_settings import DEMO
-from dashboard.state import AppState, Notice
+from dashboard.state import CHOICES, AppState, Notice
 from engine.data import INDEX
 from engine.errors import EngineError
 

@@ -19,6 +19,7 @@ import pytest
 
 import engine
 from dashboard import embedding, link
+from dashboard.cards import catalogue
 from dashboard.controls.model_form import TITLES
 from dashboard.runner import Runner
 from dashboard.services import Services
@@ -128,7 +129,7 @@ with tempfile.TemporaryDirectory() as name:
         state.tab = tab
         for heat in state.param.heat.objects:
             state.heat = heat
-        for detail in state.param.detail.objects:
+        for detail in catalogue.keys("explore", "state.detail"):
             state.detail = detail
         for colour in state.colours().values():
             state.colour = colour

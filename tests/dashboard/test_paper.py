@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from tests.dashboard.test_certainty import make_uncertainty
 
 from dashboard import figures
 from dashboard.browser import Browser
@@ -23,6 +22,7 @@ from dashboard.plots.loadings import ON_PAPER
 from dashboard.plots.topic_structure import bounds
 from dashboard.state import AppState
 from tests.dashboard.synthetic import make_fit, make_topic_fit
+from tests.dashboard.test_uncertainty import make_uncertainty
 
 # Heights of the plot, pixels: of a tab that nobody has looked at, of small and large windows.
 HEIGHTS = (None, 60, 250, 900)

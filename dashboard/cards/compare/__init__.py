@@ -1,1 +1,3 @@
 """The Compare tab: finished runs on the same data side by side."""
+
+PLACE = 6

@@ -9,7 +9,6 @@ import param
 from engine.summaries import Quantity, Similarity
 
 TAB = "compare"
-DETAILS = ("pairs", "matched", "cells")
 
 
 class CompareChoices(param.Parameterized):
@@ -18,7 +17,7 @@ class CompareChoices(param.Parameterized):
     left_out = param.List(default=[], doc="Ids of the runs that are left out of the table.")
     heat: Any = param.Selector(default="change", objects=["one", "other", "change"])
     shown = param.Parameter(doc="What the heatmap shows: a `Shown` of the card of changes.")
-    detail: Any = param.Selector(default="pairs", objects=list(DETAILS), doc="Lower right.")
+    detail = param.String(default="pairs", doc="Key of the card in front, lower right.")
     among: Any = param.Selector(default="all", objects=["all", "shown"], doc="Pairs of genes.")
     by: Any = param.Selector(default="correlation", objects=list(get_args(Similarity)))
     beside = param.Integer(

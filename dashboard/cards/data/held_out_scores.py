@@ -6,7 +6,7 @@ import json
 from collections.abc import Hashable, Sequence
 
 from dashboard import html, lists
-from dashboard.data_choices import CHOICES
+from dashboard.state import CHOICES
 from dashboard.templates import Html, render
 from engine.jobs import JobStatus
 from engine.registry import family_of_settings

@@ -1,1 +1,3 @@
 """The Groups tab: what covariates do to genes, and groups of cells against each other."""
+
+PLACE = 4

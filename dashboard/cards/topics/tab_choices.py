@@ -10,8 +10,6 @@ from dashboard.plots.sweep_curve import MEASURES
 from engine.results import AnyFit
 from engine.summaries import RELEVANCE, Measure, grouping_columns, measures
 
-TABLES = ("labels", "cells", "beside", "many")
-
 
 class TopicChoices(param.Parameterized):
     """Choices that the views of the Topics tab share."""
@@ -19,7 +17,7 @@ class TopicChoices(param.Parameterized):
     measure: Any = param.Selector(default="relevance", objects=list(get_args(Measure)))
     weight = param.Number(default=RELEVANCE, bounds=(0, 1), doc="lambda of the relevance.")
     group = param.String(default=None, allow_None=True, doc="Column of obs; None chooses.")
-    table: Any = param.Selector(default="labels", objects=list(TABLES), doc="Lower right.")
+    table = param.String(default="labels", doc="Key of the card in front, lower right.")
     other = param.String(default=None, allow_None=True, doc="Id of the run to compare with.")
     by: Any = param.Selector(default="correlation", objects=["correlation", "overlap"])
     swept_by: Any = param.Selector(default="excess", objects=list(MEASURES), doc="Of a sweep.")

@@ -1,0 +1,25 @@
+"""LookState: how a session shows what it shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import param
+
+from dashboard.tab_names import tab_names
+
+
+class LookState(param.Parameterized):
+    """The tab in front, the colours of the cells, and what the heatmap shows."""
+
+    tab: Any = param.Selector(default=tab_names()[0], objects=list(tab_names()))
+    colour = param.String(default="", doc="What colours the cells: a key of `colours()`.")
+    own_label = param.String(doc="The label among those that a person chose; factors leave it.")
+    heat: Any = param.Selector(default="top", objects=["top", "factor", "gene"], doc="Heatmap.")
+    largest_fsos: Any = param.Selector(
+        default=1.0,
+        objects=[1.0, 0.2, 0.1, 0.05, 0.01],
+        doc="Largest fsos of pairs in full colour.",
+    )
+    top_genes = param.Integer(default=100, bounds=(2, 1000), doc="How many.")
+    detail = param.String(default="gene", doc="Key of the card in front, lower right in Explore.")
