@@ -114,14 +114,16 @@ def _read_form(given: dict[str, str]) -> tuple[tuple[tuple[str, Any], ...], list
 def _write_form(state: AppState) -> list[tuple[str, object]]:
     """The model and its settings, where they differ from those of a new page."""
     own = parameters(state.model)
+
+    def changed(name: str) -> bool:
+        return getattr(state, name) not in (state.param[name].default, None)
+
     differ: list[tuple[str, object]] = [
-        (name, one.write(value))
+        (name, one.write(getattr(state, own[name])))
         for name, one in MODELS[state.model].config.settings().items()
-        if (value := getattr(state, own[name])) not in (state.param[own[name]].default, None)
-        and error_of(one, value) is None
+        if changed(own[name]) and error_of(one, getattr(state, own[name])) is None
     ]
-    chosen = [("model", state.model)] if state.model != state.param["model"].default else []
-    return [*chosen, *differ]
+    return [*[("model", state.model)] * changed("model"), *differ]
 
 
 def write(state: AppState, cells: str | None) -> str:

@@ -100,12 +100,12 @@ def _keep_compilations() -> Iterator[None]:
         return
     njit = numba.njit
 
-    def kept(*arguments: Any, **options: Any) -> Any:
+    def cached(*arguments: Any, **options: Any) -> Any:
         return njit(*arguments, **{"cache": True, **options})
 
     before = os.environ.get(_VARIABLE)
     try:
-        numba.njit = kept
+        numba.njit = cached
         _let_numba_know(str(folder))
         yield
     finally:

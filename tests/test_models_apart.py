@@ -26,7 +26,7 @@ SIZES = {"n_factors", "n_topics"}
 LATENTS = {"factor", "factors", "topic", "topics"}
 # What may hold the name of a latent, beside the page's tabs, heatmaps and messages.
 OF_LATENTS = {"latent", "latents", "kind", "parameter"}
-HELD = {"fit", "_fit", "config", "_config", "start", "of", "one", "other", "found"}
+HELD = {"fit", "_fit", "config", "_config", "start", "of", "one", "other", "found", "state"}
 
 
 def told_apart(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -69,6 +69,8 @@ def _compared(node: ast.Compare) -> str:
         match side:
             case ast.Call(func=ast.Name(id="type"), args=[of]) if HELD & set(_names(of)[-1:]):
                 return "comparison of a type"
+            case ast.Attribute(attr="model", value=of) if HELD & set(_names(of)[-1:]):
+                return "comparison of a model's name"
     return ""
 
 
@@ -126,6 +128,8 @@ def test_models_are_told_apart_in_their_own_folders_alone() -> None:
         "model in ('lnm', 'lnmvcp')",
         "fit.latent != 'topic'",
         "'n_topics' in values",
+        "config.model in fitting",
+        "self.state.model != default",
         "hasattr(fit, 'topics')",
         "getattr(state.fit, 'capture', None)",
         "words = {'lda': 1, 'lnm': 2}",

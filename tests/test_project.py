@@ -40,6 +40,28 @@ TRACES = {
     "package index": r"--(?:extra-)?index-url|-{2}find-links|\bregistry *= *\S|pypi[.]org",
 }
 
+# Folders whose files of one name are the same room: of the models and of what they share, of the
+# tabs, of the page and the paper. A command of the shell is named as what it calls.
+ROOMS = (
+    r"engine/(fitting|lda|lnm|lnm/nuts)",
+    r"dashboard/cards/\w+",
+    r"dashboard/(plots|figures)",
+)
+COMMANDS = "engine/shell/commands"
+# Words that name anything, and so nothing.
+VAGUE = {
+    "asked",
+    "kept",
+    "seen",
+    "believed",
+    "together",
+    "places",
+    "chosen",
+    "lane",
+    "border",
+    "told",
+}
+
 TOOLS = {
     "ruff check": ["ruff", "check", "--no-fix", "."],
     "ruff format": ["ruff", "format", "--check", "."],
@@ -99,6 +121,41 @@ def test_modules_stay_short() -> None:
     assert any(name.startswith("engine/") for name in lengths)
     long = {name: length for name, length in lengths.items() if length >= 300}
     assert not long, f"300 lines or more: {long}"
+
+
+def own_modules() -> list[Path]:
+    """The modules of the engine and the page."""
+    own = [path.relative_to(ROOT) for path in tracked_files() if path.suffix == ".py"]
+    return [path for path in own if path.parts[0] in OWN]
+
+
+def test_no_file_name_twice_but_of_one_room() -> None:
+    rooms: dict[str, set[str]] = {}
+    for path in own_modules():
+        folder = path.parent.as_posix()
+        if not path.stem.startswith("__") and folder != COMMANDS:
+            room = next((room for room in ROOMS if re.fullmatch(room, folder)), folder)
+            rooms.setdefault(path.name, set()).add(room)
+    assert rooms["tab.py"] == {ROOMS[1]}
+    twice = {name: own for name, own in rooms.items() if len(own) > 1}
+    assert not twice, f"one name for different things: {twice}"
+
+
+def test_names_say_what_things_are() -> None:
+    vague = []
+    for path in own_modules():
+        names = [path.stem] + [
+            node.name
+            for node in ast.walk(ast.parse((ROOT / path).read_text()))
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+        ]
+        words = {name: re.findall(r"[A-Z]?[a-z]+", name) for name in names}
+        vague += [
+            f"{path}: {name}"
+            for name, parts in words.items()
+            if VAGUE & {part.lower() for part in parts}
+        ]
+    assert not vague, f"name them by what they are: {vague}"
 
 
 def test_environment_yml_mirrors_pyproject() -> None:

@@ -46,10 +46,10 @@ def setting(of: param.Parameter, one: Setting, counts: param.Parameter, **more: 
         The open counts, whose columns a setting may name.
     """
 
-    def told(value: Any, counts: Counts | None) -> str:
+    def help_text(value: Any, counts: Counts | None) -> str:
         return str(error_of(one, value) or _help(one, value) + _columns(one, counts))
 
-    look = WIDE | {"label": one.label, "helper_text": html.bound(told, of, counts), **more}
+    look = WIDE | {"label": one.label, "helper_text": html.bound(help_text, of, counts), **more}
     if one.kind == "switch":
         return switch(of, one.label, **more)
     if one.kind == "choice":

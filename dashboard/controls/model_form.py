@@ -79,7 +79,7 @@ class ModelControl(pn.viewable.Viewer):
             return [beside(*two) if len(two) > 1 else two[0] for two in batched(fields, 2)]
 
         def wanted() -> bool:
-            if self.state.model not in family.models:
+            if MODELS[self.state.model] is not family:
                 return False
             return title in self._beside or any(name in self.state.in_use() for name in names)
 
@@ -92,7 +92,7 @@ class ModelControl(pn.viewable.Viewer):
         state, own, one = self.state, parameters(family.models[0]), family.config.settings()[name]
         others = [own["inference"], *([own[one.needs[0]]] if one.needs else [])]
         seen = html.bound(
-            lambda model, *_: model in family.models and name in state.in_use(),
+            lambda model, *_: MODELS[model] is family and name in state.in_use(),
             *(state.param[other] for other in ("model", *others)),
         )
         return setting(state.param[own[name]], one, state.param.counts, visible=seen)

@@ -127,12 +127,12 @@ class ModelConfig:
         # Older ones do not say of which model they are.
         given = {name: value for name, value in values.items() if name != "model"}
         check_names(cls, given)
-        found = cls(**given)
-        if (told := values.get("model", found.model)) != found.model:
+        made = cls(**given)
+        if (named := values.get("model", made.model)) != made.model:
             raise ConfigError(
-                f"settings of {told!r}", f"those of {found.model}", "Correct or remove the model."
+                f"settings of {named!r}", f"those of {made.model}", "Correct or remove the model."
             )
-        return found
+        return made
 
     def coarse(self, **budget: Any) -> Self:
         """One that is quick to fit, for a comparison of numbers of latents: with this budget."""

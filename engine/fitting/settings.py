@@ -104,10 +104,14 @@ class Setting:
         ends = {"from": self.low, "above": self.above, "to": self.high, "to below": self.below}
         return " ".join(f"{word} {end}" for word, end in ends.items() if end is not None)
 
+    def is_of(self, model: str) -> bool:
+        """Whether a model that declares it has it; without ``models`` all of its family do."""
+        return not self.models or model in self.models
+
     def means_anything(self, values: Mapping[str, Any], model: str) -> bool:
         """Whether a fit of a model with these settings heeds it."""
         return (
-            (not self.models or model in self.models)
+            self.is_of(model)
             and (not self.inferences or values["inference"] in self.inferences)
             and (self.needs is None or values[self.needs[0]] == self.needs[1])
         )

@@ -134,10 +134,11 @@ def check_given(names: Iterable[str], config: Config) -> None:
             continue
         several = _SETTINGS[name]
         flag, needs = several.first.flag, several.first.needs
+        declared = config.settings().get(name)
         own, by, fitting = config.model, "model", several.models
         if several.inferences and config.inference not in several.inferences:
             own, by, fitting = config.inference, "inference", several.inferences
-        elif needs is not None and config.model in fitting:
+        elif needs is not None and declared is not None and declared.is_of(config.model):
             other = config.settings()[needs[0]]
             own, by = str(getattr(config, other.name)), other.flag.removeprefix("--")
             fitting = (str(needs[1]),)
