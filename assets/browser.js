@@ -1,4 +1,5 @@
-// What only the browser can do: hear keys, follow buttons in plain HTML, save files, move the focus.
+// What only the browser can do: hear keys, follow buttons in plain HTML, save files, move the focus,
+// remember the theme.
 // Buttons carry data-act (and data-value); whatever the page's HTML panes show can therefore be pressed.
 
 const TYPING = new Set(["INPUT", "TEXTAREA", "SELECT"])
@@ -157,6 +158,8 @@ export function render({model, el, view}) {
       window.history[data.replace ? "replaceState" : "pushState"]({}, "", url)
     } else if (data.do === "copy") {
       copy(data.text).then((done) => model.send_msg({act: "copied", value: done ? "yes" : "no"}))
+    } else if (data.do === "cookie") {
+      document.cookie = `${data.name}=${data.value}; path=/; max-age=31536000; SameSite=Lax`
     } else if (data.do === "part") {
       const parts = files.get(data.file) ?? []
       parts.push(data.bytes)

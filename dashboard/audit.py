@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 def tell(home: Path, who: str, did: str, what: str) -> None:
-    """Add a line; if the disk is full, the action goes on and the server's log says so."""
+    """Add a line; if the disk is full, only the server's log gets an error."""
     when = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = json.dumps({"when": when, "who": who, "did": did, "what": what})
     try:

@@ -60,6 +60,10 @@ class Browser(JSComponent):
         """
         self._send_msg({"do": "address", "search": search, "replace": replace})
 
+    def remember(self, name: str, value: str) -> None:
+        """Keep a choice in a cookie of the browser, for the pages that it opens later."""
+        self._send_msg({"do": "cookie", "name": name, "value": value})
+
     def download(self, name: str, kind: str, content: bytes | Iterable[bytes]) -> None:
         """Let the browser save a file, sent in parts.
 

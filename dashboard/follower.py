@@ -1,4 +1,4 @@
-"""Follower: has an artefact of the shown run worked out, and shows it with the run."""
+"""Follower: starts the job of an artefact of the shown run, and reads the result."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Follower(param.Parameterized):
         state.param.watch(self._forget, "fit")
 
     def start(self, *asked: Any) -> None:
-        """Have it worked out as asked for, unless it already is."""
+        """Start the job with these arguments, unless it is running."""
         state, run = self.state, self.state.run
         if state.fit is None or state.partial or run is None or self._job(run) is not None:
             return
@@ -84,10 +84,10 @@ class Follower(param.Parameterized):
             self._look(self.ended)
 
     def looked(self) -> None:
-        """React: what is kept of a fit that is now shown has come, or there is none."""
+        """React: the saved artefact of the fit that is now shown was read, or there is none."""
 
     def ended(self) -> None:
-        """React: the job has ended, and what it kept has come, or there is none."""
+        """React: the job has ended, and its artefact was read, or there is none."""
 
     def failed(self) -> None:
         """React: the job has failed."""

@@ -28,7 +28,7 @@ WORDS = {
     "topic": "A distribution over genes; a cell is a mixture of topics.",
     "capture efficiency": "Which share of its molecules a cell shows as counts.",
     "lfsr": "Local false sign rate: the probability that an effect is truly zero or has the other "
-    "sign. Small is sure.",
+    "sign. Small is sure. “–”: not worked out, or no test is valid.",
     "fsos": "False sign or small: the probability that a correlation has the other sign or is no "
     "larger than 0.1.",
     "perplexity": "Of how many equally likely genes a held-out count seems to be drawn. Lower is "

@@ -27,7 +27,7 @@ def pane(content: str = "", **params: Any) -> pn.pane.HTML:
 
 
 def bound(function: Callable[..., Any], *arguments: Any) -> Any:
-    """A value that follows parameters; typed Any, because panes and widgets take it for one."""
+    """A value that follows parameters; typed Any, because panes and widgets accept it."""
     return param.bind(function, *arguments)
 
 
@@ -144,7 +144,7 @@ def badge(text: str) -> str:
 
 
 def chip(text: str, kind: str, act: str, value: str, hover: str = "") -> str:
-    """Something chosen, with the button that lets go of it; ``hover`` is all of it, on hovering."""
+    """A chosen thing with a button that clears it; ``hover`` is its full text."""
     return render("pieces.chip", text, kind, act, value, hover or text)
 
 

@@ -43,7 +43,7 @@ FRONT = "state.detail"
 
 @dataclass(frozen=True)
 class Link:
-    """What an address asks for; None stands for the default of a new page.
+    """The parts of an address; None stands for the default of a new page.
 
     ``factor`` is a position, counted from 0; in the address it is counted from 1.
     ``cells`` is the id of a selection that was kept, ``form`` parameters of the form and values.

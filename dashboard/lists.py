@@ -87,7 +87,7 @@ def when(seconds: float) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """A share in percent; one too small to be seen does not become nothing."""
+    """A share in percent; one that rounds to 0 is given as an upper bound."""
     least = 10**-digits
     if 0 < 100 * share < least:
         return f"< {number(least, digits)} %"

@@ -1,4 +1,4 @@
-"""Opener: reads the counts that a person asks for, or those of the run that is opened."""
+"""Opener: reads the counts of the sidebar's settings, or those of the run that is opened."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Opener:
         state.param.watch(self.ask, list(REQUEST))
 
     def ask(self, *events: object) -> None:
-        """Read the counts that the settings ask for."""
+        """Read the counts of the settings."""
         state = self._state
         if self._quiet:
             return
@@ -224,7 +224,7 @@ def _request(
 
 
 def refusal(state: AppState) -> Notice:
-    """The error of a fit that was asked for while no counts are ready."""
+    """The error of a fit that was requested while no counts are ready."""
     if state.data_error is not None:
         error = state.data_error
         if state.loaded is not None:

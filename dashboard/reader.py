@@ -97,7 +97,7 @@ def _starts(cells: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Reading:
-    """Counts and what goes with them."""
+    """Counts with their source and summary."""
 
     loaded: DataRequest
     info: SourceInfo

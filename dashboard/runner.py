@@ -57,7 +57,7 @@ class Runner:
             self.open(self.state.runs[0].id)
 
     def read(self) -> None:
-        """Read the counts that the settings ask for."""
+        """Read the counts of the settings."""
         self._opener.ask()
 
     def arrived(self, upload: Path) -> None:
@@ -73,7 +73,7 @@ class Runner:
         self._opener.stop()
 
     def fit(self) -> None:
-        """Ask for a fit of the chosen counts; `tick` starts it once they have been read."""
+        """Request a fit of the chosen counts; `tick` starts it once they have been read."""
         self._asked = time.monotonic()
         self.state.param.update(fit_requested=True, run_error=None)
 

@@ -34,7 +34,7 @@ from dashboard.server_settings import Settings
 from dashboard.services import Services
 from dashboard.state import AppState
 from dashboard.tab_names import tab_names
-from dashboard.theme import CHROME, LOGIN, THEME
+from dashboard.theme import CHROME, COOKIE, LOGIN, THEME
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
@@ -96,6 +96,8 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
         document.template_variables.setdefault("dist_url", get_dist_path())
     settings, shared = settings or Settings(), shared or services()
     shared = people.services_of(shared, people.who(), settings.quota_bytes)
+    if pn.state.cookies.get(COOKIE) == "dark":
+        pn.config.theme = "dark"
     state = AppState(source=settings.source)
     runner = Runner(state, shared)
     browser = Browser(actions.SEARCH)
@@ -175,6 +177,9 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
         sx=CHROME,
         raw_css=[(ASSETS / "shell.css").read_text("utf-8")],
         busy_indicator=None,
+    )
+    page.param.watch(
+        lambda event: browser.remember(COOKIE, "dark" if event.new else "light"), "dark_theme"
     )
     # By default the page follows Panel's busy counter of all sessions, which sends every change to
     # all of them and keeps every page alive for ever.

@@ -45,6 +45,8 @@ THEME = {
 # Of the pages for logging in and out. Panel fetches a font for them from another host unless told.
 FONT = {"typography": {"fontFamily": "system-ui, sans-serif"}}
 LOGIN = {name: theme | FONT for name, theme in THEME.items()}
+# Of the theme that was chosen last.
+COOKIE = "logratio_theme"
 BAR = 44
 CHROME = {
     "& .header": {

@@ -1,4 +1,4 @@
-"""UncertaintyFollower: the uncertainty of the shown run, and what of it a person asks for."""
+"""UncertaintyFollower: starts the uncertainty job of the shown run, and shows its result."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class UncertaintyFollower(Follower):
         state.param.watch(self._fade, "largest_fsos")
 
     def looked(self) -> None:
-        """Have it worked out where pairs are to be veiled by it."""
+        """Start the job if pairs are to be veiled by it."""
         self._fade()
 
     def ended(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 
 def apart(names: Sequence[str], label: Callable[[str, float], str], size: float) -> list[str]:
-    """What is written for names: different for different ones.
+    """Shortened names; different names stay different.
 
     Parameters
     ----------

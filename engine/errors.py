@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class EngineError(Exception):
-    """Anything the engine refuses to do, told in three parts.
+    """Base of the engine's errors, each in three parts.
 
     Parameters
     ----------

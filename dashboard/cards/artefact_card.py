@@ -1,4 +1,4 @@
-"""ArtefactCard: a card of what is worked out of a run in the background, and kept with it."""
+"""ArtefactCard: a card that shows an artefact of a run, which a background job computes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.jobs.artefact import Artefact
 
 
 class ArtefactCard(Card):
-    """A plain card whose `compute` gets the fit and the artefact, which a button has worked out.
+    """A plain card whose `compute` gets fit and artefact; a button starts the job of the artefact.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class ArtefactCard(Card):
         self.build(head, body, browser=browser, tools=(self.button,))
 
     def asks(self) -> tuple[Any, ...] | None:
-        """None until it is worked out."""
+        """Fit and artefact; None until there is an artefact."""
         return None if self.worked.result is None else super().asks()
 
 

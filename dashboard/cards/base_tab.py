@@ -56,7 +56,7 @@ class Tab(pn.viewable.Viewer):
         return {}
 
     def bar(self) -> list[Any]:
-        """What stands above the cards."""
+        """Panes above the cards."""
         return []
 
     def look(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Card: what it asks, works out, draws, tabulates and says; every card of the page is one."""
+"""Card: base of the cards of the page: their inputs, computation, figure, table and words."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Card(pn.viewable.Viewer):
         self.build(head, figure(self.picture(), message=message), browser=browser)
 
     def begin(self, state: AppState) -> None:
-        """Take the state; nothing is shown yet."""
+        """Set the state; nothing is shown yet."""
         pn.viewable.Viewer.__init__(self)
         self.state = state
         self._panel: Any = None
@@ -143,7 +143,7 @@ class Card(pn.viewable.Viewer):
 
     @property
     def result(self) -> Any:
-        """What was worked out and is shown; None if nothing is."""
+        """The result of `compute` that is shown; None if nothing is."""
         return None if self._answer is None else self._answer[1]
 
     @property
@@ -158,7 +158,7 @@ class Card(pn.viewable.Viewer):
             self.refresh(*events)
 
     def refresh(self, *_events: Any) -> None:
-        """Ask anew if the question has changed, and show the answer."""
+        """Compute again if the inputs have changed, and show the result."""
         asked = self.asks()
         if asked is None:
             self._asked = self._answer = None
@@ -197,28 +197,28 @@ class Card(pn.viewable.Viewer):
         raise NotImplementedError
 
     def compute(self, *asked: Any) -> Any:
-        """Work out what is shown, in a thread."""
+        """The result for these inputs; runs in a thread."""
         return asked[0]
 
     def is_quick(self, *_asked: Any) -> bool:
-        """Whether that is so quick that it is done within the action that asks."""
+        """Whether `compute` is quick enough to run at once, on the event loop."""
         return False
 
     def paint(self, result: Any) -> None:
-        """Draw what was worked out on the page."""
+        """Draw a result on the page."""
 
     def clear(self) -> None:
-        """Say that there is nothing to ask for, if nothing else does."""
+        """React: there is nothing to show."""
 
     def wait(self) -> None:
-        """Say that it is being worked out, if nothing else does."""
+        """React: the result is being computed."""
 
     def draw(self, result: Any) -> Any:
-        """Figure of what was worked out, for paper: of the same size whatever the page's."""
+        """Figure of a result on paper, of the same size whatever the page's."""
         raise NotImplementedError
 
     def tabulate(self, result: Any) -> pd.DataFrame:
-        """What was worked out, tidy: the CSV, and the table in a report."""
+        """Tidy table of a result: the CSV, and the table in a report."""
         raise NotImplementedError
 
     def stem(self) -> str:
@@ -246,14 +246,14 @@ class Card(pn.viewable.Viewer):
         return replace(export, title=cls.title, caption=words, listed=cls.listed)
 
     def export(self) -> Export | None:
-        """What is shown now, to be taken away; None if there is nothing."""
+        """Export of what is shown now; None if there is nothing."""
         if self._answer is None:
             return None
         (fit, *_), found = self._answer
         return Export(self.stem(), lambda: self.draw(found), lambda: self.tabulate(found), of=fit)
 
     def offer(self) -> Export | None:
-        """What is shown now, with title and caption."""
+        """The same with title and caption."""
         return self.entitled(self.export(), self.state.fit)
 
 

@@ -1,4 +1,4 @@
-"""The cards of the page: what is in the folder of a tab is on it, nothing else lists them."""
+"""The cards of each tab: all that its folder holds; no other list of them exists."""
 
 from __future__ import annotations
 

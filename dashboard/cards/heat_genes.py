@@ -56,7 +56,7 @@ class HeatGenes:
         return self.state.heat, self.state.top_genes, self._about()
 
     def of(self, fit: AnyFit) -> pd.Index:
-        """The genes of a fit that are asked for now."""
+        """The genes of a fit that are chosen now."""
         return genes(fit, *self.choice())
 
     def _about(self) -> object:

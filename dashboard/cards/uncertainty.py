@@ -22,7 +22,7 @@ REFITS_BY_EM = "No intervals: they come from refits by EM. Fit these topics by E
 def correlation_uncertainty(
     fit: AnyFit, result: Any, genes: Sequence[str]
 ) -> dict[str, np.ndarray] | None:
-    """(n, n) tables of how sure the correlations of genes are; None if not worked out."""
+    """(n, n) tables of the uncertainty of the correlations of genes; None if it is not known."""
     if not isinstance(result, Uncertainty):
         return None
     return result.correlation(summaries.gene_positions(fit, genes))._asdict()

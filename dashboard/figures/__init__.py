@@ -1,4 +1,4 @@
-"""Figures for papers: tidy data -> matplotlib figures. They know no page.
+"""Figures for papers: tidy data -> matplotlib figures. They import nothing of the page.
 
 They are made under one lock, since matplotlib's settings belong to the whole process.
 """

@@ -130,7 +130,7 @@ class Scale:
         axis.update(ticker=self._ticker, formatter=self._written)
 
     def show(self, *, log: bool) -> None:
-        """Take the places of the axis for logarithms or not."""
+        """Label the axis with logarithms or not."""
         self._ticker.args = self._written.args = {"log": log}
 
 

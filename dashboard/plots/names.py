@@ -108,7 +108,7 @@ def in_view(shown: Any, x: float | None, y: float | None) -> bool:
 
 
 def plain(text: str) -> str:
-    """Text that Bokeh takes for no formula: it would ask another host for what draws them."""
+    """Text that Bokeh does not render as a formula: that loads a script of another host."""
     return _FORMULA.sub("\\g<0>\u2060", text)
 
 

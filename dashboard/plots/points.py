@@ -89,7 +89,7 @@ class Points:
         colouring: Colouring,
         selected: np.ndarray | None = None,
     ) -> None:
-        """Draw other cells, or the same ones elsewhere; the zoom goes if they are."""
+        """Draw other cells, or the same ones elsewhere; the zoom is reset if they moved."""
         count = len(xy)
         # later points hide earlier ones: a fixed shuffle keeps any one label from winning
         self._order = order = np.random.default_rng(0).permutation(count)

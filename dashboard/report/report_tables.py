@@ -49,7 +49,7 @@ def plain(value: Any) -> str:
 
 
 def summary(subject: Subject) -> Rows:
-    """The first things to know."""
+    """Model, data, score and checks in a few rows."""
     fit = subject.fit
     status = fit.status
     word = pass_word(fit)

@@ -47,7 +47,7 @@ class DataState(param.Parameterized):
 
     @property
     def ready(self) -> bool:
-        """Whether the loaded counts are those that the settings ask for."""
+        """Whether the loaded counts are those of the settings."""
         return self.loaded is not None and not self.reading and self.loaded == self.request()
 
     def wait_for(self, offer: Offer, told: Notice) -> None:

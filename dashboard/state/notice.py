@@ -9,7 +9,7 @@ from engine.errors import EngineError
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that went wrong, told in three parts."""
+    """An error in three parts."""
 
     expected: str
     got: str

@@ -81,7 +81,7 @@ class ResidualStructure:
 
     @property
     def significant(self) -> bool:
-        """Whether there is more than chance makes."""
+        """Whether the largest eigenvalue is beyond those of draws from the fit."""
         return beyond_chance(self.largest, self.expected, self.spread)
 
     @property
@@ -134,7 +134,7 @@ class ResidualStructure:
 
 
 def structure_of(fit: AnyFit) -> ResidualStructure | None:
-    """The structure that a fit holds; None if it was not looked for, or cannot be read."""
+    """The structure that is saved with a fit; None if it was not tested, or cannot be read."""
     try:
         return ResidualStructure.of(fit.data[_KEY])
     except (KeyError, TypeError, ValueError):

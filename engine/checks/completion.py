@@ -91,7 +91,7 @@ def score(fit: AnyFit, counts: Counts, *, seed: int = 0) -> Score:
 def complete(
     fit: AnyFit, counts: Counts, *, seed: int = 0, tell: Callable[[float], None] | None = None
 ) -> tuple[Score, CellScores]:
-    """Score a fit on cells that it has not seen, by document completion.
+    """Score a fit on held-out cells, by document completion.
 
     Each cell's counts are split in two by binomial thinning. The cell's proportions are
     predicted from one half, ``E[rho | half]``, and the other half is scored under them. The

@@ -1,4 +1,4 @@
-"""missed_pairs: of all pairs of genes, those that vary together beyond what a fit knows.
+"""missed_pairs: the pairs of genes whose residuals are correlated beyond draws from a fit.
 
 Residuals are the scores of `engine.checks.beyond_factors`; of topics they are Pearson residuals,
 ``(u - N p) / sqrt(N p)`` with p the proportions of the genes at the mode of the cell. R are their
@@ -41,7 +41,7 @@ _LISTED, _NAMED = 200, 3
 
 @dataclass(frozen=True)
 class MissedPairs:
-    """Pairs of genes that vary together, or against each other, beyond what a fit knows.
+    """Pairs of genes whose residuals are correlated, with either sign, beyond draws from a fit.
 
     Attributes
     ----------

@@ -40,7 +40,7 @@ class Leading(NamedTuple):
 
 
 def beyond_chance(largest: float, expected: float, spread: float) -> bool:
-    """Whether an eigenvalue is more than chance makes."""
+    """Whether an eigenvalue is larger than those of draws from the fit."""
     far = stats.t.ppf(1 - CHANCE, _FOR_SPREAD - 1) * spread * np.sqrt(1 + 1 / _FOR_SPREAD)
     return bool(largest - expected > max(_LEAST, far))
 

@@ -1,4 +1,4 @@
-"""The data border: the only place that knows AnnData files."""
+"""Reading of counts: the only package that reads AnnData files."""
 
 from engine.data.choices import ChoiceNeeded, Choices, Offer
 from engine.data.counts import Counts

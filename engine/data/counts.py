@@ -19,7 +19,7 @@ from engine.genes import OTHER, find_genes
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Counts:
-    """What a fit needs to know of a data set; made by `engine.read_counts`.
+    """Counts and labels of a data set, as fits need them; made by `engine.read_counts`.
 
     Attributes
     ----------

@@ -33,7 +33,7 @@ TYPES = frozenset(
 
 
 def narrow(table: Table, choices: Choices) -> Table:
-    """The table with the features that are asked for, and what was left out.
+    """The table with the requested features, and notes on those left out.
 
     Raises
     ------

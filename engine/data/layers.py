@@ -26,7 +26,7 @@ class LayerChoice:
 
 
 def choose_layer(table: Table, layer: str | None, choices: Choices | None = None) -> LayerChoice:
-    """The layer asked for, or the one that most likely holds raw counts.
+    """The named layer, or the one that most likely holds raw counts.
 
     Names for counts come first, then X, raw and the others; layers of zeros and ones last. A
     part of the counts, such as spliced, is taken only if there is nothing else.

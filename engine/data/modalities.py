@@ -16,7 +16,7 @@ RNA = ("rna", "gex", "gene expression")
 
 
 def read(file: h5py.File, path: Path, choices: Choices) -> Table:
-    """The modality with RNA, or the one that is asked for.
+    """The modality with RNA, or the named one.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Names and labels made fit to be kept: strings, unique, writable; values stay what they are."""
+"""Names and labels made unique, writable strings; values of labels stay as they are."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ _LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 def tell(words: str, share: float) -> None:
-    """Report what is being done, and the share that is done."""
+    """Report the current step, and the share that is done."""
     listener = _LISTENER.get()
     if listener is not None:
         listener(words, share)

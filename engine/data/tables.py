@@ -31,7 +31,7 @@ MatrixAndGenes = tuple[Any, pd.DataFrame]
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """A matrix, and what is known of its genes, indexed by their names as stored."""
+    """A matrix and the annotation of its genes, indexed by their names as stored."""
 
     matrix: Matrix
     var: pd.DataFrame
@@ -43,12 +43,12 @@ class Layer:
 
     @property
     def types(self) -> np.ndarray | None:
-        """Types of the features, if they are told."""
+        """Types of the features; None if the file has none."""
         return _texts(self.var, TYPES)
 
     @property
     def genomes(self) -> np.ndarray | None:
-        """Genomes of the features, if they are told."""
+        """Genomes of the features; None if the file has none."""
         return _texts(self.var, GENOMES)
 
 

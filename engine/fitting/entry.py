@@ -17,7 +17,7 @@ class Kind(NamedTuple):
 
 
 def expect(fit: object = None, kind: Kind | None = None, counts: object = None) -> None:
-    """Refuse what cannot be used; what is None is not looked at.
+    """Refuse arguments of a wrong type; None is not checked.
 
     Raises
     ------

@@ -62,7 +62,7 @@ class Family(Protocol):
         ...
 
     def fit_iter(self, counts: Counts, config: Any, start: Any) -> Iterator[Progress[Any]]:
-        """Fit by the inference that the configuration asks for, see `engine.fit_iter`."""
+        """Fit by the inference of the configuration, see `engine.fit_iter`."""
         ...
 
     def extended(self, fit: Any, counts: Counts, size: int, seed: int) -> Any:

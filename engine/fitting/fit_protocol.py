@@ -1,4 +1,4 @@
-"""The protocol of a fit: what everything outside a model's own folder may ask of it.
+"""The protocol of a fit: all that code outside a model's own folder may use of it.
 
 A model is a folder (`engine.lnm`, `engine.lda`) and a line of `engine.registry`. Its fit is a
 frozen dataclass of arrays that extends `engine.fitting.fitted.FitBase`, its configuration one that
@@ -184,7 +184,7 @@ class FittedModel(Protocol):
         ...
 
     def specificity(self, sums: np.ndarray, cells: np.ndarray) -> np.ndarray:
-        """(k,) 0 to 1: how far labels tell the weights, from sums (L, k) and numbers (L,)."""
+        """(k,) 0 to 1: how far labels explain the weights, from sums (L, k) and numbers (L,)."""
         ...
 
     def programmes(self) -> np.ndarray:
@@ -220,7 +220,7 @@ class FittedModel(Protocol):
         ...
 
     def distinctiveness(self) -> np.ndarray:
-        """(real genes, k) log2: how far a gene tells a latent from the next best."""
+        """(real genes, k) log2: how distinctive a gene is of a latent, against the next best."""
         ...
 
     def ranked(

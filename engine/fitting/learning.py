@@ -15,7 +15,7 @@ from engine.fitting.steps import Step
 
 
 class LearningRun[L, F](Running[Step[L], F]):
-    """What has been seen of a running fit.
+    """State of a running fit.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""ModelConfig: settings of every model, and what can be asked of any configuration."""
+"""ModelConfig: settings of every model, and the interface of any configuration."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class ModelConfig:
 
     @property
     def requested_size(self) -> int | str:
-        """Number of factors or topics as it was asked for: a number, or ``"auto"``."""
+        """The requested number of factors or topics, or ``"auto"``."""
         value: int | str = getattr(self, self.size_name())
         return value
 

@@ -30,7 +30,7 @@ class Begun(Protocol):
 
 
 class Running[S, F](ABC):
-    """What has been seen of a running fit, whatever its model: of steps S, to a fit F.
+    """State of a running fit, whatever its model: of steps S, to a fit F.
 
     An event of an optimisation is a step S, or how far it is within a pass over the cells, of
     which 1 is the end. Its return value is the state and the reason that it ends with.

@@ -109,7 +109,7 @@ class Setting:
         return not self.models or model in self.models
 
     def means_anything(self, values: Mapping[str, Any], model: str) -> bool:
-        """Whether a fit of a model with these settings heeds it."""
+        """Whether it affects a fit of a model with these settings."""
         return (
             self.is_of(model)
             and (not self.inferences or values["inference"] in self.inferences)

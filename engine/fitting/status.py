@@ -26,6 +26,6 @@ class Status:
 
 
 def stopped_by_user(status: Status) -> Status:
-    """What a status becomes then; what the fit said of itself is kept."""
+    """The status of a fit that was stopped; its reason is kept."""
     words = ("stopped by the user", status.reason)
     return replace(status, state="stopped", reason="; ".join(part for part in words if part))

@@ -1,4 +1,4 @@
-"""What variances of many genes tell of each: a scaled inverse chi^2 prior (Smyth 2004).
+"""Prior of a gene's variance, learned from many genes: a scaled inverse chi^2 (Smyth 2004).
 
     s_g^2 | sigma_g^2 ~ sigma_g^2 chi^2_d / d,   1 / sigma_g^2 ~ chi^2_nu / (nu tau^2)
 

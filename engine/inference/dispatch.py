@@ -1,4 +1,4 @@
-"""fit_iter: the model that a configuration asks for."""
+"""fit_iter: fits the model of a configuration."""
 
 from __future__ import annotations
 

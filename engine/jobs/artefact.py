@@ -1,4 +1,4 @@
-"""Artefact: what is worked out of a run in the background, and kept in the folder of the run."""
+"""Artefact: a result that a background job computes of a run and saves in its folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class Work:
-    """What an artefact is worked out of, and how far that is.
+    """Inputs of the job of an artefact, and its progress.
 
     Attributes
     ----------
@@ -39,12 +39,12 @@ class Work:
         return counts_of(self._jobs, self._run, self.fit)
 
     def progress(self, fraction: float, words: str) -> None:
-        """Show how far it is (0 to 1) and what is being done."""
+        """Report the share that is done (0 to 1) and the current step."""
         self._handle.progress(fraction, words)
 
     @property
     def stopping(self) -> bool:
-        """Whether to return soon, with what there is or None: asked for, or the run is deleted."""
+        """Whether to return soon, with a partial result or None: cancelled, or the run deleted."""
         return self._handle.stopping or not self._folder.is_dir()
 
 
@@ -67,11 +67,11 @@ class Artefact[T](ABC):
 
     @abstractmethod
     def work(self, work: Work, *asked: Any) -> T | None:
-        """Work it out, as asked for; None if that is stopped with too little to keep."""
+        """Compute it; None if the job was stopped with too little to save."""
 
     @abstractmethod
     def save(self, result: T, path: Path, fit: AnyFit) -> None:
-        """Write it, in place of an older one, with what `load` tells the fit by."""
+        """Write it in place of an older one, with what identifies the fit for `load`."""
 
     @abstractmethod
     def load(self, path: Path, passes: int, fit: AnyFit | None = None) -> T | None:

@@ -158,11 +158,11 @@ class JobHandle:
 
     @property
     def discarding(self) -> bool:
-        """Whether nothing that the task makes should be kept."""
+        """Whether the result of the task should be discarded."""
         return self._job.wish >= Wish.CANCEL
 
     def progress(self, fraction: float, phase: str = "") -> None:
-        """Show how far the task is (0 to 1) and what it is doing."""
+        """Report the share that is done (0 to 1) and the current step."""
         self._job.update(fraction=min(max(fraction, 0.0), 1.0), phase=phase)
 
     def log(self, line: str) -> None:

@@ -28,7 +28,7 @@ _OF_RUN = (
 
 
 class JobError(EngineError):
-    """A job does not exist, or cannot do what was asked."""
+    """A job does not exist, or cannot do what was requested."""
 
 
 @dataclass(frozen=True)

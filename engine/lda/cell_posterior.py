@@ -53,7 +53,7 @@ def log_joint(
 
 
 class Curvature(NamedTuple):
-    """First and second derivatives of `log_joint`, and what tells its change.
+    """First and second derivatives of `log_joint`, and terms of its change.
 
     ``observed`` is minus the Hessian; ``complete`` what it were had the topic of every count
     been seen, and ``scoring`` the first of its terms below with those of the prior: both are

@@ -32,7 +32,7 @@ class Topics(FamilyBase):
     def fit_iter(
         self, counts: Counts, config: LDAConfig, start: TopicFit | None
     ) -> Iterator[Progress[TopicFit]]:
-        """Fit by the inference that the configuration asks for."""
+        """Fit by the inference of the configuration."""
         from engine.lda.driver import fit_topics
 
         return fit_topics(counts, config, start=start)

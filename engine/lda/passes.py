@@ -23,7 +23,7 @@ class Estimate(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """An estimate, what it is worth, and where EM takes it.
+    """An estimate, its objective, and the next estimate of EM.
 
     Attributes
     ----------

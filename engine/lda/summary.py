@@ -49,7 +49,7 @@ class TopicSummary(TopicArrays):
         return loadings * self.topics[self.is_gene]
 
     def gene_information(self) -> pd.Series:
-        """What each real gene tells of the topic of a count, nats."""
+        """Information of each real gene on the topic of a count, nats."""
         return pd.Series(mixtures.information(self), index=self.genes)[self.is_gene]
 
     def gene_spread(self) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The arrays of a fit of factors, as what is computed from them needs them."""
+"""The arrays of a fit of factors, and values derived from them."""
 
 from __future__ import annotations
 

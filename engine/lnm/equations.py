@@ -60,7 +60,7 @@ class Latents(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """What a pass tells of each cell of a block."""
+    """Results of a pass for each cell of a block."""
 
     latents: Latents
     scores_sd: Float[AnyArray, "B k"]
@@ -125,7 +125,7 @@ class Posterior(NamedTuple):
     log_marginal: Float[Array, "B"]
 
     def cells(self, rotation: Float[Array, "k k"]) -> Cells:
-        """What of it is kept of each cell; sd of z along the columns of the rotation."""
+        """The results for each cell; sd of z along the columns of the rotation."""
         covariance = self.covariance[:, :-1, :-1]
         variance = jnp.einsum("ik,bij,jk->bk", rotation, covariance, rotation)
         return Cells(self.latents, jnp.sqrt(variance), self.log_marginal, self.decrement)

@@ -39,7 +39,7 @@ class LogRatio(FamilyBase):
     def fit_iter(
         self, counts: Counts, config: LNMConfig, start: Fit | None
     ) -> Iterator[Progress[Fit]]:
-        """Fit by the inference that the configuration asks for."""
+        """Fit by the inference of the configuration."""
         if config.inference == "vae":
             # NumPyro takes a second to import, which most fits need not spend.
             from engine.lnm.fit_vae import fit_vae

@@ -112,7 +112,7 @@ class _Task(Task[Learned]):
             self.beside = location[:, None]
 
     def setting(self, params: dict[str, Any], n_batches: int, unit: float) -> vae.Setting:
-        """Priors as the parameters tell them, and the scale of the inputs."""
+        """Priors at the parameters, and the scale of the inputs."""
         prior = self.prior(params)
         totals = (self.totals.mean, self.totals.concentration, self.eta_scale)
         return vae.Setting(

@@ -27,7 +27,7 @@ Evaluation = Generator[float, None, Point]
 
 
 def integral_for(fit: FactorArrays) -> Integral:
-    """The integral that an earlier fit was made with, as its residual variances tell."""
+    """The integral of an earlier fit, by its residual variances."""
     return admitting(fit.noise)
 
 

@@ -249,7 +249,7 @@ class Passes:
 
 
 def result_of[T](steps: Generator[object, None, T]) -> T:
-    """What a generator returns, its news unheard."""
+    """The return value of a generator; what it yields is dropped."""
     while True:
         try:
             next(steps)

@@ -1,4 +1,4 @@
-"""The prior of the capture latent that all cells share, and how little totals tell of it.
+"""The prior of the capture latent that all cells share, and how weakly totals inform it.
 
     eta_c ~ TruncNormal(m, s^2, low=0),   N_c | eta_c ~ NB(M exp(-eta_c), r)
 

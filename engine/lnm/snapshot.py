@@ -74,7 +74,7 @@ class Snapshot:
 def cell_fields(
     counts: Counts, cells_pass: Pass, rotation: np.ndarray, capture: Capture | None, status: Status
 ) -> dict:
-    """The fields of a Fit that speak of its cells."""
+    """The fields of a Fit that describe its cells."""
     return {
         "cells": counts.cells,
         "scores": (cells_pass.latents.scores @ rotation).astype(np.float32),

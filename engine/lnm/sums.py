@@ -1,4 +1,4 @@
-"""What a pass over the cells adds up under the logistic-normal multinomial of `lnm`."""
+"""Sums over the cells of a pass under the logistic-normal multinomial."""
 
 from __future__ import annotations
 

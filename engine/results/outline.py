@@ -18,7 +18,7 @@ from engine.results.reading import opened
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """The cells and genes of a fit, and what it says of each cell.
+    """The cells and genes of a fit, and its values for each cell.
 
     Attributes
     ----------

@@ -76,7 +76,7 @@ def _check_ours(file: h5py.File, path: str | os.PathLike[str]) -> None:
 
 @contextmanager
 def opened(path: str | os.PathLike[str], parts: Sequence[str] = _WHOLE) -> Iterator[h5py.File]:
-    """The file, if it points nowhere else; whatever reading it raises is told as a damaged fit.
+    """The file, if it has no external links; any error of reading becomes that of a damaged fit.
 
     Parameters
     ----------

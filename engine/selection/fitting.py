@@ -1,4 +1,4 @@
-"""fit and fit_iter: the model that a configuration asks for, its size chosen if it is to be."""
+"""fit and fit_iter: fit the model of a configuration; choose its size if that is "auto"."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Grown:
     start: AnyFit | None
 
     def config(self, asked: Config) -> Config:
-        """What was asked for, with the number; without factors there is nothing to encode."""
+        """The requested configuration with this number; without factors it has no encoder."""
         size = self.selection.size
         return (asked if size else asked.without_latents()).sized(size)
 
@@ -179,7 +179,7 @@ class _Growth:
         return [size for size in middles if abs(size - good.size) >= _FINE]
 
     def grown(self) -> Grown:
-        """The number to take."""
+        """The chosen number."""
         good, best = self._good, max(self._rungs, key=_score)
         free = [rung for rung in good if not rung.structure]
         chosen = free[0] if free else good[-1]

@@ -95,7 +95,7 @@ def _option(name: str, value: str) -> list[str]:
 
 
 def request_of(fit: AnyFit, source: str | None = None) -> DataRequest | None:
-    """What reads the counts of a fit again, from what it tells of them; None if that is too little.
+    """The request that reads the counts of a fit again; None if the fit does not record enough.
 
     The genes are named one by one, since a fit does not tell how they were chosen.
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def settings_of_a_fit(*, sizes: bool) -> Callable[[Any], Any]:
-    """The data and all settings, those of the numbers of factors and topics only if asked for."""
+    """The data and all settings, those of the numbers of factors and topics only with ``sizes``."""
     models = click.Choice(tuple(MODELS))
     return options(
         click.argument("data", help="Counts: a file or folder (see README), or 'demo'."),

@@ -74,7 +74,7 @@ def given_choices(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_as(fit: AnyFit, data: str, values: Mapping[str, Any]) -> Counts:
-    """DATA over all its genes, from the layer and with the library sizes that the fit asked for.
+    """DATA over all its genes, from the layer and with the library sizes of the fit's request.
 
     Genes outside the fit are pooled later, and those that no cell expresses are known.
     """

@@ -121,7 +121,7 @@ def given(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_given(names: Iterable[str], config: Config) -> None:
-    """Refuse settings that would go unheard.
+    """Refuse settings that would have no effect.
 
     Raises
     ------

@@ -193,7 +193,7 @@ class ReaderProcess:
 
 
 def asking(request: DataRequest, folder: Path, limits: Limits) -> dict[str, Any]:
-    """The message that asks a copy to read a request."""
+    """The message by which a copy reads a request."""
     return {
         "request": request.to_dict(),
         "folder": str(folder),

@@ -1,4 +1,4 @@
-"""Loadings and scores on the principal axes that `Fit` stores, and what stands for them in topics.
+"""Loadings and scores on the principal axes that `Fit` stores, and their counterparts for topics.
 
 What a loading is to a factor, a gene's log fold change against its mean over topics is to a topic.
 """

@@ -99,7 +99,7 @@ def _data(fit: AnyFit, report: Mapping[str, Any]) -> list[str]:
 
 
 def n_set_aside(fit: AnyFit) -> int:
-    """How many cells of the data the fit has not seen, for all that they have counts."""
+    """Number of cells with counts that were not fitted."""
     report = _report(fit)
     if "cells_found" not in report:
         return 0

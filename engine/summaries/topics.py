@@ -20,7 +20,7 @@ def measures(fit: AnyFit) -> tuple[Measure, ...]:
 
 
 def distinctiveness(fit: AnyFit) -> pd.DataFrame:
-    """How far a gene tells each topic or factor from the next best one, log2; genes x topics.
+    """Log2 of how distinctive genes are of each topic or factor, against the next; genes x topics.
 
     Of topics, the log fold change against the topic in which the gene is most frequent besides
     (Carbonetto et al. 2023, Genome Biology 24:236), ``log2 (p(w|t) + e) / (max p(w|s) + e)``

@@ -42,5 +42,5 @@ class CheckChoices(param.Parameterized):
 
     @property
     def running(self) -> bool:
-        """Whether the check goes on."""
+        """Whether the check is running."""
         return self.status is not None and self.status.active

@@ -1,3 +1,3 @@
-"""The Data tab: the counts that were read, and how many factors they ask for."""
+"""The Data tab: the counts that were read, and the number of factors chosen from them."""
 
 PLACE = 1

@@ -47,7 +47,7 @@ MOST_LABELS, FACTORS, GENES = 40, 6, 15
 
 
 class ContrastView(Card):
-    """Labels, factors and genes of the selected cells; worked out only while it is shown."""
+    """Labels, factors and genes of the selected cells; computed only while it is shown."""
 
     tab, entry, place = "explore", "selected cells", Place(1, 1, 2)
     front, key, word = "state.detail", "cells", "Cells"

@@ -17,6 +17,7 @@ UNITS = {
     "distinctiveness": "log2 fold change to the next best",
     "loading": "CLR loading (nats)",
 }
+NO_RATE = "– where no uncertainty was worked out"
 COLUMNS = {
     TOPIC: (
         Column("Gene", width=70),
@@ -24,13 +25,13 @@ COLUMNS = {
         Column("all %", "0.000", "Frequency of the gene in all cells, percent"),
         Column("lift", "0.00", "Probability in the topic / frequency in all cells"),
         Column("dist.", "0.00", "Log2 fold change against the next best topic"),
-        Column("lfsr", "0.000", "Local false sign rate of the lift, by the refits", 46),
+        Column("lfsr", "0.000", f"Local false sign rate of the lift, by the refits; {NO_RATE}", 46),
     ),
     FACTOR: (
         Column("Gene", width=110),
         Column("loading", "0.000", "CLR loading, nats for one standard deviation of the score", 62),
         Column("dist.", "0.00", "Log2 fold change beyond that of the next best factor"),
-        Column("lfsr", "0.000", "Local false sign rate of the loading", 50),
+        Column("lfsr", "0.000", f"Local false sign rate of the loading; {NO_RATE}", 50),
     ),
 }
 

@@ -116,7 +116,7 @@ class Discrepancy:
     place: int = 9
 
     def large(self, observed: Array, predicted: Array) -> Array:
-        """Whether misfits are large enough to speak of."""
+        """Whether misfits are large enough to be reported."""
         if self.least_difference:
             found: Array = np.abs(observed - predicted) >= self.least_difference
             return found

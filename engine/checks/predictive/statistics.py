@@ -36,7 +36,7 @@ COUNT_EDGES = _count_edges()
 
 @dataclass(frozen=True)
 class Plan:
-    """What is looked at beside every gene's own moments.
+    """Statistics to compute beside every gene's own moments.
 
     Attributes
     ----------

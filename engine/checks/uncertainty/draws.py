@@ -1,4 +1,4 @@
-"""Draws of the posterior that a fit by NUTS keeps: they tell by themselves how sure it is."""
+"""Uncertainty from the posterior draws that a fit by NUTS keeps."""
 
 from __future__ import annotations
 

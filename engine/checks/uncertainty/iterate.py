@@ -36,7 +36,7 @@ def uncertainty(fit: AnyFit, counts: Counts) -> Uncertainty:
 
 
 def uncertainty_iter(fit: AnyFit, counts: Counts) -> Iterator[UncertaintyProgress[Uncertainty]]:
-    """Work out the uncertainty of an LNM by the delta method, yielding progress.
+    """Compute the uncertainty of an LNM by the delta method, yielding progress.
 
     A fit by ``inference="nuts"`` that keeps draws has it in them, and they are taken instead.
 

@@ -1,4 +1,4 @@
-"""Uncertainty: how far the correlations and loadings of a fit can be believed."""
+"""Uncertainty of the correlations and loadings of a fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adaptive shrinkage: what the correlations of all pairs tell of each (Stephens 2017).
+"""Adaptive shrinkage of correlations: a prior learned from all pairs (Stephens 2017).
 
 On the scale of Fisher's z the estimate of a pair is normal about its true value theta, with the
 standard error s that the delta method or a bootstrap gives it. What theta can be is learned from

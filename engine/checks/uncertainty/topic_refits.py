@@ -1,4 +1,4 @@
-"""How far topics and their rankings can be believed, by refitting weighted cells."""
+"""Uncertainty of topics and their rankings, by refits of weighted cells."""
 
 from __future__ import annotations
 

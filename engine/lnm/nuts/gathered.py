@@ -1,4 +1,4 @@
-"""What is kept of the draws: moments of the latents, and what the chains are judged by.
+"""Summaries of the draws: moments of the latents, and the quantities of the diagnostics.
 
 W is known up to a rotation only. Each draw of it is turned to the Laplace fit's (orthogonal
 Procrustes: Schoenemann 1966), and its scores along, before anything is averaged.

@@ -1,4 +1,4 @@
-"""What NUTS begins with: the density of the counts at hand, told from a fit by Laplace.
+"""The start of NUTS, from a fit by Laplace: its density, and checks of size.
 
 The priors' scales (S, m and t) are held at what the Laplace fit estimated, and the parameters of
 the totals (M, r and the prior of eta) at theirs. Given those the density is what ``"laplace"``

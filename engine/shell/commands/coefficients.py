@@ -19,7 +19,7 @@ _SHOWN = 10
     "--out", type=Path, required=True, metavar="TABLE.csv", help="where to save the table"
 )
 def coefficients(path: Path, out: Path) -> None:
-    """Tell what each covariate of a fit does to each gene."""
+    """Print the effect of each covariate of a fit on each gene."""
     out = writable(out)
 
     from engine.comparing import coefficients

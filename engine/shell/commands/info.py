@@ -17,7 +17,7 @@ from engine.shell.counts_arguments import choices, given_choices
 @choices
 @click.option("--json", "as_json", is_flag=True, help="print one line of JSON")
 def info(data: str, as_json: bool, **values: Any) -> None:
-    """Tell what a source holds and what can be chosen."""
+    """Print the content of a source and the choices it offers."""
     from engine.data import INDEX, Choices, inspect_source
     from engine.data.choices import OPTIONS
 

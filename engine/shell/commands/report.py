@@ -1,4 +1,4 @@
-"""What ``python -m engine report`` does: asks the figures' package for a report."""
+"""What ``python -m engine report`` does: writes a report by the page's package."""
 
 from __future__ import annotations
 

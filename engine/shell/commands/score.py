@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, help="seed of the split of the counts")
 @click.option("--json", "as_json", is_flag=True, help="end with one line of JSON on stdout")
 def score(path: Path, data: str, seed: int, as_json: bool, **values: Any) -> None:
-    """Score a saved fit on cells that it has not seen."""
+    """Score a saved fit on held-out cells."""
     from engine import checks
     from engine.results import load
 

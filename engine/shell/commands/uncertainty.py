@@ -49,7 +49,7 @@ def uncertainty(
     out: Path,
     **values: Any,
 ) -> None:
-    """Work out how far correlations or topics can be believed."""
+    """Compute the uncertainty of correlations or topics."""
     out = writable(out, source=data)
 
     from engine.checks import pairs_table
