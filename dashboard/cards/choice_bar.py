@@ -29,19 +29,7 @@ class ChoiceBar(pn.viewable.Viewer):
         super().__init__()
         self.state = state
         self._genes: dict[str, str] = {}
-        self._search = pmui.AutocompleteInput(
-            label=SEARCH,
-            placeholder="press /",
-            options=[],
-            case_sensitive=False,
-            min_characters=2,
-            restrict=True,
-            search_strategy="includes",
-            size="small",
-            width=170,
-            margin=0,
-            disabled=True,
-        )
+        self._search = gene_search(SEARCH, 170, placeholder="press /")
         self._search.param.watch(self._found, "value")
         of = state.param
         shown = html.bound(chips, of.fit, of.selected, of.factor, of.marked, of.pair, of.names)
@@ -76,6 +64,23 @@ class ChoiceBar(pn.viewable.Viewer):
         if event.new:
             self.state.choose_gene(self._genes.get(event.new, event.new), near=True)
             self._search.value = ""
+
+
+def gene_search(label: str, width: int, **more: Any) -> pmui.AutocompleteInput:
+    """A field that finds genes by a part of their names; it has no options yet."""
+    return pmui.AutocompleteInput(
+        label=label,
+        options=[],
+        case_sensitive=False,
+        min_characters=2,
+        restrict=True,
+        search_strategy="includes",
+        size="small",
+        width=width,
+        margin=0,
+        disabled=True,
+        **more,
+    )
 
 
 def _how_far(partial: str, placing: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from dashboard import html, lists
+from dashboard.cards.card import Card
 from dashboard.cut import cut
 from dashboard.gene_ids import ids_of
 from dashboard.naming import fetch
@@ -23,6 +25,22 @@ WORDS = {
     "overlap": ("Gene overlap", "overlap of top genes"),
 }
 LISTED = 15
+
+
+class BesideCard(Card):
+    """A card of the factors of two runs, the shown one's in rows."""
+
+    choices: Any
+
+    def choose_both(self, row: int, column: int) -> None:
+        """Choose a factor of the shown run, and one of the other."""
+        self.choices.beside = column
+        self.state.choose_factor(row)
+
+    def choose_row(self, rows: list[int]) -> None:
+        """Choose a factor of the shown run, with the best of the other, or none."""
+        self.choices.beside = None
+        self.state.choose_factor(rows[0] if rows else None)
 
 
 @dataclass(frozen=True)

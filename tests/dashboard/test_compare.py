@@ -183,7 +183,7 @@ class TestTwo:
         np.testing.assert_allclose(np.abs(value["c3"][:3]), 1)
         matched.table.widget.selection = [1]
         assert state.factor == 1
-        matched._click(0, 2)
+        matched.choose_both(0, 2)
         assert (state.factor, view.choices.beside) == (0, 2)
         for by in ("cosine", "overlap"):
             view.choices.by = by

@@ -15,6 +15,7 @@ from dashboard.cards.card import Card, Place, same
 from dashboard.cards.check.checker import TAB
 from dashboard.cards.check.shown_check import missing
 from dashboard.cards.check.tab_choices import CheckChoices
+from dashboard.cards.choice_bar import gene_search
 from dashboard.cards.frame import figure
 from dashboard.cut import CHIP, cut
 from dashboard.export import Export
@@ -59,18 +60,7 @@ class CountsView(Card):
         self._of: tuple[Any, ...] = ()
         self.bars = pd.DataFrame()
         small: dict[str, Any] = {"size": "small", "margin": 0, "description": ""}
-        self.search = pmui.AutocompleteInput(
-            label="Add a gene",
-            options=[],
-            case_sensitive=False,
-            min_characters=2,
-            restrict=True,
-            search_strategy="includes",
-            size="small",
-            width=128,
-            margin=0,
-            disabled=True,
-        )
+        self.search = gene_search("Add a gene", 128)
         of = choices.param
         genes = pmui.Select.from_param(of.genes, label="Panels", options=GENES, width=136, **small)
         kinds = {kind.words: name for name, kind in KINDS.items()}

@@ -9,11 +9,12 @@ import panel_material_ui as pmui
 
 from dashboard import html
 from dashboard.bare import bare_words, is_bare
-from dashboard.cards.card import Card, Place, same
+from dashboard.cards.card import Place, same
 from dashboard.cards.compare.bar import strip
 from dashboard.cards.compare.compared import Beside, Compared
 from dashboard.cards.compare.tab_choices import CompareChoices
 from dashboard.cards.frame import figure
+from dashboard.cards.other_run import BesideCard
 from dashboard.cards.table import Column, Table
 from dashboard.export import Export
 from dashboard.one_message import one_message
@@ -37,7 +38,7 @@ WORDS = {
 }
 
 
-class MatchedView(Card):
+class MatchedView(BesideCard):
     """An image of all pairs, and a table of the matches."""
 
     tab, entry, place = "compare", "matched", Place(0, 1, 1)
@@ -57,7 +58,7 @@ class MatchedView(Card):
                 Column("cos", "0.00", "Cosine of the CLR loadings over the genes in both", 44),
                 Column("overlap", "0.00", "Jaccard index of the top genes", 54),
             ],
-            on_row=self._choose,
+            on_row=self.choose_row,
         )
         by = pmui.Select.from_param(
             choices.param.by,
@@ -69,20 +70,12 @@ class MatchedView(Card):
             margin=0,
         )
         message = html.bound(_missing, compared.param.said, compared.param.beside)
-        self.map.on_pair(one_message(self._click))
+        self.map.on_pair(one_message(self.choose_both))
         self.build(
             HEAD,
             strip(by),
             figure(self.map.figure, self.table, message=message, widest=(None, 310)),
         )
-
-    def _click(self, row: int, column: int) -> None:
-        self.choices.beside = column
-        self.state.choose_factor(row)
-
-    def _choose(self, rows: list[int]) -> None:
-        self.choices.beside = None
-        self.state.choose_factor(rows[0] if rows else None)
 
     def refresh(self, *_events: object) -> None:
         state, beside, by = self.state, self.compared.shown, self.choices.by

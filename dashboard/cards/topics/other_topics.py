@@ -10,9 +10,9 @@ import param
 
 from dashboard import html
 from dashboard.bare import is_bare
-from dashboard.cards.card import Card, Place, same
+from dashboard.cards.card import Place, same
 from dashboard.cards.frame import figure
-from dashboard.cards.other_run import WORDS, Other, compared, page, runs
+from dashboard.cards.other_run import WORDS, BesideCard, Other, compared, page, runs
 from dashboard.cards.table import Column, Table
 from dashboard.cards.topics.tab_choices import TopicChoices
 from dashboard.export import Export
@@ -36,7 +36,7 @@ ALONE = "There is no other finished run yet: fit a second model to these data, a
 READING = "Reading the other run."
 
 
-class BesideView(Card):
+class BesideView(BesideCard):
     """An image of all pairs, the best match of each topic, and the genes of one pair."""
 
     tab, entry, place = "topics", "beside", Place(1, 1, 2)
@@ -61,7 +61,7 @@ class BesideView(Card):
                 Column("r", "0.00", "Correlation over the cells in both runs"),
                 Column("overlap", "0.00", "Jaccard index of the top genes", 60),
             ],
-            on_row=self._choose,
+            on_row=self.choose_row,
         )
         self.run = Select(label="Run", options={"none": ""}, size="small", width=210, margin=0)
         by = Select.from_param(
@@ -80,7 +80,7 @@ class BesideView(Card):
             "css_classes": ["pair-top"],
             "stylesheets": [html.STYLES],
         }
-        self.map.on_pair(one_message(self._click))
+        self.map.on_pair(one_message(self.choose_both))
         self.run.param.watch(self._pick, "value")
         self.build(
             HEAD,
@@ -95,14 +95,6 @@ class BesideView(Card):
     @one_message
     def _pick(self, event: param.parameterized.Event) -> None:
         self.choices.param.update(other=event.new or None, beside=None)
-
-    def _click(self, row: int, column: int) -> None:
-        self.choices.beside = column
-        self.state.choose_factor(row)
-
-    def _choose(self, rows: list[int]) -> None:
-        self.choices.beside = None
-        self.state.choose_factor(rows[0] if rows else None)
 
     def refresh(self, *events: object) -> None:
         if self.fit is None:

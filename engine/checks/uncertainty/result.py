@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -91,7 +89,7 @@ class LoadingsUncertainty(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Uncertainty:
+class Uncertainty(saving.Saved):
     """Of an LNM or LNMVCP with G features and k factors.
 
     Attributes
@@ -209,35 +207,18 @@ class Uncertainty:
             lfsr[:, factor] = shrink(own, sd, learned(own, sd)).lfsr
         return LoadingsUncertainty(error, low, high, lfsr)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write as .npz, under a temporary name first.
-
-        Raises
-        ------
-        FitError
-            If the file cannot be written.
-        """
+    def to_arrays(self) -> saving.Arrays:
+        """The arrays to save, with the structure as bytes of JSON."""
         own = {"centre": self.centre, "noise": self.noise, "passes": np.array(self.passes)}
         if self.structure is not None:
-            # As bytes: such a file holds numbers only.
             told = json.dumps(self.structure.to_dict()).encode()
             own["structure"] = np.frombuffer(told, np.uint8)
         kept = {f"{self.method}_{name}": value for name, value in self.spread._asdict().items()}
-        return saving.write(path, own | kept)
+        return own | kept
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Uncertainty:
-        """The inverse of `save`.
-
-        Raises
-        ------
-        FitError
-            If the file is missing, damaged or of something else.
-        """
-        return saving.read(path, cls._from_arrays)
-
-    @classmethod
-    def _from_arrays(cls, arrays: saving.Arrays) -> Uncertainty:
+    def from_arrays(cls, arrays: saving.Arrays) -> Self:
+        """From what `to_arrays` gave."""
         for kind, method in _KINDS.items():
             if f"{method}_loadings" in arrays:
                 spread = kind(*(arrays[f"{method}_{name}"] for name in kind._fields))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -13,6 +15,40 @@ from engine.files.atomic import atomic_write
 from engine.files.own_files import read_arrays
 
 Arrays = Mapping[str, np.ndarray]
+
+
+class Saved(ABC):
+    """Base of results that are named arrays in a file."""
+
+    @abstractmethod
+    def to_arrays(self) -> Arrays:
+        """The arrays to save, of numbers only."""
+
+    @classmethod
+    @abstractmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        """The inverse of `to_arrays`; KeyError, ValueError or TypeError if they are of others."""
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write as .npz, under a temporary name first.
+
+        Raises
+        ------
+        FitError
+            If the file cannot be written.
+        """
+        return write(path, self.to_arrays())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """The inverse of `save`.
+
+        Raises
+        ------
+        FitError
+            If the file is missing, damaged or of something else.
+        """
+        return read(path, cls.from_arrays)
 
 
 def write(path: str | os.PathLike[str], arrays: Arrays) -> Path:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, Self, cast
 
 import numpy as np
 
@@ -45,7 +43,7 @@ class TopicsUncertainty(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class TopicUncertainty:
+class TopicUncertainty(saving.Saved):
     """Of an LDA with F features and K topics; all by the bootstrap.
 
     Attributes
@@ -127,32 +125,15 @@ class TopicUncertainty:
         error = as_normal(own, spread, self.n_boot - 1)
         return shrink(own, error, learned(own[self.is_gene], error[self.is_gene])).lfsr
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write as .npz, under a temporary name first.
-
-        Raises
-        ------
-        FitError
-            If the file cannot be written.
-        """
+    def to_arrays(self) -> saving.Arrays:
+        """The arrays to save."""
         names = ("centre", "replicates", "cosines", "is_gene")
         arrays = {f"topics_{name}": getattr(self, name) for name in names}
-        return saving.write(path, arrays | {"passes": np.array(self.passes)})
+        return arrays | {"passes": np.array(self.passes)}
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> TopicUncertainty:
-        """The inverse of `save`.
-
-        Raises
-        ------
-        FitError
-            If the file is missing, damaged or of something else.
-        """
-        return saving.read(path, cls.from_arrays)
-
-    @classmethod
-    def from_arrays(cls, arrays: saving.Arrays) -> TopicUncertainty:
-        """From what `save` wrote."""
+    def from_arrays(cls, arrays: saving.Arrays) -> Self:
+        """From what `to_arrays` gave."""
         return cls(
             centre=arrays["topics_centre"],
             replicates=arrays["topics_replicates"],
