@@ -25,7 +25,7 @@ from engine.results import AnyFit
 from engine.summaries import coordinates, scores
 
 FEWEST_CELLS = 10
-KEPT = 8
+MOST_CACHED = 8
 FILE = "umap.npz"
 # A file that was made in another way is not used.
 METHOD = {"version": 1, "seed": SEED, "neighbours": NEIGHBOURS, "most_fitted": MOST_FITTED}
@@ -126,7 +126,7 @@ class Embedder:
 
     def _keep(self, key: str, xy: np.ndarray) -> np.ndarray:
         self._known[key] = xy
-        while len(self._known) > KEPT:
+        while len(self._known) > MOST_CACHED:
             self._known.popitem(last=False)
         return xy
 

@@ -21,7 +21,7 @@ from engine.store import sources
 
 BLOCK = 2048
 MOST_BLOCKS = 25
-KEPT = 3
+MOST_CACHED = 3
 # Several at once: one that takes long does not hold up the others.
 THREADS = 4
 
@@ -183,6 +183,6 @@ class Reader:
         with self._lock:
             if state is not None:
                 self._kept[key] = read
-            while len(self._kept) > KEPT:
+            while len(self._kept) > MOST_CACHED:
                 self._kept.popitem(last=False)
         return read

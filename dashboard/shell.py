@@ -97,7 +97,7 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     settings, shared = settings or Settings(), shared or services()
     shared = people.services_of(shared, people.who(), settings.quota_bytes)
     if pn.state.cookies.get(COOKIE) == "dark":
-        pn.config.theme = "dark"
+        pn.config.theme = "dark"  # type: ignore[misc]
     state = AppState(source=settings.source)
     runner = Runner(state, shared)
     browser = Browser(actions.SEARCH)

@@ -29,7 +29,7 @@ CAPTURE_PRIORS = {
     "anchored": "anchored to each cell's library size, and told by it",
     "population": "shared by all cells",
 }
-KEPT = 6
+MOST_CACHED = 6
 
 
 def shown(state: AppState) -> Colouring:
@@ -64,7 +64,7 @@ def colouring(
     asked = (key, factor, counts is None, name)
     found = known.pop(asked, None)
     known[asked] = found = found or _colouring(fit, key, factor, counts, name)
-    while len(known) > KEPT:
+    while len(known) > MOST_CACHED:
         known.popitem(last=False)
     return found
 

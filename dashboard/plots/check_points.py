@@ -27,7 +27,7 @@ PAIRS, MISSED = "pairs", "missed"
 NEAR = 9.0
 LEAST = 1e-6
 # Ticks of logarithms are at 1, 2 and 5 times the powers of ten, or at some of these.
-_PLACES = """
+_TICKS = """
 const {start, end} = cb_data
 const span = end - start
 const found = []
@@ -125,7 +125,7 @@ class Scale:
     """An axis of numbers or of their decimal logarithms, which is written with the numbers."""
 
     def __init__(self, axis: Any) -> None:
-        self._ticker = CustomJSTicker(args={"log": False}, major_code=_PLACES)
+        self._ticker = CustomJSTicker(args={"log": False}, major_code=_TICKS)
         self._written = CustomJSTickFormatter(args={"log": False}, code=_WRITE)
         axis.update(ticker=self._ticker, formatter=self._written)
 

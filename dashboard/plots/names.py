@@ -29,7 +29,7 @@ _LABEL = 'return labels[Math.floor(tick)] ?? ""'
 _HOVER = 'return names[Math.floor(value)] ?? ""'
 # Places of the marked names first, then from the start all that keep clear of those already
 # there. Only these are ticks: Bokeh measures the label of every tick several times a frame.
-_PLACES = """
+_TICKS = """
 const {start, end, range} = cb_data
 const {inner_width, inner_height} = shown.properties
 const pixels = range === shown.x_range ? inner_width : inner_height
@@ -128,7 +128,7 @@ class NamedAxis:
         self.hover = CustomJSHover(args={"names": []}, code=_HOVER)
         self._labels = CustomJSTickFormatter(args={"labels": []}, code=_LABEL)
         self._axis.update(
-            ticker=CustomJSTicker(args={"shown": shown, "room": room}, major_code=_PLACES),
+            ticker=CustomJSTicker(args={"shown": shown, "room": room}, major_code=_TICKS),
             formatter=self._labels,
             major_label_policy=AllLabels(),
             major_tick_line_color=None,

@@ -16,7 +16,7 @@ SURE = 0.05
 # Rates below this are drawn there.
 LEAST = 1e-10
 # Rates from which an effect is not told at all.
-_TOLD = 0.3
+_NAMED_BELOW = 0.3
 HEIGHT = 120
 # Pixels from a point within which a click is meant for it.
 NEAR = 9.0
@@ -47,7 +47,7 @@ def placed(table: pd.DataFrame, called: str) -> Placed:
 
 def reach(table: pd.DataFrame, x: np.ndarray) -> float:
     """How far the axis goes: effects of which nothing is known may lie beyond it."""
-    known = (table["lfsr"] < _TOLD).to_numpy()
+    known = (table["lfsr"] < _NAMED_BELOW).to_numpy()
     seen = x[known] if known.any() else x
     return max(float(np.abs(seen).max(initial=0.1)), float(np.quantile(np.abs(x), 0.98)))
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 _QUEUE = "checks"
 # Of all sessions together; each may hold some tens of MB of tables.
-_KEPT = 6
+_MOST_CACHED = 6
 
 
 class _Test(NamedTuple):
@@ -148,7 +148,7 @@ class Checks:
 
     def _forget(self) -> None:
         """Drop the oldest ended checks."""
-        for id in list(self._known)[: max(len(self._known) - _KEPT, 0)]:
+        for id in list(self._known)[: max(len(self._known) - _MOST_CACHED, 0)]:
             with suppress(JobError):
                 if self._jobs.status(id).active:
                     continue
@@ -218,7 +218,7 @@ class Checks:
             if known is not None:
                 with self._lock:
                     self._beside_of[key] = known
-                    while len(self._beside_of) > 3 * _KEPT:
+                    while len(self._beside_of) > 3 * _MOST_CACHED:
                         self._beside_of.popitem(last=False)
         return known
 

@@ -23,7 +23,7 @@ from engine.validation import share
 if TYPE_CHECKING:
     from engine.data import Counts, DataRequest
 
-_FITS_KEPT = 4
+_FITS_CACHED = 4
 _RESUMABLE = ("interrupted", "stopped", "failed")
 
 
@@ -65,7 +65,7 @@ class Jobs(Runs):
         checkpoint_every: float = 10.0,
     ) -> None:
         store = RunStore(default_home() if home is None else Path(home))
-        cache = FileCache(load, _FITS_KEPT)
+        cache = FileCache(load, _FITS_CACHED)
         runner = FitRunner(store, cache, fit_iter, load_counts, checkpoint_every=checkpoint_every)
         super().__init__(store, Pool(store, runner, devices), cache, load_counts)
         atexit.register(self.close)

@@ -14,7 +14,7 @@ from engine.jobs.job_queue import JobQueue, niceness
 from engine.jobs.store import RunStore
 
 FITS = "fits"
-_TASKS_KEPT = 100
+_MOST_TASKS = 100
 
 
 class Pool:
@@ -70,7 +70,7 @@ class Pool:
                 for other in self._jobs.values()
                 if other.status.kind == "task" and not other.status.active
             ]
-            for old in ended[: max(len(ended) - _TASKS_KEPT, 0)]:
+            for old in ended[: max(len(ended) - _MOST_TASKS, 0)]:
                 self.forget(old)
 
     def forget(self, job: Job) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.checks import CellScores
     from engine.data import Counts
 
-_COUNTS_KEPT = 2
+_COUNTS_CACHED = 2
 
 
 class Runs:
@@ -39,7 +39,7 @@ class Runs:
         self._pool = pool
         self._fits = fits
         self._read = read
-        self._counts = FileCache(load_counts, _COUNTS_KEPT)
+        self._counts = FileCache(load_counts, _COUNTS_CACHED)
 
     @property
     def home(self) -> Path:

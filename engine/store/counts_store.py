@@ -31,7 +31,7 @@ MOST_BYTES = 20 * 10**9
 # Libraries, another version of which may read the same file otherwise.
 _READ_BY = ("anndata", "h5py", "numpy", "pandas", "scanpy", "scipy", "zarr")
 NEW, DELETED = ".new-", ".deleted-"
-_KEPT = 32 * "[0-9a-f]"
+_COUNTS_FOLDERS = 32 * "[0-9a-f]"
 DAY = 86400.0
 _SILENT: Tell = lambda _words, _share: None  # noqa: E731
 
@@ -145,7 +145,7 @@ class CountsStore:
         """
         kept, gone = [], False
         places = [place for place in (self.folder, self._aside) if place is not None]
-        for folder in (folder for place in places for folder in place.glob(_KEPT)):
+        for folder in (folder for place in places for folder in place.glob(_COUNTS_FOLDERS)):
             try:
                 kept.append((layout.used(folder), layout.size(folder), folder))
             except (OSError, DataError):

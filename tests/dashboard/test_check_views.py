@@ -16,7 +16,7 @@ import pytest
 
 from dashboard.browser import Browser
 from dashboard.cards.check.bar import progress
-from dashboard.cards.check.checker import NO_CELLS, NO_FIT, NOT_KEPT
+from dashboard.cards.check.checker import NO_CELLS, NO_FIT, NOT_SAVED
 from dashboard.cards.check.findings import NOTHING, page
 from dashboard.cards.check.tab import CheckTab
 from dashboard.cards.check.tab_choices import CheckChoices
@@ -136,7 +136,7 @@ def test_who_only_looks_is_told_that_the_run_keeps_nothing(
     seat.choices.draws = 20
     seat.check()
     assert asked == [False]
-    assert NOT_KEPT in unescape(seat.view.check_bar._far.object)
+    assert NOT_SAVED in unescape(seat.view.check_bar._far.object)
 
 
 def test_what_cannot_be_checked_is_said(home: Home) -> None:

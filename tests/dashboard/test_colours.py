@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from dashboard.cards.colouring import KEPT, colouring
+from dashboard.cards.colouring import MOST_CACHED, colouring
 from dashboard.plots.colours import colour_labels, colour_numbers
 from dashboard.plots.style import CATEGORICAL, MISSING
 from dashboard.state import CAPTURE, FACTOR, LABEL, TOTAL_COUNTS
@@ -148,7 +148,7 @@ class TestColouring:
             colouring(fit, FACTOR, factor)
         colouring(fit, CAPTURE, 0)
         assert colouring(fit, FACTOR, 0) is first
-        for j in range(KEPT):
+        for j in range(MOST_CACHED):
             colouring(fit, f"clr:GENE{j}", 0)
         assert colouring(fit, FACTOR, 0) is not first
         assert colouring(make_fit(cells=40), FACTOR, 0) is not colouring(fit, FACTOR, 0)

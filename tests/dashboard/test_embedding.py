@@ -183,7 +183,7 @@ class TestEmbedder:
     def test_only_the_last_are_held_in_memory(
         self, jobs: Jobs, run: str, fit: Fit, layout: Counted, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(embedding, "KEPT", 1)
+        monkeypatch.setattr(embedding, "MOST_CACHED", 1)
         embedder = Embedder(jobs)
         first = coordinates(embedder, f"{run} 4", fit)
         later = replace(fit, status=replace(fit.status, passes=5))

@@ -12,7 +12,7 @@ from engine.results import AnyFit
 
 TAB = "check"
 NO_FIT = "A check needs a fit that has ended."
-NOT_KEPT = "Only the owner's checks are kept with this run: export what you need."
+NOT_SAVED = "Only the owner's checks are kept with this run: export what you need."
 NO_CELLS = "No cells are selected: draw around some in Explore."
 
 
@@ -55,7 +55,7 @@ class Checker:
         try:
             self.jobs.permit(run)
         except ForeignRun:
-            return NOT_KEPT
+            return NOT_SAVED
         return ""
 
     def stop(self) -> None:

@@ -38,7 +38,7 @@ HEAD = html.heading(
     "the 40 whose programmes show most in counts; the table has all genes.",
 )
 GENES = {"Chosen, worst": "both", "Chosen": "chosen", "Worst": "worst"}
-NONE_CHOSEN = "No chosen gene has draws: choose one in the table, then press Check again."
+NO_GENES = "No chosen gene has draws: choose one in the table, then press Check again."
 
 
 class CountsView(Card):
@@ -111,7 +111,7 @@ class CountsView(Card):
         gone = [gene for gene in marked if gene not in known]
         self.gone = f"{', '.join(gone)}: press Check again to draw it." if gone else ""
         if not shown:
-            self.gone = NONE_CHOSEN
+            self.gone = NO_GENES
 
     def export(self) -> Export | None:
         if not self._of or not len(self.bars):

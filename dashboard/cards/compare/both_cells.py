@@ -38,7 +38,7 @@ HEAD = html.heading(
 )
 # Characters of a title that have room over half a card.
 TITLE = 22
-Asked = tuple[Beside, str, int, str]
+Inputs = tuple[Beside, str, int, str]
 
 
 class ComparedCellsView(Card):
@@ -84,7 +84,7 @@ class ComparedCellsView(Card):
             self._place(beside)
         super().refresh(*events)
 
-    def asks(self) -> Asked | None:
+    def asks(self) -> Inputs | None:
         state, beside = self.state, self.compared.shown
         if beside is None:
             return None

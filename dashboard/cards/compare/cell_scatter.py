@@ -43,7 +43,7 @@ WORDS = {
 }
 NOTHING = "nothing"
 NONE_IN_BOTH = "One of the runs has no factors: the two say nothing of a cell that compares."
-Asked = tuple[Beside, str, int, int]
+Inputs = tuple[Beside, str, int, int]
 
 
 class ScatterView(Card):
@@ -97,7 +97,7 @@ class ScatterView(Card):
         chosen: summaries.Quantity = self.choices.quantity
         return chosen if chosen in known else known[0]
 
-    def asks(self) -> Asked | None:
+    def asks(self) -> Inputs | None:
         beside, choices = self.compared.shown, self.choices
         known = () if beside is None else summaries.quantities(beside.fit, beside.other.fit)
         if beside is None or not known:
@@ -147,7 +147,7 @@ class ScatterView(Card):
         sd[which] = result.sd[self._index[which]]
         return sd
 
-    def _titles(self, asked: Asked) -> tuple[str, str]:
+    def _titles(self, asked: Inputs) -> tuple[str, str]:
         beside, of, factor, place = asked
         if of == "capture":
             return "capture efficiency in A", "capture efficiency in B"

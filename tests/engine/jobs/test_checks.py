@@ -197,7 +197,7 @@ def test_a_check_can_be_stopped_and_asked_again(
 def test_the_oldest_are_forgotten(
     jobs: Jobs, run: tuple[str, AnyFit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.jobs.checks._KEPT", 2)
+    monkeypatch.setattr("engine.jobs.checks._MOST_CACHED", 2)
     checks = Checks(jobs)
     ids = []
     for seed in (11, 12, 13):
