@@ -78,7 +78,7 @@ class ChoiceControls:
 
 def _options(offer: Offer, chosen: str | None, *, needed: bool) -> dict[str, Any]:
     """Options of a select; none is what the program takes by itself, if it does."""
-    own = f"automatic ({offer.selected})" if offer.selected and chosen is None else "automatic"
+    own = f"automatic ({offer.chosen})" if offer.chosen and chosen is None else "automatic"
     own = "choose one" if needed and chosen is None else own
     found = {own: ""} | {option: option for option in offer.options}
     held = {option.casefold(): option for option in offer.options}

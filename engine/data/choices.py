@@ -53,7 +53,7 @@ class Offer:
 
     name: str
     options: tuple[str, ...]
-    selected: str = ""
+    chosen: str = ""
 
 
 @dataclass(frozen=True, eq=False)

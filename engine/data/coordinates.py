@@ -74,7 +74,7 @@ def lies(
         )
     if len(fitting) == 2:
         text = f"Cells are in rows, as {shorten(matrix.name)} is named."
-        return True, Notes((text,), (), (replace(offer, selected=ROWS),))
+        return True, Notes((text,), (), (replace(offer, chosen=ROWS),))
     if fitting == [ROWS]:
         text = (
             f"{shorten(matrix.name)} is cells × genes ({found[0]:,} × {found[1]:,}), by the "

@@ -77,7 +77,7 @@ def _of_type(table: Table, asked: str | None) -> Table:
         )
     kind = genes if asked is None else pick("feature_type", asked, offer.options)
     shown = not taken and (len(found) > 1 or kind != genes)
-    notes = Notes(offers=(replace(offer, selected=kind),) if shown else ())
+    notes = Notes(offers=(replace(offer, chosen=kind),) if shown else ())
     left = [f"{count:,} features of type {name}" for name, count in found.items() if name != kind]
     if kind == ALL and len(found) > 1:
         text = f"Features of {len(found)} types were read together ({listed(found)})."

@@ -232,7 +232,7 @@ def _lies(
         f"{shorten(sides[0][0])}, columns like {shorten(sides[1][0])}); if that is wrong, choose "
         f"by {how_to('cells_in', COLUMNS if way == ROWS else ROWS)}."
     )
-    return way == ROWS, Notes(warnings=(text,), offers=(replace(offer, selected=way),))
+    return way == ROWS, Notes(warnings=(text,), offers=(replace(offer, chosen=way),))
 
 
 def _share(names: Sequence[str], like: Any) -> float:

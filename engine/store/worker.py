@@ -124,7 +124,7 @@ def _read(asked: dict[str, Any], parent: int, output: int) -> None:
         outcome = {"kind": type(error).__name__, "parts": error.__reduce__()[1]}
         if isinstance(error, ChoiceNeeded) and error.offer is not None:
             offer = error.offer
-            outcome["offer"] = [offer.name, list(offer.options), offer.selected]
+            outcome["offer"] = [offer.name, list(offer.options), offer.chosen]
     (folder / OUTCOME).write_text(json.dumps(outcome), encoding="utf-8")
 
 

@@ -32,8 +32,8 @@ HEAD = html.heading(
     "in; – where no such check was made.",
 )
 COLUMNS = {
-    "run": Column("Run", width=124),
-    "model": Column("Model", width=60),
+    "run": Column("Run", width=114),
+    "model": Column("Model", width=70),
     "size": Column("Size", "0", "Number of factors or topics", 36),
     "perplexity": Column("Perplexity", "0,0.0", "Of the held-out cells: the lower the better", 66),
     "gain": Column("Gain", "+0.0000", "Nats per held-out count, compared with A", 58),

@@ -31,7 +31,7 @@ def info(data: str, as_json: bool, **values: Any) -> None:
     for layer in found.layers:
         print(f"--layer {json.dumps(layer.name, ensure_ascii=False)}: {layer.holds}")
     for offer in found.offers:
-        taken = f" (taken: {offer.selected})" if offer.selected else ""
+        taken = f" (taken: {offer.chosen})" if offer.chosen else ""
         print(f"{OPTIONS[offer.name][0]}: {', '.join(offer.options)}{taken}")
     if found.gene_columns:
         columns = ", ".join((INDEX, *found.gene_columns))

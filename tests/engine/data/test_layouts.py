@@ -209,7 +209,7 @@ def test_starsolo_velocity_is_summed(counts_adata, tmp_path, dense):
     assert "Read matrix.mtx, the reads of one gene alone" in counts.report.source_reason
     assert "--sample UniqueAndMult-EM" in counts.report.source_reason
     (offer,) = inspect_source(gene).offers
-    assert (offer.options, offer.selected) == (("raw", "UniqueAndMult-EM"), "raw")
+    assert (offer.options, offer.chosen) == (("raw", "UniqueAndMult-EM"), "raw")
     counts = read_counts(gene, genes="all", sample="UniqueAndMult-EM")
     np.testing.assert_array_equal(dense(counts), 9 * counts_adata.X.toarray())
 

@@ -92,7 +92,7 @@ def test_modalities_that_tell_the_types_of_their_features(counts_adata, tmp_path
         found = read_counts(path, genes="all", feature_type=asked)
         np.testing.assert_array_equal(dense(found), matrix.toarray())
     (offer,) = inspect_source(path, Choices(feature_type="prot")).offers
-    assert (offer.options, offer.selected) == (("prot", "rna"), "prot")
+    assert (offer.options, offer.chosen) == (("prot", "rna"), "prot")
     # Of a modality of several types the genes are read, as of other files.
     counts_adata.var["feature_types"] = ["Gene Expression"] * 9 + ["Antibody Capture"] * 3
     write_h5mu(path, prot=other, rna=counts_adata)

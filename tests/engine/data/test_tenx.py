@@ -64,7 +64,7 @@ def test_types_of_features(tmp_path, dense):
     with pytest.raises(ChoiceNeeded, match="one of Antibody Capture, Gene Expression"):
         read_counts(path, feature_type="Peaks")
     (offer,) = inspect_source(path).offers
-    assert (offer.name, offer.selected) == ("feature_type", "Gene Expression")
+    assert (offer.name, offer.chosen) == ("feature_type", "Gene Expression")
 
 
 @pytest.mark.parametrize("place", ["h5ad", "memory", "mtx"])
