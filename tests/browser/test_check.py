@@ -43,6 +43,8 @@ def test_a_run_is_checked_and_genes_are_chosen(
     words = card(page, "What does not fit")
     expect(words.get_by_text(FOUND).first).to_be_visible()
     expect(words).to_contain_text("60 cells, 100 draws")
+    # what goes on below fades out
+    expect(words.locator(".scroll")).to_have_css("mask-image", re.compile("gradient"))
     expect(words).to_contain_text(EVIL)
     expect(page.locator("img[onerror]")).to_have_count(0)
     wait_until_drawn(counts, 10)
@@ -62,12 +64,16 @@ def test_a_run_is_checked_and_genes_are_chosen(
     path = export(page, "Export table of genes", "CSV", tmp_path)
     assert gene in set(pd.read_csv(path)["gene"])
 
-    # the page, reloaded, is where it was: the check is not made again
+    # the page, reloaded, is where it was, and as dark: the check is not made again
     before = chips(page)
+    page.get_by_role("button", name="Toggle theme").click()
+    expect(page.get_by_test_id("DarkModeIcon")).to_be_visible()
     page.reload()
     expect(page.get_by_text("Done in")).to_be_visible()
     expect(words.get_by_text(FOUND).first).to_be_visible()
     wait_until_drawn(counts, 10)
     assert chips(page) == before
+    expect(page.get_by_test_id("DarkModeIcon")).to_be_visible()
+    page.get_by_role("button", name="Toggle theme").click()
     assert not foreign
     assert server.complaints() == []

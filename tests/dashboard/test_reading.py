@@ -201,7 +201,7 @@ def test_an_upload_that_takes_the_name_of_one_that_was_deleted_is_read_afresh(
 
 def arrive(control: DataControl, name: str) -> Path:
     """An upload has come."""
-    uploads = control._places.uploads
+    uploads = control._folders.uploads
     uploads.mkdir(exist_ok=True)
     (uploads / name).write_bytes(b"much")
     control._arrived(uploads / name)
