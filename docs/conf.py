@@ -63,7 +63,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     (r"py:(?!obj$).*", r".*"),
     (r"py:obj", r"(?!engine\.).*"),
-    (r"py:obj", r"engine\.(models|inference|jobs|store|cli)(\..*)?"),
+    (r"py:obj", r"engine\.(fitting|inference|jobs|lda|lnm|shell|store)(\..*)?"),
     (r"py:obj", r"engine\.\w+\.\w+\.\w+.*"),
 ]
 
