@@ -27,7 +27,7 @@ class UncertaintyFollower(Follower):
             lambda event: state.param.update(uncertainty_progress=event.new), "progress"
         )
         state.param.watch(self._ask, "uncertainty_method")
-        state.param.watch(self._fade, "largest_fsos")
+        state.param.watch(self._fade, "max_fsos")
 
     def looked(self) -> None:
         """Start the job if pairs are to be veiled by it."""
@@ -36,22 +36,17 @@ class UncertaintyFollower(Follower):
     def ended(self) -> None:
         """Veil nothing if the work was stopped; the choice can be made again."""
         if self.state.uncertainty is None:
-            self.state.largest_fsos = 1.0
+            self.state.max_fsos = 1.0
 
     def failed(self) -> None:
         """Veil nothing."""
-        self.state.largest_fsos = 1.0
+        self.state.max_fsos = 1.0
 
     def _fade(self, *_events: object) -> None:
         state = self.state
         # Correlations of topics have no such intervals.
         fit, known = state.fit, state.uncertainty
-        if (
-            state.largest_fsos < 1
-            and known is None
-            and fit is not None
-            and fit.can("pair_uncertainty")
-        ):
+        if state.max_fsos < 1 and known is None and fit is not None and fit.can("pair_uncertainty"):
             state.uncertainty_method = "delta"
 
     def _ask(self, *_events: object) -> None:

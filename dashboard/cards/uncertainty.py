@@ -16,10 +16,11 @@ from engine.checks import TopicUncertainty, Uncertainty
 from engine.results import AnyFit
 
 TOP = 20
+REFIT = "Refit weighted cells {} times"
 REFITS_BY_EM = "No intervals: they come from refits by EM. Fit these topics by EM to have them."
 
 
-def correlation_uncertainty(
+def pair_uncertainty(
     fit: AnyFit, result: Any, genes: Sequence[str]
 ) -> dict[str, np.ndarray] | None:
     """(n, n) tables of the uncertainty of the correlations of genes; None if it is not known."""
@@ -70,12 +71,10 @@ def rate(share: float) -> str:
     return "< 0.001" if share < 0.001 else html.number(share, 3)
 
 
-def line(
-    result: Any, uncertainty_progress: str, fit: AnyFit | None = None, *, more: str = ""
-) -> str:
+def line(result: Any, progress: str, fit: AnyFit | None = None, *, more: str = "") -> str:
     """Which intervals there are, and what would give others: HTML."""
-    if uncertainty_progress:
-        return lists.offered(f"Working out the intervals: {uncertainty_progress}.")
+    if progress:
+        return lists.offered(f"Working out the intervals: {progress}.")
     mixes = fit is not None and fit.can("mixtures")
     if fit is not None and mixes and not fit.can("topic_uncertainty"):
         return REFITS_BY_EM
@@ -99,13 +98,7 @@ def line(
 def _refits(but: int = 0) -> list[Html]:
     """What starts a bootstrap, for each number of replicates but one."""
     return [
-        lists.press(
-            "uncertainty",
-            str(n),
-            f"{n} refits",
-            kind="act",
-            label=f"Refit weighted cells {n} times",
-        )
+        lists.press("uncertainty", str(n), f"{n} refits", kind="act", label=REFIT.format(n))
         for n in REPLICATES
         if n != but
     ]

@@ -12,10 +12,10 @@ from dashboard.state.app_state import (
     AppState,
     default_colour,
 )
-from dashboard.state.choice_state import MOST_MARKED
 from dashboard.state.data_state import CHOICES, REQUEST
 from dashboard.state.notice import Notice
 from dashboard.state.run_state import LONGEST_NAME, REPLICATES, Embedding
+from dashboard.state.view_state import MOST_MARKED
 
 __all__ = [
     "CAPTURE",

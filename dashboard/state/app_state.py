@@ -13,10 +13,9 @@ import param
 from dashboard.cell_mask import Mode, combine
 from dashboard.gene_ids import called, ids_of
 from dashboard.model_settings import ModelSettings
-from dashboard.state.choice_state import MOST_MARKED, ChoiceState
 from dashboard.state.data_state import DataState
-from dashboard.state.look_state import LookState
 from dashboard.state.run_state import RunState
+from dashboard.state.view_state import MOST_MARKED, ChoiceState, LookState
 from engine.results import OTHER, AnyFit
 
 FACTOR, TOTAL_COUNTS, CAPTURE = "factor", "total_counts", "capture_efficiency"

@@ -97,7 +97,7 @@ def test_the_veil_is_in_figure_and_table(state: AppState) -> None:
     state.show_fit(fit := make_fit())
     state.uncertainty = make_uncertainty(fit, 0.05)
     assert "Veiled" not in texts(view.export().draw())
-    state.largest_fsos = 0.05
+    state.max_fsos = 0.05
     drawn, table = view.export().draw(), view.export().table()
     assert "Veiled: false sign or |r| < 0.1 with a probability above 5 %" in texts(drawn)
     veil = drawn.axes[0].images[1].get_array()[..., 3] > 0

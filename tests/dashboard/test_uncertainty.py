@@ -14,10 +14,10 @@ from dashboard.browser import Browser
 from dashboard.cards.explore.gene_correlations import HEAD, TOPICS, _head
 from dashboard.cards.topics.gene_columns import values
 from dashboard.cards.uncertainty import (
-    correlation_uncertainty,
     gene_intervals,
     interval,
     line,
+    pair_uncertainty,
     rate,
     stability,
 )
@@ -94,10 +94,10 @@ class TestAsking:
 
     def test_to_fade_pairs_is_to_ask(self, fitted: AppState, until: Until) -> None:
         assert fitted.uncertainty is None
-        fitted.largest_fsos = 0.05
+        fitted.max_fsos = 0.05
         until(lambda: fitted.uncertainty is self.found)
         assert (self.asked, fitted.uncertainty_progress) == (["delta"], "")
-        fitted.largest_fsos = 0.01
+        fitted.max_fsos = 0.01
         assert self.asked == ["delta"]
 
     def test_another_run_has_its_own(self, fitted: AppState, runner: Runner, until: Until) -> None:
@@ -114,17 +114,17 @@ class TestAsking:
     def test_what_fades_is_asked_of_the_next_run_too(
         self, fitted: AppState, runner: Runner, until: Until
     ) -> None:
-        fitted.largest_fsos = 0.05
+        fitted.max_fsos = 0.05
         until(lambda: fitted.uncertainty is self.found)
         first = fitted.run
         runner.fit()
         until(lambda: fitted.run != first and fitted.uncertainty is self.found)
-        assert (self.asked, fitted.largest_fsos) == (["delta", "delta"], 0.05)
+        assert (self.asked, fitted.max_fsos) == (["delta", "delta"], 0.05)
 
     def test_nothing_fades_where_nothing_was_kept(self, fitted: AppState, until: Until) -> None:
         self.found = None
-        fitted.largest_fsos = 0.05
-        until(lambda: fitted.largest_fsos == 1.0)
+        fitted.max_fsos = 0.05
+        until(lambda: fitted.max_fsos == 1.0)
         assert self.asked == ["delta"]
 
     def test_an_answer_that_comes_late_starts_nothing(
@@ -142,14 +142,14 @@ class TestAsking:
         assert isinstance(fitted.fit, Fit)
         fitted.show_fit(replace(fitted.fit))
         until(lambda: len(looks) == 1)
-        fitted.largest_fsos = 0.05
+        fitted.max_fsos = 0.05
         until(lambda: len(looks) == 2)
         go_on[0].set()
         for _ in range(20):
             runner.tick()
             time.sleep(0.01)
         go_on[1].set()
-        until(lambda: fitted.largest_fsos == 1.0)
+        until(lambda: fitted.max_fsos == 1.0)
         assert self.asked == ["delta"]
 
     def test_so_many_refits_and_the_way_back(self, fitted: AppState, until: Until) -> None:
@@ -203,7 +203,7 @@ class TestShown:
         table = clustered(summaries.clr_correlation(fit, list(fit.genes[:12])))
         heatmap = Heatmap()
         heatmap.show(table)
-        found = correlation_uncertainty(fit, make_uncertainty(fit, 0.05), list(table.columns))
+        found = pair_uncertainty(fit, make_uncertainty(fit, 0.05), list(table.columns))
         assert found is not None
         heatmap.show_uncertainty(found, 0.01)
         veil = heatmap._veil.data["image"][0]

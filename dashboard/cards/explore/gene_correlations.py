@@ -17,7 +17,7 @@ from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure, waiting
 from dashboard.cards.heat_genes import HeatGenes
-from dashboard.cards.uncertainty import correlation_uncertainty
+from dashboard.cards.uncertainty import pair_uncertainty
 from dashboard.cards.wording import named
 from dashboard.controls.export_menu import ICON
 from dashboard.export import Export
@@ -56,7 +56,7 @@ TOPICS = html.heading(
 FADES = {"all pairs": 1.0} | {
     f"false or small at most {100 * x:g} %": x for x in (0.2, 0.1, 0.05, 0.01)
 }
-HEADED = ["fit", "largest_fsos", "uncertainty", "uncertainty_progress", "partial"]
+HEADED = ["fit", "max_fsos", "uncertainty", "uncertainty_progress", "partial"]
 BARE_CAPTION = (
     f"{NO_FINDING} CLR correlations that come of the closure alone, relative to the geometric "
     "mean of the modelled genes."
@@ -77,16 +77,7 @@ class CorrelationView(Card):
         "CLR correlations under the model, relative to the geometric mean of the modelled genes; "
         "ordered by average linkage on 1 − r."
     )
-    follows = (
-        "uncertainty",
-        "largest_fsos",
-        "fit",
-        "heat",
-        "factor",
-        "top_genes",
-        "marked",
-        "pair",
-    )
+    follows = ("uncertainty", "max_fsos", "fit", "heat", "factor", "top_genes", "marked", "pair")
     behind = True
 
     def __init__(self, state: AppState, browser: Browser) -> None:
@@ -110,7 +101,7 @@ class CorrelationView(Card):
             disabled=html.bound(
                 lambda fit: fit is None or not fit.can("pair_uncertainty"), state.param.fit
             ),
-            on_click=lambda item: state.param.update(largest_fsos=FADES[item["label"]]),
+            on_click=lambda item: state.param.update(max_fsos=FADES[item["label"]]),
         )
         self._genes = HeatGenes(state)
         self.heatmap.on_pair(one_message(state.choose_pair))
@@ -146,21 +137,19 @@ class CorrelationView(Card):
         """Bring what is told of the shown correlations up to date."""
         state = self.state
         if self._veiled_by and self._veiled_by[0] is state.uncertainty:
-            if self._veiled_by[1] == state.largest_fsos:
+            if self._veiled_by[1] == state.max_fsos:
                 return
         elif not self._veiled_by and state.uncertainty is None:
             return
-        self._veiled_by = state.uncertainty, state.largest_fsos
-        self._uncertainty = correlation_uncertainty(
-            fit, state.uncertainty, list(self._table.columns)
-        )
-        self.heatmap.show_uncertainty(self._uncertainty, state.largest_fsos)
+        self._veiled_by = state.uncertainty, state.max_fsos
+        self._uncertainty = pair_uncertainty(fit, state.uncertainty, list(self._table.columns))
+        self.heatmap.show_uncertainty(self._uncertainty, state.max_fsos)
 
     def export(self) -> Export | None:
         if self._fit is None:
             return None
         state = self.state
-        return _taken(self._fit, self._table, state.marked, state.uncertainty, state.largest_fsos)
+        return _taken(self._fit, self._table, state.marked, state.uncertainty, state.max_fsos)
 
     @classmethod
     def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export:
@@ -174,49 +163,47 @@ def _taken(
     table: pd.DataFrame,
     marked: Sequence[str] = (),
     result: object = None,
-    largest_fsos: float = 1.0,
+    max_fsos: float = 1.0,
 ) -> Export:
     def draw() -> Any:
         from dashboard import figures
 
-        sure = correlation_uncertainty(fit, result, list(table.columns))
-        faded = None if sure is None else sure["fsos"] > largest_fsos
-        return figures.heatmap(table, marked=marked, faded=faded, veiled=_veiled(largest_fsos))
+        sure = pair_uncertainty(fit, result, list(table.columns))
+        faded = None if sure is None else sure["fsos"] > max_fsos
+        return figures.heatmap(table, marked=marked, faded=faded, veiled=_veiled(max_fsos))
 
     def data() -> pd.DataFrame:
         if not fit.can("pair_uncertainty") or not isinstance(result, Uncertainty):
             return table
         pairs = pairs_table(fit, result, summaries.gene_positions(fit, table.columns))
-        return pairs.assign(veiled=pairs["fsos"] > largest_fsos)
+        return pairs.assign(veiled=pairs["fsos"] > max_fsos)
 
     return Export("correlations", draw, data)
 
 
-def _veiled(largest_fsos: float) -> str:
-    return f"false sign or |r| < {SMALL:g} with a probability above {100 * largest_fsos:g} %"
+def _veiled(max_fsos: float) -> str:
+    return f"false sign or |r| < {SMALL:g} with a probability above {100 * max_fsos:g} %"
 
 
 def _head(
     fit: AnyFit | None,
-    largest_fsos: float,
+    max_fsos: float,
     result: object,
-    uncertainty_progress: str,
+    progress: str,
     partial: str = "",
 ) -> html.Heading:
-    head = _said(fit, largest_fsos, result, uncertainty_progress, partial)
+    head = _said(fit, max_fsos, result, progress, partial)
     return head if fit is None else html.within(head, fit.within)
 
 
 def _said(
-    fit: AnyFit | None, largest_fsos: float, result: object, uncertainty_progress: str, partial: str
+    fit: AnyFit | None, max_fsos: float, result: object, progress: str, partial: str
 ) -> html.Heading:
     if fit is not None and fit.can("mixtures"):
         return named(TOPICS, fit)
     head = named(HEAD, fit)
-    if uncertainty_progress:
-        return replace(
-            head, how=html.how_to_read(f"Working out how sure they are: {uncertainty_progress}.")
-        )
+    if progress:
+        return replace(head, how=html.how_to_read(f"Working out how sure they are: {progress}."))
     structure = structure_of(fit) if fit is not None and not partial else None
     if isinstance(result, Uncertainty) and result.structure is not None:
         structure = result.structure
@@ -228,10 +215,10 @@ def _said(
     if structure is not None and missed:
         what = f"{kind.title()} miss something" if structure.chosen else f"Too few {kind}"
         short = "Nothing to find" if structure.nothing else f"{what}: claims may be false"
-    if result is not None and largest_fsos < 1:
-        veiled = f"{_veiled(largest_fsos)}."
+    if result is not None and max_fsos < 1:
+        veiled = f"{_veiled(max_fsos)}."
         if missed:
-            words = f"{short}. Veiled: fsos above {100 * largest_fsos:g} %."
+            words = f"{short}. Veiled: fsos above {100 * max_fsos:g} %."
             return replace(head, how=html.finding(words, f"{missed} Veiled: {veiled}"))
         return replace(head, how=html.how_to_read(f"Veiled: {veiled} Hover: intervals."))
     if structure is not None and missed:

@@ -10,7 +10,7 @@ import pandas as pd
 from dashboard import html, lists
 from dashboard.bare import NO_FINDING, bare_words, is_bare
 from dashboard.cards.card import Card, Place
-from dashboard.cards.uncertainty import correlation_uncertainty, interval, line
+from dashboard.cards.uncertainty import interval, line, pair_uncertainty
 from dashboard.cards.wording import heading
 from dashboard.cut import cut
 from dashboard.export import Export
@@ -42,6 +42,7 @@ OF_FACTORS, OF_TOPICS = "Its loadings (nats)", "Its log fold changes by topic (n
 PARTNERS = 15
 # Partners whose intervals are exported; all pairs among them are worked out.
 INTERVALS = 300
+SURE = ("uncertainty", "uncertainty_progress")
 
 
 class GeneView(Card):
@@ -49,15 +50,7 @@ class GeneView(Card):
 
     tab, entry, place = "explore", "gene", Place(1, 1, 0)
     front, word = "state.detail", "Gene"
-    follows = (
-        "fit",
-        "partial",
-        "fit_counts",
-        "marked",
-        "names",
-        "uncertainty",
-        "uncertainty_progress",
-    )
+    follows = ("fit", "partial", "fit_counts", "marked", "names", *SURE)
     behind = True
 
     def __init__(self, state: AppState) -> None:
@@ -100,7 +93,7 @@ class GeneView(Card):
             found = summaries.correlation_with(fit, gene)
             table = found.rename("clr_correlation").rename_axis("gene").to_frame()
             if (
-                sure := correlation_uncertainty(fit, uncertainty, [gene, *found.index[:INTERVALS]])
+                sure := pair_uncertainty(fit, uncertainty, [gene, *found.index[:INTERVALS]])
             ) is not None:
                 for name in CorrelationUncertainty._fields[1:]:
                     table[name] = pd.Series(sure[name][0, 1:], found.index[:INTERVALS])
@@ -131,7 +124,7 @@ def _page(
         acts.append(lists.press("colour", f"{COUNTS}{gene}", "Colour cells: counts", kind="act"))
     acts.append(lists.press("near", gene, "Neighbours in heatmap", kind="act"))
     partners = summaries.correlation_with(fit, gene).head(PARTNERS)
-    found = correlation_uncertainty(fit, uncertainty, [gene, *partners.index])
+    found = pair_uncertainty(fit, uncertainty, [gene, *partners.index])
     intervals = [""] * len(partners)
     if found is not None:
         intervals = [

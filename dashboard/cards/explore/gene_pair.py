@@ -16,7 +16,7 @@ from dashboard.cards import colouring
 from dashboard.cards.card import Card, Place, same
 from dashboard.cards.explore.cell_map import cell_table, spreads
 from dashboard.cards.frame import figure
-from dashboard.cards.uncertainty import correlation_uncertainty, interval, rate
+from dashboard.cards.uncertainty import interval, pair_uncertainty, rate
 from dashboard.cards.wording import heading
 from dashboard.export import Export
 from dashboard.plots.pair import PairPlot
@@ -135,7 +135,7 @@ class PairView(Card):
 
     def _said(self, fit: AnyFit, pair: tuple[str, str]) -> str:
         r = float(summaries.clr_correlation(fit, pair).to_numpy()[0, 1])
-        found = correlation_uncertainty(fit, self.state.uncertainty, pair)
+        found = pair_uncertainty(fit, self.state.uncertainty, pair)
         told = f"r = {html.number(r, 2)}"
         if fit.can("residuals"):
             alone = round(float(summaries.closure_correlation(fit, pair).to_numpy()[0, 1]), 2)

@@ -1,4 +1,4 @@
-"""LookState: how a session shows what it shows."""
+"""ChoiceState and LookState: what a session has chosen of the shown fit, and how it shows it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,24 @@ import param
 
 from dashboard.tab_names import tab_names
 
+MOST_MARKED = 6
+
+
+class ChoiceState(param.Parameterized):
+    """What is chosen of the shown fit."""
+
+    factor = param.Integer(
+        default=None, allow_None=True, bounds=(0, None), doc="Position of a factor or topic."
+    )
+    marked = param.Parameter(default=(), doc="Names of the chosen genes, the latest first.")
+    pair = param.Parameter(default=None, doc="(gene, gene) compared cell by cell, or None.")
+    selected = param.Parameter(default=None, doc="(C,) mask of the selected cells, or None.")
+
+    @property
+    def shown_factor(self) -> int:
+        """The chosen factor, the first if none is."""
+        return self.factor or 0
+
 
 class LookState(param.Parameterized):
     """The tab in front, the colours of the cells, and what the heatmap shows."""
@@ -16,7 +34,7 @@ class LookState(param.Parameterized):
     colour = param.String(default="", doc="What colours the cells: a key of `colours()`.")
     own_label = param.String(doc="The label among those that a person chose; factors leave it.")
     heat: Any = param.Selector(default="top", objects=["top", "factor", "gene"], doc="Heatmap.")
-    largest_fsos: Any = param.Selector(
+    max_fsos: Any = param.Selector(
         default=1.0,
         objects=[1.0, 0.2, 0.1, 0.05, 0.01],
         doc="Largest fsos of pairs in full colour.",
