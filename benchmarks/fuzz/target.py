@@ -22,10 +22,10 @@ from engine.jobs import (
     check_summary,
     contender,
     list_sweeps,
-    read_uncertainty,
     size_of,
     sweep_of,
 )
+from engine.jobs.uncertainties import UNCERTAINTY
 from engine.results import load, load_counts, outline
 from engine.results.outline import fingerprint
 from engine.store import layout, sources, worker
@@ -85,7 +85,7 @@ def run(home: Path) -> Iterator[Step]:
     yield "names", lambda: jobs.factor_names(DAMAGED, jobs.status(DAMAGED).passes)
     yield "check", lambda: check_summary(jobs, DAMAGED)
     yield "methods", lambda: _methods(jobs)
-    yield "uncertainty", lambda: read_uncertainty(jobs, DAMAGED)
+    yield "uncertainty", lambda: UNCERTAINTY.read(jobs, DAMAGED)
     yield "umap", lambda: Embedder(jobs).known(f"{DAMAGED} {jobs.status(DAMAGED).passes}")
     yield "selections", lambda: _selections(jobs)
     yield "contender", lambda: _compared(jobs)

@@ -17,7 +17,6 @@ from engine.jobs.sweeps import (
     submit_sweep,
     sweep_of,
 )
-from engine.jobs.uncertainties import read_uncertainty, submit_uncertainty
 
 __all__ = [
     "CheckRequest",
@@ -37,11 +36,9 @@ __all__ = [
     "default_home",
     "list_sweeps",
     "numbers",
-    "read_uncertainty",
     "resume_sweep",
     "size_of",
     "stop_sweep",
     "submit_sweep",
-    "submit_uncertainty",
     "sweep_of",
 ]

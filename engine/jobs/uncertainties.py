@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import ConfigError, DataError, FitError
 from engine.jobs.artefact import Artefact, Work
-from engine.jobs.manager import Jobs
 
 if TYPE_CHECKING:
     from engine.checks import TopicUncertainty, Uncertainty, UncertaintyProgress
@@ -62,40 +61,20 @@ class _Uncertainty(Artefact["Uncertainty | TopicUncertainty"]):
 UNCERTAINTY = _Uncertainty()
 
 
-def submit_uncertainty(
-    jobs: Jobs, run_id: str, method: str = "delta", n_boot: int = 50, *, seed: int = 0
-) -> str:
-    """Queue a job that computes the uncertainty of an ended run, see `Artefact.submit`.
-
-    Its result is an `Uncertainty`, or for topics a `TopicUncertainty`.
-
-    Parameters
-    ----------
-    method
-        ``"delta"`` (one pass over the cells; not for topics) or ``"bootstrap"``.
-    n_boot
-        Replicates of the bootstrap.
+def steps(
+    fit: AnyFit, counts: Counts, method: str = "delta", n_boot: int = 50, seed: int = 0
+) -> Iterator[UncertaintyProgress[Any]]:
+    """The steps of a method, by the model of the fit; of a fit with factors, what these miss.
 
     Raises
     ------
     ConfigError
         If there is no such method.
-    JobError
-        If there is no such run, it is somebody else's, or the server is closing.
     """
+    from engine import checks
+
     if method not in METHODS:
         raise ConfigError(f"a method among {', '.join(METHODS)}", repr(method), "Choose one.")
-    return UNCERTAINTY.submit(jobs, run_id, method, n_boot, seed)
-
-
-read_uncertainty = UNCERTAINTY.read
-
-
-def steps(
-    fit: AnyFit, counts: Counts, method: str, n_boot: int, seed: int
-) -> Iterator[UncertaintyProgress[Any]]:
-    """The steps of a method, by the model of the fit; of a fit with factors, what these miss."""
-    from engine import checks
 
     if not fit.can("pair_uncertainty") and method != "delta":
         return checks.topic_bootstrap_iter(fit, counts, n_boot=n_boot, seed=seed)

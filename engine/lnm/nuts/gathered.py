@@ -7,7 +7,7 @@ Procrustes: Schoenemann 1966), and its scores along, before anything is averaged
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -122,18 +122,14 @@ class Gathered:
                 StoredDraw(*(array[n].astype(np.float32) for array in arrays))
                 for n in range(len(mean))
             )
-        return Gathered(
-            self.reference,
-            self.has_noise,
-            self.genes,
-            self.cells,
-            self.every,
-            self.count + 1,
-            self.divergences + int(draw.diverging.sum()),
-            self.longest + int(draw.longest.sum()),
-            sums if self.moments is None else Moments(*map(np.add, self.moments, sums)),
-            (*self.followed, self._follow(draw, turned, noise, eta)),
-            stored,
+        return replace(
+            self,
+            count=self.count + 1,
+            divergences=self.divergences + int(draw.diverging.sum()),
+            longest=self.longest + int(draw.longest.sum()),
+            moments=sums if self.moments is None else Moments(*map(np.add, self.moments, sums)),
+            followed=(*self.followed, self._follow(draw, turned, noise, eta)),
+            stored=stored,
         )
 
     def _follow(

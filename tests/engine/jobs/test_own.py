@@ -16,10 +16,10 @@ from engine.jobs import (
     Jobs,
     OwnJobs,
     list_sweeps,
-    submit_uncertainty,
     sweep_of,
 )
 from engine.jobs.runs import Runs
+from engine.jobs.uncertainties import UNCERTAINTY
 from tests.engine.jobs.fakes import REQUEST, FakeFits, config, ended, folder, make_counts, submit
 
 Did = list[tuple[str, str, str]]
@@ -42,7 +42,7 @@ CHANGES: dict[str, Callable[[Jobs, str], Any]] = {
     "name_factors": lambda jobs, id: jobs.name_factors(id, ["a"], 1),
     "delete": lambda jobs, id: jobs.delete(id),
     "permit": lambda jobs, id: jobs.permit(id),
-    "uncertainty": lambda jobs, id: submit_uncertainty(jobs, id),
+    "uncertainty": lambda jobs, id: UNCERTAINTY.submit(jobs, id),
 }
 # What takes no id of a run.
 OTHER = {"home", "trouble", "clean", "list", "whole", "close", "submit", "submit_fit", "who"}

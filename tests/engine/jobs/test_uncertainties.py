@@ -19,12 +19,11 @@ from engine.jobs import (
     JobError,
     Jobs,
     JobStatus,
-    read_uncertainty,
-    submit_uncertainty,
     uncertainties,
 )
 from engine.jobs.fits import engine_fit_iter, engine_load
 from engine.jobs.store import FIT, RunStore
+from engine.jobs.uncertainties import UNCERTAINTY
 from tests.engine.jobs.fakes import ended, folder
 from tests.engine.jobs.real_runs import HOLDOUT, keep_run, more_file
 from tests.tiny import LDA, tiny_counts, tiny_data, tiny_file, tiny_fit
@@ -45,18 +44,18 @@ def run(real: Jobs, tmp_path: Path) -> str:
 
 
 def test_of_correlations(real: Jobs, run: str) -> None:
-    assert read_uncertainty(real, run) is None
-    id = submit_uncertainty(real, run)
+    assert UNCERTAINTY.read(real, run) is None
+    id = UNCERTAINTY.submit(real, run)
     status = ended(real, id)
     assert (status.kind, status.state) == ("task", "done"), status.message
-    kept = read_uncertainty(real, run)
+    kept = UNCERTAINTY.read(real, run)
     assert isinstance(kept, checks.Uncertainty)
     assert kept.method == "delta"
     made = real.result(id).correlation(np.arange(5))
     np.testing.assert_array_equal(kept.correlation(np.arange(5)).lfsr, made.lfsr)
-    status = ended(real, submit_uncertainty(real, run, "bootstrap", 3))
+    status = ended(real, UNCERTAINTY.submit(real, run, "bootstrap", 3))
     assert status.state == "done", status.message
-    again = read_uncertainty(real, run)
+    again = UNCERTAINTY.read(real, run)
     assert isinstance(again, checks.Uncertainty)
     assert (again.method, again.n_boot) == ("bootstrap", 3)
 
@@ -64,15 +63,15 @@ def test_of_correlations(real: Jobs, run: str) -> None:
 def test_of_topics_without_the_cells_set_aside(real: Jobs, tmp_path: Path) -> None:
     run = real.submit_fit(more_file(tmp_path, "lnm"), LDA, holdout=HOLDOUT)
     assert ended(real, run).state == "done"
-    found = ended(real, submit_uncertainty(real, run))
+    found = ended(real, UNCERTAINTY.submit(real, run))
     assert found.state == "failed"
     assert "bootstrap" in found.message
     # As a fit does that was too large to be kept with its counts.
     real.result(run).save(folder(real, run) / "fit.h5ad")
     assert real.fit_counts(run) is None
-    status = ended(real, submit_uncertainty(real, run, "bootstrap", 3))
+    status = ended(real, UNCERTAINTY.submit(real, run, "bootstrap", 3))
     assert status.state == "done", status.message
-    kept = read_uncertainty(real, run)
+    kept = UNCERTAINTY.read(real, run)
     assert isinstance(kept, checks.TopicUncertainty)
     assert kept.n_boot == 3
 
@@ -81,7 +80,7 @@ def test_of_topics_without_the_cells_set_aside(real: Jobs, tmp_path: Path) -> No
 def test_counts_that_have_changed_are_refused(real: Jobs, tmp_path: Path, task: str) -> None:
     def failure() -> str:
         if task == "uncertainty":
-            status = ended(real, submit_uncertainty(real, run))
+            status = ended(real, UNCERTAINTY.submit(real, run))
         else:
             status = ended(real, Checks(real).submit(run, fit, CheckRequest(n_draws=20)))
         assert status.state == "failed"
@@ -107,20 +106,20 @@ def test_a_run_that_does_not_tell_its_data_says_so(real: Jobs) -> None:
     fit.save(store.path(made.id, FIT))
     store.write_status(replace(made, state="done"))
     lock.release()
-    status = ended(real, submit_uncertainty(real, made.id))
+    status = ended(real, UNCERTAINTY.submit(real, made.id))
     assert status.state == "failed"
     assert "Expected a run whose counts are known; found none kept with it." in status.message
 
 
 def test_that_of_another_fit_is_not_given(real: Jobs, run: str) -> None:
-    ended(real, submit_uncertainty(real, run))
+    ended(real, UNCERTAINTY.submit(real, run))
     path = folder(real, run) / uncertainties.FILE
     kept = checks.Uncertainty.load(path)
     older = checks.Uncertainty(kept.centre, kept.noise, kept.spread, kept.passes - 1)
     older.save(path)
-    assert read_uncertainty(real, run) is None
+    assert UNCERTAINTY.read(real, run) is None
     path.write_bytes(b"damaged")
-    assert read_uncertainty(real, run) is None
+    assert UNCERTAINTY.read(real, run) is None
 
 
 @pytest.mark.parametrize(("asked", "made"), [("stop", 12), ("stop", 4), ("cancel", 12)])
@@ -131,8 +130,8 @@ def test_what_is_stopped_keeps_enough(
     asked: str,
     made: int,
 ) -> None:
-    ended(real, submit_uncertainty(real, run, "bootstrap", 2))
-    before = read_uncertainty(real, run)
+    ended(real, UNCERTAINTY.submit(real, run, "bootstrap", 2))
+    before = UNCERTAINTY.read(real, run)
     assert isinstance(before, checks.Uncertainty)
     spread = type(before.spread)(*(np.repeat(a, made // 2, axis=0) for a in before.spread))
     found = checks.Uncertainty(before.centre, before.noise, spread, before.passes)
@@ -145,21 +144,21 @@ def test_what_is_stopped_keeps_enough(
         raise AssertionError("it went on")
 
     monkeypatch.setattr(uncertainties, "steps", slowly)
-    id = submit_uncertainty(real, run, "bootstrap", 100)
+    id = UNCERTAINTY.submit(real, run, "bootstrap", 100)
     assert working.wait(PATIENCE)
     getattr(real, asked)(id)
     go_on.set()
     state = ended(real, id).state
     assert state == {"stop": "stopped", "cancel": "cancelled"}[asked]
-    kept = read_uncertainty(real, run)
+    kept = UNCERTAINTY.read(real, run)
     assert isinstance(kept, checks.Uncertainty)
     assert kept.n_boot == (12 if (asked, made) == ("stop", 12) else 2)
 
 
 def test_what_cannot_be_asked(jobs: Jobs) -> None:
     with pytest.raises(JobError):
-        submit_uncertainty(jobs, "none")
+        UNCERTAINTY.submit(jobs, "none")
     with pytest.raises(JobError):
-        read_uncertainty(jobs, "../runs")
+        UNCERTAINTY.read(jobs, "../runs")
     with pytest.raises(ConfigError, match="method"):
-        submit_uncertainty(jobs, "none", "guess")
+        uncertainties.steps(None, None, "guess")
