@@ -15,7 +15,7 @@ SHORT = 18
 
 
 def press(
-    act: str, value: str, words: str, *, kind: str = "name", label: str = "", told: str = ""
+    act: str, value: str, words: str, *, kind: str = "name", label: str = "", hover: str = ""
 ) -> Html:
     """A button of `dashboard.browser.Browser`.
 
@@ -23,17 +23,17 @@ def press(
     ----------
     label
         For those who cannot see its place.
-    told
+    hover
         On hovering, if not ``label`` or ``words``.
     """
-    return render("lists.press", act, value, words, kind, label, told)
+    return render("lists.press", act, value, words, kind, label, hover)
 
 
 def genes(names: Sequence[str], ids: Mapping[str, str], kinds: Sequence[str] = ()) -> list[Html]:
     """Buttons that choose genes, each with its id on hovering; of different genes none alike."""
     kinds = kinds or ["name"] * len(names)
     return [
-        press("gene", name, words, kind=kind, told=full(name, ids))
+        press("gene", name, words, kind=kind, hover=full(name, ids))
         for name, words, kind in zip(names, cut(names, SHORT), kinds, strict=True)
     ]
 

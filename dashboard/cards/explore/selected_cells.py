@@ -163,7 +163,7 @@ def _factors(table: pd.DataFrame, names: list[str], latent: str) -> str:
     limit, labels = float(np.abs(effects).max()), cut(names)
     items = (
         lists.bar(
-            lists.press("factor", str(j), labels[j], told=names[j]), effects[j], limit, digits=1
+            lists.press("factor", str(j), labels[j], hover=names[j]), effects[j], limit, digits=1
         )
         for j in strongest
     )
