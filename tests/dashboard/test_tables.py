@@ -14,7 +14,7 @@ def test_what_the_page_chooses_is_no_click(monkeypatch: pytest.MonkeyPatch) -> N
     def postponed(action: Callable[..., None]) -> Callable[..., None]:
         return lambda *arguments: later.append(lambda: action(*arguments))
 
-    monkeypatch.setattr("dashboard.cards.table.together", postponed)
+    monkeypatch.setattr("dashboard.cards.table.one_message", postponed)
     heard: list[list[int]] = []
     table = Table([Column("name"), Column("value", "0.0")], on_row=heard.append)
     table.fill([["a", "b", "c"], [1.0, 2.0, 3.0]])
