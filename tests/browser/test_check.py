@@ -25,6 +25,8 @@ from tests.server import Server
 
 pytestmark = pytest.mark.browser
 
+# Of a card in the dark theme.
+DARK = "rgb(24, 28, 31)"
 FOUND = re.compile(r"Variance \w+predicted for \d+ genes \(GENE")
 
 
@@ -67,13 +69,13 @@ def test_a_run_is_checked_and_genes_are_chosen(
     # the page, reloaded, is where it was, and as dark: the check is not made again
     before = chips(page)
     page.get_by_role("button", name="Toggle theme").click()
-    expect(page.get_by_test_id("DarkModeIcon")).to_be_visible()
+    expect(words).to_have_css("background-color", DARK)
     page.reload()
     expect(page.get_by_text("Done in")).to_be_visible()
     expect(words.get_by_text(FOUND).first).to_be_visible()
     wait_until_drawn(counts, 10)
     assert chips(page) == before
-    expect(page.get_by_test_id("DarkModeIcon")).to_be_visible()
+    expect(words).to_have_css("background-color", DARK)
     page.get_by_role("button", name="Toggle theme").click()
     assert not foreign
     assert server.complaints() == []
