@@ -52,8 +52,8 @@ def split_counts(counts: Counts, share: float = 0.5, seed: int = 0) -> tuple[Cou
         digest = hashlib.blake2b(str(name).encode(), digest_size=8).digest()
         rng = np.random.Generator(np.random.SFC64([seed, int.from_bytes(digest)]))
         drawn[start:stop] = rng.binomial(matrix.data[start:stop].astype(np.int64), share)
-    first = _part(held, matrix, drawn, seed, f"{share:g} of counts")
-    second = _part(held, matrix, matrix.data - drawn, seed, f"{1 - share:g} of counts")
+    first = _part(held, matrix, drawn, share, seed)
+    second = _part(held, matrix, matrix.data - drawn, 1 - share, seed)
     empty = int(((first.totals == 0) | (second.totals == 0)).sum())
     if empty:
         raise DataError(
@@ -64,19 +64,28 @@ def split_counts(counts: Counts, share: float = 0.5, seed: int = 0) -> tuple[Cou
     return first, second
 
 
+def fingerprint_of_part(fingerprint: str, share: float, seed: int) -> str:
+    """Fingerprint of the first part of counts with this one; of the second with ``1 - share``."""
+    digest = hashlib.blake2b(f"{fingerprint} {seed} {_words(share)}".encode(), digest_size=16)
+    return digest.hexdigest()
+
+
+def _words(share: float) -> str:
+    return f"{share:g} of counts"
+
+
 def _part(
-    counts: Counts, matrix: sparse.csr_matrix, values: np.ndarray, seed: int, what: str
+    counts: Counts, matrix: sparse.csr_matrix, values: np.ndarray, share: float, seed: int
 ) -> Counts:
     part = sparse.csr_matrix((values, matrix.indices, matrix.indptr), shape=matrix.shape, copy=True)
     part.eliminate_zeros()
     totals = np.asarray(part.sum(axis=1, dtype=np.float64)).ravel()
     scaled = counts.library_size * totals / np.maximum(counts.totals, 1)
-    digest = hashlib.blake2b(f"{counts.fingerprint} {seed} {what}".encode(), digest_size=16)
     return replace(
         counts,
         totals=totals,
         library_size=np.maximum(np.rint(scaled), totals),
-        fingerprint=digest.hexdigest(),
-        name=f"{counts.name}, {what}",
+        fingerprint=fingerprint_of_part(counts.fingerprint, share, seed),
+        name=f"{counts.name}, {_words(share)}",
         _rows=MemoryRows(part),
     )

@@ -15,6 +15,7 @@ from engine.jobs import factor_names
 from engine.jobs.endings import CANCELLED, Outcome
 from engine.jobs.failures import describe
 from engine.jobs.file_cache import FileCache
+from engine.jobs.halves import set_half_aside
 from engine.jobs.job import Job, Wish
 from engine.jobs.job_status import JobError
 from engine.jobs.scoring import score, set_aside
@@ -94,6 +95,7 @@ class FitRunner:
             for line in counts.report.lines():
                 job.update(log=line)
             counts, held_out = set_aside(job, counts)
+            counts = set_half_aside(self._store, job.status, counts)
             if start is not None:
                 _check_same_counts(start, counts)
                 job.update(log=f"going on from pass {job.status.passes}")
@@ -159,7 +161,8 @@ class FitRunner:
         if not finished:
             fit = fit.changed(status=stopped_by_user(fit.status))
         # A report of the file alone tells from these how to repeat the fit.
-        told = {"request": dict(job.status.request), "holdout": job.status.holdout}
+        told: dict[str, Any] = {name: getattr(job.status, name) for name in ("holdout", "split")}
+        told["request"] = dict(job.status.request)
         fit = fit.changed(data=fit.data | told)
         job.update(phase="saving", seconds_left=None)
         path = fit.save(self._store.path(job.status.id, FIT), counts=counts.matrix())

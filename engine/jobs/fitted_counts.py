@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.errors import DataError, FitError
+from engine.jobs.halves import fitted_fingerprint, halved
 from engine.jobs.runs import Runs
 from engine.results import AnyFit
 from engine.results.outline import fingerprint
@@ -37,7 +38,7 @@ def counts_of(jobs: Runs, run: str, fit: AnyFit) -> Counts:
     kept = jobs.fit_counts(run)
     if kept is not None:
         return Counts.from_arrays(kept, fit.genes, fit.cells, obs=fit.obs)
-    return own_cells(fit, jobs.read_counts(run))
+    return own_cells(fit, halved(jobs.status(run), jobs.read_counts(run)))
 
 
 def check_same_counts(jobs: Runs, run: str, counts: Counts) -> None:
@@ -70,6 +71,7 @@ def check_same_counts(jobs: Runs, run: str, counts: Counts) -> None:
 
         fitted, _ = drawn(counts.n_cells, status.holdout, int(status.config.get("seed", 0)))
         now = counts.fingerprint_of(fitted)
+    now = fitted_fingerprint(status, now)
     if known not in ("", now):
         raise DataError(
             "the counts that were fitted",

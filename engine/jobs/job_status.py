@@ -23,7 +23,8 @@ _LATEST, _MOST = 1e11, 1e15
 _NUMBERS = ("log_marginal_per_cell", "gradient_median", "gradient_worst", "peak_memory_mb")
 # These belong to the run as it was asked for and are kept apart from its progress on disk.
 _OF_RUN = (
-    *("id", "kind", "name", "created", "request", "config", "holdout", "group", "owner", "shared"),
+    *("id", "kind", "name", "created", "request", "config"),
+    *("holdout", "split", "group", "owner", "shared"),
 )
 
 
@@ -65,6 +66,8 @@ class JobStatus:
         The DataRequest and the configuration, as their ``to_dict`` gives them.
     holdout
         Share of the cells that is set aside and that the fit is scored on; 0: none.
+    split
+        Whether the fit sees one half of each count; the other is kept to test groups by.
     group
         Id of the sweep that the run belongs to; empty for a run of its own.
     owner, shared
@@ -99,6 +102,7 @@ class JobStatus:
     request: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     holdout: float = 0.0
+    split: bool = False
     group: str = ""
     owner: str = ""
     shared: bool = False
@@ -188,8 +192,9 @@ class JobStatus:
             created=_within("created", run["created"], _LATEST),
             request=dict(run["request"]),
             config=dict(run["config"]),
-            # Older runs have neither these two nor a score.
+            # Older runs have neither these three nor a score.
             holdout=_within("holdout", run.get("holdout", 0.0), 1.0),
+            split=run.get("split") is True,
             group=_text("group", run.get("group", "")),
             owner=owner_of(run),
             shared=run.get("shared") is True,

@@ -78,21 +78,22 @@ class Jobs(Runs):
         name: str | None = None,
         counts: Counts | None = None,
         holdout: float = 0.0,
+        split: bool = False,
         group: str = "",
     ) -> str:
         """Queue a fit.
 
         Parameters
         ----------
-        request
-            How to read the counts, now or when the run is resumed.
-        name
-            Label; by default data, model and number of factors.
+        request, name
+            How to read the counts, now or when the run is resumed; a label for people.
         counts
             The counts of ``request``, if they are already loaded.
         holdout
-            Share of the cells to hold out, on which the fit is scored at the end: the same cells
-            for all models and sizes, given the counts and the seed of the configuration.
+            Share of the cells to hold out and score the fit on: the same cells for all models and
+            sizes, given counts and seed.
+        split
+            Whether to fit half of each count; the rest is kept to test groups by.
         group
             Id of the sweep that the run belongs to.
 
@@ -116,6 +117,7 @@ class Jobs(Runs):
             request=request.to_dict(),
             config=config.to_dict(),
             holdout=float(holdout),
+            split=split,
             group=group,
             owner=self.who,
         )

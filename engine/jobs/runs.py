@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scipy import sparse
 
 from engine.errors import DataError
-from engine.jobs import factor_names
+from engine.jobs import factor_names, halves
 from engine.jobs.file_cache import FileCache
 from engine.jobs.job import Wish
 from engine.jobs.job_status import JobError, JobStatus
@@ -188,6 +188,19 @@ class Runs:
         """
         path = self.folder(id) / FIT
         return self._counts.read(path) if path in self._store.fits(id) else None
+
+    def other_half(self, id: str) -> sparse.csr_matrix:
+        """The (C, G) half of the counts that a run is not fitted to.
+
+        Raises
+        ------
+        DataError
+            If the run has none that can be read.
+        JobError
+            If there is no such run.
+        """
+        self.folder(id)
+        return halves.other_half(self._store, id)
 
     def read_counts(self, id: str) -> Counts:
         """Read the counts that a run asked for, as its source is now.

@@ -39,7 +39,12 @@ class Command:
 
 
 def fit_command(
-    config: Config, request: DataRequest, *, holdout: float = 0.0, out: str = "fit.h5ad"
+    config: Config,
+    request: DataRequest,
+    *,
+    holdout: float = 0.0,
+    split: bool = False,
+    out: str = "fit.h5ad",
 ) -> Command:
     """The command whose options give ``config`` and ``request``.
 
@@ -56,6 +61,7 @@ def fit_command(
     arguments += ["--round"] if request.round else []
     if holdout:
         arguments += ["--holdout", repr(holdout)]
+    arguments += ["--split"] if split else []
     return Command((*arguments, "--out", out), files)
 
 

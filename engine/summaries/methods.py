@@ -95,6 +95,11 @@ def _data(fit: AnyFit, report: Mapping[str, Any]) -> list[str]:
     if aside := n_set_aside(fit):
         verb = "was" if aside == 1 else "were"
         said.append(f"{count(aside, 'cell')} {verb} set aside and not fitted.")
+    if fit.data.get("split"):
+        said.append(
+            "Every count was split in two by a binomial draw (Neufeld et al., 2022); one half was "
+            "fitted, the other kept to test groups of cells."
+        )
     return said
 
 

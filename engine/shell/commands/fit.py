@@ -41,8 +41,13 @@ from engine.shell.common import (
     metavar="SHARE",
     help="share of the cells to score the fit on",
 )
+@click.option(
+    "--split",
+    is_flag=True,
+    help="fit one half of each count, as engine.split_counts draws it by the seed",
+)
 @click.option("--json", "as_json", is_flag=True, help="end with one line of JSON on stdout")
-def fit(out: Path, holdout: float, as_json: bool, **values: Any) -> None:
+def fit(out: Path, holdout: float, split: bool, as_json: bool, **values: Any) -> None:
     """Fit a model to counts and save it."""
     config = configuration(values)
     gene_choice(values["genes"])
@@ -59,9 +64,11 @@ def fit(out: Path, holdout: float, as_json: bool, **values: Any) -> None:
     held_out = None
     if holdout:
         counts, held_out = checks.set_aside(counts, holdout, config.seed)
+    if split:
+        counts, _ = engine.split_counts(counts, seed=config.seed)
     with first_ctrl_c_stops() as stopping:
         result = _run(engine.fit_iter(counts, config), stopping)
-        told = {"request": asked.to_dict(), "holdout": holdout}
+        told = {"request": asked.to_dict(), "holdout": holdout, "split": split}
         result = result.changed(data=result.data | told)
         result.save(out, counts=counts.matrix())
         try:

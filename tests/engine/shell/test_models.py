@@ -106,14 +106,19 @@ def test_a_fit_is_scored_at_once_and_from_its_file(
     more.write_h5ad(data)
     more[:20].copy().write_h5ad(few)
     command = ["fit", str(data), "--factors", "2", "--genes", str(GENES - 1), "--max-passes", "3"]
-    assert main([*command, "--holdout", str(HOLDOUT), "--out", str(out), "--json"]) == 0
+    more_of = ["--holdout", str(HOLDOUT), "--split"]
+    assert main([*command, *more_of, "--out", str(out), "--json"]) == 0
     printed = capsys.readouterr()
     summary = json.loads(printed.out.splitlines()[-1])
     assert summary["cells"] == CELLS
     assert summary["score"]["n_cells"] + summary["score"]["n_left_out"] == 20
     assert 1 < summary["score"]["perplexity"] < 100
     assert "document completion" in printed.err
-    kept = results.load(out).data
+    found = results.load(out)
+    kept = found.data
+    share = found.total_counts.sum() / more[found.cells].X.sum()
+    assert kept["split"]
+    assert share == pytest.approx(0.5, abs=0.03)
     assert (kept["score"], kept["holdout"]) == (summary["score"], HOLDOUT)
     assert kept["request"]["genes"] == GENES - 1
 

@@ -1,0 +1,183 @@
+"""Covariates as a person chooses them: one a column of the labels, fixed or random."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from engine.errors import ConfigError, EngineError
+from engine.lnm.covariate_columns import Variable, refuse_thin, variables_of
+from engine.lnm.design_checks import MAX_COLUMNS, check_design
+from engine.lnm.formula import Term, terms_of
+
+# What cannot be in a name that a formula has.
+_SIGNS = re.compile(r"[+:|()]")
+# Levels beyond which a covariate begins as a random effect.
+MOST_FIXED = 20
+
+
+@dataclass(frozen=True)
+class Covariate:
+    """A column in a formula.
+
+    Attributes
+    ----------
+    name
+        Of the column.
+    random
+        Whether its levels have random effects.
+    slopes
+        Of a random one: the fixed columns whose effects differ between its levels.
+    """
+
+    name: str
+    random: bool = False
+    slopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A column of the labels of cells as a covariate.
+
+    Attributes
+    ----------
+    levels
+        Their names, the reference first; none of a number, and of a column that cannot be used.
+    refused
+        Why it cannot be used; None if it can.
+    """
+
+    name: str
+    levels: tuple[str, ...] = ()
+    refused: EngineError | None = None
+
+    @property
+    def many(self) -> bool:
+        """Whether it has so many levels that it begins as a random effect."""
+        return len(self.levels) > MOST_FIXED
+
+
+def read_formula(formula: str | None) -> tuple[Covariate, ...] | None:
+    """The covariates of a formula, in order; None if it is none, or has more than they can say.
+
+    That is an interaction, a random slope without its intercept or without its fixed effect, and
+    a column that is both fixed and random.
+    """
+    if not (formula or "").strip(" ~"):
+        return ()
+    assert formula is not None
+    try:
+        terms = terms_of(formula, _named(formula))
+    except ConfigError:
+        return None
+    if any(len(term.columns) > 1 for term in terms):
+        return None
+    fixed = [term.columns[0] for term in terms if not term.group]
+    groups = [term.group for term in terms if term.group and not term.columns]
+    slopes = [(term.group, term.columns[0]) for term in terms if term.group and term.columns]
+    known = all(group in groups and column in fixed for group, column in slopes)
+    if not known or set(fixed) & set(groups):
+        return None
+    own = {group: tuple(column for of, column in slopes if of == group) for group in groups}
+    order = dict.fromkeys(term.group or term.columns[0] for term in terms)
+    return tuple(Covariate(name, name in own, own.get(name, ())) for name in order)
+
+
+def write_formula(covariates: Iterable[Covariate]) -> str | None:
+    """The formula of covariates: ``~ batch + (batch | donor)``; None of none."""
+    parts = []
+    for one in covariates:
+        effects = " + ".join(one.slopes) or "1"
+        parts.append(f"({effects} | {one.name})" if one.random else one.name)
+    return f"~ {' + '.join(parts)}" if parts else None
+
+
+def offers(obs: pd.DataFrame) -> list[Offer]:
+    """Every column of the labels of cells, as a covariate or with why it can be none."""
+    return [offer(obs, str(name)) for name in dict.fromkeys(obs.columns)]
+
+
+def offer(obs: pd.DataFrame, name: str) -> Offer:
+    """A column by itself."""
+    wrong = _unwritable(name, obs)
+    if wrong is not None:
+        return Offer(name, refused=wrong)
+    found = _variable(obs, Term((name,)))
+    if isinstance(found, EngineError):
+        return Offer(name, refused=found)
+    if len(found.levels) > MAX_COLUMNS:
+        many = ConfigError(
+            f"at most {MAX_COLUMNS} levels", f"{len(found.levels):,} in {name}", "Join levels."
+        )
+        return Offer(name, refused=many)
+    return Offer(name, found.levels)
+
+
+def refusals(formula: str, obs: pd.DataFrame) -> dict[str, EngineError]:
+    """Why these cells cannot carry a formula: columns, and their errors; "" is the formula itself.
+
+    A column that only does not go together with others has the error if it is the last of them.
+    """
+    try:
+        terms = terms_of(formula, _named(formula))
+    except ConfigError as error:
+        return {"": error}
+    groups = dict.fromkeys(term.group for term in terms if term.group)
+    names = dict.fromkeys([name for term in terms for name in term.columns])
+    found: dict[str, EngineError] = {}
+    for name in (*names, *groups):
+        own = _variable(obs, Term((), name) if name in groups else Term((name,)))
+        if isinstance(own, EngineError):
+            found[name] = own
+    if found:
+        return found
+    try:
+        check_design(formula, obs)
+    except EngineError as error:
+        blamed = [name for name in (*names, *groups) if re.search(_whole(name), error.got)]
+        return {blamed[-1] if blamed else "": error}
+    return {}
+
+
+def _named(formula: str) -> set[str]:
+    """What stands for names of columns in a formula."""
+    return {part.strip() for part in _SIGNS.split(formula.strip().removeprefix("~"))}
+
+
+def _whole(name: str) -> str:
+    return rf"(?<!\w){re.escape(name)}(?!\w)"
+
+
+def _unwritable(name: str, obs: pd.DataFrame) -> EngineError | None:
+    if list(map(str, obs.columns)).count(name) > 1:
+        return ConfigError("one column of a name", f"several {name!r}", "Rename the others.")
+    if _SIGNS.search(name) or name.strip(" ~") != name or name in ("", "0", "1"):
+        return ConfigError(
+            "a name without +, :, |, ( and ), and that is no 0 or 1",
+            repr(name),
+            "Rename the column.",
+        )
+    return None
+
+
+def _variable(obs: pd.DataFrame, term: Term) -> Variable | EngineError:
+    """What the only column of a term is, or why it cannot be one."""
+    name = term.group or term.columns[0]
+    if name not in obs:
+        some = ", ".join(map(str, obs.columns[:10])) or "none"
+        return ConfigError(f"a column of these cells: {some}", repr(name), "Take it out.")
+    column = obs[name]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.cat.remove_unused_categories()
+    labels = column.to_frame()
+    try:
+        ((variable,), _) = variables_of((term,), labels)
+        refuse_thin(variable, labels)
+    except EngineError as error:
+        return error
+    except (TypeError, ValueError):
+        return ConfigError("numbers or names of levels", f"others in {name}", "Take it out.")
+    return variable

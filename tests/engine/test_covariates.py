@@ -1,0 +1,95 @@
+"""Covariates as chips: to a formula and back, what a file offers, what is refused of which."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from engine.covariate_offers import Covariate, offer, offers, read_formula, refusals, write_formula
+
+CELLS = 60
+
+
+@pytest.fixture(scope="module")
+def obs() -> pd.DataFrame:
+    number = np.arange(CELLS)
+    columns = {
+        "batch": np.where(number % 2, "a", "b"),
+        "day": number % 3,
+        "age": number / 7,
+        "donor": pd.Categorical([f"d{j % 4}" for j in number], categories=[*"xyz", *DONORS]),
+        "twin": np.where(number % 2, "p", "q"),
+        "same": "one",
+        "gaps": [None, *"ab" * (CELLS // 2 - 1), "a"],
+        "name": [f"c{j}" for j in number],
+        "a + b": np.where(number % 2, "a", "b"),
+        "lists": [[j] for j in number],
+    }
+    return pd.DataFrame(columns)
+
+
+DONORS = ["d0", "d1", "d2", "d3"]
+
+
+@pytest.mark.parametrize(
+    ("formula", "chips"),
+    [
+        (None, ()),
+        ("~ batch", (Covariate("batch"),)),
+        ("batch+ cell type", (Covariate("batch"), Covariate("cell type"))),
+        ("~ age + (1 | donor)", (Covariate("age"), Covariate("donor", True))),
+        (
+            "~ age + batch + (age + batch | donor)",
+            (Covariate("age"), Covariate("batch"), Covariate("donor", True, ("age", "batch"))),
+        ),
+    ],
+)
+def test_a_formula_is_read_as_chips_and_written_again(
+    formula: str | None, chips: tuple[Covariate, ...]
+) -> None:
+    assert read_formula(formula) == chips
+    assert read_formula(write_formula(chips)) == chips
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "~ batch:age",
+        "~ age + (0 + age | donor)",
+        "~ (age | donor)",
+        "~ donor + (1 | donor)",
+        "~ batch +",
+        "~ f(x)",
+    ],
+)
+def test_what_chips_cannot_show_is_left_to_the_formula(formula: str) -> None:
+    assert read_formula(formula) is None
+
+
+def test_a_file_offers_columns_with_their_levels_or_says_why_not(obs: pd.DataFrame) -> None:
+    found = {one.name: one for one in offers(obs)}
+    assert list(found) == list(obs.columns)
+    assert found["batch"].levels == ("a", "b")
+    assert found["day"].levels == ("0", "1", "2")
+    assert found["donor"].levels == tuple(DONORS)
+    assert (found["age"].levels, found["age"].refused) == ((), None)
+    told = {name: str(one.refused) for name, one in found.items() if one.refused}
+    assert set(told) == {"same", "gaps", "name", "a + b", "lists"}
+    assert "'one' in every cell" in told["same"]
+    assert "1 of 60 cells without" in told["gaps"]
+    assert "at least 10 cells" in told["name"]
+    assert "Rename the column" in told["a + b"]
+    assert not found["donor"].many
+    many = pd.DataFrame({"plate": np.arange(300) % 30}).astype(str)
+    assert offer(many, "plate").many
+
+
+def test_a_refusal_is_told_of_the_column_that_it_is_of(obs: pd.DataFrame) -> None:
+    assert refusals("~ batch + age + (age | donor)", obs) == {}
+    assert set(refusals("~ gaps + same + age", obs)) == {"gaps", "same"}
+    assert set(refusals("~ batch + gone", obs)) == {"gone"}
+    (name, error), *others = refusals("~ batch + twin", obs).items()
+    assert (name, others) == ("twin", [])
+    assert "go together" in error.got
+    assert set(refusals("~ batch + __import__('os')", obs)) == {""}
