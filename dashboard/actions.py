@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from dashboard import formula_edits
 from dashboard.browser import Browser
 from dashboard.state import REPLICATES, AppState
 from dashboard.tab_names import tab_names
@@ -29,6 +31,8 @@ def connect(browser: Browser, state: AppState) -> None:
     browser.on("uncertainty", lambda text: _work_out_uncertainty(state, text))
     browser.on("tab", lambda name: _turn(state, name))
     browser.on("clear", lambda what: clear(state, what))
+    for act in (formula_edits.add, formula_edits.drop, formula_edits.turn, formula_edits.slope):
+        browser.on(f"covariate-{act.__name__}", partial(act, state))
     browser.on("key", lambda key: _press(state, key))
 
 
@@ -84,7 +88,8 @@ def _select_label(state: AppState, text: str) -> None:
     names = _names(text)
     if state.fit is None or names is None or names[0] not in state.fit.obs:
         return
-    state.select(cells_with_label(state.fit.obs[names[0]], names[1]))
+    cells = cells_with_label(state.fit.obs[names[0]], names[1])
+    state.select(cells, led_by=(names[0],))
 
 
 def cells_with_label(labels: pd.Series, label: str) -> np.ndarray:

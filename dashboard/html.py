@@ -163,6 +163,11 @@ def empty(text: str) -> str:
     return render("pieces.empty", text) if text else ""
 
 
+def asks(words: str, button: str) -> str:
+    """HTML of an empty view, with the button that fills it."""
+    return render("pieces.asks", words, button)
+
+
 def legend(colouring: Colouring, selected: Any = None) -> str:
     """Labels as buttons that select their cells, or a colour bar with its ends.
 
@@ -182,6 +187,11 @@ def legend(colouring: Colouring, selected: Any = None) -> str:
     stops = colouring.palette[:: max(1, len(colouring.palette) // 24)]
     ends = [short(value) for value in (high, (low + high) / 2, low)]
     return render("pieces.colour_bar", colouring.title, stops, ends)
+
+
+def legend_line(colouring: Colouring) -> str:
+    """Labels with their colours, in a line."""
+    return render("pieces.legend_line", [(colour, name) for name, colour, _ in colouring.labels])
 
 
 def _label(

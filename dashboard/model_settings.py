@@ -27,6 +27,8 @@ class ModelSettings(param.Parameterized):
     scored = param.Boolean(default=False, doc="Hold cells out and score the fit on them.")
     held_out = param.Integer(default=10, bounds=(1, 50), doc="Per cent of the cells.")
 
+    split = param.Boolean(default=False, doc="Fit half of each count, keep half to test groups.")
+
     tried = param.String(default="5, 10, 20", doc="Numbers of topics or factors to compare.")
     tried_seeds = param.Integer(default=1, bounds=(1, 10))
 

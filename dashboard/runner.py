@@ -179,9 +179,15 @@ class Runner:
             config, jobs = state.config(), self.services.jobs
             check_counts(state.counts, config)
             self._list()
-            name = distinct(f"{state.counts.name} · {config.label}", (s.name for s in state.runs))
+            told = f"{state.counts.name} · {config.label}{', split' * state.split}"
+            name = distinct(told, (s.name for s in state.runs))
             run = jobs.submit_fit(
-                state.loaded, config, name=name, counts=state.counts, holdout=state.holdout
+                state.loaded,
+                config,
+                name=name,
+                counts=state.counts,
+                holdout=state.holdout,
+                split=state.split,
             )
         except EngineError as error:
             state.run_error = Notice.of(error)

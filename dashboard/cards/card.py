@@ -249,7 +249,9 @@ class Card(pn.viewable.Viewer):
         """Export of what is shown now; None if there is nothing."""
         if self._answer is None:
             return None
-        (fit, *_), found = self._answer
+        (first, *_), found = self._answer
+        # What is asked of is the fit, or has it.
+        fit = getattr(first, "fit", first)
         return Export(self.stem(), lambda: self.draw(found), lambda: self.tabulate(found), of=fit)
 
     def offer(self) -> Export | None:

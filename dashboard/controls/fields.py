@@ -10,13 +10,10 @@ import param
 from dashboard import html
 from dashboard.controls.form import WIDE
 from dashboard.model_settings import error_of
-from engine.data import Counts
 from engine.fitting.settings import Setting
 
 # As many digits as a number has, up to nine behind the point.
 FORMAT = "0,0.[000000000]"
-# Of the labels of cells, so many are named.
-COLUMNS = 12
 # The words beside a switch are outside what its own sx reaches.
 SWITCH = ".MuiFormControlLabel-root .MuiFormControlLabel-label { font-size: 13px; }"
 
@@ -37,19 +34,13 @@ def _ends(of: Any) -> dict[str, Any]:
     return {"start": low, "end": high}
 
 
-def setting(of: param.Parameter, one: Setting, counts: param.Parameter, **more: Any) -> Any:
-    """The field of a setting; a value that cannot be stays in it, with an error in three parts.
+def setting(of: param.Parameter, one: Setting, **more: Any) -> Any:
+    """The field of a setting; a value that cannot be stays in it, with an error in three parts."""
 
-    Parameters
-    ----------
-    counts
-        The open counts, whose columns a setting may name.
-    """
+    def help_text(value: Any) -> str:
+        return str(error_of(one, value) or _help(one, value))
 
-    def help_text(value: Any, counts: Counts | None) -> str:
-        return str(error_of(one, value) or _help(one, value) + _columns(one, counts))
-
-    look = WIDE | {"label": one.label, "helper_text": html.bound(help_text, of, counts), **more}
+    look = WIDE | {"label": one.label, "helper_text": html.bound(help_text, of), **more}
     if one.kind == "switch":
         return switch(of, one.label, **more)
     if one.kind == "choice":
@@ -66,15 +57,6 @@ def setting(of: param.Parameter, one: Setting, counts: param.Parameter, **more: 
 
 def _help(one: Setting, value: Any) -> str:
     return one.helps.get(value, one.help) if one.helps else one.help
-
-
-def _columns(one: Setting, counts: Counts | None) -> str:
-    """The columns of the open counts that a text may name."""
-    if not one.names_columns or counts is None:
-        return ""
-    names = [str(name) for name in counts.obs]
-    some = ", ".join(names[:COLUMNS]) + (" …" if len(names) > COLUMNS else "")
-    return f". Here: {some or 'no columns'}"
 
 
 def _text(one: Setting, value: Any) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
-from dashboard import html
+from dashboard import formula_edits, html
+from dashboard.controls.covariate_chips import CovariatesControl
 from dashboard.controls.fields import setting
 from dashboard.controls.form import WIDE, Later, beside, folded, step
 from dashboard.controls.gene_settings import GenesControl
@@ -31,7 +32,7 @@ MODEL_HELP = {
     for model, (_, told) in zip(family.models, family.titles, strict=True)
 }
 SETTINGS = "Settings of the model"
-SAID = ("genes", "scored")
+SAID = ("genes", "scored", "split")
 
 
 class ModelControl(pn.viewable.Viewer):
@@ -60,7 +61,8 @@ class ModelControl(pn.viewable.Viewer):
             *more,
             *(self._section(family, title) for family in FAMILIES for title in _titles(family)),
         ]
-        self._panel = step(2, "Model", html.pane(said), folded(SETTINGS, *settings))
+        self._fold = folded(SETTINGS, *settings)
+        self._panel = step(2, "Model", html.pane(said), self._fold)
         state.param.watch(self._show, list(PARAMETERS))
         self._show()
 
@@ -71,12 +73,14 @@ class ModelControl(pn.viewable.Viewer):
         """Settings of a family: the main ones two by two, others in a collapsed section."""
         declared = family.config.settings()
         names = [name for name, one in declared.items() if one.section == title]
+        wide = [name for name in names if declared[name].names_columns]
 
         def build() -> list[Any]:
-            fields = [self._field(family, name) for name in names]
+            fields = [self._field(family, name) for name in names if name not in wide]
             if title:
                 return [folded(title, *self._beside.get(title, ()), *fields)]
-            return [beside(*two) if len(two) > 1 else two[0] for two in batched(fields, 2)]
+            rows = [beside(*two) if len(two) > 1 else two[0] for two in batched(fields, 2)]
+            return [*rows, *(self._covariates(family, name) for name in wide)]
 
         def wanted() -> bool:
             if MODELS[self.state.model] is not family:
@@ -95,11 +99,20 @@ class ModelControl(pn.viewable.Viewer):
             lambda model, *_: MODELS[model] is family and name in state.in_use(),
             *(state.param[other] for other in ("model", *others)),
         )
-        return setting(state.param[own[name]], one, state.param.counts, visible=seen)
+        return setting(state.param[own[name]], one, visible=seen)
+
+    def _covariates(self, family: Family, name: str) -> pn.Column:
+        one, own = family.config.settings()[name], parameters(family.models[0])[name]
+        part = Later(lambda: [CovariatesControl(self.state, own, one).column])
+        self._parts.append((part, lambda: name in self.state.in_use()))
+        return part.column
 
     def _show(self, *_events: object) -> None:
         for part, wanted in self._parts:
             part.show(wanted())
+        if formula_edits.formula_of(self.state) and not self._fold.active:
+            # Set from elsewhere, they are to be seen.
+            self._fold.active = [0]
 
 
 def _titles(family: Family) -> list[str]:
@@ -120,5 +133,7 @@ def said_of(state: AppState) -> str:
     # A way to fit that is not the usual one.
     by = values["inference"]
     parts += [how.words.get(by, by)] if by != how.default else []
+    parts += [formula] if (formula := formula_edits.formula_of(state)) else []
     parts += ["scored"] if state.scored else []
+    parts += ["half of each count"] if state.split else []
     return render("pieces.said", " · ".join(parts))

@@ -35,6 +35,10 @@ STATES = {
 DRAWN_SECONDS = 1.0
 MOST_OTHERS = 2
 COMPARE, STOP = "Compare on held-out cells", "Stop comparing"
+SPLIT = (
+    "The fit sees a random half of each count. Groups that are drawn on its maps are tested in the "
+    "other half: for more than counting noise in these cells."
+)
 WIDE_BUTTON: dict[str, Any] = {"sizing_mode": "stretch_width", "width": None, "margin": 0}
 
 
@@ -68,7 +72,13 @@ class RunControl(pn.viewable.Viewer):
         of = state.param
         held_out = whole(of.held_out, "Per cent", "", visible=of.scored, sizing_mode=None, width=96)
         scored = switch(of.scored, "Score held-out cells", sizing_mode="stretch_width")
-        self.settings = form(beside(scored, held_out), self._several())
+        split = switch(of.split, "Split counts, to test groups that are found")
+        self.settings = form(
+            beside(scored, held_out),
+            split,
+            html.live(lambda split: html.note(SPLIT) if split else "", of.split),
+            self._several(),
+        )
         self.course = self._trace.column
         self.course.css_classes = ["form", "step"]
         heading = html.pane(html.section(3, "Run"), sizing_mode=None, width=64, align="center")

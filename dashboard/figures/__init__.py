@@ -5,6 +5,7 @@ They are made under one lock, since matplotlib's settings belong to the whole pr
 
 from dashboard.figures.bars import bars
 from dashboard.figures.cells import cells
+from dashboard.figures.changed_heatmaps import changed_heatmaps
 from dashboard.figures.check_counts import check_counts
 from dashboard.figures.check_lines import residuals, totals
 from dashboard.figures.check_points import check_points
@@ -25,6 +26,7 @@ from dashboard.figures.volcano import volcano
 __all__ = [
     "bars",
     "cells",
+    "changed_heatmaps",
     "check_counts",
     "check_points",
     "compare_cells",

@@ -18,15 +18,21 @@ HEAD, BELOW = 6.0, 9.0
 
 
 @published
-def bars(values: pd.Series, *, title: str, xlabel: str) -> Figure:
-    """One horizontal bar a name, the first on top; red is positive, blue negative."""
+def bars(values: pd.Series, *, title: str, xlabel: str, ends: pd.DataFrame | None = None) -> Figure:
+    """One horizontal bar a name, the first on top; red is positive, blue negative.
+
+    Parameters
+    ----------
+    ends
+        ``low`` and ``high`` of an interval of each.
+    """
     pitch = min(PITCH, HIGHEST / max(len(values), 1))
     height = pitch * max(len(values), 4)
     left = EDGE + room([str(name) for name in values.index], pitch, ())
     figure = sheet(left + WIDTH + EDGE, HEAD + height + BELOW + FOOT)
     axes = place(figure, left, HEAD, WIDTH, height)
     axes.set_title(clean(title, WIDTH), loc="left")
-    draw_bars(axes, values, pitch, xlabel, WIDTH)
+    draw_bars(axes, values, pitch, xlabel, WIDTH, ends=ends)
     return figure
 
 

@@ -147,7 +147,7 @@ class Heatmap:
             extent(axis_range, float(count))
 
     def show_uncertainty(
-        self, uncertainty: Mapping[str, np.ndarray] | None, most: float = 1.0
+        self, uncertainty: Mapping[str, np.ndarray] | None, most: float = 1.0, by: str = "fsos"
     ) -> None:
         """Show the uncertainty of the correlations on hovering, and veil the uncertain ones.
 
@@ -156,14 +156,16 @@ class Heatmap:
         uncertainty
             (n, n) tables in display order, those of `UNCERTAINTY_COLUMNS` among them, or None.
         most
-            Largest rate of "false sign or small" of a pair that keeps its full colour.
+            Largest rate of a pair that keeps its full colour.
+        by
+            Which rate: that of signs that are false or effects that are small, or "lfsr".
         """
         data = {name: self._image.data[name] for name in ("image", "size")}
         count = len(self.columns.names)
         veil = np.zeros((count, count), np.uint8)
         if uncertainty is not None:
             data |= {name: [_flipped(uncertainty[name])] for name in UNCERTAINTY_COLUMNS}
-            veil = (np.asarray(uncertainty["fsos"])[::-1] > most).astype(np.uint8)
+            veil = (np.asarray(uncertainty[by])[::-1] > most).astype(np.uint8)
         self._has_uncertainty = uncertainty is not None
         self._tell()
         self._image.data = data

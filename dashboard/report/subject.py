@@ -29,6 +29,8 @@ class Subject:
         Whether the request is the one that was asked for, and not made up from the fit.
     holdout
         Share of the cells that were set aside.
+    split
+        Whether one half of each count was fitted.
     score, check
         As `engine.summaries.methods_text` takes them.
     """
@@ -38,6 +40,7 @@ class Subject:
     request: DataRequest | None = None
     request_known: bool = False
     holdout: float = 0.0
+    split: bool = False
     score: Mapping[str, Any] = field(default_factory=dict)
     check: Mapping[str, Any] = field(default_factory=dict)
 
@@ -78,6 +81,7 @@ class Subject:
             asked or request_of(fit, source),
             asked is not None,
             holdout_of(fit) if asked is None else known.get("holdout", 0.0),
+            bool(fit.data.get("split")),
             known.get("score") or {},
             check or {},
         )
@@ -102,7 +106,8 @@ class Subject:
         """The command that repeats the fit; None if its data request is not known."""
         if self.request is None:
             return None
-        return fit_command(requested_config(self.fit), self.request, holdout=self.holdout)
+        config = requested_config(self.fit)
+        return fit_command(config, self.request, holdout=self.holdout, split=self.split)
 
 
 def _asked(request: Mapping[str, Any] | None) -> DataRequest | None:

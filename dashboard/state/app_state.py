@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import param
 
-from dashboard.cell_mask import Mode, combine
 from dashboard.gene_ids import called, ids_of
 from dashboard.model_settings import ModelSettings
 from dashboard.state.data_state import DataState
 from dashboard.state.run_state import RunState
+from dashboard.state.selection_state import SelectionState
 from dashboard.state.view_state import MOST_MARKED, ChoiceState, LookState
 from engine.results import OTHER, AnyFit
 
@@ -23,10 +22,9 @@ FACTOR_SD, CAPTURE_SD = "factor_sd", "capture_efficiency_sd"
 LABEL, CLR, COUNTS = "label:", "clr:", "counts:"
 
 
-class AppState(DataState, ModelSettings, RunState, ChoiceState, LookState):
+class AppState(DataState, ModelSettings, RunState, ChoiceState, SelectionState, LookState):
     """Everything the controls and views of one session share, and what changes several parts."""
 
-    _selected_of: pd.Index | None = None
     _ids: Mapping[str, str] = MappingProxyType({})
 
     def colours(self) -> dict[str, str]:
@@ -96,18 +94,12 @@ class AppState(DataState, ModelSettings, RunState, ChoiceState, LookState):
         elif self.has_gene(first) and self.has_gene(second):
             self.param.update(pair=(first, second), detail="pair")
 
-    def select(self, mask: np.ndarray | None, mode: Mode = "replace") -> None:
-        """Select cells, or add them to or take them from those selected."""
-        selected = combine(self.selected, mask, mode)
-        self._selected_of = self.fit.cells if self.fit is not None else None
-        self.param.update(
-            selected=selected, detail="cells" if selected is not None else self.detail
-        )
-
     def show_run(self, run: str | None) -> None:
         """Show another run, and clear what was shown of the last one."""
         self.param.update(
             run=run,
+            # Cells that stay selected were not chosen by this run.
+            led_by=None,
             status=None,
             fit=None,
             names=[],

@@ -19,7 +19,6 @@ class ChoiceState(param.Parameterized):
     )
     marked = param.Parameter(default=(), doc="Names of the chosen genes, the latest first.")
     pair = param.Parameter(default=None, doc="(gene, gene) compared cell by cell, or None.")
-    selected = param.Parameter(default=None, doc="(C,) mask of the selected cells, or None.")
 
     @property
     def shown_factor(self) -> int:

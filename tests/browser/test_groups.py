@@ -1,4 +1,4 @@
-"""A covariate is fitted and seen, and one group of cells is compared with the rest."""
+"""A label becomes a covariate and leaves the factors; groups are tested where that is honest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.steps import (
     LONG,
@@ -45,24 +45,64 @@ ASKS = """async () => {
 }"""
 
 
-def test_a_covariate_leaves_the_factors_and_groups_are_compared(
+SPLIT = "Split counts, to test groups that are found"
+ELSEWHERE = re.compile("^elsewhere")
+
+
+def compare(groups: Locator, label: str) -> None:
+    choose(groups, "Label", label)
+    groups.get_by_role("button", name="Compare").click()
+
+
+def test_a_label_leaves_the_factors_and_groups_are_compared(
     open_page: Page, server: Server, foreign: list[str], tmp_path: Path
 ) -> None:
     page = open_page
     open_demo(page)
     open_model(page)
     page.get_by_role("textbox", name="Factors").fill("3")
-    covariates = page.get_by_role("textbox", name="Covariates")
-    covariates.fill("~ phase")
-    covariates.press("Enter")
+    page.get_by_label(SPLIT).check()
     fit(page)
     page.get_by_role("tab", name="Explore").click()
-    cells = card(page, "Cells within phase")
+    cells = card(page, "Cells")
     wait_until_drawn(cells, 20)
     draw_around(cells, 0.5)
     expect(page.get_by_role("list", name="Chosen")).to_contain_text("cells")
 
-    # what the covariate does to genes
+    # cells that were drawn on a map of one half of the counts are tested in the other
+    page.get_by_role("tab", name="Groups").click()
+    groups = card(page, "A against B")
+    compare(groups, "selected cells")
+    expect(groups.get_by_text("Where does bulk_labels come from?")).to_be_visible()
+    groups.get_by_role("button", name=ELSEWHERE).click()
+    noise = groups.get_by_text(re.compile("^[0-9]+ and [0-9]+ cells. In the half of the counts"))
+    expect(noise).to_be_visible(timeout=LONG)
+    found = pd.read_csv(export(page, "Export differences", "CSV", tmp_path), comment="#")
+    assert found["lfsr"].notna().all()
+
+    # the label that explains a factor becomes a covariate, and another one beside it
+    page.get_by_role("tab", name="Explore").click()
+    loadings = card(page, "Factor loadings")
+    expect(loadings.get_by_text(re.compile("Labels: .*louvain"))).to_be_visible()
+    loadings.get_by_role("button", name="Fit again with louvain as a covariate").click()
+    chips = page.get_by_role("list", name="Covariates")
+    expect(chips.get_by_text("louvain", exact=True)).to_be_visible()
+    page.get_by_role("combobox", name="Add a covariate").click()
+    refused = page.get_by_role("menuitem", name=re.compile("^bulk_labels · no: 8 of"))
+    expect(refused).to_be_disabled()
+    page.get_by_role("menuitem", name="phase · 3 levels").click()
+    formula = page.get_by_role("textbox", name="As a formula")
+    expect(formula).to_have_value("~ louvain + phase")
+    page.get_by_label(SPLIT).uncheck()
+    fit(page)
+    within = card(page, "Cells within louvain, phase")
+    wait_until_drawn(within, 20)
+    loadings = card(page, "Factor loadings within louvain, phase")
+    expect(loadings).to_be_visible()
+    expect(loadings.get_by_text(re.compile("Labels: factor"))).to_have_count(0)
+    draw_around(within, 0.5)
+
+    # what the covariates do to genes, and to the one that is chosen
     page.get_by_role("tab", name="Groups").click()
     effects = card(page, "Effects of covariates")
     wait_until_drawn(effects, 3)
@@ -70,19 +110,20 @@ def test_a_covariate_leaves_the_factors_and_groups_are_compared(
     page.keyboard.press("/")
     search = page.get_by_role("combobox", name="Find a gene").locator("visible=true")
     expect(search).to_be_focused()
+    page.keyboard.type("STMN1")
+    page.get_by_role("option", name="STMN1", exact=True).click()
+    own = card(page, "Coefficients of a gene")
+    expect(own.get_by_role("listitem").filter(has_text="phase[G2M]")).to_contain_text(" to ")
     choose(effects, "Covariate", "phase[G2M]")
     table = pd.read_csv(export(page, "Export covariates", "CSV", tmp_path), comment="#")
     raised = table[(table["column"] == "phase[G2M]") & (table["effect"] > 0)]
     assert {"STMN1", "HMGB2"} <= set(raised["gene"].head(10))
 
-    # drawn cells have effects and no errors, a label from elsewhere has both
-    groups = card(page, "A against B")
-    choose(groups, "Label", "selected cells")
-    groups.get_by_role("button", name="Compare").click()
-    expect(groups.get_by_text(re.compile("Effects only"))).to_be_visible(timeout=LONG)
+    # without split counts drawn cells have effects and no errors; a label is asked of once
+    compare(groups, "selected cells")
+    expect(groups.get_by_text(re.compile("cells. Effects only"))).to_be_visible(timeout=LONG)
     choose(groups, "Label", "bulk_labels")
     choose(groups, "A", "CD56+ NK")
-    groups.get_by_label("label not from these counts").check()
     groups.get_by_role("button", name="Compare").click()
     expect(groups.get_by_text(re.compile("^[0-9]+ and [0-9]+ cells"))).to_be_visible(timeout=LONG)
     expect(groups.get_by_text(re.compile("Effects only"))).to_have_count(0)
@@ -94,7 +135,8 @@ def test_a_covariate_leaves_the_factors_and_groups_are_compared(
     assert 0 < page.evaluate(ASKS) < 50
 
     # the next fit is one without covariates
-    covariates.fill("")
-    covariates.press("Enter")
+    for name in ("louvain", "phase"):
+        page.get_by_role("button", name=f"Remove {name}").click()
+    expect(formula).to_have_value("")
     assert not foreign
     assert server.complaints() == []

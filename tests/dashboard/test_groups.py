@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ import dashboard.cards.groups.group_differences as differences_card
 from dashboard import figures
 from dashboard.browser import Browser
 from dashboard.cards.groups.tab import GroupsTab
+from dashboard.cards.groups.tab_choices import SELECTED
 from dashboard.plots.volcano import COUNTS, RATE, Volcano
+from dashboard.report.figures import complete
 from dashboard.state import AppState
 from engine.comparing import Differences
 from engine.errors import ConfigError
@@ -78,6 +81,17 @@ def test_a_fit_without_covariates_says_how_to_have_some(state: AppState) -> None
     assert card.column.disabled
 
 
+def test_a_report_that_no_page_has_made_tells_of_covariates(state: AppState) -> None:
+    found = {figure.title: figure.export for figure in complete(state.fit, {}, None)}
+    export = found["Effects of covariates"]
+    assert export.listed
+    assert export.table().index.names == ["column", "gene"]
+    assert export.draw().axes[0].get_title("left") == "cell_type[T cell]"
+    plain = [figure.title for figure in complete(make_fit(), {}, None)]
+    assert plain
+    assert "Effects of covariates" not in plain
+
+
 def made(lfsr: float) -> Differences:
     """Of two genes."""
     genes = pd.DataFrame(
@@ -99,7 +113,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
 
     def differences(_fit: object, counts: Any, a: Any, b: Any, **how: Any) -> Differences:
-        found.append({"a": a, "b": b, **how})
+        found.append({"counts": counts, "a": a, "b": b, **how})
         if how["donor"]:
             raise ConfigError("three donors", "two", "Take cells as the unit.")
         return made(0.001 if not how["chosen"] else np.nan)
@@ -109,20 +123,36 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def card(state: AppState, asked: list[dict[str, Any]]) -> Any:
+def browser() -> Browser:
+    return Browser()
+
+
+@pytest.fixture
+def card(state: AppState, browser: Browser, asked: list[dict[str, Any]]) -> Any:
     fit = state.fit
     assert fit is not None
     state.fit_counts = sparse.csc_matrix(np.ones((len(fit.cells), len(fit.genes)), np.float32))
-    return GroupsTab(state, Browser())["differences"]
+    return GroupsTab(state, browser)["differences"]
+
+
+def answer(browser: Browser, label: str, origin: str) -> None:
+    browser._handle_msg({"act": "origin", "value": json.dumps([label, origin])})
 
 
 def test_levels_of_a_label_are_compared_without_errors_unless_it_is_from_elsewhere(
-    state: AppState, card: Any, asked: list[dict[str, Any]]
+    state: AppState, browser: Browser, card: Any, asked: list[dict[str, Any]]
 ) -> None:
     assert card.result is None
     assert "press Compare" in text_of(card)
-    card.one.value = "T cell"
-    card._ask(None)
+    controls = card.controls
+    controls.one.value = "T cell"
+    controls.ask()
+    # once for each label
+    assert "Where does <b>cell_type</b> come from?" in text_of(card)
+    answer(browser, "donor", "elsewhere")
+    answer(browser, "cell_type", "nowhere")
+    assert not asked
+    answer(browser, "cell_type", "here")
     wait_for(lambda: card.result is not None)
     fit = state.fit
     assert fit is not None
@@ -132,29 +162,89 @@ def test_levels_of_a_label_are_compared_without_errors_unless_it_is_from_elsewhe
     assert card.plot.figure.yaxis.axis_label == COUNTS
     assert card.told == "20 and 280 cells. A note."
 
-    card.external.value = True
-    card.other.value = "monocyte"
+    controls.external.value = True
+    controls.other.value = "monocyte"
     assert len(asked) == 1
-    card._ask(None)
+    controls.ask()
     wait_for(lambda: len(asked) == 2 and card.result is not None)
     assert not asked[-1]["chosen"]
     assert card.plot.figure.yaxis.axis_label == RATE
-    assert card.offer().title == "A against B"
+    taken = card.offer()
+    assert (taken.title, taken.of) == ("A against B", fit)
 
 
 def test_selected_cells_are_a_group_that_nothing_is_tested_of(
     state: AppState, card: Any, asked: list[dict[str, Any]]
 ) -> None:
-    fit = state.fit
-    assert fit is not None
-    state.selected = np.arange(len(fit.cells)) < 20
-    card.external.value = True
-    card.label.value = differences_card.SELECTED
-    assert card.external.disabled
-    card._ask(None)
+    select(state, ())
+    card.controls.label.value = SELECTED
+    assert card.controls.external.disabled
+    card.controls.ask()
     wait_for(lambda: card.result is not None)
     assert asked[-1]["chosen"]
     assert asked[-1]["a"].sum() == 20
+    assert card.told.endswith("split the counts: a switch under Model.")
+
+
+def select(state: AppState, led_by: tuple[str, ...] | None) -> None:
+    fit = state.fit
+    assert fit is not None
+    state.select(np.arange(len(fit.cells)) < 20, led_by=led_by)
+
+
+class OtherHalf:
+    """Of the jobs of a server, what gives the half that a run is not fitted to."""
+
+    services = jobs = property(lambda self: self)
+
+    def other_half(self, run: str) -> sparse.csr_matrix:
+        assert run == "split"
+        return sparse.csr_matrix(np.full((300, 61), 2.0, np.float32))
+
+
+def test_drawn_cells_of_split_counts_are_tested_in_the_other_half(
+    state: AppState, browser: Browser, card: Any, asked: list[dict[str, Any]]
+) -> None:
+    fit = state.fit
+    assert fit is not None
+    card.runner = OtherHalf()
+    state.param.update(fit=fit.changed(data={"split": True}), run="split")
+    select(state, ())
+    card.controls.label.value = SELECTED
+    card.controls.ask()
+    wait_for(lambda: card.result is not None)
+    assert not asked[-1]["chosen"]
+    assert (asked[-1]["counts"].block(0, 9) == 2).all()
+    assert card.told.endswith("more than counting noise in these cells.")
+
+    # the label whose colours were seen may have come from both halves
+    select(state, ("cell_type",))
+    card.controls.ask()
+    assert "Where does <b>cell_type</b> come from?" in text_of(card)
+    answer(browser, "cell_type", "here")
+    wait_for(lambda: len(asked) == 2 and card.result is not None)
+    assert asked[-1]["chosen"]
+
+    select(state, None)
+    card.controls.ask()
+    wait_for(lambda: len(asked) == 3 and card.result is not None)
+    assert asked[-1]["chosen"]
+    assert "draw them again" in card.told
+
+
+def test_the_chosen_gene_has_the_coefficients_of_all_covariates(state: AppState) -> None:
+    card = GroupsTab(state, Browser())["coefficients"]
+    assert "Click a gene" in card._page.object
+    state.choose_gene("GENE3")
+    wait_for(lambda: card.result is not None)
+    assert list(card.result["column"]) == ["cell_type[T cell]", "cell_type[monocyte]"]
+    assert card._page.object.count("<li>") == 2
+    assert "lfsr" in card._page.object
+    export = card.offer()
+    assert export.draw().axes[0].get_title("left") == "GENE3"
+    assert {"low_90", "lfsr", "s_value", "unit"} <= set(export.table().columns)
+    state.fit = make_fit()
+    assert "This fit has no covariates" in card._page.object
 
 
 def test_what_the_engine_refuses_is_said_in_its_words(
@@ -163,8 +253,9 @@ def test_what_the_engine_refuses_is_said_in_its_words(
     fit = state.fit
     assert fit is not None
     state.fit = fit.changed(obs=fit.obs.assign(donor=pd.Categorical(["a", "b"] * 150)))
-    card.donor.value = "donor"
-    card._ask(None)
+    card.controls.donor.value = "donor"
+    card.controls.external.value = True
+    card.controls.ask()
     wait_for(lambda: card.result is not None)
     assert "Take cells as the unit." in text_of(card)
     assert card.offer() is None

@@ -123,7 +123,9 @@ class CellsView(Card):
     def _outlined(self, geometry: dict[str, Any], keys: dict[str, bool]) -> None:
         if self._fit is None or (mask := inside(self._xy, geometry)) is None:
             return
-        self.state.select(mask, mode_of(self._mode.value, keys))
+        colour = self.state.colour
+        seen = (colour.removeprefix(LABEL),) if colour.startswith(LABEL) else ()
+        self.state.select(mask, mode_of(self._mode.value, keys), led_by=seen)
 
     def export(self) -> Export | None:
         state = self.state

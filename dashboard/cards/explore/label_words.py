@@ -8,12 +8,13 @@ from typing import Any
 
 import param
 
-from dashboard import html, size_selection
+from dashboard import formula_edits, html, lists, size_selection
 from dashboard.bare import is_bare
 from dashboard.cards.background import summarised
 from dashboard.cards.wording import named
 from dashboard.cut import cut
 from dashboard.state import AppState
+from dashboard.templates import render
 from engine import summaries
 from engine.results import AnyFit
 
@@ -38,7 +39,7 @@ class Explained(param.Parameterized):
         state = self.state
 
         def head(
-            fit: AnyFit | None, of: AnyFit | None, _factor: int, names: Sequence[str]
+            fit: AnyFit | None, of: AnyFit | None, _factor: int, names: Sequence[str], *_: object
         ) -> html.Heading:
             mixes = fit is not None and fit.can("mixtures")
             found = named(topics if mixes else factors, fit)
@@ -53,7 +54,9 @@ class Explained(param.Parameterized):
             return found if fit is None else html.within(found, fit.within)
 
         known = state.param
-        return param.bind(head, known.fit, self.param.of, known.factor, known.names)
+        # What may be offered depends on the rest.
+        follows = known.factor, known.names, known.model, known.formula, known.counts
+        return param.bind(head, known.fit, self.param.of, *follows)
 
     def _read(self, *_events: object) -> None:
         fit = self.state.fit
@@ -67,9 +70,15 @@ class Explained(param.Parameterized):
                 self.of = fit
 
         quick = len(fit.cells) <= QUICK
-        self.working = summarised(
-            self.state, lambda: summaries.telling_labels(fit), show, quick=quick
-        )
+        counts = self.state.counts
+
+        def read() -> None:
+            summaries.telling_labels(fit)
+            if counts is not None:
+                # What may be offered; here, where nobody waits for it.
+                formula_edits.offered(counts)
+
+        self.working = summarised(self.state, read, show, quick=quick)
 
 
 def _told(usual: str, button: str, fit: AnyFit, state: AppState, names: Sequence[str]) -> str:
@@ -78,5 +87,22 @@ def _told(usual: str, button: str, fit: AnyFit, state: AppState, names: Sequence
     if not said:
         return html.how_to_read(usual, button)
     everything = f"{'; '.join(said.values())}. {summaries.LABEL_ADVICE}"
-    shown = f"{said[factor]}. If technical, take it as a covariate." if factor in said else ""
-    return html.finding(f"Labels: {shown or '; '.join(said.values())}", everything, button)
+    shown = said.get(factor) or "; ".join(said.values())
+    if offer := _offer(fit, state):
+        button = render("pieces.after", offer, button)
+    return html.finding(f"Labels: {shown}", everything, button)
+
+
+def _offer(fit: AnyFit, state: AppState) -> str:
+    """A button that makes the label which explains most a covariate of the next fit."""
+    if fit.can("covariates"):
+        return ""
+    telling = summaries.telling_labels(fit)["adjusted"].sort_values(ascending=False)
+    own = telling[telling.index.get_level_values("factor") == state.shown_factor]
+    labels = (own if len(own) else telling).index.get_level_values("label")
+    best = next((str(label) for label in labels if formula_edits.can_add(state, str(label))), "")
+    if not best:
+        return ""
+    words = f"Fit again with {best} as a covariate"
+    hover = f"{best} becomes a covariate of the next fit, under Model; then press Fit."
+    return lists.press("covariate-add", best, words, kind="act", hover=hover)

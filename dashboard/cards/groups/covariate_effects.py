@@ -6,33 +6,30 @@ import functools
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dashboard import html
 from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure
+from dashboard.cards.groups.known_effects import effects, missing
 from dashboard.cards.groups.tab_choices import GroupChoices
 from dashboard.cards.table import SMALL, Column, Table
+from dashboard.export import Export
 from dashboard.one_message import one_message
 from dashboard.plots.volcano import Volcano
 from dashboard.select import Select
 from dashboard.state import AppState
-from engine import coefficients
 from engine.results import AnyFit
 
 NONE = "none"
 ALONG = "CLR effect (nats)"
-EMPTY = (
-    "This fit has no covariates. Name columns of the cells under Model, Covariates, such as "
-    "~ batch + (1 | donor), and fit: factors and correlations are then those within their levels."
-)
 COLUMNS = {
-    "effect": Column("effect", "+0.00", "nats, CLR", 60),
-    "standard_error": Column("s.e.", "0.00", "Standard error", 52),
-    "shrunken": Column("shrunken", "+0.00", "Given what all genes tell of each", 70),
-    "lfsr": Column("lfsr", SMALL, "Local false sign rate", 66),
-    "s_value": Column("s", SMALL, "Mean lfsr of this gene and those before it", 66),
+    "effect": Column("effect", "+0.00", "nats, CLR", 50),
+    "shrunken": Column("shrunken", "+0.00", "Given what all genes tell of each", 64),
+    "lfsr": Column("lfsr", SMALL, "Local false sign rate", 58),
+    "s_value": Column("s", SMALL, "Mean lfsr of this gene and those before it", 58),
 }
 
 
@@ -74,7 +71,7 @@ class CovariateEffects(Card):
         return None if fit is None or not fit.can("covariates") else (fit,)
 
     def compute(self, fit: AnyFit) -> pd.DataFrame:
-        return coefficients(fit)
+        return effects(fit)
 
     def clear(self) -> None:
         self._filled = ()
@@ -103,14 +100,30 @@ class CovariateEffects(Card):
             self.state.choose_gene(str(self._own["gene"].iloc[rows[0]]))
 
     def draw(self, result: pd.DataFrame) -> Any:
-        from dashboard import figures
-
-        chosen = self._filled[1] if self._filled else str(result["column"].iloc[0])
-        own = result[result["column"] == chosen]
-        return figures.volcano(own, "effect", title=chosen, xlabel=f"{ALONG} of {chosen}")
+        return _drawn(result, self._filled[1] if self._filled else "")
 
     def tabulate(self, result: pd.DataFrame) -> pd.DataFrame:
         return result.set_index(["column", "gene"])
+
+    @classmethod
+    def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export | None:
+        """Of the first covariate; the table has all."""
+        if missing(fit) or not fit.covariate_effects():
+            return None
+        return Export(
+            cls.title.lower(),
+            lambda: _drawn(effects(fit)),
+            lambda: effects(fit).set_index(["column", "gene"]),
+            of=fit,
+        )
+
+
+def _drawn(found: pd.DataFrame, chosen: str = "") -> Any:
+    from dashboard import figures
+
+    chosen = chosen or str(found["column"].iloc[0])
+    own = found[found["column"] == chosen]
+    return figures.volcano(own, "effect", title=chosen, xlabel=f"{ALONG} of {chosen}")
 
 
 def _warned(head: html.Heading, fit: AnyFit | None) -> html.Heading:
@@ -122,4 +135,4 @@ def _warned(head: html.Heading, fit: AnyFit | None) -> html.Heading:
 
 
 def _missing(fit: AnyFit | None) -> str:
-    return html.empty("" if fit is not None and fit.can("covariates") else EMPTY)
+    return html.empty(missing(fit))

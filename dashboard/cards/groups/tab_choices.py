@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any, NamedTuple
+
+import numpy as np
 import param
+
+from engine.results import AnyFit
 
 # What stands for a group that no level is.
 REST, SELECTED = "the rest", "selected cells"
 NOBODY = "cells"
+HERE, ELSEWHERE = "here", "elsewhere"
+
+
+class Comparison(NamedTuple):
+    """A comparison that was asked for.
+
+    Attributes
+    ----------
+    fit
+        Under which.
+    label, one, other
+        Column and levels; `SELECTED` is a column, `REST` a level.
+    donor
+        Column of donors, or `NOBODY`.
+    honest
+        Whether the groups were not found in the counts that they are compared in.
+    selected
+        (C,) mask of group A where no level is.
+    """
+
+    fit: AnyFit
+    label: str
+    one: str
+    other: str
+    donor: str
+    honest: bool
+    selected: np.ndarray | None
 
 
 class GroupChoices(param.Parameterized):
@@ -17,5 +50,17 @@ class GroupChoices(param.Parameterized):
     one = param.String(default="", doc="Level that is group A.")
     other = param.String(default=REST, doc="Level that is group B, or `REST`.")
     donor = param.String(default=NOBODY, doc="Column of donors, or `NOBODY`.")
-    external = param.Boolean(default=False, doc="Whether the label is not from these counts.")
-    asked = param.Parameter(default=None, doc="The comparison that was asked for.")
+    origins = param.Dict(default={}, doc="Labels: whether they come from elsewhere.")
+    question = param.String(default="", doc="Label whose origin is asked for.")
+    beside = param.String(default="", doc="Run whose correlations are compared.")
+    pairs: Any = param.Selector(default="changed", objects=["changed", "scatter"])
+    asked = param.ClassSelector(class_=Comparison, allow_None=True)
+
+    def answer(self, text: str) -> None:
+        """Note where a label comes from: JSON of its name and `HERE` or `ELSEWHERE`."""
+        try:
+            label, origin = json.loads(text)
+        except (TypeError, ValueError):
+            return
+        if label == self.question and origin in (HERE, ELSEWHERE):
+            self.origins = self.origins | {label: origin == ELSEWHERE}

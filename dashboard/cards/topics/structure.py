@@ -89,8 +89,8 @@ class StructureView(Card):
 
     def _select(self, label: str) -> None:
         fit, column = self.state.fit, self._drawn[1] if self._drawn else None
-        if fit is not None and column in fit.obs:
-            self.state.select(cells_with_label(fit.obs[column], label))
+        if fit is not None and column is not None and column in fit.obs:
+            self.state.select(cells_with_label(fit.obs[column], label), led_by=(column,))
 
     def asks(self) -> tuple[AnyFit, str | None] | None:
         fit = self.fit

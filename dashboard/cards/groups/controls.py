@@ -1,0 +1,146 @@
+"""Which groups of cells are compared, and whether the counts have already been asked."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+import panel as pn
+import panel_material_ui as pmui
+
+from dashboard import html
+from dashboard.browser import Browser
+from dashboard.cards.groups.tab_choices import (
+    ELSEWHERE,
+    HERE,
+    NOBODY,
+    REST,
+    SELECTED,
+    Comparison,
+    GroupChoices,
+)
+from dashboard.one_message import one_message
+from dashboard.select import Select
+from dashboard.state import AppState
+from dashboard.templates import render
+from engine.results import AnyFit
+from engine.summaries import grouping_columns
+
+NONE = "none"
+FROM = {HERE: "these counts: clusters, marker genes", ELSEWHERE: "elsewhere: a treatment, a sort"}
+
+
+class GroupControls:
+    """Fields for label, groups and unit, and the button; ``row`` is what is placed."""
+
+    def __init__(self, state: AppState, browser: Browser, choices: GroupChoices) -> None:
+        self.state, self.choices = state, choices
+        small: dict[str, Any] = {"size": "small", "margin": 0, "options": [NONE]}
+        self.label = Select(label="Label", width=140, **small)
+        self.one = Select(label="A", width=150, **small)
+        self.other = Select(label="B", width=150, **small)
+        self.donor = Select(label="Unit", width=120, **small)
+        self.external = pmui.Checkbox(
+            label="label not from these counts", size="small", margin=0, disabled=True
+        )
+        self.button = pmui.Button(
+            label="Compare", size="small", margin=0, on_click=one_message(self.ask)
+        )
+        for name in ("label", "one", "other", "donor"):
+            getattr(self, name).param.watch(self._pick(name), "value")
+        self.external.param.watch(self._tick, "value")
+        browser.on("origin", self._answer)
+        self.row = pn.Row(
+            *(self.label, self.one, self.other, self.donor, self.external, self.button),
+            sizing_mode="stretch_width",
+            height=36,
+            margin=(10, 0, 0, 0),
+            css_classes=["pair-top"],
+            stylesheets=[html.STYLES],
+        )
+
+    @property
+    def able(self) -> bool:
+        """Whether the shown fit can be asked."""
+        fit = self.state.fit
+        return fit is not None and fit.can("differences") and self.state.fit_counts is not None
+
+    def offer(self) -> None:
+        """Bring the fields up to date with the fit and the selection."""
+        fit, choices, able = self.state.fit, self.choices, self.able
+        known = list(grouping_columns(fit)) if able and fit is not None else []
+        selected = able and self.state.selected is not None
+        labels = known + ([SELECTED] if selected else [])
+        label = choices.label if choices.label in labels else (labels or [NONE])[0]
+        self.label.param.update(options=labels or [NONE], value=label, disabled=not labels)
+        levels = [] if label in (NONE, SELECTED) or fit is None else _levels(fit.obs[label])
+        ones = levels or [label]
+        one = choices.one if choices.one in ones else ones[0]
+        others = [REST, *(level for level in levels if level != one)]
+        other = choices.other if choices.other in others else REST
+        self.one.param.update(options=ones, value=one, disabled=len(ones) < 2)
+        self.other.param.update(options=others, value=other, disabled=len(others) < 2)
+        units = [NOBODY, *(name for name in known if name != label)]
+        donor = choices.donor if choices.donor in units else NOBODY
+        self.donor.param.update(options=units, value=donor, disabled=len(units) < 2)
+        own = label in (NONE, SELECTED)
+        self.external.param.update(value=choices.origins.get(label, False), disabled=own)
+        self.button.disabled = not labels
+
+    def ask(self, _event: object = None) -> None:
+        """Ask for the comparison, once it is known where the labels come from."""
+        fit, label = self.state.fit, self.label.value
+        if fit is None:
+            return
+        led_by = self._led_by(fit, label)
+        unknown = [name for name in led_by or () if name not in self.choices.origins]
+        if unknown:
+            self.choices.param.update(question=unknown[0], asked=None)
+            return
+        honest = led_by is not None and all(self.choices.origins[name] for name in led_by)
+        selected = self.state.selected if label == SELECTED else None
+        groups = (label, self.one.value, self.other.value, self.donor.value)
+        self.choices.param.update(question="", asked=Comparison(fit, *groups, honest, selected))
+
+    def question(self) -> str:
+        """HTML of the question where a label comes from; empty if none is asked."""
+        label = self.choices.question
+        offers = [(json.dumps([label, origin]), words) for origin, words in FROM.items()]
+        return render("details.origin", label, offers) if label else ""
+
+    def _led_by(self, fit: AnyFit, label: str) -> tuple[str, ...] | None:
+        """Labels that led to the groups; None where the fit's own counts, or who knows what, did.
+
+        Cells that were drawn on a map of one half of the counts are compared in the other.
+        """
+        if label != SELECTED:
+            return (label,)
+        led_by: tuple[str, ...] | None = self.state.led_by
+        return led_by if fit.data.get("split") else None
+
+    def _pick(self, name: str) -> Any:
+        @one_message
+        def picked(event: Any) -> None:
+            if event.new != NONE:
+                self.choices.param.update({name: event.new, "question": ""})
+                self.offer()
+
+        return picked
+
+    @one_message
+    def _tick(self, event: Any) -> None:
+        label = self.label.value
+        if label not in (NONE, SELECTED) and event.new != self.choices.origins.get(label, False):
+            self.choices.origins = self.choices.origins | {label: event.new}
+
+    def _answer(self, text: str) -> None:
+        asked = self.choices.question
+        self.choices.answer(text)
+        if asked in self.choices.origins:
+            self.offer()
+            self.ask()
+
+
+def _levels(column: pd.Series) -> list[str]:
+    return [str(level) for level in pd.unique(column.dropna().astype(str))]

@@ -1,0 +1,171 @@
+"""Correlations in two groups of cells: A above, B below the diagonal, and what differs beside."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import param
+
+from dashboard import html
+from dashboard.browser import Browser
+from dashboard.cards.card import Card, Place
+from dashboard.cards.frame import figure
+from dashboard.cards.groups.pairing import Between, Pairing
+from dashboard.cards.groups.tab_choices import GroupChoices
+from dashboard.cards.heat_genes import HeatGenes, genes
+from dashboard.cards.other_run import runs
+from dashboard.gene_ids import ids_of
+from dashboard.one_message import one_message
+from dashboard.plots.compare_heatmap import ComparedHeatmap, change_limit, in_order
+from dashboard.plots.heatmap import colour_limit
+from dashboard.select import Select
+from engine import summaries
+from engine.comparing import Change
+
+NONE = "none"
+BOTH, DIFFERENCE = "CLR correlation", "A − B, Fisher z"
+# A pair whose sign is less sure is veiled.
+SURE = 0.05
+MOST = 200
+
+
+class Shown(NamedTuple):
+    """In display order: both correlations in one table, their difference, and all that is known."""
+
+    both: pd.DataFrame
+    difference: pd.DataFrame
+    known: Change
+
+
+class CorrelationChanges(Card):
+    """Two heatmaps of the same genes."""
+
+    tab, entry, place = "groups", "differential", Place(2, 0)
+    title = "Correlations that differ"
+    caption = (
+        "Left: A above the diagonal, B below. Right: A − B, veiled where its sign is not sure."
+    )
+    formula = (
+        "Δ_ij = atanh ρ_A − atanh ρ_B; s² = s_A² + s_B²; lfsr by adaptive shrinkage over pairs"
+    )
+    caveat = (
+        "Two runs of the same genes in different cells, with as many factors. The error is that "
+        "of sampling cells: with one donor in each group, donors are among what differs. A pair "
+        "is veiled if its local false sign rate is above 5 %. CLR is relative to the geometric "
+        "mean of the modelled genes."
+    )
+    follows = (
+        *("fit", "heat", "factor", "top_genes", "marked", "pair", "runs"),
+        *("pairing.between", "pairing.said", "choices.beside"),
+    )
+
+    def __init__(self, pairing: Pairing, choices: GroupChoices, browser: Browser) -> None:
+        self.begin(pairing.state)
+        self.pairing, self.choices = pairing, choices
+        self.both, self.difference = ComparedHeatmap(), ComparedHeatmap()
+        for map_ in (self.both, self.difference):
+            map_.on_pair(one_message(self.state.choose_pair))
+            map_.on_gene(one_message(self.state.choose_gene))
+        self._genes = HeatGenes(self.state)
+        self._drawn: object = None
+        self.other = Select(
+            label="Run B", options={NONE: ""}, size="small", width=190, margin=0, disabled=True
+        )
+        self.other.param.watch(self._pick, "value")
+        self.build(
+            html.heading(self.title, self.caption, self.formula, self.caveat),
+            figure(
+                self.both.figure,
+                self.difference.figure,
+                message=html.bound(
+                    lambda *_: pairing.message, pairing.param.said, pairing.param.offers
+                ),
+            ),
+            browser=browser,
+            tools=(self.other, self._genes.widgets[0]),
+        )
+
+    def refresh(self, *events: Any) -> None:
+        known = runs(self.state)
+        options = {NONE: ""} | {words: run for run, words in known.items()}
+        chosen = self.choices.beside if self.choices.beside in known else ""
+        self.other.param.update(options=options, value=chosen, disabled=not known)
+        if self.fit is not None:
+            self._genes.update()
+        super().refresh(*events)
+
+    @one_message
+    def _pick(self, event: param.parameterized.Event) -> None:
+        self.choices.beside = event.new or ""
+
+    def asks(self) -> tuple[Any, ...] | None:
+        between = self.pairing.between
+        if between is None or between.fit is not self.fit:
+            return None
+        return (between, *self._genes.choice())
+
+    def compute(self, between: Between, heat: str, count: int, about: object) -> Shown:
+        chosen = genes(between.fit, heat, min(count, MOST), about)
+        known = between.found.change(summaries.gene_positions(between.fit, chosen))
+        one, other = (pd.DataFrame(r, chosen, chosen) for r in (known.one, known.other))
+        order = chosen.get_indexer(in_order(one, other))
+        known = Change(*(table[np.ix_(order, order)] for table in known))
+        names = chosen[order]
+        both = np.triu(known.one) + np.tril(known.other, -1)
+        table, difference = (pd.DataFrame(t, names, names) for t in (both, known.change))
+        return Shown(table, difference, known)
+
+    def paint(self, shown: Shown) -> None:
+        if shown is not self._drawn:
+            self._drawn = shown
+            ids = ids_of(self.state.fit)
+            self.both.show_as(shown.both, BOTH, colour_limit(shown.both), ids)
+            self.difference.show_as(
+                shown.difference, DIFFERENCE, change_limit(shown.difference), ids
+            )
+            self.difference.show_uncertainty(_told(shown.known), SURE, "lfsr")
+        for map_ in (self.both, self.difference):
+            map_.mark(self.state.marked, self.state.pair)
+
+    def clear(self) -> None:
+        self._drawn = None
+
+    def draw(self, shown: Shown) -> Any:
+        from dashboard import figures
+
+        veiled = shown.known.lfsr > SURE
+        return figures.changed_heatmaps(
+            shown.both, shown.difference, veiled, marked=self.state.marked
+        )
+
+    def tabulate(self, shown: Shown) -> pd.DataFrame:
+        return pairs_of(shown).set_index(["gene_1", "gene_2"])
+
+
+def pairs_of(shown: Shown) -> pd.DataFrame:
+    """One row a pair of the shown genes, the surest change first."""
+    names = np.asarray(shown.both.columns)
+    upper = np.triu_indices(len(names), 1)
+    known = shown.known._asdict()
+    columns = {
+        "gene_1": names[upper[0]],
+        "gene_2": names[upper[1]],
+        "correlation_a": known.pop("one")[upper],
+        "correlation_b": known.pop("other")[upper],
+        **{name: table[upper] for name, table in known.items()},
+    }
+    table = pd.DataFrame(columns)
+    return table.sort_values(["fsos", "lfsr"], kind="stable", ignore_index=True)
+
+
+def _told(known: Change) -> dict[str, np.ndarray]:
+    """By the names that a heatmap tells on hovering."""
+    return {
+        "shrunken": known.shrunken,
+        "shrunken_low": known.low,
+        "shrunken_high": known.high,
+        "lfsr": known.lfsr,
+        "fsos": known.fsos,
+    }

@@ -1,0 +1,171 @@
+"""Covariates of the next fit: a chip each, a menu that adds one, and the formula that they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import panel as pn
+import param
+
+from dashboard import formula_edits, html
+from dashboard.controls.export_menu import in_background
+from dashboard.controls.fields import setting
+from dashboard.controls.form import form, select
+from dashboard.one_message import one_message
+from dashboard.state import AppState, Notice
+from dashboard.templates import render
+from engine.covariate_offers import Offer, read_formula, refusals
+from engine.data import Counts
+from engine.errors import EngineError
+from engine.fitting.settings import Setting
+
+# What the menu shows while nothing is added.
+ADD = "choose a column of the cells"
+AS_WRITTEN = "Chips cannot show this formula. It is fitted as it is written."
+LONGEST_WHY = 60
+Wrong = Mapping[str, EngineError]
+
+
+class CovariatesControl(param.Parameterized):
+    """Chips and formula of the covariates, in step with each other.
+
+    What the open counts offer, and what they refuse, is worked out in a thread.
+    """
+
+    offers: Any = param.Parameter(default=(), doc="The `Offer` of each column.")
+    wrong: Any = param.Parameter(default={}, doc="Why the counts cannot carry it, by column.")
+
+    def __init__(self, state: AppState, name: str, one: Setting) -> None:
+        super().__init__()
+        self.state = state
+        self._formula = name
+        self._asked: tuple[object, object] = (None, None)
+        of = state.param
+        self.menu = select(
+            "Add a covariate",
+            "Factors are then within its levels",
+            {ADD: ""},
+            disabled=html.bound(lambda counts: counts is None, of.counts),
+        )
+        self.menu.param.watch(self._add, "value")
+        self.field = setting(of[name], one, label="As a formula")
+        shown = of[name], self.param.offers, self.param.wrong
+        self.column = form(
+            self.menu, html.live(_chips, *shown), html.live(_whole, *shown), self.field
+        )
+        state.param.watch(self._offer, "counts")
+        state.param.watch(self._check, ["counts", name])
+        self._offer()
+        self._check()
+
+    def _add(self, event: param.parameterized.Event) -> None:
+        if event.new:
+            formula_edits.add(self.state, event.new)
+            self.menu.value = ""
+
+    def _offer(self, *_events: object) -> None:
+        counts = self.state.counts
+        if counts is None:
+            self._offered(None, [])
+        else:
+            self._apart(
+                lambda: list(formula_edits.offered(counts).values()),
+                lambda found: self._offered(counts, found),
+            )
+
+    def _offered(self, counts: Counts | None, found: list[Offer]) -> None:
+        if counts is not self.state.counts:
+            return
+        words = {ADD: ""} | {_words(one): one.name for one in found}
+        refused = [one.name for one in found if one.refused]
+        self.menu.param.update(options=words, value="", disabled_options=refused)
+        self.offers = found
+
+    def _check(self, *_events: object) -> None:
+        counts, formula = asked = self.state.counts, getattr(self.state, self._formula)
+        self._asked = asked
+        if counts is None or not formula:
+            self.wrong = {}
+        else:
+            self._apart(
+                lambda: refusals(formula, counts.obs), lambda found: self._checked(asked, found)
+            )
+
+    def _apart(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Work in a thread; at once where no page waits for it."""
+        if pn.state.curdoc is None:
+            then(work())
+        else:
+            in_background(work, one_message(then), self._failed)
+
+    def _failed(self, error: Exception) -> None:
+        self.state.run_error = Notice.of(error)
+
+    def _checked(self, asked: tuple[object, object], found: Wrong) -> None:
+        if asked is self._asked:
+            self.wrong = found
+
+
+def _words(one: Offer) -> str:
+    if one.refused is None:
+        return f"{one.name} · {_what(one)}"
+    why = one.refused.got
+    why = why if len(why) <= LONGEST_WHY else f"{why[: LONGEST_WHY - 1]}…"
+    return f"{one.name} · no: {why}"
+
+
+def _what(one: Offer | None) -> str:
+    """What a column is, as it was detected."""
+    if one is None or one.refused is not None:
+        return ""
+    if not one.levels:
+        return "number"
+    whole = all(map(str.isdecimal, one.levels))
+    return f"{len(one.levels)} levels{' (whole numbers)' if whole else ''}"
+
+
+def _chips(formula: str | None, found: Iterable[Offer], wrong: Wrong) -> str:
+    chips = read_formula(formula)
+    if not chips:
+        return ""
+    known = {one.name: one for one in found}
+    fixed = [one.name for one in chips if not one.random]
+    items = []
+    for one in chips:
+        offer = known.get(one.name)
+        levels = offer.levels if offer is not None else ()
+        error = wrong.get(one.name)
+        items.append(
+            {
+                "name": one.name,
+                "what": _what(offer),
+                "levels": _levels(levels, one.random),
+                "kind": "random" if one.random else "fixed",
+                "turn": "Make it fixed." if one.random else "Make it random, as donors are.",
+                # Numbers have no levels that could have random effects.
+                "turns": one.random or bool(levels) or offer is None,
+                "slopes": [
+                    (json.dumps([one.name, name]), name, name in one.slopes) for name in fixed
+                ]
+                if one.random
+                else [],
+                "wrong": error and Notice.of(error),
+            }
+        )
+    return render("covariates.chips", items)
+
+
+def _levels(levels: tuple[str, ...], random: bool) -> str:
+    some = ", ".join(levels[:10]) + (" …" if len(levels) > 10 else "")
+    return some if random or not levels else f"{some}; compared with {levels[0]}"
+
+
+def _whole(formula: str | None, _offers: object, wrong: Wrong) -> str:
+    """What is said of the formula as a whole."""
+    chips = read_formula(formula)
+    shown = {one.name for one in chips or ()}
+    error = next((Notice.of(error) for name, error in wrong.items() if name not in shown), None)
+    words = AS_WRITTEN if chips is None and "" not in wrong else ""
+    return render("covariates.whole", words, error) if words or error else ""
