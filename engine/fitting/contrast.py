@@ -21,7 +21,7 @@ class _Totals(NamedTuple):
 
 
 def contrast(fit: FittedModel, mask: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tables of factors and of genes, see `engine.summaries.cell_contrast`.
+    """Tables of factors and of genes, see `engine.summaries.contrast`.
 
     Parameters
     ----------
