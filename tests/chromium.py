@@ -20,6 +20,12 @@ NAMES = (
     "google-chrome",
     "google-chrome-stable",
 )
+# It reaches this machine and nothing else.
+OFFLINE = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+)
 MISSING = """\
 The browser tests need Chromium, and none could be started or installed.
 Install Chromium or Google Chrome from your system's packages (Debian: apt-get install chromium),
@@ -34,7 +40,7 @@ def launch(playwright: Playwright) -> Browser:
     arguments = ["--no-sandbox"] if hasattr(os, "getuid") and os.getuid() == 0 else []
     return playwright.chromium.launch(
         executable_path=executable,
-        args=[*arguments, "--disable-background-networking", "--disable-component-update"],
+        args=[*arguments, *OFFLINE],
     )
 
 
