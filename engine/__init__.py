@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine import checks, results, summaries
-    from engine.comparing import coefficients, differences, differential
+    from engine.comparing import (
+        coefficients,
+        differences,
+        differential,
+        differential_by,
+        latent_differences,
+    )
     from engine.data import Counts, DataRequest, read_counts, split_counts
     from engine.errors import ConfigError, DataError, EngineError, FitError
     from engine.fitting.training_config import Training
@@ -41,10 +47,12 @@ __all__ = [
     "coefficients",
     "differences",
     "differential",
+    "differential_by",
     "elbo",
     "feature_by_topic",
     "fit",
     "fit_iter",
+    "latent_differences",
     "load",
     "perplexity",
     "read_counts",
@@ -58,7 +66,13 @@ __all__ = [
 _PACKAGES = ("checks", "results", "summaries")
 # JAX, which takes seconds to import, comes with what needs it alone.
 _ELSEWHERE = {
-    "engine.comparing": ("coefficients", "differences", "differential"),
+    "engine.comparing": (
+        "coefficients",
+        "differences",
+        "differential",
+        "differential_by",
+        "latent_differences",
+    ),
     "engine.data": ("Counts", "DataRequest", "read_counts", "split_counts"),
     "engine.errors": ("ConfigError", "DataError", "EngineError", "FitError"),
     "engine.fitting.training_config": ("Training",),

@@ -182,7 +182,7 @@ def test_every_command_of_the_shell_is_told(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit):
         main(["--help"])
     listed = capsys.readouterr().out.partition("Commands:")[2]
-    commands = re.findall(r"^  (\w+)", listed, re.MULTILINE)
+    commands = re.findall(r"^  ([\w-]+)", listed, re.MULTILINE)
     assert set(commands) == told("docs/shell.md", "# From a shell")
 
 

@@ -8,15 +8,33 @@ from engine.comparing.differences import (
     differences_iter,
 )
 from engine.comparing.differential import Change, Differential, check_comparable, differential
+from engine.comparing.differential_by import (
+    DifferentialProgress,
+    differential_by,
+    differential_by_iter,
+)
+from engine.comparing.latent_differences import (
+    LatentDifferences,
+    LatentDifferencesProgress,
+    latent_differences,
+    latent_differences_iter,
+)
 
 __all__ = [
     "Change",
     "Differences",
     "DifferencesProgress",
     "Differential",
+    "DifferentialProgress",
+    "LatentDifferences",
+    "LatentDifferencesProgress",
     "check_comparable",
     "coefficients",
     "differences",
     "differences_iter",
     "differential",
+    "differential_by",
+    "differential_by_iter",
+    "latent_differences",
+    "latent_differences_iter",
 ]

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from engine.comparing import moderated
 from engine.comparing.effects_table import effects_table, largest_first
+from engine.comparing.estimated import Centre, Estimated, estimated
 from engine.comparing.groups import Groups, groups_of
+from engine.comparing.latents_table import latents_table, units_table
 from engine.data import Counts
 from engine.errors import ConfigError
 from engine.fitting.compilation import keep_compilations
-from engine.fitting.estimates import Estimates
 from engine.fitting.levels import Level
 from engine.registry import family_of
 from engine.results import AnyFit
 
 LEAST_DETECTION = 0.05
-# Of the information on the mean scores of a group.
-_RIDGE = 1e-9
 _TOTAL = "Differences are total: what the covariates of the fit explain is in them."
 _ADJUSTED = "What the covariates of the fit explain is taken out of the differences."
-# Genes about the median, of all, whose axes it has.
-_MIDDLE = 0.1
-Centre = Literal["precision", "median"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +37,18 @@ class Differences:
         interval (``low_90``, ``high_90``), ``lfsr``, ``s_value``, ``p_value``; ``expressed_a``,
         ``expressed_b`` (shares of the cells), ``per_10k_a``, ``per_10k_b`` (mean counts of 10^4).
     factors
-        One row a factor: ``difference`` of its mean score, ``standard_error``, ``lfsr``.
+        One row a factor: ``difference`` of its mean scores, ``standard_error`` and the rest as for
+        genes; ``mean_a``, ``mean_b``, beyond the mean of the fit, in prior standard deviations; and
+        ``explained``, what of the difference is by the covariates of the fit, if it has any.
     unit
         ``"cell"`` or ``"donor"``: whose spread the errors have.
     n_a, n_b
         Units of each group.
     notes
         What was left out, or is not told, and why.
+    units
+        One row a donor of a group, or a group: ``group``, ``donor``, ``cells``, and its mean score
+        of each factor.
     """
 
     genes: pd.DataFrame
@@ -57,6 +57,7 @@ class Differences:
     n_a: int
     n_b: int
     notes: tuple[str, ...] = ()
+    units: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)
@@ -189,8 +190,8 @@ def _steps(
             "none",
             "Take a lower least_detection, or other groups.",
         )
-    genes, factors = _estimates(fit, found, groups, shown, centre)
-    yield DifferencesProgress(1.0, _found(fit, genes, factors, seen, shown, groups))
+    of = estimated(fit, found, groups, shown, centre)
+    yield DifferencesProgress(1.0, _found(fit, of, seen, shown, groups))
 
 
 @dataclass(frozen=True)
@@ -213,87 +214,24 @@ def _seen(sets: list[Counts], own: list[int]) -> _Seen:
     return _Seen(expressed / cells, 1e4 * summed / total)
 
 
-def _estimates(
-    fit: AnyFit, found: list[Level], groups: Groups, shown: np.ndarray, centre: Centre
-) -> tuple[Estimates, Estimates]:
-    """Of the genes that are shown and of factors (k,)."""
-    loadings, axes = fit.gene_loadings()[shown], found[0].axes[shown]
-    precision = 1 / np.sum([level.counting_variance for level in found], axis=0)[shown]
-    levels = np.stack([level.level for level in found], axis=1)[shown]
-    one, other = levels[:, groups.of_a], levels[:, groups.of_b]
-    # So that a median is one of differences.
-    base = other if groups.paired else other.mean(1, keepdims=True)
-    one, other = one - base, other - base
-    # CLR loadings are centred by a plain mean.
-    loadings = loadings - precision @ loadings / precision.sum()
-    weighted = loadings.T * precision
-
-    def of_factors(values: np.ndarray) -> np.ndarray:
-        """(k, n) mean scores that explain most of levels (G, n)."""
-        values = values - precision @ values / precision.sum()
-        information = weighted @ loadings + _RIDGE * np.eye(loadings.shape[1])
-        return np.asarray(np.linalg.solve(information, weighted @ values))
-
-    one, other = (_gauged(each, precision, centre) for each in (one, other))
-
-    both = (one, other), (of_factors(one), of_factors(other))
-    if not groups.tested:
-        means = (first.mean(1) - second.mean(1) for first, second in both)
-        genes, factors = (Estimates(value, np.full(len(value), np.nan), 0.0) for value in means)
-        return genes, factors
-    if groups.paired:
-        genes, factors = (moderated.paired(first) for first, _ in both)
-        return genes, factors
-    if groups.by_donor:
-        genes, factors = (moderated.unpaired(first, second) for first, second in both)
-        return genes, factors
-    spread = np.sum([level.spread / level.n_cells for level in found], axis=0)
-    values = [(first - second)[:, 0] for first, second in both]
-    scores = of_factors(axes)
-    # What varies is a difference as it is told: without its own mean over genes.
-    if centre == "median":
-        middle = np.abs(values[0]) <= np.quantile(np.abs(values[0]), _MIDDLE)
-        axes = axes - axes[middle].mean(0)
-    else:
-        axes = axes - precision @ axes / precision.sum()
-    variance = np.einsum("gi,ij,gj->g", axes, spread, axes, optimize=True) + 1 / precision
-    of_scores = np.einsum("gi,ij,gj->g", scores, spread, scores, optimize=True)
-    errors = np.sqrt(variance), np.sqrt(of_scores)
-    genes, factors = (Estimates(*each, np.inf) for each in zip(values, errors, strict=True))
-    return genes, factors
-
-
-def _gauged(values: np.ndarray, precision: np.ndarray, centre: Centre) -> np.ndarray:
-    """Levels (G, n) without the constant that they are known up to."""
-    if centre == "median":
-        return np.asarray(values - np.median(values, axis=0))
-    return np.asarray(values - (precision @ values) / precision.sum())
-
-
 def _found(
-    fit: AnyFit,
-    genes: Estimates,
-    factors: Estimates,
-    seen: list[_Seen],
-    shown: np.ndarray,
-    groups: Groups,
+    fit: AnyFit, of: Estimated, seen: list[_Seen], shown: np.ndarray, groups: Groups
 ) -> Differences:
-    table = effects_table(genes)
+    table = effects_table(of.genes)
     table.insert(0, "gene", np.asarray(fit.genes[shown]))
     table.insert(2, "fold_change", np.exp(table["difference"]))
     for name, own in zip("ab", seen, strict=True):
         table[f"expressed_{name}"] = own.expressed[shown]
         table[f"per_10k_{name}"] = own.per_10k[shown]
-    of_factors = effects_table(factors)[["difference", "standard_error", "lfsr"]]
-    of_factors.insert(0, fit.latent, fit.factor_names)
-    of_a, of_b = (len(own) for own in (groups.of_a, groups.of_b))
-    if not groups.by_donor:
-        of_a, of_b = (len(cells) for cells in groups.sets)
+    factors = latents_table(fit, of.factors, of.scores, groups)
+    if fit.can("covariates"):
+        a, b = (of.explained[:, own].mean(1) for own in (groups.of_a, groups.of_b))
+        factors["explained"] = a - b
     return Differences(
         largest_first(table, "difference"),
-        of_factors,
-        "donor" if groups.by_donor else "cell",
-        of_a,
-        of_b,
+        factors,
+        groups.unit,
+        *groups.sizes,
         groups.notes,
+        units_table(fit, of.scores, groups),
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, partial
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -51,29 +52,56 @@ class Change(NamedTuple):
     fsos: np.ndarray
 
 
+class Compared(NamedTuple):
+    """Estimates of n genes, (n, n) each: both correlations, and on the scale of Fisher's z their
+    difference and its standard error, that of a normal.
+    """
+
+    one: np.ndarray
+    other: np.ndarray
+    change: np.ndarray
+    error: np.ndarray
+
+
+Estimating = Callable[[np.ndarray], Compared]
+
+
 @dataclass(frozen=True, eq=False)
 class Differential:
-    """Correlations under two fits, of the same genes in different cells.
+    """Correlations of the same genes in two groups of cells.
 
     Attributes
     ----------
     genes
         Names, in the order of the first fit.
-    one, other
-        Uncertainty of either fit.
-    positions
-        (G,) position in the second fit of each gene of the first.
+    estimates
+        Of genes at positions in `genes`, each pair by itself.
+    unit
+        ``"cell"`` or ``"donor"``: whose spread the errors have.
+    tested
+        Whether errors are told; otherwise `Change` has the changes alone, and NaN.
+    a, b, n_a, n_b
+        What the groups are called, and how many units each has.
+    notes
+        What was left out, or is not told, and why.
     """
 
     genes: pd.Index
-    one: Uncertainty
-    other: Uncertainty
-    positions: np.ndarray
+    estimates: Estimating
+    unit: Literal["cell", "donor"] = "cell"
+    tested: bool = True
+    a: str = "A"
+    b: str = "B"
+    n_a: int = 0
+    n_b: int = 0
+    notes: tuple[str, ...] = ()
 
     def change(self, genes: np.ndarray) -> Change:
         """Of genes at positions in `genes`; the same whichever others are asked for."""
         genes = np.asarray(genes, dtype=int)
-        first, second, z, error = self._estimates(genes)
+        first, second, z, error = self.estimates(genes)
+        if not self.tested:
+            return Change(first, second, z, *(np.full_like(z, np.nan) for _ in range(6)))
         upper = np.triu_indices(len(genes), 1)
         found = shrink_effects(z[upper], error[upper], self._prior)
         tables = []
@@ -96,27 +124,24 @@ class Differential:
             **{name: getattr(found, name)[upper] for name in Change._fields[2:]},
         }
         table = pd.DataFrame(columns)
+        if not self.tested:
+            order = np.argsort(-table["change"].abs(), kind="stable")
+            return table.iloc[order].reset_index(drop=True)
         return table.sort_values(["fsos", "lfsr"], kind="stable", ignore_index=True)
-
-    def _estimates(
-        self, genes: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        one, other = self.one.estimates(genes), self.other.estimates(self.positions[genes])
-        first, second = one.correlation, other.correlation
-        z = [np.arctanh(np.clip(r, -LARGEST, LARGEST)) for r in (first, second)]
-        change = z[0] - z[1]
-        np.fill_diagonal(change, 0)
-        return first, second, change, np.hypot(one.fisher_error, other.fisher_error)
 
     @cached_property
     def _prior(self) -> Prior:
-        count = len(self.genes)
-        genes = np.arange(count)
-        if count > _LEARNED_FROM:
-            genes = np.random.default_rng(0).choice(count, _LEARNED_FROM, replace=False)
+        genes = some_genes(len(self.genes))
         upper = np.triu_indices(len(genes), 1)
-        _, _, z, error = self._estimates(genes)
+        _, _, z, error = self.estimates(genes)
         return learned(z[upper], error[upper])
+
+
+def some_genes(count: int) -> np.ndarray:
+    """Positions of genes, of whose pairs what all pairs have in common is learned."""
+    if count <= _LEARNED_FROM:
+        return np.arange(count)
+    return np.random.default_rng(0).choice(count, _LEARNED_FROM, replace=False)
 
 
 def differential(
@@ -142,7 +167,21 @@ def differential(
     """
     check_comparable(fit_a, fit_b)
     places = fit_b.genes.get_indexer(fit_a.genes)
-    return Differential(fit_a.genes, one, other, places)
+    cells = len(fit_a.cells), len(fit_b.cells)
+    estimates = partial(between_cells, one, other, places)
+    return Differential(fit_a.genes, estimates, n_a=cells[0], n_b=cells[1])
+
+
+def between_cells(
+    first: Uncertainty, second: Uncertainty, places: np.ndarray, genes: np.ndarray
+) -> Compared:
+    """Of two fits, the gene at a position in the first being at ``places`` of it in the second."""
+    one, other = first.estimates(genes), second.estimates(places[genes])
+    z = [np.arctanh(np.clip(found.correlation, -LARGEST, LARGEST)) for found in (one, other)]
+    change = z[0] - z[1]
+    np.fill_diagonal(change, 0)
+    error = np.hypot(one.fisher_error, other.fisher_error)
+    return Compared(one.correlation, other.correlation, change, error)
 
 
 def check_comparable(fit_a: AnyFit, fit_b: AnyFit) -> None:

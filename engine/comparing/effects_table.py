@@ -14,8 +14,8 @@ from engine.fitting.estimates import Estimates
 def effects_table(found: Estimates, called: str = "difference") -> pd.DataFrame:
     """Effect, standard error, shrunken effect with its interval, lfsr, s-value and p-value.
 
-    Adaptive shrinkage (`engine.checks.uncertainty.shrinkage`); where no error is known, all that
-    rests on one is missing.
+    Adaptive shrinkage (`engine.checks.uncertainty.shrinkage`), its prior learned from as many
+    effects as are independent; where no error is known, all that rests on one is missing.
     """
     columns = {called: found.value, "standard_error": found.error}
     rest = ("shrunken", "low_90", "high_90", "lfsr", "s_value", "p_value")
@@ -23,7 +23,7 @@ def effects_table(found: Estimates, called: str = "difference") -> pd.DataFrame:
         return pd.DataFrame(columns | dict.fromkeys(rest, np.nan))
     # A normal with the tails of t, of which shrinkage knows.
     error = as_normal(found.value, found.error, found.freedom)
-    shrunken = shrink_effects(found.value, error, learned(found.value, error))
+    shrunken = shrink_effects(found.value, error, learned(found.value, error, found.independent))
     away = -np.abs(found.value) / found.error
     tail = ndtr(away) if np.isinf(found.freedom) else stdtr(found.freedom, away)
     values = (shrunken.mean, shrunken.low, shrunken.high, shrunken.lfsr)

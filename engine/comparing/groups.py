@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,8 @@ class Groups(NamedTuple):
         Whether sets are donors', and whether these are enough for a test.
     notes
         What was left out, in words.
+    donors
+        Whose each set is, if they are donors'.
     """
 
     sets: list[np.ndarray]
@@ -39,6 +41,19 @@ class Groups(NamedTuple):
     by_donor: bool
     tested: bool
     notes: tuple[str, ...]
+    donors: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> Literal["cell", "donor"]:
+        """Whose spread errors have."""
+        return "donor" if self.by_donor else "cell"
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Units of each group."""
+        if self.by_donor:
+            return len(self.of_a), len(self.of_b)
+        return len(self.sets[0]), len(self.sets[1])
 
 
 _CHOSEN = (
@@ -54,6 +69,7 @@ def groups_of(
     donor: str | None,
     *,
     chosen: bool = False,
+    fewest: tuple[int, int] = (FEWEST_CELLS, FEWEST_OF_DONOR),
 ) -> Groups:
     """The sets of two groups of cells, those without counts left out.
 
@@ -61,6 +77,8 @@ def groups_of(
     ----------
     chosen
         Whether the groups were found in the counts: then nothing is tested.
+    fewest
+        Cells of a group, and of a donor in a group, at least.
 
     Raises
     ------
@@ -77,16 +95,16 @@ def groups_of(
     able = counts.totals > 0
     first, second = np.flatnonzero(one & able), np.flatnonzero(other & able)
     for name, cells in (("a", first), ("b", second)):
-        if len(cells) < FEWEST_CELLS:
+        if len(cells) < fewest[0]:
             raise ConfigError(
-                f"at least {FEWEST_CELLS} cells with counts in group {name}",
+                f"at least {fewest[0]} cells with counts in group {name}",
                 f"{len(cells)}",
                 "Choose a larger group.",
             )
     if donor is None:
         found = Groups([first, second], [0], [1], False, False, True, ())
     else:
-        found = _by_donor(counts, first, second, donor)
+        found = _by_donor(counts, first, second, donor, fewest[1])
     return found._replace(tested=False, notes=(*found.notes, _CHOSEN)) if chosen else found
 
 
@@ -101,7 +119,9 @@ def _mask(counts: Counts, mask: np.ndarray, name: str) -> np.ndarray:
     return found
 
 
-def _by_donor(counts: Counts, first: np.ndarray, second: np.ndarray, donor: str) -> Groups:
+def _by_donor(
+    counts: Counts, first: np.ndarray, second: np.ndarray, donor: str, fewest: int
+) -> Groups:
     if donor not in counts.obs:
         known = ", ".join(map(str, counts.obs.columns[:20])) or "none"
         raise ConfigError(f"a column of the cells for donors: {known}", repr(donor), "Name one.")
@@ -116,15 +136,13 @@ def _by_donor(counts: Counts, first: np.ndarray, second: np.ndarray, donor: str)
         {name: cells[of[cells] == name] for name in np.unique(of[cells])}
         for cells in (first, second)
     ]
-    few = sum(len(cells) < FEWEST_OF_DONOR for sets in own for cells in sets.values())
+    few = sum(len(cells) < fewest for sets in own for cells in sets.values())
     notes = (
         []
         if not few
-        else [
-            f"{few} of a {donor} in a group with fewer than {FEWEST_OF_DONOR} cells were left out."
-        ]
+        else [f"{few} of a {donor} in a group with fewer than {fewest} cells were left out."]
     )
-    own = [{k: c for k, c in sets.items() if len(c) >= FEWEST_OF_DONOR} for sets in own]
+    own = [{k: c for k, c in sets.items() if len(c) >= fewest} for sets in own]
     common = sorted(own[0].keys() & own[1].keys())
     crossed = len(common) >= min(len(own[0]), len(own[1])) or len(common) >= FEWEST_DONORS
     if crossed and common:
@@ -142,7 +160,7 @@ def _by_donor(counts: Counts, first: np.ndarray, second: np.ndarray, donor: str)
     sizes = [len(sets) for sets in own]
     if min(sizes) == 0:
         raise ConfigError(
-            f"a {donor} with {FEWEST_OF_DONOR} cells in each group", "none", "Choose larger groups."
+            f"a {donor} with {fewest} cells in each group", "none", "Choose larger groups."
         )
     tested = min(sizes) >= FEWEST_DONORS
     if not tested:
@@ -152,4 +170,5 @@ def _by_donor(counts: Counts, first: np.ndarray, second: np.ndarray, donor: str)
         )
     sets = [*own[0].values(), *own[1].values()]
     of_a, of_b = list(range(sizes[0])), list(range(sizes[0], sum(sizes)))
-    return Groups(sets, of_a, of_b, bool(common), True, tested, tuple(notes))
+    donors = (*own[0], *own[1])
+    return Groups(sets, of_a, of_b, bool(common), True, tested, tuple(notes), donors)

@@ -8,10 +8,24 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.comparing.groups import Groups
 from engine.fitting.estimates import Estimates
 from engine.fitting.variances import variances_prior
 
-_FEWEST_GENES = 3
+# Of fewer genes or factors, nothing sure is told of how variances differ between them: with a prior
+# learned from 4, the test had size 10 %.
+_FEWEST = 30
+
+
+def between(one: np.ndarray, other: np.ndarray, groups: Groups) -> Estimates:
+    """Mean differences of levels (G, D) and (G, E), of sets of cells of either group.
+
+    Without errors, if nothing is tested.
+    """
+    if not groups.tested:
+        value = one.mean(1) - other.mean(1)
+        return Estimates(value, np.full(len(value), np.nan), 0.0)
+    return paired(one - other) if groups.paired else unpaired(one, other)
 
 
 def paired(differences: np.ndarray) -> Estimates:
@@ -33,7 +47,7 @@ def unpaired(one: np.ndarray, other: np.ndarray) -> Estimates:
 def _moderated(variance: np.ndarray, freedom: int) -> tuple[np.ndarray, float]:
     """Variances (G,) of so many degrees of freedom, moderated, and the degrees they then have."""
     sound = variance[np.isfinite(variance) & (variance > 0)]
-    if len(sound) < _FEWEST_GENES:
+    if len(sound) < _FEWEST:
         return np.maximum(variance, np.finfo(float).tiny), float(freedom)
     prior, centre = variances_prior(sound, freedom)
     return (prior * centre + freedom * variance) / (prior + freedom), prior + freedom

@@ -16,8 +16,12 @@ class Estimates(NamedTuple):
         (n,) each, nats.
     freedom
         Degrees of freedom of the errors; infinite where they are known.
+    independent
+        As how many independent ones they tell of each other, as a share of n: below 1 if their
+        errors are correlated.
     """
 
     value: np.ndarray
     error: np.ndarray
     freedom: float
+    independent: float = 1.0

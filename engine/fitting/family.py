@@ -73,6 +73,13 @@ class Family(Protocol):
         """Refuse what these counts cannot carry; the counts as all fits of them should see them."""
         ...
 
+    def of_parts(self, fit: Any, parts: list[Counts]) -> tuple[Any, tuple[str, ...]]:
+        """The configuration for fits of parts of the cells by the settings and priors of a fit.
+
+        And what it lacks of these, in words.
+        """
+        ...
+
     def check_size(self, counts: Counts, config: Any) -> None:
         """Refuse counts that this inference cannot fit, before a number is chosen."""
         ...
@@ -107,6 +114,10 @@ class Family(Protocol):
         """Levels of genes in sets of cells, of a fit that can tell "differences"."""
         ...
 
+    def mixtures(self, fit: Any, counts: Counts) -> np.ndarray:
+        """(C, k) weights of cells given these counts, of a fit that has "mixtures"."""
+        ...
+
     def residuals(
         self, fit: Any, observed: np.ndarray, genes: np.ndarray, obs: pd.DataFrame
     ) -> Residuals:
@@ -136,6 +147,10 @@ class FamilyBase:
         """The counts as they are."""
         return counts
 
+    def of_parts(self, fit: Any, parts: list[Counts]) -> tuple[Any, tuple[str, ...]]:
+        """That of the fit."""
+        return fit.config, ()
+
     def check_size(self, counts: Counts, config: Any) -> None:
         """Any counts can be fitted."""
 
@@ -150,6 +165,10 @@ class FamilyBase:
     def levels(self, fit: Any, sets: list[Counts]) -> Generator[float, None, list[Level]]:
         """There are none."""
         raise ConfigError("a fit of factors", fit.model, "Compare groups under an LNM.")
+
+    def mixtures(self, fit: Any, counts: Counts) -> np.ndarray:
+        """There are none of other counts than the fit's."""
+        raise ConfigError("the counts that were fitted", "others", "Use those of the fit.")
 
 
 class PointFamily(FamilyBase):

@@ -46,6 +46,12 @@ class Topics(FamilyBase):
         for block in Blocks(counts, keep=False):
             yield block.own, shares[block.own] @ fit.topics.T
 
+    def mixtures(self, fit: TopicFit, counts: Counts) -> np.ndarray:
+        """Mean proportions of the topics."""
+        from engine.lda.proportions import topic_proportions
+
+        return topic_proportions(fit, counts).to_numpy(float)
+
     def new_cells(self, fit: TopicFit, obs: pd.DataFrame) -> Latents:
         """Latents from the prior."""
         from engine.lda.predictive import new_cells

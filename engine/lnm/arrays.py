@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 
 from engine.fitting.estimates import Estimates
 from engine.fitting.linear import LinearFit
 from engine.fitting.saved import Stored
 from engine.fitting.vocabulary import Vocabulary
 from engine.lnm.config import LNMConfig
+from engine.lnm.covariate_columns import level_names
 from engine.lnm.design import Design
 
 
@@ -35,6 +37,7 @@ class Totals:
     that of every cell, with ``"anchored"`` that of a new one, whose total is not known.
     ``alternatives`` has others, each with its weight, that explain the totals about as well
     (weight, location, scale, concentration); the capture efficiencies are averages over them.
+    With a fixed categorical covariate ``by``, cells of its ``levels`` have their own.
     """
 
     mean: float
@@ -42,13 +45,26 @@ class Totals:
     eta_location: float | None = None
     eta_scale: float | None = None
     alternatives: tuple[tuple[float, float, float, float], ...] = ()
+    by: str = ""
+    levels: tuple[tuple[str, Totals], ...] = ()
+
+    def parts(self, obs: pd.DataFrame) -> list[tuple[np.ndarray, Totals]]:
+        """Positions of the cells with these labels that have the same, and what they have."""
+        if not self.levels:
+            return [(np.arange(len(obs)), self)]
+        known, names = dict(self.levels), level_names(obs, self.by)
+        return [
+            (np.flatnonzero(names == name), known.get(name, self))
+            for name in dict.fromkeys(names.tolist())
+        ]
 
     @classmethod
     def of(cls, told: dict[str, Any]) -> Totals:
         """From plain values, as JSON has them."""
         # JSON has no tuples.
         others = [tuple(one) for one in told.get("alternatives", ())]
-        return cls(**{**told, "alternatives": tuple(others)})
+        levels = tuple((str(name), cls.of(one)) for name, one in told.get("levels", ()))
+        return cls(**{**told, "alternatives": tuple(others), "levels": levels})
 
 
 class FactorArrays(LinearFit):

@@ -32,7 +32,7 @@ class CapturePosterior(NamedTuple):
 
 
 def log_negative_binomial(
-    totals: np.ndarray, mean: np.ndarray | float, concentration: float
+    totals: np.ndarray, mean: np.ndarray | float, concentration: np.ndarray | float
 ) -> np.ndarray:
     """Log density of NB(N; mean, r): variance mean + mean^2 / r; broadcasts."""
     r = concentration
@@ -49,9 +49,9 @@ def log_negative_binomial(
 def capture_mode(
     totals: np.ndarray,
     location: np.ndarray | float,
-    scale: float,
-    mean: float,
-    concentration: float,
+    scale: np.ndarray | float,
+    mean: np.ndarray | float,
+    concentration: np.ndarray | float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mode of eta under eta >= 0, 1 / sqrt(curvature) there, and the slope held at zero.
 
@@ -77,9 +77,9 @@ def capture_mode(
 def capture_posterior(
     totals: np.ndarray,
     location: np.ndarray | float,
-    scale: float,
-    mean: float,
-    concentration: float,
+    scale: np.ndarray | float,
+    mean: np.ndarray | float,
+    concentration: np.ndarray | float,
 ) -> CapturePosterior:
     """Posterior of eta for cells of the given totals.
 
@@ -88,7 +88,7 @@ def capture_posterior(
     totals
         (C,) total counts N.
     location, scale
-        m_c, (C,) or a scalar, and s of the truncated normal prior.
+        m_c and s of the truncated normal prior; (C,) or scalars, as are these:
     mean, concentration
         M, the mean total at efficiency 1, and r.
     """
@@ -115,9 +115,9 @@ def capture_posterior(
 def _range(
     totals: np.ndarray,
     location: np.ndarray | float,
-    scale: float,
-    mean: float,
-    concentration: float,
+    scale: np.ndarray | float,
+    mean: np.ndarray | float,
+    concentration: np.ndarray | float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Ends (C,) between which all of a posterior lies that matters."""
     centre, spread, slope = capture_mode(totals, location, scale, mean, concentration)
@@ -131,14 +131,13 @@ def _log_joint(
     eta: np.ndarray,
     totals: np.ndarray,
     location: np.ndarray | float,
-    scale: float,
-    mean: float,
-    concentration: float,
+    scale: np.ndarray | float,
+    mean: np.ndarray | float,
+    concentration: np.ndarray | float,
 ) -> np.ndarray:
     """(C, n) log density of total and latent at (C, n) values of the latent."""
-    location = np.broadcast_to(location, totals.shape)[:, None]
+    given = (location, scale, mean, concentration)
+    location, scale, mean, r = (np.broadcast_to(one, totals.shape)[:, None] for one in given)
     z = (eta - location) / scale
     log_prior = -0.5 * z**2 - np.log(scale * np.sqrt(2 * np.pi)) - log_ndtr(location / scale)
-    return np.asarray(
-        log_prior + log_negative_binomial(totals[:, None], mean * np.exp(-eta), concentration)
-    )
+    return np.asarray(log_prior + log_negative_binomial(totals[:, None], mean * np.exp(-eta), r))

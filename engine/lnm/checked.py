@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.errors import FitError
 from engine.fitting.checked import REMEDY, check_arrays
-from engine.lnm.arrays import FactorArrays
+from engine.lnm.arrays import FactorArrays, Totals
 
 
 def check_fit(fit: FactorArrays) -> None:
@@ -39,13 +39,17 @@ def check_fit(fit: FactorArrays) -> None:
 
 
 def _check_totals(fit: FactorArrays) -> None:
-    totals = fit.totals
+    every = [fit.totals, *(of_level for _, of_level in fit.totals.levels)]
+    if not all(map(_is_sound, every)) or not isinstance(fit.prior, dict):
+        raise FitError("numbers for the totals of cells", str(fit.totals)[:200], REMEDY)
+
+
+def _is_sound(totals: Totals) -> bool:
     known = [totals.mean, totals.concentration]
     known += [value for value in (totals.eta_location, totals.eta_scale) if value is not None]
     known += [value for one in totals.alternatives for value in one]
     whole = all(len(one) == 4 and min(one[0], *one[2:]) > 0 for one in totals.alternatives)
-    if not all(map(_is_number, known)) or not whole or not isinstance(fit.prior, dict):
-        raise FitError("numbers for the totals of cells", str(totals)[:200], REMEDY)
+    return whole and all(map(_is_number, known))
 
 
 def _is_number(value: object) -> bool:

@@ -120,7 +120,7 @@ class LNMConfig(Training):
             "Covariates",
             "Columns of the cells' labels, as in ~ batch + (1 | donor)",
             unit="FORMULA",
-            inferences=("laplace",),
+            inferences=("laplace", "nuts"),
             empty="none",
             names_columns=True,
         ),
@@ -250,9 +250,9 @@ class LNMConfig(Training):
                 repr(self.formula),
                 "Name columns of the cells' labels, or leave the formula out.",
             )
-        if self.inference != "laplace":
+        if self.inference == "vae":
             raise ConfigError(
-                "inference='laplace' with covariates",
+                "inference='laplace' or 'nuts' with covariates",
                 repr(self.inference),
                 "Leave the formula out, or take inference='laplace'.",
             )

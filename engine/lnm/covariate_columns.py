@@ -55,8 +55,7 @@ def values_of(variable: Variable, obs: pd.DataFrame) -> np.ndarray:
     """(C,) names of levels, or numbers; ConfigError if some are missing or no numbers."""
     column = _column(obs, variable.name)
     if variable.levels:
-        codes, different = pd.factorize(column)
-        return np.array([_named(value) for value in different], dtype=object)[codes]
+        return level_names(obs, variable.name)
     try:
         return np.asarray(column, dtype=float)
     except (TypeError, ValueError):
@@ -65,6 +64,12 @@ def values_of(variable: Variable, obs: pd.DataFrame) -> np.ndarray:
             f"{column.iloc[0]!r}",
             "Give the cells numbers in this column.",
         ) from None
+
+
+def level_names(obs: pd.DataFrame, name: str) -> np.ndarray:
+    """(C,) names of the levels of a column; ConfigError if some are missing."""
+    codes, different = pd.factorize(_column(obs, name))
+    return np.array([_named(value) for value in different], dtype=object)[codes]
 
 
 def refuse_thin(variable: Variable, obs: pd.DataFrame) -> None:
@@ -97,8 +102,10 @@ def unknown_level(variable: Variable, values: np.ndarray) -> ConfigError:
 
 def _column(obs: pd.DataFrame, name: str) -> pd.Series:
     column = obs[name]
-    numbers = pd.api.types.is_float_dtype(column) and np.isinf(column).to_numpy()
-    missing = int((column.isna() | numbers).sum())
+    lacking = column.isna().to_numpy()
+    if pd.api.types.is_float_dtype(column):
+        lacking = lacking | np.isinf(column.to_numpy(dtype=float, na_value=np.nan))
+    missing = int(lacking.sum())
     if missing:
         raise ConfigError(
             f"a value of {name} for every cell",

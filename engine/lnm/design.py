@@ -86,6 +86,11 @@ class Design:
         ConfigError
             If the formula is none, or a column has missing values.
         """
+        return cls.with_matrix(formula, obs)[0]
+
+    @classmethod
+    def with_matrix(cls, formula: str, obs: pd.DataFrame) -> tuple[Design, np.ndarray]:
+        """The same, and (C, p) of these cells as `encode` gives it."""
         terms = terms_of(formula, set(map(str, obs.columns)))
         variables, notes = variables_of(terms, obs)
         bare = cls(formula, variables, (), (), (), notes)
@@ -94,9 +99,9 @@ class Design:
         whole = np.isin(matrix, (0.0, 1.0)).all(0) | [bool(column.group) for column in columns]
         spread = matrix.std(0)
         scale = np.where(whole | (spread == 0), 1.0, spread)
-        return cls(
-            formula, variables, columns, tuple(centre.tolist()), tuple(scale.tolist()), notes
-        )
+        given = tuple(centre.tolist()), tuple(scale.tolist())
+        found = cls(formula, variables, columns, *given, notes)
+        return found, np.asarray((matrix - centre) / scale, np.float32)
 
     def named(self, obs: pd.DataFrame) -> pd.DataFrame:
         """Labels as a file has them, where a covariate may have given way to an own column."""

@@ -46,10 +46,10 @@ def check_design(formula: str, obs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[s
     for variable in variables:
         refuse_thin(variable, labels)
     _refuse_many(*_sizes(terms, variables))
-    design = Design.of(formula, labels)
+    design, matrix = Design.with_matrix(formula, labels)
     fixed = design.columns[: design.n_fixed]
     _refuse_many(len(fixed), len(design.columns))
-    matrix = design.encode(labels)[:, : len(fixed)]
+    matrix = matrix[:, : len(fixed)]
     _refuse_confounded(terms, fixed, matrix)
     found: dict[str, Any] = {
         one.name: pd.Categorical(values_of(one, obs), categories=list(one.levels))
@@ -58,6 +58,30 @@ def check_design(formula: str, obs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[s
     }
     notes = (*design.notes, *_errors_of_cells(terms, fixed, matrix, labels))
     return (obs.assign(**found) if found else obs), notes
+
+
+def formula_of_parts(formula: str, parts: list[pd.DataFrame]) -> tuple[str | None, tuple[str, ...]]:
+    """Those of its terms that each part of the cells can carry by itself, and what was left out.
+
+    Parameters
+    ----------
+    parts
+        Labels of the cells of each.
+    """
+    terms = terms_of(formula, set(map(str, parts[0].columns)))
+    kept, left = [], []
+    for term in terms:
+        alone = bool(term.group and term.columns) and Term((), term.group) not in terms
+        written = str(term).replace("(", "(0 + ", 1) if alone else str(term)
+        try:
+            for obs in parts:
+                check_design(f"~ {written}", obs)
+        except ConfigError as error:
+            left.append(f"{term} ({error.got})")
+        else:
+            kept.append(written)
+    notes = [f"Left out of the formula of each part: {one}." for one in left]
+    return (f"~ {' + '.join(kept)}" if kept else None), tuple(notes)
 
 
 def _errors_of_cells(

@@ -16,23 +16,22 @@ from engine.lnm.totals import eta_prior, new_eta_prior
 
 @dataclass(frozen=True)
 class DrawnTotals:
-    """``N ~ NB(mean exp(-eta), concentration)``, eta from a normal cut at 0.
+    """``N ~ NB(mean exp(-eta), concentration)``, eta from a normal cut at 0; (C,) each.
 
     LNM has no eta: its ``location`` and ``scale`` are zero. For LNMVCP they are those of the
-    posterior's Gaussian or of the prior of new cells, (C,) each; a scale of zero holds eta at its
-    location.
+    posterior's Gaussian or of the prior of new cells; a scale of zero holds eta at its location.
     """
 
-    mean: float
-    concentration: float
+    mean: np.ndarray
+    concentration: np.ndarray
     location: np.ndarray
     scale: np.ndarray
 
     def draw(self, cell: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
         """(n_draws,) totals of a cell, given by position."""
         eta = draw_truncated(self.location[cell], self.scale[cell], n_draws, rng)
-        r = self.concentration
-        return rng.poisson(rng.gamma(r, self.mean * np.exp(-eta) / r)).astype(np.float64)
+        r, mean = self.concentration[cell], self.mean[cell]
+        return rng.poisson(rng.gamma(r, mean * np.exp(-eta) / r)).astype(np.float64)
 
 
 def drawn_totals(fit: Fit, counts: Counts, mode: Mode) -> DrawnTotals:
@@ -41,15 +40,16 @@ def drawn_totals(fit: Fit, counts: Counts, mode: Mode) -> DrawnTotals:
     In mode "laplace" eta comes from the Gaussian at its posterior mode, cut at zero. Where the
     mode is held at zero, the Gaussian is the one with the slope that the posterior has there.
     """
-    mean, r = fit.totals.mean, fit.totals.concentration
+    mean, r = np.empty((2, counts.n_cells))
+    for cells, known in fit.totals.parts(counts.obs):
+        mean[cells], r[cells] = known.mean, known.concentration
     if not fit.config.capture:
         none = np.zeros(counts.n_cells)
         return DrawnTotals(mean, r, none, none)
     prior = new_eta_prior if mode == "population" else eta_prior
-    location, scale = prior(counts, fit.config, fit.totals)
-    spread = np.full(counts.n_cells, scale)
+    location, spread = prior(counts, fit.config, fit.totals)
     if mode != "population":
-        mode_of, spread, slope = capture_mode(counts.totals, location, scale, mean, r)
+        mode_of, spread, slope = capture_mode(counts.totals, location, spread, mean, r)
         location = mode_of - slope * spread**2
         if mode == "map":
             location, spread = mode_of, np.zeros_like(spread)

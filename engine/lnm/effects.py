@@ -72,6 +72,26 @@ def coefficients_of(
     return tuple(found), tuple(units)
 
 
+def drawn_coefficients(
+    design: Design,
+    covariates: np.ndarray,
+    prior: EffectsPrior,
+    mean: np.ndarray,
+    variance: np.ndarray,
+) -> tuple[tuple[Estimates, ...], tuple[str, ...]]:
+    """The same from draws: posterior means and variances (G, p) of CLR effects.
+
+    Nothing of their prior is taken out of these.
+    """
+    scale = np.asarray(design.scale)
+    units, freedom = _units(design, covariates, prior)
+    found = (
+        Estimates(mean[:, j] / scale[j], np.sqrt(variance[:, j]) / scale[j], freedom[j])
+        for j in range(design.n_fixed)
+    )
+    return tuple(found), tuple(units)
+
+
 def _units(
     design: Design, covariates: np.ndarray, prior: EffectsPrior
 ) -> tuple[list[str], np.ndarray]:

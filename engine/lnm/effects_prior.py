@@ -86,16 +86,18 @@ class EffectsPrior:
         precision = self.precision(len(loadings))
         size, count = loadings.shape[1], effects.shape[1]
         inverse = np.linalg.inv(self.information(loadings))
-        right = np.einsum("gi,gp->pi", loadings, precision * effects)
+        right = (precision * effects).T @ loadings
         found = np.einsum("pij,pj->ip", inverse, right).reshape(size, count)
         return found, np.trace(inverse, axis1=1, axis2=2)
 
     def information(self, loadings: np.ndarray) -> np.ndarray:
         """(p, k, k) on each column of M, given effects and loadings (G, k)."""
         size = loadings.shape[1]
-        precision = self.precision(len(loadings))
-        weighted = np.einsum("gi,gp,gj->pij", loadings, precision, loadings, optimize=True)
-        own = self._of_factors_precision()
+        # Columns of one prior have the same.
+        of_fixed = (loadings.T @ loadings) / self.fixed[:, None, None]
+        of_terms = [(loadings.T / own) @ loadings for own in self.random.T]
+        weighted = np.concatenate([of_fixed, np.reshape(of_terms, (-1, size, size))[self.terms]])
+        own = self.of_factors_precision()
         trace = np.trace(weighted, axis1=1, axis2=2)
         ridge = own + _RIDGE * np.maximum(trace, 1.0)
         return np.asarray(weighted + ridge[:, None, None] * np.eye(size))
@@ -106,10 +108,10 @@ class EffectsPrior:
         left = effects - loadings @ of_factors
         precision = self.precision(len(loadings))
         value = -0.5 * (precision * left**2).sum() + 0.5 * np.log(precision).sum()
-        return float(value - 0.5 * (self._of_factors_precision() * of_factors**2).sum())
+        return float(value - 0.5 * (self.of_factors_precision() * of_factors**2).sum())
 
-    def _of_factors_precision(self) -> np.ndarray:
-        """(p,) of M."""
+    def of_factors_precision(self) -> np.ndarray:
+        """(p,) inverse variances of M."""
         return np.concatenate([_FLAT / self.fixed, 1 / self.of_factors[self.terms]])
 
     def slopes(self, loadings: np.ndarray, effects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

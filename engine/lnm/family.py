@@ -66,8 +66,32 @@ class LogRatio(FamilyBase):
         from engine.lnm.design_checks import check_design
 
         obs, notes = check_design(config.formula, counts.obs)
+        counts = replace(counts, obs=obs)
+        if config.capture:
+            from engine.lnm.totals import depth_note
+
+            notes = (*notes, *depth_note(counts, config.formula))
         warnings = tuple(dict.fromkeys((*counts.report.warnings, *notes)))
-        return replace(counts, obs=obs, report=replace(counts.report, warnings=warnings))
+        return replace(counts, report=replace(counts.report, warnings=warnings))
+
+    def of_parts(self, fit: Fit, parts: list[Counts]) -> tuple[LNMConfig, tuple[str, ...]]:
+        """With the priors of the fit, and without covariates that not all of the parts can carry.
+
+        Loadings have one scale, the root of the mean of their variances: axes of parts are others.
+        """
+        config, prior = fit.config, fit.prior
+        if config.loadings_scale is None and fit.n_factors:
+            scale = np.sqrt(np.diag(np.asarray(prior["loadings_covariance"])).mean())
+            config = replace(config, loadings_scale=float(scale))
+        if config.d_mode == "learned":
+            location, spread = float(prior["noise_location"]), float(prior["noise_scale"])
+            config = replace(config, noise_location=location, noise_scale=spread)
+        if not config.formula:
+            return config, ()
+        from engine.lnm.design_checks import formula_of_parts
+
+        formula, notes = formula_of_parts(config.formula, [part.obs for part in parts])
+        return replace(config, formula=formula), notes
 
     def check_size(self, counts: Counts, config: LNMConfig) -> None:
         """Refuse counts that NUTS cannot fit, before a number of factors is chosen."""

@@ -46,7 +46,7 @@ def fit_iter(
     keep_compilations()
     check_config(counts, config)
     run = _Run(counts, config, start)
-    yield from run.follow(maximise(counts, config, start))
+    yield from run.follow(maximise(counts, config, start, design=run.design))
 
 
 class _Run(Running[Step, Fit]):
@@ -56,8 +56,8 @@ class _Run(Running[Step, Fit]):
         self._config = config
         self._data = counts.provenance()
         super().__init__(start)
-        self._design = design_for(counts.obs, config, start)
-        self._totals, self._capture = fit_totals(counts, config)
+        self.design = design_for(counts.obs, config, start)
+        self._totals, self._capture = fit_totals(counts, config, self.design)
         self._cells = counts
         self._snapshot: Snapshot | None = None
 
@@ -86,7 +86,8 @@ class _Run(Running[Step, Fit]):
             trace=pd.DataFrame(self._rows),
             status=self._status("running", ""),
             data=self._data,
-            design=self._design,
+            design=self.design,
+            covariates=step.covariates,
         )
 
     def budget_spent(self, event: Step | float) -> str:

@@ -108,8 +108,8 @@ class _Task(Task[Learned]):
         self.eta_scale, self.beside = 1.0, None
         self._sum_of_constants = np.nan
         if config.capture:
-            location, self.eta_scale = eta_prior(counts, config, self.totals)
-            self.beside = location[:, None]
+            location, scale = eta_prior(counts, config, self.totals)
+            self.beside, self.eta_scale = location[:, None], float(scale[0])
 
     def setting(self, params: dict[str, Any], n_batches: int, unit: float) -> vae.Setting:
         """Priors at the parameters, and the scale of the inputs."""

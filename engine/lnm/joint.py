@@ -3,6 +3,7 @@
     w_g ~ N(0, S),  log d_g ~ N(m, t^2) cut at a largest d,  mu flat
     z_c ~ N(0, I_k),  lambda_c flat,  u_cg ~ Poisson-lognormal(x_cg, d_g),  x = mu + W z + lambda
     LNMVCP also:  eta_c ~ TruncNormal(a_c, s^2, low=0),  N_c ~ NB(M exp(-eta_c), r)
+    with covariates:  x = mu + B x_c + W z + lambda,  b_j ~ N(0, diag(D_j) + V_j W W')
 
 Poisson counts with a free, flat intensity lambda are exactly the multinomial
 (`engine.lnm.equations`). Nothing is approximated by Laplace here: the only integral is that over
@@ -22,7 +23,8 @@ Liu & Wu 1999): a shift a and a lower triangular B with
     z = B zeta + a,   W = W' B^-1,   mu = mu' - W a,   so that   mu + W z = mu' + W' zeta
 
 and zeta has mean 0 and covariance 1 over the cells up to a small normal deviation, whose density
-makes up for the coordinates added: what is drawn of z, W and mu is not touched by it.
+makes up for the coordinates added: what is drawn of z, W and mu is not touched by it. The same is
+done for slopes s of z in fixed covariates: ``z = B zeta + a + s x`` and effects ``b = b' - W s``.
 """
 
 from __future__ import annotations
@@ -40,17 +42,37 @@ from engine.lnm import residual as pln
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(12)
 
 # Arrays by name: centre (G,), loadings (G, k), log_noise (G,), scores (C, k), intensity (C,), with
-# LNMVCP log_eta (C,), and of the expansion shift (k,), log_diagonal (k,), below (k (k - 1) / 2,).
+# LNMVCP log_eta (C,), with covariates effects (G, p), and of the expansion shift (k,), log_diagonal
+# (k,), below (k (k - 1) / 2,) and with covariates slope (k, f).
 Position = dict[str, Any]
 
 
 class Capture(NamedTuple):
-    """Location (C,) and scale of eta's prior; M and r of the negative binomial."""
+    """Of each cell, location and scale of eta's prior; M and r of the negative binomial."""
 
     location: Float[Any, "C"]
-    scale: Float[Any, ""]
-    mean: Float[Any, ""]
-    concentration: Float[Any, ""]
+    scale: Float[Any, "C"]
+    mean: Float[Any, "C"]
+    concentration: Float[Any, "C"]
+
+
+class Covariates(NamedTuple):
+    """Covariates of the cells, centred, the f fixed ones first.
+
+    Attributes
+    ----------
+    values
+        (C, p).
+    root
+        (f, f) lower root of the covariance of the fixed ones.
+    variance, of_factors
+        (G, p) D and (p,) V of the prior of the effects.
+    """
+
+    values: Float[Any, "C p"]
+    root: Float[Any, "f f"]
+    variance: Float[Any, "G p"]
+    of_factors: Float[Any, "p"]
 
 
 class Setting(NamedTuple):
@@ -70,6 +92,8 @@ class Setting(NamedTuple):
         (k,) standard deviations of zeta's mean and of its covariance's root about 1.
     capture
         None without a capture latent.
+    covariates
+        None without any.
     """
 
     counts: Float[Any, "C G"]
@@ -82,6 +106,7 @@ class Setting(NamedTuple):
     scale: Position
     play: Float[Any, "k"]
     capture: Capture | None
+    covariates: Covariates | None = None
 
 
 @jax.custom_vjp
@@ -135,33 +160,51 @@ def _basis(position: Position) -> Float[Array, "k k"]:
     return basis.at[np.tril_indices(len(basis), -1)].set(position["below"])
 
 
-def natural(position: Position) -> Position:
+def natural(position: Position, covariates: Covariates | None) -> Position:
     """The model's own coordinates from those of the expansion."""
     basis, shift = _basis(position), position["shift"]
     loadings = jax.scipy.linalg.solve_triangular(basis.T, position["loadings"].T).T
-    return position | {
+    found = position | {
         "scores": position["scores"] @ basis.T + shift,
         "loadings": loadings,
         "centre": position["centre"] - loadings @ shift,
+    }
+    if covariates is None:
+        return found
+    slope = position["slope"]
+    size = slope.shape[1]
+    return found | {
+        "scores": found["scores"] + covariates.values[:, :size] @ slope.T,
+        "effects": position["effects"].at[:, :size].add(-loadings @ slope),
     }
 
 
 def log_expansion(position: Position, setting: Setting) -> Float[Array, ""]:
     """Density of the coordinates added, with the Jacobian of all.
 
-    With M the lower root of zeta's covariance over C cells, and i counting its rows from 1: normal
-    densities of zeta's mean, log M_ii and M_ij, and ``dM/dB = prod M_ii^(k+1-i) B_ii^-i``.
+    With M the lower root of zeta's covariance over C cells, less what the fixed covariates tell of
+    it, and i counting its rows from 1: normal densities of zeta's mean, log M_ii and M_ij, and
+    ``dM/dB = prod M_ii^(k+1-i) B_ii^-i``; of zeta's covariance with each fixed covariate, whose
+    slope in s is B^-1.
     """
     scores, play = position["scores"], setting.play
     count, width = scores.shape
     mean = scores.mean(0)
-    root = jnp.linalg.cholesky((scores - mean).T @ (scores - mean) / count)
+    covariance = (scores - mean).T @ (scores - mean) / count
+    row = np.arange(1, width + 1)
+    power, along = count - len(position["loadings"]) - row, jnp.zeros(())
+    if setting.covariates is not None:
+        fixed = len(setting.covariates.root)
+        between = setting.covariates.values[:, :fixed].T @ scores / count
+        told = jax.scipy.linalg.solve_triangular(setting.covariates.root, between, lower=True)
+        covariance, power = covariance - told.T @ told, power - fixed
+        along = -0.5 * jnp.sum((told / play) ** 2)
+    root = jnp.linalg.cholesky(covariance)
     log_root = jnp.log(jnp.diagonal(root))
     below = root[np.tril_indices(width, -1)] / play[np.tril_indices(width, -1)[0]]
-    row = np.arange(1, width + 1)
-    power = count - len(position["loadings"]) - row
     return (
-        -0.5 * jnp.sum((mean / play) ** 2)
+        along
+        - 0.5 * jnp.sum((mean / play) ** 2)
         - 0.5 * jnp.sum((log_root / play) ** 2)
         - 0.5 * jnp.sum(below**2)
         + jnp.sum((width - row) * log_root)
@@ -198,10 +241,25 @@ def log_prior(position: Position, setting: Setting) -> Float[Array, ""]:
     )
 
 
+def log_effects(effects: Float[Array, "G p"], loadings: Array, prior: Covariates) -> Array:
+    """Log prior density of the effects, what the factors explain of them integrated out."""
+    weighted = effects / prior.variance
+    information = jnp.einsum("gi,gp,gj->pij", loadings, 1 / prior.variance, loadings)
+    information += jnp.eye(loadings.shape[1]) / prior.of_factors[:, None, None]
+    root = jnp.linalg.cholesky(information)
+    along = jnp.einsum("gi,gp->pi", loadings, weighted)
+    told = jax.scipy.linalg.solve_triangular(root, along[..., None], lower=True)
+    log_det = jnp.log(jnp.diagonal(root, axis1=1, axis2=2)).sum()
+    return -0.5 * jnp.sum(effects * weighted) + 0.5 * jnp.sum(told**2) - log_det
+
+
 def log_likelihood(position: Position, setting: Setting) -> Float[Array, "C"]:
     """Log p(u_c | latents, parameters), residuals integrated, up to a constant."""
     params = params_of(position, setting)
     x = params.mean + position["scores"] @ params.loadings.T
+    if setting.covariates is not None:
+        effects = position["effects"]
+        x = x + setting.covariates.values @ (effects - effects.mean(0)).T
     explained = jax.nn.logsumexp(x + 0.5 * jnp.exp(params.log_noise), axis=1)
     intensity = jnp.log(setting.counts.sum(1)) - explained + position["intensity"]
     return psi(x + intensity[:, None], params.log_noise, setting.counts).sum(1)
@@ -220,9 +278,11 @@ def log_capture(log_eta: Float[Array, "C"], counts: Array, prior: Capture) -> Fl
 def log_density(raw: Position, setting: Setting) -> Float[Array, ""]:
     """Of everything that is drawn and the counts, in the raw coordinates, up to a constant."""
     expanded = place(raw, setting)
-    position = natural(expanded)
+    position = natural(expanded, setting.covariates)
     value = log_prior(position, setting) + log_likelihood(position, setting).sum()
     value += log_expansion(expanded, setting)
+    if setting.covariates is not None:
+        value += log_effects(position["effects"], position["loadings"], setting.covariates)
     if setting.capture is not None:
         value += log_capture(position["log_eta"], setting.counts, setting.capture).sum()
     return value

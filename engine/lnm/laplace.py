@@ -53,12 +53,16 @@ _TYPICAL_PASSES = 40
 
 @dataclass(frozen=True)
 class Step:
-    """An accepted step: where it led, on which cells, and how many passes may be left."""
+    """An accepted step: where it led, on which cells, and how many passes may be left.
+
+    ``covariates`` (C, p) are those of the cells; None without a design.
+    """
 
     point: Point
     counts: Counts
     phase: str
     passes_left: float
+    covariates: np.ndarray | None = None
 
 
 # What the optimisation yields: a step, or the share of a running pass that is done.
@@ -69,18 +73,24 @@ End = tuple[State, str]
 
 
 def maximise(
-    counts: Counts, config: LNMConfig, start: Fit | None, weights: np.ndarray | None = None
+    counts: Counts,
+    config: LNMConfig,
+    start: Fit | None,
+    weights: np.ndarray | None = None,
+    design: Design | None = None,
 ) -> Generator[Event, None, End]:
     """Maximise the posterior of (mu, B, W, d); yields events, returns how it ended.
 
-    With ``start`` cells may have (C,) weights, 1 on average: so much each counts for.
+    With ``start`` cells may have (C,) weights, 1 on average: so much each counts for. The design
+    is made of the configuration unless it is given.
 
     Raises
     ------
     FitError
         If the objective is not finite where the fit starts.
     """
-    design = design_for(counts.obs, config, start)
+    if design is None:
+        design = design_for(counts.obs, config, start)
     if start is not None:
         passes, point = yield from _resume(counts, config, start, design, weights)
     else:
@@ -136,7 +146,7 @@ def _settle(passes: Passes, point: Point, phase: str, made: int) -> Steps:
     """Clipped steps, of which ``made`` are behind us, until they gain little."""
     count = made
     while count < _MOST_CLIPPED:
-        yield Step(point, passes.counts, phase, _TYPICAL_PASSES - count)
+        yield Step(point, passes.counts, phase, _TYPICAL_PASSES - count, passes.covariates)
         before = point.cells_pass.log_marginal_total
         point = yield from clipped_step(passes, point, cautious=count >= _CAUTIOUS_FROM)
         gain = point.cells_pass.log_marginal_total - before
@@ -229,7 +239,7 @@ def _ascend(
         direction *= np.minimum(1.0, LONGEST_STEP / np.maximum(longest, 1e-12))
         promised = float(np.sum(point.gradient * direction)) / 2 / cells
         news = max(*gains, promised)
-        yield Step(point, passes.counts, phase, _passes_left(news, tolerance))
+        yield Step(point, passes.counts, phase, _passes_left(news, tolerance), passes.covariates)
         if news < tolerance and metric.root_mean_square(direction) < _SMALL_STEP:
             return point, ("converged", "objective and parameters settled")
         found = yield from _search(passes, point, direction)

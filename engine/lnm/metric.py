@@ -40,19 +40,18 @@ class Metric:
         blocks[:, :size, :size] += prior.loadings_precision
         ties = None
         if prior.effects is not None:
-            self._of_factors = prior.effects.explained(point.loadings, point.effects)
+            of_factors = prior.effects.explained(point.loadings, point.effects)
             # (G, q, p): slope of each b - W M in (w, b, m).
-            ties = np.zeros((len(blocks), blocks.shape[-1], self._of_factors.shape[1]))
-            ties[:, :size] = -self._of_factors
+            ties = np.zeros((len(blocks), blocks.shape[-1], of_factors.shape[1]))
+            ties[:, :size] = -of_factors
             ties[:, np.arange(size, blocks.shape[-1] - 1), np.arange(ties.shape[-1])] = 1.0
             weighted = ties * prior.effects.precision(len(blocks))[:, None, :]
             blocks += weighted @ np.swapaxes(ties, 1, 2)
         self._ties = ties
         blocks[:, -1, -1] += _RIDGE
         self._blocks = blocks
-        factor = np.linalg.cholesky(blocks)
-        half = np.linalg.solve(factor, np.broadcast_to(np.eye(blocks.shape[-1]), blocks.shape))
-        self._inverse = np.swapaxes(half, 1, 2) @ half
+        inverse = np.linalg.inv(blocks)
+        self._inverse = (inverse + np.swapaxes(inverse, 1, 2)) / 2
         noise = np.maximum(sums.noise_expected, sums.noise_outer if cautious else 0.0)
         self._noise = noise + prior.noise_scale**-2
         self._shared = None
@@ -62,7 +61,7 @@ class Metric:
     def solve(self, slope: np.ndarray) -> np.ndarray:
         """Newton step of every gene, and of what couples them."""
         step = np.empty_like(slope)
-        step[:, :-1] = np.einsum("gij,gj->gi", self._inverse, slope[:, :-1])
+        step[:, :-1] = (self._inverse @ slope[:, :-1, None])[..., 0]
         if self._shared is not None:
             step[:, :-1] += self._shared.further(slope[:, :-1])
         step[:, -1] = slope[:, -1] / self._noise
@@ -70,7 +69,7 @@ class Metric:
 
     def root_mean_square(self, step: np.ndarray) -> float:
         """Size of a step in posterior standard deviations of a parameter."""
-        block = np.einsum("gi,gij,gj->", step[:, :-1], self._blocks, step[:, :-1])
+        block = float(np.vdot(step[:, :-1], (self._blocks @ step[:, :-1, None])[..., 0]))
         if self._shared is not None:
             block = max(block - self._shared.free(step[:, :-1]), 0.0)
         return float(np.sqrt((block + (step[:, -1] ** 2 * self._noise).sum()) / step.size))
@@ -83,7 +82,7 @@ class Metric:
         """(G, p) posterior variances of what the factors do not explain of the effects."""
         if self._ties is None:
             return np.zeros((len(self._blocks), 0))
-        return np.asarray(np.einsum("gqp,gqr,grp->gp", self._ties, self._inverse, self._ties))
+        return np.asarray(((self._inverse @ self._ties) * self._ties).sum(1))
 
 
 class _Shared:

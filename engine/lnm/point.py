@@ -8,6 +8,7 @@ so that the two can be moved together.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -55,7 +56,7 @@ class Point:
         """(G, p) B."""
         return self.theta[:, self.n_factors : -2]
 
-    @property
+    @cached_property
     def value(self) -> float:
         """Log posterior density, nats; -inf where it is not finite."""
         prior = self.prior.log_density(self.loadings, self.theta[self.has_noise, -1])
@@ -66,7 +67,7 @@ class Point:
         value = self.cells_pass.log_marginal_total + prior - volume
         return value if np.isfinite(value) else -np.inf
 
-    @property
+    @cached_property
     def gradient(self) -> np.ndarray:
         """Slope of `value` in theta, zero where log d is fixed or held at its bound."""
         sums, prior = self.sums, self.prior

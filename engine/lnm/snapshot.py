@@ -26,6 +26,7 @@ class Snapshot:
     """Everything a Fit is made of; calling it makes one, in any thread.
 
     ``counts`` are the cells seen, a subsample at first if there are many; ``data`` tells of all.
+    ``covariates`` (C, p) are those of these cells.
     """
 
     counts: Counts
@@ -37,16 +38,16 @@ class Snapshot:
     status: Status
     data: dict[str, Any]
     design: Design | None = None
+    covariates: np.ndarray | None = None
 
     def __call__(self) -> Fit:
         """The fit, in CLR on principal axes."""
         params, effects = params_of(self.point.theta, self.point.n_factors), self.point.effects
         loadings, rotation = principal_axes(params.loadings, self.counts.genes != OTHER)
         of_covariates: dict[str, Any] = {}
-        if self.design is not None:
+        if self.design is not None and self.covariates is not None:
             is_gene = np.asarray(self.counts.genes != OTHER)
-            covariates = self.design.encode(self.counts.obs)
-            found, units = coefficients_of(self.point, self.design, covariates, is_gene)
+            found, units = coefficients_of(self.point, self.design, self.covariates, is_gene)
             of_covariates = {
                 "design": self.design,
                 "effects": effects - effects.mean(0),

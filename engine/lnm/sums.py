@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from engine.lnm import equations
@@ -86,19 +87,20 @@ def sums_at_mode(
     # At a fixed mean intensity exp(mu + d/2), with which d has little to do.
     in_spread = in_log_noise - 0.5 * mode.d * in_x
     # E[(z, x, 1)(z, x, 1)'] of each cell: the complete-data curvature of (w_g, b_g, mu_g).
-    known = [] if covariates is None else [covariates]
-    ones = jnp.ones_like(scores, shape=(len(scores), 1))
-    lifted = jnp.concatenate([scores, *known, ones], axis=1)
-    score_covariance = covariance.at[:, -1, :].set(0.0).at[:, :, -1].set(0.0)
     width, more = scores.shape[1], 0 if covariates is None else covariates.shape[1]
-    score_covariance = jnp.pad(score_covariance, ((0, 0), (0, more), (0, more)))
-    moments = lifted[:, :, None] * lifted[:, None, :] + score_covariance
+    ones = jnp.ones_like(scores, shape=(len(scores), 1))
+    known = ones if covariates is None else jnp.concatenate([covariates, ones], axis=1)
+    lifted = jnp.concatenate([scores, known], axis=1)
+    spread_of_scores = covariance[:, :-1, :-1]
+    own = scores[:, :, None] * scores[:, None, :] + spread_of_scores
+    across = [scores[:, j : j + 1] * known for j in range(width)]
+    pairs = jnp.concatenate([pack(own), *across, pair_products(known)], axis=1)
 
     # Sums over cells are matrix products: XLA would compute again all that leads to them.
     column = weights[:, None]
     in_design = product(in_x.T, lifted * column)
     of_pairs = product(
-        posterior.curvature.T, jnp.concatenate([pack(answer), pack(moments)], axis=1) * column
+        posterior.curvature.T, jnp.concatenate([pack(answer), pairs], axis=1) * column
     )
     spread, curvature = jnp.split(of_pairs, [design.shape[1] * (design.shape[1] + 1) // 2], axis=1)
     in_loadings = (
@@ -113,8 +115,20 @@ def sums_at_mode(
         loadings=in_loadings,
         effects=in_design[:, width:-1],
         log_noise=product(weights, in_log_noise),
-        curvature=curvature,
+        curvature=_packed(curvature, width, more),
         noise_expected=0.5 * product(weights, (integral.metric(mode) * mode.d) ** 2),
         noise_outer=product(weights, in_spread**2),
-        moments=jnp.einsum("b,bij->ij", weights, moments),
+        moments=product(lifted.T, lifted * column)
+        + jnp.pad(jnp.einsum("b,bij->ij", weights, spread_of_scores), (0, more + 1)),
     )
+
+
+def _packed(parts: Float[Array, "G R"], width: int, more: int) -> Float[Array, "G R"]:
+    """Packed blocks of (z, x, 1) from columns of z z', of z (x, 1)', and of (x, 1)(x, 1)'."""
+    size, of_scores, across = width + more + 1, width * (width + 1) // 2, width * (more + 1)
+    place = np.zeros((size, size), int)
+    place[np.triu_indices(width)] = np.arange(of_scores)
+    place[:width, width:] = of_scores + np.arange(across).reshape(width, more + 1)
+    rows, columns = np.triu_indices(more + 1)
+    place[width + rows, width + columns] = of_scores + across + np.arange(len(rows))
+    return parts[:, place[np.triu_indices(size)]]

@@ -8,13 +8,17 @@ eta, or a prior anchored on each cell's own total, lets it grow for ever (`share
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import minimize_scalar
 
 from engine.data import Counts
-from engine.lnm.capture import CapturePosterior, capture_posterior, log_negative_binomial
+from engine.lnm.capture import capture_posterior, log_negative_binomial
 from engine.lnm.config import LNMConfig
+from engine.lnm.covariate_columns import FEWEST_CELLS, level_names
+from engine.lnm.design import Design
 from engine.lnm.fit import Capture, Totals
 from engine.lnm.shared_capture import LOG_CONCENTRATION, LOG_R, shared_capture
 
@@ -23,7 +27,9 @@ _SAMPLE = 20_000
 _CHUNK = 50_000
 
 
-def fit_totals(counts: Counts, config: LNMConfig) -> tuple[Totals, Capture | None]:
+def fit_totals(
+    counts: Counts, config: LNMConfig, design: Design | None = None
+) -> tuple[Totals, Capture | None]:
     """Estimate the totals' parameters and, for LNMVCP, every cell's capture efficiency.
 
     LNM: the mean is the sample mean, r its posterior mode. LNMVCP: the mean at efficiency 1
@@ -31,41 +37,85 @@ def fit_totals(counts: Counts, config: LNMConfig) -> tuple[Totals, Capture | Non
     log M_0 - log L_c, or shared by all cells (``capture_prior="population"``). Anchored cells
     cannot tell r: each prior sits on the very total it is to explain, and any larger r
     explains it better. So r always comes from the shared prior, which is kept for new cells.
+
+    With a design, all of it is estimated for each level of `depth_column` by itself: a difference
+    in depth between levels is taken for one of capture.
     """
-    if not config.capture:
-        mean = float(counts.totals.mean())
-        totals = _sample(counts.totals, config.seed)
-        return Totals(mean, _concentration(lambda r: log_negative_binomial(totals, mean, r))), None
-    share = counts.totals.sum() / counts.library_size.sum()
-    mean = float(config.molecules * share)
-    anchor = float(np.median(_anchor(counts, config)))
-    found = shared_capture(_sample(counts.totals, config.seed), mean, anchor)
+    found = _of_cells(counts.totals, counts.library_size, config)
+    by = depth_column(design, counts)
+    if by:
+        names = level_names(counts.obs, by)
+        levels = []
+        for name in sorted(set(names.tolist())):
+            own = names == name
+            if own.sum() >= FEWEST_CELLS:
+                parts = counts.totals[own], counts.library_size[own]
+                levels.append((name, _of_cells(*parts, config)))
+        found = replace(found, by=by, levels=tuple(levels))
     return found, capture(counts, config, found)
+
+
+def depth_column(design: Design | None, counts: Counts) -> str:
+    """Name of the fixed categorical covariate that explains most of the log totals, or nothing.
+
+    Most by the share of their variance between its levels, adjusted for how many they are.
+    """
+    if design is None:
+        return ""
+    logs, best = np.log(np.maximum(counts.totals, 1.0)), ("", -np.inf)
+    # As mean squares within levels: the least explains most.
+    main = {column.term for column in design.columns if not column.group}
+    for one in design.variables:
+        if one.levels and one.name in main:
+            level = pd.Series(logs).groupby(pd.factorize(level_names(counts.obs, one.name))[0])
+            left = ((logs - level.transform("mean")) ** 2).sum() / max(len(logs) - level.ngroups, 1)
+            if -left > best[1]:
+                best = (one.name, -left)
+    return best[0]
+
+
+def depth_note(counts: Counts, formula: str) -> list[str]:
+    """What is taken for granted of capture, in words."""
+    by = depth_column(Design.of(formula, counts.obs), counts)
+    if not by:
+        return []
+    return [
+        f"Capture efficiencies are estimated for each level of {by}: a difference in depth between "
+        "levels is taken for one of capture, not of RNA."
+    ]
+
+
+def _of_cells(totals: np.ndarray, library_size: np.ndarray, config: LNMConfig) -> Totals:
+    """Of cells that have the same parameters."""
+    some = _sample(totals, config.seed)
+    if not config.capture:
+        mean = float(totals.mean())
+        return Totals(mean, _concentration(lambda r: log_negative_binomial(some, mean, r)))
+    mean = float(config.molecules * totals.sum() / library_size.sum())
+    return shared_capture(some, mean, float(np.median(_anchor(library_size, config))))
 
 
 def capture(counts: Counts, config: LNMConfig, totals: Totals) -> Capture | None:
     """Each cell's capture efficiency under known parameters; None for LNM."""
     if not config.capture:
         return None
-    if config.capture_prior == "population" and totals.alternatives:
-        return _averaged(counts.totals, totals)
-    location, scale = eta_prior(counts, config, totals)
-    parts = [
-        capture_posterior(
-            counts.totals[start : start + _CHUNK],
-            location[start : start + _CHUNK],
-            scale,
-            totals.mean,
-            totals.concentration,
-        )
-        for start in range(0, counts.n_cells, _CHUNK)
-    ]
-    whole = CapturePosterior(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    return Capture(whole.eta, whole.eta_sd, whole.efficiency, whole.efficiency_sd)
+    arrays = np.empty((4, counts.n_cells))
+    averaged = config.capture_prior == "population"
+    for cells, known in totals.parts(counts.obs):
+        own = counts.totals[cells]
+        if averaged and known.alternatives:
+            arrays[:, cells] = _averaged(own, known)
+            continue
+        location, scale = _prior_of(counts.library_size[cells], config, known, new=averaged)
+        for start in range(0, len(cells), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            given = location[part], scale, known.mean, known.concentration
+            arrays[:, cells[part]] = capture_posterior(own[part], *given)[:4]
+    return Capture(*arrays)
 
 
-def _averaged(totals: np.ndarray, known: Totals) -> Capture:
-    """Moments of the capture of cells, whose prior and concentration may be several ones."""
+def _averaged(totals: np.ndarray, known: Totals) -> np.ndarray:
+    """(4, C) moments of the capture of cells, whose prior and concentration may be several ones."""
     values, place = np.unique(totals, return_inverse=True)
     sums = np.zeros((4, len(values)))
     for weight, location, scale, concentration in known.alternatives:
@@ -83,25 +133,41 @@ def _averaged(totals: np.ndarray, known: Totals) -> Capture:
     eta, of_eta, efficiency, of_efficiency = sums[:, place]
     eta_sd = np.sqrt(np.maximum(of_eta - eta**2, 0))
     efficiency_sd = np.sqrt(np.maximum(of_efficiency - efficiency**2, 0))
-    return Capture(eta, eta_sd, efficiency, efficiency_sd)
+    return np.stack([eta, eta_sd, efficiency, efficiency_sd])
 
 
-def eta_prior(counts: Counts, config: LNMConfig, totals: Totals) -> tuple[np.ndarray, float]:
-    """Location (C,) and scale of the truncated normal prior of each cell's eta."""
-    if config.capture_prior == "population":
-        return new_eta_prior(counts, config, totals)
-    return _anchor(counts, config), config.capture_sd
+def eta_prior(counts: Counts, config: LNMConfig, totals: Totals) -> tuple[np.ndarray, np.ndarray]:
+    """Location and scale (C,) of the truncated normal prior of each cell's eta."""
+    return _priors(counts, config, totals, new=config.capture_prior == "population")
 
 
-def new_eta_prior(counts: Counts, config: LNMConfig, totals: Totals) -> tuple[np.ndarray, float]:
+def new_eta_prior(
+    counts: Counts, config: LNMConfig, totals: Totals
+) -> tuple[np.ndarray, np.ndarray]:
     """The same of a new cell in the place of each, whose total the prior may not know."""
-    if totals.eta_location is None or totals.eta_scale is None:
-        return _anchor(counts, config), config.capture_sd
-    return np.full(counts.n_cells, totals.eta_location), totals.eta_scale
+    return _priors(counts, config, totals, new=True)
 
 
-def _anchor(counts: Counts, config: LNMConfig) -> np.ndarray:
-    return np.log(config.molecules) - np.log(counts.library_size)
+def _priors(
+    counts: Counts, config: LNMConfig, totals: Totals, *, new: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    location, scale = np.empty((2, counts.n_cells))
+    for cells, known in totals.parts(counts.obs):
+        sizes = counts.library_size[cells]
+        location[cells], scale[cells] = _prior_of(sizes, config, known, new=new)
+    return location, scale
+
+
+def _prior_of(
+    library_size: np.ndarray, config: LNMConfig, known: Totals, *, new: bool
+) -> tuple[np.ndarray, float]:
+    if not new or known.eta_location is None or known.eta_scale is None:
+        return _anchor(library_size, config), config.capture_sd
+    return np.full(len(library_size), known.eta_location), known.eta_scale
+
+
+def _anchor(library_size: np.ndarray, config: LNMConfig) -> np.ndarray:
+    return np.asarray(np.log(config.molecules) - np.log(library_size))
 
 
 def _concentration(log_evidence: Callable[[float], np.ndarray]) -> float:

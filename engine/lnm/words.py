@@ -20,6 +20,9 @@ HOFFMAN = (
     "Hamiltonian Monte Carlo. Journal of Machine Learning Research 15, 1593–1623."
 )
 
+# Of a covariate, that are listed.
+_MOST_LEVELS = 6
+
 
 def methods(fit: FactorArrays) -> Methods:
     """Sentences of a methods section on a fit."""
@@ -76,6 +79,8 @@ def _covariates(design: Design) -> str:
 
 def _totals(fit: FactorArrays) -> str:
     config, totals = fit.config, fit.totals
+    if totals.levels:
+        return _totals_by_level(fit)
     mean, concentration = number(totals.mean), number(totals.concentration, 3)
     if not config.capture:
         return (
@@ -100,6 +105,30 @@ def _totals(fit: FactorArrays) -> str:
     return (
         f"{form}η_c ~ TruncatedNormal(η_c ≥ 0), whose location and scale were shared by all cells "
         f"and estimated{shared}{open_}; {molecules}."
+    )
+
+
+def _totals_by_level(fit: FactorArrays) -> str:
+    config, totals = fit.config, fit.totals
+    each = []
+    for name, one in totals.levels[:_MOST_LEVELS]:
+        told = f"{name}: {number(one.mean)}, {number(one.concentration, 3)}"
+        if one.eta_location is not None and one.eta_scale is not None:
+            told += f", {number(one.eta_location, 3)}, {number(one.eta_scale, 3)}"
+        each.append(told)
+    listed = "; ".join(each) + ("; and so on" if len(totals.levels) > _MOST_LEVELS else "")
+    if not config.capture:
+        return (
+            "Totals were negative binomial, mean and concentration estimated for each level of "
+            f"{totals.by} ({listed})."
+        )
+    prior = "TruncatedNormal(η_c ≥ 0)"
+    if config.capture_prior == "anchored":
+        prior = f"TruncatedNormal(log M_0 − log L_c, {number(config.capture_sd)}²; η_c ≥ 0)"
+    return (
+        "Totals were modelled as N_c ~ NB(mean M exp(−η_c), concentration r), exp(−η_c) being the "
+        f"capture efficiency of the cell, with η_c ~ {prior}; M, r and location and scale of η "
+        f"were estimated for each level of {totals.by} ({listed})."
     )
 
 

@@ -93,8 +93,8 @@ class Shrunken(NamedTuple):
     s_value: np.ndarray
 
 
-def learned(z: np.ndarray, error: np.ndarray) -> Prior:
-    """The prior that makes estimates (n,) with their standard errors (n,) most likely."""
+def learned(z: np.ndarray, error: np.ndarray, independent: float = 1.0) -> Prior:
+    """The prior under which estimates (n,), a share of which counts, are likeliest."""
     known = np.isfinite(z) & np.isfinite(error) & (error > _LEAST_ERROR)
     z, error = np.abs(z[known]), error[known]
     if not len(z):
@@ -102,7 +102,7 @@ def learned(z: np.ndarray, error: np.ndarray) -> Prior:
     scales = _grid(z, error)
     log_likelihood = _log_normal(z[:, None], np.hypot(error[:, None], scales))
     likelihood = np.exp(log_likelihood - log_likelihood.max(1, keepdims=True))
-    weights = _weights(likelihood)
+    weights = _weights(likelihood, independent)
     kept = (weights > _LEAST) | (scales == 0)
     prior = Prior(weights[kept] / weights[kept].sum(), scales[kept], np.ones(1))
     rates = np.sort(_rates(_posterior(z, error, prior))[1])
@@ -193,10 +193,10 @@ def _grid(z: np.ndarray, error: np.ndarray) -> np.ndarray:
     return np.concatenate([[0.0], np.geomspace(least, max(most, least), count)])
 
 
-def _weights(likelihood: np.ndarray) -> np.ndarray:
+def _weights(likelihood: np.ndarray, share: float) -> np.ndarray:
     """(M,) weights of the components by EM, accelerated (SQUAREM: Varadhan & Roland 2008).
 
-    The penalised likelihood is concave in them.
+    The penalised likelihood, in which a ``share`` of the estimates counts, is concave in them.
     """
     count, size = likelihood.shape
     favour = np.zeros(size)
@@ -204,11 +204,11 @@ def _weights(likelihood: np.ndarray) -> np.ndarray:
 
     def step(weights: np.ndarray) -> np.ndarray:
         joint = likelihood @ weights
-        updated = weights * (likelihood.T @ (1 / joint)) + favour
+        updated = share * weights * (likelihood.T @ (1 / joint)) + favour
         return np.asarray(updated / updated.sum())
 
     def value(weights: np.ndarray) -> float:
-        return float(np.log(likelihood @ weights).sum() + _FAVOUR * np.log(weights[0]))
+        return float(share * np.log(likelihood @ weights).sum() + _FAVOUR * np.log(weights[0]))
 
     weights = np.full(size, 1 / size)
     best = value(weights)

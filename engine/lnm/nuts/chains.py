@@ -96,7 +96,7 @@ class Chains:
 
 @jax.jit
 def _placed(raw: Position, setting: Setting) -> tuple[Position, equations.Params]:
-    position = joint.natural(joint.place(raw, setting))
+    position = joint.natural(joint.place(raw, setting), setting.covariates)
     return position, joint.params_of(position, setting)
 
 

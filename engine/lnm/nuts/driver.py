@@ -22,6 +22,8 @@ from engine.fitting.steps import End
 from engine.genes import OTHER
 from engine.lnm import equations, fit_laplace
 from engine.lnm.config import FEWEST_DRAWS, LNMConfig
+from engine.lnm.covariates import covariates_of, design_for
+from engine.lnm.design import Design
 from engine.lnm.fit import Fit
 from engine.lnm.nuts.chains import Chains, Draw
 from engine.lnm.nuts.diagnostics import BAD_RHAT
@@ -70,18 +72,18 @@ def fit_nuts(
     check_size(counts)
     if start is not None:
         check_laplace(counts, config, start)
-    run = _Run(counts, config)
+    run = _Run(counts, config, design_for(counts.obs, config, start))
     yield from run.follow(run.events(start))
 
 
 class _Run(Running[_Step, Fit]):
     """What has been seen of the running chains."""
 
-    def __init__(self, counts: Counts, config: LNMConfig) -> None:
+    def __init__(self, counts: Counts, config: LNMConfig, design: Design | None) -> None:
         super().__init__(None)
         self._counts, self._config = counts, config
         self._planned = config.n_warmup + config.n_draws
-        self._totals, self._capture = fit_totals(counts, config)
+        self._totals, self._capture = fit_totals(counts, config, design)
         self._laplace: Fit | None = None
         self._gathered: Gathered | None = None
         self._sampling_since = 0.0
@@ -198,6 +200,7 @@ class _Marginal:
             config.block_cells,
             fit.scores,
             integral_for(fit),
+            covariates=covariates_of(fit.design, counts.obs),
         )
         self._rotation = np.eye(config.size)
 
@@ -205,5 +208,7 @@ class _Marginal:
         mean, loadings, log_noise = (array[0] for array in draw.params)
         bounded = np.minimum(log_noise, np.log(self._passes.integral.max_noise))
         params = equations.Params(mean, loadings, bounded)
-        found = result_of(self._passes.run(params, self._rotation, None))
+        drawn = draw.position.get("effects")
+        effects = None if drawn is None else drawn[0] - drawn[0].mean(0)
+        found = result_of(self._passes.run(params, self._rotation, None, effects))
         return float(np.mean(found.log_marginal))

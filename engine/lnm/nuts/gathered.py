@@ -21,7 +21,9 @@ _MOST_DRAWS, _MOST_NUMBERS = 200, 2_000_000
 
 
 class Moments(NamedTuple):
-    """Sums over the draws of all chains; eta's are empty without capture."""
+    """Sums over the draws of all chains; of eta empty without capture, of effects (CLR) without
+    covariates.
+    """
 
     mean: np.ndarray
     loadings: np.ndarray
@@ -32,6 +34,8 @@ class Moments(NamedTuple):
     eta_2: np.ndarray
     efficiency: np.ndarray
     efficiency_2: np.ndarray
+    effects: np.ndarray
+    effects_2: np.ndarray
 
 
 class StoredDraw(NamedTuple):
@@ -103,6 +107,8 @@ class Gathered:
         turned, scores = loadings @ rotation, draw.position["scores"] @ rotation
         eta = np.exp(draw.position.get("log_eta", np.zeros((len(mean), 0))))
         efficiency = np.where(eta, np.exp(-eta), 0.0)
+        effects = draw.position.get("effects", np.zeros((*mean.shape, 0)))
+        effects = effects - effects.mean(1, keepdims=True)
         sums = Moments(
             mean.sum(0),
             turned.sum(0),
@@ -113,6 +119,8 @@ class Gathered:
             (eta**2).sum(0),
             efficiency.sum(0),
             (efficiency**2).sum(0),
+            effects.sum(0),
+            (effects**2).sum(0),
         )
         noise = np.where(self.has_noise, np.exp(log_noise), 0.0)
         stored = self.stored
@@ -128,12 +136,17 @@ class Gathered:
             divergences=self.divergences + int(draw.diverging.sum()),
             longest=self.longest + int(draw.longest.sum()),
             moments=sums if self.moments is None else Moments(*map(np.add, self.moments, sums)),
-            followed=(*self.followed, self._follow(draw, turned, noise, eta)),
+            followed=(*self.followed, self._follow(draw, turned, noise, eta, effects)),
             stored=stored,
         )
 
     def _follow(
-        self, draw: Draw, loadings: np.ndarray, noise: np.ndarray, eta: np.ndarray
+        self,
+        draw: Draw,
+        loadings: np.ndarray,
+        noise: np.ndarray,
+        eta: np.ndarray,
+        effects: np.ndarray,
     ) -> dict[str, np.ndarray]:
         """Numbers that no rotation changes."""
         own, count = loadings[:, self.genes], noise.shape[1]
@@ -153,4 +166,6 @@ class Gathered:
             found["log d"] = draw.params.log_noise[:, self.has_noise]
         if eta.size:
             found["eta"] = eta[:, self.cells]
+        if effects.size:
+            found["effects"] = effects[:, self.genes].reshape(len(effects), -1)
         return found

@@ -15,9 +15,11 @@ from engine.genes import OTHER
 from engine.lnm import equations
 from engine.lnm.canonical import principal_axes
 from engine.lnm.config import LNMConfig
+from engine.lnm.effects import drawn_coefficients
+from engine.lnm.effects_prior import EffectsPrior
 from engine.lnm.fit import Capture, Fit, Totals
 from engine.lnm.nuts.diagnostics import diagnose, diagnostics_words
-from engine.lnm.nuts.gathered import Gathered
+from engine.lnm.nuts.gathered import Gathered, Moments
 from engine.lnm.passes import Pass
 from engine.lnm.prior import Prior
 from engine.lnm.snapshot import cell_fields
@@ -85,9 +87,22 @@ class Posterior:
             draws=_draws(gathered, rotation),
             **cell_fields(counts, seen, rotation, capture, status),
         )
+        if self.laplace.design is not None:
+            fit = self._with_effects(fit, means)
         placed = transform(fit, counts)
         status = replace(status, n_failed_cells=placed.status.n_failed_cells)
         return replace(fit, log_marginal=placed.log_marginal, status=status)
+
+    def _with_effects(self, fit: Fit, means: Moments) -> Fit:
+        """Effects of covariates: posterior means and standard deviations."""
+        design = self.laplace.design
+        assert design is not None
+        covariates = design.encode(fit.obs)
+        prior = EffectsPrior.from_dict(self.laplace.prior["effects"])
+        variance = _sd(means.effects, means.effects_2) ** 2
+        found, units = drawn_coefficients(design, covariates, prior, means.effects, variance)
+        effects = means.effects
+        return replace(fit, design=design, effects=effects, coefficients=found, units=units)
 
 
 def _sd(mean: np.ndarray, square: np.ndarray) -> np.ndarray:

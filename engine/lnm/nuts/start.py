@@ -18,9 +18,10 @@ import numpy as np
 from engine.data import Counts
 from engine.errors import ConfigError
 from engine.lnm.config import LNMConfig
+from engine.lnm.covariates import covariates_of
 from engine.lnm.fit import Capture as FittedCapture
 from engine.lnm.fit import Fit, Totals
-from engine.lnm.joint import Capture, Position, Setting
+from engine.lnm.joint import Capture, Covariates, Position, Setting
 from engine.lnm.laplace import check_start
 from engine.lnm.outer_steps import noise_mask
 from engine.lnm.prior import Prior
@@ -99,15 +100,19 @@ def setting_of(
     }
     of_eta = None
     if capture is not None:
-        location, eta_scale = eta_prior(counts, config, totals)
-        of_eta = Capture(
-            location,
-            np.float64(eta_scale),
-            np.float64(totals.mean),
-            np.float64(totals.concentration),
-        )
+        mean, concentration = np.empty((2, counts.n_cells))
+        for cells, own in totals.parts(counts.obs):
+            mean[cells], concentration[cells] = own.mean, own.concentration
+        of_eta = Capture(*eta_prior(counts, config, totals), mean, concentration)
         start["log_eta"] = np.log(capture.eta)
         scale["log_eta"] = np.minimum(capture.eta_sd / capture.eta, 1.0)
+    covariates = _covariates(counts, fit, prior)
+    if covariates is not None:
+        x, fixed = covariates.values, len(covariates.root)
+        information = known[:, None] * (x**2).mean(0)
+        start |= {"effects": fit.effects, "slope": np.zeros((width, fixed))}
+        scale["effects"] = 1 / np.sqrt(1 / covariates.variance + information)
+        scale["slope"] = np.full((width, fixed), counts.n_cells**-0.5) / x[:, :fixed].std(0)
     return Setting(
         counts=dense,
         has_noise=has_noise,
@@ -119,4 +124,19 @@ def setting_of(
         scale={name: np.asarray(array, np.float64) for name, array in scale.items()},
         play=np.mean(scale["scores"], axis=0, dtype=np.float64) / np.sqrt(counts.n_cells),
         capture=of_eta,
+        covariates=covariates,
+    )
+
+
+def _covariates(counts: Counts, fit: Fit, prior: Prior) -> Covariates | None:
+    values = covariates_of(fit.design, counts.obs)
+    if values is None or prior.effects is None:
+        return None
+    values = values.astype(float)
+    fixed = values[:, : prior.n_fixed]
+    return Covariates(
+        values,
+        np.linalg.cholesky(fixed.T @ fixed / len(fixed)),
+        1 / prior.effects.precision(counts.n_genes),
+        1 / prior.effects.of_factors_precision(),
     )

@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import ConfigError
 from engine.lnm.design import Design
-from engine.lnm.design_checks import MAX_COLUMNS, check_design
+from engine.lnm.design_checks import MAX_COLUMNS, check_design, formula_of_parts
 
 CELLS = 240
 
@@ -248,3 +248,11 @@ def test_whose_errors_are_those_of_cells_is_told(obs: pd.DataFrame) -> None:
     assert len(notes) == 1
     assert notes[0].startswith("batch varies within donor")
     assert not check_design("~ ill + batch + (batch | donor)", obs)[1]
+
+
+def test_parts_of_the_cells_lack_what_tells_them_apart(obs: pd.DataFrame) -> None:
+    ill = obs["ill"].to_numpy()
+    found, notes = formula_of_parts("~ ill + batch + (0 + age | donor)", [obs[ill], obs[~ill]])
+    assert found == "~ batch + (0 + age | donor)"
+    assert notes == ("Left out of the formula of each part: ill ('True' in every cell).",)
+    assert formula_of_parts("~ ill", [obs[ill], obs[~ill]])[0] is None

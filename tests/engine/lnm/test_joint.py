@@ -9,14 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.special import gammaln, log_softmax, logsumexp
+from scipy.stats import multivariate_normal
 
 from engine.lnm import joint
-from engine.lnm.joint import Capture, Position, Setting
+from engine.lnm.joint import Capture, Covariates, Position, Setting
 
 # Compiled once for all tests, which have cells of one shape.
 psi = jax.jit(joint.psi)
 log_prior = jax.jit(joint.log_prior)
 log_capture = jax.jit(joint.log_capture)
+log_effects = jax.jit(joint.log_effects)
+log_likelihood = jax.jit(joint.log_likelihood)
 density_and_slopes = jax.jit(jax.value_and_grad(joint.log_density))
 
 # The same for the three cells below, for what holds at any intensity or sums over it.
@@ -139,26 +142,95 @@ def test_what_centring_takes_away_meets_nothing_else() -> None:
     np.testing.assert_allclose(before, after, atol=1e-10)
 
 
-def test_the_expansion_leaves_the_posterior_alone() -> None:
+def with_covariates(of: Setting) -> Setting:
+    """Six cells, one fixed covariate and two levels of a group."""
+    x = np.column_stack([np.arange(6.0) % 4, np.arange(6) % 3 == 0, np.arange(6) > 2])
+    x -= x.mean(0)
+    shapes = {"scores": (6, 2), "intensity": 6, "effects": (4, 3), "slope": (2, 1)}
+    start = {**of.start, **{name: np.zeros(shape) for name, shape in shapes.items()}}
+    rng = np.random.default_rng(0)
+    given = Covariates(
+        x, x[:, :1].std(0)[None], rng.uniform(0.2, 1, (4, 3)), np.array([20.0, 0.5, 0.5])
+    )
+    return of._replace(
+        counts=np.tile(COUNTS, (2, 1)),
+        covariates=given,
+        start=start,
+        scale={name: np.ones_like(array) for name, array in start.items()},
+    )
+
+
+def test_effects_have_the_prior_of_all_that_is_added_up() -> None:
+    """Of a column: normal, with the covariance of W M and of what is left, M integrated."""
+    of = with_covariates(setting(capture=False))
+    assert of.covariates is not None
+    found, expected = [], []
+    for seed in (1, 2):
+        at = position(of, seed)
+        with jax.enable_x64(True):
+            found.append(float(log_effects(at["effects"], at["loadings"], of.covariates)))
+        logs = 0.0
+        for j in range(3):
+            spread = of.covariates.of_factors[j] * at["loadings"] @ at["loadings"].T
+            spread += np.diag(of.covariates.variance[:, j])
+            logs += multivariate_normal(np.zeros(4), spread).logpdf(at["effects"][:, j])
+        expected.append(logs)
+    assert found[0] - found[1] == pytest.approx(expected[0] - expected[1], abs=1e-9)
+
+
+def test_covariates_shift_the_mean_of_each_cell() -> None:
+    of = with_covariates(setting(capture=False))
+    assert of.covariates is not None
+    at = position(of, 4)
+    moved = at | {"scores": at["scores"] * 0, "effects": at["effects"] + np.array([1.0, -2, 3])}
+    with jax.enable_x64(True):
+        seen, same = (
+            np.asarray(log_likelihood(p, of)) for p in (at | {"scores": at["scores"] * 0}, moved)
+        )
+        one = of._replace(counts=of.counts[:3], covariates=None)
+        effects = at["effects"] - at["effects"].mean(0)
+        for cell in range(3):
+            centre = at["centre"] + effects @ of.covariates.values[cell]
+            alone = moved | {"centre": centre, "intensity": at["intensity"][:3]}
+            alone["scores"] = np.zeros((3, 2))
+            assert np.asarray(log_likelihood(alone, one))[cell] == pytest.approx(seen[cell])
+    # A constant over the genes is the cell's intensity.
+    np.testing.assert_allclose(same, seen)
+
+
+@pytest.mark.parametrize("covariates", [False, True])
+def test_the_expansion_leaves_the_posterior_alone(covariates: bool) -> None:
     """Its coordinates have the density of the natural ones and of normal deviations beside them.
 
     The map from natural coordinates and deviations (zeta's mean, log M_ii and M_ij) to those of the
     expansion, differentiated in full: the density must change by the determinant.
     """
     of = setting(capture=False)
+    if covariates:
+        of = with_covariates(of)
     at = position(of, 5)
-    names = ("scores", "loadings", "centre")
+    names = ("scores", "loadings", "centre", *(("effects",) if covariates else ()))
     sizes = [at[name].size for name in names]
+    x = of.covariates.values[:, :1] if of.covariates is not None else np.zeros((len(of.counts), 0))
+    of_x = x.T @ x / len(x)
 
     def expanded(flat: jax.Array) -> dict[str, jax.Array]:
-        *parts, mean, log_root, below = jnp.split(flat, np.cumsum([*sizes, 2, 2]))
-        scores, loadings, centre = (
-            part.reshape(at[name].shape) for part, name in zip(parts, names, strict=True)
-        )
+        *parts, mean, log_root, below, told = jnp.split(flat, np.cumsum([*sizes, 2, 2, 1]))
+        natural = {
+            name: part.reshape(at[name].shape) for part, name in zip(parts, names, strict=True)
+        }
+        scores, loadings, centre = (natural[name] for name in names[:3])
         root = jnp.diag(jnp.exp(log_root)).at[1, 0].set(below[0])
         centred = scores - scores.mean(0)
+        centred = centred - x @ np.linalg.solve(of_x, x.T / len(x)) @ centred
         basis = jnp.linalg.cholesky(centred.T @ centred / len(scores)) @ jnp.linalg.inv(root)
         shift = scores.mean(0) - basis @ mean
+        found = {}
+        if covariates:
+            between = x.T @ scores / len(x) - np.sqrt(of_x) @ told.reshape(1, 2) @ basis.T
+            found["slope"] = np.linalg.inv(of_x) * between.T
+            scores = scores - x @ found["slope"].T
+            found["effects"] = natural["effects"].at[:, :1].add(loadings @ found["slope"])
         return {
             "scores": (scores - shift) @ jnp.linalg.inv(basis).T,
             "loadings": loadings @ basis,
@@ -166,6 +238,7 @@ def test_the_expansion_leaves_the_posterior_alone() -> None:
             "shift": shift,
             "log_diagonal": jnp.log(jnp.diagonal(basis)),
             "below": basis[1:, 0],
+            **found,
         }
 
     def flat_of(flat: jax.Array) -> jax.Array:
@@ -175,18 +248,19 @@ def test_the_expansion_leaves_the_posterior_alone() -> None:
     def evaluated(natural: Position, flat: jax.Array) -> tuple[Position, jax.Array, jax.Array]:
         found = {**natural, **expanded(flat)}
         density = joint.log_expansion(found, of)
-        return joint.natural(found), jax.jacfwd(flat_of)(flat), density
+        return joint.natural(found, of.covariates), jax.jacfwd(flat_of)(flat), density
 
     def gap(seed: int) -> float:
         rng = np.random.default_rng(seed)
         natural = {**at, **{name: rng.normal(size=at[name].shape) for name in names}}
-        deviations = 0.2 * rng.normal(size=5)
+        play = of.play[[0, 1, 0, 1, 1, *((0, 1) if covariates else ())]]
+        deviations = 0.2 * rng.normal(size=len(play))
         flat = np.concatenate([*(natural[name].ravel() for name in names), deviations])
         back, jacobian, density = evaluated(natural, flat)
         for name in names:
             np.testing.assert_allclose(back[name], natural[name], atol=1e-12)
         _, volume = np.linalg.slogdet(np.asarray(jacobian))
-        normal = -0.5 * ((deviations / of.play[[0, 1, 0, 1, 1]]) ** 2).sum()
+        normal = -0.5 * ((deviations / play) ** 2).sum()
         return float(density) - (normal - volume)
 
     with jax.enable_x64(True):

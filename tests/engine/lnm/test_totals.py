@@ -1,16 +1,21 @@
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse
 from scipy.special import polygamma
 
 import engine
 from engine.data import Counts, simulate
 from engine.lnm import totals as module
+from engine.lnm.design import Design
 from engine.lnm.shared_capture import binned, trigamma_root
-from engine.lnm.totals import capture, fit_totals
+from engine.lnm.totals import capture, depth_column, fit_totals
+from engine.results import Totals
 from tests.engine.problems import counts_of
 
 POPULATION = engine.LNMConfig(capture=True, n_factors=2)
@@ -174,6 +179,64 @@ class TestPopulation:
     def test_concentration_settles(self) -> None:
         estimates = [fit_totals(captured(n)[0], POPULATION)[0].concentration for n in (500, 2000)]
         assert estimates[1] == pytest.approx(estimates[0], rel=0.5)
+
+
+@pytest.fixture(scope="module")
+def two() -> tuple[Counts, np.ndarray]:
+    """Two batches, the second captured a fifth as well."""
+    parts = [captured(600, seed=s, mean_total=t) for s, t in ((1, 3000.0), (2, 600.0))]
+    matrices = [one.matrix() for one, _ in parts]
+    names = np.repeat(["deep", "flat"], [one.n_cells for one, _ in parts])
+    genes = parts[0][0].genes
+    counts = Counts.from_arrays(
+        sparse.vstack(matrices),
+        genes,
+        [f"c{c}" for c in range(len(names))],
+        obs=pd.DataFrame({"batch": names, "half": np.arange(len(names)) % 2 == 0}),
+    )
+    return counts, np.concatenate([eta for _, eta in parts])
+
+
+class TestByBatch:
+    def test_capture_is_honest_in_each(self, two: tuple[Counts, np.ndarray]) -> None:
+        """A prior that both share takes cells of the flat one for better captured ones."""
+        counts, truth = two
+        design = Design.of("~ half + batch", counts.obs)
+        assert depth_column(design, counts) == "batch"
+        known, found = fit_totals(counts, POPULATION, design)
+        shared = fit_totals(counts, POPULATION)[1]
+        assert found is not None
+        assert shared is not None
+        assert [name for name, _ in known.levels] == ["deep", "flat"]
+        for name, eta in ((name, counts.obs["batch"] == name) for name in ("deep", "flat")):
+            held = (np.abs(found.eta - truth) < 1.645 * found.eta_sd)[eta].mean()
+            assert 0.8 < held < 0.98, name
+            away = [abs(float(np.mean((one.eta - truth)[eta]))) for one in (found, shared)]
+            assert away[0] < 0.5 * away[1], name
+        again = Totals.of(json.loads(json.dumps(asdict(known))))
+        assert again == known
+        one = capture(counts.take(np.array([700, 3])), POPULATION, again)
+        assert one is not None
+        np.testing.assert_allclose(one.eta, found.eta[[700, 3]])
+
+    def test_totals_are_drawn_by_batch(self, two: tuple[Counts, np.ndarray]) -> None:
+        counts, _ = two
+        design = Design.of("~ batch", counts.obs)
+        known, _ = fit_totals(counts, engine.LNMConfig(), design)
+        for name, one in known.levels:
+            own = (counts.obs["batch"] == name).to_numpy()
+            assert one.mean == pytest.approx(counts.totals[own].mean())
+        parts = known.parts(counts.obs)
+        assert [len(cells) for cells, _ in parts] == [600, 600]
+        # A level that was not fitted has what all have in common.
+        assert known.parts(pd.DataFrame({"batch": ["new"]}))[0][1] is known
+
+    def test_without_a_categorical_covariate_all_share_one(
+        self, two: tuple[Counts, np.ndarray]
+    ) -> None:
+        counts, _ = two
+        obs = counts.obs.assign(depth=np.log(counts.totals))
+        assert depth_column(Design.of("~ depth + (1 | batch)", obs), counts) == ""
 
 
 def test_large_data_are_sampled_and_done_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:

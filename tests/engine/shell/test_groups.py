@@ -103,6 +103,39 @@ def test_differences(fit: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.fit
+def test_latent_differences(fit: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = fit.with_name("latents.csv")
+    topics = tiny_fit(LDA)
+    labels = LABELS.set_axis(topics.obs.index)
+    path = replace(topics, obs=labels).save(  # type: ignore[type-var]
+        fit.with_name("topics_counts.h5ad"), counts=tiny_counts("lda").matrix()
+    )
+    for saved, latent in ((fit, "factor"), (path, "topic")):
+        asked = ["latent-differences", str(saved), "--out", str(out), "--a", "cell type=NK cells"]
+        assert main([*asked, "--donor", "donor"]) == 0
+        assert f"2 {latent}s, 4 against 4 donors" in capsys.readouterr().err
+        table = pd.read_csv(out)
+        assert table.columns[0] == latent
+        assert {"difference", "mean_a", "p_value"} <= set(table)
+
+
+@pytest.mark.fit
+def test_differential_by(fit: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = fit.with_name("changes_by.csv")
+    asked = ["differential-by", str(fit), "--out", str(out), "--genes", "gene_1,gene_2,gene_3"]
+    assert main([*asked, "--by", "cell type"]) == 0
+    printed = capsys.readouterr().err
+    assert "3 pairs, 40 against 40 cells (NK cells against B)" in printed
+    assert "Note: Left out of the formula of each part: ill" in printed
+    by_column = pd.read_csv(out)
+    assert main([*asked, "--a", "cell type=NK cells"]) == 0
+    pd.testing.assert_frame_equal(pd.read_csv(out), by_column)
+    for wrong in ([], ["--by", "ill", "--a", "ill=True"], ["--by", "ill", "--b", "ill=True"]):
+        assert main([*asked, *wrong]) == 2
+        assert "either --by COLUMN" in capsys.readouterr().err
+
+
+@pytest.mark.fit
 def test_differential(fit: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one = tiny_fit(LNM)
     # The same counts in cells of other names, of another source.
