@@ -21,7 +21,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from engine.checks.uncertainty import Uncertainty
-from engine.checks.uncertainty.correlation import LARGEST, as_normal
+from engine.checks.uncertainty.delta_method import LARGEST, as_normal
 from engine.comparing.differential import Compared, some_genes
 from engine.fitting.variances import variances_prior
 

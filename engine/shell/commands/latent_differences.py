@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from engine.shell.click_command import ShellCommand
 from engine.shell.common import writable
 from engine.shell.counts_arguments import fitted, of_its_cells
 from engine.shell.group_options import group_of, last_of
-from engine.shell.click_command import ShellCommand
 
 
 @click.command(cls=ShellCommand)
