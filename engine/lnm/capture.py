@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaln, log_ndtr
+from scipy.special import expit, gammaln, log_ndtr, logsumexp
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 _REACH = 8.0
@@ -110,6 +110,35 @@ def capture_posterior(
         efficiency_sd=np.sqrt((mass * (efficiency - mean_efficiency[:, None]) ** 2).sum(1)),
         log_evidence=(top + np.log(total * half[:, None])).ravel(),
     )
+
+
+def capture_below(
+    eta: np.ndarray,
+    totals: np.ndarray,
+    location: np.ndarray | float,
+    scale: float,
+    mean: float,
+    concentration: float,
+) -> np.ndarray:
+    """(C,) posterior probabilities that the latent of each cell is below a value of its own.
+
+    Parameters
+    ----------
+    eta
+        (C,) the values.
+    totals, location, scale, mean, concentration
+        As in `capture_posterior`.
+    """
+    low, high = _range(totals, location, scale, mean, concentration)
+    masses = []
+    ends = np.clip(eta, low, high)
+    for start, stop in ((low, ends), (ends, high)):
+        half = 0.5 * (stop - start)
+        nodes = (start + half)[:, None] + half[:, None] * _NODES
+        log_joint = _log_joint(nodes, totals, location, scale, mean, concentration)
+        with np.errstate(divide="ignore"):
+            masses.append(np.log(half) + logsumexp(log_joint, axis=1, b=_WEIGHTS))
+    return np.asarray(expit(masses[0] - masses[1]))
 
 
 def _range(

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from engine.lnm.capture import capture_mode, capture_posterior, log_negative_binomial
+from engine.lnm.capture import capture_below, capture_mode, capture_posterior, log_negative_binomial
 
 # Totals, location and scale of eta, mean at efficiency one, concentration.
 Cell = tuple[float, float, float, float, float]
@@ -85,6 +85,18 @@ def test_moments_and_evidence_against_integration(cell: Cell) -> None:
     for name, value, expected in zip(found._fields, found, moments, strict=False):
         assert value[0] == pytest.approx(expected, rel=1e-5, abs=1e-9), name
     assert found.log_evidence[0] == pytest.approx(evidence, abs=1e-6)
+
+
+@pytest.mark.parametrize("cell", ORDINARY + BOUNDARY)
+def test_the_distribution_has_the_moments(cell: Cell) -> None:
+    """Mean and variance are integrals of the probability to be above a value."""
+    found = capture_posterior(np.array([cell[0]]), *cell[1:])
+    eta = np.linspace(0, found.eta[0] + 12 * found.eta_sd[0], 4001)
+    above = 1 - capture_below(eta, np.full(len(eta), cell[0]), *cell[1:])
+    assert (np.diff(above) <= 1e-9).all()
+    assert np.trapezoid(above, eta) == pytest.approx(found.eta[0], rel=1e-4)
+    second = np.trapezoid(2 * eta * above, eta)
+    assert np.sqrt(second - found.eta[0] ** 2) == pytest.approx(found.eta_sd[0], rel=1e-2)
 
 
 def test_cells_at_the_boundary_stay_within() -> None:
