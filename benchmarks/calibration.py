@@ -2,8 +2,9 @@
 
 Counts are drawn from the model, so that the truth is known. How often do 90 % intervals hold it?
 Studies: ``automatic`` (the number of factors unknown), ``correlations`` (both methods),
-``claims``, ``factors``, ``structure``, ``pairs``, ``topics``, ``scores``, ``capture`` and
-``groups`` (covariates, and differences between groups of cells).
+``found`` (how much of what is there is claimed), ``claims``, ``factors``, ``structure``,
+``pairs``, ``topics``, ``scores``, ``capture`` and ``groups`` (covariates, and differences between
+groups of cells).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from benchmarks.calibration_automatic import automatic
 from benchmarks.calibration_capture import capture
 from benchmarks.calibration_claims import claims
 from benchmarks.calibration_factors import factors, pairs, structure
+from benchmarks.calibration_found import found
 from benchmarks.calibration_groups import groups
 from benchmarks.calibration_topics import topics
 from engine import checks
@@ -39,6 +41,7 @@ def main() -> None:
     studies: dict[str, Callable[[argparse.Namespace], None]] = {
         "automatic": automatic,
         "correlations": _correlations,
+        "found": found,
         "claims": claims,
         "factors": factors,
         "structure": structure,
@@ -54,6 +57,7 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=20, help="data sets of each kind")
     parser.add_argument("--bootstrapped", type=int, default=20, help="of them, with the bootstrap")
     parser.add_argument("--n-boot", type=int, default=30)
+    parser.add_argument("--found", type=int, default=10, help="data sets of each of found")
     parser.add_argument("--nulls", type=int, default=3, help="data sets of each kind of claims")
     parser.add_argument("--wrong", type=int, default=10, help="data sets of each kind of factors")
     parser.add_argument("--looked", type=int, default=20, help="data sets of each of structure")

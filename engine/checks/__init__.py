@@ -1,13 +1,9 @@
 """How well a fit describes cells, seen and unseen, and how its topics or factors read."""
 
 from engine.checks.beyond_factors import (
-    ResidualStructure,
     StructureProgress,
     residual_structure,
     residual_structure_iter,
-    structure_of,
-    structure_words,
-    with_structure,
 )
 from engine.checks.comparison import Contender, check_same_data, compare
 from engine.checks.completion import CellScores, Score, complete, score, set_aside
@@ -32,6 +28,12 @@ from engine.checks.predictive import (
     predictive_check_iter,
 )
 from engine.checks.quality import Quality, quality
+from engine.checks.structure_finding import (
+    ResidualStructure,
+    structure_of,
+    structure_words,
+    with_structure,
+)
 from engine.checks.sweep import Sweep, Trial, suggest, sweep
 from engine.checks.uncertainty import (
     SMALL,

@@ -12,11 +12,12 @@ along any direction, by parametric bootstrap).
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from engine.checks.structure_finding import MOST_NAMED, ResidualStructure
 from engine.checks.structure_scores import Leading, beyond_chance, leading
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
@@ -35,121 +36,8 @@ if TYPE_CHECKING:
 _ENOUGH = 2000
 # A gene that fewer cells have is not looked at, and of more genes those with most counts.
 _FEWEST, _MOST_GENES = 20, 500
-_NAMED = 4
-# Under which it stands in the ``data`` of a fit.
-_KEY = "structure"
-NOTHING = (
-    "There is nothing to find that can be told from noise: counts drawn without any factor look "
-    "the same as these, so no correlation is a finding."
-)
-
-
-@dataclass(frozen=True)
-class ResidualStructure:
-    """Structure beyond the factors of a fit: how strongly genes still vary together.
-
-    Attributes
-    ----------
-    n_factors, n_cells
-        Of the fit, and of the cells that were looked at.
-    largest
-        Eigenvalue of the correlations less those of drawn counts.
-    expected, spread
-        Mean and standard deviation of the same of counts that are drawn.
-    genes, opposed
-        Those that vary together most along its eigenvector, and those that go against them.
-    label, share
-        Column of obs that explains most of the cells' scores along it, and how much (adjusted R²);
-        empty if it is less than half.
-    nothing
-        Whether counts drawn without any factor look the same as these.
-    chosen
-        Whether the number of factors was chosen from the counts.
-    """
-
-    n_factors: int
-    n_cells: int
-    largest: float
-    expected: float
-    spread: float
-    genes: tuple[str, ...]
-    opposed: tuple[str, ...]
-    label: str = ""
-    share: float = 0.0
-    nothing: bool = False
-    chosen: bool = False
-
-    @property
-    def significant(self) -> bool:
-        """Whether the largest eigenvalue is beyond those of draws from the fit."""
-        return beyond_chance(self.largest, self.expected, self.spread)
-
-    @property
-    def words(self) -> str:
-        """The finding, and what to do; empty if nothing was found."""
-        if self.nothing:
-            return NOTHING
-        if not self.significant:
-            return ""
-        against = f" against {', '.join(self.opposed)}" if self.opposed else ""
-        beyond = f" beyond the {self.n_factors} factors"
-        beyond = {0: ", and there is no factor", 1: " beyond the factor"}.get(
-            self.n_factors, beyond
-        )
-        said = f"Genes vary together{beyond}: most of all {', '.join(self.genes)}"
-        said += f"{against}. "
-        if self.label:
-            said += f"Of that, {100 * self.share:.0f} % is {self.label}. "
-        if self.chosen and not self.n_factors:
-            said += "That is too weak to choose by: type a number of factors to look at it. "
-        elif self.chosen:
-            said += "More factors predict counts of held-out cells no better. "
-        else:
-            said += "Take more factors. "
-        return f"{said}Intervals and claims leave out what these miss."
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
-
-    @classmethod
-    def of(cls, told: dict[str, Any]) -> ResidualStructure:
-        """The inverse of `to_dict`; KeyError, TypeError or ValueError if it is of others."""
-        together, opposed = (
-            tuple(str(name) for name in list(told[side])[:_NAMED]) for side in ("genes", "opposed")
-        )
-        return cls(
-            n_factors=int(told["n_factors"]),
-            n_cells=int(told["n_cells"]),
-            largest=float(told["largest"]),
-            expected=float(told["expected"]),
-            spread=float(told["spread"]),
-            genes=together,
-            opposed=opposed,
-            label=str(told["label"]),
-            share=float(told["share"]),
-            nothing=bool(told.get("nothing", False)),
-            chosen=bool(told.get("chosen", False)),
-        )
-
-
-def structure_of(fit: AnyFit) -> ResidualStructure | None:
-    """The structure that is saved with a fit; None if it was not tested, or cannot be read."""
-    try:
-        return ResidualStructure.of(fit.data[_KEY])
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def structure_words(fit: AnyFit) -> str:
-    """The finding of `structure_of` in words, and what to do; empty if there is none."""
-    known = structure_of(fit)
-    return "" if known is None else known.words
-
-
-def with_structure(fit: AnyFit, result: ResidualStructure) -> AnyFit:
-    """The fit with the structure in its ``data``, where `structure_of` reads it."""
-    return fit.changed(data=fit.data | {_KEY: result.to_dict()})
+# Residuals of fewer genes are tied to each other by their total, so that no pair is named.
+_FEWEST_OF_PAIRS = 10
 
 
 @dataclass(frozen=True)
@@ -224,18 +112,24 @@ def _steps(
     params, integral = params_of(mean, loadings, noise), integral_for(fit)
     weak = float((loadings**2).sum()) < float(noise.sum())
     # Factors that were chosen were found to be needed: by a pair of genes, if not by all of them.
-    weak &= selection_of(fit) is None or not fit.n_factors
-    share = 0.5 if weak else 1.0
-    found = yield from _told_of(leading(params, integral, seen, rng, brief=brief), 0.0, share)
-    nothing = False
+    weak &= selection_of(fit) is None
+    share = 0.5 if weak and fit.n_factors else 1.0
+    steps = leading(params, integral, seen, rng, brief=brief)
+    told = _structure(fit, counts, genes, (yield from _told_of(steps, 0.0, share)))
+    if told.significant or told.pairs:
+        yield StructureProgress(1.0, told)
+        return
+    nothing = not fit.n_factors
     # Where factors are large, that they are there is plain.
-    if weak and not beyond_chance(found.largest, found.expected, found.spread):
+    if weak and fit.n_factors:
         # What they vary is then residual variance of each gene by itself.
         own = noise + (loadings**2).sum(1)
         bare = params_of(mean, np.zeros_like(loadings), own)
         other = yield from _told_of(leading(bare, integral, seen, rng), share, 1.0)
         nothing = not beyond_chance(other.largest, other.expected, other.spread)
-    yield StructureProgress(1.0, _structure(fit, counts, genes, found, nothing=nothing))
+        # A single pair, which factors may hold, does not show among many genes.
+        nothing &= not other.pairs or len(genes) < _FEWEST_OF_PAIRS
+    yield StructureProgress(1.0, replace(told, nothing=nothing))
 
 
 def _told_of(
@@ -248,16 +142,14 @@ def _told_of(
             return end.value
 
 
-def _structure(
-    fit: Fit, counts: Counts, genes: np.ndarray, result: Leading, *, nothing: bool
-) -> ResidualStructure:
+def _structure(fit: Fit, counts: Counts, genes: np.ndarray, result: Leading) -> ResidualStructure:
     # The largest of a gene's weight is positive.
     direction = result.direction * np.sign(result.direction[np.abs(result.direction).argmax()])
     names = fit.genes[genes]
     order = np.argsort(-direction, kind="stable")
     strong = np.abs(direction) > 0.5 * np.abs(direction).max()
-    together = tuple(names[i] for i in order[:_NAMED] if strong[i] and direction[i] > 0)
-    opposed = tuple(names[i] for i in order[::-1][:_NAMED] if strong[i] and direction[i] < 0)
+    together = tuple(names[i] for i in order[:MOST_NAMED] if strong[i] and direction[i] > 0)
+    opposed = tuple(names[i] for i in order[::-1][:MOST_NAMED] if strong[i] and direction[i] < 0)
     label, share = "", 0.0
     place = fit.cells.get_indexer(counts.cells)
     if (place >= 0).all():
@@ -265,6 +157,13 @@ def _structure(
         if len(table) and table.max() >= MUCH:
             best = int(np.argmax(table.to_numpy()))
             label, share = str(table.index[best][1]), float(table.iloc[best])
+    chosen = selection_of(fit)
+    # Before that number was chosen all pairs were looked at, and more genes.
+    tried = () if chosen is None or fit.n_factors else chosen.tried
+    none = any((one.size, one.structure) == (0, False) for one in tried)
+    pairs: tuple[tuple[str, str], ...] = ()
+    if not none and len(genes) >= _FEWEST_OF_PAIRS:
+        pairs = tuple((str(names[one]), str(names[other])) for one, other in result.pairs)
     return ResidualStructure(
         fit.n_factors,
         counts.n_cells,
@@ -275,6 +174,7 @@ def _structure(
         opposed,
         label,
         share,
-        nothing,
-        selection_of(fit) is not None,
+        chosen=chosen is not None,
+        pairs=pairs,
+        none_chosen=none,
     )

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from engine.checks.structure_scores import CHANCE
 from engine.checks.structure_scores import correlation as correlation_of
+from engine.checks.structure_scores import pair_limit
 from engine.data import Counts
 from engine.errors import DataError
 from engine.fitting.compilation import keep_compilations
@@ -33,8 +33,6 @@ _ENOUGH, _LEAST_CELLS, _ELEMENTS = 2000, 500, 2**22
 _FEWEST, _FEWEST_GENES, _MOST_GENES = 20, 10, 3000
 # Draws for the mean of their correlations, and those that tell how large a difference may be.
 _FOR_MEAN, _FOR_LARGEST = 4, 8
-# Correlations that differ by less are not spoken of.
-LEAST = 0.1
 # Pairs that are listed, and those that are named.
 _LISTED, _NAMED = 200, 3
 
@@ -210,7 +208,7 @@ def _missed(
     expected, freedom = largest.mean(), len(largest) - 1
     # The largest of other draws is further off by the uncertainty of the mean.
     spread = max(largest.std(ddof=1), 1e-6) * np.sqrt(1 + 1 / len(largest))
-    limit = max(LEAST, expected + stats.t.ppf(1 - CHANCE, freedom) * spread)
+    limit = pair_limit(list(largest))
     order = np.argsort(-away, kind="stable")[:_LISTED]
     band = expected + stats.t.ppf(0.9, freedom) * spread
     names = names.astype(str)

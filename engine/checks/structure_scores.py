@@ -19,6 +19,8 @@ _FOR_MEAN, _FOR_SPREAD = 5, 8
 _PLAIN_AFTER, _PLAIN = 2, 1.5
 # Probability by chance, and excess of the eigenvalue, from which there is something.
 CHANCE, _LEAST = 0.003, 0.1
+# Correlations that differ by less are not spoken of; pairs that are kept.
+LEAST_PAIR, _PAIRS = 0.1, 3
 
 
 class Leading(NamedTuple):
@@ -30,6 +32,9 @@ class Leading(NamedTuple):
         Its eigenvalue, and mean and standard deviation of that of draws.
     direction, along
         (g,) weights of the genes, and (C,) scores of the cells.
+    pairs
+        Positions of the genes, the furthest off first, of at most three pairs that are correlated
+        beyond the largest correlation of all pairs in draws.
     """
 
     largest: float
@@ -37,12 +42,21 @@ class Leading(NamedTuple):
     spread: float
     direction: np.ndarray
     along: np.ndarray
+    pairs: tuple[tuple[int, int], ...]
 
 
-def beyond_chance(largest: float, expected: float, spread: float) -> bool:
-    """Whether an eigenvalue is larger than those of draws from the fit."""
+def beyond_chance(largest: float, expected: float, spread: float, times: float = 1.0) -> bool:
+    """Whether an eigenvalue is larger than those of draws from the fit, or so many times as far."""
     far = stats.t.ppf(1 - CHANCE, _FOR_SPREAD - 1) * spread * np.sqrt(1 + 1 / _FOR_SPREAD)
-    return bool(largest - expected > max(_LEAST, far))
+    return bool(largest - expected > times * max(_LEAST, far))
+
+
+def pair_limit(largest: list[float]) -> float:
+    """What no pair is further off than by chance, from the largest of all pairs of each draw."""
+    # The largest of other draws is further off by the uncertainty of the mean.
+    spread = max(float(np.std(largest, ddof=1)), 1e-6) * np.sqrt(1 + 1 / len(largest))
+    far = stats.t.ppf(1 - CHANCE, len(largest) - 1)
+    return max(LEAST_PAIR, float(np.mean(largest) + far * spread))
 
 
 def leading(
@@ -70,15 +84,28 @@ def leading(
     for draw in range(_FOR_MEAN):
         yield (draw + 1) / (n_draws + 1)
         mean += drawn() / _FOR_MEAN
-    value, direction = _largest(observed - mean, rng)
+    observed -= mean
+    value, direction = _largest(observed, rng)
     others: list[float] = []
+    furthest: list[float] = []
     for draw in range(_FOR_SPREAD):
         yield (draw + _FOR_MEAN + 1) / (n_draws + 1)
-        others.append(_largest(drawn() - mean, rng)[0])
+        away = drawn() - mean
+        others.append(_largest(away, rng)[0])
+        furthest.append(float(_of_pairs(away).max()))
         plain = len(others) >= _PLAIN_AFTER and value > _PLAIN * max(others)
         if brief and plain and beyond_chance(value, *_moments(others)):
             break
-    return Leading(value, *_moments(others), direction, scores @ direction)
+    pairs = _of_pairs(observed)
+    order = np.argsort(-pairs, axis=None, kind="stable")[:_PAIRS]
+    missed = [place for place in order if pairs.flat[place] > pair_limit(furthest)]
+    named = tuple((int(place) // len(pairs), int(place) % len(pairs)) for place in missed)
+    return Leading(value, *_moments(others), direction, scores @ direction, named)
+
+
+def _of_pairs(away: np.ndarray) -> np.ndarray:
+    """(G, G) sizes, each pair once."""
+    return np.asarray(np.triu(np.abs(away), 1))
 
 
 def _moments(values: list[float]) -> tuple[float, float]:

@@ -10,6 +10,9 @@ from engine.checks.uncertainty.delta_method import as_normal
 from engine.checks.uncertainty.shrinkage import learned, shrink_effects
 from engine.fitting.estimates import Estimates
 
+# Pseudo-counts for genes without an effect: Stephens' default.
+FAVOUR = 9.0
+
 
 def effects_table(found: Estimates, called: str = "difference") -> pd.DataFrame:
     """Effect, standard error, shrunken effect with its interval, lfsr, s-value and p-value.
@@ -23,7 +26,8 @@ def effects_table(found: Estimates, called: str = "difference") -> pd.DataFrame:
         return pd.DataFrame(columns | dict.fromkeys(rest, np.nan))
     # A normal with the tails of t, of which shrinkage knows.
     error = as_normal(found.value, found.error, found.freedom)
-    shrunken = shrink_effects(found.value, error, learned(found.value, error, found.independent))
+    prior = learned(found.value, error, found.independent, favour=FAVOUR)
+    shrunken = shrink_effects(found.value, error, prior)
     away = -np.abs(found.value) / found.error
     tail = ndtr(away) if np.isinf(found.freedom) else stdtr(found.freedom, away)
     values = (shrunken.mean, shrunken.low, shrunken.high, shrunken.lfsr)

@@ -174,6 +174,9 @@ def finding_first(
     check: PredictiveCheck, result: ResidualStructure | None, missed: MissedPairs | None = None
 ) -> PredictiveCheck:
     """The check with findings on structure beyond the factors and on missed pairs put first."""
+    if result is not None and not result.significant and missed is not None and missed.n_missed:
+        # Pairs are told of once, by the search that looks at more genes.
+        result = None
     words = [one.words for one in (result, missed) if one is not None and one.words]
     return replace(check, findings=(*words, *check.findings), missed=missed)
 

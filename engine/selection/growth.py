@@ -219,6 +219,7 @@ class _Growth:
             how = "still vary together" if chosen.structure else "vary together by chance alone"
             which = "" if chosen.structure else " and"
             said += f",{which} beyond which genes {how}"
+            said += ", but for single pairs" * (chosen.pairs and not chosen.structure)
         if chosen.size < max(rung.size for rung in self._rungs) or chosen.structure is False:
             return f"{said}."
         why = "no seconds were left" if self.over else "these cells and genes tell no more apart"

@@ -25,12 +25,15 @@ class Rung:
         Of the cells that were held out.
     structure
         Whether genes vary together beyond these factors; None until that is looked for.
+    pairs
+        Whether pairs of genes are correlated by themselves beyond them.
     """
 
     fit: AnyFit
     scores: CellScores
     seconds: float
     structure: bool | None = None
+    pairs: bool = False
 
     @property
     def size(self) -> int:
@@ -63,6 +66,7 @@ class Rung:
                 yield
                 if step.structure is not None:
                     self.structure = step.structure.significant
+                    self.pairs = bool(step.structure.pairs)
             if self.size or self.structure:
                 return
             # Before there is said to be none: a single pair does not show among many genes.

@@ -27,7 +27,7 @@ from dashboard.runner import Runner
 from dashboard.services import Services
 from dashboard.state import FACTOR, TOTAL_COUNTS, AppState, default_colour
 from engine import summaries
-from engine.checks import ResidualStructure, beyond_factors
+from engine.checks import ResidualStructure, with_structure
 from engine.results import AnyFit, Fit, Selection, Tried, load, with_selection
 from tests.dashboard.synthetic import make_fit, make_topic_fit
 from tests.runs import save_runs
@@ -143,11 +143,23 @@ def test_structure_that_was_found_comes_before_that_a_person_asked_for_none(
 ) -> None:
     found = ResidualStructure(0, 60, 9.0, 1.0, 0.1, ("GENE1", "GENE2"), ())
     view = CorrelationView(state, Browser())
-    state.show_fit(beyond_factors.with_structure(bare(chosen=False), found))
+    state.show_fit(with_structure(bare(chosen=False), found))
     said = words(view)
     assert "Take more factors: genes vary together beyond chance." in said
     assert "most of all GENE1, GENE2." in said
     assert "No correlation is a finding." not in said
+
+
+def test_a_second_look_at_the_border_of_chance_goes_with_the_reason(state: AppState) -> None:
+    near = ResidualStructure(
+        0, 60, 1.5, 1.0, 0.1, ("GENE1",), (), nothing=True, chosen=True, none_chosen=True
+    )
+    view = CorrelationView(state, Browser())
+    state.show_fit(with_structure(bare(), near))
+    said = words(view)
+    assert "No correlation is a finding. No factor can be told from noise." in said
+    assert "GENE1 vary together a little more than by chance" in said
+    assert "Take more factors" not in said
 
 
 def test_too_few_cells_to_tell_are_not_said_to_be_noise() -> None:

@@ -194,6 +194,10 @@ class TestShown:
         nothing = replace(found, structure=replace(missed, largest=0.9, nothing=True))
         assert "There is nothing to find" in _head(fit, 1.0, nothing, "").how
         assert "Nothing to find. Veiled" in _head(fit, 0.05, nothing, "").how
+        paired = replace(missed, largest=0.9, pairs=(("LYZ", "CST3"),))
+        of_pair = replace(found, structure=paired)
+        assert "LYZ and CST3 are correlated beyond" in _head(fit, 1.0, of_pair, "").how
+        assert "LYZ and CST3 are missed. Veiled" in _head(fit, 0.05, of_pair, "").how
         told = replace(fit, data={"structure": missed.to_dict()})
         assert "beyond the 2 factors" in _head(told, 1.0, None, "").how
         assert _head(told, 1.0, None, "", "on its way") == HEAD

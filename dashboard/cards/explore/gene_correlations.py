@@ -209,12 +209,17 @@ def _said(
         structure = result.structure
     missed = structure.words if structure is not None else ""
     if fit is not None and is_bare(fit) and not (structure is not None and structure.significant):
-        everything = f"{NO_FINDING} {bare_words(fit)} {CLOSURE}"
+        # What a second look finds, or pairs alone, goes with the reason.
+        near = structure is not None and (structure.doubtful or structure.pairs)
+        why = f"{bare_words(fit)} {missed}" if near else bare_words(fit)
+        everything = f"{NO_FINDING} {why} {CLOSURE}"
         return replace(head, how=html.finding(f"{NO_FINDING} {short_words(fit)}", everything))
     short, kind = "", Words.of(fit).latents
     if structure is not None and missed:
         what = f"{kind.title()} miss something" if structure.chosen else f"Too few {kind}"
         short = "Nothing to find" if structure.nothing else f"{what}: claims may be false"
+        if structure.pairs and not structure.significant:
+            short = f"{' and '.join(structure.pairs[0])} are missed"
     if result is not None and max_fsos < 1:
         veiled = f"{_veiled(max_fsos)}."
         if missed:
@@ -226,9 +231,10 @@ def _said(
         words = f"Take more {kind}: genes vary together beyond {these}."
         if structure.chosen and structure.n_factors:
             words = f"Genes vary together beyond {these} {kind}, but more predict no better."
-        words = (
-            "There is nothing to find that can be told from noise." if structure.nothing else words
-        )
+        if structure.nothing:
+            words = "There is nothing to find that can be told from noise."
+        elif not structure.significant:
+            words = f"{' and '.join(structure.pairs[0])} are correlated beyond these {kind}."
         return replace(head, how=html.finding(words, missed))
     if fit is not None and not partial and (everything := summaries.bound_words(fit)):
         genes, of, bound = summaries.genes_at_bound(fit)

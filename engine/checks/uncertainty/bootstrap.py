@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from engine.checks.quality import paired
+from engine.checks.structure_finding import structure_of
 from engine.checks.uncertainty.iterate import UncertaintyProgress, own_counts
 from engine.checks.uncertainty.replicates import Replicates, turned
 from engine.checks.uncertainty.result import Uncertainty
@@ -107,7 +108,9 @@ def _replicates(
         result = None
         if number:
             spread = Replicates(np.stack(loadings), np.stack(noise), np.stack(cosines))
-            result = Uncertainty(fit.loadings, fit.noise, spread, fit.status.passes)
+            result = Uncertainty(
+                fit.loadings, fit.noise, spread, fit.status.passes, structure_of(fit)
+            )
         yield UncertaintyProgress((number + 1) / n_boot, result)
 
 

@@ -87,6 +87,24 @@ class Moments(NamedTuple):
         return np.asarray(np.clip(found, -1, 1))
 
 
+def by_closure(variance: np.ndarray) -> np.ndarray:
+    """(G, G) CLR correlations of features (G,) with these CLR variances that share nothing.
+
+    With variances v of their own, V the sum of these: ``Var_i = v_i (1 - 2/G) + V/G^2`` and
+    ``Cov_ij = V/G^2 - (v_i + v_j)/G``.
+    """
+    count = len(variance)
+    if count < 3:
+        return 2 * np.eye(count) - 1
+    total = variance.sum() / (1 - 1 / count)
+    own = np.maximum(variance - total / count**2, 0) / (1 - 2 / count)
+    found = own.sum() / count**2 - (own[:, None] + own) / count
+    scale = np.sqrt(np.where(variance > 0, variance, np.inf))
+    found = np.clip(found / np.outer(scale, scale), -1, 1)
+    np.fill_diagonal(found, 1)
+    return np.asarray(found)
+
+
 def reach(error: np.ndarray, freedom: float = np.inf) -> np.ndarray:
     """Half of a 90 % interval; an error known from few replicates reaches further (Student's t)."""
     return np.asarray(special.stdtrit(freedom, _UPPER) * error)

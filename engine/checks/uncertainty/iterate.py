@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from engine.checks.structure_finding import structure_of
 from engine.checks.uncertainty.draws import Draws
 from engine.checks.uncertainty.gene_blocks import gene_blocks
 from engine.checks.uncertainty.information import information
@@ -68,7 +69,8 @@ def uncertainty_iter(fit: AnyFit, counts: Counts) -> Iterator[UncertaintyProgres
     pairs = cast("Fit", fit)
     if pairs.draws:
         draws = Draws(pairs.draws["loadings"], pairs.draws["noise"])
-        result = Uncertainty(pairs.loadings, pairs.noise, draws, fit.status.passes)
+        known = structure_of(fit)
+        result = Uncertainty(pairs.loadings, pairs.noise, draws, fit.status.passes, known)
         return iter([UncertaintyProgress(1.0, result)])
     return _steps(pairs, own_counts(fit, counts))
 
@@ -93,5 +95,5 @@ def _steps(fit: Fit, counts: Counts) -> Generator[UncertaintyProgress[Uncertaint
             found = end.value
             break
     blocks = gene_blocks(fit, found)
-    result = Uncertainty(fit.loadings, fit.noise, blocks, fit.status.passes)
+    result = Uncertainty(fit.loadings, fit.noise, blocks, fit.status.passes, structure_of(fit))
     yield UncertaintyProgress(1.0, result)

@@ -9,12 +9,14 @@ from typing import Literal, NamedTuple, Self
 
 import numpy as np
 
-from engine.checks.beyond_factors import ResidualStructure
+from engine.checks.structure_finding import ResidualStructure
 from engine.checks.uncertainty import saving
 from engine.checks.uncertainty.delta_method import (
     LARGEST,
     Estimates,
+    Moments,
     as_normal,
+    by_closure,
     delta,
     loadings_variance,
     reach,
@@ -22,7 +24,7 @@ from engine.checks.uncertainty.delta_method import (
 from engine.checks.uncertainty.draws import Draws
 from engine.checks.uncertainty.gene_blocks import GeneBlocks
 from engine.checks.uncertainty.replicates import Replicates
-from engine.checks.uncertainty.shrinkage import Prior, learned, shrink
+from engine.checks.uncertainty.shrinkage import SMALL, Prior, Small, learned, shrink
 
 Method = Literal["delta", "bootstrap", "draws"]
 _KINDS: dict[type[GeneBlocks | Replicates | Draws], Method] = {
@@ -33,6 +35,8 @@ _KINDS: dict[type[GeneBlocks | Replicates | Draws], Method] = {
 
 # Genes whose pairs, some 50,000, tell what correlations there are.
 _LEARNED_FROM = 317
+# Of so few features, or fewer, closure alone makes correlations of 0.1 and more.
+_FEW = 10
 
 
 class CorrelationUncertainty(NamedTuple):
@@ -53,8 +57,9 @@ class CorrelationUncertainty(NamedTuple):
         The correlation and its 90 % interval, given the same.
     fsos
         "False sign or small": probability that the true correlation is not, with this sign, larger
-        than `engine.checks.uncertainty.shrinkage.SMALL`. A claim is a small one. Without factors
-        1: correlations are those of closure alone, which are large where there are few genes.
+        than `engine.checks.uncertainty.shrinkage.SMALL`, and of up to ten features than closure
+        alone makes it. A claim is a small one. 1 without factors, and where ``structure`` says
+        that there is nothing to find: correlations are then those of closure.
     s_value
         Mean fsos of all pairs of the fit whose own is no larger.
     """
@@ -140,8 +145,8 @@ class Uncertainty(saving.Saved):
         own = self.estimates(genes)
         shape, upper = own.correlation.shape, np.triu_indices(len(genes), 1)
         z = np.arctanh(np.clip(own.correlation[upper], -LARGEST, LARGEST))
-        found = shrink(z, own.fisher_error[upper], self.prior)
-        if not self.centre.shape[1]:
+        found = shrink(z, own.fisher_error[upper], self.prior, self._small(genes, z))
+        if not self.centre.shape[1] or (self.structure is not None and self.structure.nothing):
             found = found._replace(fsos=np.ones_like(z), s_value=np.ones_like(z))
         whole = []
         for values, of_itself in zip(found, (1, 1, 1, 0, 0, 0), strict=True):
@@ -178,7 +183,15 @@ class Uncertainty(saving.Saved):
         own = self.estimates(genes)
         upper = np.triu_indices(len(genes), 1)
         z = np.arctanh(np.clip(own.correlation[upper], -LARGEST, LARGEST))
-        return learned(z, own.fisher_error[upper])
+        return learned(z, own.fisher_error[upper], small=self._small(genes, z))
+
+    def _small(self, genes: np.ndarray, z: np.ndarray) -> Small:
+        """What the correlations z of the pairs of genes must exceed to be claimed."""
+        if len(self.centre) > _FEW:
+            return SMALL
+        every = Moments.of(self.centre, self.noise, np.arange(len(self.centre)))
+        alone = by_closure(every.variance)[np.ix_(genes, genes)][np.triu_indices(len(genes), 1)]
+        return np.clip(np.sign(z) * alone, SMALL, LARGEST)
 
     def loadings(self) -> LoadingsUncertainty:
         """Standard errors, 90 % intervals and false sign rates of loadings on principal axes.

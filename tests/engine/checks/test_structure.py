@@ -12,7 +12,7 @@ from scipy import sparse
 
 import engine
 from engine import checks
-from engine.checks.beyond_factors import ResidualStructure
+from engine.checks.structure_finding import ResidualStructure
 from engine.data import Counts, simulate
 from engine.errors import ConfigError, DataError
 from engine.results import Fit
@@ -41,6 +41,7 @@ def test_nothing_is_found_beyond_the_right_factors(fit: Fit, counts: Counts) -> 
     assert not found.significant
     assert found.words == ""
     assert not found.nothing
+    assert not found.pairs
     assert (found.n_cells, found.n_factors) == (300, 2)
     assert found.expected == pytest.approx(1, abs=0.3)
 
@@ -97,6 +98,17 @@ def test_the_same_seed_finds_the_same(fit: Fit, counts: Counts) -> None:
     assert one != other
 
 
+def test_a_pair_that_factors_take_for_noise_is_named(fit: Fit) -> None:
+    """One gene is a noisy copy of another, of which the fit knows nothing."""
+    data, rng = drawn(), np.random.default_rng(0)
+    matrix = sparse.csr_matrix(data.X).toarray()
+    one, other = np.argsort(-matrix.sum(0))[[3, 4]]
+    matrix[:, other] = rng.poisson(matrix[:, other].sum() / matrix[:, one].sum() * matrix[:, one])
+    data.X = matrix.astype(np.float32)
+    found = checks.residual_structure(fit, engine.read_counts(data, genes="all"))
+    assert set(found.pairs[0]) == set(fit.genes[[one, other]])
+
+
 def test_rare_genes_prove_nothing(fit: Fit) -> None:
     """A single count of each in one cell would correlate perfectly."""
     data = drawn()
@@ -131,3 +143,30 @@ def test_it_goes_to_plain_values_and_back() -> None:
     assert "Take more" not in chosen.words
     with pytest.raises(KeyError):
         ResidualStructure.of({"largest": 1.0})
+
+
+def test_of_pairs_is_told_where_nothing_else_is_found() -> None:
+    one = replace(NOTHING, pairs=(("A", "B"),))
+    assert ResidualStructure.of(one.to_dict()) == one
+    assert one.words == (
+        "A and B are correlated beyond the 2 factors. Factors carry what many genes share, and "
+        "take what two share for noise of each: what this fit says of this pair does not hold."
+    )
+    two = replace(one, pairs=(("A", "B"), ("C", "D")))
+    assert two.words.startswith("Pairs of genes are correlated beyond the 2 factors: A and B, C")
+    assert "Take more factors" in replace(two, largest=2.0).words
+
+
+def test_no_factor_is_said_once() -> None:
+    """A second draw of the test that chose none is at the border, or finds what is plain."""
+    none = replace(NOTHING, n_factors=0, chosen=True, none_chosen=True, nothing=True)
+    near = replace(none, largest=1.15)
+    assert replace(near, none_chosen=False).significant
+    assert near.doubtful
+    assert not near.significant
+    assert ResidualStructure.of(near.to_dict()) == near
+    assert near.words.startswith(none.words)
+    assert "a little more than by chance" in near.words
+    plain = replace(near, largest=3.0)
+    assert plain.significant
+    assert not plain.doubtful

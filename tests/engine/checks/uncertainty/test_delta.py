@@ -219,3 +219,14 @@ def test_it_tells_how_far_it_is(one: Simulated) -> None:
 def test_not_of_topics(topics: Topics) -> None:
     with pytest.raises(ConfigError, match="delta method"):
         checks.uncertainty(topics.fit, topics.counts)
+
+
+def test_nothing_is_claimed_where_there_is_said_to_be_nothing(
+    one: Simulated, by_delta: checks.Uncertainty
+) -> None:
+    none = checks.ResidualStructure(2, 300, 0.9, 0.9, 0.04, ("A",), (), nothing=True)
+    told = checks.uncertainty(checks.with_structure(one.fit, none), one.counts)
+    assert told.structure == none
+    assert (by_delta.correlation(one.genes).fsos < 0.05).any()
+    apart = ~np.eye(len(one.genes), dtype=bool)
+    assert (told.correlation(one.genes).fsos[apart] == 1).all()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.checks.uncertainty.delta_method import as_normal
+from engine.checks.uncertainty.delta_method import as_normal, by_closure
 from engine.checks.uncertainty.shrinkage import SMALL, Prior, learned, s_value, shrink
 
 COUNT = 20_000
@@ -143,3 +143,27 @@ def test_errors_of_few_replicates_weigh_less() -> None:
     assert (found > error).all()
     np.testing.assert_allclose(as_normal(value, error, 1e6), error, rtol=1e-4)
     assert as_normal(value, error, np.inf) is error
+
+
+@pytest.mark.parametrize("features", [3, 5, 8])
+def test_correlations_of_closure_are_those_of_genes_that_share_nothing(features: int) -> None:
+    own = np.random.default_rng(features).gamma(2.0, 1.0, features)
+    centre = np.eye(features) - 1 / features
+    covariance = centre @ np.diag(own) @ centre
+    scale = np.sqrt(np.diag(covariance))
+    found = by_closure(np.diag(covariance))
+    np.testing.assert_allclose(found, covariance / np.outer(scale, scale), atol=1e-12)
+
+
+def test_two_features_are_opposed() -> None:
+    np.testing.assert_array_equal(by_closure(np.ones(2)), [[1, -1], [-1, 1]])
+
+
+def test_what_is_small_may_differ_from_pair_to_pair() -> None:
+    """The same estimate is a claim where little is expected, and none where closure makes it."""
+    z, error = np.full(2, -0.3), np.full(2, 0.02)
+    prior = Prior(np.array([0.5, 0.5]), np.array([0.0, 0.3]), np.ones(1))
+    sure, doubtful = shrink(z, error, prior, np.array([0.1, np.tanh(0.3)])).fsos
+    assert sure < 1e-6
+    assert doubtful == pytest.approx(0.5, abs=0.05)
+    assert sure == shrink(z, error, prior).fsos[0]

@@ -1,0 +1,167 @@
+"""ResidualStructure: what genes share beyond the factors of a fit, and what is said of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from engine.checks.structure_scores import beyond_chance
+from engine.results import AnyFit
+
+# Names of genes of a side that are kept.
+MOST_NAMED = 4
+# Under which it stands in the ``data`` of a fit.
+_KEY = "structure"
+# What was looked for once, when the number was chosen, must be so many times as far from chance.
+_AGAIN = 2.0
+NOTHING = (
+    "There is nothing to find that can be told from noise: counts drawn without any factor look "
+    "the same as these, so no correlation is a finding."
+)
+
+
+@dataclass(frozen=True)
+class ResidualStructure:
+    """Structure beyond the factors of a fit: how strongly genes still vary together.
+
+    Attributes
+    ----------
+    n_factors, n_cells
+        Of the fit, and of the cells that were looked at.
+    largest
+        Eigenvalue of the correlations less those of drawn counts.
+    expected, spread
+        Mean and standard deviation of the same of counts that are drawn.
+    genes, opposed
+        Those that vary together most along its eigenvector, and those that go against them.
+    label, share
+        Column of obs that explains most of the cells' scores along it, and how much (adjusted R²);
+        empty if it is less than half.
+    nothing
+        Whether counts drawn without any factor look the same as these.
+    chosen
+        Whether the number of factors was chosen from the counts.
+    pairs
+        Names of the genes of at most three pairs, the furthest off first, that are correlated by
+        themselves beyond the factors.
+    none_chosen
+        Whether no factor was chosen because the same test found nothing; two draws of one test
+        may differ where little is there, so that what it finds now must be twice as much.
+    """
+
+    n_factors: int
+    n_cells: int
+    largest: float
+    expected: float
+    spread: float
+    genes: tuple[str, ...]
+    opposed: tuple[str, ...]
+    label: str = ""
+    share: float = 0.0
+    nothing: bool = False
+    chosen: bool = False
+    pairs: tuple[tuple[str, str], ...] = ()
+    none_chosen: bool = False
+
+    @property
+    def significant(self) -> bool:
+        """Whether the largest eigenvalue is beyond those of draws from the fit."""
+        times = _AGAIN if self.none_chosen else 1.0
+        return beyond_chance(self.largest, self.expected, self.spread, times)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether it is so near to what chance makes that the same test found nothing before."""
+        beyond = beyond_chance(self.largest, self.expected, self.spread)
+        return self.none_chosen and beyond and not self.significant
+
+    @property
+    def words(self) -> str:
+        """The finding, and what to do; empty if nothing was found."""
+        if self.nothing and self.doubtful:
+            return (
+                f"{NOTHING} That is a near thing: looked at again, {', '.join(self.genes)} vary "
+                "together a little more than by chance. Type a number of factors to look at them."
+            )
+        if self.nothing:
+            return NOTHING
+        if not self.significant:
+            return self._of_pairs
+        against = f" against {', '.join(self.opposed)}" if self.opposed else ""
+        said = f"Genes vary together{self._beyond}: most of all {', '.join(self.genes)}"
+        said += f"{against}. "
+        if self.label:
+            said += f"Of that, {100 * self.share:.0f} % is {self.label}. "
+        if self.chosen and not self.n_factors:
+            said += "That is too weak to choose by: type a number of factors to look at it. "
+        elif self.chosen:
+            said += "More factors predict counts of held-out cells no better. "
+        else:
+            said += "Take more factors. "
+        return f"{said}Intervals and claims leave out what these miss."
+
+    @property
+    def _beyond(self) -> str:
+        return {0: ", and there is no factor", 1: " beyond the factor"}.get(
+            self.n_factors, f" beyond the {self.n_factors} factors"
+        )
+
+    @property
+    def _of_pairs(self) -> str:
+        """What is said where only pairs of genes are correlated beyond the factors."""
+        if not self.pairs:
+            return ""
+        named = ", ".join(" and ".join(pair) for pair in self.pairs)
+        said, them = f"{named} are correlated{self._beyond}.", "this pair"
+        if len(self.pairs) > 1:
+            said, them = f"Pairs of genes are correlated{self._beyond}: {named}.", "these pairs"
+        return (
+            f"{said} Factors carry what many genes share, and take what two share for noise of "
+            f"each: what this fit says of {them} does not hold."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, told: dict[str, Any]) -> ResidualStructure:
+        """The inverse of `to_dict`; KeyError, TypeError or ValueError if it is of others."""
+        together, opposed = (
+            tuple(str(name) for name in list(told[side])[:MOST_NAMED])
+            for side in ("genes", "opposed")
+        )
+        return cls(
+            n_factors=int(told["n_factors"]),
+            n_cells=int(told["n_cells"]),
+            largest=float(told["largest"]),
+            expected=float(told["expected"]),
+            spread=float(told["spread"]),
+            genes=together,
+            opposed=opposed,
+            label=str(told["label"]),
+            share=float(told["share"]),
+            nothing=bool(told.get("nothing", False)),
+            chosen=bool(told.get("chosen", False)),
+            pairs=tuple((str(one), str(other)) for one, other in told.get("pairs", ())),
+            none_chosen=bool(told.get("none_chosen", False)),
+        )
+
+
+def structure_of(fit: AnyFit) -> ResidualStructure | None:
+    """The structure that is saved with a fit; None if it was not tested, or cannot be read."""
+    try:
+        return ResidualStructure.of(fit.data[_KEY])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def structure_words(fit: AnyFit) -> str:
+    """The finding of `structure_of` in words, and what to do; empty if there is none."""
+    known = structure_of(fit)
+    return "" if known is None else known.words
+
+
+def with_structure(fit: AnyFit, result: ResidualStructure) -> AnyFit:
+    """The fit with the structure in its ``data``, where `structure_of` reads it."""
+    return fit.changed(data=fit.data | {_KEY: result.to_dict()})
