@@ -33,6 +33,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = launch(playwright)
         yield browser
@@ -55,7 +56,6 @@ def new_page(browser: Browser, asked_elsewhere: list[str]) -> Page:
     """A page whose requests to other hosts are noted; the browser refuses them."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
 
     def note(request: Request) -> None:
         if urlsplit(request.url).hostname not in ("127.0.0.1", None):
