@@ -138,7 +138,8 @@ with tempfile.TemporaryDirectory() as name:
     offered = {name: offer() for name, offer in state.exports.items()}
     # What a capability is needed for, which this model lacks; and what nobody has asked for.
     missing = {name for name, one in offered.items() if one is None}
-    assert missing == {"covariates", "differences", "zeros"}
+    lacking = {"covariates", "coefficients", "differences", "differential", "pairs"}
+    assert missing == lacking | {"zeros"}, missing
     for one in offered.values():
         if one is not None:
             one.draw()

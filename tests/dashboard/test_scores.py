@@ -142,7 +142,7 @@ def test_cells_are_held_out_if_asked(
     monkeypatch.setattr(DataRequest, "load", lambda _: make_counts(MORE_CELLS, GENES - 1))
     state.n_factors = FACTORS
     control = RunControl(state, runner)
-    (switch,) = control.settings.select(pmui.Switch)
+    switch = find(control.settings, pmui.Switch, "Score held-out cells")
     share = find(control.settings, pmui.IntInput, "Per cent")
     assert (state.holdout, share.visible) == (0, False)
     switch.value = True

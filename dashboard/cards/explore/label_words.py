@@ -90,6 +90,8 @@ def _told(usual: str, button: str, fit: AnyFit, state: AppState, names: Sequence
     shown = said.get(factor) or "; ".join(said.values())
     if offer := _offer(fit, state):
         button = render("pieces.after", offer, button)
+    elif factor in said:
+        shown = f"{shown}. If technical, take it as a covariate."
     return html.finding(f"Labels: {shown}", everything, button)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from engine.errors import DataError
 from engine.jobs import (
     ForeignRun,
     JobError,
@@ -23,6 +25,14 @@ from engine.jobs.uncertainties import UNCERTAINTY
 from tests.engine.jobs.fakes import REQUEST, FakeFits, config, ended, folder, make_counts, submit
 
 Did = list[tuple[str, str, str]]
+
+
+def other_half(jobs: Jobs, id: str) -> None:
+    """These runs are of whole counts, which is said once it is known who may look."""
+    with contextlib.suppress(DataError):
+        jobs.other_half(id)
+
+
 LOOKS: dict[str, Callable[[Jobs, str], Any]] = {
     "status": lambda jobs, id: jobs.status(id),
     "result": lambda jobs, id: jobs.result(id),
@@ -32,6 +42,7 @@ LOOKS: dict[str, Callable[[Jobs, str], Any]] = {
     "cell_scores": lambda jobs, id: jobs.cell_scores(id),
     "fit_counts": lambda jobs, id: jobs.fit_counts(id),
     "read_counts": lambda jobs, id: jobs.read_counts(id),
+    "other_half": other_half,
 }
 CHANGES: dict[str, Callable[[Jobs, str], Any]] = {
     "stop": lambda jobs, id: jobs.stop(id),
