@@ -65,6 +65,7 @@ def test_a_label_leaves_the_factors_and_groups_are_compared(
     fit(page)
     page.get_by_role("tab", name="Explore").click()
     cells = card(page, "Cells")
+    choose(page, "Colour by", "bulk_labels")
     wait_until_drawn(cells, 20)
     draw_around(cells, 0.5)
     expect(page.get_by_role("list", name="Chosen")).to_contain_text("cells")
