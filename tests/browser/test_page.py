@@ -129,7 +129,7 @@ def test_demo_from_counts_to_views(
     # a second fit, too large to end by itself, goes on while the page is reloaded, and is stopped
     open_model(page)
     factors = page.get_by_role("textbox", name="Factors")
-    factors.fill("60")
+    factors.fill("150")
     factors.press("Enter")
     button(page, "Fit").click()
     expect(page.get_by_text(re.compile(r"^pass \d+ of about"))).to_be_visible(timeout=LONG)

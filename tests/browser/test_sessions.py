@@ -131,6 +131,7 @@ def test_sessions_never_see_each_other_and_free_what_they_held(
     first.get_by_role("button", name=re.compile("^simulated · 500 cells")).click()
     first.wait_for_url(f"**run={runs[1]}**")
     wait_until_drawn(card(first, "Cells"), 30)
+    wait_until_drawn(card(second, "Cells"), 30)
     draw_around(card(second, "Cells"))
     second.wait_for_url("**cells=**")
     expect(second.get_by_text(" of 500 cells")).to_be_visible()
