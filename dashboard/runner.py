@@ -7,25 +7,26 @@ session polls them on its own document (`Runner.tick`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from dashboard.fit_starter import FitStarter
 from dashboard.follower import Follower
-from dashboard.naming import Naming, distinct, fetch
-from dashboard.opener import Opener, refusal
+from dashboard.naming import Naming, fetch
+from dashboard.opener import Opener
 from dashboard.services import Services
 from dashboard.state import AppState, Embedding, Notice
 from dashboard.sweeping import Sweeper
 from dashboard.uncertainty_follower import UncertaintyFollower
 from engine.errors import EngineError
 from engine.jobs.artefact import Artefact
-from engine.selection import check_counts
 
 LIST_SECONDS = 1.5
 SNAPSHOT_SECONDS = 1.2
-SETTLE_SECONDS = 0.15
 ACTIVE = ("queued", "running")
 
 
@@ -38,7 +39,8 @@ class Runner:
         self._fetched, self._no_umap = ("", -1), ""
         self._counting: tuple[str, Future[Any]] | None = None
         self._waiting: list[tuple[Future[Any], Callable[[Any], None]]] = []
-        self._listed = self._shown = self._asked = 0.0
+        self._listed = self._shown = 0.0
+        self._starter = FitStarter(state, services.jobs)
         self._trouble: EngineError | None = None
         self._naming = Naming(state, services.jobs, services.fetcher, self.later)
         self.also: list[Callable[[], None]] = [
@@ -72,10 +74,22 @@ class Runner:
         """Stop reading."""
         self._opener.stop()
 
-    def fit(self) -> None:
-        """Request a fit of the chosen counts; `tick` starts it once they have been read."""
-        self._asked = time.monotonic()
-        self.state.param.update(fit_requested=True, run_error=None)
+    def fit(self, cells: np.ndarray | None = None) -> None:
+        """Request a fit of the chosen counts; `tick` starts it once they have been read.
+
+        Parameters
+        ----------
+        cells
+            (C,) mask of those of the shown fit that are fitted alone.
+        """
+        self._starter.ask(cells)
+
+    def fit_both(
+        self, masks: Sequence[np.ndarray], words: Sequence[str], *, found_here: bool
+    ) -> tuple[str, ...]:
+        """Fit two groups of the cells of the shown fit, see `FitStarter.started_both`."""
+        assert self.state.fit is not None
+        return self._starter.started_both(self.state.fit, masks, words, found_here=found_here)
 
     def sweep(self) -> None:
         """Start a sweep: a run for each of the numbers of topics or factors."""
@@ -149,8 +163,10 @@ class Runner:
         """Poll the services; called every few hundred milliseconds."""
         self._opener.tick()
         self._take_waiting()
-        if self.state.fit_requested:
-            self._start_fit()
+        if self.state.fit_requested and (run := self._starter.started()) is not None:
+            self._opener.began(run)
+            self._show_run(run)
+            self._list()
         if time.monotonic() - self._listed > LIST_SECONDS:
             self._list()
         self._sweeper.tick()
@@ -165,36 +181,6 @@ class Runner:
                 then(future)
             else:
                 self._waiting.append((future, then))
-
-    def _start_fit(self) -> None:
-        state = self.state
-        # A press of the button may arrive before the number that was typed just before it.
-        if state.reading or time.monotonic() - self._asked < SETTLE_SECONDS:
-            return
-        state.fit_requested = False
-        if state.loaded is None or state.counts is None or not state.ready:
-            state.run_error = refusal(state)
-            return
-        try:
-            config, jobs = state.config(), self.services.jobs
-            check_counts(state.counts, config)
-            self._list()
-            told = f"{state.counts.name} · {config.label}{', split' * state.split}"
-            name = distinct(told, (s.name for s in state.runs))
-            run = jobs.submit_fit(
-                state.loaded,
-                config,
-                name=name,
-                counts=state.counts,
-                holdout=state.holdout,
-                split=state.split,
-            )
-        except EngineError as error:
-            state.run_error = Notice.of(error)
-            return
-        self._opener.began(run)
-        self._show_run(run)
-        self._list()
 
     def _list(self) -> None:
         self._listed = time.monotonic()

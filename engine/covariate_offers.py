@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from engine.errors import ConfigError, EngineError
-from engine.lnm.covariate_columns import Variable, refuse_thin, variables_of
+from engine.lnm.covariate_columns import Variable, has_value, refuse_thin, variables_of
 from engine.lnm.design_checks import MAX_COLUMNS, check_design
 from engine.lnm.formula import Term, terms_of
 
@@ -46,12 +47,15 @@ class Offer:
     ----------
     levels
         Their names, the reference first; none of a number, and of a column that cannot be used.
+    missing
+        Cells without a value, which are left out of a fit that has the column.
     refused
         Why it cannot be used; None if it can.
     """
 
     name: str
     levels: tuple[str, ...] = ()
+    missing: int = 0
     refused: EngineError | None = None
 
     @property
@@ -105,6 +109,10 @@ def offer(obs: pd.DataFrame, name: str) -> Offer:
     wrong = _unwritable(name, obs)
     if wrong is not None:
         return Offer(name, refused=wrong)
+    known = has_value(obs[name])
+    if 0 < known.sum() < len(obs):
+        left = int((~known).sum())
+        return replace(offer(obs[[name]][known], name), missing=left)
     found = _variable(obs, Term((name,)))
     if isinstance(found, EngineError):
         return Offer(name, refused=found)
@@ -116,15 +124,27 @@ def offer(obs: pd.DataFrame, name: str) -> Offer:
     return Offer(name, found.levels)
 
 
+def complete(formula: str | None, obs: pd.DataFrame) -> np.ndarray:
+    """(C,) whether a cell has a value in each column that a formula names."""
+    known = np.ones(len(obs), bool)
+    for name in _named(formula or "") & set(map(str, obs.columns)):
+        if list(map(str, obs.columns)).count(name) == 1:
+            known &= has_value(obs[name])
+    return known
+
+
 def refusals(formula: str, obs: pd.DataFrame) -> dict[str, EngineError]:
     """Why these cells cannot carry a formula: columns, and their errors; "" is the formula itself.
 
-    A column that only does not go together with others has the error if it is the last of them.
+    Cells without a value are left out, unless none has one. A column that only does not go
+    together with others has the error if it is the last of them.
     """
     try:
         terms = terms_of(formula, _named(formula))
     except ConfigError as error:
         return {"": error}
+    if 0 < (known := complete(formula, obs)).sum() < len(obs):
+        obs = obs[known]
     groups = dict.fromkeys(term.group for term in terms if term.group)
     names = dict.fromkeys([name for term in terms for name in term.columns])
     found: dict[str, EngineError] = {}

@@ -120,10 +120,11 @@ def _what(one: Offer | None) -> str:
     """What a column is, as it was detected."""
     if one is None or one.refused is not None:
         return ""
+    left = f", {one.missing:,} cells without it are left out" if one.missing else ""
     if not one.levels:
-        return "number"
+        return f"number{left}"
     whole = all(map(str.isdecimal, one.levels))
-    return f"{len(one.levels)} levels{' (whole numbers)' if whole else ''}"
+    return f"{len(one.levels)} levels{' (whole numbers)' if whole else ''}{left}"
 
 
 def _chips(formula: str | None, found: Iterable[Offer], wrong: Wrong) -> str:

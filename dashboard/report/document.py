@@ -24,6 +24,9 @@ from engine.text import count
 STYLES = (Path(__file__).resolve().parents[2] / "assets" / "report.css").read_text("utf-8")
 # Nothing is fetched and nothing runs, whatever a name may hold.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+UNKNOWN = (
+    "The fit does not tell which file its counts are from, or which of its cells were set aside."
+)
 NO_BREAK = "\N{NO-BREAK SPACE}"
 Tell = Callable[[str], None]
 
@@ -168,7 +171,7 @@ def _check(subject: Subject) -> str:
 def _again(subject: Subject) -> str:
     command = subject.command
     if command is None:
-        return render("report.said", "The fit does not tell which file its counts are from.")
+        return render("report.said", UNKNOWN)
     files = [(name, f"{len(text.splitlines()):,}", text) for name, text in command.files.items()]
     return render("report.again", str(command), subject.request_known, files)
 

@@ -103,11 +103,18 @@ class Subject:
 
     @property
     def command(self) -> Command | None:
-        """The command that repeats the fit; None if its data request is not known."""
-        if self.request is None:
+        """The command that repeats the fit; None if its data request or cells are not known."""
+        some = bool(self.fit.data.get("subset"))
+        # Of some of the cells, a fit does not tell which were set aside.
+        if self.request is None or (some and self.holdout):
             return None
-        config = requested_config(self.fit)
-        return fit_command(config, self.request, holdout=self.holdout, split=self.split)
+        return fit_command(
+            requested_config(self.fit),
+            self.request,
+            holdout=self.holdout,
+            split=self.split,
+            cells=self.fit.cells if some else None,
+        )
 
 
 def _asked(request: Mapping[str, Any] | None) -> DataRequest | None:

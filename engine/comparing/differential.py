@@ -13,6 +13,7 @@ import pandas as pd
 from engine.checks.uncertainty import Uncertainty
 from engine.checks.uncertainty.delta_method import LARGEST
 from engine.checks.uncertainty.shrinkage import Prior, learned, shrink_effects
+from engine.comparing.groups import FOUND_HERE
 from engine.errors import ConfigError
 from engine.results import AnyFit
 
@@ -159,6 +160,12 @@ def differential(
     one, other
         Their uncertainty, see `engine.checks.uncertainty`.
 
+    Returns
+    -------
+    Differential
+        Without errors, if the cells of a fit were found in their counts (`CellSubset`): drawn, or
+        clusters of them.
+
     Raises
     ------
     ConfigError
@@ -169,7 +176,15 @@ def differential(
     places = fit_b.genes.get_indexer(fit_a.genes)
     cells = len(fit_a.cells), len(fit_b.cells)
     estimates = partial(between_cells, one, other, places)
-    return Differential(fit_a.genes, estimates, n_a=cells[0], n_b=cells[1])
+    found_here = any((fit.data.get("subset") or {}).get("found_here") for fit in (fit_a, fit_b))
+    return Differential(
+        fit_a.genes,
+        estimates,
+        tested=not found_here,
+        n_a=cells[0],
+        n_b=cells[1],
+        notes=(FOUND_HERE,) if found_here else (),
+    )
 
 
 def between_cells(

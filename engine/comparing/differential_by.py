@@ -129,7 +129,7 @@ def _steps(
 ) -> Generator[DifferentialProgress]:
     yield DifferentialProgress(0.0)
     sets = [counts.take(cells) for cells in groups.sets]
-    config, notes = family_of(fit).of_parts(fit, sets)
+    config, notes = family_of(fit).of_parts(fit, [part.obs for part in sets])
     # One shape of blocks for all sets: one compilation.
     rows = min(part.n_cells for part in sets)
     config = replace(config, block_cells=min(rows, config.block_cells or rows))

@@ -56,7 +56,7 @@ class Groups(NamedTuple):
         return len(self.sets[0]), len(self.sets[1])
 
 
-_CHOSEN = (
+FOUND_HERE = (
     "Effects only: groups that were found in these counts differ by how they were found, which no "
     "test knows."
 )
@@ -105,7 +105,7 @@ def groups_of(
         found = Groups([first, second], [0], [1], False, False, True, ())
     else:
         found = _by_donor(counts, first, second, donor, fewest[1])
-    return found._replace(tested=False, notes=(*found.notes, _CHOSEN)) if chosen else found
+    return found._replace(tested=False, notes=(*found.notes, FOUND_HERE)) if chosen else found
 
 
 def _mask(counts: Counts, mask: np.ndarray, name: str) -> np.ndarray:

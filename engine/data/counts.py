@@ -109,15 +109,9 @@ class Counts:
             obs=self.obs.iloc[positions],
             totals=self.totals[positions],
             library_size=self.library_size[positions],
-            fingerprint=self.fingerprint_of(positions),
+            fingerprint=fingerprint_of_cells(self.fingerprint, positions),
             _rows=MemoryRows(matrix),
         )
-
-    def fingerprint_of(self, positions: np.ndarray) -> str:
-        """The fingerprint that `take` gives to cells at these positions."""
-        digest = hashlib.blake2b(self.fingerprint.encode(), digest_size=16)
-        digest.update(np.ascontiguousarray(positions, dtype="<i8").tobytes())
-        return digest.hexdigest()
 
     def matched(self, genes: pd.Index, gene_ids: pd.Index | None = None) -> Counts:
         """The same cells over other features, by id or else by name, in the order given.
@@ -235,6 +229,13 @@ class Counts:
             fingerprint=digest.with_choices(gene_index, cell_index, [position]),
             _rows=MemoryRows(rows),
         )
+
+
+def fingerprint_of_cells(fingerprint: str, positions: np.ndarray) -> str:
+    """The fingerprint that `Counts.take` gives to cells at these positions of counts with one."""
+    digest = hashlib.blake2b(fingerprint.encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(positions, dtype="<i8").tobytes())
+    return digest.hexdigest()
 
 
 class ContentHash:

@@ -73,10 +73,15 @@ class Family(Protocol):
         """Refuse what these counts cannot carry; the counts as all fits of them should see them."""
         ...
 
-    def of_parts(self, fit: Any, parts: list[Counts]) -> tuple[Any, tuple[str, ...]]:
+    def of_parts(self, fit: Any, parts: list[pd.DataFrame]) -> tuple[Any, tuple[str, ...]]:
         """The configuration for fits of parts of the cells by the settings and priors of a fit.
 
         And what it lacks of these, in words.
+
+        Parameters
+        ----------
+        parts
+            Labels of the cells of each.
         """
         ...
 
@@ -147,7 +152,7 @@ class FamilyBase:
         """The counts as they are."""
         return counts
 
-    def of_parts(self, fit: Any, parts: list[Counts]) -> tuple[Any, tuple[str, ...]]:
+    def of_parts(self, fit: Any, parts: list[pd.DataFrame]) -> tuple[Any, tuple[str, ...]]:
         """That of the fit."""
         return fit.config, ()
 

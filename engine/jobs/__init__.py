@@ -1,5 +1,6 @@
 """Background jobs: a queue shared by all sessions, and runs that outlive the server."""
 
+from engine.jobs.cell_subset import CellSubset
 from engine.jobs.checking import Checked, CheckRequest
 from engine.jobs.checks import Checks, check_summary
 from engine.jobs.contenders import contender
@@ -19,6 +20,7 @@ from engine.jobs.sweeps import (
 )
 
 __all__ = [
+    "CellSubset",
     "CheckRequest",
     "Checked",
     "Checks",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from engine.errors import DataError, FitError
 from engine.fitting.progress import Progress
 from engine.jobs import factor_names
+from engine.jobs.cell_subset import subset_of
 from engine.jobs.endings import CANCELLED, Outcome
 from engine.jobs.failures import describe
 from engine.jobs.file_cache import FileCache
@@ -94,6 +95,7 @@ class FitRunner:
             counts = job.counts if job.counts is not None else self._load_counts(job.status.request)
             for line in counts.report.lines():
                 job.update(log=line)
+            counts = subset_of(self._store, job.status, counts)
             counts, held_out = set_aside(job, counts)
             counts = set_half_aside(self._store, job.status, counts)
             if start is not None:
@@ -163,6 +165,7 @@ class FitRunner:
         # A report of the file alone tells from these how to repeat the fit.
         told: dict[str, Any] = {name: getattr(job.status, name) for name in ("holdout", "split")}
         told["request"] = dict(job.status.request)
+        told["subset"] = dict(job.status.subset)
         fit = fit.changed(data=fit.data | told)
         job.update(phase="saving", seconds_left=None)
         path = fit.save(self._store.path(job.status.id, FIT), counts=counts.matrix())

@@ -58,6 +58,8 @@ def check_same_counts(jobs: Runs, run: str, counts: Counts) -> None:
     JobError
         If there is no such run.
     """
+    from engine.data.counts import fingerprint_of_cells
+
     path, status = jobs.fit_file(run), jobs.status(run)
     if path is None:
         return
@@ -65,12 +67,14 @@ def check_same_counts(jobs: Runs, run: str, counts: Counts) -> None:
         known = fingerprint(path)
     except FitError:
         return
-    now = counts.fingerprint
-    if status.holdout and counts.n_cells > 1:
+    now, n_cells = counts.fingerprint, counts.n_cells
+    if (own := jobs.cells_of(run, n_cells)) is not None:
+        now, n_cells = fingerprint_of_cells(now, own), len(own)
+    if status.holdout and n_cells > 1:
         from engine.checks.completion import drawn
 
-        fitted, _ = drawn(counts.n_cells, status.holdout, int(status.config.get("seed", 0)))
-        now = counts.fingerprint_of(fitted)
+        fitted, _ = drawn(n_cells, status.holdout, int(status.config.get("seed", 0)))
+        now = fingerprint_of_cells(now, fitted)
     now = fitted_fingerprint(status, now)
     if known not in ("", now):
         raise DataError(

@@ -24,7 +24,7 @@ _NUMBERS = ("log_marginal_per_cell", "gradient_median", "gradient_worst", "peak_
 # These belong to the run as it was asked for and are kept apart from its progress on disk.
 _OF_RUN = (
     *("id", "kind", "name", "created", "request", "config"),
-    *("holdout", "split", "group", "owner", "shared"),
+    *("subset", "holdout", "split", "group", "owner", "shared"),
 )
 
 
@@ -64,6 +64,9 @@ class JobStatus:
         Seconds since the epoch.
     request, config
         The DataRequest and the configuration, as their ``to_dict`` gives them.
+    subset
+        Which of the cells alone are fitted, as `engine.jobs.cell_subset.CellSubset.told` has it;
+        empty: all.
     holdout
         Share of the cells that is set aside and that the fit is scored on; 0: none.
     split
@@ -101,6 +104,7 @@ class JobStatus:
     log: tuple[str, ...] = ()
     request: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
+    subset: dict[str, Any] = field(default_factory=dict)
     holdout: float = 0.0
     split: bool = False
     group: str = ""
@@ -192,7 +196,8 @@ class JobStatus:
             created=_within("created", run["created"], _LATEST),
             request=dict(run["request"]),
             config=dict(run["config"]),
-            # Older runs have neither these three nor a score.
+            # Older runs have neither these four nor a score.
+            subset=_subset(run.get("subset") or {}),
             holdout=_within("holdout", run.get("holdout", 0.0), 1.0),
             split=run.get("split") is True,
             group=_text("group", run.get("group", "")),
@@ -223,6 +228,18 @@ def _text(name: str, value: object) -> str:
     return value
 
 
+def _subset(values: Mapping[str, Any]) -> dict[str, Any]:
+    if not values:
+        return {}
+    of = int(_within("of", values["of"], _MOST))
+    return {
+        "words": _text("words", values["words"]),
+        "found_here": values["found_here"] is True,
+        "cells": int(_within("cells", values["cells"], of)),
+        "of": of,
+    }
+
+
 def _score(values: Mapping[str, Any]) -> dict[str, Any]:
     """Parse the numbers of a score by name; older runs have fewer of them."""
     for name, value in values.items():
@@ -242,6 +259,11 @@ def _within(name: str, value: object, most: float) -> float:
     if not 0 <= number <= most:
         raise ValueError(f"{name} of {number:g}")
     return number
+
+
+def one_line(name: str | None) -> str:
+    """A name without line breaks, of at most 200 characters."""
+    return " ".join((name or "").split())[:200]
 
 
 def new_id(created: float) -> str:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.jobs import factor_names as names_file
+from engine.jobs.cell_subset import CellSubset
 from engine.jobs.endings import Outcome
 from engine.jobs.file_cache import FileCache
 from engine.jobs.fits import FitIter, FitRunner, engine_fit_iter, engine_load
 from engine.jobs.job import Job, JobHandle, Wish
-from engine.jobs.job_status import JobError, JobStatus
+from engine.jobs.job_status import JobError, JobStatus, one_line
 from engine.jobs.pool import FITS, Pool
 from engine.jobs.runs import Runs
 from engine.jobs.store import RunStore, default_home
@@ -77,6 +78,7 @@ class Jobs(Runs):
         *,
         name: str | None = None,
         counts: Counts | None = None,
+        subset: CellSubset | None = None,
         holdout: float = 0.0,
         split: bool = False,
         group: str = "",
@@ -89,6 +91,8 @@ class Jobs(Runs):
             How to read the counts, now or when the run is resumed; a label for people.
         counts
             The counts of ``request``, if they are already loaded.
+        subset
+            Which cells to fit; all by default.
         holdout
             Share of the cells to hold out and score the fit on: the same cells for all models and
             sizes, given counts and seed.
@@ -109,13 +113,14 @@ class Jobs(Runs):
             If the run cannot be written, or the server is closing.
         """
         share("holdout", holdout)
-        data = counts.name if counts is not None else Path(request.source).stem
-        label = _label(name) or f"{data} · {config.label}"
+        data = Path(request.source).stem if counts is None else counts.name
+        label = one_line(name) or f"{data} · {config.label}"
         status = JobStatus.new(
             "fit",
             label,
             request=request.to_dict(),
             config=config.to_dict(),
+            subset=subset.told() if subset is not None else {},
             holdout=float(holdout),
             split=split,
             group=group,
@@ -123,7 +128,7 @@ class Jobs(Runs):
         )
         with self._pool.lock:
             self._check_open()
-            claim = self._store.create(status)
+            claim = self._store.create(status, subset and subset.save)
             self._pool.add(Job(status, lock=self._pool.lock, claim=claim, counts=counts), FITS)
         return status.id
 
@@ -198,7 +203,7 @@ class Jobs(Runs):
         JobError
             If there is no such job, the name is empty, or it cannot be written.
         """
-        label = _label(name)
+        label = one_line(name)
         if not label:
             raise JobError("a name", "an empty one", "Type at least one character.")
         self._relabel(id, name=label)
@@ -293,7 +298,3 @@ class Jobs(Runs):
     def _check_open(self) -> None:
         if self._pool.closed:
             raise JobError("a running server", "one that is closing", "Start the server again.")
-
-
-def _label(name: str | None) -> str:
-    return " ".join((name or "").split())[:200]

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from scipy import sparse
 
 from engine.errors import DataError
-from engine.jobs import factor_names, halves
+from engine.jobs import cell_subset, factor_names, halves
 from engine.jobs.file_cache import FileCache
 from engine.jobs.job import Wish
 from engine.jobs.job_status import JobError, JobStatus
@@ -203,7 +204,7 @@ class Runs:
         return halves.other_half(self._store, id)
 
     def read_counts(self, id: str) -> Counts:
-        """Read the counts that a run asked for, as its source is now.
+        """Read the counts that a run asked for, of its cells, as its source is now.
 
         Raises
         ------
@@ -212,7 +213,19 @@ class Runs:
         JobError
             If there is no such run.
         """
-        request = self.status(id).request
-        if not request:
+        status = self.status(id)
+        if not status.request:
             raise DataError("a run whose counts are known", "none kept with it", "Fit it again.")
-        return self._read(request)
+        return cell_subset.subset_of(self._store, status, self._read(status.request))
+
+    def cells_of(self, id: str, n_cells: int) -> np.ndarray | None:
+        """Where the cells of a run are among those of its counts; None if it is of all.
+
+        Raises
+        ------
+        DataError
+            If it is not known.
+        JobError
+            If there is no such run.
+        """
+        return cell_subset.positions(self._store, self.status(id), n_cells)

@@ -13,7 +13,7 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -125,8 +125,8 @@ class RunStore:
                 found.append((state.st_mtime_ns, path))
         return [path for _, path in sorted(found, key=lambda item: item[0], reverse=True)]
 
-    def create(self, status: JobStatus) -> RunLock:
-        """Make the folder of a new run in one step, and return its lock."""
+    def create(self, status: JobStatus, save: Callable[[Path], None] | None = None) -> RunLock:
+        """Make the folder of a new run, in which ``save`` may write, in one step; its lock."""
         new = self.runs / f"{NEW}{status.id}"
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
@@ -137,6 +137,8 @@ class RunStore:
             run, progress = status.to_parts()
             write_json(new / _RUN, {"format": FORMAT, **run})
             write_json(new / _STATUS, progress)
+            if save is not None:
+                save(new)
             new.rename(self.path(status.id))
         except OSError as error:
             # The lock goes with the folder: nobody can ask for it any more.

@@ -100,12 +100,17 @@ def unknown_level(variable: Variable, values: np.ndarray) -> ConfigError:
     )
 
 
+def has_value(column: pd.Series) -> np.ndarray:
+    """(C,) whether a cell has a value in a column of the labels: infinity is none."""
+    known = column.notna().to_numpy()
+    if pd.api.types.is_float_dtype(column):
+        known = known & np.isfinite(column.to_numpy(dtype=float, na_value=np.nan))
+    return known
+
+
 def _column(obs: pd.DataFrame, name: str) -> pd.Series:
     column = obs[name]
-    lacking = column.isna().to_numpy()
-    if pd.api.types.is_float_dtype(column):
-        lacking = lacking | np.isinf(column.to_numpy(dtype=float, na_value=np.nan))
-    missing = int(lacking.sum())
+    missing = int((~has_value(column)).sum())
     if missing:
         raise ConfigError(
             f"a value of {name} for every cell",

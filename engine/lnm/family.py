@@ -74,23 +74,24 @@ class LogRatio(FamilyBase):
         warnings = tuple(dict.fromkeys((*counts.report.warnings, *notes)))
         return replace(counts, report=replace(counts.report, warnings=warnings))
 
-    def of_parts(self, fit: Fit, parts: list[Counts]) -> tuple[LNMConfig, tuple[str, ...]]:
+    def of_parts(self, fit: Fit, parts: list[pd.DataFrame]) -> tuple[LNMConfig, tuple[str, ...]]:
         """With the priors of the fit, and without covariates that not all of the parts can carry.
 
         Loadings have one scale, the root of the mean of their variances: axes of parts are others.
+        Older fits do not have all of these.
         """
         config, prior = fit.config, fit.prior
-        if config.loadings_scale is None and fit.n_factors:
+        if config.loadings_scale is None and fit.n_factors and "loadings_covariance" in prior:
             scale = np.sqrt(np.diag(np.asarray(prior["loadings_covariance"])).mean())
             config = replace(config, loadings_scale=float(scale))
-        if config.d_mode == "learned":
+        if config.d_mode == "learned" and "noise_location" in prior:
             location, spread = float(prior["noise_location"]), float(prior["noise_scale"])
             config = replace(config, noise_location=location, noise_scale=spread)
         if not config.formula:
             return config, ()
         from engine.lnm.design_checks import formula_of_parts
 
-        formula, notes = formula_of_parts(config.formula, [part.obs for part in parts])
+        formula, notes = formula_of_parts(config.formula, parts)
         return replace(config, formula=formula), notes
 
     def check_size(self, counts: Counts, config: LNMConfig) -> None:

@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from engine.data import INDEX, DataRequest
 from engine.data.choices import OPTIONS as CHOICES
@@ -14,7 +15,10 @@ from engine.results import OTHER, AnyFit
 from engine.shell.options import SIZES
 from engine.summaries.methods import n_set_aside
 
-GENES = "genes.txt"
+if TYPE_CHECKING:
+    import pandas as pd
+
+GENES, CELLS = "genes.txt", "cells.txt"
 # More characters than these of names of genes go to a file.
 _INLINE = 200
 
@@ -44,11 +48,17 @@ def fit_command(
     *,
     holdout: float = 0.0,
     split: bool = False,
+    cells: pd.Index | None = None,
     out: str = "fit.h5ad",
 ) -> Command:
     """The command whose options give ``config`` and ``request``.
 
     Named are the source, the model, its size and whatever differs from the defaults.
+
+    Parameters
+    ----------
+    cells
+        Names of the cells to fit; all by default.
     """
     files: dict[str, str] = {}
     arguments = ["fit", request.source, "--model", config.model]
@@ -59,6 +69,9 @@ def fit_command(
         if (value := getattr(request, name)) is not None:
             arguments += _option(f"--{name.replace('_', '-')}", value)
     arguments += ["--round"] if request.round else []
+    if cells is not None:
+        files[CELLS] = "".join(f"{name}\n" for name in cells)
+        arguments += ["--cells", CELLS]
     if holdout:
         arguments += ["--holdout", repr(holdout)]
     arguments += ["--split"] if split else []

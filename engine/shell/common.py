@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, DataError
 from engine.registry import FAMILIES, MODELS, Config
 from engine.shell.click_command import options
 from engine.shell.counts_arguments import choices, given_choices
 from engine.shell.options import check_given, given, settings
 
 if TYPE_CHECKING:
-    from engine.data import DataRequest
+    from engine.data import Counts, DataRequest
 
 
 def settings_of_a_fit(*, sizes: bool) -> Callable[[Any], Any]:
@@ -140,22 +140,54 @@ def gene_choice(text: str) -> int | str | tuple[str, ...]:
         return int(text)
     path = Path(text)
     if path.is_file():
-        from engine.spreadsheet import unguarded
-
-        try:
-            names = path.read_text(encoding="utf-8").splitlines()
-            if path.suffix in (".csv", ".tsv"):
-                names = [unguarded(name) for name in names]
-        except (OSError, ValueError) as error:
-            raise ConfigError("a text file of gene names", str(error), "Check the file.") from error
-    elif len(path.parts) > 1 or path.suffix in (".txt", ".csv", ".tsv"):
+        return names_in(path, "gene names")
+    if len(path.parts) > 1 or path.suffix in (".txt", ".csv", ".tsv"):
         raise ConfigError("a file of gene names", f"no file {text}", "Check the path.")
-    else:
-        names = text.split(",")
-    found = tuple(name.strip() for name in names if name.strip())
+    return _names(text.split(","), "gene names", repr(text))
+
+
+def names_in(path: Path, what: str) -> tuple[str, ...]:
+    """Names in a text file, one a line; ConfigError if there is none."""
+    from engine.spreadsheet import unguarded
+
+    try:
+        names = path.read_text(encoding="utf-8").splitlines()
+        if path.suffix in (".csv", ".tsv"):
+            names = [unguarded(name) for name in names]
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"a text file of {what}", str(error), "Check the file.") from error
+    return _names(names, what, str(path))
+
+
+def _names(given: list[str], what: str, place: str) -> tuple[str, ...]:
+    found = tuple(name.strip() for name in given if name.strip())
     if not found:
-        raise ConfigError("gene names", f"none in {text!r}", "Give a number, 'all' or names.")
+        raise ConfigError(what, f"none in {place}", "Give one a line, or with commas between them.")
     return found
+
+
+def cells_named(counts: Counts, names: tuple[str, ...], file: str) -> tuple[Counts, dict[str, Any]]:
+    """The counts of some cells, in their order there, and what the fit says of them.
+
+    Raises
+    ------
+    DataError
+        If there is a name of none.
+    """
+    import pandas as pd
+
+    from engine.jobs.cell_subset import CellSubset
+
+    wanted = pd.Index(names)
+    unknown = wanted.difference(counts.cells)
+    if len(unknown):
+        raise DataError(
+            f"names of cells of {counts.name} in {file}",
+            f"{len(unknown):,} of {len(wanted):,} that are none, the first {unknown[0]!r}",
+            "Give the names as the data have them.",
+        )
+    subset = CellSubset(counts.cells.isin(wanted), f"the cells named in {file}", False)
+    return counts.take(subset.mask), subset.told()
 
 
 def writable(out: Path, source: str | None = None) -> Path:

@@ -92,6 +92,9 @@ def _data(fit: AnyFit, report: Mapping[str, Any]) -> list[str]:
         parts = [count(cells, "cell") + " without counts"] if cells else []
         parts += [count(genes, "gene") + " never expressed"] if genes else []
         said.append(f"Left out were {' and '.join(parts)}.")
+    if subset := fit.data.get("subset"):
+        of = count(int(subset["of"]), "cell")
+        said.append(f"Of the {of}, {subset['words']} alone were taken.")
     if aside := n_set_aside(fit):
         verb = "was" if aside == 1 else "were"
         said.append(f"{count(aside, 'cell')} {verb} set aside and not fitted.")
@@ -104,8 +107,10 @@ def _data(fit: AnyFit, report: Mapping[str, Any]) -> list[str]:
 
 
 def n_set_aside(fit: AnyFit) -> int:
-    """Number of cells with counts that were not fitted."""
+    """Number of cells with counts, among those that were to be fitted, that were not."""
     report = _report(fit)
+    if subset := fit.data.get("subset"):
+        return max(int(subset["cells"]) - len(fit.cells), 0)
     if "cells_found" not in report:
         return 0
     kept = int(report["cells_found"]) - int(report.get("n_dropped_cells", 0))

@@ -133,7 +133,11 @@ def make_any_fit(counts: Counts, config: Config, step: int, state: str) -> AnyFi
     if isinstance(config, LDAConfig):
         fit = make_topic_fit(*size, seed=step, passes=step)
         return replace(fit, status=replace(fit.status, state=state))  # type: ignore[arg-type]
-    return make_fit(*size, seed=step, capture=config.capture, state=state, passes=step)
+    made = make_fit(*size, seed=step, capture=config.capture, state=state, passes=step)
+    if made.cells.equals(counts.cells):
+        return made
+    own = {"obs": made.obs.set_axis(counts.cells), "total_counts": counts.totals}
+    return made.changed(cells=counts.cells, **own)
 
 
 class Steps:

@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from engine.covariate_offers import Covariate, offer, offers, read_formula, refusals, write_formula
+from engine.covariate_offers import (
+    Covariate,
+    complete,
+    offer,
+    offers,
+    read_formula,
+    refusals,
+    write_formula,
+)
 
 CELLS = 60
 
@@ -75,9 +83,10 @@ def test_a_file_offers_columns_with_their_levels_or_says_why_not(obs: pd.DataFra
     assert found["donor"].levels == tuple(DONORS)
     assert (found["age"].levels, found["age"].refused) == ((), None)
     told = {name: str(one.refused) for name, one in found.items() if one.refused}
-    assert set(told) == {"same", "gaps", "name", "a + b", "lists"}
+    assert set(told) == {"same", "name", "a + b", "lists"}
     assert "'one' in every cell" in told["same"]
-    assert "1 of 60 cells without" in told["gaps"]
+    assert (found["gaps"].levels, found["gaps"].missing) == (("a", "b"), 1)
+    assert found["batch"].missing == 0
     assert "at least 10 cells" in told["name"]
     assert "Rename the column" in told["a + b"]
     assert not found["donor"].many
@@ -87,9 +96,23 @@ def test_a_file_offers_columns_with_their_levels_or_says_why_not(obs: pd.DataFra
 
 def test_a_refusal_is_told_of_the_column_that_it_is_of(obs: pd.DataFrame) -> None:
     assert refusals("~ batch + age + (age | donor)", obs) == {}
-    assert set(refusals("~ gaps + same + age", obs)) == {"gaps", "same"}
+    assert set(refusals("~ name + same + age", obs)) == {"name", "same"}
+    assert refusals("~ gaps + age", obs) == {}
     assert set(refusals("~ batch + gone", obs)) == {"gone"}
     (name, error), *others = refusals("~ batch + twin", obs).items()
     assert (name, others) == ("twin", [])
     assert "go together" in error.got
     assert set(refusals("~ batch + __import__('os')", obs)) == {""}
+
+
+def test_cells_without_a_value_of_a_covariate_are_told_apart(obs: pd.DataFrame) -> None:
+    some = obs.assign(age=obs["age"].where(np.arange(CELLS) > 4, np.inf))
+    assert complete("~ gaps + (age | donor)", some).sum() == CELLS - 5
+    assert complete(None, some).all()
+    assert complete("~ batch + gone", some).all()
+    # what cannot be used is refused on the cells that have a value
+    thin = obs.assign(gaps=[None] * 50 + ["a"] * 10)
+    assert "'a' in every cell" in str(offer(thin, "gaps").refused)
+    none = offer(obs.assign(gaps=np.nan), "gaps")
+    assert none.missing == 0
+    assert "60 of 60 cells without" in str(none.refused)

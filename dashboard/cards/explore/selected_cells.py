@@ -9,11 +9,13 @@ import pandas as pd
 
 from dashboard import html, lists
 from dashboard.bare import bare_words, is_bare
+from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.wording import heading, words
 from dashboard.cut import cut
 from dashboard.export import Export
 from dashboard.gene_ids import ids_of
+from dashboard.runner import Runner
 from dashboard.state import LABEL, AppState, default_colour
 from dashboard.templates import render
 from engine import summaries
@@ -43,6 +45,8 @@ MEANING = (
 )
 NO_DIFFERENCE = "Under such a model no gene differs between groups of cells."
 SHARES = ["selected", "share_of_label", "share_of_selection"]
+FIT = "fit-cells"
+ALONE = "A new run of these cells alone, with the settings under Data and Model."
 MOST_LABELS, FACTORS, GENES = 40, 6, 15
 
 
@@ -54,8 +58,10 @@ class ContrastView(Card):
     follows = ("fit", "selected", "colour", "names")
     behind = True
 
-    def __init__(self, state: AppState) -> None:
+    def __init__(self, state: AppState, browser: Browser, runner: Runner | None = None) -> None:
         self.begin(state)
+        if runner is not None:
+            browser.on(FIT, lambda _: runner.fit(state.selected))
         self._of: tuple[AnyFit, np.ndarray] | None = None
         self._contrast: summaries.Contrast | None = None
         self._pane = html.pane(sizing_mode="stretch_both", css_classes=["scroll"])
@@ -96,7 +102,8 @@ class ContrastView(Card):
                 ),
             ]
         labels = _labels(fit, self.state.colour, selected)
-        return render("details.cells", _counted(selected), labels, said, parts)
+        act = lists.press(FIT, "", "Fit these cells", kind="act", hover=ALONE)
+        return render("details.cells", _counted(selected), act, labels, said, parts)
 
     def export(self) -> Export | None:
         found = self.contrast()

@@ -101,7 +101,8 @@ class GroupControls:
         honest = led_by is not None and all(self.choices.origins[name] for name in led_by)
         selected = self.state.selected if label == SELECTED else None
         groups = (label, self.one.value, self.other.value, self.donor.value)
-        self.choices.param.update(question="", asked=Comparison(fit, *groups, honest, selected))
+        asked = Comparison(fit, *groups, honest, selected)
+        self.choices.param.update(question="", asked=asked, both=())
 
     def question(self) -> str:
         """HTML of the question where a label comes from; empty if none is asked."""

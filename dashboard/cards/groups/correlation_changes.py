@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,7 +76,7 @@ class CorrelationChanges(Card):
         )
         self.other.param.watch(self._pick, "value")
         self.build(
-            html.heading(self.title, self.caption, self.formula, self.caveat),
+            param.bind(self._head, pairing.param.between),
             figure(
                 self.both.figure,
                 self.difference.figure,
@@ -86,6 +87,11 @@ class CorrelationChanges(Card):
             browser=browser,
             tools=(self.other, self._genes.widgets[0]),
         )
+
+    def _head(self, between: Between | None) -> html.Heading:
+        plain = html.heading(self.title, self.caption, self.formula, self.caveat)
+        words = " ".join(between.found.notes) if between is not None else ""
+        return replace(plain, how=html.finding(words, words)) if words else plain
 
     def refresh(self, *events: Any) -> None:
         known = runs(self.state)

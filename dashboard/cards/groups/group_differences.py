@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import param
 from scipy import sparse
@@ -15,7 +14,7 @@ from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure
 from dashboard.cards.groups.controls import GroupControls
-from dashboard.cards.groups.tab_choices import NOBODY, REST, SELECTED, Comparison, GroupChoices
+from dashboard.cards.groups.tab_choices import NOBODY, SELECTED, Comparison, GroupChoices, masks
 from dashboard.cards.table import SMALL, Column, Table
 from dashboard.one_message import one_message
 from dashboard.plots.volcano import Volcano
@@ -171,14 +170,6 @@ class GroupDifferences(Card):
 
     def export(self) -> Any:
         return super().export() if isinstance(self.result, Differences) else None
-
-
-def masks(asked: Comparison) -> tuple[np.ndarray, np.ndarray | None]:
-    """(C,) masks of groups A and B; None for all others."""
-    if asked.selected is not None:
-        return np.asarray(asked.selected, bool), None
-    levels = asked.fit.obs[asked.label].astype(str).to_numpy()
-    return levels == asked.one, None if asked.other == REST else levels == asked.other
 
 
 def _notes(asked: Comparison, split: bool) -> list[str]:

@@ -5,35 +5,42 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 import param
 
 from dashboard import html, lists
 from dashboard.browser import Browser
 from dashboard.cards.background import summarised
-from dashboard.cards.groups.tab_choices import GroupChoices
-from dashboard.cards.other_run import runs
+from dashboard.cards.groups.tab_choices import REST, SELECTED, Comparison, GroupChoices, masks
+from dashboard.cards.other_run import FINISHED, runs
 from dashboard.follower import Follower
 from dashboard.naming import fetch
-from dashboard.runner import Runner
+from dashboard.runner import ACTIVE, Runner
 from dashboard.state import AppState, Notice
 from engine import differential, summaries
 from engine.checks import Uncertainty
 from engine.comparing import Differential, check_comparable
 from engine.errors import EngineError
+from engine.jobs import JobStatus
 from engine.jobs.uncertainties import UNCERTAINTY
 from engine.results import AnyFit
 
-TAB, ACT = "groups", "work-out-both"
+TAB = "groups"
+# What can be asked for where there is nothing to show yet.
+FIT, OPEN, ACT = "fit-both", "open-both", "work-out-both"
+WORDS = {FIT: "Fit both", OPEN: "Open them", ACT: "Work them out"}
 NO_RUN = "Correlations of two groups are compared once a fit of factors has ended."
 ALONE = (
-    "Fit each group of cells by itself, with the same genes and number of factors. Open one of "
-    "the runs (A); the other is then chosen here (B)."
+    "Correlations of two groups are compared by a fit of each. Choose A and B above and press "
+    "Compare: both fits are then offered here."
 )
 CHOOSE = (
-    "Choose a run B: of the same genes in other cells, with as many factors. To have one, fit the "
-    "cells of each group by themselves."
+    "Choose a run B, of the same genes in other cells with as many factors. Or choose groups A and "
+    "B of this run's cells above and press Compare: a fit of each is then offered here."
 )
+READY = "Both groups are fitted."
 READING = "Reading the other run."
+EACH = "Fit each group by itself, to compare their correlations: "
 NOT_SURE = "How sure the correlations of both runs are is not worked out yet."
 
 
@@ -61,7 +68,7 @@ class Pairing(param.Parameterized):
 
     between = param.ClassSelector(class_=Between, allow_None=True)
     said = param.String(default=NO_RUN, doc="Why there is nothing to show; empty if there is.")
-    offers = param.Boolean(default=False, doc="Whether errors can be asked for.")
+    offers = param.String(doc="What can be asked for: a key of `WORDS`.")
 
     def __init__(
         self, state: AppState, choices: GroupChoices, runner: Runner | None, browser: Browser
@@ -69,6 +76,7 @@ class Pairing(param.Parameterized):
         super().__init__()
         self.state, self.choices, self.runner = state, choices, runner
         self.beside = Beside()
+        self._at_once = False
         self._asked: tuple[AnyFit, str] | None = None
         self.sure: Follower | None = None
         if runner is None:
@@ -79,11 +87,12 @@ class Pairing(param.Parameterized):
         runner.also.append(self.sure.tick)
         self.sure.param.watch(self.update, ["result", "progress"])
         self.beside.param.watch(self._tell, "run_error")
-        browser.on(ACT, lambda _: self.work_out())
+        for act, do in ((FIT, self.fit), (OPEN, self.open), (ACT, self.work_out)):
+            browser.on(act, lambda _, do=do: do())
         state.param.watch(
             self.update, ["tab", "fit", "partial", "runs", "uncertainty", "uncertainty_progress"]
         )
-        choices.param.watch(self.update, "beside")
+        choices.param.watch(self.update, ["beside", "asked", "both"])
         self.update()
 
     @property
@@ -91,12 +100,29 @@ class Pairing(param.Parameterized):
         """HTML of what is said in place of the views."""
         if not self.said:
             return ""
-        press = lists.press(ACT, "", "Work them out", kind="act")
-        return html.asks(self.said, press) if self.offers else html.empty(self.said)
+        if not self.offers:
+            return html.empty(self.said)
+        return html.asks(self.said, lists.press(self.offers, "", WORDS[self.offers], kind="act"))
+
+    def fit(self) -> None:
+        """Fit both groups that are compared above, each by itself."""
+        asked = self.choices.asked
+        if self.offers == FIT and self.runner is not None and asked is not None:
+            words = [one_of(asked, level) for level in (asked.one, asked.other)]
+            # Both halves of split counts are fitted, that in which the cells were drawn too.
+            found_here = not asked.honest or asked.label == SELECTED
+            self.choices.both = self.runner.fit_both(both(asked), words, found_here=found_here)
+
+    def open(self) -> None:
+        """Open the runs of both groups, and have their errors worked out."""
+        if self.offers == OPEN and self.runner is not None:
+            one, self.choices.beside = self.choices.both
+            self.choices.both, self._at_once = (), True
+            self.runner.open(one)
 
     def work_out(self) -> None:
         """Have the errors of both runs worked out, where they are not known."""
-        if not self.offers or self.sure is None:
+        if self.offers != ACT or self.sure is None:
             return
         if (
             not isinstance(self.state.uncertainty, Uncertainty)
@@ -110,10 +136,20 @@ class Pairing(param.Parameterized):
         """Look again at what there is to compare."""
         if self.state.tab == TAB and self.sure is not None:
             said, between = self._look()
-            changes: dict[str, Any] = {"said": said, "offers": said == NOT_SURE}
+            changes: dict[str, Any] = {"said": said, "offers": self._offered(said)}
             # One that is the same is nothing new to those who follow it.
             changes |= {"between": between} if between is not self.between else {}
             self.param.update(**changes)
+            if said == NOT_SURE and self._at_once:
+                self._at_once = False
+                self.work_out()
+
+    def _offered(self, said: str) -> str:
+        if said == NOT_SURE:
+            return ACT
+        if said == READY:
+            return OPEN
+        return FIT if said.startswith(EACH) else ""
 
     def _look(self) -> tuple[str, Between | None]:
         state, run, sure = self.state, self.choices.beside, self.sure
@@ -121,8 +157,10 @@ class Pairing(param.Parameterized):
         if fit is None or state.partial or not fit.can("pair_uncertainty"):
             return NO_RUN, None
         known = runs(state)
+        if self.choices.both:
+            return self._begun(), None
         if run not in known:
-            return CHOOSE if known else ALONE, None
+            return self._groups() or (CHOOSE if known else ALONE), None
         if self._asked is None or self._asked[0] is not fit or self._asked[1] != run:
             self._read(fit, run)
         if self._refused:
@@ -135,6 +173,27 @@ class Pairing(param.Parameterized):
             return "", self._made(fit, one, other, two, run)
         going = " · ".join(filter(None, (state.uncertainty_progress, sure.progress)))
         return (f"Working out the errors of both: {going}." if going else NOT_SURE), None
+
+    def _groups(self) -> str:
+        """What is said where two groups of cells are compared that can be fitted."""
+        asked = self.choices.asked
+        if asked is None or asked.fit is not self.state.fit:
+            return ""
+        one, other = (one_of(asked, level) for level in (asked.one, asked.other))
+        return f"{EACH}{one} (A) and {other} (B), by the settings and priors of this run."
+
+    def _begun(self) -> str:
+        """How far the fits of both groups are."""
+        known = {status.id: status for status in self.state.runs}
+        states = [known[run] for run in self.choices.both if run in known]
+        lost = [one for one in states if one.state not in (*ACTIVE, *FINISHED)]
+        if lost or len(states) < len(self.choices.both):
+            told = " ".join(f"{one.name}: {one.state}." for one in lost) or "A run is gone."
+            return f"{told} Compare the groups again to fit them anew."
+        if all(one.state in FINISHED for one in states):
+            return READY
+        far = [f"{name} {_far(one)}" for name, one in zip("AB", states, strict=True)]
+        return f"Fitting each group by itself: {', '.join(far)}."
 
     _refused = ""
     _last: tuple[tuple[Any, ...], Between] | None = None
@@ -178,3 +237,22 @@ class Pairing(param.Parameterized):
     def _tell(self, event: Any) -> None:
         if isinstance(event.new, Notice):
             self.state.run_error = event.new
+
+
+def one_of(asked: Comparison, level: str) -> str:
+    """What a group of a comparison is called."""
+    if level == REST:
+        return f"other than {asked.one}"
+    return level if asked.label == SELECTED else f"{asked.label} {level}"
+
+
+def both(asked: Comparison) -> tuple[np.ndarray, np.ndarray]:
+    """(C,) masks of groups A and B."""
+    one, other = masks(asked)
+    return one, ~one if other is None else other
+
+
+def _far(status: JobStatus) -> str:
+    if status.state in FINISHED:
+        return "is ready"
+    return f"{100 * status.fraction:.0f} %" if status.state == "running" else "waits"

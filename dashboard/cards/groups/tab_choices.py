@@ -53,6 +53,7 @@ class GroupChoices(param.Parameterized):
     origins = param.Dict(default={}, doc="Labels: whether they come from elsewhere.")
     question = param.String(default="", doc="Label whose origin is asked for.")
     beside = param.String(default="", doc="Run whose correlations are compared.")
+    both: Any = param.Parameter(default=(), doc="Runs of A and B that were begun here.")
     pairs: Any = param.Selector(default="changed", objects=["changed", "scatter"])
     asked = param.ClassSelector(class_=Comparison, allow_None=True)
 
@@ -64,3 +65,11 @@ class GroupChoices(param.Parameterized):
             return
         if label == self.question and origin in (HERE, ELSEWHERE):
             self.origins = self.origins | {label: origin == ELSEWHERE}
+
+
+def masks(asked: Comparison) -> tuple[np.ndarray, np.ndarray | None]:
+    """(C,) masks of groups A and B; None for all others."""
+    if asked.selected is not None:
+        return np.asarray(asked.selected, bool), None
+    levels = asked.fit.obs[asked.label].astype(str).to_numpy()
+    return levels == asked.one, None if asked.other == REST else levels == asked.other

@@ -22,9 +22,11 @@ from engine.results import AnyFit, selection_of, stopped_by_user
 from engine.shell.click_command import ShellCommand
 from engine.shell.commands.score import score_words
 from engine.shell.common import (
+    cells_named,
     configuration,
     first_ctrl_c_stops,
     gene_choice,
+    names_in,
     request,
     settings_of_a_fit,
     writable,
@@ -34,6 +36,12 @@ from engine.shell.common import (
 @click.command(cls=ShellCommand)
 @settings_of_a_fit(sizes=True)
 @click.option("--out", type=Path, required=True, metavar="FIT.h5ad", help="where to save the fit")
+@click.option(
+    "--cells",
+    type=Path,
+    metavar="FILE",
+    help="fit some of the cells alone: a text file of their names, one a line",
+)
 @click.option(
     "--holdout",
     type=float,
@@ -47,11 +55,14 @@ from engine.shell.common import (
     help="fit one half of each count, as engine.split_counts draws it by the seed",
 )
 @click.option("--json", "as_json", is_flag=True, help="end with one line of JSON on stdout")
-def fit(out: Path, holdout: float, split: bool, as_json: bool, **values: Any) -> None:
+def fit(
+    out: Path, cells: Path | None, holdout: float, split: bool, as_json: bool, **values: Any
+) -> None:
     """Fit a model to counts and save it."""
     config = configuration(values)
     gene_choice(values["genes"])
     out = writable(out, source=values["data"])
+    wanted = None if cells is None else names_in(cells, "cell names")
 
     # After the settings are known to be good: JAX and scanpy take seconds to import.
     import engine
@@ -61,6 +72,9 @@ def fit(out: Path, holdout: float, split: bool, as_json: bool, **values: Any) ->
     counts = asked.load()
     for line in counts.report.lines():
         print(line, file=sys.stderr)
+    subset: dict[str, Any] = {}
+    if wanted is not None and cells is not None:
+        counts, subset = cells_named(counts, wanted, cells.name)
     held_out = None
     if holdout:
         counts, held_out = checks.set_aside(counts, holdout, config.seed)
@@ -68,7 +82,7 @@ def fit(out: Path, holdout: float, split: bool, as_json: bool, **values: Any) ->
         counts, _ = engine.split_counts(counts, seed=config.seed)
     with first_ctrl_c_stops() as stopping:
         result = _run(engine.fit_iter(counts, config), stopping)
-        told = {"request": asked.to_dict(), "holdout": holdout, "split": split}
+        told = {"request": asked.to_dict(), "holdout": holdout, "split": split, "subset": subset}
         result = result.changed(data=result.data | told)
         result.save(out, counts=counts.matrix())
         try:

@@ -1,0 +1,143 @@
+"""FitStarter: starts fits of the open counts, of some of their cells, or of two groups of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from dashboard import formula_edits
+from dashboard.naming import distinct
+from dashboard.opener import refusal
+from dashboard.state import AppState, Notice
+from engine.comparing.differential_by import FEWEST_CELLS
+from engine.covariate_offers import complete
+from engine.data import Counts
+from engine.errors import ConfigError, EngineError
+from engine.jobs import CellSubset, Jobs
+from engine.registry import Config, family_of
+from engine.results import AnyFit
+from engine.selection import check_counts
+
+SETTLE_SECONDS = 0.15
+
+
+class FitStarter:
+    """Submits what a person asks to fit, and says on the page why it cannot be."""
+
+    def __init__(self, state: AppState, jobs: Jobs) -> None:
+        self._state, self._jobs = state, jobs
+        self._asked = 0.0
+        self._cells: pd.Index | None = None
+
+    def ask(self, mask: np.ndarray | None = None) -> None:
+        """Request a fit of the counts of the settings.
+
+        Parameters
+        ----------
+        mask
+            (C,) which cells of the shown fit; None: all that the counts have.
+        """
+        fit, self._asked = self._state.fit, time.monotonic()
+        self._cells = None if mask is None or fit is None else fit.cells[mask]
+        self._state.param.update(fit_requested=True, run_error=None)
+
+    def started(self) -> str | None:
+        """Start what is requested, once the counts have been read; the id of the run."""
+        state = self._state
+        # A press of the button may arrive before the number that was typed just before it.
+        if state.reading or time.monotonic() - self._asked < SETTLE_SECONDS:
+            return None
+        state.fit_requested = False
+        if state.loaded is None or state.counts is None or not state.ready:
+            state.run_error = refusal(state)
+            return None
+        try:
+            config, counts = state.config(), state.counts
+            subset = _subset(counts, self._cells, formula_edits.formula_of(state))
+            check_counts(counts if subset is None else counts.take(subset.mask), config)
+            return self._submit(counts, config, subset, holdout=state.holdout, split=state.split)
+        except EngineError as error:
+            state.run_error = Notice.of(error)
+            return None
+
+    def started_both(
+        self, fit: AnyFit, masks: Iterable[np.ndarray], words: Iterable[str], *, found_here: bool
+    ) -> tuple[str, ...]:
+        """Fit two groups of cells each by itself, by the settings and priors of a fit of both.
+
+        Parameters
+        ----------
+        masks, words
+            (C,) which cells of the fit each has, and what it is called.
+        found_here
+            Whether they were found in the counts.
+
+        Returns
+        -------
+        The ids of the runs; none if they cannot be started.
+        """
+        state = self._state
+        try:
+            if state.counts is None or not state.ready or state.brought != state.run:
+                raise ConfigError("the data of the shown run", "others open", "Open the run again.")
+            groups = [state.counts.cells.isin(fit.cells[mask]) for mask in masks]
+            few = min(int(group.sum()) for group in groups)
+            if few < FEWEST_CELLS:
+                raise ConfigError(
+                    f"at least {FEWEST_CELLS} cells in each group",
+                    f"{few}",
+                    "Choose larger groups.",
+                )
+            labels = [state.counts.obs[group] for group in groups]
+            config, _ = family_of(fit).of_parts(fit, labels)
+            subsets = [CellSubset(*own, found_here) for own in zip(groups, words, strict=True)]
+            return tuple(self._submit(state.counts, config, subset) for subset in subsets)
+        except EngineError as error:
+            state.run_error = Notice.of(error)
+            return ()
+
+    def _submit(
+        self,
+        counts: Counts,
+        config: Config,
+        subset: CellSubset | None,
+        *,
+        holdout: float = 0.0,
+        split: bool = False,
+    ) -> str:
+        assert self._state.loaded is not None
+        of = counts.name if subset is None else f"{counts.name}, {subset.words}"
+        told = f"{of} · {config.label}{', split' * split}"
+        jobs = self._jobs
+        name = distinct(told, (status.name for status in jobs.list() if status.kind == "fit"))
+        return jobs.submit_fit(
+            self._state.loaded,
+            config,
+            name=name,
+            counts=counts,
+            subset=subset,
+            holdout=holdout,
+            split=split,
+        )
+
+
+def _subset(counts: Counts, cells: pd.Index | None, formula: str | None) -> CellSubset | None:
+    """Those of the cells that are to be fitted which have a value of each covariate."""
+    mask, words = np.ones(counts.n_cells, bool), []
+    if cells is not None:
+        mask = counts.cells.isin(cells)
+        if mask.sum() != len(cells):
+            raise ConfigError(
+                "the counts of the selected cells",
+                f"{len(cells) - int(mask.sum()):,} of them not in {counts.name}",
+                "Open the data of the shown run.",
+            )
+        words.append(f"{len(cells):,} selected cells")
+    known = complete(formula, counts.obs)
+    if known.any() and not known[mask].all():
+        words.append(f"without {int((mask & ~known).sum()):,} that lack a covariate")
+        mask &= known
+    return CellSubset(mask, ", ".join(words), cells is not None) if words else None

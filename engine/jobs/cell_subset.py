@@ -1,0 +1,98 @@
+"""Some of the cells of counts, which alone a run is fitted to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.errors import ConfigError, DataError
+from engine.files.atomic import atomic_write
+from engine.files.own_files import read_arrays
+from engine.jobs.job_status import JobStatus
+from engine.jobs.store import RunStore
+
+if TYPE_CHECKING:
+    from engine.data import Counts
+
+_FILE = "subset.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class CellSubset:
+    """Some of the cells of counts.
+
+    Attributes
+    ----------
+    mask
+        (C,) which of them.
+    words
+        What they are, to a person.
+    found_here
+        Whether they were found in these counts: drawn on a map of a fit, or a cluster. What differs
+        between such groups is told without an error.
+
+    Raises
+    ------
+    ConfigError
+        If there are none.
+    """
+
+    mask: np.ndarray
+    words: str
+    found_here: bool
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mask", np.asarray(self.mask, dtype=bool))
+        if not self.mask.any():
+            raise ConfigError("at least one cell to fit", f"none in {self.words}", "Select cells.")
+
+    def told(self) -> dict[str, Any]:
+        """What a run and its fit say of them, ready for JSON."""
+        return {
+            "words": self.words,
+            "found_here": self.found_here,
+            "cells": int(self.mask.sum()),
+            "of": len(self.mask),
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write which cells they are in the folder of a run. Raises OSError."""
+        with atomic_write(folder / _FILE) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, positions=np.flatnonzero(self.mask))
+
+
+def positions(store: RunStore, status: JobStatus, n_cells: int) -> np.ndarray | None:
+    """Where the cells of a run are among those of its counts; None if it has all.
+
+    Raises
+    ------
+    DataError
+        If it is not known, or there are not as many cells as there were.
+    """
+    if not status.subset:
+        return None
+    if n_cells != status.subset["of"]:
+        raise DataError(
+            f"the {status.subset['of']:,} cells of which some are fitted",
+            f"{n_cells:,} cells",
+            "Bring the earlier data back, or fit the cells anew.",
+        )
+    try:
+        found = read_arrays(store.path(status.id, _FILE))["positions"]
+        sound = found.dtype.kind == "i" and found.shape == (status.subset["cells"],)
+        if not sound or (np.diff(found) <= 0).any() or found[0] < 0 or found[-1] >= n_cells:
+            raise ValueError("positions that are none")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            "a note of which cells are fitted, kept with the run", str(error)[:200], "Fit it again."
+        ) from error
+    return found
+
+
+def subset_of(store: RunStore, status: JobStatus, counts: Counts) -> Counts:
+    """What a run is fitted to of the counts that it asks for; errors as `positions`."""
+    found = positions(store, status, counts.n_cells)
+    return counts if found is None else counts.take(found)
