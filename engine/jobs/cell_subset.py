@@ -49,7 +49,7 @@ class CellSubset:
         if not self.mask.any():
             raise ConfigError("at least one cell to fit", f"none in {self.words}", "Select cells.")
 
-    def told(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """What a run and its fit say of them, ready for JSON."""
         return {
             "words": self.words,

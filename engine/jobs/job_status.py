@@ -65,7 +65,7 @@ class JobStatus:
     request, config
         The DataRequest and the configuration, as their ``to_dict`` gives them.
     subset
-        Which of the cells alone are fitted, as `engine.jobs.cell_subset.CellSubset.told` has it;
+        Which of the cells alone are fitted, as `engine.jobs.cell_subset.CellSubset.to_dict` has it;
         empty: all.
     holdout
         Share of the cells that is set aside and that the fit is scored on; 0: none.

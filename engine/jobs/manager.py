@@ -114,13 +114,12 @@ class Jobs(Runs):
         """
         share("holdout", holdout)
         data = Path(request.source).stem if counts is None else counts.name
-        label = one_line(name) or f"{data} · {config.label}"
         status = JobStatus.new(
             "fit",
-            label,
+            one_line(name) or f"{data} · {config.label}",
             request=request.to_dict(),
             config=config.to_dict(),
-            subset=subset.told() if subset is not None else {},
+            subset=subset.to_dict() if subset is not None else {},
             holdout=float(holdout),
             split=split,
             group=group,
@@ -128,7 +127,7 @@ class Jobs(Runs):
         )
         with self._pool.lock:
             self._check_open()
-            claim = self._store.create(status, subset and subset.save)
+            claim = self._store.create(status, subset.save if subset is not None else None)
             self._pool.add(Job(status, lock=self._pool.lock, claim=claim, counts=counts), FITS)
         return status.id
 

@@ -187,7 +187,7 @@ def cells_named(counts: Counts, names: tuple[str, ...], file: str) -> tuple[Coun
             "Give the names as the data have them.",
         )
     subset = CellSubset(counts.cells.isin(wanted), f"the cells named in {file}", False)
-    return counts.take(subset.mask), subset.told()
+    return counts.take(subset.mask), subset.to_dict()
 
 
 def writable(out: Path, source: str | None = None) -> Path:

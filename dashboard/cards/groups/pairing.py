@@ -87,8 +87,9 @@ class Pairing(param.Parameterized):
         runner.also.append(self.sure.tick)
         self.sure.param.watch(self.update, ["result", "progress"])
         self.beside.param.watch(self._tell, "run_error")
-        for act, do in ((FIT, self.fit), (OPEN, self.open), (ACT, self.work_out)):
-            browser.on(act, lambda _, do=do: do())
+        browser.on(FIT, lambda _: self.fit())
+        browser.on(OPEN, lambda _: self.open())
+        browser.on(ACT, lambda _: self.work_out())
         state.param.watch(
             self.update, ["tab", "fit", "partial", "runs", "uncertainty", "uncertainty_progress"]
         )

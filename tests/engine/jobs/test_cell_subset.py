@@ -115,7 +115,7 @@ def test_cells_that_were_found_in_the_counts_have_changes_without_errors(found_h
     from tests.dashboard.synthetic import make_fit as synthetic
 
     one = synthetic(cells=40, genes=12, factors=2, seed=0)
-    told = CellSubset(np.ones(40, bool), "drawn", found_here).told()
+    told = CellSubset(np.ones(40, bool), "drawn", found_here).to_dict()
     other = synthetic(cells=40, genes=12, factors=2, seed=1).changed(data={"subset": told})
     found = differential(one, make_uncertainty(one, 1e-4), other, make_uncertainty(other, 1e-4))
     change = found.change(np.arange(5))
