@@ -66,6 +66,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, name in enumerate(("counts", "other", "heldout")):
         named(seed=2 + number).write_h5ad(folder / f"{name}.h5ad")
     geo, data = folder / "geo_folder", named(seed=2)
+    (folder / "t_cells.txt").write_text("\n".join(data.obs_names))
     geo.mkdir()
     for sample in ("GSM101_A", "GSM101_B"):
         io.mmwrite(geo / f"{sample}_matrix.mtx", sparse.csr_matrix(data.X).T.astype(int))

@@ -9,7 +9,7 @@ import pytest
 
 from engine import checks
 from engine.data import DataRequest
-from engine.errors import ConfigError
+from engine.errors import ConfigError, DataError
 from engine.lda.config import LDAConfig
 from engine.lnm.config import LNMConfig
 from engine.registry import Config
@@ -79,6 +79,22 @@ def test_the_printed_command_gives_the_data_back(
     for name, text in command.files.items():
         (tmp_path / name).write_text(text, "utf-8")
     assert parsed(command)[1:] == (request_, 0.1)
+
+
+def test_some_cells_are_named_in_a_file_that_reads_back(tmp_path: Path) -> None:
+    counts, path = make_counts(), tmp_path / "cells.txt"
+    command = fit_command(LNMConfig(), PLAIN, cells=counts.cells[[7, 3]])
+    assert command.arguments[-4:-2] == ("--cells", "cells.txt")
+    path.write_text(command.files["cells.txt"], "utf-8")
+    names = common.names_in(path, "cell names")
+    found, subset = common.cells_named(counts, names, path.name)
+    assert list(found.cells) == ["cell3", "cell7"]
+    assert (subset["cells"], subset["of"]) == (2, counts.n_cells)
+    with pytest.raises(DataError, match="1 of 2 that are none, the first 'nobody'"):
+        common.cells_named(counts, ("cell3", "nobody"), path.name)
+    path.write_text("\n \n", "utf-8")
+    with pytest.raises(ConfigError, match="cell names"):
+        common.names_in(path, "cell names")
 
 
 def test_only_what_differs_is_printed() -> None:
