@@ -109,7 +109,7 @@ class FitStarter:
         split: bool = False,
     ) -> str:
         assert self._state.loaded is not None
-        of = counts.name if subset is None else f"{counts.name}, {subset.words}"
+        of = counts.name if subset is None else f"{subset.words} · {counts.name}"
         told = f"{of} · {config.label}{', split' * split}"
         jobs = self._jobs
         name = distinct(told, (status.name for status in jobs.list() if status.kind == "fit"))

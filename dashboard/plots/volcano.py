@@ -20,7 +20,7 @@ _NAMED_BELOW = 0.3
 HEIGHT = 120
 # Pixels from a point within which a click is meant for it.
 NEAR = 9.0
-RATE, COUNTS = "−log₁₀ of the local false sign rate", "mean counts of 10,000 (log₁₀)"
+RATE, COUNTS = "−log₁₀ false sign rate", "mean counts of 10,000 (log₁₀)"
 
 
 class Placed(NamedTuple):

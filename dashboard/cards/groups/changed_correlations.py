@@ -19,8 +19,9 @@ COLUMNS = {
     "correlation_a": Column("r in A", "0.00", "CLR correlation", 52),
     "correlation_b": Column("r in B", "0.00", "CLR correlation", 52),
     "shrunken": Column("A − B", "+0.00", "Change of Fisher z, given all pairs", 54),
-    "lfsr": Column("lfsr", SMALL, "Local false sign rate", 60),
-    "fsos": Column("or small", SMALL, "Sign false, or change below 0.1", 64),
+    "fsos": Column(
+        "fsos", SMALL, "Probability that the sign is false, or the change below 0.1", 60
+    ),
 }
 LISTED, DRAWN = 500, 30
 
@@ -32,10 +33,10 @@ class ChangedCorrelations(Card):
     front, word = "choices.pairs", "Changed pairs"
     title = "Pairs whose correlation differs"
     caption = "A − B of the Fisher z, shrunken over all pairs. Click a pair to choose it."
-    formula = "Δ_ij = atanh ρ_A − atanh ρ_B; lfsr: P(the sign is another), or small: |Δ| < 0.1"
+    formula = "Δ_ij = atanh ρ_A − atanh ρ_B; fsos: P(the sign is another, or |Δ| < 0.1)"
     caveat = (
-        f"The surest pairs among the {MOST} genes that vary most under A. lfsr and “or small” are "
-        "posterior probabilities given what all pairs tell."
+        f"The surest pairs among the {MOST} genes that vary most under A. fsos is a posterior "
+        "probability given what all pairs tell; the local false sign rate is in the export."
     )
     follows = ("fit", "pair", "pairing.between", "pairing.said")
     listed = 20
