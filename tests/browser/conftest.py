@@ -1,16 +1,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Request, expect, sync_playwright
 
 from tests.browser.steps import PASSWORDS, PATIENCE
 from tests.chromium import launch
 from tests.conftest import SHARED_DATA
 from tests.server import Server, serve
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport]:
+    """Say what a page showed when its test failed."""
+    report = yield
+    given = getattr(item, "funcargs", {})
+    pages = [one for one in given.values() if isinstance(one, Page)]
+    if report.when == "call" and report.failed:
+        for page in dict.fromkeys(pages):
+            with suppress(Error):
+                report.sections.append(
+                    (f"page at {page.url}", page.locator("body").aria_snapshot())
+                )
+    return report
 
 
 @pytest.fixture(scope="session")
