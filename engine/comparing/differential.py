@@ -163,8 +163,8 @@ def differential(
     Returns
     -------
     Differential
-        Without errors, if the cells of a fit were found in their counts (`CellSubset`): drawn, or
-        clusters of them.
+        Without errors, if the cells of a fit were found in their counts (`CellSubset`: drawn, or
+        clusters of them), or the fits have no factors.
 
     Raises
     ------
@@ -176,14 +176,13 @@ def differential(
     places = fit_b.genes.get_indexer(fit_a.genes)
     cells = len(fit_a.cells), len(fit_b.cells)
     estimates = partial(between_cells, one, other, places)
-    found_here = any((fit.data.get("subset") or {}).get("found_here") for fit in (fit_a, fit_b))
+    notes = []
+    if any((fit.data.get("subset") or {}).get("found_here") for fit in (fit_a, fit_b)):
+        notes.append(FOUND_HERE)
+    if fit_a.n_factors == 0:
+        notes.append("Fits without factors have no correlation that is a finding, and no change.")
     return Differential(
-        fit_a.genes,
-        estimates,
-        tested=not found_here,
-        n_a=cells[0],
-        n_b=cells[1],
-        notes=(FOUND_HERE,) if found_here else (),
+        fit_a.genes, estimates, tested=not notes, n_a=cells[0], n_b=cells[1], notes=tuple(notes)
     )
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import panel as pn
 import pytest
+from param.parameterized import resolve_value
 
 from dashboard import actions, link
 from dashboard.bare import TITLES, bare_words, short_words
 from dashboard.browser import Browser
+from dashboard.cards.compare.changed_pairs import NO_CHANGE
 from dashboard.cards.compare.tab import CompareTab
 from dashboard.cards.data.tab import DataTab
 from dashboard.cards.explore.cell_map import CellsView
@@ -236,6 +238,7 @@ def test_it_is_compared_with_other_runs(
     assert (scatter.export() is None) == topics
     view.choices.detail = "pairs"
     until(lambda: view["pairs"].result is not None)
+    assert NO_CHANGE in resolve_value(view["pairs"].head).how
     for one in (view["comparison"], view["changes"], view["both cells"]):
         export = one.export()
         assert export is not None

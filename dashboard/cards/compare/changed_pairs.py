@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import panel_material_ui as pmui
+import param
 
 from dashboard import html
+from dashboard.bare import is_bare
 from dashboard.cards.card import Card, Place
 from dashboard.cards.compare.bar import strip
 from dashboard.cards.compare.compared import Beside, Compared
@@ -25,6 +28,7 @@ HEAD = html.heading(
     "heatmap. These are point estimates: rare genes, whose residual variance is mostly prior, "
     "change easily and lead the list of all genes.",
 )
+NO_CHANGE = "A run without factors has no correlation that is a finding, and no change of one."
 AMONG = {"All common genes": "all", "Genes of the heatmap": "shown"}
 DRAWN = 30
 
@@ -60,7 +64,7 @@ class PairsView(Card):
             margin=0,
         )
         self.build(
-            HEAD,
+            param.bind(_head, compared.param.beside),
             strip(among),
             figure(self.table, message=html.bound(html.empty, compared.param.said)),
         )
@@ -114,3 +118,10 @@ class PairsView(Card):
             )
 
         return Export("changed pairs", draw, lambda: found.set_index(["first", "second"]))
+
+
+def _head(beside: Beside | None) -> html.Heading:
+    """The heading, which says so if there is nothing to be found."""
+    if beside is None or not (is_bare(beside.fit) or is_bare(beside.other.fit)):
+        return HEAD
+    return replace(HEAD, how=html.finding(NO_CHANGE, NO_CHANGE))

@@ -127,3 +127,13 @@ def test_cells_that_were_found_in_the_counts_have_changes_without_errors(found_h
 
 def test_a_whole_fit_says_nothing_of_cells() -> None:
     assert "alone were taken" not in methods_text(make_fit(3))
+
+
+def test_fits_without_factors_have_no_change_to_tell() -> None:
+    from tests.dashboard.synthetic import make_fit as synthetic
+
+    fits = [synthetic(cells=40, genes=12, factors=0, seed=seed) for seed in (0, 1)]
+    one, other = ((fit, make_uncertainty(fit, 1e-4)) for fit in fits)
+    found = differential(*one, *other)
+    assert not found.tested
+    assert "without factors" in found.notes[0]
