@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -68,24 +69,32 @@ def inputs_of(encoder: dict[str, Any]) -> Inputs:
     return Inputs(*(jnp.asarray(encoder[INPUT + name], jnp.float32) for name in Inputs._fields))
 
 
-def init_encoder(key: Array, features: int, hidden: int, prior: Array) -> dict[str, Array]:
+def init_encoder(
+    key: Array, features: int, hidden: int, prior: Any
+) -> dict[str, np.ndarray]:
     """Parameters of an encoder whose posterior starts near the mean (K,) of the prior."""
     latents = len(prior)
-    first, second, third = jax.random.split(key, 3)
-
-    def matrix(key: Array, rows: int, columns: int, size: float) -> Array:
-        return size / np.sqrt(rows) * jax.random.normal(key, (rows, columns))
-
+    shapes = ((features + 1, hidden), (hidden, hidden), (hidden, latents))
+    first, second, third = (
+        np.float32(1 / np.sqrt(len(normal))) * np.asarray(normal) for normal in _normals(key, shapes)
+    )
     return {
-        "input": matrix(first, features + 1, hidden, 1.0),
-        "input_bias": jnp.zeros(hidden),
-        "hidden": matrix(second, hidden, hidden, 1.0),
-        "hidden_bias": jnp.zeros(hidden),
-        "location": matrix(third, hidden, latents, 1.0),
-        "location_bias": jnp.asarray(prior),
-        "scale": jnp.zeros((hidden, latents)),
-        "scale_bias": -jnp.ones(latents),
+        "input": first,
+        "input_bias": np.zeros(hidden, np.float32),
+        "hidden": second,
+        "hidden_bias": np.zeros(hidden, np.float32),
+        "location": third,
+        "location_bias": np.asarray(prior, np.float32),
+        "scale": np.zeros((hidden, latents), np.float32),
+        "scale_bias": np.full(latents, -1, np.float32),
     }
+
+
+@partial(jax.jit, static_argnames="shapes")
+def _normals(key: Array, shapes: tuple[tuple[int, int], ...]) -> list[Array]:
+    """Standard normal matrices: one program, where each by itself would be three to compile."""
+    keys = jax.random.split(key, len(shapes))
+    return [jax.random.normal(own, shape) for own, shape in zip(keys, shapes, strict=True)]
 
 
 def encode(

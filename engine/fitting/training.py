@@ -252,9 +252,10 @@ def divergence(location: Any, log_scale: Any, mean: Any, scale: Any) -> np.ndarr
     return 0.5 * (ratio**2 + ((location - mean) / scale) ** 2 - 1) - np.log(ratio)
 
 
-def _example[L](shards: Shards, task: Task[L]) -> tuple[Any, jax.Array]:
+def _example[L](shards: Shards, task: Task[L]) -> tuple[Any, np.ndarray]:
     """Cells of the shape that a step is given, and which are meant."""
-    cells = jnp.ones((shards.batch_cells, task.counts.n_genes), jnp.float32)
-    beside = task.beside
-    more = None if beside is None else jnp.ones((len(cells), *beside.shape[1:]), jnp.float32)
-    return Shard(cells, cells, cells, more).data, cells[:, 0] > 0
+    cells: Any = np.ones((shards.batch_cells, task.counts.n_genes), np.float32)
+    beside: Any = task.beside
+    if beside is not None:
+        beside = np.ones((len(cells), *beside.shape[1:]), np.float32)
+    return Shard(cells, cells, cells, beside).data, cells[:, 0] > 0

@@ -185,8 +185,8 @@ def place_under(
     """
     alpha = jnp.asarray(config.alpha, jnp.float32)
     beta = jnp.asarray(topics, jnp.float32)
-    noise = jax.random.normal(jax.random.key(_SEED), (_DRAWS // 2, len(alpha)))
-    noise = jnp.concatenate([noise, -noise])
+    half = np.asarray(jax.random.normal(jax.random.key(_SEED), (_DRAWS // 2, len(alpha))))
+    noise = np.concatenate([half, -half])
     parts = []
     for block in Blocks(counts, config.block_cells, keep=False, width=len(alpha)):
         if config.inference == "em":

@@ -31,6 +31,8 @@ _SCALE_CELLS = 2000
 _DRAWS = 500
 _TOPIC_NAMES = ("topic_location", "topic_log_scale")
 
+_softmax_basis = jax.jit(equations.softmax_basis)
+
 
 def maximise(
     counts: Counts, config: LDAConfig, start: TopicFit | None
@@ -120,7 +122,7 @@ def _begin(
             order = np.argsort(-shares, kind="stable")
             topics, shares = topics[order], shares[order]
     topics = np.maximum(topics, equations.TINY)
-    prior = equations.softmax_basis(jnp.asarray(eta, jnp.float32))
+    prior = _softmax_basis(np.asarray(eta, np.float32))
     # As precise as the counts that speak for a probability, and its prior.
     expected = shares[:, None] * counts.totals.sum() * topics
     variance = 1 / (expected + 1 / np.asarray(prior.variance))
@@ -128,7 +130,7 @@ def _begin(
     location = np.log(topics) - variance / 2
     location -= location.mean(1, keepdims=True) - float(np.mean(prior.location))
     inputs = encoding.input_scale(held.block(0, _SCALE_CELLS))
-    mean = equations.softmax_basis(jnp.asarray(alpha, jnp.float32)).location
+    mean = _softmax_basis(np.asarray(alpha, np.float32)).location
     key = jax.random.key(config.seed)
     encoder = encoding.init_encoder(key, counts.n_genes, config.hidden, mean)
     return {
@@ -148,5 +150,5 @@ def _resumed(start: TopicFit) -> dict[str, Any]:
 
 
 def _gaussian(concentration: np.ndarray) -> encoding.Gaussian:
-    basis = equations.softmax_basis(jnp.asarray(concentration, jnp.float32))
+    basis = _softmax_basis(np.asarray(concentration, np.float32))
     return encoding.Gaussian(basis.location, jnp.sqrt(basis.variance))

@@ -119,10 +119,10 @@ def proportions(fit: Fit, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
         yield block.own, np.asarray(found)[: block.own.stop - block.own.start]
 
 
-def draws(width: int) -> jax.Array:
+def draws(width: int) -> np.ndarray:
     """(n, width) standard normal draws, the same at every call, of mean zero."""
-    half = jax.random.normal(jax.random.key(_SEED), (_PAIRS, width))
-    return jnp.concatenate([half, -half])
+    half = np.asarray(jax.random.normal(jax.random.key(_SEED), (_PAIRS, width)))
+    return np.concatenate([half, -half])
 
 
 def capture_of(eta: np.ndarray, eta_scale: np.ndarray) -> Capture:

@@ -191,7 +191,7 @@ def guide(
                 numpyro.sample("eta", dist.LogNormal(*eta))
 
 
-def init_heads(encoder: dict[str, Array], prior: tuple[float, float] | None) -> dict[str, Array]:
+def init_heads(encoder: dict[str, Any], prior: tuple[float, float] | None) -> dict[str, Any]:
     """An encoder of `encoding.init_encoder` with what this model adds to it.
 
     The precision of z grows with a cell's total, which is one input of thousands; so it reaches
@@ -201,7 +201,7 @@ def init_heads(encoder: dict[str, Array], prior: tuple[float, float] | None) -> 
     and standard deviation, None without capture.
     """
     width = encoder["scale"].shape[1]
-    added = {**encoder, "scale_by_size": jnp.zeros(width)}
+    added = {**encoder, "scale_by_size": np.zeros(width, np.float32)}
     if prior is not None:
         anchor, sd = prior
         middle = max(anchor, 0.1)

@@ -288,7 +288,7 @@ def _widths(
 def _encoder(held: Counts, config: LNMConfig, task: _Task) -> dict[str, Any]:
     inputs = encoding.input_scale(held.block(0, min(_SCALE_CELLS, held.n_cells)))
     key = jax.random.key(config.seed)
-    prior = jnp.zeros(config.size)
+    prior = np.zeros(config.size)
     encoder = encoding.init_encoder(key, held.n_genes, config.hidden, prior)
     eta = None if task.beside is None else (float(task.beside.mean()), task.eta_scale)
     encoder = vae.init_heads(encoder, eta)

@@ -28,6 +28,9 @@ _FAILED = 1e-2
 _COLD_STEPS = 40
 _WARM_STEPS = 12
 
+# One program; operation by operation it would be twenty to compile.
+_cold_start = jax.jit(equations.cold_start)
+
 
 @partial(jax.jit, static_argnames="integral")
 def block_sums(
@@ -195,7 +198,7 @@ class Passes:
         if self._intensity is None:
             steps = _COLD_STEPS
             with self._arithmetic():
-                cold = equations.cold_start(params, jnp.asarray(self.counts.totals, self._dtype))
+                cold = _cold_start(params, self.counts.totals.astype(self._dtype))
             self._intensity = np.array(cold.intensity)
         latents = equations.Latents(np.empty_like(self._scores), np.empty_like(self._intensity))
         scores_sd = np.empty_like(self._scores)

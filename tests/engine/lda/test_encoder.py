@@ -17,7 +17,6 @@ FEATURES, TOPICS, CELLS = 12, 3, 6
 
 # Compiled once for all tests, which have cells of one shape.
 encode = jax.jit(encoding.encode)
-init_encoder = jax.jit(encoding.init_encoder, static_argnums=(1, 2))
 
 
 @jax.jit
@@ -74,7 +73,7 @@ def start(setting: vae.Setting) -> dict[str, Any]:
     return {
         "topic_location": rng.normal(size=(TOPICS, FEATURES)).astype(np.float32),
         "topic_log_scale": np.full((TOPICS, FEATURES), -12.0, np.float32),
-        **init_encoder(jax.random.key(0), FEATURES, 8, setting.cells.location),
+        **encoding.init_encoder(jax.random.key(0), FEATURES, 8, setting.cells.location),
     }
 
 

@@ -25,7 +25,6 @@ given = jax.jit(given_scores.log_likelihood)
 low_rank = jax.jit(given_scores.log_likelihood_low_rank)
 bound = jax.jit(given_scores.bound)
 encode = jax.jit(vae.encode)
-init_encoder = jax.jit(encoding.init_encoder, static_argnums=(1, 2))
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +236,7 @@ def started(
 ) -> tuple[dict[str, Any], vae.Setting]:
     inputs = encoding.input_scale(cells.counts)
     width, genes = cells.loadings.shape[1], len(cells.mean)
-    encoder = init_encoder(jax.random.key(1), genes, HIDDEN, np.zeros(width, np.float32))
+    encoder = encoding.init_encoder(jax.random.key(1), genes, HIDDEN, np.zeros(width, np.float32))
     encoder = vae.init_heads(encoder, (4.0, 0.5) if capture else None)
     start = {
         "centre": cells.mean + 0.5 * cells.noise,
