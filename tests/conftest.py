@@ -78,6 +78,7 @@ AS_A_USER = (
     "browser/",
     "engine/lnm/test_fit.py",
     "engine/lnm/test_nuts.py",
+    "engine/lnm/test_nuts_covariates.py",
     "engine/lnm/test_real_data.py",
     "engine/lnm/test_fit_vae.py",
     "engine/lda/test_em.py",
@@ -151,22 +152,19 @@ def _marked_if_it_fits(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
 
 @pytest.fixture(autouse=True, scope="module")
 def _compiled_quickly(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Leave out what makes programs fast where they compute for a moment only.
+    """As `compiling.compiled_quickly`, in most tests.
 
-    In most tests LLVM's optimisation costs more than all that it makes faster; it changes no
-    formula. How well and how precisely fits find what they should is tested on programs as a
-    user's are, and so are those that compute for long.
+    How well and how precisely fits find what they should is tested on programs as a user's are,
+    and so are those that compute for long.
     """
     own = request.path.relative_to(ROOT / "tests").as_posix()
     if own.startswith(AS_A_USER):
         yield
         return
-    import jax
+    from tests.compiling import compiled_quickly
 
-    before = bool(jax.config.values["jax_disable_most_optimizations"])
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
+    with compiled_quickly():
+        yield
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import engine
 from engine.data import Counts, simulate, true_clr_correlation
 from engine.fitting.compilation import seconds_compiling
 from engine.results import Fit
+from tests.compiling import compiled_quickly
 from tests.engine.lnm.conftest import Simulated
 from tests.engine.problems import clr_agreement, counts_of, dense, passes_of, pearson
 
@@ -103,6 +105,13 @@ class TestTruth:
 class TestInvariance:
     """In float64: the path may differ by rounding only, so the optimum by next to nothing."""
 
+    @pytest.fixture(autouse=True)
+    def quickly(self, request: pytest.FixtureRequest) -> Iterator[None]:
+        """Which arithmetic LLVM makes of it is nothing to what must not change a fit."""
+        with compiled_quickly():
+            request.getfixturevalue("small_fit")
+            yield
+
     @staticmethod
     def same(one: Fit, other: Fit, objective: float = 1e-6, agreement: float = 1e-6) -> None:
         assert other.log_marginal_per_cell == pytest.approx(
@@ -192,7 +201,8 @@ class TestSeeds:
 
 class TestPrecision:
     def test_float32_ends_where_float64_does(self, simulated: Simulated) -> None:
-        exact = engine.fit(simulated.counts, replace(simulated.config, precision="float64"))
+        with compiled_quickly():
+            exact = engine.fit(simulated.counts, replace(simulated.config, precision="float64"))
         single = simulated.fit
         assert single.log_marginal_per_cell == pytest.approx(exact.log_marginal_per_cell, abs=0.02)
         assert clr_agreement(single, exact) > 0.9999
@@ -206,7 +216,8 @@ class TestPrecision:
         counts = engine.read_counts(adata, genes="all")
         config = replace(TWENTY_GENES, max_passes=60)
         single = engine.fit(counts, config)
-        exact = engine.fit(counts, replace(config, precision="float64"))
+        with compiled_quickly():
+            exact = engine.fit(counts, replace(config, precision="float64"))
         assert single.status.n_failed_cells == exact.status.n_failed_cells == 0
         assert single.log_marginal_per_cell == pytest.approx(exact.log_marginal_per_cell, abs=0.05)
 

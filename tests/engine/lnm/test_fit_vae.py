@@ -150,21 +150,6 @@ class TestTransform:
 
 
 class TestEdges:
-    def test_one_factor(self, simulated: Simulated) -> None:
-        fit = engine.fit(simulated.counts, replace(CONFIG, n_factors=1, max_epochs=2))
-        assert fit.scores.shape == (800, 1)
-        assert np.isfinite(fit.log_marginal).all()
-        assert (fit.noise > 0).sum() == 79
-
-    def test_one_factor_of_low_rank_with_dropout_and_a_constant_rate(
-        self, simulated: Simulated
-    ) -> None:
-        config = replace(CONFIG, n_factors=1, d_mode="low_rank", max_epochs=2, refine=False)
-        fit = engine.fit(simulated.counts, replace(config, dropout=0.1, schedule="constant"))
-        assert fit.scores.shape == (800, 1)
-        assert np.isfinite(fit.log_marginal).all()
-        assert (fit.noise > 0).sum() == 0
-
     def test_a_last_batch_of_one_cell(self, simulated: Simulated, vae_fit: Fit) -> None:
         """What would be left over by minibatches of the size that is asked for."""
         assert simulated.counts.n_cells % CONFIG.batch_cells == 1

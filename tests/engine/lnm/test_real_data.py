@@ -13,6 +13,7 @@ from sklearn.model_selection import cross_val_score
 
 import engine
 from engine.results import Fit
+from tests.compiling import compiled_quickly
 from tests.engine.problems import clr_agreement
 
 pytestmark = pytest.mark.fit
@@ -58,7 +59,8 @@ def test_another_seed_finds_the_same(demo: engine.Counts, demo_fit: Fit) -> None
 
 
 def test_float64_finds_the_same(demo: engine.Counts, demo_fit: Fit) -> None:
-    other = engine.fit(demo, engine.LNMConfig(n_factors=5, precision="float64"))
+    with compiled_quickly():
+        other = engine.fit(demo, engine.LNMConfig(n_factors=5, precision="float64"))
     assert other.log_marginal_per_cell == pytest.approx(demo_fit.log_marginal_per_cell, abs=0.02)
     assert clr_agreement(other, demo_fit) > 0.999
 
@@ -90,6 +92,7 @@ def test_microbes(shared_data: Path) -> None:
     counts = engine.read_counts(path, genes=60)
     config = engine.LNMConfig(n_factors=3, max_passes=25)
     single = engine.fit(counts, config)
-    exact = engine.fit(counts, replace(config, precision="float64"))
+    with compiled_quickly():
+        exact = engine.fit(counts, replace(config, precision="float64"))
     assert single.status.n_failed_cells <= 0.01 * counts.n_cells
     assert single.log_marginal_per_cell == pytest.approx(exact.log_marginal_per_cell, abs=0.5)
