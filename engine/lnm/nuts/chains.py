@@ -100,6 +100,7 @@ def _placed(raw: Position, setting: Setting) -> tuple[Position, equations.Params
     return position, joint.params_of(position, setting)
 
 
+@jax.jit
 def _around(setting: Setting, key: Array) -> Position:
     keys = jax.random.split(key, len(setting.start))
     return {
