@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from engine.data import Counts
 
@@ -81,6 +82,12 @@ class Blocks:
         dense = np.pad(self.counts.block(own.start, own.stop), ((0, self.rows - size), (0, 0)))
         weights = np.pad(self.weights[own], (0, self.rows - size)).astype(np.float32)
         return Block(own, jnp.asarray(dense, jnp.float32), jnp.asarray(weights))
+
+
+@jax.jit
+def with_one_more(counts: Float[Array, "B F"], rows: Any) -> Float[Array, "B F"]:
+    """Counts with one more of the last feature in the rows of a mask: without any is no mode."""
+    return counts.at[:, -1].add(rows)
 
 
 def size_of(own: slice) -> int:

@@ -69,14 +69,13 @@ def inputs_of(encoder: dict[str, Any]) -> Inputs:
     return Inputs(*(jnp.asarray(encoder[INPUT + name], jnp.float32) for name in Inputs._fields))
 
 
-def init_encoder(
-    key: Array, features: int, hidden: int, prior: Any
-) -> dict[str, np.ndarray]:
+def init_encoder(key: Array, features: int, hidden: int, prior: Any) -> dict[str, np.ndarray]:
     """Parameters of an encoder whose posterior starts near the mean (K,) of the prior."""
     latents = len(prior)
     shapes = ((features + 1, hidden), (hidden, hidden), (hidden, latents))
     first, second, third = (
-        np.float32(1 / np.sqrt(len(normal))) * np.asarray(normal) for normal in _normals(key, shapes)
+        np.float32(1 / np.sqrt(len(normal))) * np.asarray(normal)
+        for normal in _normals(key, shapes)
     )
     return {
         "input": first,

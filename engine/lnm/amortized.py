@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from engine.data import Counts
-from engine.fitting.blocks import Blocks
+from engine.fitting.blocks import Blocks, with_one_more
 from engine.fitting.encoding import Gaussian, inputs_of
 from engine.lnm import encoder as vae
 from engine.lnm import equations, given_scores
@@ -114,7 +114,7 @@ def proportions(fit: Fit, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
     arrays = {name: jnp.asarray(value, jnp.float32) for name, value in fit.encoder.items()}
     for block in Blocks(counts, keep=False):
         # Padding without counts has no mode; it takes one count anywhere.
-        dense = block.counts.at[:, -1].add(1 - block.weights)
+        dense = with_one_more(block.counts, 1 - np.asarray(block.weights))
         found = _expected(params, dense, arrays, noise)
         yield block.own, np.asarray(found)[: block.own.stop - block.own.start]
 

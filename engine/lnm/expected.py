@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from engine.data import Counts
-from engine.fitting.blocks import Blocks
+from engine.fitting.blocks import Blocks, with_one_more
 from engine.lnm import equations
 from engine.lnm.covariates import covariates_of
 from engine.lnm.fit import Fit
@@ -31,11 +30,11 @@ def proportions(fit: Fit, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
     """Means over the posteriors of z, lambda and the residuals, block by block."""
     params = parameters(fit)
     covariates = covariates_of(fit.design, counts.obs)
-    half = jax.random.normal(jax.random.key(_SEED), (_PAIRS, fit.n_factors + 1))
-    noise = jnp.concatenate([half, -half])
+    half = np.asarray(jax.random.normal(jax.random.key(_SEED), (_PAIRS, fit.n_factors + 1)))
+    noise = np.concatenate([half, -half])
     for block in Blocks(counts, keep=False):
         # Padding without counts has no mode; it takes one count anywhere.
-        dense = block.counts.at[:, -1].add(1 - block.weights)
+        dense = with_one_more(block.counts, 1 - np.asarray(block.weights))
         own = parameters_of(params, fit, block, covariates)
         found = _block(own, dense, noise, integral_for(fit))
         yield block.own, np.asarray(found)[: block.own.stop - block.own.start]

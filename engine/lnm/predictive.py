@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Array
 
 from engine.data import Counts
-from engine.fitting.blocks import Blocks
+from engine.fitting.blocks import Blocks, with_one_more
 from engine.fitting.predictive import Block, Latents, Mode
 from engine.lnm import equations
 from engine.lnm.covariates import covariates_of, mean_of
@@ -97,11 +97,12 @@ def replicated(fit: Fit, counts: Counts, mode: Mode) -> Iterator[Block]:
     covariates = covariates_of(fit.design, counts.obs)
     for block in Blocks(counts, keep=False):
         # Padding has no counts and hence no mode; nor has a cell without: one count anywhere.
-        empty = block.counts.sum(1) == 0
+        held = np.asarray(block.counts)
+        dense = with_one_more(block.counts, ~held.any(1))
         own = parameters_of(params, fit, block, covariates)
-        given, lost = _given_counts(own, block.counts.at[:, -1].add(empty), integral, mode)
+        given, lost = _given_counts(own, dense, integral, mode)
         size = block.own.stop - block.own.start
-        yield Block(block.own.start, np.asarray(block.counts)[:size], given, lost[:size])
+        yield Block(block.own.start, held[:size], given, lost[:size])
 
 
 def _given_counts(

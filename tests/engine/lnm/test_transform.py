@@ -121,7 +121,7 @@ def test_held_out_cells_however_their_genes_are_chosen(inference: LNMInference) 
     """From data without a pool: some genes are the fit's, the rest is pooled by both."""
     counts, aside = held_out()
     assert counts.genes[-1] == "_other"
-    fit = engine.fit(counts, replace(LNM, inference=inference, max_epochs=1, hidden=4))
+    fit = engine.fit(counts, replace(LNM, inference=inference, max_epochs=1, hidden=8))
     real = fit.genes[fit.is_gene]
     choices = ("all", fit.genes, list(real[::-1]))
     read = [engine.read_counts(aside, genes=genes) for genes in choices]
