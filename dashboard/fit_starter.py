@@ -22,6 +22,7 @@ from engine.results import AnyFit
 from engine.selection import check_counts
 
 SETTLE_SECONDS = 0.15
+FINISHED = ("done", "stopped")
 
 
 class FitStarter:
@@ -68,6 +69,8 @@ class FitStarter:
     ) -> tuple[str, ...]:
         """Fit two groups of cells each by itself, by the settings and priors of a fit of both.
 
+        Runs that do so already are taken instead.
+
         Parameters
         ----------
         masks, words
@@ -94,10 +97,27 @@ class FitStarter:
             labels = [state.counts.obs[group] for group in groups]
             config, _ = family_of(fit).of_parts(fit, labels)
             subsets = [CellSubset(*own, found_here) for own in zip(groups, words, strict=True)]
-            return tuple(self._submit(state.counts, config, subset) for subset in subsets)
+            counts = state.counts
+            return tuple(
+                self._same(counts, config, subset) or self._submit(counts, config, subset)
+                for subset in subsets
+            )
         except EngineError as error:
             state.run_error = Notice.of(error)
             return ()
+
+    def _same(self, counts: Counts, config: Config, subset: CellSubset) -> str:
+        """A run of these cells and settings, going on or with a result; empty if there is none."""
+        assert self._state.loaded is not None
+        wanted = self._state.loaded.to_dict(), config.to_dict(), subset.to_dict()
+        for status in self._jobs.list():
+            if (status.request, status.config, status.subset) != wanted or status.split:
+                continue
+            if status.active or status.state in FINISHED:
+                own = self._jobs.cells_of(status.id, counts.n_cells)
+                if np.array_equal(own, np.flatnonzero(subset.mask)):
+                    return status.id
+        return ""
 
     def _submit(
         self,

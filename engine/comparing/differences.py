@@ -21,6 +21,10 @@ from engine.registry import family_of
 from engine.results import AnyFit
 
 LEAST_DETECTION = 0.05
+_ALIKE = (
+    "Cells are the unit: what those of one {0} have in common, which this fit has as a random "
+    "effect, is not in the errors. Take {0} as the unit."
+)
 _TOTAL = "Differences are total: what the covariates of the fit explain is in them."
 _ADJUSTED = "What the covariates of the fit explain is taken out of the differences."
 
@@ -154,6 +158,8 @@ def differences_iter(
         raise ConfigError("a fit with covariates to adjust for", "one without", "Leave it out.")
     counts = counts.matched(fit.genes, fit.gene_ids)
     groups = groups_of(counts, a, b, donor, chosen=chosen)
+    if donor is None and groups.tested and (alike := ", ".join(fit.groupings)):
+        groups = groups._replace(notes=(*groups.notes, _ALIKE.format(alike)))
     if fit.can("covariates"):
         groups = groups._replace(notes=(*groups.notes, _ADJUSTED if adjusted else _TOTAL))
     return _steps(fit, counts, groups, adjusted, centre, least_detection)

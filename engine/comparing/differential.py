@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from engine.checks.structure_finding import structure_words
 from engine.checks.uncertainty import Uncertainty
 from engine.checks.uncertainty.delta_method import LARGEST
 from engine.checks.uncertainty.shrinkage import Prior, learned, shrink_effects
@@ -181,8 +182,16 @@ def differential(
         notes.append(FOUND_HERE)
     if fit_a.n_factors == 0:
         notes.append("Fits without factors have no correlation that is a finding, and no change.")
+    tested = not notes
+    missed = [name for name, fit in (("A", fit_a), ("B", fit_b)) if structure_words(fit)]
+    if missed:
+        notes.append(
+            f"Genes vary together beyond the factors of {' and '.join(missed)}: a change may be of "
+            "what only one of the fits has. Take more factors, or the labels that explain them as "
+            "covariates."
+        )
     return Differential(
-        fit_a.genes, estimates, tested=not notes, n_a=cells[0], n_b=cells[1], notes=tuple(notes)
+        fit_a.genes, estimates, tested=tested, n_a=cells[0], n_b=cells[1], notes=tuple(notes)
     )
 
 

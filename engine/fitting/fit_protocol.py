@@ -234,6 +234,11 @@ class FittedModel(Protocol):
         """Covariates within whose levels the latents vary: ``"batch, condition"``, or nothing."""
         ...
 
+    @property
+    def groupings(self) -> tuple[str, ...]:
+        """Columns of labels, such as donors, whose levels have random effects in the fit."""
+        ...
+
     def covariates(self) -> np.ndarray:
         """(C, p) covariates of the cells, as the model has them; p = 0 without any."""
 

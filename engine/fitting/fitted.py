@@ -118,6 +118,11 @@ class FitBase:
         """Covariates within whose levels the latents vary; none."""
         return ""
 
+    @property
+    def groupings(self) -> tuple[str, ...]:
+        """Columns whose levels have random effects: none."""
+        return ()
+
     def covariates(self) -> np.ndarray:
         """(C, p) covariates of the cells: none."""
         return np.zeros((len(self.cells), 0))

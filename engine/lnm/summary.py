@@ -53,6 +53,12 @@ class FactorSummary(FactorArrays):
         """Covariates within whose levels the factors vary."""
         return self.design.within if self.design is not None else ""
 
+    @property
+    def groupings(self) -> tuple[str, ...]:
+        """Columns of labels whose levels have random effects."""
+        columns = () if self.design is None else self.design.columns
+        return tuple(dict.fromkeys(column.group for column in columns if column.group))
+
     def covariates(self) -> np.ndarray:
         """(C, p) of the cells, centred."""
         found = own_covariates(self)

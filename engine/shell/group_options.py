@@ -25,14 +25,9 @@ def group_of(obs: pd.DataFrame, text: str, option: str) -> np.ndarray:
     ConfigError
         If there is no such column or level.
     """
-    parts = text.split("=")
-    splits = [
-        ("=".join(parts[:n]).strip(), "=".join(parts[n:]).strip()) for n in range(1, len(parts))
-    ]
-    known = {str(name): name for name in obs.columns}
-    found = next(((known[name], level) for name, level in splits if name in known), None)
+    found = _split(obs, text)
     if found is None:
-        columns = ", ".join(list(known)[:_LISTED]) or "none"
+        columns = ", ".join(list(map(str, obs.columns))[:_LISTED]) or "none"
         raise ConfigError(
             f"{option} COLUMN=LEVEL with a column of the cells: {columns}",
             repr(text),
@@ -46,6 +41,23 @@ def group_of(obs: pd.DataFrame, text: str, option: str) -> np.ndarray:
     return mask
 
 
+def groups_of_options(obs: pd.DataFrame, a: str, b: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """(C,) masks of groups A and B; without B of all others with a value in the column of A.
+
+    How many are in neither for want of a value is told on stderr; errors as `group_of`.
+    """
+    one = group_of(obs, a, "--a")
+    if b is not None:
+        return one, group_of(obs, b, "--b")
+    found = _split(obs, a)
+    assert found is not None
+    name = found[0]
+    known = obs[name].notna().to_numpy()
+    if not known.all():
+        print(f"{int((~known).sum()):,} cells have no {name}: they are left out.", file=sys.stderr)
+    return one, known & ~one
+
+
 def last_of(steps: Iterable[Any], what: str) -> Any:
     """The last of steps that have a ``fraction``, behind a bar."""
     step = None
@@ -54,6 +66,16 @@ def last_of(steps: Iterable[Any], what: str) -> Any:
         for step in steps:
             bar.update(max(step.fraction - bar.n, 0.0))
     return step
+
+
+def _split(obs: pd.DataFrame, text: str) -> tuple[Any, str] | None:
+    """The column and the level of COLUMN=LEVEL; None if there is no such column."""
+    parts = text.split("=")
+    splits = [
+        ("=".join(parts[:n]).strip(), "=".join(parts[n:]).strip()) for n in range(1, len(parts))
+    ]
+    known = {str(name): name for name in obs.columns}
+    return next(((known[name], level) for name, level in splits if name in known), None)
 
 
 def _named(column: pd.Series) -> pd.Series:

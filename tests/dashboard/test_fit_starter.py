@@ -89,7 +89,7 @@ def test_both_groups_are_fitted_opened_and_compared(
     choices.origins = {"cell_type": True}
     controls = tab["differences"].controls
     until(lambda: "cell_type" in controls.label.options)
-    controls.label.value = "cell_type"
+    controls.label.value = "=cell_type"
     controls.ask()
     asked = choices.asked
     asked_cells = int((state.fit.obs["cell_type"] == asked.one).sum())
@@ -98,15 +98,20 @@ def test_both_groups_are_fitted_opened_and_compared(
 
     steps.go_on.clear()
     press(browser, pairing.offers)
-    until(lambda: "A 25 %" in pairing.said)
-    assert "B waits" in pairing.said
+    until(lambda: "(A) 25 %" in pairing.said)
+    assert "(B) waits" in pairing.said
     steps.go_on.set()
-    until(lambda: pairing.said == READY)
+    until(lambda: pairing.said.startswith(READY))
     runs = choices.both
     assert state.run == whole
     for run in runs:
         fit = runner.services.jobs.result(run)
         make_uncertainty(fit, 1e-4).save(runner.services.jobs.folder(run) / FILE)
+
+    # asked again, after a reload for instance, they are there
+    controls.ask()
+    press(browser, pairing.offers)
+    assert choices.both == runs
 
     press(browser, pairing.offers)
     until(lambda: tab["differential"].result is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -14,8 +15,9 @@ from scipy import sparse
 import dashboard.cards.groups.group_differences as differences_card
 from dashboard import figures
 from dashboard.browser import Browser
+from dashboard.cards.groups.covariate_effects import _missing
 from dashboard.cards.groups.tab import GroupsTab
-from dashboard.cards.groups.tab_choices import SELECTED
+from dashboard.cards.groups.tab_choices import NOBODY, SELECTED
 from dashboard.plots.volcano import COUNTS, RATE, Volcano
 from dashboard.report.figures import complete
 from dashboard.state import AppState
@@ -24,7 +26,7 @@ from engine.errors import ConfigError
 from engine.fitting.estimates import Estimates
 from engine.lnm.design import Design
 from engine.results import Fit
-from tests.dashboard.synthetic import make_fit
+from tests.dashboard.synthetic import make_fit, make_topic_fit
 from tests.waiting import wait_for
 
 
@@ -145,7 +147,7 @@ def test_levels_of_a_label_are_compared_without_errors_unless_it_is_from_elsewhe
     assert card.result is None
     assert "press Compare" in text_of(card)
     controls = card.controls
-    controls.one.value = "T cell"
+    controls.one.value = "=T cell"
     controls.ask()
     # once for each label
     assert "Where does <b>cell_type</b> come from?" in text_of(card)
@@ -157,13 +159,14 @@ def test_levels_of_a_label_are_compared_without_errors_unless_it_is_from_elsewhe
     fit = state.fit
     assert fit is not None
     assert asked[-1]["chosen"]
-    assert asked[-1]["b"] is None
+    assert (asked[-1]["b"] == ~asked[-1]["a"]).all()
     assert (asked[-1]["a"] == (fit.obs["cell_type"] == "T cell").to_numpy()).all()
     assert card.plot.figure.yaxis.axis_label == COUNTS
-    assert card.told == "20 and 280 cells. A note."
+    groups = "cell_type T cell against other than cell_type T cell"
+    assert card.told == f"{groups}: 20 and 280 cells. A note."
 
     controls.external.value = True
-    controls.other.value = "monocyte"
+    controls.other.value = "=monocyte"
     assert len(asked) == 1
     controls.ask()
     wait_for(lambda: len(asked) == 2 and card.result is not None)
@@ -253,7 +256,7 @@ def test_what_the_engine_refuses_is_said_in_its_words(
     fit = state.fit
     assert fit is not None
     state.fit = fit.changed(obs=fit.obs.assign(donor=pd.Categorical(["a", "b"] * 150)))
-    card.controls.donor.value = "donor"
+    card.controls.donor.value = "=donor"
     card.controls.external.value = True
     card.controls.ask()
     wait_for(lambda: card.result is not None)
@@ -275,3 +278,79 @@ def test_a_click_near_a_point_chooses_its_gene() -> None:
 def test_on_paper_the_first_genes_are_named() -> None:
     figure = figures.volcano(made(0.001).genes, "difference", title="x", xlabel="A − B")
     assert {text.get_text() for text in figure.axes[0].texts} >= {"GENE1", "GENE2"}
+
+
+def test_levels_and_columns_may_be_called_as_the_page_calls_other_things(
+    state: AppState, card: Any, asked: list[dict[str, Any]]
+) -> None:
+    fit = state.fit
+    assert fit is not None
+    odd = ["none", "the rest", "cells"]
+    treat = pd.Categorical([odd[j % 3] for j in range(300)])
+    obs = fit.obs.assign(none=treat, cells=treat, **{"selected cells": treat})
+    state.fit = fit = fit.changed(obs=obs)
+    select(state, ())
+    controls = card.controls
+    words = {key: said for said, key in controls.label.options.items()}
+    assert (words["=selected cells"], words[SELECTED]) == ("selected cells", "(selected cells)")
+    card.choices.origins = dict.fromkeys(obs.columns, True)
+    for label in ("none", "cells", "selected cells"):
+        controls.label.value = f"={label}"
+        for one, other in itertools.permutations(odd, 2):
+            controls.one.value, controls.other.value = f"={one}", f"={other}"
+            controls.ask()
+            assert (controls.one.value, controls.other.value) == (f"={one}", f"={other}")
+            comparison = card.choices.asked
+            assert (comparison.label, comparison.one, comparison.other) == (label, one, other)
+            assert (comparison.masks[1] == (treat == other)).all()
+    units = {key: said for said, key in controls.donor.options.items()}
+    assert (units["=cells"], units[NOBODY]) == ("cells", "(cells)")
+
+
+def test_cells_without_a_value_of_the_label_are_in_no_group(
+    state: AppState, card: Any, asked: list[dict[str, Any]]
+) -> None:
+    fit = state.fit
+    assert fit is not None
+    label = ["a", "nan", None] * 100
+    state.fit = fit.changed(obs=fit.obs.assign(treat=label))
+    card.choices.origins = {"treat": True}
+    card.controls.label.value = "=treat"
+    card.controls.one.value = "=a"
+    card.controls.ask()
+    wait_for(lambda: card.result is not None)
+    assert [int(asked[-1][side].sum()) for side in "ab"] == [100, 100]
+    assert "100 cells without a value of treat are left out." in card.told
+
+
+def test_donors_are_the_unit_where_the_fit_has_an_effect_of_each(state: AppState) -> None:
+    fit = state.fit
+    assert fit is not None
+    obs = fit.obs.assign(donor=pd.Categorical([f"d{j % 5}" for j in range(300)]))
+    design = Design.of("~ cell_type + (1 | donor)", obs)
+    zeros = np.zeros((len(fit.genes), len(design.columns)))
+    state.fit_counts = sparse.csc_matrix(np.ones((len(fit.cells), len(fit.genes)), np.float32))
+    state.fit = fit.changed(obs=obs, design=design, effects=zeros)
+    assert state.fit.groupings == ("donor",)
+    controls = GroupsTab(state, Browser())["differences"].controls
+    assert controls.donor.value == "=donor"
+    controls.donor.value = NOBODY
+    controls.offer()
+    assert controls.donor.value == NOBODY
+
+
+def test_random_effects_alone_and_topics_say_why_there_are_no_coefficients(
+    state: AppState,
+) -> None:
+    fit = state.fit
+    assert fit is not None
+    design = Design.of("~ (1 | cell_type)", fit.obs)
+    zeros = np.zeros((len(fit.genes), len(design.columns)))
+    tab = GroupsTab(state, Browser())
+    state.fit = fit.changed(design=design, effects=zeros, coefficients=(), units=())
+    assert tab["covariates"].result is None
+    assert "random effects alone" in _missing(state.fit)
+    assert "random effects alone" in tab["coefficients"]._page.object
+    assert state.run_error is None
+    state.fit = make_topic_fit()
+    assert "Topics have no covariates" in _missing(state.fit)

@@ -17,8 +17,11 @@ from dashboard.cards.groups.tab_choices import (
     NOBODY,
     REST,
     SELECTED,
+    WORDS,
     Comparison,
     GroupChoices,
+    named,
+    options,
 )
 from dashboard.one_message import one_message
 from dashboard.select import Select
@@ -27,7 +30,7 @@ from dashboard.templates import render
 from engine.results import AnyFit
 from engine.summaries import grouping_columns
 
-NONE = "none"
+EMPTY = {"none": ""}
 FROM = {HERE: "these counts: clusters, marker genes", ELSEWHERE: "elsewhere: a treatment, a sort"}
 
 
@@ -36,7 +39,8 @@ class GroupControls:
 
     def __init__(self, state: AppState, browser: Browser, choices: GroupChoices) -> None:
         self.state, self.choices = state, choices
-        small: dict[str, Any] = {"size": "small", "margin": 0, "options": [NONE]}
+        self._shown: dict[str, str] = {}
+        small: dict[str, Any] = {"size": "small", "margin": 0, "options": EMPTY}
         self.label = Select(label="Label", width=140, **small)
         self.one = Select(label="A", width=150, **small)
         self.other = Select(label="B", width=150, **small)
@@ -71,26 +75,36 @@ class GroupControls:
         fit, choices, able = self.state.fit, self.choices, self.able
         known = list(grouping_columns(fit)) if able and fit is not None else []
         selected = able and self.state.selected is not None
-        labels = known + ([SELECTED] if selected else [])
-        label = choices.label if choices.label in labels else (labels or [NONE])[0]
-        self.label.param.update(options=labels or [NONE], value=label, disabled=not labels)
-        levels = [] if label in (NONE, SELECTED) or fit is None else _levels(fit.obs[label])
-        ones = levels or [label]
-        one = choices.one if choices.one in ones else ones[0]
-        others = [REST, *(level for level in levels if level != one)]
-        other = choices.other if choices.other in others else REST
-        self.one.param.update(options=ones, value=one, disabled=len(ones) < 2)
-        self.other.param.update(options=others, value=other, disabled=len(others) < 2)
-        units = [NOBODY, *(name for name in known if name != label)]
-        donor = choices.donor if choices.donor in units else NOBODY
-        self.donor.param.update(options=units, value=donor, disabled=len(units) < 2)
-        own = label in (NONE, SELECTED)
-        self.external.param.update(value=choices.origins.get(label, False), disabled=own)
-        self.button.disabled = not labels
+        labels = options(known, last=[SELECTED] * selected) or EMPTY
+        label = _kept(choices.label, labels)
+        column = named(label)
+        levels = [] if column is None or fit is None else _levels(fit.obs[column])
+        ones = options(levels) or {WORDS.get(label, "none"): label}
+        one = _kept(choices.one, ones)
+        others = options((level for level in levels if level != named(one)), first=[REST])
+        units = options((name for name in known if name != column), first=[NOBODY])
+        donor = _kept(choices.donor or self._unit(units), units)
+        self._fill("label", labels, label, able=labels is not EMPTY)
+        self._fill("one", ones, one, able=len(ones) > 1)
+        self._fill("other", others, _kept(choices.other, others), able=len(others) > 1)
+        self._fill("donor", units, donor, able=len(units) > 1)
+        external = column is not None and choices.origins.get(column, False)
+        self.external.param.update(value=external, disabled=column is None)
+        self.button.disabled = labels is EMPTY
+
+    def _fill(self, name: str, offered: dict[str, str], key: str, *, able: bool) -> None:
+        self._shown[name] = key
+        getattr(self, name).param.update(options=offered, value=key, disabled=not able)
+
+    def _unit(self, units: dict[str, str]) -> str:
+        """Donors are the unit where the fit has a random effect of them."""
+        fit = self.state.fit
+        own = () if fit is None else fit.groupings
+        return next((key for key in units.values() if named(key) in own), NOBODY)
 
     def ask(self, _event: object = None) -> None:
         """Ask for the comparison, once it is known where the labels come from."""
-        fit, label = self.state.fit, self.label.value
+        fit, label = self.state.fit, named(self.label.value)
         if fit is None:
             return
         led_by = self._led_by(fit, label)
@@ -99,8 +113,8 @@ class GroupControls:
             self.choices.param.update(question=unknown[0], asked=None)
             return
         honest = led_by is not None and all(self.choices.origins[name] for name in led_by)
-        selected = self.state.selected if label == SELECTED else None
-        groups = (label, self.one.value, self.other.value, self.donor.value)
+        selected = self.state.selected if label is None else None
+        groups = (label, *(named(one.value) for one in (self.one, self.other, self.donor)))
         asked = Comparison(fit, *groups, honest, selected)
         self.choices.param.update(question="", asked=asked, both=())
 
@@ -110,12 +124,12 @@ class GroupControls:
         offers = [(json.dumps([label, origin]), words) for origin, words in FROM.items()]
         return render("details.origin", label, offers) if label else ""
 
-    def _led_by(self, fit: AnyFit, label: str) -> tuple[str, ...] | None:
+    def _led_by(self, fit: AnyFit, label: str | None) -> tuple[str, ...] | None:
         """Labels that led to the groups; None where the fit's own counts, or who knows what, did.
 
         Cells that were drawn on a map of one half of the counts are compared in the other.
         """
-        if label != SELECTED:
+        if label is not None:
             return (label,)
         led_by: tuple[str, ...] | None = self.state.led_by
         return led_by if fit.data.get("split") else None
@@ -123,7 +137,8 @@ class GroupControls:
     def _pick(self, name: str) -> Any:
         @one_message
         def picked(event: Any) -> None:
-            if event.new != NONE:
+            # What the page itself put there is nobody's choice.
+            if event.new and event.new != self._shown.get(name):
                 self.choices.param.update({name: event.new, "question": ""})
                 self.offer()
 
@@ -131,8 +146,8 @@ class GroupControls:
 
     @one_message
     def _tick(self, event: Any) -> None:
-        label = self.label.value
-        if label not in (NONE, SELECTED) and event.new != self.choices.origins.get(label, False):
+        label = named(self.label.value)
+        if label is not None and event.new != self.choices.origins.get(label, False):
             self.choices.origins = self.choices.origins | {label: event.new}
 
     def _answer(self, text: str) -> None:
@@ -145,3 +160,8 @@ class GroupControls:
 
 def _levels(column: pd.Series) -> list[str]:
     return [str(level) for level in pd.unique(column.dropna().astype(str))]
+
+
+def _kept(key: str, offered: dict[str, str]) -> str:
+    """A key that is still offered, or the first."""
+    return key if key in offered.values() else next(iter(offered.values()))

@@ -68,7 +68,7 @@ class CovariateEffects(Card):
 
     def asks(self) -> tuple[Any, ...] | None:
         fit = self.fit
-        return None if fit is None or not fit.can("covariates") else (fit,)
+        return None if fit is None or missing(fit) else (fit,)
 
     def compute(self, fit: AnyFit) -> pd.DataFrame:
         return effects(fit)
@@ -108,7 +108,7 @@ class CovariateEffects(Card):
     @classmethod
     def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export | None:
         """Of the first covariate; the table has all."""
-        if missing(fit) or not fit.covariate_effects():
+        if missing(fit):
             return None
         return Export(
             cls.title.lower(),

@@ -14,7 +14,7 @@ from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure
 from dashboard.cards.groups.controls import GroupControls
-from dashboard.cards.groups.tab_choices import NOBODY, SELECTED, Comparison, GroupChoices, masks
+from dashboard.cards.groups.tab_choices import Comparison, GroupChoices
 from dashboard.cards.table import SMALL, Column, Table
 from dashboard.one_message import one_message
 from dashboard.plots.volcano import Volcano
@@ -26,7 +26,7 @@ from engine.errors import EngineError
 
 ALONG = "A − B, CLR (nats)"
 ASK = "Choose two groups of cells, and press Compare."
-NOT_YET = "Groups are compared once a fit of factors has ended."
+NOT_YET = "Groups are compared once a fit of factors (LNM, LNMVCP) has ended."
 IN_THE_OTHER = (
     "In the half of the counts that the fit has not seen: more than counting noise in these cells."
 )
@@ -120,8 +120,8 @@ class GroupDifferences(Card):
             found = differences(
                 fit,
                 counts,
-                *masks(asked),
-                donor=None if asked.donor == NOBODY else asked.donor,
+                *asked.masks,
+                donor=asked.donor,
                 chosen=not asked.honest,
             )
         except EngineError as error:
@@ -148,7 +148,8 @@ class GroupDifferences(Card):
             names = result.genes["gene"].astype(str).tolist()
             self.table.fill([names, *(result.genes[name].to_numpy() for name in COLUMNS)])
             unit = "donors" if result.unit == "donor" else "cells"
-            words = f"{result.n_a:,} and {result.n_b:,} {unit}. {' '.join(result.notes)}"
+            groups = self._of(" against ")
+            words = f"{groups}: {result.n_a:,} and {result.n_b:,} {unit}. {' '.join(result.notes)}"
             self.told = words
         self.plot.mark(self.state.marked)
 
@@ -166,14 +167,21 @@ class GroupDifferences(Card):
 
     def stem(self) -> str:
         asked = self.choices.asked
-        return f"{asked.one} against {asked.other}" if asked else "groups"
+        by = f" by {asked.donor}" if asked is not None and asked.donor is not None else ""
+        return f"{self._of(' against ')}{by}"
+
+    def _of(self, between: str) -> str:
+        asked = self.choices.asked
+        return "groups" if asked is None else between.join(asked.names)
 
     def export(self) -> Any:
         return super().export() if isinstance(self.result, Differences) else None
 
 
 def _notes(asked: Comparison, split: bool) -> list[str]:
-    """What a test means, or how one can be had."""
+    """Who is left out, and what a test means, or how one can be had."""
+    drawn, without = asked.label is None, asked.n_without
+    left = [f"{without:,} cells without a value of {asked.label} are left out."] if without else []
     if split:
-        return [IN_THE_OTHER] if asked.honest else [UNKNOWN] * (asked.label == SELECTED)
-    return [HOW_TO_TEST] if asked.label == SELECTED else []
+        return left + ([IN_THE_OTHER] if asked.honest else [UNKNOWN] * drawn)
+    return left + [HOW_TO_TEST] * drawn

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-import numpy as np
 import param
 
 from dashboard import html, lists
 from dashboard.browser import Browser
 from dashboard.cards.background import summarised
-from dashboard.cards.groups.tab_choices import REST, SELECTED, Comparison, GroupChoices, masks
+from dashboard.cards.groups.tab_choices import GroupChoices
 from dashboard.cards.other_run import FINISHED, runs
 from dashboard.follower import Follower
 from dashboard.naming import fetch
@@ -38,7 +37,7 @@ CHOOSE = (
     "Choose a run B, of the same genes in other cells with as many factors. Or choose groups A and "
     "B of this run's cells above and press Compare: a fit of each is then offered here."
 )
-READY = "Both groups are fitted."
+READY = "Each group is fitted:"
 READING = "Reading the other run."
 EACH = "Fit each group by itself, to compare their correlations: "
 NOT_SURE = "How sure the correlations of both runs are is not worked out yet."
@@ -76,7 +75,7 @@ class Pairing(param.Parameterized):
         super().__init__()
         self.state, self.choices, self.runner = state, choices, runner
         self.beside = Beside()
-        self._at_once = False
+        self._at_once, self._names = False, ("", "")
         self._asked: tuple[AnyFit, str] | None = None
         self.sure: Follower | None = None
         if runner is None:
@@ -109,10 +108,11 @@ class Pairing(param.Parameterized):
         """Fit both groups that are compared above, each by itself."""
         asked = self.choices.asked
         if self.offers == FIT and self.runner is not None and asked is not None:
-            words = [one_of(asked, level) for level in (asked.one, asked.other)]
             # Both halves of split counts are fitted, that in which the cells were drawn too.
-            found_here = not asked.honest or asked.label == SELECTED
-            self.choices.both = self.runner.fit_both(both(asked), words, found_here=found_here)
+            found_here = not asked.honest or asked.label is None
+            begun = self.runner.fit_both(asked.masks, asked.names, found_here=found_here)
+            self._names = asked.names
+            self.choices.both = begun
 
     def open(self) -> None:
         """Open the runs of both groups, and have their errors worked out."""
@@ -148,7 +148,7 @@ class Pairing(param.Parameterized):
     def _offered(self, said: str) -> str:
         if said == NOT_SURE:
             return ACT
-        if said == READY:
+        if said.startswith(READY):
             return OPEN
         return FIT if said.startswith(EACH) else ""
 
@@ -180,7 +180,7 @@ class Pairing(param.Parameterized):
         asked = self.choices.asked
         if asked is None or asked.fit is not self.state.fit:
             return ""
-        one, other = (one_of(asked, level) for level in (asked.one, asked.other))
+        one, other = asked.names
         return f"{EACH}{one} (A) and {other} (B), by the settings and priors of this run."
 
     def _begun(self) -> str:
@@ -191,10 +191,11 @@ class Pairing(param.Parameterized):
         if lost or len(states) < len(self.choices.both):
             told = " ".join(f"{one.name}: {one.state}." for one in lost) or "A run is gone."
             return f"{told} Compare the groups again to fit them anew."
+        one, other = (f"{name} ({side})" for name, side in zip(self._names, "AB", strict=True))
         if all(one.state in FINISHED for one in states):
-            return READY
-        far = [f"{name} {_far(one)}" for name, one in zip("AB", states, strict=True)]
-        return f"Fitting each group by itself: {', '.join(far)}."
+            return f"{READY} {one} and {other}."
+        first, second = map(_far, states)
+        return f"Fitting each group by itself: {one} {first}, {other} {second}."
 
     _refused = ""
     _last: tuple[tuple[Any, ...], Between] | None = None
@@ -238,19 +239,6 @@ class Pairing(param.Parameterized):
     def _tell(self, event: Any) -> None:
         if isinstance(event.new, Notice):
             self.state.run_error = event.new
-
-
-def one_of(asked: Comparison, level: str) -> str:
-    """What a group of a comparison is called."""
-    if level == REST:
-        return f"other than {asked.one}"
-    return level if asked.label == SELECTED else f"{asked.label} {level}"
-
-
-def both(asked: Comparison) -> tuple[np.ndarray, np.ndarray]:
-    """(C,) masks of groups A and B."""
-    one, other = masks(asked)
-    return one, ~one if other is None else other
 
 
 def _far(status: JobStatus) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,10 +11,27 @@ import param
 
 from engine.results import AnyFit
 
-# What stands for a group that no level is.
-REST, SELECTED = "the rest", "selected cells"
-NOBODY = "cells"
+# Of what is chosen a key is kept: that of a column or level of the file has a sign before it, for
+# it may be called as anything here is.
+OWN = "="
+SELECTED, REST, NOBODY = "selected", "rest", "cells"
+WORDS = {SELECTED: "selected cells", REST: "the rest", NOBODY: "cells"}
 HERE, ELSEWHERE = "here", "elsewhere"
+
+
+def options(names: Iterable[str], first: Iterable[str] = (), last: Iterable[str] = ()) -> Any:
+    """What a select offers, words -> key: names of the file between keys of `WORDS`."""
+    own = {name: f"{OWN}{name}" for name in names}
+
+    def worded(keys: Iterable[str]) -> dict[str, str]:
+        return {f"({WORDS[key]})" if WORDS[key] in own else WORDS[key]: key for key in keys}
+
+    return {**worded(first), **own, **worded(last)}
+
+
+def named(key: str) -> str | None:
+    """The column or level of a key; None of a key of `WORDS`."""
+    return key.removeprefix(OWN) if key.startswith(OWN) else None
 
 
 class Comparison(NamedTuple):
@@ -23,10 +41,12 @@ class Comparison(NamedTuple):
     ----------
     fit
         Under which.
-    label, one, other
-        Column and levels; `SELECTED` is a column, `REST` a level.
+    label
+        Column of the groups; None: the selected cells and the rest.
+    one, other
+        Levels of A and B; None: the selected cells, and the rest.
     donor
-        Column of donors, or `NOBODY`.
+        Column of donors; None: cells are the unit.
     honest
         Whether the groups were not found in the counts that they are compared in.
     selected
@@ -34,22 +54,50 @@ class Comparison(NamedTuple):
     """
 
     fit: AnyFit
-    label: str
-    one: str
-    other: str
-    donor: str
+    label: str | None
+    one: str | None
+    other: str | None
+    donor: str | None
     honest: bool
     selected: np.ndarray | None
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """What A and B are called."""
+        if self.label is None:
+            return WORDS[SELECTED], f"other than {WORDS[SELECTED]}"
+        one = f"{self.label} {self.one}"
+        return one, f"other than {one}" if self.other is None else f"{self.label} {self.other}"
+
+    @property
+    def masks(self) -> tuple[np.ndarray, np.ndarray]:
+        """(C,) masks of A and B; cells without a value of the label are in neither."""
+        if self.selected is not None:
+            one = np.asarray(self.selected, bool)
+            return one, ~one
+        known, levels = self._label
+        one = known & (levels == self.one)
+        return one, known & ~one if self.other is None else known & (levels == self.other)
+
+    @property
+    def n_without(self) -> int:
+        """Cells without a value of the label."""
+        return 0 if self.label is None else int((~self._label[0]).sum())
+
+    @property
+    def _label(self) -> tuple[np.ndarray, np.ndarray]:
+        column = self.fit.obs[self.label]
+        return column.notna().to_numpy(), column.astype(str).to_numpy()
+
 
 class GroupChoices(param.Parameterized):
-    """Choices that the cards of the Groups tab share."""
+    """Choices that the cards of the Groups tab share; keys as `options` has them."""
 
     column = param.String(default="", doc="Label of the covariate; empty: the first.")
-    label = param.String(default="", doc="Column of the groups; empty: the first.")
-    one = param.String(default="", doc="Level that is group A.")
-    other = param.String(default=REST, doc="Level that is group B, or `REST`.")
-    donor = param.String(default=NOBODY, doc="Column of donors, or `NOBODY`.")
+    label = param.String(default="", doc="Key of the groups' column; empty: the first.")
+    one = param.String(default="", doc="Key of group A.")
+    other = param.String(default=REST, doc="Key of group B.")
+    donor = param.String(default="", doc="Key of the unit; empty: what the fit tells.")
     origins = param.Dict(default={}, doc="Labels: whether they come from elsewhere.")
     question = param.String(default="", doc="Label whose origin is asked for.")
     beside = param.String(default="", doc="Run whose correlations are compared.")
@@ -65,11 +113,3 @@ class GroupChoices(param.Parameterized):
             return
         if label == self.question and origin in (HERE, ELSEWHERE):
             self.origins = self.origins | {label: origin == ELSEWHERE}
-
-
-def masks(asked: Comparison) -> tuple[np.ndarray, np.ndarray | None]:
-    """(C,) masks of groups A and B; None for all others."""
-    if asked.selected is not None:
-        return np.asarray(asked.selected, bool), None
-    levels = asked.fit.obs[asked.label].astype(str).to_numpy()
-    return levels == asked.one, None if asked.other == REST else levels == asked.other

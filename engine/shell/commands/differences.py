@@ -11,7 +11,7 @@ import click
 from engine.shell.click_command import ShellCommand
 from engine.shell.common import writable
 from engine.shell.counts_arguments import fitted, of_its_cells
-from engine.shell.group_options import group_of, last_of
+from engine.shell.group_options import groups_of_options, last_of
 
 _SHOWN = 10
 
@@ -54,8 +54,7 @@ def differences(
 
     fit = load(path)
     counts = fitted(fit, path, data, values)
-    one = group_of(counts.obs, a, "--a")
-    other = None if b is None else group_of(counts.obs, b, "--b")
+    one, other = groups_of_options(counts.obs, a, b)
     steps = differences_iter(fit, counts, one, other, donor=donor, adjusted=adjusted, centre=centre)
     found = last_of(steps, "differences").found
     write_csv(with_ids(found.genes, fit), out)

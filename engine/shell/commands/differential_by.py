@@ -11,7 +11,7 @@ import click
 from engine.shell.click_command import ShellCommand
 from engine.shell.common import writable
 from engine.shell.counts_arguments import fitted, of_its_cells
-from engine.shell.group_options import group_of, last_of
+from engine.shell.group_options import groups_of_options, last_of
 
 _GENES, _SHOWN = 40, 10
 
@@ -65,8 +65,7 @@ def differential_by(
     counts = fitted(fit, path, data, values)
     groups: Any = by
     if a is not None:
-        one = group_of(counts.obs, a, "--a")
-        groups = one, ~one if b is None else group_of(counts.obs, b, "--b")
+        groups = groups_of_options(counts.obs, a, b)
     found = last_of(differential_by_iter(fit, counts, groups, donor=donor), "differential-by").found
     table = found.pairs(places)
     write_csv(with_ids(table, fit), out)

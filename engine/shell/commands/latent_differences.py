@@ -11,7 +11,7 @@ import click
 from engine.shell.click_command import ShellCommand
 from engine.shell.common import writable
 from engine.shell.counts_arguments import fitted, of_its_cells
-from engine.shell.group_options import group_of, last_of
+from engine.shell.group_options import groups_of_options, last_of
 
 
 @click.command(cls=ShellCommand)
@@ -42,8 +42,7 @@ def latent_differences(
 
     fit = load(path)
     counts = fitted(fit, path, data, values)
-    one = group_of(counts.obs, a, "--a")
-    other = None if b is None else group_of(counts.obs, b, "--b")
+    one, other = groups_of_options(counts.obs, a, b)
     steps = latent_differences_iter(fit, counts, one, other, donor=donor)
     found = last_of(steps, "latent-differences").found
     write_csv(found.latents, out)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.checks import with_structure
 from engine.comparing import differential
 from engine.errors import ConfigError, DataError
 from engine.jobs import CellSubset, Jobs, check_same_counts
@@ -26,6 +27,7 @@ from tests.engine.jobs.fakes import (
     make_counts,
     make_fit,
 )
+from tests.engine.jobs.test_structure_phase import MISSED
 
 SOME = np.array([True, False, True, True, False])
 
@@ -137,3 +139,14 @@ def test_fits_without_factors_have_no_change_to_tell() -> None:
     found = differential(*one, *other)
     assert not found.tested
     assert "without factors" in found.notes[0]
+
+
+def test_structure_that_the_factors_miss_is_told_with_the_changes() -> None:
+    from tests.dashboard.synthetic import make_fit as synthetic
+
+    fits = [synthetic(cells=40, genes=12, factors=2, seed=seed) for seed in (0, 1)]
+    fits[1] = with_structure(fits[1], MISSED)
+    one, other = ((fit, make_uncertainty(fit, 1e-4)) for fit in fits)
+    found = differential(*one, *other)
+    assert found.tested
+    assert "beyond the factors of B:" in found.notes[0]

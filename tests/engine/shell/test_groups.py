@@ -12,7 +12,7 @@ import pytest
 from engine import checks
 from engine.__main__ import main
 from engine.errors import ConfigError
-from engine.shell.group_options import group_of
+from engine.shell.group_options import group_of, groups_of_options
 from tests.tiny import CELLS, GENES, LDA, LNM, tiny_counts, tiny_data, tiny_fit
 
 LABELS = pd.DataFrame(
@@ -40,6 +40,22 @@ class TestGroup:
     )
     def test_is_that_of_a_level(self, text: str, column: str, level: object) -> None:
         np.testing.assert_array_equal(group_of(LABELS, text, "--a"), LABELS[column] == level)
+
+    def test_cells_without_a_value_are_not_among_all_others(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        labels = pd.DataFrame({"treat": ["a", "b", None, "nan", "a"]})
+        one, rest = groups_of_options(labels, "treat=a", None)
+        assert (one.tolist(), rest.tolist()) == (
+            [True, False, False, False, True],
+            [False, True, False, True, False],
+        )
+        assert "1 cells have no treat" in capsys.readouterr().err
+        assert groups_of_options(labels, "treat=a", "treat=b")[1].tolist() == [
+            False,
+            True,
+            *[False] * 3,
+        ]
 
     @pytest.mark.parametrize(
         ("text", "told"),
