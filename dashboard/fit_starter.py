@@ -115,7 +115,7 @@ class FitStarter:
                 continue
             if status.active or status.state in FINISHED:
                 own = self._jobs.cells_of(status.id, counts.n_cells)
-                if np.array_equal(own, np.flatnonzero(subset.mask)):
+                if own is not None and np.array_equal(own, np.flatnonzero(subset.mask)):
                     return status.id
         return ""
 

@@ -114,8 +114,8 @@ class GroupControls:
             return
         honest = led_by is not None and all(self.choices.origins[name] for name in led_by)
         selected = self.state.selected if label is None else None
-        groups = (label, *(named(one.value) for one in (self.one, self.other, self.donor)))
-        asked = Comparison(fit, *groups, honest, selected)
+        one, other, donor = (named(field.value) for field in (self.one, self.other, self.donor))
+        asked = Comparison(fit, label, one, other, donor, honest, selected)
         self.choices.param.update(question="", asked=asked, both=())
 
     def question(self) -> str:
