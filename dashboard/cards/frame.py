@@ -35,7 +35,7 @@ def card(head: Any, *body: Any, tools: tuple[Any, ...] = (), **params: Any) -> p
         for part in ("title", "how")
     )
     top = pn.Row(
-        html.pane(title, sizing_mode=None),
+        html.pane(title, sizing_mode=None, css_classes=["card-title"]),
         pn.Spacer(sizing_mode="stretch_width", height=0, margin=0),
         *tools,
         sizing_mode="stretch_width",

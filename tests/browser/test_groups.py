@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.steps import (
     LONG,
+    button,
     card,
     choose,
     draw_around,
@@ -101,6 +102,9 @@ def test_a_label_leaves_the_factors_and_groups_are_compared(
     loadings = card(page, "Factor loadings within louvain, phase")
     expect(loadings).to_be_visible()
     expect(loadings.get_by_text(re.compile("Labels: factor"))).to_have_count(0)
+    # a title that names covariates leaves the tools their room
+    for menu in ("cells", "correlations", "loadings"):
+        expect(button(page, f"Export {menu}")).to_be_in_viewport(ratio=1)
     draw_around(within, 0.5)
 
     # what the covariates do to genes, and to the one that is chosen

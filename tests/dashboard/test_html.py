@@ -57,6 +57,14 @@ def test_help_opens_without_the_server() -> None:
     assert f'id="{name[1]}" popover' in title
 
 
+def test_a_title_that_is_cut_is_whole_on_hovering() -> None:
+    title = html.within(html.heading("A", "b", "c", "d"), f"batch, {EVIL}").title
+    found = re.search('<h2 title="([^"]*)">', title)
+    assert found is not None
+    assert unescape(found[1]) == f"A within batch, {EVIL}"
+    assert "title=" not in html.within(html.heading("A", "b", "c", "d"), "").title
+
+
 def test_numbers_have_a_true_minus() -> None:
     assert html.number(-1234.5, 1) == "−1,234.5"
     assert html.short(-0.5) == "−0.5"
