@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 import panel as pn
-from bokeh.models.widgets.tables import NumberFormatter, ScientificFormatter
+from bokeh.models.widgets.tables import HTMLTemplateFormatter, NumberFormatter, ScientificFormatter
 from panel.theme import Native
 
 from dashboard.one_message import one_message
@@ -20,6 +20,15 @@ ROW = 21
 SMALL = "e"
 # Rows of a page; what does not fit is scrolled to.
 PAGE = 25
+# A name of one long word, such as the id of a gene, is cut in its middle where there is no room;
+# the browser knows how much there is. Read as a whole: by its label, not by its halves.
+NAME = (
+    "<% const all = Array.from(String(value)); if (all.length < 13 || /\\s/.test(value)) "
+    "{ %><%- value %><% } else { %>"
+    '<span class="cut" role="text" title="<%- value %>" aria-label="<%- value %>">'
+    '<span><%- all.slice(0, -6).join("") %></span><span><%- all.slice(-6).join("") %></span>'
+    "</span><% } %>"
+)
 
 
 @dataclass(frozen=True)
@@ -146,7 +155,9 @@ class Table(pn.viewable.Viewer):
             "titles": {name: _text(column.title) for name, column in columns.items()},
             "header_tooltips": {n: _text(c.tip or c.title) for n, c in columns.items()},
             "formatters": {
-                name: {"type": "plaintext"} if column.digits is None else _numbers(column.digits)
+                name: HTMLTemplateFormatter(template=NAME)
+                if column.digits is None
+                else _numbers(column.digits)
                 for name, column in columns.items()
             },
             "text_align": {n: "left" if n in text else "right" for n in columns},

@@ -26,6 +26,8 @@ from tests.server import Server
 pytestmark = pytest.mark.browser
 
 EVIL = '<img src=x onerror="window.evil=1">'
+# The same in one word.
+WORD = EVIL.replace(" ", "/")
 
 
 def test_names_are_data_and_never_markup(
@@ -39,7 +41,7 @@ def test_names_are_data_and_never_markup(
         obs=pd.DataFrame(
             {EVIL: pd.Categorical([EVIL, "b"] * 40)}, index=[f"{EVIL}{c}" for c in range(80)]
         ),
-        var=pd.DataFrame(index=[f"{EVIL}{g}" for g in range(12)]),
+        var=pd.DataFrame(index=[WORD, *(f"{EVIL}{g}" for g in range(1, 12))]),
     )
     path = tmp_path / f"{'<img src=x onerror=window.evil=1>'.replace('/', '')}.h5ad"
     data.write_h5ad(path)
@@ -76,6 +78,13 @@ def test_names_are_data_and_never_markup(
             for share in (0.3, 0.45, 0.6, 0.75):
                 page.mouse.move(box["x"] + share * box["width"], box["y"] + 0.4 * box["height"])
                 page.wait_for_timeout(60)
+    # a long word is cut in the middle of its cell of a table, and read as a whole
+    page.get_by_role("tab", name="Topics").click()
+    gene = page.get_by_role("gridcell", name=WORD, exact=True).first
+    expect(gene.locator(".cut")).to_have_attribute("title", WORD)
+    box = gene.bounding_box()
+    assert box is not None
+    assert box["height"] < 30
     assert page.evaluate("window.evil") is None
     assert page.locator("img[src=x]").count() == 0
     assert foreign == []
