@@ -13,9 +13,12 @@ from engine.errors import ConfigError, EngineError
 from engine.lnm.covariate_columns import Variable, has_value, refuse_thin, variables_of
 from engine.lnm.design_checks import MAX_COLUMNS, check_design
 from engine.lnm.formula import Term, terms_of
+from engine.text import some
 
 # What cannot be in a name that a formula has.
 _SIGNS = re.compile(r"[+:|()]")
+# What else is meant by these in a formula.
+_NUMBERS = {"0": "no intercept", "1": "the intercept"}
 # Levels beyond which a covariate begins as a random effect.
 MOST_FIXED = 20
 
@@ -57,6 +60,19 @@ class Offer:
     levels: tuple[str, ...] = ()
     missing: int = 0
     refused: EngineError | None = None
+
+    @property
+    def why(self) -> str:
+        """Why it cannot be used, in few words; "" if it can."""
+        if self.refused is None:
+            return ""
+        if sign := _SIGNS.search(self.name):
+            return f"has {sign[0]} in its name"
+        if self.name in _NUMBERS:
+            return f"{self.name} in a formula is {_NUMBERS[self.name]}"
+        if self.name.strip(" ~") != self.name or not self.name:
+            return "has a blank or ~ at an end of its name" if self.name else "has no name"
+        return self.refused.got
 
     @property
     def many(self) -> bool:
@@ -174,11 +190,11 @@ def _whole(name: str) -> str:
 def _unwritable(name: str, obs: pd.DataFrame) -> EngineError | None:
     if list(map(str, obs.columns)).count(name) > 1:
         return ConfigError("one column of a name", f"several {name!r}", "Rename the others.")
-    if _SIGNS.search(name) or name.strip(" ~") != name or name in ("", "0", "1"):
+    if _SIGNS.search(name) or name.strip(" ~") != name or name in ("", *_NUMBERS):
         return ConfigError(
             "a name without +, :, |, ( and ), and that is no 0 or 1",
             repr(name),
-            "Rename the column.",
+            "Rename the column: a formula would take it for something else.",
         )
     return None
 
@@ -187,8 +203,9 @@ def _variable(obs: pd.DataFrame, term: Term) -> Variable | EngineError:
     """What the only column of a term is, or why it cannot be one."""
     name = term.group or term.columns[0]
     if name not in obs:
-        some = ", ".join(map(str, obs.columns[:10])) or "none"
-        return ConfigError(f"a column of these cells: {some}", repr(name), "Take it out.")
+        return ConfigError(
+            f"a column of these cells: {some(obs.columns)}", repr(name), "Take it out."
+        )
     column = obs[name]
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.cat.remove_unused_categories()

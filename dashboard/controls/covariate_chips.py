@@ -20,6 +20,7 @@ from engine.covariate_offers import Offer, read_formula, refusals
 from engine.data import Counts
 from engine.errors import EngineError
 from engine.fitting.settings import Setting
+from engine.text import count
 
 # What the menu shows while nothing is added.
 ADD = "choose a column of the cells"
@@ -110,8 +111,8 @@ class CovariatesControl(param.Parameterized):
 
 def _words(one: Offer) -> str:
     if one.refused is None:
-        return f"{one.name} · {_what(one)}"
-    why = one.refused.got
+        return f"{one.name} · {', '.join(filter(None, (_what(one), _left(one))))}"
+    why = one.why
     why = why if len(why) <= LONGEST_WHY else f"{why[: LONGEST_WHY - 1]}…"
     return f"{one.name} · no: {why}"
 
@@ -120,11 +121,17 @@ def _what(one: Offer | None) -> str:
     """What a column is, as it was detected."""
     if one is None or one.refused is not None:
         return ""
-    left = f", {one.missing:,} cells without it are left out" if one.missing else ""
     if not one.levels:
-        return f"number{left}"
+        return "number"
     whole = all(map(str.isdecimal, one.levels))
-    return f"{len(one.levels)} levels{' (whole numbers)' if whole else ''}{left}"
+    return f"{len(one.levels)} levels{' (whole numbers)' if whole else ''}"
+
+
+def _left(one: Offer | None) -> str:
+    """Which cells a fit with a column leaves out."""
+    if one is None or not one.missing:
+        return ""
+    return f"{count(one.missing, 'cell')} without it {'is' if one.missing == 1 else 'are'} left out"
 
 
 def _chips(formula: str | None, found: Iterable[Offer], wrong: Wrong) -> str:
@@ -142,6 +149,7 @@ def _chips(formula: str | None, found: Iterable[Offer], wrong: Wrong) -> str:
             {
                 "name": one.name,
                 "what": _what(offer),
+                "left": _left(offer),
                 "levels": _levels(levels, one.random),
                 "kind": "random" if one.random else "fixed",
                 "turn": "Make it fixed." if one.random else "Make it random, as donors are.",

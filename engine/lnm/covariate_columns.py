@@ -9,6 +9,7 @@ import pandas as pd
 
 from engine.errors import ConfigError
 from engine.lnm.formula import Term
+from engine.text import some
 
 # Cells of a level, at least.
 FEWEST_CELLS = 10
@@ -92,9 +93,8 @@ def refuse_thin(variable: Variable, obs: pd.DataFrame) -> None:
 
 def unknown_level(variable: Variable, values: np.ndarray) -> ConfigError:
     """What to raise for levels that were not fitted."""
-    known = ", ".join(variable.levels[:10])
     return ConfigError(
-        f"levels of {variable.name} that were fitted: {known}",
+        f"levels of {variable.name} that were fitted: {some(variable.levels, 10)}",
         f"{values[0]!r}",
         "Leave these cells out: what a level that no fitted cell has does is not known.",
     )

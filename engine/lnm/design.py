@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from engine.lnm.covariate_columns import Variable, unknown_level, values_of, variables_of
-from engine.lnm.formula import Term, terms_of
+from engine.lnm.formula import Term, taken_for_granted, terms_of
 from engine.lnm.random_effects import random_columns
 
 _ALIAS = "logratio_variable_{}_"
@@ -91,8 +91,10 @@ class Design:
     @classmethod
     def with_matrix(cls, formula: str, obs: pd.DataFrame) -> tuple[Design, np.ndarray]:
         """The same, and (C, p) of these cells as `encode` gives it."""
-        terms = terms_of(formula, set(map(str, obs.columns)))
+        names = set(map(str, obs.columns))
+        terms = terms_of(formula, names)
         variables, notes = variables_of(terms, obs)
+        notes = (*taken_for_granted(formula, names), *notes)
         bare = cls(formula, variables, (), (), (), notes)
         matrix, columns = bare._matrix(terms, obs)
         centre = matrix.mean(0)

@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from engine.errors import ConfigError
+from engine.text import some
 
 _LONGEST = 1000
 _EXAMPLE = "~ batch + age + batch:age + (1 | donor) + (condition | donor)"
 _GROUPED = re.compile(r"\(([^()|]*)\|([^()|]*)\)")
+# The intercept: in a formula, or in the effects of one random term.
+_ONE = re.compile(r"(?:^|[~+(])\s*1\s*(?=$|[+|])")
 # Marks the place of a term in parentheses.
 _PLACE = re.compile(r"\|(\d+)\|")
 
@@ -75,6 +78,13 @@ def terms_of(formula: str, known: Collection[str]) -> tuple[Term, ...]:
     return tuple(dict.fromkeys(terms))
 
 
+def taken_for_granted(formula: str, known: Collection[str]) -> tuple[str, ...]:
+    """What a formula means where a column could be meant too, in words."""
+    if "1" not in known or not _ONE.search(formula):
+        return ()
+    return ("1 in the formula is the intercept: rename the column 1 to have it as a covariate.",)
+
+
 def _random(effects: str, group: str, formula: str, known: Collection[str]) -> list[Term]:
     """An effect of each level of the group: of each column named, and the intercept but for 0."""
     named = [part.strip() for part in effects.split("+")]
@@ -94,11 +104,16 @@ def _columns(
     names = tuple(name.strip() for name in part.split(":"))
     if not all(names) or len(set(names)) < len(names) or (most and len(names) > most):
         _refuse(formula)
+    if most is None and {"0", "1"} & set(names):
+        raise ConfigError(
+            "columns with other names than 0 and 1, which are no columns in a formula",
+            repr(part),
+            "Rename the column, or leave it out.",
+        )
     for name in names:
         if name not in known:
-            some = ", ".join(sorted(map(str, known))[:20]) or "none"
             raise ConfigError(
-                f"columns of the cells in the formula: {some}",
+                f"columns of the cells in the formula: {some(sorted(map(str, known)))}",
                 repr(name),
                 "Name columns of obs as they are, joined by +; see the documentation of formulas.",
             )

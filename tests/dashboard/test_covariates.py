@@ -111,6 +111,22 @@ def test_a_refusal_is_seen_at_its_chip_before_the_fit(
     assert "role" not in shown(control)
 
 
+def test_cells_that_a_covariate_leaves_out_have_a_line(
+    state: AppState, control: CovariatesControl
+) -> None:
+    counts = state.counts
+    assert counts is not None
+    gaps = counts.obs["cell_type"].where(np.arange(40) > 4)
+    obs = counts.obs.assign(gaps=gaps).rename(columns={"rare": "a|b"})
+    state.counts = dataclasses.replace(counts, obs=obs)
+    control.field.value = "~ gaps"
+    assert ">2 levels</span>" in shown(control)
+    assert "<p>5 cells without it are left out.</p>" in shown(control)
+    words = {name: words for words, name in control.menu.options.items()}
+    assert words["gaps"] == "gaps · 2 levels, 5 cells without it are left out"
+    assert words["a|b"] == "a|b · no: has | in its name"
+
+
 def test_a_formula_from_elsewhere_unfolds_the_settings(state: AppState, browser: Browser) -> None:
     control = ModelControl(state)
     assert not control._fold.active

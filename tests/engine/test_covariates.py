@@ -89,6 +89,15 @@ def test_a_file_offers_columns_with_their_levels_or_says_why_not(obs: pd.DataFra
     assert found["batch"].missing == 0
     assert "at least 10 cells" in told["name"]
     assert "Rename the column" in told["a + b"]
+    assert found["a + b"].why == "has + in its name"
+    assert found["same"].why == "'one' in every cell"
+    assert found["batch"].why == ""
+    odd = [offer(pd.DataFrame({name: list("ab") * 20}), name).why for name in ("1", " c", "")]
+    assert odd == [
+        "1 in a formula is the intercept",
+        "has a blank or ~ at an end of its name",
+        "has no name",
+    ]
     assert not found["donor"].many
     many = pd.DataFrame({"plate": np.arange(300) % 30}).astype(str)
     assert offer(many, "plate").many

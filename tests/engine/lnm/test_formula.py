@@ -4,7 +4,7 @@ import pytest
 
 from engine import LNMConfig
 from engine.errors import ConfigError
-from engine.lnm.formula import Term, terms_of
+from engine.lnm.formula import Term, taken_for_granted, terms_of
 
 KNOWN = {"batch", "cell type", "age", "donor", "condition", "n.genes", "__class__"}
 
@@ -34,6 +34,19 @@ def test_terms(formula: str, expected: list[str]) -> None:
 def test_names_may_have_blanks_and_parentheses() -> None:
     known = {"age (years)", "RIN > 7", "T/NK", "1"}
     assert terms_of("~ age (years) + RIN > 7 + T/NK + (1 | 1)", known)[0] == Term(("age (years)",))
+
+
+def test_0_and_1_are_never_columns() -> None:
+    known = {"1", "0", "batch", "donor"}
+    assert terms_of("~ 1 + batch", known) == (Term(("batch",)),)
+    for formula in ("~ 1 + batch", "~ batch+1", "~ batch + (1 | donor)", "~ (1 + batch | donor)"):
+        assert "1 in the formula is the intercept" in taken_for_granted(formula, known)[0]
+        assert not taken_for_granted(formula, known - {"1"})
+    for formula in ("~ batch + (1 | 1)", "~ batch", "~ day 1 + batch"):
+        assert bool(taken_for_granted(formula, known)) == ("(1 |" in formula)
+    for formula in ("~ 0 + batch", "~ batch + 1:batch", "~ (0:batch | donor)"):
+        with pytest.raises(ConfigError, match="other names than 0 and 1"):
+            terms_of(formula, known)
 
 
 def test_a_term() -> None:
@@ -110,6 +123,8 @@ def test_an_unknown_name_is_told_with_those_that_there_are() -> None:
         terms_of("~ batch + sex", {"batch", "age"})
     assert caught.value.got == "'sex'"
     assert "age, batch" in caught.value.expected
+    with pytest.raises(ConfigError, match="c19, … and 5 more; found"):
+        terms_of("~ sex", {f"c{j:02}" for j in range(25)})
 
 
 def test_an_encoder_has_no_covariates() -> None:
