@@ -9,7 +9,7 @@ import pandas as pd
 
 from engine.errors import ConfigError
 from engine.lnm.formula import Term
-from engine.text import some
+from engine.text import count, some
 
 # Cells of a level, at least.
 FEWEST_CELLS = 10
@@ -86,7 +86,7 @@ def refuse_thin(variable: Variable, obs: pd.DataFrame) -> None:
     if variable.levels and cells.min() < FEWEST_CELLS:
         raise ConfigError(
             f"at least {FEWEST_CELLS} cells of each level of {variable.name}",
-            f"{int(cells.min())} of {cells.idxmin()!r}",
+            f"{count(int(cells.min()), 'cell')} of {cells.idxmin()!r}",
             "Leave these cells out, or join the level to another.",
         )
 

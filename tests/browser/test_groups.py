@@ -90,7 +90,7 @@ def test_a_label_leaves_the_factors_and_groups_are_compared(
     chips = page.get_by_role("list", name="Covariates")
     expect(chips.get_by_text("louvain", exact=True)).to_be_visible()
     page.get_by_role("combobox", name="Add a covariate").click()
-    refused = page.get_by_role("menuitem", name=re.compile("^bulk_labels · no: 8 of"))
+    refused = page.get_by_role("menuitem", name=re.compile("^bulk_labels · no: 8 cells of"))
     expect(refused).to_be_disabled()
     page.get_by_role("menuitem", name="phase · 3 levels").click()
     formula = page.get_by_role("textbox", name="As a formula")

@@ -55,7 +55,7 @@ def test_the_menu_adds_and_chips_change_the_formula(
     words = {name: words for words, name in control.menu.options.items()}
     assert words["cell_type"] == "cell_type · 2 levels"
     assert words["age"] == "age · number"
-    assert words["rare"].startswith("rare · no: 1 of 'x'")
+    assert words["rare"].startswith("rare · no: 1 cell of 'x'")
     assert control.menu.disabled_options == ["rare"]
     for name in ("cell_type", "donor", "age"):
         control.menu.value = name

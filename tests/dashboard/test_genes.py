@@ -16,7 +16,7 @@ from dashboard.cards.explore.gene_correlations import CorrelationView
 from dashboard.state import FACTOR, TOTAL_COUNTS, AppState
 from engine import summaries
 from engine.results import Fit
-from tests.dashboard.synthetic import at_bound, make_fit, make_topic_fit
+from tests.dashboard.synthetic import at_bound, make_counts, make_fit, make_topic_fit
 
 EVIL = '<img src=x onerror="alert(1)">'
 
@@ -172,6 +172,12 @@ class TestLoadings:
         assert "% sample</p>" in words(view)
         state.choose_factor(2)
         assert "% sample. If technical, take it as a covariate.</p>" in words(view)
+        counts = make_counts(cells=len(fit.cells))
+        thin = fit.obs["sample"].where(np.arange(len(fit.cells)) > 2, "rare")
+        state.counts = replace(counts, obs=pd.DataFrame({"sample": thin.to_numpy()}))
+        told = "sample cannot be a covariate as it is: 3 cells of &#39;rare&#39;."
+        assert told in words(view)
+        assert "If technical" not in words(view)
         state.choose_factor(1)
         assert "If technical, look" not in words(view)
         state.rename_factor(2, "Plates")

@@ -86,23 +86,41 @@ def _told(usual: str, button: str, fit: AnyFit, state: AppState, names: Sequence
     said, factor = summaries.label_words(fit, cut(names)), state.shown_factor
     if not said:
         return html.how_to_read(usual, button)
-    everything = f"{'; '.join(said.values())}. {summaries.LABEL_ADVICE}"
+    refusal = _refusal(fit, state)
+    everything = " ".join(
+        filter(None, (f"{'; '.join(said.values())}.", summaries.LABEL_ADVICE, refusal))
+    )
     shown = said.get(factor) or "; ".join(said.values())
     if offer := _offer(fit, state):
         button = render("pieces.after", offer, button)
     elif factor in said:
-        shown = f"{shown}. If technical, take it as a covariate."
+        shown = f"{shown}. {refusal or 'If technical, take it as a covariate.'}"
     return html.finding(f"Labels: {shown}", everything, button)
+
+
+def _refusal(fit: AnyFit, state: AppState) -> str:
+    """Why the label that explains most has no button; "" if it could have one."""
+    if fit.can("covariates") or state.counts is None:
+        return ""
+    known = formula_edits.offered(state.counts)
+    best = next((label for label in _labels(fit, state) if label in known), None)
+    why = known[best].why if best is not None else ""
+    return f"{best} cannot be a covariate as it is: {why}." if why else ""
+
+
+def _labels(fit: AnyFit, state: AppState) -> list[str]:
+    """Labels that explain the shown factor, or else any, those first that explain most."""
+    telling = summaries.telling_labels(fit)["adjusted"].sort_values(ascending=False)
+    own = telling[telling.index.get_level_values("factor") == state.shown_factor]
+    return [str(label) for label in (own if len(own) else telling).index.get_level_values("label")]
 
 
 def _offer(fit: AnyFit, state: AppState) -> str:
     """A button that makes the label which explains most a covariate of the next fit."""
     if fit.can("covariates"):
         return ""
-    telling = summaries.telling_labels(fit)["adjusted"].sort_values(ascending=False)
-    own = telling[telling.index.get_level_values("factor") == state.shown_factor]
-    labels = (own if len(own) else telling).index.get_level_values("label")
-    best = next((str(label) for label in labels if formula_edits.can_add(state, str(label))), "")
+    labels = _labels(fit, state)
+    best = next((label for label in labels if formula_edits.can_add(state, label)), "")
     if not best:
         return ""
     words = f"Fit again with {best} as a covariate"

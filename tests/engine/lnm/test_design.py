@@ -193,8 +193,8 @@ class TestRefused:
 
     def test_a_level_of_few_cells(self, obs: pd.DataFrame) -> None:
         few = obs.assign(site=np.where(np.arange(CELLS) < 9, "far", "near"))
-        assert self.refused("~ site", few).got == "9 of 'far'"
-        assert self.refused("~ (1 | site)", few).got == "9 of 'far'"
+        assert self.refused("~ site", few).got == "9 cells of 'far'"
+        assert self.refused("~ (1 | site)", few).got == "9 cells of 'far'"
 
     def test_a_column_of_names_before_it_becomes_a_matrix(self, obs: pd.DataFrame) -> None:
         many = pd.DataFrame({"barcode": np.arange(60_000).astype(str)})
