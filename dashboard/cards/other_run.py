@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +12,13 @@ import pandas as pd
 
 from dashboard import html, lists
 from dashboard.cards.card import Card
-from dashboard.cut import cut
+from dashboard.cut import shorten
 from dashboard.gene_ids import ids_of
 from dashboard.naming import fetch
 from dashboard.state import AppState
 from dashboard.templates import render
 from engine import summaries
+from engine.distinct_labels import apart
 from engine.jobs import Jobs
 from engine.results import AnyFit
 
@@ -64,7 +67,19 @@ def runs(state: AppState) -> dict[str, str]:
         if status.state in FINISHED and status.id != state.run:
             same = sum(words.split(" · #")[0] == status.name for words in found.values())
             found[status.id] = f"{status.name} · #{same + 1}" if same else status.name
-    return dict(zip(found, cut(list(found.values()), LONGEST), strict=True))
+    return dict(zip(found, cut_runs(list(found.values())), strict=True))
+
+
+def cut_runs(names: Sequence[str]) -> list[str]:
+    """Names of runs cut at their end, but in the middle where they begin alike."""
+    begun = Counter(name[: LONGEST - 1] for name in dict.fromkeys(names))
+
+    def label(name: str, longest: float) -> str:
+        if len(name) <= longest or begun[name[: LONGEST - 1]] > 1:
+            return shorten(name, longest)
+        return f"{name[: int(longest) - 1].rstrip(' ·')}…"
+
+    return apart(names, label, LONGEST)
 
 
 def compared(fit: AnyFit, jobs: Jobs, run: str) -> Other | None:

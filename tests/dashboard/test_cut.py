@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.cards.other_run import cut_runs
 from dashboard.cut import SHORTEST, cut
 from dashboard.figures.sheet import cleaned, wide
 
@@ -38,6 +39,22 @@ def test_ensembl_ids_of_one_family():
     ids = [f"ENSG000002847{j}.15" for j in range(10, 30)]
     assert len(set(cut(ids, 13))) == 20
     assert max(map(len, cut(ids, 13))) <= 17
+
+
+def test_runs_keep_the_beginnings_that_tell_them_apart() -> None:
+    whole = "odd2 · lnm k3"
+    two = "condition ill · unstimulated odd2 · lnm k3"
+    names = [whole, "other than drug 2 and 3 · odd · lnmvcp k3", two, f"{two} (2)"]
+    kept, other, *alike = cut_runs(names)
+    assert (kept, other) == (whole, "other than drug 2 and 3 · odd…")
+    assert alike[0].startswith("condition ill")
+    assert alike[0].endswith("lnm k3")
+    assert alike[1].endswith("(2)")
+
+
+@given(NAMES)
+def test_runs_stay_different(names: list[str]) -> None:
+    assert len(set(cut_runs(names))) == len(set(names))
 
 
 @given(st.lists(st.text("ab1 \t…", max_size=20), max_size=6))
