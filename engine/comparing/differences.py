@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -156,6 +156,11 @@ def differences_iter(
         raise ConfigError("an LNM or LNMVCP", fit.model, "Compare groups under a fit of factors.")
     if adjusted and not fit.can("covariates"):
         raise ConfigError("a fit with covariates to adjust for", "one without", "Leave it out.")
+    if centre not in get_args(Centre):
+        raise ConfigError(
+            "centre to be 'precision' or 'median'", repr(centre), "Choose one of them."
+        )
+    _refuse_numbers(counts, donor)
     counts = counts.matched(fit.genes, fit.gene_ids)
     groups = groups_of(counts, a, b, donor, chosen=chosen)
     if donor is None and groups.tested and (alike := ", ".join(fit.groupings)):
@@ -163,6 +168,19 @@ def differences_iter(
     if fit.can("covariates"):
         groups = groups._replace(notes=(*groups.notes, _ADJUSTED if adjusted else _TOTAL))
     return _steps(fit, counts, groups, adjusted, centre, least_detection)
+
+
+def _refuse_numbers(counts: Counts, donor: str | None) -> None:
+    """ConfigError if the column of donors has numbers that are no names of levels."""
+    if donor is None or donor not in counts.obs:
+        return
+    column = counts.obs[donor]
+    if pd.api.types.is_float_dtype(column) and np.mod(column.dropna().astype(float), 1).any():
+        raise ConfigError(
+            "a column of levels for donors",
+            f"{column.nunique():,} different numbers in {donor}",
+            "Name the column that says whom each cell is of.",
+        )
 
 
 def _steps(

@@ -198,6 +198,14 @@ class TestDifferences:
         with pytest.raises(ConfigError, match="least_detection"):
             engine.differences(donors.plain, counts, donors.ill, least_detection=1.1)
 
+    def test_a_centre_or_donors_that_are_none(self) -> None:
+        counts, half = tiny_counts(), np.arange(80) < 40
+        with pytest.raises(ConfigError, match="'precision' or 'median'"):
+            engine.differences(tiny_fit(LNM), counts, half, centre="mean")  # type: ignore[arg-type]
+        counts = replace(counts, obs=counts.obs.assign(dose=np.arange(80) / 7))
+        with pytest.raises(ConfigError, match="levels for donors; found 80 different numbers"):
+            engine.differences(tiny_fit(LNM), counts, half, donor="dose")
+
     def test_topics_have_none(self) -> None:
         with pytest.raises(ConfigError, match="LNM"):
             engine.differences(tiny_fit(LDA), tiny_counts("lda"), np.arange(80) < 40)
