@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,7 +152,7 @@ def names_in(path: Path, what: str) -> tuple[str, ...]:
     from engine.spreadsheet import unguarded
 
     try:
-        names = path.read_text(encoding="utf-8").splitlines()
+        names = path.read_text(encoding="utf-8-sig").splitlines()
         if path.suffix in (".csv", ".tsv"):
             names = [unguarded(name) for name in names]
     except (OSError, ValueError) as error:
@@ -169,6 +170,8 @@ def _names(given: list[str], what: str, place: str) -> tuple[str, ...]:
 def cells_named(counts: Counts, names: tuple[str, ...], file: str) -> tuple[Counts, dict[str, Any]]:
     """The counts of some cells, in their order there, and what the fit says of them.
 
+    How many they are is told on stderr.
+
     Raises
     ------
     DataError
@@ -178,7 +181,7 @@ def cells_named(counts: Counts, names: tuple[str, ...], file: str) -> tuple[Coun
 
     from engine.jobs.cell_subset import CellSubset
 
-    wanted = pd.Index(names)
+    wanted = pd.Index(names).unique()
     unknown = wanted.difference(counts.cells)
     if len(unknown):
         raise DataError(
@@ -187,6 +190,10 @@ def cells_named(counts: Counts, names: tuple[str, ...], file: str) -> tuple[Coun
             "Give the names as the data have them.",
         )
     subset = CellSubset(counts.cells.isin(wanted), f"the cells named in {file}", False)
+    told = f"Fitting {len(wanted):,} of {counts.n_cells:,} cells, those named in {file}."
+    if again := len(names) - len(wanted):
+        told += f" Names that it repeats were left out: {again:,}."
+    print(told, file=sys.stderr)
     return counts.take(subset.mask), subset.to_dict()
 
 

@@ -81,7 +81,9 @@ def test_the_printed_command_gives_the_data_back(
     assert parsed(command)[1:] == (request_, 0.1)
 
 
-def test_some_cells_are_named_in_a_file_that_reads_back(tmp_path: Path) -> None:
+def test_some_cells_are_named_in_a_file_that_reads_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     counts, path = make_counts(), tmp_path / "cells.txt"
     command = fit_command(LNMConfig(), PLAIN, cells=counts.cells[[7, 3]])
     assert command.arguments[-4:-2] == ("--cells", "cells.txt")
@@ -90,6 +92,13 @@ def test_some_cells_are_named_in_a_file_that_reads_back(tmp_path: Path) -> None:
     found, subset = common.cells_named(counts, names, path.name)
     assert list(found.cells) == ["cell3", "cell7"]
     assert (subset["cells"], subset["of"]) == (2, counts.n_cells)
+    told = f"Fitting 2 of {counts.n_cells} cells, those named in cells.txt."
+    assert capsys.readouterr().err == f"{told}\n"
+    # a mark of the encoding, as spreadsheets write it, is no part of a name
+    path.write_text("cell3\ncell7\ncell3\n", "utf-8-sig")
+    names = common.names_in(path, "cell names")
+    assert common.cells_named(counts, names, path.name)[1]["cells"] == 2
+    assert capsys.readouterr().err == f"{told} Names that it repeats were left out: 1.\n"
     with pytest.raises(DataError, match="1 of 2 that are none, the first 'nobody'"):
         common.cells_named(counts, ("cell3", "nobody"), path.name)
     path.write_text("\n \n", "utf-8")
