@@ -8,7 +8,7 @@ import pandas as pd
 
 from dashboard.report.figures import pass_word
 from dashboard.report.subject import Subject
-from engine import summaries
+from engine import coefficients, summaries
 from engine.results import AnyFit, selection_of
 
 TOP = 12
@@ -178,6 +178,9 @@ def files(subject: Subject) -> dict[str, tuple[str, pd.DataFrame]]:
         "trace": ("The objective, pass by pass.", fit.trace.set_index("pass")),
         "settings": ("All settings of the fit.", configuration(subject)),
     }
+    if fit.can("covariates") and fit.covariate_effects():
+        words = "CLR effects of the covariates on every gene, with their errors, nats."
+        found["coefficients"] = (words, coefficients(fit).set_index(["column", "gene"]))
     if subject.score:
         rows = {name: value for name, value in subject.score.items() if value is not None}
         table = pd.Series(rows, name="value", dtype=object).rename_axis("measure").to_frame()

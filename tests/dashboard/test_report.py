@@ -19,9 +19,12 @@ from dashboard.report import Subject, document, report_tables, write_bundle
 from dashboard.report.figures import Figure, as_they_stand, complete
 from dashboard.report.inline import inline_svg
 from dashboard.state import AppState
+from engine import coefficients
 from engine.data import DataRequest
+from engine.fitting.estimates import Estimates
 from engine.jobs import JobStatus
 from engine.lnm.config import LNMConfig
+from engine.lnm.design import Design
 from engine.results import AnyFit
 from engine.shell import common
 from tests.dashboard.synthetic import at_bound, make_fit, make_topic_fit
@@ -250,6 +253,20 @@ def test_the_zip_says_what_each_file_is(subject: Subject, tmp_path: Path) -> Non
     assert list(genes.columns)[: subject.fit.n_factors] == subject.fit.factor_names
     assert len(cells) == len(subject.fit.cells)
     np.testing.assert_allclose(cells["total_counts"], subject.fit.total_counts)
+
+
+def test_tables_have_the_effects_of_covariates() -> None:
+    plain = make_fit(cells=40)
+    design = Design.of("~ cell_type", plain.obs)
+    effects = np.zeros((len(plain.genes), 2))
+    effects[3] = 2.0
+    error = np.full(len(plain.genes), 0.1)
+    found = tuple(Estimates(column, error, np.inf) for column in effects.T)
+    fit = plain.changed(design=design, effects=effects, coefficients=found, units=("cell",) * 2)
+    _, table = report_tables.files(Subject.of(fit, status()))["coefficients"]
+    pd.testing.assert_frame_equal(table, coefficients(fit).set_index(["column", "gene"]))
+    assert list(table.index[0]) == ["cell_type[T cell]", "GENE3"]
+    assert "coefficients" not in report_tables.files(Subject.of(plain, status()))
 
 
 @pytest.mark.parametrize(("changes", "sign"), [({}, ""), ({"is_bound": True}, "≥ ")])
