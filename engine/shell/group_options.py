@@ -10,11 +10,10 @@ import numpy as np
 from tqdm import tqdm
 
 from engine.errors import ConfigError
+from engine.text import some
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_LISTED = 10
 
 
 def group_of(obs: pd.DataFrame, text: str, option: str) -> np.ndarray:
@@ -27,16 +26,15 @@ def group_of(obs: pd.DataFrame, text: str, option: str) -> np.ndarray:
     """
     found = _split(obs, text)
     if found is None:
-        columns = ", ".join(list(map(str, obs.columns))[:_LISTED]) or "none"
         raise ConfigError(
-            f"{option} COLUMN=LEVEL with a column of the cells: {columns}",
+            f"{option} COLUMN=LEVEL with a column of the cells: {some(obs.columns)}",
             repr(text),
             'Name a column and one of its levels, like "cell_type=NK cells".',
         )
     name, level = found
     mask = np.asarray(_named(obs[name]) == level)
     if not mask.any():
-        levels = ", ".join(sorted(set(_named(obs[name].dropna())))[:_LISTED])
+        levels = some(sorted(set(_named(obs[name].dropna()))))
         raise ConfigError(f"a level of {name} for {option}: {levels}", repr(level), "Name one.")
     return mask
 

@@ -198,7 +198,7 @@ class TestRefused:
 
     def test_a_column_of_names_before_it_becomes_a_matrix(self, obs: pd.DataFrame) -> None:
         many = pd.DataFrame({"barcode": np.arange(60_000).astype(str)})
-        assert "1 of" in self.refused("~ barcode", many).got
+        assert "1 cell of" in self.refused("~ barcode", many).got
 
     def test_many_columns(self, obs: pd.DataFrame) -> None:
         many = pd.DataFrame({"well": (np.arange(6600) % 66).astype(str), "ill": True})

@@ -41,6 +41,11 @@ class TestGroup:
     def test_is_that_of_a_level(self, text: str, column: str, level: object) -> None:
         np.testing.assert_array_equal(group_of(LABELS, text, "--a"), LABELS[column] == level)
 
+    def test_a_list_that_is_cut_says_how_many_more_there_are(self) -> None:
+        many = pd.DataFrame({f"c{j}": ["a"] for j in range(25)})
+        with pytest.raises(ConfigError, match="c18, c19, … and 5 more; found 'gone=a'"):
+            group_of(many, "gone=a", "--a")
+
     def test_cells_without_a_value_are_not_among_all_others(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
