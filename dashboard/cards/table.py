@@ -20,15 +20,7 @@ ROW = 21
 SMALL = "e"
 # Rows of a page; what does not fit is scrolled to.
 PAGE = 25
-# A name of one long word, such as the id of a gene, is cut in its middle where there is no room;
-# the browser knows how much there is. Read as a whole: by its label, not by its halves.
-NAME = (
-    "<% const all = Array.from(String(value)); if (all.length < 13 || /\\s/.test(value)) "
-    "{ %><%- value %><% } else { %>"
-    '<span class="cut" role="text" title="<%- value %>" aria-label="<%- value %>">'
-    '<span><%- all.slice(0, -6).join("") %></span><span><%- all.slice(-6).join("") %></span>'
-    "</span><% } %>"
-)
+NAME = str(render("pieces.name_in_cell"))
 
 
 @dataclass(frozen=True)
