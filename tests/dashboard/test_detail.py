@@ -87,7 +87,7 @@ class TestGene:
 class TestCells:
     @pytest.fixture
     def view(self, state: AppState) -> ContrastView:
-        view = ContrastView(state)
+        view = ContrastView(state, Browser())
         state.show_fit(make_fit(genes=60))
         return view
 

@@ -90,7 +90,7 @@ class TestNames:
 
     def test_views_follow(self, state: AppState, fit: TopicFit) -> None:
         cells, loadings = CellsView(state, Browser()), LoadingsView(state, Browser())
-        gene, contrast = GeneView(state), ContrastView(state)
+        gene, contrast = GeneView(state), ContrastView(state, Browser())
         state.choose_gene("GENE1")
         state.choose_factor(2)
         state.rename_factor(2, EVIL)
