@@ -18,6 +18,7 @@ from engine.errors import ConfigError, FitError
 from engine.inference import fit_iter
 from engine.registry import family_of
 from engine.results import AnyFit
+from engine.text import some
 
 # Cells of a fit, at least.
 FEWEST_CELLS = 40
@@ -106,7 +107,7 @@ def _two(
     if not isinstance(by, str):
         return ("A", "B"), by
     if by not in obs:
-        known = ", ".join(map(str, obs.columns[:20])) or "none"
+        known = some(obs.columns)
         raise ConfigError(f"a column of the cells to compare by: {known}", repr(by), "Name one.")
     column = obs[by]
     missing = int(column.isna().sum())

@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.data import Counts
 from engine.errors import ConfigError
+from engine.text import some
 
 # Cells of a group, and of a donor in a group, at least.
 FEWEST_CELLS, FEWEST_OF_DONOR = 10, 5
@@ -123,7 +124,7 @@ def _by_donor(
     counts: Counts, first: np.ndarray, second: np.ndarray, donor: str, fewest: int
 ) -> Groups:
     if donor not in counts.obs:
-        known = ", ".join(map(str, counts.obs.columns[:20])) or "none"
+        known = some(counts.obs.columns)
         raise ConfigError(f"a column of the cells for donors: {known}", repr(donor), "Name one.")
     column = counts.obs[donor]
     missing = int(column.isna().sum())
