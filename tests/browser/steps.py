@@ -126,6 +126,8 @@ def find_gene(page: Page, gene: str) -> None:
 
 def draw_around(where: Locator, share: float = 0.75) -> None:
     """Draw a rectangle by hand around the middle of a plot."""
+    # until it is gone, a list of options takes what the mouse does
+    expect(where.page.get_by_role("listbox")).to_have_count(0)
     box = where.locator("canvas").first.bounding_box()
     assert box is not None
     low, high = (1 - share) / 2, (1 + share) / 2

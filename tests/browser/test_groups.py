@@ -19,6 +19,7 @@ from tests.browser.steps import (
     fit,
     open_demo,
     open_model,
+    wait_for_umap,
     wait_until_drawn,
 )
 from tests.server import Server
@@ -68,6 +69,7 @@ def test_a_label_leaves_the_factors_and_groups_are_compared(
     cells = card(page, "Cells")
     choose(page, "Colour by", "bulk_labels")
     wait_until_drawn(cells, 20)
+    wait_for_umap(page)
     draw_around(cells, 0.5)
     expect(page.get_by_role("list", name="Chosen")).to_contain_text("cells")
 
@@ -105,6 +107,7 @@ def test_a_label_leaves_the_factors_and_groups_are_compared(
     # a title that names covariates leaves the tools their room
     for menu in ("cells", "correlations", "loadings"):
         expect(button(page, f"Export {menu}")).to_be_in_viewport(ratio=1)
+    wait_for_umap(page)
     draw_around(within, 0.5)
 
     # what the covariates do to genes, and to the one that is chosen

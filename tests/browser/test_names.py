@@ -20,6 +20,7 @@ from tests.browser.steps import (
     fit,
     open_model,
     open_path,
+    wait_for_umap,
 )
 from tests.server import Server
 
@@ -51,6 +52,8 @@ def test_names_are_data_and_never_markup(
     fit(page)
     expect(page.get_by_text("lnmvcp k2").first).to_be_visible()
     cells = card(page, "Cells")
+    # no cell moves any more when they are drawn around
+    wait_for_umap(page)
     choose(page, "Colour by", EVIL)
     expect(cells.get_by_role("listitem").filter(has_text="onerror")).to_be_visible()
     # hovering shows names too
