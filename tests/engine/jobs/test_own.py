@@ -42,6 +42,7 @@ LOOKS: dict[str, Callable[[Jobs, str], Any]] = {
     "cell_scores": lambda jobs, id: jobs.cell_scores(id),
     "fit_counts": lambda jobs, id: jobs.fit_counts(id),
     "read_counts": lambda jobs, id: jobs.read_counts(id),
+    "cells_of": lambda jobs, id: jobs.cells_of(id, 5),
     "other_half": other_half,
 }
 CHANGES: dict[str, Callable[[Jobs, str], Any]] = {
