@@ -22,7 +22,6 @@ from engine.results import AnyFit
 from engine.selection import check_counts
 
 SETTLE_SECONDS = 0.15
-FINISHED = ("done", "stopped")
 
 
 class FitStarter:
@@ -66,7 +65,7 @@ class FitStarter:
 
     def started_both(
         self, fit: AnyFit, masks: Iterable[np.ndarray], words: Iterable[str], *, found_here: bool
-    ) -> tuple[str, ...]:
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Fit two groups of cells each by itself, by the settings and priors of a fit of both.
 
         Runs that do so already are taken instead.
@@ -80,7 +79,8 @@ class FitStarter:
 
         Returns
         -------
-        The ids of the runs; none if they cannot be started.
+        The ids of the runs, none if they cannot be started; and what their settings lack of those
+        of the fit, in words.
         """
         state = self._state
         try:
@@ -95,25 +95,26 @@ class FitStarter:
                     "Choose larger groups.",
                 )
             labels = [state.counts.obs[group] for group in groups]
-            config, _ = family_of(fit).of_parts(fit, labels)
+            config, notes = family_of(fit).of_parts(fit, labels)
             subsets = [CellSubset(*own, found_here) for own in zip(groups, words, strict=True)]
             counts = state.counts
-            return tuple(
+            runs = [
                 self._same(counts, config, subset) or self._submit(counts, config, subset)
                 for subset in subsets
-            )
+            ]
+            return tuple(runs), notes
         except EngineError as error:
             state.run_error = Notice.of(error)
-            return ()
+            return (), ()
 
     def _same(self, counts: Counts, config: Config, subset: CellSubset) -> str:
-        """A run of these cells and settings, going on or with a result; empty if there is none."""
+        """A run of these cells and settings, going on or done; empty if there is none."""
         assert self._state.loaded is not None
         wanted = self._state.loaded.to_dict(), config.to_dict(), subset.to_dict()
         for status in self._jobs.list():
             if (status.request, status.config, status.subset) != wanted or status.split:
                 continue
-            if status.active or status.state in FINISHED:
+            if status.active or status.state == "done":
                 own = self._jobs.cells_of(status.id, counts.n_cells)
                 if own is not None and np.array_equal(own, np.flatnonzero(subset.mask)):
                     return status.id

@@ -86,7 +86,7 @@ class Runner:
 
     def fit_both(
         self, masks: Sequence[np.ndarray], words: Sequence[str], *, found_here: bool
-    ) -> tuple[str, ...]:
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Fit two groups of the cells of the shown fit, see `FitStarter.started_both`."""
         assert self.state.fit is not None
         return self._starter.started_both(self.state.fit, masks, words, found_here=found_here)

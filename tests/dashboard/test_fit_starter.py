@@ -17,6 +17,7 @@ from dashboard.services import Services
 from dashboard.state import AppState
 from engine.data import Counts, DataRequest
 from engine.jobs.uncertainties import FILE
+from engine.lnm.family import LogRatio
 from tests.dashboard.synthetic import Steps, make_counts
 from tests.dashboard.test_uncertainty import make_uncertainty
 
@@ -78,10 +79,18 @@ def test_cells_without_a_value_of_a_covariate_are_left_out_and_counted(
 
 
 def test_both_groups_are_fitted_opened_and_compared(
-    fitted: AppState, runner: Runner, until: Until, steps: Steps
+    fitted: AppState,
+    runner: Runner,
+    until: Until,
+    steps: Steps,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     state, whole = fitted, fitted.run
     state.tab = "groups"
+    settings = LogRatio.of_parts
+    monkeypatch.setattr(
+        LogRatio, "of_parts", lambda *given: (settings(*given)[0], ("Left out: batch.",))
+    )
     browser = Browser()
     tab = GroupsTab(state, browser, runner)
     pairing, choices = tab.pairing, tab.choices
@@ -100,6 +109,8 @@ def test_both_groups_are_fitted_opened_and_compared(
     press(browser, pairing.offers)
     until(lambda: "(A) 25 %" in pairing.said)
     assert "(B) waits" in pairing.said
+    # what groups cannot have of the settings stands beside
+    assert pairing.said.endswith("Left out: batch.")
     steps.go_on.set()
     until(lambda: pairing.said.startswith(READY))
     runs = choices.both
@@ -126,7 +137,7 @@ def test_both_groups_are_fitted_opened_and_compared(
 
 def test_groups_without_enough_cells_are_refused(fitted: AppState, runner: Runner) -> None:
     few = np.arange(CELLS) < 30
-    assert runner.fit_both((few, ~few), ("few", "the rest"), found_here=False) == ()
+    assert runner.fit_both((few, ~few), ("few", "the rest"), found_here=False) == ((), ())
     assert "at least 40 cells" in fitted.run_error.expected
 
 

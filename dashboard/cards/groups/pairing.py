@@ -75,7 +75,7 @@ class Pairing(param.Parameterized):
         super().__init__()
         self.state, self.choices, self.runner = state, choices, runner
         self.beside = Beside()
-        self._at_once, self._names = False, ("", "")
+        self._at_once, self._names, self._lacks = False, ("", ""), ""
         self._asked: tuple[AnyFit, str] | None = None
         self.sure: Follower | None = None
         if runner is None:
@@ -110,8 +110,8 @@ class Pairing(param.Parameterized):
         if self.offers == FIT and self.runner is not None and asked is not None:
             # Both halves of split counts are fitted, that in which the cells were drawn too.
             found_here = not asked.honest or asked.label is None
-            begun = self.runner.fit_both(asked.masks, asked.names, found_here=found_here)
-            self._names = asked.names
+            begun, lacks = self.runner.fit_both(asked.masks, asked.names, found_here=found_here)
+            self._names, self._lacks = asked.names, " ".join(lacks)
             self.choices.both = begun
 
     def open(self) -> None:
@@ -136,44 +136,41 @@ class Pairing(param.Parameterized):
     def update(self, *_events: object) -> None:
         """Look again at what there is to compare."""
         if self.state.tab == TAB and self.sure is not None:
-            said, between = self._look()
-            changes: dict[str, Any] = {"said": said, "offers": self._offered(said)}
+            said, offers, between = self._look()
+            changes: dict[str, Any] = {"said": said, "offers": offers}
             # One that is the same is nothing new to those who follow it.
             changes |= {"between": between} if between is not self.between else {}
             self.param.update(**changes)
-            if said == NOT_SURE and self._at_once:
+            if offers == ACT and self._at_once:
                 self._at_once = False
                 self.work_out()
 
-    def _offered(self, said: str) -> str:
-        if said == NOT_SURE:
-            return ACT
-        if said.startswith(READY):
-            return OPEN
-        return FIT if said.startswith(EACH) else ""
-
-    def _look(self) -> tuple[str, Between | None]:
+    def _look(self) -> tuple[str, str, Between | None]:
+        """Why there is nothing to show, what can be asked for then, and what there is."""
         state, run, sure = self.state, self.choices.beside, self.sure
         fit = state.fit
         if fit is None or state.partial or not fit.can("pair_uncertainty"):
-            return NO_RUN, None
+            return NO_RUN, "", None
         known = runs(state)
         if self.choices.both:
-            return self._begun(), None
+            return *self._begun(), None
         if run not in known:
-            return self._groups() or (CHOOSE if known else ALONE), None
+            groups = self._groups()
+            return groups or (CHOOSE if known else ALONE), FIT if groups else "", None
         if self._asked is None or self._asked[0] is not fit or self._asked[1] != run:
             self._read(fit, run)
         if self._refused:
-            return self._refused, None
+            return self._refused, "", None
         other = self.beside.fit
         if other is None or sure is None:
-            return READING, None
+            return READING, "", None
         one, two = state.uncertainty, sure.result
         if isinstance(one, Uncertainty) and isinstance(two, Uncertainty):
-            return "", self._made(fit, one, other, two, run)
+            return "", "", self._made(fit, one, other, two, run)
         going = " · ".join(filter(None, (state.uncertainty_progress, sure.progress)))
-        return (f"Working out the errors of both: {going}." if going else NOT_SURE), None
+        if going:
+            return f"Working out the errors of both: {going}.", "", None
+        return NOT_SURE, ACT, None
 
     def _groups(self) -> str:
         """What is said where two groups of cells are compared that can be fitted."""
@@ -183,19 +180,20 @@ class Pairing(param.Parameterized):
         one, other = asked.names
         return f"{EACH}{one} (A) and {other} (B), by the settings and priors of this run."
 
-    def _begun(self) -> str:
-        """How far the fits of both groups are."""
+    def _begun(self) -> tuple[str, str]:
+        """How far the fits of both groups are, and what can be asked for."""
         known = {status.id: status for status in self.state.runs}
         states = [known[run] for run in self.choices.both if run in known]
         lost = [one for one in states if one.state not in (*ACTIVE, *FINISHED)]
         if lost or len(states) < len(self.choices.both):
             told = " ".join(f"{one.name}: {one.state}." for one in lost) or "A run is gone."
-            return f"{told} Compare the groups again to fit them anew."
+            return f"{told} Compare the groups again to fit them anew.", ""
         one, other = (f"{name} ({side})" for name, side in zip(self._names, "AB", strict=True))
         if all(one.state in FINISHED for one in states):
-            return f"{READY} {one} and {other}."
+            return f"{READY} {one} and {other}. {self._lacks}".strip(), OPEN
         first, second = map(_far, states)
-        return f"Fitting each group by itself: {one} {first}, {other} {second}."
+        far = f"Fitting each group by itself: {one} {first}, {other} {second}."
+        return f"{far} {self._lacks}".strip(), ""
 
     _refused = ""
     _last: tuple[tuple[Any, ...], Between] | None = None
