@@ -57,7 +57,7 @@ class FitStarter:
         try:
             config, counts = state.config(), state.counts
             subset = _subset(counts, self._cells, formula_edits.formula_of(state))
-            check_counts(counts if subset is None else counts.take(subset.mask), config)
+            check_counts(counts, config, None if subset is None else subset.mask)
             return self._submit(counts, config, subset, holdout=state.holdout, split=state.split)
         except EngineError as error:
             state.run_error = Notice.of(error)

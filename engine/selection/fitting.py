@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
+
 from engine import inference
 from engine.data import Counts
 from engine.errors import FitError
@@ -61,14 +63,23 @@ def fit_iter(counts: Counts, config: Config, *, start: AnyFit | None = None) -> 
     return steps if known is None else _telling(steps, known)
 
 
-def check_counts(counts: Counts, config: Config) -> None:
+def check_counts(counts: Counts, config: Config, mask: np.ndarray | None = None) -> None:
     """Refuse what these counts cannot carry, before a fit of them is begun.
+
+    Parameters
+    ----------
+    mask
+        (C,) which of the cells are to be fitted; all by default.
 
     Raises
     ------
     ConfigError
         If the formula of covariates is none, or not one for these cells.
     """
+    if mask is not None:
+        # Labels and totals alone are looked at: the counts, which may be on disk, are not read.
+        own = {name: getattr(counts, name)[mask] for name in ("cells", "obs", "totals")}
+        counts = replace(counts, library_size=counts.library_size[mask], **own)
     family_of(config).prepared(counts, config)
 
 

@@ -143,3 +143,14 @@ def test_groups_without_enough_cells_are_refused(fitted: AppState, runner: Runne
 
 def press(browser: Browser, act: str) -> None:
     browser._handle_msg({"act": act, "value": ""})
+
+
+def test_a_covariate_that_the_cells_cannot_carry_is_refused_before_a_run(
+    fitted: AppState, runner: Runner, counts: Counts, until: Until
+) -> None:
+    state, whole = fitted, fitted.run
+    state.formula = "~ cell_type"
+    runner.fit((counts.obs["cell_type"] == "a").to_numpy())
+    until(lambda: state.run_error is not None)
+    assert "'a' in every cell" in state.run_error.got
+    assert state.run == whole
