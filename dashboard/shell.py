@@ -193,11 +193,13 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
 
 def _views(state: AppState, runner: Runner, browser: Browser) -> list[tuple[str, pn.Column]]:
     """Title and content of each tab; a view is built once somebody looks."""
-    columns = {name: pn.Column(sizing_mode="stretch_both", margin=0) for name in tab_names()}
+    look = {"sizing_mode": "stretch_both", "margin": 0, "stylesheets": [html.STYLES]}
+    columns = {name: pn.Column(css_classes=["unbuilt"], **look) for name in tab_names()}
 
     def add(name: str) -> None:
         if not len(columns[name]):
-            columns[name].append(catalogue.tab(name)(state, browser, runner))
+            view = catalogue.tab(name)(state, browser, runner)
+            columns[name].param.update(objects=[view], css_classes=[])
 
     state.param.watch(lambda event: add(event.new), "tab")
     add(state.tab)

@@ -15,6 +15,7 @@ from dashboard.reader import summarise
 from dashboard.runner import Runner
 from dashboard.shell import compose
 from dashboard.state import AppState
+from dashboard.tab_names import tab_names
 from tests.dashboard.synthetic import make_counts, make_fit
 
 EVIL = '<img src=x onerror="alert(1)">'
@@ -74,6 +75,16 @@ def test_opening_a_run_turns_to_it(state: AppState, runner: Runner) -> None:
     assert tabs.active == 0
     state.show_run("a")
     assert tabs.active == 1
+
+
+def test_a_tab_says_that_it_is_being_opened_until_it_is_there(
+    state: AppState, runner: Runner
+) -> None:
+    (tabs,) = compose(state, runner).select(pmui.Tabs)
+    topics = tabs[tab_names().index("topics")]
+    assert (len(topics), topics.css_classes) == (0, ["unbuilt"])
+    state.tab = "topics"
+    assert (len(topics), topics.css_classes) == (1, [])
 
 
 def test_styles_load_nothing_from_elsewhere() -> None:
