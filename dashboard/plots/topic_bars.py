@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from bokeh.models import ColumnDataSource, HoverTool
+from bokeh.models import BasicTickFormatter, ColumnDataSource, HoverTool
 
 from dashboard.gene_ids import full
 from dashboard.plots.loading_bars import LoadingBars
@@ -23,6 +23,9 @@ class TopicBars(LoadingBars):
 
     def __init__(self) -> None:
         super().__init__()
+        # Probabilities of some thousandths: as powers of ten they run into each other.
+        self.figure.xaxis.formatter = BasicTickFormatter(use_scientific=False)
+        self.figure.xaxis[0].ticker.desired_num_ticks = 3
         self._table = pd.DataFrame({"value": []})
         self._colour: str | None = None
         self._ends = False
