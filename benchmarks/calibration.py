@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--bootstrapped", type=int, default=20, help="of them, with the bootstrap")
     parser.add_argument("--n-boot", type=int, default=30)
     parser.add_argument("--found", type=int, default=10, help="data sets of each of found")
-    parser.add_argument("--nulls", type=int, default=3, help="data sets of each kind of claims")
+    parser.add_argument("--nulls", type=int, default=10, help="data sets of each kind of claims")
     parser.add_argument("--wrong", type=int, default=10, help="data sets of each kind of factors")
     parser.add_argument("--looked", type=int, default=20, help="data sets of each of structure")
     parser.add_argument("--grouped", type=int, default=20, help="data sets of each kind of groups")
