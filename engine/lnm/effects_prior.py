@@ -95,8 +95,10 @@ class EffectsPrior:
         size = loadings.shape[1]
         # Columns of one prior have the same.
         of_fixed = (loadings.T @ loadings) / self.fixed[:, None, None]
-        of_terms = [(loadings.T / own) @ loadings for own in self.random.T]
-        weighted = np.concatenate([of_fixed, np.reshape(of_terms, (-1, size, size))[self.terms]])
+        # Without factors there are none of either, and -1 would be any number of terms.
+        shape = (self.random.shape[1], size, size)
+        of_terms = np.reshape([(loadings.T / own) @ loadings for own in self.random.T], shape)
+        weighted = np.concatenate([of_fixed, of_terms[self.terms]])
         own = self.of_factors_precision()
         trace = np.trace(weighted, axis1=1, axis2=2)
         ridge = own + _RIDGE * np.maximum(trace, 1.0)

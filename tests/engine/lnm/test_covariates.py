@@ -92,6 +92,17 @@ class TestSlopes:
         shrinking = prior.precision(30)[:, :2] * effects[:, :2]
         assert np.abs(pull[:, :2]).max() < 2e-3 * np.abs(shrinking).max()
 
+    @pytest.mark.parametrize("formula", ["~ a + b", "~ a + b + (1 | donor)"])
+    def test_without_factors(self, formula: str) -> None:
+        """As the automatic number may be: nothing of an effect is theirs."""
+        prior, rng = EffectsPrior.start(_design(formula), 7), np.random.default_rng(0)
+        columns = 2 if formula == "~ a + b" else 5
+        effects = rng.normal(size=(7, columns))
+        of_loadings, pull = prior.slopes(np.zeros((7, 0)), effects)
+        assert of_loadings.shape == (7, 0)
+        np.testing.assert_allclose(pull, -prior.precision(7) * effects)
+        assert prior.explained(np.zeros((7, 0)), effects).shape == (0, columns)
+
     def test_steps_know_that_effects_may_move_along_the_loadings(self) -> None:
         """Those of Newton in effects, in which prior and curvature are quadratic."""
         rng = np.random.default_rng(0)
@@ -157,12 +168,12 @@ def _sums(
     return sums_at_mode(own, counts, jnp.ones_like(counts[:, 0]), found, volume, NARROW, covariates)
 
 
-def _design() -> Design:
+def _design(formula: str = "~ a + b + (1 | donor)") -> Design:
     """Two fixed columns, and a group of three levels."""
     number = np.arange(60)
     obs = pd.DataFrame({"a": number % 2 == 0, "b": number % 3 == 0, "donor": number % 3 + 7})
     obs["donor"] = obs["donor"].astype(str)
-    return Design.of("~ a + b + (1 | donor)", obs)
+    return Design.of(formula, obs)
 
 
 @dataclass(frozen=True)
