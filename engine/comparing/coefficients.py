@@ -7,6 +7,7 @@ import pandas as pd
 
 from engine.comparing.effects_table import effects_table, largest_first
 from engine.errors import ConfigError
+from engine.fitting.centre import variance_between
 from engine.results import AnyFit
 
 
@@ -18,6 +19,13 @@ def coefficients(fit: AnyFit) -> pd.DataFrame:
     ``shrunken`` with its 90 % interval, ``lfsr``, ``s_value``, ``p_value``, and ``unit``, whose
     spread the errors have; the largest at least first in each column. Errors are those of groups
     that nobody chose by these counts.
+
+    Effects are relative to their own plain mean over all modelled genes (CLR; a pooled rest is none
+    of them): an effect of 0.3 is 0.3 more than that of the genes on average, not more in absolute
+    terms. The mean is estimated from the genes whose counts tell of it (`engine.fitting.centre`),
+    and its error is in ``standard_error``. A gene that nothing happens to lies as far from zero as
+    the mean is from it: ``lfsr`` takes that for no sign, and the interval has it. To be compared
+    with a truth, that is to be centred alike: less its plain mean over the same genes.
 
     The unit is a random effect's group if the covariate is the same in all cells of a level of it,
     or with ``(covariate | group)``; else it is the cell, and what cells of a donor share is not in
@@ -44,7 +52,9 @@ def coefficients(fit: AnyFit) -> pd.DataFrame:
     names, parts = np.asarray(fit.genes[fit.is_gene]), []
     for label, term, unit, found in effects:
         own = found._replace(value=found.value[fit.is_gene], error=found.error[fit.is_gene])
-        table = effects_table(own, called="effect")
+        # By so much the mean of as many effects varies: a gene without one is as far from it.
+        between = variance_between(own.value, own.error**2)
+        table = effects_table(own, "effect", centre=np.sqrt(between / len(names)))
         table.insert(0, "column", label)
         table.insert(1, "term", term)
         table.insert(2, "gene", names)

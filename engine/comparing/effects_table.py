@@ -10,15 +10,25 @@ from engine.checks.uncertainty.delta_method import as_normal
 from engine.checks.uncertainty.shrinkage import learned, shrink_effects
 from engine.fitting.estimates import Estimates
 
-# Pseudo-counts for genes without an effect: Stephens' default.
+# Pseudo-counts for genes without an effect, in signs: Stephens' default. Intervals that were drawn
+# to zero by as much would be too short: of 100 genes that all change they held 86 %.
 FAVOUR = 9.0
 
 
-def effects_table(found: Estimates, called: str = "difference") -> pd.DataFrame:
+def effects_table(
+    found: Estimates, called: str = "difference", centre: float = 0.0
+) -> pd.DataFrame:
     """Effect, standard error, shrunken effect with its interval, lfsr, s-value and p-value.
 
     Adaptive shrinkage (`engine.checks.uncertainty.shrinkage`), its prior learned from as many
     effects as are independent; where no error is known, all that rests on one is missing.
+
+    Parameters
+    ----------
+    centre
+        Standard deviation of what the effects are relative to, about that of a gene without an
+        effect, which is then so far from zero. A sign is that beyond it; intervals are of the
+        effects as they are told.
     """
     columns = {called: found.value, "standard_error": found.error}
     rest = ("shrunken", "low_90", "high_90", "lfsr", "s_value", "p_value")
@@ -26,12 +36,16 @@ def effects_table(found: Estimates, called: str = "difference") -> pd.DataFrame:
         return pd.DataFrame(columns | dict.fromkeys(rest, np.nan))
     # A normal with the tails of t, of which shrinkage knows.
     error = as_normal(found.value, found.error, found.freedom)
-    prior = learned(found.value, error, found.independent, favour=FAVOUR)
+    beyond = np.hypot(error, centre)
+    careful = learned(found.value, beyond, found.independent, favour=FAVOUR)
+    lfsr = shrink_effects(found.value, beyond, careful).lfsr
+    prior = learned(found.value, beyond, found.independent)
+    prior = prior._replace(scales=np.hypot(prior.scales, centre))
     shrunken = shrink_effects(found.value, error, prior)
     away = -np.abs(found.value) / found.error
     tail = ndtr(away) if np.isinf(found.freedom) else stdtr(found.freedom, away)
-    values = (shrunken.mean, shrunken.low, shrunken.high, shrunken.lfsr)
-    columns |= dict(zip(rest, (*values, s_values(shrunken.lfsr), 2 * tail), strict=True))
+    values = (shrunken.mean, shrunken.low, shrunken.high, lfsr)
+    columns |= dict(zip(rest, (*values, s_values(lfsr), 2 * tail), strict=True))
     return pd.DataFrame(columns)
 
 

@@ -8,6 +8,7 @@ data on (b, m) of a gene, P_r that prior, and x the covariates of all cells,
     b + (H + P_r)^-1 P_f r,    s^2 = (H + P_r)^-1 + w'w (sum_c x x' + P_M)^-1,
 
 r = b - W M, and w less its mean over genes; the last part is how much the scores of the cells vary.
+Both are then centred over genes, see `engine.fitting.centre`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from engine.fitting.centre import centred
 from engine.fitting.estimates import Estimates
 from engine.lnm.design import Design
 from engine.lnm.effects_prior import EffectsPrior
@@ -36,8 +38,8 @@ def coefficients_of(
     covariates
         (C, p) of the cells.
     is_gene
-        (G,) mask of the real genes: weighted by the information that their counts have, these do
-        not change on average.
+        (G,) mask of the real genes: on a plain average these do not change. That average is itself
+        estimated (`engine.fitting.centre`), which is in the errors.
     """
     prior = point.prior.effects
     assert prior is not None
@@ -58,15 +60,15 @@ def coefficients_of(
     spread = np.diag(np.linalg.inv(of_cells))[:fixed]
     counting = np.diagonal(inverse, axis1=1, axis2=2)[:, :fixed]
     loadings = point.loadings
-    # CLR: of the real genes, weighted by the information that their counts have.
-    weights = np.where(is_gene[:, None], 1 / counting, 0.0)
-    weights /= weights.sum(0)
-    means = weights.T @ loadings
-    lengths = (loadings**2).sum(1)[:, None] - 2 * loadings @ means.T + (means**2).sum(1)
-    variance = counting + np.maximum(lengths, 0) * spread
+    variance = np.empty_like(effects)
+    for j in range(fixed):
+        # CLR: of the real genes.
+        weights, variance[:, j] = centred(effects[:, j], counting[:, j], is_gene)
+        variance[:, j] += ((loadings - weights @ loadings) ** 2).sum(1) * spread[j]
+        effects[:, j] -= weights @ effects[:, j]
     units, freedom = _units(design, covariates, prior)
     scale = np.asarray(design.scale)[:fixed]
-    effects = (effects - (weights * effects).sum(0)) / scale
+    effects /= scale
     error = np.sqrt(variance) / scale
     found = (Estimates(effects[:, j], error[:, j], freedom[j]) for j in range(fixed))
     return tuple(found), tuple(units)

@@ -41,7 +41,7 @@ class CovariateEffects(Card):
     caption = "Right: more frequent than in the reference, or with larger values. Click a gene."
     formula = "b_g of y_c = μ + B x_c + W z_c + ε_c, CLR; lfsr by adaptive shrinkage over all genes"
     caveat = (
-        "Effects are relative to the genes' mean, weighted by precision. Where a random effect "
+        "Effects are relative to their plain mean over all modelled genes. Where a random effect "
         "lets a covariate vary between donors, donors are the unit of its error. For labels that "
         "were found in these very counts, such as clusters, false sign rates do not hold: they "
         "were chosen to differ."

@@ -216,6 +216,15 @@ class TestFit:
         assert not plain.can("covariates")
         assert plain.effects.shape == (60, 0)
 
+    def test_coefficients_are_relative_to_the_plain_mean(self, fitted: Fitted) -> None:
+        table = engine.coefficients(fitted.fit).set_index("gene").loc[list(fitted.fit.genes)]
+        error = table["standard_error"]
+        away = table["effect"] - fitted.data.effects
+        assert abs(away.mean()) < 0.4 * error.mean()
+        assert (np.abs(away) < 1.645 * error).mean() > 0.8
+        true = fitted.data.effects
+        assert ((table["low_90"] <= true) & (true <= table["high_90"])).mean() > 0.8
+
     def test_read_back_and_gone_on_from(self, fitted: Fitted, tmp_path: Path) -> None:
         fit, counts = fitted.fit, fitted.counts
         read = engine.load(fit.save(tmp_path / "fit.h5ad"))
