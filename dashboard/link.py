@@ -33,6 +33,7 @@ CHOICES: tuple[str, ...] = (
     "detail",
     "selected",
     "other",
+    "against",
 )
 # Keys of the query whose field of Link has another name.
 NAMED = {"gene": "genes", "with": "other"}
@@ -60,6 +61,7 @@ class Link:
     detail: str | None = None
     cells: str | None = None
     other: str | None = None
+    against: str | None = None
     form: tuple[tuple[str, Any], ...] = ()
 
 
@@ -145,6 +147,8 @@ def write(state: AppState, cells: str | None) -> str:
             pairs.append(("cells", cells))
         if state.other is not None and state.other != state.run:
             pairs.append(("with", state.other))
+        if state.against not in ("", state.run):
+            pairs.append(("against", state.against))
     pairs += _write_form(state)
     return f"?{urlencode(pairs)}" if pairs else ""
 
@@ -178,10 +182,10 @@ def apply(link: Link, state: AppState, mask: Any) -> list[str]:
     if link.cells is not None and mask is None:
         problems.append(f"selected cells {link.cells}")
     marked = tuple(dict.fromkeys(known[gene] for gene in link.genes if gene in known))
-    other = link.other
-    if other is not None and all(run.id != other for run in state.runs):
-        problems.append(f"run {_short(other)} to compare with")
-        other = None
+    there = {run.id for run in state.runs}
+    gone = dict.fromkeys(run for run in (link.other, link.against) if run and run not in there)
+    problems += [f"run {_short(run)} to compare with" for run in gone]
+    other, against = (run if run in there else None for run in (link.other, link.against))
     heat, detail = link.heat or "top", link.detail or "gene"
     if heat == "gene" and not marked:
         heat = "top"
@@ -193,7 +197,7 @@ def apply(link: Link, state: AppState, mask: Any) -> list[str]:
         state.select(mask)
         top = link.top or state.param["top_genes"].default
         changes = {"factor": factor, "marked": marked, "pair": pair, "heat": heat}
-        state.param.update(detail=detail, top_genes=top, other=other, **changes)
+        state.param.update(detail=detail, top_genes=top, other=other, against=against or "", **changes)
         state.colour = default_colour(fit)
         if link.colour in state.colours().values():
             state.colour = link.colour
@@ -251,4 +255,5 @@ PARTS: dict[str, Callable[[list[str]], Any]] = {
     "detail": lambda texts: texts[0] if texts[0] in catalogue.keys("explore", FRONT) else None,
     "cells": _matching(CELLS),
     "with": _matching(RUN),
+    "against": _matching(RUN),
 }

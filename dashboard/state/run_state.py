@@ -38,6 +38,7 @@ class RunState(param.Parameterized):
     names = param.List(default=[], doc="Names of its factors or topics, in order.")
     fit_requested = param.Boolean(default=False, doc="A fit is to start soon.")
     other = param.String(default=None, allow_None=True, doc="Run to compare with; None chooses.")
+    against = param.String(default="", doc="Run B: whose correlations Groups holds against.")
     sweep = param.String(default=None, allow_None=True, doc="Id of the sweep that is shown.")
     swept = param.Parameter(doc="That sweep as it stands: an `engine.checks.Sweep`.")
     partial = param.String(doc="How far a fit that is still running has come, else empty.")

@@ -33,21 +33,24 @@ def address(state: AppState, runner: Runner) -> tuple[Address, list[str]]:
     return Address(state, runner, browser), written
 
 
+@pytest.mark.parametrize(
+    ("tab", "key", "name"), [("compare", "with", "other"), ("groups", "against", "against")]
+)
 def test_the_other_run_comes_back(
-    address: Any, state: AppState, ids: list[str], until: Until
+    address: Any, state: AppState, ids: list[str], until: Until, tab: str, key: str, name: str
 ) -> None:
-    search = f"?run={ids[3]}&tab=compare&with={ids[0]}"
+    search = f"?run={ids[3]}&tab={tab}&{key}={ids[0]}"
     address[0].restore(search)
-    until(lambda: state.fit is not None and state.other is not None)
-    assert (state.tab, state.other, state.run_error) == ("compare", ids[0], None)
+    until(lambda: state.fit is not None and bool(getattr(state, name)))
+    assert (state.tab, getattr(state, name), state.run_error) == (tab, ids[0], None)
     address[0].arrive("")
     assert address[1][-1] == f"{search}&n_factors=3", "the form has its place too"
 
 
 def test_a_stale_one_is_told(address: Any, state: AppState, ids: list[str], until: Until) -> None:
-    address[0].restore(f"?run={ids[3]}&tab=compare&with=gone")
+    address[0].restore(f"?run={ids[3]}&tab=compare&with=gone&against=gone")
     until(lambda: state.fit is not None)
-    assert state.other is None
+    assert (state.other, state.against) == (None, "")
     assert state.run_error is not None
     assert "run 'gone' to compare with" in state.run_error.got
 

@@ -12,6 +12,7 @@ import pytest
 from dashboard.browser import Browser
 from dashboard.cards.groups.pairing import ACT, ALONE, CHOOSE, NOT_SURE
 from dashboard.cards.groups.tab import GroupsTab
+from dashboard.link import write
 from dashboard.runner import Runner
 from dashboard.state import AppState
 from engine.jobs.uncertainties import FILE
@@ -56,6 +57,7 @@ def test_two_runs_of_other_cells_are_compared(
     card.other.value = runs["B"]
     until(lambda: card.result is not None and tab["changed"].result is not None)
     assert pairing.message == ""
+    assert f"against={runs['B']}" in write(state, None), "a reload has it again"
     shown, fit, other = card.result, pairing.between.fit, pairing.between.other
     i, j = 2, 7
     a, b = shown.both.columns[[i, j]]

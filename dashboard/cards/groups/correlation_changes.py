@@ -14,7 +14,6 @@ from dashboard.browser import Browser
 from dashboard.cards.card import Card, Place
 from dashboard.cards.frame import figure
 from dashboard.cards.groups.pairing import Between, Pairing
-from dashboard.cards.groups.tab_choices import GroupChoices
 from dashboard.cards.heat_genes import HeatGenes, genes
 from dashboard.cards.other_run import runs
 from dashboard.gene_ids import ids_of
@@ -58,13 +57,13 @@ class CorrelationChanges(Card):
         "mean of the modelled genes."
     )
     follows = (
-        *("fit", "heat", "factor", "top_genes", "marked", "pair", "runs"),
-        *("pairing.between", "pairing.said", "choices.beside"),
+        *("fit", "heat", "factor", "top_genes", "marked", "pair", "runs", "against"),
+        *("pairing.between", "pairing.said"),
     )
 
-    def __init__(self, pairing: Pairing, choices: GroupChoices, browser: Browser) -> None:
+    def __init__(self, pairing: Pairing, browser: Browser) -> None:
         self.begin(pairing.state)
-        self.pairing, self.choices = pairing, choices
+        self.pairing = pairing
         self.both, self.difference = ComparedHeatmap(), ComparedHeatmap()
         for map_ in (self.both, self.difference):
             map_.on_pair(one_message(self.state.choose_pair))
@@ -96,7 +95,7 @@ class CorrelationChanges(Card):
     def refresh(self, *events: Any) -> None:
         known = runs(self.state)
         options = {NONE: ""} | {words: run for run, words in known.items()}
-        chosen = self.choices.beside if self.choices.beside in known else ""
+        chosen = self.state.against if self.state.against in known else ""
         self.other.param.update(options=options, value=chosen, disabled=not known)
         if self.fit is not None:
             self._genes.update()
@@ -104,7 +103,7 @@ class CorrelationChanges(Card):
 
     @one_message
     def _pick(self, event: param.parameterized.Event) -> None:
-        self.choices.beside = event.new or ""
+        self.state.against = event.new or ""
 
     def asks(self) -> tuple[Any, ...] | None:
         between = self.pairing.between

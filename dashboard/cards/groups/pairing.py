@@ -89,10 +89,9 @@ class Pairing(param.Parameterized):
         browser.on(FIT, lambda _: self.fit())
         browser.on(OPEN, lambda _: self.open())
         browser.on(ACT, lambda _: self.work_out())
-        state.param.watch(
-            self.update, ["tab", "fit", "partial", "runs", "uncertainty", "uncertainty_progress"]
-        )
-        choices.param.watch(self.update, ["beside", "asked", "both"])
+        state.param.watch(self.update, ["tab", "fit", "partial", "runs", "against"])
+        state.param.watch(self.update, ["uncertainty", "uncertainty_progress"])
+        choices.param.watch(self.update, ["asked", "both"])
         self.update()
 
     @property
@@ -117,7 +116,7 @@ class Pairing(param.Parameterized):
     def open(self) -> None:
         """Open the runs of both groups, and have their errors worked out."""
         if self.offers == OPEN and self.runner is not None:
-            one, self.choices.beside = self.choices.both
+            one, self.state.against = self.choices.both
             self.choices.both, self._at_once = (), True
             self.runner.open(one)
 
@@ -147,7 +146,7 @@ class Pairing(param.Parameterized):
 
     def _look(self) -> tuple[str, str, Between | None]:
         """Why there is nothing to show, what can be asked for then, and what there is."""
-        state, run, sure = self.state, self.choices.beside, self.sure
+        state, run, sure = self.state, self.state.against, self.sure
         fit = state.fit
         if fit is None or state.partial or not fit.can("pair_uncertainty"):
             return NO_RUN, "", None

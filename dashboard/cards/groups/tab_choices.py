@@ -100,7 +100,6 @@ class GroupChoices(param.Parameterized):
     donor = param.String(default="", doc="Key of the unit; empty: what the fit tells.")
     origins = param.Dict(default={}, doc="Labels: whether they come from elsewhere.")
     question = param.String(default="", doc="Label whose origin is asked for.")
-    beside = param.String(default="", doc="Run whose correlations are compared.")
     both: Any = param.Parameter(default=(), doc="Runs of A and B that were begun here.")
     pairs: Any = param.Selector(default="changed", objects=["changed", "scatter"])
     asked = param.ClassSelector(class_=Comparison, allow_None=True)
