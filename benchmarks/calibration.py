@@ -3,8 +3,8 @@
 Counts are drawn from the model, so that the truth is known. How often do 90 % intervals hold it?
 Studies: ``automatic`` (the number of factors unknown), ``correlations`` (both methods),
 ``found`` (how much of what is there is claimed), ``claims``, ``factors``, ``structure``,
-``pairs``, ``topics``, ``scores``, ``capture`` and ``groups`` (covariates, and differences between
-groups of cells).
+``pairs``, ``topics``, ``scores``, ``capture``, ``coefficients`` (of covariates) and ``groups``
+(covariates, and differences between groups of cells).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import engine
 from benchmarks.calibration_automatic import automatic
 from benchmarks.calibration_capture import capture
 from benchmarks.calibration_claims import claims
+from benchmarks.calibration_coefficients import coefficients
 from benchmarks.calibration_factors import factors, pairs, structure
 from benchmarks.calibration_found import found
 from benchmarks.calibration_groups import groups
@@ -49,6 +50,7 @@ def main() -> None:
         "topics": topics,
         "scores": _scores,
         "capture": capture,
+        "coefficients": coefficients,
         "groups": groups,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from engine.errors import ConfigError, EngineError
 from engine.lnm.covariate_columns import Variable, has_value, refuse_thin, variables_of
-from engine.lnm.design_checks import MAX_COLUMNS, check_design
+from engine.lnm.design_checks import MAX_COLUMNS, check_design, is_nested
 from engine.lnm.formula import Term, terms_of
 from engine.text import some
 
@@ -147,6 +147,25 @@ def complete(formula: str | None, obs: pd.DataFrame) -> np.ndarray:
         if list(map(str, obs.columns)).count(name) == 1:
             known &= has_value(obs[name])
     return known
+
+
+def slopeless(formula: str | None, obs: pd.DataFrame) -> frozenset[tuple[str, str]]:
+    """Random columns of a formula and fixed ones whose effect can have no slope in their levels.
+
+    These are the same in all cells of each level.
+    """
+    obs = obs[complete(formula, obs)]
+    there = [
+        one
+        for one in read_formula(formula) or ()
+        if isinstance(_variable(obs, Term((one.name,))), Variable)
+    ]
+    return frozenset(
+        (one.name, other.name)
+        for one in there
+        for other in there
+        if one.random and not other.random and is_nested((other.name,), one.name, obs)
+    )
 
 
 def refusals(formula: str, obs: pd.DataFrame) -> dict[str, EngineError]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import panel as pn
@@ -16,7 +16,7 @@ from dashboard.controls.form import form, select
 from dashboard.one_message import one_message
 from dashboard.state import AppState, Notice
 from dashboard.templates import render
-from engine.covariate_offers import Offer, read_formula, refusals
+from engine.covariate_offers import Offer, read_formula, refusals, slopeless
 from engine.data import Counts
 from engine.errors import EngineError
 from engine.fitting.settings import Setting
@@ -27,6 +27,8 @@ ADD = "choose a column of the cells"
 AS_WRITTEN = "Chips cannot show this formula. It is fitted as it is written."
 LONGEST_WHY = 60
 Wrong = Mapping[str, EngineError]
+# A random column and a fixed one.
+Pairs = Collection[tuple[str, str]]
 
 
 class CovariatesControl(param.Parameterized):
@@ -37,6 +39,7 @@ class CovariatesControl(param.Parameterized):
 
     offers: Any = param.Parameter(default=(), doc="The `Offer` of each column.")
     wrong: Any = param.Parameter(default={}, doc="Why the counts cannot carry it, by column.")
+    slopeless: Any = param.Parameter(default=frozenset(), doc="Slopes that there can be none of.")
 
     def __init__(self, state: AppState, name: str, one: Setting) -> None:
         super().__init__()
@@ -53,9 +56,8 @@ class CovariatesControl(param.Parameterized):
         self.menu.param.watch(self._add, "value")
         self.field = setting(of[name], one, label="As a formula")
         shown = of[name], self.param.offers, self.param.wrong
-        self.column = form(
-            self.menu, html.live(_chips, *shown), html.live(_whole, *shown), self.field
-        )
+        chips = html.live(_chips, *shown, self.param.slopeless)
+        self.column = form(self.menu, chips, html.live(_whole, *shown), self.field)
         state.param.watch(self._offer, "counts")
         state.param.watch(self._check, ["counts", name])
         self._offer()
@@ -88,10 +90,11 @@ class CovariatesControl(param.Parameterized):
         counts, formula = asked = self.state.counts, getattr(self.state, self._formula)
         self._asked = asked
         if counts is None or not formula:
-            self.wrong = {}
+            self.param.update(wrong={}, slopeless=frozenset())
         else:
             self._apart(
-                lambda: refusals(formula, counts.obs), lambda found: self._checked(asked, found)
+                lambda: (refusals(formula, counts.obs), slopeless(formula, counts.obs)),
+                lambda found: self._checked(asked, *found),
             )
 
     def _apart(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
@@ -104,9 +107,9 @@ class CovariatesControl(param.Parameterized):
     def _failed(self, error: Exception) -> None:
         self.state.run_error = Notice.of(error)
 
-    def _checked(self, asked: tuple[object, object], found: Wrong) -> None:
+    def _checked(self, asked: tuple[object, object], wrong: Wrong, without: Pairs) -> None:
         if asked is self._asked:
-            self.wrong = found
+            self.param.update(wrong=wrong, slopeless=without)
 
 
 def _words(one: Offer) -> str:
@@ -134,7 +137,9 @@ def _left(one: Offer | None) -> str:
     return f"{count(one.missing, 'cell')} without it {'is' if one.missing == 1 else 'are'} left out"
 
 
-def _chips(formula: str | None, found: Iterable[Offer], wrong: Wrong) -> str:
+def _chips(
+    formula: str | None, found: Iterable[Offer], wrong: Wrong, without: Pairs = ()
+) -> str:
     chips = read_formula(formula)
     if not chips:
         return ""
@@ -156,7 +161,10 @@ def _chips(formula: str | None, found: Iterable[Offer], wrong: Wrong) -> str:
                 # Numbers have no levels that could have random effects.
                 "turns": one.random or bool(levels) or offer is None,
                 "slopes": [
-                    (json.dumps([one.name, name]), name, name in one.slopes) for name in fixed
+                    (json.dumps([one.name, name]), name, name in one.slopes)
+                    for name in fixed
+                    # One that was written is shown, to be taken out.
+                    if name in one.slopes or (one.name, name) not in without
                 ]
                 if one.random
                 else [],

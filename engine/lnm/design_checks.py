@@ -46,6 +46,7 @@ def check_design(formula: str, obs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[s
     for variable in variables:
         refuse_thin(variable, labels)
     _refuse_many(*_sizes(terms, variables))
+    _refuse_nested(terms, labels)
     design, matrix = Design.with_matrix(formula, labels)
     fixed = design.columns[: design.n_fixed]
     _refuse_many(len(fixed), len(design.columns))
@@ -82,6 +83,25 @@ def formula_of_parts(formula: str, parts: list[pd.DataFrame]) -> tuple[str | Non
             kept.append(written)
     notes = [f"Left out of the formula of each part: {one}." for one in left]
     return (f"~ {' + '.join(kept)}" if kept else None), tuple(notes)
+
+
+def is_nested(columns: tuple[str, ...], group: str, obs: pd.DataFrame) -> bool:
+    """Whether columns are the same in all cells of each level of a group, and so their product."""
+    distinct = obs.groupby(group, observed=True)[list(columns)].nunique(dropna=False)
+    return bool((distinct == 1).all(axis=None))
+
+
+def _refuse_nested(terms: tuple[Term, ...], obs: pd.DataFrame) -> None:
+    """A slope of each donor, of what does not differ between the cells of any."""
+    for term in (term for term in terms if term.group and term.columns):
+        if is_nested(term.columns, term.group, obs):
+            slope = ":".join(term.columns)
+            raise ConfigError(
+                f"a covariate that differs between cells of one {term.group}, for {term}",
+                f"{slope}, which is the same in all cells of each {term.group}",
+                f"Use (1 | {term.group}) instead: errors of {slope} are then those of "
+                f"{term.group}, which it differs between.",
+            )
 
 
 def _errors_of_cells(

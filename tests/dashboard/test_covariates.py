@@ -91,11 +91,23 @@ def test_what_a_browser_makes_up_changes_nothing(
 def test_a_formula_that_is_typed_is_shown_as_chips_or_as_it_is(
     state: AppState, control: CovariatesControl
 ) -> None:
-    control.field.value = "~ cell_type + (1 | donor)"
+    control.field.value = "~ age + (1 | donor)"
     assert "Differs by donor:" in shown(control)
     control.field.value = "~ cell_type:age"
     assert "Chips cannot show this formula" in shown(control)
     assert state.config().formula == "~ cell_type:age"
+
+
+def test_no_slope_is_offered_of_what_is_the_same_in_all_cells_of_a_donor(
+    state: AppState, control: CovariatesControl
+) -> None:
+    control.field.value = "~ cell_type + (1 | donor)"
+    assert "donor" in shown(control)
+    assert "Differs by donor:" not in shown(control)
+    # of one that was written, it is said why not, and it can be taken out
+    control.field.value = "~ cell_type + (cell_type | donor)"
+    assert 'aria-pressed="true"' in shown(control)
+    assert "cell_type, which is the same in all cells of each donor" in shown(control)
 
 
 def test_a_refusal_is_seen_at_its_chip_before_the_fit(

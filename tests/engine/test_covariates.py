@@ -13,6 +13,7 @@ from engine.covariate_offers import (
     offers,
     read_formula,
     refusals,
+    slopeless,
     write_formula,
 )
 
@@ -112,6 +113,14 @@ def test_a_refusal_is_told_of_the_column_that_it_is_of(obs: pd.DataFrame) -> Non
     assert (name, others) == ("twin", [])
     assert "go together" in error.got
     assert set(refusals("~ batch + __import__('os')", obs)) == {""}
+
+
+def test_a_slope_needs_what_differs_within_a_level(obs: pd.DataFrame) -> None:
+    formula = "~ batch + age + lists + day + (1 | donor)"
+    assert slopeless(formula, obs) == {("donor", "batch")}, "every other donor has a batch"
+    assert slopeless("~ batch + gone + (1 | nobody)", obs) == frozenset()
+    assert slopeless(None, obs) == frozenset()
+    assert set(refusals("~ batch + (batch | donor)", obs)) == {"donor"}
 
 
 def test_cells_without_a_value_of_a_covariate_are_told_apart(obs: pd.DataFrame) -> None:

@@ -230,6 +230,12 @@ class TestRefused:
         found, _ = design("~ ill + (1 | donor)", obs)
         assert found.n_fixed == 1
 
+    def test_a_slope_of_what_is_the_same_in_all_cells_of_a_donor(self, obs: pd.DataFrame) -> None:
+        refused = self.refused("~ ill + (ill | donor)", obs)
+        assert "ill, which is the same in all cells of each donor" in refused.got
+        assert "(1 | donor)" in refused.remedy
+        assert design("~ batch + (batch | donor)", obs)[0].n_fixed == 1
+
     def test_a_small_level_among_very_many_cells_is_no_lack_of_rank(self) -> None:
         number = np.arange(150_000)
         rng = np.random.default_rng(0)
