@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 import engine
+from benchmarks.calibration_depth import depth
 from benchmarks.calibration_drawn import CONFIG, GENES, Drawn, draw
 from benchmarks.calibration_power import power
 from benchmarks.calibration_real import cell_types, null_cells, patients
@@ -33,6 +34,7 @@ def groups(arguments: argparse.Namespace) -> None:
         correlations,
         cost,
         cell_types,
+        depth,
         patients,
     )
     for study in studies:

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from dashboard import formula_edits
+from dashboard.fitted_cells import fitted_cells
 from dashboard.naming import distinct
 from dashboard.opener import refusal
 from dashboard.state import AppState, Notice
 from engine.comparing.differential_by import FEWEST_CELLS
-from engine.covariate_offers import complete
 from engine.data import Counts
 from engine.errors import ConfigError, EngineError
 from engine.jobs import CellSubset, Jobs
@@ -56,7 +56,7 @@ class FitStarter:
             return None
         try:
             config, counts = state.config(), state.counts
-            subset = _subset(counts, self._cells, formula_edits.formula_of(state))
+            subset = fitted_cells(counts, self._cells, formula_edits.formula_of(state))
             check_counts(counts, config, None if subset is None else subset.mask)
             return self._submit(counts, config, subset, holdout=state.holdout, split=state.split)
         except EngineError as error:
@@ -143,22 +143,3 @@ class FitStarter:
             holdout=holdout,
             split=split,
         )
-
-
-def _subset(counts: Counts, cells: pd.Index | None, formula: str | None) -> CellSubset | None:
-    """Those of the cells that are to be fitted which have a value of each covariate."""
-    mask, words = np.ones(counts.n_cells, bool), []
-    if cells is not None:
-        mask = counts.cells.isin(cells)
-        if mask.sum() != len(cells):
-            raise ConfigError(
-                "the counts of the selected cells",
-                f"{len(cells) - int(mask.sum()):,} of them not in {counts.name}",
-                "Open the data of the shown run.",
-            )
-        words.append(f"{len(cells):,} selected cells")
-    known = complete(formula, counts.obs)
-    if known.any() and not known[mask].all():
-        words.append(f"without {int((mask & ~known).sum()):,} that lack a covariate")
-        mask &= known
-    return CellSubset(mask, ", ".join(words), cells is not None) if words else None

@@ -5,10 +5,13 @@ from __future__ import annotations
 from concurrent.futures import Executor, Future
 from typing import Any
 
+from dashboard import formula_edits
+from dashboard.fitted_cells import fitted_cells
 from dashboard.opener import refusal
 from dashboard.state import AppState, Notice
 from engine.errors import EngineError
 from engine.jobs import Jobs, numbers, stop_sweep, submit_sweep, sweep_of
+from engine.selection import check_counts
 
 
 class Sweeper:
@@ -26,14 +29,20 @@ class Sweeper:
             state.run_error = refusal(state)
             return
         try:
+            config = state.config()
+            subset = None
+            if (counts := state.counts) is not None:
+                subset = fitted_cells(counts, None, formula_edits.formula_of(state))
+                check_counts(counts, config, None if subset is None else subset.mask)
             sweep = submit_sweep(
                 self.jobs,
                 state.loaded,
-                state.config(),
+                config,
                 numbers(state.tried),
                 seeds=state.tried_seeds,
                 holdout=state.held_out / 100,
-                counts=state.counts,
+                counts=counts,
+                subset=subset,
             )
         except EngineError as error:
             state.run_error = Notice.of(error)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import ConfigError, FitError
 from engine.files.own_files import read_json
+from engine.jobs.cell_subset import CellSubset
 from engine.jobs.job_status import JobError, JobStatus, new_id
 from engine.jobs.manager import Jobs
 from engine.jobs.runs import Runs
@@ -33,6 +34,7 @@ def submit_sweep(
     seeds: int = 1,
     holdout: float = 0.1,
     counts: Counts | None = None,
+    subset: CellSubset | None = None,
 ) -> str:
     """Queue a run for every number and seed; returns at once.
 
@@ -41,7 +43,7 @@ def submit_sweep(
 
     Parameters
     ----------
-    request, counts
+    request, counts, subset
         As in `Jobs.submit_fit`.
     config
         Configuration of all runs; its number of topics or factors is not used, and its seed is
@@ -79,7 +81,15 @@ def submit_sweep(
     group = new_id(time.time())
     for one in configs:
         name = _run_name(request, counts, one, seeds)
-        jobs.submit_fit(request, one, name=name, counts=counts, holdout=holdout, group=group)
+        jobs.submit_fit(
+            request,
+            one,
+            name=name if subset is None else f"{subset.words} · {name}",
+            counts=counts,
+            subset=subset,
+            holdout=holdout,
+            group=group,
+        )
     return group
 
 

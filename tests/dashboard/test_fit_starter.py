@@ -76,6 +76,21 @@ def test_cells_without_a_value_of_a_covariate_are_left_out_and_counted(
     told = f"without {LACKING} that lack a covariate"
     assert state.fit.data["subset"]["words"] == told
     assert told in state.status.name
+    # so do the runs of a sweep
+    state.tried = "1, 2"
+    runner.sweep()
+    assert state.run_error is None
+    jobs = runner.services.jobs
+    runs = [run for run in jobs.list() if run.group]
+    assert len(runs) == 2
+    for run in runs:
+        assert run.subset == {
+            "words": told,
+            "found_here": False,
+            "cells": CELLS - LACKING,
+            "of": CELLS,
+        }
+        assert told in run.name
 
 
 def test_both_groups_are_fitted_opened_and_compared(
