@@ -19,6 +19,7 @@ from engine.comparing.latent_differences import (
     latent_differences,
     latent_differences_iter,
 )
+from engine.comparing.told_groups import with_groups
 
 __all__ = [
     "Change",
@@ -37,4 +38,5 @@ __all__ = [
     "differential_by_iter",
     "latent_differences",
     "latent_differences_iter",
+    "with_groups",
 ]

@@ -115,6 +115,9 @@ def test_levels_of_a_label_are_compared_without_errors_unless_it_is_from_elsewhe
     assert card.plot.figure.yaxis.axis_label == RATE
     taken = card.offer()
     assert (taken.title, taken.of) == ("A against B", fit)
+    row = taken.table().iloc[0]
+    told = ["cell_type T cell", "cell_type monocyte", "cell"]
+    assert row[["group", "against", "unit"]].tolist() == told
 
 
 def test_selected_cells_are_a_group_that_nothing_is_tested_of(

@@ -77,6 +77,8 @@ def test_two_runs_of_other_cells_are_compared(
     assert export.draw().axes
     first = export.table().iloc[0]
     assert first["lfsr"] < 0.05
+    assert [first[name] for name in ("group", "against", "unit")] == ["A", "B", "cell"]
+    assert set(tab["changed"].offer().table()["against"]) == {"B"}
     changed = tab["changed"]
     assert changed.offer().draw().axes
     changed._choose([0])

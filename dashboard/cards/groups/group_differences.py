@@ -21,7 +21,7 @@ from dashboard.plots.volcano import Volcano
 from dashboard.runner import Runner
 from dashboard.state import AppState
 from engine import Counts, differences
-from engine.comparing import Differences
+from engine.comparing import Differences, with_groups
 from engine.errors import EngineError
 
 ALONG = "A − B, CLR (nats)"
@@ -163,7 +163,10 @@ class GroupDifferences(Card):
         return figures.volcano(result.genes, "difference", title=self.stem(), xlabel=ALONG)
 
     def tabulate(self, result: Differences) -> pd.DataFrame:
-        return result.genes.set_index("gene")
+        table, asked = result.genes.set_index("gene"), self.choices.asked
+        if asked is None:
+            return table
+        return with_groups(table, *asked.names, asked.donor or result.unit)
 
     def stem(self) -> str:
         asked = self.choices.asked

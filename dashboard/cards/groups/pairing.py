@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
+import pandas as pd
 import param
 
 from dashboard import html, lists
@@ -18,7 +19,7 @@ from dashboard.runner import ACTIVE, Runner
 from dashboard.state import AppState, Notice
 from engine import differential, summaries
 from engine.checks import Uncertainty
-from engine.comparing import Differential, check_comparable
+from engine.comparing import Differential, check_comparable, with_groups
 from engine.errors import EngineError
 from engine.jobs import JobStatus
 from engine.jobs.uncertainties import UNCERTAINTY
@@ -131,6 +132,15 @@ class Pairing(param.Parameterized):
             self.state.uncertainty_method = "delta"
         if self.sure.result is None:
             self.sure.start("delta", 50, 0)
+
+    def told(self, table: pd.DataFrame) -> pd.DataFrame:
+        """With the names of both runs, A and B, and the unit of the errors."""
+        between = self.between
+        if between is None:
+            return table
+        names = {status.id: status.name for status in self.state.runs}
+        one, other = (names.get(run, run) for run in (self.state.run or "A", between.run))
+        return with_groups(table, one, other, between.found.unit)
 
     def update(self, *_events: object) -> None:
         """Look again at what there is to compare."""

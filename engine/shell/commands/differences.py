@@ -47,7 +47,7 @@ def differences(
     """Compare the genes of two groups of cells."""
     out = writable(out, source=data)
 
-    from engine.comparing import differences_iter
+    from engine.comparing import differences_iter, with_groups
     from engine.results import load
     from engine.spreadsheet import write_csv
     from engine.summaries import with_ids
@@ -57,7 +57,7 @@ def differences(
     one, other = groups_of_options(counts.obs, a, b)
     steps = differences_iter(fit, counts, one, other, donor=donor, adjusted=adjusted, centre=centre)
     found = last_of(steps, "differences").found
-    write_csv(with_ids(found.genes, fit), out)
+    write_csv(with_groups(with_ids(found.genes, fit), a, b, donor or found.unit), out)
     print(
         f"Saved {out}: {len(found.genes):,} genes, {found.n_a:,} against {found.n_b:,} "
         f"{found.unit}s",

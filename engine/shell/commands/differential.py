@@ -39,7 +39,7 @@ def differential(
     out = writable(writable(out, source=data_a), source=data_b)
 
     from engine.checks import uncertainty_iter
-    from engine.comparing import check_comparable
+    from engine.comparing import check_comparable, with_groups
     from engine.comparing import differential as compare
     from engine.results import load
     from engine.spreadsheet import write_csv
@@ -57,7 +57,8 @@ def differential(
     for name, fit, path, data in zip("AB", fits, (fit_a, fit_b), (data_a, data_b), strict=True):
         counts = fitted(fit, path, data, values)
         known.append(last_of(uncertainty_iter(fit, counts), f"uncertainty of {name}").uncertainty)
-    table = compare(fits[0], known[0], fits[1], known[1]).pairs(asked)
-    write_csv(with_ids(table, fits[0]), out)
+    found = compare(fits[0], known[0], fits[1], known[1])
+    table = found.pairs(asked)
+    write_csv(with_groups(with_ids(table, fits[0]), fit_a.name, fit_b.name, found.unit), out)
     print(f"Saved {out}: {len(table):,} pairs", file=sys.stderr)
     print(table.head(_SHOWN).to_string(index=False, float_format="{:.3g}".format))

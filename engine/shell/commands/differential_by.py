@@ -42,7 +42,7 @@ def differential_by(
     """Fit two groups of the cells of a fit, and compare their correlations."""
     out = writable(out, source=data)
 
-    from engine.comparing import differential_by_iter
+    from engine.comparing import differential_by_iter, with_groups
     from engine.errors import ConfigError
     from engine.results import load
     from engine.spreadsheet import write_csv
@@ -68,7 +68,8 @@ def differential_by(
         groups = groups_of_options(counts.obs, a, b)
     found = last_of(differential_by_iter(fit, counts, groups, donor=donor), "differential-by").found
     table = found.pairs(places)
-    write_csv(with_ids(table, fit), out)
+    of = (found.a, found.b) if a is None else (a, b)
+    write_csv(with_groups(with_ids(table, fit), *of, donor or found.unit), out)
     print(
         f"Saved {out}: {len(table):,} pairs, {found.n_a:,} against {found.n_b:,} {found.unit}s"
         f" ({found.a} against {found.b})",

@@ -36,7 +36,7 @@ def latent_differences(
     """Compare the factors or topics of two groups of cells."""
     out = writable(out, source=data)
 
-    from engine.comparing import latent_differences_iter
+    from engine.comparing import latent_differences_iter, with_groups
     from engine.results import load
     from engine.spreadsheet import write_csv
 
@@ -45,7 +45,7 @@ def latent_differences(
     one, other = groups_of_options(counts.obs, a, b)
     steps = latent_differences_iter(fit, counts, one, other, donor=donor)
     found = last_of(steps, "latent-differences").found
-    write_csv(found.latents, out)
+    write_csv(with_groups(found.latents, a, b, donor or found.unit), out)
     print(
         f"Saved {out}: {len(found.latents):,} {fit.latent}s, {found.n_a:,} against {found.n_b:,} "
         f"{found.unit}s",

@@ -86,7 +86,7 @@ def fit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data.obs = data.obs.assign(**{name: LABELS[name].to_numpy() for name in LABELS})
     data.write_h5ad(folder / "sim.h5ad")
     told = ["fit", str(folder / "sim.h5ad"), "--factors", "2", "--genes", "all", "--seed", "1"]
-    told += ["--max-passes", "5", "--formula", "~ ill + (ill | donor)"]
+    told += ["--max-passes", "5", "--formula", "~ ill + (1 | a=b)"]
     assert main([*told, "--out", str(folder / "fit.h5ad")]) == 0
     return folder / "fit.h5ad"
 
@@ -97,7 +97,7 @@ def test_coefficients(fit: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["coefficients", str(fit), "--out", str(out)]) == 0
     printed = capsys.readouterr()
     assert "ill[True]" in printed.out
-    # No donor has cells of both.
+    # Two levels have either.
     assert "Not tested: ill[True]" in printed.err
     assert len(pd.read_csv(out)) == GENES - 1
     plain = tiny_fit(LNM).save(fit.with_name("plain.h5ad"), counts=tiny_counts().matrix())
@@ -115,6 +115,8 @@ def test_differences(fit: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Note: Differences are total" in printed.err
     table = pd.read_csv(out)
     assert list(table.columns[:3]) == ["gene", "difference", "fold_change"]
+    told = {"group": "cell type=NK cells", "against": "the rest", "unit": "cell"}
+    assert table[list(told)].drop_duplicates().to_dict("records") == [told]
     assert main([*asked, "--b", "cell type=B", "--donor", "donor"]) == 0
     assert "4 against 4 donors" in capsys.readouterr().err
     assert main([*asked, "--b", "cell type=NK cells"]) == 2
@@ -138,6 +140,7 @@ def test_latent_differences(fit: Path, capsys: pytest.CaptureFixture[str]) -> No
         table = pd.read_csv(out)
         assert table.columns[0] == latent
         assert {"difference", "mean_a", "p_value"} <= set(table)
+        assert set(table["unit"]) == {"donor"}
 
 
 @pytest.mark.fit
@@ -150,7 +153,13 @@ def test_differential_by(fit: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Note: Left out of the formula of each part: ill" in printed
     by_column = pd.read_csv(out)
     assert main([*asked, "--a", "cell type=NK cells"]) == 0
-    pd.testing.assert_frame_equal(pd.read_csv(out), by_column)
+    by_level = pd.read_csv(out)
+    names = [
+        tuple(table.pop(name)[0] for name in ("group", "against"))
+        for table in (by_column, by_level)
+    ]
+    assert names == [("NK cells", "B"), ("cell type=NK cells", "the rest")]
+    pd.testing.assert_frame_equal(by_level, by_column)
     for wrong in ([], ["--by", "ill", "--a", "ill=True"], ["--by", "ill", "--b", "ill=True"]):
         assert main([*asked, *wrong]) == 2
         assert "either --by COLUMN" in capsys.readouterr().err
@@ -170,6 +179,7 @@ def test_differential(fit: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "3 pairs" in capsys.readouterr().err
     table = pd.read_csv(out)
     np.testing.assert_allclose(table["change"], 0, atol=1e-6)
+    assert set(table["group"] + table["against"] + table["unit"]) == {"a.h5adb.h5adcell"}
     known = checks.uncertainty(one, tiny_counts()).correlation(
         one.genes.get_indexer(["gene_1", "gene_2"])
     )
