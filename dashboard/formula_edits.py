@@ -32,6 +32,24 @@ def formula_of(state: AppState) -> str | None:
     return None if name is None or FORMULA not in state.in_use() else getattr(state, name)
 
 
+def unused(state: AppState) -> str:
+    """What is said of a formula that the chosen model, or its way to fit, has no place for.
+
+    It is kept for when a model that has one is chosen again. Empty if there is none.
+    """
+    if formula_of(state):
+        return ""
+    names = dict.fromkeys(filter(None, map(parameter, (state.model, *MODELS))))
+    kept = next(filter(None, (getattr(state, name) for name in names)), None)
+    if kept is None:
+        return ""
+    told = state.model.upper()
+    if parameter(state.model) is not None:
+        way = state.settings()["inference"]
+        told += f" by {MODELS[state.model].config.settings()['inference'].words.get(way, way)}"
+    return f"{told} takes no covariates: the next fit is without {kept}, which is kept."
+
+
 def can_add(state: AppState, name: str) -> bool:
     """Whether a column of the open counts can become a covariate, and is none yet."""
     counts, chips = state.counts, read_formula(formula_of(state))

@@ -52,6 +52,10 @@ class ModelControl(pn.viewable.Viewer):
         genes = GenesControl(state)
         self._beside: dict[str, list[Any]] = {REFERENCE: [genes.reference]}
         said = html.bound(lambda *_: said_of(state), *(of[name] for name in (*PARAMETERS, *SAID)))
+        unused = html.live(
+            lambda *_: html.note(words) if (words := formula_edits.unused(state)) else "",
+            *(of[name] for name in PARAMETERS),
+        )
         settings = [
             model,
             html.pane(html.bound(lambda model: html.note(MODEL_HELP[model]), of.model)),
@@ -62,7 +66,7 @@ class ModelControl(pn.viewable.Viewer):
             *(self._section(family, title) for family in FAMILIES for title in _titles(family)),
         ]
         self._fold = folded(SETTINGS, *settings)
-        self._panel = step(2, "Model", html.pane(said), self._fold)
+        self._panel = step(2, "Model", html.pane(said), unused, self._fold)
         state.param.watch(self._show, list(PARAMETERS))
         self._show()
 

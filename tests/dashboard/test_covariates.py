@@ -14,7 +14,8 @@ from dashboard.actions import connect
 from dashboard.browser import Browser
 from dashboard.controls.covariate_chips import CovariatesControl
 from dashboard.controls.model_form import ModelControl, said_of
-from dashboard.formula_edits import can_add
+from dashboard.formula_edits import can_add, unused
+from dashboard.model_settings import parameters
 from dashboard.state import AppState
 from engine.lnm.config import LNMConfig
 from tests.dashboard.synthetic import make_counts
@@ -146,8 +147,27 @@ def test_a_formula_from_elsewhere_unfolds_the_settings(state: AppState, browser:
     assert control._fold.active == [0]
     assert "~ age" in said_of(state)
     assert find(control, pmui.TextInput, "As a formula").value == "~ age"
+    assert unused(state) == ""
     state.model = "lda"
     assert "~ age" not in said_of(state)
+
+
+def test_a_formula_that_a_model_does_not_take_is_told_and_kept(
+    state: AppState, browser: Browser
+) -> None:
+    control = ModelControl(state)
+    state.formula = "~ age"
+    note = control._panel[2]
+    assert note.object == ""
+    state.model = "lda"
+    assert "LDA takes no covariates: the next fit is without ~ age, which is kept" in note.object
+    assert state.formula == "~ age"
+    state.model = "lnm"
+    assert note.object == ""
+    assert state.config().formula == "~ age"
+    state.param.update({parameters("lnm")["inference"]: "vae"})
+    assert "LNM by" in note.object
+    assert "~ age" in note.object
 
 
 def test_a_label_is_taken_by_a_model_that_can(state: AppState, browser: Browser) -> None:
