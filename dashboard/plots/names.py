@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -20,6 +21,11 @@ from dashboard.gene_ids import full
 
 MARK = "▸ "
 LONGEST = 13
+# Of labels, pixels: their font, and beside them. What of it a character takes is that of DejaVu
+# Sans, the widest that a browser has for the sans-serif of Bokeh.
+FONT, BESIDE = 11, 6
+_WIDTHS = {"…": 1.0, "▸": 0.77, " ": 0.32, "M": 0.87, "W": 0.99, "m": 0.98, "w": 0.82}
+_UPPER, _OTHER, _NARROW = 0.72, 0.64, 0.4
 # A click leaves a dotted frame around the plot otherwise.
 QUIET = ".bk-Canvas { --highlight-color: transparent; }"
 
@@ -87,10 +93,20 @@ def blank(left: int, bottom: int, height: int) -> Any:
             axis_label_text_font_size="12px",
             axis_label_text_font_style="normal",
             axis_label_standoff=4,
-            major_label_text_font_size="11px",
+            major_label_text_font_size=f"{FONT}px",
             major_label_standoff=3,
         )
     return shown
+
+
+def width_of(label: str) -> int:
+    """Pixels that a label takes at most."""
+    of = (
+        _WIDTHS.get(sign)
+        or (_UPPER if sign.isupper() else _NARROW if sign in "-.,:;|'ijlft" else _OTHER)
+        for sign in label
+    )
+    return math.ceil(FONT * sum(of))
 
 
 def extent(axis_range: Any, end: float, start: float = 0.0) -> None:
@@ -124,6 +140,9 @@ class NamedAxis:
         self._written: list[str] = []
         self._marked: tuple[int, ...] = ()
         self._axis = shown.xaxis[0] if which == "x" else shown.yaxis[0]
+        # Bokeh gives an axis the room of the labels that it has before it is laid out: of one.
+        self._beside = shown if which == "y" else None
+        self._least = shown.min_border_left
         self._range = shown.x_range if which == "x" else shown.y_range
         self.hover = CustomJSHover(args={"names": []}, code=_HOVER)
         self._labels = CustomJSTickFormatter(args={"labels": []}, code=_LABEL)
@@ -154,6 +173,9 @@ class NamedAxis:
         """
         self.names, self._marked = [str(name) for name in names], ()
         self._written = [plain(label) for label in cut(labels or self.names, longest)]
+        if self._beside is not None:
+            widest = max((width_of(f"{MARK}{label}") for label in self._written), default=0)
+            self._beside.min_border_left = max(self._least, widest + BESIDE)
         self.hover.args = {"names": [full(name, ids or {}) for name in self.names]}
         self._relabel()
 

@@ -63,6 +63,17 @@ class TestNames:
         assert len(labels(named)[0]) == LONGEST
         assert named.hover.args["names"] == [EVIL]
 
+    def test_long_ids_beside_a_plot_have_room_for_all_of_them(self) -> None:
+        shown = blank(left=78, bottom=4, height=100)
+        named = NamedAxis(shown, "y", room=10)
+        named.show(["CD3E", "HLA-DRB1"])
+        assert shown.min_border_left == 78
+        # 13 characters of DejaVu Sans, a mark before them, in a browser: 109 pixels
+        named.show(["ENSG00000187634", "ENSG00000188976"])
+        assert shown.min_border_left >= 109
+        named.show(["CD3E"])
+        assert shown.min_border_left == 78
+
     def test_a_click_on_a_label_gives_its_name(self, named: NamedAxis) -> None:
         named.show(["a", "b", "c"])
         heard: list[str] = []
