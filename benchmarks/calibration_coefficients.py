@@ -1,8 +1,8 @@
 """Coefficients of covariates: ``python -m benchmarks.calibration coefficients``.
 
 Counts are drawn with a batch of two levels and one of four, a number, and donors that have levels
-of their own and cells of every batch. Effects are relative to their mean over genes, in the truth as
-in the estimates: the plain mean over all modelled genes.
+of their own and cells of every batch. Effects are relative to their mean over genes, in the truth
+as in the estimates: the plain mean over all modelled genes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Depth as a covariate: part of ``python -m benchmarks.calibration groups``.
 
-Counts of each gene of PBMC 3k are permuted among cells of like library size, so that what genes have
-in common is depth alone.
+Counts of each gene of PBMC 3k are permuted among cells of like library size, so that what genes
+have in common is depth alone.
 """
 
 from __future__ import annotations

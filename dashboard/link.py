@@ -197,7 +197,9 @@ def apply(link: Link, state: AppState, mask: Any) -> list[str]:
         state.select(mask)
         top = link.top or state.param["top_genes"].default
         changes = {"factor": factor, "marked": marked, "pair": pair, "heat": heat}
-        state.param.update(detail=detail, top_genes=top, other=other, against=against or "", **changes)
+        state.param.update(
+            detail=detail, top_genes=top, other=other, against=against or "", **changes
+        )
         state.colour = default_colour(fit)
         if link.colour in state.colours().values():
             state.colour = link.colour

@@ -137,9 +137,7 @@ def _left(one: Offer | None) -> str:
     return f"{count(one.missing, 'cell')} without it {'is' if one.missing == 1 else 'are'} left out"
 
 
-def _chips(
-    formula: str | None, found: Iterable[Offer], wrong: Wrong, without: Pairs = ()
-) -> str:
+def _chips(formula: str | None, found: Iterable[Offer], wrong: Wrong, without: Pairs = ()) -> str:
     chips = read_formula(formula)
     if not chips:
         return ""

@@ -1,6 +1,7 @@
 """Differences between groups of cells, and how far to believe them."""
 
 from engine.comparing.coefficients import coefficients
+from engine.comparing.compared_groups import with_groups
 from engine.comparing.differences import (
     Differences,
     DifferencesProgress,
@@ -19,7 +20,6 @@ from engine.comparing.latent_differences import (
     latent_differences,
     latent_differences_iter,
 )
-from engine.comparing.told_groups import with_groups
 
 __all__ = [
     "Change",

@@ -85,4 +85,4 @@ class ChangedCorrelations(Card):
         return figures.bars(values, title=self.title, xlabel=along, ends=ends)
 
     def tabulate(self, found: pd.DataFrame) -> pd.DataFrame:
-        return self.pairing.told(found.set_index(["gene_1", "gene_2"]))
+        return self.pairing.with_names(found.set_index(["gene_1", "gene_2"]))

@@ -146,7 +146,7 @@ class CorrelationChanges(Card):
         )
 
     def tabulate(self, shown: Shown) -> pd.DataFrame:
-        return self.pairing.told(pairs_of(shown).set_index(["gene_1", "gene_2"]))
+        return self.pairing.with_names(pairs_of(shown).set_index(["gene_1", "gene_2"]))
 
 
 def pairs_of(shown: Shown) -> pd.DataFrame:

@@ -133,7 +133,7 @@ class Pairing(param.Parameterized):
         if self.sure.result is None:
             self.sure.start("delta", 50, 0)
 
-    def told(self, table: pd.DataFrame) -> pd.DataFrame:
+    def with_names(self, table: pd.DataFrame) -> pd.DataFrame:
         """With the names of both runs, A and B, and the unit of the errors."""
         between = self.between
         if between is None:
