@@ -5,7 +5,7 @@ estimates would follow the genes that have next to no counts. With b_g ~ N(c, ta
 e_g ~ N(b_g, s_g^2) the best linear unbiased predictor of the mean of b is a weighted mean of e
 (Robinson, G. K. (1991), That BLUP is a good thing, Statistical Science 6),
 
-    a_g = r_g / G + (1 - mean r) u_g,    r_g = tau^2 / (tau^2 + s_g^2),    u_g ~ 1 / (tau^2 + s_g^2):
+    a_g = r_g / G + (1 - mean r) u_g,   r_g = tau^2 / (tau^2 + s_g^2),   u_g ~ 1 / (tau^2 + s_g^2):
 
 weights by precision if effects are small beside their errors, and equal ones if they are large.
 """

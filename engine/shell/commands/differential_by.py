@@ -68,8 +68,8 @@ def differential_by(
         groups = groups_of_options(counts.obs, a, b)
     found = last_of(differential_by_iter(fit, counts, groups, donor=donor), "differential-by").found
     table = found.pairs(places)
-    of = (found.a, found.b) if a is None else (a, b)
-    write_csv(with_groups(with_ids(table, fit), *of, donor or found.unit), out)
+    one, other = (found.a, found.b) if a is None else (a, b)
+    write_csv(with_groups(with_ids(table, fit), one, other, donor or found.unit), out)
     print(
         f"Saved {out}: {len(table):,} pairs, {found.n_a:,} against {found.n_b:,} {found.unit}s"
         f" ({found.a} against {found.b})",
