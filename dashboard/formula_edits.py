@@ -29,7 +29,7 @@ def parameter(model: str) -> str | None:
 def formula_of(state: AppState) -> str | None:
     """The formula of the next fit; None without, and of a model that has none."""
     name = parameter(state.model)
-    return None if name is None or FORMULA not in state.in_use() else getattr(state, name)
+    return None if name is None else getattr(state, name)
 
 
 def unused(state: AppState) -> str:
@@ -70,10 +70,6 @@ def add(state: AppState, name: str) -> None:
         shown = () if state.fit is None else (state.fit.model,)
         models = (*shown, state.param["model"].default, *MODELS)
         state.model = next(model for model in models if parameter(model) is not None)
-    own = parameters(state.model)
-    if FORMULA not in state.in_use():
-        # A way to fit that has none gives way too.
-        state.param.update({own["inference"]: state.param[own["inference"]].default})
     written = formula_of(state)
     chips = read_formula(written)
     if chips is None:

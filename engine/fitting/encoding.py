@@ -122,16 +122,22 @@ def hidden_units(
     inputs: Inputs,
     dropout: float = 0.0,
     key: Array | None = None,
+    beside: Float[Array, "B p"] | None = None,
 ) -> Float[Array, "B H"]:
     """Two layers, each normalised within the cell, on log1p of compositions and on the log total.
 
-    So a cell of any size gives inputs of order one. Units are dropped where a key is given.
+    So a cell of any size gives inputs of order one. Units are dropped where a key is given. What is
+    known of a cell beside its counts is one more input, with weights of its own.
     """
     totals = jnp.maximum(counts.sum(1, keepdims=True), 1.0)
     standard = (jnp.log1p(_PER_CELL * counts / totals) - inputs.mean) / inputs.spread
     units = jnp.concatenate([standard, size_of(counts, inputs)], 1)
+    weights = encoder["input"]
+    if beside is not None:
+        units = jnp.concatenate([units, beside], 1)
+        weights = jnp.concatenate([weights, encoder["input_by_design"]])
     keys = (None, None) if key is None else tuple(jax.random.split(key))
-    units = _layer(units, encoder["input"], encoder["input_bias"], dropout, keys[0])
+    units = _layer(units, weights, encoder["input_bias"], dropout, keys[0])
     return units + _layer(units, encoder["hidden"], encoder["hidden_bias"], dropout, keys[1])
 
 

@@ -17,6 +17,7 @@ from engine.fitting.encoding import Gaussian, inputs_of
 from engine.lnm import encoder as vae
 from engine.lnm import equations, given_scores
 from engine.lnm.config import LNMConfig
+from engine.lnm.covariates import covariates_of
 from engine.lnm.fit import Capture, Fit, Totals
 from engine.lnm.passes import Pass, Passes, result_of
 from engine.lnm.residual import LOG_NO_NOISE
@@ -41,17 +42,22 @@ class Encoded(NamedTuple):
 
 
 class Basis(NamedTuple):
-    """Parameters whose loadings are in the encoder's own basis, and what turns to the fit's."""
+    """Parameters whose loadings are in the encoder's own basis, and what turns to the fit's.
+
+    ``effects`` (G, p) are those of covariates; None without.
+    """
 
     params: equations.Params
     rotation: np.ndarray
+    effects: np.ndarray | None = None
 
 
 def basis_of(fit: Fit) -> Basis:
     """The basis of a fit that has an encoder."""
     rotation = np.asarray(fit.encoder["rotation"], float)
     log_noise = np.log(np.maximum(fit.noise, np.exp(LOG_NO_NOISE)))
-    return Basis(equations.Params(fit.mean_clr, fit.loadings @ rotation.T, log_noise), rotation)
+    params = equations.Params(fit.mean_clr, fit.loadings @ rotation.T, log_noise)
+    return Basis(params, rotation, None if fit.design is None else fit.effects)
 
 
 def place(
@@ -62,43 +68,73 @@ def place(
     totals: Totals,
     *,
     refine: bool,
+    covariates: np.ndarray | None = None,
+    summed: bool = False,
 ) -> tuple[Pass, Capture | None]:
     """The posterior of each cell, and its capture efficiency by the encoder (None for LNM).
 
     Not refined: means and standard deviations of the encoder's density q, and as log-marginal the
     evidence lower bound ``E_q[log p(u | z)] - KL(q || p)``. Refined: modes, standard deviations and
     log-marginals of the nested Laplace approximation, as by ``inference="laplace"``.
+
+    Parameters
+    ----------
+    covariates
+        (C, p) of the cells; None if the basis has no effects.
+    summed
+        Whether a pass that refines has its sums over the cells as well.
     """
-    found = encode(basis.params, counts, config, encoder, totals, bounded=not refine)
+    found = encode(
+        basis, counts, config, encoder, totals, bounded=not refine, covariates=covariates
+    )
     own = capture_of(found.eta, found.eta_scale) if config.capture else None
     if not refine:
         scores_sd = np.sqrt(found.variance @ basis.rotation**2)
         latents = equations.Latents(found.scores, np.full(counts.n_cells, np.nan))
         return Pass(None, latents, scores_sd, found.bound, np.zeros(counts.n_cells)), own
+    return refined(basis, counts, config, found.scores, covariates, summed=summed), own
+
+
+def refined(
+    basis: Basis,
+    counts: Counts,
+    config: LNMConfig,
+    scores: np.ndarray,
+    covariates: np.ndarray | None,
+    *,
+    summed: bool,
+) -> Pass:
+    """The pass of nested Laplace from these scores (C, k)."""
+    size = scores.shape[1]
     passes = Passes(
-        counts, found.scores.shape[1], config.precision, config.block_cells, found.scores
+        counts, size, config.precision, config.block_cells, scores, covariates=covariates
     )
-    return result_of(passes.run(basis.params, basis.rotation, None)), own
+    volume = np.zeros((size, size)) if summed else None
+    return result_of(passes.run(basis.params, basis.rotation, volume, basis.effects))
 
 
 def encode(
-    params: equations.Params,
+    basis: Basis,
     counts: Counts,
     config: LNMConfig,
     encoder: dict[str, Any],
     totals: Totals,
     *,
     bounded: bool,
+    covariates: np.ndarray | None = None,
 ) -> Encoded:
     """Every cell by the encoder alone; with its bound if ``bounded``."""
+    params = basis.params
     anchor = eta_prior(counts, config, totals)[0] if config.capture else np.zeros(counts.n_cells)
     noise = draws(params.loadings.shape[1])
     single = equations.Params(*(jnp.asarray(array, jnp.float32) for array in params))
+    effects = _single(basis.effects)
     arrays = {name: jnp.asarray(value, jnp.float32) for name, value in encoder.items()}
     parts = []
     for block in Blocks(counts, config.block_cells, keep=False):
         near = jnp.asarray(block.padded(anchor[:, None]), jnp.float32)
-        found = _block(single, block.counts, near, arrays, noise, bounded)
+        own = None if covariates is None else block.padded(covariates)
+        found = _block(single, block.counts, near, arrays, noise, bounded, own, effects)
         size = block.own.stop - block.own.start
         part = [np.asarray(array[:size], float) for array in found]
         part[2] += equations.constants(np.asarray(block.counts[:size])) if bounded else np.nan
@@ -110,13 +146,19 @@ def proportions(fit: Fit, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
     """Posterior mean proportions of each cell by the encoder alone, block by block."""
     basis = basis_of(fit)
     noise = draws(fit.n_factors)
+    covariates, effects = covariates_of(fit.design, counts.obs), _single(basis.effects)
     params = equations.Params(*(jnp.asarray(array, jnp.float32) for array in basis.params))
     arrays = {name: jnp.asarray(value, jnp.float32) for name, value in fit.encoder.items()}
     for block in Blocks(counts, keep=False):
         # Padding without counts has no mode; it takes one count anywhere.
         dense = with_one_more(block.counts, 1 - np.asarray(block.weights))
-        found = _expected(params, dense, arrays, noise)
+        own = None if covariates is None else block.padded(covariates)
+        found = _expected(params, dense, arrays, noise, own, effects)
         yield block.own, np.asarray(found)[: block.own.stop - block.own.start]
+
+
+def _single(effects: np.ndarray | None) -> Array | None:
+    return None if effects is None else jnp.asarray(effects, jnp.float32)
 
 
 def draws(width: int) -> np.ndarray:
@@ -145,8 +187,12 @@ def _block(
     encoder: dict[str, Array],
     noise: Float[Array, "n k"],
     bounded: bool,
+    covariates: Float[Array, "B p"] | None,
+    effects: Float[Array, "G p"] | None,
 ) -> tuple[Array, ...]:
-    scores, eta = vae.encode(encoder, counts, inputs_of(encoder), anchor)
+    inputs = inputs_of(encoder)
+    scores, eta = vae.encode(encoder, counts, inputs, anchor, covariates=covariates)
+    params = equations.of_cells(params, covariates, effects)
     value = jnp.zeros(len(counts))
     if bounded:
         value = given_scores.bound(params, counts, scores, noise)
@@ -161,7 +207,40 @@ def _expected(
     counts: Float[Array, "B G"],
     encoder: dict[str, Array],
     noise: Float[Array, "n k"],
+    covariates: Float[Array, "B p"] | None,
+    effects: Float[Array, "G p"] | None,
 ) -> Float[Array, "B G"]:
     anchor = jnp.zeros((len(counts), 1))
-    scores, _ = vae.encode(encoder, counts, inputs_of(encoder), anchor)
+    inputs = inputs_of(encoder)
+    scores, _ = vae.encode(encoder, counts, inputs, anchor, covariates=covariates)
+    params = equations.of_cells(params, covariates, effects)
     return given_scores.expected_proportions(params, counts, scores, noise)
+
+
+def change_basis(
+    params: dict[str, Any], mean: Any, sd: Any, slope: Any | None = None
+) -> dict[str, Any]:
+    """The same decoder and encoder for z' = (z - mean - slope x) / sd, mean and sd of (k,).
+
+    All but the prior of z stays as it is: with the cells' own mean and sd every z' has mean 0
+    and variance 1 over the cells, and the bound gains (parameter expansion: Liu, Rubin & Wu 1998).
+
+    Parameters
+    ----------
+    slope
+        (k, p) of z in covariates x: ``W (z + M x)`` has it in M then.
+    """
+    found = params | {
+        "centre": params["centre"] + params["loadings"] @ mean,
+        "loadings": params["loadings"] * sd,
+        "loadings_log_scale": params["loadings_log_scale"] + np.log(sd),
+        "location": params["location"] / sd,
+        "location_bias": (params["location_bias"] - mean) / sd,
+        "scale_bias": params["scale_bias"] - np.log(sd),
+    }
+    if slope is None:
+        return found
+    return found | {
+        "of_factors": (params["of_factors"] + slope) / sd[:, None],
+        "location_by_design": (params["location_by_design"] - slope.T) / sd,
+    }

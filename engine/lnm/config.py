@@ -120,7 +120,6 @@ class LNMConfig(Training):
             "Covariates",
             "Columns of the cells' labels, as in ~ batch + (1 | donor)",
             unit="FORMULA",
-            inferences=("laplace", "nuts"),
             empty="none",
             names_columns=True,
         ),
@@ -249,12 +248,6 @@ class LNMConfig(Training):
                 'a formula as text, like "~ batch + (1 | donor)"',
                 repr(self.formula),
                 "Name columns of the cells' labels, or leave the formula out.",
-            )
-        if self.inference == "vae":
-            raise ConfigError(
-                "inference='laplace' or 'nuts' with covariates",
-                repr(self.inference),
-                "Leave the formula out, or take inference='laplace'.",
             )
 
     @property

@@ -12,6 +12,10 @@ log-normal, its median and width from the encoder.
 
 The totals' parameters M, r, a and sigma are not learned here but given: the counts' composition
 and their total never meet in the likelihood.
+
+With covariates the mean of a cell is ``mu + B x_c``, see `engine.lnm.encoded_effects`, and the
+encoder sees x_c: in its first layer, and straight in the location of z, so that a slope of z in x
+can be moved into B without a change of the likelihood.
 """
 
 from __future__ import annotations
@@ -29,6 +33,8 @@ from numpyro import handlers
 
 from engine.fitting import encoding
 from engine.fitting.encoding import Gaussian, Inputs, Phase
+from engine.lnm import encoded_effects
+from engine.lnm.encoded_effects import EFFECTS, EffectsSetting
 from engine.lnm.given_scores import log_likelihood, log_likelihood_low_rank
 from engine.lnm.packing import product
 from engine.lnm.residual import LOG_NO_NOISE, NARROW
@@ -43,11 +49,11 @@ _LARGEST = math.log(NARROW.max_noise)
 
 
 class Totals(NamedTuple):
-    """M, the mean total at efficiency 1, r, and the sd of eta's prior."""
+    """M, the mean total at efficiency 1, r, and the sd of eta's prior, of all cells or of each."""
 
-    mean: Float[Array, ""]
-    concentration: Float[Array, ""]
-    eta_scale: Float[Array, ""]
+    mean: Float[Array, "..."]
+    concentration: Float[Array, "..."]
+    eta_scale: Float[Array, "..."]
 
 
 class Setting(NamedTuple):
@@ -69,6 +75,8 @@ class Setting(NamedTuple):
         Minibatches that together are all cells.
     unit
         Weight of the whole bound: one over all counts makes it nats per count.
+    effects
+        Priors of the effects of covariates; None without any.
     """
 
     loadings_scale: Float[Array, "k"]
@@ -78,14 +86,31 @@ class Setting(NamedTuple):
     totals: Totals
     n_batches: Float[Array, ""]
     unit: Float[Array, ""]
+    effects: EffectsSetting | None = None
 
 
-# Counts (B, G), and with LNMVCP the location of eta's prior (B, 1).
+# Counts (B, G), and with LNMVCP the location of eta's prior (B, 1). With covariates these (B, p)
+# stand beside, and with LNMVCP before them location, M, r and sd (B, 4), each cell's own.
 Cells = Any
 
 
-def _counts(cells: Cells) -> tuple[Array, Array]:
-    return cells if isinstance(cells, tuple) else (cells, jnp.zeros((len(cells), 1)))
+class _Seen(NamedTuple):
+    """A minibatch: counts, location of eta's prior (B, 1), the totals' law, and covariates."""
+
+    counts: Array
+    anchor: Array
+    totals: Totals
+    covariates: Array | None
+
+
+def _seen(cells: Cells, setting: Setting, capture: bool) -> _Seen:
+    counts, beside = cells if isinstance(cells, tuple) else (cells, jnp.zeros((len(cells), 1)))
+    if setting.effects is None:
+        return _Seen(counts, beside, setting.totals, None)
+    if not capture:
+        return _Seen(counts, jnp.zeros((len(counts), 1)), setting.totals, beside)
+    totals = Totals(beside[:, 1], beside[:, 2], beside[:, 3])
+    return _Seen(counts, beside[:, :1], totals, beside[:, 4:])
 
 
 def model(
@@ -110,10 +135,13 @@ def model(
     capture
         Whether totals have a capture latent: LNMVCP.
     """
-    counts, anchor = _counts(cells)
+    counts, anchor, totals, covariates = _seen(cells, setting, capture)
     width = len(setting.loadings_scale)
     mean = phase.hold(numpyro.param("centre", start["centre"]))
+    of_factors = remainder = None
     with handlers.scale(scale=setting.unit):
+        if setting.effects is not None:
+            of_factors = encoded_effects.slopes(start, setting.effects, phase)
         with numpyro.plate("gene", counts.shape[1]):
             spread = dist.Normal(jnp.zeros(width), setting.loadings_scale)
             loadings = numpyro.sample("loadings_of_genes", spread.to_event(1))
@@ -123,6 +151,8 @@ def model(
                 bounded = jnp.minimum(log_noise, _LARGEST)
                 log_noise = jnp.where(setting.has_noise, bounded, LOG_NO_NOISE)
                 mean = mean - 0.5 * jnp.exp(log_noise)
+            if setting.effects is not None:
+                remainder = encoded_effects.drawn(setting.effects)
         with (
             numpyro.plate("cell", len(counts)),
             handlers.scale(scale=setting.n_batches),
@@ -130,15 +160,19 @@ def model(
         ):
             with handlers.scale(scale=phase.divergence):
                 scores = numpyro.sample("scores", dist.Normal(jnp.zeros(width), 1.0).to_event(1))
-            x = product(scores, loadings.T) + mean
+            if covariates is None:
+                x = product(scores, loadings.T) + mean
+            else:
+                known = scores, covariates, loadings, of_factors, remainder
+                x = encoded_effects.predicted(*known) + mean
             seen = log_likelihood(x, log_noise, counts) if residuals else None
             seen = log_likelihood_low_rank(x, counts) if seen is None else seen
             numpyro.factor("counts", seen)
             if capture:
-                prior = dist.TruncatedNormal(anchor[:, 0], setting.totals.eta_scale, low=0.0)
+                prior = dist.TruncatedNormal(anchor[:, 0], totals.eta_scale, low=0.0)
                 eta = numpyro.sample("eta", prior)
-                mean_total = setting.totals.mean * jnp.exp(-eta)
-                law = dist.NegativeBinomial2(mean_total, setting.totals.concentration)
+                mean_total = totals.mean * jnp.exp(-eta)
+                law = dist.NegativeBinomial2(mean_total, totals.concentration)
                 numpyro.sample("totals", law, obs=counts.sum(1))
 
 
@@ -160,9 +194,10 @@ def guide(
     start
         Values that the parameters begin with: those of `DECODER`, and of the encoder.
     """
-    counts, anchor = _counts(cells)
+    counts, anchor, _, covariates = _seen(cells, setting, capture)
+    decoder = DECODER + EFFECTS
     encoder = {
-        name: numpyro.param(name, value) for name, value in start.items() if name not in DECODER
+        name: numpyro.param(name, value) for name, value in start.items() if name not in decoder
     }
 
     def of_decoder(name: str) -> Gaussian:
@@ -173,13 +208,16 @@ def guide(
     # All are registered, used or not, so that a fit always has them.
     loadings, log_noise = of_decoder("loadings"), of_decoder("log_noise")
     key = numpyro.prng_key() if dropout > 0 else None
-    scores, eta = encode(encoder, counts, setting.inputs, anchor, dropout, key)
+    scores, eta = encode(encoder, counts, setting.inputs, anchor, dropout, key, covariates)
+    remainder = None if setting.effects is None else of_decoder("remainder")
     with handlers.scale(scale=setting.unit):
         with numpyro.plate("gene", counts.shape[1]):
             numpyro.sample("loadings_of_genes", dist.Normal(*loadings).to_event(1))
             if residuals:
                 with handlers.mask(mask=setting.has_noise):
                     numpyro.sample("log_noise_of_genes", dist.Normal(*log_noise))
+            if remainder is not None:
+                numpyro.sample("remainder_of_genes", dist.Normal(*remainder).to_event(1))
         with (
             numpyro.plate("cell", len(counts)),
             handlers.scale(scale=setting.n_batches),
@@ -221,11 +259,14 @@ def encode(
     anchor: Float[Array, "B 1"],
     dropout: float = 0.0,
     key: Array | None = None,
+    covariates: Float[Array, "B p"] | None = None,
 ) -> tuple[Gaussian, Gaussian]:
     """q(z) of each cell, (B, k) normals, and q(log eta), (B,) normals (empty without capture)."""
-    units = encoding.hidden_units(encoder, counts, inputs, dropout, key)
+    units = encoding.hidden_units(encoder, counts, inputs, dropout, key, covariates)
     size = encoding.size_of(counts, inputs)
     location = units @ encoder["location"] + encoder["location_bias"]
+    if covariates is not None:
+        location = location + covariates @ encoder["location_by_design"]
     free = units @ encoder["scale"] + size * encoder["scale_by_size"] + encoder["scale_bias"]
     scores = Gaussian(location, _width(free))
     if "eta_heads" not in encoder:
@@ -240,19 +281,3 @@ def encode(
 def _width(free: Array) -> Array:
     """A standard deviation; an exponential, so that a change of its unit is one of a bias."""
     return jnp.exp(jnp.clip(free, -_MOST_FREE, _MOST_FREE))
-
-
-def change_basis(params: dict[str, Any], mean: Any, sd: Any) -> dict[str, Any]:
-    """The same decoder and encoder for z' = (z - mean) / sd, each of (k,).
-
-    All but the prior of z stays as it is: with the cells' own mean and sd every z' has mean 0
-    and variance 1 over the cells, and the bound gains (parameter expansion: Liu, Rubin & Wu 1998).
-    """
-    return params | {
-        "centre": params["centre"] + params["loadings"] @ mean,
-        "loadings": params["loadings"] * sd,
-        "loadings_log_scale": params["loadings_log_scale"] + np.log(sd),
-        "location": params["location"] / sd,
-        "location_bias": (params["location_bias"] - mean) / sd,
-        "scale_bias": params["scale_bias"] - np.log(sd),
-    }

@@ -3,7 +3,9 @@
 What is trained is told in `engine.lnm.encoder`, how in `engine.fitting.training`. The priors'
 scales are estimated after every epoch, as by ``inference="laplace"`` but with one scale for each
 column of W. The totals' parameters are estimated first and on their own, as there; residual
-variances above `NARROW.max_noise` are not admitted.
+variances above `NARROW.max_noise` are not admitted. Effects of covariates have a mean-field
+posterior (`engine.lnm.encoded_effects`); their coefficients and errors are taken, as by
+``inference="laplace"``, from the curvature of a pass over the cells at the parameters learned.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -27,26 +28,28 @@ from engine.fitting.steps import End, Step
 from engine.fitting.training import Pair, Task, divergence, train
 from engine.fitting.versions import versions
 from engine.genes import OTHER
+from engine.lnm import encoded_effects, equations
 from engine.lnm import encoder as vae
-from engine.lnm import equations
-from engine.lnm.amortized import Basis, encode, place
+from engine.lnm.amortized import Basis, change_basis, encode, place, refined
 from engine.lnm.canonical import principal_axes
 from engine.lnm.collapse import collapse
 from engine.lnm.config import LNMConfig
+from engine.lnm.covariates import covariates_of, design_for
+from engine.lnm.design import Design
 from engine.lnm.fit import Capture, Fit
 from engine.lnm.laplace import check_start
 from engine.lnm.outer_steps import noise_mask
 from engine.lnm.passes import Pass
+from engine.lnm.point import Point
 from engine.lnm.prior import Prior
 from engine.lnm.requirements import check_config
 from engine.lnm.residual import LOG_NO_NOISE, NARROW
-from engine.lnm.snapshot import cell_fields
-from engine.lnm.spectral import spectral_start
-from engine.lnm.totals import capture, eta_prior, fit_totals
+from engine.lnm.snapshot import cell_fields, covariate_fields
+from engine.lnm.totals import capture, eta_prior, fit_totals, laws_of
+from engine.lnm.vae_start import Known, start_of
 
-# Cells that the decoder's start is made from, and that the scale of the inputs is taken from.
-_START_CELLS = 10_000
-_SCALE_CELLS = 2000
+# Cells whose constants are summed at a time.
+_AT_ONCE = 2000
 # Of z over the cells, for the scale that it is given.
 _LEAST_VARIANCE = 1e-4
 
@@ -61,6 +64,7 @@ class Learned:
     cells_pass: Pass
     capture: Capture | None
     warning: str
+    of_covariates: dict[str, Any]
 
 
 def fit_vae(
@@ -79,7 +83,7 @@ def fit_vae(
     check_config(counts, config)
     if start is not None:
         check_start(counts, config, start)
-    task = _Task(counts, config)
+    task = _Task(counts, config, design_for(counts.obs, config, start))
     run = LearningRun[Learned, Fit](
         start,
         budget=config.epochs(counts.n_cells),
@@ -90,7 +94,7 @@ def fit_vae(
     resumed = start is not None and bool(start.encoder)
 
     def events() -> Generator[Step[Learned] | float, None, End]:
-        params = _start(counts, config, task, start)
+        params = start_of(counts, config, task.known, start)
         return (yield from train(task, config, params, resumed=resumed))
 
     yield from run.follow(events())
@@ -99,17 +103,25 @@ def fit_vae(
 class _Task(Task[Learned]):
     """The decoder and the posteriors of the cells."""
 
-    def __init__(self, counts: Counts, config: LNMConfig) -> None:
-        self.counts, self.config = counts, config
+    def __init__(self, counts: Counts, config: LNMConfig, design: Design | None) -> None:
+        self.counts, self.config, self.design = counts, config, design
+        self.covariates = covariates_of(design, counts.obs)
         self.has_noise = noise_mask(counts, config)
         flags = (("residuals", bool(self.has_noise.any())), ("capture", config.capture))
         self.pair = Pair(vae.model, vae.guide, closed_form=True, keywords=flags)
-        self.totals = fit_totals(counts, config)[0]
-        self.eta_scale, self.beside = 1.0, None
+        self.totals = fit_totals(counts, config, design)[0]
+        self.eta_scale, self.beside = 1.0, self.covariates
         self._sum_of_constants = np.nan
+        eta = None
         if config.capture:
             location, scale = eta_prior(counts, config, self.totals)
             self.beside, self.eta_scale = location[:, None], float(scale[0])
+            eta = float(location.mean()), float(np.median(scale))
+            if self.covariates is not None:
+                laws = laws_of(self.totals, counts.obs)
+                own = np.column_stack([location, laws, scale])
+                self.beside = np.hstack([own, self.covariates])
+        self.known = Known(self.has_noise, design, eta)
 
     def setting(self, params: dict[str, Any], n_batches: int, unit: float) -> vae.Setting:
         """Priors at the parameters, and the scale of the inputs."""
@@ -125,6 +137,9 @@ class _Task(Task[Learned]):
             totals=vae.Totals(*(jnp.float32(value) for value in totals)),
             n_batches=jnp.float32(n_batches),
             unit=jnp.float32(unit),
+            effects=None
+            if prior.effects is None
+            else encoded_effects.setting_of(prior.effects, self.counts.n_genes),
         )
 
     def prior(self, params: dict[str, Any]) -> Prior:
@@ -138,40 +153,80 @@ class _Task(Task[Learned]):
             np.exp(2 * values["log_noise_log_scale"])[self.has_noise],
         )
         diagonal = np.diag(np.diag(learned.loadings_covariance))
-        return replace(learned, loadings_covariance=diagonal)
+        effects = None if self.design is None else encoded_effects.learned(self.design, params)
+        return replace(learned, loadings_covariance=diagonal, effects=effects)
 
     def learned(self, params: dict[str, np.ndarray]) -> Learned:
         """By the encoder and, if the configuration says so, refined."""
         config = self.config
         params = self._standardised(params)
         basis = self.basis(params)
-        cells_pass, own = place(
-            basis, self.counts, config, params, self.totals, refine=config.refine
-        )
+        prior, covariates = self.prior(params), self.covariates
+        known = basis, self.counts, config, params, self.totals
+        summed = covariates is not None
+        cells_pass, own = place(*known, refine=config.refine, covariates=covariates, summed=summed)
         warning = ""
         if own is not None:
             exact = capture(self.counts, config, self.totals)
             assert exact is not None
             warning = collapse(own, exact, refined=config.refine)
             own = exact if config.refine else own
-        return Learned(params, self.prior(params), basis, cells_pass, own, warning)
+        of_covariates = {}
+        if covariates is not None:
+            at_modes = cells_pass
+            if not config.refine:
+                scores = cells_pass.latents.scores
+                at_modes = refined(basis, self.counts, config, scores, covariates, summed=True)
+            of_covariates = self._of_covariates(params, prior, at_modes)
+        return Learned(params, prior, basis, cells_pass, own, warning, of_covariates)
+
+    def _of_covariates(
+        self, params: dict[str, np.ndarray], prior: Prior, at_modes: Pass
+    ) -> dict[str, Any]:
+        """Fields of a fit on its covariates."""
+        assert self.design is not None
+        assert self.covariates is not None
+        effects, size = encoded_effects.effects_of(params), self.config.size
+        log_noise = self._log_noise(params)
+        theta = np.column_stack([params["loadings"], effects, params["centre"], log_noise])
+        nothing = np.zeros((size, size))
+        point = Point(theta, self.has_noise, prior, nothing, at_modes, NARROW.max_noise)
+        is_gene = np.asarray(self.counts.genes != OTHER)
+        return covariate_fields(point, self.design, self.covariates, is_gene)
 
     def _standardised(self, params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The scale of z moves little in training, as the bound hardly depends on it."""
-        known = self.basis(params).params, self.counts, self.config, params, self.totals
-        found = encode(*known, bounded=False)
-        variance = found.scores.var(0) + found.variance.mean(0)
-        mean, sd = found.scores.mean(0), np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
-        return vae.change_basis(params, mean, sd)
+        """The scale of z moves little in training, as the bound hardly depends on it.
+
+        What scores have in common with fixed covariates becomes part of the effects.
+        """
+        known = self.basis(params), self.counts, self.config, params, self.totals
+        found = encode(*known, bounded=False, covariates=self.covariates)
+        scores, slope = found.scores, None
+        mean = scores.mean(0)
+        if self.design is not None and self.covariates is not None:
+            fixed = self.covariates[:, : self.design.n_fixed].astype(float)
+            centred = fixed - fixed.mean(0)
+            told = np.linalg.lstsq(centred, scores - mean, rcond=None)[0]
+            slope = np.zeros((scores.shape[1], self.covariates.shape[1]))
+            slope[:, : fixed.shape[1]] = told.T
+            scores = scores - fixed @ told
+            mean = scores.mean(0)
+        variance = scores.var(0) + found.variance.mean(0)
+        sd = np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
+        return change_basis(params, mean, sd, slope)
+
+    def _log_noise(self, params: dict[str, np.ndarray]) -> np.ndarray:
+        log_noise = np.minimum(params["log_noise"], np.log(NARROW.max_noise))
+        return np.where(self.has_noise, log_noise, LOG_NO_NOISE)
 
     def basis(self, params: dict[str, np.ndarray]) -> Basis:
         """Means of the parameters under their guide."""
-        log_noise = np.minimum(params["log_noise"], np.log(NARROW.max_noise))
-        log_noise = np.where(self.has_noise, log_noise, LOG_NO_NOISE)
+        log_noise = self._log_noise(params)
         mean = params["centre"] - 0.5 * np.where(self.has_noise, np.exp(log_noise), 0.0)
         found = equations.Params(mean, params["loadings"], log_noise)
         rotation = principal_axes(found.loadings, self.counts.genes != OTHER)[1]
-        return Basis(found, rotation)
+        effects = None if self.design is None else encoded_effects.effects_of(params)
+        return Basis(found, rotation, effects)
 
     def bound(self, learned: Learned) -> float:
         """Mean of `Fit.log_marginal`."""
@@ -179,8 +234,9 @@ class _Task(Task[Learned]):
 
     def bound_of(self, counts: Counts, params: dict[str, np.ndarray]) -> float:
         """Mean bound of cells that are set aside."""
-        params_of, config = self.basis(params).params, self.config
-        found = encode(params_of, counts, config, params, self.totals, bounded=True)
+        known = self.basis(params), counts, self.config, params, self.totals
+        covariates = covariates_of(self.design, counts.obs)
+        found = encode(*known, bounded=True, covariates=covariates)
         return float(np.mean(found.bound))
 
     def cells_bound(self, bound: float, params: dict[str, np.ndarray], cells: np.ndarray) -> float:
@@ -190,14 +246,16 @@ class _Task(Task[Learned]):
         lost = divergence(params["loadings"], params["loadings_log_scale"], 0.0, scale).sum()
         noise = params["log_noise"], params["log_noise_log_scale"]
         of_noise = divergence(*noise, prior.noise_location, prior.noise_scale)
+        if prior.effects is not None:
+            lost += encoded_effects.lost(prior.effects, params)
         return bound + lost + of_noise[self.has_noise].sum() + self._constants(cells)
 
     def _constants(self, cells: np.ndarray) -> float:
         """Sum of what no parameter changes of the cells' log-likelihoods, nats."""
         if np.isnan(self._sum_of_constants):
             total = 0.0
-            for start in range(0, self.counts.n_cells, _SCALE_CELLS):
-                stop = min(start + _SCALE_CELLS, self.counts.n_cells)
+            for start in range(0, self.counts.n_cells, _AT_ONCE):
+                stop = min(start + _AT_ONCE, self.counts.n_cells)
                 own = cells[slice(*np.searchsorted(cells, (start, stop)))] - start
                 total += float(equations.constants(self.counts.block(start, stop))[own].sum())
             self._sum_of_constants = total
@@ -216,7 +274,7 @@ class _Snapshot:
     def __call__(self) -> Fit:
         """The fit, in CLR on principal axes."""
         learned, task = self.step.learn(), self.task
-        (params, rotation), counts = learned.basis, task.counts
+        (params, rotation, _), counts = learned.basis, task.counts
         loadings = principal_axes(params.loadings, counts.genes != OTHER)[0]
         reason = "; ".join(part for part in (self.status.reason, learned.warning) if part)
         status = replace(
@@ -236,61 +294,10 @@ class _Snapshot:
             prior=learned.prior.to_dict(rotation),
             encoder=kept | {"rotation": rotation},
             versions=versions(),
+            **learned.of_covariates,
             **cell_fields(counts, learned.cells_pass, rotation, learned.capture, status),
         )
 
 
 # Kept in fields of their own.
-_POINTS = ("centre", "loadings", "log_noise")
-
-
-def _start(counts: Counts, config: LNMConfig, task: _Task, start: Fit | None) -> dict[str, Any]:
-    """Parameters to begin with: of the spectral start, or of an earlier fit."""
-    held = counts
-    if counts.n_cells > _START_CELLS or counts.matrix() is None:
-        rng = np.random.default_rng(config.seed)
-        size = min(_START_CELLS, counts.n_cells)
-        held = counts.take(np.sort(rng.choice(counts.n_cells, size, replace=False)))
-    rotation = np.eye(config.size)
-    if start is None:
-        centre, loadings, _ = spectral_start(held, config.size, config.seed)
-        log_noise = np.full(counts.n_genes, Prior.start(config).noise_location)
-    else:
-        rotation = np.asarray(start.encoder.get("rotation", rotation), float)
-        location = Prior.start(config).resume(start.prior).noise_location
-        noise = np.where(start.noise > 0, start.noise, np.exp(location))
-        centre = start.mean_clr + 0.5 * np.where(task.has_noise, noise, 0.0)
-        loadings, log_noise = start.loadings @ rotation.T, np.log(noise)
-    params: dict[str, Any] = {"centre": centre, "loadings": loadings, "log_noise": log_noise}
-    if start is not None and start.encoder:
-        params |= {name: value for name, value in start.encoder.items() if name != "rotation"}
-    else:
-        params |= _widths(counts, centre, loadings, log_noise) | _encoder(held, config, task)
-    return {name: jnp.asarray(value, jnp.float32) for name, value in params.items()}
-
-
-def _widths(
-    counts: Counts, centre: np.ndarray, loadings: np.ndarray, log_noise: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Of the guide of loadings and log d: what cells of the mean composition tell of a gene."""
-    shares = np.exp(centre - centre.max())
-    rate = counts.totals.mean() * shares / shares.sum()
-    noise = np.exp(log_noise)
-    known = rate / (1 + noise * rate)
-    of_loadings = 1 / (1 + counts.n_cells * known)
-    of_noise = 1 / (1 + 0.5 * counts.n_cells * (noise * known) ** 2)
-    return {
-        "loadings_log_scale": np.repeat(np.log(of_loadings)[:, None] / 2, loadings.shape[1], 1),
-        "log_noise_log_scale": np.log(of_noise) / 2,
-    }
-
-
-def _encoder(held: Counts, config: LNMConfig, task: _Task) -> dict[str, Any]:
-    inputs = encoding.input_scale(held.block(0, min(_SCALE_CELLS, held.n_cells)))
-    key = jax.random.key(config.seed)
-    prior = np.zeros(config.size)
-    encoder = encoding.init_encoder(key, held.n_genes, config.hidden, prior)
-    eta = None if task.beside is None else (float(task.beside.mean()), task.eta_scale)
-    encoder = vae.init_heads(encoder, eta)
-    scale = {encoding.INPUT + name: value for name, value in inputs._asdict().items()}
-    return encoder | scale
+_POINTS = ("centre", "loadings", "log_noise", "remainder")

@@ -42,18 +42,13 @@ class Snapshot:
 
     def __call__(self) -> Fit:
         """The fit, in CLR on principal axes."""
-        params, effects = params_of(self.point.theta, self.point.n_factors), self.point.effects
+        params = params_of(self.point.theta, self.point.n_factors)
         loadings, rotation = principal_axes(params.loadings, self.counts.genes != OTHER)
         of_covariates: dict[str, Any] = {}
         if self.design is not None and self.covariates is not None:
             is_gene = np.asarray(self.counts.genes != OTHER)
-            found, units = coefficients_of(self.point, self.design, self.covariates, is_gene)
-            of_covariates = {
-                "design": self.design,
-                "effects": effects - effects.mean(0),
-                "coefficients": found,
-                "units": units,
-            }
+            known = self.point, self.design, self.covariates, is_gene
+            of_covariates = covariate_fields(*known)
         return Fit(
             config=self.config,
             genes=self.counts.genes,
@@ -87,3 +82,12 @@ def cell_fields(
         "status": status,
         "data": counts.provenance(),
     }
+
+
+def covariate_fields(
+    point: Point, design: Design, covariates: np.ndarray, is_gene: np.ndarray
+) -> dict[str, Any]:
+    """The fields of a Fit on covariates, whose parameters are as `coefficients_of` has them."""
+    found, units = coefficients_of(point, design, covariates, is_gene)
+    effects = point.effects - point.effects.mean(0)
+    return {"design": design, "effects": effects, "coefficients": found, "units": units}

@@ -141,6 +141,14 @@ def eta_prior(counts: Counts, config: LNMConfig, totals: Totals) -> tuple[np.nda
     return _priors(counts, config, totals, new=config.capture_prior == "population")
 
 
+def laws_of(totals: Totals, obs: pd.DataFrame) -> np.ndarray:
+    """(C, 2) mean at efficiency 1 and concentration of the totals of cells with these labels."""
+    found = np.empty((len(obs), 2))
+    for cells, known in totals.parts(obs):
+        found[cells] = known.mean, known.concentration
+    return found
+
+
 def new_eta_prior(
     counts: Counts, config: LNMConfig, totals: Totals
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -88,7 +88,8 @@ def transform(fit: Fit, counts: Counts, *, refine: bool | None = None) -> Fit:
 
 def _amortized(fit: Fit, counts: Counts, *, refine: bool) -> Fit:
     basis = basis_of(fit)
-    seen, own = place(basis, counts, fit.config, fit.encoder, fit.totals, refine=refine)
+    known = basis, counts, fit.config, fit.encoder, fit.totals
+    seen, own = place(*known, refine=refine, covariates=covariates_of(fit.design, counts.obs))
     if refine:
         own = capture(counts, fit.config, fit.totals)
     status = replace(fit.status, n_failed_cells=seen.n_failed_cells)

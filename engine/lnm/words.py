@@ -200,7 +200,14 @@ def _nuts(config: LNMConfig) -> str:
 
 
 def _amortised(config: LNMConfig) -> str:
+    effects = ""
+    if config.formula:
+        effects = (
+            " The encoder saw the covariates too. The part of the effects that the loadings do not "
+            "explain had a mean-field posterior, and effects and their errors are those of the "
+            "curvature at the parameters."
+        )
     return (
-        f"It was fitted by amortised variational inference {encoder(config)}."
+        f"It was fitted by amortised variational inference {encoder(config)}.{effects}"
         f"{refined(config, 'Factor scores')}"
     )

@@ -14,6 +14,7 @@ from engine.fitting import encoding
 from engine.fitting.encoding import Gaussian
 from engine.lnm import encoder as vae
 from engine.lnm import equations, given_scores, prediction
+from engine.lnm.amortized import change_basis
 from engine.lnm.residual import LOG_NO_NOISE, NARROW
 from tests.engine.problems import Problem, evaluate, problem
 
@@ -197,7 +198,7 @@ def test_a_change_of_basis_changes_nothing_but_the_scores(cells: Problem) -> Non
     start, setting = started(cells)
     _, counts = single(cells)
     mean, sd = np.float32([0.3, -1.0]), np.float32([0.5, 2.0])
-    moved = vae.change_basis(start, mean, sd)
+    moved = change_basis(start, mean, sd)
     zero = np.zeros((5, 1))
     one, _ = encode(start, counts, setting.inputs, zero)
     other, _ = encode(moved, counts, setting.inputs, zero)

@@ -127,11 +127,6 @@ def test_an_unknown_name_is_told_with_those_that_there_are() -> None:
         terms_of("~ sex", {f"c{j:02}" for j in range(25)})
 
 
-def test_an_encoder_has_no_covariates() -> None:
-    with pytest.raises(ConfigError, match="laplace"):
-        LNMConfig(n_factors=2, formula="~ batch", inference="vae")
-
-
 @pytest.mark.parametrize("formula", ["", "~", "  ", 3, True])
 def test_a_formula_is_text(formula: object) -> None:
     with pytest.raises(ConfigError):

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 import engine
-from engine.errors import ConfigError
 from engine.results import Fit
 from tests.engine.grouped import Grouped, grouped
 
@@ -64,8 +63,3 @@ def test_cells_are_placed_with_their_covariates(data: Grouped, fits: tuple[Fit, 
     placed = engine.transform(nuts, data.counts)
     np.testing.assert_array_equal(placed.log_marginal, nuts.log_marginal)
     assert (np.abs(placed.scores - nuts.scores) / nuts.scores_sd).mean() < 0.3
-
-
-def test_an_encoder_has_none() -> None:
-    with pytest.raises(ConfigError, match="'laplace' or 'nuts'"):
-        replace(LAPLACE, inference="vae")
