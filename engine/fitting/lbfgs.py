@@ -24,7 +24,8 @@ class LBFGS:
     def remember(self, step: np.ndarray, slope_change: np.ndarray) -> None:
         """Add a step and the change of slope over it, unless the function bends upwards there."""
         bend = -float(np.sum(step * slope_change))
-        if bend > 1e-10 * np.linalg.norm(step) * np.linalg.norm(slope_change):
+        # Of arrays this short the threads of BLAS cost more than they gain.
+        if bend > 1e-10 * np.sqrt(np.sum(step**2) * np.sum(slope_change**2)):
             self._pairs.append((step, -slope_change, 1 / bend))
 
     def direction(self, slope: np.ndarray, solve: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

@@ -14,7 +14,8 @@ def principal_axes(loadings: np.ndarray, is_gene: np.ndarray) -> tuple[np.ndarra
     centred = loadings - loadings.mean(0)
     if not loadings.shape[1]:
         return centred, np.zeros((0, 0))
-    _, _, axes = np.linalg.svd(centred, full_matrices=True)
+    # Of fewer genes than factors not all axes would be found without.
+    _, _, axes = np.linalg.svd(centred, full_matrices=len(centred) < centred.shape[1])
     rotated = centred @ axes.T
     genes = rotated[is_gene]
     largest = genes[np.abs(genes).argmax(0), np.arange(genes.shape[1])]

@@ -102,10 +102,9 @@ def unknown_level(variable: Variable, values: np.ndarray) -> ConfigError:
 
 def has_value(column: pd.Series) -> np.ndarray:
     """(C,) whether a cell has a value in a column of the labels: infinity is none."""
-    known = column.notna().to_numpy()
     if pd.api.types.is_float_dtype(column):
-        known = known & np.isfinite(column.to_numpy(dtype=float, na_value=np.nan))
-    return known
+        return np.isfinite(column.to_numpy(dtype=float, na_value=np.nan))
+    return column.notna().to_numpy()
 
 
 def _column(obs: pd.DataFrame, name: str) -> pd.Series:

@@ -11,7 +11,10 @@ Without that the optimisation creeps where a prior is narrow.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
+from scipy.linalg import lu_factor, lu_solve
 
 from engine.lnm.effects_prior import EffectsPrior
 from engine.lnm.packing import unpack
@@ -38,7 +41,7 @@ class Metric:
         blocks = np.array(unpack(sums.curvature))
         self._size = size = point.n_factors
         blocks[:, :size, :size] += prior.loadings_precision
-        ties = None
+        ties = weighted = None
         if prior.effects is not None:
             of_factors = prior.effects.explained(point.loadings, point.effects)
             # (G, q, p): slope of each b - W M in (w, b, m).
@@ -54,9 +57,15 @@ class Metric:
         self._inverse = (inverse + np.swapaxes(inverse, 1, 2)) / 2
         noise = np.maximum(sums.noise_expected, sums.noise_outer if cautious else 0.0)
         self._noise = noise + prior.noise_scale**-2
-        self._shared = None
-        if prior.effects is not None and size:
-            self._shared = _Shared(prior.effects, point.loadings, weighted, self._inverse)
+        self._loadings = point.loadings
+        self._weighted, self._of_effects = weighted, prior.effects
+
+    @cached_property
+    def _shared(self) -> _Shared | None:
+        """Worked out where a step asks for it: variances do not."""
+        if self._of_effects is None or self._weighted is None or not self._size:
+            return None
+        return _Shared(self._of_effects, self._loadings, self._weighted, self._inverse)
 
     def solve(self, slope: np.ndarray) -> np.ndarray:
         """Newton step of every gene, and of what couples them."""
@@ -110,25 +119,27 @@ class _Shared:
         self._moved = inverse @ self._ties
         self._information = prior.information(loadings)[:count]
         of_genes = np.swapaxes(self._ties, 1, 2) @ self._moved
-        taken = np.einsum("gpq,gi,gj->piqj", of_genes, loadings, loadings, optimize=True)
+        pairs = (loadings[:, :, None] * loadings[:, None, :]).reshape(len(loadings), -1)
+        taken = of_genes.reshape(len(loadings), -1).T @ pairs
+        taken = taken.reshape(count, count, size, size).transpose(0, 2, 1, 3)
         whole = -taken.reshape(size * count, size * count)
         for j in range(count):
             own = slice(j * size, (j + 1) * size)
             whole[own, own] += self._information[j]
         largest = np.abs(self._information).max(initial=0.0)
         whole += _ROUNDING * largest * np.eye(len(whole))
-        self._whole = (whole + whole.T) / 2
+        self._whole = lu_factor((whole + whole.T) / 2, check_finite=False)
 
     def further(self, slope: np.ndarray) -> np.ndarray:
         """(G, q) what is to be added to the blocks' own step."""
-        right = np.einsum("gqp,gq,gi->pi", self._moved, slope, self._loadings, optimize=True)
-        of_factors = np.linalg.solve(self._whole, right.ravel()).reshape(right.shape)
-        return np.asarray(
-            np.einsum("gqp,pi,gi->gq", self._moved, of_factors, self._loadings, optimize=True)
-        )
+        right = (slope[:, None, :] @ self._moved)[:, 0].T @ self._loadings
+        solved = lu_solve(self._whole, right.ravel(), check_finite=False)
+        of_factors = solved.reshape(right.shape)
+        along = self._loadings @ of_factors.T
+        return np.asarray((self._moved @ along[..., None])[..., 0])
 
     def free(self, step: np.ndarray) -> float:
         """Of the blocks' size of a step (G, q): what costs nothing, since M follows."""
-        along = np.einsum("gqp,gq,gi->pi", self._ties, step, self._loadings, optimize=True)
+        along = (step[:, None, :] @ self._ties)[:, 0].T @ self._loadings
         solved = np.linalg.solve(self._information, along[:, :, None])[:, :, 0]
         return float((along * solved).sum())
