@@ -141,6 +141,12 @@ def hidden_units(
     return units + _layer(units, encoder["hidden"], encoder["hidden_bias"], dropout, keys[1])
 
 
+def divergence(location: Any, log_scale: Any, mean: Any, scale: Any) -> np.ndarray:
+    """KL of N(location, exp(log_scale)^2) from N(mean, scale^2)."""
+    ratio = np.exp(log_scale) / scale
+    return 0.5 * (ratio**2 + ((location - mean) / scale) ** 2 - 1) - np.log(ratio)
+
+
 def _layer(units: Array, weights: Array, bias: Array, dropout: float, key: Array | None) -> Array:
     after = units @ weights
     after -= after.mean(1, keepdims=True)

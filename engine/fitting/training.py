@@ -246,12 +246,6 @@ def train[L](
     return end
 
 
-def divergence(location: Any, log_scale: Any, mean: Any, scale: Any) -> np.ndarray:
-    """KL of N(location, exp(log_scale)^2) from N(mean, scale^2)."""
-    ratio = np.exp(log_scale) / scale
-    return 0.5 * (ratio**2 + ((location - mean) / scale) ** 2 - 1) - np.log(ratio)
-
-
 def _example[L](shards: Shards, task: Task[L]) -> tuple[Any, np.ndarray]:
     """Cells of the shape that a step is given, and which are meant."""
     cells: Any = np.ones((shards.batch_cells, task.counts.n_genes), np.float32)

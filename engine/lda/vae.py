@@ -17,7 +17,7 @@ import numpy as np
 from engine.data import Counts
 from engine.fitting import encoding
 from engine.fitting.steps import End, Step
-from engine.fitting.training import Pair, Task, divergence, train
+from engine.fitting.training import Pair, Task, train
 from engine.lda import em, equations
 from engine.lda import encoder as vae
 from engine.lda.config import LDAConfig
@@ -80,7 +80,7 @@ class _Topics(Task[Learned]):
         prior = _gaussian(self._config.eta(self.counts.n_genes))
         mean, scale = np.asarray(prior.location, float), np.asarray(prior.scale, float)
         location, log_scale = (np.asarray(params[name], float) for name in _TOPIC_NAMES)
-        return bound + float(divergence(location, log_scale, mean, scale).sum())
+        return bound + float(encoding.divergence(location, log_scale, mean, scale).sum())
 
 
 def learned(

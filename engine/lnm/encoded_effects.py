@@ -19,8 +19,7 @@ import numpyro
 import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
-from engine.fitting.encoding import Phase
-from engine.fitting.training import divergence
+from engine.fitting.encoding import Phase, divergence
 from engine.lnm.design import Design
 from engine.lnm.effects_prior import EffectsPrior
 from engine.lnm.packing import product

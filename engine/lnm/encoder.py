@@ -160,7 +160,7 @@ def model(
         ):
             with handlers.scale(scale=phase.divergence):
                 scores = numpyro.sample("scores", dist.Normal(jnp.zeros(width), 1.0).to_event(1))
-            if covariates is None:
+            if covariates is None or of_factors is None or remainder is None:
                 x = product(scores, loadings.T) + mean
             else:
                 known = scores, covariates, loadings, of_factors, remainder

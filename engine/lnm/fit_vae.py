@@ -25,7 +25,7 @@ from engine.fitting.learning import LearningRun
 from engine.fitting.progress import Progress
 from engine.fitting.status import Status
 from engine.fitting.steps import End, Step
-from engine.fitting.training import Pair, Task, divergence, train
+from engine.fitting.training import Pair, Task, train
 from engine.fitting.versions import versions
 from engine.genes import OTHER
 from engine.lnm import encoded_effects, equations
@@ -46,10 +46,8 @@ from engine.lnm.requirements import check_config
 from engine.lnm.residual import LOG_NO_NOISE, NARROW
 from engine.lnm.snapshot import cell_fields, covariate_fields
 from engine.lnm.totals import capture, eta_prior, fit_totals, laws_of
-from engine.lnm.vae_start import Known, start_of
+from engine.lnm.vae_start import Known, start_of, sum_of_constants
 
-# Cells whose constants are summed at a time.
-_AT_ONCE = 2000
 # Of z over the cells, for the scale that it is given.
 _LEAST_VARIANCE = 1e-4
 
@@ -243,9 +241,11 @@ class _Task(Task[Learned]):
         """Without the divergence of the decoder's guide from its prior."""
         prior = self.prior(params)
         scale = np.sqrt(np.diag(prior.loadings_covariance))
-        lost = divergence(params["loadings"], params["loadings_log_scale"], 0.0, scale).sum()
+        lost = encoding.divergence(
+            params["loadings"], params["loadings_log_scale"], 0.0, scale
+        ).sum()
         noise = params["log_noise"], params["log_noise_log_scale"]
-        of_noise = divergence(*noise, prior.noise_location, prior.noise_scale)
+        of_noise = encoding.divergence(*noise, prior.noise_location, prior.noise_scale)
         if prior.effects is not None:
             lost += encoded_effects.lost(prior.effects, params)
         return bound + lost + of_noise[self.has_noise].sum() + self._constants(cells)
@@ -253,12 +253,7 @@ class _Task(Task[Learned]):
     def _constants(self, cells: np.ndarray) -> float:
         """Sum of what no parameter changes of the cells' log-likelihoods, nats."""
         if np.isnan(self._sum_of_constants):
-            total = 0.0
-            for start in range(0, self.counts.n_cells, _AT_ONCE):
-                stop = min(start + _AT_ONCE, self.counts.n_cells)
-                own = cells[slice(*np.searchsorted(cells, (start, stop)))] - start
-                total += float(equations.constants(self.counts.block(start, stop))[own].sum())
-            self._sum_of_constants = total
+            self._sum_of_constants = sum_of_constants(self.counts, cells)
         return self._sum_of_constants
 
 

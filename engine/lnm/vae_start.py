@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.data import Counts
 from engine.fitting import encoding
-from engine.lnm import encoded_effects
+from engine.lnm import encoded_effects, equations
 from engine.lnm import encoder as vae
 from engine.lnm.config import LNMConfig
 from engine.lnm.covariates import covariates_of
@@ -24,6 +24,8 @@ from engine.lnm.spectral import effects_start, spectral_start
 # Cells that the decoder's start is made from, and that the scale of the inputs is taken from.
 _START_CELLS = 10_000
 _SCALE_CELLS = 2000
+# Cells whose constants are summed at a time.
+_AT_ONCE = 2000
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,16 @@ class Known:
     has_noise: np.ndarray
     design: Design | None
     eta: tuple[float, float] | None
+
+
+def sum_of_constants(counts: Counts, cells: np.ndarray) -> float:
+    """Sum of what no parameter changes of the cells' log-likelihoods, nats; ``cells`` ascend."""
+    total = 0.0
+    for start in range(0, counts.n_cells, _AT_ONCE):
+        stop = min(start + _AT_ONCE, counts.n_cells)
+        own = cells[slice(*np.searchsorted(cells, (start, stop)))] - start
+        total += float(equations.constants(counts.block(start, stop))[own].sum())
+    return total
 
 
 def start_of(counts: Counts, config: LNMConfig, known: Known, start: Fit | None) -> dict[str, Any]:
