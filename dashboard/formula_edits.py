@@ -33,21 +33,18 @@ def formula_of(state: AppState) -> str | None:
 
 
 def unused(state: AppState) -> str:
-    """What is said of a formula that the chosen model, or its way to fit, has no place for.
+    """What is said of a formula that the chosen model has no place for.
 
     It is kept for when a model that has one is chosen again. Empty if there is none.
     """
-    if formula_of(state):
+    if parameter(state.model) is not None:
         return ""
-    names = dict.fromkeys(filter(None, map(parameter, (state.model, *MODELS))))
+    names = dict.fromkeys(filter(None, map(parameter, MODELS)))
     kept = next(filter(None, (getattr(state, name) for name in names)), None)
     if kept is None:
         return ""
-    told = state.model.upper()
-    if parameter(state.model) is not None:
-        way = state.settings()["inference"]
-        told += f" by {MODELS[state.model].config.settings()['inference'].words.get(way, way)}"
-    return f"{told} takes no covariates: the next fit is without {kept}, which is kept."
+    model = state.model.upper()
+    return f"{model} takes no covariates: the next fit is without {kept}, which is kept."
 
 
 def can_add(state: AppState, name: str) -> bool:
