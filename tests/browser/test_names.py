@@ -60,10 +60,10 @@ def test_names_are_data_and_never_markup(
     # hovering shows names too
     box = card(page, "Gene correlations").locator("canvas").first.bounding_box()
     assert box is not None
-    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.3 * box["height"])
+    page.mouse.move(box["x"] + 0.65 * box["width"], box["y"] + 0.3 * box["height"])
     expect(page.get_by_text(re.compile("^<img src=x.*×")).first).to_be_visible()
     # and so does everything that can be chosen, and what is taken away
-    page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 0.3 * box["height"])
+    page.mouse.click(box["x"] + 0.65 * box["width"], box["y"] + 0.3 * box["height"])
     expect(page.get_by_role("list", name="Chosen")).to_contain_text(f"× {EVIL}")
     button(page, f"Compare {EVIL}").or_(page.get_by_role("tab", name="Gene")).first.click()
     page.keyboard.press("/")

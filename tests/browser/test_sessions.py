@@ -14,7 +14,15 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from benchmarks.saved import gene_name, save_run
-from tests.browser.steps import PATIENCE, card, chips, draw_around, find_gene, wait_until_drawn
+from tests.browser.steps import (
+    PATIENCE,
+    card,
+    chips,
+    draw_around,
+    find_gene,
+    wait_for_umap,
+    wait_until_drawn,
+)
 from tests.server import Server, serve
 
 pytestmark = pytest.mark.browser
@@ -132,6 +140,7 @@ def test_sessions_never_see_each_other_and_free_what_they_held(
     first.wait_for_url(f"**run={runs[1]}**")
     wait_until_drawn(card(first, "Cells"), 30)
     wait_until_drawn(card(second, "Cells"), 30)
+    wait_for_umap(second)
     draw_around(card(second, "Cells"))
     second.wait_for_url("**cells=**")
     expect(second.get_by_text(" of 500 cells")).to_be_visible()

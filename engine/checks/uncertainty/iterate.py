@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
+from engine.checks.beyond_factors import residual_structure
 from engine.checks.structure_finding import structure_of
 from engine.checks.uncertainty.draws import Draws
 from engine.checks.uncertainty.gene_blocks import gene_blocks
@@ -29,11 +32,28 @@ class UncertaintyProgress[T]:
 
 
 def uncertainty(fit: AnyFit, counts: Counts) -> Uncertainty:
-    """Uncertainty of correlations and loadings by the delta method; see `uncertainty_iter`."""
+    """Uncertainty of correlations and loadings by the delta method; see `uncertainty_iter`.
+
+    The test for what the factors miss is made as well, if the fit does not have its result: where
+    counts drawn without a factor look the same, no pair is claimed.
+
+    Warns
+    -----
+    UserWarning
+        With the words of that test, if it finds structure beyond the factors, or that there is
+        nothing to find: errors know nothing of what a fit misses.
+    """
     *_, last = uncertainty_iter(fit, counts)
-    if last.uncertainty is None:
+    found = last.uncertainty
+    if found is None:
         raise RuntimeError("the last step has the result")
-    return last.uncertainty
+    if found.structure is None:
+        # The errors are valid without: there may be too few genes or cells to look.
+        with suppress(DataError):
+            found = replace(found, structure=residual_structure(fit, own_counts(fit, counts)))
+    if found.structure is not None and found.structure.words:
+        warnings.warn(found.structure.words, stacklevel=2)
+    return found
 
 
 def uncertainty_iter(fit: AnyFit, counts: Counts) -> Iterator[UncertaintyProgress[Uncertainty]]:

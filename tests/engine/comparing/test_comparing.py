@@ -239,7 +239,8 @@ class TestDifferential:
     def half(self, donors: Donors, part: int) -> tuple[Fit, checks.Uncertainty]:
         counts = donors.counts.take(np.flatnonzero(np.arange(360) // 2 % 2 == part))
         fit = engine.fit(counts, engine.LNMConfig(n_factors=3))
-        return fit, checks.uncertainty(fit, counts)
+        with pytest.warns(UserWarning, match="beyond the 3 factors"):
+            return fit, checks.uncertainty(fit, counts)
 
     def test_what_is_refused(self, donors: Donors) -> None:
         fit = tiny_fit(LNM)

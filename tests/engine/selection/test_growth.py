@@ -132,7 +132,8 @@ class TestNoFactor:
         assert (without.noise > 0).all()
 
     def test_no_pair_is_claimed(self, without: Fit, unrelated: Counts) -> None:
-        found = checks.uncertainty(without, unrelated).correlation(np.arange(GENES))
+        with pytest.warns(UserWarning, match="nothing to find"):
+            found = checks.uncertainty(without, unrelated).correlation(np.arange(GENES))
         apart = ~np.eye(GENES, dtype=bool)
         assert np.isfinite(found.correlation).all()
         assert (found.fsos[apart] == found.s_value[apart]).all()

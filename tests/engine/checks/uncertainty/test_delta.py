@@ -16,7 +16,7 @@ from engine.data import Counts, simulate, true_clr_correlation
 from engine.errors import ConfigError, DataError
 from engine.lnm.packing import unpack
 from tests.engine.checks.uncertainty.conftest import Simulated, Topics
-from tests.engine.problems import dense
+from tests.engine.problems import counts_of, dense
 
 pytestmark = pytest.mark.fit
 
@@ -225,8 +225,23 @@ def test_nothing_is_claimed_where_there_is_said_to_be_nothing(
     one: Simulated, by_delta: checks.Uncertainty
 ) -> None:
     none = checks.ResidualStructure(2, 300, 0.9, 0.9, 0.04, ("A",), (), nothing=True)
-    told = checks.uncertainty(checks.with_structure(one.fit, none), one.counts)
+    with pytest.warns(UserWarning, match="nothing to find"):
+        told = checks.uncertainty(checks.with_structure(one.fit, none), one.counts)
     assert told.structure == none
     assert (by_delta.correlation(one.genes).fsos < 0.05).any()
     apart = ~np.eye(len(one.genes), dtype=bool)
     assert (told.correlation(one.genes).fsos[apart] == 1).all()
+
+
+def test_a_fit_by_hand_claims_nothing_of_unrelated_genes() -> None:
+    rng = np.random.default_rng(0)
+    rates = rng.gamma(2.0, rng.lognormal(0, 1, 5), (300, 5))
+    counts = counts_of(rng.poisson(rates))
+    fit = engine.fit(counts, engine.LNMConfig(n_factors=1))
+    *_, last = checks.uncertainty_iter(fit, counts)
+    assert last.uncertainty is not None
+    pairs = np.triu_indices(5, 1)
+    assert (last.uncertainty.correlation(np.arange(5)).fsos[pairs] < 0.05).any()
+    with pytest.warns(UserWarning, match="nothing to find"):
+        found = checks.uncertainty(fit, counts)
+    assert (found.correlation(np.arange(5)).fsos[pairs] == 1).all()
