@@ -76,6 +76,8 @@ def level_names(obs: pd.DataFrame, name: str) -> np.ndarray:
 def refuse_thin(variable: Variable, obs: pd.DataFrame) -> None:
     """ConfigError if all cells have the same value, or few a level."""
     values = values_of(variable, obs)
+    if not variable.levels and len(values) and values.min() < values.max():
+        return
     cells = pd.Series(values).value_counts()
     if len(cells) < 2:
         raise ConfigError(

@@ -89,11 +89,22 @@ class Design:
         return cls.with_matrix(formula, obs)[0]
 
     @classmethod
-    def with_matrix(cls, formula: str, obs: pd.DataFrame) -> tuple[Design, np.ndarray]:
-        """The same, and (C, p) of these cells as `encode` gives it."""
+    def with_matrix(
+        cls,
+        formula: str,
+        obs: pd.DataFrame,
+        known: tuple[tuple[Variable, ...], tuple[str, ...]] | None = None,
+    ) -> tuple[Design, np.ndarray]:
+        """The same, and (C, p) of these cells as `encode` gives it.
+
+        Parameters
+        ----------
+        known
+            What `variables_of` gives of them, if that is known.
+        """
         names = set(map(str, obs.columns))
         terms = terms_of(formula, names)
-        variables, notes = variables_of(terms, obs)
+        variables, notes = known or variables_of(terms, obs)
         notes = (*taken_for_granted(formula, names), *notes)
         bare = cls(formula, variables, (), (), (), notes)
         matrix, columns = bare._matrix(terms, obs)

@@ -42,12 +42,12 @@ def check_design(formula: str, obs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[s
     }
     labels = obs.assign(**used)
     # Before a matrix is made, which has a column for each level.
-    variables, _ = variables_of(terms, labels)
+    variables, told = variables_of(terms, labels)
     for variable in variables:
         refuse_thin(variable, labels)
     _refuse_many(*_sizes(terms, variables))
     _refuse_nested(terms, labels)
-    design, matrix = Design.with_matrix(formula, labels)
+    design, matrix = Design.with_matrix(formula, labels, (variables, told))
     fixed = design.columns[: design.n_fixed]
     _refuse_many(len(fixed), len(design.columns))
     matrix = matrix[:, : len(fixed)]

@@ -78,7 +78,7 @@ class Metric:
 
     def root_mean_square(self, step: np.ndarray) -> float:
         """Size of a step in posterior standard deviations of a parameter."""
-        block = float(np.vdot(step[:, :-1], (self._blocks @ step[:, :-1, None])[..., 0]))
+        block = float(np.sum(step[:, :-1] * (self._blocks @ step[:, :-1, None])[..., 0]))
         if self._shared is not None:
             block = max(block - self._shared.free(step[:, :-1]), 0.0)
         return float(np.sqrt((block + (step[:, -1] ** 2 * self._noise).sum()) / step.size))
@@ -120,7 +120,8 @@ class _Shared:
         self._information = prior.information(loadings)[:count]
         of_genes = np.swapaxes(self._ties, 1, 2) @ self._moved
         pairs = (loadings[:, :, None] * loadings[:, None, :]).reshape(len(loadings), -1)
-        taken = of_genes.reshape(len(loadings), -1).T @ pairs
+        # Column by column: threads of BLAS cost more than they gain in products this small.
+        taken = np.stack([of_genes[:, j].T @ pairs for j in range(count)])
         taken = taken.reshape(count, count, size, size).transpose(0, 2, 1, 3)
         whole = -taken.reshape(size * count, size * count)
         for j in range(count):

@@ -47,8 +47,10 @@ def spectral_start(
     scaled = sparse.diags_array(1 / left) @ matrix @ sparse.diags_array(1 / right)
     along = np.zeros((counts.n_cells, 0))
     if covariates is not None:
-        along, sizes, _ = np.linalg.svd(left[:, None] * covariates, full_matrices=False)
-        along = along[:, sizes > _NOTHING * sizes.max()]
+        weighted = left[:, None] * covariates.astype(np.float64)
+        squares, axes = np.linalg.eigh(weighted.T @ weighted)
+        own = squares > _NOTHING**2 * squares.max()
+        along = weighted @ (axes[:, own] / np.sqrt(squares[own]))
 
     def apart(v: np.ndarray) -> np.ndarray:
         """Less what lies along the covariates."""
