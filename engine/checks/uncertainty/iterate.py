@@ -50,7 +50,7 @@ def uncertainty(fit: AnyFit, counts: Counts) -> Uncertainty:
     if found.structure is None:
         # The errors are valid without: there may be too few genes or cells to look.
         with suppress(DataError):
-            found = replace(found, structure=residual_structure(fit, own_counts(fit, counts)))
+            found = replace(found, structure=residual_structure(fit, counts))
     if found.structure is not None and found.structure.words:
         warnings.warn(found.structure.words, stacklevel=2)
     return found
