@@ -73,7 +73,7 @@ SERVERS = {
     "browser/test_walkthrough.py": "lab",
     "browser/test_sessions.py": "browser/test_sessions.py",
 }
-# Tests whose programs are compiled as a user's are (see `_compiled_quickly`).
+# Tests whose programs are compiled as a user's are (see `pytest_runtest_setup`).
 AS_A_USER = (
     "browser/",
     "engine/lnm/test_fit.py",
@@ -123,6 +123,20 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 50, 100)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Compile quickly for most tests, before their widest fixtures are made.
+
+    How well and how precisely fits find what they should is tested on programs as a user's are,
+    and so are those that compute for long.
+    """
+    quick = not item.nodeid.removeprefix("tests/").startswith(AS_A_USER)
+    if quick or "jax" in sys.modules:
+        from tests.compiling import compile_quickly
+
+        compile_quickly(quick)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Fixtures wider than a test must not write to the user's runs either."""
@@ -148,23 +162,6 @@ def _marked_if_it_fits(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
             pytest.fail("makes a real fit: mark it with pytest.mark.fit, or use a made-up one")
 
         monkeypatch.setattr("engine.fitting.running.Running.follow", follow)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _compiled_quickly(request: pytest.FixtureRequest) -> Iterator[None]:
-    """As `compiling.compiled_quickly`, in most tests.
-
-    How well and how precisely fits find what they should is tested on programs as a user's are,
-    and so are those that compute for long.
-    """
-    own = request.path.relative_to(ROOT / "tests").as_posix()
-    if own.startswith(AS_A_USER):
-        yield
-        return
-    from tests.compiling import compiled_quickly
-
-    with compiled_quickly():
-        yield
 
 
 @pytest.fixture(autouse=True, scope="module")
