@@ -155,6 +155,6 @@ def limit(page: Page, tolerance: str) -> None:
     fold = button(page, "Limits and precision")
     if fold.get_attribute("aria-expanded") != "true":
         fold.click()
-    field = page.get_by_label("Tolerance")
+    field = page.get_by_role("textbox", name="Tolerance")
     field.fill(tolerance)
     field.press("Enter")

@@ -17,7 +17,10 @@ from dashboard.plots.sweep_curve import SweepPlot
 from dashboard.state import AppState
 from engine.results import AnyFit, Selection, selection_of
 
-HOW = "Low is good. The band marks the number of the open run, which was chosen from the counts."
+HOW = (
+    "Chosen from the counts. Where several numbers were tried, low is good, and the band marks the "
+    "number of the open run."
+)
 FORMULA = (
     "Σ_c (ℓ*_c − ℓ_c) / Σ_c v_c, ℓ_c = Σ_g v_cg log E[ρ_cg | first half], v the second half of the "
     "counts of a held-out cell, ℓ* that of the best number; ± its standard error over cells, paired"
