@@ -177,4 +177,5 @@ def _structure(fit: Fit, counts: Counts, genes: np.ndarray, result: Leading) -> 
         chosen=chosen is not None,
         pairs=pairs,
         none_chosen=none,
+        missed=result.missed,
     )

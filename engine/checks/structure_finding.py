@@ -47,6 +47,9 @@ class ResidualStructure:
     none_chosen
         Whether no factor was chosen because the same test found nothing; two draws of one test
         may differ where little is there, so that what it finds now must be twice as much.
+    missed
+        Root mean square, over pairs, of the correlation that the factors leave out: standard errors
+        of correlations contain it.
     """
 
     n_factors: int
@@ -62,6 +65,7 @@ class ResidualStructure:
     chosen: bool = False
     pairs: tuple[tuple[str, str], ...] = ()
     none_chosen: bool = False
+    missed: float = 0.0
 
     @property
     def significant(self) -> bool:
@@ -98,7 +102,16 @@ class ResidualStructure:
             said += "More factors predict counts of held-out cells no better. "
         else:
             said += "Take more factors. "
-        return f"{said}Intervals and claims leave out what these miss."
+        return f"{said}{self._widened}"
+
+    @property
+    def _widened(self) -> str:
+        if not self.missed:
+            return "Intervals and claims leave out what these miss."
+        return (
+            "Correlations leave out what these miss; their errors contain it as if it were alike for "
+            f"all pairs, {self.missed:.2g}."
+        )
 
     @property
     def _beyond(self) -> str:
@@ -145,6 +158,7 @@ class ResidualStructure:
             chosen=bool(told.get("chosen", False)),
             pairs=tuple((str(one), str(other)) for one, other in told.get("pairs", ())),
             none_chosen=bool(told.get("none_chosen", False)),
+            missed=max(float(told.get("missed", 0.0)), 0.0),
         )
 
 

@@ -10,6 +10,7 @@ from scipy import stats
 from scipy.sparse.linalg import eigsh
 
 from engine.lnm import equations
+from engine.lnm.posteriors import Posteriors
 from engine.lnm.residual import Integral
 from engine.lnm.some_genes import AT_ONCE, Model, draw_counts, scores_of
 
@@ -21,6 +22,8 @@ _PLAIN_AFTER, _PLAIN = 2, 1.5
 CHANCE, _LEAST = 0.003, 0.1
 # Correlations that differ by less are not spoken of; pairs that are kept.
 LEAST_PAIR, _PAIRS = 0.1, 3
+# Of what is missed: squares of correlations that scores hardly show, and rounds until it settles.
+_LEAST_SHOWN, _ROUNDS = 1e-6, 50
 
 
 class Leading(NamedTuple):
@@ -35,6 +38,8 @@ class Leading(NamedTuple):
     pairs
         Positions of the genes, the furthest off first, of at most three pairs that are correlated
         beyond the largest correlation of all pairs in draws.
+    missed
+        Root mean square, over pairs, of the correlation of genes that the factors leave out.
     """
 
     largest: float
@@ -43,6 +48,7 @@ class Leading(NamedTuple):
     direction: np.ndarray
     along: np.ndarray
     pairs: tuple[tuple[int, int], ...]
+    missed: float
 
 
 def beyond_chance(largest: float, expected: float, spread: float, times: float = 1.0) -> bool:
@@ -88,11 +94,13 @@ def leading(
     value, direction = _largest(observed, rng)
     others: list[float] = []
     furthest: list[float] = []
+    chance: list[np.ndarray] = []
     for draw in range(_FOR_SPREAD):
         yield (draw + _FOR_MEAN + 1) / (n_draws + 1)
         away = drawn() - mean
         others.append(_largest(away, rng)[0])
         furthest.append(float(_of_pairs(away).max()))
+        chance.append(away**2)
         plain = len(others) >= _PLAIN_AFTER and value > _PLAIN * max(others)
         if brief and plain and beyond_chance(value, *_moments(others)):
             break
@@ -100,7 +108,40 @@ def leading(
     order = np.argsort(-pairs, axis=None, kind="stable")[:_PAIRS]
     missed = [place for place in order if pairs.flat[place] > pair_limit(furthest)]
     named = tuple((int(place) // len(pairs), int(place) % len(pairs)) for place in missed)
-    return Leading(value, *_moments(others), direction, scores @ direction, named)
+    expected = np.mean(chance, 0)
+    missed = _missed(observed**2 - expected, expected, _attenuation(params, found, len(seen)))
+    return Leading(value, *_moments(others), direction, scores @ direction, named, missed)
+
+
+def _attenuation(params: equations.Params, found: list[Posteriors], n_cells: int) -> np.ndarray:
+    """(G,) share, in its scores, of what a gene varies by: of a pair, the product of both.
+
+    The score is the mode of the residual over its variance d. With intensity l that mode is
+    ``l d / (1 + l d)`` times the residual, so that scores have variance ``E[l / (1 + l d)]``, and
+    a covariance c of two residuals shows as their correlation times the root of both of these.
+    """
+    noise = np.exp(np.asarray(params.log_noise, float))
+    variance = (np.asarray(params.loadings, float) ** 2).sum(1) + noise
+    intensities = np.concatenate([np.exp(one.x + one.residual) for one in found])[:n_cells]
+    lost = np.concatenate([one.lost for one in found])[:n_cells]
+    known = intensities[~lost].astype(float)
+    return np.asarray(np.sqrt((known / (1 + known * noise)).mean(0) * variance))
+
+
+def _missed(excess: np.ndarray, chance: np.ndarray, attenuation: np.ndarray) -> float:
+    """Root mean square of correlations, whose squares in scores are in excess of those by chance.
+
+    A mean weighted as that of random effects (DerSimonian & Laird 1986): each pair by the error of
+    its square and by how much squares of normal correlations differ from pair to pair.
+    """
+    upper = np.triu_indices(len(excess), 1)
+    shown = np.maximum(np.outer(attenuation, attenuation)[upper] ** 2, _LEAST_SHOWN)
+    squares, errors = excess[upper] / shown, chance[upper] / shown
+    mean = max(float(squares.mean()), float(errors.mean()))
+    for _ in range(_ROUNDS):
+        weights = 1 / (errors**2 + mean**2)
+        mean = max(float((weights * squares).sum() / weights.sum()), 0.0)
+    return float(np.sqrt(mean))
 
 
 def _of_pairs(away: np.ndarray) -> np.ndarray:

@@ -149,6 +149,28 @@ def assemble(
     return Estimates(correlation, error, as_normal(z, fisher_error, freedom), low, high, tail)
 
 
+def widened(own: Estimates, missed: float) -> Estimates:
+    """With an error more that z of all pairs has: the correlation that factors leave out."""
+    if not missed:
+        return own
+    z, low, high = (
+        np.arctanh(np.clip(one, -LARGEST, LARGEST)) for one in (own.correlation, own.low, own.high)
+    )
+    half = reach(np.array(missed))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        tail = special.ndtr(-1 / np.hypot(1 / special.ndtri(own.tail), missed / z))
+    found = own._replace(
+        standard_error=np.hypot(own.standard_error, missed * (1 - own.correlation**2)),
+        fisher_error=np.hypot(own.fisher_error, missed),
+        low=np.minimum(own.low, np.tanh(z - np.hypot(z - low, half))),
+        high=np.maximum(own.high, np.tanh(z + np.hypot(high - z, half))),
+        tail=np.where(np.isnan(tail), 0.5, tail),
+    )
+    for table, of_itself in zip(found[1:], (0, 0, 1, 1, 0), strict=True):
+        np.fill_diagonal(table, of_itself)
+    return found
+
+
 def delta(
     loadings: np.ndarray, noise: np.ndarray, blocks: GeneBlocks, genes: np.ndarray
 ) -> Estimates:

@@ -20,6 +20,7 @@ from engine.checks.uncertainty.delta_method import (
     delta,
     loadings_variance,
     reach,
+    widened,
 )
 from engine.checks.uncertainty.draws import Draws
 from engine.checks.uncertainty.gene_blocks import GeneBlocks
@@ -107,7 +108,7 @@ class Uncertainty(saving.Saved):
     passes
         How many passes the fit had made: of a run that went on since, this is another fit.
     structure
-        What genes share beyond the factors, if it was looked for: errors leave that out.
+        What genes share beyond the factors, if it was looked for.
     """
 
     centre: np.ndarray
@@ -168,10 +169,17 @@ class Uncertainty(saving.Saved):
         )
 
     def estimates(self, genes: np.ndarray) -> Estimates:
-        """CLR correlations of genes (positions) and their errors, each pair by itself."""
+        """CLR correlations of genes (positions) and their errors, each pair by itself.
+
+        What factors leave out is an error like any other: of the same size for all pairs, for
+        which pairs it belongs to is not known.
+        """
         if isinstance(self.spread, GeneBlocks):
-            return delta(self.centre, self.noise, self.spread, genes)
-        return self.spread.correlation(self.centre, self.noise, genes)
+            own = delta(self.centre, self.noise, self.spread, genes)
+        else:
+            own = self.spread.correlation(self.centre, self.noise, genes)
+        known = self.structure
+        return own if known is None or known.nothing else widened(own, known.missed)
 
     @cached_property
     def prior(self) -> Prior:

@@ -13,7 +13,7 @@ from scipy import sparse
 import engine
 from engine import checks
 from engine.checks.structure_finding import ResidualStructure
-from engine.data import Counts, simulate
+from engine.data import Counts, simulate, true_clr_correlation
 from engine.errors import ConfigError, DataError
 from engine.results import Fit
 
@@ -44,6 +44,7 @@ def test_nothing_is_found_beyond_the_right_factors(fit: Fit, counts: Counts) -> 
     assert not found.pairs
     assert (found.n_cells, found.n_factors) == (300, 2)
     assert found.expected == pytest.approx(1, abs=0.3)
+    assert found.missed < 0.05
 
 
 def test_there_may_be_nothing_to_find() -> None:
@@ -73,6 +74,30 @@ def test_a_factor_that_is_left_out_is_found(fit: Fit, counts: Counts) -> None:
     assert (np.sign(other) == -np.sign(one.iloc[0])).all()
     assert "Take more factors" in found.words
     assert found.words.startswith("Genes vary together beyond the 2 factors: most of all")
+
+
+def test_errors_contain_what_a_factor_that_is_left_out_held(counts: Counts) -> None:
+    """As large as what it held; intervals without it hold half of the true correlations."""
+    fit = engine.fit(counts, engine.LNMConfig(n_factors=1))
+    with pytest.warns(UserWarning, match="their errors contain it"):
+        told = checks.uncertainty(fit, counts)
+    assert told.structure is not None
+    genes = np.flatnonzero(fit.is_gene)
+    names, upper = fit.genes[genes], np.triu_indices(len(genes), 1)
+    true = true_clr_correlation(drawn()).loc[names, names].to_numpy()[upper]
+    own = told.estimates(genes)
+    away = own.correlation[upper] - true
+    assert told.structure.missed == pytest.approx(np.sqrt((away**2).mean()), rel=0.3)
+
+    def share(kept: checks.Uncertainty) -> float:
+        found = kept.estimates(genes)
+        inside = (found.low[upper] <= true) & (true <= found.high[upper])
+        return float(inside.mean())
+
+    assert share(told) > 0.85
+    assert share(replace(told, structure=None)) < 0.6
+    claimed = told.correlation(genes).fsos[upper] < 0.05
+    assert (away[claimed] * np.sign(own.correlation[upper][claimed]) < 0.3).all()
 
 
 def test_a_label_that_explains_it_is_named(fit: Fit) -> None:
@@ -137,6 +162,10 @@ def test_it_goes_to_plain_values_and_back() -> None:
     )
     assert "beyond the factor:" in replace(found, n_factors=1).words
     assert "no factor" in replace(found, n_factors=0).words
+    assert replace(found, missed=0.123).words.endswith(
+        "Correlations leave out what these miss; their errors contain it as if it were alike for all "
+        "pairs, 0.12."
+    )
     chosen = replace(found, chosen=True)
     assert ResidualStructure.of(chosen.to_dict()).chosen
     assert "More factors predict counts of held-out cells no better" in chosen.words

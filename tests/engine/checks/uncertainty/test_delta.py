@@ -9,7 +9,7 @@ import pytest
 
 import engine
 from engine import checks
-from engine.checks.uncertainty.delta_method import delta
+from engine.checks.uncertainty.delta_method import delta, widened
 from engine.checks.uncertainty.gene_blocks import GeneBlocks
 from engine.checks.uncertainty.replicates import Replicates
 from engine.data import Counts, simulate, true_clr_correlation
@@ -130,6 +130,28 @@ def test_signs_are_as_sure_as_told_without_residuals(factors: int) -> None:
     assert (said < 0.05).mean() > 0.5
 
 
+def test_what_factors_leave_out_is_an_error_more(
+    one: Simulated, by_delta: checks.Uncertainty
+) -> None:
+    own = by_delta.estimates(one.genes)
+    assert widened(own, 0.0) is own
+    more = widened(own, 0.2)
+    upper = np.triu_indices(len(one.genes), 1)
+    z, before = np.arctanh(own.correlation[upper]), own.fisher_error[upper]
+    np.testing.assert_array_equal(more.correlation, own.correlation)
+    error = np.sqrt(before**2 + 0.2**2)
+    np.testing.assert_allclose(more.fisher_error[upper], error)
+    np.testing.assert_allclose(more.low[upper], np.tanh(z - 1.645 * error), atol=1e-3)
+    np.testing.assert_allclose(more.high[upper], np.tanh(z + 1.645 * error), atol=1e-3)
+    # A sign by the covariance may be surer or less sure than z; a large error rules both.
+    assert (more.tail[upper] >= own.tail[upper]).all()
+    large = widened(own, 50.0)
+    np.testing.assert_allclose(large.tail[upper], 0.5, atol=0.02)
+    for table, of_itself in zip(more, (1, 0, 0, 1, 1, 0), strict=True):
+        np.testing.assert_array_equal(np.diag(table), of_itself)
+        np.testing.assert_allclose(table, table.T, rtol=1e-12)
+
+
 def test_a_gene_that_does_not_vary() -> None:
     loadings = np.zeros((3, 1))
     loadings[0] = 1.0
@@ -137,7 +159,9 @@ def test_a_gene_that_does_not_vary() -> None:
     found = delta(loadings, np.zeros(3), blocks, np.arange(3))
     assert found.correlation[0, 1] == 0
     assert found.standard_error[0, 1] == np.inf
-    assert (found.low[0, 1], found.high[0, 1], found.tail[0, 1]) == (-1, 1, 0.5)
+    for one in (found, widened(found, 0.1)):
+        assert one.standard_error[0, 1] == np.inf
+        assert (one.low[0, 1], one.high[0, 1], one.tail[0, 1]) == (-1, 1, 0.5)
     np.testing.assert_array_equal(np.diag(found.correlation), 1)
     np.testing.assert_array_equal(np.diag(found.standard_error), 0)
 
