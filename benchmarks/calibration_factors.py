@@ -24,7 +24,7 @@ from engine.results import Fit
 DEPTH, VARIANCE = 5.0, 0.5
 CLAIMED = 0.05
 COLUMNS = (
-    "data, k fitted, sets, rms error of z, median error told, coverage %, "
+    "data, k fitted, sets, rms error of z, median error told, rms in errors told, coverage %, "
     "claimed %, wrong or small %, told %"
 )
 
@@ -50,16 +50,17 @@ KINDS = (
 
 def factors(arguments: argparse.Namespace) -> None:
     """What is told of all pairs, by the factors that were fitted."""
-    print(f"| {COLUMNS.replace(', ', ' | ')} |\n|{' --- |' * 9}")
+    print(f"| {COLUMNS.replace(', ', ' | ')} |\n|{' --- |' * 10}")
     for kind in KINDS:
         sets = [drawn(kind, seed) for seed in range(arguments.wrong)]
         for fitted in kind.fitted:
             config = engine.LNMConfig(n_factors=fitted)
             rows = [row(data, truth, config)[0] for data, truth in sets]
-            error, told, *shares = np.nanmean(rows, axis=0)
+            error, told, *shares, in_errors = np.nanmean(rows, axis=0)
             shown = " | ".join(f"{100 * share:.2f}" for share in shares)
             of = f"{kind.cells} x {kind.genes}, {kind.name}"
-            print(f"| {of} | {fitted} | {len(rows)} | {error:.3f} | {told:.3f} | {shown} |")
+            sizes = f"{error:.3f} | {told:.3f} | {in_errors:.2f}"
+            print(f"| {of} | {fitted} | {len(rows)} | {sizes} | {shown} |", flush=True)
 
 
 # Of a kind above, the numbers of factors that are enough and those that are not.
@@ -175,12 +176,14 @@ def row(
     estimate = own.correlation[upper]
     claimed = sure.fsos[upper] < CLAIMED
     wrong = np.sign(estimate) * true <= checks.SMALL
+    away = np.arctanh(estimate) - np.arctanh(true)
     told = (
-        float(np.sqrt(np.mean((np.arctanh(estimate) - np.arctanh(true)) ** 2))),
+        float(np.sqrt(np.mean(away**2))),
         float(np.median(own.fisher_error[upper])),
         float(np.mean((own.low[upper] <= true) & (true <= own.high[upper]))),
         float(claimed.mean()),
         float(wrong[claimed].mean()) if claimed.any() else np.nan,
         float(sure.fsos[upper][claimed].mean()) if claimed.any() else np.nan,
+        float(np.sqrt(np.mean((away / own.fisher_error[upper]) ** 2))),
     )
     return told, fit

@@ -217,7 +217,8 @@ def _said(
     short, kind = "", Words.of(fit).latents
     if structure is not None and missed:
         what = f"{kind.title()} miss something" if structure.chosen else f"Too few {kind}"
-        short = "Nothing to find" if structure.nothing else f"{what}: claims may be false"
+        told = "errors contain it" if structure.missed else "claims may be false"
+        short = "Nothing to find" if structure.nothing else f"{what}: {told}"
         if structure.pairs and not structure.significant:
             short = f"{' and '.join(structure.pairs[0])} are missed"
     if result is not None and max_fsos < 1:

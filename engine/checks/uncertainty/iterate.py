@@ -34,14 +34,15 @@ class UncertaintyProgress[T]:
 def uncertainty(fit: AnyFit, counts: Counts) -> Uncertainty:
     """Uncertainty of correlations and loadings by the delta method; see `uncertainty_iter`.
 
-    The test for what the factors miss is made as well, if the fit does not have its result: where
-    counts drawn without a factor look the same, no pair is claimed.
+    The test for what the factors miss is made as well, if the fit does not have its result: errors
+    contain how much it is, and where counts drawn without a factor look the same, no pair is
+    claimed.
 
     Warns
     -----
     UserWarning
         With the words of that test, if it finds structure beyond the factors, or that there is
-        nothing to find: errors know nothing of what a fit misses.
+        nothing to find: of which pairs a fit misses something, errors do not know.
     """
     *_, last = uncertainty_iter(fit, counts)
     found = last.uncertainty
@@ -66,9 +67,12 @@ def uncertainty_iter(fit: AnyFit, counts: Counts) -> Iterator[UncertaintyProgres
     fit, and with what all genes share because the cells are a sample (`blocks`), this gives the
     standard error of any correlation (`correlation`).
 
+    What the factors miss is added from the test for it, where the fit or the job has that
+    (`Uncertainty.structure`): once for all pairs, as a random effect.
+
     Left out: that each gene's block holds the other genes fixed but for that shared part, that
-    the priors were estimated, and that another number of factors, other genes or a fit that ended
-    elsewhere would say something else. `bootstrap_iter` shares only the last of these.
+    the priors were estimated, and that other genes or a fit that ended elsewhere would say
+    something else. `bootstrap_iter` shares only the last of these.
 
     Parameters
     ----------
