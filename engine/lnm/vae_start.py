@@ -71,7 +71,7 @@ def start_of(counts: Counts, config: LNMConfig, known: Known, start: Fit | None)
         effects = start.effects
     params: dict[str, Any] = {"centre": centre, "loadings": loadings, "log_noise": log_noise}
     if start is not None and start.encoder:
-        params |= {name: value for name, value in start.encoder.items() if name != "rotation"}
+        params |= _encoder_of(start, known)
         if known.design is not None:
             params["remainder"] = effects - loadings @ params["of_factors"]
     else:
@@ -107,6 +107,14 @@ def _widths(
         "loadings_log_scale": np.repeat(np.log(of_loadings)[:, None] / 2, loadings.shape[1], 1),
         "log_noise_log_scale": np.log(of_noise) / 2,
     }
+
+
+def _encoder_of(start: Fit, known: Known) -> dict[str, Any]:
+    """That of an earlier fit, with heads of eta if there are to be any."""
+    kept = {name: value for name, value in start.encoder.items() if name != "rotation"}
+    if known.eta is None:
+        return {name: value for name, value in kept.items() if not name.startswith("eta_")}
+    return vae.init_heads(kept, known.eta) | kept
 
 
 def _encoder(held: Counts, config: LNMConfig, known: Known) -> dict[str, Any]:

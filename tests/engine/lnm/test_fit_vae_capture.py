@@ -73,3 +73,16 @@ def test_the_rule() -> None:
     assert "r = 0.00" in collapse(of(np.full(200, 4.0)), of(eta), refined=False)
     # Cells that do not differ leave nothing to track.
     assert collapse(of(eta), of(np.full(200, 4.0)), refined=False) == ""
+
+
+def test_with_and_without_capture_from_each_other(drawn: Counts) -> None:
+    """Heads of eta are made where the encoder has none, and left where they are not asked for."""
+    brief = replace(CONFIG, max_epochs=1)
+    fit, trained = engine.fit(drawn, brief), brief
+    for capture in (False, True):
+        trained = replace(brief, capture=capture)
+        *_, last = engine.fit_iter(drawn, trained, start=fit)
+        assert last.snapshot is not None
+        fit = last.snapshot()
+        assert fit.model == ("lnmvcp" if capture else "lnm")
+        assert any(name.startswith("eta_") for name in fit.encoder) == capture
