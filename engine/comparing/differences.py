@@ -27,6 +27,12 @@ _ALIKE = (
 )
 _TOTAL = "Differences are total: what the covariates of the fit explain is in them."
 _ADJUSTED = "What the covariates of the fit explain is taken out of the differences."
+_NOTHING_LEFT = (
+    "These covariates tell the groups apart, so that what the groups differ by is taken out as well: "
+    "total differences have it."
+)
+# Share of the variance of being in A that covariates leave, below which they tell it.
+_TOLD_APART = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +173,21 @@ def differences_iter(
         groups = groups._replace(notes=(*groups.notes, _ALIKE.format(alike)))
     if fit.can("covariates"):
         groups = groups._replace(notes=(*groups.notes, _ADJUSTED if adjusted else _TOTAL))
+        if adjusted and _told_apart(fit, counts, groups):
+            groups = groups._replace(notes=(*groups.notes, _NOTHING_LEFT))
     return _steps(fit, counts, groups, adjusted, centre, least_detection)
+
+
+def _told_apart(fit: AnyFit, counts: Counts, groups: Groups) -> bool:
+    """Whether the covariates of the fit say of each cell in which group it is."""
+    a, b = (np.concatenate([groups.sets[j] for j in own]) for own in (groups.of_a, groups.of_b))
+    place = fit.cells.get_indexer(counts.cells[np.concatenate([a, b])])
+    if (place < 0).any():
+        return False
+    known = np.column_stack([np.ones(len(place)), fit.covariates()[place]])
+    group = np.repeat([1.0, 0.0], [len(a), len(b)])
+    left = group - known @ np.linalg.lstsq(known, group)[0]
+    return float(left @ left) < _TOLD_APART * len(group)
 
 
 def _refuse_numbers(counts: Counts, donor: str | None) -> None:

@@ -147,7 +147,7 @@ def _steps(
                 f"a budget of {config.max_seconds} s",
                 "Allow more seconds.",
             )
-        if own.status.state != "converged":
+        if own.status.state == "stopped":
             told.append(f"A fit of {part.n_cells:,} cells did not converge: {own.status.reason}.")
         for step in uncertainty_iter(own.snapshot(), part):
             yield DifferentialProgress(

@@ -10,6 +10,7 @@ import pandas as pd
 from engine.errors import ConfigError
 from engine.lnm.covariate_columns import Variable, refuse_thin, values_of, variables_of
 from engine.lnm.design import Column, Design
+from engine.lnm.effects import FEWEST_UNITS, on_a_side
 from engine.lnm.formula import Term, terms_of
 from engine.lnm.random_effects import n_columns
 
@@ -57,7 +58,11 @@ def check_design(formula: str, obs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[s
         for one in design.variables
         if one.levels
     }
-    notes = (*design.notes, *_errors_of_cells(terms, fixed, matrix, labels))
+    notes = (
+        *design.notes,
+        *_errors_of_cells(terms, fixed, matrix, labels),
+        *_not_tested(terms, fixed, matrix, labels),
+    )
     return (obs.assign(**found) if found else obs), notes
 
 
@@ -118,6 +123,30 @@ def _errors_of_cells(
                 told.append(
                     f"{term} varies within {group}: the errors of its effects are those of cells. "
                     f"({term} | {group}) in the formula gives them those of {group}."
+                )
+    return told
+
+
+def _not_tested(
+    terms: tuple[Term, ...], columns: tuple[Column, ...], matrix: np.ndarray, obs: pd.DataFrame
+) -> list[str]:
+    """Of covariates that differ between donors, of whom there are too few."""
+    told = []
+    for group in (term.group for term in terms if term.group and not term.columns):
+        table = pd.DataFrame(matrix).groupby(pd.factorize(obs[group])[0])
+        levels = table.first().to_numpy()
+        between = table.agg(np.ptp).max().to_numpy() == 0
+        left = len(levels) - 1 - between.sum()
+        for term in (term for term in terms if not term.group):
+            own = [j for j, column in enumerate(columns) if column.term == str(term)]
+            if not between[own].all():
+                continue
+            fewest = min(on_a_side(levels, own, j) for j in own)
+            if left <= 0 or fewest < FEWEST_UNITS:
+                told.append(
+                    f"{term} is the same in all cells of each {group}: the errors of its effects "
+                    f"are those of {group}, of which there are too few to test them (three on a "
+                    f"side). Without (1 | {group}) they are those of cells."
                 )
     return told
 

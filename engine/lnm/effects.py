@@ -127,9 +127,7 @@ def _units(
         for j in between:
             if told == "1":
                 siblings = [i for i in range(fixed) if terms[i] == terms[j]]
-                reference = (low[:, siblings] == low[:, siblings].min(0)).all(1)
-                two = len(np.unique(low[:, j])) == 2
-                size = min(reference.sum(), (low[:, j] > low[:, j].min()).sum()) if two else count
+                size = on_a_side(low, siblings, j)
             else:
                 size = int(varies[:, j].sum())
             enough = size >= FEWEST_UNITS and left > 0
@@ -137,3 +135,20 @@ def _units(
             if found < freedom[j]:
                 units[j], freedom[j] = group, found
     return units, freedom
+
+
+def on_a_side(levels: np.ndarray, siblings: list[int], column: int) -> int:
+    """Fewest levels of a group on a side of one of the columns of a term.
+
+    Parameters
+    ----------
+    levels
+        (L, f) columns of each level, which are the same in all of its cells.
+    siblings
+        Columns of the same term: a level is on the side of the reference that has none of them.
+    """
+    own = levels[:, column]
+    if len(np.unique(own)) != 2:
+        return len(levels)
+    reference = (levels[:, siblings] == levels[:, siblings].min(0)).all(1)
+    return int(min(reference.sum(), (own > own.min()).sum()))

@@ -145,8 +145,12 @@ class TestDifferences:
     def test_what_covariates_explain_may_be_taken_out(self, donors: Donors) -> None:
         """All that the condition does, where it is one of them: nothing is left."""
         found = engine.differences(donors.fit, donors.counts, donors.ill, adjusted=True)
-        assert any("taken out" in note for note in found.notes)
+        assert any("tell the groups apart" in note for note in found.notes)
         assert (found.genes["lfsr"] < 0.05).sum() <= 1
+        others = np.random.default_rng(0).random(len(donors.ill)) < 0.5
+        found = engine.differences(donors.fit, donors.counts, others, adjusted=True)
+        assert any("taken out of the differences" in note for note in found.notes)
+        assert not any("tell the groups apart" in note for note in found.notes)
         with pytest.raises(ConfigError, match="adjust"):
             engine.differences(donors.plain, donors.counts, donors.ill, adjusted=True)
 

@@ -256,6 +256,17 @@ def test_whose_errors_are_those_of_cells_is_told(obs: pd.DataFrame) -> None:
     assert not check_design("~ ill + batch + (batch | donor)", obs)[1]
 
 
+def test_that_too_few_donors_test_nothing_is_told(obs: pd.DataFrame) -> None:
+    assert not check_design("~ ill + (1 | donor)", obs)[1]
+    first = obs["donor"].unique()[:1]
+    one = obs.assign(one=obs["donor"].isin(first))
+    (note,) = check_design("~ one + (1 | donor)", one)[1]
+    assert note.startswith("one is the same in all cells of each donor")
+    assert "too few to test" in note
+    (note,) = check_design("~ donor + (1 | donor)", obs)[1]
+    assert note.startswith("donor is the same")
+
+
 def test_parts_of_the_cells_lack_what_tells_them_apart(obs: pd.DataFrame) -> None:
     ill = obs["ill"].to_numpy()
     found, notes = formula_of_parts("~ ill + batch + (0 + age | donor)", [obs[ill], obs[~ill]])
