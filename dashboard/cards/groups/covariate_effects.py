@@ -16,6 +16,7 @@ from dashboard.cards.frame import figure
 from dashboard.cards.groups.known_effects import effects, missing
 from dashboard.cards.groups.tab_choices import GroupChoices
 from dashboard.cards.table import SMALL, Column, Table
+from dashboard.cut import LONGEST, shorten
 from dashboard.export import Export
 from dashboard.one_message import one_message
 from dashboard.plots.volcano import Volcano
@@ -85,7 +86,7 @@ class CovariateEffects(Card):
         if self._filled[:1] != (id(result),) or self._filled[1] != chosen:
             self._filled = id(result), chosen
             self._own = result[result["column"] == chosen].reset_index(drop=True)
-            self.plot.show(self._own, "effect", f"{ALONG} of {chosen}")
+            self.plot.show(self._own, "effect", f"{ALONG} of {shorten(chosen, LONGEST)}")
             values = [self._own[name].to_numpy() for name in COLUMNS]
             self.table.fill([self._own["gene"].astype(str).tolist(), *values])
         self.plot.mark(self.state.marked)
@@ -123,7 +124,7 @@ def _drawn(found: pd.DataFrame, chosen: str = "") -> Any:
 
     chosen = chosen or str(found["column"].iloc[0])
     own = found[found["column"] == chosen]
-    return figures.volcano(own, "effect", title=chosen, xlabel=f"{ALONG} of {chosen}")
+    return figures.volcano(own, "effect", title=chosen, xlabel=ALONG)
 
 
 def _warned(head: html.Heading, fit: AnyFit | None) -> html.Heading:
