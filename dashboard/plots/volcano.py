@@ -1,4 +1,4 @@
-"""Effects of all genes over how sure they are; of effects that nobody tests, over the counts."""
+"""Effects of all genes over how sure they are; of those that nobody tests, over counts or errors."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ HEIGHT = 120
 # Pixels from a point within which a click is meant for it.
 NEAR = 9.0
 RATE, COUNTS = "−log₁₀ false sign rate", "mean counts of 10,000 (log₁₀)"
+ERRORS = "effect, in standard errors"
 
 
 class Placed(NamedTuple):
@@ -38,10 +39,14 @@ def placed(table: pd.DataFrame, called: str) -> Placed:
     if np.isfinite(lfsr).any():
         y, up = -np.log10(np.maximum(np.nan_to_num(lfsr, nan=1.0), LEAST)), RATE
         colours = np.where(lfsr < SURE, np.where(x > 0, POSITIVE, NEGATIVE), MISSING)
-    else:
+        return Placed(x, y, colours, up)
+    colours = np.full(len(x), ACCENT)
+    if "per_10k_a" in table:
         mean = table[["per_10k_a", "per_10k_b"]].mean(axis=1).to_numpy(float)
-        y, up = np.log10(np.maximum(mean, 1e-3)), COUNTS
-        colours = np.full(len(x), ACCENT)
+        return Placed(x, np.log10(np.maximum(mean, 1e-3)), colours, COUNTS)
+    # Coefficients have no counts, and those of too few donors no test.
+    error = table["standard_error"].to_numpy(float)
+    y, up = np.nan_to_num(np.abs(x) / error, posinf=0.0), ERRORS
     return Placed(x, y, colours, up)
 
 

@@ -9,6 +9,7 @@ from param.parameterized import resolve_value
 from dashboard.browser import Browser
 from dashboard.cards.groups.covariate_effects import _missing
 from dashboard.cards.groups.tab import GroupsTab
+from dashboard.plots.volcano import ERRORS
 from dashboard.report.figures import complete
 from dashboard.state import AppState
 from engine.fitting.estimates import Estimates
@@ -48,6 +49,34 @@ def test_effects_of_each_covariate_are_shown_and_a_gene_is_chosen(state: AppStat
     table = export.table()
     assert set(table.index.get_level_values("column")) == set(card.column.options)
     assert export.draw().axes[0].get_title("left") == "cell_type[monocyte]"
+
+
+def test_effects_that_too_few_donors_cannot_test_are_shown_over_their_errors(
+    state: AppState,
+) -> None:
+    fit = state.fit
+    assert isinstance(fit, Fit)
+    found = tuple(one._replace(freedom=0.0) for one in fit.coefficients)
+    state.fit = fit.changed(coefficients=found, units=("donor",) * 2)
+    card = GroupsTab(state, Browser())["covariates"]
+    wait_for(lambda: card.result is not None)
+    assert card.plot.figure.yaxis.axis_label == ERRORS
+    assert max(card.plot.source.data["y"]) == pytest.approx(20)
+    assert card.table.widget.value.isna().iloc[:, 3].all()
+    assert card.offer().draw().axes[0].get_ylabel() == ERRORS
+
+
+def test_what_cannot_be_drawn_leaves_nothing_of_another_run(
+    state: AppState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = GroupsTab(state, Browser())["covariates"]
+    wait_for(lambda: card.result is not None)
+    assert len(card.table.widget.value)
+    monkeypatch.setattr(card.plot, "show", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        state.fit = with_covariates(make_fit(seed=1))
+    assert card.result is None
+    assert not len(card.table.widget.value)
 
 
 def test_what_was_taken_for_granted_of_covariates_is_told(state: AppState) -> None:

@@ -78,6 +78,7 @@ class CovariateEffects(Card):
         self._filled = ()
         self.column.param.update(options=[NONE], value=NONE, disabled=True)
         self.plot.clear()
+        self.table.fill([[] for _ in range(len(COLUMNS) + 1)])
 
     def paint(self, result: pd.DataFrame) -> None:
         names = list(dict.fromkeys(result["column"]))

@@ -126,7 +126,10 @@ class GroupDifferences(Card):
             )
         except EngineError as error:
             return error
-        return replace(found, notes=(*found.notes, *_notes(asked, split)))
+        # What is said of covariates comes last: a line has no room for all.
+        last = len(found.notes) - fit.can("covariates")
+        told = *found.notes[:last], *_notes(asked, split), *found.notes[last:]
+        return replace(found, notes=told)
 
     def wait(self) -> None:
         self._message.object = html.empty("Comparing the groups.")
