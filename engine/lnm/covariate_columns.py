@@ -13,8 +13,8 @@ from engine.text import count, some
 
 # Cells of a level, at least.
 FEWEST_CELLS = 10
-# Whole numbers of no more values than this are levels.
-_FEW_VALUES = 10
+# Whole numbers of no more values than this are levels; of no more than that they could be meant so.
+_FEW_VALUES, _MANY_VALUES = 10, 40
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,12 @@ def variables_of(
             numbers = np.asarray(column, float)
             deviation = float(numbers.std()) or 1.0
             variables.append(Variable(name, (), float(numbers.mean()), deviation))
+            different = np.unique(numbers)
+            if len(different) <= _MANY_VALUES and not np.mod(different, 1).any():
+                notes.append(
+                    f"{name} has {len(different)} whole numbers: they are taken for numbers, with "
+                    "one slope. As text they are levels."
+                )
             continue
         levels = _levels(column)
         variables.append(Variable(name, levels))

@@ -201,8 +201,7 @@ def _refuse_confounded(
                 raise ConfigError(
                     "covariates that can be told apart",
                     f"{second} and {first}, which go together in these cells",
-                    f"Leave one of them out: of both together an effect can be estimated, not of "
-                    f"each. Or take {first} as a random effect.",
+                    "Leave one of them out: of both together an effect can be estimated, not of each.",
                 )
     raise ConfigError(
         "covariates that can be told apart",

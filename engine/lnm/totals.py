@@ -25,6 +25,8 @@ from engine.lnm.shared_capture import LOG_CONCENTRATION, LOG_R, shared_capture
 # More cells than this tell the three numbers below no better than the priors' own doubt.
 _SAMPLE = 20_000
 _CHUNK = 50_000
+# Of log totals that are all the same, or the same within each level: a sum of squares.
+_NO_SPREAD = 1e-12
 
 
 def fit_totals(
@@ -58,20 +60,23 @@ def fit_totals(
 def depth_column(design: Design | None, counts: Counts) -> str:
     """Name of the fixed categorical covariate that explains most of the log totals, or nothing.
 
-    Most by the share of their variance between its levels, adjusted for how many they are.
+    Most by the information criterion of a normal model (Schwarz 1978): a column of many levels is
+    to explain more, and none is named where depth does not differ between levels.
     """
     if design is None:
         return ""
-    logs, best = np.log(np.maximum(counts.totals, 1.0)), ("", -np.inf)
-    # As mean squares within levels: the least explains most.
+    logs, best, most = np.log(np.maximum(counts.totals, 1.0)), "", 0.0
+    size = len(logs)
+    whole = np.log(np.maximum(((logs - logs.mean()) ** 2).sum(), _NO_SPREAD))
     main = {column.term for column in design.columns if not column.group}
     for one in design.variables:
         if one.levels and one.name in main:
             level = pd.Series(logs).groupby(pd.factorize(level_names(counts.obs, one.name))[0])
-            left = ((logs - level.transform("mean")) ** 2).sum() / max(len(logs) - level.ngroups, 1)
-            if -left > best[1]:
-                best = (one.name, -left)
-    return best[0]
+            left = np.log(max(((logs - level.transform("mean")) ** 2).sum(), _NO_SPREAD))
+            gain = size * (whole - left) - (level.ngroups - 1) * np.log(size)
+            if gain > most:
+                best, most = one.name, float(gain)
+    return best
 
 
 def depth_note(counts: Counts, formula: str) -> list[str]:

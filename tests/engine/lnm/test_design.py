@@ -80,6 +80,11 @@ class TestColumns:
         found = Design.of("~ grade", labels)
         assert labels_of(found) == ["grade[2]", "grade[3]"]
         assert notes == ("grade has 3 whole numbers: they are taken for levels.",)
+        many = obs.assign(patient=np.arange(len(obs)) % 12)
+        (note,) = check_design("~ patient", many)[1]
+        assert note.startswith("patient has 12 whole numbers: they are taken for numbers")
+        (note,) = check_design("~ patient", many.assign(patient=many["patient"].astype(str)))[1]
+        assert note.endswith("taken for levels.")
         others = obs.iloc[:9].assign(grade=obs["grade"].iloc[:9].astype("float64"))
         np.testing.assert_array_equal(found.encode(others), found.encode(labels)[:9])
 

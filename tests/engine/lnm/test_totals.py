@@ -238,6 +238,18 @@ class TestByBatch:
         obs = counts.obs.assign(depth=np.log(counts.totals))
         assert depth_column(Design.of("~ depth + (1 | batch)", obs), counts) == ""
 
+    def test_a_covariate_that_depth_does_not_follow_is_none(
+        self, two: tuple[Counts, np.ndarray]
+    ) -> None:
+        counts, _ = two
+        rng = np.random.default_rng(0)
+        by_chance = {f"x{levels}": rng.integers(levels, size=1200) for levels in (2, 5, 10)}
+        obs = counts.obs.assign(**by_chance)
+        for name in by_chance:
+            assert depth_column(Design.of(f"~ {name}", obs), replace(counts, obs=obs)) == ""
+        whole = Design.of("~ " + " + ".join([*by_chance, "batch"]), obs)
+        assert depth_column(whole, replace(counts, obs=obs)) == "batch"
+
 
 def test_large_data_are_sampled_and_done_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     counts, _ = captured(600)
