@@ -40,7 +40,9 @@ _CAUTIOUS_FROM = 4
 # Share of genes at the largest residual variance that the expansion admits, beyond which
 # residuals are integrated by quadrature: dearer, and needed for data as sparse as microbes'.
 _MANY_WIDE = 0.1
-_REFRESH_METRIC = 10
+# Steps that one metric serves; with covariates fewer: it holds what the factors explain of their
+# effects as it was, which moves with the loadings.
+_REFRESH_METRIC, _REFRESH_OF_EFFECTS = 10, 3
 # A step this small, in posterior standard deviations of a parameter, is no news.
 _SMALL_STEP = 0.1
 _SHORTEST = 1e-3
@@ -231,8 +233,9 @@ def _ascend(
     memory = LBFGS()
     gains: deque[float] = deque([np.inf] * 3, maxlen=3)
     metric, age = Metric(point, cautious=True), 0
+    oldest = _REFRESH_METRIC if point.prior.effects is None else _REFRESH_OF_EFFECTS
     while True:
-        if age >= _REFRESH_METRIC:
+        if age >= oldest:
             metric, age = Metric(point, cautious=True), 0
         direction = memory.direction(point.gradient, metric.solve)
         longest = np.abs(direction).max(axis=1, keepdims=True)
