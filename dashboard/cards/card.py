@@ -164,7 +164,7 @@ class Card(pn.viewable.Viewer):
             self._asked = self._answer = None
             self.clear()
         elif self._answer is not None and same(self._answer[0], asked):
-            self._show(self._answer[1])
+            self._paint_or_clear(self._answer[1])
         elif self._asked is None or not same(self._asked, asked):
             self._asked, self._answer = asked, None
             self.wait()
@@ -182,9 +182,9 @@ class Card(pn.viewable.Viewer):
             self._asked = None if self._asked is asked else self._asked
             return
         self._answer = asked, result
-        self._show(result)
+        self._paint_or_clear(result)
 
-    def _show(self, result: Any) -> None:
+    def _paint_or_clear(self, result: Any) -> None:
         try:
             self.paint(result)
         except Exception:

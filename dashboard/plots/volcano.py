@@ -1,4 +1,4 @@
-"""Effects of all genes over how sure they are; of those that nobody tests, over counts or errors."""
+"""Effects of all genes over how sure they are; of those not tested, over counts or errors."""
 
 from __future__ import annotations
 

@@ -109,8 +109,8 @@ class ResidualStructure:
         if not self.missed:
             return "Intervals and claims leave out what these miss."
         return (
-            "Correlations leave out what these miss; their errors contain it as if it were alike for "
-            f"all pairs, {self.missed:.2g}."
+            "Correlations leave out what these miss; their errors contain it as if it were alike "
+            f"for all pairs, {self.missed:.2g}."
         )
 
     @property

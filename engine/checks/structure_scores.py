@@ -106,8 +106,8 @@ def leading(
             break
     pairs = _of_pairs(observed)
     order = np.argsort(-pairs, axis=None, kind="stable")[:_PAIRS]
-    missed = [place for place in order if pairs.flat[place] > pair_limit(furthest)]
-    named = tuple((int(place) // len(pairs), int(place) % len(pairs)) for place in missed)
+    beyond = [place for place in order if pairs.flat[place] > pair_limit(furthest)]
+    named = tuple((int(place) // len(pairs), int(place) % len(pairs)) for place in beyond)
     expected = np.mean(chance, 0)
     missed = _missed(observed**2 - expected, expected, _attenuation(params, found, len(seen)))
     return Leading(value, *_moments(others), direction, scores @ direction, named, missed)

@@ -28,8 +28,8 @@ _ALIKE = (
 _TOTAL = "Differences are total: what the covariates of the fit explain is in them."
 _ADJUSTED = "What the covariates of the fit explain is taken out of the differences."
 _NOTHING_LEFT = (
-    "These covariates tell the groups apart, so that what the groups differ by is taken out as well: "
-    "total differences have it."
+    "These covariates tell the groups apart, so that what the groups differ by is taken out as "
+    "well: total differences have it."
 )
 # Share of the variance of being in A that covariates leave, below which they tell it.
 _TOLD_APART = 1e-6

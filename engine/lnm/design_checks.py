@@ -201,7 +201,8 @@ def _refuse_confounded(
                 raise ConfigError(
                     "covariates that can be told apart",
                     f"{second} and {first}, which go together in these cells",
-                    "Leave one of them out: of both together an effect can be estimated, not of each.",
+                    "Leave one of them out: of both together an effect can be estimated, not of "
+                    "each.",
                 )
     raise ConfigError(
         "covariates that can be told apart",

@@ -127,7 +127,7 @@ def _units(
         for j in between:
             if told == "1":
                 siblings = [i for i in range(fixed) if terms[i] == terms[j]]
-                size = on_a_side(low, siblings, j)
+                size = on_a_side(low, siblings, int(j))
             else:
                 size = int(varies[:, j].sum())
             enough = size >= FEWEST_UNITS and left > 0

@@ -163,8 +163,8 @@ def test_it_goes_to_plain_values_and_back() -> None:
     assert "beyond the factor:" in replace(found, n_factors=1).words
     assert "no factor" in replace(found, n_factors=0).words
     assert replace(found, missed=0.123).words.endswith(
-        "Correlations leave out what these miss; their errors contain it as if it were alike for all "
-        "pairs, 0.12."
+        "Correlations leave out what these miss; their errors contain it as if it were alike for "
+        "all pairs, 0.12."
     )
     chosen = replace(found, chosen=True)
     assert ResidualStructure.of(chosen.to_dict()).chosen
