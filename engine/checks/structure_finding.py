@@ -74,6 +74,11 @@ class ResidualStructure:
         return beyond_chance(self.largest, self.expected, self.spread, times)
 
     @property
+    def unmeasured(self) -> bool:
+        """Whether something was found, but not how much: by an earlier release."""
+        return self.significant and not self.missed
+
+    @property
     def doubtful(self) -> bool:
         """Whether it is so near to what chance makes that the same test found nothing before."""
         beyond = beyond_chance(self.largest, self.expected, self.spread)

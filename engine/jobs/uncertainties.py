@@ -47,7 +47,7 @@ class _Uncertainty(Artefact["Uncertainty | TopicUncertainty"]):
     def load(
         self, path: Path, passes: int, fit: AnyFit | None = None
     ) -> Uncertainty | TopicUncertainty | None:
-        """Of pairs or of topics."""
+        """Of pairs or of topics; None of other passes, or if errors lack what factors miss."""
         from engine.checks import TopicUncertainty, Uncertainty
 
         found: Uncertainty | TopicUncertainty
@@ -55,6 +55,9 @@ class _Uncertainty(Artefact["Uncertainty | TopicUncertainty"]):
             found = Uncertainty.load(path)
         except FitError:
             found = TopicUncertainty.load(path)
+        else:
+            if found.structure is not None and found.structure.unmeasured:
+                return None
         return found if found.passes == passes else None
 
 

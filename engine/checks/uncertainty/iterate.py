@@ -48,7 +48,7 @@ def uncertainty(fit: AnyFit, counts: Counts) -> Uncertainty:
     found = last.uncertainty
     if found is None:
         raise RuntimeError("the last step has the result")
-    if found.structure is None:
+    if found.structure is None or found.structure.unmeasured:
         # The errors are valid without: there may be too few genes or cells to look.
         with suppress(DataError):
             found = replace(found, structure=residual_structure(fit, counts))
