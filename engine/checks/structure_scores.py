@@ -136,7 +136,8 @@ def _missed(excess: np.ndarray, chance: np.ndarray, attenuation: np.ndarray) -> 
     """
     upper = np.triu_indices(len(excess), 1)
     shown = np.maximum(np.outer(attenuation, attenuation)[upper] ** 2, _LEAST_SHOWN)
-    squares, errors = excess[upper] / shown, chance[upper] / shown
+    # Alike for all pairs: weights by what few draws say of each would favour what is in excess.
+    squares, errors = excess[upper] / shown, chance[upper].mean() / shown
     mean = max(float(squares.mean()), float(errors.mean()))
     for _ in range(_ROUNDS):
         weights = 1 / (errors**2 + mean**2)
