@@ -163,8 +163,15 @@ class ResidualStructure:
             chosen=bool(told.get("chosen", False)),
             pairs=tuple((str(one), str(other)) for one, other in told.get("pairs", ())),
             none_chosen=bool(told.get("none_chosen", False)),
-            missed=max(float(told.get("missed", 0.0)), 0.0),
+            missed=_share(told.get("missed", 0.0)),
         )
+
+
+def _share(value: Any) -> float:
+    found = float(value)
+    if not 0 <= found <= 1:
+        raise ValueError(f"{found} is no share")
+    return found
 
 
 def structure_of(fit: AnyFit) -> ResidualStructure | None:

@@ -24,6 +24,8 @@ CHANCE, _LEAST = 0.003, 0.1
 LEAST_PAIR, _PAIRS = 0.1, 3
 # Of what is missed: squares of correlations that scores hardly show, and rounds until it settles.
 _LEAST_SHOWN, _ROUNDS = 1e-6, 50
+# Standard errors of their mean where nothing is missed, below which it is taken for none.
+_NOISE = 3.0
 
 
 class Leading(NamedTuple):
@@ -142,7 +144,10 @@ def _missed(excess: np.ndarray, chance: np.ndarray, attenuation: np.ndarray) -> 
     for _ in range(_ROUNDS):
         weights = 1 / (errors**2 + mean**2)
         mean = max(float((weights * squares).sum() / weights.sum()), 0.0)
-    return float(np.sqrt(mean))
+    if mean < _NOISE * np.sqrt(2 / (1 / errors**2).sum()):
+        return 0.0
+    # Of a fit without residual variance genes vary by far more than it knows.
+    return float(min(np.sqrt(mean), 1.0))
 
 
 def _of_pairs(away: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from engine.checks.structure_finding import structure_words
+from engine.checks.structure_finding import structure_of
 from engine.checks.uncertainty import Uncertainty
 from engine.checks.uncertainty.delta_method import LARGEST
 from engine.checks.uncertainty.shrinkage import Prior, learned, shrink_effects
@@ -183,7 +183,8 @@ def differential(
     if fit_a.n_factors == 0:
         notes.append("Fits without factors have no correlation that is a finding, and no change.")
     tested = not notes
-    missed = [name for name, fit in (("A", fit_a), ("B", fit_b)) if structure_words(fit)]
+    found = [sure.structure or structure_of(fit) for fit, sure in ((fit_a, one), (fit_b, other))]
+    missed = [name for name, own in zip("AB", found, strict=True) if own and own.significant]
     if missed:
         notes.append(
             f"Genes vary together beyond the factors of {' and '.join(missed)}: a change may be of "

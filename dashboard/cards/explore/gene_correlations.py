@@ -216,8 +216,10 @@ def _said(
         return replace(head, how=html.finding(f"{NO_FINDING} {short_words(fit)}", everything))
     short, kind = "", Words.of(fit).latents
     if structure is not None and missed:
-        what = f"{kind.title()} miss something" if structure.chosen else f"Too few {kind}"
-        told = "errors contain it" if structure.missed else "claims may be false"
+        what, it = f"Too few {kind}", "what they miss"
+        if structure.chosen:
+            what, it = f"{kind.title()} miss something", "it"
+        told = f"errors contain {it}" if structure.missed else "claims may be false"
         short = "Nothing to find" if structure.nothing else f"{what}: {told}"
         if structure.pairs and not structure.significant:
             short = f"{' and '.join(structure.pairs[0])} are missed"

@@ -26,6 +26,8 @@ from engine.checks.uncertainty.gene_blocks import GeneBlocks, bilinear
 LARGEST = 1 - 1e-9
 # Upper end of a 90 % interval.
 _UPPER = 0.95
+# Of correlations, whose z is the same.
+_TINY = 1e-6
 # Between so many standard errors of zero, tails of a t are compared with those of a normal.
 _NEAREST, _FARTHEST = 1e-3, 30.0
 # Elements of the gradients of a block of pairs.
@@ -150,18 +152,23 @@ def assemble(
 
 
 def widened(own: Estimates, missed: float) -> Estimates:
-    """With an error more that z of all pairs has: the correlation that factors leave out."""
+    """With an error more that all pairs have: the correlation that factors leave out.
+
+    It is one of the correlation. That of Fisher's z is as many times smaller than z.
+    """
     if not missed:
         return own
     z, low, high = (
         np.arctanh(np.clip(one, -LARGEST, LARGEST)) for one in (own.correlation, own.low, own.high)
     )
-    half = reach(np.array(missed))
+    size = np.maximum(np.abs(own.correlation), _TINY)
+    error = missed * np.arctanh(np.minimum(size, LARGEST)) / size
+    half = reach(error)
     with np.errstate(divide="ignore", invalid="ignore"):
-        tail = special.ndtr(-1 / np.hypot(1 / special.ndtri(own.tail), missed / z))
+        tail = special.ndtr(-1 / np.hypot(1 / special.ndtri(own.tail), missed / size))
     found = own._replace(
-        standard_error=np.hypot(own.standard_error, missed * (1 - own.correlation**2)),
-        fisher_error=np.hypot(own.fisher_error, missed),
+        standard_error=np.hypot(own.standard_error, missed),
+        fisher_error=np.hypot(own.fisher_error, error),
         low=np.minimum(own.low, np.tanh(z - np.hypot(z - low, half))),
         high=np.maximum(own.high, np.tanh(z + np.hypot(high - z, half))),
         tail=np.where(np.isnan(tail), 0.5, tail),
