@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -41,3 +43,10 @@ def test_structure_that_the_factors_miss_is_told_with_the_changes() -> None:
     found = differential(*one, *other)
     assert found.tested
     assert "beyond the factors of B:" in found.notes[0]
+
+    # That of an uncertainty comes before: it may be newer. Where nothing is found there is no note.
+    one = fits[0], replace(one[1], structure=MISSED)
+    assert "beyond the factors of A and B:" in differential(*one, *other).notes[0]
+    nothing = replace(MISSED, largest=MISSED.expected, nothing=True)
+    other = fits[1], replace(other[1], structure=nothing)
+    assert "beyond the factors of A:" in differential(*one, *other).notes[0]
