@@ -49,7 +49,8 @@ class ResidualStructure:
         may differ where little is there, so that what it finds now must be twice as much.
     missed
         Root mean square, over pairs, of the correlation that the factors leave out: standard errors
-        of correlations contain it.
+        of correlations contain it. None if an earlier release made the test, which did not measure
+        it.
     """
 
     n_factors: int
@@ -65,7 +66,7 @@ class ResidualStructure:
     chosen: bool = False
     pairs: tuple[tuple[str, str], ...] = ()
     none_chosen: bool = False
-    missed: float = 0.0
+    missed: float | None = None
 
     @property
     def significant(self) -> bool:
@@ -76,7 +77,7 @@ class ResidualStructure:
     @property
     def unmeasured(self) -> bool:
         """Whether something was found, but not how much: by an earlier release."""
-        return self.significant and not self.missed
+        return self.significant and self.missed is None
 
     @property
     def doubtful(self) -> bool:
@@ -163,11 +164,13 @@ class ResidualStructure:
             chosen=bool(told.get("chosen", False)),
             pairs=tuple((str(one), str(other)) for one, other in told.get("pairs", ())),
             none_chosen=bool(told.get("none_chosen", False)),
-            missed=_share(told.get("missed", 0.0)),
+            missed=_share(told.get("missed")),
         )
 
 
-def _share(value: Any) -> float:
+def _share(value: Any) -> float | None:
+    if value is None:
+        return None
     found = float(value)
     if not 0 <= found <= 1:
         raise ValueError(f"{found} is no share")

@@ -179,7 +179,7 @@ class Uncertainty(saving.Saved):
         else:
             own = self.spread.correlation(self.centre, self.noise, genes)
         known = self.structure
-        return own if known is None or known.nothing else widened(own, known.missed)
+        return own if known is None or known.nothing else widened(own, known.missed or 0.0)
 
     @cached_property
     def prior(self) -> Prior:

@@ -119,10 +119,11 @@ def test_that_of_another_fit_is_not_given(real: Jobs, run: str) -> None:
     older.save(path)
     assert UNCERTAINTY.read(real, run) is None
     # An earlier release did not measure what it found that factors miss.
-    found = checks.ResidualStructure(2, 80, 3.0, 0.9, 0.05, ("A",), (), missed=0.1)
+    found = checks.ResidualStructure(2, 80, 3.0, 0.9, 0.05, ("A",), ())
+    for missed in (0.1, 0.0):
+        replace(kept, structure=replace(found, missed=missed)).save(path)
+        assert UNCERTAINTY.read(real, run) is not None
     replace(kept, structure=found).save(path)
-    assert UNCERTAINTY.read(real, run) is not None
-    replace(kept, structure=replace(found, missed=0.0)).save(path)
     assert UNCERTAINTY.read(real, run) is None
     path.write_bytes(b"damaged")
     assert UNCERTAINTY.read(real, run) is None
