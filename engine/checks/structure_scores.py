@@ -116,7 +116,9 @@ def leading(
 
 
 def _attenuation(params: equations.Params, found: list[Posteriors], n_cells: int) -> np.ndarray:
-    """(G,) share, in its scores, of what a gene varies by: of a pair, the product of both.
+    """(G,) how strongly the scores of a gene show what it varies by.
+
+    A correlation of two genes that is left out shows in their scores times the product of both.
 
     The score is the mode of the residual over its variance d. With intensity l that mode is
     ``l d / (1 + l d)`` times the residual, so that scores have variance ``E[l / (1 + l d)]``, and

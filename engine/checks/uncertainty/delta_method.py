@@ -152,9 +152,10 @@ def assemble(
 
 
 def widened(own: Estimates, missed: float) -> Estimates:
-    """With an error more that all pairs have: the correlation that factors leave out.
+    """Estimates whose errors contain the correlation that factors leave out, alike for all pairs.
 
-    It is one of the correlation. That of Fisher's z is as many times smaller than z.
+    ``missed`` is an error of the correlation. Relative to Fisher's z, the error of z is as large as
+    this is relative to the correlation, so that both doubt the sign alike.
     """
     if not missed:
         return own
