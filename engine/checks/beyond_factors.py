@@ -94,18 +94,18 @@ def _steps(
 ) -> Generator[StructureProgress, None, None]:
     keep_compilations()
     yield StructureProgress(0.0)
-    seen = counts.block(0, counts.n_cells).astype(np.float32)
+    dense = counts.block(0, counts.n_cells).astype(np.float32)
     # Two genes of one count each, in the same cell, would correlate perfectly.
-    genes = np.flatnonzero(fit.is_gene & ((seen > 0).sum(0) >= _FEWEST))
-    most = np.argsort(-seen[:, genes].sum(0), kind="stable")[:_MOST_GENES]
+    genes = np.flatnonzero(fit.is_gene & ((dense > 0).sum(0) >= _FEWEST))
+    most = np.argsort(-dense[:, genes].sum(0), kind="stable")[:_MOST_GENES]
     genes = genes[np.sort(most)]
     if len(genes) < 2:
         raise DataError(
             f"two genes that {_FEWEST} cells have", f"{len(genes)}", "Fit more cells or genes."
         )
-    seen = seen[:, genes]
-    able = seen.sum(1) > 0
-    seen, counts = seen[able], counts.take(np.flatnonzero(able))
+    dense = dense[:, genes]
+    able = dense.sum(1) > 0
+    dense, counts = dense[able], counts.take(np.flatnonzero(able))
     # The counts of some genes among themselves have a model of the same form.
     loadings, noise = fit.loadings[genes], fit.noise[genes]
     mean = mean_of(fit, counts.obs)[..., genes]
@@ -114,10 +114,10 @@ def _steps(
     # Factors that were chosen were found to be needed: by a pair of genes, if not by all of them.
     weak &= selection_of(fit) is None
     share = 0.5 if weak and fit.n_factors else 1.0
-    steps = leading(params, integral, seen, rng, brief=brief)
-    told = _structure(fit, counts, genes, (yield from _told_of(steps, 0.0, share)))
-    if told.significant or told.pairs:
-        yield StructureProgress(1.0, told)
+    steps = leading(params, integral, dense, rng, brief=brief)
+    structure = _structure(fit, counts, genes, (yield from _scaled_steps(steps, 0.0, share)))
+    if structure.significant or structure.pairs:
+        yield StructureProgress(1.0, structure)
         return
     nothing = not fit.n_factors
     # Where factors are large, that they are there is plain.
@@ -125,14 +125,14 @@ def _steps(
         # What they vary is then residual variance of each gene by itself.
         own = noise + (loadings**2).sum(1)
         bare = params_of(mean, np.zeros_like(loadings), own)
-        other = yield from _told_of(leading(bare, integral, seen, rng), share, 1.0)
+        other = yield from _scaled_steps(leading(bare, integral, dense, rng), share, 1.0)
         nothing = not beyond_chance(other.largest, other.expected, other.spread)
         # A single pair, which factors may hold, does not show among many genes.
         nothing &= not other.pairs or len(genes) < _FEWEST_OF_PAIRS
-    yield StructureProgress(1.0, replace(told, nothing=nothing))
+    yield StructureProgress(1.0, replace(structure, nothing=nothing))
 
 
-def _told_of(
+def _scaled_steps(
     steps: Generator[float, None, Leading], begins: float, ends: float
 ) -> Generator[StructureProgress, None, Leading]:
     while True:
@@ -148,18 +148,18 @@ def _structure(fit: Fit, counts: Counts, genes: np.ndarray, result: Leading) -> 
     names = fit.genes[genes]
     order = np.argsort(-direction, kind="stable")
     strong = np.abs(direction) > 0.5 * np.abs(direction).max()
-    together = tuple(names[i] for i in order[:MOST_NAMED] if strong[i] and direction[i] > 0)
+    aligned = tuple(names[i] for i in order[:MOST_NAMED] if strong[i] and direction[i] > 0)
     opposed = tuple(names[i] for i in order[::-1][:MOST_NAMED] if strong[i] and direction[i] < 0)
     label, share = "", 0.0
-    place = fit.cells.get_indexer(counts.cells)
-    if (place >= 0).all():
-        table = shares_of(result.along[:, None], fit.obs.iloc[place])["adjusted"]
+    positions = fit.cells.get_indexer(counts.cells)
+    if (positions >= 0).all():
+        table = shares_of(result.along[:, None], fit.obs.iloc[positions])["adjusted"]
         if len(table) and table.max() >= MUCH:
             best = int(np.argmax(table.to_numpy()))
             label, share = str(table.index[best][1]), float(table.iloc[best])
-    chosen = selection_of(fit)
+    selection = selection_of(fit)
     # Before that number was chosen all pairs were looked at, and more genes.
-    tried = () if chosen is None or fit.n_factors else chosen.tried
+    tried = () if selection is None or fit.n_factors else selection.tried
     none = any((one.size, one.structure) == (0, False) for one in tried)
     pairs: tuple[tuple[str, str], ...] = ()
     if not none and len(genes) >= _FEWEST_OF_PAIRS:
@@ -170,11 +170,11 @@ def _structure(fit: Fit, counts: Counts, genes: np.ndarray, result: Leading) -> 
         result.largest,
         result.expected,
         result.spread,
-        together,
+        aligned,
         opposed,
         label,
         share,
-        chosen=chosen is not None,
+        chosen=selection is not None,
         pairs=pairs,
         none_chosen=none,
         missed=result.missed,

@@ -82,8 +82,8 @@ def check_same_data(first: Outline, other: Outline, name: str) -> None:
     # Kept as float32 or float64, and whole numbers of counts.
     differ = int(np.count_nonzero(np.abs(one - two) > 0.5))
     if differ:
-        found = f"other total counts in {differ:,} of {len(here):,} common cells of {name!r}"
-        raise DataError(expected, found, remedy)
+        difference = f"other total counts in {differ:,} of {len(here):,} common cells of {name!r}"
+        raise DataError(expected, difference, remedy)
 
 
 def common(first: Outline, other: Outline) -> tuple[np.ndarray, np.ndarray]:
@@ -188,9 +188,9 @@ def _row(first: Contender, run: Contender, mode: str) -> dict[str, Any]:
 
 def _settings(first: Config, config: Config) -> str:
     """The settings that differ from those of the first run and have no column of their own."""
-    found = config.differences(first)
+    differences = config.differences(first)
     shown = ("inference", "seed", config.size_name())
-    return "; ".join(words for name, words in found.items() if name not in shown)
+    return "; ".join(words for name, words in differences.items() if name not in shown)
 
 
 def _gain(first: Contender, run: Contender) -> tuple[str, tuple[float, float]]:
@@ -201,8 +201,8 @@ def _gain(first: Contender, run: Contender) -> tuple[str, tuple[float, float]]:
         return "open run not scored", unknown
     if not _same_genes(first.outline, run.outline):
         return OTHER_GENES, unknown
-    found = paired_score(first.cells, run.cells)
-    return (OTHER_CELLS, unknown) if found is None else (SAME, found)
+    gain = paired_score(first.cells, run.cells)
+    return (OTHER_CELLS, unknown) if gain is None else (SAME, gain)
 
 
 def _log_marginal(first: Outline, run: Outline) -> float:

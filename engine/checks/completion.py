@@ -124,7 +124,7 @@ def complete(
     if fit.can("log_marginal"):
         marginal, is_bound = family_of(fit).marginal(fit, counts.take(counts.totals > 0))
     mean = float(values.sum() / n_counts.sum())
-    found = Score(
+    result = Score(
         model=fit.model,
         log_likelihood_per_count=mean,
         perplexity=float(np.exp(-mean)),
@@ -137,7 +137,7 @@ def complete(
         standard_error=ratio_error(values, n_counts),
         is_bound=is_bound,
     )
-    return found, cells
+    return result, cells
 
 
 def cell_scores(
@@ -155,8 +155,8 @@ def cell_scores(
     n_cells = halves.first.n_cells
     values = np.zeros(n_cells)
     for own, proportions in predicted_proportions(fit, halves.first):
-        seen = halves.second.block(own.start, own.stop)
-        values[own] = (seen * np.log(np.maximum(proportions, _LEAST))).sum(1, dtype=float)
+        second = halves.second.block(own.start, own.stop)
+        values[own] = (second * np.log(np.maximum(proportions, _LEAST))).sum(1, dtype=float)
         if tell is not None:
             tell(own.stop / n_cells)
     names = halves.first.cells.to_numpy(str)

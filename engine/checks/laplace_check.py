@@ -131,16 +131,16 @@ def _steps(
         if means.ndim > 1:
             means = np.pad(means, ((0, at_once - len(dense)), (0, 0)), mode="edge")
             params = params._replace(mean=jnp.asarray(means, jnp.float32))
-        found = posteriors(params, jnp.asarray(padded), integral)
+        posterior = posteriors(params, jnp.asarray(padded), integral)
         fixed = equations.constants(dense)
         for j, own in enumerate(dense):
             yield LaplaceProgress((start + j) / counts.n_cells)
-            if found.lost[j]:
+            if posterior.lost[j]:
                 n_failed += 1
                 continue
-            root = found.root[j]
+            root = posterior.root[j]
             noise = rng.standard_normal((n_draws, len(root)))
-            drawn = found.centre[j] + noise @ root.T
+            drawn = posterior.centre[j] + noise @ root.T
             mean = params.mean[j] if means.ndim > 1 else params.mean
             log_joint = np.asarray(_log_joint(params._replace(mean=mean), own, drawn), float)
             log_gaussian = -0.5 * (noise**2).sum(1) - np.log(np.diagonal(root)).sum()
@@ -151,7 +151,7 @@ def _steps(
                 {
                     "cell": counts.cells[start + j],
                     "total": counts.totals[start + j],
-                    "laplace": found.log_marginal[j] + fixed[j],
+                    "laplace": posterior.log_marginal[j] + fixed[j],
                     # Draws integrate over lambda as it is: nothing to correct.
                     "reference": value + fixed[j] - _stirling_error(own.sum()),
                     "reference_se": weights.std() / weights.mean() / np.sqrt(n_draws),

@@ -62,7 +62,7 @@ class MissedPairs:
     n_genes: int
     n_missed: int
     table: pd.DataFrame
-    chosen: bool = False
+    size_chosen: bool = False
 
     @property
     def words(self) -> str:
@@ -78,7 +78,7 @@ class MissedPairs:
         more = " and others" if self.n_missed > len(first) else ""
         pairs = self.n_genes * (self.n_genes - 1) // 2
         own = self.latents if self.n_factors != 1 else self.latents[:-1]
-        then = "More {} predict held-out counts no better" if self.chosen else "Take more {}"
+        then = "More {} predict held-out counts no better" if self.size_chosen else "Take more {}"
         return (
             f"Residuals of {self.n_missed:,} of {pairs:,} pairs of genes are correlated beyond the "
             f"{self.n_factors} {own}: {named}{more}. {then.format(self.latents)}; what this fit "
@@ -167,15 +167,15 @@ def _steps(
 ) -> Generator[MissedProgress, None, None]:
     keep_compilations()
     yield MissedProgress(0.0)
-    seen = counts.block(0, counts.n_cells).astype(np.float32)
+    dense = counts.block(0, counts.n_cells).astype(np.float32)
     # Two genes of one count each, in the same cell, would correlate perfectly.
-    genes = np.flatnonzero(fit.is_gene & ((seen > 0).sum(0) >= _FEWEST))
-    most = np.argsort(-seen[:, genes].sum(0), kind="stable")[:_MOST_GENES]
+    genes = np.flatnonzero(fit.is_gene & ((dense > 0).sum(0) >= _FEWEST))
+    most = np.argsort(-dense[:, genes].sum(0), kind="stable")[:_MOST_GENES]
     genes = genes[np.sort(most)]
     if len(genes) < _FEWEST_GENES:
         few = f"{len(genes)}"
         raise DataError(f"{_FEWEST_GENES} genes that {_FEWEST} cells have", few, "Choose more.")
-    residuals = family_of(fit).residuals(fit, seen, genes, counts.obs)
+    residuals = family_of(fit).residuals(fit, dense, genes, counts.obs)
     mean = np.zeros((len(genes), len(genes)), np.float32)
     largest = []
     n_draws = _FOR_MEAN + _FOR_LARGEST
@@ -188,10 +188,10 @@ def _steps(
             own -= mean
             largest.append(float(np.abs(own[np.triu_indices(len(own), 1)]).max()))
     observed = correlation_of(residuals.observed)
-    found = _missed(
+    missed = _missed(
         fit, len(residuals.observed), fit.genes[genes], observed, mean, np.array(largest)
     )
-    yield MissedProgress(1.0, found)
+    yield MissedProgress(1.0, missed)
 
 
 def _missed(

@@ -92,20 +92,20 @@ def coherence(sets: list[np.ndarray], counts: Counts) -> float:
     are expressed everywhere score near 0.
     """
     genes = np.unique(np.concatenate(sets))
-    together = np.zeros((len(genes), len(genes)))
+    both = np.zeros((len(genes), len(genes)))
     for start, stop in row_blocks(counts.n_cells, counts.n_genes):
-        seen = (counts.block(start, stop)[:, genes] > 0).astype(np.float32)
-        together += seen.T @ seen
-    together /= counts.n_cells
-    own = np.diag(together)
+        expressed = (counts.block(start, stop)[:, genes] > 0).astype(np.float32)
+        both += expressed.T @ expressed
+    both /= counts.n_cells
+    own = np.diag(both)
     with np.errstate(divide="ignore", invalid="ignore"):
-        information = np.log(together / np.outer(own, own)) / -np.log(together)
-    information[together == 0] = -1.0
-    information[together == 1] = 0.0
+        information = np.log(both / np.outer(own, own)) / -np.log(both)
+    information[both == 0] = -1.0
+    information[both == 1] = 0.0
     information[(own == 0)[:, None] | (own == 0)] = np.nan
     means = []
-    for chosen in sets:
-        at = np.searchsorted(genes, chosen)
+    for members in sets:
+        at = np.searchsorted(genes, members)
         pairs = information[np.ix_(at, at)][np.triu_indices(len(at), 1)]
         means.append(pairs[np.isfinite(pairs)])
     known = [pairs.mean() for pairs in means if len(pairs)]

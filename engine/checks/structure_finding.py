@@ -80,7 +80,7 @@ class ResidualStructure:
         return self.significant and self.missed is None
 
     @property
-    def doubtful(self) -> bool:
+    def near_chance(self) -> bool:
         """Whether it is so near to what chance makes that the same test found nothing before."""
         beyond = beyond_chance(self.largest, self.expected, self.spread)
         return self.none_chosen and beyond and not self.significant
@@ -88,7 +88,7 @@ class ResidualStructure:
     @property
     def words(self) -> str:
         """The finding, and what to do; empty if nothing was found."""
-        if self.nothing and self.doubtful:
+        if self.nothing and self.near_chance:
             return (
                 f"{NOTHING} That is a near thing: looked at again, {', '.join(self.genes)} vary "
                 "together a little more than by chance. Type a number of factors to look at them."
@@ -144,37 +144,37 @@ class ResidualStructure:
         return asdict(self)
 
     @classmethod
-    def of(cls, told: dict[str, Any]) -> ResidualStructure:
+    def of(cls, values: dict[str, Any]) -> ResidualStructure:
         """The inverse of `to_dict`; KeyError, TypeError or ValueError if it is of others."""
-        together, opposed = (
-            tuple(str(name) for name in list(told[side])[:MOST_NAMED])
+        aligned, opposed = (
+            tuple(str(name) for name in list(values[side])[:MOST_NAMED])
             for side in ("genes", "opposed")
         )
         return cls(
-            n_factors=int(told["n_factors"]),
-            n_cells=int(told["n_cells"]),
-            largest=float(told["largest"]),
-            expected=float(told["expected"]),
-            spread=float(told["spread"]),
-            genes=together,
+            n_factors=int(values["n_factors"]),
+            n_cells=int(values["n_cells"]),
+            largest=float(values["largest"]),
+            expected=float(values["expected"]),
+            spread=float(values["spread"]),
+            genes=aligned,
             opposed=opposed,
-            label=str(told["label"]),
-            share=float(told["share"]),
-            nothing=bool(told.get("nothing", False)),
-            chosen=bool(told.get("chosen", False)),
-            pairs=tuple((str(one), str(other)) for one, other in told.get("pairs", ())),
-            none_chosen=bool(told.get("none_chosen", False)),
-            missed=_share(told.get("missed")),
+            label=str(values["label"]),
+            share=float(values["share"]),
+            nothing=bool(values.get("nothing", False)),
+            chosen=bool(values.get("chosen", False)),
+            pairs=tuple((str(one), str(other)) for one, other in values.get("pairs", ())),
+            none_chosen=bool(values.get("none_chosen", False)),
+            missed=_share(values.get("missed")),
         )
 
 
 def _share(value: Any) -> float | None:
     if value is None:
         return None
-    found = float(value)
-    if not 0 <= found <= 1:
-        raise ValueError(f"{found} is no share")
-    return found
+    share = float(value)
+    if not 0 <= share <= 1:
+        raise ValueError(f"{share} is no share")
+    return share
 
 
 def structure_of(fit: AnyFit) -> ResidualStructure | None:

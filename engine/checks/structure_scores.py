@@ -70,7 +70,7 @@ def pair_limit(largest: list[float]) -> float:
 def leading(
     params: equations.Params,
     integral: Integral,
-    seen: np.ndarray,
+    counts: np.ndarray,
     rng: np.random.Generator,
     *,
     brief: bool = False,
@@ -79,14 +79,14 @@ def leading(
 
     ``brief`` ends it as soon as the answer is plain.
     """
-    model = Model(params, integral, min(AT_ONCE, len(seen)))
-    scores, found = scores_of(model, seen)
+    model = Model(params, integral, min(AT_ONCE, len(counts)))
+    scores, posteriors = scores_of(model, counts)
     observed = correlation(scores)
     n_draws = _FOR_MEAN + _FOR_SPREAD
 
     def drawn() -> np.ndarray:
-        counts = draw_counts(model, len(seen), found, rng)
-        return correlation(scores_of(model, counts)[0])
+        replicate = draw_counts(model, len(counts), posteriors, rng)
+        return correlation(scores_of(model, replicate)[0])
 
     mean = np.zeros_like(observed)
     for draw in range(_FOR_MEAN):
@@ -111,11 +111,15 @@ def leading(
     beyond = [place for place in order if pairs.flat[place] > pair_limit(furthest)]
     named = tuple((int(place) // len(pairs), int(place) % len(pairs)) for place in beyond)
     expected = np.mean(chance, 0)
-    missed = _missed(observed**2 - expected, expected, _attenuation(params, found, len(seen)))
+    missed = _missed(
+        observed**2 - expected, expected, _attenuation(params, posteriors, len(counts))
+    )
     return Leading(value, *_moments(others), direction, scores @ direction, named, missed)
 
 
-def _attenuation(params: equations.Params, found: list[Posteriors], n_cells: int) -> np.ndarray:
+def _attenuation(
+    params: equations.Params, posteriors: list[Posteriors], n_cells: int
+) -> np.ndarray:
     """(G,) how strongly the scores of a gene show what it varies by.
 
     A correlation of two genes that is left out shows in their scores times the product of both.
@@ -126,8 +130,8 @@ def _attenuation(params: equations.Params, found: list[Posteriors], n_cells: int
     """
     noise = np.exp(np.asarray(params.log_noise, float))
     variance = (np.asarray(params.loadings, float) ** 2).sum(1) + noise
-    intensities = np.concatenate([np.exp(one.x + one.residual) for one in found])[:n_cells]
-    lost = np.concatenate([one.lost for one in found])[:n_cells]
+    intensities = np.concatenate([np.exp(one.x + one.residual) for one in posteriors])[:n_cells]
+    lost = np.concatenate([one.lost for one in posteriors])[:n_cells]
     known = intensities[~lost].astype(float)
     return np.asarray(np.sqrt((known / (1 + known * noise)).mean(0) * variance))
 

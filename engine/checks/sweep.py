@@ -199,17 +199,17 @@ def suggest(table: pd.DataFrame, parameter: str) -> tuple[int | None, str]:
 
 def _comparable(trials: Sequence[Trial]) -> dict[int, dict[int, Trial]]:
     """By number and seed, those of the seeds that all numbers have."""
-    found: dict[int, dict[int, Trial]] = {}
+    by_value: dict[int, dict[int, Trial]] = {}
     for trial in trials:
         if trial.scored:
-            found.setdefault(trial.value, {})[trial.seed] = trial
-    if not found:
+            by_value.setdefault(trial.value, {})[trial.seed] = trial
+    if not by_value:
         return {}
-    shared = sorted(set.intersection(*map(set, found.values())))
+    shared = sorted(set.intersection(*map(set, by_value.values())))
     # Not the same if the data changed from one run to the next.
-    shared = [seed for seed in shared if _same_cells([one[seed] for one in found.values()])]
+    shared = [seed for seed in shared if _same_cells([one[seed] for one in by_value.values()])]
     return (
-        {value: {seed: found[value][seed] for seed in shared} for value in sorted(found)}
+        {value: {seed: by_value[value][seed] for seed in shared} for value in sorted(by_value)}
         if shared
         else {}
     )
@@ -242,7 +242,7 @@ def _table(trials: Mapping[int, Mapping[int, Trial]]) -> pd.DataFrame:
                 "perplexity_se": perplexity * ratio_error(values, n),
                 "excess": perplexity - math.exp(-means[best]),
                 "excess_se": perplexity * ratio_error(cells[best][0] - values, n),
-                **{name: _mean(found) for name, found in measures.items()},
+                **{name: _mean(measured) for name, measured in measures.items()},
                 "stability": _stability(runs),
                 "seconds": _mean([run.seconds for run in runs]),
             }

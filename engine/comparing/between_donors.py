@@ -93,12 +93,12 @@ class BetweenDonors:
 
     def _sides(self, genes: np.ndarray) -> _Sides:
         upper = np.triu_indices(len(genes), 1)
-        found = []
+        sides = []
         for fits in (self.one, self.other):
             each = [fit.estimates(genes) for fit in fits]
             z = [np.arctanh(np.clip(e.correlation[upper], -LARGEST, LARGEST)) for e in each]
-            found.append((np.array(z), np.array([e.fisher_error[upper] ** 2 for e in each])))
-        (z_a, s_a), (z_b, s_b) = found
+            sides.append((np.array(z), np.array([e.fisher_error[upper] ** 2 for e in each])))
+        (z_a, s_a), (z_b, s_b) = sides
         return _Sides((z_a, z_b), (s_a, s_b))
 
     def _groups(self, sides: _Sides) -> list[tuple[np.ndarray, np.ndarray]]:

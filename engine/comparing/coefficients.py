@@ -50,8 +50,10 @@ def coefficients(fit: AnyFit) -> pd.DataFrame:
             "Fit with a column outside of parentheses: ~ condition + (1 | donor).",
         )
     names, parts = np.asarray(fit.genes[fit.is_gene]), []
-    for label, term, unit, found in effects:
-        own = found._replace(value=found.value[fit.is_gene], error=found.error[fit.is_gene])
+    for label, term, unit, estimates in effects:
+        own = estimates._replace(
+            value=estimates.value[fit.is_gene], error=estimates.error[fit.is_gene]
+        )
         # By so much the mean of as many effects varies: a gene without one is as far from it.
         between = variance_between(own.value, own.error**2)
         table = effects_table(own, "effect", centre=np.sqrt(between / len(names)))

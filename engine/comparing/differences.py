@@ -32,7 +32,7 @@ _NOTHING_LEFT = (
     "well: total differences have it."
 )
 # Share of the variance of being in A that covariates leave, below which they tell it.
-_TOLD_APART = 1e-6
+_UNEXPLAINED = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class DifferencesProgress:
     """A step: the share of the work that is done, and at the last what was found."""
 
     fraction: float
-    found: Differences | None = None
+    differences: Differences | None = None
 
 
 def differences(
@@ -103,9 +103,9 @@ def differences(
         least_detection=least_detection,
     )
     *_, last = steps
-    if last.found is None:
+    if last.differences is None:
         raise RuntimeError("the last step has the result")
-    return last.found
+    return last.differences
 
 
 def differences_iter(
@@ -173,12 +173,12 @@ def differences_iter(
         groups = groups._replace(notes=(*groups.notes, _ALIKE.format(alike)))
     if fit.can("covariates"):
         groups = groups._replace(notes=(*groups.notes, _ADJUSTED if adjusted else _TOTAL))
-        if adjusted and _told_apart(fit, counts, groups):
+        if adjusted and _explain_groups(fit, counts, groups):
             groups = groups._replace(notes=(*groups.notes, _NOTHING_LEFT))
     return _steps(fit, counts, groups, adjusted, centre, least_detection)
 
 
-def _told_apart(fit: AnyFit, counts: Counts, groups: Groups) -> bool:
+def _explain_groups(fit: AnyFit, counts: Counts, groups: Groups) -> bool:
     """Whether the covariates of the fit say of each cell in which group it is."""
     a, b = (np.concatenate([groups.sets[j] for j in own]) for own in (groups.of_a, groups.of_b))
     place = fit.cells.get_indexer(counts.cells[np.concatenate([a, b])])
@@ -187,7 +187,7 @@ def _told_apart(fit: AnyFit, counts: Counts, groups: Groups) -> bool:
     known = np.column_stack([np.ones(len(place)), fit.covariates()[place]])
     group = np.repeat([1.0, 0.0], [len(a), len(b)])
     left = group - known @ np.linalg.lstsq(known, group)[0]
-    return float(left @ left) < _TOLD_APART * len(group)
+    return float(left @ left) < _UNEXPLAINED * len(group)
 
 
 def _refuse_numbers(counts: Counts, donor: str | None) -> None:
@@ -214,37 +214,37 @@ def _steps(
         try:
             yield DifferencesProgress(0.98 * next(steps))
         except StopIteration as end:
-            found: list[Level] = end.value
+            levels: list[Level] = end.value
             break
     if adjusted:
         known = fit.n_factors
-        found = [
+        levels = [
             level._replace(
                 level=level.level - level.explained,
                 axes=level.axes[:, :known],
                 spread=level.spread[:known, :known],
             )
-            for level in found
+            for level in levels
         ]
-    seen = [_seen(sets, own) for own in (groups.of_a, groups.of_b)]
-    shown = fit.is_gene & (np.maximum(seen[0].expressed, seen[1].expressed) >= least)
+    expression = [_measure_expression(sets, own) for own in (groups.of_a, groups.of_b)]
+    shown = fit.is_gene & (np.maximum(expression[0].expressed, expression[1].expressed) >= least)
     if not shown.any():
         raise ConfigError(
             f"a gene that {least:.0%} of the cells of a group express",
             "none",
             "Take a lower least_detection, or other groups.",
         )
-    of = estimated(fit, found, groups, shown, centre)
-    yield DifferencesProgress(1.0, _found(fit, of, seen, shown, groups))
+    of = estimated(fit, levels, groups, shown, centre)
+    yield DifferencesProgress(1.0, _tabulate(fit, of, expression, shown, groups))
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _Expression:
     expressed: np.ndarray
     per_10k: np.ndarray
 
 
-def _seen(sets: list[Counts], own: list[int]) -> _Seen:
+def _measure_expression(sets: list[Counts], own: list[int]) -> _Expression:
     """What a biologist looks at first: (G,) shares of cells, and mean counts of 10^4."""
     width = sets[0].n_genes
     cells, total, expressed, summed = 0, 0.0, np.zeros(width), np.zeros(width)
@@ -255,16 +255,16 @@ def _seen(sets: list[Counts], own: list[int]) -> _Seen:
         total += float(counts.totals.sum())
         expressed += np.asarray((matrix > 0).sum(0)).ravel()
         summed += np.asarray(matrix.sum(0)).ravel()
-    return _Seen(expressed / cells, 1e4 * summed / total)
+    return _Expression(expressed / cells, 1e4 * summed / total)
 
 
-def _found(
-    fit: AnyFit, of: Estimated, seen: list[_Seen], shown: np.ndarray, groups: Groups
+def _tabulate(
+    fit: AnyFit, of: Estimated, expression: list[_Expression], shown: np.ndarray, groups: Groups
 ) -> Differences:
     table = effects_table(of.genes)
     table.insert(0, "gene", np.asarray(fit.genes[shown]))
     table.insert(2, "fold_change", np.exp(table["difference"]))
-    for name, own in zip("ab", seen, strict=True):
+    for name, own in zip("ab", expression, strict=True):
         table[f"expressed_{name}"] = own.expressed[shown]
         table[f"per_10k_{name}"] = own.per_10k[shown]
     factors = latents_table(fit, of.factors, of.scores, groups)

@@ -105,9 +105,9 @@ class Differential:
         if not self.tested:
             return Change(first, second, z, *(np.full_like(z, np.nan) for _ in range(6)))
         upper = np.triu_indices(len(genes), 1)
-        found = shrink_effects(z[upper], error[upper], self._prior)
+        shrunken = shrink_effects(z[upper], error[upper], self._prior)
         tables = []
-        for values in found[:5]:
+        for values in shrunken[:5]:
             table = np.zeros_like(z)
             table[upper] = table.T[upper] = values
             tables.append(table)
@@ -117,13 +117,13 @@ class Differential:
         """One row a pair of genes at positions, the surest change first."""
         names = np.asarray(self.genes[genes])
         upper = np.triu_indices(len(genes), 1)
-        found = self.change(genes)
+        change = self.change(genes)
         columns = {
             "gene_1": names[upper[0]],
             "gene_2": names[upper[1]],
-            "correlation_a": found.one[upper],
-            "correlation_b": found.other[upper],
-            **{name: getattr(found, name)[upper] for name in Change._fields[2:]},
+            "correlation_a": change.one[upper],
+            "correlation_b": change.other[upper],
+            **{name: getattr(change, name)[upper] for name in Change._fields[2:]},
         }
         table = pd.DataFrame(columns)
         if not self.tested:
@@ -174,17 +174,19 @@ def differential(
         of factors.
     """
     check_comparable(fit_a, fit_b)
-    places = fit_b.genes.get_indexer(fit_a.genes)
+    positions = fit_b.genes.get_indexer(fit_a.genes)
     cells = len(fit_a.cells), len(fit_b.cells)
-    estimates = partial(between_cells, one, other, places)
+    estimates = partial(between_cells, one, other, positions)
     notes = []
     if any((fit.data.get("subset") or {}).get("found_here") for fit in (fit_a, fit_b)):
         notes.append(FOUND_HERE)
     if fit_a.n_factors == 0:
         notes.append("Fits without factors have no correlation that is a finding, and no change.")
     tested = not notes
-    found = [sure.structure or structure_of(fit) for fit, sure in ((fit_a, one), (fit_b, other))]
-    missed = [name for name, own in zip("AB", found, strict=True) if own and own.significant]
+    structures = [
+        sure.structure or structure_of(fit) for fit, sure in ((fit_a, one), (fit_b, other))
+    ]
+    missed = [name for name, own in zip("AB", structures, strict=True) if own and own.significant]
     if missed:
         notes.append(
             f"Genes vary together beyond the factors of {' and '.join(missed)}: a change may be of "
@@ -197,11 +199,11 @@ def differential(
 
 
 def between_cells(
-    first: Uncertainty, second: Uncertainty, places: np.ndarray, genes: np.ndarray
+    first: Uncertainty, second: Uncertainty, positions: np.ndarray, genes: np.ndarray
 ) -> Compared:
     """Of two fits, the gene at a position in the first being at ``places`` of it in the second."""
-    one, other = first.estimates(genes), second.estimates(places[genes])
-    z = [np.arctanh(np.clip(found.correlation, -LARGEST, LARGEST)) for found in (one, other)]
+    one, other = first.estimates(genes), second.estimates(positions[genes])
+    z = [np.arctanh(np.clip(each.correlation, -LARGEST, LARGEST)) for each in (one, other)]
     change = z[0] - z[1]
     np.fill_diagonal(change, 0)
     error = np.hypot(one.fisher_error, other.fisher_error)
@@ -213,11 +215,11 @@ def check_comparable(fit_a: AnyFit, fit_b: AnyFit) -> None:
     for fit in (fit_a, fit_b):
         if not fit.can("pair_uncertainty"):
             raise ConfigError("two fits of LNM or LNMVCP", fit.model, "Topics have no such errors.")
-    places = fit_b.genes.get_indexer(fit_a.genes)
-    if len(fit_a.genes) != len(fit_b.genes) or (places < 0).any():
+    positions = fit_b.genes.get_indexer(fit_a.genes)
+    if len(fit_a.genes) != len(fit_b.genes) or (positions < 0).any():
         raise ConfigError(
             f"fits of the same {len(fit_a.genes):,} genes",
-            f"{int((places < 0).sum()):,} genes that only one has",
+            f"{int((positions < 0).sum()):,} genes that only one has",
             "Fit both groups with the same genes.",
         )
     common = _common(fit_a, fit_b)

@@ -31,7 +31,7 @@ class DifferentialProgress:
     """A step: the share of the work that is done, and at the last what was found."""
 
     fraction: float
-    found: Differential | None = None
+    differential: Differential | None = None
 
 
 def differential_by(
@@ -44,9 +44,9 @@ def differential_by(
 ) -> Differential:
     """Compare the correlations of two groups of cells; see `differential_by_iter`."""
     *_, last = differential_by_iter(fit, counts, by, donor=donor, chosen=chosen)
-    if last.found is None:
+    if last.differential is None:
         raise RuntimeError("the last step has the result")
-    return last.found
+    return last.differential
 
 
 def differential_by_iter(
@@ -134,8 +134,8 @@ def _steps(
     # One shape of blocks for all sets: one compilation.
     rows = min(part.n_cells for part in sets)
     config = replace(config, block_cells=min(rows, config.block_cells or rows))
-    found: list[Uncertainty] = []
-    told = [*groups.notes, *notes]
+    uncertainties: list[Uncertainty] = []
+    all_notes = [*groups.notes, *notes]
     for number, part in enumerate(sets):
         own = None
         for progress in fit_iter(family_of(fit).prepared(part, config), config):
@@ -148,14 +148,16 @@ def _steps(
                 "Allow more seconds.",
             )
         if own.status.state == "stopped":
-            told.append(f"A fit of {part.n_cells:,} cells did not converge: {own.status.reason}.")
+            all_notes.append(
+                f"A fit of {part.n_cells:,} cells did not converge: {own.status.reason}."
+            )
         for step in uncertainty_iter(own.snapshot(), part):
             yield DifferentialProgress(
                 (number + _FITTING + (1 - _FITTING) * step.fraction) / len(sets)
             )
             if step.uncertainty is not None:
-                found.append(step.uncertainty)
-    one, other = ([found[j] for j in own] for own in (groups.of_a, groups.of_b))
+                uncertainties.append(step.uncertainty)
+    one, other = ([uncertainties[j] for j in own] for own in (groups.of_a, groups.of_b))
     if groups.by_donor:
         estimates: Estimating = BetweenDonors(
             tuple(one), tuple(other), groups.paired, groups.tested
@@ -169,6 +171,6 @@ def _steps(
         groups.tested,
         *names,
         *groups.sizes,
-        tuple(dict.fromkeys(told)),
+        tuple(dict.fromkeys(all_notes)),
     )
     yield DifferentialProgress(1.0, result)

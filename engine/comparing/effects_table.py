@@ -16,7 +16,7 @@ FAVOUR = 9.0
 
 
 def effects_table(
-    found: Estimates, called: str = "difference", centre: float = 0.0
+    effects: Estimates, called: str = "difference", centre: float = 0.0
 ) -> pd.DataFrame:
     """Effect, standard error, shrunken effect with its interval, lfsr, s-value and p-value.
 
@@ -30,20 +30,20 @@ def effects_table(
         effect, which is then so far from zero. A sign is that beyond it; intervals are of the
         effects as they are told.
     """
-    columns = {called: found.value, "standard_error": found.error}
+    columns = {called: effects.value, "standard_error": effects.error}
     rest = ("shrunken", "low_90", "high_90", "lfsr", "s_value", "p_value")
-    if not found.freedom:
+    if not effects.freedom:
         return pd.DataFrame(columns | dict.fromkeys(rest, np.nan))
     # A normal with the tails of t, of which shrinkage knows.
-    error = as_normal(found.value, found.error, found.freedom)
+    error = as_normal(effects.value, effects.error, effects.freedom)
     beyond = np.hypot(error, centre)
-    careful = learned(found.value, beyond, found.independent, favour=FAVOUR)
-    lfsr = shrink_effects(found.value, beyond, careful).lfsr
-    prior = learned(found.value, beyond, found.independent)
+    careful = learned(effects.value, beyond, effects.independent, favour=FAVOUR)
+    lfsr = shrink_effects(effects.value, beyond, careful).lfsr
+    prior = learned(effects.value, beyond, effects.independent)
     prior = prior._replace(scales=np.hypot(prior.scales, centre))
-    shrunken = shrink_effects(found.value, error, prior)
-    away = -np.abs(found.value) / found.error
-    tail = ndtr(away) if np.isinf(found.freedom) else stdtr(found.freedom, away)
+    shrunken = shrink_effects(effects.value, error, prior)
+    away = -np.abs(effects.value) / effects.error
+    tail = ndtr(away) if np.isinf(effects.freedom) else stdtr(effects.freedom, away)
     values = (shrunken.mean, shrunken.low, shrunken.high, lfsr)
     columns |= dict(zip(rest, (*values, s_values(lfsr), 2 * tail), strict=True))
     return pd.DataFrame(columns)
@@ -59,6 +59,6 @@ def largest_first(table: pd.DataFrame, called: str) -> pd.DataFrame:
 def s_values(lfsr: np.ndarray) -> np.ndarray:
     """Mean lfsr of all that have no larger one (Stephens 2017)."""
     order = np.argsort(lfsr, kind="stable")
-    found = np.empty_like(lfsr)
-    found[order] = np.cumsum(lfsr[order]) / np.arange(1, len(lfsr) + 1)
-    return found
+    values = np.empty_like(lfsr)
+    values[order] = np.cumsum(lfsr[order]) / np.arange(1, len(lfsr) + 1)
+    return values

@@ -38,13 +38,13 @@ class Estimated(NamedTuple):
 
 
 def estimated(
-    fit: AnyFit, found: list[Level], groups: Groups, shown: np.ndarray, centre: Centre
+    fit: AnyFit, set_levels: list[Level], groups: Groups, shown: np.ndarray, centre: Centre
 ) -> Estimated:
     """How groups differ, by the levels of their sets in the genes (mask) that are shown."""
-    loadings, axes = fit.gene_loadings()[shown], found[0].axes[shown]
-    precision = 1 / np.sum([level.counting_variance for level in found], axis=0)[shown]
-    levels = np.stack([level.level for level in found], axis=1)[shown]
-    explained = np.stack([level.explained for level in found], axis=1)[shown]
+    loadings, axes = fit.gene_loadings()[shown], set_levels[0].axes[shown]
+    precision = 1 / np.sum([level.counting_variance for level in set_levels], axis=0)[shown]
+    levels = np.stack([level.level for level in set_levels], axis=1)[shown]
+    explained = np.stack([level.explained for level in set_levels], axis=1)[shown]
     one, other = levels[:, groups.of_a], levels[:, groups.of_b]
     # So that a median is one of differences.
     base = other if groups.paired else other.mean(1, keepdims=True)
@@ -65,7 +65,7 @@ def estimated(
     if groups.by_donor or not groups.tested:
         genes, factors = (moderated.between(*each, groups) for each in both)
         return Estimated(genes, factors, *means)
-    spread = np.sum([level.spread / level.n_cells for level in found], axis=0)
+    spread = np.sum([level.spread / level.n_cells for level in set_levels], axis=0)
     values = [(first - second)[:, 0] for first, second in both]
     scores = of_factors(axes)
     # What varies is a difference as it is told: without its own mean over genes.

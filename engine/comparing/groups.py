@@ -103,21 +103,21 @@ def groups_of(
                 "Choose a larger group.",
             )
     if donor is None:
-        found = Groups([first, second], [0], [1], False, False, True, ())
+        groups = Groups([first, second], [0], [1], False, False, True, ())
     else:
-        found = _by_donor(counts, first, second, donor, fewest[1])
-    return found._replace(tested=False, notes=(*found.notes, FOUND_HERE)) if chosen else found
+        groups = _by_donor(counts, first, second, donor, fewest[1])
+    return groups._replace(tested=False, notes=(*groups.notes, FOUND_HERE)) if chosen else groups
 
 
 def _mask(counts: Counts, mask: np.ndarray, name: str) -> np.ndarray:
-    found = np.asarray(mask)
-    if found.dtype != bool or found.shape != (counts.n_cells,):
+    values = np.asarray(mask)
+    if values.dtype != bool or values.shape != (counts.n_cells,):
         raise ConfigError(
             f"a mask of {counts.n_cells:,} cells for {name}",
-            f"{found.dtype} of shape {found.shape}",
+            f"{values.dtype} of shape {values.shape}",
             'Give one like counts.obs["cell_type"] == "NK".',
         )
-    return found
+    return values
 
 
 def _by_donor(

@@ -63,7 +63,7 @@ class LatentDifferencesProgress:
     """A step: the share of the work that is done, and at the last what was found."""
 
     fraction: float
-    found: LatentDifferences | None = None
+    differences: LatentDifferences | None = None
 
 
 def latent_differences(
@@ -77,9 +77,9 @@ def latent_differences(
 ) -> LatentDifferences:
     """Compare factors or topics of two groups of cells; see `latent_differences_iter`."""
     *_, last = latent_differences_iter(fit, counts, a, b, donor=donor, chosen=chosen)
-    if last.found is None:
+    if last.differences is None:
         raise RuntimeError("the last step has the result")
-    return last.found
+    return last.differences
 
 
 def latent_differences_iter(
@@ -135,11 +135,11 @@ def _of_factors(
     chosen: bool,
 ) -> Iterator[LatentDifferencesProgress]:
     for step in differences_iter(fit, counts, a, b, donor=donor, chosen=chosen):
-        found = step.found
-        if found is None:
+        result = step.differences
+        if result is None:
             yield LatentDifferencesProgress(step.fraction)
         else:
-            own = found.factors, found.units, found.unit, found.n_a, found.n_b, found.notes
+            own = result.factors, result.units, result.unit, result.n_a, result.n_b, result.notes
             yield LatentDifferencesProgress(1.0, LatentDifferences(*own))
 
 
@@ -154,18 +154,18 @@ def _of_topics(fit: AnyFit, counts: Counts, groups: Groups) -> Iterator[LatentDi
     ratios = logs - logs.mean(0)
     one, other = ratios[:, groups.of_a], ratios[:, groups.of_b]
     if groups.by_donor or not groups.tested:
-        found = moderated.between(one, other, groups)
+        estimates = moderated.between(one, other, groups)
     else:
         slopes = [(np.eye(len(f)) - even) / f for f in filled.T]
         variance = sum(
             np.einsum("ij,jk,ik->i", slope, np.cov(part.T, ddof=1) / len(part), slope)
             for slope, part in zip(slopes, parts, strict=True)
         )
-        found = Estimates((one - other)[:, 0], np.sqrt(cast("np.ndarray", variance)), np.inf)
+        estimates = Estimates((one - other)[:, 0], np.sqrt(cast("np.ndarray", variance)), np.inf)
     yield LatentDifferencesProgress(
         1.0,
         LatentDifferences(
-            latents_table(fit, found, means, groups),
+            latents_table(fit, estimates, means, groups),
             units_table(fit, means, groups),
             groups.unit,
             *groups.sizes,
@@ -176,10 +176,10 @@ def _of_topics(fit: AnyFit, counts: Counts, groups: Groups) -> Iterator[LatentDi
 
 def _proportions(fit: AnyFit, counts: Counts, cells: np.ndarray) -> np.ndarray:
     """(n, K) of some cells: those of the fit, if these are its counts."""
-    places = fit.cells.get_indexer(counts.cells[cells])
-    known = bool((places >= 0).all()) and bool(
-        (np.abs(fit.total_counts[places] - counts.totals[cells]) < _SAME_TOTAL).all()
+    positions = fit.cells.get_indexer(counts.cells[cells])
+    known = bool((positions >= 0).all()) and bool(
+        (np.abs(fit.total_counts[positions] - counts.totals[cells]) < _SAME_TOTAL).all()
     )
     if known:
-        return np.asarray(fit.cell_weights()[places], float)
+        return np.asarray(fit.cell_weights()[positions], float)
     return family_of(fit).mixtures(fit, counts.take(cells))

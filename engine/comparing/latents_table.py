@@ -11,9 +11,11 @@ from engine.fitting.estimates import Estimates
 from engine.results import AnyFit
 
 
-def latents_table(fit: AnyFit, found: Estimates, means: np.ndarray, groups: Groups) -> pd.DataFrame:
+def latents_table(
+    fit: AnyFit, estimates: Estimates, means: np.ndarray, groups: Groups
+) -> pd.DataFrame:
     """One row a latent: `effects_table`, and the means (k, n) of the sets over those of a group."""
-    table = effects_table(found)
+    table = effects_table(estimates)
     table.insert(0, fit.latent, fit.factor_names)
     for name, own in (("mean_a", groups.of_a), ("mean_b", groups.of_b)):
         table[name] = means[:, own].mean(1)

@@ -56,11 +56,11 @@ def fit_iter(counts: Counts, config: Config, *, start: AnyFit | None = None) -> 
         counts = family.prepared(counts, config)
     automatic = family is not None and config.automatic
     if start is None:
-        return _chosen(counts, config) if automatic else inference.fit_iter(counts, config)
+        return _choose_and_fit(counts, config) if automatic else inference.fit_iter(counts, config)
     known = selection_of(start)
     config = config.sized(start.n_factors) if automatic else config
     steps = inference.fit_iter(counts, config, start=start)
-    return steps if known is None else _telling(steps, known)
+    return steps if known is None else _record_selection(steps, known)
 
 
 def check_counts(counts: Counts, config: Config, mask: np.ndarray | None = None) -> None:
@@ -107,26 +107,26 @@ def fit(counts: Counts, config: Config) -> Any:
     return last.snapshot()
 
 
-def _chosen(counts: Counts, config: Config) -> Iterator[Progress]:
+def _choose_and_fit(counts: Counts, config: Config) -> Iterator[Progress]:
     """Choose the number on some of the cells, then fit all of them with it."""
     # Before anything is spent on choosing.
     family_of(config).check_size(counts, config)
     began = time.monotonic()
     grown: Grown = yield from grow(counts, config)
-    found = grown.selection
+    selection = grown.selection
     if config.max_seconds is not None:
         left = config.max_seconds - (time.monotonic() - began)
         config = replace(config, max_seconds=max(left, 1e-3))
     steps = inference.fit_iter(counts, grown.config(config), start=grown.start)
-    yield from _telling(steps, found)
+    yield from _record_selection(steps, selection)
 
 
-def _telling(steps: Iterator[Progress], result: Selection) -> Iterator[Progress]:
+def _record_selection(steps: Iterator[Progress], result: Selection) -> Iterator[Progress]:
     """The steps, with the reason for the number added to their fits."""
     for step in steps:
         build = step.snapshot
-        yield step if build is None else replace(step, snapshot=partial(_told, build, result))
+        yield step if build is None else replace(step, snapshot=partial(_build_fit, build, result))
 
 
-def _told(build: Any, result: Selection) -> AnyFit:
+def _build_fit(build: Any, result: Selection) -> AnyFit:
     return with_selection(build(), result)

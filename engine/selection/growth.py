@@ -48,10 +48,10 @@ class Grown:
     selection: Selection
     start: AnyFit | None
 
-    def config(self, asked: Config) -> Config:
+    def config(self, requested: Config) -> Config:
         """The requested configuration with this number; without factors it has no encoder."""
         size = self.selection.size
-        return (asked if size else asked.without_latents()).sized(size)
+        return (requested if size else requested.without_latents()).sized(size)
 
 
 def grow(counts: Counts, config: Config) -> Generator[Progress, None, Grown]:
@@ -189,7 +189,7 @@ class _Growth:
             size, start = self.ladder[1], None
             reason = f"{count(size, self._what)}: the seconds allowed left no time to choose."
         tried = sorted(self._rungs, key=lambda rung: rung.size)
-        found = Selection(
+        selection = Selection(
             size=size,
             reason=reason or self._reason(chosen),
             tried=tuple(rung.tried(best) for rung in tried),
@@ -198,29 +198,29 @@ class _Growth:
         )
         # An encoder and a sampler begin by themselves.
         again = self._config.inference in ("em", "laplace")
-        return Grown(found, self._go_on(start) if again and start is not None else None)
+        return Grown(selection, self._go_on(start) if again and start is not None else None)
 
     def _go_on(self, fit: AnyFit) -> AnyFit:
         """The fit to start from, with the clock of all that was tried and no trace of few cells."""
         status = replace(fit.status, seconds=time.monotonic() - self._began)
         return fit.changed(status=status, trace=fit.trace.iloc[:0])
 
-    def _reason(self, chosen: Rung) -> str:
-        if not chosen.size and chosen.structure is False:
+    def _reason(self, choice: Rung) -> str:
+        if not choice.size and choice.structure is False:
             return "No factor can be told from noise: counts drawn without any look like these."
-        named = count(chosen.size, self._what)
+        named = count(choice.size, self._what)
         sizes = [str(size) for size in sorted(rung.size for rung in self._rungs)]
-        which = "the most" if chosen.structure else "the fewest"
+        which = "the most" if choice.structure else "the fewest"
         said = (
             f"{named}: {which} that predict counts of held-out cells as well as any number tried "
             f"({', '.join(sizes)})"
         )
-        if chosen.structure is not None:
-            how = "still vary together" if chosen.structure else "vary together by chance alone"
-            which = "" if chosen.structure else " and"
+        if choice.structure is not None:
+            how = "still vary together" if choice.structure else "vary together by chance alone"
+            which = "" if choice.structure else " and"
             said += f",{which} beyond which genes {how}"
-            said += ", but for single pairs" * (chosen.pairs and not chosen.structure)
-        if chosen.size < max(rung.size for rung in self._rungs) or chosen.structure is False:
+            said += ", but for single pairs" * (choice.pairs and not choice.structure)
+        if choice.size < max(rung.size for rung in self._rungs) or choice.structure is False:
             return f"{said}."
         why = "no seconds were left" if self.over else "these cells and genes tell no more apart"
         return f"{said}. More were not tried: {why}."

@@ -88,16 +88,16 @@ def label_counts(labels: pd.Series, selected: np.ndarray) -> pd.DataFrame:
     # a missing label has code -1
     codes = known.codes.astype(np.int32) + 1
     cells = np.bincount(codes, minlength=len(known.categories) + 1)
-    chosen = np.bincount(codes[mask], minlength=len(cells))
+    n_selected = np.bincount(codes[mask], minlength=len(cells))
     occurs = cells > 0
     names = np.array([np.nan, *known.categories], object)[occurs]
-    cells, chosen = cells[occurs], chosen[occurs]
+    cells, n_selected = cells[occurs], n_selected[occurs]
     table = pd.DataFrame(
         {
             "cells": cells,
-            "selected": chosen,
-            "share_of_label": chosen / cells,
-            "share_of_selection": chosen / max(int(chosen.sum()), 1),
+            "selected": n_selected,
+            "share_of_label": n_selected / cells,
+            "share_of_selection": n_selected / max(int(n_selected.sum()), 1),
         },
         index=pd.Index(names, name=labels.name),
     )

@@ -50,11 +50,11 @@ def cell_clr(
     DataError
         If a name is not among the modelled genes, or cells or counts are not of this fit.
     """
-    chosen, rows = gene_positions(fit, genes), cell_positions(fit, cells)
-    values = fit.cell_clr(rows, chosen)
-    if counts is not None and (own := fit.cell_residuals(counts, rows, chosen)) is not None:
+    columns, rows = gene_positions(fit, genes), cell_positions(fit, cells)
+    values = fit.cell_clr(rows, columns)
+    if counts is not None and (own := fit.cell_residuals(counts, rows, columns)) is not None:
         values += own.mode
-    return _table(fit, values, rows, chosen)
+    return _table(fit, values, rows, columns)
 
 
 def cell_clr_sd(
@@ -88,12 +88,12 @@ def cell_clr_sd(
     DataError
         As in `cell_clr`.
     """
-    chosen, rows = gene_positions(fit, genes), cell_positions(fit, cells)
-    squares = (fit.gene_loadings()[chosen] ** 2).astype(np.float32)
+    columns, rows = gene_positions(fit, genes), cell_positions(fit, cells)
+    squares = (fit.gene_loadings()[columns] ** 2).astype(np.float32)
     variance = np.asarray(fit.cell_weights_sd())[rows] ** 2 @ squares.T
-    if counts is not None and (own := fit.cell_residuals(counts, rows, chosen)) is not None:
+    if counts is not None and (own := fit.cell_residuals(counts, rows, columns)) is not None:
         variance = variance * own.shrinkage**2 + own.variance
-    return _table(fit, np.sqrt(variance), rows, chosen)
+    return _table(fit, np.sqrt(variance), rows, columns)
 
 
 def _table(fit: AnyFit, values: np.ndarray, rows: np.ndarray, genes: np.ndarray) -> pd.DataFrame:

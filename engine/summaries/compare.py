@@ -110,8 +110,8 @@ def changed_pairs(
         most = np.argpartition(-change, min(n, change.size) - 1)[:n]
         row, column = np.unravel_index(most[change[most] >= 0], one.shape)
         r, r_other = one[row, column], two[row, column]
-        found = {"row": rows[row], "column": columns[column], "r": r, "r_other": r_other}
-        best = pd.concat([best, pd.DataFrame(found).assign(change=r_other - r)])
+        candidates = {"row": rows[row], "column": columns[column], "r": r, "r_other": r_other}
+        best = pd.concat([best, pd.DataFrame(candidates).assign(change=r_other - r)])
         best = best.sort_values("change", key=lambda sizes: -sizes.abs(), kind="stable").head(n)
     first, second = (names[best[side].to_numpy(int)] for side in ("row", "column"))
     return pd.DataFrame(
@@ -158,12 +158,12 @@ def matched(similarity: pd.DataFrame) -> pd.DataFrame:
     place = np.full(len(similarity), -1)
     place[rows] = columns
     there = place >= 0
-    found = np.full(len(similarity), np.nan)
-    found[there] = values[there, place[there]]
+    similarities = np.full(len(similarity), np.nan)
+    similarities[there] = values[there, place[there]]
     names = [str(similarity.columns[j]) if j >= 0 else None for j in place]
     return pd.DataFrame(
         {"match": pd.Series(names, similarity.index, dtype=object), "place": place}
-    ).assign(similarity=found)
+    ).assign(similarity=similarities)
 
 
 def quantities(fit: AnyFit, other: AnyFit) -> list[Quantity]:
@@ -216,11 +216,11 @@ def _values(fit: AnyFit, of: Quantity, factor: int) -> np.ndarray:
 def _spread(fit: AnyFit, of: Quantity, factor: int) -> np.ndarray:
     """(C,) posterior standard deviations of `_values`; NaN where there are none."""
     if of == "score":
-        all_of_them = fit.cell_weights_sd()
-        found = None if all_of_them is None else all_of_them[:, factor]
+        every_sd = fit.cell_weights_sd()
+        sd = None if every_sd is None else every_sd[:, factor]
     else:
-        found = fit.cell_quantity_sd(of)
-    return np.full(len(fit.cells), np.nan) if found is None else np.asarray(found, float)
+        sd = fit.cell_quantity_sd(of)
+    return np.full(len(fit.cells), np.nan) if sd is None else np.asarray(sd, float)
 
 
 def _unit(values: np.ndarray) -> np.ndarray:

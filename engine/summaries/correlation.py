@@ -91,8 +91,8 @@ def correlation_with(fit: AnyFit, gene: str) -> pd.Series:
     values = np.clip(covariance / (scale * scale[position]), -1, 1)
     others = fit.is_gene
     others[position] = False
-    found = pd.Series(values, index=fit.genes, name=gene)[others]
-    return found.sort_values(key=np.abs, ascending=False, kind="stable")
+    correlations = pd.Series(values, index=fit.genes, name=gene)[others]
+    return correlations.sort_values(key=np.abs, ascending=False, kind="stable")
 
 
 def correlation_block(fit: AnyFit, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -102,9 +102,9 @@ def correlation_block(fit: AnyFit, rows: np.ndarray, columns: np.ndarray) -> np.
     """
     scale = _scale(fit.clr_variance())
     covariance = fit.clr_covariance(rows, columns)
-    found = np.clip(covariance / np.outer(scale[rows], scale[columns]), -1, 1)
-    found[rows[:, None] == columns[None, :]] = 1
-    return np.asarray(found)
+    correlation = np.clip(covariance / np.outer(scale[rows], scale[columns]), -1, 1)
+    correlation[rows[:, None] == columns[None, :]] = 1
+    return np.asarray(correlation)
 
 
 def _scale(variance: np.ndarray) -> np.ndarray:

@@ -48,11 +48,11 @@ def clr_correlation_interval(fit: Fit, genes: Iterable[str], *, level: float = 0
         )
     names = list(genes)
     rows, columns = np.triu_indices(len(names), 1)
-    found = [
+    matrices = [
         clr_correlation(replace(fit, loadings=loadings, noise=noise), names).to_numpy()
         for loadings, noise in zip(fit.draws["loadings"], fit.draws["noise"], strict=True)
     ]
-    drawn = np.stack(found)[:, rows, columns]
+    drawn = np.stack(matrices)[:, rows, columns]
     lower, upper = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
     labels = np.array(names, dtype=object)
     return pd.DataFrame(

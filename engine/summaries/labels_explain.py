@@ -49,7 +49,7 @@ def shares_of(scores: np.ndarray, obs: pd.DataFrame) -> pd.DataFrame:
     """The same of any scores (C, k) of cells and their labels, one row a cell."""
     scores = scores.astype(np.float64)
     scores -= scores.mean(0)
-    found = []
+    tables = []
     for place in range(obs.shape[1]):
         column = obs.iloc[:, place]
         known, values, groups = _read(column)
@@ -59,9 +59,9 @@ def shares_of(scores: np.ndarray, obs: pd.DataFrame) -> pd.DataFrame:
             continue
         rows = {"factor": range(scores.shape[1]), "label": str(column.name), "groups": groups}
         rows |= {"cells": len(own), "share": _shares(own, values, groups), "freedom": freedom}
-        found.append(pd.DataFrame(rows))
+        tables.append(pd.DataFrame(rows))
     names = ["factor", "label", "groups", "cells", "share", "freedom"]
-    table = pd.concat(found) if found else pd.DataFrame(columns=names)
+    table = pd.concat(tables) if tables else pd.DataFrame(columns=names)
     table = table.set_index(["factor", "label"]).sort_index(level="factor", sort_remaining=False)
     share, spent = table["share"].to_numpy(float), table.pop("freedom").to_numpy(float)
     rest = table["cells"].to_numpy(float) - spent - 1

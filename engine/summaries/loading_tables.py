@@ -108,5 +108,5 @@ def factor_genes(fit: AnyFit, factor: int, n: int = 100) -> pd.Index:
         raise DataError(
             f"a factor from 0 to {fit.n_factors - 1}", str(factor), "Choose one of this fit."
         )
-    found = weights(fit).iloc[:, factor]
-    return (found.abs() if fit.can("signs") else found).nlargest(n).index
+    column = weights(fit).iloc[:, factor]
+    return (column.abs() if fit.can("signs") else column).nlargest(n).index

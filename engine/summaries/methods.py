@@ -72,8 +72,8 @@ def methods_text(
 
 
 def _report(fit: AnyFit) -> Mapping[str, Any]:
-    found = fit.data.get("report")
-    return found if isinstance(found, Mapping) else {}
+    report = fit.data.get("report")
+    return report if isinstance(report, Mapping) else {}
 
 
 def _data(fit: AnyFit, report: Mapping[str, Any]) -> list[str]:
@@ -113,19 +113,19 @@ def n_set_aside(fit: AnyFit) -> int:
         return max(int(subset["cells"]) - len(fit.cells), 0)
     if "cells_found" not in report:
         return 0
-    kept = int(report["cells_found"]) - int(report.get("n_dropped_cells", 0))
-    return max(kept - len(fit.cells), 0)
+    n_retained = int(report["cells_found"]) - int(report.get("n_dropped_cells", 0))
+    return max(n_retained - len(fit.cells), 0)
 
 
 def _selection(fit: AnyFit) -> list[str]:
-    chosen = selection_of(fit)
-    if chosen is None:
+    selection = selection_of(fit)
+    if selection is None:
         return []
-    sizes = ", ".join(str(one.size) for one in chosen.tried)
+    sizes = ", ".join(str(one.size) for one in selection.tried)
     return [
         f"The number of {fit.config.latent}s was chosen among {sizes}, each fitted to "
-        f"{count(chosen.n_fitted, 'cell')} and scored by document completion on "
-        f"{count(chosen.n_held_out, 'cell')}. {chosen.reason}"
+        f"{count(selection.n_fitted, 'cell')} and scored by document completion on "
+        f"{count(selection.n_held_out, 'cell')}. {selection.reason}"
     ]
 
 
@@ -145,11 +145,11 @@ def _status(fit: AnyFit) -> list[str]:
     value = fit.log_marginal_per_cell
     if math.isfinite(value):
         said += f", at {fit.methods().objective} of {number(value, 6)} nats per cell"
-    found = [f"{said}."]
+    sentences = [f"{said}."]
     if failed := status.n_failed_cells:
         verb = "was" if failed == 1 else "were"
-        found.append(f"The posterior mode of {count(failed, 'cell')} {verb} not found.")
-    return found
+        sentences.append(f"The posterior mode of {count(failed, 'cell')} {verb} not found.")
+    return sentences
 
 
 def _references(cited: list[str], genes_reason: str) -> list[str]:
@@ -192,9 +192,9 @@ def _check(check: Mapping[str, Any] | None) -> list[str]:
     draws = f" of {count(int(check['n_draws']), 'replicate')}" if check.get("n_draws") else ""
     said = f"A predictive check{draws}" + (f" ({how})" if how else "")
     misfits = check.get("misfits") or {}
-    found = [(str(name).replace("_", " "), int(n)) for name, n in misfits.items() if int(n)]
-    if found:
-        parts = [f"{count(n, 'gene')} by {name}" for name, n in found]
+    counted = [(str(name).replace("_", " "), int(n)) for name, n in misfits.items() if int(n)]
+    if counted:
+        parts = [f"{count(n, 'gene')} by {name}" for name, n in counted]
         said += f" found misfits, both significant and large, of {_listed(parts)}."
     else:
         said += " found no gene whose misfit was both significant and large."

@@ -71,26 +71,26 @@ def with_ids(table: pd.DataFrame, fit: AnyFit | None) -> pd.DataFrame:
     if fit is None or fit.gene_ids is None or table.index.equals(table.columns):
         return table
     known = dict(zip(fit.genes, fit.gene_ids, strict=True))
-    told, index = table.copy(), table.index
+    result, index = table.copy(), table.index
     front = 0
     for place, level in enumerate(index.names):
         values = index.get_level_values(place)
-        found = [known.get(value, "") for value in values]
+        ids = [known.get(value, "") for value in values]
         name = _ID_OF.get(str(level))
         if level == "name" and "kind" in index.names:
             kinds = index.get_level_values("kind")
-            found = ["" if kinds[j] != "gene" else one for j, one in enumerate(found)]
+            ids = ["" if kinds[j] != "gene" else one for j, one in enumerate(ids)]
             name = "id"
-        elif level is None and index.nlevels == 1 and all(found):
+        elif level is None and index.nlevels == 1 and all(ids):
             name = "id"
-        if name is not None and name not in told and any(found):
-            told.insert(front, name, found)
+        if name is not None and name not in result and any(ids):
+            result.insert(front, name, ids)
             front += 1
     for column, name in _ID_OF.items():
-        if column in table and name not in told:
-            found = [known.get(value, "") for value in table[column]]
-            told.insert(list(told.columns).index(column) + 1, name, found)
-    return told
+        if column in table and name not in result:
+            ids = [known.get(value, "") for value in table[column]]
+            result.insert(list(result.columns).index(column) + 1, name, ids)
+    return result
 
 
 def cell_positions(fit: AnyFit, cells: np.ndarray | None) -> np.ndarray:

@@ -65,8 +65,8 @@ def ranking(
     known = measures(fit)
     measure = measure or known[0]
     if measure not in known:
-        found = repr(measure) if measure in get_args(Measure) else f"unknown {measure!r}"
-        raise DataError(f"one of {', '.join(known)}", found, f"Choose one for {fit.model}.")
+        actual = repr(measure) if measure in get_args(Measure) else f"unknown {measure!r}"
+        raise DataError(f"one of {', '.join(known)}", actual, f"Choose one for {fit.model}.")
     if not 0 <= weight <= 1:
         raise DataError("a weight of the relevance from 0 to 1", str(weight), "Choose another.")
     check_topic(fit, topic)

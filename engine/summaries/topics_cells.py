@@ -85,12 +85,12 @@ def structure(
         led = np.bincount(leader[here], minlength=weights.shape[1])
         rank = np.argsort(np.argsort(-led, kind="stable"), kind="stable")
         order.append(here[np.lexsort((-top[here], rank[leader[here]]))])
-    chosen = np.concatenate(order) if order else np.zeros(0, int)
+    rows = np.concatenate(order) if order else np.zeros(0, int)
     index = pd.MultiIndex.from_arrays(
-        [np.asarray(names, object)[codes[chosen]], fit.cells[cells[chosen]]],
+        [np.asarray(names, object)[codes[rows]], fit.cells[cells[rows]]],
         names=["group", "cell"],
     )
-    return pd.DataFrame(weights[chosen], index=index, columns=fit.factor_names)
+    return pd.DataFrame(weights[rows], index=index, columns=fit.factor_names)
 
 
 def label_means(fit: AnyFit, column: str) -> LabelMeans:

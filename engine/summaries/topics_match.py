@@ -52,12 +52,12 @@ def top_genes(
     """
     if fit.can("signs"):
         loading = ranking(fit, topic, "loading")["loading"]
-        found = [loading[loading > 0].index, loading[loading < 0].index]
+        rankings = [loading[loading > 0].index, loading[loading < 0].index]
     else:
-        found = [ranking(fit, topic, "relevance").index]
+        rankings = [ranking(fit, topic, "relevance").index]
     if among is not None:
-        found = [names[names.isin(among)] for names in found]
-    return [list(map(str, names[:n])) for names in found]
+        rankings = [names[names.isin(among)] for names in rankings]
+    return [list(map(str, names[:n])) for names in rankings]
 
 
 def match(fit: AnyFit, other: AnyFit, n: int = TOP) -> Match:
@@ -85,7 +85,7 @@ def match(fit: AnyFit, other: AnyFit, n: int = TOP) -> Match:
     )
 
 
-def best_matches(found: Match) -> pd.DataFrame:
+def best_matches(comparison: Match) -> pd.DataFrame:
     """For each topic of the one fit the topic of the other that goes with it.
 
     By the largest absolute correlation over the common cells; without common cells, by the
@@ -96,10 +96,10 @@ def best_matches(found: Match) -> pd.DataFrame:
     One row a topic: ``match`` (name), ``place`` (its position), ``correlation``, ``overlap``; of a
     fit without topics or factors None, -1 and NaN.
     """
-    overlap, correlation = found.overlap.to_numpy(), found.correlation.to_numpy()
+    overlap, correlation = comparison.overlap.to_numpy(), comparison.correlation.to_numpy()
     if not overlap.shape[1]:
         none = {"match": None, "place": -1, "correlation": np.nan, "overlap": np.nan}
-        return pd.DataFrame(none, index=found.overlap.index)
+        return pd.DataFrame(none, index=comparison.overlap.index)
     known = np.isfinite(correlation)
     place = np.where(known, np.abs(np.where(known, correlation, 0)), -1).argmax(1)
     without = ~known.any(1)
@@ -107,12 +107,12 @@ def best_matches(found: Match) -> pd.DataFrame:
     rows = np.arange(len(place))
     return pd.DataFrame(
         {
-            "match": found.overlap.columns[place],
+            "match": comparison.overlap.columns[place],
             "place": place,
             "correlation": correlation[rows, place],
             "overlap": overlap[rows, place],
         },
-        index=found.overlap.index,
+        index=comparison.overlap.index,
     )
 
 
@@ -164,5 +164,5 @@ def _correlation(fit: AnyFit, other: AnyFit, here: np.ndarray, there: np.ndarray
     flat = np.sqrt(first / len(here)) <= 1e-6 * np.maximum(np.abs(means[0]), 1e-12)
     level = np.sqrt(second / len(here)) <= 1e-6 * np.maximum(np.abs(means[1]), 1e-12)
     varies = ~(flat[:, None] | level[None, :]) & (scale > 0)
-    found = np.divide(product, scale, out=np.full(shape, np.nan), where=varies)
-    return np.asarray(np.clip(found, -1, 1))
+    correlation = np.divide(product, scale, out=np.full(shape, np.nan), where=varies)
+    return np.asarray(np.clip(correlation, -1, 1))

@@ -210,7 +210,7 @@ def _said(
     missed = structure.words if structure is not None else ""
     if fit is not None and is_bare(fit) and not (structure is not None and structure.significant):
         # What a second look finds, or pairs alone, goes with the reason.
-        near = structure is not None and (structure.doubtful or structure.pairs)
+        near = structure is not None and (structure.near_chance or structure.pairs)
         why = f"{bare_words(fit)} {missed}" if near else bare_words(fit)
         everything = f"{NO_FINDING} {why} {CLOSURE}"
         return replace(head, how=html.finding(f"{NO_FINDING} {short_words(fit)}", everything))

@@ -29,9 +29,9 @@ def gene_points(genes: pd.DataFrame, discrepancy: str, group: str) -> pd.DataFra
     own = genes[genes["group"] == group]
     mean = own[own["discrepancy"] == "mean"].set_index("gene")["observed"]
     rows = own[own["discrepancy"] == discrepancy]
-    found = rows.assign(mean=rows["gene"].map(mean), misfit=rows.index.isin(misfits(rows).index))
+    table = rows.assign(mean=rows["gene"].map(mean), misfit=rows.index.isin(misfits(rows).index))
     columns = ["gene", "mean", *_VALUES, "p_value", "q_value", "misfit"]
-    return found[columns].reset_index(drop=True)
+    return table[columns].reset_index(drop=True)
 
 
 def pair_points(pairs: pd.DataFrame, group: str) -> pd.DataFrame:
@@ -102,16 +102,16 @@ def _bars(bins: pd.DataFrame, kind: BarKind) -> pd.DataFrame:
     used = np.flatnonzero((bins["observed"] > 0) | (bins["high_90"] > 0))
     bins = bins.iloc[: used[-1] + 1 if len(used) else 1]
     low, high = bins["low"].to_numpy(), bins["high"].to_numpy() - 1
-    told = bins.filter(like="ecdf_").rename(columns=lambda name: name[5:])
-    told = told if kind == "ecdf" else bins
-    values = {name: told[name].to_numpy(float) for name in _VALUES}
+    source = bins.filter(like="ecdf_").rename(columns=lambda name: name[5:])
+    source = source if kind == "ecdf" else bins
+    values = {name: source[name].to_numpy(float) for name in _VALUES}
     shown = values
     if kind != "ecdf":
         shown = {name: np.sqrt(value / (high - low + 1)) for name, value in values.items()}
-    seen, line = shown["observed"], shown["predicted"]
+    observed, line = shown["observed"], shown["predicted"]
     bands = {name: shown[name] for name in BANDS}
     if kind == "rootogram":
-        seen = line - seen
+        observed = line - observed
         bands = {name: line - shown[other] for name, other in _TURNED.items()}
     words = [
         f"{a:,.0f}" if a == b else f"{a:,.0f}–{b:,.0f}" for a, b in zip(low, high, strict=True)
@@ -120,7 +120,7 @@ def _bars(bins: pd.DataFrame, kind: BarKind) -> pd.DataFrame:
         {
             "gene": bins["gene"].astype(str),
             "line": line,
-            "seen": seen,
+            "seen": observed,
             **bands,
             "range": words,
             "observed": values["observed"],

@@ -260,7 +260,7 @@ def _check(
             if table is not None:
                 table.insert(0, "group", group)
                 made.setdefault(name, []).append(table)
-    whole = {name: pd.concat(found, ignore_index=True) for name, found in made.items()}
+    whole = {name: pd.concat(tables, ignore_index=True) for name, tables in made.items()}
     return PredictiveCheck(
         settings,
         fit.model,

@@ -59,8 +59,8 @@ def totals_table(sums: Sums) -> pd.DataFrame | None:
     if sums.total_histogram.shape[1] == 0:
         return None
     table = _histogram(sums.total_histogram, TOTAL_EDGES, "total")
-    seen = np.flatnonzero((table["observed"] > 0) | (table["high_90"] > 0))
-    return table.iloc[seen[0] :].reset_index(drop=True).drop(columns="gene")
+    nonempty = np.flatnonzero((table["observed"] > 0) | (table["high_90"] > 0))
+    return table.iloc[nonempty[0] :].reset_index(drop=True).drop(columns="gene")
 
 
 def totals_summary(sums: Sums) -> pd.DataFrame | None:
@@ -97,13 +97,13 @@ def residuals_table(sums: Sums, names: pd.Index) -> pd.DataFrame:
         reached = np.concatenate([[0.0], np.cumsum(counts)]) / n
         # The least rank at which that share is reached; strictly rising for the interpolation.
         rising = reached + 1e-12 * np.arange(PIT_BINS + 1)
-        found = np.interp(level, rising, edges)
+        quantiles = np.interp(level, rising, edges)
         parts.append(
             pd.DataFrame(
                 {
                     "gene": name,
                     "theoretical": theoretical,
-                    "observed": ndtri(np.clip(found, 1e-6, 1 - 1e-6)),
+                    "observed": ndtri(np.clip(quantiles, 1e-6, 1 - 1e-6)),
                     "low": ndtri(low),
                     "high": ndtri(high),
                 }

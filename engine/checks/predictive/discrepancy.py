@@ -118,8 +118,8 @@ class Discrepancy:
     def large(self, observed: Array, predicted: Array) -> Array:
         """Whether misfits are large enough to be reported."""
         if self.least_difference:
-            found: Array = np.abs(observed - predicted) >= self.least_difference
-            return found
+            differ: Array = np.abs(observed - predicted) >= self.least_difference
+            return differ
         # As if each had a little more: what is hardly ever counted has no ratio.
         ratio = np.abs(np.log((observed + 1e-3) / (predicted + 1e-3)))
         return np.asarray(ratio >= np.log(self.least_ratio))

@@ -66,13 +66,13 @@ def findings(
     - total counts (p at most 0.01): their distribution is not the negative binomial's. Where
       each cell's capture is anchored on its own total, that is the prior's doing.
     """
-    found = misfits(genes)
+    rows_off = misfits(genes)
     anchored = totals is not None and _anchored(totals, subject)
     blamed = anchored and subject.settings.totals == "model"
     sentences = []
     n_genes = genes["gene"].nunique()
     for name, one in DISCREPANCIES.items():
-        own = found[found["discrepancy"] == name]
+        own = rows_off[rows_off["discrepancy"] == name]
         for under in (True, False):
             rows = own[(own["observed"] > own["predicted"]) == under]
             if _enough(len(rows), n_genes):
@@ -132,8 +132,8 @@ def _of_pairs(pairs: pd.DataFrame, subject: Subject) -> list[str]:
     observed, predicted = pairs["observed"], pairs["predicted"]
     off = (pairs["q_value"] <= LEVEL) & ((observed - predicted).abs() >= LEAST_CORRELATION)
     weaker = (predicted.abs() < observed.abs()) | (observed * predicted < 0)
-    found, n_weak = pairs[off], int((off & weaker).sum())
-    n_strong = len(found) - n_weak
+    pairs_off, n_weak = pairs[off], int((off & weaker).sum())
+    n_strong = len(pairs_off) - n_weak
     weak, strong = _enough(n_weak, len(pairs)), _enough(n_strong, len(pairs))
     if not (weak or strong):
         return []
@@ -147,7 +147,7 @@ def _of_pairs(pairs: pd.DataFrame, subject: Subject) -> list[str]:
             advice = f"lower the number of {subject.fit.vocabulary.latents}."
     if subject.fit.can("more_residuals"):
         advice = _RESIDUAL + advice
-    first = found.iloc[0]
+    first = pairs_off.iloc[0]
     names = f"({first['gene']} and {first['other']}, ...)"
     return [f"Correlation {direction} of {len(pairs):,} pairs of genes {names}: {advice}"]
 

@@ -109,8 +109,8 @@ def summed(replicates: Replicates, plan: Plan) -> Sums:
         own = slice(start, start + step)
         totals[:, own] = counts[:, own].sum(2, dtype=np.float64)
         moments[:, own] = _moments(counts[:, own])
-    chosen = counts[:, :, plan.genes]
-    levels = np.log1p(chosen * (plan.scale / np.maximum(totals, 1))[:, :, None])
+    detailed = counts[:, :, plan.genes]
+    levels = np.log1p(detailed * (plan.scale / np.maximum(totals, 1))[:, :, None])
     total_histogram = np.zeros((sets, 0))
     log_total = np.zeros((1, sets))
     if replicates.totals is not None:
@@ -125,8 +125,8 @@ def summed(replicates: Replicates, plan: Plan) -> Sums:
         largest=largest,
         clr=clr,
         clr_square=clr_square,
-        histogram=_binned(chosen, COUNT_EDGES),
-        pit=_ranks(chosen, replicates.uniform),
+        histogram=_binned(detailed, COUNT_EDGES),
+        pit=_ranks(detailed, replicates.uniform),
         level=levels.sum(0),
         product=np.matmul(levels.transpose(1, 2, 0), levels.transpose(1, 0, 2)),
         total_histogram=total_histogram,
@@ -156,21 +156,21 @@ def _binned(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     bins = len(edges) - 1
     own = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, bins - 1)
     own += (np.arange(sets)[:, None] * width + np.arange(width)) * bins
-    found = np.bincount(own.ravel(), minlength=sets * width * bins)
-    return found.reshape(sets, width, bins).astype(float)
+    numbers = np.bincount(own.ravel(), minlength=sets * width * bins)
+    return numbers.reshape(sets, width, bins).astype(float)
 
 
-def _ranks(chosen: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+def _ranks(counts: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     """(D, PIT_BINS): where the observed counts rank among replicates, ties broken at random.
 
     If observed and replicated counts are exchangeable the rank is uniform on 0 to 1, exactly
     (Dunn & Smyth 1996; Warton, Thibaut & Wang 2017).
     """
-    observed, drawn = chosen[:, :1], chosen[:, 1:]
+    observed, drawn = counts[:, :1], counts[:, 1:]
     below = (drawn < observed).sum(1)
     equal = (drawn == observed).sum(1)
     rank = (below + uniform * (equal + 1)) / (drawn.shape[1] + 1)
     bins = np.minimum((rank * PIT_BINS).astype(int), PIT_BINS - 1)
-    width = chosen.shape[2]
+    width = counts.shape[2]
     own = bins + np.arange(width) * PIT_BINS
     return np.bincount(own.ravel(), minlength=width * PIT_BINS).reshape(width, -1).astype(float)

@@ -97,7 +97,7 @@ def detailed_genes(fit: AnyFit, genes: Iterable[str] | None) -> np.ndarray:
 
 def genes_to_show(
     fit: AnyFit,
-    chosen: Iterable[str],
+    chosen_genes: Iterable[str],
     judged: pd.DataFrame | None = None,
     missed: MissedPairs | None = None,
 ) -> list[str]:
@@ -118,12 +118,12 @@ def genes_to_show(
     if judged is not None:
         worst = judged.drop_duplicates("gene")["gene"].head(_WORST).tolist()
     far = [] if missed is None else missed.genes(_MISSED)
-    own = fit.genes[gene_positions(fit, list(chosen))]
+    own = fit.genes[gene_positions(fit, list(chosen_genes))]
     names = [*map(str, own), *far, *map(str, worst), *map(str, fit.genes[_telling(fit)])]
     return list(dict.fromkeys(names))[:MOST_GENES]
 
 
 def _telling(fit: AnyFit) -> np.ndarray:
     """Genes whose programmes add most to the variance of a count, relative to its mean."""
-    seen = np.where(fit.is_gene, fit.gene_spread(), -1.0)
-    return np.sort(np.argsort(-seen, kind="stable")[: min(_DETAILED, int(fit.is_gene.sum()))])
+    spread = np.where(fit.is_gene, fit.gene_spread(), -1.0)
+    return np.sort(np.argsort(-spread, kind="stable")[: min(_DETAILED, int(fit.is_gene.sum()))])

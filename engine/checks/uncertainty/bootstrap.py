@@ -101,10 +101,10 @@ def _replicates(
                 point = event
         assert point is not None
         theta = perturbed(point, np.random.default_rng([seed, number, 1]))
-        found, _ = principal_axes(theta[:, : point.n_factors], fit.is_gene)
-        loadings.append(turned(found, fit.loadings).astype(np.float32))
+        rotated, _ = principal_axes(theta[:, : point.n_factors], fit.is_gene)
+        loadings.append(turned(rotated, fit.loadings).astype(np.float32))
         noise.append(np.where(point.has_noise, np.exp(theta[:, -1]), 0).astype(np.float32))
-        cosines.append(paired(fit.loadings, found)[1])
+        cosines.append(paired(fit.loadings, rotated)[1])
         result = None
         if number:
             spread = Replicates(np.stack(loadings), np.stack(noise), np.stack(cosines))

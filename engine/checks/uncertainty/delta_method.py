@@ -81,12 +81,12 @@ class Moments(NamedTuple):
 
     def correlation(self, rows: slice = slice(None)) -> np.ndarray:
         """(..., n, n) correlations or rows of them; a gene that does not vary has none."""
-        found = self.loadings[..., rows, :] @ np.swapaxes(self.loadings, -1, -2)
-        found -= (self.noise[..., rows, None] + self.noise[..., None, :]) / self.features
-        found += (self.total / self.features**2)[..., None]
+        correlation = self.loadings[..., rows, :] @ np.swapaxes(self.loadings, -1, -2)
+        correlation -= (self.noise[..., rows, None] + self.noise[..., None, :]) / self.features
+        correlation += (self.total / self.features**2)[..., None]
         scale = np.sqrt(np.where(self.variance > 0, self.variance, np.inf))
-        found /= scale[..., rows, None] * scale[..., None, :]
-        return np.asarray(np.clip(found, -1, 1))
+        correlation /= scale[..., rows, None] * scale[..., None, :]
+        return np.asarray(np.clip(correlation, -1, 1))
 
 
 def by_closure(variance: np.ndarray) -> np.ndarray:
@@ -100,11 +100,11 @@ def by_closure(variance: np.ndarray) -> np.ndarray:
         return 2 * np.eye(count) - 1
     total = variance.sum() / (1 - 1 / count)
     own = np.maximum(variance - total / count**2, 0) / (1 - 2 / count)
-    found = own.sum() / count**2 - (own[:, None] + own) / count
+    correlation = own.sum() / count**2 - (own[:, None] + own) / count
     scale = np.sqrt(np.where(variance > 0, variance, np.inf))
-    found = np.clip(found / np.outer(scale, scale), -1, 1)
-    np.fill_diagonal(found, 1)
-    return np.asarray(found)
+    correlation = np.clip(correlation / np.outer(scale, scale), -1, 1)
+    np.fill_diagonal(correlation, 1)
+    return np.asarray(correlation)
 
 
 def reach(error: np.ndarray, freedom: float = np.inf) -> np.ndarray:
@@ -167,16 +167,16 @@ def widened(own: Estimates, missed: float) -> Estimates:
     half = reach(error)
     with np.errstate(divide="ignore", invalid="ignore"):
         tail = special.ndtr(-1 / np.hypot(1 / special.ndtri(own.tail), missed / size))
-    found = own._replace(
+    wider = own._replace(
         standard_error=np.hypot(own.standard_error, missed),
         fisher_error=np.hypot(own.fisher_error, error),
         low=np.minimum(own.low, np.tanh(z - np.hypot(z - low, half))),
         high=np.maximum(own.high, np.tanh(z + np.hypot(high - z, half))),
         tail=np.where(np.isnan(tail), 0.5, tail),
     )
-    for table, of_itself in zip(found[1:], (0, 0, 1, 1, 0), strict=True):
+    for table, of_itself in zip(wider[1:], (0, 0, 1, 1, 0), strict=True):
         np.fill_diagonal(table, of_itself)
-    return found
+    return wider
 
 
 def delta(
@@ -200,9 +200,9 @@ def delta(
     with np.errstate(divide="ignore", invalid="ignore"):
         sure = np.abs(correlation) / np.sqrt(of_covariance)
         z = np.arctanh(np.minimum(np.abs(correlation), LARGEST))
-        doubted = np.fmax(error, z / sure)
+        cautious = np.fmax(error, z / sure)
     enough = special.ndtri(_UPPER)
-    error = np.where(sure > enough, np.fmin(error, z / enough), doubted)
+    error = np.where(sure > enough, np.fmin(error, z / enough), cautious)
     return assemble(correlation, error, sure)
 
 
@@ -231,13 +231,13 @@ def _variance(
         # Along the loadings of the gene of the row, and of the column: (r, n, k).
         along = (u[None] - rho[..., None] * u[rows][:, None]) / scale[rows][:, None, None]
         across = (u[rows][:, None] - rho[..., None] * u[None]) / scale[None, :, None]
-        found = ((along @ centred[rows]) * along).sum(-1)
+        variance = ((along @ centred[rows]) * along).sum(-1)
         turned = np.swapaxes(across, 0, 1)
-        found += ((turned @ centred) * turned).sum(-1).T
+        variance += ((turned @ centred) * turned).sum(-1).T
         mixed = ((along @ whole) * across).sum(-1) / count
         mixed -= ((along @ covariance[rows]) * across).sum(-1)
         mixed -= ((turned @ covariance) * np.swapaxes(along, 0, 1)).sum(-1).T
-        found += 2 / count * mixed
+        variance += 2 / count * mixed
         # Two small loadings: their product varies though neither moves it at first order.
         relative = covariance / moments.variance[:, None, None]
         if correlation is not None:
@@ -245,10 +245,10 @@ def _variance(
             turning = np.eye(u.shape[1]) - u[:, :, None] * u[:, None]
             relative = turning @ relative @ turning
         relative = relative.reshape(len(genes), -1)
-        found += relative[rows] @ relative.T
-        found += _of_noise(moments, rho, genes, noise_variance, rows)
-    found += _of_common(u, rho, root, rows)
-    return np.where(np.isfinite(found), found, np.inf)
+        variance += relative[rows] @ relative.T
+        variance += _of_noise(moments, rho, genes, noise_variance, rows)
+    variance += _of_common(u, rho, root, rows)
+    return np.where(np.isfinite(variance), variance, np.inf)
 
 
 def _of_noise(
@@ -281,11 +281,11 @@ def loadings_variance(loadings: np.ndarray, blocks: GeneBlocks) -> np.ndarray:
     """(G, k) variances of the CLR loadings along fixed axes."""
     count, size = loadings.shape
     own = np.einsum("gii->gi", blocks.loadings)
-    found = own * (1 - 2 / count) + own.sum(0) / count**2
+    variance = own * (1 - 2 / count) + own.sum(0) / count**2
     root = _root(blocks.common)
     for axis, unit in enumerate(np.eye(size)):
-        found[:, axis] += ((bilinear(loadings, unit[None]) @ root) ** 2).sum(-1)
-    return np.asarray(found)
+        variance[:, axis] += ((bilinear(loadings, unit[None]) @ root) ** 2).sum(-1)
+    return np.asarray(variance)
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:

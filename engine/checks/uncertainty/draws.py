@@ -28,17 +28,17 @@ class Draws(NamedTuple):
         """
         own = Moments.of(loadings, noise, genes).correlation()
         drawn = Moments.of(self.loadings.astype(float), self.noise.astype(float), genes)
-        found = np.zeros((5, *own.shape))
+        tables = np.zeros((5, *own.shape))
         rows = max(1, _MOST_ELEMENTS // max(own[0].size * len(self.noise), 1)) if len(own) else 1
         for start in range(0, len(genes), rows):
             block = slice(start, start + rows)
             each = drawn.correlation(block)
             wrong = (np.sign(each) != np.sign(own[block])).sum(0)
-            found[0, block] = each.std(0, ddof=1)
-            found[1, block] = np.arctanh(np.clip(each, -LARGEST, LARGEST)).std(0, ddof=1)
-            found[2:4, block] = np.quantile(each, ENDS, axis=0)
-            found[4, block] = (wrong + 0.5) / (len(each) + 1)
-        error, fisher, low, high, tail = found
+            tables[0, block] = each.std(0, ddof=1)
+            tables[1, block] = np.arctanh(np.clip(each, -LARGEST, LARGEST)).std(0, ddof=1)
+            tables[2:4, block] = np.quantile(each, ENDS, axis=0)
+            tables[4, block] = (wrong + 0.5) / (len(each) + 1)
+        error, fisher, low, high, tail = tables
         np.fill_diagonal(own, 1)
         for table, value in ((error, 0), (fisher, 0), (low, 1), (high, 1), (tail, 0)):
             np.fill_diagonal(table, value)

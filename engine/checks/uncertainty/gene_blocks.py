@@ -49,11 +49,11 @@ def gene_blocks(fit: Fit, result: Information) -> GeneBlocks:
     return GeneBlocks(
         loadings,
         np.where(fit.noise > 0, log_noise, 0.0),
-        _common(result, _told(loadings, prior)),
+        _common(result, _resolved_directions(loadings, prior)),
     )
 
 
-def _told(covariances: np.ndarray, prior: np.ndarray) -> np.ndarray:
+def _resolved_directions(covariances: np.ndarray, prior: np.ndarray) -> np.ndarray:
     """(k, q) orthonormal basis of the directions along which loadings are more than their error.
 
     The prior covariance is the mean of the loadings' squares and of their variances. Along a
@@ -65,33 +65,35 @@ def _told(covariances: np.ndarray, prior: np.ndarray) -> np.ndarray:
     return np.asarray(np.linalg.qr(directions[:, left <= _LARGEST_PART])[0])
 
 
-def _common(result: Information, told: np.ndarray) -> np.ndarray:
+def _common(result: Information, directions: np.ndarray) -> np.ndarray:
     """Sandwich ``H^-1 F H^-1`` of the symmetric A that all genes share, along what is told.
 
     F is the spread of the cells' own scores: scores need not be normal, only the cells
     independent of each other. Beyond what is told, and where the cells leave A so free that
     ``W (I + A)`` is no small change, its linearisation means nothing: there it is held at zero.
     """
-    if not told.size:
+    if not directions.size:
         return np.zeros_like(result.squares)
     cells = float(result.cells)
-    rows, columns = np.triu_indices(len(told))
+    rows, columns = np.triu_indices(len(directions))
     # Coordinates of a symmetric matrix: its packed entries, off-diagonal ones twice in a trace.
-    twice = pair_weights(len(told))
+    twice = pair_weights(len(directions))
     outer = np.outer(result.moments, result.moments) / cells
     meat = (result.squares - outer) * np.outer(twice, twice)
     missing = result.spread[rows, columns][:, rows, columns] * np.outer(twice, twice)
     bread = 2 * cells * np.diag(twice) - missing
     # To A = told M told', M of unit length along each of its own coordinates.
-    within = bilinear(told[rows], told[columns]) / np.sqrt(pair_weights(told.shape[1]))
+    within = bilinear(directions[rows], directions[columns]) / np.sqrt(
+        pair_weights(directions.shape[1])
+    )
     values, vectors = np.linalg.eigh(within.T @ bread @ within)
-    kept = values > _LARGEST_ERROR**-2
-    inverse = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
+    retained = values > _LARGEST_ERROR**-2
+    inverse = (vectors[:, retained] / values[retained]) @ vectors[:, retained].T
     return np.asarray(within @ inverse @ (within.T @ meat @ within) @ inverse @ within.T)
 
 
 def bilinear(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """(..., p) features f with ``left' A right = f . pack(A)`` for symmetric A."""
     rows, columns = np.triu_indices(left.shape[-1])
-    found = left[..., rows] * right[..., columns] + left[..., columns] * right[..., rows]
-    return np.asarray(np.where(rows == columns, 0.5 * found, found))
+    products = left[..., rows] * right[..., columns] + left[..., columns] * right[..., rows]
+    return np.asarray(np.where(rows == columns, 0.5 * products, products))

@@ -80,8 +80,8 @@ def information(fit: Fit, counts: Counts) -> Generator[float, None, Information]
     total: Information | None = None
     for block in Blocks(counts, fit.config.block_cells, keep=False, width=4):
         own = parameters_of(params, fit, block, covariates)
-        found = _block(own, block.counts, block.weights, block.padded(scores), integral)
-        part = Information(*(np.asarray(array, np.float64) for array in found))
+        sums = _block(own, block.counts, block.weights, block.padded(scores), integral)
+        part = Information(*(np.asarray(array, np.float64) for array in sums))
         total = part if total is None else Information(*map(np.add, total, part))
         yield block.own.stop / counts.n_cells
     if total is None:

@@ -45,16 +45,16 @@ def uncertainty(fit: AnyFit, counts: Counts) -> Uncertainty:
         nothing to find: of which pairs a fit misses something, errors do not know.
     """
     *_, last = uncertainty_iter(fit, counts)
-    found = last.uncertainty
-    if found is None:
+    result = last.uncertainty
+    if result is None:
         raise RuntimeError("the last step has the result")
-    if found.structure is None or found.structure.unmeasured:
+    if result.structure is None or result.structure.unmeasured:
         # The errors are valid without: there may be too few genes or cells to look.
         with suppress(DataError):
-            found = replace(found, structure=residual_structure(fit, counts))
-    if found.structure is not None and found.structure.words:
-        warnings.warn(found.structure.words, stacklevel=2)
-    return found
+            result = replace(result, structure=residual_structure(fit, counts))
+    if result.structure is not None and result.structure.words:
+        warnings.warn(result.structure.words, stacklevel=2)
+    return result
 
 
 def uncertainty_iter(fit: AnyFit, counts: Counts) -> Iterator[UncertaintyProgress[Uncertainty]]:
@@ -102,10 +102,10 @@ def uncertainty_iter(fit: AnyFit, counts: Counts) -> Iterator[UncertaintyProgres
 def own_counts(fit: AnyFit, counts: Counts) -> Counts:
     """The cells with counts, over the features of the fit; DataError if there are none."""
     matched = counts.matched(fit.genes, fit.gene_ids)
-    seen = matched.totals > 0
-    if not seen.any():
+    counted = matched.totals > 0
+    if not counted.any():
         raise DataError("counts of the fit's genes", "none in these cells", "Choose other cells.")
-    return matched if seen.all() else matched.take(seen)
+    return matched if counted.all() else matched.take(counted)
 
 
 def _steps(fit: Fit, counts: Counts) -> Generator[UncertaintyProgress[Uncertainty], None, None]:
@@ -116,8 +116,8 @@ def _steps(fit: Fit, counts: Counts) -> Generator[UncertaintyProgress[Uncertaint
         try:
             yield UncertaintyProgress(next(steps))
         except StopIteration as end:
-            found = end.value
+            sums = end.value
             break
-    blocks = gene_blocks(fit, found)
+    blocks = gene_blocks(fit, sums)
     result = Uncertainty(fit.loadings, fit.noise, blocks, fit.status.passes, structure_of(fit))
     yield UncertaintyProgress(1.0, result)

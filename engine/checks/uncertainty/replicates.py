@@ -31,8 +31,8 @@ class Replicates(NamedTuple):
         own = Moments.of(loadings, noise, genes).correlation()
         drawn = np.zeros((2, len(genes), len(genes)))
         for one, d in zip(self.loadings, self.noise, strict=True):
-            found = Moments.of(one.astype(float), d.astype(float), genes).correlation()
-            z = np.arctanh(np.clip(found, -LARGEST, LARGEST))
+            rho = Moments.of(one.astype(float), d.astype(float), genes).correlation()
+            z = np.arctanh(np.clip(rho, -LARGEST, LARGEST))
             drawn += z, z**2
         count = len(self.noise)
         mean = drawn[0] / count

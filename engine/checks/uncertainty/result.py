@@ -146,11 +146,11 @@ class Uncertainty(saving.Saved):
         own = self.estimates(genes)
         shape, upper = own.correlation.shape, np.triu_indices(len(genes), 1)
         z = np.arctanh(np.clip(own.correlation[upper], -LARGEST, LARGEST))
-        found = shrink(z, own.fisher_error[upper], self.prior, self._small(genes, z))
+        posterior = shrink(z, own.fisher_error[upper], self.prior, self._small(genes, z))
         if not self.centre.shape[1] or (self.structure is not None and self.structure.nothing):
-            found = found._replace(fsos=np.ones_like(z), s_value=np.ones_like(z))
+            posterior = posterior._replace(fsos=np.ones_like(z), s_value=np.ones_like(z))
         whole = []
-        for values, of_itself in zip(found, (1, 1, 1, 0, 0, 0), strict=True):
+        for values, of_itself in zip(posterior, (1, 1, 1, 0, 0, 0), strict=True):
             table = np.full(shape, of_itself, float)
             table[upper] = table.T[upper] = values
             whole.append(table)
@@ -232,10 +232,10 @@ class Uncertainty(saving.Saved):
         """The arrays to save, with the structure as bytes of JSON."""
         own = {"centre": self.centre, "noise": self.noise, "passes": np.array(self.passes)}
         if self.structure is not None:
-            told = json.dumps(self.structure.to_dict()).encode()
-            own["structure"] = np.frombuffer(told, np.uint8)
-        kept = {f"{self.method}_{name}": value for name, value in self.spread._asdict().items()}
-        return own | kept
+            encoded = json.dumps(self.structure.to_dict()).encode()
+            own["structure"] = np.frombuffer(encoded, np.uint8)
+        parts = {f"{self.method}_{name}": value for name, value in self.spread._asdict().items()}
+        return own | parts
 
     @classmethod
     def from_arrays(cls, arrays: saving.Arrays) -> Self:
@@ -243,9 +243,9 @@ class Uncertainty(saving.Saved):
         for kind, method in _KINDS.items():
             if f"{method}_loadings" in arrays:
                 spread = kind(*(arrays[f"{method}_{name}"] for name in kind._fields))
-                told = arrays.get("structure")
+                encoded = arrays.get("structure")
                 structure = (
-                    None if told is None else ResidualStructure.of(json.loads(told.tobytes()))
+                    None if encoded is None else ResidualStructure.of(json.loads(encoded.tobytes()))
                 )
                 passes = int(arrays["passes"])
                 return cls(arrays["centre"], arrays["noise"], spread, passes, structure)

@@ -108,8 +108,8 @@ def learned(
     log_likelihood = -0.5 * (z[:, None] / sd) ** 2 - np.log(sd)
     likelihood = np.exp(log_likelihood - log_likelihood.max(1, keepdims=True))
     weights = _weights(likelihood, independent, favour)
-    kept = (weights > _LEAST) | (scales == 0)
-    prior = Prior(weights[kept] / weights[kept].sum(), scales[kept], np.ones(1))
+    retained = (weights > _LEAST) | (scales == 0)
+    prior = Prior(weights[retained] / weights[retained].sum(), scales[retained], np.ones(1))
     rates = np.sort(_rates(_posterior(z, error, prior), small)[1])
     return prior._replace(rates=rates)
 
@@ -119,9 +119,9 @@ def shrink(z: np.ndarray, error: np.ndarray, prior: Prior, small: Small = SMALL)
 
     As `shrink_effects`, on the scale of correlations.
     """
-    found = shrink_effects(z, error, prior, small)
-    mean, low, high = np.tanh([found.mean, found.low, found.high])
-    return found._replace(mean=mean, low=low, high=high)
+    effects = shrink_effects(z, error, prior, small)
+    mean, low, high = np.tanh([effects.mean, effects.low, effects.high])
+    return effects._replace(mean=mean, low=low, high=high)
 
 
 def shrink_effects(
@@ -133,7 +133,7 @@ def shrink_effects(
     """
     small = np.broadcast_to(small, z.shape).ravel()
     shape, z, error = z.shape, z.ravel(), error.ravel()
-    table, found = _table(prior) if len(z) > _MOST_EXACT else None, np.empty((5, len(z)))
+    table, results = _table(prior) if len(z) > _MOST_EXACT else None, np.empty((5, len(z)))
 
     def work(start: int) -> None:
         block = slice(start, start + _BLOCK)
@@ -153,11 +153,11 @@ def shrink_effects(
             at = tuple(one[near] for one in posterior)
             low[near], high[near] = (_quantile(q, *at) for q in (_LOW, _HIGH))
         ends = np.where(sign > 0, [low, high], [-high, -low])
-        found[:, block] = [sign * middle, *ends, lfsr, fsos]
+        results[:, block] = [sign * middle, *ends, lfsr, fsos]
 
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
         list(pool.map(work, range(0, len(z), _BLOCK)))
-    mean, low, high, lfsr, fsos = (value.reshape(shape) for value in found)
+    mean, low, high, lfsr, fsos = (value.reshape(shape) for value in results)
     return Shrunken(mean, low, high, lfsr, fsos, s_value(fsos, prior))
 
 
@@ -236,7 +236,7 @@ def _posterior(z: np.ndarray, error: np.ndarray, prior: Prior) -> Posterior:
     # An error without an end tells nothing; so does one that is far larger than any effect.
     known = np.minimum(error, _UNKNOWN)[:, None] ** 2
     whole = known + prior.scales**2
-    kept = prior.scales**2 / whole
+    shrinkage = prior.scales**2 / whole
     weight = np.log(whole)
     weight += z[:, None] ** 2 / whole
     weight *= -0.5
@@ -245,7 +245,7 @@ def _posterior(z: np.ndarray, error: np.ndarray, prior: Prior) -> Posterior:
     weight -= weight.max(1, keepdims=True)
     np.exp(weight, out=weight)
     weight /= weight.sum(1, keepdims=True)
-    return weight, kept * z[:, None], np.sqrt(kept * known)
+    return weight, shrinkage * z[:, None], np.sqrt(shrinkage * known)
 
 
 def _rates(posterior: Posterior, small: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -270,7 +270,7 @@ def _quantile(share: float, shares: np.ndarray, means: np.ndarray, sds: np.ndarr
     scale = np.where(spread, sds, 1.0)
     below = (weights * special.ndtr(-means / scale)).sum(1)
     at_zero = np.where(spread, 0.0, shares).sum(1)
-    found = np.zeros(len(below))
+    quantiles = np.zeros(len(below))
     left = np.flatnonzero((share <= below) | (share > below + at_zero))
     # Above zero, zero itself is counted already.
     target = np.where(share <= below, share, share - at_zero)[left]
@@ -282,7 +282,7 @@ def _quantile(share: float, shares: np.ndarray, means: np.ndarray, sds: np.ndarr
     for _ in range(_NEWTON):
         distance = (at[:, None] - means) / scale
         over = (weights * special.ndtr(distance)).sum(1) - target
-        found[left] = at
+        quantiles[left] = at
         # A small step may only be one through a component that is narrow.
         going = (np.abs(over) > _EXACT) & (high - low > _EXACT)
         if not going.any():
@@ -294,4 +294,4 @@ def _quantile(share: float, shares: np.ndarray, means: np.ndarray, sds: np.ndarr
         moved = np.where((moved > low) & (moved < high), moved, (low + high) / 2)
         left, target, at, low, high = (of[going] for of in (left, target, moved, low, high))
         weights, means, scale = weights[going], means[going], scale[going]
-    return found
+    return quantiles

@@ -84,10 +84,10 @@ class TopicUncertainty(saving.Saved):
 
     def among_top(self, n: int = 20) -> np.ndarray:
         """(F, K) share of the replicates in which a gene is among the n most probable."""
-        found = np.zeros(self.centre.shape)
+        hits = np.zeros(self.centre.shape)
         for topics in self.replicates:
-            found += top(topics, self.is_gene, n)
-        return found / self.n_boot
+            hits += top(topics, self.is_gene, n)
+        return hits / self.n_boot
 
     def top_stability(self, n: int = 20) -> np.ndarray:
         """(K,) share of a topic's n most probable genes that a replicate has among its own n."""
@@ -147,9 +147,9 @@ def top(topics: np.ndarray, is_gene: np.ndarray, n: int) -> np.ndarray:
     """(F, K) mask of the n most probable real genes of each topic."""
     ranked = np.where(is_gene[:, None], topics, -1.0)
     order = np.argsort(-ranked, axis=0, kind="stable")[: min(n, int(is_gene.sum()))]
-    found = np.zeros(topics.shape, bool)
-    np.put_along_axis(found, order, True, axis=0)
-    return found
+    mask = np.zeros(topics.shape, bool)
+    np.put_along_axis(mask, order, True, axis=0)
+    return mask
 
 
 def topic_bootstrap(
@@ -211,10 +211,10 @@ def _replicates(
             try:
                 yield UncertaintyProgress((number + next(steps)) / n_boot)
             except StopIteration as end:
-                found = end.value.T
+                topics = end.value.T
                 break
-        order, alike = paired(fit.topics, found)
-        made.append(found[:, order].astype(np.float32))
+        order, alike = paired(fit.topics, topics)
+        made.append(topics[:, order].astype(np.float32))
         cosines.append(alike)
         result = None
         if number:

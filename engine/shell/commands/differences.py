@@ -56,7 +56,7 @@ def differences(
     counts = fitted(fit, path, data, values)
     one, other = groups_of_options(counts.obs, a, b)
     steps = differences_iter(fit, counts, one, other, donor=donor, adjusted=adjusted, centre=centre)
-    found = last_of(steps, "differences").found
+    found = last_of(steps, "differences").differences
     write_csv(with_groups(with_ids(found.genes, fit), a, b, donor or found.unit), out)
     print(
         f"Saved {out}: {len(found.genes):,} genes, {found.n_a:,} against {found.n_b:,} "

@@ -66,7 +66,9 @@ def differential_by(
     groups: Any = by
     if a is not None:
         groups = groups_of_options(counts.obs, a, b)
-    found = last_of(differential_by_iter(fit, counts, groups, donor=donor), "differential-by").found
+    found = last_of(
+        differential_by_iter(fit, counts, groups, donor=donor), "differential-by"
+    ).differential
     table = found.pairs(places)
     one, other = (found.a, found.b) if a is None else (a, b)
     write_csv(with_groups(with_ids(table, fit), one, other, donor or found.unit), out)

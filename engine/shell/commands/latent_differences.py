@@ -44,7 +44,7 @@ def latent_differences(
     counts = fitted(fit, path, data, values)
     one, other = groups_of_options(counts.obs, a, b)
     steps = latent_differences_iter(fit, counts, one, other, donor=donor)
-    found = last_of(steps, "latent-differences").found
+    found = last_of(steps, "latent-differences").differences
     write_csv(with_groups(found.latents, a, b, donor or found.unit), out)
     print(
         f"Saved {out}: {len(found.latents):,} {fit.latent}s, {found.n_a:,} against {found.n_b:,} "

@@ -122,6 +122,6 @@ def test_words_count_and_name() -> None:
         "hold."
     )
     # Nobody is sent for more of what the counts were found to tell no more of.
-    given = replace(found, latents="topics", chosen=True)
+    given = replace(found, latents="topics", size_chosen=True)
     assert "More topics predict held-out counts no better; what" in given.words
     assert "Take more" not in given.words

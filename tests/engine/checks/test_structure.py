@@ -191,11 +191,11 @@ def test_no_factor_is_said_once() -> None:
     none = replace(NOTHING, n_factors=0, chosen=True, none_chosen=True, nothing=True)
     near = replace(none, largest=1.15)
     assert replace(near, none_chosen=False).significant
-    assert near.doubtful
+    assert near.near_chance
     assert not near.significant
     assert ResidualStructure.of(near.to_dict()) == near
     assert near.words.startswith(none.words)
     assert "a little more than by chance" in near.words
     plain = replace(near, largest=3.0)
     assert plain.significant
-    assert not plain.doubtful
+    assert not plain.near_chance
