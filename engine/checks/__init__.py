@@ -1,4 +1,4 @@
-"""How well a fit describes cells, seen and unseen, and how its topics or factors read."""
+"""How well a fit describes fitted and held-out cells, and the quality of its topics or factors."""
 
 from engine.checks.beyond_factors import (
     StructureProgress,

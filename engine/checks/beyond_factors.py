@@ -1,12 +1,12 @@
 """residual_structure: do genes still vary together once the factors of a fit are taken out?
 
-At the posterior modes of a cell, ``u - exp(x + e)`` is what its counts say against the fit: the
-derivative of the log density by the log intensity x of each gene, e being the mode of its residual.
-Where the factors are all there is, it is correlated between genes only as far as the modes are
-estimates. That much is known from counts drawn from the fit, whose modes are looked for likewise.
-So the largest eigenvalue of ``R - mean(R_drawn)``, R the correlations of the observed and R_drawn
-those of drawn counts, is compared with that of other draws (Rao's score test of one more factor
-along any direction, by parametric bootstrap).
+At the posterior mode of a cell, the score ``u - exp(x + e)`` is the derivative of the log density
+by the log intensity x of each gene; e is the mode of the gene's residual. If the factors explain
+all covariation, scores of genes are correlated only because modes are estimates. Counts drawn from
+the fit, with modes estimated in the same way, show how much. So the largest eigenvalue of
+``R - mean(R_drawn)``, R the correlations of the observed scores and R_drawn those of drawn counts,
+is compared with that of other draws (Rao's score test of one more factor along any direction, by
+parametric bootstrap).
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ from engine.validation import whole
 if TYPE_CHECKING:
     from engine.results import Fit
 
-# Cells that are enough.
+# Most cells to test.
 _ENOUGH = 2000
-# A gene that fewer cells have is not looked at, and of more genes those with most counts.
+# Genes that fewer cells express are left out; of more genes, those with most counts are tested.
 _FEWEST, _MOST_GENES = 20, 500
-# Residuals of fewer genes are tied to each other by their total, so that no pair is named.
+# With fewer genes the fixed total correlates all residuals, so no pair is named.
 _FEWEST_OF_PAIRS = 10
 
 
 @dataclass(frozen=True)
 class StructureProgress:
-    """A step: the share of the work that is done, and at the last what was found."""
+    """A step: the share of the work done; the last step has the result."""
 
     fraction: float
     structure: ResidualStructure | None = None
 
 
 def residual_structure(fit: AnyFit, counts: Counts, *, seed: int = 0) -> ResidualStructure:
-    """Look for what genes share beyond the factors; see `residual_structure_iter`."""
+    """Test whether genes vary together beyond the factors; see `residual_structure_iter`."""
     *_, last = residual_structure_iter(fit, counts, seed=seed)
     if last.structure is None:
         raise RuntimeError("the last step has the result")
@@ -61,14 +61,14 @@ def residual_structure_iter(
 ) -> Iterator[StructureProgress]:
     """Test a fit for one more factor along any direction, yielding progress.
 
-    At most 2,000 cells are looked at, drawn at random, and the 500 genes with most counts.
+    Uses at most 2,000 cells, drawn at random, and the 500 genes with most counts.
 
     Parameters
     ----------
     counts
         Cells of the fit; genes matched by name.
     brief
-        Whether fewer draws will do where the answer is plain.
+        Whether to stop drawing as soon as the result is clear.
 
     Raises
     ------
@@ -106,12 +106,12 @@ def _steps(
     dense = dense[:, genes]
     able = dense.sum(1) > 0
     dense, counts = dense[able], counts.take(np.flatnonzero(able))
-    # The counts of some genes among themselves have a model of the same form.
+    # Counts of a subset of the genes follow a model of the same form.
     loadings, noise = fit.loadings[genes], fit.noise[genes]
     mean = mean_of(fit, counts.obs)[..., genes]
     params, integral = params_of(mean, loadings, noise), integral_for(fit)
     weak = float((loadings**2).sum()) < float(noise.sum())
-    # Factors that were chosen were found to be needed: by a pair of genes, if not by all of them.
+    # An automatic choice has already tested that factors are needed, if only for one pair of genes.
     weak &= selection_of(fit) is None
     share = 0.5 if weak and fit.n_factors else 1.0
     steps = leading(params, integral, dense, rng, brief=brief)
@@ -120,14 +120,14 @@ def _steps(
         yield StructureProgress(1.0, structure)
         return
     nothing = not fit.n_factors
-    # Where factors are large, that they are there is plain.
+    # Large factors need no second test.
     if weak and fit.n_factors:
-        # What they vary is then residual variance of each gene by itself.
+        # Without factors, their variance is residual variance of each gene.
         own = noise + (loadings**2).sum(1)
         bare = params_of(mean, np.zeros_like(loadings), own)
         other = yield from _scaled_steps(leading(bare, integral, dense, rng), share, 1.0)
         nothing = not beyond_chance(other.largest, other.expected, other.spread)
-        # A single pair, which factors may hold, does not show among many genes.
+        # A single pair, which factors may describe, does not show in the eigenvalue of many genes.
         nothing &= not other.pairs or len(genes) < _FEWEST_OF_PAIRS
     yield StructureProgress(1.0, replace(structure, nothing=nothing))
 
@@ -143,7 +143,7 @@ def _scaled_steps(
 
 
 def _structure(fit: Fit, counts: Counts, genes: np.ndarray, result: Leading) -> ResidualStructure:
-    # The largest of a gene's weight is positive.
+    # Sign: the largest weight is positive.
     direction = result.direction * np.sign(result.direction[np.abs(result.direction).argmax()])
     names = fit.genes[genes]
     order = np.argsort(-direction, kind="stable")
@@ -158,7 +158,7 @@ def _structure(fit: Fit, counts: Counts, genes: np.ndarray, result: Leading) -> 
             best = int(np.argmax(table.to_numpy()))
             label, share = str(table.index[best][1]), float(table.iloc[best])
     selection = selection_of(fit)
-    # Before that number was chosen all pairs were looked at, and more genes.
+    # A choice of zero factors has tested all pairs already, of more genes.
     tried = () if selection is None or fit.n_factors else selection.tried
     none = any((one.size, one.structure) == (0, False) for one in tried)
     pairs: tuple[tuple[str, str], ...] = ()

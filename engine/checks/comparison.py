@@ -33,9 +33,9 @@ class Contender:
     seconds, passes
         Of the fit.
     score
-        What the run keeps of its held-out cells; None without.
+        Saved score of its held-out cells, or None.
     cells
-        What each held-out cell contributes to it.
+        Contribution of each held-out cell to the score.
     outline
         Cells and genes of the fit.
     checked
@@ -56,20 +56,20 @@ class Contender:
 
 
 def check_same_data(first: Outline, other: Outline, name: str) -> None:
-    """Refuse a run on other data than the first.
+    """Raise if two runs were fitted to different data.
 
-    The same are counts of the same fingerprint and, since choices of genes and cells change
-    that, those whose common cells (by name) all have the same total counts.
+    Data are the same if their fingerprints are equal. Choices of genes and cells change the
+    fingerprint; so data are also the same if all common cells (by name) have equal total counts.
 
     Parameters
     ----------
     name
-        Of the other run, for the words.
+        Name of the other run, for the message.
 
     Raises
     ------
     DataError
-        If the data are others.
+        If the data differ.
     """
     if first.fingerprint and first.fingerprint == other.fingerprint:
         return
@@ -79,7 +79,7 @@ def check_same_data(first: Outline, other: Outline, name: str) -> None:
     if not len(here):
         raise DataError(expected, f"no cell of the same name in {name!r}", remedy)
     one, two = first.total_counts[here], other.total_counts[there]
-    # Kept as float32 or float64, and whole numbers of counts.
+    # Totals are whole numbers, stored as float32 or float64.
     differ = int(np.count_nonzero(np.abs(one - two) > 0.5))
     if differ:
         difference = f"other total counts in {differ:,} of {len(here):,} common cells of {name!r}"
@@ -87,7 +87,7 @@ def check_same_data(first: Outline, other: Outline, name: str) -> None:
 
 
 def common(first: Outline, other: Outline) -> tuple[np.ndarray, np.ndarray]:
-    """Positions in both of the cells of the same names, in the order of the first."""
+    """Positions of the common cells in both fits, in the order of the first."""
     if first.cells is other.cells or first.cells.equals(other.cells):
         return np.arange(len(first.cells)), np.arange(len(first.cells))
     there = other.cells.get_indexer(first.cells)
@@ -98,9 +98,9 @@ def common(first: Outline, other: Outline) -> tuple[np.ndarray, np.ndarray]:
 def paired_score(first: CellScores, other: CellScores) -> tuple[float, float] | None:
     """Difference of two scores per count, the other less the first, and its standard error.
 
-    ``sum_c (l'_c - l_c) / sum_c v_c`` over held-out cells, l their log-likelihoods (nats) and v
-    the counts of their second halves; linearised as in `ratio_error`. Cells that are hard for
-    both models do not count as uncertainty. None if other cells were scored, or other halves.
+    ``sum_c (l'_c - l_c) / sum_c v_c`` over held-out cells, l their log-likelihoods (nats) and v the
+    counts of their second halves; linearised as in `ratio_error`. Differences between cells that
+    both models share cancel. None if the runs scored different cells or halves.
     """
     if not np.array_equal(first.cells, other.cells):
         return None
@@ -113,8 +113,8 @@ def paired_score(first: CellScores, other: CellScores) -> tuple[float, float] | 
 def paired_marginal(first: Outline, other: Outline) -> tuple[float, float] | None:
     """Difference of the mean log-marginals of the cells in both, and its standard error, nats.
 
-    The other less the first. None if one of them has none, or the genes are others: then
-    likelihoods are of other counts.
+    The other less the first. None if a run has no log-marginals or the genes differ, as likelihoods
+    are then of different counts.
     """
     if first.log_marginal is None or other.log_marginal is None or not _same_genes(first, other):
         return None
@@ -136,13 +136,13 @@ def compare(runs: Sequence[Contender]) -> pd.DataFrame:
     ``seconds``, ``seed``, other ``settings`` that differ from those of the first run; ``score`` of
     the held-out cells (nats per count), ``perplexity``, ``gain`` and ``gain_se``, how much better
     per count than the first run on the same halves of the same cells (`paired_score`), and
-    ``scored``, whether that is so, in words; ``log_marginal``, the mean over the cells fitted in
-    this run and the first (nats), ``is_bound``, whether that is a lower bound, ``marginal_gain``
-    and ``marginal_gain_se`` (`paired_marginal`); ``misfits``, their number in all, and
-    ``misfits: ...`` by discrepancy, found by a predictive check of the mode ``check`` with
-    ``draws`` draws. Modes find misfits of different kinds, so it is one mode for all runs: the one
-    that most of them were checked in.
-    What is not known is NaN, and ``check`` of a run without one empty.
+    ``scored``, whether that was possible, in words; ``log_marginal``, the mean over the cells
+    fitted in this run and the first (nats), ``is_bound``, whether that is a lower bound,
+    ``marginal_gain`` and ``marginal_gain_se`` (`paired_marginal`); ``misfits``, their number in
+    all, and ``misfits: ...`` by discrepancy, found by a predictive check of the mode ``check`` with
+    ``draws`` draws. Modes find misfits of different kinds, so one mode is used for all runs: the
+    one that most of them were checked in. Unknown values are NaN; ``check`` is empty for a run
+    without a check.
     """
     mode = _shared_mode(runs)
     rows = [_row(runs[0], run, mode) for run in runs]
@@ -150,7 +150,7 @@ def compare(runs: Sequence[Contender]) -> pd.DataFrame:
 
 
 def _shared_mode(runs: Sequence[Contender]) -> str:
-    """The mode that most runs were checked in, of several the first."""
+    """The mode that most runs were checked in; the first of several."""
     return max(get_args(Mode), key=lambda mode: sum(mode in run.checked for run in runs))
 
 

@@ -26,15 +26,15 @@ class Score:
     Attributes
     ----------
     log_likelihood_per_count
-        Mean of ``log E[rho_g | first half]`` over the counts of the second halves, nats; of LDA
-        by ``inference="em"`` rho is taken at the mode of the proportions, not expected.
+        Mean of ``log E[rho_g | first half]`` over the counts of the second halves, nats; for LDA by
+        ``inference="em"``, rho is taken at the mode of the proportions.
     perplexity
         ``exp(-log_likelihood_per_count)``: the lower the better.
     log_marginal_per_cell
         Mean of log p(counts | total) of the whole cells, nats; None for LDA, which has no
         marginal in closed form.
     is_bound
-        Whether that is only a lower bound, as an encoder without refinement gives.
+        Whether that is only a lower bound, from an encoder without refinement.
     n_cells, n_left_out
         Cells scored, and cells without a count in one of their halves.
     n_features, n_counts
@@ -42,9 +42,9 @@ class Score:
     seed
         Of the thinning.
     standard_error
-        Of ``log_likelihood_per_count``, over cells; zero for a single one. It says how far other
-        cells would score otherwise; models that were scored on the same cells compare much more
-        closely than that, see `CellScores`.
+        Of ``log_likelihood_per_count``, over cells; zero for a single one. It is the error of a
+        score over other cells; two models scored on the same cells compare more precisely, see
+        `CellScores`.
     """
 
     model: str
@@ -84,7 +84,7 @@ class CellScores:
 
 
 def score(fit: AnyFit, counts: Counts, *, seed: int = 0) -> Score:
-    """`complete`, without what each cell contributes; errors as there."""
+    """The `Score` of `complete`, which lists the errors raised."""
     return complete(fit, counts, seed=seed)[0]
 
 
@@ -93,10 +93,10 @@ def complete(
 ) -> tuple[Score, CellScores]:
     """Score a fit on held-out cells, by document completion.
 
-    Each cell's counts are split in two by binomial thinning. The cell's proportions are
-    predicted from one half, ``E[rho | half]``, and the other half is scored under them. The
-    multinomial coefficient, which no model touches, is left out; so scores compare across
-    models if features, cells and seed are the same.
+    Each cell's counts are split in two by binomial thinning. The cell's proportions are predicted
+    from one half, ``E[rho | half]``, and the other half is scored under them. The multinomial
+    coefficient, which is the same for all models, is left out; scores compare across models if
+    features, cells and seed are the same.
 
     Parameters
     ----------
@@ -105,7 +105,8 @@ def complete(
     seed
         Of the thinning.
     tell
-        Called between blocks of cells with the share that is done; what it raises ends the work.
+        Called between blocks of cells with the share done; an exception that it raises ends the
+        work.
 
     Raises
     ------
@@ -200,7 +201,7 @@ def set_aside(counts: Counts, share: float, seed: int) -> tuple[Counts, Counts]:
 
 
 def drawn(n_cells: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the cells to fit, and of those to score the fit on, as `set_aside` has them."""
+    """Positions of the cells that `set_aside` fits, and of those that it scores."""
     order = np.random.default_rng([seed, 3]).permutation(n_cells)
     size = min(max(round(share * n_cells), 1), n_cells - 1)
     return np.sort(order[size:]), np.sort(order[:size])

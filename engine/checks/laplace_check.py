@@ -28,9 +28,9 @@ from engine.validation import whole
 if TYPE_CHECKING:
     from engine.results import Fit
 
-# Pareto k from which no feasible number of draws makes up for so heavy a tail of weights.
+# Above this Pareto k the weights have too heavy a tail for any feasible number of draws.
 RELIABLE = 0.7
-# Share of unreliable cells, and nats per cell, from which the page should warn.
+# Share of unreliable cells, and mean error in nats per cell, above which a warning is given.
 _MANY, _FAR = 0.05, 0.1
 
 
@@ -43,10 +43,10 @@ class LaplaceQuality:
     cells
         One row a cell: ``cell``, ``total`` counts, log p(counts | total) by ``laplace`` and by
         importance sampling (``reference``, with ``reference_se``), their ``difference`` (Laplace
-        less reference), nats, and ``pareto_k``: above 0.7 the Gaussian is no match of the
-        posterior, and the reference itself unsure.
+        less reference), nats, and ``pareto_k``: above 0.7 the Gaussian does not match the
+        posterior, and the reference is unreliable too.
     warning
-        In words, when not to trust the approximation; None where it can be.
+        Why not to trust the approximation, in words; None if it can be trusted.
     n_failed
         Cells whose mode was not found; they are not in ``cells``.
     """
@@ -58,7 +58,7 @@ class LaplaceQuality:
 
 @dataclass(frozen=True)
 class LaplaceProgress:
-    """A step: the share of the cells that is done, and at the last what was found."""
+    """A step: the share of the cells done; the last step has the result."""
 
     fraction: float
     quality: LaplaceQuality | None = None
@@ -81,8 +81,8 @@ def laplace_quality_iter(
 
     Draws q = (z, lambda) from the cell's Gaussian g and averages
     ``exp(sum_g psi_g(x_g) - z'z / 2) / g(q)``, each psi by quadrature and the weights
-    Pareto-smoothed (Vehtari, Simpson, Gelman, Yao and Gabry 2024, J. Mach. Learn. Res. 25). What it
-    does not see is a second mode far from the first.
+    Pareto-smoothed (Vehtari, Simpson, Gelman, Yao and Gabry 2024, J. Mach. Learn. Res. 25). It does
+    not detect a second mode far from the first.
 
     It warns if more than 5 % of the cells have k above 0.7, or if the mean difference exceeds
     0.1 nat.
@@ -92,7 +92,7 @@ def laplace_quality_iter(
     counts
         Genes matched by name.
     n_cells
-        Drawn at random among those with counts; all of them if there are fewer.
+        Number of cells, drawn at random among those with counts; all if there are fewer.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def _steps(
                     "cell": counts.cells[start + j],
                     "total": counts.totals[start + j],
                     "laplace": posterior.log_marginal[j] + fixed[j],
-                    # Draws integrate over lambda as it is: nothing to correct.
+                    # Draws integrate over lambda exactly, so the correction is taken out.
                     "reference": value + fixed[j] - _stirling_error(own.sum()),
                     "reference_se": weights.std() / weights.mean() / np.sqrt(n_draws),
                     "pareto_k": shape,
@@ -166,20 +166,20 @@ def _steps(
 
 def smooth(log_weights: np.ndarray) -> tuple[np.ndarray, float]:
     """Pareto-smoothed logarithms of importance weights (S,), and the shape k of their tail."""
-    # Half a second to import, which most that is done here need not spend.
+    # The import takes half a second, which other functions do not need.
     from arviz_stats.base.array import array_stats
 
     try:
         smoothed, shape = array_stats.psislw(-log_weights)
     except ValueError:
-        # Refused are the largest if all alike, as float32 has them in cells of huge totals.
+        # It refuses largest weights that are all equal, as by float32 in cells with huge totals.
         return log_weights, 0.0
-    # They come summing to one; the smallest is none of those that are smoothed.
+    # psislw normalises the weights; the smallest is not smoothed and restores their scale.
     return smoothed + (log_weights.min() - smoothed.min()), float(shape)
 
 
 def _stirling_error(total: float) -> float:
-    """``log Gamma(N)`` less Stirling's formula: what Laplace adds to be exact in lambda."""
+    """``log Gamma(N)`` less Stirling's formula, which makes Laplace exact in lambda."""
     n = float(total)
     return float(gammaln(n) - (n * np.log(n) - n + 0.5 * np.log(2 * np.pi / n)))
 
@@ -205,7 +205,7 @@ def _warning(table: pd.DataFrame, n_failed: int) -> str | None:
 def _log_joint(
     params: equations.Params, counts: Float[Array, "G"], latents: Float[Array, "S q"]
 ) -> Float[Array, "S"]:
-    """Less the same constants as the Laplace value, so that ``constants`` serves both."""
+    """Log joint density without ``constants``, as the Laplace value."""
     scores = latents[:, :-1]
     x = params.mean + scores @ params.loadings.T + latents[:, -1:]
     mode = residual_mode(x, params.log_noise, counts)

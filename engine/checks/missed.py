@@ -2,9 +2,9 @@
 
 Residuals are the scores of `engine.checks.beyond_factors`; of topics they are Pearson residuals,
 ``(u - N p) / sqrt(N p)`` with p the proportions of the genes at the mode of the cell. R are their
-correlations over cells, D = R - mean(R_drawn) what the counts have more than counts drawn from the
-fit. A pair is missed if its |D| is larger than the largest |D| of all pairs is in drawn counts:
-the choice of the largest among millions is part of what it is compared with.
+correlations over cells, and D = R - mean(R_drawn) is the excess over counts drawn from the fit. A
+pair is missed if its |D| exceeds the largest |D| of all pairs in drawn counts, which allows for the
+choice of the largest among millions.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from engine.registry import family_of
 from engine.results import AnyFit, selection_of
 from engine.validation import whole
 
-# Cells that are enough; fewer of very many genes, so many counts at a time.
+# Most cells to test; fewer with very many genes: at least so many, and about so many counts.
 _ENOUGH, _LEAST_CELLS, _ELEMENTS = 2000, 500, 2**22
-# A gene that fewer cells have is not looked at, and of more genes those with most counts.
-# Residuals of fewer genes are tied to each other by their total.
+# Genes that fewer cells express are left out. The fixed total correlates residuals of fewer genes.
+# Of more genes, those with most counts are tested.
 _FEWEST, _FEWEST_GENES, _MOST_GENES = 20, 10, 3000
-# Draws for the mean of their correlations, and those that tell how large a difference may be.
+# Draws for the mean of their correlations, and for the largest difference by chance.
 _FOR_MEAN, _FOR_LARGEST = 4, 8
-# Pairs that are listed, and those that are named.
+# Pairs in the table, and pairs named in the finding.
 _LISTED, _NAMED = 200, 3
 
 
@@ -46,13 +46,14 @@ class MissedPairs:
     latents
         "factors" or "topics", of which the fit has ``n_factors``.
     n_cells, n_genes
-        That were looked at.
-    n_missed, chosen
-        How many pairs are missed, and whether the counts chose the number of factors or topics.
+        Cells and genes that were tested.
+    n_missed, size_chosen
+        Number of missed pairs, and whether the number of factors or topics was chosen from the
+        counts.
     table
-        At most 200 pairs, the furthest off first: ``gene``, ``other``, ``observed`` (correlation
-        of residuals), ``predicted`` (the mean of draws), ``low_90`` and ``high_90``, between which
-        all pairs are in 90 % of the draws, ``p_value`` (that any pair of all is as far off by
+        At most 200 pairs, the furthest off first: ``gene``, ``other``, ``observed`` (correlation of
+        residuals), ``predicted`` (the mean of draws), ``low_90`` and ``high_90``, between which all
+        pairs are in 90 % of the draws, ``p_value`` (probability that any pair is as far off by
         chance) and ``misfit``.
     """
 
@@ -107,7 +108,7 @@ def _number(value: float) -> str:
 
 @dataclass(frozen=True)
 class MissedProgress:
-    """A step: the share of the work that is done, and at the last what was found."""
+    """A step: the share of the work done; the last step has the result."""
 
     fraction: float
     missed: MissedPairs | None = None
@@ -128,15 +129,15 @@ def missed_pairs_iter(
 ) -> Iterator[MissedProgress]:
     """Compare the residuals of all pairs of genes with those of draws, yielding progress.
 
-    At most 2,000 cells (of topics 1,000) are looked at, drawn at random, and of the genes that 20
-    of them have the 3,000 with most counts.
+    Uses at most 2,000 cells (1,000 for topics), drawn at random, and the 3,000 genes with most
+    counts among those that 20 of these cells express.
 
     Parameters
     ----------
     counts
         Genes matched by name; the cells of the fit or others.
     cells
-        (C,) mask of the cells to look at; all by default.
+        (C,) mask of the cells to test; all by default.
 
     Raises
     ------
@@ -206,7 +207,7 @@ def _missed(
     observed, mean = observed[one, other].astype(float), mean[one, other].astype(float)
     away = np.abs(observed - mean)
     expected, freedom = largest.mean(), len(largest) - 1
-    # The largest of other draws is further off by the uncertainty of the mean.
+    # Prediction of another draw: the error of the mean adds to the spread.
     spread = max(largest.std(ddof=1), 1e-6) * np.sqrt(1 + 1 / len(largest))
     limit = pair_limit(list(largest))
     order = np.argsort(-away, kind="stable")[:_LISTED]

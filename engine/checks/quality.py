@@ -1,4 +1,4 @@
-"""How topics and factors read: whether their genes occur together, differ, and are used."""
+"""Quality of topics and factors: coherence, diversity, and how many are used."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _LEAST = 1e-12
 
 @dataclass(frozen=True)
 class Quality:
-    """Measures of a fit's topics or factors, which take no account of how well it predicts.
+    """Measures of a fit's topics or factors, regardless of how well it predicts.
 
     Attributes
     ----------
     coherence
-        Mean NPMI of the 15 leading genes, see `coherence`; NaN if no pair of them was seen.
+        Mean NPMI of the 15 leading genes, see `coherence`; NaN if no pair of them has counts.
     diversity
         Share of distinct genes among the 25 leading ones of each: 1 if no two share any.
     effective
@@ -41,7 +41,7 @@ class Quality:
 
 
 def quality(fit: AnyFit, counts: Counts) -> Quality:
-    """Measure a fit; coherence on ``counts``, best of cells that it has not seen.
+    """Measure a fit; coherence is computed on ``counts``, best of held-out cells.
 
     Raises
     ------
@@ -65,8 +65,7 @@ def quality(fit: AnyFit, counts: Counts) -> Quality:
 def leading(fit: AnyFit, n: int) -> list[np.ndarray]:
     """Positions of the leading real genes: the n most probable of each topic, or of each factor.
 
-    A factor has two ends, whose genes go opposite ways; so both its ends give a set, of the n
-    genes with the highest and with the lowest loadings.
+    A factor gives two sets: the n genes with the highest loadings and the n with the lowest.
     """
     real = np.flatnonzero(fit.is_gene)
     weights = fit.programmes()[real]
@@ -113,21 +112,21 @@ def coherence(sets: list[np.ndarray], counts: Counts) -> float:
 
 
 def programmes(fit: AnyFit) -> np.ndarray:
-    """(G, K) topics or loadings of the real genes, by which fits compare."""
+    """(G, K) topics or loadings of the real genes, by which fits are compared."""
     # The pooled rest may hold most of the counts, and would make all topics alike.
     return fit.programmes()[fit.is_gene]
 
 
 def matched_cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Cosines of the columns of two (G, K) arrays, paired to make their sum the largest; ascending.
+    """Absolute cosines of columns of two (G, K) arrays, paired to maximise their sum; ascending.
 
-    Without regard to sign, which factors do not have.
+    Absolute, because the sign of a factor is arbitrary.
     """
     return np.sort(paired(one, other)[1])
 
 
 def paired(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which columns of the other go with those of the one, and the cosines; `matched_cosines`."""
+    """Column of ``other`` paired with each of ``one``, and their cosines; see `matched_cosines`."""
     units = [part / np.maximum(np.linalg.norm(part, axis=0), _LEAST) for part in (one, other)]
     cosines = np.abs(units[0].T @ units[1])
     rows, columns = optimize.linear_sum_assignment(cosines, maximize=True)

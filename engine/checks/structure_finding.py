@@ -1,4 +1,4 @@
-"""ResidualStructure: what genes share beyond the factors of a fit, and what is said of it."""
+"""ResidualStructure: how genes vary together beyond the factors of a fit, in numbers and words."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from engine.checks.structure_scores import beyond_chance
 from engine.results import AnyFit
 
-# Names of genes of a side that are kept.
+# Most genes named on each side.
 MOST_NAMED = 4
-# Under which it stands in the ``data`` of a fit.
+# Its key in the ``data`` of a fit.
 _KEY = "structure"
-# What was looked for once, when the number was chosen, must be so many times as far from chance.
+# If the choice of the number found nothing, a later test must exceed so many times the limit.
 _AGAIN = 2.0
 NOTHING = (
     "There is nothing to find that can be told from noise: counts drawn without any factor look "
@@ -27,13 +27,13 @@ class ResidualStructure:
     Attributes
     ----------
     n_factors, n_cells
-        Of the fit, and of the cells that were looked at.
+        Factors of the fit, and cells that were tested.
     largest
-        Eigenvalue of the correlations less those of drawn counts.
+        Largest eigenvalue of the correlations less those of drawn counts.
     expected, spread
-        Mean and standard deviation of the same of counts that are drawn.
+        Mean and standard deviation of that eigenvalue in drawn counts.
     genes, opposed
-        Those that vary together most along its eigenvector, and those that go against them.
+        Genes with the largest weights in its eigenvector, and those with the opposite sign.
     label, share
         Column of obs that explains most of the cells' scores along it, and how much (adjusted R²);
         empty if it is less than half.
@@ -42,11 +42,11 @@ class ResidualStructure:
     chosen
         Whether the number of factors was chosen from the counts.
     pairs
-        Names of the genes of at most three pairs, the furthest off first, that are correlated by
-        themselves beyond the factors.
+        Gene names of at most three single pairs that are correlated beyond the factors, the
+        furthest off first.
     none_chosen
-        Whether no factor was chosen because the same test found nothing; two draws of one test
-        may differ where little is there, so that what it finds now must be twice as much.
+        Whether zero factors were chosen because the same test found nothing. Its result varies with
+        the draws, so a finding now must be twice as large.
     missed
         Root mean square, over pairs, of the correlation that the factors leave out: standard errors
         of correlations contain it. None if an earlier release made the test, which did not measure
@@ -76,12 +76,12 @@ class ResidualStructure:
 
     @property
     def unmeasured(self) -> bool:
-        """Whether something was found, but not how much: by an earlier release."""
+        """Whether an earlier release found structure without measuring ``missed``."""
         return self.significant and self.missed is None
 
     @property
     def near_chance(self) -> bool:
-        """Whether it is so near to what chance makes that the same test found nothing before."""
+        """Whether the excess passes the plain limit, but not the one for ``none_chosen``."""
         beyond = beyond_chance(self.largest, self.expected, self.spread)
         return self.none_chosen and beyond and not self.significant
 
@@ -127,7 +127,7 @@ class ResidualStructure:
 
     @property
     def _of_pairs(self) -> str:
-        """What is said where only pairs of genes are correlated beyond the factors."""
+        """The finding if only single pairs of genes are correlated beyond the factors."""
         if not self.pairs:
             return ""
         named = ", ".join(" and ".join(pair) for pair in self.pairs)
@@ -145,7 +145,7 @@ class ResidualStructure:
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> ResidualStructure:
-        """The inverse of `to_dict`; KeyError, TypeError or ValueError if it is of others."""
+        """The inverse of `to_dict`; KeyError, TypeError or ValueError if values are wrong."""
         aligned, opposed = (
             tuple(str(name) for name in list(values[side])[:MOST_NAMED])
             for side in ("genes", "opposed")

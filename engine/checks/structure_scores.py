@@ -1,4 +1,4 @@
-"""How strongly genes vary together beyond the factors of a fit, in counts and in draws of them."""
+"""How strongly genes vary together beyond the factors of a fit, in counts and in draws from it."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from engine.lnm.posteriors import Posteriors
 from engine.lnm.residual import Integral
 from engine.lnm.some_genes import AT_ONCE, Model, draw_counts, scores_of
 
-# Draws for the mean of their correlations, and those that tell how large an eigenvalue may be: so
-# few of these, at least, where one is so many times as large as any of theirs.
+# Draws for the mean of their correlations, and for the eigenvalue by chance. A brief test stops
+# after so few of the latter if the eigenvalue is so many times the largest of theirs.
 _FOR_MEAN, _FOR_SPREAD = 5, 8
 _PLAIN_AFTER, _PLAIN = 2, 1.5
-# Probability by chance, and excess of the eigenvalue, from which there is something.
+# Largest p-value, and least excess of the eigenvalue, of a finding.
 CHANCE, _LEAST = 0.003, 0.1
-# Correlations that differ by less are not spoken of; pairs that are kept.
+# Least difference of a correlation that is reported, and most pairs.
 LEAST_PAIR, _PAIRS = 0.1, 3
-# Of what is missed: squares of correlations that scores hardly show, and rounds until it settles.
+# For `_missed`: lower bound of the squared attenuation, and iterations.
 _LEAST_SHOWN, _ROUNDS = 1e-6, 50
-# Standard errors of their mean where nothing is missed, below which it is taken for none.
+# Below so many standard errors (if nothing is missed) the mean square counts as zero.
 _NOISE = 3.0
 
 
 class Leading(NamedTuple):
-    """The direction along which genes vary together most, beyond what draws do.
+    """The direction along which genes vary together most, beyond draws from the fit.
 
     Attributes
     ----------
@@ -54,14 +54,14 @@ class Leading(NamedTuple):
 
 
 def beyond_chance(largest: float, expected: float, spread: float, times: float = 1.0) -> bool:
-    """Whether an eigenvalue is larger than those of draws from the fit, or so many times as far."""
+    """Whether an eigenvalue exceeds those of draws from the fit by ``times`` the limit."""
     far = stats.t.ppf(1 - CHANCE, _FOR_SPREAD - 1) * spread * np.sqrt(1 + 1 / _FOR_SPREAD)
     return bool(largest - expected > times * max(_LEAST, far))
 
 
 def pair_limit(largest: list[float]) -> float:
-    """What no pair is further off than by chance, from the largest of all pairs of each draw."""
-    # The largest of other draws is further off by the uncertainty of the mean.
+    """Largest difference of any pair by chance, from the largest of all pairs in each draw."""
+    # Prediction of another draw: the error of the mean adds to the spread.
     spread = max(float(np.std(largest, ddof=1)), 1e-6) * np.sqrt(1 + 1 / len(largest))
     far = stats.t.ppf(1 - CHANCE, len(largest) - 1)
     return max(LEAST_PAIR, float(np.mean(largest) + far * spread))
@@ -75,9 +75,9 @@ def leading(
     *,
     brief: bool = False,
 ) -> Generator[float, None, Leading]:
-    """Compare counts (C, G) with draws of a model; yields the share that is done.
+    """Compare counts (C, G) with draws of a model; yields the share done.
 
-    ``brief`` ends it as soon as the answer is plain.
+    ``brief`` ends it as soon as the result is clear.
     """
     model = Model(params, integral, min(AT_ONCE, len(counts)))
     scores, posteriors = scores_of(model, counts)
@@ -120,13 +120,14 @@ def leading(
 def _attenuation(
     params: equations.Params, posteriors: list[Posteriors], n_cells: int
 ) -> np.ndarray:
-    """(G,) how strongly the scores of a gene show what it varies by.
+    """(G,) attenuation of correlations in the scores of each gene.
 
-    A correlation of two genes that is left out shows in their scores times the product of both.
+    A correlation that the fit leaves out appears in the scores times the attenuations of both
+    genes.
 
     The score is the mode of the residual over its variance d. With intensity l that mode is
-    ``l d / (1 + l d)`` times the residual, so that scores have variance ``E[l / (1 + l d)]``, and
-    a covariance c of two residuals shows as their correlation times the root of both of these.
+    ``l d / (1 + l d)`` times the residual. So scores have variance ``v = E[l / (1 + l d)]``, and a
+    covariance c of two residuals appears as a correlation ``c sqrt(v_1 v_2)`` of their scores.
     """
     noise = np.exp(np.asarray(params.log_noise, float))
     variance = (np.asarray(params.loadings, float) ** 2).sum(1) + noise
@@ -137,14 +138,14 @@ def _attenuation(
 
 
 def _missed(excess: np.ndarray, chance: np.ndarray, attenuation: np.ndarray) -> float:
-    """Root mean square of correlations, whose squares in scores are in excess of those by chance.
+    """Root mean square of the missed correlations, from squares of scores' in excess of chance.
 
-    A mean weighted as that of random effects (DerSimonian & Laird 1986): each pair by the error of
-    its square and by how much squares of normal correlations differ from pair to pair.
+    A random-effects mean (DerSimonian & Laird 1986): the weight of a pair depends on the error of
+    its square and on the variance of squares between pairs, if correlations are normal.
     """
     upper = np.triu_indices(len(excess), 1)
     shown = np.maximum(np.outer(attenuation, attenuation)[upper] ** 2, _LEAST_SHOWN)
-    # Alike for all pairs: weights by what few draws say of each would favour what is in excess.
+    # One error for all pairs: errors of each pair from few draws would favour pairs in excess.
     squares, errors = excess[upper] / shown, chance[upper].mean() / shown
     mean = max(float(squares.mean()), float(errors.mean()))
     for _ in range(_ROUNDS):
@@ -152,12 +153,12 @@ def _missed(excess: np.ndarray, chance: np.ndarray, attenuation: np.ndarray) -> 
         mean = max(float((weights * squares).sum() / weights.sum()), 0.0)
     if mean < _NOISE * np.sqrt(2 / (1 / errors**2).sum()):
         return 0.0
-    # Of a fit without residual variance genes vary by far more than it knows.
+    # In a fit without residual variance, genes vary far more than it allows.
     return float(min(np.sqrt(mean), 1.0))
 
 
 def _of_pairs(away: np.ndarray) -> np.ndarray:
-    """(G, G) sizes, each pair once."""
+    """(G, G) absolute values, each pair once."""
     return np.asarray(np.triu(np.abs(away), 1))
 
 
@@ -166,7 +167,7 @@ def _moments(values: list[float]) -> tuple[float, float]:
 
 
 def correlation(scores: np.ndarray) -> np.ndarray:
-    """(G, G) of standardised scores."""
+    """(G, G) correlations of standardised scores."""
     return np.asarray(scores.T @ scores) / len(scores)
 
 

@@ -54,15 +54,15 @@ class Trial:
     value, seed
         Number of topics or factors, and the seed, which also chooses the held-out cells.
     state, message
-        As in `engine.jobs.JobStatus`; only what is "done" is compared.
+        As in `engine.jobs.JobStatus`; only runs that are "done" are compared.
     seconds
         Of the fit.
     score
-        What the run keeps of it; None without.
+        Saved score of the held-out cells, or None.
     cells
-        What each held-out cell contributes.
+        Contribution of each held-out cell to the score.
     programmes
-        (G, K) topics or loadings of the real genes; None where stability is not asked for.
+        (G, K) topics or loadings of the real genes; None if stability is not requested.
     """
 
     id: str
@@ -91,7 +91,7 @@ class Sweep:
     id, name, model
         Identity, label and model of the runs.
     parameter
-        What was varied: "topics" or "factors".
+        The number that varies: "topics" or "factors".
     holdout
         Share of the cells that were held out.
     finished
@@ -106,7 +106,7 @@ class Sweep:
         One row a run: id, revision, value, seed, state, message, seconds, perplexity, and the
         measures.
     suggested, reason
-        A number to choose, None while there is nothing to compare; and why, in words.
+        Suggested number, None while there is nothing to compare; and the reason, in words.
     """
 
     id: str
@@ -138,7 +138,7 @@ class Sweep:
 def sweep(
     trials: Sequence[Trial], *, id: str, name: str, model: str, holdout: float, finished: bool
 ) -> Sweep:
-    """Put runs side by side.
+    """Compare runs of several numbers.
 
     Numbers are compared on the seeds that all of them have been run with, so on the same
     held-out cells.
@@ -168,7 +168,7 @@ def suggest(table: pd.DataFrame, parameter: str) -> tuple[int | None, str]:
     table
         Of a `Sweep`.
     parameter
-        What the numbers count, for the words.
+        "topics" or "factors", for the reason.
     """
     if len(table) < 2:
         return None, f"Fewer than two numbers of {parameter} have been scored on the same cells."
@@ -198,7 +198,7 @@ def suggest(table: pd.DataFrame, parameter: str) -> tuple[int | None, str]:
 
 
 def _comparable(trials: Sequence[Trial]) -> dict[int, dict[int, Trial]]:
-    """By number and seed, those of the seeds that all numbers have."""
+    """Scored trials by number and seed, for the seeds that all numbers have."""
     by_value: dict[int, dict[int, Trial]] = {}
     for trial in trials:
         if trial.scored:
@@ -206,7 +206,7 @@ def _comparable(trials: Sequence[Trial]) -> dict[int, dict[int, Trial]]:
     if not by_value:
         return {}
     shared = sorted(set.intersection(*map(set, by_value.values())))
-    # Not the same if the data changed from one run to the next.
+    # Held-out cells differ if the data changed between runs.
     shared = [seed for seed in shared if _same_cells([one[seed] for one in by_value.values()])]
     return (
         {value: {seed: by_value[value][seed] for seed in shared} for value in sorted(by_value)}
@@ -268,6 +268,6 @@ def _mean(values: Sequence[float | None]) -> float:
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    # By way of JSON, which knows neither NumPy's numbers nor NaN.
+    # JSON turns NumPy's numbers into plain ones and NaN into None.
     records: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
     return records

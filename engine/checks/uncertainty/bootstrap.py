@@ -1,4 +1,4 @@
-"""The fit again and again with random weights of its cells (Bayesian bootstrap)."""
+"""Bayesian bootstrap: refits with random weights of the cells."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from engine.validation import whole
 if TYPE_CHECKING:
     from engine.results import Fit
 
-# Passes of a replicate at the most, and about how many one takes.
+# Most passes of a replicate, and about how many one takes.
 _MOST_PASSES, _TYPICAL_PASSES = 40, 12
 FEWEST, MOST = 2, 1000
 
@@ -45,20 +45,21 @@ def bootstrap_iter(
     """Refit an LNM to weighted cells, yielding progress; to stop, cease pulling.
 
     Each replicate gives every cell a weight drawn from Exp(1), made 1 on average (Rubin 1981, Ann.
-    Stat. 9), and climbs from the fit to its own optimum; after each but the first the progress
-    carries the uncertainty by those made so far. Where the prior holds a gene, replicates vary less
-    than is not known of it; so each is given what a prior would move it by whose centre is drawn
-    from that prior (`perturbed`). Unlike the delta method it sees what genes do to each other, and
-    cells that are unlike the model. It sees no other optimum than the one near the fit.
+    Stat. 9), and climbs from the fit to its own optimum; after each but the first, the progress has
+    the uncertainty from the replicates so far. Replicates of genes that the prior determines vary
+    less than their posterior; so each replicate is moved as if the centre of the prior were drawn
+    from it (`perturbed`). Unlike the delta method, the bootstrap includes effects of genes on each
+    other, and cells that do not follow the model. It finds no other optimum than the one near the
+    fit.
 
     Parameters
     ----------
     counts
         The cells of the fit; genes matched by name.
     n_boot
-        Replicates, 2 to 1000; with 50 the standard errors are within a tenth, mostly.
+        Replicates, 2 to 1000; with 50, standard errors are mostly within 10 %.
     seed
-        Each replicate draws from a generator of its own: it and the replicate's number.
+        Seeds the generator of each replicate, with the replicate's number.
 
     Raises
     ------
@@ -86,7 +87,7 @@ def _replicates(
 ) -> Generator[UncertaintyProgress[Uncertainty], None, None]:
     keep_compilations()
     yield UncertaintyProgress(0.0)
-    # The reference of the fit, which is the one without a residual.
+    # The reference feature of the fit is the one without a residual.
     counts = replace(counts, reference=fit.reference)
     loadings: list[np.ndarray] = []
     noise: list[np.ndarray] = []
@@ -115,12 +116,12 @@ def _replicates(
 
 
 def perturbed(point: Point, rng: np.random.Generator) -> np.ndarray:
-    """Parameters (G, k + p + 2) had the prior of each gene another centre, drawn from that prior.
+    """Parameters (G, k + p + 2) if the centre of each gene's prior were drawn from that prior.
 
-    With H what the cells tell of a gene and P what the prior tells, its optimum varies with their
-    weights by ``(H + P)^-1 H (H + P)^-1``; moved by ``(H + P)^-1 P x``, x ~ N(0, P^-1), it varies
-    by ``(H + P)^-1``, as its posterior does (randomised maximum a posteriori: Bardsley et al.
-    2014, SIAM J. Sci. Comput. 36).
+    With H the information of the cells on a gene and P that of the prior, its optimum varies with
+    the weights by ``(H + P)^-1 H (H + P)^-1``. Moved by ``(H + P)^-1 P x``, x ~ N(0, P^-1), it
+    varies by ``(H + P)^-1``, as the posterior does (randomised maximum a posteriori: Bardsley et
+    al. 2014, SIAM J. Sci. Comput. 36).
     """
     covariance, variance = Metric(point, cautious=False).variances()
     prior, theta = point.prior, point.theta.copy()
@@ -134,7 +135,7 @@ def perturbed(point: Point, rng: np.random.Generator) -> np.ndarray:
 
 
 def _refit(fit: Fit, counts: Counts, weights: np.ndarray) -> Iterator[float | Point]:
-    """Shares of the work done, and the points reached."""
+    """Yield shares of the work done, and the points reached."""
     passes = 0
     for event in maximise(counts, fit.config, fit, weights):
         if isinstance(event, Step):

@@ -1,17 +1,17 @@
 """Standard errors of CLR correlations by the delta method.
 
-With ``u = w / s``, s the CLR standard deviation, a correlation changes by ``g_i = (u_j - rho u_i) /
-s_i`` along w_i, by ``2 u_i'A u_j - rho (u_i'A u_i + u_j'A u_j)`` where W becomes ``W (I + A)``, and
-through the variances by what d has in them (see `engine.summaries.correlation`). CLR centres
-the loadings, ``w_g - mean(w)``, so that all genes have a small part in each: with covariances
+With ``u = w / s``, s the CLR standard deviation, a correlation changes by
+``g_i = (u_j - rho u_i) / s_i`` along w_i, by ``2 u_i'A u_j - rho (u_i'A u_i + u_j'A u_j)`` where W
+becomes ``W (I + A)``, and with d through the variances (see `engine.summaries.correlation`). CLR
+centres the loadings, ``w_g - mean(w)``, so that each contains a small part of all: with covariances
 V_g of w_g and S their sum, ``cov(w_i, w_j) = delta_ij V_i - (V_i + V_j)/G + S/G^2``. One term of
-second order is kept, ``tr(P_i V_i P_i P_j V_j P_j) / (s_i s_j)^2`` with ``P_g = I - u_g u_g'``: all
-there is where both loadings are small.
+second order is kept, ``tr(P_i V_i P_i P_j V_j P_j) / (s_i s_j)^2`` with ``P_g = I - u_g u_g'``: the
+leading one where both loadings are small.
 
-The sign is judged by the covariance over its own error: the same with both scales held (``rho = 0``
-and ``P = I`` above). A correlation near 1, as all are that have one factor and nothing beside it,
-has a small error whether its sign is sure or not, and a large one on the scale of Fisher's z; so
-an interval of z reaches over 0 where the sign is in doubt, and only there.
+The sign is judged by the covariance over its own error, by the same formulae with both scales fixed
+(``rho = 0`` and ``P = I``). A correlation near 1, as all are with one factor and no residuals, has
+a small error, and a large one of Fisher's z, whether or not its sign is certain; so an interval of
+z is made to include 0 where the sign is uncertain, and only there.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ from engine.checks.uncertainty.gene_blocks import GeneBlocks, bilinear
 LARGEST = 1 - 1e-9
 # Upper end of a 90 % interval.
 _UPPER = 0.95
-# Of correlations, whose z is the same.
+# A correlation this small equals its z.
 _TINY = 1e-6
-# Between so many standard errors of zero, tails of a t are compared with those of a normal.
+# Standard errors from zero between which tails of t are matched by those of a normal.
 _NEAREST, _FARTHEST = 1e-3, 30.0
 # Elements of the gradients of a block of pairs.
 _MOST_ELEMENTS = 2**22
 
 
 class Estimates(NamedTuple):
-    """Of each pair of n genes by itself, (n, n) and symmetric.
+    """Estimates of each pair of n genes by itself, (n, n) and symmetric.
 
     Attributes
     ----------
     correlation
-        As `engine.summaries.clr_correlation` has it.
+        As by `engine.summaries.clr_correlation`.
     standard_error, fisher_error
         Of the correlation, and of its Fisher z = artanh(rho); infinite where a gene does not vary.
-        That of z is a normal's with the tail beyond zero of what was estimated.
+        That of z is the error of a normal with the same tail beyond zero as the estimate.
     low, high
         90 % interval, symmetric on the scale of z.
     tail
-        Probability that the true sign is the other one, could it be anything as well: at most 1/2.
+        Probability of the other sign under a flat prior: at most 1/2.
     """
 
     correlation: np.ndarray
@@ -59,7 +59,7 @@ class Estimates(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """What correlations are made of: (n, k) loadings, (n,) d, (n,) CLR variances, of some genes.
+    """What determines correlations of some genes: (n, k) loadings, (n,) d, (n,) CLR variances.
 
     ``total`` is the sum of d over all ``features``.
     """
@@ -72,7 +72,7 @@ class Moments(NamedTuple):
 
     @classmethod
     def of(cls, loadings: np.ndarray, noise: np.ndarray, genes: np.ndarray) -> Moments:
-        """Of some of the genes (positions), from (..., G, k) loadings and (..., G) d."""
+        """Moments of genes at positions, from (..., G, k) loadings and (..., G) d."""
         count = noise.shape[-1]
         total = noise.sum(-1)[..., None]
         own, d = loadings[..., genes, :], noise[..., genes]
@@ -80,7 +80,7 @@ class Moments(NamedTuple):
         return cls(own, d, variance, total, count)
 
     def correlation(self, rows: slice = slice(None)) -> np.ndarray:
-        """(..., n, n) correlations or rows of them; a gene that does not vary has none."""
+        """(..., n, n) correlations or rows of them; 0 for a gene that does not vary."""
         correlation = self.loadings[..., rows, :] @ np.swapaxes(self.loadings, -1, -2)
         correlation -= (self.noise[..., rows, None] + self.noise[..., None, :]) / self.features
         correlation += (self.total / self.features**2)[..., None]
@@ -90,9 +90,9 @@ class Moments(NamedTuple):
 
 
 def by_closure(variance: np.ndarray) -> np.ndarray:
-    """(G, G) CLR correlations of features (G,) with these CLR variances that share nothing.
+    """(G, G) CLR correlations of independent features with these CLR variances (G,).
 
-    With variances v of their own, V the sum of these: ``Var_i = v_i (1 - 2/G) + V/G^2`` and
+    With their own variances v, and V the sum of v: ``Var_i = v_i (1 - 2/G) + V/G^2`` and
     ``Cov_ij = V/G^2 - (v_i + v_j)/G``.
     """
     count = len(variance)
@@ -108,12 +108,12 @@ def by_closure(variance: np.ndarray) -> np.ndarray:
 
 
 def reach(error: np.ndarray, freedom: float = np.inf) -> np.ndarray:
-    """Half of a 90 % interval; an error known from few replicates reaches further (Student's t)."""
+    """Half of a 90 % interval, by Student's t, which is wider if errors are from few replicates."""
     return np.asarray(special.stdtrit(freedom, _UPPER) * error)
 
 
 def as_normal(value: np.ndarray, error: np.ndarray, freedom: float) -> np.ndarray:
-    """Standard errors by which a normal has the tail beyond zero that Student's t has by these."""
+    """Standard errors of a normal with the same tail beyond zero as Student's t with ``error``."""
     if np.isinf(freedom):
         return error
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -128,9 +128,9 @@ def assemble(
     sure: np.ndarray | None = None,
     freedom: float = np.inf,
 ) -> Estimates:
-    """From correlations and the standard errors of their Fisher z, known to so many degrees.
+    """Estimates from correlations and the errors of their Fisher z, with degrees of freedom.
 
-    ``sure`` is by how many standard errors a sign is the one it is; by default those of z.
+    ``sure`` is the distance of each correlation from zero in standard errors; by default of z.
     """
     np.fill_diagonal(correlation, 1)
     np.fill_diagonal(fisher_error, 0)
@@ -143,7 +143,7 @@ def assemble(
     low, high = np.tanh(z - half), np.tanh(z + half)
     np.fill_diagonal(low, 1)
     np.fill_diagonal(high, 1)
-    # That of a sign which may be the other one, where nothing else is in doubt.
+    # At least the error from the uncertain sign alone.
     error = np.fmax(
         fisher_error * (1 - np.minimum(correlation**2, LARGEST)),
         2 * np.abs(correlation) * np.sqrt(tail * (1 - tail)),
@@ -154,8 +154,8 @@ def assemble(
 def widened(own: Estimates, missed: float) -> Estimates:
     """Estimates whose errors contain the correlation that factors leave out, alike for all pairs.
 
-    ``missed`` is an error of the correlation. Relative to Fisher's z, the error of z is as large as
-    this is relative to the correlation, so that both doubt the sign alike.
+    ``missed`` is an error of the correlation. The error of Fisher's z has the same ratio to z, so
+    that the sign is equally uncertain on both scales.
     """
     if not missed:
         return own
@@ -182,7 +182,7 @@ def widened(own: Estimates, missed: float) -> Estimates:
 def delta(
     loadings: np.ndarray, noise: np.ndarray, blocks: GeneBlocks, genes: np.ndarray
 ) -> Estimates:
-    """Of some of the genes (positions)."""
+    """Estimates of genes at positions."""
     moments = Moments.of(loadings, noise, genes)
     correlation = moments.correlation()
     root = _root(blocks.common)
@@ -216,8 +216,8 @@ def _variance(
 ) -> np.ndarray:
     """(r, n) variances of the correlations of some rows of the table.
 
-    ``shared`` has a root of the common covariance, and the variances of all d. Without the
-    correlations, variances of the covariances, over both scales.
+    ``shared`` has a root of the common covariance, and the variances of all d. Without
+    ``correlation``, the variances are those of covariances over both scales.
     """
     root, noise_variance = shared
     count = moments.features
@@ -228,7 +228,7 @@ def _variance(
     whole = blocks.loadings.sum(0)
     centred = covariance * (1 - 2 / count) + whole / count**2
     with np.errstate(divide="ignore", invalid="ignore"):
-        # Along the loadings of the gene of the row, and of the column: (r, n, k).
+        # Gradients by the loadings of the row's gene and of the column's: (r, n, k).
         along = (u[None] - rho[..., None] * u[rows][:, None]) / scale[rows][:, None, None]
         across = (u[rows][:, None] - rho[..., None] * u[None]) / scale[None, :, None]
         variance = ((along @ centred[rows]) * along).sum(-1)
@@ -238,10 +238,10 @@ def _variance(
         mixed -= ((along @ covariance[rows]) * across).sum(-1)
         mixed -= ((turned @ covariance) * np.swapaxes(along, 0, 1)).sum(-1).T
         variance += 2 / count * mixed
-        # Two small loadings: their product varies though neither moves it at first order.
+        # Second order: the product of two small loadings varies though its gradient is small.
         relative = covariance / moments.variance[:, None, None]
         if correlation is not None:
-            # A change along a gene's own loadings turns them nowhere.
+            # A change along a gene's own loadings does not change their direction.
             turning = np.eye(u.shape[1]) - u[:, :, None] * u[:, None]
             relative = turning @ relative @ turning
         relative = relative.reshape(len(genes), -1)
@@ -254,7 +254,7 @@ def _variance(
 def _of_noise(
     moments: Moments, rho: np.ndarray, genes: np.ndarray, spread: np.ndarray, rows: slice
 ) -> np.ndarray:
-    """What d contributes, of (G,) variances: of both genes, and of others by the sum over all."""
+    """Part of d, with variances (G,): of both genes, and of others through the sum over all."""
     count, variance = moments.features, moments.variance
     whole, spread = spread.sum(), spread[genes]
     mean = 1 / count
@@ -289,6 +289,6 @@ def loadings_variance(loadings: np.ndarray, blocks: GeneBlocks) -> np.ndarray:
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:
-    """R with ``R R'`` the covariance, which rounding may have left a little negative."""
+    """R with ``R R'`` the covariance, whose eigenvalues rounding may make slightly negative."""
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))

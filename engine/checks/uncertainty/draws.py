@@ -1,4 +1,4 @@
-"""Uncertainty from the posterior draws that a fit by NUTS keeps."""
+"""Uncertainty from the posterior draws that a fit by NUTS saves."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Draws(NamedTuple):
     noise: np.ndarray
 
     def correlation(self, loadings: np.ndarray, noise: np.ndarray, genes: np.ndarray) -> Estimates:
-        """The spread of the draws, and the share of them in which the fit's sign is wrong.
+        """The spread of the draws, and the share of them that has another sign than the fit.
 
-        Of few draws that share is not known to be below half of one; an interval that leaves out
-        the fit's own correlation, which is that of the mean loadings, is drawn out to it.
+        That share is at least that of half a draw. An interval without the fit's own correlation,
+        which is that of the mean loadings, is extended to it.
         """
         own = Moments.of(loadings, noise, genes).correlation()
         drawn = Moments.of(self.loadings.astype(float), self.noise.astype(float), genes)

@@ -1,4 +1,4 @@
-"""From information to covariances: of each gene's parameters, and of what genes share."""
+"""Information -> covariances of each gene's parameters, and of the scale that genes share."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from engine.checks.uncertainty.information import Information
 from engine.lnm.packing import pair_weights, unpack
 from engine.results import Fit
 
-# The mean of a gene has a flat prior; a gene that no cell informs keeps a curvature above zero.
+# Gene means have a flat prior; this keeps the curvature above zero if no cell informs a gene.
 _RIDGE = 1e-3
-# Of loadings' prior variance along a direction: what may be left of it, for them to be told.
+# Loadings are resolved along a direction if at most this share of their prior variance is left.
 _LARGEST_PART = 0.5
-# Standard error of an A of unit length beyond which nothing is told of it.
+# Largest standard error of an A of unit length that is used.
 _LARGEST_ERROR = 0.25
 
 
@@ -29,7 +29,7 @@ class GeneBlocks(NamedTuple):
     log_noise
         (G,) variances of log d; 0 where there is none.
     common
-        (p, p) covariance of the packed A of ``W (I + A)``; 0 where nothing is told of it.
+        (p, p) covariance of the packed A of ``W (I + A)``; 0 where A is not resolved.
     """
 
     loadings: np.ndarray
@@ -54,10 +54,10 @@ def gene_blocks(fit: Fit, result: Information) -> GeneBlocks:
 
 
 def _resolved_directions(covariances: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """(k, q) orthonormal basis of the directions along which loadings are more than their error.
+    """(k, q) orthonormal basis of the directions along which loadings exceed their error.
 
-    The prior covariance is the mean of the loadings' squares and of their variances. Along a
-    direction of which variances are the larger part, nothing is told from noise.
+    The prior covariance is the mean of the loadings' squares plus that of their variances. A
+    direction is not resolved if variances are the larger part.
     """
     if not len(prior):
         return prior
@@ -66,11 +66,11 @@ def _resolved_directions(covariances: np.ndarray, prior: np.ndarray) -> np.ndarr
 
 
 def _common(result: Information, directions: np.ndarray) -> np.ndarray:
-    """Sandwich ``H^-1 F H^-1`` of the symmetric A that all genes share, along what is told.
+    """Sandwich ``H^-1 F H^-1`` of the symmetric A that all genes share, along ``directions``.
 
-    F is the spread of the cells' own scores: scores need not be normal, only the cells
-    independent of each other. Beyond what is told, and where the cells leave A so free that
-    ``W (I + A)`` is no small change, its linearisation means nothing: there it is held at zero.
+    F is the spread of the cells' own scores: cells must be independent, but scores need not be
+    normal. A is held at zero along other directions, and where its error is so large that
+    ``W (I + A)`` is no small change and the linearisation fails.
     """
     if not directions.size:
         return np.zeros_like(result.squares)
@@ -82,7 +82,7 @@ def _common(result: Information, directions: np.ndarray) -> np.ndarray:
     meat = (result.squares - outer) * np.outer(twice, twice)
     missing = result.spread[rows, columns][:, rows, columns] * np.outer(twice, twice)
     bread = 2 * cells * np.diag(twice) - missing
-    # To A = told M told', M of unit length along each of its own coordinates.
+    # To A = directions M directions', M of unit length along each of its own coordinates.
     within = bilinear(directions[rows], directions[columns]) / np.sqrt(
         pair_weights(directions.shape[1])
     )

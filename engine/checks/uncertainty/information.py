@@ -1,15 +1,15 @@
 """Information on the global parameters, summed over the cells in one pass.
 
-For the loadings and log mean intensity (w_g, mu_g + d_g/2) of each gene, and for log d_g: what
-the complete data would tell, ``kappa (z, 1)(z, 1)'`` with kappa = -psi'', less what is missing
-because z is not known (Louis 1982). With the leverage ``L = v_g' J^-1 v_g`` of the gene on the
-cell's latents that leaves
+For the loadings and log mean intensity (w_g, mu_g + d_g/2) of each gene, and for log d_g: the
+information of complete data, ``kappa (z, 1)(z, 1)'`` with kappa = -psi'', less what is missing
+because z is unknown (Louis 1982). With the leverage ``L = v_g' J^-1 v_g`` of the gene on the cell's
+latents that leaves
 
     I_g = sum_c kappa (1 - kappa L) (z, 1)(z, 1)',       i_g = sum_c (kappa (1 - kappa L) d)^2 / 2
 
-at the posterior modes z, other genes held fixed. What these blocks cannot see is how much the
-scores of the cells vary: W -> W (I + A), A symmetric, for all genes together. There the score of
-a cell is ``E[zz'] - I`` and the information ``2 tr A^2 - var(z'Az)``, z by the cell's posterior.
+at the posterior modes z, other genes held fixed. These blocks leave out how much the scores of the
+cells vary: W -> W (I + A), A symmetric, for all genes at once. There the score of a cell is
+``E[zz'] - I`` and the information ``2 tr A^2 - var(z'Az)``, z from the cell's posterior.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def information(fit: Fit, counts: Counts) -> Generator[float, None, Information]
     Parameters
     ----------
     counts
-        Of the fit's features, in the fit's order; cells without counts say nothing.
+        Of the fit's features, in the fit's order; cells without counts add nothing.
     """
     params = parameters(fit)
     covariates = covariates_of(fit.design, counts.obs)

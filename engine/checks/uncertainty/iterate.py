@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UncertaintyProgress[T]:
-    """A step: the share of the work that is done, and the result so far, or None."""
+    """A step: the share of the work done, and the result so far, or None."""
 
     fraction: float
     uncertainty: T | None = None
@@ -34,22 +34,22 @@ class UncertaintyProgress[T]:
 def uncertainty(fit: AnyFit, counts: Counts) -> Uncertainty:
     """Uncertainty of correlations and loadings by the delta method; see `uncertainty_iter`.
 
-    The test for what the factors miss is made as well, if the fit does not have its result: errors
-    contain how much it is, and where counts drawn without a factor look the same, no pair is
-    claimed.
+    Also tests for structure beyond the factors (`residual_structure`), unless the fit has the
+    result: errors contain the correlation that factors miss, and no pair is claimed if counts drawn
+    without factors look the same.
 
     Warns
     -----
     UserWarning
-        With the words of that test, if it finds structure beyond the factors, or that there is
-        nothing to find: of which pairs a fit misses something, errors do not know.
+        With the words of that test, if it finds structure beyond the factors, or no structure at
+        all. Errors do not show which pairs a fit misses.
     """
     *_, last = uncertainty_iter(fit, counts)
     result = last.uncertainty
     if result is None:
         raise RuntimeError("the last step has the result")
     if result.structure is None or result.structure.unmeasured:
-        # The errors are valid without: there may be too few genes or cells to look.
+        # Errors are valid without the test, for which genes or cells may be too few.
         with suppress(DataError):
             result = replace(result, structure=residual_structure(fit, counts))
     if result.structure is not None and result.structure.words:
@@ -60,19 +60,19 @@ def uncertainty(fit: AnyFit, counts: Counts) -> Uncertainty:
 def uncertainty_iter(fit: AnyFit, counts: Counts) -> Iterator[UncertaintyProgress[Uncertainty]]:
     """Compute the uncertainty of an LNM by the delta method, yielding progress.
 
-    A fit by ``inference="nuts"`` that keeps draws has it in them, and they are taken instead.
+    For a fit by ``inference="nuts"`` that saves draws, uncertainty is taken from these instead.
 
-    One pass over the cells sums what they say of each gene's loadings and log d, less what
-    is missing because their scores are not known (`information`); inverted with the prior of the
-    fit, and with what all genes share because the cells are a sample (`blocks`), this gives the
-    standard error of any correlation (`correlation`).
+    One pass over the cells sums the information on each gene's loadings and log d, less what is
+    missing because scores are unknown (`information`). Its inverse with the prior of the fit, and
+    with what all genes share because the cells are a sample (`gene_blocks`), gives the standard
+    error of any correlation (`delta_method`).
 
-    What the factors miss is added from the test for it, where the fit or the job has that
-    (`Uncertainty.structure`): once for all pairs, as a random effect.
+    The correlation that factors miss is added as a random effect of all pairs, if the test for it
+    was made (`Uncertainty.structure`).
 
-    Left out: that each gene's block holds the other genes fixed but for that shared part, that
-    the priors were estimated, and that other genes or a fit that ended elsewhere would say
-    something else. `bootstrap_iter` shares only the last of these.
+    Errors leave out that each gene's block holds the other genes fixed but for that shared part,
+    that the priors were estimated, and that other genes or another optimum give other correlations.
+    `bootstrap_iter` leaves out only the last of these.
 
     Parameters
     ----------

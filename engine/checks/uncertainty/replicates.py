@@ -1,4 +1,4 @@
-"""Replicates of a fit on weighted cells, brought into the fit's own axes."""
+"""Replicates of a fit on weighted cells, rotated to the fit's own axes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Replicates(NamedTuple):
     cosines: np.ndarray
 
     def correlation(self, loadings: np.ndarray, noise: np.ndarray, genes: np.ndarray) -> Estimates:
-        """About the fit's correlations, the replicates' standard deviation of Fisher's z."""
+        """The fit's correlations, with the replicates' standard deviation of Fisher's z."""
         own = Moments.of(loadings, noise, genes).correlation()
         drawn = np.zeros((2, len(genes), len(genes)))
         for one, d in zip(self.loadings, self.noise, strict=True):
@@ -41,6 +41,6 @@ class Replicates(NamedTuple):
 
 
 def turned(loadings: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Loadings (G, k) turned as near as can be to others (orthogonal Procrustes)."""
+    """Loadings (G, k) rotated as near as possible to ``target`` (orthogonal Procrustes)."""
     rotation, _ = linalg.orthogonal_procrustes(loadings, target)
     return np.asarray(loadings @ rotation)

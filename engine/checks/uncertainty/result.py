@@ -34,35 +34,35 @@ _KINDS: dict[type[GeneBlocks | Replicates | Draws], Method] = {
     Draws: "draws",
 }
 
-# Genes whose pairs, some 50,000, tell what correlations there are.
+# Genes from whose pairs, some 50,000, the prior is learned.
 _LEARNED_FROM = 317
-# Of so few features, or fewer, closure alone makes correlations of 0.1 and more.
+# With so few features, or fewer, closure alone makes correlations of 0.1 and more.
 _FEW = 10
 
 
 class CorrelationUncertainty(NamedTuple):
-    """Of n genes, each (n, n) and symmetric.
+    """Uncertainty of n genes, each (n, n) and symmetric.
 
     Attributes
     ----------
     correlation
-        As `engine.summaries.clr_correlation` has it.
+        As by `engine.summaries.clr_correlation`.
     standard_error
         Of the correlation; infinite where a gene does not vary.
     low, high
-        Its 90 % interval by itself, whatever other pairs are like (raw).
+        Its 90 % interval by itself, regardless of other pairs (raw).
     lfsr
-        Local false sign rate, given what all pairs of the fit tell of each: probability that the
+        Local false sign rate, with a prior learned from all pairs of the fit: probability that the
         true correlation is zero or has the other sign.
     shrunken, shrunken_low, shrunken_high
-        The correlation and its 90 % interval, given the same.
+        The correlation and its 90 % interval, with the same prior.
     fsos
-        "False sign or small": probability that the true correlation is not, with this sign, larger
-        than `engine.checks.uncertainty.shrinkage.SMALL`, and of up to ten features than closure
-        alone makes it. A claim is a small one. 1 without factors, and where ``structure`` says
-        that there is nothing to find: correlations are then those of closure.
+        "False sign or small": probability that the true correlation does not have this sign or is
+        not larger than `engine.checks.uncertainty.shrinkage.SMALL` (of up to ten features also:
+        than by closure alone). A pair with a small fsos is claimed. 1 without factors, and if
+        ``structure`` found that there is nothing to find: correlations are then those of closure.
     s_value
-        Mean fsos of all pairs of the fit whose own is no larger.
+        Mean fsos of all pairs of the fit whose fsos is no larger.
     """
 
     correlation: np.ndarray
@@ -78,14 +78,14 @@ class CorrelationUncertainty(NamedTuple):
 
 
 class LoadingsUncertainty(NamedTuple):
-    """Of CLR loadings, each (G, k).
+    """Uncertainty of CLR loadings, each (G, k).
 
     Attributes
     ----------
     standard_error, low, high
-        Of each by itself, with its 90 % interval.
+        Of each loading by itself, with its 90 % interval.
     lfsr
-        Local false sign rate, given what all loadings of its factor tell of each.
+        Local false sign rate, with a prior learned from all loadings of its factor.
     """
 
     standard_error: np.ndarray
@@ -96,7 +96,7 @@ class LoadingsUncertainty(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Uncertainty(saving.Saved):
-    """Of an LNM or LNMVCP with G features and k factors.
+    """Uncertainty of an LNM or LNMVCP with G features and k factors.
 
     Attributes
     ----------
@@ -106,9 +106,9 @@ class Uncertainty(saving.Saved):
         Covariances (``"delta"``), replicates of the fit (``"bootstrap"``) or draws of its posterior
         (``"draws"``).
     passes
-        How many passes the fit had made: of a run that went on since, this is another fit.
+        Passes that the fit had made, to tell it from later fits of a run that went on.
     structure
-        What genes share beyond the factors, if it was looked for.
+        How genes vary together beyond the factors, if that was tested.
     """
 
     centre: np.ndarray
@@ -129,13 +129,13 @@ class Uncertainty(saving.Saved):
 
     @property
     def stability(self) -> np.ndarray | None:
-        """(k,) mean cosine of each axis with its like in the replicates; None without them."""
+        """(k,) mean cosine of each axis with its match in the replicates; None without them."""
         return self.spread.cosines.mean(0) if isinstance(self.spread, Replicates) else None
 
     def correlation(self, genes: np.ndarray) -> CorrelationUncertainty:
-        """How sure CLR correlations are: by themselves, and given those of all other pairs.
+        """Uncertainty of CLR correlations, by themselves and given those of all other pairs.
 
-        What is said of a pair does not depend on which others are asked for.
+        Values of a pair do not depend on the other genes requested.
 
         Parameters
         ----------
@@ -171,8 +171,8 @@ class Uncertainty(saving.Saved):
     def estimates(self, genes: np.ndarray) -> Estimates:
         """CLR correlations of genes (positions) and their errors, each pair by itself.
 
-        What factors leave out is an error like any other: of the same size for all pairs, for
-        which pairs it belongs to is not known.
+        Errors contain the correlation that factors leave out, of the same size for all pairs,
+        because which pairs it belongs to is unknown.
         """
         if isinstance(self.spread, GeneBlocks):
             own = delta(self.centre, self.noise, self.spread, genes)
@@ -183,7 +183,7 @@ class Uncertainty(saving.Saved):
 
     @cached_property
     def prior(self) -> Prior:
-        """What correlations there are in this fit, learned from those of many genes."""
+        """Distribution of the correlations in this fit, learned from those of many genes."""
         count = len(self.centre)
         genes = np.arange(count)
         if count > _LEARNED_FROM:
@@ -194,7 +194,7 @@ class Uncertainty(saving.Saved):
         return learned(z, own.fisher_error[upper], small=self._small(genes, z))
 
     def _small(self, genes: np.ndarray, z: np.ndarray) -> Small:
-        """What the correlations z of the pairs of genes must exceed to be claimed."""
+        """Size that correlations of the pairs, with estimates z, must exceed to be claimed."""
         if len(self.centre) > _FEW:
             return SMALL
         every = Moments.of(self.centre, self.noise, np.arange(len(self.centre)))
@@ -204,8 +204,8 @@ class Uncertainty(saving.Saved):
     def loadings(self) -> LoadingsUncertainty:
         """Standard errors, 90 % intervals and false sign rates of loadings on principal axes.
 
-        The axes are held where they are: how far they themselves may be turned is not in these
-        errors; `stability` tells it.
+        The axes are held fixed: these errors leave out how far the axes may rotate, see
+        `stability`.
         """
         return self._loadings
 
@@ -239,7 +239,7 @@ class Uncertainty(saving.Saved):
 
     @classmethod
     def from_arrays(cls, arrays: saving.Arrays) -> Self:
-        """From what `to_arrays` gave."""
+        """The inverse of `to_arrays`."""
         for kind, method in _KINDS.items():
             if f"{method}_loadings" in arrays:
                 spread = kind(*(arrays[f"{method}_{name}"] for name in kind._fields))

@@ -27,7 +27,7 @@ class Saved(ABC):
     @classmethod
     @abstractmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
-        """The inverse of `to_arrays`; KeyError, ValueError or TypeError if they are of others."""
+        """The inverse of `to_arrays`; KeyError, ValueError or TypeError if they are wrong."""
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write as .npz, under a temporary name first.
@@ -52,7 +52,7 @@ class Saved(ABC):
 
 
 def write(path: str | os.PathLike[str], arrays: Arrays) -> Path:
-    """Write .npz, in place of an older file as a whole; FitError if that fails."""
+    """Write .npz, replacing an older file at once; FitError if that fails."""
     target = Path(path)
     try:
         with atomic_write(target) as temporary, temporary.open("wb") as file:

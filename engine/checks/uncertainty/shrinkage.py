@@ -1,16 +1,16 @@
 """Adaptive shrinkage of correlations: a prior learned from all pairs (Stephens 2017).
 
 On the scale of Fisher's z the estimate of a pair is normal about its true value theta, with the
-standard error s that the delta method or a bootstrap gives it. What theta can be is learned from
-all pairs together: none at all, or normal about zero with one of many standard deviations,
+standard error s that the delta method or a bootstrap gives it. The distribution of theta is learned
+from all pairs: zero, or normal about zero with one of many standard deviations,
 
     z ~ N(theta, s^2),    theta ~ pi_0 delta_0 + sum_m pi_m N(0, tau_m^2).
 
-The weights maximise the likelihood, that of zero favoured by a pseudo-count. Given them, the
-posterior of a pair is a mixture again, and everything about it has a closed form but the ends of
-its interval. Stephens, M. (2017), False discovery rates: a new deal, Biostatistics 18; the rate of
-signs that are false or effects that are small: Zhu, A., Ibrahim, J. G. & Love, M. I. (2019),
-Heavy-tailed prior distributions for sequence count data, Bioinformatics 35.
+The weights maximise the likelihood, with a pseudo-count for zero. Given them, the posterior of a
+pair is a mixture again, in closed form but for the ends of its interval. Stephens, M. (2017), False
+discovery rates: a new deal, Biostatistics 18; the rate of signs that are false or effects that are
+small: Zhu, A., Ibrahim, J. G. & Love, M. I. (2019), Heavy-tailed prior distributions for sequence
+count data, Bioinformatics 35.
 """
 
 from __future__ import annotations
@@ -23,43 +23,43 @@ from typing import NamedTuple
 import numpy as np
 from scipy import interpolate, special
 
-# A correlation that is smaller is nothing that anybody would follow up.
+# Smaller correlations are not worth following up.
 SMALL = 0.1
-# Pseudo-counts that favour pairs without a correlation. Stephens' default is 9; of 3,000 pairs
-# that all have one, that took 4 % for pairs without, and a twentieth of the signs told with it.
+# Pseudo-counts of pairs without a correlation. Stephens' default is 9; of 3,000 pairs that all have
+# one, that estimated 4 % without one, and lost a twentieth of the signs found.
 FAVOUR = 1.0
 # The ratio of one standard deviation of the prior to the next, and how many there may be.
 _RATIO, _MOST = 2.0, 30
 _PASSES, _GAIN = 2000, 1e-6
-# The least share of a component; errors of z: the least, and one of which nothing can be told.
+# The least weight of a component; errors of z: the least and the largest used.
 _LEAST, _LEAST_ERROR, _UNKNOWN = 1e-6, 1e-6, 1e6
 _LOW, _HIGH, _NEWTON, _EXACT = 0.05, 0.95, 60, 1e-6
-# Pairs that are worked on at a time, and by how many threads.
+# Pairs computed at a time, and most threads.
 _BLOCK, _THREADS = 20_000, 8
-# Of more pairs the ends of intervals are interpolated, between so many z in standard errors, and
-# these errors.
+# With more pairs, the ends of intervals are interpolated on a grid of z in standard errors, and of
+# errors.
 _MOST_EXACT = 100_000
 _GRID = (
     np.concatenate([np.linspace(0, 8, 200), np.geomspace(8.1, 1.2e4, 60)]),
     np.geomspace(1e-3, 10, 120),
 )
-# How near (log) to that of an end the probability of a sign is, for it not to be interpolated.
+# Ends are not interpolated if the log of lfsr is this near to that of an end's probability.
 _NEAR = 0.3
 
-Small = np.ndarray | float  # The correlation that is not small any more, of all or of each.
+Small = np.ndarray | float  # The least correlation that is not small, of all pairs or of each.
 # Of each pair (n, M): weights, means and standard deviations of normals.
 Posterior = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Prior(NamedTuple):
-    """What a correlation can be, on the scale of Fisher's z.
+    """Mixture distribution of correlations, on the scale of Fisher's z.
 
     Attributes
     ----------
     weights, scales
-        (M,) of the components, and their standard deviations; the first is 0.
+        (M,) of the components, and their standard deviations, of which the first is 0.
     rates
-        (n,) rates of `Shrunken.fsos` among the pairs that it was learned from, ascending.
+        (n,) `Shrunken.fsos` of the pairs that it was learned from, ascending.
     """
 
     weights: np.ndarray
@@ -68,7 +68,7 @@ class Prior(NamedTuple):
 
 
 class Shrunken(NamedTuple):
-    """Of pairs, each of the shape of their estimates.
+    """Posteriors of pairs, each of the shape of their estimates.
 
     Attributes
     ----------
@@ -78,9 +78,9 @@ class Shrunken(NamedTuple):
     lfsr
         Local false sign rate: probability that the true correlation is zero or has the other sign.
     fsos
-        "False sign or small": probability that it is not, with this sign, larger than `SMALL`.
+        "False sign or small": probability that it does not have this sign or is at most `SMALL`.
     s_value
-        Mean of fsos among all pairs that have no larger one.
+        Mean fsos of all pairs whose fsos is no larger.
     """
 
     mean: np.ndarray
@@ -98,7 +98,7 @@ def learned(
     small: Small = SMALL,
     favour: float = FAVOUR,
 ) -> Prior:
-    """The prior under which estimates (n,), a share of which counts, are likeliest."""
+    """The prior of maximum likelihood; a share ``independent`` of the estimates (n,) counts."""
     known = np.isfinite(z) & np.isfinite(error) & (error > _LEAST_ERROR)
     z, error, small = np.abs(z[known]), error[known], np.broadcast_to(small, z.shape)[known]
     if not len(z):
@@ -148,7 +148,7 @@ def shrink_effects(
             low, high = (_quantile(q, *posterior) for q in (_LOW, _HIGH))
         else:
             low, high = table(own, s)
-            # An end may leap where it leaves zero.
+            # An end jumps where it leaves zero.
             near = np.abs(np.log(np.maximum(np.minimum(lfsr, 1 - lfsr), 1e-9) / _LOW)) < _NEAR
             at = tuple(one[near] for one in posterior)
             low[near], high[near] = (_quantile(q, *at) for q in (_LOW, _HIGH))
@@ -162,9 +162,9 @@ def shrink_effects(
 
 
 def _table(prior: Prior) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Both ends of the intervals of estimates that are not negative, by interpolation.
+    """A function that interpolates both ends of the intervals of estimates of zero or more.
 
-    What is interpolated is their distance from z in standard errors.
+    It interpolates their distance from z in standard errors.
     """
     far, error = _GRID
     at = np.stack(np.meshgrid(far, error, indexing="ij"), -1).reshape(-1, 2)
@@ -190,7 +190,7 @@ def s_value(fsos: np.ndarray, prior: Prior) -> np.ndarray:
 
 
 def _grid(z: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """(M,) standard deviations that effects may have: from next to none to more than any."""
+    """(M,) standard deviations of effects: from nearly zero to more than the largest."""
     least, beyond = error.min() / 4, float((z**2 - error**2).max())
     most = 2 * np.sqrt(beyond) if beyond > 0 else 8 * least
     count = min(int(np.ceil(np.log(max(most / least, 1)) / np.log(_RATIO))) + 1, _MOST)
@@ -233,7 +233,7 @@ def _weights(likelihood: np.ndarray, share: float, favour: float) -> np.ndarray:
 
 def _posterior(z: np.ndarray, error: np.ndarray, prior: Prior) -> Posterior:
     """(n, M) weights, means and standard deviations of the components of each posterior."""
-    # An error without an end tells nothing; so does one that is far larger than any effect.
+    # An infinite error has no information; neither has one far larger than any effect.
     known = np.minimum(error, _UNKNOWN)[:, None] ** 2
     whole = known + prior.scales**2
     shrinkage = prior.scales**2 / whole
@@ -249,7 +249,7 @@ def _posterior(z: np.ndarray, error: np.ndarray, prior: Prior) -> Posterior:
 
 
 def _rates(posterior: Posterior, small: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both rates of estimates (n,) that are not negative."""
+    """Rates lfsr and fsos of estimates (n,) that are not negative."""
     lfsr, fsos = (1 - _above(least, posterior) for least in (np.zeros(1), np.arctanh(small)))
     return np.clip(lfsr, 0, 1), np.clip(fsos, 0, 1)
 
@@ -264,7 +264,7 @@ def _above(least: np.ndarray, posterior: Posterior) -> np.ndarray:
 
 
 def _quantile(share: float, shares: np.ndarray, means: np.ndarray, sds: np.ndarray) -> np.ndarray:
-    """(n,) quantiles of mixtures of normals, of which those without a spread are at zero."""
+    """(n,) quantiles of mixtures of normals; components without a spread are at zero."""
     spread = sds > 0
     weights = np.where(spread, shares, 0.0)
     scale = np.where(spread, sds, 1.0)
@@ -272,10 +272,10 @@ def _quantile(share: float, shares: np.ndarray, means: np.ndarray, sds: np.ndarr
     at_zero = np.where(spread, 0.0, shares).sum(1)
     quantiles = np.zeros(len(below))
     left = np.flatnonzero((share <= below) | (share > below + at_zero))
-    # Above zero, zero itself is counted already.
+    # Above zero, the weight at zero is already below.
     target = np.where(share <= below, share, share - at_zero)[left]
     weights, means, scale = weights[left], means[left], scale[left]
-    # Between the quantiles of the components, of which zero is one.
+    # It lies between the quantiles of the components, of which zero is one.
     ends = np.where(spread[left], means + scale * special.ndtri(share), 0.0)
     low, high = ends.min(1, initial=0.0), ends.max(1, initial=0.0)
     at = np.clip((shares[left] * ends).sum(1), low, high)
@@ -283,7 +283,7 @@ def _quantile(share: float, shares: np.ndarray, means: np.ndarray, sds: np.ndarr
         distance = (at[:, None] - means) / scale
         over = (weights * special.ndtr(distance)).sum(1) - target
         quantiles[left] = at
-        # A small step may only be one through a component that is narrow.
+        # A small step is no criterion: it may only be due to a narrow component.
         going = (np.abs(over) > _EXACT) & (high - low > _EXACT)
         if not going.any():
             break

@@ -27,12 +27,12 @@ from engine.validation import whole
 if TYPE_CHECKING:
     from engine.results import TopicFit
 
-# Passes of a replicate at the most, and about how many one takes.
+# Most passes of a replicate, and about how many one takes.
 _MOST_PASSES, _TYPICAL_PASSES = 100, 40
 
 
 class TopicsUncertainty(NamedTuple):
-    """Of the features' probabilities in each topic, each (F, K).
+    """Uncertainty of the features' probabilities in each topic, each (F, K).
 
     ``standard_error`` is that of their logarithms, on whose scale the 90 % interval is symmetric.
     """
@@ -44,20 +44,20 @@ class TopicsUncertainty(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class TopicUncertainty(saving.Saved):
-    """Of an LDA with F features and K topics; all by the bootstrap.
+    """Uncertainty of an LDA with F features and K topics, by the bootstrap.
 
     Attributes
     ----------
     centre
         (F, K) feature probabilities of the fit.
     replicates
-        (n, F, K) those of the replicates, topics paired with the fit's.
+        (n, F, K) probabilities of the replicates, topics paired with the fit's.
     cosines
-        (n, K) their cosines with those.
+        (n, K) cosines of the replicates' topics with the fit's.
     is_gene
         (F,) mask of the real genes, which alone are ranked.
     passes
-        How many passes the fit had made.
+        Passes that the fit had made.
     """
 
     centre: np.ndarray
@@ -73,7 +73,7 @@ class TopicUncertainty(saving.Saved):
 
     @property
     def stability(self) -> np.ndarray:
-        """(K,) mean cosine of each topic with its like in the replicates."""
+        """(K,) mean cosine of each topic with its match in the replicates."""
         return np.asarray(self.cosines.mean(0))
 
     def topics(self) -> TopicsUncertainty:
@@ -97,13 +97,13 @@ class TopicUncertainty(saving.Saved):
     def lfsr(self, fit: AnyFit, topic: int) -> np.ndarray:
         """(F,) local false sign rate of each feature's lift in a topic.
 
-        Probability that the feature is truly not more frequent there than in the other topics,
-        taken together by the counts that they make, although its lift is above 1; or not less
-        frequent, if it is below. The logarithm of that ratio, one count of the topic added to
-        either side as in `engine.summaries.distinctiveness`, has the standard deviation of the
-        replicates, and is shrunk by what those of all genes tell (`shrinkage`). Standard errors
-        from counts alone would not do: they leave out which counts are the topic's. But no error is
-        smaller: a gene that a topic lacks is at the bound in every replicate.
+        Probability that the feature is not truly more frequent there than in the other topics,
+        weighted by their counts, although its lift is above 1; or not less frequent, if it is
+        below. The logarithm of that ratio, one count of the topic added to either side as in
+        `engine.summaries.distinctiveness`, has the standard deviation of the replicates, and is
+        shrunk with a prior learned from all genes (`shrinkage`). Standard errors from counts alone
+        are too small: they leave out which counts are the topic's. They are the least errors, as a
+        gene that a topic lacks is at the bound in every replicate.
         """
         made = fit.shares()
         if len(made) < 2:
@@ -133,7 +133,7 @@ class TopicUncertainty(saving.Saved):
 
     @classmethod
     def from_arrays(cls, arrays: saving.Arrays) -> Self:
-        """From what `to_arrays` gave."""
+        """The inverse of `to_arrays`."""
         return cls(
             centre=arrays["topics_centre"],
             replicates=arrays["topics_replicates"],
@@ -167,7 +167,7 @@ def topic_bootstrap_iter(
 ) -> Iterator[UncertaintyProgress[TopicUncertainty]]:
     """Refit topics to weighted cells, yielding progress; to stop, cease pulling.
 
-    As `bootstrap_iter` does for factors; each replicate climbs by EM from the fit, so that it sees
+    As `bootstrap_iter` does for factors. Each replicate climbs by EM from the fit, so that it finds
     no other optimum than the one near it.
 
     Parameters
