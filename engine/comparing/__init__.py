@@ -1,4 +1,4 @@
-"""Differences between groups of cells, and how far to believe them."""
+"""Differences between groups of cells, and their uncertainty."""
 
 from engine.comparing.coefficients import coefficients
 from engine.comparing.compared_groups import with_groups

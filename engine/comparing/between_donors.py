@@ -2,12 +2,12 @@
 
     z_d ~ N(theta_g, s_d^2 + tau^2),   d a donor of group g,   s_d by the fit of its cells
 
-tau^2 is one of all pairs of genes, at which the mean over pairs of
+tau^2 is shared by all pairs of genes, and such that the mean over pairs of
 
     phi = sum_d w_d (z_d - theta_g)^2 / freedom,   w_d = 1 / (s_d^2 + tau^2)
 
-is one. How far the donors differ in a pair is phi, moderated over pairs (Smyth 2004), and the
-error of theta_g is sqrt(phi / sum w): Hartung & Knapp (2001), A refined method for the
+is one. phi measures how far donors differ in a pair. It is moderated over pairs (Smyth 2004), and
+the error of theta_g is sqrt(phi / sum w): Hartung & Knapp (2001), A refined method for the
 meta-analysis of controlled clinical trials with binary outcome, Statist. Med. 20.
 """
 
@@ -36,7 +36,7 @@ class _Sides(NamedTuple):
 
 
 class _Shared(NamedTuple):
-    """What all pairs have in common: tau^2, and prior degrees and location of phi."""
+    """Values for all pairs: tau^2, and prior degrees of freedom and location of phi."""
 
     between: float
     freedom: float
@@ -50,10 +50,10 @@ class BetweenDonors:
     Attributes
     ----------
     one, other
-        Uncertainty of the fits of each group, a donor each, of the same genes in the same order; of
-        ``paired`` groups the same donors.
+        Uncertainty of the fits of each group, one a donor, of the same genes in the same order; if
+        ``paired``, of the same donors in the same order.
     tested
-        Whether there are donors enough for errors.
+        Whether there are enough donors for errors.
     """
 
     one: tuple[Uncertainty, ...]
@@ -62,7 +62,7 @@ class BetweenDonors:
     tested: bool = True
 
     def __call__(self, genes: np.ndarray) -> Compared:
-        """Of genes at positions."""
+        """Estimates of genes at positions."""
         upper = np.triu_indices(len(genes), 1)
         sides = self._sides(genes)
         shared = self._shared if self.tested else _Shared(0.0, 1.0, 1.0)
@@ -102,7 +102,7 @@ class BetweenDonors:
         return _Sides((z_a, z_b), (s_a, s_b))
 
     def _groups(self, sides: _Sides) -> list[tuple[np.ndarray, np.ndarray]]:
-        """What has a mean each: both groups, or the differences within donors."""
+        """The z and s^2 of both groups, or of the differences within donors."""
         if self.paired:
             return [(sides.z[0] - sides.z[1], sides.variance[0] + sides.variance[1])]
         return list(zip(*sides, strict=True))
@@ -130,7 +130,7 @@ def _weights(variance: np.ndarray, between: float) -> np.ndarray:
 
 
 def _mean(z: np.ndarray, variance: np.ndarray, between: float) -> np.ndarray:
-    """(n,) of (D, n), weighted; where no donor tells of a pair, the plain one."""
+    """(n,) weighted means of (D, n); plain means of pairs that no donor has weight for."""
     weights = _weights(variance, between)
     whole = weights.sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -1,4 +1,4 @@
-"""coefficients: what each covariate of a fit does to each gene."""
+"""coefficients: the effect of each covariate of a fit on each gene."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ def coefficients(fit: AnyFit) -> pd.DataFrame:
     One row a gene and column of the design: ``column``, ``term``, ``gene``, ``effect`` (nats for
     one unit of a numeric covariate, or for a level against the reference), ``standard_error``,
     ``shrunken`` with its 90 % interval, ``lfsr``, ``s_value``, ``p_value``, and ``unit``, whose
-    spread the errors have; the largest at least first in each column. Errors are those of groups
-    that nobody chose by these counts.
+    spread gives the errors; sorted in each column by the least size in the interval. Errors assume
+    that groups were not chosen by these counts.
 
-    Effects are relative to their own plain mean over all modelled genes (CLR; a pooled rest is none
-    of them): an effect of 0.3 is 0.3 more than that of the genes on average, not more in absolute
-    terms. The mean is estimated from the genes whose counts tell of it (`engine.fitting.centre`),
-    and its error is in ``standard_error``. A gene that nothing happens to lies as far from zero as
-    the mean is from it: ``lfsr`` takes that for no sign, and the interval has it. To be compared
-    with a truth, that is to be centred alike: less its plain mean over the same genes.
+    Effects are relative to their own plain mean over all modelled genes (CLR; without a pooled
+    rest): an effect of 0.3 is 0.3 above the mean over genes, not 0.3 in absolute terms. The mean is
+    estimated from the genes whose counts inform it (`engine.fitting.centre`), and its error is in
+    ``standard_error``. An unaffected gene lies as far from zero as the mean does: ``lfsr`` does not
+    count that as a sign, and the interval includes it. To compare with true effects, subtract their
+    plain mean over the same genes.
 
-    The unit is a random effect's group if the covariate is the same in all cells of a level of it,
-    or with ``(covariate | group)``; else it is the cell, and what cells of a donor share is not in
-    the errors. With fewer than three levels on a side nothing is tested.
+    The unit is a random effect's group if the covariate is the same in all cells of each of its
+    levels, or with ``(covariate | group)``; else it is the cell, and errors leave out what cells of
+    a donor share. With fewer than three levels on a side nothing is tested.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def coefficients(fit: AnyFit) -> pd.DataFrame:
         own = estimates._replace(
             value=estimates.value[fit.is_gene], error=estimates.error[fit.is_gene]
         )
-        # By so much the mean of as many effects varies: a gene without one is as far from it.
+        # Error of the mean of so many effects, about which an unaffected gene varies.
         between = variance_between(own.value, own.error**2)
         table = effects_table(own, "effect", centre=np.sqrt(between / len(names)))
         table.insert(0, "column", label)

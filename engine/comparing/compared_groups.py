@@ -1,4 +1,4 @@
-"""Which groups a table compares, in the table: its file may be renamed, or stand beside others."""
+"""Columns that name the compared groups in a table, as its file may be renamed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def with_groups(table: pd.DataFrame, a: str, b: str | None, unit: str) -> pd.Dat
     Parameters
     ----------
     a, b
-        What the groups are called; without b, all other cells.
+        Names of the groups; without b, all other cells.
     unit
-        Whose spread the errors have.
+        Whose spread gives the errors.
     """
     return table.assign(group=a, against=REST if b is None else b, unit=unit)

@@ -31,7 +31,7 @@ _NOTHING_LEFT = (
     "These covariates tell the groups apart, so that what the groups differ by is taken out as "
     "well: total differences have it."
 )
-# Share of the variance of being in A that covariates leave, below which they tell it.
+# If covariates leave a smaller share of the variance of group membership, they explain it.
 _UNEXPLAINED = 1e-6
 
 
@@ -42,20 +42,20 @@ class Differences:
     Attributes
     ----------
     genes
-        One row a gene that is detected, those first that differ by most at least: ``difference``
-        of its CLR level (nats), ``fold_change``, ``standard_error``, ``shrunken`` with its 90 %
+        One row a gene that is detected, sorted by the least size in the interval: ``difference`` of
+        its CLR level (nats), ``fold_change``, ``standard_error``, ``shrunken`` with its 90 %
         interval (``low_90``, ``high_90``), ``lfsr``, ``s_value``, ``p_value``; ``expressed_a``,
         ``expressed_b`` (shares of the cells), ``per_10k_a``, ``per_10k_b`` (mean counts of 10^4).
     factors
         One row a factor: ``difference`` of its mean scores, ``standard_error`` and the rest as for
         genes; ``mean_a``, ``mean_b``, beyond the mean of the fit, in prior standard deviations; and
-        ``explained``, what of the difference is by the covariates of the fit, if it has any.
+        ``explained``, the part of the difference by the covariates of the fit, if it has any.
     unit
-        ``"cell"`` or ``"donor"``: whose spread the errors have.
+        ``"cell"`` or ``"donor"``: whose spread gives the errors.
     n_a, n_b
         Units of each group.
     notes
-        What was left out, or is not told, and why.
+        What was left out or not tested, and why.
     units
         One row a donor of a group, or a group: ``group``, ``donor``, ``cells``, and its mean score
         of each factor.
@@ -72,7 +72,7 @@ class Differences:
 
 @dataclass(frozen=True)
 class DifferencesProgress:
-    """A step: the share of the work that is done, and at the last what was found."""
+    """A step: the share of the work done; the last step has the result."""
 
     fraction: float
     differences: Differences | None = None
@@ -122,16 +122,16 @@ def differences_iter(
 ) -> Iterator[DifferencesProgress]:
     """Compare two groups of cells under a fit, yielding progress.
 
-    Of each group (or donor in a group) the level ``l`` of each gene is fitted, the loadings and d
-    of the model held, so that the difference is the whole of it, factors included. Without donors
-    its variance is that of the cells' scores and covariates and of counting,
+    Fits the level ``l`` of each gene in each group (or donor in a group), with loadings and d of
+    the model held, so that the difference is the whole one, factors included. Without donors its
+    variance is that of the cells' scores and covariates and of counting,
 
         v' (S_A / n_A + S_B / n_B) v + 1 / sum_A kappa + 1 / sum_B kappa,
 
-    v = (w, b) less its mean over genes; it is for groups of cells that nobody chose by their
-    counts. With donors, the difference is
-    the mean of those of the donors that both groups have, or that of the means of the donors of
-    each, tested by a moderated t. lfsr and s-values are by adaptive shrinkage over all genes.
+    v = (w, b) less its mean over genes; it assumes that groups were not chosen by these counts.
+    With donors, the difference is the mean one within donors that both groups have, or that between
+    the groups' means over donors, tested by a moderated t. lfsr and s-values are by adaptive
+    shrinkage over all genes.
 
     Parameters
     ----------
@@ -140,23 +140,23 @@ def differences_iter(
     a, b
         (C,) masks of cells of ``counts``; b None: all that are not in a.
     donor
-        A column of ``counts.obs``: whom or what the cells are of. The donor is then the unit.
+        A column of ``counts.obs``: the donor of each cell, which is then the unit.
     chosen
-        Whether the groups were found in these counts (drawn, or clusters of them). Their test is
-        answered before it is asked: effects are told, and no error.
+        Whether the groups were found in these counts (drawn, or clusters of them). A test would be
+        circular: effects then have no errors.
     adjusted
-        Of a fit with covariates: whether what these explain is taken out of the difference. They
-        are then to be others than those that tell the groups apart.
+        Of a fit with covariates: whether to take what these explain out of the difference. They
+        should not be the covariates that separate the groups.
     centre
-        Which genes do not differ on average: weighted by their precision, or their median.
+        Mean difference that is set to zero: weighted by precision over genes, or the median.
     least_detection
-        Share of the cells of a group that express a gene, in one group at least.
+        Least share of cells that express a gene, in one group at least.
 
     Raises
     ------
     ConfigError
-        If the fit has no levels of genes (topics), the groups share cells or are too small, or the
-        column of donors is none.
+        If the fit has no levels of genes (topics), the groups share cells or are too small, or
+        there is no such column of donors.
     """
     if not fit.can("differences"):
         raise ConfigError("an LNM or LNMVCP", fit.model, "Compare groups under a fit of factors.")
@@ -179,7 +179,7 @@ def differences_iter(
 
 
 def _explain_groups(fit: AnyFit, counts: Counts, groups: Groups) -> bool:
-    """Whether the covariates of the fit say of each cell in which group it is."""
+    """Whether the covariates of the fit explain in which group each cell is."""
     a, b = (np.concatenate([groups.sets[j] for j in own]) for own in (groups.of_a, groups.of_b))
     place = fit.cells.get_indexer(counts.cells[np.concatenate([a, b])])
     if (place < 0).any():
@@ -191,7 +191,7 @@ def _explain_groups(fit: AnyFit, counts: Counts, groups: Groups) -> bool:
 
 
 def _refuse_numbers(counts: Counts, donor: str | None) -> None:
-    """ConfigError if the column of donors has numbers that are no names of levels."""
+    """Raise ConfigError if the column of donors has numbers that are not whole."""
     if donor is None or donor not in counts.obs:
         return
     column = counts.obs[donor]
@@ -245,7 +245,7 @@ class _Expression:
 
 
 def _measure_expression(sets: list[Counts], own: list[int]) -> _Expression:
-    """What a biologist looks at first: (G,) shares of cells, and mean counts of 10^4."""
+    """(G,) shares of cells that express each gene, and its mean counts of 10^4."""
     width = sets[0].n_genes
     cells, total, expressed, summed = 0, 0.0, np.zeros(width), np.zeros(width)
     for counts in (sets[j] for j in own):

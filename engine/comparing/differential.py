@@ -18,14 +18,14 @@ from engine.comparing.groups import FOUND_HERE
 from engine.errors import ConfigError
 from engine.results import AnyFit
 
-# Genes whose pairs, some 50,000, tell what changes there are.
+# Genes from whose pairs, some 50,000, the prior is learned.
 _LEARNED_FROM = 317
 # Total counts are whole numbers.
 _SAME_TOTAL = 0.5
 
 
 class Change(NamedTuple):
-    """Of n genes, each (n, n) and symmetric.
+    """Changes between n genes, each (n, n) and symmetric.
 
     Attributes
     ----------
@@ -36,11 +36,11 @@ class Change(NamedTuple):
     standard_error
         Of the change; infinite where a gene does not vary.
     shrunken, low, high
-        The change and its 90 % interval, given what all pairs tell of each.
+        The change and its 90 % interval, with a prior learned from all pairs.
     lfsr
-        Probability that there is none, or that it has the other sign.
+        Probability that there is no change, or that it has the other sign.
     fsos
-        Probability that it is not, with this sign, larger than 0.1.
+        Probability that it does not have this sign or is at most 0.1.
     """
 
     one: np.ndarray
@@ -77,15 +77,15 @@ class Differential:
     genes
         Names, in the order of the first fit.
     estimates
-        Of genes at positions in `genes`, each pair by itself.
+        Function of positions in `genes` that estimates each pair by itself.
     unit
-        ``"cell"`` or ``"donor"``: whose spread the errors have.
+        ``"cell"`` or ``"donor"``: whose spread gives the errors.
     tested
-        Whether errors are told; otherwise `Change` has the changes alone, and NaN.
+        Whether there are errors; otherwise `Change` has the changes alone, and NaN.
     a, b, n_a, n_b
-        What the groups are called, and how many units each has.
+        Names of the groups, and their numbers of units.
     notes
-        What was left out, or is not told, and why.
+        What was left out or not tested, and why.
     """
 
     genes: pd.Index
@@ -99,7 +99,7 @@ class Differential:
     notes: tuple[str, ...] = ()
 
     def change(self, genes: np.ndarray) -> Change:
-        """Of genes at positions in `genes`; the same whichever others are asked for."""
+        """Changes of genes at positions in `genes`; a pair's do not depend on other genes."""
         genes = np.asarray(genes, dtype=int)
         first, second, z, error = self.estimates(genes)
         if not self.tested:
@@ -140,7 +140,7 @@ class Differential:
 
 
 def some_genes(count: int) -> np.ndarray:
-    """Positions of genes, of whose pairs what all pairs have in common is learned."""
+    """Positions of the genes from whose pairs the prior of all pairs is learned."""
     if count <= _LEARNED_FROM:
         return np.arange(count)
     return np.random.default_rng(0).choice(count, _LEARNED_FROM, replace=False)
@@ -170,8 +170,8 @@ def differential(
     Raises
     ------
     ConfigError
-        If a fit has no such errors, or the fits differ in genes, share cells, or have other numbers
-        of factors.
+        If a fit has no such errors, or the fits differ in genes or numbers of factors, or share
+        cells.
     """
     check_comparable(fit_a, fit_b)
     positions = fit_b.genes.get_indexer(fit_a.genes)
@@ -201,7 +201,7 @@ def differential(
 def between_cells(
     first: Uncertainty, second: Uncertainty, positions: np.ndarray, genes: np.ndarray
 ) -> Compared:
-    """Of two fits, the gene at a position in the first being at ``places`` of it in the second."""
+    """Compare two fits; ``positions`` has the position in the second of each gene of the first."""
     one, other = first.estimates(genes), second.estimates(positions[genes])
     z = [np.arctanh(np.clip(each.correlation, -LARGEST, LARGEST)) for each in (one, other)]
     change = z[0] - z[1]
@@ -211,7 +211,7 @@ def between_cells(
 
 
 def check_comparable(fit_a: AnyFit, fit_b: AnyFit) -> None:
-    """Refuse fits whose correlations cannot be compared; errors as `differential` has them."""
+    """Raise if the correlations of two fits cannot be compared; errors as in `differential`."""
     for fit in (fit_a, fit_b):
         if not fit.can("pair_uncertainty"):
             raise ConfigError("two fits of LNM or LNMVCP", fit.model, "Topics have no such errors.")
@@ -238,7 +238,7 @@ def check_comparable(fit_a: AnyFit, fit_b: AnyFit) -> None:
 
 
 def _common(one: AnyFit, other: AnyFit) -> int:
-    """Cells that both fits have. Barcodes of two samples may be the same, their counts are not."""
+    """Number of cells in both fits. Two samples may share barcodes, but not the counts of these."""
     there = other.cells.get_indexer(one.cells)
     here = np.flatnonzero(there >= 0)
     source = one.data.get("source", "memory")

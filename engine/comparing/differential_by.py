@@ -20,15 +20,15 @@ from engine.registry import family_of
 from engine.results import AnyFit
 from engine.text import some
 
-# Cells of a fit, at least.
+# Fewest cells of a fit.
 FEWEST_CELLS = 40
-# Of the time of one set of cells.
+# Share of the time of one set of cells.
 _FITTING = 0.9
 
 
 @dataclass(frozen=True)
 class DifferentialProgress:
-    """A step: the share of the work that is done, and at the last what was found."""
+    """A step: the share of the work done; the last step has the result."""
 
     fraction: float
     differential: Differential | None = None
@@ -59,8 +59,8 @@ def differential_by_iter(
 ) -> Iterator[DifferentialProgress]:
     """Fit two groups of cells each by itself, and compare their correlations, yielding progress.
 
-    Each is fitted with the settings of ``fit``: its genes, number of factors and priors, held at
-    what it has learned, so that a smaller group is not shrunk by others. Without donors
+    Each is fitted with the settings of ``fit``: its genes, number of factors and priors. Priors are
+    held at what it learned, so that a smaller group is not shrunk differently. Without donors
     `engine.differential` compares both fits. With donors there is one fit of each donor, or of each
     donor in a group, and the change is the difference of random-effects means of Fisher's z over
     the donors of a group, or the mean of the differences within donors that both groups have
@@ -74,20 +74,20 @@ def differential_by_iter(
         Of the fit's genes, matched by name.
     by
         A column of ``counts.obs`` with two levels, of which the first is B; or (C,) masks of the
-        cells of A and B, which have none in common.
+        cells of A and B, which share no cells.
     donor
-        A column of ``counts.obs``: whom the cells are of. The donor is then the unit.
+        A column of ``counts.obs``: the donor of each cell, which is then the unit.
     chosen
-        Whether the groups were found in these counts (drawn, or clusters of them): changes are told
-        then, and no error.
+        Whether the groups were found in these counts (drawn, or clusters of them): changes then
+        have no errors.
 
     Raises
     ------
     ConfigError
-        If the fit has no errors of correlations, the groups share cells or have fewer than 40, or a
-        column is none.
+        If the fit has no errors of correlations, the groups share cells or have fewer than 40, or
+        there is no such column.
     FitError
-        If a fit allowed too few seconds makes no pass.
+        If the seconds allowed end before the first pass of a fit.
     """
     if not fit.can("pair_uncertainty"):
         raise ConfigError("a fit of LNM or LNMVCP", fit.model, "Topics have no such errors.")
@@ -103,7 +103,7 @@ def differential_by_iter(
 def _two(
     obs: pd.DataFrame, by: str | tuple[np.ndarray, np.ndarray]
 ) -> tuple[tuple[str, str], tuple[np.ndarray, np.ndarray]]:
-    """What A and B are called, and their masks."""
+    """Names of A and B, and their masks."""
     if not isinstance(by, str):
         return ("A", "B"), by
     if by not in obs:

@@ -1,4 +1,4 @@
-"""Estimated effects of many genes -> a tidy table, each judged by what all of them tell."""
+"""Estimated effects of many genes -> a tidy table, with a prior learned from all of them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from engine.checks.uncertainty.delta_method import as_normal
 from engine.checks.uncertainty.shrinkage import learned, shrink_effects
 from engine.fitting.estimates import Estimates
 
-# Pseudo-counts for genes without an effect, in signs: Stephens' default. Intervals that were drawn
-# to zero by as much would be too short: of 100 genes that all change they held 86 %.
+# Pseudo-counts for genes without an effect, in signs: Stephens' default. Intervals shrunk as much
+# would be too short: of 100 genes that all change they held 86 %.
 FAVOUR = 9.0
 
 
@@ -21,20 +21,19 @@ def effects_table(
     """Effect, standard error, shrunken effect with its interval, lfsr, s-value and p-value.
 
     Adaptive shrinkage (`engine.checks.uncertainty.shrinkage`), its prior learned from as many
-    effects as are independent; where no error is known, all that rests on one is missing.
+    effects as are independent; where no error is known, columns that need one are NaN.
 
     Parameters
     ----------
     centre
-        Standard deviation of what the effects are relative to, about that of a gene without an
-        effect, which is then so far from zero. A sign is that beyond it; intervals are of the
-        effects as they are told.
+        Standard deviation of the reference of the effects about an unaffected gene, which is then
+        so far from zero. Signs are those beyond it; intervals are of the effects as given.
     """
     columns = {called: effects.value, "standard_error": effects.error}
     rest = ("shrunken", "low_90", "high_90", "lfsr", "s_value", "p_value")
     if not effects.freedom:
         return pd.DataFrame(columns | dict.fromkeys(rest, np.nan))
-    # A normal with the tails of t, of which shrinkage knows.
+    # Shrinkage takes normal errors: those with the tails of t.
     error = as_normal(effects.value, effects.error, effects.freedom)
     beyond = np.hypot(error, centre)
     careful = learned(effects.value, beyond, effects.independent, favour=FAVOUR)
@@ -50,14 +49,14 @@ def effects_table(
 
 
 def largest_first(table: pd.DataFrame, called: str) -> pd.DataFrame:
-    """By how large the effect is at least; where nothing is told of that, by how large it is."""
+    """Sort by the least size in the interval, then by lfsr and size of the effect."""
     least = np.maximum(np.maximum(table["low_90"], -table["high_90"]), 0.0)
     order = np.lexsort((-np.abs(table[called]), table["lfsr"], -np.nan_to_num(least)))
     return table.iloc[order].reset_index(drop=True)
 
 
 def s_values(lfsr: np.ndarray) -> np.ndarray:
-    """Mean lfsr of all that have no larger one (Stephens 2017)."""
+    """Mean lfsr of all effects whose lfsr is no larger (Stephens 2017)."""
     order = np.argsort(lfsr, kind="stable")
     values = np.empty_like(lfsr)
     values[order] = np.cumsum(lfsr[order]) / np.arange(1, len(lfsr) + 1)

@@ -13,21 +13,21 @@ from engine.fitting.levels import Level
 from engine.results import AnyFit
 
 Centre = Literal["precision", "median"]
-# Of the information on the mean scores of a group.
+# Added to the information on the mean scores of a group.
 _RIDGE = 1e-9
-# Genes about the median, of all, whose axes it has.
+# Share of genes nearest to the median, over which its axes are averaged.
 _MIDDLE = 0.1
 
 
 class Estimated(NamedTuple):
-    """Of two groups.
+    """Differences of two groups.
 
     Attributes
     ----------
     genes, factors
-        Of the genes that are shown, and of factors (k,).
+        Of the genes shown, and of factors (k,).
     scores, explained
-        (k, n) mean scores of each set beyond those of the fit, and what of them the covariates of
+        (k, n) mean scores of each set beyond those of the fit, and the part that the covariates of
         the cells explain.
     """
 
@@ -40,13 +40,13 @@ class Estimated(NamedTuple):
 def estimated(
     fit: AnyFit, set_levels: list[Level], groups: Groups, shown: np.ndarray, centre: Centre
 ) -> Estimated:
-    """How groups differ, by the levels of their sets in the genes (mask) that are shown."""
+    """Estimate how groups differ from the levels of their sets, in the genes shown (mask)."""
     loadings, axes = fit.gene_loadings()[shown], set_levels[0].axes[shown]
     precision = 1 / np.sum([level.counting_variance for level in set_levels], axis=0)[shown]
     levels = np.stack([level.level for level in set_levels], axis=1)[shown]
     explained = np.stack([level.explained for level in set_levels], axis=1)[shown]
     one, other = levels[:, groups.of_a], levels[:, groups.of_b]
-    # So that a median is one of differences.
+    # Relative to B, so that a median is one of differences.
     base = other if groups.paired else other.mean(1, keepdims=True)
     one, other = one - base, other - base
     # CLR loadings are centred by a plain mean.
@@ -68,7 +68,7 @@ def estimated(
     spread = np.sum([level.spread / level.n_cells for level in set_levels], axis=0)
     values = [(first - second)[:, 0] for first, second in both]
     scores = of_factors(axes)
-    # What varies is a difference as it is told: without its own mean over genes.
+    # The axes are centred over genes as the differences are.
     if centre == "median":
         middle = np.abs(values[0]) <= np.quantile(np.abs(values[0]), _MIDDLE)
         axes = axes - axes[middle].mean(0)
@@ -85,8 +85,8 @@ def estimated(
 def _independent(axes: np.ndarray, spread: np.ndarray, variance: np.ndarray) -> float:
     """Effective number of independent errors, as a share of them: G / sum of squared correlations.
 
-    Errors share what the scores of a group are on average: along the axes (G, q), of which
-    ``spread`` (q, q) is the variance; ``variance`` (G,) has that of counting too.
+    Errors share the mean scores of a group, along axes (G, q) with covariance ``spread`` (q, q);
+    ``variance`` (G,) has that of counting too.
     """
     if not axes.shape[1]:
         return 1.0
@@ -98,7 +98,7 @@ def _independent(axes: np.ndarray, spread: np.ndarray, variance: np.ndarray) -> 
 
 
 def _gauged(values: np.ndarray, precision: np.ndarray, centre: Centre) -> np.ndarray:
-    """Levels (G, n) without the constant that they are known up to."""
+    """Levels (G, n) centred over genes, as they are known up to a constant."""
     if centre == "median":
         return np.asarray(values - np.median(values, axis=0))
     return np.asarray(values - (precision @ values) / precision.sum())

@@ -10,9 +10,9 @@ from engine.data import Counts
 from engine.errors import ConfigError
 from engine.text import some
 
-# Cells of a group, and of a donor in a group, at least.
+# Fewest cells of a group, and of a donor in a group.
 FEWEST_CELLS, FEWEST_OF_DONOR = 10, 5
-# Donors of a group, or that both have, below which nothing is tested.
+# With fewer donors in a group, or in both, nothing is tested.
 FEWEST_DONORS = 3
 
 
@@ -24,15 +24,15 @@ class Groups(NamedTuple):
     sets
         Positions of the cells of each set.
     of_a, of_b
-        Numbers of the sets of each group; of a donor that both have at the same place.
+        Indices of the sets of each group; paired sets are in the same order.
     paired
         Whether the sets of A and B are of the same donors.
     by_donor, tested
-        Whether sets are donors', and whether these are enough for a test.
+        Whether each set is a donor, and whether groups can be tested.
     notes
         What was left out, in words.
     donors
-        Whose each set is, if they are donors'.
+        Donor of each set, if sets are donors.
     """
 
     sets: list[np.ndarray]
@@ -46,7 +46,7 @@ class Groups(NamedTuple):
 
     @property
     def unit(self) -> Literal["cell", "donor"]:
-        """Whose spread errors have."""
+        """Whose spread gives the errors."""
         return "donor" if self.by_donor else "cell"
 
     @property
@@ -79,7 +79,7 @@ def groups_of(
     chosen
         Whether the groups were found in the counts: then nothing is tested.
     fewest
-        Cells of a group, and of a donor in a group, at least.
+        Fewest cells of a group, and of a donor in a group.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def _by_donor(
             notes.append(f"{left} of {donor} that only one group has were left out.")
         own = [{name: sets[name] for name in common} for sets in own]
     elif common:
-        # Neither: a donor in both groups would be counted as two.
+        # Neither paired nor apart: a donor in both groups would count as two.
         raise ConfigError(
             f"each {donor} in one group, or {FEWEST_DONORS} or more in both",
             f"{len(common)} in both ({', '.join(common)}), others in one",

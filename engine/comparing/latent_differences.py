@@ -19,7 +19,7 @@ from engine.fitting.estimates import Estimates
 from engine.registry import family_of
 from engine.results import AnyFit
 
-# Totals of kept counts are sums of float32.
+# Totals of saved counts are sums of float32.
 _SAME_TOTAL = 0.5
 _SHARES = (
     "Differences are of the logarithms of mean proportions, each less the mean over topics: what "
@@ -38,16 +38,16 @@ class LatentDifferences:
         deviations), of topics of the CLR of the mean proportions (nats); ``standard_error``,
         ``shrunken`` with its 90 % interval, ``lfsr``, ``s_value``, ``p_value``; ``mean_a``,
         ``mean_b``, mean scores or proportions; of factors of a fit with covariates ``explained``,
-        what of the difference these explain.
+        the part of the difference that these explain.
     units
         One row a donor of a group, or a group: ``group``, ``donor``, ``cells``, and its mean score
         or proportion of each latent.
     unit
-        ``"cell"`` or ``"donor"``: whose spread the errors have.
+        ``"cell"`` or ``"donor"``: whose spread gives the errors.
     n_a, n_b
         Units of each group.
     notes
-        What was left out, or is not told, and why.
+        What was left out or not tested, and why.
     """
 
     latents: pd.DataFrame
@@ -60,7 +60,7 @@ class LatentDifferences:
 
 @dataclass(frozen=True)
 class LatentDifferencesProgress:
-    """A step: the share of the work that is done, and at the last what was found."""
+    """A step: the share of the work done; the last step has the result."""
 
     fraction: float
     differences: LatentDifferences | None = None
@@ -93,11 +93,11 @@ def latent_differences_iter(
 ) -> Iterator[LatentDifferencesProgress]:
     """Compare factors or topics of two groups of cells, yielding progress.
 
-    Of factors, the mean scores of each group, or of each donor in it, are those that its levels of
-    genes tell (`engine.differences`): they are not shrunk as scores of cells are, and what the
-    covariates of the fit explain is in them. Of topics, the proportions of the cells are averaged,
-    one cell of even shares added, and their CLR taken; their error over cells is by the delta
-    method. With donors, these are tested by a t, moderated if there are 30 latents or more.
+    For factors, the mean scores of each group, or of each donor in it, are estimated from its
+    levels of genes (`engine.differences`): they are not shrunk as scores of cells are, and include
+    what the covariates of the fit explain. For topics, the proportions of the cells are averaged,
+    with one cell of equal shares added, and their CLR is taken; errors over cells are by the delta
+    method. With donors, differences are tested by a t, moderated if there are 30 latents or more.
 
     Parameters
     ----------
@@ -106,15 +106,15 @@ def latent_differences_iter(
     a, b
         (C,) masks of cells of ``counts``; b None: all that are not in a.
     donor
-        A column of ``counts.obs``: whom or what the cells are of. The donor is then the unit.
+        A column of ``counts.obs``: the donor of each cell, which is then the unit.
     chosen
-        Whether the groups were found in these counts: effects are told then, and no error.
+        Whether the groups were found in these counts: effects then have no errors.
 
     Raises
     ------
     ConfigError
         If the model has neither levels of genes nor topics, the groups share cells or are too
-        small, or the column of donors is none.
+        small, or there is no such column of donors.
     """
     if fit.can("differences"):
         return _of_factors(fit, counts, a, b, donor, chosen)
@@ -175,7 +175,7 @@ def _of_topics(fit: AnyFit, counts: Counts, groups: Groups) -> Iterator[LatentDi
 
 
 def _proportions(fit: AnyFit, counts: Counts, cells: np.ndarray) -> np.ndarray:
-    """(n, K) of some cells: those of the fit, if these are its counts."""
+    """(n, K) proportions of cells: those of the fit, if these are its counts."""
     positions = fit.cells.get_indexer(counts.cells[cells])
     known = bool((positions >= 0).all()) and bool(
         (np.abs(fit.total_counts[positions] - counts.totals[cells]) < _SAME_TOTAL).all()

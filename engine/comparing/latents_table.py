@@ -14,7 +14,7 @@ from engine.results import AnyFit
 def latents_table(
     fit: AnyFit, estimates: Estimates, means: np.ndarray, groups: Groups
 ) -> pd.DataFrame:
-    """One row a latent: `effects_table`, and the means (k, n) of the sets over those of a group."""
+    """One row a latent: `effects_table`, and each group's mean of the ``means`` (k, n) of sets."""
     table = effects_table(estimates)
     table.insert(0, fit.latent, fit.factor_names)
     for name, own in (("mean_a", groups.of_a), ("mean_b", groups.of_b)):

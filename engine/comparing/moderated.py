@@ -12,7 +12,7 @@ from engine.comparing.groups import Groups
 from engine.fitting.estimates import Estimates
 from engine.fitting.variances import variances_prior
 
-# Of fewer genes or factors, nothing sure is told of how variances differ between them: with a prior
+# Fewer genes or factors do not show reliably how variances differ between them: with a prior
 # learned from 4, the test had size 10 %.
 _FEWEST = 30
 

@@ -1,4 +1,4 @@
-"""Posterior predictive checks: does the model make data like those it was given?"""
+"""Posterior predictive checks: does the model generate data like those observed?"""
 
 from engine.checks.predictive.chart_points import (
     count_bars,

@@ -1,4 +1,4 @@
-"""Tables of a predictive check -> points and bars as charts have them."""
+"""Tables of a predictive check -> points and bars for charts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.checks.predictive.check_tables import BANDS
 from engine.checks.predictive.interpretation import LEAST_CORRELATION, LEVEL, misfits
 
 BarKind = Literal["histogram", "rootogram", "ecdf"]
-# What hangs ends the higher the more there is.
+# A hanging bar ends lower the larger its value, so that the ends of bands swap.
 _TURNED = {"low_90": "high_90", "low_50": "high_50", "high_50": "low_50", "high_90": "low_90"}
 _VALUES = ["observed", "predicted", *BANDS]
 
@@ -35,7 +35,7 @@ def gene_points(genes: pd.DataFrame, discrepancy: str, group: str) -> pd.DataFra
 
 
 def pair_points(pairs: pd.DataFrame, group: str) -> pd.DataFrame:
-    """One row a pair: its correlation with bands, and ``misfit``: q at most 0.05 and 0.1 off.
+    """One row a pair: its correlation with bands, and ``misfit``: q at most 0.05, 0.1 off or more.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def pair_points(pairs: pd.DataFrame, group: str) -> pd.DataFrame:
 
 
 def missed_points(missed: MissedPairs | None) -> pd.DataFrame:
-    """One row a pair, of all of them those furthest off; none if they were not looked for.
+    """One row for each of the pairs that are furthest off; none if pairs were not tested.
 
     ``q_value`` is the p-value of `MissedPairs.table`, which allows for all pairs.
     """
@@ -70,26 +70,25 @@ def count_bars(
 ) -> pd.DataFrame:
     """Cells by their counts of some genes, as charts draw them: one row a gene and bin.
 
-    Of a ``"histogram"`` heights are square roots of the cells per count, as most cells of most
-    genes are in the first bins, and as bins of many counts would look like a bump; ``"ecdf"`` has
-    the share of cells up to the bin. Of a hanging ``"rootogram"`` (Tukey 1972; Kleiber & Zeileis
-    2016, The American Statistician 70) bars of height sqrt(observed) hang from sqrt(predicted),
-    both per count: where one ends above zero there are fewer cells than predicted, and more where
-    it ends below.
+    Heights of a ``"histogram"`` are square roots of the cells per count, as most cells of most
+    genes are in the first bins, and wide bins would look like a bump; ``"ecdf"`` has the share of
+    cells up to the bin. Bars of a hanging ``"rootogram"`` (Tukey 1972; Kleiber & Zeileis 2016, The
+    American Statistician 70) of height sqrt(observed) hang from sqrt(predicted), both per count: a
+    bar that ends above zero has fewer cells than predicted, one that ends below zero has more.
 
     Parameters
     ----------
     distributions
         `PredictiveCheck.distributions`.
     genes
-        Those that are not there are left out.
+        Genes that the table does not have are left out.
 
     Returns
     -------
-    ``gene``; ``line``: what is predicted, from which a rootogram hangs; ``seen``: what is
-    observed, of a rootogram where the bar ends; the bands ``low_90`` to ``high_90`` of ``seen``;
-    all of these as drawn. Then in words the ``range`` of counts and, not as drawn,
-    ``observed``, ``predicted``, and ``from`` and ``to``, which hold 90 % of the draws.
+    ``gene``; ``line``: the predicted height, from which a rootogram hangs; ``seen``: the observed
+    height, or the end of a rootogram's bar; the bands ``low_90`` to ``high_90`` of ``seen``; all of
+    these as drawn. Then in words the ``range`` of counts and, not as drawn, ``observed``,
+    ``predicted``, and ``from`` and ``to``, which hold 90 % of the draws.
     """
     wanted = list(dict.fromkeys(genes))
     own = distributions[(distributions["group"] == group) & distributions["gene"].isin(wanted)]

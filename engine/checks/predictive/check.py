@@ -1,4 +1,4 @@
-"""predictive_check: replicate data from a fit and say where they differ from the observed."""
+"""predictive_check: replicate data from a fit and compare them with the observed."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class PredictiveCheck:
 
     All tables but ``residuals`` have ``observed``, ``predicted`` (the mean over draws) and the
     bands ``low_90``, ``low_50``, ``high_50``, ``high_90`` that hold 90 % and 50 % of the draws. The
-    first column, ``group``, is "all cells", and each group that was asked for; a label of that very
-    name is "all cells (label)".
+    first column, ``group``, is "all cells" or a requested group; a label of that very name is "all
+    cells (label)".
 
     Attributes
     ----------
@@ -52,12 +52,12 @@ class PredictiveCheck:
     findings
         What is wrong in plain words; empty if nothing is.
     notes
-        What was not judged as cells are too few, in plain words.
+        What was not judged because cells are too few, in plain words.
     n_cells, n_without_counts, n_failed
-        Cells checked, cells left out as they have no counts, and cells whose posterior was not
-        found, which stay where the search for it ended.
+        Cells checked, cells left out without counts, and cells whose posterior mode was not found,
+        which are drawn from where the search ended.
     missed
-        Pairs of genes that the fit misses, if they were looked for beside the check.
+        Pairs of genes that the fit misses, if they were tested beside the check.
     """
 
     settings: CheckSettings
@@ -98,7 +98,7 @@ class PredictiveCheck:
 
 @dataclass(frozen=True)
 class CheckProgress:
-    """A step of a check: the share of the cells that is done, and at the last the check."""
+    """A step of a check: the share of the cells done; the last step has the check."""
 
     fraction: float
     check: PredictiveCheck | None = None
@@ -148,25 +148,25 @@ def predictive_check_iter(
     """Compare counts with replicates, yielding progress; to stop, cease pulling.
 
     ``"laplace"``: (z, lambda) of each cell from the Gaussian at its mode, residuals given those
-    from their own posterior, then multinomial counts (LDA: proportions from the
-    logistic-normal of the cell). ``"map"``: all of them at the mode, which understates rare genes
-    and leaves out what is not known of a cell. ``"population"``: new cells from the fitted prior.
+    from their own posterior, then multinomial counts (LDA: proportions from the logistic-normal of
+    the cell). ``"map"``: all of them at the mode, which understates rare genes and leaves out the
+    uncertainty of a cell. ``"population"``: new cells from the fitted prior.
 
-    The first two replicate the cells that were seen, given the very counts they are compared with:
-    their p-values lie closer to 1/2 than uniform ones, and small ones can be believed. Those
-    of the population check are uniform where the model holds and its parameters are known; only it
-    sees what each cell's own latents absorb, such as correlations that no factor carries.
-    Parameters are held at their estimates throughout. Cells of a fit by ``inference="vae"`` (LNM)
-    are replicated from their own posteriors too, not from what its encoder says of them.
+    The first two replicate the observed cells, given the same counts that they are compared with:
+    p-values lie closer to 1/2 than uniform ones, so small ones are reliable. Those of the
+    population check are uniform if the model and its parameters are true; only it finds misfits
+    that each cell's own latents absorb, such as correlations that no factor carries. Parameters are
+    held at their estimates throughout. Cells of a fit by ``inference="vae"`` (LNM) are replicated
+    from their own posteriors too, not from its encoder's.
 
     Parameters
     ----------
     counts
         Genes matched by name; the cells of the fit or others.
     totals
-        ``"observed"`` or ``"model"`` (LNMVCP: eta from its truncated Gaussian, or from its prior
-        in a population check). By default as observed, but for a population check of a model
-        that has totals.
+        ``"observed"`` or ``"model"`` (LNMVCP: eta from its truncated Gaussian, or from its prior in
+        a population check). By default ``"model"`` in a population check of a model that has
+        totals, else ``"observed"``.
     genes
         Names of the genes in detail, at most 200; by default the 40 whose programmes show most in
         counts.
@@ -176,7 +176,7 @@ def predictive_check_iter(
         (C,) labels of the cells, at most 50 different ones; each is checked on its own beside all
         cells. A missing label is no group.
     seed
-        Every cell draws from a generator of its own: it and the cell's position in ``counts``.
+        Seeds the generator of each cell, with the cell's position in ``counts``.
 
     Raises
     ------
@@ -212,7 +212,7 @@ def _steps(
     whole = statistics.merged(sums)
     parts = [(ALL_CELLS, whole)]
     if names:
-        # The last group is that of the cells without a label.
+        # The last group has the cells without a label.
         parts += list(zip(_apart(names), sums[:-1], strict=True))
     notes = not_judged({name: part.n_cells for name, part in parts[1:]}, whole.n_cells)
     parts = [part for part in parts if part[1].n_cells > 1]
@@ -221,7 +221,7 @@ def _steps(
 
 
 def _apart(labels: list[str]) -> list[str]:
-    """Names of groups: no two are alike, nor like that of all cells."""
+    """Names of groups, made different from each other and from that of all cells."""
     names: list[str] = []
     for label in labels:
         name = label

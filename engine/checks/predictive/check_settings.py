@@ -12,15 +12,15 @@ from engine.validation import one_of, whole
 
 CheckTotals = Literal["observed", "model"]
 
-# Fewer draws have no 5 % tails to speak of; more hold too many numbers per gene.
+# Fewer draws do not resolve 5 % tails; more hold too many numbers per gene.
 FEWEST_DRAWS, MOST_DRAWS = 20, 2000
 # Genes shown in detail: every pair of them is correlated in every draw.
 MOST_GENES = 200
-# Each holds its own statistics of every gene and draw.
+# Each group holds its own statistics of every gene and draw.
 MOST_GROUPS = 50
 # Correlations of genes over fewer cells are not judged: near 0 or 1 in most draws, they have no
-# tail to speak of. With true parameters, up to 45 % of checks of three cells found some to be off,
-# 12 % of six, 1 of 1,000 of 8 to 20; the rest is left to data with rarer genes.
+# usable tail. With true parameters, up to 45 % of checks of three cells found a misfit, 12 % of
+# six, 1 of 1,000 of 8 to 20; the margin is for data with rarer genes.
 FEWEST_CELLS = 20
 
 
@@ -60,7 +60,7 @@ class CheckSettings:
     def for_fit(
         cls, fit: AnyFit, mode: Mode, totals: CheckTotals | None, n_draws: int, seed: int
     ) -> CheckSettings:
-        """Settings with the default totals of a mode, checked against the model.
+        """Settings for a model, with the default totals of the mode.
 
         Raises
         ------

@@ -84,7 +84,7 @@ def residuals_table(sums: Sums, names: pd.Index) -> pd.DataFrame:
     """Q-Q data of randomised quantile residuals of the genes in detail.
 
     At every level j / bins: the normal quantile (``theoretical``), the residuals' (``observed``),
-    and where 90 % of as many independent normal numbers would have theirs (``low``, ``high``).
+    and the range of 90 % of those of as many independent normal numbers (``low``, ``high``).
     """
     level = np.arange(1, PIT_BINS) / PIT_BINS
     n = sums.n_cells

@@ -1,4 +1,4 @@
-"""Sums over cells of observed and replicated counts, of which every statistic is made."""
+"""Sums over cells of observed and replicated counts, from which every statistic is computed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Sums:
     log_total, log_total_square
         (R,) sums of log(1 + total) and of its square.
     own
-        (R, G) sums that discrepancies have of their own, by their names.
+        (R, G) additional sums of discrepancies, by their names.
     """
 
     n_cells: int

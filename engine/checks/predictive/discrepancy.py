@@ -1,4 +1,4 @@
-"""What a check compares of each gene: a statistic, its threshold, its words and its chart."""
+"""A discrepancy: a statistic of each gene that a check compares, its threshold, words and chart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Subject:
-    """What was checked: the fit, how, and what a group of its cells is called ("" for all)."""
+    """What was checked: the fit, by which settings, and the group of cells ("" for all)."""
 
     fit: AnyFit
     settings: CheckSettings
@@ -25,7 +25,7 @@ class Subject:
 
     @property
     def more(self) -> str:
-        """To have more latents, as advice."""
+        """Advice to take more latents."""
         fit = self.fit
         return f"raise the number of {fit.vocabulary.latents} (now {fit.n_factors})"
 
@@ -38,11 +38,11 @@ class Chart(NamedTuple):
     words, x, y
         Its title and those of its axes.
     against_mean
-        The observed mean is across, and bands stand upright; else what is predicted is across.
+        Whether x is the observed mean, with vertical bands; else x is the predicted value.
     log
         Whether the axes x and y are logarithmic.
     key
-        As choices and addresses name it; empty: as the discrepancy.
+        Name in choices and addresses; empty: that of the discrepancy.
     """
 
     words: str
@@ -75,29 +75,28 @@ class Discrepancy:
     Attributes
     ----------
     name
-        As tables and files have it.
+        Name in tables and files.
     words, short, shortest
         At the beginning of a sentence; in a list; and where there is little room.
     value
         (R, G) values of the data sets, from the sums over cells.
     own
         (b, R, G) counts of some cells -> (R, G), whose sum over all cells is ``sums.own[name]``:
-        of a statistic that the moments of `Sums` do not give.
+        for statistics that the moments of `Sums` do not give.
     scale
-        That on which observed and replicated values are compared.
+        The scale on which observed and replicated values are compared.
     grain
         Step, on that scale, in which the statistic moves if one count of one cell changes.
     least_ratio, least_difference
-        Misfits that are large enough to speak of: observed over predicted or the inverse, or their
-        difference.
+        Least misfit that is reported: observed over predicted or the inverse, or their difference.
     of_spread
-        Whether too small a value can be mended by residual variances.
+        Whether residual variances can raise too small a predicted value.
     advice
         What a misfit means and what to do about it, given whether too little is predicted.
     chart
-        None: it has none.
+        None without one.
     place
-        Its place among the others.
+        Its rank among the others.
     """
 
     name: str
@@ -120,12 +119,12 @@ class Discrepancy:
         if self.least_difference:
             differ: Array = np.abs(observed - predicted) >= self.least_difference
             return differ
-        # As if each had a little more: what is hardly ever counted has no ratio.
+        # A little is added to each: values near zero have no stable ratio.
         ratio = np.abs(np.log((observed + 1e-3) / (predicted + 1e-3)))
         return np.asarray(ratio >= np.log(self.least_ratio))
 
     @property
     def threshold(self) -> str:
-        """From where a misfit is large, in words."""
+        """The least misfit that is large, in words."""
         least = f"{100 * (self.least_ratio - 1):.0f} %" if self.least_ratio else ""
         return f"{self.short} {least or self.least_difference}"

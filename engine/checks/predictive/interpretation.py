@@ -11,12 +11,12 @@ from engine.checks.predictive.check_settings import FEWEST_CELLS
 from engine.checks.predictive.discrepancies import DISCREPANCIES
 from engine.checks.predictive.discrepancy import Discrepancy, Subject
 
-# Share of false finds that is accepted, and deviations too small to speak of.
+# False discovery rate of misfits.
 LEVEL = 0.05
-# p-value at which totals are spoken of.
+# Largest p-value of totals, and least difference of correlations, that are reported.
 SURE = 0.01
 LEAST_CORRELATION = 0.1
-# Fewer genes or pairs than this are left to the table.
+# Fewer genes or pairs than this are only in the table.
 LEAST_COUNT, LEAST_SHARE = 3, 0.005
 _NAMED = 3
 _RESIDUAL = "give genes a residual variance (Residual d: learned), or "
@@ -31,7 +31,7 @@ _BLAMED = "drawn totals differ from those seen; check with Totals: as observed."
 def misfits(genes: pd.DataFrame) -> pd.DataFrame:
     """The rows of a table of genes that are both significant and large enough to matter.
 
-    Significant: q-value at most 0.05. Large: as its `Discrepancy` has it.
+    Significant: q-value at most 0.05. Large: by `Discrepancy.large`.
     """
     large = np.zeros(len(genes), bool)
     observed, predicted = genes["observed"].to_numpy(), genes["predicted"].to_numpy()
@@ -49,9 +49,9 @@ def findings(
 ) -> list[str]:
     """Sentences for the misfits of one group of cells; none where nothing is wrong.
 
-    A statistic is spoken of if at least 3 genes (pairs), and 0.5 % of them, are off in the same
-    direction as `misfits` has it (pairs: q-value at most 0.05, and correlations that differ by
-    0.1). The rules, where "under" is predicted less than observed:
+    A statistic is reported if at least 3 genes (pairs), and 0.5 % of them, are `misfits` in the
+    same direction (pairs: q-value at most 0.05, and correlations that differ by 0.1). The rules,
+    where "under" is predicted less than observed:
 
     - d = 0, and any but the mean under: genes need residuals of their own, or more factors.
     - any with draws at the mode alone: expected, as those leave out what is not known of a
@@ -88,7 +88,7 @@ def findings(
 
 
 def not_judged(groups: Mapping[str, int], n_cells: int) -> list[str]:
-    """What cells are too few for, in words: groups and all cells, by the numbers of their cells."""
+    """Sentences on what was not judged, in groups (by their numbers of cells) or all cells."""
     notes = []
     alone = {name: count for name, count in groups.items() if count < 2}
     few = {name: n for name, n in groups.items() if n < FEWEST_CELLS and name not in alone}
@@ -174,6 +174,6 @@ def _of_totals(totals: pd.DataFrame) -> list[str]:
 
 
 def _anchored(totals: pd.DataFrame, subject: Subject) -> bool:
-    """Whether totals are off that come of posteriors that each total is used in twice."""
+    """Whether totals are off because anchored posteriors use each total twice."""
     given = subject.fit.can("anchored_totals") and subject.settings.mode != "population"
     return given and bool((totals["p_value"] <= SURE).any())

@@ -1,12 +1,12 @@
 """Multinomial counts of many draws at once, exactly, at a cost that hardly grows with the total.
 
-A multinomial given its total is a vector of independent Poisson counts that happen to add up to
-it. So each row is drawn as Poisson counts of mean ``N p_g``, whose sum T misses N by some
+A multinomial given its total is a vector of independent Poisson counts that happen to add up to it.
+So each row is drawn as Poisson counts of mean ``N p_g``, whose sum T differs from N by about
 ``sqrt(N)``; then ``T - N`` of its counts, chosen uniformly, are taken out, or ``N - T`` drawn from
 p are put in. Both are exact: given T the row is Mult(T, p), a uniform subset of its counts is
-Mult(N, p), and so is it with independent counts added.
+Mult(N, p), and so is its sum with independent counts.
 
-What all elements need is arithmetic of NumPy on whole arrays; what few need, a compiled loop. Both
+Work on all elements is NumPy's arithmetic on whole arrays; work on few is a compiled loop. Both
 leave the interpreter to other threads.
 """
 
@@ -17,7 +17,7 @@ from numba import njit
 
 # Up to this mean inversion is quicker than NumPy's method.
 _LARGE = 50.0
-# A count of such a mean is higher with probability 1e-50.
+# A count of that mean is higher with probability 1e-50.
 _HIGHEST = 200
 _INVERSE = 1 / np.maximum(np.arange(_HIGHEST + 1), 1)
 
@@ -36,7 +36,7 @@ def draw_multinomial(
 
     Returns
     -------
-    (S, G) float32; row s adds up to ``totals[s]``. Probabilities are as exact as float32 has them.
+    (S, G) float32; row s adds up to ``totals[s]``. Probabilities are exact to float32.
     """
     scale = totals / weights.sum(1, dtype=np.float64)
     mean = weights * scale[:, None].astype(np.float32)
@@ -89,7 +89,7 @@ def _above_zero(mean: float, uniform: float) -> int:
 
 @njit(nogil=True, cache=True)
 def _take_out(row: np.ndarray, drawn: int, total: int, rng: np.random.Generator) -> None:
-    """Leave ``total`` of the ``drawn`` counts of a row, any subset as likely."""
+    """Leave ``total`` of the ``drawn`` counts of a row, each subset equally likely."""
     above, taken, column, up_to = 1.0, -1, 0, float(row[0])
     left = drawn
     for missing in range(drawn - total, 0, -1):
@@ -103,7 +103,7 @@ def _take_out(row: np.ndarray, drawn: int, total: int, rng: np.random.Generator)
             up_to += row[column]
         row[column] -= 1
         left -= 1
-    # Instead of those that were drawn twice, any others.
+    # In place of counts that were drawn twice, take out others.
     while left > total:
         number, column, up_to = _number(rng.random(), left), 0, float(row[0])
         while up_to <= number:
@@ -128,7 +128,7 @@ def _put_in(row: np.ndarray, weights: np.ndarray, missing: int, rng: np.random.G
     above, column, up_to = 1.0, 0, float(weights[0])
     for following in range(missing, 0, -1):
         above = _next(above, following, rng)
-        # Rounding may carry a place over the end of the row.
+        # Rounding may carry a position over the end of the row.
         while up_to <= (1 - above) * whole and column < len(row) - 1:
             column += 1
             up_to += weights[column]
@@ -137,5 +137,5 @@ def _put_in(row: np.ndarray, weights: np.ndarray, missing: int, rng: np.random.G
 
 @njit(nogil=True, cache=True)
 def _next(above: float, n: int, rng: np.random.Generator) -> float:
-    """Uniform numbers in ascending order, as what is left above each: the least of the next n."""
+    """``1 - u``, with u the least of n uniform numbers from ``1 - above`` to 1."""
     return above * rng.random() ** (1 / n)

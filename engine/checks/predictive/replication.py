@@ -1,4 +1,4 @@
-"""Replicated counts of all cells, streamed: a few cells at a time, added up and forgotten."""
+"""Replicated counts of all cells, streamed: summed a few cells at a time, then dropped."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from engine.fitting.predictive import Block, DrawnTotals
 from engine.registry import family_of
 from engine.results import AnyFit
 
-# Replicated counts that one thread holds, and those it draws at a time: its caches' sizes.
+# Replicated counts that one thread holds, and those it draws at a time, by sizes of caches.
 _HELD, _AT_ONCE = 2**22, 2**18
 # Draws are made without the interpreter's lock; more threads than this wait for memory.
 _MOST_THREADS = 8
@@ -38,7 +38,7 @@ class Cells:
     counts
         Over the features of the fit.
     keys
-        (C,) number of each cell, which seeds its draws: so that they are the same in any company.
+        (C,) number of each cell, which seeds its draws: they do not depend on the other cells.
     groups
         (C,) group of each cell, from 0; -1 for a cell that takes no part.
     n_groups
@@ -57,7 +57,7 @@ Streamed = tuple[list[Sums], int]
 def stream(
     fit: AnyFit, cells: Cells, settings: CheckSettings, plan: statistics.Plan
 ) -> Generator[float, None, Streamed]:
-    """Add replicates up, group by group; yields the share of the cells that is done.
+    """Sum replicates by group; yields the share of the cells done.
 
     Memory grows with cells x features of a block, and with draws x features: never with all three.
 
@@ -128,7 +128,7 @@ def _replicate(
     settings: CheckSettings,
     plan: statistics.Plan,
 ) -> Sums:
-    """Draw cells of a block and add them up."""
+    """Draw cells of a block and sum them."""
     n_draws, width = settings.n_draws, block.counts.shape[1]
     counts = np.empty((len(rows), n_draws + 1, width), np.float32)
     of_model = np.empty((len(rows), n_draws + 1))

@@ -1,10 +1,10 @@
 """How surprising an observed statistic is among replicated ones.
 
-The share of draws that are as extreme answers that exactly, but 100 draws cannot tell 1 in 100 from
-1 in 100,000, and what survives a correction for thousands of genes is decided there. So where
-fewer than ten draws are as extreme, the tail is that of a Pearson type III (shifted gamma)
-distribution with the draws' mean, variance and skewness, which serves permutation tests in
-the same need (Winkler, Ridgway, Douaud, Nichols & Smith 2016, NeuroImage 141, section 2.3).
+The share of draws that are as extreme is exact, but 100 draws cannot tell 1 in 100 from 1 in
+100,000, which a correction for thousands of genes requires. So where fewer than ten draws are as
+extreme, the tail is that of a Pearson type III (shifted gamma) distribution with the draws' mean,
+variance and skewness, as in permutation tests (Winkler, Ridgway, Douaud, Nichols & Smith 2016,
+NeuroImage 141, section 2.3).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-# Draws as extreme as the observed one from which their share is used.
+# If so many draws are as extreme as the observed value, their share is used.
 _ENOUGH = 10
 _LEAST_SKEW, _MOST_SKEW = 0.05, 4.0
 _LEAST_P = 1e-300
@@ -31,8 +31,8 @@ def two_sided_p(
     observed, draws
         (n,) and (S, n) values of a statistic.
     grain
-        Steps in which a statistic of counts moves: as of rounding, its variance ``grain^2 / 12`` is
-        added to that of the draws, which may all be alike.
+        Steps in which a statistic of counts moves: as for rounding, a variance ``grain^2 / 12`` is
+        added to that of the draws, which may all be equal.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def two_sided_p(
     mean = draws.mean(0)
     centred = draws - mean
     variance = (centred**2).sum(0) / (n_draws - 1)
-    # A value beyond the draws is further off by the uncertainty of their mean.
+    # Prediction of another value: the error of the mean adds to the variance.
     total = variance * (1 + 1 / n_draws) + np.asarray(grain, float) ** 2 / 12
     spread = np.sqrt(total)
     sound = spread > 0
@@ -61,16 +61,16 @@ def two_sided_p(
 
 
 def false_discovery(p_values: np.ndarray) -> np.ndarray:
-    """p-values adjusted by Benjamini & Hochberg (1995); below q, a share q of finds is false."""
+    """p-values adjusted by Benjamini & Hochberg (1995); of those up to q, a share q is false."""
     if len(p_values) == 0:
         return p_values
     return np.asarray(stats.false_discovery_control(p_values))
 
 
 def _upper_tail(z: np.ndarray, skew: np.ndarray, n_draws: int) -> np.ndarray:
-    """Pearson III, but never lighter than Student's t, as the variance is that of a few draws.
+    """Tail of Pearson III, or of Student's t if heavier, as the variance is that of a few draws.
 
-    Where its support ends, Pearson III alone would say never.
+    Beyond its support, Pearson III alone would give 0.
     """
     symmetric = stats.t.sf(z, n_draws - 1)
     bent = stats.pearson3.sf(z, np.clip(skew, _LEAST_SKEW, _MOST_SKEW))

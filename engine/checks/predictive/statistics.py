@@ -1,7 +1,7 @@
 """Statistics of observed and replicated counts: sums over cells, and so a monoid.
 
-Every array has a leading axis of ``n_draws + 1`` data sets, the observed one first: what is
-observed and what is predicted go through the same arithmetic.
+Every array has a leading axis of ``n_draws + 1`` data sets, the observed one first: observed and
+replicated counts go through the same arithmetic.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def summed(replicates: Replicates, plan: Plan) -> Sums:
     sets = counts.shape[1]
     totals = np.empty(counts.shape[:2])
     moments = np.empty((6, *counts.shape[1:]))
-    # Some data sets at a time: what is computed on the way stays in the processor's cache.
+    # Some data sets at a time: intermediate arrays stay in the processor's cache.
     step = max(1, _IN_CACHE // (len(counts) * counts.shape[2]))
     for start in range(0, sets, step):
         own = slice(start, start + step)

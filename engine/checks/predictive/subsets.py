@@ -1,4 +1,4 @@
-"""Which cells, groups of them and genes a check looks at."""
+"""Cells, groups of cells and genes of a check."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.errors import ConfigError, DataError
 from engine.results import AnyFit
 from engine.summaries.positions import gene_positions
 
-# Genes in detail, unless others are asked for; of those that fit worst, and of missed pairs.
+# Genes in detail by default; most of those that fit worst, and of missed pairs.
 _DETAILED, _WORST, _MISSED = 40, 30, 40
 
 
@@ -78,12 +78,12 @@ def _positions(counts: Counts, cells: np.ndarray) -> np.ndarray:
 
 
 def detailed_genes(fit: AnyFit, genes: Iterable[str] | None) -> np.ndarray:
-    """Positions of the genes in detail: those named, or those that tell most.
+    """Positions of the genes in detail: those named, or by default those that programmes vary most.
 
     Raises
     ------
     DataError, ConfigError
-        If a name is not among the modelled genes, or they are none or too many.
+        If a name is not among the modelled genes, or there are none or too many.
     """
     if genes is None:
         return _telling(fit)
@@ -103,14 +103,14 @@ def genes_to_show(
 ) -> list[str]:
     """Names of genes in detail, in this order and at most 200.
 
-    Those chosen, those of missed pairs, those that fit worst, and those that tell most. Pairs are
-    missed only if they are far off among all pairs of the fit: a right fit has none, so that the
-    p-values of the pairs in detail stay what they are.
+    Chosen genes, genes of missed pairs, those that fit worst, and those that programmes vary most.
+    Pairs are missed only if they are far off among all pairs of the fit: a correct fit has none, so
+    that p-values of the pairs in detail stay valid.
 
     Parameters
     ----------
     judged
-        `PredictiveCheck.genes` of a first look, worst first.
+        `PredictiveCheck.genes` of a first check, worst first.
     missed
         Pairs that the fit misses.
     """

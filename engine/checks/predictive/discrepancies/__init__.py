@@ -1,4 +1,4 @@
-"""The discrepancies of a check: each is a module that holds it as ``DISCREPANCY``."""
+"""The discrepancies of a check: each module has one as ``DISCREPANCY``."""
 
 from __future__ import annotations
 
