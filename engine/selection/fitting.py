@@ -35,7 +35,7 @@ def fit_iter(counts: Counts, config: Config, *, start: AnyFit | None = None) -> 
     ----------
     config
         Its kind chooses the model. A number of factors or topics that is ``"auto"`` is chosen
-        first, on a subsample of the cells; `engine.results.selection_of` tells why it was.
+        first, on a subsample of the cells; `engine.results.selection_of` has the reason.
     start
         An earlier fit of the same genes and number of factors or topics, to go on from:
         passes, seconds and trace continue its own, the budget begins anew.
@@ -64,7 +64,7 @@ def fit_iter(counts: Counts, config: Config, *, start: AnyFit | None = None) -> 
 
 
 def check_counts(counts: Counts, config: Config, mask: np.ndarray | None = None) -> None:
-    """Refuse what these counts cannot carry, before a fit of them is begun.
+    """Raise if the configuration does not suit these counts, before a fit is begun.
 
     Parameters
     ----------
@@ -74,10 +74,10 @@ def check_counts(counts: Counts, config: Config, mask: np.ndarray | None = None)
     Raises
     ------
     ConfigError
-        If the formula of covariates is none, or not one for these cells.
+        If the formula of covariates is invalid, or does not suit these cells.
     """
     if mask is not None:
-        # Labels and totals alone are looked at: the counts, which may be on disk, are not read.
+        # Only labels and totals are used: the counts, which may be on disk, are not read.
         own = {name: getattr(counts, name)[mask] for name in ("cells", "obs", "totals")}
         counts = replace(counts, library_size=counts.library_size[mask], **own)
     family_of(config).prepared(counts, config)
@@ -109,7 +109,7 @@ def fit(counts: Counts, config: Config) -> Any:
 
 def _choose_and_fit(counts: Counts, config: Config) -> Iterator[Progress]:
     """Choose the number on some of the cells, then fit all of them with it."""
-    # Before anything is spent on choosing.
+    # Before time is spent on choosing.
     family_of(config).check_size(counts, config)
     began = time.monotonic()
     grown: Grown = yield from grow(counts, config)
@@ -122,7 +122,7 @@ def _choose_and_fit(counts: Counts, config: Config) -> Iterator[Progress]:
 
 
 def _record_selection(steps: Iterator[Progress], result: Selection) -> Iterator[Progress]:
-    """The steps, with the reason for the number added to their fits."""
+    """Yield the steps, with the selection of the number added to their fits."""
     for step in steps:
         build = step.snapshot
         yield step if build is None else replace(step, snapshot=partial(_build_fit, build, result))

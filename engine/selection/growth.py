@@ -1,4 +1,4 @@
-"""Try more and more factors or topics on some of the cells, and choose the fewest that will do.
+"""Try more and more factors or topics on some of the cells, and choose the fewest that suffice.
 
 Each number is scored by document completion on other cells. The fewest are chosen that are worse
 than the best by no more than the standard error of the difference, cell by cell (the rule of
@@ -25,17 +25,17 @@ from engine.text import count
 
 # Numbers to try, in turn.
 _LADDER = (0, 1, 5, 10, 20, 40, 80, 160)
-# Cells that are fitted, and that are scored: so many at most, and this share of few. The more are
-# fitted, the more factors they tell apart: with half of 2,700 cells 10 were best, with all 15.
+# Most cells to fit and to score, and the share to score of few. More fitted cells resolve more
+# factors: with half of 2,700 cells 10 were best, with all 15.
 _FITTED, _HELD_OUT, _SHARE_HELD_OUT = 5000, 2000, 0.2
-# Cells of those that are fitted, per factor.
+# Fewest fitted cells per factor.
 _CELLS_EACH = 10
-# Fits that are but compared end early: so many times the tolerance, and passes at most; fewer that
-# begin where one with fewer factors ended.
+# Fits for comparison end early: by so many times the tolerance, and after at most so many passes,
+# or fewer if they start from a smaller fit.
 _COARSE, _MOST_PASSES, _MOST_WARM = 10.0, 12, 6
-# Cells below which nothing can be chosen.
+# Fewest cells from which to choose.
 _FEWEST_CELLS = 20
-# Numbers nearer to each other than this are not told apart.
+# Numbers nearer to each other than this are not both tried.
 _FINE = 2
 # Share of the seconds allowed that may be spent on choosing.
 _SHARE = 0.5
@@ -101,10 +101,10 @@ class _Growth:
 
     @property
     def _good(self) -> list[Rung]:
-        """Those that are as good as the best, from the smallest.
+        """The rungs that are as good as the best, from the smallest.
 
-        Whether there is any factor is not for scores to tell: of genes that are spread unlike a
-        log-normal factors predict counts better, and weak factors worse, of a few cells.
+        Scores do not decide whether there is any factor: factors predict counts better if genes are
+        not log-normal, and weak factors predict them worse with few cells.
         """
         some = [rung for rung in self._rungs if rung.size or not rung.structure]
         best = max(some or self._rungs, key=_score)
@@ -131,7 +131,7 @@ class _Growth:
         yield self._step(said)
 
     def _smaller(self, size: int) -> AnyFit | None:
-        """The largest fit of fewer factors, with what it leaves as the others."""
+        """The largest smaller fit, extended to ``size`` by factors of what it leaves."""
         fits = [rung.fit for rung in self._rungs if 0 < rung.size < size]
         if not fits:
             return None
@@ -139,10 +139,10 @@ class _Growth:
         return family_of(fit).extended(fit, self._fitted, size, self._config.seed)
 
     def look(self) -> Iterator[Progress]:
-        """Look for what genes share beyond the fewest that are good: that costs less than a fit."""
+        """Test good fits for structure beyond their factors, smallest first: cheaper than a fit."""
         for rung in self._good:
             if rung.structure is None:
-                # Without factors nothing was fitted to how genes vary together: any cells will do.
+                # Without factors nothing was fitted to covariation, so all cells may be tested.
                 counts = self._fitted if rung.size else self._counts
                 for _ in rung.look(counts, self._config.seed):
                     yield self._step(f"{self._phase}: what {count(rung.size, self._what)} leave")
@@ -161,19 +161,19 @@ class _Growth:
         if any(rung.structure is False for rung in good):
             return True
         if self._rungs[-1].structure is not None:
-            # What some genes share may stay, with however many; then the scores alone decide.
+            # Structure may remain with any number of factors; then the scores alone decide.
             return good[0] not in self._rungs[-2:]
         return good[0] is not self._rungs[-1]
 
     @property
     def between(self) -> list[int]:
-        """Numbers between the fewest that are good and those beside it, if scores alone tell."""
+        """Numbers between the smallest good one and its neighbours, if scores alone decide."""
         good = self._good[0]
         if self.over or good.structure is False or not good.size:
             return []
         sizes = sorted(rung.size for rung in self._rungs)
         place = sizes.index(good.size)
-        # Too many factors do little harm; of topics more than there are come apart.
+        # Too many factors do little harm, but too many topics split.
         beside = sizes[place + 1 : place + 2] + sizes[:place][-1:] * (good.structure is None)
         middles = [(good.size + size) // 2 for size in beside]
         return [size for size in middles if abs(size - good.size) >= _FINE]
@@ -196,12 +196,12 @@ class _Growth:
             n_fitted=self._fitted.n_cells,
             n_held_out=len(best.scores.n_counts),
         )
-        # An encoder and a sampler begin by themselves.
+        # An encoder and a sampler do not start from another fit.
         again = self._config.inference in ("em", "laplace")
         return Grown(selection, self._go_on(start) if again and start is not None else None)
 
     def _go_on(self, fit: AnyFit) -> AnyFit:
-        """The fit to start from, with the clock of all that was tried and no trace of few cells."""
+        """The fit to start from, with the time of all trials and an empty trace."""
         status = replace(fit.status, seconds=time.monotonic() - self._began)
         return fit.changed(status=status, trace=fit.trace.iloc[:0])
 

@@ -1,4 +1,4 @@
-"""A number of factors or topics that is tried: its fit, how well it predicts, what it leaves."""
+"""A number of factors or topics that is tried: its fit, its score, and structure beyond it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from engine.results import AnyFit, Tried
 
 @dataclass(eq=False)
 class Rung:
-    """Of the ladder of numbers.
+    """A number on the ladder of those tried.
 
     Attributes
     ----------
     scores
-        Of the cells that were held out.
+        Of the held-out cells.
     structure
-        Whether genes vary together beyond these factors; None until that is looked for.
+        Whether genes vary together beyond these factors; None until that is tested.
     pairs
-        Whether pairs of genes are correlated by themselves beyond them.
+        Whether single pairs of genes are correlated beyond them.
     """
 
     fit: AnyFit
@@ -58,7 +58,7 @@ class Rung:
         return Tried(self.size, perplexity, behind, error, self.structure, self.seconds)
 
     def look(self, counts: Counts, seed: int) -> Iterator[None]:
-        """Look for what genes share beyond the factors; `structure` stays None for topics."""
+        """Test for structure beyond the factors; `structure` stays None for topics."""
         if not self.fit.can("structure"):
             return
         try:
@@ -69,7 +69,7 @@ class Rung:
                     self.pairs = bool(step.structure.pairs)
             if self.size or self.structure:
                 return
-            # Before there is said to be none: a single pair does not show among many genes.
+            # Zero factors also need a test of pairs: a single one does not show among many genes.
             for other in missed_pairs_iter(self.fit, counts, seed=seed):
                 yield
                 if other.missed is not None:

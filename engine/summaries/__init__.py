@@ -1,7 +1,7 @@
 """Fit -> tidy tables: CLR correlations, loadings, scores, cells, contrasts of cells, topics.
 
-W is known up to rotation only; everything here is either invariant to it or given on
-the principal axes that `Fit` stores. Most of it takes a fit of topics as well.
+W is known up to rotation only; everything here is either invariant to it or given on the principal
+axes that `Fit` stores. Most functions take a fit of topics as well.
 """
 
 from engine.fitting.summarised import Bounded

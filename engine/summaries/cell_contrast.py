@@ -16,7 +16,7 @@ class Contrast(NamedTuple):
     """Selected cells less the rest: tables with columns ``difference`` and ``effect``.
 
     ``factors`` is in prior standard deviations of z, or in proportions of topics, in their order;
-    ``genes`` in CLR (nats), strongest effect first; of topics, as `contrast` says.
+    ``genes`` in CLR (nats), strongest effect first; for topics, see `contrast`.
     """
 
     factors: pd.DataFrame
@@ -27,16 +27,15 @@ def contrast(fit: AnyFit, selected: np.ndarray) -> Contrast:
     """Differences between selected cells and the rest, as effect sizes.
 
     ``dz`` is the difference of the mean scores; a gene differs by ``w_g . dz``, the part of its CLR
-    that the factors carry. An effect is a standardised mean difference,
-    ``dz_j / sqrt(S_jj)`` or ``w_g . dz / sqrt(w_g' S w_g)``, where S is the pooled covariance of
-    the posterior modes within the two groups plus the mean posterior variance of z, so that
-    cells of which little is known do not look alike.
+    that the factors carry. An effect is a standardised mean difference, ``dz_j / sqrt(S_jj)`` or
+    ``w_g . dz / sqrt(w_g' S w_g)``, where S is the pooled covariance of the posterior modes within
+    the two groups plus the mean posterior variance of z, so that uncertain cells do not look alike.
 
-    Of topics, the proportions are compared, and the CLR of the proportions that they give to
-    genes, in the order that `engine.lda.mixtures.differences` explains.
+    For topics, compares the proportions, and the CLR of the proportions of genes under them, in the
+    order of `engine.lda.mixtures.differences`.
 
-    There is no p-value: the cells were chosen by looking at the very scores that are
-    compared, so any test of no difference would be answered before it is asked.
+    There is no p-value: the cells were chosen by the same scores that are compared, so a test of no
+    difference would be circular.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ def cell_clr(
     Without counts, the part that the factors carry: ``mu_g + w_g . z_c``. With counts also each
     gene's own residual ``e_g - mean(e)``, at its mode given z_c and the cell's intensity, see
     ``engine.lnm.cell_residuals``; the mean is over all features of the simplex. Topics have no
-    residual: with counts or without, the CLR of the proportions that they give to the cell.
+    residual: with counts or without, this is the CLR of the proportions that they give to the cell.
 
     Parameters
     ----------
@@ -35,15 +35,15 @@ def cell_clr(
     cells
         Positions or a (C,) mask; all cells by default.
     counts
-        The (C, G) counts that were fitted. Every feature of every cell asked for takes part:
-        about 0.1 s for 1,000 cells x 2,000 features. Ask for a sample of a large data set.
+        The (C, G) counts that were fitted. All features of the requested cells are used: about 0.1
+        s for 1,000 cells x 2,000 features. Request a sample of a large data set.
 
     Notes
     -----
-    Approximate with counts: the uncertainty of z is ignored, and the intensity is where the
-    model has it but for terms of third order in the residuals (for residual variances above 3,
-    which the model integrates by quadrature, it is a rougher guess). As in any posterior mode,
-    residuals of rarely seen genes are drawn towards 0.
+    Approximate with counts: the uncertainty of z is ignored, and the intensity is that of the model
+    but for terms of third order in the residuals (less exact for residual variances above 3, which
+    the model integrates by quadrature). As in any posterior mode, residuals of rare genes are
+    shrunk towards 0.
 
     Raises
     ------
@@ -64,13 +64,13 @@ def cell_clr_sd(
     cells: np.ndarray | None = None,
     counts: Matrix | None = None,
 ) -> pd.DataFrame:
-    """Posterior standard deviation of what `cell_clr` gives, cells x genes, nats, float32.
+    """Posterior standard deviation of `cell_clr`, cells x genes, nats, float32.
 
     Without counts, of the factors' part: ``sqrt(sum_j w_gj^2 s_cj^2)``, s the posterior standard
     deviations of z. With counts, of the whole coordinate:
-    ``Var = (1 + t)^-2 sum_j w_gj^2 s_cj^2 + d_g / (1 + t) (1 - 2/G) + sum(d)/G^2``. The first
-    factor is there because a residual that the counts pin down answers to a change of the
-    factors' part by -t / (1 + t) of it.
+    ``Var = (1 + t)^-2 sum_j w_gj^2 s_cj^2 + d_g / (1 + t) (1 - 2/G) + sum(d)/G^2``. ``(1 + t)^-2``
+    is there because a residual that the counts determine responds to a change of the factors' part
+    by -t / (1 + t) of it.
 
     Notes
     -----

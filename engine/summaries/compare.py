@@ -1,6 +1,6 @@
-"""Two fits of the same cells: which correlations change, which factors go together, cell by cell.
+"""Compare two fits of the same cells: correlations, factors and values of each cell.
 
-All of it is over the genes and cells that both fits have, by name.
+Only the genes and cells that both fits have, by name, are compared.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class CellValues(NamedTuple):
     Attributes
     ----------
     values
-        (n, 2): of the one fit, of the other.
+        (n, 2): of the first fit, of the other.
     here
         (n,) positions of the cells in the first fit.
     correlation
@@ -70,7 +70,7 @@ def common_genes(fit: AnyFit, other: AnyFit) -> pd.Index:
 
 
 def correlations(fit: AnyFit, other: AnyFit, genes: pd.Index) -> Correlations:
-    """`clr_correlation` of both fits, of those of the genes that both have.
+    """`clr_correlation` of both fits, over those of the genes that both have.
 
     CLR is relative to the genes that a fit models: with other genes, correlations change.
     """
@@ -122,12 +122,12 @@ def changed_pairs(
 def loading_cosines(fit: AnyFit, other: AnyFit) -> pd.DataFrame:
     """Cosines of the CLR loadings of two fits over their common genes, -1 to 1.
 
-    Loadings are centred on the common genes first, so that both are relative to the same
-    geometric mean. What stands for those of a topic is given by `weights`.
+    Loadings are centred on the common genes first, so that both are relative to the same geometric
+    mean. For topics, `weights` take their place.
 
     Returns
     -------
-    Factors or topics of the one x those of the other.
+    Factors or topics of the first x those of the other.
     """
     other = named_as(other, fit)
     genes = common_genes(fit, other)
@@ -137,7 +137,7 @@ def loading_cosines(fit: AnyFit, other: AnyFit) -> pd.DataFrame:
 
 
 def matched(similarity: pd.DataFrame) -> pd.DataFrame:
-    """Pair factors one to one so that the absolute similarities of the pairs add up to the most.
+    """Pair factors one to one to maximise the sum of the pairs' absolute similarities.
 
     The assignment of least cost (Kuhn 1955; Crouse 2016), by absolute value since the signs of
     factors are arbitrary. Where one fit has more factors, some of them stay without a partner.
@@ -145,11 +145,11 @@ def matched(similarity: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     similarity
-        Factors of the one x those of the other; NaN counts as none.
+        Factors of the first x those of the other; NaN counts as none.
 
     Returns
     -------
-    One row a factor of the one: ``match`` (name, None without), ``place`` (its position, -1
+    One row a factor of the first: ``match`` (name, None without), ``place`` (its position, -1
     without) and ``similarity`` (NaN without).
     """
     values = similarity.to_numpy(float)
@@ -183,12 +183,12 @@ def cell_values(
         "score" of a factor (or the proportion of a topic), "capture" efficiency, or
         "log_marginal", log p(counts of the cell | its total), nats.
     factor, place
-        Positions of the factors in the one fit and the other.
+        Positions of the factors in the first fit and the other.
 
     Raises
     ------
     DataError
-        If the fits do not have that in common, see `quantities`.
+        If one of the fits does not have the quantity, see `quantities`.
     """
     known = quantities(fit, other)
     if of not in known:

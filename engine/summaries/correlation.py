@@ -51,7 +51,7 @@ def clr_covariance(fit: AnyFit, genes: Iterable[str] | None = None) -> pd.DataFr
 def clr_correlation(fit: AnyFit, genes: Iterable[str] | None = None) -> pd.DataFrame:
     """Model correlation of CLR coordinates, genes x genes; see `clr_covariance`.
 
-    A gene that does not vary at all correlates with none.
+    The correlations of a gene that does not vary are 0.
     """
     covariance = clr_covariance(fit, genes)
     values = covariance.to_numpy()
@@ -65,7 +65,7 @@ def closure_correlation(fit: AnyFit, genes: Iterable[str] | None = None) -> pd.D
     """CLR correlation that genes have by the closure alone: that of the fit without its loadings.
 
     All coordinates are relative to the mean of all features (``W = 0`` in `clr_covariance`), so
-    genes that have nothing to do with each other correlate a little.
+    independent genes correlate a little.
     """
     return clr_correlation(fit.changed(loadings=np.zeros_like(fit.gene_loadings())), genes)
 

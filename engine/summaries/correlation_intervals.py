@@ -1,4 +1,4 @@
-"""Intervals from the draws that a fit by NUTS keeps."""
+"""Intervals from the draws that a fit by NUTS saves."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from engine.validation import share
 def clr_correlation_interval(fit: Fit, genes: Iterable[str], *, level: float = 0.9) -> pd.DataFrame:
     """Posterior mean and central interval of the CLR correlation of every pair of the genes.
 
-    At most 200 draws are kept, so that the ends of an interval are themselves known to some
-    2 % of probability only: ask for no higher level than 0.95.
+    At most 200 draws are saved, so that the ends of an interval are known to about 2 % of
+    probability only: take no higher level than 0.95.
 
     Parameters
     ----------

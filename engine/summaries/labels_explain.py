@@ -13,13 +13,13 @@ from engine.per_fit import per_fit
 from engine.results import AnyFit
 from engine.summaries.topics_cells import MOST_LABELS
 
-# Adjusted R² from which a label is much of a factor.
+# Adjusted R² from which a label explains a factor.
 MUCH = 0.5
 # Probability that any label of any factor explains as much by chance, at most.
 _CHANCE = 1e-3
-# Values that tell numbers from groups.
+# Values that are read first to tell numbers from groups.
 _SOME = 10_000
-# What to make of it, for whoever reads `label_words`.
+# Advice beside `label_words`.
 LABEL_ADVICE = (
     "A percentage is the adjusted R² of a factor's scores on a label: the share of their variance "
     "between its groups, or of a number their squared correlation. If the label is technical "
@@ -30,23 +30,23 @@ LABEL_ADVICE = (
 
 @per_fit
 def label_shares(fit: AnyFit) -> pd.DataFrame:
-    """How much of the variance of the scores of each factor each column of obs explains.
+    """Share of the variance of each factor's scores that each column of obs explains.
 
-    A column of numbers explains their squared correlation with the scores; whole numbers of at
-    most `MOST_LABELS` different values are groups, as batches are often numbered. Cells without
-    a label are left out. So are columns of one value, and of as many groups as cells.
+    For a column of numbers, this is their squared correlation with the scores; whole numbers of at
+    most `MOST_LABELS` different values are groups, as batches are often numbered. Cells without a
+    label are left out. So are columns of one value, and of as many groups as cells.
 
     Returns
     -------
     One row a factor (its position, from 0) and label, indexed by both: ``groups`` (0 of numbers),
-    ``cells`` that have the label, ``share`` (R²), ``adjusted`` (R² less what as many groups
-    explain by chance) and ``p_value`` (F test). Worked out once a fit; not to be changed.
+    ``cells`` that have the label, ``share`` (R²), ``adjusted`` (R² less what as many groups explain
+    by chance) and ``p_value`` (F test). Cached for each fit; do not change it.
     """
     return shares_of(fit.cell_weights(), fit.obs)
 
 
 def shares_of(scores: np.ndarray, obs: pd.DataFrame) -> pd.DataFrame:
-    """The same of any scores (C, k) of cells and their labels, one row a cell."""
+    """`label_shares` of any scores (C, k) of cells and their labels, one row a cell."""
     scores = scores.astype(np.float64)
     scores -= scores.mean(0)
     tables = []
@@ -72,9 +72,9 @@ def shares_of(scores: np.ndarray, obs: pd.DataFrame) -> pd.DataFrame:
 
 
 def telling_labels(fit: AnyFit) -> pd.DataFrame:
-    """The rows of `label_shares` that say much, by factor, the largest first in each.
+    """The rows of `label_shares` that explain a factor, by factor, the largest first in each.
 
-    Those whose adjusted R² is at least `MUCH`, and not by chance.
+    Their adjusted R² is at least `MUCH`, and not by chance.
     """
     table = label_shares(fit)
     much = (table["adjusted"] >= MUCH) & (table["p_value"] * max(len(table), 1) < _CHANCE)
@@ -83,7 +83,7 @@ def telling_labels(fit: AnyFit) -> pd.DataFrame:
 
 
 def label_words(fit: AnyFit, names: Sequence[str] = ()) -> dict[int, str]:
-    """For each factor that labels explain, which: ``"factor 2 is 71 % sample, 60 % donor"``.
+    """The labels of each factor that labels explain: ``"factor 2 is 71 % sample, 60 % donor"``.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def label_words(fit: AnyFit, names: Sequence[str] = ()) -> dict[int, str]:
 
 
 def label_parts(fit: AnyFit) -> dict[int, list[str]]:
-    """For each factor that labels explain, how much of it each is: ``"71 % sample"``."""
+    """The share of each label in each factor that labels explain: ``"71 % sample"``."""
     said: dict[int, list[str]] = {}
     for row in telling_labels(fit).reset_index().to_dict("records"):
         words = f"{100 * row['adjusted']:.0f} % {row['label']}"
@@ -107,12 +107,12 @@ def label_parts(fit: AnyFit) -> dict[int, list[str]]:
 
 
 def _read(column: pd.Series) -> tuple[np.ndarray, np.ndarray, int]:
-    """Mask of the cells that have a value, their values or codes of these, groups (numbers: 0)."""
+    """Mask of the cells with a value, their values or codes, and number of groups (numbers: 0)."""
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         numbers = column.to_numpy(np.float64, na_value=np.nan)
         known = np.isfinite(numbers)
         numbers = numbers[known]
-        # To look at some first saves going through millions of different ones.
+        # Reading some first saves a pass over millions of different ones.
         for some in (numbers[:_SOME], numbers):
             codes, different = pd.factorize(some)
             if len(different) > MOST_LABELS or (different % 1 != 0).any():

@@ -1,6 +1,6 @@
 """Loadings and scores on the principal axes that `Fit` stores, and their counterparts for topics.
 
-What a loading is to a factor, a gene's log fold change against its mean over topics is to a topic.
+For topics, a gene's log fold change against its mean over topics takes the place of a loading.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def loadings(fit: AnyFit) -> pd.DataFrame:
 def weights(fit: AnyFit) -> pd.DataFrame:
     """Weights that rank genes within a factor or topic, real genes x factors.
 
-    Of factors the loadings; of topics ``beta_gk log(beta_gk / mean)``, a gene's part in the
-    divergence of the topic from the mean of all, which leaves out genes that are as good as
-    never seen, however large their fold changes.
+    For factors the loadings; for topics ``beta_gk log(beta_gk / mean)``, a gene's part in the
+    divergence of the topic from the mean of all, which is near 0 for very rare genes, however large
+    their fold changes.
     """
     return fit.gene_weights(loadings(fit))
 
@@ -46,7 +46,7 @@ def gene_loadings(fit: AnyFit, gene: str) -> pd.Series:
 
 
 def factor_shares(fit: AnyFit) -> pd.Series:
-    """How much each factor or topic takes: share of the CLR variance, or of all counts."""
+    """Share of the CLR variance of each factor, or of all counts of each topic."""
     return pd.Series(fit.shares(), index=fit.factor_names, name=fit.vocabulary.share_column)
 
 
@@ -64,7 +64,7 @@ def explained_variance(fit: AnyFit) -> pd.Series:
 def factor_scores(fit: AnyFit) -> pd.DataFrame:
     """Posterior modes of z, cells x factors, in prior standard deviations; of topics, proportions.
 
-    The table holds the fit's own array, which is not to be changed.
+    The table holds the fit's own array; do not change it.
     """
     return pd.DataFrame(scores(fit), index=fit.cells, columns=fit.factor_names)
 
@@ -75,15 +75,15 @@ def scores(fit: AnyFit) -> np.ndarray:
 
 
 def coordinates(fit: AnyFit) -> np.ndarray:
-    """(C, k) in which cells that are alike lie close: z, or log-ratios of the proportions."""
+    """(C, k) coordinates in which similar cells are close: z, or log-ratios of the proportions."""
     return fit.coordinates()
 
 
 def programme_genes(fit: AnyFit, n: int = 100) -> pd.Index:
     """The n real genes with the largest CLR variance carried by the factors, ``|w_g|^2``.
 
-    Residual variance is left out: it is largest for rarely seen genes, which move with none.
-    Of topics, those that tell most of the topic of a count, see
+    Residual variance is left out: it is largest for rare genes, which correlate with none. For
+    topics, the genes with most information on the topic of a count, see
     `engine.lda.mixtures.information`.
     """
     return fit.gene_information().nlargest(n).index

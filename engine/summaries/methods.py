@@ -1,7 +1,6 @@
-"""methods_text: a paragraph for a methods section, made of the numbers of a fit.
+"""methods_text: a paragraph for a methods section, from the numbers of a fit.
 
-Every sentence follows from what the fit, its score and its check say; of what they do not tell,
-nothing is said.
+Every sentence follows from the fit, its score and its check; what is unknown is left out.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def methods_text(
     Parameters
     ----------
     score
-        What held-out cells say of the fit, as `engine.checks.Score.to_dict` gives it.
+        Score of held-out cells, as by `engine.checks.Score.to_dict`.
     check
         Summary of a predictive check: ``misfits`` (discrepancy: number of genes), ``mode``,
         ``n_draws``, ``findings`` (sentences) and ``laplace`` (a warning, or None).
@@ -107,7 +106,7 @@ def _data(fit: AnyFit, report: Mapping[str, Any]) -> list[str]:
 
 
 def n_set_aside(fit: AnyFit) -> int:
-    """Number of cells with counts, among those that were to be fitted, that were not."""
+    """Number of cells with counts that were set aside instead of fitted."""
     report = _report(fit)
     if subset := fit.data.get("subset"):
         return max(int(subset["cells"]) - len(fit.cells), 0)
@@ -206,7 +205,7 @@ def _check(check: Mapping[str, Any] | None) -> list[str]:
 def _software(fit: AnyFit, versions: Mapping[str, str]) -> str:
     # An encoder and NUTS need NumPyro.
     idle = () if fit.config.inference in ("vae", "nuts") else ("numpyro",)
-    # Older fits do not tell which version of Logratio made them.
+    # Older fits do not have the version of Logratio that made them.
     tools = [
         f"{words} {versions.get(key, '')}".strip()
         for key, words in _TOOLS.items()

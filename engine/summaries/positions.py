@@ -35,19 +35,19 @@ def gene_positions(fit: AnyFit, genes: Iterable[str] | None) -> np.ndarray:
 
 
 def named_as(other: AnyFit, fit: AnyFit) -> AnyFit:
-    """Another fit, with its genes called as the first calls them: by their ids where it has any."""
+    """``other`` with its genes named as in ``fit``: matched by their ids where it has any."""
     if other.genes.equals(fit.genes) or (fit.gene_ids is None and other.gene_ids is None):
         return other
     at = find_genes(other.genes, fit.genes, fit.gene_ids, wanted_ids=other.gene_ids, once=True)
     names = pd.Index(np.where(at >= 0, fit.genes[at], other.genes))
-    # The same symbol for another gene, which only its id tells apart.
+    # Another gene of the same symbol: its id is added.
     alien = (at < 0) & names.isin(fit.genes)
     beside = other.genes if other.gene_ids is None else other.gene_ids
     own = [f"{name} ({id_})" for name, id_ in zip(names, beside, strict=True)]
     return other.changed(genes=pd.Index(np.where(alien, own, names)))
 
 
-# Columns and levels of our tables that hold genes, and what their ids are called.
+# Columns and levels of our tables that hold genes, and names of the columns of their ids.
 _ID_OF = {
     "gene": "id",
     "gene_1": "id_1",
@@ -58,7 +58,7 @@ _ID_OF = {
 
 
 def with_ids(table: pd.DataFrame, fit: AnyFit | None) -> pd.DataFrame:
-    """A table with the id of each gene in a column of its own, if the fit knows any.
+    """A table with a column of the id of each gene, if the fit has ids.
 
     A matrix of genes x genes stays square.
 
@@ -108,7 +108,7 @@ def cell_positions(fit: AnyFit, cells: np.ndarray | None) -> np.ndarray:
 
 
 def as_mask(fit: AnyFit, selected: np.ndarray) -> np.ndarray:
-    """A mask of cells, checked.
+    """Check a mask of cells, and return it.
 
     Raises
     ------

@@ -6,7 +6,7 @@ from engine.fitting.summarised import Bounded
 from engine.results import AnyFit
 
 _NAMED = 10
-# What to make of a gene at the bound.
+# Meaning of a gene at the bound.
 BOUND_MEANS = (
     "Such a gene varies more between cells than the model can describe: a rare gene, doublets, or "
     "huge counts in a few cells. Do not rely on its correlations: they are too small in size if "
@@ -17,13 +17,13 @@ BOUND_MEANS = (
 def genes_at_bound(fit: AnyFit) -> Bounded:
     """The real genes whose residual variance d is within 0.1 % of the largest admitted.
 
-    None of a model without residuals.
+    None for a model without residuals.
     """
     return fit.at_bound()
 
 
 def bound_words(fit: AnyFit) -> str:
-    """How many genes are at the bound, which, and what it means; "" if there are none."""
+    """Number, names and meaning of genes at the bound, in words; "" if there are none."""
     genes, n_genes, bound = genes_at_bound(fit)
     if not len(genes):
         return ""

@@ -1,4 +1,4 @@
-"""Genes of a topic or factor, ranked; what a topic is in `TopicFit`, a factor is in `Fit`."""
+"""Ranked genes of a topic of `TopicFit`, or of a factor of `Fit`."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def measures(fit: AnyFit) -> tuple[Measure, ...]:
 
 
 def distinctiveness(fit: AnyFit) -> pd.DataFrame:
-    """Log2 of how distinctive genes are of each topic or factor, against the next; genes x topics.
+    """Log2 distinctiveness of genes for each topic or factor against the next; genes x topics.
 
-    Of topics, the log fold change against the topic in which the gene is most frequent besides
-    (Carbonetto et al. 2023, Genome Biology 24:236), ``log2 (p(w|t) + e) / (max p(w|s) + e)``
-    over ``s != t``. One count of the topic, ``e = 1 / N_t``, is added to either side, so that
-    a gene of few counts, which may lack in the others by chance, does not come first.
+    For topics, the log fold change against the other topic in which the gene is most frequent
+    (Carbonetto et al. 2023, Genome Biology 24:236), ``log2 (p(w|t) + e) / (max p(w|s) + e)`` over
+    ``s != t``. One count of the topic, ``e = 1 / N_t``, is added to either side, so that a gene of
+    few counts, which the others may lack by chance, does not come first.
 
-    Of factors, whose loadings are log fold changes for one standard deviation of the score,
+    For factors, whose loadings are log fold changes for one standard deviation of the score,
     ``(|w_gj| - max |w_gi|) / log 2`` over ``i != j``.
 
-    The pooled rest is not listed. Of one topic alone the reference is that topic, hence zero.
+    The pooled rest is not listed. With a single topic, values are zero.
     """
     names = fit.genes[fit.is_gene]
     return pd.DataFrame(fit.distinctiveness(), index=names, columns=fit.factor_names)

@@ -1,4 +1,4 @@
-"""Which cells a topic or factor is in."""
+"""Topics or factors across cells and labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.summaries.topics import check_topic
 
 MOST_LABELS = 40
 MISSING = "missing"
-# Of every group so many cells are drawn, if it has them, however small its share.
+# Least number of cells drawn of each group, if it has them, however small its share.
 _LEAST = 10
 
 
@@ -26,7 +26,7 @@ class LabelMeans(NamedTuple):
     means
         Topics x labels: mean proportion of the topic, or mean score of the factor.
     specificity
-        Of each topic: 0 in all labels alike, 1 in one of them alone.
+        Of each topic: 0 if it is equal in all labels, 1 if it is in one of them alone.
     cells
         Number of cells of each label.
     """
@@ -48,19 +48,19 @@ def grouping_columns(fit: AnyFit) -> list[str]:
 def structure(
     fit: AnyFit, column: str | None = None, most: int = 2000, *, seed: int = 0
 ) -> pd.DataFrame:
-    """Proportions (or scores) of cells, ordered so that those that are alike stand together.
+    """Proportions (or scores) of cells, ordered so that similar cells are adjacent.
 
-    Within each group cells are ordered by the topic that is largest in them, topics by how
-    many cells of the group they lead, and then by its proportion, largest first. For factors
-    the largest is that of largest absolute value, and its sign comes first.
+    Within each group, cells are ordered by their largest topic, and then by its proportion, largest
+    first; topics are ordered by the number of cells of the group in which they are largest. For
+    factors, the largest is that of largest absolute value, and positive scores come first.
 
     Parameters
     ----------
     column
         Labels that group the cells, in sorted (or categorical) order; None: one group.
     most
-        Of more cells, so many are drawn at random: of every group in proportion, and up to
-        ten of a small one, so that a few more may come.
+        If there are more cells, so many are drawn at random: of each group in proportion, but up to
+        ten of a small one, so that there may be a few more.
     seed
         Of the drawing.
 
@@ -97,9 +97,9 @@ def label_means(fit: AnyFit, column: str) -> LabelMeans:
     """Mean proportion of every topic in the cells of every label, and its specificity.
 
     With q the means of a topic over the L labels, divided by their sum, specificity is
-    ``1 - H(q) / log L`` (Schug et al. 2005); labels count alike, however many cells they have.
-    Of factors, whose scores have signs, it is the share of the variance of the scores that
-    lies between the labels (eta squared).
+    ``1 - H(q) / log L`` (Schug et al. 2005); labels count alike, however many cells they have. For
+    factors, whose scores have signs, it is the share of the variance of the scores between the
+    labels (eta squared).
 
     Raises
     ------
@@ -138,7 +138,7 @@ def top_cells(fit: AnyFit, topic: int, n: int = 100) -> pd.DataFrame:
     weights = scores(fit)[:, topic]
     size = np.abs(weights)
     if n < len(size):
-        # All that tie with the last one, of which the first come first.
+        # All that tie with the last one; the first of these are taken.
         near = np.flatnonzero(size >= np.partition(size, -n)[-n]) if n else np.zeros(0, int)
     else:
         near = np.arange(len(size))

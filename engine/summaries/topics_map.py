@@ -1,4 +1,4 @@
-"""How far topics lie apart, and where that puts them in a plane."""
+"""Distances of topics, and the positions in a plane that follow from them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def topic_distances(fit: AnyFit) -> pd.DataFrame:
     """
     weights = fit.profiles()
     shares = (weights / weights.sum(0)).T
-    # Rounding makes the root of a tiny negative number of two that are the same.
+    # For two equal topics, rounding may take the root of a tiny negative number.
     between = np.nan_to_num(pdist(shares, "jensenshannon")) / np.sqrt(np.log(2))
     names = fit.factor_names
     return pd.DataFrame(squareform(np.clip(between, 0, 1)), index=names, columns=names)
@@ -51,7 +51,7 @@ def topic_placement(fit: AnyFit) -> Placement:
     """Principal coordinates of `topic_distances` (Gower 1966), signed to be reproducible.
 
     The distances are those of points in some Euclidean space, of which the plane shows the two
-    directions that the points spread along most. The largest coordinate of either is positive.
+    directions of largest spread. The largest coordinate of either is positive.
     """
     squared = topic_distances(fit).to_numpy() ** 2
     count = len(squared)

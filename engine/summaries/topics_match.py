@@ -1,4 +1,4 @@
-"""The topics or factors of two fits, side by side."""
+"""Matches of the topics or factors of two fits."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Match(NamedTuple):
     Attributes
     ----------
     overlap
-        Topics of the one x topics of the other: Jaccard index of their top genes, 0 to 1.
+        Topics of the first x topics of the other: Jaccard index of their top genes, 0 to 1.
     correlation
-        The same of their proportions or scores over the cells in both; NaN if there are too few
-        or one of the two does not vary.
+        The same, but the correlation of their proportions or scores over the cells in both; NaN if
+        there are too few or one of the two does not vary.
     genes, cells
         How many genes and cells both have.
     """
@@ -43,7 +43,8 @@ def top_genes(
     """The genes that stand for a topic: those of the largest relevance, at lambda 0.6.
 
     Of a factor, two lists: those of its largest positive and those of its largest negative
-    loadings. By probability alone, genes that are frequent in all cells would stand for all.
+    loadings. By probability alone, genes that are frequent in all cells would stand for every
+    topic.
 
     Parameters
     ----------
@@ -61,10 +62,10 @@ def top_genes(
 
 
 def match(fit: AnyFit, other: AnyFit, n: int = TOP) -> Match:
-    """Overlap of the top genes and correlation over the common cells, of all pairs.
+    """Overlap of top genes, and correlation over the common cells, of all pairs of topics.
 
     Cells and genes are those of the same name. Of the genes that both fits model, the `top_genes`
-    of each topic are compared; of factors the end that overlaps more, since their signs are
+    of each topic are compared; for factors, the end that overlaps more, since their signs are
     arbitrary. The correlation (Pearson) keeps its sign.
     """
     other = named_as(other, fit)
@@ -86,7 +87,7 @@ def match(fit: AnyFit, other: AnyFit, n: int = TOP) -> Match:
 
 
 def best_matches(comparison: Match) -> pd.DataFrame:
-    """For each topic of the one fit the topic of the other that goes with it.
+    """The best match among the topics of the other fit for each topic of the first.
 
     By the largest absolute correlation over the common cells; without common cells, by the
     overlap of the top genes.

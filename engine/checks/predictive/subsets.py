@@ -86,7 +86,7 @@ def detailed_genes(fit: AnyFit, genes: Iterable[str] | None) -> np.ndarray:
         If a name is not among the modelled genes, or there are none or too many.
     """
     if genes is None:
-        return _telling(fit)
+        return _most_varied(fit)
     names = list(dict.fromkeys(genes))
     if not 1 <= len(names) <= MOST_GENES:
         raise ConfigError(
@@ -119,11 +119,11 @@ def genes_to_show(
         worst = judged.drop_duplicates("gene")["gene"].head(_WORST).tolist()
     far = [] if missed is None else missed.genes(_MISSED)
     own = fit.genes[gene_positions(fit, list(chosen_genes))]
-    names = [*map(str, own), *far, *map(str, worst), *map(str, fit.genes[_telling(fit)])]
+    names = [*map(str, own), *far, *map(str, worst), *map(str, fit.genes[_most_varied(fit)])]
     return list(dict.fromkeys(names))[:MOST_GENES]
 
 
-def _telling(fit: AnyFit) -> np.ndarray:
+def _most_varied(fit: AnyFit) -> np.ndarray:
     """Genes whose programmes add most to the variance of a count, relative to its mean."""
     spread = np.where(fit.is_gene, fit.gene_spread(), -1.0)
     return np.sort(np.argsort(-spread, kind="stable")[: min(_DETAILED, int(fit.is_gene.sum()))])
