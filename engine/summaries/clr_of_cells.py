@@ -74,7 +74,7 @@ def cell_clr_sd(
 
     Notes
     -----
-    Ignored: posterior correlations between factors (a fit keeps only standard deviations), the
+    Ignored: posterior correlations between factors (a fit has only standard deviations), the
     uncertainty of the cell's intensity, and that of mu, W and d. ``sum(d)/G^2``, the prior's share
     for the mean residual, is slightly too large.
 

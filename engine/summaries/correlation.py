@@ -3,8 +3,8 @@
 ``Sigma_clr = H Sigma_alr H'`` with ``H = I - 11'/G``, written out so that no G x G array is built
 (Aitchison 1986). All of it is invariant to the rotation that W is known up to.
 
-Topics have no such covariance in closed form: theirs is that of the proportions that they give
-to the cells of the fit, over a sample of them (`engine.lda.mixtures`).
+For topics, which have no closed form, the covariance is that of the proportions of features in a
+sample of the cells of the fit (`engine.lda.mixtures`).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def clr_correlation(fit: AnyFit, genes: Iterable[str] | None = None) -> pd.DataF
 
 
 def closure_correlation(fit: AnyFit, genes: Iterable[str] | None = None) -> pd.DataFrame:
-    """CLR correlation that genes have by the closure alone: that of the fit without its loadings.
+    """CLR correlation of genes by the closure alone: that of the fit without its loadings.
 
     All coordinates are relative to the mean of all features (``W = 0`` in `clr_covariance`), so
     independent genes correlate a little.

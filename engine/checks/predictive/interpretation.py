@@ -54,8 +54,8 @@ def findings(
     where "under" is predicted less than observed:
 
     - d = 0, and any but the mean under: genes need residuals of their own, or more factors.
-    - any with draws at the mode alone: expected, as those leave out what is not known of a
-      cell; a check that does not is advised.
+    - any with draws at the mode alone: expected, as those leave out the uncertainty of a cell;
+      another mode is advised.
     - mean, either way: the fit has not settled, or the cells are not those it was made for.
     - variance or CLR variance under: more factors, or topics. Over: fewer.
     - zeros under: inflated by something beside counting (drop-out, batches, hidden groups). Over:
@@ -63,8 +63,8 @@ def findings(
     - largest count under: outlying cells.
     - correlation too weak, or some too weak and others too strong: more factors. Too strong
       alone: fewer, or with d = 0 residuals.
-    - total counts (p at most 0.01): their distribution is not the negative binomial's. Where
-      each cell's capture is anchored on its own total, that is the prior's doing.
+    - total counts (p at most 0.01): their distribution is not the negative binomial's. If each
+      cell's capture is anchored on its own total, the prior is the cause.
     """
     rows_off = misfits(genes)
     anchored = totals is not None and _anchored(totals, subject)

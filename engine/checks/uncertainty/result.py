@@ -60,7 +60,8 @@ class CorrelationUncertainty(NamedTuple):
         "False sign or small": probability that the true correlation does not have this sign or is
         not larger than `engine.checks.uncertainty.shrinkage.SMALL` (of up to ten features also:
         than by closure alone). A pair with a small fsos is claimed. 1 without factors, and if
-        ``structure`` found that there is nothing to find: correlations are then those of closure.
+        ``structure`` says that counts without factors look the same: correlations are then those of
+        closure.
     s_value
         Mean fsos of all pairs of the fit whose fsos is no larger.
     """
