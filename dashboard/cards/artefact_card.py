@@ -43,9 +43,9 @@ class ArtefactCard(Card):
         body = figure(self.picture(), message=html.bound(_words, *of, worked.result))
         self.build(head, body, browser=browser, tools=(self.button,))
 
-    def asks(self) -> tuple[Any, ...] | None:
+    def inputs(self) -> tuple[Any, ...] | None:
         """Fit and artefact; None until there is an artefact."""
-        return None if self.worked.result is None else super().asks()
+        return None if self.worked.result is None else super().inputs()
 
 
 def _words(fit: object, partial: str, progress: str, result: object) -> str:

@@ -29,14 +29,14 @@ def summarised(
         done: Future[None] = Future()
         done.set_result(None)
         try:
-            found = work()
+            result = work()
         except Exception as error:
             if pn.state.curdoc is None:
                 raise
             # As from a thread: told on the page, which stays usable.
             fail(error)
         else:
-            then(found)
+            then(result)
         return done
 
     return in_background(work, one_message(then), fail)

@@ -74,7 +74,7 @@ class Tab(pn.viewable.Viewer):
 
     def lay_out(self) -> list[Any]:
         """The bar, and the rows of cards."""
-        rows = [row(*places, shares=self.widths) for places in self.rows()]
+        rows = [row(*views, shares=self.widths) for views in self.rows()]
         if len(rows) > ROWS:
             for cards in rows:
                 cards.styles = LEAST

@@ -97,7 +97,7 @@ class Card(pn.viewable.Viewer):
         self.state = state
         self._panel: Any = None
         self.working: Future[None] | None = None
-        self._asked: tuple[Any, ...] | None = None
+        self._requested: tuple[Any, ...] | None = None
         self._answer: tuple[tuple[Any, ...], Any] | None = None
 
     def build(
@@ -159,29 +159,29 @@ class Card(pn.viewable.Viewer):
 
     def refresh(self, *_events: Any) -> None:
         """Compute again if the inputs have changed, and show the result."""
-        asked = self.asks()
-        if asked is None:
-            self._asked = self._answer = None
+        inputs = self.inputs()
+        if inputs is None:
+            self._requested = self._answer = None
             self.clear()
-        elif self._answer is not None and same(self._answer[0], asked):
+        elif self._answer is not None and same(self._answer[0], inputs):
             self._paint_or_clear(self._answer[1])
-        elif self._asked is None or not same(self._asked, asked):
-            self._asked, self._answer = asked, None
+        elif self._requested is None or not same(self._requested, inputs):
+            self._requested, self._answer = inputs, None
             self.wait()
             self.working = summarised(
                 self.state,
-                lambda: self.compute(*asked),
-                lambda result: self._came(asked, result),
-                quick=self.is_quick(*asked),
+                lambda: self.compute(*inputs),
+                lambda result: self._receive(inputs, result),
+                quick=self.is_quick(*inputs),
             )
 
-    def _came(self, asked: tuple[Any, ...], result: Any) -> None:
-        now = self.asks()
+    def _receive(self, inputs: tuple[Any, ...], result: Any) -> None:
+        current = self.inputs()
         # The answer to what nobody asks any more. Asked again, it is worked out again.
-        if self._asked is not asked or now is None or not same(now, asked):
-            self._asked = None if self._asked is asked else self._asked
+        if self._requested is not inputs or current is None or not same(current, inputs):
+            self._requested = None if self._requested is inputs else self._requested
             return
-        self._answer = asked, result
+        self._answer = inputs, result
         self._paint_or_clear(result)
 
     def _paint_or_clear(self, result: Any) -> None:
@@ -189,13 +189,13 @@ class Card(pn.viewable.Viewer):
             self.paint(result)
         except Exception:
             # What is still there was painted of something else.
-            self._asked = self._answer = None
+            self._requested = self._answer = None
             self.clear()
             raise
 
     # What a card of its own kind says.
 
-    def asks(self) -> tuple[Any, ...] | None:
+    def inputs(self) -> tuple[Any, ...] | None:
         """Arguments of `compute`; None while there is nothing to show."""
         if self.fit is None:
             return None
@@ -205,11 +205,11 @@ class Card(pn.viewable.Viewer):
         """What it draws on the page, once: a Bokeh figure, or anything of Panel."""
         raise NotImplementedError
 
-    def compute(self, *asked: Any) -> Any:
+    def compute(self, *inputs: Any) -> Any:
         """The result for these inputs; runs in a thread."""
-        return asked[0]
+        return inputs[0]
 
-    def is_quick(self, *_asked: Any) -> bool:
+    def is_quick(self, *_inputs: Any) -> bool:
         """Whether `compute` is quick enough to run at once, on the event loop."""
         return False
 
@@ -258,10 +258,10 @@ class Card(pn.viewable.Viewer):
         """Export of what is shown now; None if there is nothing."""
         if self._answer is None:
             return None
-        (first, *_), found = self._answer
+        (first, *_), result = self._answer
         # What is asked of is the fit, or has it.
         fit = getattr(first, "fit", first)
-        return Export(self.stem(), lambda: self.draw(found), lambda: self.tabulate(found), of=fit)
+        return Export(self.stem(), lambda: self.draw(result), lambda: self.tabulate(result), of=fit)
 
     def offer(self) -> Export | None:
         """The same with title and caption."""

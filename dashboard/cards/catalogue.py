@@ -13,8 +13,10 @@ from dashboard.cards.card import Card
 def cards(tab: str) -> list[type[Card]]:
     """Cards of a tab, in the order of their places."""
     # What cards of a tab have in common is no card.
-    found = [k for module in _modules(tab) for k in _own(module, Card) if hasattr(k, "entry")]
-    return sorted(found, key=lambda kind: (kind.place, kind.entry))
+    kinds = [
+        kind for module in _modules(tab) for kind in _own(module, Card) if hasattr(kind, "entry")
+    ]
+    return sorted(kinds, key=lambda kind: (kind.place, kind.entry))
 
 
 def keys(tab: str, front: str) -> list[str]:
@@ -25,8 +27,8 @@ def keys(tab: str, front: str) -> list[str]:
 def tab(name: str) -> Any:
     """The `dashboard.cards.base_tab.Tab` of a name."""
     module = importlib.import_module(f"{__package__}.{name}.tab")
-    (found,) = (kind for kind in _own(module, module.Tab))
-    return found
+    (tab_class,) = (kind for kind in _own(module, module.Tab))
+    return tab_class
 
 
 def _modules(tab: str) -> list[ModuleType]:
@@ -37,5 +39,7 @@ def _modules(tab: str) -> list[ModuleType]:
 
 def _own[Kind](module: ModuleType, kind: type[Kind]) -> list[type[Kind]]:
     """Classes of a kind that a module defines."""
-    found = [item for item in vars(module).values() if isinstance(item, type)]
-    return [item for item in found if issubclass(item, kind) and item.__module__ == module.__name__]
+    classes = [item for item in vars(module).values() if isinstance(item, type)]
+    return [
+        item for item in classes if issubclass(item, kind) and item.__module__ == module.__name__
+    ]

@@ -30,7 +30,7 @@ class ChoiceBar(pn.viewable.Viewer):
         self.state = state
         self._genes: dict[str, str] = {}
         self._search = gene_search(SEARCH, 170, placeholder="press /")
-        self._search.param.watch(self._found, "value")
+        self._search.param.watch(self._choose_gene, "value")
         of = state.param
         shown = html.bound(chips, of.fit, of.selected, of.factor, of.marked, of.pair, of.names)
         self._panel = pn.Row(
@@ -60,7 +60,7 @@ class ChoiceBar(pn.viewable.Viewer):
         self._search.disabled = not names
 
     @one_message
-    def _found(self, event: param.parameterized.Event) -> None:
+    def _choose_gene(self, event: param.parameterized.Event) -> None:
         if event.new:
             self.state.choose_gene(self._genes.get(event.new, event.new), near=True)
             self._search.value = ""
@@ -97,22 +97,22 @@ def chips(
 ) -> str:
     if fit is None:
         return ""
-    found, ids = [], ids_of(fit)
+    items, ids = [], ids_of(fit)
     if selected is not None:
         count = int(selected.sum())
         share = html.number(100 * count / len(selected), 1)
-        found.append(html.chip(f"{count:,} cells · {share} %", "cells", "clear", "cells"))
+        items.append(html.chip(f"{count:,} cells · {share} %", "cells", "clear", "cells"))
     if factor is not None and factor < len(names):
-        found.append(html.chip(names[factor], "factor", "clear", "factor"))
+        items.append(html.chip(names[factor], "factor", "clear", "factor"))
     if pair is not None:
         both = " × ".join(full(gene, ids) for gene in pair)
-        found.append(html.chip(" × ".join(cut(pair, CHIP)), "pair", "clear", "pair", both))
-    found += [
+        items.append(html.chip(" × ".join(cut(pair, CHIP)), "pair", "clear", "pair", both))
+    items += [
         html.chip(label, "gene", "drop-gene", gene, full(gene, ids))
         for gene, label in zip(marked, cut(marked, CHIP), strict=True)
     ]
-    if found:
-        return html.chips(found)
+    if items:
+        return html.chips(items)
     if is_bare(fit):
         return html.nothing(NOTHING_BARE)
     return html.nothing(NOTHING.format(words(fit).latent))

@@ -59,18 +59,18 @@ def colouring(
     name
         Of the factor; its name in the fit by default.
     """
-    known = _kept(fit)
+    cached = _cached_colourings(fit)
     name = name or (fit.factor_names[factor] if fit.n_factors else "")
-    asked = (key, factor, counts is None, name)
-    found = known.pop(asked, None)
-    known[asked] = found = found or _colouring(fit, key, factor, counts, name)
-    while len(known) > MOST_CACHED:
-        known.popitem(last=False)
-    return found
+    request = (key, factor, counts is None, name)
+    colours = cached.pop(request, None)
+    cached[request] = colours = colours or _colouring(fit, key, factor, counts, name)
+    while len(cached) > MOST_CACHED:
+        cached.popitem(last=False)
+    return colours
 
 
 @per_fit
-def _kept(fit: AnyFit) -> OrderedDict[tuple[str, int, bool, str], Colouring]:
+def _cached_colourings(fit: AnyFit) -> OrderedDict[tuple[str, int, bool, str], Colouring]:
     return OrderedDict()
 
 

@@ -62,12 +62,12 @@ LONGEST = 30
 
 def runs(state: AppState) -> dict[str, str]:
     """The other runs that have a result, each with words that no other has."""
-    found: dict[str, str] = {}
+    labels: dict[str, str] = {}
     for status in state.runs:
         if status.state in FINISHED and status.id != state.run:
-            same = sum(words.split(" · #")[0] == status.name for words in found.values())
-            found[status.id] = f"{status.name} · #{same + 1}" if same else status.name
-    return dict(zip(found, cut_runs(list(found.values())), strict=True))
+            same = sum(words.split(" · #")[0] == status.name for words in labels.values())
+            labels[status.id] = f"{status.name} · #{same + 1}" if same else status.name
+    return dict(zip(labels, cut_runs(list(labels.values())), strict=True))
 
 
 def cut_runs(names: Sequence[str]) -> list[str]:
@@ -89,8 +89,8 @@ def compared(fit: AnyFit, jobs: Jobs, run: str) -> Other | None:
         return None
     names = list(given) if len(given) == other.n_factors else other.factor_names
     other = summaries.named_as(other, fit)
-    found = summaries.match(fit, other)
-    return Other(other, names, found, summaries.best_matches(found))
+    match = summaries.match(fit, other)
+    return Other(other, names, match, summaries.best_matches(match))
 
 
 def page(fit: AnyFit, names: tuple[str, ...], other: Other, topic: int, place: int) -> str:

@@ -120,5 +120,5 @@ class Stack(pn.viewable.Viewer):
 
 def _style(shown: bool) -> dict[str, str]:
     # Not by visibility, which panes of HTML inside set for themselves.
-    seen = ("visible", "auto") if shown else ("hidden", "none")
-    return {**COVER, "content-visibility": seen[0], "pointer-events": seen[1]}
+    visibility, events = ("visible", "auto") if shown else ("hidden", "none")
+    return {**COVER, "content-visibility": visibility, "pointer-events": events}

@@ -111,7 +111,7 @@ class Table(pn.viewable.Viewer):
             **self._look(),
         )
         if on_row:
-            self.widget.param.watch(self._chosen, "selection")
+            self.widget.param.watch(self._report_rows, "selection")
         if act:
             self.widget.on_click(self._clicked, column=names[-1])
 
@@ -160,7 +160,7 @@ class Table(pn.viewable.Viewer):
             "widths": {name: c.width for name, c in columns.items() if c.width},
         }
 
-    def _chosen(self, event: Any) -> None:
+    def _report_rows(self, event: Any) -> None:
         # Asked at once: by the time of the action, what the page itself chose looks like a click.
         if not self._quiet and self._on_row is not None:
             one_message(self._on_row)([int(row) for row in event.new])

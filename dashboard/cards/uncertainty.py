@@ -79,8 +79,8 @@ def line(result: Any, progress: str, fit: AnyFit | None = None, *, more: str = "
     if fit is not None and mixes and not fit.can("topic_uncertainty"):
         return REFITS_BY_EM
     if isinstance(result, TopicUncertainty):
-        told = f"90 % intervals by the bootstrap, {result.n_boot} replicates. {more}"
-        return lists.offered(f"{told} Instead:", *_refits(result.n_boot))
+        words = f"90 % intervals by the bootstrap, {result.n_boot} replicates. {more}"
+        return lists.offered(f"{words} Instead:", *_refits(result.n_boot))
     if mixes:
         return lists.offered("How sure?", *_refits())
     if not isinstance(result, Uncertainty):
@@ -90,9 +90,9 @@ def line(result: Any, progress: str, fit: AnyFit | None = None, *, more: str = "
         return f"90 % intervals by the draws of the posterior. {more}"
     if result.method == "delta":
         return lists.offered("90 % intervals by the delta method. Instead:", *_refits())
-    told = f"90 % intervals by the bootstrap, {result.n_boot} replicates. {more}"
+    words = f"90 % intervals by the bootstrap, {result.n_boot} replicates. {more}"
     press = lists.press("uncertainty", "delta", "Delta method", kind="act")
-    return lists.offered(f"{told} Instead:", *_refits(result.n_boot), press)
+    return lists.offered(f"{words} Instead:", *_refits(result.n_boot), press)
 
 
 def _refits(but: int = 0) -> list[Html]:

@@ -143,7 +143,7 @@ def test_both_groups_are_fitted_opened_and_compared(
     until(lambda: tab["differential"].result is not None)
     between = pairing.between
     assert (state.run, between.run) == runs
-    assert between.found.tested
+    assert between.differential.tested
     cells = set(between.fit.cells), set(between.other.cells)
     assert [len(some) for some in cells] == [asked_cells, CELLS - asked_cells]
     assert not cells[0] & cells[1]

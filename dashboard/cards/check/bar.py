@@ -117,8 +117,8 @@ class CheckBar(pn.viewable.Viewer):
             self.cells.param.update(options=known, value=value)
         if self.totals.disabled != state.is_topics:
             self.totals.disabled = state.is_topics
-        found = choices.checked
-        groups = [ALL] if found is None else list(dict.fromkeys(found.check.genes["group"]))
+        checked = choices.checked
+        groups = [ALL] if checked is None else list(dict.fromkeys(checked.check.genes["group"]))
         if (groups, choices.group) != (self.group.options, self.group.value):
             self.group.param.update(options=groups, value=choices.group)
 

@@ -114,15 +114,15 @@ class ChartsView(Card):
         return next(gene for gene in (*self.state.marked, *worst) if gene in known)
 
     def refresh(self, *_events: object) -> None:
-        found, choices = self.choices.checked, self.choices
-        if found is None:
+        checked, choices = self.choices.checked, self.choices
+        if checked is None:
             return
         tab, group = choices.tab, choices.group
-        what = {"genes": choices.chart, "residuals": self.gene(found), "totals": ""}[tab]
-        of = found, group, what
+        what = {"genes": choices.chart, "residuals": self.gene(checked), "totals": ""}[tab]
+        of = checked, group, what
         if not same(of, self._of.get(tab, ())):
             self._of[tab] = of
-            self._draw(tab, found, group, what)
+            self._draw(tab, checked, group, what)
         if tab == "genes":
             pair = self.state.pair if CHARTS[what].of in (PAIRS, MISSED) else None
             self.points.mark(pair or self.state.marked)
@@ -137,8 +137,8 @@ class ChartsView(Card):
             rows = check.residuals[
                 (check.residuals["group"] == group) & (check.residuals["gene"] == what)
             ]
-            asked = next(iter(self.state.marked), what)
-            self.residuals.show(rows, what if asked == what else f"{what} ({asked}: check again)")
+            marked = next(iter(self.state.marked), what)
+            self.residuals.show(rows, what if marked == what else f"{what} ({marked}: check again)")
         else:
             totals = check.totals
             rows = pd.DataFrame() if totals is None else totals[totals["group"] == group]

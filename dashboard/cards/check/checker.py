@@ -98,7 +98,7 @@ class Checker:
             return
         try:
             status = self.jobs.status(choices.job)
-            found = self.jobs.result(choices.job) if status.state == "done" else None
+            checked = self.jobs.result(choices.job) if status.state == "done" else None
         except JobError:
             # Forgotten by the server; what was found is still here.
             choices.param.update(job=None, status=None)
@@ -106,10 +106,10 @@ class Checker:
         changes: dict[str, object] = {}
         if choices.status is None or status.revision != choices.status.revision:
             changes["status"] = status
-        if found is not None and found is not choices.checked:
-            groups = set(found.check.genes["group"])
+        if checked is not None and checked is not choices.checked:
+            groups = set(checked.check.genes["group"])
             changes |= {
-                "checked": found,
+                "checked": checked,
                 "group": choices.group if choices.group in groups else ALL,
             }
         if changes:

@@ -66,7 +66,7 @@ class CountsView(Card):
         kinds = {kind.words: name for name, kind in KINDS.items()}
         kind = pmui.Select.from_param(of.kind, label="Draw", options=kinds, width=120, **small)
         self.plot.on_gene(one_message(state.choose_gene))
-        self.search.param.watch(self._found, "value")
+        self.search.param.watch(self._choose_gene, "value")
         self.build(
             HEAD,
             pn.Row(
@@ -86,27 +86,29 @@ class CountsView(Card):
         )
 
     @one_message
-    def _found(self, event: param.parameterized.Event) -> None:
+    def _choose_gene(self, event: param.parameterized.Event) -> None:
         if event.new:
             self.state.choose_gene(event.new)
             self.search.value = ""
 
     def refresh(self, *_events: object) -> None:
-        found = self.choices.checked
-        if found is None:
+        checked = self.choices.checked
+        if checked is None:
             return
         choices, marked = self.choices, tuple(self.state.marked)
-        of = (found, choices.group, choices.kind, choices.genes, marked)
+        of = (checked, choices.group, choices.kind, choices.genes, marked)
         if same(of, self._of):
             return
-        if not self._of or self._of[0] is not found:
-            names = sorted(set(found.check.genes["gene"].astype(str)))
+        if not self._of or self._of[0] is not checked:
+            names = sorted(set(checked.check.genes["gene"].astype(str)))
             self.search.param.update(options=names, disabled=False)
         self._of = of
-        known = set(found.check.distributions["gene"].astype(str))
-        table = checks.misfit_table(found.check.genes, choices.group)
+        known = set(checked.check.distributions["gene"].astype(str))
+        table = checks.misfit_table(checked.check.genes, choices.group)
         shown = genes_to_draw(table, known, marked, choices.genes)
-        self.bars = checks.count_bars(found.check.distributions, choices.group, shown, choices.kind)
+        self.bars = checks.count_bars(
+            checked.check.distributions, choices.group, shown, choices.kind
+        )
         self.plot.show(self.bars, choices.kind, marked=marked, titles=worst_misfits(table))
         gone = [gene for gene in marked if gene not in known]
         self.gone = f"{', '.join(gone)}: press Check again to draw it." if gone else ""
@@ -116,9 +118,9 @@ class CountsView(Card):
     def export(self) -> Export | None:
         if not self._of or not len(self.bars):
             return None
-        found: Checked = self._of[0]
+        checked: Checked = self._of[0]
         _, group, kind, _, _ = self._of
-        bars, titles = self.bars, worst_misfits(checks.misfit_table(found.check.genes, group))
+        bars, titles = self.bars, worst_misfits(checks.misfit_table(checked.check.genes, group))
 
         def draw() -> Any:
             from dashboard import figures
@@ -126,11 +128,11 @@ class CountsView(Card):
             return figures.check_counts(bars, kind, titles=titles)
 
         def data() -> pd.DataFrame:
-            rows = found.check.distributions
+            rows = checked.check.distributions
             mine = (rows["group"] == group) & rows["gene"].isin(set(bars["gene"]))
             return rows[mine].set_index("gene")
 
-        return Export("counts of genes", draw, data, of=found.fit)
+        return Export("counts of genes", draw, data, of=checked.fit)
 
 
 def genes_to_draw(

@@ -71,16 +71,16 @@ def numbers(result: Checked) -> str:
     parts = [f"{WORDS[name]} {counted[name]:,}" for name in WORDS if name in counted]
     n_genes = check.genes["gene"].nunique()
     misfit = f"{own['gene'].nunique():,} of {n_genes:,} genes do not fit"
-    told = f"{misfit} ({', '.join(parts)})" if parts else misfit
+    words = f"{misfit} ({', '.join(parts)})" if parts else misfit
     settings = check.settings
-    told += f" · {MODES[settings.mode]}, {check.n_cells:,} cells, {settings.n_draws:,} draws"
-    told += f", {duration(result.seconds)}"
+    words += f" · {MODES[settings.mode]}, {check.n_cells:,} cells, {settings.n_draws:,} draws"
+    words += f", {duration(result.seconds)}"
     if check.n_without_counts:
-        told += f" · {check.n_without_counts:,} cells without counts left out"
+        words += f" · {check.n_without_counts:,} cells without counts left out"
     if result.laplace is not None and len(result.laplace.cells):
         cells = result.laplace.cells
-        told += (
+        words += (
             f" · Laplace: {html.number(cells['difference'].mean(), 3)} nats a cell off, "
             f"largest Pareto k {html.number(cells['pareto_k'].max(), 2)} of {len(cells)} cells"
         )
-    return told + "."
+    return words + "."

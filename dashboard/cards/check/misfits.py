@@ -76,13 +76,13 @@ class MisfitsView(Card):
             self.state.choose_gene(str(self.rows["gene"].iloc[rows[0]]))
 
     def refresh(self, *_events: object) -> None:
-        found, choices = self.choices.checked, self.choices
-        if found is None:
+        checked, choices = self.choices.checked, self.choices
+        if checked is None:
             return
-        of = (found, choices.group, choices.discrepancy, choices.fitting)
+        of = (checked, choices.group, choices.discrepancy, choices.fitting)
         if not same(of, self._of):
             self._of = of
-            rows = checks.misfit_table(found.check.genes, choices.group)
+            rows = checks.misfit_table(checked.check.genes, choices.group)
             if choices.discrepancy:
                 rows = rows[rows["discrepancy"] == choices.discrepancy]
             self.rows = rows = rows if choices.fitting else rows[rows["misfit"]]

@@ -58,13 +58,13 @@ class CompareBar(pn.viewable.Viewer):
             sx=LOW,
         )
         of = self.state.param
-        chosen = html.bound(
+        choice_chips = html.bound(
             _chips, of.tab, of.fit, of.selected, of.factor, of.marked, of.pair, of.names
         )
         self._panel = pn.Row(
             self.other,
             self.table,
-            html.pane(chosen, sizing_mode="stretch_width"),
+            html.pane(choice_chips, sizing_mode="stretch_width"),
             html.live(_placing, layout.param.placing, sizing_mode=None, align="center"),
             sizing_mode="stretch_width",
             margin=0,
@@ -114,9 +114,9 @@ class CompareBar(pn.viewable.Viewer):
     def _leave_out(self, event: param.parameterized.Event) -> None:
         if self._quiet:
             return
-        kept = {self._ids[words] for words in event.new if words in self._ids}
+        shown = {self._ids[words] for words in event.new if words in self._ids}
         offered = {self._ids[words] for words in self.table.options if words in self._ids}
-        left = set(self.choices.left_out) - offered | (offered - kept)
+        left = set(self.choices.left_out) - offered | (offered - shown)
         self.choices.left_out = sorted(left)
         self._update()
 
@@ -133,8 +133,8 @@ def strip(*widgets: object) -> pn.Row:
     )
 
 
-def _chips(tab: str, *chosen: Any) -> str:
-    return chips(*chosen) if tab == TAB else ""
+def _chips(tab: str, *choices: Any) -> str:
+    return chips(*choices) if tab == TAB else ""
 
 
 def _placing(words: str) -> str:

@@ -84,7 +84,7 @@ class ComparedCellsView(Card):
             self._place(beside)
         super().refresh(*events)
 
-    def asks(self) -> Inputs | None:
+    def inputs(self) -> Inputs | None:
         state, beside = self.state, self.compared.shown
         if beside is None:
             return None

@@ -94,10 +94,10 @@ class ScatterView(Card):
         super().refresh(*events)
 
     def _quantity(self, known: Sequence[summaries.Quantity]) -> summaries.Quantity:
-        chosen: summaries.Quantity = self.choices.quantity
-        return chosen if chosen in known else known[0]
+        quantity: summaries.Quantity = self.choices.quantity
+        return quantity if quantity in known else known[0]
 
-    def asks(self) -> Inputs | None:
+    def inputs(self) -> Inputs | None:
         beside, choices = self.compared.shown, self.choices
         known = () if beside is None else summaries.quantities(beside.fit, beside.other.fit)
         if beside is None or not known:
@@ -107,27 +107,27 @@ class ScatterView(Card):
         factor = self.state.shown_factor
         return beside, of, factor, beside.partner(choices.by, factor, choices.beside)
 
-    def compute(self, beside: Beside, *asked: Any) -> summaries.CellValues:
-        return summaries.cell_values(beside.fit, beside.other.fit, *asked)
+    def compute(self, beside: Beside, *inputs: Any) -> summaries.CellValues:
+        return summaries.cell_values(beside.fit, beside.other.fit, *inputs)
 
     def paint(self, result: summaries.CellValues) -> None:
-        state, asked = self.state, self.asks()
-        if asked is None:
+        state, inputs = self.state, self.inputs()
+        if inputs is None:
             return
-        fit = asked[0].fit
+        fit = inputs[0].fit
         selected = None if state.selected is None else state.selected[result.here]
         index = sample(len(result.here), selected, MOST_POINTS)
         at = result.here[index]
         shown = colouring.shown(state).take(at)
         chosen = None if selected is None else selected[index]
-        drawn = (result, self._titles(asked))
+        drawn = (result, self._titles(inputs))
         if not same(drawn, self._drawn) or not np.array_equal(index, self._index):
             self._drawn, self._index = drawn, index
-            values, alike = result.values[index], asked[1] != "score"
+            values, alike = result.values[index], inputs[1] != "score"
             self.plot.place(values, fit.cells[at], drawn[1], shown, chosen, same=alike)
         else:
             self.plot.paint(shown, chosen)
-        self._words.object = self._said(result)
+        self._words.object = self._describe(result)
         # Capture efficiencies and scores of factors have a spread, and only they.
         self.bars.visible = result.sd is not None
         self._draw_bars()
@@ -147,8 +147,8 @@ class ScatterView(Card):
         sd[which] = result.sd[self._index[which]]
         return sd
 
-    def _titles(self, asked: Inputs) -> tuple[str, str]:
-        beside, of, factor, place = asked
+    def _titles(self, inputs: Inputs) -> tuple[str, str]:
+        beside, of, factor, place = inputs
         if of == "capture":
             return "capture efficiency in A", "capture efficiency in B"
         if of == "log_marginal":
@@ -158,7 +158,7 @@ class ScatterView(Card):
         one, two = (colouring.score_title(f, n) for f, n in zip(fits, names, strict=True))
         return f"A: {one}", f"B: {two}"
 
-    def _said(self, result: summaries.CellValues) -> str:
+    def _describe(self, result: summaries.CellValues) -> str:
         # Two short lines beside the choice and the switch.
         words = f"r = {html.number(result.correlation, 2)} over {len(result.here):,} cells"
         if not np.isfinite(result.correlation):
@@ -171,27 +171,27 @@ class ScatterView(Card):
         state = self.state
         if self._answer is None or state.fit is not self._answer[0][0].fit:
             return None
-        asked, found = self._answer
-        index, titles = self._index, self._titles(asked)
-        shown, cells = colouring.shown(state).take(found.here), asked[0].fit.cells[found.here]
-        selected = None if state.selected is None else state.selected[found.here]
-        sd = self._sd(found)
+        inputs, result = self._answer
+        index, titles = self._index, self._titles(inputs)
+        shown, cells = colouring.shown(state).take(result.here), inputs[0].fit.cells[result.here]
+        selected = None if state.selected is None else state.selected[result.here]
+        sd = self._sd(result)
 
         def draw() -> Any:
             from dashboard import figures
 
             chosen = None if selected is None else selected[index]
             return figures.cells(
-                found.values[index], shown.take(index), titles=titles, selected=chosen, sd=sd
+                result.values[index], shown.take(index), titles=titles, selected=chosen, sd=sd
             )
 
         def table() -> pd.DataFrame:
-            told = cell_table(cells, found.values, titles, shown, selected)
-            if found.sd is not None:
-                told = told.assign(**spreads(titles, found.sd))
-            return told
+            rows = cell_table(cells, result.values, titles, shown, selected)
+            if result.sd is not None:
+                rows = rows.assign(**spreads(titles, result.sd))
+            return rows
 
-        return Export(f"cells compared {asked[1]}", draw, table)
+        return Export(f"cells compared {inputs[1]}", draw, table)
 
 
 def _missing(said: str, beside: Beside | None) -> str:

@@ -90,17 +90,19 @@ class ChangeView(Card):
             self._genes.update()
             super().refresh(*events)
 
-    def asks(self) -> tuple[Any, ...] | None:
+    def inputs(self) -> tuple[Any, ...] | None:
         beside = self.compared.shown
         return None if beside is None else (beside, *self._genes.choice())
 
-    def compute(self, beside: Beside, *asked: Any) -> Shown:
-        found = summaries.correlations(beside.fit, beside.other.fit, genes(beside.fit, *asked))
-        order = in_order(*found)
-        tables = summaries.Correlations(*(table.loc[order, order] for table in found))
+    def compute(self, beside: Beside, *inputs: Any) -> Shown:
+        correlations = summaries.correlations(
+            beside.fit, beside.other.fit, genes(beside.fit, *inputs)
+        )
+        order = in_order(*correlations)
+        tables = summaries.Correlations(*(table.loc[order, order] for table in correlations))
         return Shown(tables, *limits(*tables))
 
-    def is_quick(self, beside: Beside, *_asked: object) -> bool:
+    def is_quick(self, beside: Beside, *_inputs: object) -> bool:
         # Of topics, cells must be drawn first; and many genes ordered.
         mixed = any(fit.can("mixtures") for fit in (beside.fit, beside.other.fit))
         return not mixed and self.state.top_genes <= _QUICK_GENES

@@ -69,7 +69,7 @@ class PairsView(Card):
             figure(self.table, message=html.bound(html.empty, compared.param.said)),
         )
 
-    def asks(self) -> tuple[Any, ...] | None:
+    def inputs(self) -> tuple[Any, ...] | None:
         beside, shown = self.compared.shown, self.choices.shown
         if beside is None or self.choices.among == "all":
             return None if beside is None else (beside, None)
@@ -89,11 +89,11 @@ class PairsView(Card):
         self.table.fill([*names, *(result[name].to_numpy() for name in ("r", "r_other", "change"))])
 
     def _mark(self) -> None:
-        pair, found = self.state.pair, self.result
+        pair, pairs = self.state.pair, self.result
         place = None
-        if pair is not None and found is not None:
+        if pair is not None and pairs is not None:
             for first, second in (pair, pair[::-1]):
-                at = (found["first"] == first) & (found["second"] == second)
+                at = (pairs["first"] == first) & (pairs["second"] == second)
                 place = int(at.to_numpy().argmax()) if at.any() else place
         self.table.choose(place)
 
@@ -103,21 +103,21 @@ class PairsView(Card):
             self.state.choose_pair(str(row["first"]), str(row["second"]))
 
     def export(self) -> Export | None:
-        found = self.result
-        if found is None:
+        pairs = self.result
+        if pairs is None:
             return None
 
         def draw() -> Any:
             from dashboard import figures
 
-            first = found.head(DRAWN)
+            first = pairs.head(DRAWN)
             names = first["first"].astype(str) + " × " + first["second"].astype(str)
             values = pd.Series(first["change"].to_numpy(), index=names)
             return figures.bars(
                 values, title="Pairs of genes that change most", xlabel="change of r, B − A"
             )
 
-        return Export("changed pairs", draw, lambda: found.set_index(["first", "second"]))
+        return Export("changed pairs", draw, lambda: pairs.set_index(["first", "second"]))
 
 
 def _head(beside: Beside | None) -> html.Heading:

@@ -67,12 +67,12 @@ class Beside:
     here: np.ndarray
     there: np.ndarray
 
-    def partner(self, by: str, factor: int, chosen: int | None) -> int:
+    def partner(self, by: str, factor: int, chosen_factor: int | None) -> int:
         """The factor of the other run to show beside a shown one: the chosen one, or its match."""
         if not self.other.names:
             return 0
-        if chosen is not None and chosen < len(self.other.names):
-            return chosen
+        if chosen_factor is not None and chosen_factor < len(self.other.names):
+            return chosen_factor
         if factor >= len(self.partners[by]):
             return 0
         place = int(self.partners[by]["place"].iloc[factor])
@@ -95,7 +95,7 @@ class Compared(param.Parameterized):
         self.state, self.choices, self.jobs = state, choices, jobs
         self.working: Future[None] | None = None
         self._surveyed: tuple[Any, ...] = ()
-        self._asked: tuple[AnyFit, str] | None = None
+        self._requested: tuple[AnyFit, str] | None = None
         self._known: dict[str, tuple[JobStatus, checks.Contender]] = {}
         state.param.watch(self._update, ["tab", "run", "fit", "partial", "runs", "other"])
         self._update()
@@ -126,7 +126,7 @@ class Compared(param.Parameterized):
             return
         missing = self._missing()
         if missing:
-            self._surveyed, self._asked = (), None
+            self._surveyed, self._requested = (), None
             self.param.update(survey=None, beside=None, said=missing)
             return
         finished = self._finished()
@@ -140,7 +140,9 @@ class Compared(param.Parameterized):
         if self.survey is None:
             self.said = READING
         self.working = summarised(
-            self.state, lambda: self._look(finished), lambda result: self._found(of, result)
+            self.state,
+            lambda: self._survey_runs(finished),
+            lambda result: self._receive_survey(of, result),
         )
 
     def _missing(self) -> str:
@@ -155,28 +157,28 @@ class Compared(param.Parameterized):
 
     def _finished(self) -> list[JobStatus]:
         """The finished runs, the open one first."""
-        found = [status for status in self.state.runs if status.state in FINISHED]
-        found.sort(key=lambda status: status.id != self.state.run)
-        return found[:MOST_RUNS]
+        finished = [status for status in self.state.runs if status.state in FINISHED]
+        finished.sort(key=lambda status: status.id != self.state.run)
+        return finished[:MOST_RUNS]
 
-    def _look(self, finished: Sequence[JobStatus]) -> Survey | Notice:
+    def _survey_runs(self, finished: Sequence[JobStatus]) -> Survey | Notice:
         """In a thread."""
-        found: list[checks.Contender] = []
+        contenders: list[checks.Contender] = []
         refused = {}
         for status in finished:
             try:
-                one = contender(self.jobs, status, found[0] if found else None)
-                if found:
-                    checks.check_same_data(found[0].outline, one.outline, status.name)
+                one = contender(self.jobs, status, contenders[0] if contenders else None)
+                if contenders:
+                    checks.check_same_data(contenders[0].outline, one.outline, status.name)
             except EngineError as error:
-                if not found:
+                if not contenders:
                     return Notice.of(error)
                 refused[status.id] = Notice.of(error)
             else:
-                found.append(one)
-        return Survey(checks.compare(found), refused)
+                contenders.append(one)
+        return Survey(checks.compare(contenders), refused)
 
-    def _found(self, of: tuple[Any, ...], result: Survey | Notice) -> None:
+    def _receive_survey(self, of: tuple[Any, ...], result: Survey | Notice) -> None:
         if of is not self._surveyed:
             return
         if isinstance(result, Notice):
@@ -190,21 +192,27 @@ class Compared(param.Parameterized):
         if survey is None or state.fit is None:
             return
         if wanted is None or wanted in survey.refused:
-            self._asked = None
+            self._requested = None
             said = NONE_ALIKE if wanted is None else sentence(survey.refused[wanted])
             self.param.update(beside=None, said=said)
             return
-        if self._asked is not None and self._asked[0] is state.fit and self._asked[1] == wanted:
+        if (
+            self._requested is not None
+            and self._requested[0] is state.fit
+            and self._requested[1] == wanted
+        ):
             return
-        asked = self._asked = state.fit, wanted
+        request = self._requested = state.fit, wanted
         self.choices.beside = None
         self.param.update(beside=None, said=READING)
         self.working = summarised(
-            state, lambda: read(*asked, self.jobs), lambda result: self._read(asked, result)
+            state,
+            lambda: read(*request, self.jobs),
+            lambda result: self._receive_run(request, result),
         )
 
-    def _read(self, asked: tuple[AnyFit, str], result: Beside | Notice) -> None:
-        if self._asked is not asked:
+    def _receive_run(self, request: tuple[AnyFit, str], result: Beside | Notice) -> None:
+        if self._requested is not request:
             return
         if isinstance(result, Notice):
             self.param.update(beside=None, said=sentence(result))

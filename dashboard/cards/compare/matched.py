@@ -92,9 +92,9 @@ class MatchedView(BesideCard):
         self.table.choose(state.factor)
 
     def _columns(self, beside: Beside, by: str) -> list[Any]:
-        found = matches(beside, by)
-        names = [beside.other.names[j] if j >= 0 else "–" for j in found["place"]]
-        return [list(self.state.names), names, *(found[kind].to_numpy() for kind in WORDS)]
+        pairs = matches(beside, by)
+        names = [beside.other.names[j] if j >= 0 else "–" for j in pairs["place"]]
+        return [list(self.state.names), names, *(pairs[kind].to_numpy() for kind in WORDS)]
 
     def _named(self, beside: Beside, by: str) -> pd.DataFrame:
         rows = pd.Index(self.state.names, name=self.state.kind)
@@ -112,9 +112,9 @@ class MatchedView(BesideCard):
             return figures.topic_table(table, WORDS[by][1], signed=by != "overlap")
 
         def data() -> pd.DataFrame:
-            found = matches(beside, by)
-            partner = [beside.other.names[j] if j >= 0 else "" for j in found["place"]]
-            return found[list(WORDS)].assign(B=partner).set_axis(pd.Index(names, name="A"))
+            pairs = matches(beside, by)
+            partner = [beside.other.names[j] if j >= 0 else "" for j in pairs["place"]]
+            return pairs[list(WORDS)].assign(B=partner).set_axis(pd.Index(names, name="A"))
 
         return Export("matched factors", draw, data)
 
@@ -122,13 +122,13 @@ class MatchedView(BesideCard):
 def matches(beside: Beside, by: str) -> pd.DataFrame:
     """Partners by one similarity, ``place`` (-1: none), and all similarities of the pairs."""
     place = beside.partners[by]["place"]
-    found = {
+    similarities = {
         kind: [
             table.iat[row, at] if at >= 0 else float("nan") for row, at in enumerate(place.tolist())
         ]
         for kind, table in beside.similar.items()
     }
-    return pd.DataFrame({"place": place.to_numpy(), **found})
+    return pd.DataFrame({"place": place.to_numpy(), **similarities})
 
 
 def _missing(said: str, beside: Beside | None) -> str:

@@ -49,9 +49,9 @@ class Layout(param.Parameterized):
         key = f"{beside.run} {fit.status.passes}"
         # In a thread: to know its coordinates takes a while where cells are many.
         future = services.fetcher.submit(_look, services.embedder, key, fit)
-        self.runner.later(future, lambda done: self._took(beside, done))
+        self.runner.later(future, lambda done: self._receive(beside, done))
 
-    def _took(self, beside: Beside, done: Future[tuple[np.ndarray | None, str]]) -> None:
+    def _receive(self, beside: Beside, done: Future[tuple[np.ndarray | None, str]]) -> None:
         if beside is not self.compared.beside:
             return
         if (error := done.exception()) is not None:
@@ -71,5 +71,5 @@ class Layout(param.Parameterized):
 
 
 def _look(embedder: Embedder, key: str, fit: AnyFit) -> tuple[np.ndarray | None, str]:
-    found: Any = embedder.ask(key, fit)
-    return found, "" if found is not None else embedder.progress(key)
+    xy: Any = embedder.ask(key, fit)
+    return xy, "" if xy is not None else embedder.progress(key)

@@ -81,10 +81,10 @@ class RunsView(Card):
         if survey is None:
             self._shown = None
             return
-        kept = ~survey.table.index.isin(self.choices.left_out)
+        listed = ~survey.table.index.isin(self.choices.left_out)
         # The open run is what the others are compared with.
-        kept[0] = True
-        table = survey.table[kept]
+        listed[0] = True
+        table = survey.table[listed]
         if self._shown is None or not table.equals(self._shown):
             self._shown = table
             self.table.fill(columns(table))

@@ -91,8 +91,8 @@ def _waiting(summary: Any, reading: str, error: Notice | None) -> str:
         return ""
     if reading:
         return html.empty(f"Reading {reading}.")
-    found = f"No counts are open: {error.got}. " if error is not None else ""
-    return html.empty(f"{found}Open counts on the left.")
+    problem = f"No counts are open: {error.got}. " if error is not None else ""
+    return html.empty(f"{problem}Open counts on the left.")
 
 
 def _measures(summary: Any) -> list[tuple[np.ndarray, str, bool]]:

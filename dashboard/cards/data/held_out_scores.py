@@ -50,14 +50,14 @@ def comparable(runs: Sequence[JobStatus], shown: str | None) -> list[JobStatus]:
 
 def page(runs: list[JobStatus], shown: str | None) -> str:
     """The table, or nothing if no run was scored."""
-    found = comparable(runs, shown)
-    if not found:
+    scored = comparable(runs, shown)
+    if not scored:
         return ""
-    rows = found[:MOST]
+    rows = scored[:MOST]
     # The open run stays in sight, however it ranks.
-    rows[-1:] = [next((run for run in found[MOST:] if run.id == shown), rows[-1])]
-    others = sum(run.score is not None for run in runs) - len(found)
-    counts = ((LEFT_OUT, len(found) - len(rows)), (OTHERS, others))
+    rows[-1:] = [next((run for run in scored[MOST:] if run.id == shown), rows[-1])]
+    others = sum(run.score is not None for run in runs) - len(scored)
+    counts = ((LEFT_OUT, len(scored) - len(rows)), (OTHERS, others))
     notes = (words.format(f"{n:,} runs" if n > 1 else "1 run") for words, n in counts if n)
     body = [(run.id == shown, *_row(run)) for run in rows]
     return render("details.scores", TITLE, HOW, HEAD, body, notes)

@@ -72,15 +72,15 @@ class NumberView(Card):
 
     @classmethod
     def caption_of(cls, fit: AnyFit | None) -> str:
-        found = selection_of(fit) if fit is not None else None
-        return size_selection.caption(found) if found is not None else ""
+        selection = selection_of(fit) if fit is not None else None
+        return size_selection.caption(selection) if selection is not None else ""
 
     def refresh(self, *_events: object) -> None:
         fit = self.state.fit
-        found = None if fit is None else selection_of(fit)
-        if fit is not None and found is not None and fit is not self._of:
-            self._show(fit, found)
-        wanted = [] if found is None else [self._card]
+        selection = None if fit is None else selection_of(fit)
+        if fit is not None and selection is not None and fit is not self._of:
+            self._show(fit, selection)
+        wanted = [] if selection is None else [self._card]
         if list(self._panel) != wanted:
             self._panel.param.update(objects=wanted, css_classes=html.shown(bool(wanted)))
 

@@ -124,23 +124,25 @@ class CellsView(Card):
         if self._fit is None or (mask := inside(self._xy, geometry)) is None:
             return
         colour = self.state.colour
-        seen = (colour.removeprefix(LABEL),) if colour.startswith(LABEL) else ()
-        self.state.select(mask, mode_of(self._mode.value, keys), led_by=seen)
+        led_by = (colour.removeprefix(LABEL),) if colour.startswith(LABEL) else ()
+        self.state.select(mask, mode_of(self._mode.value, keys), led_by=led_by)
 
     def export(self) -> Export | None:
         state = self.state
         if state.fit is None:
             return None
-        return _taken(state.fit, self._xy, self._titles, colouring.shown(state), state.selected)
+        return _make_export(
+            state.fit, self._xy, self._titles, colouring.shown(state), state.selected
+        )
 
     @classmethod
     def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export:
         """By their label, if they have one, else by the first factor."""
         shown = colouring.colouring(fit, default_colour(fit), 0)
-        return _taken(fit, *layout(fit, xy, fit.factor_names), shown)
+        return _make_export(fit, *layout(fit, xy, fit.factor_names), shown)
 
 
-def _taken(
+def _make_export(
     fit: AnyFit,
     xy: np.ndarray,
     titles: tuple[str, str],
@@ -195,11 +197,11 @@ def mode_choice() -> pmui.RadioButtonGroup:
     )
 
 
-def mode_of(chosen: Any, keys: dict[str, bool]) -> Any:
+def mode_of(mode: Any, keys: dict[str, bool]) -> Any:
     """The effect of drawing: the chosen one, unless Shift or Alt is held."""
     if keys.get("shift") or keys.get("alt"):
         return "add" if keys.get("shift") else "subtract"
-    return chosen
+    return mode
 
 
 def layout(

@@ -182,16 +182,16 @@ class LoadingsView(Card):
         if self._fit is None:
             return None
         state = self.state
-        chosen = state.shown_factor, state.marked, state.uncertainty
-        return _taken(self._fit, list(state.names), *chosen)
+        choices = state.shown_factor, state.marked, state.uncertainty
+        return _make_export(self._fit, list(state.names), *choices)
 
     @classmethod
     def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export | None:
         """All factors or topics, and the genes of the first."""
-        return None if is_bare(fit) else _taken(fit, fit.factor_names)
+        return None if is_bare(fit) else _make_export(fit, fit.factor_names)
 
 
-def _taken(
+def _make_export(
     fit: AnyFit,
     names: Sequence[str],
     factor: int = 0,

@@ -130,10 +130,10 @@ class CorrelationView(Card):
             self._table = clustered(summaries.clr_correlation(fit, self._genes.of(fit)))
             self.heatmap.show(self._table, ids_of(fit))
             self._veiled_by = ()
-        self._believe(fit)
+        self._update_uncertainty(fit)
         self.heatmap.mark(state.marked, state.pair)
 
-    def _believe(self, fit: AnyFit) -> None:
+    def _update_uncertainty(self, fit: AnyFit) -> None:
         """Bring what is told of the shown correlations up to date."""
         state = self.state
         if self._veiled_by and self._veiled_by[0] is state.uncertainty:
@@ -149,16 +149,16 @@ class CorrelationView(Card):
         if self._fit is None:
             return None
         state = self.state
-        return _taken(self._fit, self._table, state.marked, state.uncertainty, state.max_fsos)
+        return _make_export(self._fit, self._table, state.marked, state.uncertainty, state.max_fsos)
 
     @classmethod
     def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export:
         """The genes that move most."""
         genes = summaries.programme_genes(fit, MOST_GENES)
-        return _taken(fit, clustered(summaries.clr_correlation(fit, genes)))
+        return _make_export(fit, clustered(summaries.clr_correlation(fit, genes)))
 
 
-def _taken(
+def _make_export(
     fit: AnyFit,
     table: pd.DataFrame,
     marked: Sequence[str] = (),
@@ -192,11 +192,11 @@ def _head(
     progress: str,
     partial: str = "",
 ) -> html.Heading:
-    head = _said(fit, max_fsos, result, progress, partial)
+    head = _choose_heading(fit, max_fsos, result, progress, partial)
     return head if fit is None else html.within(head, fit.within)
 
 
-def _said(
+def _choose_heading(
     fit: AnyFit | None, max_fsos: float, result: object, progress: str, partial: str
 ) -> html.Heading:
     if fit is not None and fit.can("mixtures"):
@@ -219,8 +219,8 @@ def _said(
         what, it = f"Too few {kind}", "what they miss"
         if structure.chosen:
             what, it = f"{kind.title()} miss something", "it"
-        told = f"errors contain {it}" if structure.missed else "claims may be false"
-        short = "Nothing to find" if structure.nothing else f"{what}: {told}"
+        consequence = f"errors contain {it}" if structure.missed else "claims may be false"
+        short = "Nothing to find" if structure.nothing else f"{what}: {consequence}"
         if structure.pairs and not structure.significant:
             short = f"{' and '.join(structure.pairs[0])} are missed"
     if result is not None and max_fsos < 1:

@@ -90,13 +90,13 @@ class GeneView(Card):
             return figures.bars(partners, title=f"Correlated with {gene}", xlabel="CLR correlation")
 
         def table() -> Any:
-            found = summaries.correlation_with(fit, gene)
-            table = found.rename("clr_correlation").rename_axis("gene").to_frame()
+            correlations = summaries.correlation_with(fit, gene)
+            table = correlations.rename("clr_correlation").rename_axis("gene").to_frame()
             if (
-                sure := pair_uncertainty(fit, uncertainty, [gene, *found.index[:INTERVALS]])
+                sure := pair_uncertainty(fit, uncertainty, [gene, *correlations.index[:INTERVALS]])
             ) is not None:
                 for name in CorrelationUncertainty._fields[1:]:
-                    table[name] = pd.Series(sure[name][0, 1:], found.index[:INTERVALS])
+                    table[name] = pd.Series(sure[name][0, 1:], correlations.index[:INTERVALS])
             return table
 
         return Export(f"near {gene}", draw, table)
@@ -124,13 +124,13 @@ def _page(
         acts.append(lists.press("colour", f"{COUNTS}{gene}", "Colour cells: counts", kind="act"))
     acts.append(lists.press("near", gene, "Neighbours in heatmap", kind="act"))
     partners = summaries.correlation_with(fit, gene).head(PARTNERS)
-    found = pair_uncertainty(fit, uncertainty, [gene, *partners.index])
+    tables = pair_uncertainty(fit, uncertainty, [gene, *partners.index])
     intervals = [""] * len(partners)
-    if found is not None:
+    if tables is not None:
         intervals = [
             interval(*ends)
             for ends in zip(
-                found["shrunken_low"][0, 1:], found["shrunken_high"][0, 1:], strict=True
+                tables["shrunken_low"][0, 1:], tables["shrunken_high"][0, 1:], strict=True
             )
         ]
     ids, others = ids_of(fit), list(map(str, partners.index))
@@ -172,7 +172,7 @@ def _page(
         bare=f"{bare_words(fit)} {NO_FINDING}" if is_bare(fit) else "",
         acts=acts,
         near=lists.rows(
-            near, "Strongest correlations (r)", "partners sure" if found else "partners"
+            near, "Strongest correlations (r)", "partners sure" if tables else "partners"
         ),
         sure=sure,
         loadings=lists.rows(chips, of, "weights") if len(weights) else "",

@@ -98,10 +98,10 @@ class PairView(Card):
             self._values = summaries.cell_clr(fit, pair, cells=index, counts=state.fit_counts)
         shown = colouring.shown(state).take(index)
         if new:
-            self.plot.place(self._values, shown, self._chosen(), self._titles(pair))
+            self.plot.place(self._values, shown, self._selected_points(), self._titles(pair))
         else:
-            self.plot.paint(shown, self._chosen())
-        self._words.object = self._said(fit, pair)
+            self.plot.paint(shown, self._selected_points())
+        self._words.object = self._describe(fit, pair)
         self._draw_bars()
 
     def _most(self, fit: AnyFit) -> int:
@@ -109,7 +109,7 @@ class PairView(Card):
             return MOST_POINTS
         return min(MOST_POINTS, MOST_ELEMENTS // len(fit.genes))
 
-    def _chosen(self) -> np.ndarray | None:
+    def _selected_points(self) -> np.ndarray | None:
         selected = self.state.selected
         return None if selected is None else selected[self._index]
 
@@ -125,7 +125,7 @@ class PairView(Card):
             return
         self._sd = None
         if self._bars.value and state.fit.can("weight_sd"):
-            which = sample(len(self._index), self._chosen(), MOST_BARS)
+            which = sample(len(self._index), self._selected_points(), MOST_BARS)
             cells, pair = self._index[which], state.pair
             self._sd = np.full(self._values.shape, np.nan)
             self._sd[which] = summaries.cell_clr_sd(
@@ -133,26 +133,26 @@ class PairView(Card):
             )
         self.plot.bars.show(self._values.to_numpy(), self._sd)
 
-    def _said(self, fit: AnyFit, pair: tuple[str, str]) -> str:
+    def _describe(self, fit: AnyFit, pair: tuple[str, str]) -> str:
         r = float(summaries.clr_correlation(fit, pair).to_numpy()[0, 1])
-        found = pair_uncertainty(fit, self.state.uncertainty, pair)
-        told = f"r = {html.number(r, 2)}"
+        tables = pair_uncertainty(fit, self.state.uncertainty, pair)
+        model = f"r = {html.number(r, 2)}"
         if fit.can("residuals"):
             alone = round(float(summaries.closure_correlation(fit, pair).to_numpy()[0, 1]), 2)
             # Not minus nought.
-            told += f" (without factors, by closure alone, {html.number(alone + 0.0, 2)})"
-        if found is not None and not is_bare(fit):
-            own = {name: table[0, 1] for name, table in found.items()}
+            model += f" (without factors, by closure alone, {html.number(alone + 0.0, 2)})"
+        if tables is not None and not is_bare(fit):
+            own = {name: table[0, 1] for name, table in tables.items()}
             ends = interval(own["shrunken_low"], own["shrunken_high"])
-            told += f"; given all other pairs {html.number(own['shrunken'], 2)}, 90 % {ends}"
-            told += f"; false sign {rate(own['lfsr'])}, or small {rate(own['fsos'])}"
-        words = [f"Model: {told}."]
+            model += f"; given all other pairs {html.number(own['shrunken'], 2)}, 90 % {ends}"
+            model += f"; false sign {rate(own['lfsr'])}, or small {rate(own['fsos'])}"
+        words = [f"Model: {model}."]
         if is_bare(fit):
             words.append(f"{bare_words(fit)} {NO_FINDING}")
         known = summaries.genes_at_bound(fit).genes
         if held := " and ".join(gene for gene in pair if gene in known):
             words.append(f"Do not rely on it: d of {held} is at its limit.")
-        if (chosen := self._chosen()) is not None:
+        if (chosen := self._selected_points()) is not None:
             x, y = self._values.to_numpy(float)[chosen].T
             if len(x) > 2 and np.ptp(x) > 0 and np.ptp(y) > 0:
                 within = html.number(float(np.corrcoef(x, y)[0, 1]), 2)
@@ -167,7 +167,7 @@ class PairView(Card):
         if state.fit is None or pair is None or not self._of:
             return None
         shown = colouring.shown(state).take(index)
-        values, titles, chosen = self._values, self._titles(pair), self._chosen()
+        values, titles, chosen = self._values, self._titles(pair), self._selected_points()
         xy, sd = values.to_numpy(), self._sd
 
         def draw() -> Any:

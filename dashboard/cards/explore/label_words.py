@@ -42,16 +42,16 @@ class Explained(param.Parameterized):
             fit: AnyFit | None, of: AnyFit | None, _factor: int, names: Sequence[str], *_: object
         ) -> html.Heading:
             mixes = fit is not None and fit.can("mixtures")
-            found = named(topics if mixes else factors, fit)
+            suited = named(topics if mixes else factors, fit)
             button = size_selection.why(fit)
             if is_bare(fit):
                 how = html.how_to_read(BARE, button)
             elif not mixes and of is not None and of is fit:
-                how = _told(found.line, button, of, state, names)
+                how = _describe_labels(suited.line, button, of, state, names)
             else:
-                how = html.how_to_read(found.line, button)
-            found = replace(found, how=how)
-            return found if fit is None else html.within(found, fit.within)
+                how = html.how_to_read(suited.line, button)
+            suited = replace(suited, how=how)
+            return suited if fit is None else html.within(suited, fit.within)
 
         known = state.param
         # What may be offered depends on the rest.
@@ -81,7 +81,9 @@ class Explained(param.Parameterized):
         self.working = summarised(self.state, read, show, quick=quick)
 
 
-def _told(usual: str, button: str, fit: AnyFit, state: AppState, names: Sequence[str]) -> str:
+def _describe_labels(
+    usual: str, button: str, fit: AnyFit, state: AppState, names: Sequence[str]
+) -> str:
     """What labels say of the factors, or ``usual`` if they say nothing."""
     said, factor = summaries.label_words(fit, cut(names)), state.shown_factor
     if not said:

@@ -85,18 +85,18 @@ class ContrastView(Card):
             self._pane.object = self._page(state.fit, state.selected)
 
     def _page(self, fit: AnyFit, selected: np.ndarray) -> str:
-        found = self.contrast()
+        contrast = self.contrast()
         parts = []
-        if found is None:
+        if contrast is None:
             said = "All cells are selected: there are none to compare."
         elif is_bare(fit):
             said = f"{bare_words(fit)} {NO_DIFFERENCE}"
         else:
             said, latent = MEANING, words(fit).latent
             parts = [
-                _factors(found.factors, self.state.names, latent),
+                _factors(contrast.factors, self.state.names, latent),
                 _genes(
-                    found.genes,
+                    contrast.genes,
                     "telling them apart" if self.state.is_topics else "by effect",
                     ids_of(fit),
                 ),
@@ -106,24 +106,24 @@ class ContrastView(Card):
         return render("details.cells", _counted(selected), act, labels, said, parts)
 
     def export(self) -> Export | None:
-        found = self.contrast()
-        if found is None or is_bare(self.state.fit):
+        contrast = self.contrast()
+        if contrast is None or is_bare(self.state.fit):
             return None
 
         def draw() -> Any:
             from dashboard import figures
 
             return figures.bars(
-                found.genes["effect"].head(2 * GENES),
+                contrast.genes["effect"].head(2 * GENES),
                 title="Selected cells against all others",
                 xlabel="effect (standard deviations within groups)",
             )
 
-        latents = found.factors.set_axis(self.state.names)
+        latents = contrast.factors.set_axis(self.state.names)
         kind = self.state.kind
 
         def table() -> pd.DataFrame:
-            return pd.concat({kind: latents, "gene": found.genes}, names=["kind", "name"])
+            return pd.concat({kind: latents, "gene": contrast.genes}, names=["kind", "name"])
 
         return Export("selected cells", draw, table)
 
@@ -147,11 +147,11 @@ def _labels(fit: AnyFit, colour: str, selected: np.ndarray) -> str:
     lines = [
         [
             "missing" if pd.isna(label) else str(label),
-            f"{chosen:,.0f}",
+            f"{count:,.0f}",
             lists.percent(of_label),
             lists.percent(of_selection),
         ]
-        for label, (chosen, of_label, of_selection) in zip(
+        for label, (count, of_label, of_selection) in zip(
             present.index, present[SHARES].to_numpy(dtype=float), strict=True
         )
     ]

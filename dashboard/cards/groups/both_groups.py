@@ -59,7 +59,7 @@ class BothGroups(Card):
             figure(self.plot.figure, message=message),
         )
 
-    def asks(self) -> tuple[Any, ...] | None:
+    def inputs(self) -> tuple[Any, ...] | None:
         between, pair = self.pairing.between, self.state.pair
         if between is None or between.fit is not self.fit or pair is None:
             return None
@@ -70,14 +70,14 @@ class BothGroups(Card):
         for fit in (between.fit, between.other):
             cells = sample(len(fit.cells), None, MOST)
             parts.append(summaries.cell_clr(fit, pair, cells=cells))
-        found = between.found.pairs(summaries.gene_positions(between.fit, pair)).iloc[0]
+        row = between.differential.pairs(summaries.gene_positions(between.fit, pair)).iloc[0]
         a, b, change = (
-            html.number(found[name], 2) for name in ("correlation_a", "correlation_b", "shrunken")
+            html.number(row[name], 2) for name in ("correlation_a", "correlation_b", "shrunken")
         )
         words = f"r = {a} in A, {b} in B; A − B of Fisher z, given all pairs, {change}; false sign "
         labels = np.repeat(["A", "B"], [len(part) for part in parts])
         colours = colour_labels(pd.Series(pd.Categorical(labels)), GROUP)
-        return Shown(pd.concat(parts), colours, f"{words}{rate(found['lfsr'])}.")
+        return Shown(pd.concat(parts), colours, f"{words}{rate(row['lfsr'])}.")
 
     def paint(self, shown: Shown) -> None:
         self._words.object = render("details.pair", shown.words, html.legend_line(shown.groups))

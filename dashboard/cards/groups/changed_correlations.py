@@ -51,20 +51,20 @@ class ChangedCorrelations(Card):
             figure(self.table, message=html.bound(html.empty, pairing.param.said)),
         )
 
-    def asks(self) -> tuple[Any, ...] | None:
+    def inputs(self) -> tuple[Any, ...] | None:
         between = self.pairing.between
         return None if between is None or between.fit is not self.fit else (between,)
 
     def compute(self, between: Between) -> pd.DataFrame:
         genes = summaries.programme_genes(between.fit, MOST)
-        found = between.found.pairs(summaries.gene_positions(between.fit, genes))
-        return found.head(LISTED)
+        pairs = between.differential.pairs(summaries.gene_positions(between.fit, genes))
+        return pairs.head(LISTED)
 
-    def paint(self, found: pd.DataFrame) -> None:
-        if found is not self._filled:
-            self._filled = found
-            names = [found[name].astype(str).tolist() for name in ("gene_1", "gene_2")]
-            self.table.fill([*names, *(found[name].to_numpy() for name in COLUMNS)])
+    def paint(self, result: pd.DataFrame) -> None:
+        if result is not self._filled:
+            self._filled = result
+            names = [result[name].astype(str).tolist() for name in ("gene_1", "gene_2")]
+            self.table.fill([*names, *(result[name].to_numpy() for name in COLUMNS)])
 
     def clear(self) -> None:
         self._filled = None
@@ -74,15 +74,15 @@ class ChangedCorrelations(Card):
             row = self._filled.iloc[rows[0]]
             self.state.choose_pair(str(row["gene_1"]), str(row["gene_2"]))
 
-    def draw(self, found: pd.DataFrame) -> Any:
+    def draw(self, result: pd.DataFrame) -> Any:
         from dashboard import figures
 
-        first = found.head(DRAWN)
+        first = result.head(DRAWN)
         names = first["gene_1"].astype(str) + " × " + first["gene_2"].astype(str)
         values = pd.Series(first["shrunken"].to_numpy(), index=names)
         ends = first[["low", "high"]].reset_index(drop=True)
         along = "A − B, Fisher z, with 90 % interval"
         return figures.bars(values, title=self.title, xlabel=along, ends=ends)
 
-    def tabulate(self, found: pd.DataFrame) -> pd.DataFrame:
-        return self.pairing.with_names(found.set_index(["gene_1", "gene_2"]))
+    def tabulate(self, result: pd.DataFrame) -> pd.DataFrame:
+        return self.pairing.with_names(result.set_index(["gene_1", "gene_2"]))

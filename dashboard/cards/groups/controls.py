@@ -76,17 +76,17 @@ class GroupControls:
         known = list(grouping_columns(fit)) if able and fit is not None else []
         selected = able and self.state.selected is not None
         labels = options(known, last=[SELECTED] * selected) or EMPTY
-        label = _kept(choices.label, labels)
+        label = _offered_key(choices.label, labels)
         column = named(label)
         levels = [] if column is None or fit is None else _levels(fit.obs[column])
         ones = options(levels) or {WORDS.get(label, "none"): label}
-        one = _kept(choices.one, ones)
+        one = _offered_key(choices.one, ones)
         others = options((level for level in levels if level != named(one)), first=[REST])
         units = options((name for name in known if name != column), first=[NOBODY])
-        donor = _kept(choices.donor or self._unit(units), units)
+        donor = _offered_key(choices.donor or self._unit(units), units)
         self._fill("label", labels, label, able=labels is not EMPTY)
         self._fill("one", ones, one, able=len(ones) > 1)
-        self._fill("other", others, _kept(choices.other, others), able=len(others) > 1)
+        self._fill("other", others, _offered_key(choices.other, others), able=len(others) > 1)
         self._fill("donor", units, donor, able=len(units) > 1)
         external = column is not None and choices.origins.get(column, False)
         self.external.param.update(value=external, disabled=column is None)
@@ -110,13 +110,13 @@ class GroupControls:
         led_by = self._led_by(fit, label)
         unknown = [name for name in led_by or () if name not in self.choices.origins]
         if unknown:
-            self.choices.param.update(question=unknown[0], asked=None)
+            self.choices.param.update(question=unknown[0], comparison=None)
             return
         honest = led_by is not None and all(self.choices.origins[name] for name in led_by)
         selected = self.state.selected if label is None else None
         one, other, donor = (named(field.value) for field in (self.one, self.other, self.donor))
-        asked = Comparison(fit, label, one, other, donor, honest, selected)
-        self.choices.param.update(question="", asked=asked, both=())
+        comparison = Comparison(fit, label, one, other, donor, honest, selected)
+        self.choices.param.update(question="", comparison=comparison, both=())
 
     def question(self) -> str:
         """HTML of the question where a label comes from; empty if none is asked."""
@@ -151,9 +151,9 @@ class GroupControls:
             self.choices.origins = self.choices.origins | {label: event.new}
 
     def _answer(self, text: str) -> None:
-        asked = self.choices.question
+        label = self.choices.question
         self.choices.answer(text)
-        if asked in self.choices.origins:
+        if label in self.choices.origins:
             self.offer()
             self.ask()
 
@@ -162,6 +162,6 @@ def _levels(column: pd.Series) -> list[str]:
     return [str(level) for level in pd.unique(column.dropna().astype(str))]
 
 
-def _kept(key: str, offered: dict[str, str]) -> str:
+def _offered_key(key: str, offered: dict[str, str]) -> str:
     """A key that is still offered, or the first."""
     return key if key in offered.values() else next(iter(offered.values()))

@@ -89,7 +89,7 @@ class CorrelationChanges(Card):
 
     def _head(self, between: Between | None) -> html.Heading:
         plain = html.heading(self.title, self.caption, self.formula, self.caveat)
-        words = " ".join(between.found.notes) if between is not None else ""
+        words = " ".join(between.differential.notes) if between is not None else ""
         return replace(plain, how=html.finding(words, words)) if words else plain
 
     def refresh(self, *events: Any) -> None:
@@ -105,19 +105,19 @@ class CorrelationChanges(Card):
     def _pick(self, event: param.parameterized.Event) -> None:
         self.state.against = event.new or ""
 
-    def asks(self) -> tuple[Any, ...] | None:
+    def inputs(self) -> tuple[Any, ...] | None:
         between = self.pairing.between
         if between is None or between.fit is not self.fit:
             return None
         return (between, *self._genes.choice())
 
     def compute(self, between: Between, heat: str, count: int, about: object) -> Shown:
-        chosen = genes(between.fit, heat, min(count, MOST), about)
-        known = between.found.change(summaries.gene_positions(between.fit, chosen))
-        one, other = (pd.DataFrame(r, chosen, chosen) for r in (known.one, known.other))
-        order = chosen.get_indexer(in_order(one, other))
+        unordered = genes(between.fit, heat, min(count, MOST), about)
+        known = between.differential.change(summaries.gene_positions(between.fit, unordered))
+        one, other = (pd.DataFrame(r, unordered, unordered) for r in (known.one, known.other))
+        order = unordered.get_indexer(in_order(one, other))
         known = Change(*(table[np.ix_(order, order)] for table in known))
-        names = chosen[order]
+        names = unordered[order]
         both = np.triu(known.one) + np.tril(known.other, -1)
         table, difference = (pd.DataFrame(t, names, names) for t in (both, known.change))
         return Shown(table, difference, known)
@@ -130,7 +130,7 @@ class CorrelationChanges(Card):
             self.difference.show_as(
                 shown.difference, DIFFERENCE, change_limit(shown.difference), ids
             )
-            self.difference.show_uncertainty(_told(shown.known), SURE, "lfsr")
+            self.difference.show_uncertainty(_hover_tables(shown.known), SURE, "lfsr")
         for map_ in (self.both, self.difference):
             map_.mark(self.state.marked, self.state.pair)
 
@@ -165,7 +165,7 @@ def pairs_of(shown: Shown) -> pd.DataFrame:
     return table.sort_values(["fsos", "lfsr"], kind="stable", ignore_index=True)
 
 
-def _told(known: Change) -> dict[str, np.ndarray]:
+def _hover_tables(known: Change) -> dict[str, np.ndarray]:
     """By the names that a heatmap tells on hovering."""
     return {
         "shrunken": known.shrunken,

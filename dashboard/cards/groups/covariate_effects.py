@@ -67,7 +67,7 @@ class CovariateEffects(Card):
             tools=(self.column,),
         )
 
-    def asks(self) -> tuple[Any, ...] | None:
+    def inputs(self) -> tuple[Any, ...] | None:
         fit = self.fit
         return None if fit is None or missing(fit) else (fit,)
 
@@ -82,12 +82,12 @@ class CovariateEffects(Card):
 
     def paint(self, result: pd.DataFrame) -> None:
         names = list(dict.fromkeys(result["column"]))
-        chosen = self.choices.column if self.choices.column in names else names[0]
-        self.column.param.update(options=names, value=chosen, disabled=len(names) < 2)
-        if self._filled[:1] != (id(result),) or self._filled[1] != chosen:
-            self._filled = id(result), chosen
-            self._own = result[result["column"] == chosen].reset_index(drop=True)
-            self.plot.show(self._own, "effect", f"{ALONG} of {shorten(chosen, LONGEST)}")
+        covariate = self.choices.column if self.choices.column in names else names[0]
+        self.column.param.update(options=names, value=covariate, disabled=len(names) < 2)
+        if self._filled[:1] != (id(result),) or self._filled[1] != covariate:
+            self._filled = id(result), covariate
+            self._own = result[result["column"] == covariate].reset_index(drop=True)
+            self.plot.show(self._own, "effect", f"{ALONG} of {shorten(covariate, LONGEST)}")
             values = [self._own[name].to_numpy() for name in COLUMNS]
             self.table.fill([self._own["gene"].astype(str).tolist(), *values])
         self.plot.mark(self.state.marked)
@@ -102,7 +102,7 @@ class CovariateEffects(Card):
             self.state.choose_gene(str(self._own["gene"].iloc[rows[0]]))
 
     def draw(self, result: pd.DataFrame) -> Any:
-        return _drawn(result, self._filled[1] if self._filled else "")
+        return _draw_volcano(result, self._filled[1] if self._filled else "")
 
     def tabulate(self, result: pd.DataFrame) -> pd.DataFrame:
         return result.set_index(["column", "gene"])
@@ -114,18 +114,18 @@ class CovariateEffects(Card):
             return None
         return Export(
             cls.title.lower(),
-            lambda: _drawn(effects(fit)),
+            lambda: _draw_volcano(effects(fit)),
             lambda: effects(fit).set_index(["column", "gene"]),
             of=fit,
         )
 
 
-def _drawn(found: pd.DataFrame, chosen: str = "") -> Any:
+def _draw_volcano(table: pd.DataFrame, covariate: str = "") -> Any:
     from dashboard import figures
 
-    chosen = chosen or str(found["column"].iloc[0])
-    own = found[found["column"] == chosen]
-    return figures.volcano(own, "effect", title=chosen, xlabel=ALONG)
+    covariate = covariate or str(table["column"].iloc[0])
+    own = table[table["column"] == covariate]
+    return figures.volcano(own, "effect", title=covariate, xlabel=ALONG)
 
 
 def _warned(head: html.Heading, fit: AnyFit | None) -> html.Heading:

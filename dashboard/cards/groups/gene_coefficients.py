@@ -44,7 +44,7 @@ class GeneCoefficients(Card):
         head = html.heading(self.title, self.caption, self.formula, self.caveat)
         self.build(head, self._page, browser=browser)
 
-    def asks(self) -> tuple[Any, ...] | None:
+    def inputs(self) -> tuple[Any, ...] | None:
         fit, marked = self.fit, self.state.marked
         return None if fit is None or missing(fit) or not marked else (fit, marked[0])
 
@@ -58,45 +58,45 @@ class GeneCoefficients(Card):
     def wait(self) -> None:
         self._page.object = html.empty("Working out the coefficients.")
 
-    def paint(self, found: pd.DataFrame) -> None:
+    def paint(self, result: pd.DataFrame) -> None:
         fit, gene = self.fit, self.state.marked[0]
         self._page.object = (
-            render("details.coefficients", full(gene, ids_of(fit)), _rows(found))
-            if len(found)
+            render("details.coefficients", full(gene, ids_of(fit)), _rows(result))
+            if len(result)
             else html.empty(POOLED)
         )
 
     def export(self) -> Export | None:
-        taken = super().export()
-        return taken if taken is not None and len(self.result) else None
+        export = super().export()
+        return export if export is not None and len(self.result) else None
 
-    def draw(self, found: pd.DataFrame) -> Any:
+    def draw(self, result: pd.DataFrame) -> Any:
         from dashboard import figures
 
-        values = pd.Series(_best(found), index=found["column"].astype(str).to_numpy())
-        ends = found[ENDS].set_axis(["low", "high"], axis=1)
+        values = pd.Series(_best(result), index=result["column"].astype(str).to_numpy())
+        ends = result[ENDS].set_axis(["low", "high"], axis=1)
         known = ends if ends.notna().all(axis=None) else None
-        title, along = str(found["gene"].iloc[0]), "CLR effect (nats)"
+        title, along = str(result["gene"].iloc[0]), "CLR effect (nats)"
         return figures.bars(values, title=title, xlabel=along, ends=known)
 
-    def tabulate(self, found: pd.DataFrame) -> pd.DataFrame:
-        return found.set_index(["gene", "column"])
+    def tabulate(self, result: pd.DataFrame) -> pd.DataFrame:
+        return result.set_index(["gene", "column"])
 
     def stem(self) -> str:
         return f"coefficients of {self.state.marked[0]}" if self.state.marked else "coefficients"
 
 
-def _best(found: pd.DataFrame) -> np.ndarray:
+def _best(table: pd.DataFrame) -> np.ndarray:
     """Shrunken effects; where there is no error, the effects as they are."""
-    return np.asarray(found["shrunken"].fillna(found["effect"]), float)
+    return np.asarray(table["shrunken"].fillna(table["effect"]), float)
 
 
-def _rows(found: pd.DataFrame) -> list[tuple[Any, ...]]:
+def _rows(table: pd.DataFrame) -> list[tuple[Any, ...]]:
     """Of each covariate: name, unit, bar, effect, interval, and its other numbers in words."""
-    values = _best(found)
-    limit = float(np.abs([values, *found[ENDS].fillna(0.0).to_numpy().T]).max(initial=0.0))
+    values = _best(table)
+    limit = float(np.abs([values, *table[ENDS].fillna(0.0).to_numpy().T]).max(initial=0.0))
     rows = []
-    for value, row in zip(values, found.to_dict("records"), strict=True):
+    for value, row in zip(values, table.to_dict("records"), strict=True):
         width = 50 * min(abs(value) / limit, 1) if limit else 0.0
         start = 50 if value >= 0 else 50 - width
         bar = "up" if value >= 0 else "down", f"{start:.1f}", f"{width:.1f}"

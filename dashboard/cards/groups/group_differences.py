@@ -46,7 +46,7 @@ COLUMNS = {
 class GroupDifferences(Card):
     """Controls above a volcano and a table."""
 
-    told = param.String(doc="What was compared, and what is not told.")
+    summary = param.String(doc="What was compared, and what is not told.")
 
     tab, entry, place = "groups", "differences", Place(1)
     title = "A against B"
@@ -62,7 +62,7 @@ class GroupDifferences(Card):
     )
     follows = (
         *("fit", "fit_counts", "partial", "selected", "marked", "led_by"),
-        *("choices.asked", "choices.question", "choices.origins"),
+        *("choices.comparison", "choices.question", "choices.origins"),
     )
     needs = ("fit_counts",)
     listed = 20
@@ -83,8 +83,10 @@ class GroupDifferences(Card):
         self._filled: Any = None
         plain = html.heading(self.title, self.caption, self.formula, self.caveat)
         head = param.bind(
-            lambda told: replace(plain, how=html.finding(told, told)) if told else plain,
-            self.param.told,
+            lambda summary: (
+                replace(plain, how=html.finding(summary, summary)) if summary else plain
+            ),
+            self.param.summary,
         )
         self._message = html.pane("")
         self.build(
@@ -97,39 +99,39 @@ class GroupDifferences(Card):
     def refresh(self, *events: Any) -> None:
         self.controls.offer()
         super().refresh(*events)
-        if self.asks() is None:
+        if self.inputs() is None:
             words = ASK if self.controls.able else NOT_YET
             self._message.object = self.controls.question() or html.empty(words)
 
-    def asks(self) -> tuple[Any, ...] | None:
-        asked, counts = self.choices.asked, self.state.fit_counts
-        if asked is None or counts is None or asked.fit is not self.fit:
+    def inputs(self) -> tuple[Any, ...] | None:
+        comparison, counts = self.choices.comparison, self.state.fit_counts
+        if comparison is None or counts is None or comparison.fit is not self.fit:
             return None
-        return asked, self.state.run, counts
+        return comparison, self.state.run, counts
 
     def compute(
-        self, asked: Comparison, run: str | None, matrix: sparse.csc_matrix
+        self, comparison: Comparison, run: str | None, matrix: sparse.csc_matrix
     ) -> Differences | EngineError:
-        fit, split = asked.fit, bool(asked.fit.data.get("split"))
+        fit, split = comparison.fit, bool(comparison.fit.data.get("split"))
         try:
             if split and self.runner is not None and run is not None:
                 rows = self.runner.services.jobs.other_half(run)
             else:
                 rows = sparse.csr_matrix(matrix)
             counts = Counts.from_arrays(rows, fit.genes, fit.cells, obs=fit.obs)
-            found = differences(
+            result = differences(
                 fit,
                 counts,
-                *asked.masks,
-                donor=asked.donor,
-                chosen=not asked.honest,
+                *comparison.masks,
+                donor=comparison.donor,
+                chosen=not comparison.honest,
             )
         except EngineError as error:
             return error
         # What is said of covariates comes last: a line has no room for all.
-        last = len(found.notes) - fit.can("covariates")
-        told = *found.notes[:last], *_notes(asked, split), *found.notes[last:]
-        return replace(found, notes=told)
+        last = len(result.notes) - fit.can("covariates")
+        notes = *result.notes[:last], *_notes(comparison, split), *result.notes[last:]
+        return replace(result, notes=notes)
 
     def wait(self) -> None:
         self._message.object = html.empty("Comparing the groups.")
@@ -137,7 +139,7 @@ class GroupDifferences(Card):
     def clear(self) -> None:
         self._filled = None
         self.plot.clear()
-        self.told = ""
+        self.summary = ""
 
     def paint(self, result: Differences | EngineError) -> None:
         if isinstance(result, EngineError):
@@ -153,7 +155,7 @@ class GroupDifferences(Card):
             unit = "donors" if result.unit == "donor" else "cells"
             groups = self._of(" against ")
             words = f"{groups}: {result.n_a:,} and {result.n_b:,} {unit}. {' '.join(result.notes)}"
-            self.told = words
+            self.summary = words
         self.plot.mark(self.state.marked)
 
     def _choose(self, rows: list[int]) -> None:
@@ -166,28 +168,36 @@ class GroupDifferences(Card):
         return figures.volcano(result.genes, "difference", title=self.stem(), xlabel=ALONG)
 
     def tabulate(self, result: Differences) -> pd.DataFrame:
-        table, asked = result.genes.set_index("gene"), self.choices.asked
-        if asked is None:
+        table, comparison = result.genes.set_index("gene"), self.choices.comparison
+        if comparison is None:
             return table
-        return with_groups(table, *asked.names, asked.donor or result.unit)
+        return with_groups(table, *comparison.names, comparison.donor or result.unit)
 
     def stem(self) -> str:
-        asked = self.choices.asked
-        by = f" by {asked.donor}" if asked is not None and asked.donor is not None else ""
+        comparison = self.choices.comparison
+        by = (
+            f" by {comparison.donor}"
+            if comparison is not None and comparison.donor is not None
+            else ""
+        )
         return f"{self._of(' against ')}{by}"
 
     def _of(self, between: str) -> str:
-        asked = self.choices.asked
-        return "groups" if asked is None else between.join(asked.names)
+        comparison = self.choices.comparison
+        return "groups" if comparison is None else between.join(comparison.names)
 
     def export(self) -> Any:
         return super().export() if isinstance(self.result, Differences) else None
 
 
-def _notes(asked: Comparison, split: bool) -> list[str]:
+def _notes(comparison: Comparison, split: bool) -> list[str]:
     """Who is left out, and what a test means, or how one can be had."""
-    drawn, without = asked.label is None, asked.n_without
-    left = [f"{without:,} cells without a value of {asked.label} are left out."] if without else []
+    drawn, without = comparison.label is None, comparison.n_without
+    left = (
+        [f"{without:,} cells without a value of {comparison.label} are left out."]
+        if without
+        else []
+    )
     if split:
-        return left + ([IN_THE_OTHER] if asked.honest else [UNKNOWN] * drawn)
+        return left + ([IN_THE_OTHER] if comparison.honest else [UNKNOWN] * drawn)
     return left + [HOW_TO_TEST] * drawn

@@ -51,7 +51,7 @@ class Between:
     fit: AnyFit
     other: AnyFit
     run: str
-    found: Differential
+    differential: Differential
 
 
 class Beside(param.Parameterized):
@@ -77,7 +77,7 @@ class Pairing(param.Parameterized):
         self.state, self.choices, self.runner = state, choices, runner
         self.beside = Beside()
         self._at_once, self._names, self._lacks = False, ("", ""), ""
-        self._asked: tuple[AnyFit, str] | None = None
+        self._requested: tuple[AnyFit, str] | None = None
         self.sure: Follower | None = None
         if runner is None:
             return
@@ -92,7 +92,7 @@ class Pairing(param.Parameterized):
         browser.on(ACT, lambda _: self.work_out())
         state.param.watch(self.update, ["tab", "fit", "partial", "runs", "against"])
         state.param.watch(self.update, ["uncertainty", "uncertainty_progress"])
-        choices.param.watch(self.update, ["asked", "both"])
+        choices.param.watch(self.update, ["comparison", "both"])
         self.update()
 
     @property
@@ -106,12 +106,14 @@ class Pairing(param.Parameterized):
 
     def fit(self) -> None:
         """Fit both groups that are compared above, each by itself."""
-        asked = self.choices.asked
-        if self.offers == FIT and self.runner is not None and asked is not None:
+        comparison = self.choices.comparison
+        if self.offers == FIT and self.runner is not None and comparison is not None:
             # Both halves of split counts are fitted, that in which the cells were drawn too.
-            found_here = not asked.honest or asked.label is None
-            begun, lacks = self.runner.fit_both(asked.masks, asked.names, found_here=found_here)
-            self._names, self._lacks = asked.names, " ".join(lacks)
+            found_here = not comparison.honest or comparison.label is None
+            begun, lacks = self.runner.fit_both(
+                comparison.masks, comparison.names, found_here=found_here
+            )
+            self._names, self._lacks = comparison.names, " ".join(lacks)
             self.choices.both = begun
 
     def open(self) -> None:
@@ -140,7 +142,7 @@ class Pairing(param.Parameterized):
             return table
         names = {status.id: status.name for status in self.state.runs}
         one, other = (names.get(run, run) for run in (self.state.run or "A", between.run))
-        return with_groups(table, one, other, between.found.unit)
+        return with_groups(table, one, other, between.differential.unit)
 
     def update(self, *_events: object) -> None:
         """Look again at what there is to compare."""
@@ -162,11 +164,11 @@ class Pairing(param.Parameterized):
             return NO_RUN, "", None
         known = runs(state)
         if self.choices.both:
-            return *self._begun(), None
+            return *self._describe_fits(), None
         if run not in known:
             groups = self._groups()
             return groups or (CHOOSE if known else ALONE), FIT if groups else "", None
-        if self._asked is None or self._asked[0] is not fit or self._asked[1] != run:
+        if self._requested is None or self._requested[0] is not fit or self._requested[1] != run:
             self._read(fit, run)
         if self._refused:
             return self._refused, "", None
@@ -175,7 +177,7 @@ class Pairing(param.Parameterized):
             return READING, "", None
         one, two = state.uncertainty, sure.result
         if isinstance(one, Uncertainty) and isinstance(two, Uncertainty):
-            return "", "", self._made(fit, one, other, two, run)
+            return "", "", self._compare(fit, one, other, two, run)
         going = " · ".join(filter(None, (state.uncertainty_progress, sure.progress)))
         if going:
             return f"Working out the errors of both: {going}.", "", None
@@ -183,20 +185,20 @@ class Pairing(param.Parameterized):
 
     def _groups(self) -> str:
         """What is said where two groups of cells are compared that can be fitted."""
-        asked = self.choices.asked
-        if asked is None or asked.fit is not self.state.fit:
+        comparison = self.choices.comparison
+        if comparison is None or comparison.fit is not self.state.fit:
             return ""
-        one, other = asked.names
+        one, other = comparison.names
         return f"{EACH}{one} (A) and {other} (B), by the settings and priors of this run."
 
-    def _begun(self) -> tuple[str, str]:
+    def _describe_fits(self) -> tuple[str, str]:
         """How far the fits of both groups are, and what can be asked for."""
         known = {status.id: status for status in self.state.runs}
         states = [known[run] for run in self.choices.both if run in known]
         lost = [one for one in states if one.state not in (*ACTIVE, *FINISHED)]
         if lost or len(states) < len(self.choices.both):
-            told = " ".join(f"{one.name}: {one.state}." for one in lost) or "A run is gone."
-            return f"{told} Compare the groups again to fit them anew.", ""
+            problem = " ".join(f"{one.name}: {one.state}." for one in lost) or "A run is gone."
+            return f"{problem} Compare the groups again to fit them anew.", ""
         one, other = (f"{name} ({side})" for name, side in zip(self._names, "AB", strict=True))
         if all(one.state in FINISHED for one in states):
             return f"{READY} {one} and {other}. {self._lacks}".strip(), OPEN
@@ -207,7 +209,7 @@ class Pairing(param.Parameterized):
     _refused = ""
     _last: tuple[tuple[Any, ...], Between] | None = None
 
-    def _made(
+    def _compare(
         self, fit: AnyFit, one: Uncertainty, other: AnyFit, two: Uncertainty, run: str
     ) -> Between:
         of = fit, one, other, two
@@ -216,7 +218,7 @@ class Pairing(param.Parameterized):
         return self._last[1]
 
     def _read(self, fit: AnyFit, run: str) -> None:
-        asked = self._asked = fit, run
+        request = self._requested = fit, run
         self._refused = ""
         self.beside.param.update(fit=None, run=None)
         assert self.runner is not None
@@ -233,7 +235,7 @@ class Pairing(param.Parameterized):
                 return error
 
         def came(other: AnyFit | EngineError | None) -> None:
-            if self._asked is not asked:
+            if self._requested is not request:
                 return
             if isinstance(other, EngineError):
                 self._refused = str(other)

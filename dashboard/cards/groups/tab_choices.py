@@ -102,7 +102,7 @@ class GroupChoices(param.Parameterized):
     question = param.String(default="", doc="Label whose origin is asked for.")
     both: Any = param.Parameter(default=(), doc="Runs of A and B that were begun here.")
     pairs: Any = param.Selector(default="changed", objects=["changed", "scatter"])
-    asked = param.ClassSelector(class_=Comparison, allow_None=True)
+    comparison = param.ClassSelector(class_=Comparison, allow_None=True)
 
     def answer(self, text: str) -> None:
         """Note where a label comes from: JSON of its name and `HERE` or `ELSEWHERE`."""

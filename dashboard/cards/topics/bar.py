@@ -46,7 +46,7 @@ class TopicBar(pn.viewable.Viewer):
             for icon, words, by in (("chevron_left", "Previous", -1), ("chevron_right", "Next", 1))
         ]
         of = state.param
-        chosen = html.bound(
+        choice_chips = html.bound(
             _chips, of.tab, of.fit, of.selected, of.factor, of.marked, of.pair, of.names
         )
         self._panel = pn.Row(
@@ -54,7 +54,7 @@ class TopicBar(pn.viewable.Viewer):
             self.choice,
             self._steps[1],
             self.own_name,
-            html.pane(chosen, sizing_mode="stretch_width"),
+            html.pane(choice_chips, sizing_mode="stretch_width"),
             html.live(html.badge, of.partial, sizing_mode=None, align="center"),
             sizing_mode="stretch_width",
             margin=0,
@@ -98,7 +98,7 @@ class TopicBar(pn.viewable.Viewer):
             self.own_name.value = state.names[state.shown_factor]
 
 
-def _chips(tab: str, *chosen: Any) -> str:
-    shown = chips(*chosen) if tab == TAB else ""
+def _chips(tab: str, *choices: Any) -> str:
+    shown = chips(*choices) if tab == TAB else ""
     # One topic always is, in the field beside.
     return "" if 'class="nothing"' in shown else shown

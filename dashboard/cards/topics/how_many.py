@@ -95,25 +95,25 @@ class ManyView(Card):
         self.sweep.param.update(options=known, value=shown if shown in groups else "")
 
     def refresh(self, *_events: object) -> None:
-        found, measure = self.state.swept, self.choices.swept_by
-        if found is None:
+        sweep, measure = self.state.swept, self.choices.swept_by
+        if sweep is None:
             return
-        self.plot.show(found.table, measure, parameter=found.parameter, suggested=found.suggested)
-        self._words.object = page(found)
+        self.plot.show(sweep.table, measure, parameter=sweep.parameter, suggested=sweep.suggested)
+        self._words.object = page(sweep)
 
     def export(self) -> Export | None:
-        found, measure = self.state.swept, self.choices.swept_by
-        if found is None or not len(found.table):
+        sweep, measure = self.state.swept, self.choices.swept_by
+        if sweep is None or not len(sweep.table):
             return None
 
         def draw() -> Any:
             from dashboard import figures
 
             return figures.sweep(
-                found.table, measure, parameter=found.parameter, suggested=found.suggested
+                sweep.table, measure, parameter=sweep.parameter, suggested=sweep.suggested
             )
 
-        return Export(f"how many {found.parameter}", draw, lambda: found.table.set_index("value"))
+        return Export(f"how many {sweep.parameter}", draw, lambda: sweep.table.set_index("value"))
 
 
 def page(result: Sweep) -> str:
@@ -133,8 +133,8 @@ def page(result: Sweep) -> str:
     ]
     titles = ["", "perplexity", "above best", "coherence"]
     failed = result.runs[~result.runs["state"].isin(["done", "queued", "running"])]
-    told = [f"{run.value} {result.parameter}: {run.message}" for run in failed.itertuples()]
-    return render("details.sweep", left, head, result.reason, titles, rows, told)
+    failures = [f"{run.value} {result.parameter}: {run.message}" for run in failed.itertuples()]
+    return render("details.sweep", left, head, result.reason, titles, rows, failures)
 
 
 def _words(run: JobStatus) -> str:

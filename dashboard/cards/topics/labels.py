@@ -50,7 +50,7 @@ class LabelsView(Card):
         self._words = html.pane(sizing_mode="stretch_both")
         self.build(HEAD, pn.Column(self._words, sizing_mode="stretch_both", margin=0))
 
-    def asks(self) -> tuple[AnyFit, str] | None:
+    def inputs(self) -> tuple[AnyFit, str] | None:
         if (fit := self.fit) is None or (column := self.choices.group_of(fit)) is None:
             return None
         return fit, column
@@ -65,10 +65,10 @@ class LabelsView(Card):
             self._panel.objects = [self._words]
 
     def paint(self, result: summaries.LabelMeans) -> None:
-        state, names, asked = self.state, tuple(self.state.names), self.asks()
-        if asked is None:
+        state, names, inputs = self.state, tuple(self.state.names), self.inputs()
+        if inputs is None:
             return
-        before, self._means = self._means, (*asked, result)
+        before, self._means = self._means, (*inputs, result)
         digits = "0.000" if state.is_topics else "0.00"
         first = result.cells.head(MOST_SHOWN)
         titles = cut([str(label) for label in first.index], LONGEST)
@@ -97,9 +97,9 @@ class LabelsView(Card):
     def export(self) -> Export | None:
         if self._means is None:
             return None
-        (fit, column, found), names = self._means, self._names
+        (fit, column, result), names = self._means, self._names
         signed = not self.state.is_topics
-        means = found.means.set_axis(pd.Index(names, name=self.state.kind))
+        means = result.means.set_axis(pd.Index(names, name=self.state.kind))
 
         def draw() -> Any:
             from dashboard import figures
@@ -111,6 +111,6 @@ class LabelsView(Card):
             )
 
         def data() -> pd.DataFrame:
-            return means.assign(specificity=found.specificity.to_numpy())
+            return means.assign(specificity=result.specificity.to_numpy())
 
         return Export(f"topics by {column}", draw, data, of=fit)

@@ -104,7 +104,7 @@ class BesideView(BesideCard):
         self.run.param.update(options=options, value=other if other in known else "")
         super().refresh(*events)
 
-    def asks(self) -> tuple[AnyFit, str] | None:
+    def inputs(self) -> tuple[AnyFit, str] | None:
         fit, other = self.fit, self.choices.other
         if fit is None or other is None or self.jobs is None or other not in runs(self.state):
             return None
@@ -150,9 +150,9 @@ class BesideView(BesideCard):
         self._pair.object = page(fit, names, other, topic, place)
 
     def _named(self, other: Other) -> pd.DataFrame:
-        found = getattr(other.match, self.choices.by)
+        similarities = getattr(other.match, self.choices.by)
         rows = pd.Index(self.state.names, name=self.state.kind)
-        return found.set_axis(rows).set_axis(other.names, axis=1)
+        return similarities.set_axis(rows).set_axis(other.names, axis=1)
 
     def export(self) -> Export | None:
         if self._answer is None or self.result is None or is_bare(self.result.fit):

@@ -57,7 +57,7 @@ class OverviewView(Card):
             browser=browser,
         )
 
-    def asks(self) -> tuple[AnyFit] | None:
+    def inputs(self) -> tuple[AnyFit] | None:
         return None if self.fit is None else (self.fit,)
 
     def compute(self, fit: AnyFit) -> summaries.Placement:
@@ -76,25 +76,25 @@ class OverviewView(Card):
         if self._placed is None:
             return None
         fit, placed, names = self._placed
-        return _taken(fit, placed, list(names), self.state.factor)
+        return _make_export(fit, placed, list(names), self.state.factor)
 
     @classmethod
     def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export | None:
         """Where the topics lie; of factors only a page shows it."""
         if not fit.can("mixtures"):
             return None
-        return _taken(fit, summaries.topic_placement(fit), fit.factor_names)
+        return _make_export(fit, summaries.topic_placement(fit), fit.factor_names)
 
 
-def _taken(
-    fit: AnyFit, placed: summaries.Placement, names: Sequence[str], chosen: int | None = None
+def _make_export(
+    fit: AnyFit, placed: summaries.Placement, names: Sequence[str], factor: int | None = None
 ) -> Export:
     table = placed.table.set_axis(pd.Index(names, name=fit.latent))
 
     def draw() -> Any:
         from dashboard import figures
 
-        return figures.topic_map(table, placed.explained, chosen=chosen)
+        return figures.topic_map(table, placed.explained, chosen=factor)
 
     def data() -> pd.DataFrame:
         distances = summaries.topic_distances(fit).set_axis(list(names), axis=1)

@@ -75,7 +75,7 @@ class RankingView(Card):
         self.choices = choices
         self.bars = TopicBars()
         self._of: tuple[Any, ...] = ()
-        self._found: Any = None
+        self._uncertainty: Any = None
         self._ranked = pd.DataFrame()
         self._tables = {
             kind: Table(columns, on_row=self._mark, act=("Show in Explore", self._explore))
@@ -151,16 +151,16 @@ class RankingView(Card):
         self.weight.disabled = measure != "relevance"
         weight = self.choices.weight if measure == "relevance" else summaries.RELEVANCE
         of = (fit, self.state.shown_factor, measure, weight, tuple(self.state.names))
-        found = self.state.uncertainty
-        if not same((*of, found), (*self._of, self._found)):
-            self._of, self._found = of, found
+        uncertainty = self.state.uncertainty
+        if not same((*of, uncertainty), (*self._of, self._uncertainty)):
+            self._of, self._uncertainty = of, uncertainty
             self._show(fit, measure, weight)
         self.bars.mark(self.state.marked)
 
     def _show(self, fit: AnyFit, measure: summaries.Measure, weight: float) -> None:
         topic = self.state.shown_factor
         self._ranked = ranked = summaries.ranking(fit, topic, measure, weight)
-        drawn, ends = bars(ranked, measure), gene_intervals(fit, self._found, topic)
+        drawn, ends = bars(ranked, measure), gene_intervals(fit, self._uncertainty, topic)
         if ends is not None:
             self._ranked = ranked.join(ends.rename(columns={"low": "low_90", "high": "high_90"}))
             if measure in ("probability", "loading"):

@@ -92,7 +92,7 @@ class StructureView(Card):
         if fit is not None and column is not None and column in fit.obs:
             self.state.select(cells_with_label(fit.obs[column], label), led_by=(column,))
 
-    def asks(self) -> tuple[AnyFit, str | None] | None:
+    def inputs(self) -> tuple[AnyFit, str | None] | None:
         fit = self.fit
         return None if fit is None else (fit, self.choices.group_of(fit))
 
@@ -118,24 +118,24 @@ class StructureView(Card):
             self._drawn = fit, column, table, names
             self.plot.show(table, names, signed=fit.latent if signed else "")
         self.plot.choose(state.factor)
-        self.plot.mark(self._marked(fit, table))
+        self.plot.mark(self._selected_columns(fit, table))
         self._legend.param.update(
             object=html.legend(_scores(table, fit)) if signed else legend(names, state.factor),
             width=BROAD if not signed and len(names) > MANY else NARROW,
         )
 
-    def _marked(self, fit: AnyFit, table: pd.DataFrame) -> np.ndarray:
+    def _selected_columns(self, fit: AnyFit, table: pd.DataFrame) -> np.ndarray:
         selected = self.state.selected
         if selected is None:
             return np.zeros(len(table), bool)
-        places = fit.cells.get_indexer(table.index.get_level_values("cell"))
-        return np.asarray(selected)[places]
+        positions = fit.cells.get_indexer(table.index.get_level_values("cell"))
+        return np.asarray(selected)[positions]
 
     def export(self) -> Export | None:
         if self._drawn is None:
             return None
         fit, column, table, names = self._drawn
-        return _taken(fit, column, table.set_axis(list(names), axis=1))
+        return _make_export(fit, column, table.set_axis(list(names), axis=1))
 
     @classmethod
     def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export | None:
@@ -144,10 +144,10 @@ class StructureView(Card):
             return None
         column = next(iter(summaries.grouping_columns(fit)), None)
         table = summaries.structure(fit, column).set_axis(fit.factor_names, axis=1)
-        return _taken(fit, column, table)
+        return _make_export(fit, column, table)
 
 
-def _taken(fit: AnyFit, column: str | None, table: pd.DataFrame) -> Export:
+def _make_export(fit: AnyFit, column: str | None, table: pd.DataFrame) -> Export:
     def draw() -> Any:
         from dashboard import figures
 
@@ -157,10 +157,10 @@ def _taken(fit: AnyFit, column: str | None, table: pd.DataFrame) -> Export:
     return Export("structure", draw, lambda: table, of=fit)
 
 
-def legend(names: tuple[str, ...], chosen: int | None) -> str:
+def legend(names: tuple[str, ...], factor: int | None) -> str:
     """Topics as buttons that choose them, each with its colour."""
     labels = [
-        (k, k == chosen, name, colour, name)
+        (k, k == factor, name, colour, name)
         for k, (name, colour) in enumerate(zip(names, topic_colours(len(names)), strict=True))
     ]
     return render("pieces.legend", "", "factor", labels, many=len(names) > MANY)
