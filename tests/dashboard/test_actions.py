@@ -30,11 +30,11 @@ class TestKeys:
         state.tab = "explore"
 
     def test_arrows_step_factors_around(self, state: AppState, browser: Browser) -> None:
-        seen = []
+        factors = []
         for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp", "ArrowLeft"):
             press(browser, "key", key)
-            seen.append(state.factor)
-        assert seen == [0, 1, 0, 3, 2]
+            factors.append(state.factor)
+        assert factors == [0, 1, 0, 3, 2]
         assert (state.colour, state.heat) == (FACTOR, "factor")
 
     def test_escape_clears_the_cells_only(self, state: AppState, browser: Browser) -> None:

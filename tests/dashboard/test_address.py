@@ -135,9 +135,9 @@ def test_a_run_that_is_gone_is_told_once(services: Services, run: str) -> None:
 def test_what_does_not_fit_is_told_and_the_rest_shown(services: Services, run: str) -> None:
     page = Opened(services, f"?run={run}&factor=9&gene=GENE1&gene=NO&cells={'0' * 16}&top=x")
     page.until(lambda: page.state.fit and page.state.marked)
-    found = page.state.run_error.got
+    message = page.state.run_error.got
     for part in ("factor 9 of 3", "'NO'", "0000", "top 'x'"):
-        assert part in found
+        assert part in message
     assert page.state.marked == ("GENE1",)
     assert page.window.search == f"?run={run}&tab=explore&gene=GENE1"
 
@@ -223,8 +223,8 @@ def test_a_reload_brings_the_form_back_and_a_step_back_leaves_it(
 def test_settings_of_an_address_that_cannot_be_are_told(services: Services) -> None:
     page = Opened(services, "?model=lda&n_topics=0&seed=5")
     assert (page.state.model, page.state.n_topics, page.state.seed) == ("lda", "auto", 5)
-    told = page.state.run_error
-    assert told is not None
-    assert "from 1 to 500" in told.got
-    assert told.expected
-    assert told.remedy
+    notice = page.state.run_error
+    assert notice is not None
+    assert "from 1 to 500" in notice.got
+    assert notice.expected
+    assert notice.remedy

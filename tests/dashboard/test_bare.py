@@ -41,11 +41,11 @@ REASON = "No factor can be told from noise: counts drawn without any look like t
 SHAPE = {"cells": 60, "genes": 30}
 
 
-def bare(*, chosen: bool = True, capture: bool = True, labels: bool = True) -> Fit:
+def bare(*, automatic: bool = True, capture: bool = True, labels: bool = True) -> Fit:
     fit = make_fit(**SHAPE, factors=0, capture=capture)
     if not labels:
         fit = replace(fit, obs=fit.obs[[]])
-    if not chosen:
+    if not automatic:
         return fit
     tried = (Tried(0, 25.0, 0.0, 0.0, False, 1.0), Tried(1, 25.1, 0.01, 0.004, None, 2.0))
     return with_selection(fit, Selection(0, REASON, tried, 30, 20))
@@ -68,11 +68,11 @@ def page(state: AppState, runner: Runner) -> pn.Column:
     return pn.Column(*views, CompareTab(state, browser, runner))
 
 
-@pytest.mark.parametrize(("chosen", "labels"), [(True, True), (False, False)])
+@pytest.mark.parametrize(("automatic", "labels"), [(True, True), (False, False)])
 def test_every_view_follows_from_a_fit_with_factors_to_one_without_and_back(
-    page: pn.Column, state: AppState, chosen: bool, labels: bool
+    page: pn.Column, state: AppState, automatic: bool, labels: bool
 ) -> None:
-    fit = bare(chosen=chosen, capture=chosen, labels=labels)
+    fit = bare(automatic=automatic, capture=automatic, labels=labels)
     state.show_fit(fit)
     assert (state.factor, state.heat, state.names) == (None, "top", [])
     assert state.colour == (default_colour(fit) if labels else TOTAL_COUNTS)
@@ -93,7 +93,7 @@ def test_every_view_follows_from_a_fit_with_factors_to_one_without_and_back(
     state.select(np.arange(60) < 20)
     said = words(page)
     assert bare_words(fit) in said
-    assert (REASON in said) == chosen
+    assert (REASON in said) == automatic
     assert "No correlation is a finding." in said
     for detail in ("gene", "pair", "cells"):
         state.detail = detail
@@ -143,9 +143,9 @@ def test_cells_lie_by_their_counts_and_are_selected_there(state: AppState) -> No
 def test_structure_that_was_found_comes_before_that_a_person_asked_for_none(
     state: AppState,
 ) -> None:
-    found = ResidualStructure(0, 60, 9.0, 1.0, 0.1, ("GENE1", "GENE2"), ())
+    structure = ResidualStructure(0, 60, 9.0, 1.0, 0.1, ("GENE1", "GENE2"), ())
     view = CorrelationView(state, Browser())
-    state.show_fit(with_structure(bare(chosen=False), found))
+    state.show_fit(with_structure(bare(automatic=False), structure))
     said = words(view)
     assert "Take more factors: genes vary together beyond chance." in said
     assert "most of all GENE1, GENE2." in said
@@ -174,16 +174,16 @@ def test_too_few_cells_to_tell_are_not_said_to_be_noise() -> None:
 
 def test_a_link_to_a_factor_that_is_not_there_is_told(state: AppState) -> None:
     state.show_fit(bare())
-    asked, problems = link.read("?run=a&factor=1&colour=factor&heat=factor")
+    requested, problems = link.read("?run=a&factor=1&colour=factor&heat=factor")
     assert not problems
-    assert link.apply(asked, state, None) == ["factor 1 of 0", "colour 'factor'"]
+    assert link.apply(requested, state, None) == ["factor 1 of 0", "colour 'factor'"]
     state.run = "a"
     assert link.read(link.write(state, None))[0].factor is None
 
 
-@pytest.mark.parametrize("chosen", [True, False])
-def test_a_report_says_why_and_has_what_there_is(chosen: bool, tmp_path: Path) -> None:
-    subject = Subject.of(bare(chosen=chosen))
+@pytest.mark.parametrize("automatic", [True, False])
+def test_a_report_says_why_and_has_what_there_is(automatic: bool, tmp_path: Path) -> None:
+    subject = Subject.of(bare(automatic=automatic))
     figures = complete(subject.fit, {}, np.zeros((60, 2)))
     titles = [figure.title for figure in figures]
     assert {"Cells", "Gene correlations"} <= set(titles)

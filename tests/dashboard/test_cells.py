@@ -209,8 +209,8 @@ class TestSelecting:
         assert not view.plot.points.under.visible
         state.select(np.arange(60) < 20)
         for _ in range(2):
-            seen = dict(zip(drawn(view)["cell"], drawn(view)["colour"][:, 3] > 0, strict=True))
-            assert [name for name in fit.cells if seen[name]] == list(fit.cells[:20])
+            coloured = dict(zip(drawn(view)["cell"], drawn(view)["colour"][:, 3] > 0, strict=True))
+            assert [name for name in fit.cells if coloured[name]] == list(fit.cells[:20])
             assert view.plot.points.under.visible
             state.choose_factor(2)
         state.select(None)
@@ -222,8 +222,8 @@ class TestSelecting:
     ) -> None:
         fit = make_fit(cells=60, labels=(EVIL, "b"))
         state.show_fit(fit)
-        found = re.findall(r'data-act="label" data-value="([^"]*)"', words(view))
-        values = [unescape(value) for value in found]
+        buttons = re.findall(r'data-act="label" data-value="([^"]*)"', words(view))
+        values = [unescape(value) for value in buttons]
         assert [json.loads(value) for value in values] == [["cell_type", EVIL], ["cell_type", "b"]]
         assert words(view).count('aria-pressed="false"') == 2
         view.browser._handle_msg({"act": "label", "value": values[0]})

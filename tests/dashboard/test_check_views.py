@@ -81,9 +81,9 @@ class Seat:
     def wait(self) -> Checked:
         wait_for(lambda: not self.choices.running, meanwhile=self.view.checker.tick)
         assert self.choices.status.state == "done", self.choices.status.message
-        found = self.choices.checked
-        assert isinstance(found, Checked)
-        return found
+        checked = self.choices.checked
+        assert isinstance(checked, Checked)
+        return checked
 
 
 @pytest.fixture
@@ -124,18 +124,18 @@ def test_who_only_looks_is_told_that_the_run_keeps_nothing(
         raise ForeignRun("a run of yours", id, "Ask.")
 
     monkeypatch.setattr(home.jobs, "permit", permit)
-    asked: list[bool] = []
+    saved: list[bool] = []
     submit = home.checks.submit
 
     def watched(*given: Any, keep: bool) -> str:
-        asked.append(keep)
+        saved.append(keep)
         return submit(*given, keep=keep)
 
     monkeypatch.setattr(home.checks, "submit", watched)
     seat = Seat(home)
     seat.choices.draws = 20
     seat.check()
-    assert asked == [False]
+    assert saved == [False]
     assert NOT_SAVED in unescape(seat.view.check_bar._far.object)
 
 
@@ -206,15 +206,15 @@ def test_genes_are_chosen_in_every_view(seat: Seat) -> None:
 
 
 def test_words_tell_what_is_wrong_worst_first_as_text(seat: Seat) -> None:
-    found = seat.choices.checked
-    quiet = replace(found, check=replace(found.check, findings=()))
+    checked = seat.choices.checked
+    quiet = replace(checked, check=replace(checked.check, findings=()))
     assert NOTHING in page(quiet)
     few = replace(quiet, check=replace(quiet.check, notes=("Too few cells.",)))
     assert NOTHING in page(few)
     assert "Too few cells." in page(few)
-    laplace = replace(found.laplace, warning="Laplace should not be trusted.")
+    laplace = replace(checked.laplace, warning="Laplace should not be trusted.")
     bad = replace(
-        found, laplace=laplace, check=replace(found.check, findings=(f"{EVIL}: variance",))
+        checked, laplace=laplace, check=replace(checked.check, findings=(f"{EVIL}: variance",))
     )
     words = page(bad)
     assert "<img" not in words

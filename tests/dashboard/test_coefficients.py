@@ -25,8 +25,8 @@ def with_covariates(fit: Fit) -> Fit:
     effects = np.zeros((len(fit.genes), len(design.columns)))
     effects[3] = 2.0
     error = np.full(len(fit.genes), 0.1)
-    found = tuple(Estimates(column, error, np.inf) for column in effects.T)
-    return fit.changed(design=design, effects=effects, coefficients=found, units=("cell",) * 2)
+    estimates = tuple(Estimates(column, error, np.inf) for column in effects.T)
+    return fit.changed(design=design, effects=effects, coefficients=estimates, units=("cell",) * 2)
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ def test_effects_that_too_few_donors_cannot_test_are_shown_over_their_errors(
 ) -> None:
     fit = state.fit
     assert isinstance(fit, Fit)
-    found = tuple(one._replace(freedom=0.0) for one in fit.coefficients)
-    state.fit = fit.changed(coefficients=found, units=("donor",) * 2)
+    estimates = tuple(one._replace(freedom=0.0) for one in fit.coefficients)
+    state.fit = fit.changed(coefficients=estimates, units=("donor",) * 2)
     card = GroupsTab(state, Browser())["covariates"]
     wait_for(lambda: card.result is not None)
     assert card.plot.figure.yaxis.axis_label == ERRORS
@@ -97,8 +97,8 @@ def test_a_fit_without_covariates_says_how_to_have_some(state: AppState) -> None
 
 
 def test_a_report_that_no_page_has_made_tells_of_covariates(state: AppState) -> None:
-    found = {figure.title: figure.export for figure in complete(state.fit, {}, None)}
-    export = found["Effects of covariates"]
+    exports = {figure.title: figure.export for figure in complete(state.fit, {}, None)}
+    export = exports["Effects of covariates"]
     assert export.listed
     assert export.table().index.names == ["column", "gene"]
     assert export.draw().axes[0].get_title("left") == "cell_type[T cell]"

@@ -37,9 +37,9 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
 
 @pytest.fixture
 def ids(services: Services, saved: tuple[Path, list[str]]) -> list[str]:
-    home, found = saved
+    home, run_ids = saved
     shutil.copytree(home, services.jobs.home, dirs_exist_ok=True)
-    return found
+    return run_ids
 
 
 @pytest.fixture
@@ -137,8 +137,8 @@ class TestTable:
         assert survey.table.loc[ids[2], "misfits"] == 4
         assert survey.table.loc[ids[2], "misfits: zeros"] == 3
         place = f"c{list(COLUMNS).index('check')}"
-        told = view["comparison"].table.widget.value[place].tolist()
-        assert told == ["–", "at the mode, 50 draws", "–"]
+        cells = view["comparison"].table.widget.value[place].tolist()
+        assert cells == ["–", "at the mode, 50 draws", "–"]
 
 
 class TestTwo:
@@ -198,10 +198,10 @@ class TestTwo:
         box = {"type": "rect", "x0": xy[:, 0].min(), "x1": 0.0, "y0": -99.0, "y1": 99.0}
         view["both cells"]._outlined(1, box, {})
         assert state.selected is not None
-        chosen = set(state.fit.cells[state.selected])  # type: ignore[union-attr]
-        assert chosen == set(beside.other.fit.cells[xy[:, 0] <= 0])
+        selected = set(state.fit.cells[state.selected])  # type: ignore[union-attr]
+        assert selected == set(beside.other.fit.cells[xy[:, 0] <= 0])
         drawn = view["both cells"].plots[1].points.source.data["colour"][:, 3] > 0
-        assert drawn.sum() == len(chosen)
+        assert drawn.sum() == len(selected)
 
     def test_labels_have_one_legend_and_scores_two(self, shown: Shown) -> None:
         state, view = shown

@@ -45,8 +45,8 @@ def test_runs_keep_the_beginnings_that_tell_them_apart() -> None:
     whole = "odd2 · lnm k3"
     two = "condition ill · unstimulated odd2 · lnm k3"
     names = [whole, "other than drug 2 and 3 · odd · lnmvcp k3", two, f"{two} (2)"]
-    kept, other, *alike = cut_runs(names)
-    assert (kept, other) == (whole, "other than drug 2 and 3 · odd…")
+    first, other, *alike = cut_runs(names)
+    assert (first, other) == (whole, "other than drug 2 and 3 · odd…")
     assert alike[0].startswith("condition ill")
     assert alike[0].endswith("lnm k3")
     assert alike[1].endswith("(2)")
@@ -59,9 +59,9 @@ def test_runs_stay_different(names: list[str]) -> None:
 
 @given(st.lists(st.text("ab1 \t…", max_size=20), max_size=6))
 def test_names_in_figures_stay_different(names):
-    seen = cleaned(names, 6.0)
+    names_shown = cleaned(names, 6.0)
     # A tab is written as a space is, between letters.
-    assert len(set(seen)) >= len({name.replace("\t", " ") for name in names})
+    assert len(set(names_shown)) >= len({name.replace("\t", " ") for name in names})
 
 
 @pytest.mark.parametrize("name", ["ENSG00000284770.15_PAR_Y_and_more", "x" * 200])

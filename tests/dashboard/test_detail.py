@@ -24,7 +24,7 @@ def words(view: Any) -> str:
     return " ".join(str(p.object) for p in view.__panel__().select(pn.pane.HTML) if p.visible)
 
 
-def chosen(selected: int, cells: int = 300) -> np.ndarray:
+def first_cells(selected: int, cells: int = 300) -> np.ndarray:
     return np.arange(cells) < selected
 
 
@@ -93,21 +93,21 @@ class TestCells:
 
     def test_tells_what_was_selected(self, view: ContrastView, state: AppState) -> None:
         assert "Draw around cells" in words(view)
-        state.select(chosen(150))
+        state.select(first_cells(150))
         said = words(view)
         assert "150 of 300 cells (50 %)" in said
         assert "cell_type" in said
         assert "no p-value" in said
-        found = summaries.contrast(state.fit, state.selected)
-        assert f'data-act="gene" data-value="{found.genes.index[0]}"' in said
-        strongest = int(found.factors["effect"].abs().to_numpy().argmax())
+        contrast = summaries.contrast(state.fit, state.selected)
+        assert f'data-act="gene" data-value="{contrast.genes.index[0]}"' in said
+        strongest = int(contrast.factors["effect"].abs().to_numpy().argmax())
         assert f'data-act="factor" data-value="{strongest}"' in said
         state.select(None)
         assert "Draw around cells" in words(view)
 
     def test_the_label_that_colours_the_cells(self, view: ContrastView, state: AppState) -> None:
         state.fit.obs["batch"] = np.where(np.arange(300) < 200, "one", EVIL)
-        state.select(chosen(250))
+        state.select(first_cells(250))
         assert "batch" not in words(view)
         state.colour = f"{LABEL}batch"
         said = words(view)
@@ -115,33 +115,33 @@ class TestCells:
         assert "<img" not in said
 
     def test_all_cells_have_none_to_compare_with(self, view: ContrastView, state: AppState) -> None:
-        state.select(chosen(300))
+        state.select(first_cells(300))
         assert "none to compare" in words(view)
         assert view.export() is None
 
     def test_worked_out_once_and_only_while_shown(
         self, view: ContrastView, state: AppState, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        asked: list[int] = []
+        counts: list[int] = []
         real = summaries.contrast
 
         def contrast(fit: Any, mask: np.ndarray) -> summaries.Contrast:
-            asked.append(int(mask.sum()))
+            counts.append(int(mask.sum()))
             return real(fit, mask)
 
         monkeypatch.setattr(summaries, "contrast", contrast)
-        state.select(chosen(10))
+        state.select(first_cells(10))
         state.colour = TOTAL_COUNTS
-        assert asked == [10]
+        assert counts == [10]
         state.detail = "gene"
-        state.selected = chosen(20)
-        assert asked == [10]
+        state.selected = first_cells(20)
+        assert counts == [10]
         state.detail = "cells"
-        assert asked == [10, 20]
+        assert counts == [10, 20]
         assert "20 of 300" in words(view)
 
     def test_export(self, view: ContrastView, state: AppState) -> None:
-        state.select(chosen(20))
+        state.select(first_cells(20))
         export = view.export()
         assert export is not None
         assert len(export.table()) == 5 + 60
@@ -154,7 +154,7 @@ class TestDetail:
         view = ExploreTab(state, browser).stacked
         state.show_fit(make_fit(genes=60))
         assert 'aria-selected="true" data-act="detail" data-value="gene"' in words(view)
-        state.select(chosen(20))
+        state.select(first_cells(20))
         assert 'aria-selected="true" data-act="detail" data-value="cells"' in words(view)
         browser._handle_msg({"act": "detail", "value": "gene"})
         assert state.detail == "gene"
@@ -167,7 +167,7 @@ class TestDetail:
         assert view.export() is None
         for choose, name in (
             (lambda: state.choose_gene("GENE1"), "near GENE1"),
-            (lambda: state.select(chosen(20)), "selected cells"),
+            (lambda: state.select(first_cells(20)), "selected cells"),
         ):
             choose()
             export = view.export()

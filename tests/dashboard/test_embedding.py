@@ -65,16 +65,16 @@ def fit(jobs: Jobs, run: str) -> Fit:
 
 
 def coordinates(embedder: Embedder, key: str, fit: Fit) -> np.ndarray:
-    found: list[np.ndarray] = []
+    layouts: list[np.ndarray] = []
 
     def ask() -> bool:
         xy = embedder.ask(key, fit)
         if xy is not None:
-            found.append(xy)
-        return bool(found)
+            layouts.append(xy)
+        return bool(layouts)
 
     wait_for(ask)
-    return found[0]
+    return layouts[0]
 
 
 class TestEmbedder:

@@ -65,13 +65,13 @@ def made(name: str, names: list[str]) -> Figure:
 
 
 def texts(figure: Figure) -> list[Text]:
-    found = figure.findobj(Text)
-    return [text for text in found if text.get_text() and text.get_visible()]
+    artists = figure.findobj(Text)
+    return [text for text in artists if text.get_text() and text.get_visible()]
 
 
-def boxes(figure: Figure, found: list[Text]) -> list[Any]:
+def boxes(figure: Figure, artists: list[Text]) -> list[Any]:
     figure.canvas.draw()
-    return [text.get_window_extent() for text in found]
+    return [text.get_window_extent() for text in artists]
 
 
 @pytest.mark.parametrize("name", FIVE)
@@ -92,8 +92,8 @@ def test_nothing_lies_outside_the_sheet() -> None:
         figure = made(name, [*EVIL, *genes(20), "A" * 300])
         sign(figure, "where it is from " * 20)
         high, across = figure.bbox.height, figure.bbox.width
-        found = texts(figure)
-        for text, box in zip(found, boxes(figure, found), strict=True):
+        artists = texts(figure)
+        for text, box in zip(artists, boxes(figure, artists), strict=True):
             inside = box.x0 > -1 and box.y0 > -1 and box.x1 < across + 1 and box.y1 < high + 1
             assert inside, (name, text.get_text())
 
@@ -129,8 +129,8 @@ class TestCells:
         colouring = labelled(["b", "a", "c"])
         figure = figures.cells(np.random.default_rng(0).normal(size=(60, 2)), colouring)
         drawn, key = (axes.findobj(PathCollection)[0] for axes in figure.axes)
-        found = {to_hex(colour) for colour in drawn.get_facecolors()}
-        assert found == set(colouring.colours())
+        colours = {to_hex(colour) for colour in drawn.get_facecolors()}
+        assert colours == set(colouring.colours())
         assert [to_hex(c) for c in key.get_facecolors()] == [c for _, c, _ in colouring.labels]
         assert {"a", "b", "c", "20"} <= {text.get_text() for text in texts(figure)}
 
@@ -168,9 +168,9 @@ class TestCells:
         figure = figures.cells(xy, labelled([f"cell type {j:03}" for j in range(names)], 400))
         rows = [t.get_text() for t in texts(figure) if t.get_text().startswith("cell type")]
         assert len(rows) == min(names, 87)
-        found = boxes(figure, texts(figure))
-        assert max(box.x1 for box in found) < figure.bbox.width
-        assert min(box.y0 for box in found) > 0
+        extents = boxes(figure, texts(figure))
+        assert max(box.x1 for box in extents) < figure.bbox.width
+        assert min(box.y0 for box in extents) > 0
         assert ("and 313 more" in {t.get_text() for t in texts(figure)}) == (names == 400)
 
     @pytest.mark.parametrize(("cells", "points"), [(100, 100), (3000, 0), (60_000, 0)])

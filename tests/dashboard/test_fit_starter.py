@@ -73,9 +73,9 @@ def test_cells_without_a_value_of_a_covariate_are_left_out_and_counted(
     runner.fit()
     until(lambda: state.run != whole and state.fit is not None and not state.partial)
     assert state.fit.cells.equals(counts.cells[LACKING:])
-    told = f"without {LACKING} that lack a covariate"
-    assert state.fit.data["subset"]["words"] == told
-    assert told in state.status.name
+    words = f"without {LACKING} that lack a covariate"
+    assert state.fit.data["subset"]["words"] == words
+    assert words in state.status.name
     # so do the runs of a sweep
     state.tried = "1, 2"
     runner.sweep()
@@ -85,12 +85,12 @@ def test_cells_without_a_value_of_a_covariate_are_left_out_and_counted(
     assert len(runs) == 2
     for run in runs:
         assert run.subset == {
-            "words": told,
+            "words": words,
             "found_here": False,
             "cells": CELLS - LACKING,
             "of": CELLS,
         }
-        assert told in run.name
+        assert words in run.name
 
 
 def test_both_groups_are_fitted_opened_and_compared(
@@ -115,10 +115,10 @@ def test_both_groups_are_fitted_opened_and_compared(
     until(lambda: "cell_type" in controls.label.options)
     controls.label.value = "=cell_type"
     controls.ask()
-    asked = choices.asked
-    asked_cells = int((state.fit.obs["cell_type"] == asked.one).sum())
+    comparison = choices.comparison
+    cells_of_a = int((state.fit.obs["cell_type"] == comparison.one).sum())
     assert pairing.said.startswith(EACH)
-    assert f"cell_type {asked.one} (A)" in pairing.said
+    assert f"cell_type {comparison.one} (A)" in pairing.said
 
     steps.go_on.clear()
     press(browser, pairing.offers)
@@ -145,7 +145,7 @@ def test_both_groups_are_fitted_opened_and_compared(
     assert (state.run, between.run) == runs
     assert between.differential.tested
     cells = set(between.fit.cells), set(between.other.cells)
-    assert [len(some) for some in cells] == [asked_cells, CELLS - asked_cells]
+    assert [len(some) for some in cells] == [cells_of_a, CELLS - cells_of_a]
     assert not cells[0] & cells[1]
     assert pairing.said != NOT_SURE
 

@@ -61,12 +61,12 @@ class TestUploads:
         return []
 
     @pytest.fixture
-    def told(self) -> list[EngineError]:
+    def errors(self) -> list[EngineError]:
         return []
 
     @pytest.fixture
-    def area(self, folders: Folders, arrived: list[Path], told: list[EngineError]) -> Sent:
-        return Sent(folders, arrived.append, told.append)
+    def area(self, folders: Folders, arrived: list[Path], errors: list[EngineError]) -> Sent:
+        return Sent(folders, arrived.append, errors.append)
 
     def left(self, folders: Folders) -> list[str]:
         return sorted(os.listdir(folders.uploads)) if folders.uploads.exists() else []
@@ -83,7 +83,7 @@ class TestUploads:
         assert area.sent == steps * 2
 
     @pytest.mark.parametrize(
-        ("name", "kept"),
+        ("name", "safe_name"),
         [
             ("../../evil.h5ad", "evil.h5ad"),
             ("/etc/x.h5ad", "x.h5ad"),
@@ -93,37 +93,37 @@ class TestUploads:
         ],
     )
     def test_names_are_made_safe(
-        self, area: Sent, arrived: list[Path], folders: Folders, name: str, kept: str
+        self, area: Sent, arrived: list[Path], folders: Folders, name: str, safe_name: str
     ) -> None:
         area._handle_msg({"do": "begin", "name": name, "size": 1})
         area._handle_msg({"do": "part", "at": 0, "bytes": b"x"})
-        assert [path.name for path in arrived] == [kept]
+        assert [path.name for path in arrived] == [safe_name]
         assert arrived[0].parent == folders.uploads
 
     @pytest.mark.parametrize(
-        ("name", "size", "found"),
+        ("name", "size", "problem"),
         [("x.exe", 1, ".exe"), ("x.h5ad", 1001, "1 kB"), ("x.h5ad", 0, "0 bytes")],
     )
     def test_what_cannot_be_is_told_and_leaves_nothing(
         self,
         area: Sent,
-        told: list[EngineError],
+        errors: list[EngineError],
         folders: Folders,
         name: str,
         size: int,
-        found: str,
+        problem: str,
     ) -> None:
         area._handle_msg({"do": "begin", "name": name, "size": size})
-        assert found in told[0].got
+        assert problem in errors[0].got
         assert area.sent == [{"do": "end"}]
         assert self.left(folders) == []
 
     def test_no_more_is_taken_than_was_announced(
-        self, area: Sent, told: list[EngineError], arrived: list[Path], folders: Folders
+        self, area: Sent, errors: list[EngineError], arrived: list[Path], folders: Folders
     ) -> None:
         area._handle_msg({"do": "begin", "name": "x.h5ad", "size": 3})
         area._handle_msg({"do": "part", "at": 0, "bytes": b"four"})
-        assert len(told) == 1
+        assert len(errors) == 1
         assert (arrived, self.left(folders)) == ([], [])
 
     def test_a_cancelled_upload_goes(self, area: Sent, folders: Folders) -> None:
@@ -147,10 +147,10 @@ class TestUploads:
         "message", [None, [], {"do": "begin"}, {"do": "part", "at": "0", "bytes": 3}, {"do": 1}]
     )
     def test_nonsense_is_dropped(
-        self, area: Sent, message: object, told: list[EngineError]
+        self, area: Sent, message: object, errors: list[EngineError]
     ) -> None:
         area._handle_msg(message)
-        assert told == []
+        assert errors == []
 
 
 def test_uploads_that_have_begun_have_their_room(

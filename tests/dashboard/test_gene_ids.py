@@ -76,8 +76,8 @@ def test_the_gene_that_is_shown_tells_its_id(state: AppState) -> None:
 
 
 def test_an_address_may_name_either(state: AppState) -> None:
-    asked, _ = link.read(f"?run=r1&gene={IDS[3]}&gene=GENE4&pair=GENE1&pair={IDS[2][:-2]}")
-    assert link.apply(asked, state, None) == []
+    requested, _ = link.read(f"?run=r1&gene={IDS[3]}&gene=GENE4&pair=GENE1&pair={IDS[2][:-2]}")
+    assert link.apply(requested, state, None) == []
     assert state.marked == ("GENE3", "GENE4")
     assert state.pair == ("GENE1", "GENE2")
     unknown, _ = link.read("?run=r1&gene=ENSG99")
@@ -174,8 +174,8 @@ class TestTwoRuns:
         named = summaries.named_as(old, fit)
         assert named.genes.tolist() == fit.genes.tolist()
         assert summaries.common_genes(fit, old).equals(fit.genes[fit.is_gene])
-        found = summaries.changed_pairs(fit, old, n=3)
-        assert set(found["first"]) <= set(fit.genes)
+        pairs = summaries.changed_pairs(fit, old, n=3)
+        assert set(pairs["first"]) <= set(fit.genes)
         assert summaries.match(fit, old).genes == 60
         expected = summaries.loading_cosines(make_fit(), make_fit(seed=1))
         pd.testing.assert_frame_equal(summaries.loading_cosines(fit, old), expected)

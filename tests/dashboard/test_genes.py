@@ -175,8 +175,8 @@ class TestLoadings:
         counts = make_counts(cells=len(fit.cells))
         thin = fit.obs["sample"].where(np.arange(len(fit.cells)) > 2, "rare")
         state.counts = replace(counts, obs=pd.DataFrame({"sample": thin.to_numpy()}))
-        told = "sample cannot be a covariate as it is: 3 cells of &#39;rare&#39;."
-        assert told in words(view)
+        refusal = "sample cannot be a covariate as it is: 3 cells of &#39;rare&#39;."
+        assert refusal in words(view)
         assert "If technical" not in words(view)
         state.choose_factor(1)
         assert "If technical, look" not in words(view)

@@ -51,18 +51,18 @@ def made(lfsr: float) -> Differences:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What the engine was asked to compare."""
-    found: list[dict[str, Any]] = []
+    requests: list[dict[str, Any]] = []
 
     def differences(_fit: object, counts: Any, a: Any, b: Any, **how: Any) -> Differences:
-        found.append({"counts": counts, "a": a, "b": b, **how})
+        requests.append({"counts": counts, "a": a, "b": b, **how})
         if how["donor"]:
             raise ConfigError("three donors", "two", "Take cells as the unit.")
         return made(0.001 if not how["chosen"] else np.nan)
 
     monkeypatch.setattr(differences_card, "differences", differences)
-    return found
+    return requests
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def browser() -> Browser:
 
 
 @pytest.fixture
-def card(state: AppState, browser: Browser, asked: list[dict[str, Any]]) -> Any:
+def card(state: AppState, browser: Browser, requests: list[dict[str, Any]]) -> Any:
     fit = state.fit
     assert fit is not None
     state.fit_counts = sparse.csc_matrix(np.ones((len(fit.cells), len(fit.genes)), np.float32))
@@ -83,7 +83,7 @@ def answer(browser: Browser, label: str, origin: str) -> None:
 
 
 def test_levels_of_a_label_are_compared_without_errors_unless_it_is_from_elsewhere(
-    state: AppState, browser: Browser, card: Any, asked: list[dict[str, Any]]
+    state: AppState, browser: Browser, card: Any, requests: list[dict[str, Any]]
 ) -> None:
     assert card.result is None
     assert "press Compare" in text_of(card)
@@ -94,43 +94,43 @@ def test_levels_of_a_label_are_compared_without_errors_unless_it_is_from_elsewhe
     assert "Where does <b>cell_type</b> come from?" in text_of(card)
     answer(browser, "donor", "elsewhere")
     answer(browser, "cell_type", "nowhere")
-    assert not asked
+    assert not requests
     answer(browser, "cell_type", "here")
     wait_for(lambda: card.result is not None)
     fit = state.fit
     assert fit is not None
-    assert asked[-1]["chosen"]
-    assert (asked[-1]["b"] == ~asked[-1]["a"]).all()
-    assert (asked[-1]["a"] == (fit.obs["cell_type"] == "T cell").to_numpy()).all()
+    assert requests[-1]["chosen"]
+    assert (requests[-1]["b"] == ~requests[-1]["a"]).all()
+    assert (requests[-1]["a"] == (fit.obs["cell_type"] == "T cell").to_numpy()).all()
     assert card.plot.figure.yaxis.axis_label == COUNTS
     groups = "cell_type T cell against other than cell_type T cell"
-    assert card.told == f"{groups}: 20 and 280 cells. A note."
+    assert card.summary == f"{groups}: 20 and 280 cells. A note."
 
     controls.external.value = True
     controls.other.value = "=monocyte"
-    assert len(asked) == 1
+    assert len(requests) == 1
     controls.ask()
-    wait_for(lambda: len(asked) == 2 and card.result is not None)
-    assert not asked[-1]["chosen"]
+    wait_for(lambda: len(requests) == 2 and card.result is not None)
+    assert not requests[-1]["chosen"]
     assert card.plot.figure.yaxis.axis_label == RATE
     taken = card.offer()
     assert (taken.title, taken.of) == ("A against B", fit)
     row = taken.table().iloc[0]
-    told = ["cell_type T cell", "cell_type monocyte", "cell"]
-    assert row[["group", "against", "unit"]].tolist() == told
+    expected = ["cell_type T cell", "cell_type monocyte", "cell"]
+    assert row[["group", "against", "unit"]].tolist() == expected
 
 
 def test_selected_cells_are_a_group_that_nothing_is_tested_of(
-    state: AppState, card: Any, asked: list[dict[str, Any]]
+    state: AppState, card: Any, requests: list[dict[str, Any]]
 ) -> None:
     select(state, ())
     card.controls.label.value = SELECTED
     assert card.controls.external.disabled
     card.controls.ask()
     wait_for(lambda: card.result is not None)
-    assert asked[-1]["chosen"]
-    assert asked[-1]["a"].sum() == 20
-    assert "split the counts: a switch under Model." in card.told
+    assert requests[-1]["chosen"]
+    assert requests[-1]["a"].sum() == 20
+    assert "split the counts: a switch under Model." in card.summary
 
 
 def select(state: AppState, led_by: tuple[str, ...] | None) -> None:
@@ -150,7 +150,7 @@ class OtherHalf:
 
 
 def test_drawn_cells_of_split_counts_are_tested_in_the_other_half(
-    state: AppState, browser: Browser, card: Any, asked: list[dict[str, Any]]
+    state: AppState, browser: Browser, card: Any, requests: list[dict[str, Any]]
 ) -> None:
     fit = state.fit
     assert fit is not None
@@ -160,27 +160,27 @@ def test_drawn_cells_of_split_counts_are_tested_in_the_other_half(
     card.controls.label.value = SELECTED
     card.controls.ask()
     wait_for(lambda: card.result is not None)
-    assert not asked[-1]["chosen"]
-    assert (asked[-1]["counts"].block(0, 9) == 2).all()
-    assert "more than counting noise in these cells." in card.told
+    assert not requests[-1]["chosen"]
+    assert (requests[-1]["counts"].block(0, 9) == 2).all()
+    assert "more than counting noise in these cells." in card.summary
 
     # the label whose colours were seen may have come from both halves
     select(state, ("cell_type",))
     card.controls.ask()
     assert "Where does <b>cell_type</b> come from?" in text_of(card)
     answer(browser, "cell_type", "here")
-    wait_for(lambda: len(asked) == 2 and card.result is not None)
-    assert asked[-1]["chosen"]
+    wait_for(lambda: len(requests) == 2 and card.result is not None)
+    assert requests[-1]["chosen"]
 
     select(state, None)
     card.controls.ask()
-    wait_for(lambda: len(asked) == 3 and card.result is not None)
-    assert asked[-1]["chosen"]
-    assert "draw them again" in card.told
+    wait_for(lambda: len(requests) == 3 and card.result is not None)
+    assert requests[-1]["chosen"]
+    assert "draw them again" in card.summary
 
 
 def test_what_the_engine_refuses_is_said_in_its_words(
-    state: AppState, card: Any, asked: list[dict[str, Any]]
+    state: AppState, card: Any, requests: list[dict[str, Any]]
 ) -> None:
     fit = state.fit
     assert fit is not None
@@ -194,9 +194,9 @@ def test_what_the_engine_refuses_is_said_in_its_words(
 
 
 def test_a_click_near_a_point_chooses_its_gene() -> None:
-    chosen: list[str] = []
+    genes: list[str] = []
     plot = Volcano()
-    plot.on_gene(chosen.append)
+    plot.on_gene(genes.append)
     plot.show(made(0.001).genes, "difference", "A − B")
     assert plot._at(1.0, 3.0) == "GENE1"
     assert plot._at(0.2, 3.0) is None
@@ -210,7 +210,7 @@ def test_on_paper_the_first_genes_are_named() -> None:
 
 
 def test_levels_and_columns_may_be_called_as_the_page_calls_other_things(
-    state: AppState, card: Any, asked: list[dict[str, Any]]
+    state: AppState, card: Any, requests: list[dict[str, Any]]
 ) -> None:
     fit = state.fit
     assert fit is not None
@@ -229,7 +229,7 @@ def test_levels_and_columns_may_be_called_as_the_page_calls_other_things(
             controls.one.value, controls.other.value = f"={one}", f"={other}"
             controls.ask()
             assert (controls.one.value, controls.other.value) == (f"={one}", f"={other}")
-            comparison = card.choices.asked
+            comparison = card.choices.comparison
             assert (comparison.label, comparison.one, comparison.other) == (label, one, other)
             assert (comparison.masks[1] == (treat == other)).all()
     units = {key: said for said, key in controls.donor.options.items()}
@@ -237,7 +237,7 @@ def test_levels_and_columns_may_be_called_as_the_page_calls_other_things(
 
 
 def test_cells_without_a_value_of_the_label_are_in_no_group(
-    state: AppState, card: Any, asked: list[dict[str, Any]]
+    state: AppState, card: Any, requests: list[dict[str, Any]]
 ) -> None:
     fit = state.fit
     assert fit is not None
@@ -248,8 +248,8 @@ def test_cells_without_a_value_of_the_label_are_in_no_group(
     card.controls.one.value = "=a"
     card.controls.ask()
     wait_for(lambda: card.result is not None)
-    assert [int(asked[-1][side].sum()) for side in "ab"] == [100, 100]
-    assert "100 cells without a value of treat are left out." in card.told
+    assert [int(requests[-1][side].sum()) for side in "ab"] == [100, 100]
+    assert "100 cells without a value of treat are left out." in card.summary
 
 
 def test_donors_are_the_unit_where_the_fit_has_an_effect_of_each(state: AppState) -> None:

@@ -52,10 +52,10 @@ def test_all_scripts_of_a_page_have_the_nonce_of_its_policy_which_is_new_each_ti
         status, headers, text = ask(server, "/small")
         assert status == 200
         assert int(headers["Content-Length"]) == len(text.encode())
-        found = re.search(r"'nonce-([^']+)'", headers["Content-Security-Policy"])
-        assert found is not None
-        nonces.add(found[1])
-        assert text.count("<script") == text.count(f'<script nonce="{found[1]}"') > 3
+        match = re.search(r"'nonce-([^']+)'", headers["Content-Security-Policy"])
+        assert match is not None
+        nonces.add(match[1])
+        assert text.count("<script") == text.count(f'<script nonce="{match[1]}"') > 3
     assert len(nonces) == 2
 
 
@@ -130,9 +130,9 @@ def test_pages_about_sessions_are_closed_where_nobody_logs_in(server: Server, pa
 
 
 def test_the_log_says_what_is_listened_on(server: Server) -> None:
-    told = server.log.read_text()
-    assert f"listens on 127.0.0.1 port {port(server)}: open to everybody" in told
-    assert "keep it to this machine" not in told
+    log = server.log.read_text()
+    assert f"listens on 127.0.0.1 port {port(server)}: open to everybody" in log
+    assert "keep it to this machine" not in log
     assert server.complaints() == []
 
 

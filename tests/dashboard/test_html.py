@@ -59,9 +59,9 @@ def test_help_opens_without_the_server() -> None:
 
 def test_a_title_that_is_cut_is_whole_on_hovering() -> None:
     title = html.within(html.heading("A", "b", "c", "d"), f"batch, {EVIL}").title
-    found = re.search('<h2 title="([^"]*)">', title)
-    assert found is not None
-    assert unescape(found[1]) == f"A within batch, {EVIL}"
+    match = re.search('<h2 title="([^"]*)">', title)
+    assert match is not None
+    assert unescape(match[1]) == f"A within batch, {EVIL}"
     assert "title=" not in html.within(html.heading("A", "b", "c", "d"), "").title
 
 
@@ -82,13 +82,13 @@ def strings(path: Path) -> list[tuple[int, str]]:
 
 
 def test_html_is_written_in_templates_only() -> None:
-    found = [
+    unsafe_lines = [
         f"{path.relative_to(OWN)}:{line}: {text[:40]!r}"
         for path in sorted(OWN.rglob("*.py"))
         for line, text in strings(path)
         if MARKUP.search(text)
     ]
-    assert not found
+    assert not unsafe_lines
 
 
 def test_no_template_lets_anything_through() -> None:

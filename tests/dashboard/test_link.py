@@ -33,12 +33,12 @@ def choose_much(state: AppState) -> np.ndarray:
 
 def test_what_is_written_is_read_back(state: AppState) -> None:
     mask = choose_much(state)
-    asked, problems = read(write(state, "0123456789abcdef"))
+    requested, problems = read(write(state, "0123456789abcdef"))
     assert problems == []
     other = AppState(run="r1")
     other.show_fit(state.fit)
-    assert apply(asked, other, mask) == []
-    other.tab = asked.tab
+    assert apply(requested, other, mask) == []
+    other.tab = requested.tab
     for name in ("tab", "colour", "factor", "marked", "pair", "heat", "top_genes", "detail"):
         assert getattr(other, name) == getattr(state, name), name
     np.testing.assert_array_equal(other.selected, mask)
@@ -62,12 +62,12 @@ def test_factors_are_counted_from_one(state: AppState) -> None:
 def test_names_of_any_kind_come_back(state: AppState, name: str) -> None:
     state.marked = (name, "GENE1")
     state.pair = ("GENE1", name)
-    asked, problems = read(write(state, None))
-    assert (asked.genes, asked.pair, problems) == ((name, "GENE1"), ("GENE1", name), [])
+    requested, problems = read(write(state, None))
+    assert (requested.genes, requested.pair, problems) == ((name, "GENE1"), ("GENE1", name), [])
 
 
 @pytest.mark.parametrize(
-    ("search", "found"),
+    ("search", "problem"),
     [
         ("?run=../../etc/passwd", "run"),
         ("?run=" + "x" * 201, "run"),
@@ -89,18 +89,18 @@ def test_names_of_any_kind_come_back(state: AppState, name: str) -> None:
         ("?colour=" + "c" * 301, "colour"),
     ],
 )
-def test_what_cannot_be_is_dropped_and_told_and_the_rest_kept(search: str, found: str) -> None:
-    asked, problems = read(f"{search}&heat=top" if found != "heat" else f"{search}&top=7")
+def test_what_cannot_be_is_dropped_and_told_and_the_rest_kept(search: str, problem: str) -> None:
+    requested, problems = read(f"{search}&heat=top" if problem != "heat" else f"{search}&top=7")
     assert len(problems) == 1
-    assert problems[0].startswith(f"{found} ")
+    assert problems[0].startswith(f"{problem} ")
     assert len(problems[0]) < 60
-    assert asked == Link(heat="top") or asked == Link(top=7)
+    assert requested == Link(heat="top") or requested == Link(top=7)
 
 
 @pytest.mark.parametrize("search", ["?" + "a" * 9000, "?" + "&".join(["a=1"] * 120)])
 def test_an_endless_query_is_dropped_whole(search: str) -> None:
-    asked, problems = read(search)
-    assert asked == Link()
+    requested, problems = read(search)
+    assert requested == Link()
     assert len(problems) == 1
 
 
@@ -150,8 +150,8 @@ def test_a_tab_comes_back_without_what_it_would_show(state: AppState, detail: st
     state.detail = detail
     search = write(state, None)
     state.detail = "gene"
-    asked, problems = read(search)
-    assert [*problems, *apply(asked, state, None)] == []
+    requested, problems = read(search)
+    assert [*problems, *apply(requested, state, None)] == []
     assert write(state, None) == search
     assert f"detail={detail}" in search
     # But not where what the link names is lost.
@@ -161,9 +161,9 @@ def test_a_tab_comes_back_without_what_it_would_show(state: AppState, detail: st
 
 
 def test_a_colour_by_counts_waits_for_them(state: AppState) -> None:
-    asked = Link(genes=("GENE1",), colour="counts:GENE1")
-    assert apply(asked, state, None) == []
-    assert link.awaits_counts(asked, state)
+    requested = Link(genes=("GENE1",), colour="counts:GENE1")
+    assert apply(requested, state, None) == []
+    assert link.awaits_counts(requested, state)
     assert not link.awaits_counts(Link(colour="counts:GENE2"), state)
 
 
@@ -181,8 +181,8 @@ def test_settings_of_the_form_come_back(state: AppState) -> None:
     assert search == (
         "?run=r1&tab=data&model=lda&n_topics=7&inference=vae&topic_prior=0.5&refine=no"
     )
-    asked, problems = read(search)
-    other = AppState(**dict(asked.form))
+    requested, problems = read(search)
+    other = AppState(**dict(requested.form))
     assert problems == []
     assert other.config() == state.config()
     state.model = "lnmvcp"
@@ -190,7 +190,7 @@ def test_settings_of_the_form_come_back(state: AppState) -> None:
 
 
 @pytest.mark.parametrize(
-    ("search", "found"),
+    ("search", "problem"),
     [
         ("?model=pca&seed=1", "model 'pca'"),
         ("?n_factors=201", "n_factors '201', not auto or a whole number from 0 to"),
@@ -200,11 +200,11 @@ def test_settings_of_the_form_come_back(state: AppState) -> None:
         ("?seed=1&seed=2", "seed '1 2'"),
     ],
 )
-def test_settings_that_cannot_be_are_dropped_and_told(search: str, found: str) -> None:
-    asked, problems = read(search)
-    assert asked.form == ()
+def test_settings_that_cannot_be_are_dropped_and_told(search: str, problem: str) -> None:
+    requested, problems = read(search)
+    assert requested.form == ()
     assert len(problems) == 1
-    assert problems[0].startswith(found)
+    assert problems[0].startswith(problem)
     assert len(problems[0]) < 150
 
 
@@ -218,9 +218,9 @@ def test_every_setting_fits_into_an_address() -> None:
             elif one.kind not in ("choice", "switch"):
                 other = 0.25 if one.kind == "number" else (one.low or 0) + 3
             setattr(state, parameters(model)[name], other)
-        asked, problems = read(write(state, None))
+        requested, problems = read(write(state, None))
         assert problems == []
-        assert AppState(**dict(asked.form)).settings() == state.settings()
+        assert AppState(**dict(requested.form)).settings() == state.settings()
         keys = [part.split("=")[0] for part in write(state, None)[1:].split("&")]
         assert len(keys) >= len(parameters(model))
         assert not set(keys) & set(PARTS)

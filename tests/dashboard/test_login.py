@@ -176,14 +176,14 @@ class Provider(http.server.BaseHTTPRequestHandler):
     """Stands in for a provider of logins: everybody is ada."""
 
     def do_GET(self) -> None:
-        asked = parse_qs(urlsplit(self.path).query)
+        query = parse_qs(urlsplit(self.path).query)
         if self.path.startswith("/user"):
             good = self.headers["Authorization"] == "Bearer good-token"
             self._say(200, {"email": "ada@lab.test"} if good else {})
             return
-        back = urlencode({"code": "good-code", "state": asked["state"][0]})
+        back = urlencode({"code": "good-code", "state": query["state"][0]})
         self.send_response(302)
-        self.send_header("Location", f"{asked['redirect_uri'][0]}?{back}")
+        self.send_header("Location", f"{query['redirect_uri'][0]}?{back}")
         self.end_headers()
 
     def do_POST(self) -> None:
@@ -191,10 +191,10 @@ class Provider(http.server.BaseHTTPRequestHandler):
         good = body["code"] == ["good-code"] and body["client_secret"] == ["the-secret"]
         self._say(200 if good else 400, {"access_token": "good-token"} if good else {"error": "no"})
 
-    def _say(self, status: int, told: dict[str, str]) -> None:
+    def _say(self, status: int, body: dict[str, str]) -> None:
         self.send_response(status)
         self.end_headers()
-        self.wfile.write(json.dumps(told).encode())
+        self.wfile.write(json.dumps(body).encode())
 
     def log_message(self, format: str, *parts: object) -> None:
         return

@@ -22,27 +22,27 @@ from tests.conftest import ROOT
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[argparse.Namespace]:
     """What Panel was asked to serve, as it reads it; nothing is served."""
-    asked: list[argparse.Namespace] = []
+    served: list[argparse.Namespace] = []
 
     def serve() -> None:
         assert sys.argv[:2] == ["panel", "serve"]
         parser = argparse.ArgumentParser()
         panel.command.Serve(parser=parser)
-        asked.append(parser.parse_args(sys.argv[2:]))
+        served.append(parser.parse_args(sys.argv[2:]))
 
     monkeypatch.setattr(panel.command, "main", serve)
     monkeypatch.setattr(sys, "argv", ["logratio"])
     # Put back in the end whatever is done to it.
     monkeypatch.setenv("DATA", "from the environment")
-    return asked
+    return served
 
 
 @pytest.fixture
 def port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        found: int = free.getsockname()[1]
-        return found
+        number: int = free.getsockname()[1]
+        return number
 
 
 def test_the_script_has_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,9 +62,9 @@ def test_serve_opens_the_page_on_this_machine_alone(
     started: list[argparse.Namespace], port: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert logratio.main(["serve", "my counts.h5ad", "--port", str(port)]) == 0
-    (asked,) = started
-    assert (asked.port, asked.address, asked.warm) == (port, "localhost", True)
-    assert asked.allow_websocket_origin == [f"localhost:{port}", f"127.0.0.1:{port}"]
+    (arguments,) = started
+    assert (arguments.port, arguments.address, arguments.warm) == (port, "localhost", True)
+    assert arguments.allow_websocket_origin == [f"localhost:{port}", f"127.0.0.1:{port}"]
     assert os.environ["DATA"] == "my counts.h5ad"
     assert f"http://localhost:{port}" in capsys.readouterr().err
 
@@ -95,9 +95,9 @@ def test_a_port_that_is_taken_is_refused(
         other.listen()
         port = other.getsockname()[1]
         assert logratio.main(["serve", "--port", str(port)]) == 2
-    told = capsys.readouterr().err
-    assert f"Expected a free port; found {port}" in told
-    assert "logratio serve --port" in told
+    message = capsys.readouterr().err
+    assert f"Expected a free port; found {port}" in message
+    assert "logratio serve --port" in message
     assert not started
 
 

@@ -170,7 +170,7 @@ class TestModel:
         find(control, pmui.Select, "Schedule").value = "constant"
         find(control, pmui.IntInput, "Batch size").value = 64
         find(control, pmui.Switch, "Refine each cell after training").value = False
-        asked = {
+        settings = {
             "n_topics": 7,
             "inference": "vae",
             "topic_prior": 0.2,
@@ -181,11 +181,11 @@ class TestModel:
             "batch_cells": 64,
             "refine": False,
         }
-        assert state.config() == LDAConfig(**asked)
+        assert state.config() == LDAConfig(**settings)
         model.value = "lnm"
         assert state.config() == LNMConfig(n_factors=4), "the settings of LNM were kept"
         model.value = "lda"
-        assert state.config() == LDAConfig(**asked), "and those of LDA"
+        assert state.config() == LDAConfig(**settings), "and those of LDA"
 
     @pytest.mark.parametrize(
         ("model", "label", "least"), [("lnm", "Factors", 0), ("lda", "Topics", 1)]
@@ -226,10 +226,10 @@ class TestModel:
         self, control: ModelControl, state: AppState
     ) -> None:
         state.param.update(model="lnm", n_factors=4, factor_inference="vae", batch_cells=64)
-        asked = {"n_factors": 4, "inference": "vae", "batch_cells": 64}
-        assert state.config() == LNMConfig(**asked)
+        settings = {"n_factors": 4, "inference": "vae", "batch_cells": 64}
+        assert state.config() == LNMConfig(**settings)
         find(control, pmui.FloatInput, "Learning rate").value = 0.02
-        assert state.config() == LNMConfig(**asked, learning_rate=0.02)
+        assert state.config() == LNMConfig(**settings, learning_rate=0.02)
 
     def test_the_chains_of_nuts_are_set_where_it_is_chosen(
         self, control: ModelControl, state: AppState
@@ -242,34 +242,34 @@ class TestModel:
         draws.value = 200
         find(control, pmui.IntInput, "Warm-up").value = 300
         find(control, pmui.IntInput, "Chains").value = 2
-        asked = {"inference": "nuts", "n_draws": 200, "n_warmup": 300, "n_chains": 2}
+        settings = {"inference": "nuts", "n_draws": 200, "n_warmup": 300, "n_chains": 2}
         common = {"capture": True, "n_factors": state.n_factors}
-        assert state.config() == LNMConfig(**common, **asked)
+        assert state.config() == LNMConfig(**common, **settings)
         state.factor_inference = "laplace"
         assert state.config() == LNMConfig(**common)
 
     def test_settings_of_other_models_are_out_of_sight(
         self, control: ModelControl, state: AppState
     ) -> None:
-        def seen(kind: type, label: str) -> bool:
+        def is_visible(kind: type, label: str) -> bool:
             # One of a model that was never chosen is not built.
             fields = control.__panel__().select(lambda w: isinstance(w, kind) and w.label == label)
             within = control.__panel__().select(lambda part: set(fields) & set(part.select()))
             return bool(fields) and all(part.visible for part in within)
 
-        assert seen(pmui.TextInput, "Factors")
-        assert not seen(pmui.TextInput, "Topics")
+        assert is_visible(pmui.TextInput, "Factors")
+        assert not is_visible(pmui.TextInput, "Topics")
         find(control, pmui.TextInput, "Factors").value = "7"
         state.model = "lda"
-        assert not seen(pmui.TextInput, "Factors")
-        assert seen(pmui.TextInput, "Topics")
-        assert not seen(pmui.IntInput, "Batch size")
+        assert not is_visible(pmui.TextInput, "Factors")
+        assert is_visible(pmui.TextInput, "Topics")
+        assert not is_visible(pmui.IntInput, "Batch size")
         state.topic_inference = "vae"
-        assert seen(pmui.IntInput, "Batch size")
+        assert is_visible(pmui.IntInput, "Batch size")
         state.model = "lnm"
-        assert seen(pmui.TextInput, "Factors")
-        assert not seen(pmui.TextInput, "Topics")
-        assert not seen(pmui.IntInput, "Batch size")
+        assert is_visible(pmui.TextInput, "Factors")
+        assert not is_visible(pmui.TextInput, "Topics")
+        assert not is_visible(pmui.IntInput, "Batch size")
         assert find(control, pmui.TextInput, "Factors").value == "7"
 
     def test_names_of_old_data_go(self, control: ModelControl, state: AppState) -> None:

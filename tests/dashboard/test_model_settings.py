@@ -21,5 +21,5 @@ def test_two_families_with_latents_of_one_name(monkeypatch: pytest.MonkeyPatch) 
     family: Any = SimpleNamespace(models=("other",), config=Other)
     monkeypatch.setattr(model_settings, "FAMILIES", (*FAMILIES, family))
     monkeypatch.setitem(MODELS, "other", family)
-    found = {model: parameters(model)["tolerance"] for model in ("lnm", "other")}
-    assert found == {"lnm": "factor_tolerance", "other": "other_tolerance"}
+    names = {model: parameters(model)["tolerance"] for model in ("lnm", "other")}
+    assert names == {"lnm": "factor_tolerance", "other": "other_tolerance"}

@@ -98,15 +98,15 @@ def test_nobody_wakes_it_behind_another_tab(card: Any, state: AppState) -> None:
 def test_an_answer_that_comes_too_late_is_dropped(
     card: Any, state: AppState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Callable[[], None]] = []
+    pending: list[Callable[[], None]] = []
 
     def hold(_state: object, work: Any, then: Any, **_more: object) -> None:
-        asked.append(lambda: then(work()))
+        pending.append(lambda: then(work()))
 
     monkeypatch.setattr("dashboard.cards.card.summarised", hold)
     state.show_fit(make_fit(genes=30, cells=40))
     state.show_fit(fit := make_fit(genes=30, cells=40, seed=1))
-    first, second = asked
+    first, second = pending
     second()
     shown = list(card.bars.rows.names)
     first()
@@ -114,4 +114,4 @@ def test_an_answer_that_comes_too_late_is_dropped(
     assert card.export().of is fit
     # Nobody asked meanwhile for what is shown.
     state.param.trigger("top_genes")
-    assert len(asked) == 2
+    assert len(pending) == 2

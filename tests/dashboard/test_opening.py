@@ -83,14 +83,16 @@ def services(tmp_path: Path, steps: Steps, monkeypatch: pytest.MonkeyPatch) -> I
 def real_data(fit_iter: FitIter) -> FitIter:
     """Made-up fits that say which counts they are of, as real ones do."""
 
-    def told(build: Callable[[], AnyFit] | None, counts: Counts) -> Callable[[], AnyFit] | None:
+    def with_fingerprint(
+        build: Callable[[], AnyFit] | None, counts: Counts
+    ) -> Callable[[], AnyFit] | None:
         if build is None:
             return None
         return lambda: replace(build(), data={"fingerprint": counts.fingerprint})
 
     def fit(counts: Counts, config: Config, *, start: AnyFit | None = None) -> Iterator[Progress]:
         for step in fit_iter(counts, config, start=start):
-            yield replace(step, snapshot=told(step.snapshot, counts))
+            yield replace(step, snapshot=with_fingerprint(step.snapshot, counts))
 
     return fit
 
@@ -102,7 +104,7 @@ def other(tmp_path: Path) -> str:
 
 @pytest.fixture
 def run(request: pytest.FixtureRequest, services: Services, tmp_path: Path) -> str:
-    asked = DataRequest(
+    data = DataRequest(
         str(write(tmp_path / "mine.h5ad")),
         layer="raw_counts",
         genes=("GENE1", "GENE2", "GENE5"),
@@ -111,7 +113,7 @@ def run(request: pytest.FixtureRequest, services: Services, tmp_path: Path) -> s
     )
     config = AppState(source="demo", n_factors=2).config()
     made = services.jobs.submit_fit(
-        asked, config, name="mine", holdout=getattr(request, "param", 0.0)
+        data, config, name="mine", holdout=getattr(request, "param", 0.0)
     )
     wait_for(lambda: not services.jobs.status(made).active)
     assert services.jobs.status(made).state == "done"
@@ -143,7 +145,7 @@ def test_results_are_there_before_the_counts(
 ) -> None:
     page = Person(services, other)
     gate, load = threading.Event(), DataRequest.load
-    monkeypatch.setattr(DataRequest, "load", lambda asked: (gate.wait(), load(asked))[1])
+    monkeypatch.setattr(DataRequest, "load", lambda request: (gate.wait(), load(request))[1])
     page.runner.open(run)
     page.until(lambda: page.state.fit)
     assert page.state.reading

@@ -69,8 +69,8 @@ def test_shows_the_pair_with_and_without_counts(state: AppState, view: PairView)
         assert view.plot.figure.xaxis.axis_label == title
     r = summaries.clr_correlation(fit, GENES).iloc[0, 1]
     alone = round(summaries.closure_correlation(fit, GENES).iloc[0, 1], 2) + 0.0
-    told = f"Model: r = {r:.2f} (without factors, by closure alone, {alone:.2f})"
-    assert told.replace("-", "−") in words(view)
+    expected = f"Model: r = {r:.2f} (without factors, by closure alone, {alone:.2f})"
+    assert expected.replace("-", "−") in words(view)
     assert 'data-value="["GENE2", "GENE1"]"' in unescape(words(view))
 
 
@@ -95,27 +95,27 @@ def test_selected_cells_stand_out_and_have_an_r_of_their_own(
 def test_nothing_is_computed_while_it_is_hidden(
     state: AppState, view: PairView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    calls = []
     real = summaries.cell_clr
 
     def cell_clr(*arguments: Any, **named: Any) -> Any:
-        asked.append(named)
+        calls.append(named)
         return real(*arguments, **named)
 
     monkeypatch.setattr(module.summaries, "cell_clr", cell_clr)
     state.show_fit(make_fit(cells=40))
     state.choose_pair(*GENES)
     state.detail = "gene"
-    assert len(asked) == 1
+    assert len(calls) == 1
     state.param.update(pair=("GENE3", "GENE4"), factor=2)
     state.show_fit(make_fit(cells=40, seed=2))
-    assert len(asked) == 1
+    assert len(calls) == 1
     state.detail = "pair"
-    assert len(asked) == 2
+    assert len(calls) == 2
     assert view.plot.figure.xaxis.axis_label.startswith("GENE3")
     # nor anew where only colours change
     state.choose_factor(3)
-    assert len(asked) == 2
+    assert len(calls) == 2
 
 
 def test_error_bars_of_selected_cells_first(

@@ -120,7 +120,7 @@ def test_errors_that_are_missing_are_worked_out_when_asked(
     until: Until,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    jobs, asked = runner.services.jobs, []
+    jobs, submitted = runner.services.jobs, []
     (jobs.folder(runs["B"]) / FILE).unlink()
     tab["differential"].other.value = runs["B"]
     until(lambda: tab.pairing.said == NOT_SURE)
@@ -130,14 +130,14 @@ def test_errors_that_are_missing_are_worked_out_when_asked(
         def work(_handle: object) -> None:
             make_uncertainty(group("b", 1), 1e-4).save(jobs.folder(run) / FILE)
 
-        asked.append((run, how))
+        submitted.append((run, how))
         return str(jobs.submit("uncertainty", work))
 
     monkeypatch.setattr("engine.jobs.uncertainties._Uncertainty.submit", submit)
     tab.browser._handle_msg({"act": ACT, "value": ""})
     until(lambda: tab["differential"].result is not None)
     # those of the open run are known
-    assert asked == [(runs["B"], ("delta", 50, 0))]
+    assert submitted == [(runs["B"], ("delta", 50, 0))]
 
 
 def test_one_run_alone_says_what_to_do(state: AppState, runner: Runner, until: Until) -> None:

@@ -53,13 +53,13 @@ def test_as_many_bars_whatever_room_the_page_has(state: AppState, topics: bool) 
     ]
     state.show_fit(make_topic_fit() if topics else make_fit())
     for view, axes in zip(views, (-1, 0), strict=True):
-        found = []
+        sizes = []
         for height in HEIGHTS:
             view.bars.fit_into(height)
             drawn = view.export().draw()
-            found.append((len(names(drawn, axes)), tuple(drawn.get_size_inches())))
-        assert len(set(found)) == 1
-        assert found[0][0] == ON_PAPER
+            sizes.append((len(names(drawn, axes)), tuple(drawn.get_size_inches())))
+        assert len(set(sizes)) == 1
+        assert sizes[0][0] == ON_PAPER
 
 
 def test_bars_fill_the_sheet_beside_the_image(state: AppState) -> None:
@@ -77,8 +77,8 @@ def test_intervals_are_in_figures_and_tables(state: AppState) -> None:
     state.choose_factor(1)
     for view, axes in ((loadings, -1), (ranking, 0)):
         assert not view.export().draw().axes[axes].collections
-    state.uncertainty = found = make_uncertainty(fit)
-    ends = gene_intervals(fit, found, 1)
+    state.uncertainty = uncertainty = make_uncertainty(fit)
+    ends = gene_intervals(fit, uncertainty, 1)
     for view, axes in ((loadings, -1), (ranking, 0)):
         drawn = view.export().draw()
         np.testing.assert_allclose(
@@ -87,7 +87,7 @@ def test_intervals_are_in_figures_and_tables(state: AppState) -> None:
         assert "90 % intervals" in drawn.axes[axes].get_xlabel()
     table = loadings.export().table()
     for name, place in (("factor 1", 0), ("factor 2", 1)):
-        own = gene_intervals(fit, found, place).loc[table.index]
+        own = gene_intervals(fit, uncertainty, place).loc[table.index]
         np.testing.assert_allclose(table[[f"{name}, 5 %", f"{name}, 95 %"]], own[["low", "high"]])
     assert set(ranking.export().table()) >= {"low_90", "high_90", "lfsr"}
 

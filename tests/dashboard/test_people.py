@@ -56,8 +56,8 @@ def page(
 
 def lines(services: Services) -> list[tuple[str, str, str]]:
     file = services.jobs.home / audit.FILE
-    told = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-    return [(line["who"], line["did"], line["what"]) for line in told]
+    entries = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    return [(line["who"], line["did"], line["what"]) for line in entries]
 
 
 def listed(person: Person) -> set[str]:
@@ -253,7 +253,7 @@ SECRET = "a secret of this test"
 
 
 @pytest.mark.parametrize(
-    ("cookies", "known", "found"),
+    ("cookies", "known", "user"),
     [
         ({"user": create_signed_value(SECRET, "user", "ada").decode()}, {"ada": "x"}, "ada"),
         ({"user": "ada"}, {"ada": "x"}, ""),
@@ -270,7 +270,7 @@ SECRET = "a secret of this test"
     ],
 )
 def test_a_name_is_believed_only_with_the_signature_of_the_server(
-    monkeypatch: pytest.MonkeyPatch, cookies: dict[str, str], known: Any, found: str | None
+    monkeypatch: pytest.MonkeyPatch, cookies: dict[str, str], known: Any, user: str | None
 ) -> None:
     request = SimpleNamespace(cookies=cookies)
     document = SimpleNamespace(session_context=SimpleNamespace(request=request))
@@ -280,7 +280,7 @@ def test_a_name_is_believed_only_with_the_signature_of_the_server(
     )
     for module in (people, logins):
         monkeypatch.setattr(module, "pn", SimpleNamespace(state=state, config=config))
-    assert people.who() == found
+    assert people.who() == user
 
 
 def test_runner_and_state_of_a_page_stay_apart(services: Services) -> None:

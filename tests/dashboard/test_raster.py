@@ -39,10 +39,10 @@ def test_labels_are_told_apart(sides: tuple[np.ndarray, Colouring]) -> None:
     for half, (_name, colour, _cells) in zip(
         (image[:, :10], image[:, 10:]), shown.labels, strict=True
     ):
-        seen = half[half[..., 3] > 0]
-        assert len(seen)
+        visible = half[half[..., 3] > 0]
+        assert len(visible)
         rgb = [int(colour[j : j + 2], 16) for j in (1, 3, 5)]
-        np.testing.assert_allclose(np.median(seen[:, :3], axis=0), rgb, atol=3)
+        np.testing.assert_allclose(np.median(visible[:, :3], axis=0), rgb, atol=3)
 
 
 def test_a_pixel_of_several_cells_has_their_mean_colour() -> None:

@@ -72,7 +72,7 @@ def control(runner: Runner, until: Callable[..., None]) -> DataControl:
 def test_a_reading_is_followed_and_stopped(
     control: DataControl, state: AppState, until: Callable[..., None]
 ) -> None:
-    counts, asked = state.counts, state.request()
+    counts, request = state.counts, state.request()
     state.source = "/data/slow.h5ad"
     until(lambda: state.how_far == ("checking the counts", 0.25))
     words = [pane.object for pane in control._panel.select(pn.pane.HTML)]
@@ -84,7 +84,7 @@ def test_a_reading_is_followed_and_stopped(
     assert state.data_error.got == "that it was stopped"
     assert state.data_error.expected == "slow.h5ad read to its end"
     assert state.counts is counts
-    assert state.request() == asked
+    assert state.request() == request
     assert state.ready
     assert not control._progress.column.visible
 
@@ -233,10 +233,10 @@ def test_what_is_at_hand_is_read_again_when_it_changed(tmp_path: Path) -> None:
 
 def test_a_server_reads_by_its_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the page nor a job opens a source in the server's process."""
-    asked: list[str] = []
+    reads: list[str] = []
 
     def read(store: CountsStore, request: DataRequest, tell: object = None) -> tuple[Counts, None]:
-        asked.append(f"{store.folder.name} {request.source}")
+        reads.append(f"{store.folder.name} {request.source}")
         return make_counts(), None
 
     monkeypatch.setattr(CountsStore, "read", read)
@@ -246,7 +246,7 @@ def test_a_server_reads_by_its_store(tmp_path: Path, monkeypatch: pytest.MonkeyP
     services.reader.submit(DataRequest("/a.h5ad")).future.result()
     assert services.jobs._read(DataRequest("/b.h5ad").to_dict()).n_cells == make_counts().n_cells
     services.jobs.close()
-    assert asked == ["counts /a.h5ad", "counts /b.h5ad"]
+    assert reads == ["counts /a.h5ad", "counts /b.h5ad"]
 
 
 def test_reading_here_tells_how_far_it_is() -> None:

@@ -140,17 +140,17 @@ class TestDocument:
         assert "does not tell which file" in read.text
 
     def test_a_warning_of_the_approximation_comes_before_what_was_found(self) -> None:
-        told = f"Laplace should not be trusted {EVIL}"
-        found = CHECKED | {"misfits": {}, "findings": [], "laplace": told}
+        warning = f"Laplace should not be trusted {EVIL}"
+        check = CHECKED | {"misfits": {}, "findings": [], "laplace": warning}
         fit = make_fit(cells=20)
-        read = Read(document(Subject.of(fit, check=found), []).decode())
+        read = Read(document(Subject.of(fit, check=check), []).decode())
         # The first time it is a link to the section.
-        places = [at for at, words in enumerate(read.words) if words == "Predictive check"]
-        assert read.words[places[1] + 1] == told
+        positions = [at for at, words in enumerate(read.words) if words == "Predictive check"]
+        assert read.words[positions[1] + 1] == warning
         assert NO_MISFIT in read.words
         assert "warning" in read.of("class")
         assert "img" not in read.tags
-        sure = Read(document(Subject.of(fit, check=found | {"laplace": None}), []).decode())
+        sure = Read(document(Subject.of(fit, check=check | {"laplace": None}), []).decode())
         assert "warning" not in sure.of("class")
 
     def test_labels_that_explain_and_genes_at_the_limit_are_told_if_there_are_any(self) -> None:
@@ -188,14 +188,14 @@ class TestSubject:
     def test_what_was_asked_for_makes_the_command(self) -> None:
         config = LNMConfig(capture=True, n_factors=5, capture_sd=0.25)
         request = DataRequest("demo", genes=50)
-        asked = status(request=request.to_dict(), holdout=0.2)
-        subject = Subject.of(replace(make_fit(cells=20), config=config), asked)
+        run = status(request=request.to_dict(), holdout=0.2)
+        subject = Subject.of(replace(make_fit(cells=20), config=config), run)
         assert subject.request_known
         words = shlex.split(str(subject.command))
         options = values(words[3:])
         assert common.configuration(options) == config
         assert (common.request(options), options["holdout"]) == (request, 0.2)
-        moved = Subject.of(make_fit(cells=20), asked, source="demo2")
+        moved = Subject.of(make_fit(cells=20), run, source="demo2")
         assert moved.request is not None
         assert moved.request.source.endswith("demo2")
 
@@ -261,8 +261,8 @@ def test_tables_have_the_effects_of_covariates() -> None:
     effects = np.zeros((len(plain.genes), 2))
     effects[3] = 2.0
     error = np.full(len(plain.genes), 0.1)
-    found = tuple(Estimates(column, error, np.inf) for column in effects.T)
-    fit = plain.changed(design=design, effects=effects, coefficients=found, units=("cell",) * 2)
+    estimates = tuple(Estimates(column, error, np.inf) for column in effects.T)
+    fit = plain.changed(design=design, effects=effects, coefficients=estimates, units=("cell",) * 2)
     _, table = report_tables.files(Subject.of(fit, status()))["coefficients"]
     pd.testing.assert_frame_equal(table, coefficients(fit).set_index(["column", "gene"]))
     assert list(table.index[0]) == ["cell_type[T cell]", "GENE3"]

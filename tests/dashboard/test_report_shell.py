@@ -50,11 +50,11 @@ def test_a_run_brings_what_is_kept_with_it(tmp_path: Path) -> None:
     store.write_status(replace(made, state="done", score=SCORE))
     lock.release()
     fit = make_fit(cells=20).save(store.path(made.id, FIT))
-    kept = load(fit).status.passes
+    passes = load(fit).status.passes
     rows = [{"group": "all cells", "discrepancy": "mean", "n_genes": 7}]
-    summary = CHECKED | {"misfits": rows, "passes": kept}
+    summary = CHECKED | {"misfits": rows, "passes": passes}
     check_file.keep(store.path(made.id), "map", summary)
-    factor_names.write(store.path(made.id), ["my factor", *"bcde"], kept)
+    factor_names.write(store.path(made.id), ["my factor", *"bcde"], passes)
     out = tmp_path / "report.html"
     assert main(["report", str(fit), "--out", str(out), "--no-umap"]) == 0
     text = Read(out.read_text("utf-8")).text

@@ -172,10 +172,10 @@ def test_a_umap_that_fails_is_told_once(
     until(lambda: state.ready)
     runner.fit()
     until(lambda: state.run_error)
-    asked = len(calls)
+    n_calls = len(calls)
     for _ in range(20):
         runner.tick()
-    assert len(calls) == asked
+    assert len(calls) == n_calls
     assert state.fit is not None
 
 

@@ -129,9 +129,9 @@ def test_only_what_can_be_done_is_offered() -> None:
 
 
 def test_every_button_is_named() -> None:
-    found = re.findall(r"<button[^>]*>", row(job(state="failed", passes=1), True, True))
-    assert len(found) == 5
-    assert all("aria-label" in tag for tag in found[1:])
+    buttons = re.findall(r"<button[^>]*>", row(job(state="failed", passes=1), True, True))
+    assert len(buttons) == 5
+    assert all("aria-label" in tag for tag in buttons[1:])
 
 
 def test_the_list_stays_as_it_is_while_a_run_goes_on() -> None:

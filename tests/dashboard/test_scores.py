@@ -119,9 +119,9 @@ def test_a_run_has_no_number_until_it_is_chosen(config: Any, model: str) -> None
     going_on = run("1", 400.0, config=config().to_dict(), name=f"demo · {model}", state="running")
     assert secondary(going_on).startswith("running")
     assert ("topics" if model == "lda" else "factors") + " to be chosen" in page([going_on], "1")
-    chosen = run("1", 400.0, config=config().sized(3).to_dict(), name=f"demo · {model}")
-    assert secondary(chosen).startswith(f"{model} k3 · done")
-    assert "<td>3 " in page([chosen], "1")
+    sized = run("1", 400.0, config=config().sized(3).to_dict(), name=f"demo · {model}")
+    assert secondary(sized).startswith(f"{model} k3 · done")
+    assert "<td>3 " in page([sized], "1")
 
 
 def test_a_run_without_factors_says_so() -> None:

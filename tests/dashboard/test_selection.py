@@ -13,17 +13,17 @@ masks = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=2
 @given(masks)
 def test_modes_are_set_operations(pairs: list[tuple[bool, bool]]) -> None:
     before, drawn = (np.array(column) for column in zip(*pairs, strict=True))
-    kept, new = set(np.flatnonzero(before)), set(np.flatnonzero(drawn))
-    for mode, expected in (("replace", new), ("add", kept | new), ("subtract", kept - new)):
-        found = combine(before, drawn, mode)  # type: ignore[arg-type]
-        assert (set() if found is None else set(np.flatnonzero(found))) == expected
+    old, new = set(np.flatnonzero(before)), set(np.flatnonzero(drawn))
+    for mode, expected in (("replace", new), ("add", old | new), ("subtract", old - new)):
+        mask = combine(before, drawn, mode)  # type: ignore[arg-type]
+        assert (set() if mask is None else set(np.flatnonzero(mask))) == expected
     np.testing.assert_array_equal(before, [a for a, _ in pairs])
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("replace", [1]), ("add", [1]), ("subtract", [])])
 def test_the_first_selection(mode: str, expected: list[int]) -> None:
-    found = combine(None, np.array([False, True]), mode)  # type: ignore[arg-type]
-    assert (list(np.flatnonzero(found)) if found is not None else []) == expected
+    mask = combine(None, np.array([False, True]), mode)  # type: ignore[arg-type]
+    assert (list(np.flatnonzero(mask)) if mask is not None else []) == expected
 
 
 def test_an_empty_selection_is_none() -> None:

@@ -140,7 +140,7 @@ def test_selections_of_who_only_looks_lie_apart_and_are_found_again(
         person.until(lambda: list(services.jobs.home.rglob(f"{key}.npz")))
         return mask, key
 
-    def found(name: str, key: str) -> np.ndarray | None:
+    def selection_of(name: str, key: str) -> np.ndarray | None:
         person = Person(people.services_of(services, name), f"?run={run}&cells={key}")
         person.until(lambda: person.state.selected is not None or person.state.run_error)
         return person.state.selected
@@ -148,9 +148,9 @@ def test_selections_of_who_only_looks_lie_apart_and_are_found_again(
     (_, owners), (mask, viewers) = select("ada", 3), select("bob", 4)
     in_run = services.jobs.folder(run) / saved_selections.FOLDER
     assert [path.stem for path in in_run.iterdir()] == [owners]
-    np.testing.assert_array_equal(found("bob", viewers), mask)
-    assert found("eve", owners) is not None
-    assert found("eve", viewers) is None
+    np.testing.assert_array_equal(selection_of("bob", viewers), mask)
+    assert selection_of("eve", owners) is not None
+    assert selection_of("eve", viewers) is None
 
 
 @pytest.mark.parametrize("name", ["LOGRATIO_QUOTA_GB", "LOGRATIO_UPLOAD_GB"])

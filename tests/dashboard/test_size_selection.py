@@ -33,7 +33,7 @@ EVIL = "<img src=x onerror=alert(1)>"
 REASON = f"5 factors: the fewest that predict as well {EVIL}."
 
 
-def chosen(topics: bool = False) -> AnyFit:
+def selected_fit(topics: bool = False) -> AnyFit:
     looked: tuple[bool | None, ...] = (None,) * 3 if topics else (True, False, None)
     known = zip((1, 5, 20), (0.0125, 0.0004, 0.0), (0.002, 0.0006, 0.0), looked, strict=True)
     tried = tuple(
@@ -44,7 +44,7 @@ def chosen(topics: bool = False) -> AnyFit:
     return with_selection(fit, Selection(5, REASON, tried, 1300, 1))  # type: ignore[type-var]
 
 
-def told(view: Any) -> str:
+def words_of(view: Any) -> str:
     return " ".join(str(pane.object) for pane in view.__panel__().select(pn.pane.HTML))
 
 
@@ -55,7 +55,7 @@ def test_one_number_makes_no_curve(state: AppState) -> None:
         fit = with_selection(make_fit(60, 30, 1), Selection(1, REASON, tried, 1300, 1))
         state.show_fit(fit)
         assert ("silent" in view._curve.css_classes) == hidden
-    assert "best" in told(view)
+    assert "best" in words_of(view)
 
 
 @pytest.mark.parametrize("topics", [False, True])
@@ -64,8 +64,8 @@ def test_the_curve_and_its_table_are_there_where_the_number_was_chosen(
 ) -> None:
     view = NumberView(state, Browser())
     assert not len(view.__panel__())
-    state.show_fit(chosen(topics))
-    said = told(view)
+    state.show_fit(selected_fit(topics))
+    said = words_of(view)
     assert "&lt;img" in said
     assert "<img" not in said
     for part in (
@@ -89,8 +89,8 @@ def test_the_curve_and_its_table_are_there_where_the_number_was_chosen(
 
 def test_it_is_on_the_tab_of_the_data_to_be_taken_away(state: AppState) -> None:
     view = DataTab(state, Browser())
-    state.show_fit(fit := chosen())
-    assert "nats per count behind" in told(view)
+    state.show_fit(fit := selected_fit())
+    assert "nats per count behind" in words_of(view)
     export = as_they_stand(state)[size_selection.NAME]
     assert render(export, "svg", Provenance.of(state), fit)
     table = pd.read_csv(io.BytesIO(render(export, "csv", Provenance.of(state), fit)), index_col=0)
@@ -102,8 +102,8 @@ def test_it_is_on_the_tab_of_the_data_to_be_taken_away(state: AppState) -> None:
 def test_a_line_leads_there(state: AppState) -> None:
     view = LoadingsView(state, Browser())
     state.tab = "explore"
-    state.show_fit(chosen())
-    assert "why 5?" in told(view)
+    state.show_fit(selected_fit())
+    assert "why 5?" in words_of(view)
     assert "5 factors, chosen from the counts" in size_selection.line(state.fit)
     browser = Browser()
     actions.connect(browser, state)
@@ -112,13 +112,13 @@ def test_a_line_leads_there(state: AppState) -> None:
     actions._turn(state, "data")
     assert state.tab == "data"
     state.show_fit(make_fit(60, 30, 5))
-    assert "why 5?" not in told(view)
+    assert "why 5?" not in words_of(view)
     assert size_selection.line(state.fit) == ""
 
 
 @pytest.mark.parametrize("topics", [False, True])
 def test_a_report_has_reason_table_and_figure_once(state: AppState, topics: bool) -> None:
-    fit = chosen(topics)
+    fit = selected_fit(topics)
     kind = "topics" if topics else "factors"
     DataTab(state, Browser())
     state.show_fit(fit)
@@ -138,7 +138,7 @@ def test_one_number_alone_is_drawn(state: AppState) -> None:
     none = Selection(0, "None.", (Tried(0, 50.0, 0.0, 0.0, False, 1.0),), 30, 20)
     state.show_fit(with_selection(make_fit(60, 30, 0), none))
     view = NumberView(state, Browser())
-    assert "0 (chosen)" in told(view)
+    assert "0 (chosen)" in words_of(view)
     export = view.export()
     assert export is not None
     export.draw()
@@ -146,9 +146,9 @@ def test_one_number_alone_is_drawn(state: AppState) -> None:
 
 def test_points_of_a_sweep_are_all_alike() -> None:
     table = pd.DataFrame({"value": [5, 10], "perplexity": [2.0, 1.0], "perplexity_se": [0.1, 0.1]})
-    found = points(table, "perplexity")
-    assert found["x"].tolist() == [0, 1]
-    assert set(found["fill"]) == {ACCENT}
+    values = points(table, "perplexity")
+    assert values["x"].tolist() == [0, 1]
+    assert set(values["fill"]) == {ACCENT}
 
 
 @pytest.mark.parametrize(
@@ -173,5 +173,5 @@ def test_progress_names_no_number_that_is_but_tried(state: AppState, phase: str,
 
 
 def test_settings_of_a_report_tell_the_number(state: AppState) -> None:
-    row = report_tables.configuration(Subject.of(chosen())).loc["n_factors"]
+    row = report_tables.configuration(Subject.of(selected_fit())).loc["n_factors"]
     assert list(row) == ["Factors", "5", "chosen from the counts"]

@@ -69,11 +69,11 @@ def test_ready_only_for_the_counts_that_are_asked_for(state: AppState) -> None:
 class TestChoosing:
     def test_a_factor_colours_the_cells_in_one_update(self, state: AppState) -> None:
         state.show_fit(make_fit(factors=3))
-        seen = []
-        state.param.watch(lambda *events: seen.append(len(events)), ["factor", "colour"])
+        lengths = []
+        state.param.watch(lambda *events: lengths.append(len(events)), ["factor", "colour"])
         state.choose_factor(2)
         assert (state.factor, state.colour) == (2, FACTOR)
-        assert seen == [2]
+        assert lengths == [2]
 
     @pytest.mark.parametrize("factor", [-1, 3])
     def test_there_is_no_factor_beyond_the_last(self, state: AppState, factor: int) -> None:

@@ -12,18 +12,18 @@ from engine.errors import DataError
 
 
 def test_quick_work_comes_at_once_and_its_failure_is_told() -> None:
-    state, found = AppState(), []
+    state, results = AppState(), []
     with set_curdoc(Document()):
-        assert summarised(state, lambda: 3, found.append, quick=True).done()
-        assert found == [3]
+        assert summarised(state, lambda: 3, results.append, quick=True).done()
+        assert results == [3]
         error = DataError("genes", "none", "Choose others.")
 
         def fail() -> None:
             raise error
 
-        summarised(state, fail, found.append, quick=True)
-    assert found == [3]
+        summarised(state, fail, results.append, quick=True)
+    assert results == [3]
     assert state.run_error is not None
     assert state.run_error.remedy == "Choose others."
     with pytest.raises(DataError):
-        summarised(state, fail, found.append)
+        summarised(state, fail, results.append)

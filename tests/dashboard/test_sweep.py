@@ -60,12 +60,12 @@ def test_points_have_the_errors_of_their_measure_and_leave_the_unknown_out() -> 
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_a_chart_and_its_figure_mark_what_is_suggested(measure: str) -> None:
-    found, plot = made_up(), SweepPlot()
-    plot.show(found.table, measure, parameter="topics", suggested=found.suggested)
-    known = points(found.table, measure)["value"].tolist()
+    sweep, plot = made_up(), SweepPlot()
+    plot.show(sweep.table, measure, parameter="topics", suggested=sweep.suggested)
+    known = points(sweep.table, measure)["value"].tolist()
     assert plot.suggested.data["x"] == [k for k, value in enumerate(known) if value == 10]
     assert plot.figure.yaxis.axis_label == MEASURES[measure].title
-    figure = figures.sweep(found.table, measure, parameter="topics", suggested=10)
+    figure = figures.sweep(sweep.table, measure, parameter="topics", suggested=10)
     (axes,) = figure.axes
     assert axes.get_xlabel() == "number of topics"
 

@@ -101,8 +101,8 @@ class TestNames:
         assert "&lt;img" in words_of(gene)
         state.select(fit.proportions[:, 2] > 0.5)
         assert "&lt;img" in words_of(contrast)
-        told = chips(fit, None, 2, (), None, state.names)
-        for html in (told, str(cells._legend.object), words_of(gene), words_of(contrast)):
+        chip_words = chips(fit, None, 2, (), None, state.names)
+        for html in (chip_words, str(cells._legend.object), words_of(gene), words_of(contrast)):
             assert "<img" not in html
         for view, column in ((cells, f"proportion of {EVIL}"), (loadings, EVIL)):
             export = view.export()
@@ -193,11 +193,11 @@ class TestCells:
         embedder = Embedder(services.jobs)
         run = services.jobs.home / "runs" / "one"
         run.mkdir()
-        while (found := embedder.ask("one 12", fit)) is None:
+        while (xy := embedder.ask("one 12", fit)) is None:
             time.sleep(0.005)
-        np.testing.assert_allclose(found, summaries.coordinates(fit)[:, :2] + 100, rtol=1e-6)
+        np.testing.assert_allclose(xy, summaries.coordinates(fit)[:, :2] + 100, rtol=1e-6)
         again = Embedder(services.jobs)
-        np.testing.assert_allclose(again.ask("one 12", fit), found, rtol=1e-6)
+        np.testing.assert_allclose(again.ask("one 12", fit), xy, rtol=1e-6)
 
     def test_one_topic_needs_no_umap(self, services: Services) -> None:
         fit = make_topic_fit(cells=30, topics=1)
@@ -270,10 +270,10 @@ def test_an_address_brings_a_topic_back(state: AppState, fit: TopicFit) -> None:
     state.tab = "topics"
     state.choose_factor(3)
     state.choose_gene("GENE7", near=True)
-    asked, problems = read(write(state, None))
-    assert (asked.tab, asked.factor, problems) == ("topics", 3, [])
+    requested, problems = read(write(state, None))
+    assert (requested.tab, requested.factor, problems) == ("topics", 3, [])
     other = AppState()
     other.show_fit(fit)
-    assert apply(asked, other, None) == []
+    assert apply(requested, other, None) == []
     assert (other.factor, other.colour, other.heat) == (3, FACTOR, "gene")
     assert apply(read("?run=one&factor=5")[0], other, None) == ["factor 5 of 4"]

@@ -31,9 +31,9 @@ def test_what_numba_compiles_is_kept_for_the_next_process() -> None:
     """As much of UMAP and pynndescent as Numba can keep; nobody else's functions are."""
     before = numba.njit, numba.config.CACHE_DIR, os.environ["NUMBA_CACHE_DIR"]
     umap_layout(np.random.default_rng(0).normal(size=(12, 2)))
-    kept = {path.name.split("-")[0] for path in compilations().rglob("*.nbc")}
-    assert "layouts._optimize_layout_euclidean_single_epoch" in kept
-    assert any(name.startswith("distances.") for name in kept)
+    names = {path.name.split("-")[0] for path in compilations().rglob("*.nbc")}
+    assert "layouts._optimize_layout_euclidean_single_epoch" in names
+    assert any(name.startswith("distances.") for name in names)
     assert (numba.njit, numba.config.CACHE_DIR, os.environ["NUMBA_CACHE_DIR"]) == before
 
 
@@ -59,21 +59,21 @@ def test_many_cells_are_placed_among_a_sample(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(module, "MOST_FITTED", 100)
     monkeypatch.setattr(module, "BLOCK", 60)
     scores = groups(np.random.default_rng(0), 300)
-    told: list[tuple[float, str]] = []
-    xy = umap_layout(scores, lambda *news: told.append(news))
+    reports: list[tuple[float, str]] = []
+    xy = umap_layout(scores, lambda *news: reports.append(news))
     assert xy.shape == (300, 2)
     assert np.isfinite(xy).all()
     centres = xy[:150].mean(0), xy[150:].mean(0)
     nearer = [np.linalg.norm(xy - centre, axis=1) for centre in centres]
     assert ((nearer[0] < nearer[1]) == (np.arange(300) < 150)).mean() > 0.98
-    assert [words for _, words in told] == [
+    assert [words for _, words in reports] == [
         "laying out 100 cells",
         "placing cells: 0 of 200",
         "placing cells: 60 of 200",
         "placing cells: 120 of 200",
         "placing cells: 180 of 200",
     ]
-    shares = [share for share, _ in told]
+    shares = [share for share, _ in reports]
     assert shares == sorted(shares)
     assert shares[-1] < 1
     np.testing.assert_array_equal(umap_layout(scores), xy)

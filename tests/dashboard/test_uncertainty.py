@@ -71,67 +71,67 @@ def fitted(runner: Runner, state: AppState, steps: object, until: Until) -> AppS
 
 class TestAsking:
     @pytest.fixture(autouse=True)
-    def _kept(self, monkeypatch: pytest.MonkeyPatch, fitted: AppState) -> None:
-        """Worked out by a job, as is; kept from then on."""
-        self.kept: dict[str, Uncertainty] = {}
-        self.asked: list[str] = []
+    def _fake_jobs(self, monkeypatch: pytest.MonkeyPatch, fitted: AppState) -> None:
+        """Jobs save these errors as they are, and the page reads what they saved."""
+        self.saved: dict[str, Uncertainty] = {}
+        self.submitted: list[str] = []
         assert isinstance(fitted.fit, Fit)
-        self.found: Uncertainty | None = make_uncertainty(fitted.fit)
+        self.errors: Uncertainty | None = make_uncertainty(fitted.fit)
 
         def submit(_of: object, jobs: object, run: str, method: str, n_boot: int, _: int) -> str:
             def work(handle: JobHandle) -> None:
                 if method == "bootstrap" and n_boot == 50:
                     raise ConfigError("more cells", "too few", "Take more.")
-                if self.found is not None:
-                    self.kept[run] = self.found
+                if self.errors is not None:
+                    self.saved[run] = self.errors
 
-            self.asked.append(method if method == "delta" else f"{method} {n_boot}")
+            self.submitted.append(method if method == "delta" else f"{method} {n_boot}")
             return str(jobs.submit("uncertainty", work))  # type: ignore[attr-defined]
 
         kind = type(UNCERTAINTY)
         monkeypatch.setattr(kind, "submit", submit)
-        monkeypatch.setattr(kind, "read", lambda _of, _jobs, run: self.kept.get(run))
+        monkeypatch.setattr(kind, "read", lambda _of, _jobs, run: self.saved.get(run))
 
     def test_to_fade_pairs_is_to_ask(self, fitted: AppState, until: Until) -> None:
         assert fitted.uncertainty is None
         fitted.max_fsos = 0.05
-        until(lambda: fitted.uncertainty is self.found)
-        assert (self.asked, fitted.uncertainty_progress) == (["delta"], "")
+        until(lambda: fitted.uncertainty is self.errors)
+        assert (self.submitted, fitted.uncertainty_progress) == (["delta"], "")
         fitted.max_fsos = 0.01
-        assert self.asked == ["delta"]
+        assert self.submitted == ["delta"]
 
     def test_another_run_has_its_own(self, fitted: AppState, runner: Runner, until: Until) -> None:
         fitted.uncertainty_method = "delta"
-        until(lambda: fitted.uncertainty is self.found)
+        until(lambda: fitted.uncertainty is self.errors)
         first = fitted.run
         runner.fit()
         until(lambda: fitted.run != first and fitted.fit is not None and not fitted.partial)
         assert fitted.uncertainty is None
         assert first is not None
         runner.open(first)
-        until(lambda: fitted.uncertainty is self.found)
+        until(lambda: fitted.uncertainty is self.errors)
 
     def test_what_fades_is_asked_of_the_next_run_too(
         self, fitted: AppState, runner: Runner, until: Until
     ) -> None:
         fitted.max_fsos = 0.05
-        until(lambda: fitted.uncertainty is self.found)
+        until(lambda: fitted.uncertainty is self.errors)
         first = fitted.run
         runner.fit()
-        until(lambda: fitted.run != first and fitted.uncertainty is self.found)
-        assert (self.asked, fitted.max_fsos) == (["delta", "delta"], 0.05)
+        until(lambda: fitted.run != first and fitted.uncertainty is self.errors)
+        assert (self.submitted, fitted.max_fsos) == (["delta", "delta"], 0.05)
 
     def test_nothing_fades_where_nothing_was_kept(self, fitted: AppState, until: Until) -> None:
-        self.found = None
+        self.errors = None
         fitted.max_fsos = 0.05
         until(lambda: fitted.max_fsos == 1.0)
-        assert self.asked == ["delta"]
+        assert self.submitted == ["delta"]
 
     def test_an_answer_that_comes_late_starts_nothing(
         self, fitted: AppState, runner: Runner, until: Until, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A look at what was kept ends after the work that was asked for meanwhile."""
-        self.found = None
+        self.errors = None
         go_on, looks = [threading.Event(), threading.Event()], []
 
         def read(*_arguments: object) -> None:
@@ -150,18 +150,19 @@ class TestAsking:
             time.sleep(0.01)
         go_on[1].set()
         until(lambda: fitted.max_fsos == 1.0)
-        assert self.asked == ["delta"]
+        assert self.submitted == ["delta"]
 
     def test_so_many_refits_and_the_way_back(self, fitted: AppState, until: Until) -> None:
         browser = Browser()
         connect(browser, fitted)
-        for value, told in (("200", "bootstrap 200"), ("delta", "delta"), ("200", "bootstrap 200")):
+        refits = "200", "bootstrap 200"
+        for value, method in (refits, ("delta", "delta"), refits):
             browser._handle_msg({"act": "uncertainty", "value": value})
-            until(lambda: not fitted.uncertainty_progress and fitted.uncertainty is self.found)
-            assert self.asked[-1] == told
+            until(lambda: not fitted.uncertainty_progress and fitted.uncertainty is self.errors)
+            assert self.submitted[-1] == method
         for wrong in ("bootstrap", "7", "1e9"):
             browser._handle_msg({"act": "uncertainty", "value": wrong})
-        assert len(self.asked) == 3
+        assert len(self.submitted) == 3
 
     def test_what_went_wrong_is_said(self, fitted: AppState, until: Until) -> None:
         fitted.uncertainty_method = "bootstrap"
@@ -174,48 +175,48 @@ class TestAsking:
 class TestShown:
     def test_the_heading_says_what_is_veiled(self) -> None:
         fit = make_fit()
-        found = make_uncertainty(fit)
-        assert "|r| &lt; 0.1 with a probability above 5 %" in _head(fit, 0.05, found, "").how
-        assert _head(fit, 0.05, None, "") == _head(fit, 1.0, found, "") == HEAD
+        result = make_uncertainty(fit)
+        assert "|r| &lt; 0.1 with a probability above 5 %" in _head(fit, 0.05, result, "").how
+        assert _head(fit, 0.05, None, "") == _head(fit, 1.0, result, "") == HEAD
         assert "at work." in _head(fit, 0.05, None, "at work").how
         assert _head(make_topic_fit(), 0.05, None, "") == TOPICS
 
     def test_the_heading_says_what_factors_miss(self) -> None:
         fit = make_fit()
         missed = ResidualStructure(2, 100, 3.0, 0.9, 0.05, ("LYZ", "CST3"), ())
-        found = replace(make_uncertainty(fit), structure=missed)
-        bare = _head(fit, 1.0, found, "").how
+        result = replace(make_uncertainty(fit), structure=missed)
+        bare = _head(fit, 1.0, result, "").how
         assert "Take more factors: genes vary together beyond these 2." in bare
         assert "beyond the 2 factors: most of all LYZ, CST3." in bare
-        veiled = _head(fit, 0.05, found, "").how
+        veiled = _head(fit, 0.05, result, "").how
         assert "Too few factors" in veiled
         assert "above 5 %" in veiled
         assert missed.words in veiled
-        nothing = replace(found, structure=replace(missed, largest=0.9, nothing=True))
+        nothing = replace(result, structure=replace(missed, largest=0.9, nothing=True))
         assert "There is nothing to find" in _head(fit, 1.0, nothing, "").how
         assert "Nothing to find. Veiled" in _head(fit, 0.05, nothing, "").how
         paired = replace(missed, largest=0.9, pairs=(("LYZ", "CST3"),))
-        of_pair = replace(found, structure=paired)
+        of_pair = replace(result, structure=paired)
         assert "LYZ and CST3 are correlated beyond" in _head(fit, 1.0, of_pair, "").how
         assert "LYZ and CST3 are missed. Veiled" in _head(fit, 0.05, of_pair, "").how
-        told = replace(fit, data={"structure": missed.to_dict()})
-        assert "beyond the 2 factors" in _head(told, 1.0, None, "").how
-        assert _head(told, 1.0, None, "", "on its way") == HEAD
+        tested = replace(fit, data={"structure": missed.to_dict()})
+        assert "beyond the 2 factors" in _head(tested, 1.0, None, "").how
+        assert _head(tested, 1.0, None, "", "on its way") == HEAD
 
     def test_veiled_where_a_correlation_is_not_sure(self) -> None:
         fit = make_fit()
         table = clustered(summaries.clr_correlation(fit, list(fit.genes[:12])))
         heatmap = Heatmap()
         heatmap.show(table)
-        found = pair_uncertainty(fit, make_uncertainty(fit, 0.05), list(table.columns))
-        assert found is not None
-        heatmap.show_uncertainty(found, 0.01)
+        tables = pair_uncertainty(fit, make_uncertainty(fit, 0.05), list(table.columns))
+        assert tables is not None
+        heatmap.show_uncertainty(tables, 0.01)
         veil = heatmap._veil.data["image"][0]
-        np.testing.assert_array_equal(veil[::-1], found["fsos"] > 0.01)
+        np.testing.assert_array_equal(veil[::-1], tables["fsos"] > 0.01)
         assert 0 < veil.sum() < veil.size
         for name in UNCERTAINTY_COLUMNS:
             shown = heatmap._image.data[name][0][::-1]
-            np.testing.assert_allclose(shown, found[name], rtol=1e-6)
+            np.testing.assert_allclose(shown, tables[name], rtol=1e-6)
         assert heatmap._hover.tooltips == [*GENES, VALUE, *UNCERTAINTY_ROWS]
         np.testing.assert_allclose(heatmap.values[::-1], table, rtol=1e-6)
         heatmap.show_uncertainty(None)

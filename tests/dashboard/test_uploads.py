@@ -16,12 +16,12 @@ from engine.jobs import JobStatus
 
 
 @pytest.fixture
-def told() -> list[tuple[str, str]]:
+def records() -> list[tuple[str, str]]:
     return []
 
 
 @pytest.fixture
-def folders(tmp_path: Path, told: list[tuple[str, str]]) -> Folders:
+def folders(tmp_path: Path, records: list[tuple[str, str]]) -> Folders:
     uploads = tmp_path / "uploads"
     (uploads / "ada-1").mkdir(parents=True)
     for age, name in enumerate(("b.h5ad", "<i>a.h5ad")):
@@ -29,7 +29,7 @@ def folders(tmp_path: Path, told: list[tuple[str, str]]) -> Folders:
         os.utime(uploads / name, (1e9 + age, 1e9 + age))
     (uploads / ".0.part").write_bytes(b"begun")
     (uploads / "taken.h5ad").touch()
-    return Folders(uploads, record=lambda did, what: told.append((did, what)))
+    return Folders(uploads, record=lambda did, what: records.append((did, what)))
 
 
 @pytest.fixture
@@ -38,15 +38,15 @@ def browser() -> Browser:
 
 
 @pytest.fixture
-def asked() -> list[str]:
+def opened() -> list[str]:
     return []
 
 
 @pytest.fixture
 def control(
-    state: AppState, folders: Folders, browser: Browser, asked: list[str]
+    state: AppState, folders: Folders, browser: Browser, opened: list[str]
 ) -> UploadsControl:
-    return UploadsControl(state, folders, browser, asked.append)
+    return UploadsControl(state, folders, browser, opened.append)
 
 
 def press(browser: Browser, act: str, name: str) -> None:
@@ -54,7 +54,7 @@ def press(browser: Browser, act: str, name: str) -> None:
 
 
 def test_uploads_are_listed_and_opened(
-    control: UploadsControl, folders: Folders, browser: Browser, asked: list[str]
+    control: UploadsControl, folders: Folders, browser: Browser, opened: list[str]
 ) -> None:
     assert [upload.name for upload in folders.uploaded()] == ["<i>a.h5ad", "b.h5ad"]
     shown = control._list.object
@@ -64,7 +64,7 @@ def test_uploads_are_listed_and_opened(
     assert control._rows.column.visible
     for name in ("b.h5ad", "../b.h5ad", ".0.part", "ada-1"):
         press(browser, "open", name)
-    assert asked == [str(folders.uploads / "b.h5ad")]
+    assert opened == [str(folders.uploads / "b.h5ad")]
 
 
 def test_two_presses_delete_one(
@@ -72,7 +72,7 @@ def test_two_presses_delete_one(
     folders: Folders,
     browser: Browser,
     state: AppState,
-    told: list[tuple[str, str]],
+    records: list[tuple[str, str]],
 ) -> None:
     path = str(folders.uploads / "b.h5ad")
     state.runs = [
@@ -86,7 +86,7 @@ def test_two_presses_delete_one(
     assert len(folders.uploaded()) == 2
     press(browser, "delete", "b.h5ad")
     assert [upload.name for upload in folders.uploaded()] == ["<i>a.h5ad"]
-    assert told == [("deleted", path)]
+    assert records == [("deleted", path)]
     press(browser, "delete", "<i>a.h5ad")
     press(browser, "delete", "<i>a.h5ad")
     assert not control._rows.column.visible

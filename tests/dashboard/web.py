@@ -30,10 +30,10 @@ def ask(server: Server, path: str, method: str = "GET", body: str = "", **header
         connection.request(method, path, body or None, given)
         answer = connection.getresponse()
         text = answer.read().decode("utf-8", "replace")
-        found = dict(answer.getheaders())
+        fields = dict(answer.getheaders())
         # The only one that comes several times.
-        found["Set-Cookie"] = "\n".join(answer.headers.get_all("Set-Cookie", []))
-        return answer.status, found, text
+        fields["Set-Cookie"] = "\n".join(answer.headers.get_all("Set-Cookie", []))
+        return answer.status, fields, text
     finally:
         connection.close()
 

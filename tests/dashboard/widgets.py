@@ -12,9 +12,9 @@ import panel_material_ui as pmui
 def find[W](viewer: Any, kind: type[W], label: str) -> W:
     """The one widget of this kind and label, of a view or of a layout."""
     layout = viewer.__panel__() if isinstance(viewer, pn.viewable.Viewer) else viewer
-    found = [w for w in layout.select(kind) if w.label == label]
-    assert len(found) == 1, (label, found)
-    return found[0]
+    widgets = [w for w in layout.select(kind) if w.label == label]
+    assert len(widgets) == 1, (label, widgets)
+    return widgets[0]
 
 
 def shown(viewer: pn.viewable.Viewer, kind: type[pn.viewable.Viewable]) -> list[Any]:
