@@ -21,7 +21,7 @@ class ArtefactCard(Card):
     Attributes
     ----------
     artefact
-        What is worked out.
+        The artefact that the job computes.
     """
 
     artefact: ClassVar[Artefact[Any]]
@@ -49,7 +49,7 @@ class ArtefactCard(Card):
 
 
 def _words(fit: object, partial: str, progress: str, result: object) -> str:
-    """What is said in place of the figure."""
+    """HTML message in place of the figure; empty if there is a result."""
     if fit is None or partial:
         return html.empty("This needs a fit that has ended.")
     said = progress or "Not worked out of this run yet"

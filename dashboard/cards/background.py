@@ -16,10 +16,10 @@ from dashboard.state import AppState, Notice
 def summarised(
     state: AppState, work: Callable[[], Any], then: Callable[[Any], None], *, quick: bool = False
 ) -> Future[None]:
-    """Work in a thread; ``then`` gets what came of it, in one message to the browser.
+    """Run ``work`` in a thread; ``then`` gets its result, in one message to the browser.
 
-    Without a page that could wait for it, work is done at once. So is ``quick`` work: its
-    outcome then comes in the message of the action that asked for it, and is painted with it.
+    Without a page, the work is done at once. So is ``quick`` work: its result reaches the browser
+    in the message of the action that started it.
     """
 
     def fail(error: Exception) -> None:
@@ -33,7 +33,7 @@ def summarised(
         except Exception as error:
             if pn.state.curdoc is None:
                 raise
-            # As from a thread: told on the page, which stays usable.
+            # As from a thread: the page shows the error and stays usable.
             fail(error)
         else:
             then(result)

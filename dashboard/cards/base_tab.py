@@ -18,8 +18,8 @@ from dashboard.cards.stack import Stack
 from dashboard.runner import Runner
 from dashboard.state import AppState
 
-# More rows than these are scrolled to, each as high as it is where all fit into a small window.
-# Panel works out a ``min_height`` of its own.
+# A tab with more rows scrolls; its rows have this least height. It is a style, because Panel
+# computes ``min_height`` itself.
 ROWS, LEAST = 2, {"min-height": "320px"}
 
 
@@ -29,9 +29,9 @@ class Tab(pn.viewable.Viewer):
     Attributes
     ----------
     tab
-        That of its folder.
+        Name of its folder.
     widths
-        Of its columns, percent; as wide as one another by default.
+        Widths of its columns, percent; equal by default.
     """
 
     tab: ClassVar[str]
@@ -48,11 +48,11 @@ class Tab(pn.viewable.Viewer):
         return self._panel
 
     def __getitem__(self, name: str) -> Any:
-        """Card of a name."""
+        """The card of an entry."""
         return self.cards[name]
 
     def share(self) -> dict[str, Any]:
-        """What the cards of the tab share beside state, browser and runner, by name."""
+        """Objects that the cards of the tab share, by name, beside state, browser and runner."""
         return {}
 
     def bar(self) -> list[Any]:
@@ -60,7 +60,7 @@ class Tab(pn.viewable.Viewer):
         return []
 
     def look(self) -> dict[str, Any]:
-        """How the tab is laid out."""
+        """Layout parameters of the tab."""
         return {
             "sizing_mode": "stretch_both",
             "margin": 0,
@@ -69,7 +69,7 @@ class Tab(pn.viewable.Viewer):
         }
 
     def stack(self, cards: Sequence[Card]) -> Stack:
-        """The cards that share a place."""
+        """Stack the cards that share a place."""
         raise NotImplementedError
 
     def lay_out(self) -> list[Any]:
@@ -81,7 +81,7 @@ class Tab(pn.viewable.Viewer):
         return [*self.bar(), *rows]
 
     def rows(self) -> list[list[Any]]:
-        """Cards, row by row; those of one place as a stack."""
+        """Cards, row by row; those that share a place as a `Stack`."""
         by_row = itertools.groupby(self.cards.values(), lambda card: card.place.row)
         return [
             [

@@ -24,7 +24,7 @@ from engine.results import AnyFit
 
 
 class Place(NamedTuple):
-    """Where a card stands in the grid of its tab; those of one place come in their order."""
+    """Row and column of a card in the grid of its tab; ``order`` sorts cards that share both."""
 
     row: int
     column: int = 0
@@ -34,37 +34,37 @@ class Place(NamedTuple):
 class Card(pn.viewable.Viewer):
     """A card of a tab.
 
-    A plain card says what it `follows`, and has `picture`, `compute`, `paint`, `draw` and
-    `tabulate`. One that lays itself out hands its parts to `build` in an ``__init__`` of its own,
-    whose parameters are what its tab shares, by name.
+    A plain card lists what it `follows`, and defines `picture`, `compute`, `paint`, `draw` and
+    `tabulate`. A card with another layout defines ``__init__``, which passes the parts to `build`.
+    The tab passes the arguments of ``__init__`` by name.
 
     Attributes
     ----------
     tab, place
-        Where it stands.
+        Name of its tab, and its place in the grid.
     entry
-        What its export menu and a report know it by; of no other card of the tab.
+        Its name in the export menu and in reports; unique within the tab.
     title
-        In a report; by default that of what it exports.
+        Its title in a report; by default that of the export.
     caption
-        How to read it: on the page, below its figure, in a report. ``{kind}`` is what a latent of
-        the fit is called.
+        How to read it: on the page, below its figure, in a report. ``{kind}`` stands for the word
+        for a latent of the fit.
     formula, caveat
-        What its "?" opens.
+        Texts that its "?" opens.
     follows
-        What it shows depends on these: parameters of the state, or of what else its tab shares
-        (``choices.group``). The first is the fit, where `asks` is that of this class.
+        Parameters of the state, or of other objects that its tab shares (``choices.group``). The
+        card is updated when one changes. The first is the fit, unless the card overrides `inputs`.
     factors
-        Whether there is nothing to show of a fit without factors.
+        Whether it needs a fit with factors.
     needs
-        Parameters of the state of which one must be there for anything to be exported.
+        Parameters of the state; nothing can be exported before one of them is set.
     behind
-        Whether it is brought up to date behind other tabs too.
+        Whether it is also updated while another tab is in front.
     front
-        Where several cards share a place: the parameter that says which of them is in front, by
-        their `key`; ``word`` is what is written on the small tab that turns to this one.
+        For cards that share a place: the parameter that holds the `key` of the card in front.
+        ``word`` labels the small tab that turns to this card.
     listed
-        Rows of its table that a report shows.
+        Number of rows of its table that a report shows.
     """
 
     tab: ClassVar[str]
@@ -108,10 +108,10 @@ class Card(pn.viewable.Viewer):
         tools: tuple[Any, ...] = (),
         **params: Any,
     ) -> None:
-        """Lay the card out, and follow from now on; one that can be exported gets a menu for it."""
+        """Lay the card out and start to follow; with ``browser`` it gets an export menu."""
         self.head = head
         if self.front:
-            # No deeper than it must be.
+            # Bokeh measures nested layouts repeatedly: a single part is not wrapped.
             alone = body[0] if len(body) == 1 else None
             self._panel = alone or pn.Column(*body, sizing_mode="stretch_both", margin=0)
         else:
@@ -120,7 +120,7 @@ class Card(pn.viewable.Viewer):
         self.follow()
 
     def follow(self) -> None:
-        """Bring the card up to date now, and whenever something changes that it depends on."""
+        """Update the card now, and whenever something changes that it follows."""
         own = [name if "." in name else f"state.{name}" for name in self.follows]
         own += [] if self.behind else ["state.tab"]
         own += [self.front] if self.front else []
@@ -129,7 +129,7 @@ class Card(pn.viewable.Viewer):
         self.update()
 
     def menu(self, browser: Browser) -> ExportMenu:
-        """The menu that exports it."""
+        """The export menu of the card."""
         return ExportMenu(browser, self.offer, self.state, name=self.entry, needs=self.needs)
 
     def __panel__(self) -> pn.viewable.Viewable:
@@ -137,23 +137,23 @@ class Card(pn.viewable.Viewer):
 
     @property
     def fit(self) -> AnyFit | None:
-        """The fit to show, if there is one with all that the card needs."""
+        """The fit to show; None without a fit, or if the card needs factors and it has none."""
         fit: AnyFit | None = self.state.fit
         return None if self.factors and is_bare(fit) else fit
 
     @property
     def result(self) -> Any:
-        """The result of `compute` that is shown; None if nothing is."""
+        """The result of `compute` that is shown; None if there is none."""
         return None if self._answer is None else self._answer[1]
 
     @property
     def is_visible(self) -> bool:
-        """Whether its tab is in front, and so is the card where several share a place."""
+        """Whether its tab is in front (or `behind` is set), and so is the card in its place."""
         in_front = not self.front or attrgetter(self.front)(self) == (self.key or self.entry)
         return in_front and (self.behind or self.state.tab == self.tab)
 
     def update(self, *events: Any) -> None:
-        """Bring the card up to date, unless nobody sees it."""
+        """Update the card if it is visible."""
         if self.is_visible:
             self.refresh(*events)
 
@@ -177,7 +177,7 @@ class Card(pn.viewable.Viewer):
 
     def _receive(self, inputs: tuple[Any, ...], result: Any) -> None:
         current = self.inputs()
-        # The answer to what nobody asks any more. Asked again, it is worked out again.
+        # The inputs have changed meanwhile: drop the result. If they return, it is computed again.
         if self._requested is not inputs or current is None or not same(current, inputs):
             self._requested = None if self._requested is inputs else self._requested
             return
@@ -188,12 +188,12 @@ class Card(pn.viewable.Viewer):
         try:
             self.paint(result)
         except Exception:
-            # What is still there was painted of something else.
+            # What is on the page was painted from other inputs.
             self._requested = self._answer = None
             self.clear()
             raise
 
-    # What a card of its own kind says.
+    # What subclasses override.
 
     def inputs(self) -> tuple[Any, ...] | None:
         """Arguments of `compute`; None while there is nothing to show."""
@@ -202,11 +202,11 @@ class Card(pn.viewable.Viewer):
         return tuple(attrgetter(name)(self if "." in name else self.state) for name in self.follows)
 
     def picture(self) -> Any:
-        """What it draws on the page, once: a Bokeh figure, or anything of Panel."""
+        """Create what the page shows, once: a Bokeh figure, or a Panel object."""
         raise NotImplementedError
 
     def compute(self, *inputs: Any) -> Any:
-        """The result for these inputs; runs in a thread."""
+        """Compute the result from these inputs; runs in a thread."""
         return inputs[0]
 
     def is_quick(self, *_inputs: Any) -> bool:
@@ -214,16 +214,16 @@ class Card(pn.viewable.Viewer):
         return False
 
     def paint(self, result: Any) -> None:
-        """Draw a result on the page."""
+        """Show a result on the page."""
 
     def clear(self) -> None:
-        """React: there is nothing to show."""
+        """Called when there is nothing to show."""
 
     def wait(self) -> None:
-        """React: the result is being computed."""
+        """Called when `compute` starts."""
 
     def draw(self, result: Any) -> Any:
-        """Figure of a result on paper, of the same size whatever the page's."""
+        """Figure of a result on paper; its size does not depend on the page."""
         raise NotImplementedError
 
     def tabulate(self, result: Any) -> pd.DataFrame:
@@ -231,24 +231,24 @@ class Card(pn.viewable.Viewer):
         raise NotImplementedError
 
     def stem(self) -> str:
-        """Name of its files, its title and words of a report."""
+        """Base name of its exported files, and its title where it has no other."""
         return self.title.lower() or self.entry
 
     @classmethod
     def caption_of(cls, fit: AnyFit | None) -> str:
-        """Caption in a report."""
+        """Caption in a report of this fit."""
         return cls.caption.replace("{kind}", fit.latent if fit is not None else "factor")
 
-    # How that is taken away.
+    # Export.
 
     @classmethod
     def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export | None:
-        """What a report has of a fit that no page shows; ``xy`` is its UMAP, if there is one."""
+        """Export for a report made without a page; ``xy`` is the UMAP of the fit, or None."""
         return None
 
     @classmethod
     def entitled(cls, export: Export | None, fit: AnyFit | None) -> Export | None:
-        """The export with title and caption."""
+        """Add title and caption to an export."""
         if export is None:
             return None
         words = cls.caption_of(export.of or fit)
@@ -259,17 +259,17 @@ class Card(pn.viewable.Viewer):
         if self._answer is None:
             return None
         (first, *_), result = self._answer
-        # What is asked of is the fit, or has it.
+        # The first input is the fit, or holds it.
         fit = getattr(first, "fit", first)
         return Export(self.stem(), lambda: self.draw(result), lambda: self.tabulate(result), of=fit)
 
     def offer(self) -> Export | None:
-        """The same with title and caption."""
+        """`export`, with title and caption."""
         return self.entitled(self.export(), self.state.fit)
 
 
 def same(these: tuple[Any, ...], those: tuple[Any, ...]) -> bool:
-    """Whether two questions are one: by identity what has no equality of its own, as fits have."""
+    """Whether two tuples of inputs are the same; fits and arrays are compared by identity."""
     plain = {str, int, float, bool, tuple, list, type(None)}
     return len(these) == len(those) and all(
         a == b if {type(a), type(b)} <= plain else a is b for a, b in zip(these, those, strict=True)

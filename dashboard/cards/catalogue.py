@@ -1,4 +1,4 @@
-"""The cards of each tab: all that its folder holds; no other list of them exists."""
+"""Finds the cards of each tab in its folder; there is no other list of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboard.cards.card import Card
 
 def cards(tab: str) -> list[type[Card]]:
     """Cards of a tab, in the order of their places."""
-    # What cards of a tab have in common is no card.
+    # Base classes of cards have no entry.
     kinds = [
         kind for module in _modules(tab) for kind in _own(module, Card) if hasattr(kind, "entry")
     ]
@@ -20,12 +20,12 @@ def cards(tab: str) -> list[type[Card]]:
 
 
 def keys(tab: str, front: str) -> list[str]:
-    """Keys of the cards of a tab that share a place, by the parameter that turns to one."""
+    """Keys of the cards of a tab that have this ``front``."""
     return [kind.key or kind.entry for kind in cards(tab) if kind.front == front]
 
 
 def tab(name: str) -> Any:
-    """The `dashboard.cards.base_tab.Tab` of a name."""
+    """The `dashboard.cards.base_tab.Tab` in the folder of a tab."""
     module = importlib.import_module(f"{__package__}.{name}.tab")
     (tab_class,) = (kind for kind in _own(module, module.Tab))
     return tab_class

@@ -33,7 +33,7 @@ MOST_CACHED = 6
 
 
 def shown(state: AppState) -> Colouring:
-    """Colours of the cells of the fit that is shown, which there must be."""
+    """Colours of the cells of the shown fit; there must be one."""
     assert state.fit is not None
     factor = state.shown_factor
     name = state.names[factor] if factor < len(state.names) else ""
@@ -47,17 +47,17 @@ def colouring(
     counts: sparse.csc_matrix | None = None,
     name: str = "",
 ) -> Colouring:
-    """Colours of the cells of a fit; the last few are kept as long as the fit is.
+    """Colours of the cells of a fit; the latest `MOST_CACHED` are cached as long as the fit lives.
 
     Parameters
     ----------
     key
-        One of the values of `AppState.colours`; anything else colours by the factor, or without
-        any by the total counts.
+        One of the values of `AppState.colours`; anything else colours by the factor, or by total
+        counts if the fit has none.
     counts
         (C, G) counts of the fit, for the colours that show them.
     name
-        Of the factor; its name in the fit by default.
+        Name of the factor; by default its name in the fit.
     """
     cached = _cached_colourings(fit)
     name = name or (fit.factor_names[factor] if fit.n_factors else "")

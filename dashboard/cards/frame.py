@@ -19,12 +19,12 @@ COVER = {"position": "absolute", "inset": "0", "width": "100%", "height": "100%"
 
 
 def card(head: Any, *body: Any, tools: tuple[Any, ...] = (), **params: Any) -> pn.Column:
-    """A card whose body fills what the title leaves.
+    """A card whose body fills the room below the title.
 
     Parameters
     ----------
     head
-        An `html.Heading`, or something bound that gives one.
+        An `html.Heading`, or a bound function that returns one.
     tools
         Small controls at the right of the title.
     """
@@ -40,7 +40,7 @@ def card(head: Any, *body: Any, tools: tuple[Any, ...] = (), **params: Any) -> p
         *tools,
         sizing_mode="stretch_width",
         margin=0,
-        # Tops of the same height, unless there is only a title.
+        # All tops have the same height, unless there is only a title.
         css_classes=["card-top"] if tools or how else ["card-top", "bare"],
         stylesheets=[html.STYLES],
     )
@@ -52,7 +52,7 @@ def card(head: Any, *body: Any, tools: tuple[Any, ...] = (), **params: Any) -> p
 
 def row(*cards: Any, shares: tuple[int, ...] = ()) -> pn.Row:
     """Cards side by side, each with its share of the width."""
-    # No deeper than it must be: Bokeh measures nested layouts again and again.
+    # Styles are set on the card itself: Bokeh measures nested layouts repeatedly.
     for view, share in zip(cards, shares, strict=False):
         view.__panel__().styles = {"flex": f"{share} 1 0"}
     return pn.Row(
@@ -70,7 +70,7 @@ def figure(*plots: Any, message: Any, widest: tuple[int | None, ...] = ()) -> pn
     Parameters
     ----------
     widest
-        Largest width of each plot, pixels; None, and a missing one, fills the room there is.
+        Largest width of each plot, pixels; without one a plot fills the room.
     """
     cover = html.pane(message, css_classes=["cover"], sizing_mode=None, styles=COVER)
     panes = [

@@ -16,9 +16,9 @@ from engine.results import AnyFit
 
 
 class HeatGenes:
-    """Top genes, those of the chosen factor, or those near a marked gene, and how many.
+    """Chooses top genes, those of a factor, or those near a marked gene, and their number.
 
-    The choice is the page's: all heatmaps show the same genes. ``widgets`` go into a card.
+    All heatmaps of the page share the choice. ``widgets`` go into a card.
     """
 
     def __init__(self, state: AppState) -> None:
@@ -39,8 +39,8 @@ class HeatGenes:
         self.which.param.watch(self._pick, "value")
 
     def update(self) -> None:
-        """Offer what the state has to offer."""
-        # Another name needs another value: a select does not show that only its words changed.
+        """Update the options from the state."""
+        # Another gene needs another value: a select does not show a change of the words alone.
         state = self.state
         values = {"top": "top", "factor": "factor"}
         options = {"Top genes": "top"}
@@ -52,7 +52,7 @@ class HeatGenes:
         self.which.param.update(options=options, value=values.get(state.heat, "top"))
 
     def choice(self) -> tuple[Any, ...]:
-        """Which genes are chosen: the heatmap, how many, and about which factor or gene."""
+        """The choice of genes: its kind, their number, and the factor or gene that it is about."""
         return self.state.heat, self.state.top_genes, self._about()
 
     def of(self, fit: AnyFit) -> pd.Index:

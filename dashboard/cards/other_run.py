@@ -31,7 +31,7 @@ LISTED = 15
 
 
 class BesideCard(Card):
-    """A card of the factors of two runs, the shown one's in rows."""
+    """A card of the factors of two runs; rows are those of the shown run."""
 
     choices: Any
 
@@ -41,7 +41,7 @@ class BesideCard(Card):
         self.state.choose_factor(row)
 
     def choose_row(self, rows: list[int]) -> None:
-        """Choose a factor of the shown run, with the best of the other, or none."""
+        """Choose a factor of the shown run with its best match, or none."""
         self.choices.beside = None
         self.state.choose_factor(rows[0] if rows else None)
 
@@ -61,7 +61,7 @@ LONGEST = 30
 
 
 def runs(state: AppState) -> dict[str, str]:
-    """The other runs that have a result, each with words that no other has."""
+    """Ids of the other runs that have a result -> labels that differ."""
     labels: dict[str, str] = {}
     for status in state.runs:
         if status.state in FINISHED and status.id != state.run:
@@ -83,7 +83,7 @@ def cut_runs(names: Sequence[str]) -> list[str]:
 
 
 def compared(fit: AnyFit, jobs: Jobs, run: str) -> Other | None:
-    """Read a run and compare; None if it has no result."""
+    """Read a run and compare it with the fit; None if it has no result."""
     other, given = fetch(jobs, run)
     if other is None:
         return None
@@ -94,7 +94,7 @@ def compared(fit: AnyFit, jobs: Jobs, run: str) -> Other | None:
 
 
 def page(fit: AnyFit, names: tuple[str, ...], other: Other, topic: int, place: int) -> str:
-    """Two topics side by side: how alike, and the top genes of both; shared ones stand out."""
+    """HTML of two topics: their similarity, and the top genes of both with shared ones marked."""
     r = float(other.match.correlation.to_numpy()[topic, place])
     overlap = float(other.match.overlap.to_numpy()[topic, place])
     shared = set(summaries.shared_genes(fit, topic, other.fit, place))

@@ -17,24 +17,24 @@ from dashboard.export import Export
 
 
 class Stack(pn.viewable.Viewer):
-    """A card of several.
+    """Several cards in one place, one of them in front.
 
     Parameters
     ----------
     name
-        Of its export menu.
+        Name of its export menu.
     label
-        Of its small tabs, for those who hear the page.
+        Label of its small tabs, for screen readers.
     act
-        What they send.
+        Name of the message that the tabs send.
     message
-        Covers what is in front while there is nothing to show.
+        Message that covers the card in front while there is nothing to show.
     needs
-        As of `Card`.
+        As in `Card`.
     overlaid
-        All cards lie on one another, and style alone shows one: no change of the layout, which
-        would have Bokeh measure the whole page again. Not for tables: a browser can hang over those
-        whose contents it is told to skip.
+        Whether all cards lie on one another and a style shows one. The layout does not change then;
+        a change would make Bokeh measure the whole page again. Not for tables: a browser can hang
+        on a table whose contents it skips.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Stack(pn.viewable.Viewer):
     def turn(self, key: str) -> None:
         """Turn to another card."""
         if key in self.cards:
-            # Before the card is brought up to date: what is filled then has its room.
+            # Placed before it is updated: its contents then know their room.
             self._put(key)
             setattr(self._owner, self._front.name, key)
 
@@ -114,11 +114,11 @@ class Stack(pn.viewable.Viewer):
             self._body.objects = [self.cards[key]]
 
     def export(self) -> Export | None:
-        """Of the card in front."""
+        """Export of the card in front."""
         return self.front.offer()
 
 
 def _style(shown: bool) -> dict[str, str]:
-    # Not by visibility, which panes of HTML inside set for themselves.
+    # Not by ``visibility``: HTML panes inside set their own.
     visibility, events = ("visible", "auto") if shown else ("hidden", "none")
     return {**COVER, "content-visibility": visibility, "pointer-events": events}

@@ -1,4 +1,4 @@
-"""Tables: filtered, sorted and turned page by page by the server; names are data, never markup."""
+"""Tables that the server filters, sorts and pages; names are data, never markup."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dashboard.templates import render
 STYLES = (Path(__file__).resolve().parents[2] / "assets" / "table.css").read_text("utf-8")
 ROW = 21
 SMALL = "e"
-# Rows of a page; what does not fit is scrolled to.
+# Rows of a page; a page that does not fit scrolls.
 PAGE = 25
 NAME = str(render("pieces.name_in_cell"))
 
@@ -30,13 +30,13 @@ class Column:
     Attributes
     ----------
     title
-        Its words; may come from the data.
+        Title; may come from the data.
     digits
         A number format such as "0.000", or `SMALL` for p-values; None: text.
     tip
-        What it says, on hovering over the title.
+        Words shown on hovering over the title.
     width
-        Pixels; None: what its cells need.
+        Pixels; None: as wide as its cells.
     """
 
     title: str
@@ -46,7 +46,7 @@ class Column:
 
 
 def field(place: int) -> str:
-    """Name of a column inside a table: safe, whatever its title."""
+    """Internal name of a column, which does not depend on its title."""
     return f"c{place}"
 
 
@@ -57,7 +57,7 @@ def _numbers(digits: str) -> Any:
 
 
 class _Plain(pn.widgets.Tabulator):
-    """Without the font of icons, of which none is used."""
+    """A Tabulator without its icon font, which is not used."""
 
     _stylesheets: ClassVar[list[str]] = []
 
@@ -68,14 +68,14 @@ class Table(pn.viewable.Viewer):
     Parameters
     ----------
     on_row
-        Called with the positions, in the table that was shown, of the rows that are chosen.
+        Called with the positions of the selected rows among those given to `fill`.
     many
-        Whether several rows can be chosen.
+        Whether several rows can be selected.
     act
-        What the last column is for, in words, and what is called with the position of a row
-        when that column of it is clicked.
+        Words for an additional last column, and a function that is called with the position of a
+        row when its cell in that column is clicked.
     wide
-        Columns are as wide as their cells, and scrolled to, instead of as wide as there is room.
+        Whether columns are as wide as their cells, and scroll, instead of sharing the room.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Table(pn.viewable.Viewer):
         return self.widget
 
     def fill(self, rows: Sequence[Any]) -> None:
-        """Show other values, given column by column; no row is chosen."""
+        """Show other values, given column by column; no row is selected."""
         names = [field(j) for j in range(len(self._columns))]
         self._quiet = True
         try:
@@ -130,7 +130,7 @@ class Table(pn.viewable.Viewer):
             self._quiet = False
 
     def choose(self, row: int | None) -> None:
-        """Mark a row as the chosen one, or none."""
+        """Select a row, or none."""
         wanted = [] if row is None or row >= len(self.widget.value) else [row]
         if wanted != self.widget.selection:
             self._quiet = True
@@ -140,7 +140,7 @@ class Table(pn.viewable.Viewer):
                 self._quiet = False
 
     def _look(self) -> dict[str, Any]:
-        """How the columns are shown: titles are made HTML, since Tabulator takes them for it."""
+        """Settings of the columns; titles are escaped, since Tabulator takes them for HTML."""
         columns = {field(j): column for j, column in enumerate(self._columns)}
         text = [name for name, column in columns.items() if column.digits is None]
         return {
@@ -161,7 +161,7 @@ class Table(pn.viewable.Viewer):
         }
 
     def _report_rows(self, event: Any) -> None:
-        # Asked at once: by the time of the action, what the page itself chose looks like a click.
+        # Checked before the action: later a selection by the page itself looks like a click.
         if not self._quiet and self._on_row is not None:
             one_message(self._on_row)([int(row) for row in event.new])
 

@@ -51,7 +51,7 @@ def gene_intervals(fit: AnyFit, result: Any, factor: int) -> pd.DataFrame | None
 
 
 def stability(result: Any, factor: int) -> str:
-    """How far refits agree on a factor or topic, in words; empty if nothing is known of it."""
+    """How far refits agree on a factor or topic, in words; empty if it is not known."""
     if isinstance(result, TopicUncertainty):
         share = lists.percent(float(result.top_stability(TOP)[factor]))
         return f"{share} of its top {TOP} genes stay so in {result.n_boot} refits."
@@ -67,12 +67,12 @@ def interval(low: float, high: float) -> str:
 
 
 def rate(share: float) -> str:
-    """A local false sign rate, or one of signs that are false or effects that are small."""
+    """A local false sign rate, or that of false signs or small effects, in words."""
     return "< 0.001" if share < 0.001 else html.number(share, 3)
 
 
 def line(result: Any, progress: str, fit: AnyFit | None = None, *, more: str = "") -> str:
-    """Which intervals there are, and what would give others: HTML."""
+    """HTML of the method of the intervals, with buttons for other methods."""
     if progress:
         return lists.offered(f"Working out the intervals: {progress}.")
     mixes = fit is not None and fit.can("mixtures")
@@ -96,7 +96,7 @@ def line(result: Any, progress: str, fit: AnyFit | None = None, *, more: str = "
 
 
 def _refits(but: int = 0) -> list[Html]:
-    """What starts a bootstrap, for each number of replicates but one."""
+    """Buttons that start a bootstrap, for each number of replicates but one."""
     return [
         lists.press("uncertainty", str(n), f"{n} refits", kind="act", label=REFIT.format(n))
         for n in REPLICATES

@@ -21,7 +21,7 @@ def words(fit: AnyFit) -> Words:
 
 
 def heading(state: AppState, factors: html.Heading, topics: html.Heading, bare: str = "") -> Any:
-    """The heading that suits the fit that is shown; ``bare`` is said of one without factors."""
+    """The heading for the shown fit; ``bare`` is the line for a fit without factors."""
 
     def suited(fit: AnyFit | None) -> html.Heading:
         if fit is not None and bare and is_bare(fit):
@@ -34,7 +34,7 @@ def heading(state: AppState, factors: html.Heading, topics: html.Heading, bare: 
 
 
 def named(head: html.Heading, fit: AnyFit | None) -> html.Heading:
-    """The heading that is written of factors or topics, in the words of the model of a fit."""
+    """A heading written for factors or topics, with the latents called as the fit calls them."""
     if fit is None:
         return head
     own = fit.vocabulary

@@ -1,4 +1,4 @@
-"""The bar above the views: how to check, and how far that is."""
+"""The bar above the cards: settings, start and progress of a check."""
 
 from __future__ import annotations
 

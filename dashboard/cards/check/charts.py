@@ -1,4 +1,4 @@
-"""All genes at once, the residuals of one, and the total counts: one at a time."""
+"""Charts of a check: all genes, the residuals of one gene, or total counts."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class ChartsView(Card):
             self.state.choose_pair(*names)
 
     def gene(self, result: Checked) -> str:
-        """The gene whose residuals are shown: the chosen one that has draws, else the worst."""
+        """The gene whose residuals are shown: a marked one that has draws, else the worst."""
         rows = result.check.residuals
         known = set(rows["gene"].astype(str))
         worst = result.check.genes["gene"].astype(str)

@@ -78,7 +78,7 @@ class Checker:
         self._follow()
 
     def _take(self, run: str | None, fit: AnyFit | None) -> None:
-        """Show the last check of a fit: this page's before it was reloaded, or anybody's."""
+        """Show the latest check of a fit, whichever page started it."""
         choices = self.choices
         job = None
         if run is not None and fit is not None:
@@ -100,7 +100,7 @@ class Checker:
             status = self.jobs.status(choices.job)
             checked = self.jobs.result(choices.job) if status.state == "done" else None
         except JobError:
-            # Forgotten by the server; what was found is still here.
+            # The server has dropped the job; the page still has its result.
             choices.param.update(job=None, status=None)
             return
         changes: dict[str, object] = {}

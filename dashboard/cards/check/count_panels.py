@@ -146,7 +146,7 @@ def genes_to_draw(
 
 
 def worst_misfits(table: pd.DataFrame) -> dict[str, str]:
-    """What fits worst of each gene that does not fit."""
+    """The worst discrepancy of each gene that does not fit."""
     off = table[table["misfit"]].drop_duplicates("gene")
     return dict(zip(off["gene"].astype(str), off["discrepancy"].map(SHORT), strict=True))
 

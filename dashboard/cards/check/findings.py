@@ -52,7 +52,7 @@ class WordsView(Card):
 
 
 def page(result: Checked) -> str:
-    """Findings, what was not judged, then what was checked and how much of it is off."""
+    """HTML of the findings, the notes, and the numbers of the check."""
     check = result.check
     lines = [*(check.findings or [NOTHING]), *check.notes]
     if result.laplace is not None and result.laplace.warning is not None:
@@ -63,7 +63,7 @@ def page(result: Checked) -> str:
 
 
 def numbers(result: Checked) -> str:
-    """How many cells, draws and misfits, and how good the approximation is."""
+    """Numbers of cells, draws and misfits, and the error of the approximation, in words."""
     check = result.check
     off = check.misfits
     own = off[off["group"] == check.genes["group"].iloc[0]]

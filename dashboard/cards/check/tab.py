@@ -14,7 +14,7 @@ from dashboard.cards.check.tab_choices import CheckChoices
 
 
 class CheckTab(Tab):
-    """Two columns of two cards below the bar of settings: not all are of one height."""
+    """Two columns of two cards below the bar of settings; their heights differ."""
 
     tab = "check"
 

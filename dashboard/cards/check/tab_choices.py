@@ -18,20 +18,20 @@ CHART_TABS = ("genes", "residuals", "totals")
 class CheckChoices(param.Parameterized):
     """Choices that the views of the Check tab share."""
 
-    # what is asked
+    # the request
     mode: Any = param.Selector(default="laplace", objects=list(MODES))
     totals: Any = param.Selector(default="", objects=["", "observed", "model"], doc="'': usual.")
     cells = param.String(default=ALL, doc="ALL, SELECTED, or EACH and a column of obs.")
     draws = param.Integer(default=100, bounds=(20, 2000))
 
-    # what came
+    # the job and its result
     job = param.String(default=None, allow_None=True, doc="Id of the job of the check.")
     status = param.Parameter(doc="JobStatus of that job.")
     checked = param.Parameter(doc="The `engine.jobs.Checked` that is shown.")
     aside = param.String(doc="Why it is not kept with the run.")
     wrong = param.String(doc="Why no check could be asked for.")
 
-    # how it is shown
+    # the view
     group = param.String(default=ALL, doc="The group of cells that is looked at.")
     kind: Any = param.Selector(default="histogram", objects=list(KINDS))
     genes: Any = param.Selector(default="both", objects=list(GENES))

@@ -18,7 +18,7 @@ from dashboard.one_message import one_message
 from dashboard.select import Select
 
 NOBODY = "none"
-# As low as the bar.
+# Makes the field as low as the bar.
 LOW = {
     "& .MuiSelect-select": {
         "paddingTop": "7px !important",
@@ -86,7 +86,7 @@ class CompareBar(pn.viewable.Viewer):
             return
         survey = self.compared.survey
         others = runs(self.state)
-        # By name: a select does not show that only the words of a value changed.
+        # Values are names: a select does not show a change of the words alone.
         self._ids = {words: run for run, words in others.items()}
         wanted = self.compared.wanted
         options = list(self._ids) or [NOBODY]
@@ -122,7 +122,7 @@ class CompareBar(pn.viewable.Viewer):
 
 
 def strip(*widgets: object) -> pn.Row:
-    """Small controls above a plot; of a height that the plot knows before it is laid out."""
+    """Row of small controls above a plot; its height is fixed, so that the plot has its room."""
     return pn.Row(
         *widgets,
         sizing_mode="stretch_width",

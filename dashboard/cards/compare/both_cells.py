@@ -36,7 +36,7 @@ HEAD = html.heading(
     "on a scale of its own. Two UMAPs of the same cells may be turned and mirrored: compare what "
     "lies together, not where. Distances between separate groups mean little.",
 )
-# Characters of a title that have room over half a card.
+# Characters of a title that fit above half a card.
 TITLE = 22
 Inputs = tuple[Beside, str, int, str]
 
@@ -96,7 +96,7 @@ class ComparedCellsView(Card):
         return colouring.colouring(beside.other.fit, key, place, None, named)
 
     def is_quick(self, _beside: Beside, key: str, *_of: object) -> bool:
-        # What topics say of a gene takes all cells and genes.
+        # The CLR of a gene under topics takes all cells and genes.
         return not key.startswith(CLR)
 
     def clear(self) -> None:
@@ -124,7 +124,7 @@ class ComparedCellsView(Card):
             return
         own = colouring.shown(state)
         painted = (*self._xy, own, other, state.selected)
-        # Images of many cells are not made again for nothing.
+        # An image of many cells is not drawn again if nothing changed.
         if same(painted, self._painted):
             return
         self._painted = painted
@@ -176,7 +176,7 @@ class ComparedCellsView(Card):
 
 
 def selected_there(beside: Beside, selected: np.ndarray | None) -> np.ndarray | None:
-    """The selected cells among those of the other run."""
+    """Mask of the selected cells among those of the other run."""
     if selected is None:
         return None
     mask = np.zeros(len(beside.other.fit.cells), bool)
@@ -185,7 +185,7 @@ def selected_there(beside: Beside, selected: np.ndarray | None) -> np.ndarray | 
 
 
 def selected_here(beside: Beside, mask: np.ndarray) -> np.ndarray:
-    """Cells of the other run among those of the open one."""
+    """Mask among the cells of the open run, from one of the other run."""
     selected = np.zeros(len(beside.fit.cells), bool)
     selected[beside.here] = mask[beside.there]
     return selected
@@ -200,7 +200,7 @@ def legends(own: Colouring, other: Colouring, state: AppState) -> str:
 
 
 def apart(first: str, other: str) -> tuple[str, str]:
-    """Two titles "A: name" and "B: name" without what both names begin with, to its last dot."""
+    """Titles "A: name" and "B: name" without the parts, split at " · ", that both begin with."""
     one, two = (name.partition(": ")[2].split(" · ") for name in (first, other))
     while len(one) > 1 and len(two) > 1 and one[0] == two[0]:
         one, two = one[1:], two[1:]

@@ -47,7 +47,7 @@ Inputs = tuple[Beside, str, int, int]
 
 
 class ScatterView(Card):
-    """A scatter with a choice of what is compared."""
+    """A scatter of one quantity in both runs, and the choice of the quantity."""
 
     tab, entry, place = "compare", "cell by cell", Place(0, 1, 2)
     front, key, word = "choices.detail", "cells", "Cell by cell"
@@ -128,7 +128,7 @@ class ScatterView(Card):
         else:
             self.plot.paint(shown, chosen)
         self._words.object = self._describe(result)
-        # Capture efficiencies and scores of factors have a spread, and only they.
+        # Only capture efficiencies and scores of factors have standard deviations.
         self.bars.visible = result.sd is not None
         self._draw_bars()
 

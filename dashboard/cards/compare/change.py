@@ -32,7 +32,7 @@ HEAD = html.heading(
 )
 SHOWN = {"A": "one", "B": "other", "B \N{MINUS SIGN} A": "change"}
 SWITCH = TIGHT | {"& .MuiToggleButton-root": {"padding": "4px 8px", "whiteSpace": "nowrap"}}
-# So many are ordered in 15 ms.
+# Ordering this many takes 15 ms.
 _QUICK_GENES = 200
 TITLES = {
     "one": "CLR correlation in A",
@@ -50,7 +50,7 @@ class Shown(NamedTuple):
 
 
 class ChangeView(Card):
-    """A heatmap with a switch of three ways."""
+    """A heatmap of A, B or their difference."""
 
     tab, entry, place = "compare", "changes", Place(1, 1)
     follows = (
@@ -103,7 +103,7 @@ class ChangeView(Card):
         return Shown(tables, *limits(*tables))
 
     def is_quick(self, beside: Beside, *_inputs: object) -> bool:
-        # Of topics, cells must be drawn first; and many genes ordered.
+        # Topics need cells to be drawn first; ordering many genes is slow.
         mixed = any(fit.can("mixtures") for fit in (beside.fit, beside.other.fit))
         return not mixed and self.state.top_genes <= _QUICK_GENES
 

@@ -121,7 +121,7 @@ class PairsView(Card):
 
 
 def _head(beside: Beside | None) -> html.Heading:
-    """The heading, which says so if there is nothing to be found."""
+    """The heading; with a warning if a run has no factors."""
     if beside is None or not (is_bare(beside.fit) or is_bare(beside.other.fit)):
         return HEAD
     return replace(HEAD, how=html.finding(NO_CHANGE, NO_CHANGE))

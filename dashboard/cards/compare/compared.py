@@ -33,7 +33,7 @@ READING = "Reading the runs."
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """Runs on the data of the open one, as `engine.checks.compare` gives them, and the others."""
+    """`engine.checks.compare` of the runs on the data of the open one, and the refused runs."""
 
     table: pd.DataFrame
     refused: dict[str, Notice]
@@ -46,17 +46,17 @@ class Beside:
     Attributes
     ----------
     run
-        Its id.
+        Id of the other run.
     fit
-        The one that is shown.
+        The shown fit.
     other
-        Its fit, the names of its factors, and how alike they are to those shown.
+        Fit of the other run, names of its factors, and their similarity to the shown ones.
     similar
-        Factors shown x its factors, by kind of similarity.
+        Shown factors x factors of the other run, by kind of similarity.
     partners
-        `summaries.matched` of each.
+        `summaries.matched` of each table in ``similar``.
     here, there
-        Positions of the common cells in both.
+        Positions of the common cells in the shown fit and in the other.
     """
 
     run: str
@@ -78,13 +78,13 @@ class Beside:
         place = int(self.partners[by]["place"].iloc[factor])
         if place >= 0:
             return place
-        # Without a partner of its own: the most alike.
+        # No partner: take the most similar factor.
         row = np.nan_to_num(np.abs(self.similar[by].iloc[factor].to_numpy(float)))
         return int(row.argmax())
 
 
 class Compared(param.Parameterized):
-    """Looks for the runs and reads the one that is compared with; the views follow."""
+    """Surveys the runs and reads run B; the cards follow its parameters."""
 
     survey = param.ClassSelector(class_=Survey, allow_None=True)
     beside = param.ClassSelector(class_=Beside, allow_None=True)
@@ -131,7 +131,7 @@ class Compared(param.Parameterized):
             return
         finished = self._finished()
         of = (self.state.run, *((s.id, s.revision, s.name) for s in finished))
-        # Looked at again: a check may have come to a run meanwhile.
+        # Turning to the tab surveys again: a run may have a new check.
         turned = any(event.name == "tab" for event in events)
         if of == self._surveyed and not turned:
             self._pick()
@@ -162,7 +162,7 @@ class Compared(param.Parameterized):
         return finished[:MOST_RUNS]
 
     def _survey_runs(self, finished: Sequence[JobStatus]) -> Survey | Notice:
-        """In a thread."""
+        """Compare the finished runs; called in a thread."""
         contenders: list[checks.Contender] = []
         refused = {}
         for status in finished:
@@ -221,7 +221,7 @@ class Compared(param.Parameterized):
 
 
 def read(fit: AnyFit, run: str, jobs: Jobs) -> Beside | Notice:
-    """Read another run and compare; in a thread."""
+    """Read another run and compare it with the fit; called in a thread."""
     try:
         other = compared(fit, jobs, run)
     except EngineError as error:

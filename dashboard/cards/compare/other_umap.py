@@ -17,7 +17,7 @@ from engine.results import AnyFit
 
 
 class Layout(param.Parameterized):
-    """Asks for the UMAP of the other run until it is there."""
+    """Requests the UMAP of the other run until it is computed."""
 
     xy = param.ClassSelector(class_=np.ndarray, allow_None=True, doc="(C, 2) of the other run.")
     placing = param.String(doc="How far it has come, empty when none is computed.")
@@ -41,13 +41,13 @@ class Layout(param.Parameterized):
             self._ask(beside)
 
     def _ask(self, beside: Beside) -> None:
-        # Nobody looks: asked again when somebody does.
+        # The tab is hidden: wait until it is in front.
         if self.runner.state.tab != TAB:
             self._waiting = beside
             return
         services, fit = self.runner.services, beside.other.fit
         key = f"{beside.run} {fit.status.passes}"
-        # In a thread: to know its coordinates takes a while where cells are many.
+        # In a thread: the coordinates of many cells take a while.
         future = services.fetcher.submit(_look, services.embedder, key, fit)
         self.runner.later(future, lambda done: self._receive(beside, done))
 

@@ -51,12 +51,12 @@ COLUMNS = {
     "seed": Column("Seed", "0", "Of the fit and of the held-out cells", 46),
     "settings": Column("Other settings", tip="Those that differ from A's", width=180),
 }
-# The open run is what the others are compared with: it has none itself.
+# From the open run, which has none itself.
 DIFFERENCES = ["gain", "gain_se", "marginal_gain", "marginal_gain_se"]
 
 
 class RunsView(Card):
-    """A table; the row of the run that is compared with is chosen."""
+    """A table in which the row of run B is selected."""
 
     tab, entry, place = "compare", "comparison", Place(0, 0)
     follows = ("compared.survey", "compared.beside", "choices.left_out")
@@ -82,7 +82,7 @@ class RunsView(Card):
             self._shown = None
             return
         listed = ~survey.table.index.isin(self.choices.left_out)
-        # The open run is what the others are compared with.
+        # The open run always stays.
         listed[0] = True
         table = survey.table[listed]
         if self._shown is None or not table.equals(self._shown):

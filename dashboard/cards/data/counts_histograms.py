@@ -34,7 +34,7 @@ DETECTED = html.heading(
 )
 
 
-# Where there is much below them. Panel works out a ``min_height`` of its own.
+# Least height above long content. It is a style, because Panel computes ``min_height`` itself.
 LEAST = {"min-height": "260px"}
 
 
@@ -96,7 +96,7 @@ def _waiting(summary: Any, reading: str, error: Notice | None) -> str:
 
 
 def _measures(summary: Any) -> list[tuple[np.ndarray, str, bool]]:
-    """Values, title and whether it is logarithmic, of the two histograms."""
+    """Of each histogram: values, title, and whether it is logarithmic."""
     nothing = np.zeros(0)
     totals = summary.library_size if summary is not None else nothing
     detected = summary.detected if summary is not None else nothing

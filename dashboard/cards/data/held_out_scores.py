@@ -49,7 +49,7 @@ def comparable(runs: Sequence[JobStatus], shown: str | None) -> list[JobStatus]:
 
 
 def page(runs: list[JobStatus], shown: str | None) -> str:
-    """The table, or nothing if no run was scored."""
+    """HTML of the table; empty if no run was scored."""
     scored = comparable(runs, shown)
     if not scored:
         return ""

@@ -41,7 +41,7 @@ HEIGHT = 290
 
 
 class NumberView(Card):
-    """A card of the curve and its table; not there where a person gave the number."""
+    """The curve and its table; hidden if a person gave the number."""
 
     tab, entry, place = "data", size_selection.NAME, Place(1)
     behind = True

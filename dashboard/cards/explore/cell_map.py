@@ -137,7 +137,7 @@ class CellsView(Card):
 
     @classmethod
     def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export:
-        """By their label, if they have one, else by the first factor."""
+        """Coloured by the default label, if there is one, else by the first factor."""
         shown = colouring.colouring(fit, default_colour(fit), 0)
         return _make_export(fit, *layout(fit, xy, fit.factor_names), shown)
 
@@ -165,7 +165,7 @@ def colour_choice(state: AppState) -> Select:
     def pick(event: param.parameterized.Event) -> None:
         if state.fit is not None and event.new is not None:
             own = event.new if event.new.startswith(LABEL) else ""
-            # A select that is but brought up to date chose nothing.
+            # An update of the options is not a choice.
             own = own if event.new != state.colour else state.own_label
             state.param.update(colour=event.new, own_label=own)
 
@@ -174,7 +174,7 @@ def colour_choice(state: AppState) -> Select:
             return
         options = state.colours()
         if state.colour not in options.values():
-            # What is shown is offered, though nothing else asks for it any more.
+            # The shown colouring is offered even if it is no longer among the options.
             options[colouring.shown(state).title] = state.colour
         choice.param.update(options=options, value=state.colour)
 
@@ -209,7 +209,7 @@ def layout(
 ) -> tuple[np.ndarray, tuple[str, str]]:
     """(C, 2) coordinates of the cells and their titles: the UMAP, else the first two factors.
 
-    Without any factor, their counts and how likely these are.
+    Without factors: total counts, and how likely the counts are.
     """
     if is_bare(fit):
         return by_counts(fit), TITLES
@@ -236,5 +236,5 @@ def cell_table(
 
 
 def spreads(titles: tuple[str, str], sd: np.ndarray) -> dict[str, np.ndarray]:
-    """Columns of the lengths of error bars in such a table; missing of cells without."""
+    """Columns of a `cell_table` with the lengths of error bars; NaN for cells without one."""
     return {f"{title}, sd": own for title, own in zip(titles, sd.T, strict=True)}

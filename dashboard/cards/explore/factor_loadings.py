@@ -32,7 +32,7 @@ from engine.results import AnyFit
 
 NAME, NONE = "New name", "none"
 LONGEST_TITLE = 12
-# Columns of the table, by those of the intervals.
+# Names in the table of the columns of `gene_intervals`.
 ENDS = {"low": "5 %", "high": "95 %", "lfsr": "false sign rate"}
 ROTATION = " Loadings are known up to rotation and shown on their principal axes."
 
@@ -149,7 +149,7 @@ class LoadingsView(Card):
         drawn = factor, names, self.state.uncertainty
         if self._drawn is None or drawn[:2] != self._drawn[:2] or drawn[2] is not self._drawn[2]:
             before, self._drawn = self._drawn, drawn
-            # Names, not places: a select does not show that only the words of a value changed.
+            # Values are names: a select does not show a change of the words alone.
             self._factor.param.update(options=names, value=names[factor])
             if before is None or before[0] != factor:
                 self._stop_renaming()
@@ -166,7 +166,7 @@ class LoadingsView(Card):
 
     def _ends(self, fit: AnyFit, factor: int) -> pd.DataFrame | None:
         """90 % intervals of the loadings, if they were worked out."""
-        # Of topics, these bars are log fold changes; their probabilities have intervals.
+        # The bars of topics are log fold changes; only their probabilities have intervals.
         return None if self.state.is_topics else gene_intervals(fit, self.state.uncertainty, factor)
 
     def _read(self, fit: AnyFit, names: list[str]) -> None:
@@ -199,7 +199,7 @@ def _make_export(
     result: object = None,
 ) -> Export:
     mixes = fit.can("mixtures")
-    # Of topics, the bars are log fold changes; it is their probabilities that have intervals.
+    # The bars of topics are log fold changes; only their probabilities have intervals.
     sure = None if mixes else gene_intervals(fit, result, factor)
 
     def draw() -> Any:

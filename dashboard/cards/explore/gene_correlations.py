@@ -1,4 +1,4 @@
-"""The genes: which of them move together."""
+"""Heatmap of the gene correlations of a fit."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ BARE_CAPTION = (
     "mean of the modelled genes."
 )
 CLOSURE = "What is drawn comes of the counts of a cell being parts of a whole alone."
-# Genes at the limit of d that are named, as far as there is room.
+# Most genes at the limit of d that the heading names.
 NAMED = 10
-# Of a report that no page has chosen genes for.
+# Genes in a report made without a page.
 MOST_GENES = 100
 
 
@@ -97,7 +97,7 @@ class CorrelationView(Card):
             size="small",
             margin=0,
             sx=ICON,
-            # Of topics there are no such intervals.
+            # Correlations of topics have no intervals.
             disabled=html.bound(
                 lambda fit: fit is None or not fit.can("pair_uncertainty"), state.param.fit
             ),
@@ -124,7 +124,7 @@ class CorrelationView(Card):
             return
         self._genes.update()
         shown = self._genes.choice()
-        # Marks are drawn over the image; only other genes need another one.
+        # Marks are drawn over the image; only other genes need a new one.
         if fit is not self._fit or shown != self._shown:
             self._fit, self._shown = fit, shown
             self._table = clustered(summaries.clr_correlation(fit, self._genes.of(fit)))
@@ -134,7 +134,7 @@ class CorrelationView(Card):
         self.heatmap.mark(state.marked, state.pair)
 
     def _update_uncertainty(self, fit: AnyFit) -> None:
-        """Bring what is told of the shown correlations up to date."""
+        """Update the uncertainty of the shown correlations."""
         state = self.state
         if self._veiled_by and self._veiled_by[0] is state.uncertainty:
             if self._veiled_by[1] == state.max_fsos:
@@ -153,7 +153,7 @@ class CorrelationView(Card):
 
     @classmethod
     def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export:
-        """The genes that move most."""
+        """Correlations of the top genes."""
         genes = summaries.programme_genes(fit, MOST_GENES)
         return _make_export(fit, clustered(summaries.clr_correlation(fit, genes)))
 
@@ -209,7 +209,7 @@ def _choose_heading(
         structure = result.structure
     missed = structure.words if structure is not None else ""
     if fit is not None and is_bare(fit) and not (structure is not None and structure.significant):
-        # What a second look finds, or pairs alone, goes with the reason.
+        # Structure near chance, or single pairs, are named beside the reason.
         near = structure is not None and (structure.near_chance or structure.pairs)
         why = f"{bare_words(fit)} {missed}" if near else bare_words(fit)
         everything = f"{NO_FINDING} {why} {CLOSURE}"

@@ -40,13 +40,13 @@ EMPTY = "Search a gene or click one in the heatmap."
 AT_BOUND = "Its residual variance d is at its limit: do not rely on its correlations."
 OF_FACTORS, OF_TOPICS = "Its loadings (nats)", "Its log fold changes by topic (nats)"
 PARTNERS = 15
-# Partners whose intervals are exported; all pairs among them are worked out.
+# Partners whose intervals are exported; this computes all pairs among them.
 INTERVALS = 300
 SURE = ("uncertainty", "uncertainty_progress")
 
 
 class GeneView(Card):
-    """The latest marked gene."""
+    """Facts, correlations and loadings of the latest marked gene."""
 
     tab, entry, place = "explore", "gene", Place(1, 1, 0)
     front, word = "state.detail", "Gene"

@@ -43,7 +43,7 @@ TOPICS = html.heading(
 )
 EMPTY = "Click a cell of the heatmap to compare two genes."
 MOST_POINTS, MOST_BARS = 3_000, 300
-# The residuals of a cell take all its features: so many elements take about a quarter second.
+# Residuals of a cell need all its features: this many elements take about 0.25 s.
 MOST_ELEMENTS = 6_000_000
 
 
@@ -85,7 +85,7 @@ class PairView(Card):
         state, fit, pair = self.state, self.state.fit, self.state.pair
         if fit is None:
             return
-        # Of topics there is no spread to draw: EM gives none.
+        # Topics have no standard deviations to draw: EM gives none.
         self._bars.visible = pair is not None and not state.is_topics
         if pair is None:
             self._words.object, self._of = "", ()
@@ -139,7 +139,7 @@ class PairView(Card):
         model = f"r = {html.number(r, 2)}"
         if fit.can("residuals"):
             alone = round(float(summaries.closure_correlation(fit, pair).to_numpy()[0, 1]), 2)
-            # Not minus nought.
+            # Adding 0.0 makes −0.0 positive.
             model += f" (without factors, by closure alone, {html.number(alone + 0.0, 2)})"
         if tables is not None and not is_bare(fit):
             own = {name: table[0, 1] for name, table in tables.items()}

@@ -35,7 +35,7 @@ class Explained(param.Parameterized):
         self._read()
 
     def heading(self, factors: html.Heading, topics: html.Heading) -> Any:
-        """The heading that suits the fit that is shown, and what labels say of it."""
+        """The heading for the shown fit, with the labels that explain its factors."""
         state = self.state
 
         def head(
@@ -54,7 +54,7 @@ class Explained(param.Parameterized):
             return suited if fit is None else html.within(suited, fit.within)
 
         known = state.param
-        # What may be offered depends on the rest.
+        # The offered covariate depends on these.
         follows = known.factor, known.names, known.model, known.formula, known.counts
         return param.bind(head, known.fit, self.param.of, *follows)
 
@@ -75,7 +75,7 @@ class Explained(param.Parameterized):
         def read() -> None:
             summaries.telling_labels(fit)
             if counts is not None:
-                # What may be offered; here, where nobody waits for it.
+                # The possible covariates, computed here because nobody waits for them.
                 formula_edits.offered(counts)
 
         self.working = summarised(self.state, read, show, quick=quick)
@@ -84,7 +84,7 @@ class Explained(param.Parameterized):
 def _describe_labels(
     usual: str, button: str, fit: AnyFit, state: AppState, names: Sequence[str]
 ) -> str:
-    """What labels say of the factors, or ``usual`` if they say nothing."""
+    """The line on labels that explain the factors, or ``usual`` if none does."""
     said, factor = summaries.label_words(fit, cut(names)), state.shown_factor
     if not said:
         return html.how_to_read(usual, button)
@@ -111,7 +111,7 @@ def _refusal(fit: AnyFit, state: AppState) -> str:
 
 
 def _labels(fit: AnyFit, state: AppState) -> list[str]:
-    """Labels that explain the shown factor, or else any, those first that explain most."""
+    """Labels that explain the shown factor, else any factor; the best first."""
     telling = summaries.telling_labels(fit)["adjusted"].sort_values(ascending=False)
     own = telling[telling.index.get_level_values("factor") == state.shown_factor]
     return [str(label) for label in (own if len(own) else telling).index.get_level_values("label")]

@@ -68,7 +68,7 @@ class ContrastView(Card):
         self.build(heading(state, HEAD, TOPICS), self._pane)
 
     def contrast(self) -> summaries.Contrast | None:
-        """Of the cells selected now; None if there are no others, or none are."""
+        """The selected cells against the others; None if either group has no cells."""
         fit, selected = self.state.fit, self.state.selected
         if fit is None or selected is None or selected.all():
             return None
@@ -135,7 +135,7 @@ def _counted(selected: np.ndarray) -> str:
 
 
 def _labels(fit: AnyFit, colour: str, selected: np.ndarray) -> str:
-    """The label that colours the cells, else the first."""
+    """HTML table of the label that colours the cells, else of the default one."""
     for key in (colour, default_colour(fit)):
         name = key.removeprefix(LABEL)
         if key.startswith(LABEL) and name in fit.obs and not _is_number(fit.obs[name]):

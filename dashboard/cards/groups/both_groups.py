@@ -19,7 +19,7 @@ from dashboard.plots.pair import PairPlot
 from dashboard.templates import render
 from engine import summaries
 
-# Cells of either group that are drawn.
+# Most cells of a group that are drawn.
 MOST = 1_000
 GROUP = "group"
 

@@ -1,4 +1,4 @@
-"""Which groups of cells are compared, and whether the counts have already been asked."""
+"""Fields that choose the groups of cells, and the question where their labels come from."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FROM = {HERE: "these counts: clusters, marker genes", ELSEWHERE: "elsewhere: a t
 
 
 class GroupControls:
-    """Fields for label, groups and unit, and the button; ``row`` is what is placed."""
+    """Fields for label, groups and unit, and the button; ``row`` holds them."""
 
     def __init__(self, state: AppState, browser: Browser, choices: GroupChoices) -> None:
         self.state, self.choices = state, choices
@@ -66,12 +66,12 @@ class GroupControls:
 
     @property
     def able(self) -> bool:
-        """Whether the shown fit can be asked."""
+        """Whether groups can be compared under the shown fit."""
         fit = self.state.fit
         return fit is not None and fit.can("differences") and self.state.fit_counts is not None
 
     def offer(self) -> None:
-        """Bring the fields up to date with the fit and the selection."""
+        """Update the fields from the fit and the selection."""
         fit, choices, able = self.state.fit, self.choices, self.able
         known = list(grouping_columns(fit)) if able and fit is not None else []
         selected = able and self.state.selected is not None
@@ -97,13 +97,13 @@ class GroupControls:
         getattr(self, name).param.update(options=offered, value=key, disabled=not able)
 
     def _unit(self, units: dict[str, str]) -> str:
-        """Donors are the unit where the fit has a random effect of them."""
+        """Key of the unit: a column with a random effect in the fit, else cells."""
         fit = self.state.fit
         own = () if fit is None else fit.groupings
         return next((key for key in units.values() if named(key) in own), NOBODY)
 
     def ask(self, _event: object = None) -> None:
-        """Ask for the comparison, once it is known where the labels come from."""
+        """Request the comparison, once it is known where the labels come from."""
         fit, label = self.state.fit, named(self.label.value)
         if fit is None:
             return
@@ -125,9 +125,9 @@ class GroupControls:
         return render("details.origin", label, offers) if label else ""
 
     def _led_by(self, fit: AnyFit, label: str | None) -> tuple[str, ...] | None:
-        """Labels that led to the groups; None where the fit's own counts, or who knows what, did.
+        """Labels that led to the groups; None if the fitted counts did, or if it is not known.
 
-        Cells that were drawn on a map of one half of the counts are compared in the other.
+        If counts are split, cells drawn on a map of one half are compared in the other.
         """
         if label is not None:
             return (label,)
@@ -137,7 +137,7 @@ class GroupControls:
     def _pick(self, name: str) -> Any:
         @one_message
         def picked(event: Any) -> None:
-            # What the page itself put there is nobody's choice.
+            # A value that the page itself set is not a choice.
             if event.new and event.new != self._shown.get(name):
                 self.choices.param.update({name: event.new, "question": ""})
                 self.offer()
@@ -163,5 +163,5 @@ def _levels(column: pd.Series) -> list[str]:
 
 
 def _offered_key(key: str, offered: dict[str, str]) -> str:
-    """A key that is still offered, or the first."""
+    """The key if it is still offered, else the first."""
     return key if key in offered.values() else next(iter(offered.values()))

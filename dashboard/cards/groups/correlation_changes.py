@@ -26,13 +26,13 @@ from engine.comparing import Change
 
 NONE = "none"
 BOTH, DIFFERENCE = "CLR correlation", "A − B, Fisher z"
-# A pair whose sign is less sure is veiled.
+# Pairs with a larger local false sign rate are veiled.
 SURE = 0.05
 MOST = 200
 
 
 class Shown(NamedTuple):
-    """In display order: both correlations in one table, their difference, and all that is known."""
+    """In display order: both correlations in one table, their difference, and the `Change`."""
 
     both: pd.DataFrame
     difference: pd.DataFrame
@@ -166,7 +166,7 @@ def pairs_of(shown: Shown) -> pd.DataFrame:
 
 
 def _hover_tables(known: Change) -> dict[str, np.ndarray]:
-    """By the names that a heatmap tells on hovering."""
+    """Tables by the names that a heatmap shows on hovering."""
     return {
         "shrunken": known.shrunken,
         "shrunken_low": known.low,

@@ -1,4 +1,4 @@
-"""What each covariate of the fit does to each gene."""
+"""Effects of the covariates of the fit on the genes."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class CovariateEffects(Card):
 
     @classmethod
     def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export | None:
-        """Of the first covariate; the table has all."""
+        """Volcano of the first covariate, and the table of all."""
         if missing(fit):
             return None
         return Export(
@@ -129,7 +129,7 @@ def _draw_volcano(table: pd.DataFrame, covariate: str = "") -> Any:
 
 
 def _warned(head: html.Heading, fit: AnyFit | None) -> html.Heading:
-    """The heading, with what was taken for granted of the covariates."""
+    """The heading, with the warnings about the covariates."""
     if fit is None or not fit.can("covariates"):
         return head
     warnings = " ".join(fit.data.get("report", {}).get("warnings", ()))

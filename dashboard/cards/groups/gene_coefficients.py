@@ -1,4 +1,4 @@
-"""What each covariate does to the chosen gene."""
+"""Effects of the covariates on the chosen gene."""
 
 from __future__ import annotations
 
@@ -87,12 +87,12 @@ class GeneCoefficients(Card):
 
 
 def _best(table: pd.DataFrame) -> np.ndarray:
-    """Shrunken effects; where there is no error, the effects as they are."""
+    """Shrunken effects; plain effects where there is no error."""
     return np.asarray(table["shrunken"].fillna(table["effect"]), float)
 
 
 def _rows(table: pd.DataFrame) -> list[tuple[Any, ...]]:
-    """Of each covariate: name, unit, bar, effect, interval, and its other numbers in words."""
+    """Of each covariate: name, unit, bar, effect, interval, and other numbers in words."""
     values = _best(table)
     limit = float(np.abs([values, *table[ENDS].fillna(0.0).to_numpy().T]).max(initial=0.0))
     rows = []

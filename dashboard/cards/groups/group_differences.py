@@ -46,7 +46,7 @@ COLUMNS = {
 class GroupDifferences(Card):
     """Controls above a volcano and a table."""
 
-    summary = param.String(doc="What was compared, and what is not told.")
+    summary = param.String(doc="What was compared, and the notes of the comparison.")
 
     tab, entry, place = "groups", "differences", Place(1)
     title = "A against B"
@@ -128,7 +128,7 @@ class GroupDifferences(Card):
             )
         except EngineError as error:
             return error
-        # What is said of covariates comes last: a line has no room for all.
+        # The note on covariates comes last: a line may have no room for it.
         last = len(result.notes) - fit.can("covariates")
         notes = *result.notes[:last], *_notes(comparison, split), *result.notes[last:]
         return replace(result, notes=notes)
@@ -191,7 +191,7 @@ class GroupDifferences(Card):
 
 
 def _notes(comparison: Comparison, split: bool) -> list[str]:
-    """Who is left out, and what a test means, or how one can be had."""
+    """Notes on the cells left out, and on what a test means or how to get one."""
     drawn, without = comparison.label is None, comparison.n_without
     left = (
         [f"{without:,} cells without a value of {comparison.label} are left out."]

@@ -1,4 +1,4 @@
-"""Effects of the covariates of a fit, worked out once for all cards."""
+"""Effects of the covariates of a fit, computed once for all cards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOT_OF_MODEL = "Topics have no covariates. Fit LNM or LNMVCP with a label of the
 
 @per_fit
 def effects(fit: AnyFit) -> pd.DataFrame:
-    """What `engine.coefficients` says of the fit."""
+    """`engine.coefficients` of the fit."""
     return coefficients(fit)
 
 

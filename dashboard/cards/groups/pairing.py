@@ -1,4 +1,4 @@
-"""Correlations of the open run and of another, of other cells, once both are known with errors."""
+"""Compares the correlations of the open run with those of a run of other cells."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from engine.jobs.uncertainties import UNCERTAINTY
 from engine.results import AnyFit
 
 TAB = "groups"
-# What can be asked for where there is nothing to show yet.
+# Actions that are offered while there is nothing to show.
 FIT, OPEN, ACT = "fit-both", "open-both", "work-out-both"
 WORDS = {FIT: "Fit both", OPEN: "Open them", ACT: "Work them out"}
 NO_RUN = "Correlations of two groups are compared once a fit of factors has ended."
@@ -46,7 +46,7 @@ NOT_SURE = "How sure the correlations of both runs are is not worked out yet."
 
 @dataclass(frozen=True, eq=False)
 class Between:
-    """The shown fit (A), another of other cells (B) with its run, and what differs."""
+    """The shown fit (A), a fit of other cells (B) with its run, and what differs."""
 
     fit: AnyFit
     other: AnyFit
@@ -55,7 +55,7 @@ class Between:
 
 
 class Beside(param.Parameterized):
-    """What a `Follower` looks at, of the run that is compared with."""
+    """Run B, with the parameters that a `Follower` reads."""
 
     fit = param.Parameter()
     run = param.String(default=None, allow_None=True)
@@ -64,11 +64,11 @@ class Beside(param.Parameterized):
 
 
 class Pairing(param.Parameterized):
-    """Reads the other run, and has the errors of both worked out; the views follow."""
+    """Reads run B and starts the uncertainty jobs of both; the cards follow its parameters."""
 
     between = param.ClassSelector(class_=Between, allow_None=True)
     said = param.String(default=NO_RUN, doc="Why there is nothing to show; empty if there is.")
-    offers = param.String(doc="What can be asked for: a key of `WORDS`.")
+    offers = param.String(doc="The offered action: a key of `WORDS`.")
 
     def __init__(
         self, state: AppState, choices: GroupChoices, runner: Runner | None, browser: Browser
@@ -81,7 +81,7 @@ class Pairing(param.Parameterized):
         self.sure: Follower | None = None
         if runner is None:
             return
-        # It asks of a page no more than the other run has.
+        # A `Follower` reads only the parameters that `Beside` has.
         page = cast(AppState, self.beside)
         self.sure = Follower(UNCERTAINTY, page, runner.services, runner.later)
         runner.also.append(self.sure.tick)
@@ -97,7 +97,7 @@ class Pairing(param.Parameterized):
 
     @property
     def message(self) -> str:
-        """HTML of what is said in place of the views."""
+        """HTML message in place of the cards; empty if there is something to show."""
         if not self.said:
             return ""
         if not self.offers:
@@ -105,10 +105,10 @@ class Pairing(param.Parameterized):
         return html.asks(self.said, lists.press(self.offers, "", WORDS[self.offers], kind="act"))
 
     def fit(self) -> None:
-        """Fit both groups that are compared above, each by itself."""
+        """Fit each of the two compared groups by itself."""
         comparison = self.choices.comparison
         if self.offers == FIT and self.runner is not None and comparison is not None:
-            # Both halves of split counts are fitted, that in which the cells were drawn too.
+            # Both halves of split counts are fitted, also the one in which the cells were drawn.
             found_here = not comparison.honest or comparison.label is None
             begun, lacks = self.runner.fit_both(
                 comparison.masks, comparison.names, found_here=found_here
@@ -117,14 +117,14 @@ class Pairing(param.Parameterized):
             self.choices.both = begun
 
     def open(self) -> None:
-        """Open the runs of both groups, and have their errors worked out."""
+        """Open the runs of both groups, and start their uncertainty jobs."""
         if self.offers == OPEN and self.runner is not None:
             one, self.state.against = self.choices.both
             self.choices.both, self._at_once = (), True
             self.runner.open(one)
 
     def work_out(self) -> None:
-        """Have the errors of both runs worked out, where they are not known."""
+        """Start the uncertainty jobs of both runs, unless their errors are known."""
         if self.offers != ACT or self.sure is None:
             return
         if (
@@ -136,7 +136,7 @@ class Pairing(param.Parameterized):
             self.sure.start("delta", 50, 0)
 
     def with_names(self, table: pd.DataFrame) -> pd.DataFrame:
-        """With the names of both runs, A and B, and the unit of the errors."""
+        """Add the names of runs A and B, and the unit of the errors, to a table."""
         between = self.between
         if between is None:
             return table
@@ -145,11 +145,11 @@ class Pairing(param.Parameterized):
         return with_groups(table, one, other, between.differential.unit)
 
     def update(self, *_events: object) -> None:
-        """Look again at what there is to compare."""
+        """Update the message, the offered action and the comparison."""
         if self.state.tab == TAB and self.sure is not None:
             said, offers, between = self._look()
             changes: dict[str, Any] = {"said": said, "offers": offers}
-            # One that is the same is nothing new to those who follow it.
+            # An unchanged comparison must not update the cards.
             changes |= {"between": between} if between is not self.between else {}
             self.param.update(**changes)
             if offers == ACT and self._at_once:
@@ -157,7 +157,7 @@ class Pairing(param.Parameterized):
                 self.work_out()
 
     def _look(self) -> tuple[str, str, Between | None]:
-        """Why there is nothing to show, what can be asked for then, and what there is."""
+        """Message and offered action while there is nothing to show, and the comparison."""
         state, run, sure = self.state, self.state.against, self.sure
         fit = state.fit
         if fit is None or state.partial or not fit.can("pair_uncertainty"):
@@ -184,7 +184,7 @@ class Pairing(param.Parameterized):
         return NOT_SURE, ACT, None
 
     def _groups(self) -> str:
-        """What is said where two groups of cells are compared that can be fitted."""
+        """Message that offers to fit the two compared groups; empty if there are none."""
         comparison = self.choices.comparison
         if comparison is None or comparison.fit is not self.state.fit:
             return ""
@@ -192,7 +192,7 @@ class Pairing(param.Parameterized):
         return f"{EACH}{one} (A) and {other} (B), by the settings and priors of this run."
 
     def _describe_fits(self) -> tuple[str, str]:
-        """How far the fits of both groups are, and what can be asked for."""
+        """Progress of the fits of both groups, and the offered action."""
         known = {status.id: status for status in self.state.runs}
         states = [known[run] for run in self.choices.both if run in known]
         lost = [one for one in states if one.state not in (*ACTIVE, *FINISHED)]

@@ -11,8 +11,8 @@ import param
 
 from engine.results import AnyFit
 
-# Of what is chosen a key is kept: that of a column or level of the file has a sign before it, for
-# it may be called as anything here is.
+# Choices are stored as keys. The key of a column or level of the file begins with a sign, since
+# its name may equal another key.
 OWN = "="
 SELECTED, REST, NOBODY = "selected", "rest", "cells"
 WORDS = {SELECTED: "selected cells", REST: "the rest", NOBODY: "cells"}
@@ -20,7 +20,7 @@ HERE, ELSEWHERE = "here", "elsewhere"
 
 
 def options(names: Iterable[str], first: Iterable[str] = (), last: Iterable[str] = ()) -> Any:
-    """What a select offers, words -> key: names of the file between keys of `WORDS`."""
+    """Options of a select, words -> key: names of the file between keys of `WORDS`."""
     own = {name: f"{OWN}{name}" for name in names}
 
     def worded(keys: Iterable[str]) -> dict[str, str]:
@@ -35,12 +35,12 @@ def named(key: str) -> str | None:
 
 
 class Comparison(NamedTuple):
-    """A comparison that was asked for.
+    """A requested comparison of two groups of cells.
 
     Attributes
     ----------
     fit
-        Under which.
+        The fit under which groups are compared.
     label
         Column of the groups; None: the selected cells and the rest.
     one, other
@@ -48,9 +48,9 @@ class Comparison(NamedTuple):
     donor
         Column of donors; None: cells are the unit.
     honest
-        Whether the groups were not found in the counts that they are compared in.
+        Whether the groups come from elsewhere than the counts in which they are compared.
     selected
-        (C,) mask of group A where no level is.
+        (C,) mask of group A, if it is no level.
     """
 
     fit: AnyFit
@@ -63,7 +63,7 @@ class Comparison(NamedTuple):
 
     @property
     def names(self) -> tuple[str, str]:
-        """What A and B are called."""
+        """Names of A and B."""
         if self.label is None:
             return WORDS[SELECTED], f"other than {WORDS[SELECTED]}"
         one = f"{self.label} {self.one}"

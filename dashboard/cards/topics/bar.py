@@ -79,7 +79,7 @@ class TopicBar(pn.viewable.Viewer):
         state = self.state
         if state.names and event.new != state.names[state.shown_factor]:
             state.rename_factor(state.shown_factor, event.new)
-            # A name that cannot be given gives way to the one that stays.
+            # A refused name is replaced by the one that stays.
             self.own_name.value = state.names[state.shown_factor]
 
     def _update(self, *_events: object) -> None:
@@ -93,12 +93,12 @@ class TopicBar(pn.viewable.Viewer):
             self.choice.param.update(options=[NONE], value=NONE)
             self.own_name.value = ""
         else:
-            # By name: a select does not show that only the words of a value changed.
+            # Values are names: a select does not show a change of the words alone.
             self.choice.param.update(options=state.names, value=state.names[state.shown_factor])
             self.own_name.value = state.names[state.shown_factor]
 
 
 def _chips(tab: str, *choices: Any) -> str:
     shown = chips(*choices) if tab == TAB else ""
-    # One topic always is, in the field beside.
+    # One topic is always chosen, in the field beside.
     return "" if 'class="nothing"' in shown else shown

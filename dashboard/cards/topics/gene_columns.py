@@ -1,4 +1,4 @@
-"""A ranking of genes -> what its bars and its table show."""
+"""Bars and columns of the table for a ranking of genes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ COLUMNS = {
 
 
 def bars(ranked: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Columns ``value`` and, where they say something, ``behind`` and ``sign``."""
+    """Columns ``value`` and, where they apply, ``behind`` and ``sign``."""
     if "loading" in ranked:
         sign = ranked["loading"]
         return pd.DataFrame({"value": ranked[measure], "sign": sign})
@@ -47,7 +47,7 @@ def bars(ranked: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 
 def values(ranked: pd.DataFrame) -> Sequence[Any]:
-    """Column by column, as the table of `COLUMNS` has them; shares in percent."""
+    """Values of each column of `COLUMNS`; shares in percent."""
     percent = [100 * ranked[name] for name in ("probability", "overall") if name in ranked]
     shown = ("lift", "loading", "distinctiveness")
     rest = [ranked[name] for name in shown if name in ranked]

@@ -42,7 +42,7 @@ class ManyView(Card):
     tab, entry, place = "topics", "many", Place(1, 1, 3)
     front, word = "choices.table", "How many?"
     follows = ("swept", "choices.swept_by")
-    # A run of several numbers is begun from any tab.
+    # A sweep can be started from any tab.
     behind = True
 
     def __init__(self, state: AppState, choices: TopicChoices) -> None:
@@ -88,7 +88,7 @@ class ManyView(Card):
             self.state.param.update(sweep=event.new, swept=None)
 
     def _offer(self, *_events: object) -> None:
-        # Of the newest first; the oldest run of each comes last and gives it its name.
+        # Runs come newest first: the oldest run of a group gives it its name.
         groups = {run.group: _words(run) for run in self.state.runs if run.group}
         known = {"none": ""} | {words: group for group, words in groups.items()}
         shown = self.state.sweep

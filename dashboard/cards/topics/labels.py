@@ -33,7 +33,7 @@ LONGEST = 12
 
 
 class LabelsView(Card):
-    """A row a topic, a column a label."""
+    """A table with a row for each topic and a column for each label."""
 
     tab, entry, place = "topics", "labels", Place(1, 1, 0)
     front, word = "choices.table", "Labels"

@@ -1,4 +1,4 @@
-"""Where the topics lie."""
+"""Map of the topics by the similarity of their genes."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class OverviewView(Card):
 
     @classmethod
     def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export | None:
-        """Where the topics lie; of factors only a page shows it."""
+        """The map of topics; that of factors is only on the page."""
         if not fit.can("mixtures"):
             return None
         return _make_export(fit, summaries.topic_placement(fit), fit.factor_names)

@@ -97,7 +97,7 @@ class RankingView(Card):
             value=choices.weight,
             size="small",
             width=110,
-            # Known before it is drawn: plots below miss that they are pushed down later.
+            # Fixed: plots below do not notice if they are pushed down later.
             height=48,
             margin=0,
             disabled=True,
@@ -178,7 +178,7 @@ class RankingView(Card):
             ends=measure == "loading",
         )
         if list(self._body) != [self.table.widget]:
-            # Columns have least widths, and topics more of them than there is room for.
+            # Columns have least widths, and the table of topics has more columns.
             wide = 1.35 if self.state.is_topics else 1
             self._body.param.update(objects=[self.table.widget], styles={"flex": f"{wide} 1 0"})
         self.table.fill(values(self._ranked))

@@ -46,7 +46,7 @@ FACTORS = html.heading(
     ORDER.format("factor", "score") + "Scores are known up to rotation; red is positive.",
 )
 NO_LABELS = "all cells"
-# Topics of which a legend takes two columns, and the widths of one and of two.
+# A legend of more topics has two columns; the widths of one and of two.
 MANY, NARROW, BROAD = 12, 96, 132
 
 
@@ -139,7 +139,7 @@ class StructureView(Card):
 
     @classmethod
     def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export | None:
-        """Grouped by the first label; of factors only a page shows it."""
+        """Topics, grouped by the first label; factors are only on the page."""
         if not fit.can("mixtures"):
             return None
         column = next(iter(summaries.grouping_columns(fit)), None)

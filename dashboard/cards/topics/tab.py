@@ -36,7 +36,7 @@ class TopicsTab(Tab):
             name="table",
             label="Tables",
             act="topic-table",
-            # Numbers can be compared before there is a fit to look at.
+            # A sweep can be shown before there is a fit.
             message=html.bound(lambda words, shown: "" if shown == "many" else words, waits, front),
             needs=("fit", "swept"),
         )
