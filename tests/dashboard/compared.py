@@ -1,4 +1,4 @@
-"""Runs on the same data, and a view that compares them."""
+"""Runs on the same data, and a Compare tab that shows them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Shown = tuple[AppState, CompareTab]
 
 
 def fits() -> list[tuple[str, AnyFit, float | None]]:
-    """The open run last: the newest. The second has half of the cells, in another order."""
+    """Runs, the open one last. The run "half" has half of the cells, in another order."""
     open_ = make_fit(cells=60, genes=30, factors=4)
     part = np.random.default_rng(1).permutation(60)[:30]
     half = replace(
@@ -51,7 +51,7 @@ def fits() -> list[tuple[str, AnyFit, float | None]]:
 
 
 def show(state: AppState, runner: Runner, ids: list[str], until: Until) -> Shown:
-    """The last of the runs, compared, in front."""
+    """Open the last run and its Compare tab; return the state and the tab."""
     runner.open(ids[-1])
     until(lambda: state.fit is not None and state.embedding is not None)
     view = CompareTab(state, Browser(), runner)

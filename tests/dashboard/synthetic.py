@@ -80,7 +80,7 @@ def make_fit(
 
 
 def at_bound(fit: Fit, *genes: str) -> Fit:
-    """The fit with the residual variances of these genes at the largest admitted."""
+    """The fit with the residual variances of these genes at their upper limit."""
     return replace(fit, noise=np.where(fit.genes.isin(genes), 3.0, fit.noise))
 
 
@@ -167,7 +167,7 @@ def scripted_fits(steps: Steps) -> Callable[..., Iterator[Progress]]:
                 0.1,
                 lambda fit=fit: fit,  # type: ignore[misc]
             )
-            # The generator is pulled by the worker of the jobs, never by the test.
+            # The worker of the jobs pulls the generator, never the test.
             while not steps.go_on.wait(0.01):
                 yield Progress(
                     fit.status, "fitting", step / steps.passes, None, -1000.0 + step, 0, 0, None

@@ -19,7 +19,7 @@ Until = Callable[[Callable[[], object]], None]
 
 
 class Window(Browser):
-    """A browser that can be gone back in."""
+    """A browser with a Back button."""
 
     def __init__(self, search: str = "") -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Opened:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each change is a step of its own, however quickly they follow."""
+    """Each change is a step of its own in the history, however quickly changes follow."""
     monkeypatch.setattr("dashboard.address.STEP_SECONDS", 0.0)
 
 

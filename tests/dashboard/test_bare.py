@@ -58,7 +58,7 @@ def words(view: pn.viewable.Viewer | pn.viewable.Viewable) -> str:
 
 @pytest.fixture
 def page(state: AppState, runner: Runner) -> pn.Column:
-    """Views of a fit with factors, with everything chosen that can be."""
+    """Tabs of a fit with factors, with a choice in everything that has one."""
     browser = Browser(actions.SEARCH)
     views = (DataTab(state, browser), ExploreTab(state, browser), TopicsTab(state, browser))
     state.show_fit(make_fit(**SHAPE, factors=3))

@@ -45,7 +45,7 @@ def drawn(view: CellsView) -> dict[str, Any]:
 
 
 def outline(view: CellsView, geometry: dict[str, Any], **keys: bool) -> None:
-    """As the browser tells it: first the beginning of the drag, then what was drawn."""
+    """Send what the browser sends: the start of the drag, then the outline."""
     figure = view.plot.figure
     figure._trigger_event(PanStart(figure, modifiers={"shift": False, "alt": False} | keys))
     figure._trigger_event(SelectionGeometry(figure, geometry=geometry))
@@ -101,7 +101,7 @@ class TestView:
         select.value = CAPTURE
         state.choose_factor(2)
         assert state.colour == FACTOR
-        # Coloured so by the page alone, it gives way.
+        # A label set by the page alone gives way to the factor.
         state.colour = label
         state.choose_factor(0)
         assert state.colour == FACTOR

@@ -1,4 +1,4 @@
-"""The Check tab: asked, found again, drawn, chosen from and taken away."""
+"""The Check tab: checks are started, found again, drawn, clicked and exported."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ pn.extension("tabulator")
 
 @dataclass(frozen=True)
 class Home:
-    """A server with two runs of the same made-up counts, and what checks of them found."""
+    """A server with two runs of the same made-up counts, and results of their checks."""
 
     jobs: Jobs
     checks: Checks
@@ -109,7 +109,7 @@ def test_a_check_is_found_again_by_another_page_whose_choices_are_its_own(
         "zeros",
     )
     assert seat.state.marked == ()
-    # another run has none, and what was shown of the first goes
+    # another run has none, and the result of the first disappears
     other.state.show_run(home.other)
     other.state.show_fit(home.topics)
     other.view.checker.tick()

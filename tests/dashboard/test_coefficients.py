@@ -1,4 +1,4 @@
-"""The Groups tab: what the covariates of a fit do to genes."""
+"""The Groups tab: effects of the covariates of a fit on genes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.waiting import wait_for
 
 
 def with_covariates(fit: Fit) -> Fit:
-    """The fit, of which GENE3 is raised in both levels against the first."""
+    """The fit with effects: GENE3 is raised in two levels against the first."""
     design = Design.of("~ cell_type", fit.obs)
     effects = np.zeros((len(fit.genes), len(design.columns)))
     effects[3] = 2.0

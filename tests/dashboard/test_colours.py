@@ -32,7 +32,7 @@ class TestLabels:
         assert shown.counts(np.array([False, True, True])) == [1, 1]
 
     def test_no_label_is_grey_nor_goes_under_on_either_page(self) -> None:
-        """Else its cells are not told from those without a label or not selected."""
+        """Else its cells look like those without a label, or like unselected ones."""
         assert len(set(CATEGORICAL)) == len(CATEGORICAL) > 100
         for colour in CATEGORICAL:
             red, green, blue = (int(colour[j : j + 2], 16) for j in (1, 3, 5))

@@ -1,4 +1,4 @@
-"""Two runs and more, side by side."""
+"""The Compare tab: several runs, two of them side by side."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pn.extension("tabulator")
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """A home with the runs, to be copied, and their ids."""
+    """A home folder with the runs, to be copied, and their ids."""
     home = tmp_path_factory.mktemp("saved")
     return home, save_runs(home, fits())
 
@@ -105,7 +105,7 @@ class TestTable:
         assert cells["gain"][1] < 0 < cells["gain"][2]
         assert cells["marginal_gain"][1] == pytest.approx(2)
         assert cells["log_marginal"][2] == "–"
-        # the run that is compared with is the chosen row
+        # the row of run B is selected
         assert view["comparison"].table.widget.selection == [1]
         view["comparison"].table.widget.selection = [2]
         assert state.other == ids[0]
@@ -230,7 +230,7 @@ class TestTwo:
         state.other = ids[0]
         view.layout.runner.open(ids[0])
         until(lambda: view.compared.beside is not None and state.fit is not None)
-        # what was compared with is open now, so another is chosen
+        # run B is open now, so another run is compared
         until(lambda: view.compared.beside is not None and view.compared.beside.run == ids[3])
         assert view.compare_bar.other.value == "open"
 

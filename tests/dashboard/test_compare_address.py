@@ -1,4 +1,4 @@
-"""The run that another is compared with, in the address of the page."""
+"""The run B of the Compare tab in the address of the page."""
 
 from __future__ import annotations
 

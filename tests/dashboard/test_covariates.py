@@ -105,7 +105,7 @@ def test_no_slope_is_offered_of_what_is_the_same_in_all_cells_of_a_donor(
     control.field.value = "~ cell_type + (1 | donor)"
     assert "donor" in shown(control)
     assert "Differs by donor:" not in shown(control)
-    # of one that was written, it is said why not, and it can be taken out
+    # a typed one is shown with the reason against it, and can be removed
     control.field.value = "~ cell_type + (cell_type | donor)"
     assert 'aria-pressed="true"' in shown(control)
     assert "cell_type, which is the same in all cells of each donor" in shown(control)

@@ -1,4 +1,4 @@
-"""Labels are cut in the middle, and never so that two look alike."""
+"""Labels are cut in the middle, and stay different from one another."""
 
 import pytest
 from hypothesis import given

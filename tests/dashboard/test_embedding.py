@@ -22,7 +22,7 @@ Layout = Callable[..., np.ndarray]
 
 
 class Counted:
-    """Stands in for UMAP and counts how often it is asked."""
+    """Stands in for UMAP and counts its calls."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -188,7 +188,7 @@ class TestEmbedder:
         first = coordinates(embedder, f"{run} 4", fit)
         later = replace(fit, status=replace(fit.status, passes=5))
         coordinates(embedder, f"{run} 5", later)
-        # The file is of the newer one by now.
+        # The file belongs to the newer fit by now.
         assert embedder.known(f"{run} 4") is None
         np.testing.assert_array_equal(embedder.known(f"{run} 5"), first)
 
@@ -196,7 +196,7 @@ class TestEmbedder:
 def test_many_cells_are_placed_once_their_image_can_be_drawn_at_once(
     jobs: Jobs, fit: Fit, run: str, layout: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else the page that draws them compiles, and all others wait for it."""
+    """Else the page that draws them compiles, and all other pages wait."""
     xy, compiled = coordinates(Embedder(jobs), f"{run} 4", fit), threading.Event()
     monkeypatch.setattr(embedding.raster, "compile_images", lambda: compiled.wait(PATIENCE))
     few, many = Embedder(jobs), Embedder(jobs)

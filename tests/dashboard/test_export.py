@@ -46,7 +46,7 @@ EXPORT = Export("genes near CD3E", draw, lambda: TABLE)
 
 
 class Saved(Browser):
-    """A browser that keeps what it is told to save."""
+    """A browser that records the files that it is to save."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -220,7 +220,7 @@ class TestMenu:
         assert name == f"logratio_synthetic_genes-near-cd3e.{kind.lower()}"
         assert kind.lower() in media
         assert content
-        # the same kind again: the menu must not take it for a choice that stays
+        # the same kind again: the menu must not ignore it as unchanged
         self.press(menu, kind)
         wait_for(lambda: len(browser.files) == 2)
 
@@ -280,7 +280,7 @@ class TestMenu:
 def test_what_a_thread_asks_of_a_document_is_scheduled_by_the_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Asked for while Panel holds the document back, it would be lost."""
+    """A request while Panel holds the document would be lost."""
     doc, waiting, done = Document(), [], []
     doc._session_context = lambda: SimpleNamespace(id="one")  # type: ignore[assignment]
     loop = SimpleNamespace(call_soon_threadsafe=waiting.append)

@@ -27,7 +27,7 @@ CELLS, LACKING = 200, 3
 
 @pytest.fixture
 def counts(services: Services, monkeypatch: pytest.MonkeyPatch) -> Counts:
-    """As the reader finds them: half of the cells of each type, a batch that some cells lack."""
+    """Counts of the reader: half of the cells of each type; some cells have no batch."""
     made = make_counts(CELLS)
     batch = np.where(np.arange(CELLS) // 2 % 2, "x", "y").astype(object)
     batch[:LACKING] = None
@@ -124,7 +124,7 @@ def test_both_groups_are_fitted_opened_and_compared(
     press(browser, pairing.offers)
     until(lambda: "(A) 25 %" in pairing.said)
     assert "(B) waits" in pairing.said
-    # what groups cannot have of the settings stands beside
+    # settings that fits of groups cannot have are named
     assert pairing.said.endswith("Left out: batch.")
     steps.go_on.set()
     until(lambda: pairing.said.startswith(READY))
@@ -134,7 +134,7 @@ def test_both_groups_are_fitted_opened_and_compared(
         fit = runner.services.jobs.result(run)
         make_uncertainty(fit, 1e-4).save(runner.services.jobs.folder(run) / FILE)
 
-    # asked again, after a reload for instance, they are there
+    # requested again, for instance after a reload, the runs are there
     controls.ask()
     press(browser, pairing.offers)
     assert choices.both == runs

@@ -156,7 +156,7 @@ class TestUploads:
 def test_uploads_that_have_begun_have_their_room(
     folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two at once are not both told that there is room for one."""
+    """Two uploads at once do not both get the room for one."""
     free = module.SPARE_BYTES + 1_500_000
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
     folders = replace(folders, most_bytes=10**6)

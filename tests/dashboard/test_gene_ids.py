@@ -1,4 +1,4 @@
-"""Genes that have ids beside their names: found, told and exported by both."""
+"""Genes with ids beside their names are searched, shown and exported by both."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def state(fit: Fit) -> AppState:
 
 
 def by_ids(fit: Fit) -> Fit:
-    """The same as a run of before: its genes are called by their ids."""
+    """The same fit as an older run, whose genes are named by their ids."""
     return replace(fit, genes=pd.Index(IDS), gene_ids=None)
 
 
@@ -167,7 +167,7 @@ class TestTables:
 
 
 class TestTwoRuns:
-    """One that calls genes by ids beside one that calls them by symbols."""
+    """A run that names genes by ids beside a run that names them by symbols."""
 
     def test_the_other_takes_the_names_of_the_first(self, fit: Fit) -> None:
         old = by_ids(make_fit(seed=1))

@@ -36,7 +36,7 @@ def text_of(card: Any) -> str:
 
 
 def made(lfsr: float) -> Differences:
-    """Of two genes."""
+    """Differences of two genes."""
     genes = pd.DataFrame(
         {
             "gene": ["GENE1", "GENE2"],
@@ -52,7 +52,7 @@ def made(lfsr: float) -> Differences:
 
 @pytest.fixture
 def requests(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What the engine was asked to compare."""
+    """Arguments of each call of `engine.differences`, which is replaced."""
     requests: list[dict[str, Any]] = []
 
     def differences(_fit: object, counts: Any, a: Any, b: Any, **how: Any) -> Differences:
@@ -140,7 +140,7 @@ def select(state: AppState, led_by: tuple[str, ...] | None) -> None:
 
 
 class OtherHalf:
-    """Of the jobs of a server, what gives the half that a run is not fitted to."""
+    """Stands in for the jobs: gives the half of the counts that a run is not fitted to."""
 
     services = jobs = property(lambda self: self)
 
@@ -164,7 +164,7 @@ def test_drawn_cells_of_split_counts_are_tested_in_the_other_half(
     assert (requests[-1]["counts"].block(0, 9) == 2).all()
     assert "more than counting noise in these cells." in card.summary
 
-    # the label whose colours were seen may have come from both halves
+    # the label that coloured the map may come from both halves
     select(state, ("cell_type",))
     card.controls.ask()
     assert "Where does <b>cell_type</b> come from?" in text_of(card)

@@ -1,4 +1,4 @@
-"""Which requests a server answers, and with which headers: a real server, plain clients."""
+"""Requests that a server answers, and their headers, with a real server and plain clients."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_all_scripts_of_a_page_have_the_nonce_of_its_policy_which_is_new_each_ti
     ["127.0.0.1", "localhost:81", "[::1]", "lab.test", "LAB.test.:80", "named.test", "other.test"],
 )
 def test_names_of_the_server_are_answered(server: Server, host: str) -> None:
-    # Not the page, which Panel cannot make under an address of IPv6.
+    # Not the page itself: Panel cannot serve it under an IPv6 address.
     assert ask(server, "/favicon.ico", Host=host)[0] == 200
 
 

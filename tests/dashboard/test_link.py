@@ -154,7 +154,7 @@ def test_a_tab_comes_back_without_what_it_would_show(state: AppState, detail: st
     assert [*problems, *apply(requested, state, None)] == []
     assert write(state, None) == search
     assert f"detail={detail}" in search
-    # But not where what the link names is lost.
+    # But not if the pair or the selection of the link does not exist.
     lost = {"pair": ("NOPE", "GENE1")} if detail == "pair" else {"cells": "0123456789abcdef"}
     assert len(apply(Link(detail=detail, **lost), state, None)) == 1
     assert state.detail == "gene"

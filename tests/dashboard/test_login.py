@@ -1,4 +1,4 @@
-"""What is closed to those who have not logged in: real servers, plain clients."""
+"""Pages that are closed without a login, with real servers and plain clients."""
 
 from __future__ import annotations
 
@@ -124,14 +124,14 @@ def test_with_a_login_the_page_knows_who_it_is(server: Server, name: str, passwo
     assert socket(server, token, Origin=origin(server)) == 403
     assert ask(server, "/custom", Cookie=cookie)[2] == "secret"
     assert ask(server, "/session_info", Cookie=cookie)[0] == 200
-    # Who may see the log and all sessions has to be said.
+    # The people who may see the log and all sessions must be named.
     assert ask(server, "/admin", Cookie=cookie)[0] == 403
 
 
 def test_another_page_opens_no_websocket_with_somebodys_cookie(server: Server) -> None:
     cookie = log_in(server, "ada", "x")
     assert socket(server, Origin="http://evil.test", Cookie=cookie) == 403
-    # Other programs than browsers send none; their cookie tells who they are.
+    # Programs other than browsers send no origin; their cookie identifies them.
     token = re.findall(r'"token":"([^"]+)"', ask(server, "/named", Cookie=cookie)[2])[0]
     assert socket(server, token, Cookie=cookie) == 101
 
@@ -148,13 +148,13 @@ def test_nobody_joins_the_session_of_another(server: Server) -> None:
     ada, other = log_in(server, "ada", "x"), log_in(server, "b\u00f6b", "y")
     token = re.findall(r'"token":"([^"]+)"', ask(server, "/named", Cookie=ada)[2])[0]
     assert socket(server, token, Origin=origin(server), Cookie=other) == 403
-    # a token of one's own that names a session of hers
+    # a token of one's own that names another person's session
     mine = dict(SimpleCookie(other).items())
     payload = {"cookies": {"user": mine["user"].value}, "headers": {}, "arguments": {}}
     made_up = generate_jwt_token(get_session_id(token), extra_payload=payload)  # type: ignore[arg-type]
     assert socket(server, made_up, Origin=origin(server), Cookie=other) == 403
     assert socket(server, "made-up", Origin=origin(server), Cookie=other) == 403
-    # a link that says which session is to be joined
+    # a link that names the session to join
     for path in ("/named", "/named/autoload.js"):
         assert ask(server, f"{path}?bokeh-session-id={'a' * 40}", Cookie=ada)[0] == 403
         assert ask(server, f"{path}?bokeh-token={token}", Cookie=ada)[0] == 403

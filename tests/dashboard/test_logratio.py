@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[argparse.Namespace]:
-    """What Panel was asked to serve, as it reads it; nothing is served."""
+    """Arguments that `panel serve` parsed; nothing is served."""
     served: list[argparse.Namespace] = []
 
     def serve() -> None:
@@ -32,7 +32,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[argparse.Namespace]:
 
     monkeypatch.setattr(panel.command, "main", serve)
     monkeypatch.setattr(sys, "argv", ["logratio"])
-    # Put back in the end whatever is done to it.
+    # monkeypatch restores it at the end.
     monkeypatch.setenv("DATA", "from the environment")
     return served
 

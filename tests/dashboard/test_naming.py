@@ -1,4 +1,4 @@
-"""Names on the page of a run that goes on."""
+"""Factor names on the page of a run that goes on."""
 
 from __future__ import annotations
 

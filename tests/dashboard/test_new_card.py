@@ -1,4 +1,4 @@
-"""One file makes a card: that of the documentation is shown, exported and reported."""
+"""One file makes a card: the one in the documentation is shown, exported and reported."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STEM = "most-variable-genes"
 
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The file of the documentation, in the folder of its tab."""
+    """The file from the documentation, in the folder of its tab."""
     blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
     (code,) = (block for block in blocks if "(Card)" in block)
     (tmp_path / "most_variable.py").write_text(code, "utf-8")
@@ -112,6 +112,6 @@ def test_an_answer_that_comes_too_late_is_dropped(
     first()
     assert list(card.bars.rows.names) == shown
     assert card.export().of is fit
-    # Nobody asked meanwhile for what is shown.
+    # The inputs of the shown result did not change: nothing is computed.
     state.param.trigger("top_genes")
     assert len(pending) == 2

@@ -1,4 +1,4 @@
-"""A run brings its own data: what it was fitted to is read, shown and fitted again, or missed."""
+"""A run brings the data that it was fitted to; they are read, shown and fitted, or missing."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def services(tmp_path: Path, steps: Steps, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 def real_data(fit_iter: FitIter) -> FitIter:
-    """Made-up fits that say which counts they are of, as real ones do."""
+    """Made-up fits that record the fingerprint of their counts, as real ones do."""
 
     def with_fingerprint(
         build: Callable[[], AnyFit] | None, counts: Counts
@@ -260,7 +260,7 @@ def test_opening_a_file_beside_a_run_goes_to_the_data(
     assert page.state.tab == "data"
     assert page.state.loaded.source == other
     assert page.header[0].startswith("To fit next: other")
-    # Other genes of it, or a file that cannot be opened, leave the view that is looked at.
+    # Other genes, or a file that cannot be opened, do not change the tab in front.
     page.state.tab = "explore"
     page.state.genes = 3
     page.until(lambda: page.state.ready)

@@ -69,8 +69,8 @@ def test_shows_the_pair_with_and_without_counts(state: AppState, view: PairView)
         assert view.plot.figure.xaxis.axis_label == title
     r = summaries.clr_correlation(fit, GENES).iloc[0, 1]
     alone = round(summaries.closure_correlation(fit, GENES).iloc[0, 1], 2) + 0.0
-    expected = f"Model: r = {r:.2f} (without factors, by closure alone, {alone:.2f})"
-    assert expected.replace("-", "−") in words(view)
+    line = f"Model: r = {r:.2f} (without factors, by closure alone, {alone:.2f})"
+    assert line.replace("-", "−") in words(view)
     assert 'data-value="["GENE2", "GENE1"]"' in unescape(words(view))
 
 

@@ -1,4 +1,4 @@
-"""Correlations of two groups of cells: two runs, their errors, and what differs."""
+"""Correlations of two groups of cells: two runs, their errors, and the differences."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_two_runs_of_other_cells_are_compared(
     assert shown.difference.iloc[i, j] == pytest.approx(z, abs=1e-4)
     assert (card.difference._veil.data["image"][0] == (shown.known.lfsr[::-1] > 0.05)).all()
 
-    # what is taken away
+    # exports
     export = card.offer()
     assert export.of is fit
     assert export.draw().axes
@@ -95,7 +95,7 @@ def test_two_runs_of_other_cells_are_compared(
 
 
 def clr_covariance(fit: Any) -> np.ndarray:
-    """Of the genes: those pooled are no part of the simplex's centre but by their share."""
+    """(G, G) CLR covariance of the features of a fit."""
     covariance = fit.loadings @ fit.loadings.T + np.diag(fit.noise)
     size = len(covariance)
     centre = np.eye(size) - 1 / size
@@ -136,7 +136,7 @@ def test_errors_that_are_missing_are_worked_out_when_asked(
     monkeypatch.setattr("engine.jobs.uncertainties._Uncertainty.submit", submit)
     tab.browser._handle_msg({"act": ACT, "value": ""})
     until(lambda: tab["differential"].result is not None)
-    # those of the open run are known
+    # the errors of the open run are known
     assert submitted == [(runs["B"], ("delta", 50, 0))]
 
 

@@ -1,4 +1,4 @@
-"""What is taken away is what was computed and chosen, whatever room the page had for it."""
+"""An export has what was computed and chosen, whatever the room on the page."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from dashboard.state import AppState
 from tests.dashboard.synthetic import make_fit, make_topic_fit
 from tests.dashboard.test_uncertainty import make_uncertainty
 
-# Heights of the plot, pixels: of a tab that nobody has looked at, of small and large windows.
+# Heights of the plot, pixels: in a tab never in front, in small and large windows.
 HEIGHTS = (None, 60, 250, 900)
 
 
 def texts(figure: Figure) -> str:
-    """All that is written in it."""
+    """All texts of a figure."""
     own = [text.get_text() for axes in figure.axes for text in axes.texts]
     return " ".join(" ".join(own).split())
 

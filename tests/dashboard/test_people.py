@@ -30,7 +30,7 @@ Page = Callable[[str | None], Opened]
 
 
 class Person(Opened):
-    """A page of somebody, who may come with a link."""
+    """Opens the page of a person, by a link if there is one."""
 
     def fit(self) -> str:
         self.runner.read()

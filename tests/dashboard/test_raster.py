@@ -18,7 +18,7 @@ def channels(image: np.ndarray) -> np.ndarray:
 
 @pytest.fixture
 def sides() -> tuple[np.ndarray, Colouring]:
-    """Cells left and right, by turns."""
+    """Cells that lie left and right, alternating."""
     labels = pd.Series(np.where(np.arange(COUNT) % 2, "right", "left"))
     return np.c_[np.where(labels == "left", -0.5, 0.5), np.zeros(COUNT)], colour_labels(labels, "s")
 
@@ -64,13 +64,13 @@ def test_cells_that_are_not_selected_are_grey_and_faint(
     np.testing.assert_allclose(left[:3], whole[10, 5, :3], atol=3)
     np.testing.assert_allclose(right[:3], GREY, atol=1)
     assert 0 < right[3] < left[3]
-    # elsewhere, the grey is not taken for that of the window before
+    # in another window, the grey of the last one is not reused
     moved = Window((-1.0, 1.0), (0.5, 1.0), 20, 20)
     assert not channels(raster.draw(shown, selected, moved))[..., 3].any()
 
 
 def test_selected_cells_are_outlined(sides: tuple[np.ndarray, Colouring]) -> None:
-    """Whatever colour they have, they can be told from the grey around them."""
+    """Cells of any colour differ from the grey around them."""
     xy, shown = sides
     raster = Raster(xy)
     image = raster.draw(shown, np.arange(COUNT) % 2 == 0, WINDOW)

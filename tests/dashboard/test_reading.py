@@ -1,4 +1,4 @@
-"""Counts that take long are followed and stopped; what is open meanwhile stays open."""
+"""Slow reading of counts is followed and stopped; the open counts stay open meanwhile."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.dashboard.widgets import find
 
 
 class Slow:
-    """Reads at once but for sources called slow, which tell how far they are until let go."""
+    """Reads at once, except sources called slow, which report progress until they are released."""
 
     def __init__(self) -> None:
         self.go = threading.Event()
@@ -62,7 +62,7 @@ def runner(state: AppState, services: Services, slow: Slow) -> Runner:
 
 @pytest.fixture
 def control(runner: Runner, until: Callable[..., None]) -> DataControl:
-    """Of a page that has the demo open."""
+    """Control of a page that has the demo open."""
     made = DataControl(runner.state, runner)
     runner.read()
     until(lambda: runner.state.ready)
@@ -157,7 +157,7 @@ def test_a_fit_is_not_made_of_other_counts_than_it_was_asked_for(
     state.source = "/data/slow.h5ad"
     runner.fit()
     until(lambda: state.how_far[1] > 0)
-    # Other genes of the same counts change nothing of that.
+    # Other genes of the same counts do not change that.
     state.genes = 100
     assert state.fit_requested
     control._ask("/data/quick.h5ad")
@@ -200,7 +200,7 @@ def test_an_upload_that_takes_the_name_of_one_that_was_deleted_is_read_afresh(
 
 
 def arrive(control: DataControl, name: str) -> Path:
-    """An upload has come."""
+    """An upload has arrived."""
     uploads = control._folders.uploads
     uploads.mkdir(exist_ok=True)
     (uploads / name).write_bytes(b"much")
@@ -209,7 +209,7 @@ def arrive(control: DataControl, name: str) -> Path:
 
 
 def test_what_is_at_hand_is_read_again_when_it_changed(tmp_path: Path) -> None:
-    """Of a folder, whose own time stays as it is, any file; of a file, whatever its time."""
+    """A folder is read again if a file in it changed; a file, if its time differs."""
     reads: list[str] = []
 
     def read(request: DataRequest, _tell: Listener) -> tuple[Counts, SourceInfo]:
@@ -226,7 +226,7 @@ def test_what_is_at_hand_is_read_again_when_it_changed(tmp_path: Path) -> None:
         for change in (part.touch, int, lambda: shutil.copy2(other, part), part.unlink, int):
             change()
             reader.submit(DataRequest(str(source))).future.result()
-        # Of a file that is not there nothing is at hand; of an empty folder there is.
+        # Nothing is at hand of a missing file, but of an empty folder.
         assert len(reads) == (4 if source is part else 3), source
         part.write_text("more")
 

@@ -38,7 +38,7 @@ CHECKED = {"mode": "map", "n_draws": 20, "misfits": {"mean": 7}, "findings": [f"
 
 
 def evil(fit: AnyFit) -> AnyFit:
-    """Every name that a person or a file gives looks like markup."""
+    """A fit in which every name from a person or a file looks like markup."""
     obs = pd.DataFrame({EVIL: np.where(np.arange(len(fit.cells)) % 2, EVIL, "b")}, fit.cells)
     genes = pd.Index([f"{EVIL}{j}" for j in range(len(fit.genes) - 1)] + [fit.genes[-1]])
     names = tuple(f"{EVIL}{j}" for j in range(fit.n_factors))
@@ -53,7 +53,7 @@ def status(**changes: Any) -> JobStatus:
 
 
 class Read(HTMLParser):
-    """What a browser would make of a report."""
+    """Parts of a report as a browser parses it."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -144,7 +144,7 @@ class TestDocument:
         check = CHECKED | {"misfits": {}, "findings": [], "laplace": warning}
         fit = make_fit(cells=20)
         read = Read(document(Subject.of(fit, check=check), []).decode())
-        # The first time it is a link to the section.
+        # Its first occurrence is the link to the section.
         positions = [at for at, words in enumerate(read.words) if words == "Predictive check"]
         assert read.words[positions[1] + 1] == warning
         assert NO_MISFIT in read.words

@@ -22,7 +22,7 @@ ORDER = (REPORT, BUNDLE, METHODS)
 
 
 class Copying(Saved):
-    """A browser that keeps what it is to copy, too."""
+    """A browser that also records what it is to copy."""
 
     def copy(self, text: str) -> None:
         self.copied = text
@@ -88,7 +88,7 @@ def test_figures_and_tables_come_as_a_zip(
     control: ReportControl, state: AppState, browser: Copying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dashboard.report.control.paced", lambda _doc, blocks: blocks)
-    # one figure tells as much as all
+    # one figure is enough for this test
     monkeypatch.setattr("dashboard.report.control.complete", lambda *of: complete(*of)[:1])
     show(state)
     press(control, BUNDLE)

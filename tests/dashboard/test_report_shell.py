@@ -85,7 +85,7 @@ def test_a_check_from_a_shell_is_that_of_this_very_fit(
     assert any("20 replicates drawn from the fit" in line for line in words)
     assert (warning in words) == isinstance(fit, Fit)
     assert NOT_CHECKED not in words
-    # Of its neighbour nothing is known, nor of what is saved in its place.
+    # Nothing is known of a file beside it, nor of another fit saved in its place.
     assert NOT_CHECKED in report(other)
     if isinstance(fit, Fit):
         later: AnyFit = replace(fit, loadings=1.01 * fit.loadings)
@@ -94,7 +94,7 @@ def test_a_check_from_a_shell_is_that_of_this_very_fit(
     assert later.status.passes == fit.status.passes
     later.save(path)
     assert NOT_CHECKED in report(path)
-    # Whatever its factors are called, it is the same fit.
+    # Other factor names do not make it another fit.
     named = replace(fit, names=tuple(f"mine {j}" for j in range(fit.n_factors)))
     named.save(path)
     assert NOT_CHECKED not in report(path)

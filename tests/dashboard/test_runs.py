@@ -42,7 +42,7 @@ def run(
     until: Until,
     monkeypatch: pytest.MonkeyPatch,
 ) -> str:
-    """A run that has ended, and is shown."""
+    """A state that shows a finished run."""
     # No test waits for the time between two looks at the list.
     monkeypatch.setattr("dashboard.runner.LIST_SECONDS", 0.05)
     steps.go_on.set()

@@ -86,7 +86,7 @@ def test_runs_of_one_model_differ_by_their_inference() -> None:
 
 
 def test_a_bound_is_told_from_a_marginal() -> None:
-    """Scores of earlier versions do not say which they are."""
+    """Scores of earlier versions do not say whether they are bounds."""
     assert "<td>≥ −1,234.50</td>" in page([run("1", 394.2, score={"is_bound": True})], "1")
     for score in ({"is_bound": False}, {}):
         assert "<td>−1,234.50</td>" in page([run("1", 394.2, score=score)], "1")
@@ -138,7 +138,7 @@ def test_cells_are_held_out_if_asked(
     until: Callable[[Callable[[], object]], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # As many cells are scored, over as many genes, as in other tests.
+    # The same numbers of cells and genes as in other tests.
     monkeypatch.setattr(DataRequest, "load", lambda _: make_counts(MORE_CELLS, GENES - 1))
     state.n_factors = FACTORS
     control = RunControl(state, runner)

@@ -1,4 +1,4 @@
-"""What one person may take of a server, what is everybody's, and what is told of it."""
+"""Limits of each person on a server, and what people share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.waiting import wait_for
 def test_uploads_that_have_only_begun_count_in_full(services: Services) -> None:
     def begin() -> tuple[Sent, list[EngineError]]:
         failed: list[EngineError] = []
-        # A page each.
+        # One page for each person.
         own = people.services_of(services, "ada", 1000)
         area = Sent(own.folders, lambda path: None, failed.append)
         area._handle_msg({"do": "begin", "name": "a.h5ad", "size": 600})
@@ -118,7 +118,7 @@ def test_files_uploaded_before_there_were_logins_are_everybodys(services: Servic
     for path in (mine, mine.parent, uploads, uploads / "gone.h5ad", uploads.parent / "audit.jsonl"):
         with pytest.raises(EngineError, match="belong to others") as raised:
             bob.folders.find(str(path))
-        # Where somebody keeps files is not told to others.
+        # The folder of a person is not shown to others.
         assert raised.value.got == path.name
 
 

@@ -1,4 +1,4 @@
-"""Work that is done at once fails as work in a thread does."""
+"""Work done at once fails as work in a thread does."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def test_numbers_are_compared_from_the_page(
     until: Until,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # As many cells are scored, over as many genes, as in other tests.
+    # The same numbers of cells and genes as in other tests.
     monkeypatch.setattr(DataRequest, "load", lambda _: make_counts(MORE_CELLS, GENES - 1))
     view = ManyView(state, TopicChoices(table="many"))
     control = RunControl(state, runner)

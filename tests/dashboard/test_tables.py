@@ -8,7 +8,7 @@ from dashboard.cards.table import Column, Table
 
 
 def test_what_the_page_chooses_is_no_click(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a page actions come later: what was chosen and filled by then must not count."""
+    """Actions come later on a page: a selection that the page made by then must not count."""
     later: list[Callable[[], None]] = []
 
     def postponed(action: Callable[..., None]) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""A fit of topics in the views that factors have."""
+"""A fit of topics in the cards that factors have."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ class TestNames:
         second.open(run)
         until(lambda: second.tick() or other.fit is not None)
         assert other.names == [EVIL, "topic 2", "topic 3"]
-        # A file that does not fit is of no use.
+        # A file of another fit is not used.
         services.jobs.name_factors(run, ["a", "b"], passes)
         second.open(run)
         until(lambda: second.tick() or other.fit is not None)

@@ -28,7 +28,7 @@ def test_same_scores_same_picture_and_groups_stay_apart() -> None:
 
 
 def test_what_numba_compiles_is_kept_for_the_next_process() -> None:
-    """As much of UMAP and pynndescent as Numba can keep; nobody else's functions are."""
+    """Numba caches what it can of UMAP and pynndescent, and no other functions."""
     before = numba.njit, numba.config.CACHE_DIR, os.environ["NUMBA_CACHE_DIR"]
     umap_layout(np.random.default_rng(0).normal(size=(12, 2)))
     names = {path.name.split("-")[0] for path in compilations().rglob("*.nbc")}

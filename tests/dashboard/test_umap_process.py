@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.umap_process import UmapProcess
 
-# What is not UMAP about the real program: its scores come back, or it does as they say.
+# Stands in for the real program: returns its scores, or does what they say.
 PROGRAM = """
 import json, os, sys
 from pathlib import Path

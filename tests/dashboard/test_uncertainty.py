@@ -130,7 +130,7 @@ class TestAsking:
     def test_an_answer_that_comes_late_starts_nothing(
         self, fitted: AppState, runner: Runner, until: Until, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A look at what was kept ends after the work that was asked for meanwhile."""
+        """Reading the saved errors ends after a job that was started meanwhile."""
         self.errors = None
         go_on, looks = [threading.Event(), threading.Event()], []
 
@@ -270,7 +270,7 @@ class TestShown:
         assert ends is not None
         assert np.all(ends["low"] <= fit.topics[:, 1])
         assert np.all(fit.topics[:, 1] <= ends["high"])
-        # Genes at random in every refit: nothing is claimed of any.
+        # Random genes in every refit: none is claimed.
         assert ends["lfsr"].min() > 0.05
         near = fit.topics * np.exp(0.01 * rng.standard_normal((6, *fit.topics.shape)))
         surely = gene_intervals(fit, replace(sure, replicates=near), 1)

@@ -1,4 +1,4 @@
-"""Uploads are listed to whom they belong, opened again and deleted by a second press."""
+"""Uploads are listed for their owner, opened again, and deleted by a second press."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain HTTP and websocket clients, for what no browser is needed for."""
+"""Plain HTTP and websocket clients for tests that need no browser."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pn.pane.Markdown("secret of the page").servable()
 
 
 def ask(server: Server, path: str, method: str = "GET", body: str = "", **headers: str) -> Answer:
-    """Status, headers and body of an answer; underscores in names of headers are dashes."""
+    """Status, headers and body of the answer; underscores in names of headers become dashes."""
     site = urlsplit(server.url)
     connection = http.client.HTTPConnection(site.hostname or "", site.port, timeout=60)
     try:
@@ -31,7 +31,7 @@ def ask(server: Server, path: str, method: str = "GET", body: str = "", **header
         answer = connection.getresponse()
         text = answer.read().decode("utf-8", "replace")
         fields = dict(answer.getheaders())
-        # The only one that comes several times.
+        # The only header that may occur several times.
         fields["Set-Cookie"] = "\n".join(answer.headers.get_all("Set-Cookie", []))
         return answer.status, fields, text
     finally:
@@ -56,12 +56,12 @@ def socket(server: Server, token: str = "", **headers: str) -> int:
             status = int(answer.readline().split()[1])
             while answer.readline().strip():
                 pass
-            # A frame of text, not one that closes.
+            # A text frame, not a close frame.
             return 0 if status == 101 and answer.read(1) != b"\x81" else status
 
 
 def log_in(server: Server, name: str, password: str) -> str:
-    """The cookies that somebody has after logging in; empty if that fails."""
+    """Cookies after a login; empty if it fails."""
     status, headers, _ = ask(
         server,
         "/login",
@@ -74,5 +74,5 @@ def log_in(server: Server, name: str, password: str) -> str:
 
 
 def send_along(headers: dict[str, str]) -> str:
-    """The cookies that a browser has after an answer."""
+    """Cookies of a browser after an answer."""
     return "; ".join(line.split(";")[0] for line in headers["Set-Cookie"].split("\n"))

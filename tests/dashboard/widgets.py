@@ -1,4 +1,4 @@
-"""Widgets of controls, found as a person finds them."""
+"""Find widgets of controls by kind and label."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def find[W](viewer: Any, kind: type[W], label: str) -> W:
 
 
 def shown(viewer: pn.viewable.Viewer, kind: type[pn.viewable.Viewable]) -> list[Any]:
-    """The widgets of this kind that are there to be seen."""
+    """The visible widgets of this kind."""
 
     def walk(part: Any) -> Iterator[Any]:
         if part.visible:
