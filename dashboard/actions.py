@@ -93,7 +93,7 @@ def _select_label(state: AppState, text: str) -> None:
 
 
 def cells_with_label(labels: pd.Series, label: str) -> np.ndarray:
-    """(C,) mask of the cells with a label, given as text; `MISSING` are those without one."""
+    """(C,) mask of the cells with a label, given as text; `MISSING` selects cells without one."""
     categorical = pd.Categorical(labels)
     codes, names = np.asarray(categorical.codes), [str(c) for c in categorical.categories]
     if label in names:

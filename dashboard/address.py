@@ -1,4 +1,4 @@
-"""Keeps the address in the browser and the state of the page equal, in both directions."""
+"""Keeps the address in the browser and the state of the page in step, in both directions."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ STEP_SECONDS = 1.0
 def follow(state: AppState, runner: Runner, browser: Browser, search: str) -> None:
     """Show what the query ``search`` asks for, and keep the browser's address up to date.
 
-    If the query names no run, the newest run is opened, provided that it still goes on.
+    If the query names no run, the newest run is opened if it is still running.
     """
     address = Address(state, runner, browser)
-    asked = link.read(search)[0]
+    requested = link.read(search)[0]
     with address.quietly():
         # A step back in the browser leaves the form as it is.
-        state.param.update(**dict(asked.form))
-        if asked.run is None:
+        state.param.update(**dict(requested.form))
+        if requested.run is None:
             runner.open_newest_running()
             if state.run is None:
                 address.restore(search)
@@ -47,13 +47,13 @@ class Address:
 
     def __init__(self, state: AppState, runner: Runner, browser: Browser) -> None:
         self.state, self.runner, self.browser = state, runner, browser
-        # What the browser shows; None until it says so.
+        # The query that the browser shows; None until the browser reports it.
         self._shown: str | None = None
         self._stepped = 0.0
         self._quiet = False
         self._pending: tuple[link.Link, list[str], Future[np.ndarray | None] | None] | None = None
         self._colour = ""
-        self._kept: tuple[str, np.ndarray, str] | None = None
+        self._saved_selection: tuple[str, np.ndarray, str] | None = None
         browser.on("address", self.arrive)
         state.param.watch(self._changed, ["run", "fit", *link.CHOICES, *PARAMETERS])
         state.param.watch(self._recolour, "fit_counts")
@@ -68,7 +68,7 @@ class Address:
             self._quiet = before
 
     def arrive(self, search: str) -> None:
-        """Take the query that the browser shows, of a new page or after a step back."""
+        """Handle the query that the browser reports: of a new page, or after a step back."""
         before, self._shown = self._shown, search
         with self.quietly():
             if before is not None and search != before:
@@ -76,32 +76,32 @@ class Address:
             self._write()
 
     def restore(self, search: str) -> None:
-        """Show what a query asks for; its choices are made once the fit has been read."""
+        """Show what a query asks for; its choices are applied once the fit has been read."""
         state = self.state
-        asked, problems = link.read(search)
+        requested, problems = link.read(search)
         self._pending, self._colour = None, ""
-        if asked.run is None:
+        if requested.run is None:
             if state.run is not None:
                 state.show_run(None)
-            state.tab = asked.tab or "data"
+            state.tab = requested.tab or "data"
             self._tell(problems, expected="a link to this page")
             return
-        if asked.run != state.run:
-            self.runner.open(asked.run)
-        if state.run is None and self._is_foreign(asked.run):
+        if requested.run != state.run:
+            self.runner.open(requested.run)
+        if state.run is None and self._is_foreign(requested.run):
             return
         if state.run is None:
-            problems.insert(0, f"run {asked.run!r}")
+            problems.insert(0, f"run {requested.run!r}")
             gone = "It may have been deleted; choose one under Runs."
             self._tell(problems, "a run of this server", gone)
             return
-        state.tab = asked.tab or "explore"
+        state.tab = requested.tab or "explore"
         mask = None
-        if asked.cells is not None:
+        if requested.cells is not None:
             services = self.runner.services
-            mask = services.fetcher.submit(_read, services, asked.run, asked.cells)
+            mask = services.fetcher.submit(_read, services, requested.run, requested.cells)
             self.runner.later(mask, lambda _mask: self._choose())
-        self._pending = asked, problems, mask
+        self._pending = requested, problems, mask
         self._choose()
 
     def _is_foreign(self, run: str) -> bool:
@@ -109,7 +109,7 @@ class Address:
         try:
             self.runner.services.jobs.status(run)
         except ForeignRun as error:
-            # Set anew, in case it was first set before there was a page to scroll to it.
+            # Set again: the first time, there may have been no page that could scroll to it.
             self.state.run_error = None
             self.state.run_error = Notice.of(error)
             return True
@@ -118,19 +118,19 @@ class Address:
         return False
 
     def _choose(self) -> None:
-        """Make the choices of the query, if the fit and the selection have been read."""
+        """Apply the choices of the query, if the fit and the selection have been read."""
         state = self.state
         if self._pending is None or state.fit is None or state.run != self._pending[0].run:
             return
-        asked, problems, mask = self._pending
+        requested, problems, mask = self._pending
         if mask is not None and not mask.done():
             return
         self._pending = None
         with self.quietly():
-            found = mask.result() if mask is not None else None
-            problems = [*problems, *link.apply(asked, state, found)]
-            if link.awaits_counts(asked, state):
-                self._colour = asked.colour or ""
+            selected = mask.result() if mask is not None else None
+            problems = [*problems, *link.apply(requested, state, selected)]
+            if link.awaits_counts(requested, state):
+                self._colour = requested.colour or ""
                 state.colour = self._colour.replace(COUNTS, CLR, 1)
         self._tell(problems)
 
@@ -149,7 +149,7 @@ class Address:
                 self._choose()
                 return
             self._pending = None
-        # A fit that arrives may change choices, which is no step of the person, nor is the form.
+        # Changes by a new fit or in the form are no steps in the history of the browser.
         if any(event.name in ("fit", *PARAMETERS) for event in events):
             with self.quietly():
                 self._write()
@@ -168,16 +168,20 @@ class Address:
         self.browser.show_address(search, replace=replace)
 
     def _cells(self) -> str | None:
-        """Id of the selected cells, which are written to disk."""
+        """Id of the selected cells, or None; a new selection is written to disk."""
         run, mask = self.state.run, self.state.selected
         if run is None or mask is None or self.state.fit is None:
             return None
-        if self._kept is None or self._kept[0] != run or self._kept[1] is not mask:
+        if (
+            self._saved_selection is None
+            or self._saved_selection[0] != run
+            or self._saved_selection[1] is not mask
+        ):
             services = self.runner.services
             future = services.fetcher.submit(_keep, services, run, mask)
             self.runner.later(future, self._check)
-            self._kept = run, mask, saved_selections.name(mask)
-        return self._kept[2]
+            self._saved_selection = run, mask, saved_selections.name(mask)
+        return self._saved_selection[2]
 
     def _check(self, written: Future[Any]) -> None:
         if (error := written.exception()) is not None:
@@ -217,9 +221,9 @@ def _keep(services: Services, run: str, mask: np.ndarray) -> None:
 
 def _read(services: Services, run: str, key: str) -> np.ndarray | None:
     try:
-        found = saved_selections.read(services.jobs.folder(run), key)
+        mask = saved_selections.read(services.jobs.folder(run), key)
     except EngineError:
         return None
-    if found is None and services.aside is not None:
+    if mask is None and services.aside is not None:
         return saved_selections.read(services.aside, key)
-    return found
+    return mask

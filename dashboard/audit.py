@@ -14,11 +14,11 @@ _log = logging.getLogger(__name__)
 
 
 def tell(home: Path, who: str, did: str, what: str) -> None:
-    """Add a line; if the disk is full, only the server's log gets an error."""
+    """Add a line; if that fails, the error goes to the log of the server only."""
     when = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = json.dumps({"when": when, "who": who, "did": did, "what": what})
     try:
-        # One write of a file that only grows: lines of several servers do not mix.
+        # One append of a whole line: lines of several servers do not mix.
         file = os.open(home / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(file, f"{line}\n".encode())

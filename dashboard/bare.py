@@ -18,13 +18,13 @@ def is_bare(fit: AnyFit | None) -> bool:
 
 
 def bare_words(fit: AnyFit) -> str:
-    """Why a fit has no factors."""
-    chosen = selection_of(fit)
-    if chosen is None:
+    """The reason why a fit has no factors."""
+    selection = selection_of(fit)
+    if selection is None:
         return "This fit has no factors, as was asked for."
-    # Of too few cells it cannot be told whether there are any.
-    said = chosen.reason
-    return said if said.startswith("No factor") else f"This fit has no factors. {said}"
+    # With too few cells the reason begins otherwise: whether there are factors is unknown.
+    reason = selection.reason
+    return reason if reason.startswith("No factor") else f"This fit has no factors. {reason}"
 
 
 def short_words(fit: AnyFit) -> str:

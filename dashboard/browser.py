@@ -1,4 +1,4 @@
-"""What only the browser can do: keys, buttons in plain HTML, saving files, moving the focus."""
+"""Tasks of the browser: keys, buttons in plain HTML, saving files, moving the focus."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Browser(JSComponent):
     """Invisible; one on a page.
 
     A button in a pane of HTML, ``<button data-act="drop-gene" data-value="CD3E">``, calls
-    what `on` registered for ``"drop-gene"`` with ``"CD3E"``; the act ``"key"`` has the name
-    of a key that was pressed outside of any field (``"ArrowRight"``, ``"Escape"``). The key
+    the action that `on` registered for ``"drop-gene"`` with ``"CD3E"``; the act ``"key"`` gets the
+    name of a key that was pressed outside of any field (``"ArrowRight"``, ``"Escape"``). The key
     ``/`` goes to the field labelled ``search_label``.
     """
 
     search_label = param.String()
-    notices = param.Integer(doc="How many there have been; the newest is scrolled to.")
+    notices = param.Integer(doc="Number of notices so far; a new one is scrolled to.")
 
     _esm = SCRIPT.read_text("utf-8")
 
@@ -38,7 +38,7 @@ class Browser(JSComponent):
         self._actions: dict[str, list[Action]] = {}
 
     def on(self, act: str, action: Action) -> None:
-        """Call ``action(value)`` whenever such a button or key is pressed."""
+        """Call ``action(value)`` whenever a button or key of this act is pressed."""
         self._actions.setdefault(act, []).append(action)
 
     def focus(self, label: str) -> None:
@@ -50,13 +50,13 @@ class Browser(JSComponent):
         self.notices += notice is not None
 
     def copy(self, text: str) -> None:
-        """Put a text on the clipboard; the act ``"copied"`` has "yes" or "no"."""
+        """Put a text on the clipboard; the act ``"copied"`` then gets "yes" or "no"."""
         self._send_msg({"do": "copy", "text": text})
 
     def show_address(self, search: str, *, replace: bool) -> None:
         """Show another query in the address bar, as a new step or instead of the last.
 
-        The act ``"address"`` has the query of a page that is new or was gone back to.
+        The act ``"address"`` gets the query of a new page, or the one after a step back.
         """
         self._send_msg({"do": "address", "search": search, "replace": replace})
 
@@ -84,7 +84,7 @@ class Browser(JSComponent):
 
     @one_message
     def _handle_msg(self, message: object) -> None:
-        # The browser is not to be trusted: anything else than two strings is dropped.
+        # The browser is not trusted: a message that is not two strings is dropped.
         if not isinstance(message, dict):
             return
         act, value = message.get("act"), message.get("value")

@@ -13,7 +13,7 @@ SHORTEST = 3
 
 
 def cut(names: Sequence[str], longest: int = LONGEST) -> list[str]:
-    """Cut names to ``longest`` characters, or to as many more as keep different names different.
+    """Cut names to ``longest`` characters; to more if different names would look alike.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def shorten(name: str, longest: float) -> str:
     return name if len(name) <= longest else ends(name, int(longest) - 1)
 
 
-def ends(name: str, kept: int) -> str:
-    """The beginning and the end of a name, ``kept`` characters of it, around an ellipsis."""
-    tail = kept // 2
-    return f"{name[: kept - tail]}…{name[len(name) - tail :]}"
+def ends(name: str, length: int) -> str:
+    """The beginning and the end of a name, ``length`` characters of it, around an ellipsis."""
+    tail = length // 2
+    return f"{name[: length - tail]}…{name[len(name) - tail :]}"

@@ -27,7 +27,7 @@ from engine.summaries import coordinates, scores
 FEWEST_CELLS = 10
 MOST_CACHED = 8
 FILE = "umap.npz"
-# A file that was made in another way is not used.
+# A file that was made by another method is not used.
 METHOD = {"version": 1, "seed": SEED, "neighbours": NEIGHBOURS, "most_fitted": MOST_FITTED}
 
 _log = logging.getLogger(__name__)
@@ -52,9 +52,9 @@ class Embedder:
         self._jobs.submit("warm-up", lambda _handle: umap_coordinates(scores))
 
     def compile_images(self) -> bool:
-        """Compile the drawing of many cells as an image, in the background; whether that is done.
+        """Compile the drawing of many cells in the background; return whether it is compiled.
 
-        It takes seconds, in which all pages would wait if one of them compiled.
+        It takes seconds, in which a page that compiled would block all others.
         """
         with self._lock:
             if self._images is None:
@@ -83,25 +83,25 @@ class Embedder:
         if is_bare(fit):
             return by_counts(fit)
         if len(fit.cells) < FEWEST_CELLS or (fit.n_factors == 1 and fit.can("mixtures")):
-            # Of one topic alone, all cells have all of it.
+            # With a single topic, its weight is 1 in all cells.
             return scores(fit)[:, [0, min(1, fit.n_factors - 1)]]
         drawable = len(fit.cells) <= MOST_POINTS or self.compile_images()
         with self._lock:
             if key not in self._tasks:
-                found = self._recall(key, fit)
-                if found is not None:
-                    return found if drawable else None
+                xy = self._recall(key, fit)
+                if xy is not None:
+                    return xy if drawable else None
                 self._tasks[key] = UMAP.submit(self._jobs, _parts(key)[0], fit=fit)
             task = self._tasks[key]
             status = self._jobs.status(task)
             if status.active or not drawable:
                 return None
-            found = self._jobs.result(task) if status.state == "done" else None
+            xy = self._jobs.result(task) if status.state == "done" else None
             del self._tasks[key]
             self._jobs.delete(task)
-            if found is None:
+            if xy is None:
                 raise RuntimeError(status.message)
-            return self._keep(key, found)
+            return self._keep(key, xy)
 
     def known(self, key: str) -> np.ndarray | None:
         """Coordinates that were computed before, in memory or on disk; starts nothing."""
@@ -119,10 +119,10 @@ class Embedder:
                 self._known.move_to_end(key)
                 return self._known[key]
             try:
-                found = UMAP.read(self._jobs, *_parts(key), fit)
+                xy = UMAP.read(self._jobs, *_parts(key), fit)
             except JobError:
                 return None
-            return None if found is None else self._keep(key, found)
+            return None if xy is None else self._keep(key, xy)
 
     def _keep(self, key: str, xy: np.ndarray) -> np.ndarray:
         self._known[key] = xy
@@ -132,12 +132,12 @@ class Embedder:
 
 
 class _Umap(Artefact[np.ndarray]):
-    """(C, 2) coordinates; anybody who sees a run may have them worked out."""
+    """(C, 2) coordinates; anybody who may open a run may start their computation."""
 
     name, file, owned = "UMAP", FILE, False
 
-    def work(self, work: Work, *asked: Any) -> np.ndarray:
-        """It ends early if it is stopped or if its run is deleted."""
+    def work(self, work: Work, *_arguments: Any) -> np.ndarray:
+        """Compute the layout; ends early if it is stopped or its run is deleted."""
 
         def tell(fraction: float, words: str) -> None:
             if work.stopping:
@@ -147,14 +147,14 @@ class _Umap(Artefact[np.ndarray]):
         return umap_coordinates(coordinates(work.fit), tell)
 
     def save(self, result: np.ndarray, path: Path, fit: AnyFit) -> None:
-        """Without room it is computed again."""
+        """Save the coordinates; if that fails, they are computed again next time."""
         try:
             keep(path.parent, str(fit.status.passes), coordinates(fit), result)
         except OSError as error:
             _log.warning("The UMAP of %s could not be kept: %s", path.parent.name, error)
 
     def load(self, path: Path, passes: int, fit: AnyFit | None = None) -> np.ndarray | None:
-        """Those made in the same way of the same scores, where the fit is known."""
+        """Coordinates by the same method and, if ``fit`` is given, of its scores; else None."""
         file = read_arrays(path)
         about, xy = json.loads(str(file["about"])), file["xy"]
         if {**about, **METHOD, "passes": str(passes)} != about:
@@ -175,7 +175,7 @@ def keep(folder: Path, passes: str, scores: np.ndarray, xy: np.ndarray) -> None:
     Parameters
     ----------
     passes
-        Passes of the fit that the scores are of.
+        Passes of the fit that has these scores.
     """
     about = {**METHOD, "passes": passes, "scores": _digest(scores)}
     _write(folder / FILE, np.asarray(xy, np.float32), about)

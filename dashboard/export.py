@@ -26,7 +26,7 @@ from engine.summaries import with_ids
 from engine.version import version
 
 if TYPE_CHECKING:
-    # Only a page that exports something waits for matplotlib.
+    # Only an export waits for the import of matplotlib.
     from matplotlib.figure import Figure
 
 Kind = Literal["png", "svg", "pdf", "csv"]
@@ -59,9 +59,9 @@ class Export:
     of
         The fit that the view shows; it may be older than that of the page if the tab is hidden.
     title, caption
-        In a report.
+        Words for a report.
     listed
-        Rows of the table that a report shows.
+        How many rows of the table a report shows.
     """
 
     name: str
@@ -147,11 +147,10 @@ def render(export: Export, kind: Kind, provenance: Provenance, fit: AnyFit | Non
 
 @contextmanager
 def fit_file(path: Path, xy: np.ndarray | None, names: Sequence[str] = ()) -> Iterator[Path]:
-    """The .h5ad of a fit, in a copy with what the page knows besides.
+    """The .h5ad of a fit, or a copy with coordinates ``xy`` and names of factors or topics.
 
-    That is ``obsm["X_umap"]`` if there are coordinates, and the names that were given to factors
-    or topics, if any, in ``uns["logratio"]["factor_names"]``. Nothing else is read or written:
-    ``X`` may be large.
+    Coordinates go to ``obsm["X_umap"]``, the names that people gave to
+    ``uns["logratio"]["factor_names"]``. Nothing else is read or written: ``X`` may be large.
     """
     if xy is None and not names:
         yield path
@@ -169,7 +168,7 @@ def fit_file(path: Path, xy: np.ndarray | None, names: Sequence[str] = ()) -> It
 
 
 def passes(path: Path) -> int:
-    """Passes of a fit on disk: with the id of its run they name its UMAP."""
+    """Passes of a fit on disk; with the id of its run, they are the key of its UMAP."""
     with h5py.File(path, "r") as file:
         return int(json.loads(str(ad.io.read_elem(file["uns/logratio/status"])))["passes"])
 

@@ -1,4 +1,4 @@
-"""FitStarter: starts fits of the open counts, of some of their cells, or of two groups of them."""
+"""FitStarter: starts fits of the open counts, of some of their cells, or of two groups of cells."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ SETTLE_SECONDS = 0.15
 
 
 class FitStarter:
-    """Submits what a person asks to fit, and says on the page why it cannot be."""
+    """Submits requested fits, or shows on the page why one cannot start."""
 
     def __init__(self, state: AppState, jobs: Jobs) -> None:
         self._state, self._jobs = state, jobs
-        self._asked = 0.0
+        self._requested_at = 0.0
         self._cells: pd.Index | None = None
 
     def ask(self, mask: np.ndarray | None = None) -> None:
@@ -38,17 +38,17 @@ class FitStarter:
         Parameters
         ----------
         mask
-            (C,) which cells of the shown fit; None: all that the counts have.
+            (C,) which cells of the shown fit; None: all cells of the counts.
         """
-        fit, self._asked = self._state.fit, time.monotonic()
+        fit, self._requested_at = self._state.fit, time.monotonic()
         self._cells = None if mask is None or fit is None else fit.cells[mask]
         self._state.param.update(fit_requested=True, run_error=None)
 
     def started(self) -> str | None:
-        """Start what is requested, once the counts have been read; the id of the run."""
+        """Start the requested fit once the counts have been read; return the id of its run."""
         state = self._state
-        # A press of the button may arrive before the number that was typed just before it.
-        if state.reading or time.monotonic() - self._asked < SETTLE_SECONDS:
+        # A press of the button may arrive before a number that was typed earlier.
+        if state.reading or time.monotonic() - self._requested_at < SETTLE_SECONDS:
             return None
         state.fit_requested = False
         if state.loaded is None or state.counts is None or not state.ready:
@@ -66,21 +66,21 @@ class FitStarter:
     def started_both(
         self, fit: AnyFit, masks: Iterable[np.ndarray], words: Iterable[str], *, found_here: bool
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Fit two groups of cells each by itself, by the settings and priors of a fit of both.
+        """Fit two groups of cells separately, with the settings and priors of a fit of both.
 
-        Runs that do so already are taken instead.
+        Existing runs of the same fits are used instead.
 
         Parameters
         ----------
         masks, words
-            (C,) which cells of the fit each has, and what it is called.
+            (C,) which cells of the fit each group has, and the name of the group.
         found_here
-            Whether they were found in the counts.
+            Whether the groups were found in the counts.
 
         Returns
         -------
-        The ids of the runs, none if they cannot be started; and what their settings lack of those
-        of the fit, in words.
+        The ids of the runs, none if they cannot be started; and the settings of the fit that they
+        lack, in words.
         """
         state = self._state
         try:
@@ -108,7 +108,7 @@ class FitStarter:
             return (), ()
 
     def _same(self, counts: Counts, config: Config, subset: CellSubset) -> str:
-        """A run of these cells and settings, going on or done; empty if there is none."""
+        """Id of an active or finished run of these cells and settings; empty if there is none."""
         assert self._state.loaded is not None
         wanted = self._state.loaded.to_dict(), config.to_dict(), subset.to_dict()
         for status in self._jobs.list():
@@ -131,9 +131,9 @@ class FitStarter:
     ) -> str:
         assert self._state.loaded is not None
         of = counts.name if subset is None else f"{subset.words} · {counts.name}"
-        told = f"{of} · {config.label}{', split' * split}"
+        title = f"{of} · {config.label}{', split' * split}"
         jobs = self._jobs
-        name = distinct(told, (status.name for status in jobs.list() if status.kind == "fit"))
+        name = distinct(title, (status.name for status in jobs.list() if status.kind == "fit"))
         return jobs.submit_fit(
             self._state.loaded,
             config,

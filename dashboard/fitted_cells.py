@@ -1,4 +1,4 @@
-"""Which of the open counts' cells a fit is of: those that can carry its covariates."""
+"""The cells of the open counts that a fit uses: those with a value of each covariate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.jobs import CellSubset
 
 
 def fitted_cells(counts: Counts, cells: pd.Index | None, formula: str | None) -> CellSubset | None:
-    """Those of the cells that are to be fitted which have a value of each covariate."""
+    """The requested cells that have a value of each covariate; None if these are all cells."""
     mask, words = np.ones(counts.n_cells, bool), []
     if cells is not None:
         mask = counts.cells.isin(cells)

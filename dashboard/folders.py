@@ -19,22 +19,22 @@ from engine.files.own_files import on_disk
 
 TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".txt", ".txt.gz")
 SUFFIXES = (".h5ad", ".h5", ".loom", ".h5mu", *TABLES)
-# Named where there is little room; compressed tables and .txt are accepted too.
+# The kinds that are named where space is short; compressed tables and .txt are accepted too.
 SHOWN = (".h5ad", ".h5", ".loom", ".h5mu", ".csv", ".tsv")
 # Without .txt: in a folder of data it may well hold notes.
 OFFERED = tuple(end for end in (*SUFFIXES, ".zarr") if ".txt" not in end)
 MOST_OFFERED = 200
-# The folders of a home that hold what people own.
+# Folders of LOGRATIO_HOME whose contents belong to people.
 PARTS = ("runs", "sweeps", "uploads", "viewers", "counts")
 STALE_SECONDS = 86400.0
 SPARE_BYTES = 500 * 10**6
-# For all pages: an upload reserves its room before the next one looks for room.
+# Shared by all pages: an upload reserves its space before the next one checks for space.
 _BEGINS = threading.Lock()
 
 
 @dataclass(frozen=True)
 class UploadedFile:
-    """An upload: its name, path, bytes, and when it came, in seconds since the epoch."""
+    """An upload: its name, path, size in bytes, and its time in seconds since the epoch."""
 
     name: str
     path: str
@@ -61,7 +61,7 @@ class Folders:
     room
         Called with the size of an upload before it begins; raises if there is no room for it.
     record
-        Called with each action (opened, uploaded, deleted) and the path it was done to.
+        Called with each action (opened, uploaded, deleted) and its path.
     """
 
     uploads: Path
@@ -85,10 +85,10 @@ class Folders:
             if self.data is None and self.closed is None:
                 return str(path)
             root = self.data.resolve() if self.data is not None else Path("/")
-            found = ((root if self.data is not None else Path.cwd()) / path).resolve()
+            resolved = ((root if self.data is not None else Path.cwd()) / path).resolve()
             uploads = self.uploads.resolve()
-            mine = found.is_relative_to(uploads) or self._is_common(found)
-            others = any(map(found.is_relative_to, self._closed()))
+            mine = resolved.is_relative_to(uploads) or self._is_common(resolved)
+            others = any(map(resolved.is_relative_to, self._closed()))
         except (OSError, ValueError, RuntimeError) as error:
             raise DataError("a path", f"{typed[:200]!r}: {error}", "Correct the path.") from error
         if others and not mine:
@@ -99,13 +99,13 @@ class Folders:
                 path.name[:200],
                 "Choose another: runs and uploads are opened by their owners, on the page.",
             )
-        if not mine and not found.is_relative_to(root):
+        if not mine and not resolved.is_relative_to(root):
             raise DataError(
                 f"a path inside {self.data}",
                 typed[:200],
                 "Choose a file of that folder; this server opens no other (LOGRATIO_DATA).",
             )
-        return str(found)
+        return str(resolved)
 
     def _closed(self) -> list[Path]:
         """The closed folder and its parts, links resolved: some may lie on a larger disk."""
@@ -113,10 +113,10 @@ class Folders:
             return []
         return [(self.closed / part).resolve() for part in ("", *PARTS)]
 
-    def _is_common(self, found: Path) -> bool:
+    def _is_common(self, path: Path) -> bool:
         """Whether a file has no owner, because it was uploaded before people logged in."""
         common = self.common
-        return common is not None and found.parent == common.resolve() and found.is_file()
+        return common is not None and path.parent == common.resolve() and path.is_file()
 
     def offered(self) -> list[str]:
         """Names of the data files directly under the data folder."""
@@ -130,16 +130,16 @@ class Folders:
 
     def uploaded(self) -> list[UploadedFile]:
         """All finished uploads, the newest first."""
-        found = []
+        uploads = []
         with suppress(OSError):
             for path in self.uploads.iterdir():
                 with suppress(OSError):
                     facts = path.stat()
                     if path.is_file() and not path.name.startswith(".") and facts.st_size:
-                        found.append(
+                        uploads.append(
                             UploadedFile(path.name, str(path), facts.st_size, facts.st_mtime)
                         )
-        return sorted(found, key=lambda upload: upload.when, reverse=True)
+        return sorted(uploads, key=lambda upload: upload.when, reverse=True)
 
     def remove(self, name: str) -> None:
         """Delete an upload.
@@ -162,7 +162,7 @@ class Folders:
         self.record("deleted", str(self.uploads / name))
 
     def begin(self, name: str, size: int) -> Upload:
-        """Make room for an upload.
+        """Reserve space for an upload, and return it.
 
         Raises
         ------
@@ -193,13 +193,13 @@ class Folders:
                 raise _cannot_write(error) from error
 
     def _sweep(self) -> None:
-        """Remove unfinished uploads that were given up long ago."""
+        """Remove unfinished uploads that were abandoned long ago."""
         for left in self.uploads.glob(".*.part"):
             if time.time() - left.stat().st_mtime > STALE_SECONDS:
                 left.unlink(missing_ok=True)
 
     def _make(self, size: int) -> Path:
-        """Make a file of the full size without content, so that the next upload counts its room."""
+        """Make an empty file of the full size, so that the next upload counts its space."""
         self.uploads.mkdir(parents=True, exist_ok=True)
         # Uploads that have begun take up their disk space only as the content arrives.
         begun = [part.stat() for part in self.uploads.glob(".*.part")]
@@ -229,7 +229,7 @@ class Upload:
         self._part, self._file = part, file
 
     def add(self, content: bytes) -> bool:
-        """Write the next part; whether it was the last.
+        """Write the next part; return whether it was the last.
 
         Raises
         ------
@@ -284,7 +284,7 @@ class Upload:
 
 
 def size_words(size: int) -> str:
-    """Bytes in words."""
+    """Format a number of bytes with its unit."""
     for unit, scale in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if size >= scale:
             return f"{size / scale:.3g} {unit}"

@@ -20,14 +20,14 @@ class Follower(param.Parameterized):
     Parameters
     ----------
     services
-        Their ``working`` has the job of each artefact and run, so that a page that is reloaded, or
-        a second page, shows its progress.
+        Their ``working`` has the job of each artefact and run, so that a reloaded page, or a second
+        page, shows its progress.
     later
-        ``later(future, then)`` calls ``then(future)`` at a tick of the page after it is done.
+        ``later(future, then)`` calls ``then(future)`` at the next tick of the page once it is done.
     """
 
-    result: Any = param.Parameter(doc="The artefact of the shown fit; None without.")
-    progress = param.String(doc="How far it is, empty when it is not being worked out.")
+    result: Any = param.Parameter(doc="The artefact of the shown fit, or None.")
+    progress = param.String(doc="Progress of its job; empty if there is none.")
 
     def __init__(
         self,
@@ -44,13 +44,13 @@ class Follower(param.Parameterized):
         self._followed: str | None = None
         state.param.watch(self._forget, "fit")
 
-    def start(self, *asked: Any) -> None:
+    def start(self, *arguments: Any) -> None:
         """Start the job with these arguments, unless it is running."""
         state, run = self.state, self.state.run
         if state.fit is None or state.partial or run is None or self._job(run) is not None:
             return
         try:
-            job = self.artefact.submit(self._jobs, run, *asked)
+            job = self.artefact.submit(self._jobs, run, *arguments)
         except EngineError as error:
             state.run_error = Notice.of(error)
         else:
@@ -65,7 +65,7 @@ class Follower(param.Parameterized):
         if self._looked_at is not state.fit:
             self._looked_at = state.fit
             self._look(self.looked)
-        # Another page, or another card of this one, may be told first that it has ended.
+        # Another page or card may have removed the ended job from ``working`` first.
         job = self._followed = self._job(run) or self._followed
         if job is None:
             return
@@ -84,19 +84,19 @@ class Follower(param.Parameterized):
             self._look(self.ended)
 
     def looked(self) -> None:
-        """React: the saved artefact of the fit that is now shown was read, or there is none."""
+        """Called after the saved artefact of a newly shown fit was read, if it has one."""
 
     def ended(self) -> None:
-        """React: the job has ended, and its artefact was read, or there is none."""
+        """Called after the job has ended and its artefact was read, if it made one."""
 
     def failed(self) -> None:
-        """React: the job has failed."""
+        """Called after the job has failed."""
 
     def _job(self, run: str) -> str | None:
         return self._working.get((self.artefact.name, run))
 
     def _forget(self, *_events: object) -> None:
-        # A run that is opened again may have the very fit that it had before.
+        # A run that is opened again may have the same fit object.
         self._looked_at = self._followed = None
         self.param.update(result=None, progress="")
 
@@ -109,7 +109,7 @@ class Follower(param.Parameterized):
             # An answer that is older than the last request is dropped.
             if number != self._looks:
                 return
-            # A run that was deleted meanwhile has none, and says so elsewhere.
+            # If the run was deleted meanwhile, another part of the page shows the error.
             if fit is self.state.fit and done.exception() is None:
                 self.result = done.result()
                 then()

@@ -1,4 +1,4 @@
-"""The covariates of the next fit as chips: adding, changing and taking out. Knows no Panel."""
+"""Edits of the covariates of the next fit as chips: add, change, remove. Without Panel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORMULA = "formula"
 
 @per_fit
 def offered(counts: Counts) -> dict[str, Offer]:
-    """What each column of the labels of counts is as a covariate; worked out once."""
+    """The `Offer` of each column of the labels of counts; computed once for each counts."""
     return {one.name: one for one in offers(counts.obs)}
 
 
@@ -27,24 +27,24 @@ def parameter(model: str) -> str | None:
 
 
 def formula_of(state: AppState) -> str | None:
-    """The formula of the next fit; None without, and of a model that has none."""
+    """The formula of the next fit; None if it is empty or the model takes none."""
     name = parameter(state.model)
     return None if name is None else getattr(state, name)
 
 
 def unused(state: AppState) -> str:
-    """What is said of a formula that the chosen model has no place for.
+    """A remark on a formula that the chosen model cannot use; empty if there is none.
 
-    It is kept for when a model that has one is chosen again. Empty if there is none.
+    The formula is kept until a model that takes one is chosen again.
     """
     if parameter(state.model) is not None:
         return ""
     names = dict.fromkeys(filter(None, map(parameter, MODELS)))
-    kept = next(filter(None, (getattr(state, name) for name in names)), None)
-    if kept is None:
+    formula = next(filter(None, (getattr(state, name) for name in names)), None)
+    if formula is None:
         return ""
     model = state.model.upper()
-    return f"{model} takes no covariates: the next fit is without {kept}, which is kept."
+    return f"{model} takes no covariates: the next fit is without {formula}, which is kept."
 
 
 def can_add(state: AppState, name: str) -> bool:
@@ -60,7 +60,7 @@ def can_add(state: AppState, name: str) -> bool:
 
 
 def add(state: AppState, name: str) -> None:
-    """Take a column of the open counts as a covariate; a model that has none gives way."""
+    """Make a column of the open counts a covariate; choose a model with covariates if needed."""
     if state.counts is None or name not in (known := offered(state.counts)):
         return
     if parameter(state.model) is None:
@@ -70,7 +70,7 @@ def add(state: AppState, name: str) -> None:
     written = formula_of(state)
     chips = read_formula(written)
     if chips is None:
-        # What chips cannot show is left as it is.
+        # A formula that chips cannot show is extended as text.
         _set(state, f"{written} + {name}")
     elif all(one.name != name for one in chips):
         chips = (*chips, Covariate(name, known[name].many))
@@ -78,7 +78,7 @@ def add(state: AppState, name: str) -> None:
 
 
 def drop(state: AppState, name: str) -> None:
-    """Take a covariate out."""
+    """Remove a covariate."""
     _change(state, name, None)
 
 
@@ -90,12 +90,12 @@ def turn(state: AppState, name: str) -> None:
 
 
 def slope(state: AppState, text: str) -> None:
-    """Let the effect of a column differ between the levels of another, or no longer.
+    """Add or remove a random slope: the effect of a column differs by level of another.
 
     Parameters
     ----------
     text
-        JSON of the names, the random one first.
+        JSON of the two column names, the random one first.
     """
     try:
         group, column = map(str, json.loads(text))
@@ -115,13 +115,13 @@ def _change(state: AppState, name: str, to: Covariate | None) -> None:
     if all(one.name != name for one in chips):
         return
     changed = [to if one.name == name else one for one in chips]
-    kept = [one for one in changed if one is not None]
-    fixed = {one.name for one in kept if not one.random}
+    remaining = [one for one in changed if one is not None]
+    fixed = {one.name for one in remaining if not one.random}
     _set(
         state,
         write_formula(
             replace(one, slopes=tuple(column for column in one.slopes if column in fixed))
-            for one in kept
+            for one in remaining
         ),
     )
 

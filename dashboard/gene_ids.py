@@ -9,11 +9,11 @@ from engine.results import OTHER, AnyFit
 
 
 def called(fit: AnyFit | None, text: str) -> str | None:
-    """The name of the modelled gene with this id, or else of this name; None if there is none."""
+    """The name of the modelled gene with this id, or with this name; None if there is none."""
     if fit is None:
         return None
-    place = int(find_genes([text], fit.genes, fit.gene_ids)[0])
-    name = str(fit.genes[place]) if place >= 0 else OTHER
+    index = int(find_genes([text], fit.genes, fit.gene_ids)[0])
+    name = str(fit.genes[index]) if index >= 0 else OTHER
     return None if name == OTHER else name
 
 
@@ -25,6 +25,6 @@ def ids_of(fit: AnyFit | None) -> dict[str, str]:
 
 
 def full(gene: str, ids: Mapping[str, str]) -> str:
-    """The name of a gene, with its id if the id is another."""
+    """The name of a gene, with its id if that differs."""
     own = ids.get(gene, "")
     return gene if not own or own in gene else f"{gene} · {own}"

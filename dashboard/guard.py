@@ -71,7 +71,7 @@ COMPONENTS = ("panel", "panel_material_ui", "dashboard")
 
 
 def install() -> None:
-    """Apply the rules to every server of this process, running ones included."""
+    """Apply the rules to every server of this process, including running ones."""
     if "find_handler" not in vars(BokehTornado):
         BokehTornado.find_handler = _find_handler  # type: ignore[method-assign, assignment]
 
@@ -130,14 +130,14 @@ def _netloc(origin: str) -> str:
 
 
 def _is_ours(request: HTTPServerRequest, patterns: list[str]) -> bool:
-    """Whether a request names this server, at whatever port: a tunnel or a proxy has its own.
+    """Whether the host of a request is this server, at any port: a tunnel or proxy has its own.
 
     A foreign name that resolves to this server would let a foreign page read what it shows.
     """
-    found = HOST.fullmatch(request.host)
-    if found is None:
+    match = HOST.fullmatch(request.host)
+    if match is None:
         return False
-    name = found[1].lower()
+    name = match[1].lower()
     if name == "localhost":
         return True
     try:
@@ -182,7 +182,7 @@ def _borrowed(application: BokehTornado, request: HTTPServerRequest, delegate: A
     try:
         joined, payloads = get_session_id(token), [get_token_payload(token)]
     except Exception:
-        # What somebody sends as a token is decoded, unpacked and parsed: any step may raise.
+        # A token is untrusted; it is decoded, unpacked and parsed, and any step may raise.
         return BORROWED.format(found="a token that cannot be read")
     for session in context.sessions:
         if session.id == joined:
@@ -194,7 +194,7 @@ def _borrowed(application: BokehTornado, request: HTTPServerRequest, delegate: A
 
 
 def _open(application: BokehTornado, handler: type[RequestHandler]) -> bool:
-    """Whether a handler has yet to be put behind the login, by `_closed`."""
+    """Whether `_closed` must still put a handler behind the login."""
     provider = application.auth_provider
     if issubclass(handler, AutoloadJsHandler):
         # It asks for a login itself, but then fails on the answer.
@@ -224,10 +224,10 @@ def _closed(handler: type[RequestHandler]) -> type[RequestHandler]:
 
 
 class Refusal(RequestHandler):
-    """Answers a refused request with what is wrong, and what to do."""
+    """Answers a refused request with its error in three parts."""
 
     def initialize(self, status: int, words: str) -> None:
-        """Keep what to say."""
+        """Keep the status and the message."""
         self._status, self._words = status, words
 
     def prepare(self) -> None:

@@ -53,8 +53,8 @@ def live(words: Callable[..., str], *arguments: Any, **params: Any) -> pn.pane.H
 def shown(something: bool, *classes: str) -> list[str]:
     """CSS classes of a pane that is hidden while it is empty.
 
-    Instead of ``visible``: a browser that gets a change of it while it still lays the page out
-    fails, and drops the other changes of the same message.
+    Instead of ``visible``: if it changes while the browser still lays out the page, the
+    browser fails and drops the other changes of the same message.
     """
     return [*classes] if something else [*classes, "silent"]
 
@@ -65,16 +65,16 @@ def notice(error: Notice | None) -> str:
 
 
 class About(NamedTuple):
-    """What the title of a card is made from.
+    """The parts of the title of a card.
 
     Attributes
     ----------
     name
-        Of what its "?" opens.
+        Id of the help that its "?" opens.
     title, formula, caveat, note
-        Words of the title, and what is opened; the note is a further line.
+        Words of the title and of its help; the note is a further line.
     within
-        Covariates within whose levels what is shown lies; or nothing.
+        Covariates, if the card shows variation within their levels; else empty.
     """
 
     name: str
@@ -106,7 +106,7 @@ class Heading:
     line: str = ""
 
     def changed(self, change: Callable[[str], str] = str, **parts: str) -> Heading:
-        """The heading with its words changed, and with other parts of what it is about."""
+        """The heading with its words changed, and with other ``parts`` of `About`."""
         if self.about is None:
             return self
         words = {name: change(getattr(self.about, name)) for name in ABOUT_WORDS}
@@ -122,7 +122,7 @@ def heading(title: str, how: str, formula: str, caveat: str) -> Heading:
 
 
 def within(head: Heading, covariates: str) -> Heading:
-    """The heading of a card that shows what lies within the levels of covariates, if any."""
+    """The heading of a card that shows variation within the levels of covariates, if any."""
     if not covariates:
         return head
     return replace(head, title=head.changed(within=covariates).title)
@@ -144,7 +144,7 @@ def badge(text: str) -> str:
 
 
 def chip(text: str, kind: str, act: str, value: str, hover: str = "") -> str:
-    """A chosen thing with a button that clears it; ``hover`` is its full text."""
+    """A chip of a selection with a button that clears it; ``hover`` is its full text."""
     return render("pieces.chip", text, kind, act, value, hover or text)
 
 
@@ -154,7 +154,7 @@ def chips(items: list[str]) -> str:
 
 
 def nothing(text: str) -> str:
-    """What there is to do, in place of chips."""
+    """What to do, in place of chips."""
     return render("pieces.nothing", text)
 
 
@@ -177,10 +177,12 @@ def legend(colouring: Colouring, selected: Any = None) -> str:
         (C,) mask; a label all of whose cells are selected is pressed.
     """
     if colouring.limits is None:
-        chosen = [None] * len(colouring.labels) if selected is None else colouring.counts(selected)
+        selected_counts = (
+            [None] * len(colouring.labels) if selected is None else colouring.counts(selected)
+        )
         labels = [
             _label(colouring.title, *label, count)
-            for label, count in zip(colouring.labels, chosen, strict=True)
+            for label, count in zip(colouring.labels, selected_counts, strict=True)
         ]
         return render("pieces.legend", colouring.title, "label", labels)
     low, high = colouring.limits
@@ -222,7 +224,7 @@ def note(text: str, button: str = "") -> str:
 
 
 def busy(text: str) -> str:
-    """HTML of a spinner, with what the page waits for."""
+    """HTML of a spinner, with words for what the page waits for."""
     return render("pieces.busy", text)
 
 
@@ -237,10 +239,10 @@ def account(lines: tuple[str, ...]) -> str:
 
 
 def person(name: str) -> str:
-    """Who has logged in, and how to leave."""
+    """HTML of the name of who has logged in, with a way to log out."""
     return render("pieces.person", name)
 
 
 def crumbs(data: str, run: str, state: str) -> str:
-    """Which data and which run the page shows."""
+    """The names of the data and of the run that the page shows, and the state of the run."""
     return render("pieces.crumbs", data, run, state)

@@ -10,10 +10,10 @@ _IMPORTING = threading.Lock()
 
 
 def slowly(name: str) -> ModuleType:
-    """Import a large library.
+    """Import a large library, under a lock.
 
-    Two threads that import scanpy and umap at once can meet half-made modules of what both
-    import (scikit-learn): Python breaks such deadlocks by letting one through.
+    If two threads import scanpy and umap at once, one may see half-initialised modules of
+    scikit-learn, which both import: Python breaks the deadlock of import locks that way.
     """
     with _IMPORTING:
         return importlib.import_module(name)

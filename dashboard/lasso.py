@@ -20,7 +20,7 @@ def inside(xy: np.ndarray, geometry: Mapping[str, Any]) -> np.ndarray | None:
     xy
         (C, 2) coordinates.
     geometry
-        Of a `bokeh.events.SelectionGeometry`. It comes from a browser, which is not to be trusted.
+        Of a `bokeh.events.SelectionGeometry`; it comes from a browser and is not trusted.
     """
     try:
         if geometry.get("type") == "rect":
@@ -37,7 +37,7 @@ def inside(xy: np.ndarray, geometry: Mapping[str, Any]) -> np.ndarray | None:
     if not np.isfinite(outline).all() or len(np.unique(outline, axis=0)) < 2:
         return None
     low, high = outline.min(0), outline.max(0)
-    # one comparison after the other: far quicker than on both columns at once
+    # one comparison after another: far quicker than on both columns at once
     x, y = xy[:, 0], xy[:, 1]
     mask = np.asarray((x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1]))
     if geometry["type"] == "poly":
@@ -47,7 +47,7 @@ def inside(xy: np.ndarray, geometry: Mapping[str, Any]) -> np.ndarray | None:
 
 
 def _within(outline: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(N,) mask of the points inside an outline; all are in its bounds, and it may cross itself."""
+    """(N,) mask of the points, all in its bounds, inside an outline that may cross itself."""
     line = shapely.LineString([*outline, outline[0]])
     area = shapely.unary_union(shapely.polygonize([shapely.unary_union(line)]))
     shapely.prepare(area)

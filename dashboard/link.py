@@ -38,7 +38,7 @@ CHOICES: tuple[str, ...] = (
 # Keys of the query whose field of Link has another name.
 NAMED = {"gene": "genes", "with": "other"}
 REPEATED = {"gene": MOST_MARKED, "pair": 2}
-# What says which of the cards at the lower right of Explore is in front.
+# The choice of which card is in front at the lower right of Explore.
 FRONT = "state.detail"
 
 
@@ -47,7 +47,7 @@ class Link:
     """The parts of an address; None stands for the default of a new page.
 
     ``factor`` is a position, counted from 0; in the address it is counted from 1.
-    ``cells`` is the id of a selection that was kept, ``form`` parameters of the form and values.
+    ``cells`` is the id of a saved selection, ``form`` the parameters of the form with their values.
     """
 
     run: str | None = None
@@ -154,7 +154,7 @@ def write(state: AppState, cells: str | None) -> str:
 
 
 def apply(link: Link, state: AppState, mask: Any) -> list[str]:
-    """Make the choices of a link on the shown fit; returns those that it cannot make, in words.
+    """Apply the choices of a link to the shown fit; return those that it cannot apply, in words.
 
     Parameters
     ----------
@@ -164,9 +164,9 @@ def apply(link: Link, state: AppState, mask: Any) -> list[str]:
     fit, problems = state.fit, []
     if fit is None:
         return []
-    asked = dict.fromkeys((*link.genes, *(link.pair or ())))
-    known = {gene: name for gene in asked if (name := called(fit, gene)) is not None}
-    problems += [f"gene {_short(gene)}" for gene in asked if gene not in known]
+    genes = dict.fromkeys((*link.genes, *(link.pair or ())))
+    known = {gene: name for gene in genes if (name := called(fit, gene)) is not None}
+    problems += [f"gene {_short(gene)}" for gene in genes if gene not in known]
     pair = link.pair
     if pair is not None:
         pair = (known[pair[0]], known[pair[1]]) if set(pair) <= set(known) else None
@@ -189,7 +189,7 @@ def apply(link: Link, state: AppState, mask: Any) -> list[str]:
     heat, detail = link.heat or "top", link.detail or "gene"
     if heat == "gene" and not marked:
         heat = "top"
-    # What the link names is not there; a link that names none was of the tab without.
+    # If the named pair or cells are missing, show the gene; a link that names none keeps its tab.
     lost = {"pair": link.pair and pair is None, "cells": link.cells and mask is None}
     if lost.get(detail):
         detail = "gene"

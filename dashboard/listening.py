@@ -15,16 +15,16 @@ Address = IPv4Address | IPv6Address
 
 @cache
 def tell_once(login: bool) -> None:
-    """Log once who can reach the server: `panel serve` names localhost in every case."""
-    found = _listening()
-    if not found:
+    """Log once who can reach the server: `panel serve` always names localhost."""
+    addresses = _listening()
+    if not addresses:
         return
-    words = (f"{'all addresses' if a.is_unspecified else a} port {p}" for a, p in found)
+    words = (f"{'all addresses' if a.is_unspecified else a} port {p}" for a, p in addresses)
     # All addresses are two sockets, of IPv4 and of IPv6.
-    told = ", ".join(dict.fromkeys(words))
+    where = ", ".join(dict.fromkeys(words))
     who = "those who log in" if login else "everybody who reaches it, without a login"
-    print(f"Logratio listens on {told}: open to {who}.", file=sys.stderr, flush=True)
-    if not login and any(not address.is_loopback for address, _ in found):
+    print(f"Logratio listens on {where}: open to {who}.", file=sys.stderr, flush=True)
+    if not login and any(not address.is_loopback for address, _ in addresses):
         print(
             "Start it with --address localhost to keep it to this machine, or with a login.",
             file=sys.stderr,
@@ -43,14 +43,14 @@ def _listening() -> list[tuple[Address, int]]:
     loop = IOLoop.current(instance=False)
     # Handlers of asyncio's loop, by file descriptor: pairs of a socket and a callback.
     waiting = list(getattr(loop, "handlers", {}).values())
-    found = set()
+    addresses = set()
     for made, _ in waiting:
         if not isinstance(made, socket.socket):
             continue
         address = _address(made)
         if address is not None and made.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            found.add((address, made.getsockname()[1]))
-    return sorted(found, key=str)
+            addresses.add((address, made.getsockname()[1]))
+    return sorted(addresses, key=str)
 
 
 def _address(made: socket.socket) -> Address | None:

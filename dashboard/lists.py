@@ -22,15 +22,15 @@ def press(
     Parameters
     ----------
     label
-        For those who cannot see its place.
+        Words for screen readers.
     hover
-        On hovering, if not ``label`` or ``words``.
+        Words on hovering; by default ``label`` or ``words``.
     """
     return render("lists.press", act, value, words, kind, label, hover)
 
 
 def genes(names: Sequence[str], ids: Mapping[str, str], kinds: Sequence[str] = ()) -> list[Html]:
-    """Buttons that choose genes, each with its id on hovering; of different genes none alike."""
+    """Buttons that choose genes, each with its id on hovering; different genes look different."""
     kinds = kinds or ["name"] * len(names)
     return [
         press("gene", name, words, kind=kind, hover=full(name, ids))
@@ -44,9 +44,9 @@ def bar(name: Html, value: float, limit: float, *more: Html, digits: int = 2) ->
     Parameters
     ----------
     limit
-        The bar is full there.
+        Absolute value of a full bar.
     more
-        What else is said of it.
+        Further pieces of the line.
     """
     width = 50 * min(abs(value) / limit, 1) if limit > 0 else 0
     start = 50 if value >= 0 else 50 - width
@@ -94,6 +94,6 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{number(100 * share, digits)} %"
 
 
-def tabs(title: str, words: dict[str, str], chosen: str, act: str = "detail") -> Html:
-    """Small tabs: buttons of an act, one of which is chosen."""
-    return render("lists.tabs", title, words, chosen, act)
+def tabs(title: str, words: dict[str, str], active: str, act: str = "detail") -> Html:
+    """Small tabs: buttons of an act, of which one is active."""
+    return render("lists.tabs", title, words, active, act)

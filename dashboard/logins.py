@@ -1,4 +1,4 @@
-"""Who has logged in, by the cookie that the browser sends."""
+"""The person who has logged in, by the cookie that the browser sends."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tornado.web import decode_signed_value
 
 
 def person(cookies: Mapping[str, str]) -> str:
-    """Name in the signed cookie of a login; empty if there is none that holds.
+    """Name in the signed cookie of a login; empty if there is no valid one.
 
-    Not `pn.state.user`, which lets a cookie that anybody can write turn them into "guest".
+    Not `pn.state.user`: there, a cookie that anybody can write makes them "guest".
     """
     cookie, secret = cookies.get("user"), pn.config.cookie_secret
     if not cookie or not secret:

@@ -1,4 +1,4 @@
-"""The command ``logratio``: those of ``python -m engine``, and ``serve``, which opens the page."""
+"""The command ``logratio``: commands of ``python -m engine``, and ``serve``, to open the page."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def serve(data: str | None, port: int) -> None:
     hosts = [f"localhost:{port}", f"127.0.0.1:{port}"]
     allowed = [word for host in hosts for word in ("--allow-websocket-origin", host)]
     where = ["--port", str(port), "--address", "localhost"]
-    # Panel reads what was typed, and no argument of its function.
+    # The command of Panel reads sys.argv; it takes no arguments.
     sys.argv = ["panel", "serve", str(APP), "--warm", *where, *allowed]
 
     from panel.command import main as panel
@@ -42,7 +42,7 @@ def serve(data: str | None, port: int) -> None:
 def _check_free(port: int) -> None:
     """Refuse a port on which another server listens."""
     with socket.socket() as tried:
-        # A server that has just ended need not be waited for. On Windows it would share the port.
+        # Accept a port that a server has just left. On Windows this would share it with a server.
         if os.name == "posix":
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -61,5 +61,5 @@ LOGRATIO = click.Group(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its exit status, as of `engine.shell.parser.main`."""
+    """Run one command; return its exit status, as `engine.shell.parser.main` does."""
     return run(LOGRATIO, arguments, "logratio")

@@ -1,6 +1,6 @@
-"""The settings of the sidebar that say what to fit, made from the configurations of the models.
+"""Settings of the next fit, made from the configurations of the models.
 
-Knows no Panel.
+Does not import Panel.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from engine.registry import FAMILIES, MODELS, Config
 
 
 class ModelSettings(param.Parameterized):
-    """Values of the form, those of the models that are not chosen included.
+    """Values of the form, including those of models that are not chosen.
 
     It has a parameter for each setting of each model, see `parameters`.
     """
@@ -43,7 +43,7 @@ class ModelSettings(param.Parameterized):
         return {setting: getattr(self, name) for setting, name in named.items()}
 
     def in_use(self) -> Mapping[str, Setting]:
-        """The settings that mean anything to the chosen model with these values."""
+        """The settings that the chosen model uses with these values."""
         values, declared = self.settings(), MODELS[self.model].config.settings()
         return {n: one for n, one in declared.items() if one.means_anything(values, self.model)}
 
@@ -59,7 +59,7 @@ class ModelSettings(param.Parameterized):
         for name, one in used.items():
             if (wrong := error_of(one, values[name])) is not None:
                 raise wrong
-        # A browser sends a whole number where somebody types one.
+        # A browser sends an integer for a number that is typed without a decimal point.
         given = {
             name: float(values[name])
             if one.kind == "number" and values[name] is not None
@@ -70,7 +70,7 @@ class ModelSettings(param.Parameterized):
 
 
 def error_of(one: Setting, value: Any) -> ConfigError | None:
-    """Why a setting cannot have a value, in the words of the form; None if it can."""
+    """The error of an invalid value, with the label of the form; None if it is valid."""
     try:
         one.check(value, called=one.label)
     except ConfigError as error:
@@ -79,7 +79,7 @@ def error_of(one: Setting, value: Any) -> ConfigError | None:
 
 
 def parameters(model: str) -> dict[str, str]:
-    """Settings of a model, and the parameters of `ModelSettings` that hold them.
+    """Map the settings of a model to the parameters of `ModelSettings` that hold them.
 
     Models that declare a setting alike share its parameter, named as the setting. Otherwise each
     has a parameter of its own: "topic_tolerance" holds the ``tolerance`` of topics. Where two
@@ -104,5 +104,5 @@ for _family in FAMILIES:
             ModelSettings.param.add_parameter(
                 _name, param.Parameter(default=_one.default, doc=_one.label)
             )
-# The parameters of all models, beside which of them is chosen.
+# The choice of the model, and the parameters of all models.
 PARAMETERS = tuple(dict.fromkeys(["model", *(n for m in MODELS for n in parameters(m).values())]))

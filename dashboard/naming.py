@@ -19,7 +19,7 @@ class Naming:
     fetcher
         Threads that read and write files.
     later
-        ``later(future, then)`` calls ``then(future)`` at a tick of the page after it is done.
+        ``later(future, then)`` calls ``then(future)`` at the next tick of the page once it is done.
     """
 
     def __init__(
@@ -33,9 +33,9 @@ class Naming:
         self._known: tuple[str | None, list[str]] = (None, [])
         state.param.watch(self._keep, "names")
 
-    def came(self, fit: AnyFit, kept: Sequence[str]) -> list[str]:
+    def came(self, fit: AnyFit, saved: Sequence[str]) -> list[str]:
         """Names of a fit to show: those saved with its run, if there is one for each factor."""
-        names = list(kept) if len(kept) == fit.n_factors else fit.factor_names
+        names = list(saved) if len(saved) == fit.n_factors else fit.factor_names
         self._known = self._state.run, names
         return names
 
@@ -60,9 +60,9 @@ def fetch(jobs: Jobs, run: str) -> tuple[AnyFit | None, tuple[str, ...]]:
 
 
 def distinct(name: str, taken: Iterable[str]) -> str:
-    """A name, with a number behind it if others have it."""
-    known, found, number = set(taken), name, 1
-    while found in known:
+    """A name, with a number appended if it is taken."""
+    known, candidate, number = set(taken), name, 1
+    while candidate in known:
         number += 1
-        found = f"{name} ({number})"
-    return found
+        candidate = f"{name} ({number})"
+    return candidate

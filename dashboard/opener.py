@@ -1,4 +1,4 @@
-"""Opener: reads the counts of the sidebar's settings, or those of the run that is opened."""
+"""Opener: reads the counts of the sidebar's settings, or those of an opened run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STAY = "The results of the run stay in view; nothing else is fitted in place of
 
 
 class Opener:
-    """Reads counts in the background; checks that those of a run are the ones it was fitted to.
+    """Reads counts in the background; checks that those of a run are what it was fitted to.
 
     Parameters
     ----------
@@ -57,14 +57,14 @@ class Opener:
         except EngineError as error:
             state.data_error = Notice.of(error)
             return
-        # Whether another file is opened, or the same one again, and not only other genes of it.
+        # True if a file is opened, perhaps again; false if only the genes of it change.
         self._opening = not events or state.loaded is None or state.loaded.source != state.source
         status = state.status
         same = status is not None and _request(status, self._find) == request
         self._start(request, status if same else None, bringing=False)
 
     def bring(self, run: str) -> None:
-        """Read the counts of a run that is opened; the run is shown even if that fails."""
+        """Read the counts of an opened run; the run is shown even if that fails."""
         state = self._state
         try:
             status = self._jobs.status(run)
@@ -148,10 +148,10 @@ class Opener:
 
     def _start(self, request: DataRequest, run: JobStatus | None, *, bringing: bool) -> None:
         self._run, self._bringing, self._checking, self._upload = run, bringing, None, None
-        # Nobody waits for the last request any more.
+        # This request replaces the last one.
         self.stop()
         if self._state.reading not in ("", request.source):
-            # That fit was asked for with the counts that are no longer read.
+            # The requested fit was to use the counts that are no longer read.
             self._state.fit_requested = False
         self._state.param.update(data_error=None, reading=request.source, how_far=("", 0.0))
         self._reading = self._reader.submit(request)
@@ -160,12 +160,12 @@ class Opener:
         brought = None if run is None else run.id
         state, before = self._state, self._state.loaded
         source = read.loaded.source
-        asked = self._opening and not self._bringing
-        if source not in self._own and (asked or before is None or before.source != source):
+        opened = self._opening and not self._bringing
+        if source not in self._own and (opened or before is None or before.source != source):
             self._folders.record("opened", source)
         state.param.update(**vars(read), brought=brought, data_error=None, reading="")
         if self._opening and not self._bringing and state.run is not None:
-            # A run is in front, which would hide the new counts.
+            # The shown run would hide the new counts.
             state.tab = "data"
 
     def _fail(self, error: BaseException) -> None:
@@ -176,28 +176,28 @@ class Opener:
         if isinstance(error, ChoiceNeeded) and error.offer is not None:
             state.wait_for(error.offer, Notice.of(error))
             return
-        told = Notice.of(error)
+        notice = Notice.of(error)
         if self._upload is not None and not isinstance(error, NoRoom):
             with suppress(OSError):
                 self._upload.unlink(missing_ok=True)
                 gone = f"The upload {self._upload.name} was deleted."
-                told = Notice(told.expected, told.got, f"{told.remedy} {gone}")
+                notice = Notice(notice.expected, notice.got, f"{notice.remedy} {gone}")
         if state.loaded is not None and state.loaded.source != state.source:
-            # The data that are open stay open, and can be fitted.
+            # The open data stay open, and can be fitted.
             with param.parameterized.discard_events(state):
                 state.param.update(**{name: getattr(state.loaded, name) for name in REQUEST})
-        state.param.update(data_error=told, reading="")
+        state.param.update(data_error=notice, reading="")
 
     def _give_up(self, error: BaseException) -> None:
         """Close the counts, and show why those of the run cannot be opened."""
-        told, run = Notice.of(error), self._run
+        cause, run = Notice.of(error), self._run
         source = "" if run is None else str(run.request.get("source", ""))
-        remedy = told.remedy
+        remedy = cause.remedy
         if source not in ("", DEMO) and not os.path.exists(source):
             remedy = "Bring them back, or open other counts here."
         name = "" if run is None else run.name
         notice = Notice(
-            f"the data of the run {name!r}: {told.expected}", told.got, f"{remedy} {_STAY}"
+            f"the data of the run {name!r}: {cause.expected}", cause.got, f"{remedy} {_STAY}"
         )
         self._state.param.update(**NOTHING, brought=None, data_error=notice, reading="")
 
@@ -208,7 +208,7 @@ class Opener:
 def _request(
     status: JobStatus, find: Callable[[str], str], *, strict: bool = False
 ) -> DataRequest | None:
-    """The data request of a run; without an allowed one, an error if ``strict``, else None."""
+    """The data request of a run; if it has no allowed one, an error if ``strict``, else None."""
     try:
         if not status.request:
             raise DataError(

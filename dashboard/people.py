@@ -22,8 +22,8 @@ from engine.jobs import OwnJobs, size_of
 def who() -> str | None:
     """Name of the person who is logged in to this session.
 
-    None on a server where nobody does, or where all share one password and may call themselves
-    anything; empty for a guest.
+    None on a server without logins, or where all share one password and may choose any name;
+    empty for a guest.
     """
     document = pn.state.curdoc
     if document is None or document.session_context is None or not _each_has_a_login():
@@ -50,7 +50,7 @@ def services_of(shared: Services, name: str | None, quota: int | None = None) ->
     Parameters
     ----------
     shared
-        Services of the server; returned unchanged where nobody logs in.
+        Services of the server; returned unchanged if ``name`` is None.
     name
         The person, as `who` returns it.
     quota

@@ -22,13 +22,13 @@ from engine.store import sources
 BLOCK = 2048
 MOST_BLOCKS = 25
 MOST_CACHED = 3
-# Several at once: one that takes long does not hold up the others.
+# Several, so that one that takes long does not block the others.
 THREADS = 4
 
 
 @dataclass(frozen=True)
 class CountsSummary:
-    """What the page says about counts.
+    """Summary of counts for the page.
 
     Attributes
     ----------
@@ -106,12 +106,12 @@ class Reading:
     offers: tuple[Offer, ...] = ()
 
 
-# Reads the counts of a request and calls the listener with progress; an error raised there ends it.
+# Reads the counts of a request and calls the listener with progress, which may raise to stop it.
 Read = Callable[[DataRequest, Listener], tuple[Counts, SourceInfo]]
 
 
 def in_this_process(request: DataRequest, tell: Listener) -> tuple[Counts, SourceInfo]:
-    """Read in this process: only for sources that are trusted."""
+    """Read in this process: for trusted sources only."""
     with listening(tell):
         return request.load(), inspect_source(request.source, request.choices)
 
@@ -126,7 +126,7 @@ class Task:
     words, share
         Progress: what is being done, and the share that is done, 0 to 1.
     stopped
-        Whether reading is to stop.
+        Whether a stop was requested.
     """
 
     future: Future[Reading]
@@ -140,7 +140,7 @@ class Task:
         self.stopped = True
 
     def tell(self, words: str, share: float) -> None:
-        """Set the progress; raises if reading is to stop."""
+        """Set the progress; raises if a stop was requested."""
         if self.stopped:
             raise DataError(
                 f"{self._name} read to its end", "that it was stopped", "Open it again to read it."
@@ -160,7 +160,7 @@ class Reader:
     def __init__(self, read: Read = in_this_process) -> None:
         self._read_source = read
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="read")
-        self._kept: OrderedDict[tuple[DataRequest, Any], Reading] = OrderedDict()
+        self._cached: OrderedDict[tuple[DataRequest, Any], Reading] = OrderedDict()
         self._lock = Lock()
 
     def submit(self, request: DataRequest) -> Task:
@@ -173,16 +173,16 @@ class Reader:
         state = sources.state(request.source)
         key = request, state
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+            if key in self._cached:
+                self._cached.move_to_end(key)
+                return self._cached[key]
         task.tell("", 0.0)
         counts, info = self._read_source(request, task.tell)
         read = Reading(request, info, counts, summarise(counts), getattr(info, "offers", ()))
         # A source without a state may change unnoticed, so its counts are not kept.
         with self._lock:
             if state is not None:
-                self._kept[key] = read
-            while len(self._kept) > MOST_CACHED:
-                self._kept.popitem(last=False)
+                self._cached[key] = read
+            while len(self._cached) > MOST_CACHED:
+                self._cached.popitem(last=False)
         return read

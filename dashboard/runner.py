@@ -50,10 +50,10 @@ class Runner:
         reader, folders = services.reader, services.folders
         self._opener = Opener(state, services.jobs, reader, folders, services.fetcher)
 
-    # what the person asks
+    # actions of the person
 
     def open_newest_running(self) -> None:
-        """Show the newest run if it is still going on (a page that was reloaded)."""
+        """Show the newest run if it is still active, for a page that was reloaded."""
         self._list()
         if self.state.runs and self.state.runs[0].state in ACTIVE:
             self.open(self.state.runs[0].id)
@@ -80,7 +80,7 @@ class Runner:
         Parameters
         ----------
         cells
-            (C,) mask of those of the shown fit that are fitted alone.
+            (C,) mask of the cells of the shown fit that are fitted; None: all cells.
         """
         self._starter.ask(cells)
 
@@ -106,7 +106,7 @@ class Runner:
             self._do(self.services.jobs.stop, self.state.run)
 
     def open(self, run: str) -> None:
-        """Show another run, and make its data those of the page."""
+        """Show another run, and open its data."""
         self._opener.bring(run)
         self._show_run(run)
 
@@ -136,12 +136,12 @@ class Runner:
         self._list()
 
     def share(self, run: str, shared: bool) -> None:
-        """Let others look at a run, or no longer."""
+        """Share a run with others, or stop sharing it."""
         self._do(self.services.jobs.share, run, shared)
         self._list()
 
     def follow(self, artefact: Artefact[Any]) -> Follower:
-        """An artefact of the runs that this page shows."""
+        """Follow an artefact of the runs that this page shows."""
         follower = Follower(artefact, self.state, self.services, self.later)
         self.also.append(follower.tick)
         return follower
@@ -158,7 +158,7 @@ class Runner:
             return False
         return True
 
-    # what the engine did
+    # results of the engine
     def tick(self) -> None:
         """Poll the services; called every few hundred milliseconds."""
         self._opener.tick()
@@ -198,7 +198,7 @@ class Runner:
             status = self.services.jobs.status(state.run or "")
         except EngineError as error:
             if self.services.jobs.trouble is not None:
-                # The folder of all runs is gone: the page keeps what it shows of this one.
+                # The folder of all runs is gone: the page still shows this one.
                 return
             state.show_run(None)
             state.run_error = Notice.of(error)
@@ -269,7 +269,7 @@ class Runner:
             self._counting = (status.id, future)
         run, future = self._counting
         if run == state.run and state.fit_counts is None and future.done():
-            # The page works without counts, if the file has none or is damaged.
+            # The page works without counts if they are missing or damaged.
             state.fit_counts = future.result() if future.exception() is None else None
 
 

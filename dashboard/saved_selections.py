@@ -30,13 +30,13 @@ def write(run: Path, mask: np.ndarray) -> None:
         If it cannot be written, for example because the run is deleted.
     """
     folder = run / FOLDER
-    # Not its parents: a run that was just deleted must not come back.
+    # Without parents: a run that was just deleted must not come back.
     folder.mkdir(exist_ok=True)
     path = folder / f"{name(mask)}.npz"
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez(file, bits=np.packbits(mask), cells=len(mask))
-    found = sorted(folder.glob("*.npz"), key=_written, reverse=True)
-    for old in found[MOST:]:
+    files = sorted(folder.glob("*.npz"), key=_modified_at, reverse=True)
+    for old in files[MOST:]:
         old.unlink(missing_ok=True)
 
 
@@ -48,13 +48,13 @@ def read(run: Path, key: str) -> np.ndarray | None:
         if not 0 <= cells <= 8 * len(bits):
             return None
         mask = np.unpackbits(bits, count=cells).astype(bool)
-    # A damaged file raises anything.
+    # A damaged file may raise any error.
     except Exception:
         return None
     return mask if name(mask) == key else None
 
 
-def _written(path: Path) -> int:
+def _modified_at(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
     except OSError:

@@ -8,10 +8,10 @@ import panel_material_ui as pmui
 
 
 class Select(pmui.Select):
-    """Takes no choice that it does not offer any more.
+    """Ignores choices that it no longer offers.
 
-    Browser and server change it independently: a choice may be under way while the server replaces
-    the options. Panel raises an error then; the value that came with the new options stands.
+    Browser and server change it independently: a choice may arrive after the server has replaced
+    the options. Panel would raise an error; here the value that came with the options stays.
     """
 
     def _process_property_change(self, props: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class Settings:
     upload_bytes
         Largest file that can be uploaded. Environment: ``LOGRATIO_UPLOAD_GB``.
     quota_bytes
-        Uploads and runs of one person together, where people log in; None: no limit.
+        Bytes of all uploads and runs of one person, where people log in; None: no limit.
         Environment: ``LOGRATIO_QUOTA_GB``.
     counts_bytes
         Bytes of imported counts to keep in the home; the least recently used are removed first.

@@ -26,7 +26,7 @@ class Services:
         self.clean: Callable[[], None] = store.clean if store is not None else lambda: None
         self.embedder = Embedder(jobs)
         self.checks = Checks(jobs)
-        # Job of each artefact and run that is being worked out.
+        # Active job of each artefact and run.
         self.working: dict[tuple[str, str], str] = {}
         self.fetcher = ThreadPoolExecutor(2, thread_name_prefix="fetch")
         self.who: str | None = None
@@ -39,7 +39,7 @@ class Services:
         """Make the services of a server from its settings."""
         home = default_home() if settings.home is None else settings.home
         store = CountsStore(home / "counts", settings.counts_bytes)
-        # First of all, because the process that reads imports libraries for seconds.
+        # First, because the process that reads imports libraries for seconds.
         store.start()
         jobs = Jobs(home, load_counts=store.load)
         folders = Folders(jobs.home / "uploads", settings.data, settings.upload_bytes)

@@ -41,16 +41,16 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 # A click that overtakes the change of a widget is processed together with it, and Panel then
 # leaves out the document's lock, without which no Bokeh figure may be changed.
 Syncable._event_coroutine.lock = True  # type: ignore[attr-defined]
-# Milliseconds that a changed widget waits for others that change with it; 50 can be felt.
+# Milliseconds that a changed widget waits for others that change with it; 50 are noticeable.
 Syncable._debounce = 5
-# Milliseconds until a page that was opened on something else gets ready for what comes next.
+# Milliseconds until a page that was opened on another tab builds the Data tab.
 SOON = 2000
 
 
 @functools.cache
 def services() -> Services:
     """Start the services that all sessions of this server share, and their warm-up."""
-    # Nobody is to wait for the import of what a tab shows.
+    # Import the cards now: no page waits for them.
     for name in tab_names():
         catalogue.cards(name)
     # Exclude the libraries from garbage collection, which would walk through them while somebody
@@ -91,8 +91,8 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     hv.renderer("bokeh").webgl = False
     document = pn.state.curdoc
     if document is not None:
-        # A browser that joins after its session has ended, unused, gets another one. No page is
-        # rendered for that one, and Panel would have it fetch stylesheets from another host.
+        # A browser that joins after its unused session has ended gets another session, for which no
+        # page is rendered: by default, Panel lets it fetch stylesheets from another host.
         document.template_variables.setdefault("dist_url", get_dist_path())
     settings, shared = settings or Settings(), shared or services()
     shared = people.services_of(shared, people.who(), settings.quota_bytes)
@@ -102,12 +102,12 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     runner = Runner(state, shared)
     browser = Browser(actions.SEARCH)
     search = pn.state.location.search if pn.state.location else ""
-    asked = link.read(search)[0]
-    if asked.run is not None:
+    requested = link.read(search)[0]
+    if requested.run is not None:
         # The run is read while the page is built, the tab in front first.
-        runner.open(asked.run)
+        runner.open(requested.run)
     if state.run is not None:
-        state.tab = asked.tab or "explore"
+        state.tab = requested.tab or "explore"
     else:
         runner.read()
     page = compose(state, runner, browser)
@@ -115,10 +115,10 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
     # Counts that another session has read are in the page from the start.
     runner.tick()
     if document is not None:
-        # A document keeps the models that no browser has fetched, and the frozen one stays.
+        # A document keeps models that no browser has fetched, and the frozen one is never freed.
         document.on_session_destroyed(lambda _: document.models.flush_synced())
-    # In the background: polling is not work that the page should look busy with. Weak, because
-    # the document of the first session is kept for as long as the server lives.
+    # In the background, so that polling does not make the page look busy. Weak, because the
+    # document of the first session is kept for as long as the server lives.
     tick = functools.partial(_tick, weakref.ref(runner))
     pn.io.PeriodicCallback(
         callback=tick, period=settings.poll_milliseconds, background=True
@@ -192,7 +192,7 @@ def compose(state: AppState, runner: Runner, browser: Browser | None = None) -> 
 
 
 def _views(state: AppState, runner: Runner, browser: Browser) -> list[tuple[str, pn.Column]]:
-    """Title and content of each tab; a view is built once somebody looks."""
+    """Title and content of each tab; a view is built when it is needed."""
     look = {"sizing_mode": "stretch_both", "margin": 0, "stylesheets": [html.STYLES]}
     columns = {name: pn.Column(css_classes=["unbuilt"], **look) for name in tab_names()}
 

@@ -26,16 +26,16 @@ CAPTION = (
 HOLLOW = " Hollow: genes vary together beyond it; grey: not looked at."
 
 
-def phase(told: str) -> str:
+def phase(text: str) -> str:
     """The phase of a run in words; a number alone becomes “trying 12”, for example."""
-    what, _, tried = told.partition(": ")
+    what, _, tried = text.partition(": ")
     if not what.startswith(CHOOSING) or not tried:
-        return told
+        return text
     return f"{what}: {'trying' if tried.isdecimal() else 'looking at'} {tried}"
 
 
 def latents(fit: AnyFit) -> str:
-    """What the fit has a number of: ``factors`` or ``topics``."""
+    """The plural word for the latents of a fit: ``factors`` or ``topics``."""
     return f"{fit.config.latent}s"
 
 
@@ -70,7 +70,7 @@ def cells(result: Selection) -> str:
 def rows(result: Selection) -> list[list[str]]:
     """Rows of the table as text, below `titles`; without the test of structure if none was made."""
     looked = any(one.structure is not None for one in result.tried)
-    told = []
+    lines = []
     for one in result.tried:
         behind = f"{one.behind:.2g} ± {one.behind_error:.1g}" if one.behind else "best"
         line = [
@@ -80,8 +80,8 @@ def rows(result: Selection) -> list[list[str]]:
             *([BEYOND[one.structure]] if looked else []),
             html.number(one.seconds, 1),
         ]
-        told.append(line)
-    return told
+        lines.append(line)
+    return lines
 
 
 def titles(result: Selection) -> list[str]:
@@ -92,19 +92,19 @@ def titles(result: Selection) -> list[str]:
 
 def page(fit: AnyFit, result: Selection) -> str:
     """HTML of the reason for the number, with the table of the numbers tried."""
-    told = titles(result), rows(result), cells(result)
-    return render("details.tried", _said(fit), result.reason, *told)
+    parts = titles(result), rows(result), cells(result)
+    return render("details.tried", _size_words(fit), result.reason, *parts)
 
 
 def why(fit: AnyFit | None) -> str:
     """HTML of a button that shows why the number was chosen; empty if a person gave it."""
     if fit is None or selection_of(fit) is None:
         return ""
-    told = f"Why {_said(fit)}: what was tried, and how well it did"
-    return lists.press(ACT, "data", f"why {fit.n_factors}?", kind="act", label=told)
+    label = f"Why {_size_words(fit)}: what was tried, and how well it did"
+    return lists.press(ACT, "data", f"why {fit.n_factors}?", kind="act", label=label)
 
 
-def _said(fit: AnyFit) -> str:
+def _size_words(fit: AnyFit) -> str:
     return count(fit.n_factors, latents(fit).removesuffix("s"))
 
 
@@ -112,20 +112,20 @@ def line(fit: AnyFit | None) -> str:
     """HTML of `why` as a line of its own."""
     if fit is None or not (button := why(fit)):
         return ""
-    return html.note(f"{_said(fit)}, chosen from the counts.", button)
+    return html.note(f"{_size_words(fit)}, chosen from the counts.", button)
 
 
 def export(fit: AnyFit | None) -> Export | None:
     """The figure and its table; None if a person gave the number."""
-    found = selection_of(fit) if fit is not None else None
-    if fit is None or found is None:
+    selection = selection_of(fit) if fit is not None else None
+    if fit is None or selection is None:
         return None
-    tried, parameter = table(found), latents(fit)
+    tried, parameter = table(selection), latents(fit)
 
     def draw() -> Any:
         from dashboard import figures
 
-        return figures.sweep(tried, "behind", parameter=parameter, suggested=found.size)
+        return figures.sweep(tried, "behind", parameter=parameter, suggested=selection.size)
 
     return Export(
         f"number of {parameter}", draw, lambda: tried.set_index("value").rename_axis(parameter), fit

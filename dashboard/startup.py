@@ -52,5 +52,5 @@ def _preload(services: Services, source: str) -> None:
         try:
             step()
         except Exception as error:
-            # The server starts without; whoever needs this later gets the error.
+            # The server starts anyway; a later use of this step gets the error.
             _log.warning("Warming up: %s: %s", type(error).__name__, error)

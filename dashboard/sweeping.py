@@ -19,7 +19,7 @@ class Sweeper:
 
     def __init__(self, state: AppState, jobs: Jobs, threads: Executor) -> None:
         self.state, self.jobs, self._threads = state, jobs, threads
-        self._asked: tuple[Any, ...] = ()
+        self._request: tuple[Any, ...] = ()
         self._working: tuple[str, Future[Any]] | None = None
 
     def start(self) -> None:
@@ -70,9 +70,9 @@ class Sweeper:
             return
         runs = [run for run in state.runs if run.group == state.sweep]
         ended = [(run.id, run.revision) for run in runs if not run.active]
-        asked = (state.sweep, *ended)
-        if asked != self._asked:
-            self._asked = asked
+        request = (state.sweep, *ended)
+        if request != self._request:
+            self._request = request
             self._working = state.sweep, self._threads.submit(sweep_of, self.jobs, state.sweep)
 
     def _show(self, future: Future[Any]) -> None:

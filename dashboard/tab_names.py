@@ -13,5 +13,5 @@ def tab_names() -> tuple[str, ...]:
     """The name of each tab, from left to right. Imports none of the cards."""
     folder = Path(__file__).parent / "cards"
     names = [module.name for module in pkgutil.iter_modules([str(folder)]) if module.ispkg]
-    places = {name: importlib.import_module(f"dashboard.cards.{name}").PLACE for name in names}
-    return tuple(sorted(names, key=places.__getitem__))
+    positions = {name: importlib.import_module(f"dashboard.cards.{name}").PLACE for name in names}
+    return tuple(sorted(names, key=positions.__getitem__))

@@ -1,4 +1,4 @@
-"""HTML from the templates in ``assets/templates``: all that is put into one is escaped there."""
+"""HTML from the templates in ``assets/templates``, which escape all values."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _environment = Environment(
 
 
 class Html(Markup):
-    """What a template made. It can be put into another, and is not escaped again."""
+    """HTML from a template; other templates do not escape it again."""
 
     __slots__ = ()
 
     def _repr_html_(self) -> str:
-        # What a pane asks for: it would escape this, a string that escapes what it is joined with.
+        # For panes: a plain string, since Markup would escape the pieces that they join to it.
         return str(self)
 
 
@@ -36,7 +36,7 @@ def render(name: str, /, *values: Any, **named: Any) -> Html:
     Parameters
     ----------
     name
-        Of the template and of the macro: ``pieces.badge``.
+        Names of the template and of the macro, such as ``pieces.badge``.
     """
     # Not checked again: the environment escapes.
     return str.__new__(Html, _macro(name)(*values, **named))
@@ -45,5 +45,7 @@ def render(name: str, /, *values: Any, **named: Any) -> Html:
 @cache
 def _macro(name: str) -> Callable[..., str]:
     template, _, macro = name.partition(".")
-    found: Callable[..., str] = getattr(_environment.get_template(f"{template}.html").module, macro)
-    return found
+    function: Callable[..., str] = getattr(
+        _environment.get_template(f"{template}.html").module, macro
+    )
+    return function

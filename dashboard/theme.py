@@ -42,10 +42,10 @@ THEME = {
         }
     },
 }
-# Of the pages for logging in and out. Panel fetches a font for them from another host unless told.
+# For the pages for logging in and out: by default, Panel fetches their font from another host.
 FONT = {"typography": {"fontFamily": "system-ui, sans-serif"}}
 LOGIN = {name: theme | FONT for name, theme in THEME.items()}
-# Of the theme that was chosen last.
+# Holds the theme that was chosen last.
 COOKIE = "logratio_theme"
 BAR = 44
 CHROME = {

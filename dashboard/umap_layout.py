@@ -1,6 +1,6 @@
 """UMAP of factor scores, as a program that runs in a process of its own.
 
-In a thread of the server it would hold up the pages. Each line of standard input names a folder
+In a thread of the server it would block the pages. Each line of standard input names a folder
 with ``scores.npy``; the program writes ``progress.json`` there, and at the end ``xy.npy`` or
 ``error.txt``. It imports nothing of the dashboard, so that it starts quickly.
 """
@@ -38,9 +38,9 @@ def _silent(_fraction: float, _words: str) -> None:
 def umap_layout(scores: np.ndarray, tell: Tell = _silent, *, seed: int = SEED) -> np.ndarray:
     """(C, 2) float32 UMAP coordinates of (C, k) factor scores.
 
-    Of more than 30,000 cells, a random sample is laid out and the others are placed among it by
+    With more than 30,000 cells, a random sample is laid out and the others are placed among it by
     UMAP's own transform, block by block: a kind of cell with few members in the sample may
-    not form a group of its own. ``tell`` hears how far it is, and may raise to end it.
+    not form a group of its own. ``tell`` is called with the progress, and may raise to stop.
 
     Source: McInnes, Healy, Melville (2018), arXiv:1802.03426; one thread, so that the
     same scores give the same picture.
@@ -87,8 +87,8 @@ def _keep_compilations() -> Iterator[None]:
     """Let Numba keep on disk the compiled code of modules imported in this block.
 
     UMAP and pynndescent compile for half a minute in every process, and ask Numba to keep a
-    small part of it only. Numba notices a change of a file, not of what that file's functions
-    call in others: so each release has a folder of its own.
+    small part of it only. Numba notices when the file of a function changes, but not when a
+    function that it calls in another file does: so each release has a folder of its own.
     """
     import numba
 
@@ -148,10 +148,10 @@ def _work(folder: Path) -> None:
         xy = umap_layout(np.load(folder / SCORES, allow_pickle=False), tell)
         write_whole(folder / RESULT, lambda path: np.save(path, xy, allow_pickle=False))
     except Exception as error:
-        told = f"{type(error).__name__}: {error}"
-        # Nobody waits for it any more, if the folder is gone.
+        message = f"{type(error).__name__}: {error}"
+        # If the folder is gone, nobody waits for the error.
         with suppress(OSError):
-            write_whole(folder / ERROR, lambda path: path.write_text(told, "utf-8"))
+            write_whole(folder / ERROR, lambda path: path.write_text(message, "utf-8"))
 
 
 def main() -> None:

@@ -24,9 +24,9 @@ THREADS = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_T
 class UmapProcess:
     """A process that does one UMAP after another.
 
-    It lives as long as the server, because seconds of imports come before its first UMAP, and half
-    a minute of compilation where none was kept. In a thread, the same work would hold up every
-    page for up to half a second.
+    It lives as long as the server, because its first UMAP takes seconds of imports, and half a
+    minute of compilation if none is cached. In a thread, the same work would block every page for
+    up to half a second.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class UmapProcess:
         Raises
         ------
         RuntimeError
-            If it failed; the message says how.
+            If the computation failed; the message has the cause.
         """
         with self._lock, tempfile.TemporaryDirectory(prefix="logratio-umap-") as name:
             folder = Path(name)

@@ -27,11 +27,11 @@ class UncertaintyFollower(Follower):
             lambda event: state.param.update(uncertainty_progress=event.new), "progress"
         )
         state.param.watch(self._ask, "uncertainty_method")
-        state.param.watch(self._fade, "max_fsos")
+        state.param.watch(self._start_for_veil, "max_fsos")
 
     def looked(self) -> None:
-        """Start the job if pairs are to be veiled by it."""
-        self._fade()
+        """Start the job if its result is needed to veil pairs."""
+        self._start_for_veil()
 
     def ended(self) -> None:
         """Veil nothing if the work was stopped; the choice can be made again."""
@@ -42,7 +42,7 @@ class UncertaintyFollower(Follower):
         """Veil nothing."""
         self.state.max_fsos = 1.0
 
-    def _fade(self, *_events: object) -> None:
+    def _start_for_veil(self, *_events: object) -> None:
         state = self.state
         # Correlations of topics have no such intervals.
         fit, known = state.fit, state.uncertainty

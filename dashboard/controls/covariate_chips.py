@@ -1,4 +1,4 @@
-"""Covariates of the next fit: a chip each, a menu that adds one, and the formula that they are."""
+"""Covariates of the next fit: a chip for each, a menu that adds one, and their formula."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ Pairs = Collection[tuple[str, str]]
 class CovariatesControl(param.Parameterized):
     """Chips and formula of the covariates, in step with each other.
 
-    What the open counts offer, and what they refuse, is worked out in a thread.
+    A thread works out which covariates the open counts offer and which they refuse.
     """
 
     offers: Any = param.Parameter(default=(), doc="The `Offer` of each column.")
-    wrong: Any = param.Parameter(default={}, doc="Why the counts cannot carry it, by column.")
-    slopeless: Any = param.Parameter(default=frozenset(), doc="Slopes that there can be none of.")
+    wrong: Any = param.Parameter(default={}, doc="By column, why the counts cannot carry it.")
+    slopeless: Any = param.Parameter(default=frozenset(), doc="Pairs that allow no random slope.")
 
     def __init__(self, state: AppState, name: str, one: Setting) -> None:
         super().__init__()
         self.state = state
         self._formula = name
-        self._asked: tuple[object, object] = (None, None)
+        self._request: tuple[object, object] = (None, None)
         of = state.param
         self.menu = select(
             "Add a covariate",
@@ -57,7 +57,7 @@ class CovariatesControl(param.Parameterized):
         self.field = setting(of[name], one, label="As a formula")
         shown = of[name], self.param.offers, self.param.wrong
         chips = html.live(_chips, *shown, self.param.slopeless)
-        self.column = form(self.menu, chips, html.live(_whole, *shown), self.field)
+        self.column = form(self.menu, chips, html.live(_formula_remarks, *shown), self.field)
         state.param.watch(self._offer, "counts")
         state.param.watch(self._check, ["counts", name])
         self._offer()
@@ -73,32 +73,32 @@ class CovariatesControl(param.Parameterized):
         if counts is None:
             self._offered(None, [])
         else:
-            self._apart(
+            self._in_thread(
                 lambda: list(formula_edits.offered(counts).values()),
-                lambda found: self._offered(counts, found),
+                lambda offers: self._offered(counts, offers),
             )
 
-    def _offered(self, counts: Counts | None, found: list[Offer]) -> None:
+    def _offered(self, counts: Counts | None, offers: list[Offer]) -> None:
         if counts is not self.state.counts:
             return
-        words = {ADD: ""} | {_words(one): one.name for one in found}
-        refused = [one.name for one in found if one.refused]
+        words = {ADD: ""} | {_words(one): one.name for one in offers}
+        refused = [one.name for one in offers if one.refused]
         self.menu.param.update(options=words, value="", disabled_options=refused)
-        self.offers = found
+        self.offers = offers
 
     def _check(self, *_events: object) -> None:
-        counts, formula = asked = self.state.counts, getattr(self.state, self._formula)
-        self._asked = asked
+        counts, formula = request = self.state.counts, getattr(self.state, self._formula)
+        self._request = request
         if counts is None or not formula:
             self.param.update(wrong={}, slopeless=frozenset())
         else:
-            self._apart(
+            self._in_thread(
                 lambda: (refusals(formula, counts.obs), slopeless(formula, counts.obs)),
-                lambda found: self._checked(asked, *found),
+                lambda results: self._checked(request, *results),
             )
 
-    def _apart(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        """Work in a thread; at once where no page waits for it."""
+    def _in_thread(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Run work in a thread; without a page, run it at once."""
         if pn.state.curdoc is None:
             then(work())
         else:
@@ -107,21 +107,21 @@ class CovariatesControl(param.Parameterized):
     def _failed(self, error: Exception) -> None:
         self.state.run_error = Notice.of(error)
 
-    def _checked(self, asked: tuple[object, object], wrong: Wrong, without: Pairs) -> None:
-        if asked is self._asked:
+    def _checked(self, request: tuple[object, object], wrong: Wrong, without: Pairs) -> None:
+        if request is self._request:
             self.param.update(wrong=wrong, slopeless=without)
 
 
 def _words(one: Offer) -> str:
     if one.refused is None:
-        return f"{one.name} · {', '.join(filter(None, (_what(one), _left(one))))}"
+        return f"{one.name} · {', '.join(filter(None, (_type_words(one), _left_out_words(one))))}"
     why = one.why
     why = why if len(why) <= LONGEST_WHY else f"{why[: LONGEST_WHY - 1]}…"
     return f"{one.name} · no: {why}"
 
 
-def _what(one: Offer | None) -> str:
-    """What a column is, as it was detected."""
+def _type_words(one: Offer | None) -> str:
+    """The detected type of a column, in words."""
     if one is None or one.refused is not None:
         return ""
     if not one.levels:
@@ -130,18 +130,18 @@ def _what(one: Offer | None) -> str:
     return f"{len(one.levels)} levels{' (whole numbers)' if whole else ''}"
 
 
-def _left(one: Offer | None) -> str:
-    """Which cells a fit with a column leaves out."""
+def _left_out_words(one: Offer | None) -> str:
+    """How many cells a fit leaves out because they lack the column."""
     if one is None or not one.missing:
         return ""
     return f"{count(one.missing, 'cell')} without it {'is' if one.missing == 1 else 'are'} left out"
 
 
-def _chips(formula: str | None, found: Iterable[Offer], wrong: Wrong, without: Pairs = ()) -> str:
+def _chips(formula: str | None, offers: Iterable[Offer], wrong: Wrong, without: Pairs = ()) -> str:
     chips = read_formula(formula)
     if not chips:
         return ""
-    known = {one.name: one for one in found}
+    known = {one.name: one for one in offers}
     fixed = [one.name for one in chips if not one.random]
     items = []
     for one in chips:
@@ -151,8 +151,8 @@ def _chips(formula: str | None, found: Iterable[Offer], wrong: Wrong, without: P
         items.append(
             {
                 "name": one.name,
-                "what": _what(offer),
-                "left": _left(offer),
+                "what": _type_words(offer),
+                "left": _left_out_words(offer),
                 "levels": _levels(levels, one.random),
                 "kind": "random" if one.random else "fixed",
                 "turn": "Make it fixed." if one.random else "Make it random, as donors are.",
@@ -161,7 +161,7 @@ def _chips(formula: str | None, found: Iterable[Offer], wrong: Wrong, without: P
                 "slopes": [
                     (json.dumps([one.name, name]), name, name in one.slopes)
                     for name in fixed
-                    # One that was written is shown, to be taken out.
+                    # A slope in the formula is shown, so that it can be removed.
                     if name in one.slopes or (one.name, name) not in without
                 ]
                 if one.random
@@ -177,8 +177,8 @@ def _levels(levels: tuple[str, ...], random: bool) -> str:
     return some if random or not levels else f"{some}; compared with {levels[0]}"
 
 
-def _whole(formula: str | None, _offers: object, wrong: Wrong) -> str:
-    """What is said of the formula as a whole."""
+def _formula_remarks(formula: str | None, _offers: object, wrong: Wrong) -> str:
+    """HTML of the remark and the error that concern the whole formula."""
     chips = read_formula(formula)
     shown = {one.name for one in chips or ()}
     error = next((Notice.of(error) for name, error in wrong.items() if name not in shown), None)

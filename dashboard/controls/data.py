@@ -26,7 +26,7 @@ PICK = "choose a file"
 
 
 class DataControl(pn.viewable.Viewer):
-    """Opens counts; says what is wrong with those that cannot be opened."""
+    """Opens counts, and shows the error of those that cannot be opened."""
 
     def __init__(self, state: AppState, runner: Runner, browser: Browser | None = None) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class DataControl(pn.viewable.Viewer):
         )
         self._progress.show(bool(self.state.reading))
         if not self.state.reading and not self._path.value:
-            # An upload that could not be read has given way to what is open.
+            # An upload could not be read: show the source that is open.
             self._follow()
 
     def _stop(self, _event: object) -> None:
@@ -135,7 +135,7 @@ class DataControl(pn.viewable.Viewer):
         self.state.data_error = Notice.of(error)
 
     def _genes(self) -> Any:
-        """Names of the old data mean nothing in the new."""
+        """The genes setting for new data, in which gene names of the old data mean nothing."""
         return self.state.genes if not isinstance(self.state.genes, tuple) else 2000
 
     def _ask(self, source: str, *, new: bool = False) -> None:
@@ -145,7 +145,7 @@ class DataControl(pn.viewable.Viewer):
             self.runner.read()
             return
         again = source == state.source
-        chosen = {name: state.param[name].default for name in CHOICES}
+        defaults = {name: state.param[name].default for name in CHOICES}
         state.offers = ()
         state.param.update(
             source=source,
@@ -154,7 +154,7 @@ class DataControl(pn.viewable.Viewer):
             reference=None,
             library_size=None,
             gene_names=None,
-            **chosen,
+            **defaults,
         )
         if again:
             self.runner.read()
@@ -184,16 +184,16 @@ class DataControl(pn.viewable.Viewer):
         layers |= {f"{layer.name}: {layer.holds}": layer.name for layer in info.layers}
         sizes = {"sum over all genes": ""}
         sizes |= {column.name: column.name for column in info.columns if column.kind == "number"}
-        # While one follows, the other still shows what was chosen for other data.
+        # While one control is updated, the others still show choices for other data.
         self._following = True
         self._layer.param.update(options=layers, value=state.layer or "")
         self._size.param.update(options=sizes, value=state.library_size or "")
         names = {f"automatic ({_column(info.gene_names)})": ""}
         names |= {_column(name): name for name in (INDEX, *info.gene_columns)}
-        asked = state.gene_names or ""
-        if asked not in names.values():
-            names[_column(asked)] = asked
-        self._names.param.update(options=names, value=asked)
+        current = state.gene_names or ""
+        if current not in names.values():
+            names[_column(current)] = current
+        self._names.param.update(options=names, value=current)
         self._following = False
 
     def _choose(self, *_events: object) -> None:

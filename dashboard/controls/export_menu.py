@@ -29,7 +29,7 @@ NOTHING = "Nothing to export yet"
 NO_FILE = Notice("a run with a result", "none on disk", "Wait for its first pass, or fit again.")
 PATIENCE = 600.0
 _POOL = ThreadPoolExecutor(2, thread_name_prefix="export")
-# Only the icon is drawn; the label stays for those who hear the page.
+# Only the icon is drawn; the label is for screen readers.
 ICON = {
     "minWidth": 0,
     "padding": "4px",
@@ -43,7 +43,7 @@ ICON = {
 def in_background(
     work: Callable[[], Any], then: Callable[[Any], None], fail: Callable[[Exception], None]
 ) -> Future[None]:
-    """Work in a thread; ``then`` or ``fail`` get what came of it, on the session's document."""
+    """Run work in a thread; ``then`` gets the result or ``fail`` the error, on this document."""
     doc = pn.state.curdoc
 
     def run() -> None:
@@ -58,7 +58,7 @@ def in_background(
 
 
 def on_document(doc: Document | None, action: Callable[[], None]) -> None:
-    """Let a session do something, from any thread."""
+    """Run an action on the document of a session, from any thread."""
     if doc is None or doc.session_context is None:
         action()
         return
@@ -72,12 +72,12 @@ def on_document(doc: Document | None, action: Callable[[], None]) -> None:
     if loop is None:
         schedule()
     else:
-        # While Panel holds a document back, what another thread asks of it can get lost.
+        # While Panel holds the events of a document, a call from another thread can get lost.
         loop.call_soon_threadsafe(schedule)
 
 
 def _loop(doc: Document) -> AbstractEventLoop | None:
-    """That on which the server works on a document."""
+    """The event loop on which the server runs a document."""
     context = doc.session_context
     server = context.server_context if context is not None else None
     application = server.application_context if isinstance(server, BokehServerContext) else None
@@ -91,14 +91,14 @@ class ExportMenu(pn.viewable.Viewer):
     Parameters
     ----------
     offer
-        What there is to export now; None if there is nothing.
+        Returns the current export; None if there is nothing to export.
     name
-        What the label calls it: "Export cells".
+        Name in the label: "Export cells".
     needs
-        Parameters of the state of which one must be there for anything to be exported.
+        Parameters of the state; the button is active if one of them is set.
     """
 
-    note = param.String(doc="What is wrong, beside the button.")
+    note = param.String(doc="The error, beside the button.")
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class ExportMenu(pn.viewable.Viewer):
     ) -> None:
         super().__init__()
         self.browser, self.offer, self.state = browser, offer, state
-        # The report of a run takes along whatever can be exported by itself.
+        # The report of a run includes every view that has an export.
         state.exports[name] = offer
         state.param.watch(self._forget, [*needs, "detail", "marked", "pair", "selected"])
         self._notice: Notice | None = None
@@ -183,10 +183,10 @@ def save_fit(
     state: AppState,
     record: Callable[[str, str], None] = lambda did, what: None,
 ) -> Future[None]:
-    """Let the browser save the .h5ad of a run, with its UMAP if that is known.
+    """Let the browser save the .h5ad of a run, with its UMAP if that has been computed.
 
-    ``record`` hears of it before the first part leaves. Errors become
-    `AppState.run_error`. The future ends when the last part is on its way.
+    ``record`` is called before the first part is sent. Errors become `AppState.run_error`.
+    The future ends when the last part has been sent.
     """
     doc = pn.state.curdoc
 
@@ -204,8 +204,8 @@ def save_fit(
             )
         return True
 
-    def then(found: bool) -> None:
-        if not found:
+    def then(has_file: bool) -> None:
+        if not has_file:
             state.run_error = NO_FILE
 
     def fail(error: Exception) -> None:
@@ -215,7 +215,7 @@ def save_fit(
 
 
 def paced(doc: Document | None, blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Blocks of a file, each sent after the last has gone out, so that they never fill the memory.
+    """Blocks of a file, each sent once the one before has gone out, so that memory never fills.
 
     Raises
     ------
@@ -225,7 +225,7 @@ def paced(doc: Document | None, blocks: Iterable[bytes]) -> Iterator[bytes]:
     for block in blocks:
         yield block
         gone = threading.Event()
-        # What a session does, it does in order.
+        # A session runs its actions in order.
         on_document(doc, gone.set)
         until = time.monotonic() + PATIENCE
         while not gone.wait(1.0):

@@ -12,9 +12,9 @@ from dashboard.controls.form import WIDE
 from dashboard.model_settings import error_of
 from engine.fitting.settings import Setting
 
-# As many digits as a number has, up to nine behind the point.
+# All digits of a number, up to nine after the decimal point.
 FORMAT = "0,0.[000000000]"
-# The words beside a switch are outside what its own sx reaches.
+# The sx of a switch does not reach the words beside it.
 SWITCH = ".MuiFormControlLabel-root .MuiFormControlLabel-label { font-size: 13px; }"
 
 
@@ -35,7 +35,7 @@ def _ends(of: Any) -> dict[str, Any]:
 
 
 def setting(of: param.Parameter, one: Setting, **more: Any) -> Any:
-    """The field of a setting; a value that cannot be stays in it, with an error in three parts."""
+    """The field of a setting; an invalid value stays in it, with its error in three parts."""
 
     def help_text(value: Any) -> str:
         return str(error_of(one, value) or _help(one, value))
@@ -47,7 +47,7 @@ def setting(of: param.Parameter, one: Setting, **more: Any) -> Any:
         options = {one.words.get(value, value): value for value in one.choices}
         return pmui.Select.from_param(of, options=options, **look)
     look["error_state"] = html.bound(lambda value: error_of(one, value) is not None, of)
-    # A field for numbers would show none as 0.
+    # A field for numbers would show None as 0.
     if one.optional or one.kind in ("size", "text"):
         return _typed(of, one, look | {"placeholder": one.empty})
     if one.kind == "whole":
@@ -60,12 +60,12 @@ def _help(one: Setting, value: Any) -> str:
 
 
 def _text(one: Setting, value: Any) -> str:
-    # A number that somebody typed is one by now: 90 and not 90.0.
+    # A typed number has become a float: show 90, not 90.0.
     return f"{value:.12g}" if isinstance(value, float) else one.write(value)
 
 
 def _typed(of: param.Parameter, one: Setting, look: dict[str, Any]) -> Any:
-    """A field of text, of which a number may be made."""
+    """A field of text, which may be parsed as a number."""
     owner, name = of.owner, str(of.name)
     field = pmui.TextInput(value=_text(one, getattr(owner, name)), **look)
 

@@ -1,4 +1,4 @@
-"""How the controls of the sidebar look."""
+"""Layout and look of the controls of the sidebar."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Later:
     Parameters
     ----------
     build
-        Gives the controls, one below the other in ``column``.
+        Returns the controls, which ``column`` shows one below the other.
     """
 
     def __init__(self, build: Callable[[], list[Any]]) -> None:
@@ -60,7 +60,7 @@ class Later:
 
 
 def step(number: int | None, title: str, *rows: Any) -> pn.Column:
-    """One of the parts of the sidebar, most of which are numbered."""
+    """A part of the sidebar, with its number if it has one."""
     part = form(html.pane(html.section(number, title)), *rows)
     part.css_classes = ["form", "step"]
     return part

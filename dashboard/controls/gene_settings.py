@@ -16,7 +16,7 @@ KINDS = {"most variable": VARIABLE, "all": ALL, "by name": NAMED}
 class GenesControl:
     """Widgets that set `AppState.genes` and `AppState.reference`.
 
-    Whoever composes them places ``kind``, ``count``, the column of ``names`` and ``reference``.
+    The caller places ``kind``, ``count``, the column of ``names`` and ``reference`` on the page.
     """
 
     def __init__(self, state: AppState) -> None:
@@ -81,7 +81,7 @@ class GenesControl:
             self.state.param.update(genes=genes, reference=reference)
 
     def _offer(self, *_events: object) -> None:
-        """The genes of the open data; others may be typed."""
+        """Offer the genes of the open data; others may be typed."""
         counts = self.state.counts
         names = [] if counts is None else [str(gene) for gene in counts.genes]
         self._following = True
@@ -89,7 +89,7 @@ class GenesControl:
         self._following = False
 
     def _follow(self, *_events: object) -> None:
-        """Other data were opened, perhaps by a run, with choices of their own."""
+        """Show the choices in the state: data may have been opened, perhaps by a run."""
         genes = self.state.genes
         self._following = True
         self.reference.value = self.state.reference or ""

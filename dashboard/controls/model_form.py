@@ -1,4 +1,4 @@
-"""2 Model: which model, factors or topics, genes and priors: a line, and what changes them."""
+"""2 Model: the model, its factors or topics, genes and priors in one line, and their settings."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ TITLES: dict[str, Any] = {
     for model, (title, _) in zip(family.models, family.titles, strict=True)
 }
 MODEL_HELP = {
-    model: told
+    model: help_text
     for family in FAMILIES
-    for model, (_, told) in zip(family.models, family.titles, strict=True)
+    for model, (_, help_text) in zip(family.models, family.titles, strict=True)
 }
 SETTINGS = "Settings of the model"
 SAID = ("genes", "scored", "split")
@@ -38,7 +38,7 @@ SAID = ("genes", "scored", "split")
 class ModelControl(pn.viewable.Viewer):
     """The chosen model in one line, its settings, and ``more`` settings in collapsed sections.
 
-    Settings of a model that is not chosen are hidden, and kept.
+    Settings of other models are hidden, but keep their values.
     """
 
     def __init__(self, state: AppState, *more: Any) -> None:
@@ -96,14 +96,14 @@ class ModelControl(pn.viewable.Viewer):
         return part.column
 
     def _field(self, family: Family, name: str) -> Any:
-        """The field of a setting, seen where the setting means anything."""
+        """The field of a setting, visible while the setting is in use."""
         state, own, one = self.state, parameters(family.models[0]), family.config.settings()[name]
         others = [own["inference"], *([own[one.needs[0]]] if one.needs else [])]
-        seen = html.bound(
+        in_use = html.bound(
             lambda model, *_: MODELS[model] is family and name in state.in_use(),
             *(state.param[other] for other in ("model", *others)),
         )
-        return setting(state.param[own[name]], one, visible=seen)
+        return setting(state.param[own[name]], one, visible=in_use)
 
     def _covariates(self, family: Family, name: str) -> pn.Column:
         one, own = family.config.settings()[name], parameters(family.models[0])[name]
@@ -115,7 +115,7 @@ class ModelControl(pn.viewable.Viewer):
         for part, wanted in self._parts:
             part.show(wanted())
         if formula_edits.formula_of(self.state) and not self._fold.active:
-            # Set from elsewhere, they are to be seen.
+            # Covariates may be set elsewhere on the page: open the section that shows them.
             self._fold.active = [0]
 
 
@@ -129,12 +129,12 @@ def said_of(state: AppState) -> str:
     """The chosen model in one line of HTML."""
     config, values, genes = MODELS[state.model].config, state.settings(), state.genes
     size, how = config.settings()[config.size_name()], config.settings()["inference"]
-    chosen = values[size.name]
-    many = f"{chosen} {config.latent}{'s' * (chosen != 1)}"
-    many = f"{config.latent}s automatic" if chosen == size.default else many
+    number = values[size.name]
+    many = f"{number} {config.latent}{'s' * (number != 1)}"
+    many = f"{config.latent}s automatic" if number == size.default else many
     of = "all genes" if genes == "all" else f"{genes:,} genes" if isinstance(genes, int) else ""
     parts = [state.model.upper(), many, of or f"{len(genes):,} genes by name"]
-    # A way to fit that is not the usual one.
+    # The inference, unless it is the default.
     by = values["inference"]
     parts += [how.words.get(by, by)] if by != how.default else []
     parts += [formula] if (formula := formula_edits.formula_of(state)) else []

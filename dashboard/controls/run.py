@@ -1,4 +1,4 @@
-"""3 Run: start and stop and how far it is, always in sight; how the objective climbs."""
+"""3 Run: start, stop and progress, always in sight; the trace of the objective."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STATES = {
 }
 
 
-# A new curve costs the server as much as all else that a run tells of itself.
+# To draw the curve costs the server as much as all other updates of a run.
 DRAWN_SECONDS = 1.0
 MOST_OTHERS = 2
 COMPARE, STOP = "Compare on held-out cells", "Stop comparing"
@@ -43,12 +43,12 @@ WIDE_BUTTON: dict[str, Any] = {"sizing_mode": "stretch_width", "width": None, "m
 
 
 class RunControl(pn.viewable.Viewer):
-    """The Fit button, which is Stop while the shown run goes on, at the foot of the sidebar.
+    """The Fit button at the foot of the sidebar, which is Stop while the shown run is active.
 
     Attributes
     ----------
     settings
-        Controls of what is scored and compared; whoever composes the page places them.
+        Controls of scoring and comparison; the caller places them on the page.
     course
         The objective of the shown run, placed likewise.
     """
@@ -102,7 +102,7 @@ class RunControl(pn.viewable.Viewer):
         numbers = pmui.TextInput.from_param(
             of.tried,
             label="Numbers to compare",
-            helper_text=html.bound(_tried, of.model),
+            helper_text=html.bound(_numbers_help, of.model),
             **WIDE,
         )
         button = pmui.Button(
@@ -171,13 +171,13 @@ class RunControl(pn.viewable.Viewer):
         )
 
 
-def _tried(model: str) -> str:
+def _numbers_help(model: str) -> str:
     return f"Of {MODELS[model].config.latent}s, with commas"
 
 
-def words(status: JobStatus | None, asked: bool = False, reading: str = "") -> str:
+def words(status: JobStatus | None, requested: bool = False, reading: str = "") -> str:
     """Phase, progress and remaining time of the shown run."""
-    if asked:
+    if requested:
         return html.busy("The fit starts when the counts are read." if reading else "Starting.")
     if status is None:
         return html.note("No run is open.")
@@ -199,14 +199,14 @@ def doing(status: JobStatus) -> str:
     """Phase of a run, or how it ended."""
     if status.state != "running":
         return STATES[status.state]
-    # What the engine still calls the start lasts for some passes.
+    # The phase that the engine calls starting includes the first passes.
     if status.passes and status.phase.startswith("starting"):
         return "First passes"
     return size_selection.phase(status.phase).capitalize()
 
 
 def how_far(status: JobStatus) -> list[str]:
-    """Passes and times of a run, as far as they are known."""
+    """Passes and times of a run, those that are known."""
     parts = [f"pass {status.passes}"] if status.passes else []
     if status.seconds:
         parts.append(duration(status.seconds))
@@ -229,7 +229,7 @@ def others(runs: list[JobStatus], shown: str | None) -> str:
 
 
 def left(seconds: float) -> str:
-    """How long something will still take, no closer than an estimate can be."""
+    """Remaining time in words, rounded as an estimate deserves."""
     if seconds < 10:
         return "a few seconds left"
     if seconds < 100:

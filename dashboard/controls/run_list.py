@@ -41,7 +41,7 @@ WORDS = {
 
 
 class RunsControl(pn.viewable.Viewer):
-    """History of the fits, newest first, below ``more`` that concerns the open one."""
+    """History of the fits, newest first, below the controls ``more`` of the open one."""
 
     def __init__(self, state: AppState, runner: Runner, browser: Browser, *more: Any) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class RunsControl(pn.viewable.Viewer):
         return self._panel
 
     def _once(self, act: str, action: Callable[[str], None]) -> Callable[[str], None]:
-        """Anything else that is done spares a run that was about to be deleted."""
+        """Wrap an action: any but a second Delete cancels the deletion of a run."""
 
         def do(run: str) -> None:
             if act != "delete" and self._doomed:
@@ -139,22 +139,22 @@ class RunsControl(pn.viewable.Viewer):
 
 
 def row(status: JobStatus, shown: bool, doomed: bool, who: str | None = None) -> Html:
-    """A run: a button that opens it, and what else ``who`` can do with it."""
+    """Row of a run: a button that opens it, and the actions that ``who`` may take."""
     mine = who is None or status.owner in ("", who)
     acts = ["rename"] * mine + ["save"] * bool(status.passes)
-    # Where nobody logs in, and of a run without an owner, there is nothing to share.
+    # Without logins, or without an owner, a run cannot be shared.
     acts += ["share"] * bool(who and status.owner == who) + ["delete"] * mine
     if status.state in RESUMABLE and mine:
         acts.insert(0, "resume")
-    told = secondary(status)
+    details = secondary(status)
     if who is not None and status.owner and (status.shared or not mine):
-        told += " · shared" if mine else f" · of {status.owner}"
+        details += " · shared" if mine else f" · of {status.owner}"
     if doomed:
-        told = "press Delete again to delete for good"
+        details = "press Delete again to delete for good"
     buttons = [
         (act, WORDS[act], ICONS[act], status.shared if act == "share" else None) for act in acts
     ]
-    return render("runs.row", "run", status.id, status.name, told, shown, doomed, buttons)
+    return render("runs.row", "run", status.id, status.name, details, shown, doomed, buttons)
 
 
 def secondary(status: JobStatus) -> str:
@@ -164,21 +164,21 @@ def secondary(status: JobStatus) -> str:
         status.state,
         lists.when(status.created),
     ]
-    # Not while it changes: each change would draw the list anew under the mouse.
+    # Not while a run is active: each change would redraw the list under the mouse.
     perplexity = (status.score or {}).get("perplexity")
     if status.state not in ACTIVE and perplexity is not None:
         parts.append(f"perplexity {html.number(float(perplexity), 1)}")
     elif status.state not in ACTIVE and math.isfinite(status.log_marginal_per_cell):
         parts.append(f"{html.number(status.log_marginal_per_cell, 1)} nats/cell")
     # How well the chains of NUTS agree.
-    told = [] if status.state in ACTIVE else status.message.split("; ")
-    parts += [part for part in told if part.startswith("NUTS: ")]
-    parts += ["warning"] * any(part.startswith("warning:") for part in told)
+    messages = [] if status.state in ACTIVE else status.message.split("; ")
+    parts += [part for part in messages if part.startswith("NUTS: ")]
+    parts += ["warning"] * any(part.startswith("warning:") for part in messages)
     return " · ".join(part for part in parts if part)
 
 
 def _model(status: JobStatus) -> str:
-    """Model and size of a run, unless its name contains them, as the default does."""
+    """Model and size of a run, unless its name contains them, as the default name does."""
     if not status.config:
         return ""
     try:

@@ -56,7 +56,7 @@ class ChoiceControls:
 
     def _update(self, name: str, look: dict[str, Any]) -> None:
         known = self._selects.get(name)
-        # The browser keeps the words of an option that stays chosen, whatever they become.
+        # The browser does not update the words of an option that stays chosen: a new control does.
         if known is None or (
             look["value"] == known.value == "" and known.options != look["options"]
         ):
@@ -76,10 +76,10 @@ class ChoiceControls:
             self.state.param.update(**chosen)
 
 
-def _options(offer: Offer, chosen: str | None, *, needed: bool) -> dict[str, Any]:
-    """Options of a select; none is what the program takes by itself, if it does."""
-    own = f"automatic ({offer.chosen})" if offer.chosen and chosen is None else "automatic"
-    own = "choose one" if needed and chosen is None else own
-    found = {own: ""} | {option: option for option in offer.options}
+def _options(offer: Offer, current: str | None, *, needed: bool) -> dict[str, Any]:
+    """Options of a select; the empty one lets the program choose, if it can."""
+    own = f"automatic ({offer.chosen})" if offer.chosen and current is None else "automatic"
+    own = "choose one" if needed and current is None else own
+    options = {own: ""} | {option: option for option in offer.options}
     held = {option.casefold(): option for option in offer.options}
-    return {"options": found, "value": held.get((chosen or "").casefold(), "")}
+    return {"options": options, "value": held.get((current or "").casefold(), "")}

@@ -1,4 +1,4 @@
-"""Files that come from the person's own computer."""
+"""Upload of files from the person's own computer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "assets" / "upload.js"
 
 
 class UploadArea(JSComponent):
-    """Where a file is dropped or chosen; it arrives in parts, each asked for by the server."""
+    """Area where a file is dropped or chosen; the server requests it part by part."""
 
     accept = param.String()
     hint = param.String()
@@ -42,8 +42,8 @@ class UploadArea(JSComponent):
         self._upload: Upload | None = None
         document = pn.state.curdoc
         if document is not None and document.session_context is not None:
-            # Weak: the document of the first session outlives it. What a page that was closed has
-            # begun would take its person's room.
+            # Weak: the document of the first session outlives the area. An unfinished upload of a
+            # closed page would count against its person's space.
             area = weakref.ref(self)
             document.on_session_destroyed(lambda _: _give_up(area()))
 

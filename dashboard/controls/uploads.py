@@ -19,14 +19,14 @@ DELETE = "M5 7H19M10 7V4H14V7M7 7 8 20H16L17 7"
 
 
 class UploadsControl(pn.viewable.Viewer):
-    """List of the uploads, newest first; nothing where there are none.
+    """List of the uploads, newest first; hidden if there are none.
 
     Parameters
     ----------
     ask
-        Called with the path of one that is to be opened.
+        Called with the path of an upload to open.
     deleted
-        Called with the path of one that is gone.
+        Called with the path of a deleted upload.
     """
 
     def __init__(
@@ -58,25 +58,25 @@ class UploadsControl(pn.viewable.Viewer):
 
     def _row(self, upload: UploadedFile) -> Html:
         name, shown = upload.name, upload.path == self.state.source
-        told = f"{size_words(upload.size)} · {lists.when(upload.when)}"
+        details = f"{size_words(upload.size)} · {lists.when(upload.when)}"
         doomed = name == self._doomed
         if doomed:
             fits = self._fits(upload.path)
-            told = "press Delete again to delete for good"
+            details = "press Delete again to delete for good"
             if fits:
-                told = f"data of {fits} run{'s' * (fits > 1)}; {told}"
+                details = f"data of {fits} run{'s' * (fits > 1)}; {details}"
         buttons = [("delete", "Delete", DELETE, None)]
-        return render("runs.row", "upload", name, name, told, shown, doomed, buttons)
+        return render("runs.row", "upload", name, name, details, shown, doomed, buttons)
 
     def _fits(self, path: str) -> int:
         return sum(run.request.get("source") == path for run in self.state.runs)
 
-    def _named(self, name: str) -> UploadedFile | None:
+    def _find(self, name: str) -> UploadedFile | None:
         return next((upload for upload in self._folders.uploaded() if upload.name == name), None)
 
     def _open(self, name: str) -> None:
         self._doomed = ""
-        upload = self._named(name)
+        upload = self._find(name)
         if upload is not None:
             self._ask(upload.path)
         self.refresh()

@@ -24,7 +24,7 @@ def bars(values: pd.Series, *, title: str, xlabel: str, ends: pd.DataFrame | Non
     Parameters
     ----------
     ends
-        ``low`` and ``high`` of an interval of each.
+        ``low`` and ``high`` of the interval of each value.
     """
     pitch = min(PITCH, HIGHEST / max(len(values), 1))
     height = pitch * max(len(values), 4)
@@ -50,15 +50,15 @@ def draw_bars(
     Parameters
     ----------
     ends
-        ``low`` and ``high`` of an interval of each.
+        ``low`` and ``high`` of the interval of each value.
     """
     numbers = values.to_numpy(float)
-    places = np.arange(len(numbers))
+    positions = np.arange(len(numbers))
     colours = np.where(numbers >= 0, POSITIVE, NEGATIVE).tolist()
-    axes.barh(places, numbers, height=0.74, color=colours, linewidth=0)
-    axes.set(ylim=(max(len(places), 4) - 0.5, -0.5), xlabel=clean(xlabel, width))
+    axes.barh(positions, numbers, height=0.74, color=colours, linewidth=0)
+    axes.set(ylim=(max(len(positions), 4) - 0.5, -0.5), xlabel=clean(xlabel, width))
     if ends is not None:
-        axes.hlines(places, ends["low"], ends["high"], color=INK, linewidth=0.5)
+        axes.hlines(positions, ends["low"], ends["high"], color=INK, linewidth=0.5)
         numbers = np.concatenate([numbers, ends[["low", "high"]].to_numpy(float).ravel()])
     known = numbers[np.isfinite(numbers)]
     low, high = float(known.min(initial=0)), float(known.max(initial=0))

@@ -36,7 +36,7 @@ def changed_heatmaps(
     both
         Correlations in the one group above the diagonal, in the other below.
     difference, veiled
-        What differs, and the mask of pairs of which too little is known.
+        The difference, and the mask of pairs whose sign is not sure.
     """
     names = [str(name) for name in both.columns]
     side = float(np.clip(PITCH * len(names), SMALLEST, LARGEST))

@@ -38,7 +38,7 @@ def check_counts(bars: pd.DataFrame, kind: str, *, titles: dict[str, str] | None
     kind
         One of `check_bins.KINDS`.
     titles
-        What does not fit of a gene, in a word or two.
+        By gene, what does not fit, in a word or two.
     """
     panels = [(str(gene), rows) for gene, rows in bars.groupby("gene", sort=False)]
     across = columns_for(len(panels))
@@ -71,15 +71,15 @@ def _panel(axes: Axes, shown: pd.DataFrame, kind: str) -> None:
     for low, high, alpha in zip(LOW, HIGH, (0.3, 0.5), strict=True):
         bottom, top = shown[low].to_numpy(), shown[high].to_numpy()
         axes.bar(middle, top - bottom, 1.0, bottom, color=MISSING, alpha=alpha, linewidth=0)
-    line, seen = shown["line"].to_numpy(), shown["seen"].to_numpy()
+    line, observed = shown["line"].to_numpy(), shown["seen"].to_numpy()
     axes.hlines(line, edges[:-1], edges[1:], color=QUIET, linewidth=0.6)
     if kind == "rootogram":
-        axes.bar(middle, line - seen, 0.76, seen, color=ACCENT, alpha=0.5, linewidth=0)
+        axes.bar(middle, line - observed, 0.76, observed, color=ACCENT, alpha=0.5, linewidth=0)
         axes.axhline(0, color=INK, linewidth=0.5)
     elif kind == "ecdf":
-        axes.stairs(seen, edges, baseline=None, color=ACCENT, linewidth=0.9)
+        axes.stairs(observed, edges, baseline=None, color=ACCENT, linewidth=0.9)
     else:
-        axes.plot(middle, seen, color=ACCENT, marker="o", markersize=1.8, linewidth=0.9)
+        axes.plot(middle, observed, color=ACCENT, marker="o", markersize=1.8, linewidth=0.9)
     at_x, at_y = ticks(shown, kind)
     least, most = limits(shown, kind)
     axes.set(xlim=(0, max(len(shown), 4)), ylim=(least, most + 0.04 * (most - least)))

@@ -1,4 +1,4 @@
-"""How much better than one run the others predict held-out cells."""
+"""Gain of each run over the first in predicting held-out cells."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ WIDTH, ROW, HEAD, BELOW, LONGEST = 62.0, 5.0, 7.0, 10.0, 60.0
 
 @published
 def compare_scores(table: pd.DataFrame) -> Figure:
-    """One dot a run with its standard error, the first run at 0; those not comparable say why.
+    """One dot a run with its standard error, the first run at 0; or the reason for none.
 
     Parameters
     ----------
     table
-        Of `engine.checks.compare`.
+        Table of `engine.checks.compare`.
     """
     names = cleaned(list(table["run"]), LONGEST, SMALL)
     left = EDGE + max((wide(name, SMALL) for name in names), default=0) + 2
@@ -44,11 +44,18 @@ def compare_scores(table: pd.DataFrame) -> Figure:
     height = ROW * max(len(table), 2)
     figure = sheet(left + WIDTH + right + EDGE, HEAD + height + BELOW + FOOT)
     axes = place(figure, left, HEAD, WIDTH, height)
-    places = np.arange(len(table))
+    positions = np.arange(len(table))
     gain, error = table["gain"].to_numpy(float), table["gain_se"].to_numpy(float)
     axes.axvline(0, color=RULE, linewidth=0.5)
     axes.errorbar(
-        gain, places, xerr=error, fmt="o", color=ACCENT, markersize=3, elinewidth=0.8, capsize=1.5
+        gain,
+        positions,
+        xerr=error,
+        fmt="o",
+        color=ACCENT,
+        markersize=3,
+        elinewidth=0.8,
+        capsize=1.5,
     )
     known = np.isfinite(gain)
     ends = np.r_[gain[known] - error[known], gain[known] + error[known], 0.0]
@@ -57,7 +64,7 @@ def compare_scores(table: pd.DataFrame) -> Figure:
     axes.set(xlim=(low - margin, high + margin), ylim=(max(len(table), 2) - 0.5, -0.5))
     axes.set_xlabel("gain over A (nats per held-out count, ± 1 paired standard error)")
     axes.set_title("Held-out cells", loc="left")
-    axes.set_yticks(places, labels=names)
+    axes.set_yticks(positions, labels=names)
     axes.tick_params(axis="y", length=0, labelsize=SMALL)
     axes.spines["left"].set_visible(False)
     beside = blended_transform_factory(axes.transAxes, axes.transData)

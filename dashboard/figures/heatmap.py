@@ -41,7 +41,7 @@ def heatmap(
     Parameters
     ----------
     veiled
-        What is said of those.
+        Words about the veiled pairs.
     """
     names = [str(name) for name in correlation.columns]
     side = float(np.clip(PITCH * len(names), SMALLEST, LARGEST))

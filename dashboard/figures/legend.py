@@ -14,7 +14,7 @@ ROW, HEAD, ROWS = 3.3, 5.0, 22
 DOT, APART = 4.0, 4.0
 # Widest name, millimetres, by the number of columns.
 WIDEST = {1: 44.0, 2: 34.0, 3: 26.0, 4: 20.0}
-# Further labels are only counted: nobody tells so many colours apart.
+# Further labels are only counted: nobody can tell so many colours apart.
 MOST = ROWS * len(WIDEST)
 
 
@@ -37,8 +37,10 @@ class Legend:
         counts = [cells for _, _, cells in labels]
         words = [f"{cells:,}" for cells in counts]
         if selected is not None:
-            chosen = colouring.counts(selected)
-            words = [f"{few:,} of {all_:,}" for few, all_ in zip(chosen, counts, strict=True)]
+            selected_counts = colouring.counts(selected)
+            words = [
+                f"{few:,} of {all_:,}" for few, all_ in zip(selected_counts, counts, strict=True)
+            ]
         shown = labels[: MOST - 1] if len(labels) > MOST else labels
         most = WIDEST[max(1, -(-len(shown) // ROWS))]
         names = cleaned([name for name, _, _ in shown], most, SMALL)

@@ -51,7 +51,7 @@ def loadings(
     bars
         Loadings of the chosen factor, by gene.
     factor
-        Its position.
+        Position of the chosen factor.
     ends
         ``low`` and ``high`` of the 90 % interval of each bar.
     """
@@ -98,21 +98,21 @@ def loadings(
     return figure
 
 
-def _number(axes: Axes, factors: int, chosen: int, across: float) -> None:
+def _number(axes: Axes, factors: int, factor: int, across: float) -> None:
     """Numbers of the factors below their columns, as many as fit; the chosen one bold."""
     step = max(1, int(np.ceil(factors * 3.4 / across)))
-    places = [j for j in range(factors) if j % step == 0 or j == chosen]
-    places = [j for j in places if j == chosen or abs(j - chosen) >= step]
-    axes.set_xticks(places, labels=[str(j + 1) for j in places])
+    positions = [j for j in range(factors) if j % step == 0 or j == factor]
+    positions = [j for j in positions if j == factor or abs(j - factor) >= step]
+    axes.set_xticks(positions, labels=[str(j + 1) for j in positions])
     axes.tick_params(axis="x", length=0)
-    for place_, text in zip(places, axes.get_xticklabels(), strict=True):
-        text.set_fontweight("bold" if place_ == chosen else "normal")
+    for position, text in zip(positions, axes.get_xticklabels(), strict=True):
+        text.set_fontweight("bold" if position == factor else "normal")
 
 
-def _explained(axes: Axes, explained: pd.Series, chosen: int, words: Words) -> None:
+def _explained(axes: Axes, explained: pd.Series, factor: int, words: Words) -> None:
     """Share of each factor; the chosen one in the accent colour."""
     percent = 100 * explained.to_numpy(float)
-    colour = [ACCENT if j == chosen else MISSING for j in range(len(percent))]
+    colour = [ACCENT if j == factor else MISSING for j in range(len(percent))]
     axes.bar(np.arange(len(percent)), percent, width=0.74, color=colour, linewidth=0)
     axes.set(xlim=(-0.5, len(percent) - 0.5), xticks=[])
     axes.set_ylabel(f"{words.share.replace(' ', chr(10), 1)} (%)", size=SMALL)

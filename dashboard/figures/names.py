@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from dashboard.figures.sheet import POINT, QUIET, SMALL, cleaned, wide
 
 SMALLEST = 3.4
-# Of the distance between two lines of capitals, which letters may fill.
+# Share of the distance between two lines that capitals may fill.
 FILLED = 0.92
 LONGEST = 30.0
-# Of the words that some are left out, millimetres.
+# Width of the note that names are left out, millimetres.
 LEFT_OUT = 9.0
 
 
@@ -28,7 +28,7 @@ def _step(pitch: float) -> int:
 
 
 def tell_left_out(axes: Axes, pitch: float, of: str = "name") -> None:
-    """Say in the corner of the axes, where there are no names, that not all are written."""
+    """Note in the empty corner of the axes that only every nth name is written, if so."""
     if (step := _step(pitch)) == 1:
         return
     nth = {2: "2nd", 3: "3rd"}.get(step, f"{step}th")
@@ -38,24 +38,24 @@ def tell_left_out(axes: Axes, pitch: float, of: str = "name") -> None:
 
 
 def shown(names: Sequence[str], pitch: float, marked: Sequence[str]) -> list[int]:
-    """Places of the names that fit: every one or every nth, and marked ones before others."""
+    """Positions of the names that fit: every one or every nth, and marked ones before others."""
     step = _step(pitch)
-    chosen: list[int] = []
-    for place in (j for j, name in enumerate(names) if name in marked):
-        if not chosen or place - chosen[-1] >= step:
-            chosen.append(place)
-    taken = set(chosen)
-    for place in range(0, len(names), step):
-        if not any(near in taken for near in range(place - step + 1, place + step)):
-            chosen.append(place)
-    return sorted(chosen)
+    positions: list[int] = []
+    for position in (j for j, name in enumerate(names) if name in marked):
+        if not positions or position - positions[-1] >= step:
+            positions.append(position)
+    taken = set(positions)
+    for position in range(0, len(names), step):
+        if not any(near in taken for near in range(position - step + 1, position + step)):
+            positions.append(position)
+    return sorted(positions)
 
 
 def room(names: Sequence[str], pitch: float, marked: Sequence[str]) -> float:
     """Room that the names take beside the axis, millimetres."""
     size = type_size(pitch)
     words = cleaned([names[j] for j in shown(names, pitch, marked)], LONGEST, size, "bold")
-    # That some are left out takes room, too.
+    # The note that names are left out takes room, too.
     least = 0.0 if _step(pitch) == 1 else LEFT_OUT
     return max(least, *(wide(word, size, "bold") for word in words), 0.0) + 2
 
@@ -68,11 +68,11 @@ def label(
     marked: Sequence[str] = (),
 ) -> None:
     """Write the names at 0, 1, …; those of marked genes bold."""
-    size, places = type_size(pitch), shown(names, pitch, marked)
-    weights = ["bold" if names[j] in marked else "normal" for j in places]
-    words = cleaned([names[j] for j in places], LONGEST, size, "bold")
+    size, positions = type_size(pitch), shown(names, pitch, marked)
+    weights = ["bold" if names[j] in marked else "normal" for j in positions]
+    words = cleaned([names[j] for j in positions], LONGEST, size, "bold")
     axis = axes.xaxis if side == "x" else axes.yaxis
-    axis.set_ticks(places, labels=words)
+    axis.set_ticks(positions, labels=words)
     axis.set_tick_params(length=0, pad=1, labelsize=size, rotation=90 if side == "x" else 0)
     for text, weight in zip(axis.get_ticklabels(), weights, strict=True):
         text.set_fontweight(weight)

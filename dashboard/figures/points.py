@@ -30,23 +30,23 @@ def discs(
     """
     pixels = round(side / 25.4 * DPI) * FINER
     radius = max(diameter / side * pixels / 2, 0.5)
-    border = int(np.ceil(radius))
-    size = pixels + 2 * border
-    place = np.empty((len(xy), 2), np.int64)
+    margin = int(np.ceil(radius))
+    size = pixels + 2 * margin
+    pixel = np.empty((len(xy), 2), np.int64)
     for axis, (low, high) in enumerate(limits):
         share = np.nan_to_num((xy[:, axis] - low) / (high - low), nan=-1.0)
-        place[:, axis] = np.floor(np.clip(share, -1, 2) * pixels)
-    inside = ((place >= 0) & (place < pixels)).all(1)
-    column, row = place[:, 0] + border, pixels - 1 - place[:, 1] + border
+        pixel[:, axis] = np.floor(np.clip(share, -1, 2) * pixels)
+    inside = ((pixel >= 0) & (pixel < pixels)).all(1)
+    column, row = pixel[:, 0] + margin, pixels - 1 - pixel[:, 1] + margin
     last = np.full((size, size), -1, np.int32)
     # of several assignments to one pixel the last stays
     last[row[inside], column[inside]] = np.flatnonzero(inside)
     top = np.full((pixels, pixels), -1, np.int32)
-    for down in range(-border, border + 1):
-        for right in range(-border, border + 1):
+    for down in range(-margin, margin + 1):
+        for right in range(-margin, margin + 1):
             if down**2 + right**2 <= radius**2:
-                rows = slice(border + down, border + down + pixels)
-                columns = slice(border + right, border + right + pixels)
+                rows = slice(margin + down, margin + down + pixels)
+                columns = slice(margin + right, margin + right + pixels)
                 np.maximum(top, last[rows, columns], out=top)
     return _smooth(np.vstack([rgb, np.zeros((1, 3), np.uint8)]), top)
 

@@ -70,11 +70,11 @@ STYLE: dict[Any, Any] = {
     "savefig.facecolor": "white",
 }
 _LOCK = threading.RLock()
-# XML has no place for these, escaped or not.
+# XML cannot hold these characters, escaped or not.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
-# Spaces that would not be seen, or be taken for one.
+# Spaces that a reader would miss, or take for one.
 _SPACES = re.compile(r"^\s+|\s+$|\s{2,}")
 SPACE = "\N{OPEN BOX}"
 
@@ -87,7 +87,7 @@ def publishing() -> Iterator[None]:
 
 
 def published[**P](draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Let a function draw with our settings."""
+    """Decorate a function that draws: it uses our settings."""
 
     @functools.wraps(draw)
     def drawn(*arguments: P.args, **named: P.kwargs) -> Figure:
@@ -127,11 +127,11 @@ def clean(name: object, most: float = math.inf, size: float = TYPE, weight: str 
 def cleaned(
     names: Sequence[object], most: float, size: float = TYPE, weight: str = "normal"
 ) -> list[str]:
-    """The same of all names of a figure, as wide as it takes to tell different ones apart."""
+    """`clean` all names of a figure; wider than ``most`` if different ones would look alike."""
 
     def label(name: str, room: float) -> str:
-        seen = _SPACES.sub(lambda found: SPACE * len(found[0]), name)
-        return clean(seen, room, size, weight)
+        visible = _SPACES.sub(lambda match: SPACE * len(match[0]), name)
+        return clean(visible, room, size, weight)
 
     return apart(list(map(str, names)), label, most)
 
@@ -196,11 +196,16 @@ def wrapped(text: str, most: float, size: float) -> list[str]:
 
 def write(figure: Figure, kind: str, dpi: int, title: str, words: str) -> bytes:
     """The file of a figure, with words about it: the same bytes for the same figure."""
-    told = clean(words)
+    description = clean(words)
     metadata: dict[str, dict[str, str | None]] = {
-        "png": {"Title": title, "Description": told, "Software": "Logratio"},
-        "svg": {"Title": title, "Description": told, "Creator": "Logratio", "Date": None},
-        "pdf": {"Title": title, "Subject": told, "Creator": "Logratio", "CreationDate": None},
+        "png": {"Title": title, "Description": description, "Software": "Logratio"},
+        "svg": {"Title": title, "Description": description, "Creator": "Logratio", "Date": None},
+        "pdf": {
+            "Title": title,
+            "Subject": description,
+            "Creator": "Logratio",
+            "CreationDate": None,
+        },
     }
     file = io.BytesIO()
     with publishing():

@@ -1,4 +1,4 @@
-"""Genes of a topic, in front of how frequent they are in all cells."""
+"""Genes of a topic, in front of their frequency in all cells."""
 
 from __future__ import annotations
 
@@ -45,8 +45,10 @@ def topic_bars(
         bar.set_facecolor(colour or (POSITIVE if up else NEGATIVE))
     if "behind" in table:
         behind = table["behind"].to_numpy(float)
-        places = np.arange(len(behind))
-        axes.barh(places, behind, height=0.96, color=MISSING, alpha=0.45, linewidth=0, zorder=0.5)
+        positions = np.arange(len(behind))
+        axes.barh(
+            positions, behind, height=0.96, color=MISSING, alpha=0.45, linewidth=0, zorder=0.5
+        )
         axes.set_xlim(right=max(axes.get_xlim()[1], 1.03 * float(behind.max(initial=0))))
         axes.text(
             1,

@@ -11,16 +11,16 @@ from dashboard.plots.style import MISSING
 from dashboard.plots.topic_colours import ink, topic_colours
 
 SIDE, LEFT, BELOW, GAP = 80.0, 6.0, 7.0, 5.0
-# Diameter of a topic that makes all the counts, and the least, millimetres.
+# Diameter of a topic that takes all counts, and the smallest diameter, millimetres.
 WHOLE, LEAST = 34.0, 4.2
 ROW, ROWS, LONGEST = 3.6, 22, 40.0
 
 
 @published
 def topic_map(
-    placed: pd.DataFrame, explained: tuple[float, float], *, chosen: int | None = None
+    placed: pd.DataFrame, explained: tuple[float, float], *, topic: int | None = None
 ) -> Figure:
-    """Numbered discs, areas as the shares, beside their names; the chosen one has a ring.
+    """Numbered discs, areas as the shares, beside their names; ``topic`` has a ring.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def topic_map(
     points = 72 / 25.4
     colours = topic_colours(len(placed))
     for k in np.argsort(-size, kind="stable"):
-        ring = INK if k == chosen else MISSING
+        ring = INK if k == topic else MISSING
         x, y = xy[k].tolist()
         axes.scatter(
             x,
@@ -64,10 +64,10 @@ def topic_map(
             s=(size[k] * points) ** 2,
             c=[colours[k]],
             alpha=0.85,
-            linewidths=1.6 if k == chosen else 0.4,
+            linewidths=1.6 if k == topic else 0.4,
             edgecolors=ring,
         )
-        weight = "bold" if k == chosen else "normal"
+        weight = "bold" if k == topic else "normal"
         axes.text(
             x,
             y,

@@ -43,9 +43,9 @@ def topic_structure(table: pd.DataFrame, column: str, *, unit: str = "") -> Figu
     table
         Indexed by ``group`` and ``cell``; one column a topic, by its name.
     column
-        What the groups are of.
+        The column of labels that the groups are from.
     unit
-        Of scores, one row a factor; empty: proportions, stacked.
+        Unit of scores, one row a factor; empty: stacked proportions.
     """
     signed = bool(unit)
     values = table.to_numpy(float)
@@ -94,22 +94,22 @@ def topic_structure(table: pd.DataFrame, column: str, *, unit: str = "") -> Figu
 
 
 def _name(axes: Axes, groups: list[str], ends: list[int], count: int, column: str) -> None:
-    """Names of the groups below their cells, those that have room, and lines between them."""
+    """Names of the groups that fit below their cells, and lines between groups."""
     starts = [0, *ends[:-1]]
     least = count * 3.0 / WIDTH
-    places: list[float] = []
+    positions: list[float] = []
     words: list[str] = []
     for name, start, end in zip(groups, starts, ends, strict=True):
         middle = (start + end - 1) / 2
-        if not places or middle - places[-1] >= least:
-            places.append(middle)
+        if not positions or middle - positions[-1] >= least:
+            positions.append(middle)
             words.append(name)
-    axes.set_xticks(places, labels=cleaned(words, LONGEST, SMALL))
+    axes.set_xticks(positions, labels=cleaned(words, LONGEST, SMALL))
     axes.tick_params(axis="x", length=0, labelsize=SMALL, rotation=45)
     for text in axes.get_xticklabels():
         text.set(ha="right", rotation_mode="anchor", parse_math=False)
     for end in ends[:-1]:
         axes.axvline(end - 0.5, color="white", linewidth=0.8)
     left = len(groups) - len(words)
-    told = f" ({left:,} narrow ones without a name)" if left else ""
-    axes.set_title(clean(f"{column}{told}", WIDTH), loc="left")
+    remark = f" ({left:,} narrow ones without a name)" if left else ""
+    axes.set_title(clean(f"{column}{remark}", WIDTH), loc="left")

@@ -34,7 +34,7 @@ def topic_table(table: pd.DataFrame, title: str, *, signed: bool) -> Figure:
     axes.spines[:].set_visible(False)
     label(axes, "x", columns, pitch_x)
     label(axes, "y", rows, pitch_y)
-    # The names of the side that has less room.
+    # The axis with less room for names.
     tell_left_out(axes, *min((pitch_y, "row"), (pitch_x, "column")))
     bar = place(figure, left + across + GAP, EDGE, BAR, min(max(high, 30.0), 40.0))
     colour_bar(bar, palette, low, most, title)

@@ -1,4 +1,4 @@
-"""How the objective of a fit went."""
+"""Trace of the objective of a fit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDTH, HEIGHT, LEFT, BELOW = 70.0, 40.0, 18.0, 9.0
 
 @published
 def trace(table: pd.DataFrame, *, unit: str = "pass") -> Figure:
-    """Nats per cell against passes: all of them, and beside it the last three quarters.
+    """Nats per cell against passes: all of them, and beside them the last three quarters.
 
     Parameters
     ----------

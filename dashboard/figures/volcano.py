@@ -1,4 +1,4 @@
-"""Effects of all genes over how sure they are, on paper."""
+"""Effects of all genes against their certainty, on paper."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def volcano(table: pd.DataFrame, called: str, *, title: str, xlabel: str) -> Fig
     Parameters
     ----------
     table
-        Of `engine.coefficients` or `engine.differences`: those first that differ by most at least.
+        Of `engine.coefficients` or `engine.differences`, the surest large effects first.
     called
         Column of the effects.
     """
@@ -48,7 +48,7 @@ def volcano(table: pd.DataFrame, called: str, *, title: str, xlabel: str) -> Fig
     names = cleaned(list(table["gene"].head(NAMED).astype(str)), 30, SMALL)
     for words, x, y in zip(names, where.x, where.y, strict=False):
         at = (x + far) / (2 * far) * WIDTH, (y - low) / (high - low) * HEIGHT
-        # A name over another can be read no more than none.
+        # Of two overlapping names, neither could be read.
         if all(abs(at[0] - a) > APART[0] or abs(at[1] - b) > APART[1] for a, b in placed_at):
             placed_at.append(at)
             axes.annotate(words, (x, y), (2, 2), textcoords="offset points", size=SMALL)

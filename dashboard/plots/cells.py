@@ -25,7 +25,7 @@ Outlined = Callable[[dict[str, Any], dict[str, bool]], None]
 class CellPlot:
     """The cells, their colours and an outline that is drawn around some of them.
 
-    Up to `MOST_POINTS` of them are points; more are an image of the window that is seen.
+    Up to `MOST_POINTS` cells are drawn as points, more as an image of the visible window.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class CellPlot:
         self.figure.image_rgba("image", "x", "y", "dw", "dh", source=self.image)
         self._raster: Raster | None = None
         self._painted: tuple[Colouring, np.ndarray | None] | None = None
-        self._size = dict(FIRST_SIZE)  # pixels, until the browser tells
+        self._size = dict(FIRST_SIZE)  # pixels, until the browser reports them
         self._pending = False
         self._keys: dict[str, bool] = {}
         self.figure.on_event("rangesupdate", self._moved)
@@ -44,7 +44,7 @@ class CellPlot:
             self.figure.on_change(name, self._sized)
 
     def place(self, xy: np.ndarray, names: pd.Index, titles: tuple[str, str]) -> None:
-        """Show cells at (C, 2) coordinates; nothing is seen before they are painted."""
+        """Show cells at (C, 2) coordinates; nothing is visible before `paint`."""
         self.figure.xaxis.axis_label, self.figure.yaxis.axis_label = map(plain, titles)
         self._painted = None
         self._raster = Raster(xy) if len(xy) > MOST_POINTS else None
@@ -93,7 +93,7 @@ class CellPlot:
         self._moved()
 
     def _moved(self, _event: object = None) -> None:
-        """Draw the window that is seen now, at most every few milliseconds."""
+        """Draw the visible window, at most every few milliseconds."""
         if self._raster is None or self._pending:
             return
         if self.figure.document is None:

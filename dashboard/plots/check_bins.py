@@ -15,7 +15,7 @@ Ticks = list[tuple[float, str]]
 
 @dataclass(frozen=True)
 class Kind:
-    """A way to draw counts of a gene: what it is called, and the title of its axis."""
+    """A way to draw counts of a gene: its name, and the title of its axis."""
 
     words: str
     axis: str
@@ -26,7 +26,7 @@ KINDS = {
     "rootogram": Kind("Rootogram", "√ predicted cells per count, bars √ observed hang"),
     "ecdf": Kind("ECDF", "share of cells with at most so many"),
 }
-# What does not fit of a gene; and where there is little room.
+# Words for a misfit, by discrepancy; `SHORT` where there is little room.
 WORDS = {name: one.short for name, one in DISCREPANCIES.items()}
 SHORT = {name: one.shortest or one.short for name, one in DISCREPANCIES.items()}
 
@@ -41,11 +41,11 @@ def limits(shown: pd.DataFrame, kind: str) -> tuple[float, float]:
 
 
 def ticks(shown: pd.DataFrame, kind: str) -> tuple[Ticks, Ticks]:
-    """(place, words) of the ticks of both axes: few, as panels are small."""
+    """(position, words) of the ticks of both axes: few, as panels are small."""
     last = len(shown) - 1
     names = shown["range"].tolist()
-    places = sorted({0, last // 2, last} if last > 3 else {0, last})
-    x = [(place + 0.5, names[place].split("–")[0]) for place in places]
+    positions = sorted({0, last // 2, last} if last > 3 else {0, last})
+    x = [(position + 0.5, names[position].split("–")[0]) for position in positions]
     low, high = limits(shown, kind)
     if kind == "rootogram":
         return x, [(0.0, "0"), (high, f"{high:.3g}")]

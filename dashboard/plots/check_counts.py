@@ -15,10 +15,10 @@ from dashboard.plots.names import MARK, blank, extent, in_view, plain
 from dashboard.plots.style import ACCENT, MISSING
 
 HEIGHT = 160
-# A figure of many panels is no dearer than one, but small ones cannot be read.
+# Many panels cost no more than one, but small ones cannot be read.
 MOST = 9
 INK = "#7d868e"
-# Margins of a panel, as shares of its place.
+# Margins of a panel, as shares of its width and height.
 LEFT, RIGHT, TOP, BOTTOM = 0.17, 0.06, 0.15, 0.14
 QUADS = ("left", "right", "bottom", "top")
 HOVER = [
@@ -31,7 +31,7 @@ HOVER = [
 
 
 def columns_for(count: int) -> int:
-    """Panels side by side."""
+    """The number of panels side by side."""
     return 1 if count == 1 else 2 if count <= 4 else 3
 
 
@@ -57,7 +57,7 @@ class CountPanels:
             "ups": ColumnDataSource({"x": [], "y": [], "text": []}),
             "titles": ColumnDataSource({"x": [], "y": [], "text": []}),
         }
-        self.places = ColumnDataSource({name: [] for name in (*QUADS, "gene", *_HOVER)})
+        self.areas = ColumnDataSource({name: [] for name in (*QUADS, "gene", *_HOVER)})
         self._draw()
 
     def _draw(self) -> None:
@@ -79,7 +79,7 @@ class CountPanels:
         )
         title = {**look, "text_font_size": "11px"}
         shown.text(**title, source=of["titles"], text_baseline="bottom", y_offset=-1)
-        hit = shown.quad(**sides, source=self.places, fill_alpha=0, line_color=None)
+        hit = shown.quad(**sides, source=self.areas, fill_alpha=0, line_color=None)
         shown.add_tools(HoverTool(renderers=[hit], tooltips=HOVER, visible=False))
 
     def show(
@@ -99,14 +99,14 @@ class CountPanels:
         kind
             One of `check_bins.KINDS`.
         titles
-            What does not fit of a gene, in a word or two.
+            By gene, what does not fit, in a word or two.
         """
         by_gene = dict(list(bars.groupby("gene", sort=False)))
         self.genes = tuple(map(str, by_gene))[:MOST]
         self._columns = columns_for(len(self.genes))
         rows = -(-len(self.genes) // self._columns)
         made: dict[str, list[pd.DataFrame]] = {name: [] for name in self._sources}
-        made["places"] = []
+        made["areas"] = []
         for place, (gene, label) in enumerate(zip(self.genes, cut(self.genes), strict=True)):
             row, column = divmod(place, self._columns)
             words = f"{MARK if gene in marked else ''}{label}"
@@ -114,8 +114,8 @@ class CountPanels:
             title = f"{words} · {said}" if said else words
             parts = _panel(gene, plain(title), by_gene[gene].reset_index(drop=True), kind)
             for name, table in parts.items():
-                made[name].append(_placed(table, column, rows - 1 - row))
-        for name, source in [*self._sources.items(), ("places", self.places)]:
+                made[name].append(_move_to_panel(table, column, rows - 1 - row))
+        for name, source in [*self._sources.items(), ("areas", self.areas)]:
             tables = made[name]
             whole = pd.concat(tables, ignore_index=True) if tables else None
             source.data = {key: [] if whole is None else _column(whole[key]) for key in source.data}
@@ -125,7 +125,7 @@ class CountPanels:
         extent(self.figure.y_range, float(max(rows, 1)))
 
     def at(self, x: float, y: float) -> str | None:
-        """The gene of the panel that is there."""
+        """The gene of the panel at a point; None if there is none."""
         rows = -(-len(self.genes) // self._columns)
         place = int(rows - 1 - np.floor(y)) * self._columns + int(x)
         inside = 0 <= x < self._columns and 0 <= place < len(self.genes)
@@ -157,19 +157,19 @@ def _panel(gene: str, title: str, shown: pd.DataFrame, kind: str) -> dict[str, p
     def y(values: Any) -> np.ndarray:
         return np.asarray((np.asarray(values, float) - low) / (high - low))
 
-    places = np.arange(len(shown))
-    left, right = x(places), x(places + 1)
+    positions = np.arange(len(shown))
+    left, right = x(positions), x(positions + 1)
     parts: dict[str, pd.DataFrame] = {}
     for name, bottom, top in zip(("wide", "narrow"), LOW, HIGH, strict=True):
         parts[name] = _quads(left, right, y(shown[bottom]), y(shown[top]))
-    line, seen = y(shown["line"]), y(shown["seen"])
+    line, observed = y(shown["line"]), y(shown["seen"])
     middle = (left + right) / 2
     hanging, nothing = kind == "rootogram", pd.DataFrame({"x": [], "y": []})
     inset = 0.12 / across
     rules = pd.DataFrame({"x0": left, "x1": right, "y0": line, "y1": line})
     if hanging:
         parts["bars"] = _quads(
-            left + inset, right - inset, np.minimum(line, seen), np.maximum(line, seen)
+            left + inset, right - inset, np.minimum(line, observed), np.maximum(line, observed)
         )
         zero = y([0.0])
         rules = pd.concat([rules, pd.DataFrame({"x0": [0], "x1": [1], "y0": zero, "y1": zero})])
@@ -178,9 +178,9 @@ def _panel(gene: str, title: str, shown: pd.DataFrame, kind: str) -> dict[str, p
     parts["rules"] = rules
     stepped = kind == "ecdf"
     xs = np.column_stack([left, right]).ravel() if stepped else middle
-    ys = np.repeat(seen, 2) if stepped else seen
+    ys = np.repeat(observed, 2) if stepped else observed
     parts["lines"] = pd.DataFrame({"xs": [[] if hanging else xs], "ys": [[] if hanging else ys]})
-    parts["dots"] = pd.DataFrame({"x": middle, "y": seen}) if kind == "histogram" else nothing
+    parts["dots"] = pd.DataFrame({"x": middle, "y": observed}) if kind == "histogram" else nothing
     at_x, at_y = ticks(shown, kind)
     parts["words"] = pd.DataFrame(
         {"x": x([at for at, _ in at_x]), "y": 0.0, "text": [word for _, word in at_x]}
@@ -191,7 +191,7 @@ def _panel(gene: str, title: str, shown: pd.DataFrame, kind: str) -> dict[str, p
     parts["titles"] = pd.DataFrame({"x": [0.0], "y": [1.0], "text": [title]})
     titles = shown[list(_HOVER)].assign(gene=gene)
     full = _quads(left, right, np.zeros(len(shown)), np.ones(len(shown)))
-    parts["places"] = pd.concat([full, titles], axis=1)
+    parts["areas"] = pd.concat([full, titles], axis=1)
     return parts
 
 
@@ -199,8 +199,8 @@ def _quads(left: Any, right: Any, bottom: Any, top: Any) -> pd.DataFrame:
     return pd.DataFrame({"left": left, "right": right, "bottom": bottom, "top": top})
 
 
-def _placed(table: pd.DataFrame, column: int, row: int) -> pd.DataFrame:
-    """The same in the place of a panel: ``row`` counts from the bottom."""
+def _move_to_panel(table: pd.DataFrame, column: int, row: int) -> pd.DataFrame:
+    """Move what is drawn to the place of a panel; ``row`` counts from the bottom."""
     across, up = 1 - LEFT - RIGHT, 1 - TOP - BOTTOM
 
     def x(values: Any) -> Any:

@@ -30,7 +30,7 @@ class ResidualPlot:
             "theoretical", "low", "high", source=self.source, fill_color=MISSING, fill_alpha=0.35
         )
         shown.line("theoretical", "theoretical", source=self.source, line_color=INK)
-        seen = shown.scatter(
+        dots = shown.scatter(
             "theoretical",
             "observed",
             source=self.source,
@@ -39,7 +39,7 @@ class ResidualPlot:
             line_color=None,
         )
         words = [("normal", "@theoretical{0.00}"), ("residual", "@observed{0.00}")]
-        shown.add_tools(HoverTool(renderers=[seen], tooltips=words, visible=False))
+        shown.add_tools(HoverTool(renderers=[dots], tooltips=words, visible=False))
 
     def show(self, rows: pd.DataFrame, title: str) -> None:
         """Draw rows of `engine.checks.PredictiveCheck.residuals` of one gene."""
@@ -50,13 +50,13 @@ class ResidualPlot:
             (self.figure.y_range, ("theoretical", "observed", "low", "high")),
         ):
             values = rows[list(names)].to_numpy(float)
-            # Residuals of 6 and more are all the same: further than can be.
+            # Residuals beyond 6 are equally impossible: the axis ends there.
             reach = min(1.06 * float(np.abs(values).max(initial=1.0)), 6.0)
             extent(axis_range, reach, -reach)
 
 
 class TotalsPlot:
-    """Cells by their total counts over what the model has; ``figure`` is drawn once."""
+    """Cells by their total counts, over the prediction; ``figure`` is drawn once."""
 
     def __init__(self) -> None:
         self.figure: Any = blank(left=52, bottom=30, height=HEIGHT)
@@ -79,7 +79,7 @@ class TotalsPlot:
             )
         shown.segment("left", "predicted", "right", "predicted", source=self.source, line_color=INK)
         shown.line("middle", "observed", source=self.source, line_color=ACCENT, line_width=1.6)
-        seen = shown.scatter(
+        dots = shown.scatter(
             "middle", "observed", source=self.source, size=4, fill_color=ACCENT, line_color=None
         )
         words = [
@@ -87,10 +87,10 @@ class TotalsPlot:
             ("predicted", "@predicted{0,0.0}"),
             ("90 %", "@low_90{0,0} – @high_90{0,0}"),
         ]
-        shown.add_tools(HoverTool(renderers=[seen], tooltips=words, visible=False))
+        shown.add_tools(HoverTool(renderers=[dots], tooltips=words, visible=False))
 
     def show(self, rows: pd.DataFrame, title: str = "") -> None:
-        """Draw rows of `engine.checks.PredictiveCheck.totals` of one group; maybe none."""
+        """Draw rows of `engine.checks.PredictiveCheck.totals` of one group, or no rows."""
         self.figure.title.text = plain(title)
         if not len(rows):
             self.source.data = {name: [] for name in self.source.data}

@@ -21,7 +21,7 @@ from dashboard.plots.style import ACCENT, MISSING, POSITIVE
 from engine.checks.predictive.discrepancies import DISCREPANCIES
 
 HEIGHT = 120
-# What a chart of pairs is of.
+# The tables of pairs that a chart draws.
 PAIRS, MISSED = "pairs", "missed"
 # Pixels from a point within which a click is meant for it.
 NEAR = 9.0
@@ -59,7 +59,7 @@ class Chart:
     of
         Discrepancy of the table of genes; of pairs `PAIRS` in detail, or `MISSED` of all.
     against_mean
-        The observed mean is across, and bands stand upright; else what is predicted is across.
+        The observed mean is across, and bands are vertical; else the prediction is across.
     log
         Whether the axes x and y are logarithmic.
     """
@@ -93,12 +93,12 @@ def drawn(points: pd.DataFrame, chart: Chart) -> pd.DataFrame:
     """
 
     def on(values: pd.Series, log: bool, like: pd.Series) -> np.ndarray:
-        found = values.to_numpy(float)
+        numbers = values.to_numpy(float)
         if not log:
-            return found
-        # What is zero lies just below the least that is not.
+            return numbers
+        # Zero is drawn just below the smallest positive value.
         above = like[like > 0]
-        return np.log10(np.maximum(found, above.min() / 2 if len(above) else LEAST))
+        return np.log10(np.maximum(numbers, above.min() / 2 if len(above) else LEAST))
 
     across = points["mean"] if chart.against_mean else points["predicted"]
     values = pd.concat([points["observed"], points["predicted"]])
@@ -112,13 +112,13 @@ def drawn(points: pd.DataFrame, chart: Chart) -> pd.DataFrame:
         ends = {"x0": low, "x1": high, "y0": y, "y1": y, "px": x, "py": x}
     gene = points["gene"].astype(str)
     names = gene if "other" not in points else gene + " × " + points["other"].astype(str)
-    told = {name: points[name].to_numpy(float) for name in ("observed", "predicted", "q_value")}
-    told |= {"low": points["low_90"].to_numpy(float), "high": points["high_90"].to_numpy(float)}
+    hover = {name: points[name].to_numpy(float) for name in ("observed", "predicted", "q_value")}
+    hover |= {"low": points["low_90"].to_numpy(float), "high": points["high_90"].to_numpy(float)}
     off = points["misfit"].to_numpy(bool)
-    # Told apart by their shape as well.
+    # Misfits differ in shape as well as in colour.
     look = {"colour": np.where(off, POSITIVE, ACCENT), "shape": np.where(off, "diamond", "circle")}
     look["size"] = np.where(off, 8.0, 4.5)
-    return pd.DataFrame({"x": x, "y": y, **ends, **told, "name": names.to_numpy(), **look})
+    return pd.DataFrame({"x": x, "y": y, **ends, **hover, "name": names.to_numpy(), **look})
 
 
 class Scale:
@@ -142,8 +142,8 @@ class CheckPoints:
         self._names: list[tuple[str, ...]] = []
         self._room = [360.0, 220.0]
         columns = ("x", "y", "x0", "x1", "y0", "y1", "px", "py", "name", "colour", "shape", "size")
-        told = ("observed", "predicted", "low", "high", "q_value")
-        self.source = ColumnDataSource({name: [] for name in (*columns, *told)})
+        hover = ("observed", "predicted", "low", "high", "q_value")
+        self.source = ColumnDataSource({name: [] for name in (*columns, *hover)})
         self._rings = ColumnDataSource({"x": [], "y": []})
         self._rule = ColumnDataSource({"x": [], "y": []})
         shown = self.figure
@@ -152,7 +152,7 @@ class CheckPoints:
             "x0", "y0", "x1", "y1", source=self.source, line_color=MISSING, line_alpha=0.45
         )
         shown.scatter("px", "py", source=self.source, size=2.5, fill_color=MISSING, line_color=None)
-        seen = shown.scatter(
+        dots = shown.scatter(
             "x",
             "y",
             source=self.source,
@@ -171,7 +171,7 @@ class CheckPoints:
             ("predicted", "@predicted{0.[0000]}"),
             ("90 %", "@low{0.[0000]} – @high{0.[0000]}"),
         ]
-        shown.add_tools(HoverTool(renderers=[seen], tooltips=words, visible=False))
+        shown.add_tools(HoverTool(renderers=[dots], tooltips=words, visible=False))
         shown.toolbar.active_scroll = shown.select_one({"type": WheelZoomTool})
         self._scales = [Scale(shown.xaxis[0]), Scale(shown.yaxis[0])]
         for name in ("inner_width", "inner_height"):
@@ -214,7 +214,7 @@ class CheckPoints:
         self._rings.data = {"x": x, "y": y}
 
     def at(self, x: float, y: float) -> tuple[str, ...] | None:
-        """The gene or pair of the point nearest to there, if it is near."""
+        """The gene or pair of the nearest point, if it is within `NEAR` pixels."""
         if not self._names:
             return None
         across = (self.figure.x_range.end - self.figure.x_range.start) / self._room[0]
@@ -242,10 +242,10 @@ class CheckPoints:
 
 
 def _ends(table: pd.DataFrame) -> list[tuple[float, float]]:
-    found = []
+    spans = []
     for names in (("x", "x0", "x1"), ("y", "y0", "y1")):
         values = table[list(names)].to_numpy(float)
         low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
         margin = 0.04 * (high - low) or 0.5
-        found.append((low - margin, high + margin))
-    return found
+        spans.append((low - margin, high + margin))
+    return spans

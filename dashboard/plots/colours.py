@@ -1,4 +1,4 @@
-"""Values of cells -> colours and what a legend needs to say about them."""
+"""Values of cells -> colours and their legend."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Index = np.ndarray | None
 
 @dataclass(frozen=True)
 class Colouring:
-    """Colours of the cells and their legend; texts of single cells are made when asked for.
+    """Colours of the cells and their legend; texts of single cells are made on request.
 
     Attributes
     ----------
@@ -42,12 +42,12 @@ class Colouring:
 
     def colours(self, index: Index = None) -> np.ndarray:
         """(n,) "#rrggbb" of some cells, by default of all."""
-        return np.array([*self.palette, MISSING])[self._places(index)]
+        return np.array([*self.palette, MISSING])[self._positions_of(index)]
 
     def rgb(self, index: Index = None) -> np.ndarray:
-        """(n, 3) uint8 of the same."""
+        """(n, 3) uint8 colours of some cells, by default of all."""
         # Each colour as one number: a million of them are looked up in a millisecond.
-        packed = np.take(self._table, self._places(index))
+        packed = np.take(self._table, self._positions_of(index))
         return packed.view(np.uint8).reshape(-1, 4)[:, :3]
 
     def words(self, index: Index = None) -> np.ndarray:
@@ -59,11 +59,11 @@ class Colouring:
             [f"{v:,.4g}" if np.isfinite(v) else "missing" for v in values.tolist()], dtype=object
         )
 
-    def counts(self, chosen: np.ndarray) -> list[int]:
-        """How many of the chosen cells, a (C,) mask, have each of ``labels``."""
-        found = np.bincount(self._place[chosen], minlength=len(self.names) + 1)
-        places = {name: place for place, name in enumerate((*self.names, "missing"))}
-        return [int(found[places[name]]) for name, _, _ in self.labels]
+    def counts(self, selected: np.ndarray) -> list[int]:
+        """How many of the selected cells, a (C,) mask, have each of ``labels``."""
+        numbers = np.bincount(self._positions[selected], minlength=len(self.names) + 1)
+        positions = {name: position for position, name in enumerate((*self.names, "missing"))}
+        return [int(numbers[positions[name]]) for name, _, _ in self.labels]
 
     def take(self, index: np.ndarray) -> Colouring:
         """The colours of some of the cells, on the same scale."""
@@ -72,20 +72,20 @@ class Colouring:
             return part
         return replace(part, labels=_present(part.values, self.names, self.palette))
 
-    def _places(self, index: Index) -> np.ndarray:
-        return self._place if index is None else self._place[index]
+    def _positions_of(self, index: Index) -> np.ndarray:
+        return self._positions if index is None else self._positions[index]
 
     @cached_property
-    def _place(self) -> np.ndarray:
-        """(C,) places in the palette; the one after its end stands for missing values."""
+    def _positions(self) -> np.ndarray:
+        """(C,) positions in the palette; the one after its end stands for missing values."""
         end = len(self.palette)
         if self.limits is None:
             return np.where(self.values < 0, end, self.values).astype(np.int16)
         low, high = self.limits
         finite = np.isfinite(self.values)
         known = np.where(finite, self.values, low)
-        place = ((known - low) * ((end - 1) / (high - low))).round().clip(0, end - 1)
-        return np.where(finite, place, end).astype(np.int16)
+        position = ((known - low) * ((end - 1) / (high - low))).round().clip(0, end - 1)
+        return np.where(finite, position, end).astype(np.int16)
 
     @cached_property
     def _table(self) -> np.ndarray:
@@ -94,7 +94,7 @@ class Colouring:
 
 
 def colour_labels(values: pd.Series, title: str) -> Colouring:
-    """One colour a label, by the label's place in the sorted (or categorical) order."""
+    """One colour a label, by the position of the label in the sorted (or categorical) order."""
     categorical = pd.Categorical(values)
     codes = np.asarray(categorical.codes)
     names = tuple(str(name) for name in categorical.categories)
@@ -126,7 +126,7 @@ def colour_numbers(
     Parameters
     ----------
     centre
-        What the grey middle of a diverging map stands for.
+        Value of the grey middle of a diverging map.
     limits
         Ends of the map of a share, instead of percentiles.
     """
@@ -139,7 +139,7 @@ def colour_numbers(
     if limits is not None:
         palette, (low, high) = SHARES, limits
     elif not known.size:
-        # Ends of a scale would be made up.
+        # A scale would have invented ends.
         return colour_labels(pd.Series([None] * len(values), dtype=object), title)
     elif diverging:
         half = float(np.quantile(np.abs(known - centre), 0.99)) or 1.0

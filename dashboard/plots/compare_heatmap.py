@@ -12,17 +12,17 @@ from dashboard.plots.heatmap import Heatmap, clustered, colour_limit
 
 
 def in_order(one: pd.DataFrame, other: pd.DataFrame) -> pd.Index:
-    """Genes so that those that move together in both runs sit together; one order for all three."""
+    """Genes in an order that puts those that vary together in both runs side by side."""
     return clustered((one + other) / 2).columns
 
 
 def limits(one: pd.DataFrame, other: pd.DataFrame) -> tuple[float, float]:
-    """Where colours saturate: of both runs alike, and of their difference."""
+    """Values at which colours saturate: one for both runs, one for their difference."""
     return max(colour_limit(one), colour_limit(other)), change_limit(other - one)
 
 
 def change_limit(change: pd.DataFrame) -> float:
-    """All but the 1 % of pairs that change most lie within; at least 0.05."""
+    """Value at which colours saturate: the 99 % quantile of absolute changes, at least 0.05."""
     values = np.abs(change.to_numpy())[~np.eye(len(change), dtype=bool)]
     values = values[np.isfinite(values)]
     if not values.size:
@@ -31,7 +31,7 @@ def change_limit(change: pd.DataFrame) -> float:
 
 
 class ComparedHeatmap(Heatmap):
-    """A heatmap that says what it shows, on a scale that is given."""
+    """A heatmap with a given title and scale."""
 
     def __init__(self) -> None:
         super().__init__()

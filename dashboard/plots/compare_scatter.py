@@ -15,7 +15,7 @@ HEIGHT = 120
 
 
 class ComparedPoints:
-    """A point a cell; the dashed line is where both runs say the same."""
+    """A point a cell; the dashed line marks equal values."""
 
     def __init__(self) -> None:
         self.points = Points(left=44, bottom=40, height=HEIGHT)
@@ -50,5 +50,5 @@ class ComparedPoints:
         self.same.data = {"x": ends, "y": ends}
 
     def paint(self, colouring: Colouring, selected: np.ndarray | None) -> None:
-        """Colour the same cells anew."""
+        """Recolour the same cells."""
         self.points.paint(colouring, selected)

@@ -1,4 +1,4 @@
-"""Correlations between genes, ordered so that genes that move together sit together."""
+"""Correlations between genes, ordered so that correlated genes are side by side."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def clustered(correlation: pd.DataFrame) -> pd.DataFrame:
 
 
 def colour_limit(correlation: pd.DataFrame) -> float:
-    """Where the colours saturate: all but the strongest 1 % of pairs lie within."""
+    """Value at which colours saturate: all but the strongest 1 % of pairs lie within."""
     values = np.abs(correlation.to_numpy())[~np.eye(len(correlation), dtype=bool)]
     values = values[np.isfinite(values)]
     if not values.size:
@@ -50,7 +50,7 @@ def colour_limit(correlation: pd.DataFrame) -> float:
 
 
 GENES = [("genes", "$y{custom} \N{MULTIPLICATION SIGN} $x{custom}")]
-# Below one another where ids make them long.
+# One below the other, because ids make the names long.
 WITH_IDS = [("gene", "$y{custom}"), ("with", "$x{custom}")]
 VALUE = ("CLR correlation", "@image{0.000}")
 UNCERTAINTY_ROWS = [
@@ -92,7 +92,7 @@ class Heatmap:
         self.figure.quad(
             **sides, source=self._bands, fill_color=None, line_color=ACCENT, line_width=1.2
         )
-        # Light around dark is seen on any colour.
+        # A dark line on a wider light one is visible on any colour.
         for width, colour in ((4, "#ffffff"), (1.6, "#111111")):
             self.figure.quad(
                 **sides, source=self._cells, fill_color=None, line_color=colour, line_width=width
@@ -130,13 +130,13 @@ class Heatmap:
     def show(self, correlation: pd.DataFrame, ids: Mapping[str, str] | None = None) -> None:
         """Draw a square table in display order, values in [-1, 1]; nothing is marked.
 
-        ``ids`` of the genes are told on hovering.
+        ``ids`` of the genes are shown on hovering.
         """
         count = len(correlation)
         limit = colour_limit(correlation)
         self._mapper.update(low=-limit, high=limit)
         self._genes = WITH_IDS if ids else GENES
-        self._tell()
+        self._set_hover()
         self.columns.show(list(correlation.columns), ids=ids)
         self.rows.show(list(correlation.columns)[::-1], ids=ids)
         self._bands.data = _sides([])
@@ -158,7 +158,7 @@ class Heatmap:
         most
             Largest rate of a pair that keeps its full colour.
         by
-            Which rate: that of signs that are false or effects that are small, or "lfsr".
+            The rate: "fsos", that of false signs or small effects, or "lfsr".
         """
         data = {name: self._image.data[name] for name in ("image", "size")}
         count = len(self.columns.names)
@@ -167,21 +167,21 @@ class Heatmap:
             data |= {name: [_flipped(uncertainty[name])] for name in UNCERTAINTY_COLUMNS}
             veil = (np.asarray(uncertainty[by])[::-1] > most).astype(np.uint8)
         self._has_uncertainty = uncertainty is not None
-        self._tell()
+        self._set_hover()
         self._image.data = data
         self._veil.data = {"image": [veil], "size": [count]}
 
-    def _tell(self) -> None:
-        told = [*self._genes, self._value, *(UNCERTAINTY_ROWS if self._has_uncertainty else ())]
-        if self._hover.tooltips != told:
-            self._hover.tooltips = told
+    def _set_hover(self) -> None:
+        rows = [*self._genes, self._value, *(UNCERTAINTY_ROWS if self._has_uncertainty else ())]
+        if self._hover.tooltips != rows:
+            self._hover.tooltips = rows
 
     def mark(self, marked: Sequence[str], pair: tuple[str, str] | None = None) -> None:
         """Mark the rows and columns of genes, and outline the cell of a pair."""
         count = len(self.columns.names)
         columns, rows = self.columns.mark(marked), self.rows.mark(marked)
-        bands = [(place, place + 1, 0, count) for place in columns]
-        bands += [(0, count, place, place + 1) for place in rows]
+        bands = [(position, position + 1, 0, count) for position in columns]
+        bands += [(0, count, position, position + 1) for position in rows]
         self._bands.data = _sides(bands)
         cells = []
         if pair is not None and set(pair) <= set(self.columns.names):
@@ -208,7 +208,7 @@ class Heatmap:
 
 
 def _flipped(values: Any) -> np.ndarray:
-    """As an image, whose lowest row is the first."""
+    """A table as an image, whose first row is the lowest."""
     return np.ascontiguousarray(np.asarray(values, np.float32)[::-1])
 
 

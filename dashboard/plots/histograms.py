@@ -1,4 +1,4 @@
-"""Histograms of what the counts look like, cell by cell."""
+"""Histograms of quantities of the cells."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ HEIGHT = 180
 def binned(
     values: np.ndarray, *, log: bool = True, bins: int = 50
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of values and edges of bins, at most so many, even in the logarithm if ``log``."""
+    """Counts and edges of at most ``bins`` bins, of equal width in the logarithm if ``log``."""
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values) & (values > 0 if log else True)]
     if not values.size:
         values = np.array([1.0])
     low, high = float(values.min()), float(values.max())
     if not log and (values == np.round(values)).all():
-        # As many whole numbers in each, or some bins would be empty of them.
+        # Equally many whole numbers in each bin, or some bins would be empty.
         width = np.ceil((high - low + 1) / bins)
         return np.histogram(values, np.arange(low - 0.5, high + 0.5 + width, width))
     if high <= low:
@@ -35,7 +35,7 @@ def binned(
 def cell_histogram(
     values: np.ndarray, title: str, *, log: bool = True, bins: int = 50
 ) -> hv.Histogram:
-    """How many cells have which value."""
+    """Histogram of a quantity of the cells."""
     counts, edges = binned(values, log=log, bins=bins)
     low, high = float(edges[0]), float(edges[-1])
     histogram = hv.Histogram((edges, counts), kdims="value", vdims="cells")
@@ -43,7 +43,7 @@ def cell_histogram(
         **options(HEIGHT, tools=()),
         logx=log,
         xticks=decade_ticks(low, high) if log else 6,
-        # the ticks of the other axis bring words of their own
+        # the ticks of a logarithmic axis have their own labels
         **({} if log else {"xformatter": NumeralTickFormatter(format="0,0")}),
         color=ACCENT,
         line_width=0,

@@ -12,16 +12,16 @@ from engine.results import AnyFit
 
 @dataclass(frozen=True)
 class Words:
-    """Of one kind of model.
+    """Words for one kind of model.
 
     Attributes
     ----------
     latent
-        One of its latents.
+        Word for one latent.
     loading
-        What genes have for it, in ``unit``.
+        Word for the loading of a gene, in ``unit``.
     share
-        What the bars above the image are a share of; their title too.
+        Words for the share that each latent takes; also the title of its bars.
     """
 
     latent: str
@@ -31,17 +31,17 @@ class Words:
 
     @classmethod
     def of(cls, fit: AnyFit | None) -> Words:
-        """Those of the model of a fit, without one of the first model there is."""
+        """The words of the model of a fit; without a fit, of the first model."""
         own = cast("AnyFit", FAMILIES[0].fit if fit is None else fit).vocabulary
         return cls(own.latent, own.loading, own.share)
 
     @property
     def latents(self) -> str:
-        """Several of them."""
+        """Word for several latents."""
         return f"{self.latent}s"
 
     def labels(self, names: Sequence[str]) -> list[str]:
-        """The names; of those that are "factor 1" and the like, the numbers."""
+        """The names; of default names such as "factor 1", only the number."""
         default = (f"{self.latent} {j + 1}" for j in range(len(names)))
         return [
             str(j + 1) if name == plain else name

@@ -23,7 +23,7 @@ ROOM, MOST = 13, 50
 class LoadingBars:
     """Signed bars of the strongest genes, the largest at the top; ``figure`` is drawn once.
 
-    ``ids`` of the genes are told on hovering.
+    ``ids`` of the genes are shown on hovering.
     """
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class LoadingBars:
         Parameters
         ----------
         weights
-            What makes a gene strong, the loadings by default: the largest and the smallest.
+            Genes with the largest are drawn; None: those with the largest and smallest loadings.
         ends
             ``low`` and ``high``, the 90 % interval of each loading by gene, and ``lfsr``, its local
             false sign rate, if they are known.
@@ -107,11 +107,11 @@ class LoadingBars:
     def mark(self, marked: Sequence[str]) -> None:
         """Mark genes."""
         self._marked = tuple(marked)
-        places = self.rows.mark(self._marked)
+        positions = self.rows.mark(self._marked)
         values = self._bars.data["loading"]
         self._bands.data = {
-            "y": [place + 0.5 for place in places],
-            "loading": [values[place] for place in places],
+            "y": [position + 0.5 for position in positions],
+            "loading": [values[position] for position in positions],
         }
 
     def on_gene(self, action: Callable[[str], None]) -> None:
@@ -147,8 +147,8 @@ class LoadingBars:
         self._bars.data = data
         if tooltips != self._hover.tooltips:
             self._hover.tooltips = tooltips
-        places = np.arange(len(ends)) + 0.5
-        self._errors.data = {"y": places, "low": ends[:, 0], "high": ends[:, 1]}
+        positions = np.arange(len(ends)) + 0.5
+        self._errors.data = {"y": positions, "low": ends[:, 0], "high": ends[:, 1]}
         everything = [0.0, *values, *ends.ravel()]
         low, high = min(everything), max(everything)
         margin = 0.04 * (high - low) or 1.0

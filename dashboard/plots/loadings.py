@@ -42,7 +42,7 @@ def strongest(loadings: pd.Series, weights: pd.Series | None, n: int) -> pd.Seri
 def leading_genes(
     loadings: pd.DataFrame, weights: pd.DataFrame | None = None, most: int = MOST_ROWS
 ) -> pd.DataFrame:
-    """The strongest genes of every factor, those that a factor leads beside one another.
+    """The strongest genes of every factor, grouped by their leading factor.
 
     In turns, each factor adds its next largest and next smallest loading until ``most`` genes
     are there; with weights, the gene of its next largest weight. Rows come in the order of the
@@ -149,9 +149,9 @@ class LoadingsMap:
         loadings
             Genes x factors, in display order.
         explained
-            What each factor takes: a share of the CLR variance or of the counts.
+            Share of the CLR variance or of the counts that each factor takes, 0 to 1.
         ids
-            Of the genes, told on hovering.
+            Ids of the genes, shown on hovering.
         """
         self._say(words)
         genes, factors = self._size = loadings.shape
@@ -176,7 +176,7 @@ class LoadingsMap:
         extent(self.figure.y_range, self._top)
 
     def name(self, names: Sequence[str]) -> None:
-        """Write the names of the factors; a number where it is nothing else."""
+        """Write the names of the factors; of default names, only the number."""
         if list(names) == self.columns.names:
             return
         labels = self._words.labels(names)
@@ -198,19 +198,19 @@ class LoadingsMap:
 
     def mark(self, marked: Sequence[str]) -> None:
         """Mark the rows of genes."""
-        places = self.rows.mark(marked)
+        positions = self.rows.mark(marked)
         self._bands.data = {
-            "bottom": list(places),
-            "top": [place + 1 for place in places],
-            "right": [self._size[1]] * len(places),
+            "bottom": list(positions),
+            "top": [position + 1 for position in positions],
+            "right": [self._size[1]] * len(positions),
         }
 
     def on_factor(self, action: Callable[[int], None]) -> None:
         """Call ``action(position)`` when a column, its bar or its label is clicked."""
 
         def tapped(event: Any) -> None:
-            seen = in_view(self.figure, event.x, event.y)
-            if seen and self.columns.at(event.x) is not None:
+            inside = in_view(self.figure, event.x, event.y)
+            if inside and self.columns.at(event.x) is not None:
                 action(int(event.x))
 
         self.figure.on_event("tap", tapped)

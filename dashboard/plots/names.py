@@ -1,4 +1,4 @@
-"""Bokeh figures whose axes carry names: one name a place, places 1 apart."""
+"""Bokeh figures with names along the axes, 1 apart."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from dashboard.gene_ids import full
 
 MARK = "▸ "
 LONGEST = 13
-# Of labels, pixels: their font, and beside them. What of it a character takes is that of DejaVu
-# Sans, the widest that a browser has for the sans-serif of Bokeh.
+# Font size of labels and the room beside them, pixels. Widths of characters are shares of the font
+# size in DejaVu Sans, the widest font that a browser takes for the sans-serif of Bokeh.
 FONT, BESIDE = 11, 6
 _WIDTHS = {"…": 1.0, "▸": 0.77, " ": 0.32, "M": 0.87, "W": 0.99, "m": 0.98, "w": 0.82}
 _UPPER, _OTHER, _NARROW = 0.72, 0.64, 0.4
-# A click leaves a dotted frame around the plot otherwise.
+# Otherwise a click leaves a dotted frame around the plot.
 QUIET = ".bk-Canvas { --highlight-color: transparent; }"
 
-# What begins a formula, but for its last character.
+# The beginning of a formula without its last character.
 _FORMULA = re.compile(r"\$(?=\$)|\\(?=[\[(])")
 _LABEL = 'return labels[Math.floor(tick)] ?? ""'
 _HOVER = 'return names[Math.floor(value)] ?? ""'
-# Places of the marked names first, then from the start all that keep clear of those already
-# there. Only these are ticks: Bokeh measures the label of every tick several times a frame.
+# Positions of the marked names first, then from the start all that keep their distance to these.
+# Only these are ticks: Bokeh measures the label of every tick several times a frame.
 _TICKS = """
 const {start, end, range} = cb_data
 const {inner_width, inner_height} = shown.properties
@@ -110,7 +110,7 @@ def width_of(label: str) -> int:
 
 
 def extent(axis_range: Any, end: float, start: float = 0.0) -> None:
-    """Show all from start to end, unless that is what was shown in full before."""
+    """Set the full range of an axis and show it; keep the zoom if the full range is the same."""
     if (axis_range.reset_start, axis_range.reset_end) != (start, end):
         axis_range.update(start=start, end=end, reset_start=start, reset_end=end)
 
@@ -140,7 +140,7 @@ class NamedAxis:
         self._written: list[str] = []
         self._marked: tuple[int, ...] = ()
         self._axis = shown.xaxis[0] if which == "x" else shown.yaxis[0]
-        # Bokeh gives an axis the room of the labels that it has before it is laid out: of one.
+        # Bokeh reserves room for the labels that an axis has before layout: only one.
         self._beside = shown if which == "y" else None
         self._least = shown.min_border_left
         self._range = shown.x_range if which == "x" else shown.y_range
@@ -165,11 +165,11 @@ class NamedAxis:
         Parameters
         ----------
         labels
-            What is written for them, the names by default.
+            The written labels, by default the names.
         longest
             Characters of a label, unless more are needed to tell two apart.
         ids
-            Of the names, told on hovering.
+            Ids of the names, shown on hovering.
         """
         self.names, self._marked = [str(name) for name in names], ()
         self._written = [plain(label) for label in cut(labels or self.names, longest)]
@@ -180,13 +180,13 @@ class NamedAxis:
         self._relabel()
 
     def mark(self, marked: Sequence[str]) -> tuple[int, ...]:
-        """Mark names; gives the places of those that are here."""
+        """Mark names; return the positions of those on this axis."""
         wanted = {name: self.names.index(name) for name in marked if name in self.names}
-        places = tuple(wanted.values())
-        if places != self._marked:
-            self._marked = places
+        positions = tuple(wanted.values())
+        if positions != self._marked:
+            self._marked = positions
             self._relabel()
-        return places
+        return positions
 
     def at(self, value: object) -> str | None:
         """The name at a position of the axis."""
@@ -204,12 +204,12 @@ class NamedAxis:
         self._axis.on_event("axis_click", clicked)
 
     def _relabel(self) -> None:
-        # Not beside the figure in the ticker's arguments: after any change of arguments that hold
-        # a model Bokeh looks through the whole document, which takes a twentieth of a second.
+        # Not in the arguments of the ticker, which hold the figure: when such arguments change,
+        # Bokeh searches the whole document, which takes a twentieth of a second.
         self._range.tags = [len(self.names), *self._marked]
         self._labels.args = {
             "labels": [
-                f"{MARK if place in self._marked else ''}{label}"
-                for place, label in enumerate(self._written)
+                f"{MARK if position in self._marked else ''}{label}"
+                for position, label in enumerate(self._written)
             ]
         }

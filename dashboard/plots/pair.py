@@ -34,5 +34,5 @@ class PairPlot:
         self.points.place(values.to_numpy(), values.index, colouring, selected)
 
     def paint(self, colouring: Colouring, selected: np.ndarray | None) -> None:
-        """Colour the same cells anew."""
+        """Recolour the same cells."""
         self.points.paint(colouring, selected)

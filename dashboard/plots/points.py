@@ -50,8 +50,8 @@ class ErrorBars:
 class Points:
     """A figure of discs, one a cell; ``figure`` is drawn once, and only what is new is sent.
 
-    Of two layers, the lower one is grey and seen where cells are selected; the upper one
-    has the colours and outlines what is selected, and is transparent at other cells.
+    The lower of two layers is grey, and visible while cells are selected. The upper layer has the
+    colours; while cells are selected, it outlines them and is transparent at other cells.
     """
 
     def __init__(self, *, left: int, bottom: int, height: int) -> None:
@@ -100,14 +100,14 @@ class Points:
             "x": xy[order, 0],
             "y": xy[order, 1],
             "cell": names[order].astype(str).to_numpy(object),
-            **self._painted(colouring, selected),
+            **self._colour_columns(colouring, selected),
         }
         self.under.visible = selected is not None
         self.zoom(xy)
 
     def paint(self, colouring: Colouring, selected: np.ndarray | None) -> None:
         """Colour the cells; a (C,) mask leaves all but the selected ones grey."""
-        self.source.data.update(self._painted(colouring, selected))
+        self.source.data.update(self._colour_columns(colouring, selected))
         self.under.visible = selected is not None
 
     def clear(self) -> None:
@@ -116,14 +116,14 @@ class Points:
         self.source.data = {name: values[:0] for name, values in self.source.data.items()}
 
     def zoom(self, xy: np.ndarray) -> None:
-        """Show all of the plane that the cells take, unless that is what was shown before."""
+        """Show the range of all cells; keep the zoom if that range is the same as before."""
         for axis_range, values in zip(
             (self.figure.x_range, self.figure.y_range), xy.T, strict=True
         ):
             low, high = span(values)
             extent(axis_range, high, low)
 
-    def _painted(self, colouring: Colouring, selected: np.ndarray | None) -> dict[str, Any]:
+    def _colour_columns(self, colouring: Colouring, selected: np.ndarray | None) -> dict[str, Any]:
         order = self._order
         colours = np.full((len(order), 4), CLEAR, np.uint8)
         colours[:, :3] = colouring.rgb(order)

@@ -31,12 +31,12 @@ class Window:
     height: int
 
     def canvas(self) -> ds.Canvas:
-        """The same for Datashader."""
+        """The window as a canvas of Datashader."""
         return ds.Canvas(self.width, self.height, x_range=self.x, y_range=self.y)
 
 
 class Raster:
-    """Points of the plane; keeps what a change of colour or selection leaves as it is."""
+    """Points of the plane; caches the grey image, which colours and selection do not change."""
 
     def __init__(self, xy: np.ndarray) -> None:
         self._xy = np.array(xy.T, np.float32, order="C")
@@ -49,21 +49,21 @@ class Raster:
         their colours within an outline, and all cells are grey behind them.
         """
         if selected is None:
-            return self._coloured(colouring.rgb(), slice(None), window).to_numpy()
-        chosen = np.flatnonzero(selected)
-        coloured = self._coloured(colouring.rgb(chosen), chosen, window)
-        image = tf.stack(self._faded(window), coloured).to_numpy()
+            return self._draw_colours(colouring.rgb(), slice(None), window).to_numpy()
+        index = np.flatnonzero(selected)
+        coloured = self._draw_colours(colouring.rgb(index), index, window)
+        image = tf.stack(self._draw_grey(window), coloured).to_numpy()
         inside = coloured.to_numpy() > 0
         return np.where(ndimage.binary_dilation(inside) & ~inside, np.uint32(EDGE), image)
 
-    def _coloured(self, rgb: np.ndarray, index: Any, window: Window) -> tf.Image:
+    def _draw_colours(self, rgb: np.ndarray, index: Any, window: Window) -> tf.Image:
         x, y = self._xy[:, index]
         table = pd.DataFrame({"x": x, "y": y, "r": rgb[:, 0], "g": rgb[:, 1], "b": rgb[:, 2]})
         wanted = ds.summary(n=ds.count(), r=ds.mean("r"), g=ds.mean("g"), b=ds.mean("b"))
-        found = window.canvas().points(table, "x", "y", wanted)
-        return _shade(found["n"], [found[name].to_numpy() for name in "rgb"], CLEAR)
+        pixels = window.canvas().points(table, "x", "y", wanted)
+        return _shade(pixels["n"], [pixels[name].to_numpy() for name in "rgb"], CLEAR)
 
-    def _faded(self, window: Window) -> tf.Image:
+    def _draw_grey(self, window: Window) -> tf.Image:
         if self._grey is None or self._grey[0] != window:
             x, y = self._xy
             count = window.canvas().points(pd.DataFrame({"x": x, "y": y}), "x", "y", ds.count())
@@ -72,9 +72,9 @@ class Raster:
 
 
 def compile_images() -> None:
-    """Let the first image find Datashader's code compiled, which takes seconds.
+    """Compile Datashader's code, which takes seconds, before the first image.
 
-    It is compiled anew for a window whose ends are no floats.
+    The ends of a window must be floats: it would be compiled again for other types.
     """
     xy = np.random.default_rng(0).normal(size=(100, 2))
     colouring = Colouring("", xy[:, 0], limits=(-1, 1), palette=("#000000", "#ffffff"))
@@ -83,14 +83,14 @@ def compile_images() -> None:
 
 
 def _shade(count: Any, rgb: list[Any], alpha: float) -> tf.Image:
-    """Pixels as packed colours, wider where few of them are taken."""
+    """Pixels as packed colours; points are wider where they are sparse."""
     number = count.to_numpy()
-    seen = number > 0
-    most = np.quantile(number[seen], 0.99) if seen.any() else 1
+    filled = number > 0
+    most = np.quantile(number[filled], 0.99) if filled.any() else 1
     depth = (np.log1p(number) / np.log1p(most)).clip(0, 1)
-    opacity = np.where(seen, alpha * (LEAST_ALPHA + (255 - LEAST_ALPHA) * depth), 0)
+    opacity = np.where(filled, alpha * (LEAST_ALPHA + (255 - LEAST_ALPHA) * depth), 0)
     packed = opacity.astype(np.uint32) << 24
     for shift, channel in zip((0, 8, 16), rgb, strict=True):
-        packed |= np.where(seen, channel, 0).astype(np.uint32) << shift
+        packed |= np.where(filled, channel, 0).astype(np.uint32) << shift
     image = tf.Image(packed, coords=count.coords, dims=count.dims)
     return tf.dynspread(image, threshold=0.6, max_px=3)

@@ -11,8 +11,8 @@ from bokeh.palettes import Viridis256, interp_palette
 
 SEQUENTIAL: list[str] = list(Viridis256)
 DIVERGING: list[str] = list(cc.CET_D1A)
-# A label in grey would go under among cells that are not selected or have no value, one that is
-# dark on a dark page, one that is pale on a white one.
+# Limits for colours of labels: a grey one looks like cells that are not selected or have no value,
+# a dark one vanishes on a dark page, a pale one on a white page.
 LEAST_HUE, DARKEST, PALEST = 51, 60, 215
 
 
@@ -23,9 +23,9 @@ def _is_visible(colour: str) -> bool:
 
 
 CATEGORICAL: list[str] = list(filter(_is_visible, cc.b_glasbey_category10))
-# Points of a middle value must be seen on a white page and on a dark one.
+# Points of a middle value must be visible on a white page and on a dark one.
 DIVERGING_POINTS: list[str] = list(interp_palette(("#2050da", "#b4b8c0", "#c4202b"), 256))
-# Nor must points that have nothing of something go under.
+# Points with a share of 0 must be visible as well.
 SHARES: list[str] = DIVERGING_POINTS[128:]
 MISSING = "#9aa0a6"
 ACCENT = "#17908a"

@@ -22,9 +22,9 @@ class Shown:
     Attributes
     ----------
     title
-        Of the axis, with what is good.
+        Title of the axis; it may say which values are good.
     error
-        Column of its standard error; empty without.
+        Column of its standard error; empty if there is none.
     """
 
     words: str
@@ -43,22 +43,22 @@ MEASURES = {
 }
 
 
-# Of the table of a `Selection` alone.
+# The last measure is only in the table of a `Selection`.
 ALL = MEASURES | {"behind": Shown("Behind the best", "nats per count behind", "behind_error")}
-# The inside of a point beyond whose number genes vary together.
+# Fill of a number with structure: genes vary together beyond that many factors.
 HOLLOW = "#00000000"
 
 
 def points(table: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Columns x, value, y, low, high and fill of a measure; what is not known is left out.
+    """Columns x, value, y, low, high and fill of a measure; rows without a value are left out.
 
-    Numbers are as far apart as they follow one another: those tried often double.
+    The numbers are equally spaced, because tried numbers often double.
     """
     y, shown = table[measure].to_numpy(float), ALL[measure]
     error = table[shown.error].to_numpy(float) if shown.error else 0 * y
-    found = pd.DataFrame({"value": table["value"], "y": y, "low": y - error, "high": y + error})
-    found = found.assign(x=np.arange(len(found), dtype=float), fill=_fills(table))
-    return found[np.isfinite(y)]
+    curve = pd.DataFrame({"value": table["value"], "y": y, "low": y - error, "high": y + error})
+    curve = curve.assign(x=np.arange(len(curve), dtype=float), fill=_fills(table))
+    return curve[np.isfinite(y)]
 
 
 def _fills(table: pd.DataFrame) -> list[str]:
@@ -98,24 +98,24 @@ class SweepPlot:
     def show(
         self, table: pd.DataFrame, measure: str, *, parameter: str, suggested: int | None
     ) -> None:
-        """Draw a column of the table of a `Sweep`, or of another with such columns.
+        """Draw a column of the table of a `Sweep`, or of another table with such columns.
 
         A band marks the suggested number; points are hollow where ``structure`` is true, and grey
-        where nobody looked for it.
+        where it was not tested.
         """
-        found = points(table, measure)
-        self.source.data = {str(name): found[name].to_numpy() for name in found}
-        self.suggested.data = {"x": found["x"][found["value"] == suggested].tolist()}
+        curve = points(table, measure)
+        self.source.data = {str(name): curve[name].to_numpy() for name in curve}
+        self.suggested.data = {"x": curve["x"][curve["value"] == suggested].tolist()}
         self.figure.xaxis.major_label_overrides = {
-            int(x): str(value) for x, value in zip(found["x"], found["value"], strict=True)
+            int(x): str(value) for x, value in zip(curve["x"], curve["value"], strict=True)
         }
-        self._ticker.ticks = found["x"].astype(int).tolist()
+        self._ticker.ticks = curve["x"].astype(int).tolist()
         self.figure.xaxis.axis_label = f"number of {parameter}"
         self.figure.yaxis.axis_label = ALL[measure].title
         for axis_range, low, high in (
-            (self.figure.x_range, found["x"].min(), found["x"].max()),
-            (self.figure.y_range, found["low"].min(), found["high"].max()),
+            (self.figure.x_range, curve["x"].min(), curve["x"].max()),
+            (self.figure.y_range, curve["low"].min(), curve["high"].max()),
         ):
-            if len(found):
+            if len(curve):
                 margin = 0.08 * (high - low) or 0.5
                 axis_range.update(start=float(low - margin), end=float(high + margin))

@@ -1,4 +1,4 @@
-"""Genes of a topic as bars, in front of how frequent they are in all cells."""
+"""Genes of a topic as bars, in front of their frequency in all cells."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TopicBars(LoadingBars):
 
     def __init__(self) -> None:
         super().__init__()
-        # Probabilities of some thousandths: as powers of ten they run into each other.
+        # Probabilities are some thousandths: labels as powers of ten would overlap.
         self.figure.xaxis.formatter = BasicTickFormatter(use_scientific=False)
         self.figure.xaxis[0].ticker.desired_num_ticks = 3
         self._table = pd.DataFrame({"value": []})
@@ -62,15 +62,15 @@ class TopicBars(LoadingBars):
         Parameters
         ----------
         table
-            One row a gene, best first: ``value``, what is drawn, and maybe ``behind``, what is
-            drawn behind it, ``sign``, which colours a bar where ``colour`` does not, and ``low``
-            and ``high``, the ends of an interval, and ``lfsr``, a local false sign rate.
+            One row a gene, best first: ``value``, the bar; optionally ``behind``, a bar behind it,
+            ``sign``, which colours a bar if there is no ``colour``, ``low`` and ``high``, the ends
+            of an interval, and ``lfsr``, a local false sign rate.
         unit
-            What the values are.
+            Words for the values.
         colour
-            Of the bars; None: red where the sign is positive, blue where it is not.
+            Colour of the bars; None: red where the sign is positive, else blue.
         ends
-            The largest and the smallest values instead of the first rows.
+            Draw the largest and smallest values instead of the first rows.
         """
         self._table, self._colour, self._ends = table, colour, ends
         self.figure.title.text = title
@@ -78,18 +78,18 @@ class TopicBars(LoadingBars):
         behind = [("in all cells", "@behind{0.00000}")] if BEHIND in table else []
         ends_of = [("90 %", "@low{0.00000} to @high{0.00000}")] if set(table) >= INTERVAL else []
         sure = [("false sign", "@lfsr{0.0000}")] if "lfsr" in table else []
-        told = [("gene", "@gene"), (unit, "@loading{0.00000}"), *behind, *ends_of, *sure]
-        self._hover.tooltips = told
+        tooltips = [("gene", "@gene"), (unit, "@loading{0.00000}"), *behind, *ends_of, *sure]
+        self._hover.tooltips = tooltips
         self._redraw()
 
     def _redraw(self) -> None:
         shown = self.best(self._room).iloc[::-1]
         values = shown["value"].to_numpy(float)
         sign = shown["sign"].to_numpy(float) if "sign" in shown else values
-        places = np.arange(len(shown)) + 0.5
+        positions = np.arange(len(shown)) + 0.5
         self.rows.show([str(name) for name in shown.index])
         data: dict[str, Any] = {
-            "y": places,
+            "y": positions,
             "loading": values,
             "gene": [full(name, self.ids) for name in self.rows.names],
             "colour": np.where(sign >= 0, POSITIVE, NEGATIVE).tolist()
@@ -103,7 +103,7 @@ class TopicBars(LoadingBars):
         if set(shown) >= INTERVAL:
             ends = {name: shown[name].to_numpy(float) for name in INTERVAL}
             most = np.concatenate([most, *ends.values()])
-            self._errors.data = {"y": places, **ends}
+            self._errors.data = {"y": positions, **ends}
         else:
             self._errors.data = {"y": [], "low": [], "high": []}
         for name in ("low", "high", "lfsr"):
@@ -111,7 +111,7 @@ class TopicBars(LoadingBars):
                 data[name] = shown[name].to_numpy(float)
         self._bars.data = data
         behind = data.get(BEHIND, np.zeros(0))
-        self._behind.data = {"y": places[: len(behind)], "value": behind}
+        self._behind.data = {"y": positions[: len(behind)], "value": behind}
         low, high = (float(most.min()), float(most.max())) if len(most) else (0.0, 0.0)
         low, high = min(low, 0.0), max(high, 0.0)
         margin = 0.04 * (high - low) or 1.0

@@ -10,15 +10,15 @@ FADED = "48"
 
 
 def topic_colours(count: int) -> list[str]:
-    """Colours of the topics in order; they repeat only after more than a hundred and fifty."""
+    """Colours of the topics in order; they repeat only after more than 150."""
     return [CATEGORICAL[k % len(CATEGORICAL)] for k in range(count)]
 
 
-def faded(colours: list[str], chosen: int | None) -> list[str]:
-    """The same, all but the chosen one paler; None: as they are."""
-    if chosen is None:
+def faded(colours: list[str], topic: int | None) -> list[str]:
+    """The colours with all topics but one paler; None: the colours unchanged."""
+    if topic is None:
         return colours
-    return [colour if k == chosen else f"{colour}{FADED}" for k, colour in enumerate(colours)]
+    return [colour if k == topic else f"{colour}{FADED}" for k, colour in enumerate(colours)]
 
 
 def ink(colour: str) -> str:

@@ -1,4 +1,4 @@
-"""Topics in a plane: near if alike, large if they make many of the counts."""
+"""Topics in a plane: near if alike, large if they take many of the counts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dashboard.plots.style import ACCENT, MISSING
 from dashboard.plots.topic_colours import faded, ink, topic_colours
 
 HEIGHT = 140
-# Diameters of the discs, pixels: the least, and that of a topic that makes all the counts.
+# Diameters of the discs, pixels: the least, and that of a topic that takes all counts.
 LEAST, WHOLE = 17.0, 92.0
 MARGIN = 0.14
 WORDS = "#7d868e"
@@ -41,7 +41,7 @@ class TopicMap:
         self._size = np.zeros(0)
         self._room = [360, 220]
         self._colours: list[str] = []
-        self._chosen: int | None = None
+        self._chosen_topic: int | None = None
         columns = ("x", "y", "size", "colour", "number", "ink", "name", "told", "share", "below")
         self.source = ColumnDataSource({name: [] for name in columns})
         self._ring = ColumnDataSource({"x": [], "y": [], "size": []})
@@ -100,7 +100,7 @@ class TopicMap:
         placed
             One row a topic: ``x``, ``y`` and ``share``.
         names
-            What they are called.
+            Names of the topics.
         explained
             Share of the squared distances along each axis.
         given
@@ -110,9 +110,9 @@ class TopicMap:
         shares = placed["share"].to_numpy(float)
         self._size = diameters(shares)
         self._colours = topic_colours(len(placed))
-        self._chosen = None
+        self._chosen_topic = None
         labels = cut([str(name) for name in names], LONGEST)
-        told = [
+        words_below = [
             label if own else ""
             for label, own in zip(labels, [*given, *[False] * len(placed)], strict=False)
         ]
@@ -124,7 +124,7 @@ class TopicMap:
             "number": [str(k + 1) for k in range(len(placed))],
             "ink": [ink(colour) for colour in self._colours],
             "name": [str(name) for name in names],
-            "told": told,
+            "told": words_below,
             "share": shares,
             "below": (self._size / 2 + 1).tolist(),
         }
@@ -135,9 +135,9 @@ class TopicMap:
 
     def choose(self, topic: int | None) -> None:
         """Ring a topic, or none."""
-        if topic == self._chosen:
+        if topic == self._chosen_topic:
             return
-        self._chosen = topic
+        self._chosen_topic = topic
         here = [] if topic is None else [topic]
         self._ring.data = {
             "x": self._xy[here, 0],
@@ -145,12 +145,12 @@ class TopicMap:
             "size": self._size[here] + 4,
         }
         on = [ink(colour) for colour in self._colours]
-        # What can be read on a pale disc, on a white page and on a dark one.
+        # Legible on a pale disc, on a white page and on a dark one.
         words = on if topic is None else [c if k == topic else WORDS for k, c in enumerate(on)]
         self.source.data.update({"colour": faded(self._colours, topic), "ink": words})
 
     def at(self, x: float, y: float) -> int | None:
-        """The topic whose disc is there; of several, the one whose middle is nearest."""
+        """The topic whose disc is at a point; of several, the one with the nearest centre."""
         if not len(self._xy):
             return None
         unit = (self.figure.x_range.end - self.figure.x_range.start) / self._room[0]
@@ -180,7 +180,7 @@ class TopicMap:
             return
         low, high = self._xy.min(0), self._xy.max(0)
         span = np.maximum(high - low, 1e-3) * (1 + MARGIN)
-        # What the largest disc takes of the room at either side is not there for the middles.
+        # Centres cannot lie in the margins that the largest disc needs.
         room = np.maximum(np.array(self._room) - self._size.max(), 40)
         unit = float((span / room).max())
         half = unit * np.array(self._room) / 2

@@ -1,4 +1,4 @@
-"""How alike the topics of two runs are, as an image."""
+"""Similarity of the topics of two runs, as an image."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class SimilarityMap:
         extent(self.figure.y_range, float(high))
 
     def mark(self, row: int | None, column: int | None) -> None:
-        """Frame the row of a topic, and more strongly its place with one of the other run."""
+        """Frame the row of a topic, and more strongly its cell with a topic of the other run."""
         high, wide = self.values.shape
         boxes: list[tuple[float, ...]] = []
         if row is not None:
@@ -96,7 +96,7 @@ class SimilarityMap:
         self._boxes.data = {name: [box[j] for box in boxes] for j, name in enumerate(names)}
 
     def on_pair(self, action: Callable[[int, int], None]) -> None:
-        """Call ``action(row, column)`` when a place is clicked."""
+        """Call ``action(row, column)`` when a cell of the image is clicked."""
 
         def tapped(event: Any) -> None:
             high, wide = self.values.shape

@@ -29,7 +29,7 @@ STEPS = 128
 # The strip above, which shows the selected cells.
 STRIP, GAP = 0.045, 0.015
 
-# Labels are so steep, radians, and so far apart, as a share of the width, that none covers another.
+# Angle of the labels, radians, and their least distance, as a share of the width: none overlap.
 STEEP, APART = 1.1, 0.075
 
 _TICK = 'return labels[places.indexOf(tick)] ?? ""'
@@ -39,40 +39,39 @@ _ROW = "return names[Math.floor(value * names.length)] ?? ''"
 
 
 def stacked(proportions: np.ndarray, steps: int = STEPS) -> np.ndarray:
-    """(steps, cells) uint16 image of stacked bars: which topic each pixel is of.
+    """(steps, cells) uint16 image of stacked bars: the topic of each pixel.
 
-    The first topic is at the bottom, the lowest row first; a pixel is of the topic that its
-    middle lies in.
+    The first topic is at the bottom, the lowest row first; a pixel has the topic at its middle.
     """
     tops = proportions.cumsum(1)
     tops = tops / np.maximum(tops[:, -1:], 1e-12)
     middles = (np.arange(steps) + 0.5) / steps
-    found = (middles[:, None, None] >= tops[None, :, :-1]).sum(2)
-    return found.astype(np.uint16)
+    topics = (middles[:, None, None] >= tops[None, :, :-1]).sum(2)
+    return topics.astype(np.uint16)
 
 
 def bounds(index: pd.Index) -> tuple[list[str], list[int]]:
     """Names of runs of equal groups, the first level of an index, and where each ends."""
     names: list[str] = []
     ends: list[int] = []
-    for place, group in enumerate(index.get_level_values(0)):
+    for position, group in enumerate(index.get_level_values(0)):
         if not names or str(group) != names[-1]:
             names.append(str(group))
-            ends.append(place)
-        ends[-1] = place + 1
+            ends.append(position)
+        ends[-1] = position + 1
     return names, ends
 
 
-def spread(places: Sequence[float], least: float, end: float) -> list[float]:
-    """Rising places from 0 to ``end``, moved as little as need be to be ``least`` apart."""
-    rising = np.array(places, float)
+def spread(positions: Sequence[float], least: float, end: float) -> list[float]:
+    """Rising positions from 0 to ``end``, moved as little as possible to be ``least`` apart."""
+    rising = np.array(positions, float)
     for j in range(1, len(rising)):
         rising[j] = max(rising[j], rising[j - 1] + least)
     top = end
     for j in range(len(rising) - 1, -1, -1):
         rising[j] = min(rising[j], top)
         top = rising[j] - least
-    return [float(place) for place in rising]
+    return [float(position) for position in rising]
 
 
 class StructurePlot:
@@ -118,8 +117,8 @@ class StructurePlot:
         self._rows = image(
             "image", 0, 0, "dw", 1, source=self._scores, color_mapper=self._diverging
         )
-        chosen = LinearColorMapper(palette=["#00000000", ACCENT], low=0, high=1)
-        image("image", 0, 1 + GAP, "dw", STRIP, source=self._strip, color_mapper=chosen)
+        selected = LinearColorMapper(palette=["#00000000", ACCENT], low=0, high=1)
+        image("image", 0, 1 + GAP, "dw", STRIP, source=self._strip, color_mapper=selected)
         self.figure.vspan("x", source=self._lines, line_color=MISSING, line_width=1)
         self.figure.quad(
             0,
@@ -161,10 +160,10 @@ class StructurePlot:
             One row a cell in display order, indexed by ``group`` and ``cell``; one column a
             topic.
         names
-            What the topics are called.
+            Names of the topics.
         signed
-            What a latent is called of scores, one row each, the first at the top; empty:
-            proportions, stacked.
+            Of scores, the word for a latent: one row each, the first at the top. Empty: stacked
+            proportions.
         """
         values = table.to_numpy(np.float32)
         count, width = values.shape
@@ -189,7 +188,7 @@ class StructurePlot:
         extent(self.figure.y_range, 1 + GAP + STRIP)
 
     def choose(self, topic: int | None) -> None:
-        """Let one topic stand out, or none."""
+        """Highlight one topic, or none."""
         if not self._signed:
             self._palette.palette = faded(self._colours, topic)
             return
@@ -215,8 +214,8 @@ class StructurePlot:
             image = self.values
             row = int(event.y * len(image))
             if 0 <= row < len(image) and 0 <= event.x < len(self._cells):
-                found = int(image[row, int(event.x)])
-                action(len(image) - 1 - row if self._signed else found)
+                topic = int(image[row, int(event.x)])
+                action(len(image) - 1 - row if self._signed else topic)
 
         self.figure.on_event("tap", tapped)
 
@@ -240,8 +239,8 @@ class StructurePlot:
         self._named = middles
         self._tick("x", middles, cut(self._groups, LONGEST))
         if self._signed:
-            places = [(width - 0.5 - k) / width for k in range(width)]
-            self._tick("y", places, [str(k + 1) for k in range(width)])
+            positions = [(width - 0.5 - k) / width for k in range(width)]
+            self._tick("y", positions, [str(k + 1) for k in range(width)])
         else:
             self._tick("y", [0, 0.5, 1], ["0", "0.5", "1"])
         rows = [(self._signed, "$y{custom}"), ("score", "@image{0.00}"), ("group", "$x{custom}")]

@@ -1,4 +1,4 @@
-"""Effects of all genes over how sure they are; of those not tested, over counts or errors."""
+"""Effects of all genes against their certainty; without tests, against counts or errors."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from dashboard.plots.names import blank, extent, in_view
 from dashboard.plots.style import ACCENT, MISSING, NEGATIVE, POSITIVE
 
 SURE = 0.05
-# Rates below this are drawn there.
+# Lower rates are drawn as this one.
 LEAST = 1e-10
-# Rates from which an effect is not told at all.
+# Effects with rates from this one on do not set the range of the axis.
 _NAMED_BELOW = 0.3
 HEIGHT = 120
 # Pixels from a point within which a click is meant for it.
@@ -25,7 +25,7 @@ ERRORS = "effect, in standard errors"
 
 
 class Placed(NamedTuple):
-    """Where each gene is drawn, in which colour, and what the axis up is of."""
+    """Coordinates and colours of the genes, and the title of the vertical axis."""
 
     x: np.ndarray
     y: np.ndarray
@@ -34,7 +34,7 @@ class Placed(NamedTuple):
 
 
 def placed(table: pd.DataFrame, called: str) -> Placed:
-    """Of a table of `engine.coefficients` or `engine.differences`, with a column ``lfsr``."""
+    """Place the genes of a table of `engine.coefficients` or `engine.differences`."""
     x, lfsr = table[called].to_numpy(float), table["lfsr"].to_numpy(float)
     if np.isfinite(lfsr).any():
         y, up = -np.log10(np.maximum(np.nan_to_num(lfsr, nan=1.0), LEAST)), RATE
@@ -51,10 +51,10 @@ def placed(table: pd.DataFrame, called: str) -> Placed:
 
 
 def reach(table: pd.DataFrame, x: np.ndarray) -> float:
-    """How far the axis goes: effects of which nothing is known may lie beyond it."""
+    """The end of the axis of effects; very uncertain effects may lie beyond it."""
     known = (table["lfsr"] < _NAMED_BELOW).to_numpy()
-    seen = x[known] if known.any() else x
-    return max(float(np.abs(seen).max(initial=0.1)), float(np.quantile(np.abs(x), 0.98)))
+    effects = x[known] if known.any() else x
+    return max(float(np.abs(effects).max(initial=0.1)), float(np.quantile(np.abs(x), 0.98)))
 
 
 class Volcano:
@@ -67,7 +67,7 @@ class Volcano:
         self._rings = ColumnDataSource({"x": [], "y": []})
         shown = self.figure
         shown.vspan(x=[0], line_color=MISSING, line_width=1)
-        seen = shown.scatter(
+        dots = shown.scatter(
             "x",
             "y",
             source=self.source,
@@ -80,7 +80,7 @@ class Volcano:
             "x", "y", source=self._rings, size=11, fill_color=None, line_color=ACCENT, line_width=2
         )
         words = [("", "@name"), ("effect", "@x{+0.00} nats"), ("lfsr", "@lfsr{0.0[000]}")]
-        shown.add_tools(HoverTool(renderers=[seen], tooltips=words, visible=False))
+        shown.add_tools(HoverTool(renderers=[dots], tooltips=words, visible=False))
         shown.toolbar.active_scroll = shown.select_one({"type": WheelZoomTool})
         for name in ("inner_width", "inner_height"):
             shown.on_change(name, self._sized)

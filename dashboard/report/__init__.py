@@ -1,6 +1,6 @@
 """The report of a run: one HTML file that needs nothing else, and its figures and tables in a zip.
 
-Knows no Panel, but for `dashboard.report.control`, which is the page's.
+Only `dashboard.report.control`, which is part of the page, imports Panel.
 """
 
 from dashboard.report.bundle import write_bundle

@@ -1,4 +1,4 @@
-"""Figures and tables of a report in one zip, with a list of what each file is."""
+"""Figures and tables of a report in one zip, with a list that describes each file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_bundle(
     Parameters
     ----------
     tell
-        Hears in words what is being done.
+        Called with words on the progress.
     """
     trace = convergence(subject.fit)
     every = list(figures)
@@ -49,9 +49,9 @@ def write_bundle(
         every.append(Figure("Convergence", "The objective, pass by pass.", trace))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         bundle = _Bundle(file)
-        for place, figure in enumerate(every, 1):
-            tell(f"Drawing {place} of {len(every)}: {figure.title}")
-            _add_figure(bundle, subject, figure, place)
+        for number, figure in enumerate(every, 1):
+            tell(f"Drawing {number} of {len(every)}: {figure.title}")
+            _add_figure(bundle, subject, figure, number)
         for stem, (words, table) in report_tables.files(subject).items():
             tell(f"Writing {stem.replace('_', ' ')}")
             named = with_ids(table, subject.fit)
@@ -67,15 +67,17 @@ def write_bundle(
         file.writestr("README.txt", _bytes(head + "\n".join(bundle.listed) + "\n"))
 
 
-def _add_figure(bundle: _Bundle, subject: Subject, figure: Figure, place: int) -> None:
-    stem = f"{place:02d}_{slug(figure.export.name) or 'figure'}"
+def _add_figure(bundle: _Bundle, subject: Subject, figure: Figure, number: int) -> None:
+    stem = f"{number:02d}_{slug(figure.export.name) or 'figure'}"
     words = " ".join(part for part in (f"{figure.title}.", figure.caption) if part)
     for kind in KINDS:
         name = f"{FOLDERS[kind]}/{stem}.{kind}"
-        told = f"The data of {stem}." if kind == "csv" else words
+        description = f"The data of {stem}." if kind == "csv" else words
         try:
-            bundle.add(name, render(figure.export, kind, subject.provenance, subject.fit), told)
-        # One figure that cannot be drawn must not cost the others.
+            bundle.add(
+                name, render(figure.export, kind, subject.provenance, subject.fit), description
+            )
+        # If one figure cannot be drawn, the others are still written.
         except Exception as error:
             bundle.listed.append(f"{name}\n    Missing: {type(error).__name__}: {error}")
 

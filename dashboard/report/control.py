@@ -30,9 +30,9 @@ FAILED = "Export failed: see Run"
 
 
 class ReportControl(pn.viewable.Viewer):
-    """A button with a menu, what is being done in words, and the methods text once asked for."""
+    """A button with a menu, the progress in words, and the methods text on request."""
 
-    note = param.String(doc="What is being done, or how it went.")
+    note = param.String(doc="Progress or outcome.")
 
     def __init__(self, state: AppState, jobs: Jobs, browser: Browser) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class ReportControl(pn.viewable.Viewer):
         )
         self._text = pmui.TextAreaInput(label=AREA, rows=8, max_rows=16, auto_grow=False, **WIDE)
         small: dict[str, Any] = {"size": "small", "variant": "text", "margin": 0}
-        # Built from the start: what is pressed the moment it is there is not yet known to Bokeh.
+        # Built from the start: Bokeh would not yet know a button that is pressed once it appears.
         self._methods = form(
             self._text,
             beside(

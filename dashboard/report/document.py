@@ -22,7 +22,7 @@ from engine.summaries import LABEL_ADVICE, bound_words
 from engine.text import count
 
 STYLES = (Path(__file__).resolve().parents[2] / "assets" / "report.css").read_text("utf-8")
-# Nothing is fetched and nothing runs, whatever a name may hold.
+# Nothing is fetched and nothing runs, whatever a name contains.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 UNKNOWN = (
     "The fit does not tell which file its counts are from, or which of its cells were set aside."
@@ -39,7 +39,7 @@ def document(
     Parameters
     ----------
     tell
-        Hears in words what is being done.
+        Called with words on the progress.
     """
     tell("Writing the report")
     parts = [
@@ -57,13 +57,13 @@ def document(
     shown = [part for part in parts if part[2]]
     made = subject.provenance
     title = made.run or made.data or "A fit"
-    told = " · ".join(
+    subtitle = " · ".join(
         part for part in (made.model, made.made, f"Logratio {made.version}".strip()) if part
     )
     page = render(
         "report.document",
         title,
-        told,
+        subtitle,
         report_tables.summary(subject),
         _warnings(subject),
         shown,
@@ -110,31 +110,33 @@ def _convergence(subject: Subject) -> str:
 
 
 def _number(subject: Subject) -> str:
-    found = selection_of(subject.fit)
-    if found is None:
+    selection = selection_of(subject.fit)
+    if selection is None:
         return ""
-    head, *_ = table = [size_selection.titles(found), *size_selection.rows(found)]
+    head, *_ = table = [size_selection.titles(selection), *size_selection.rows(selection)]
     rows = pd.DataFrame([line[1:] for line in table[1:]], columns=head[1:])
     rows.index = pd.Index([line[0] for line in table[1:]], name=f"{subject.kind}s")
-    return render("report.said", f"{found.reason} {size_selection.cells(found)}", _table(rows))
+    return render(
+        "report.said", f"{selection.reason} {size_selection.cells(selection)}", _table(rows)
+    )
 
 
 def _figures(subject: Subject, figures: Sequence[Figure], tell: Tell) -> str:
     drawn = []
-    for place, figure in enumerate(figures, 1):
-        tell(f"Drawing {place} of {len(figures)}: {figure.title}")
-        drawn.append(_figure(subject, figure, f"f{place}"))
+    for number, figure in enumerate(figures, 1):
+        tell(f"Drawing {number} of {len(figures)}: {figure.title}")
+        drawn.append(_figure(subject, figure, f"f{number}"))
     return render("report.figures", drawn)
 
 
 def _figure(subject: Subject, figure: Figure, prefix: str) -> str:
     shown: str
     try:
-        # It is XML that was written from a tree.
+        # Safe: it is XML that was written from an element tree.
         shown = Markup(inline_svg(figure.export, subject.provenance, prefix, figure.title))
         listed = figure.export.table().head(figure.export.listed) if figure.export.listed else None
         rows = "" if listed is None else _table(listed.map(report_tables.plain))
-    # One figure that cannot be drawn must not cost the others.
+    # If one figure cannot be drawn, the others are still shown.
     except Exception as error:
         words = f"This figure could not be drawn ({type(error).__name__}: {error})."
         shown, rows = render("report.warning", words), ""
@@ -162,8 +164,8 @@ def _check(subject: Subject) -> str:
     if not check:
         return render("report.said", "The fit was not checked against replicates drawn from it.")
     how = f"Counts against {check['n_draws']:,} replicates drawn from the fit; {check['mode']}."
-    found = check.get("findings") or ["No misfit that is both significant and large."]
-    lines = [*found, *check.get("notes", [])]
+    findings = check.get("findings") or ["No misfit that is both significant and large."]
+    lines = [*findings, *check.get("notes", [])]
     laplace = str(check.get("laplace") or "")
     return render("report.check", laplace, how, report_tables.check(subject), lines)
 
@@ -177,7 +179,7 @@ def _again(subject: Subject) -> str:
 
 
 def _cell(value: object) -> str:
-    # A copied table becomes one of a spreadsheet.
+    # A reader may copy the table to a spreadsheet.
     return str(guarded(str(value)))
 
 

@@ -1,4 +1,4 @@
-"""The figures of a report: those of the views as they stand, and what they lack."""
+"""The figures of a report: those that the views show, and those that are missing there."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ class Figure:
 
     @classmethod
     def of(cls, export: Export) -> Figure:
-        """What can be exported, with its own title and caption."""
+        """The figure of an export, with its title and caption."""
         title = export.title or export.name[:1].upper() + export.name[1:]
         return cls(title, export.caption, export)
 
 
 def as_they_stand(state: AppState) -> dict[str, Export]:
-    """What the views show of the open run, by the names of their menus; call it on the page's turn.
+    """Exports of the views of the open run, by the names of their menus. Not for other threads.
 
     Views in hidden tabs that still show another fit are left out, as are histograms of other data.
     """
-    found: dict[str, Export] = {}
+    exports: dict[str, Export] = {}
     for name, offer in state.exports.items():
         export = offer()
         if export is None or (export.of is not None and export.of is not state.fit):
             continue
         if name == HISTOGRAMS and not _same_data(state):
             continue
-        found[name] = export
-    return found
+        exports[name] = export
+    return exports
 
 
 def _same_data(state: AppState) -> bool:
@@ -70,21 +70,21 @@ def complete(
     xy
         (C, 2) UMAP coordinates; without them, cells by the scores of the first two factors.
     """
-    found = dict[str, Export]()
+    exports = dict[str, Export]()
     if HISTOGRAMS in shown:
-        found[HISTOGRAMS] = shown[HISTOGRAMS]
+        exports[HISTOGRAMS] = shown[HISTOGRAMS]
     for kind in (kind for tab in ORDER for kind in catalogue.cards(tab)):
         if kind.front:
             continue
         export = shown.get(kind.entry) or kind.entitled(kind.of_fit(fit, xy), fit)
-        if kind.entry not in found and export is not None:
-            found[kind.entry] = export
-    found |= {name: export for name, export in shown.items() if name not in found}
-    return [Figure.of(export) for export in found.values()]
+        if kind.entry not in exports and export is not None:
+            exports[kind.entry] = export
+    exports |= {name: export for name, export in shown.items() if name not in exports}
+    return [Figure.of(export) for export in exports.values()]
 
 
 def convergence(fit: AnyFit) -> Export | None:
-    """How the objective went; None of fewer than two passes."""
+    """Export of the trace of the objective; None for fewer than two passes."""
     if np.isfinite(fit.trace.get("log_marginal_per_cell", pd.Series(dtype=float))).sum() < 2:
         return None
 

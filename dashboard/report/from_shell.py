@@ -1,4 +1,4 @@
-"""A report without a page: what ``python -m engine report`` does."""
+"""A report without a page, for ``python -m engine report``."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def write(
 ) -> None:
     """Write the report of a saved fit, and maybe its figures and tables as a zip.
 
-    Of a fit in the folder of its run, the report has what is kept there too: what was asked for,
-    the score on held-out cells and the names of factors or topics; of any, the check of it that
-    is kept beside it.
+    If the fit is in the folder of its run, the report has the request, the score on held-out cells
+    and the names of factors or topics that are saved there. It has the check that is saved beside
+    the fit, wherever that is.
 
     Parameters
     ----------
     data
-        Where its counts lie now, for the command that makes it again.
+        Present path of the counts, for the command that repeats the fit.
     umap
-        Whether cells are shown by a UMAP, which takes a while unless the fit comes with one.
+        Whether cells are shown by a UMAP; it takes a while unless the file has one.
     tell
-        Hears in words what is being done.
+        Called with words on the progress.
 
     Raises
     ------
@@ -72,13 +72,13 @@ def write(
 
 
 def _status(path: Path) -> JobStatus | None:
-    """The status of the run in whose folder a fit is; None if it is in none."""
+    """The status of the run whose folder has the fit; None if there is none."""
     folder = path.resolve().parent
     return RunStore(folder.parents[1]).read(folder.name) if is_run(folder) else None
 
 
 def _coordinates(path: Path, fit: AnyFit, tell: Tell) -> np.ndarray | None:
-    """Those that the file has, else new ones; None of too few cells, or of one topic alone."""
+    """UMAP of the file, else a new one; None for too few cells or a single topic."""
     with h5py.File(path, "r") as file:
         known = file.get("obsm/X_umap")
         if known is not None:

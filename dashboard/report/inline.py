@@ -1,4 +1,4 @@
-"""Figures as SVG that can stand inside a page, beside others."""
+"""Figures as SVG elements inside a page, beside others."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dashboard.export import Export, Provenance, render
 
 _NAMESPACE = re.compile(r"^\{[^}]*\}")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
-# Descriptions that name other hosts, and styles that would reach the rest of the page.
+# Descriptions that name other hosts, and styles that would apply to the rest of the page.
 _LEFT_OUT = {"metadata", "style", "script"}
-# Type of 7 points is for paper.
+# Type of 7 points is for paper; on a page it is larger.
 LARGER = 1.3
 
 
@@ -21,9 +21,9 @@ def inline_svg(export: Export, provenance: Provenance, prefix: str, title: str) 
     Parameters
     ----------
     prefix
-        Of all its ids: those of two figures of a page must differ.
+        Prefix of its ids, which must differ between the figures of a page.
     title
-        For those who cannot see it.
+        Words for screen readers.
     """
     root = ElementTree.fromstring(render(export, "svg", provenance))
     for parent in list(root.iter()):
@@ -32,7 +32,7 @@ def inline_svg(export: Export, provenance: Provenance, prefix: str, title: str) 
                 parent.remove(child)
     for node in root.iter():
         node.tag = _plain(node.tag)
-        node.attrib = {_plain(name): _own(name, text, prefix) for name, text in node.items()}
+        node.attrib = {_plain(name): _prefix_ids(name, text, prefix) for name, text in node.items()}
     root.attrib.pop("version", None)
     for side in ("width", "height"):
         root.set(side, f"{LARGER * float(root.get(side, '0pt').removesuffix('pt')):.1f}pt")
@@ -44,9 +44,9 @@ def _plain(name: str) -> str:
     return _NAMESPACE.sub("", name)
 
 
-def _own(name: str, text: str, prefix: str) -> str:
+def _prefix_ids(name: str, text: str, prefix: str) -> str:
     if name == "id":
         return f"{prefix}-{text}"
     if text.startswith("#") and _plain(name) == "href":
         return f"#{prefix}-{text[1:]}"
-    return _REFERENCE.sub(lambda found: f"url(#{prefix}-{found[1]})", text)
+    return _REFERENCE.sub(lambda match: f"url(#{prefix}-{match[1]})", text)

@@ -14,7 +14,7 @@ from engine.results import AnyFit, selection_of
 TOP = 12
 # Column of labels that explain factors, where any do.
 LABELS = "explained by labels"
-# What is said of a number that was chosen.
+# Note on a number that was chosen.
 FROM_COUNTS = "chosen from the counts"
 SCORES = {
     "perplexity": "Perplexity by document completion (lower is better)",
@@ -86,8 +86,8 @@ def account(subject: Subject) -> list[str]:
     report = subject.fit.data.get("report") or {}
     said = [str(report.get(f"{part}_reason") or "") for part in _REASONS]
     if "cells_found" in report:
-        found = f"Found {report['cells_found']:,} cells and {report['genes_found']:,} genes."
-        said.insert(0, found)
+        size = f"Found {report['cells_found']:,} cells and {report['genes_found']:,} genes."
+        said.insert(0, size)
     for kind, why in (("cells", "without counts"), ("genes", "never expressed")):
         if count := report.get(f"n_dropped_{kind}"):
             said.append(f"{kind.capitalize()} left out, {why}: {count:,}.")
@@ -96,7 +96,7 @@ def account(subject: Subject) -> list[str]:
 
 
 def configuration(subject: Subject) -> pd.DataFrame:
-    """All settings that have a say in the fit: meaning, value, and whether it is the default."""
+    """All settings that the fit uses: meaning, value, and whether it is the default."""
     config = subject.fit.config
     notes = {} if selection_of(subject.fit) is None else {config.size_name(): FROM_COUNTS}
     rows = []
@@ -108,36 +108,36 @@ def configuration(subject: Subject) -> pd.DataFrame:
 
 
 def shares(subject: Subject, space: str = " ") -> pd.DataFrame:
-    """How much each factor or topic takes, and its leading genes with their numbers.
+    """The share of each factor or topic, and its leading genes with their numbers.
 
     Parameters
     ----------
     space
-        Between a gene and its number.
+        Text between a gene and its number.
     """
     fit, rows = subject.fit, []
     taken = summaries.factor_shares(fit)
     topics = fit.can("mixtures")
-    for place, name in enumerate(fit.factor_names):
+    for position, name in enumerate(fit.factor_names):
         if topics:
-            ranked = summaries.ranking(fit, place, "relevance").head(TOP)["probability"]
+            ranked = summaries.ranking(fit, position, "relevance").head(TOP)["probability"]
             genes = [f"{gene}{space}{100 * value:.2g}{space}%" for gene, value in ranked.items()]
         else:
-            ranked = summaries.ranking(fit, place).head(TOP)["loading"]
+            ranked = summaries.ranking(fit, position).head(TOP)["loading"]
             genes = [f"{gene}{space}{_signed(value)}" for gene, value in ranked.items()]
-        rows.append((name, f"{100 * float(taken.iloc[place]):.1f} %", ", ".join(genes)))
+        rows.append((name, f"{100 * float(taken.iloc[position]):.1f} %", ", ".join(genes)))
     what = "genes by relevance (probability)" if topics else "genes by |loading| (CLR, nats)"
     table = pd.DataFrame(rows, columns=[subject.kind, fit.vocabulary.share, what]).set_index(
         subject.kind
     )
     if fit.can("label_shares") and (said := _labels(fit)):
-        table.insert(1, LABELS, [said.get(place, "") for place in range(fit.n_factors)])
+        table.insert(1, LABELS, [said.get(position, "") for position in range(fit.n_factors)])
     return table
 
 
 def _labels(fit: AnyFit) -> dict[int, str]:
     """The labels that explain each factor, in words."""
-    return {place: ", ".join(parts) for place, parts in summaries.label_parts(fit).items()}
+    return {position: ", ".join(parts) for position, parts in summaries.label_parts(fit).items()}
 
 
 def _signed(value: float) -> str:
@@ -147,24 +147,24 @@ def _signed(value: float) -> str:
 def score(subject: Subject) -> Rows:
     """Table of the score on held-out cells."""
     known = {words: subject.score.get(key) for key, words in SCORES.items()}
-    told = {words: plain(value) for words, value in known.items() if value is not None}
+    texts = {words: plain(value) for words, value in known.items() if value is not None}
     marginal = SCORES["log_marginal_per_cell"]
-    if marginal in told and subject.score.get("is_bound"):
-        told[marginal] = f"≥ {told[marginal]}"
-    return list(told.items())
+    if marginal in texts and subject.score.get("is_bound"):
+        texts[marginal] = f"≥ {texts[marginal]}"
+    return list(texts.items())
 
 
 def check(subject: Subject) -> Rows:
-    """How many genes a check found to misfit, by discrepancy."""
+    """Number of genes that misfit in a check, by discrepancy."""
     misfits = subject.check.get("misfits", {})
     return [(str(name).replace("_", " "), f"{count:,} genes") for name, count in misfits.items()]
 
 
 def files(subject: Subject) -> dict[str, tuple[str, pd.DataFrame]]:
-    """Tables for other programs: stem of the file -> what it is, and the table."""
+    """Tables for other programs: stem of the file -> description and table."""
     fit = subject.fit
     latent = subject.kind
-    found = {
+    tables = {
         f"genes_by_{latent}": _genes(subject),
         f"{latent}s": (
             f"What each {latent} takes, and its leading genes.",
@@ -180,12 +180,12 @@ def files(subject: Subject) -> dict[str, tuple[str, pd.DataFrame]]:
     }
     if fit.can("covariates") and fit.covariate_effects():
         words = "CLR effects of the covariates on every gene, with their errors, nats."
-        found["coefficients"] = (words, coefficients(fit).set_index(["column", "gene"]))
+        tables["coefficients"] = (words, coefficients(fit).set_index(["column", "gene"]))
     if subject.score:
         rows = {name: value for name, value in subject.score.items() if value is not None}
         table = pd.Series(rows, name="value", dtype=object).rename_axis("measure").to_frame()
-        found["score"] = ("What held-out cells say of the fit.", table)
-    return found
+        tables["score"] = ("What held-out cells say of the fit.", table)
+    return tables
 
 
 def _genes(subject: Subject) -> tuple[str, pd.DataFrame]:

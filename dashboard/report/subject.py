@@ -24,9 +24,9 @@ class Subject:
     fit
         With the names that were given to its factors or topics.
     request
-        How its counts were read; None if nobody knows.
+        How its counts were read; None if unknown.
     request_known
-        Whether the request is the one that was asked for, and not made up from the fit.
+        Whether the request was recorded; else it is inferred from the fit.
     holdout
         Share of the cells that were set aside.
     split
@@ -56,14 +56,14 @@ class Subject:
     ) -> Subject:
         """The subject of a report on a fit, and on its run if it has one.
 
-        A fit from a shell tells by itself what was asked for, and its score.
+        A fit from a shell holds its own request and score.
 
         Parameters
         ----------
         names
-            Given to the factors or topics, in order.
+            Names of the factors or topics, in order.
         source
-            Where the data lie, if they were moved.
+            Present path of the data, if they were moved.
         """
         if len(names) == fit.n_factors:
             fit = fit.changed(names=tuple(names))
@@ -72,15 +72,15 @@ class Subject:
             known["score"] = status.score
             if status.request:
                 known |= {"request": status.request, "holdout": status.holdout}
-        asked = _asked(known.get("request"))
-        if asked is not None and source is not None:
-            asked = replace(asked, source=source)
+        request = _parse_request(known.get("request"))
+        if request is not None and source is not None:
+            request = replace(request, source=source)
         return cls(
             fit,
             Provenance.of_fit(fit, status.name if status is not None else ""),
-            asked or request_of(fit, source),
-            asked is not None,
-            holdout_of(fit) if asked is None else known.get("holdout", 0.0),
+            request or request_of(fit, source),
+            request is not None,
+            holdout_of(fit) if request is None else known.get("holdout", 0.0),
             bool(fit.data.get("split")),
             known.get("score") or {},
             check or {},
@@ -93,7 +93,7 @@ class Subject:
 
     @property
     def kind(self) -> str:
-        """What a latent is called: ``factor`` or ``topic``."""
+        """Word for a latent: ``factor`` or ``topic``."""
         return self.fit.latent
 
     @property
@@ -105,7 +105,7 @@ class Subject:
     def command(self) -> Command | None:
         """The command that repeats the fit; None if its data request or cells are not known."""
         some = bool(self.fit.data.get("subset"))
-        # Of some of the cells, a fit does not tell which were set aside.
+        # A fit of some of the cells does not record which were set aside.
         if self.request is None or (some and self.holdout):
             return None
         return fit_command(
@@ -117,7 +117,7 @@ class Subject:
         )
 
 
-def _asked(request: Mapping[str, Any] | None) -> DataRequest | None:
+def _parse_request(request: Mapping[str, Any] | None) -> DataRequest | None:
     """Parse a data request; None for older fits and damaged runs."""
     if not request:
         return None

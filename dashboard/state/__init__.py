@@ -1,4 +1,4 @@
-"""The state of one session: data, run, choice and look. Knows no Panel."""
+"""The state of one session: data, run, choice and look. Does not import Panel."""
 
 from dashboard.state.app_state import (
     CAPTURE,

@@ -23,7 +23,7 @@ LABEL, CLR, COUNTS = "label:", "clr:", "counts:"
 
 
 class AppState(DataState, ModelSettings, RunState, ChoiceState, SelectionState, LookState):
-    """Everything the controls and views of one session share, and what changes several parts."""
+    """All that controls and views of one session share, and actions that change several parts."""
 
     _ids: Mapping[str, str] = MappingProxyType({})
 
@@ -78,7 +78,7 @@ class AppState(DataState, ModelSettings, RunState, ChoiceState, SelectionState, 
         self.param.update(marked=marked, detail="gene", heat="gene" if near else self.heat)
 
     def drop_gene(self, gene: str) -> None:
-        """Take the mark off a gene."""
+        """Unmark a gene."""
         marked = tuple(name for name in self.marked if name != gene)
         changes: dict[str, Any] = {"marked": marked}
         if not marked and self.heat == "gene":
@@ -114,7 +114,7 @@ class AppState(DataState, ModelSettings, RunState, ChoiceState, SelectionState, 
     def show_fit(self, fit: AnyFit, **more: Any) -> None:
         """Show a (newer) snapshot, keeping the choices that still make sense."""
         more = {"names": fit.factor_names} | more
-        # Another run may call genes by their ids, or by symbols where the last did by ids.
+        # Another run may name genes by ids where the last one used symbols, or the reverse.
         genes = (*self.marked, *(self.pair or ()))
         now = {gene: called(fit, self._ids.get(gene, gene)) or called(fit, gene) for gene in genes}
         marked = tuple(name for gene in self.marked if (name := now[gene]) is not None)
@@ -138,7 +138,7 @@ def _same(before: pd.Index | None, after: pd.Index) -> bool:
 
 
 def default_colour(fit: AnyFit) -> str:
-    """The first label of few enough distinct values, else the factor, else the total counts."""
+    """The first label with 2 to 40 distinct values, else the factor, else the total counts."""
     for name in fit.obs.columns:
         column = fit.obs[name]
         if column.dtype.kind not in "fiu" and 1 < column.nunique() <= 40:

@@ -15,7 +15,7 @@ REQUEST = ("source", "layer", "genes", "reference", "library_size", "gene_names"
 
 
 class DataState(param.Parameterized):
-    """Which counts to read, as the sidebar says, and what was read."""
+    """The counts to read, as set in the sidebar, and those that were read."""
 
     source = param.String(doc="Path of the counts, or 'demo'.")
     layer = param.String(default=None, allow_None=True, doc="Layer of counts; None guesses.")
@@ -25,19 +25,19 @@ class DataState(param.Parameterized):
     gene_names = param.String(
         default=None, allow_None=True, doc="Column of var, or 'index'; None looks for symbols."
     )
-    sample = param.String(default=None, allow_None=True, doc="Of several samples of a folder.")
-    genome = param.String(default=None, allow_None=True, doc="Of several; None joins them.")
+    sample = param.String(default=None, allow_None=True, doc="Which of several samples.")
+    genome = param.String(default=None, allow_None=True, doc="Which of several; None joins all.")
     feature_type = param.String(default=None, allow_None=True, doc="None takes Gene Expression.")
     cells_in: Any = param.Selector(default=None, objects=[None, ROWS, COLUMNS])
     round = param.Boolean(default=False, doc="Whether to round corrected counts.")
 
-    loaded = param.ClassSelector(class_=DataRequest, allow_None=True, doc="What `counts` are.")
+    loaded = param.ClassSelector(class_=DataRequest, allow_None=True, doc="Request of `counts`.")
     info = param.ClassSelector(class_=SourceInfo, allow_None=True, doc="What `loaded` offers.")
     counts = param.ClassSelector(class_=Counts, allow_None=True)
     summary = param.Parameter(doc="CountsSummary of `counts`.")
-    reading = param.String(doc="What is being read, empty when nothing is.")
-    how_far = param.Parameter(default=("", 0.0), doc="What is done to it, and which share is.")
-    offers = param.Parameter(default=(), doc="Choices of the source: of `engine.data.Offer`.")
+    reading = param.String(doc="Source that is being read, else empty.")
+    how_far = param.Parameter(default=("", 0.0), doc="Step of reading, and the share done.")
+    offers = param.Parameter(default=(), doc="`engine.data.Offer` of each choice of the source.")
     data_error = param.ClassSelector(class_=Notice, allow_None=True)
     brought = param.String(default=None, allow_None=True, doc="Run whose data `counts` are.")
 
@@ -50,7 +50,7 @@ class DataState(param.Parameterized):
         """Whether the loaded counts are those of the settings."""
         return self.loaded is not None and not self.reading and self.loaded == self.request()
 
-    def wait_for(self, offer: Offer, told: Notice) -> None:
-        """Offer a choice that reading needs; settings and other choices stay as they are."""
+    def wait_for(self, offer: Offer, notice: Notice) -> None:
+        """Offer a choice that reading needs; settings and other choices stay unchanged."""
         others = [o for o in self.offers if o.name != offer.name and getattr(self, o.name)]
-        self.param.update(offers=(*others, offer), data_error=told, reading="")
+        self.param.update(offers=(*others, offer), data_error=notice, reading="")

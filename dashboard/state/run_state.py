@@ -14,7 +14,7 @@ from engine.results import OTHER
 
 FITS = tuple(family.fit for family in FAMILIES)
 LONGEST_NAME = 40
-# Intervals of the bootstrap from fewer are rough, from more hardly better.
+# Bootstrap intervals from fewer replicates are rough; those from more are hardly better.
 REPLICATES = (50, 200)
 
 
@@ -38,24 +38,22 @@ class RunState(param.Parameterized):
     names = param.List(default=[], doc="Names of its factors or topics, in order.")
     fit_requested = param.Boolean(default=False, doc="A fit is to start soon.")
     other = param.String(default=None, allow_None=True, doc="Run to compare with; None chooses.")
-    against = param.String(default="", doc="Run B: whose correlations Groups holds against.")
+    against = param.String(default="", doc="Run B of Groups, whose correlations are compared.")
     sweep = param.String(default=None, allow_None=True, doc="Id of the sweep that is shown.")
-    swept = param.Parameter(doc="That sweep as it stands: an `engine.checks.Sweep`.")
-    partial = param.String(doc="How far a fit that is still running has come, else empty.")
+    swept = param.Parameter(doc="Present result of that sweep: an `engine.checks.Sweep`.")
+    partial = param.String(doc="Progress of a fit that is still running, else empty.")
     embedding = param.ClassSelector(class_=Embedding, allow_None=True)
-    placing = param.String(doc="How far the UMAP has come, empty when none is computed.")
+    placing = param.String(doc="Progress of the UMAP; empty if none is being computed.")
     fit_counts = param.Parameter(doc="(C, G) sparse columns of the fit's counts, if it has them.")
 
-    uncertainty = param.Parameter(doc="Of the shown fit, if worked out: `engine.checks`.")
+    uncertainty = param.Parameter(doc="Uncertainty of the shown fit, if computed.")
     uncertainty_method: Any = param.Selector(
-        default="", objects=["", "delta", "bootstrap"], doc="How it is to be worked out, soon."
+        default="", objects=["", "delta", "bootstrap"], doc="Method of the job to start."
     )
-    n_boot: Any = param.Selector(default=50, objects=list(REPLICATES), doc="Of the bootstrap.")
-    uncertainty_progress = param.String(
-        doc="How far that has come, empty when nothing is worked out."
-    )
+    n_boot: Any = param.Selector(default=50, objects=list(REPLICATES), doc="Replicates.")
+    uncertainty_progress = param.String(doc="Progress of that job; empty if there is none.")
     exports = param.Dict(
-        default={}, instantiate=True, doc="What views can export: name -> function that offers it."
+        default={}, instantiate=True, doc="Exports of the views: name -> function that returns one."
     )
 
     @property
@@ -65,7 +63,7 @@ class RunState(param.Parameterized):
 
     @property
     def kind(self) -> str:
-        """What a latent of the shown fit is called: ``factor`` or ``topic``."""
+        """Word for a latent of the shown fit: ``factor`` or ``topic``."""
         return "factor" if self.fit is None else self.fit.latent
 
     def has_gene(self, gene: str) -> bool:
@@ -76,17 +74,17 @@ class RunState(param.Parameterized):
         """Rename a factor or topic; an empty name restores the default."""
         if self.fit is None or not 0 <= factor < len(self.names):
             return
-        told = " ".join(name.split()) or self.fit.default_names[factor]
+        new_name = " ".join(name.split()) or self.fit.default_names[factor]
         others = [*self.names[:factor], *self.names[factor + 1 :]]
         wrong = None
         if self.partial:
             wrong = Notice("a fit that has ended", self.partial, "Give names once it has ended.")
-        elif len(told) > LONGEST_NAME:
-            found = f"{len(told)} characters"
-            wrong = Notice(f"a name of at most {LONGEST_NAME} characters", found, "Shorten it.")
-        elif told in others:
-            other = f"{told!r}, the name of {self.kind} {self.names.index(told) + 1}"
+        elif len(new_name) > LONGEST_NAME:
+            length = f"{len(new_name)} characters"
+            wrong = Notice(f"a name of at most {LONGEST_NAME} characters", length, "Shorten it.")
+        elif new_name in others:
+            other = f"{new_name!r}, the name of {self.kind} {self.names.index(new_name) + 1}"
             wrong = Notice("a name that no other has", other, "Choose another name.")
         self.run_error = wrong
         if wrong is None:
-            self.names = [*self.names[:factor], told, *self.names[factor + 1 :]]
+            self.names = [*self.names[:factor], new_name, *self.names[factor + 1 :]]

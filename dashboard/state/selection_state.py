@@ -1,4 +1,4 @@
-"""SelectionState: which cells are selected, and by what they were chosen."""
+"""SelectionState: the selected cells, and the labels that led to them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SelectionState(param.Parameterized):
         Parameters
         ----------
         led_by
-            Labels by which the cells are chosen, or whose colours are seen; None: not known.
+            Labels by which the cells are chosen, or whose colours are shown; None: not known.
         """
         if mode != "replace" and self.selected is not None:
             both = None not in (self.led_by, led_by)

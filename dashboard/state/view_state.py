@@ -1,4 +1,4 @@
-"""ChoiceState and LookState: what a session has chosen of the shown fit, and how it shows it."""
+"""ChoiceState and LookState: the choices of a session in the shown fit, and their display."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_MARKED = 6
 
 
 class ChoiceState(param.Parameterized):
-    """What is chosen of the shown fit."""
+    """The chosen factor, genes and pair of the shown fit."""
 
     factor = param.Integer(
         default=None, allow_None=True, bounds=(0, None), doc="Position of a factor or topic."
@@ -31,12 +31,12 @@ class LookState(param.Parameterized):
 
     tab: Any = param.Selector(default=tab_names()[0], objects=list(tab_names()))
     colour = param.String(default="", doc="What colours the cells: a key of `colours()`.")
-    own_label = param.String(doc="The label among those that a person chose; factors leave it.")
+    own_label = param.String(doc="Label that a person chose as colour; choosing a factor keeps it.")
     heat: Any = param.Selector(default="top", objects=["top", "factor", "gene"], doc="Heatmap.")
     max_fsos: Any = param.Selector(
         default=1.0,
         objects=[1.0, 0.2, 0.1, 0.05, 0.01],
         doc="Largest fsos of pairs in full colour.",
     )
-    top_genes = param.Integer(default=100, bounds=(2, 1000), doc="How many.")
+    top_genes = param.Integer(default=100, bounds=(2, 1000), doc="Genes in the heatmap.")
     detail = param.String(default="gene", doc="Key of the card in front, lower right in Explore.")

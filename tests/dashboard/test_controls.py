@@ -258,7 +258,7 @@ class TestRun:
 
     def test_a_new_fit_is_asked_for_beside_no_old_end(self) -> None:
         assert "Finished" in words(job(state="done"))
-        assert "Finished" not in words(job(state="done"), asked=True)
+        assert "Finished" not in words(job(state="done"), requested=True)
 
     def test_runs_that_go_on_beside_the_shown_one_are_told(self) -> None:
         run = job(phase="fitting", passes=4, seconds=12.0, seconds_left=47.0)

@@ -94,7 +94,7 @@ def _make_export(
     def draw() -> Any:
         from dashboard import figures
 
-        return figures.topic_map(table, placed.explained, chosen=factor)
+        return figures.topic_map(table, placed.explained, topic=factor)
 
     def data() -> pd.DataFrame:
         distances = summaries.topic_distances(fit).set_axis(list(names), axis=1)
