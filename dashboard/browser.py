@@ -56,7 +56,7 @@ class Browser(JSComponent):
     def show_address(self, search: str, *, replace: bool) -> None:
         """Show another query in the address bar, as a new step or instead of the last.
 
-        The act ``"address"`` gets the query of a new page, or the one after a step back.
+        The act ``"address"`` gets the query of a new page, or the query after a step back.
         """
         self._send_msg({"do": "address", "search": search, "replace": replace})
 

@@ -66,7 +66,7 @@ class Embedder:
                     finally:
                         done.set()
 
-                # In a queue of its own: in that of the UMAPs it would wait for them to end.
+                # In its own queue: in the queue of the UMAPs it would wait for them to end.
                 self._jobs.submit("warm-up", work, queue="images")
             return self._images.is_set()
 

@@ -57,7 +57,7 @@ class Export:
     table
         The data in it.
     of
-        The fit that the view shows; it may be older than that of the page if the tab is hidden.
+        The fit that the view shows; in a hidden tab it may be older than the fit of the page.
     title, caption
         Words for a report.
     listed
@@ -103,7 +103,7 @@ class Provenance:
 
     @property
     def label(self) -> str:
-        """Name of the run without that of the data, with which it begins by default."""
+        """Name of the run without the name of the data, its usual beginning."""
         return self.run.removeprefix(f"{self.data} · ")
 
     def __str__(self) -> str:

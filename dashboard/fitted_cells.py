@@ -12,7 +12,7 @@ from engine.jobs import CellSubset
 
 
 def fitted_cells(counts: Counts, cells: pd.Index | None, formula: str | None) -> CellSubset | None:
-    """The requested cells that have a value of each covariate; None if these are all cells."""
+    """The requested cells that have a value of each covariate; None for all open counts."""
     mask, words = np.ones(counts.n_cells, bool), []
     if cells is not None:
         mask = counts.cells.isin(cells)

@@ -199,7 +199,7 @@ class Folders:
                 left.unlink(missing_ok=True)
 
     def _make(self, size: int) -> Path:
-        """Make an empty file of the full size, so that the next upload counts its space."""
+        """Make a sparse file of the full size, so that the next upload counts its space."""
         self.uploads.mkdir(parents=True, exist_ok=True)
         # Uploads that have begun take up their disk space only as the content arrives.
         begun = [part.stat() for part in self.uploads.glob(".*.part")]

@@ -25,7 +25,7 @@ _STAY = "The results of the run stay in view; nothing else is fitted in place of
 
 
 class Opener:
-    """Reads counts in the background; checks that those of a run are what it was fitted to.
+    """Reads counts in the background; checks that a run was fitted to the same counts.
 
     Parameters
     ----------

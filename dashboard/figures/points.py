@@ -57,7 +57,7 @@ def _smooth(rgb: np.ndarray, top: np.ndarray) -> np.ndarray:
     filled = _sums(top >= 0, count)
     image = np.empty((count, count, 4), np.uint8)
     for channel in range(3):
-        # the last colour, black, is that of -1 and adds nothing
+        # the last colour, black, stands for -1 and adds nothing
         image[..., channel] = np.round(_sums(rgb[:, channel][top], count) / np.maximum(filled, 1))
     image[..., 3] = np.round(255 * filled / FINER**2)
     return image

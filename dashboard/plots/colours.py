@@ -20,7 +20,7 @@ class Colouring:
     Attributes
     ----------
     title
-        What is shown, with its unit; of labels, the name of their column.
+        The quantity with its unit; for labels, the name of their column.
     values
         (C,) codes of the labels (-1: missing), or numbers.
     labels

@@ -158,7 +158,7 @@ class Heatmap:
         most
             Largest rate of a pair that keeps its full colour.
         by
-            The rate: "fsos", that of false signs or small effects, or "lfsr".
+            The rate: "fsos" (false sign or small effect) or "lfsr" (false sign).
         """
         data = {name: self._image.data[name] for name in ("image", "size")}
         count = len(self.columns.names)

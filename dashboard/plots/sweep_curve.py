@@ -45,7 +45,7 @@ MEASURES = {
 
 # The last measure is only in the table of a `Selection`.
 ALL = MEASURES | {"behind": Shown("Behind the best", "nats per count behind", "behind_error")}
-# Fill of a number with structure: genes vary together beyond that many factors.
+# Fill of a point with structure: genes vary together beyond that many factors.
 HOLLOW = "#00000000"
 
 

@@ -44,7 +44,7 @@ def placed(table: pd.DataFrame, called: str) -> Placed:
     if "per_10k_a" in table:
         mean = table[["per_10k_a", "per_10k_b"]].mean(axis=1).to_numpy(float)
         return Placed(x, np.log10(np.maximum(mean, 1e-3)), colours, COUNTS)
-    # Coefficients have no counts, and those of too few donors no test.
+    # Coefficients have no counts; with too few donors they have no test.
     error = table["standard_error"].to_numpy(float)
     y, up = np.nan_to_num(np.abs(x) / error, posinf=0.0), ERRORS
     return Placed(x, y, colours, up)

@@ -37,9 +37,10 @@ class Figure:
 
 
 def as_they_stand(state: AppState) -> dict[str, Export]:
-    """Exports of the views of the open run, by the names of their menus. Not for other threads.
+    """Exports of the views of the open run, by the names of their menus.
 
-    Views in hidden tabs that still show another fit are left out, as are histograms of other data.
+    To be called on the document of the session. Views in hidden tabs that still show another fit
+    are left out, as are histograms of other data.
     """
     exports: dict[str, Export] = {}
     for name, offer in state.exports.items():

@@ -38,7 +38,7 @@ def write(
 
     If the fit is in the folder of its run, the report has the request, the score on held-out cells
     and the names of factors or topics that are saved there. It has the check that is saved beside
-    the fit, wherever that is.
+    any fit.
 
     Parameters
     ----------
