@@ -136,8 +136,8 @@ class _Umap(Artefact[np.ndarray]):
 
     name, file, owned = "UMAP", FILE, False
 
-    def work(self, work: Work, *_arguments: Any) -> np.ndarray:
-        """Compute the layout; ends early if it is stopped or its run is deleted."""
+    def work(self, work: Work, *settings: Any) -> np.ndarray:
+        """It ends early if it is stopped or if its run is deleted."""
 
         def tell(fraction: float, words: str) -> None:
             if work.stopping:
