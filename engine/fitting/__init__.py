@@ -1,1 +1,1 @@
-"""What fits of all models share: their clock, training, blocks of cells, and how they ended."""
+"""Code that the fits of all models share: clock, training, blocks of cells, status."""

@@ -17,7 +17,7 @@ _BLOCK_ELEMENTS = {"cpu": 2**20}
 _BLOCK_ELEMENTS_ELSEWHERE = 2**24
 _MOST_CELLS = 2**14
 # Dense float32 counts up to this size stay on the device between passes.
-_MOST_KEPT_BYTES = 2**30
+_MOST_CACHED_BYTES = 2**30
 
 
 class Block(NamedTuple):
@@ -38,15 +38,15 @@ class Blocks:
     Parameters
     ----------
     counts
-        In memory or streamed from disk; together never more than cells x genes float32.
+        In memory or streamed from disk.
     block_cells
-        Cells per block; None chooses by the number of genes.
+        Cells per block; None: chosen by the number of genes.
     keep
-        Whether to keep blocks for another pass.
+        Whether to cache the blocks for the next pass, if they fit.
     width
-        Arrays of the size of a block that will be held at a time.
+        Number of arrays of a block's size that the caller holds at a time.
     weights
-        (C,) what each cell counts for, 1 on average; None: all alike.
+        (C,) weight of each cell, 1 on average; None: all 1.
     """
 
     def __init__(
@@ -63,17 +63,17 @@ class Blocks:
         elements = _BLOCK_ELEMENTS.get(jax.default_backend(), _BLOCK_ELEMENTS_ELSEWHERE)
         rows = block_cells or min(max(elements // (counts.n_genes * width), 1), _MOST_CELLS)
         self.rows = min(rows, counts.n_cells)
-        self._kept: dict[int, Block] | None = None
-        if keep and 4 * counts.n_cells * counts.n_genes <= _MOST_KEPT_BYTES:
-            self._kept = {}
+        self._cached: dict[int, Block] | None = None
+        if keep and 4 * counts.n_cells * counts.n_genes <= _MOST_CACHED_BYTES:
+            self._cached = {}
 
     def __iter__(self) -> Iterator[Block]:
         for start in range(0, self.counts.n_cells, self.rows):
-            block = self._kept.get(start) if self._kept is not None else None
+            block = self._cached.get(start) if self._cached is not None else None
             if block is None:
                 block = self._read(start)
-                if self._kept is not None:
-                    self._kept[start] = block
+                if self._cached is not None:
+                    self._cached[start] = block
             yield block
 
     def _read(self, start: int) -> Block:
@@ -86,7 +86,7 @@ class Blocks:
 
 @jax.jit
 def with_one_more(counts: Float[Array, "B F"], rows: Any) -> Float[Array, "B F"]:
-    """Counts with one more of the last feature in the rows of a mask: without any is no mode."""
+    """Counts plus one of the last feature in masked rows: a cell without counts has no mode."""
     return counts.at[:, -1].add(rows)
 
 

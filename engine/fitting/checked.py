@@ -16,7 +16,7 @@ REMEDY = "The file is damaged: make the fit again, or bring an earlier copy back
 
 
 class _Common(Protocol):
-    """What all fits have, beside arrays of their own."""
+    """Fields that all fits have."""
 
     cells: pd.Index
     genes: pd.Index
@@ -31,19 +31,19 @@ def check_arrays(
     shapes: Mapping[str, tuple[int, ...]],
     least: Mapping[str, float],
 ) -> None:
-    """Refuse arrays of a fit that are not of finite numbers, or of another shape than its names.
+    """Raise an error unless the arrays of a fit hold finite numbers and have the expected shapes.
 
     Parameters
     ----------
     arrays, shapes
         By name.
     least
-        Lowest value that is allowed, of those that have one.
+        Lowest allowed value of the arrays that have one, by name.
 
     Raises
     ------
     FitError
-        If one is wrong.
+        If an array is not.
     """
     for name, array in arrays.items():
         if array.shape != shapes[name]:
@@ -67,7 +67,7 @@ def check_arrays(
 
 
 def check_names(cells: pd.Index, genes: pd.Index) -> None:
-    """Refuse names that are not distinct texts.
+    """Raise an error unless the names are distinct strings.
 
     Raises
     ------
@@ -76,12 +76,12 @@ def check_names(cells: pd.Index, genes: pd.Index) -> None:
     """
     for what, names in (("cells", cells), ("genes", genes)):
         if not names.is_unique or infer_dtype(names, skipna=False) != "string":
-            found = str(names[names.duplicated()][:1].tolist() or names.dtype)
-            raise FitError(f"a name of its own for each of the {what}", found[:200], REMEDY)
+            problem = str(names[names.duplicated()][:1].tolist() or names.dtype)
+            raise FitError(f"a name of its own for each of the {what}", problem[:200], REMEDY)
 
 
 def check_rest(fit: _Common) -> None:
-    """Names, the encoder and how the fit ended, which all models have."""
+    """Check the fields that all fits have."""
     check_names(fit.cells, fit.genes)
     encoder = {f"encoder {name}": array for name, array in fit.encoder.items()}
     check_arrays(encoder, {name: array.shape for name, array in encoder.items()}, {})

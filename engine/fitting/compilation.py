@@ -1,4 +1,4 @@
-"""Compilation: kept on disk between processes, and timed apart from the fit."""
+"""Compilation: a cache on disk for later processes, and a clock apart from the fit's."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import jax.monitoring
 import platformdirs
 
 # Regions of memory that a process may have mapped on Linux are 65,530 by default, and each compiled
-# program takes some; LLVM does not survive a refusal.
+# program takes some; LLVM crashes if it gets no more.
 _MOST_REGIONS = 40_000
 _REGIONS = Path("/proc/self/maps")
-# Programs (of two regions or so each) between two looks: to count many regions takes long.
+# Programs (of about two regions each) compiled between two counts: counting regions is slow.
 _BETWEEN = 500
 _spent = 0.0
 _programs = 0
@@ -21,7 +21,7 @@ _looked = 0
 
 
 def keep_compilations() -> None:
-    """Let a second process start without compiling, unless JAX was told where to keep them."""
+    """Cache compilations on disk for later processes, unless JAX has a cache folder already."""
     if jax.config.jax_compilation_cache_dir is None:
         folder = Path(platformdirs.user_cache_dir("logratio")) / "jax"
         try:
@@ -34,19 +34,19 @@ def keep_compilations() -> None:
 
 
 def make_room(most: int = _MOST_REGIONS, between: int = _BETWEEN) -> bool:
-    """Forget what was compiled if the process has mapped more than so many regions of memory.
+    """Clear JAX's compilations if the process has mapped more than ``most`` regions of memory.
 
-    A server that fits data of hundreds of shapes would crash otherwise. What is still needed is
-    compiled again, or read from disk. Elsewhere than on Linux nothing happens.
+    A server that fits data of hundreds of shapes would crash otherwise. Programs still needed are
+    compiled again, or read from disk. Does nothing outside Linux.
 
     Parameters
     ----------
     between
-        Programs compiled since the last look, below which nothing is looked at.
+        Regions are counted only after this many more programs were compiled.
 
     Returns
     -------
-    Whether it was forgotten.
+    Whether the compilations were cleared.
     """
     global _looked
     if _programs - _looked < between:

@@ -1,4 +1,4 @@
-"""Selected cells against the rest, by the factors of a fit and its covariates, if it has any."""
+"""Contrast of selected cells with the rest, by the factors and any covariates of a fit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def contrast(fit: FittedModel, mask: np.ndarray) -> tuple[pd.DataFrame, pd.DataF
     """
     n_all, n_selected = len(mask), int(np.count_nonzero(mask))
     totals = _totals(fit)
-    # The smaller side is added up, the other is what remains.
+    # Sum over the smaller side; the other sum is the total less this one.
     smaller = 2 * n_selected <= n_all
     part = _known(fit, np.flatnonzero(mask if smaller else ~mask))
     n_part, of_part = len(part), part.sum(0)
@@ -68,7 +68,7 @@ def _totals(fit: FittedModel) -> _Totals:
 
 
 def _known(fit: FittedModel, cells: np.ndarray | slice) -> np.ndarray:
-    """Scores and covariates of cells."""
+    """(cells, k + p) scores and covariates."""
     scores = fit.cell_weights()[cells].astype(np.float64)
     return np.hstack([scores, fit.covariates()[cells]])
 

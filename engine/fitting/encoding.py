@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-# What the names of the inputs' scale begin with, among the arrays of an encoder.
+# Prefix of the names of the inputs' scale among the arrays of an encoder.
 INPUT = "input_of_"
-# Counts per cell that compositions are brought to before the logarithm.
+# Counts per cell that compositions are scaled to before the logarithm.
 _PER_CELL = 1e4
 # Smallest standard deviation of the guide.
 _NARROWEST = 1e-4
@@ -65,7 +65,7 @@ def input_scale(counts: np.ndarray) -> Inputs:
 
 
 def inputs_of(encoder: dict[str, Any]) -> Inputs:
-    """The scale of the inputs that is kept with an encoder."""
+    """The scale of the inputs, from the arrays of an encoder."""
     return Inputs(*(jnp.asarray(encoder[INPUT + name], jnp.float32) for name in Inputs._fields))
 
 
@@ -91,7 +91,7 @@ def init_encoder(key: Array, features: int, hidden: int, prior: Any) -> dict[str
 
 @partial(jax.jit, static_argnames="shapes")
 def _normals(key: Array, shapes: tuple[tuple[int, int], ...]) -> list[Array]:
-    """Standard normal matrices: one program, where each by itself would be three to compile."""
+    """Standard normal matrices, by one program: separate calls would compile three."""
     keys = jax.random.split(key, len(shapes))
     return [jax.random.normal(own, shape) for own, shape in zip(keys, shapes, strict=True)]
 
@@ -126,8 +126,8 @@ def hidden_units(
 ) -> Float[Array, "B H"]:
     """Two layers, each normalised within the cell, on log1p of compositions and on the log total.
 
-    So a cell of any size gives inputs of order one. Units are dropped where a key is given. What is
-    known of a cell beside its counts is one more input, with weights of its own.
+    So a cell of any size gives inputs of order one. Units are dropped out if a key is given.
+    ``beside`` holds further inputs of each cell, with weights of their own.
     """
     totals = jnp.maximum(counts.sum(1, keepdims=True), 1.0)
     standard = (jnp.log1p(_PER_CELL * counts / totals) - inputs.mean) / inputs.spread
@@ -153,5 +153,5 @@ def _layer(units: Array, weights: Array, bias: Array, dropout: float, key: Array
     after = jax.nn.gelu(after / jnp.sqrt((after**2).mean(1, keepdims=True) + _EPSILON) + bias)
     if key is None or dropout == 0:
         return after
-    kept = jax.random.bernoulli(key, 1 - dropout, after.shape)
-    return jnp.where(kept, after / (1 - dropout), 0.0)
+    retained = jax.random.bernoulli(key, 1 - dropout, after.shape)
+    return jnp.where(retained, after / (1 - dropout), 0.0)

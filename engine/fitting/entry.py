@@ -9,7 +9,7 @@ from engine.errors import ConfigError, DataError
 
 
 class Kind(NamedTuple):
-    """The type of a fit that a function takes; in words, and what to do with one of another."""
+    """The type of fit that a function takes, the same in words, and the remedy for another type."""
 
     type: type
     expected: str
@@ -17,14 +17,14 @@ class Kind(NamedTuple):
 
 
 def expect(fit: object = None, kind: Kind | None = None, counts: object = None) -> None:
-    """Refuse arguments of a wrong type; None is not checked.
+    """Raise an error for arguments of a wrong type; None is not checked.
 
     Raises
     ------
     ConfigError
         If the fit is not of the kind.
     DataError
-        If the counts are none, or of no cells.
+        If the counts are of another type, or have no cells.
     """
     if kind is not None and not isinstance(fit, kind.type):
         raise ConfigError(kind.expected, f"an object of type {type(fit).__name__}", kind.remedy)

@@ -8,17 +8,17 @@ import numpy as np
 
 
 class Estimates(NamedTuple):
-    """Of n genes.
+    """Estimates and errors of n genes.
 
     Attributes
     ----------
     value, error
-        (n,) each, nats.
+        (n,) estimates and their standard errors, nats.
     freedom
         Degrees of freedom of the errors; infinite where they are known.
     independent
-        As how many independent ones they tell of each other, as a share of n: below 1 if their
-        errors are correlated.
+        Effective number of independent estimates, as a share of n: below 1 if their errors are
+        correlated.
     """
 
     value: np.ndarray

@@ -1,4 +1,4 @@
-"""The protocol of a family: what one or more models that share a fit do with counts."""
+"""The protocol of a family: one or more models that share a type of fit."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Family(Protocol):
-    """One line of `engine.registry`. Fits and configurations given to it are its own.
+    """A family of models, one line of `engine.registry`; it takes its own fits and configurations.
 
-    What imports JAX is imported in the methods, for many ask for a name alone.
+    Modules that use JAX are imported inside the methods: many callers need only a name.
     """
 
     @property
@@ -34,17 +34,17 @@ class Family(Protocol):
 
     @property
     def titles(self) -> tuple[tuple[str, str], ...]:
-        """What a person chooses of: for each model a name and a line that says what it is."""
+        """Name and one-line description of each model, for the list to choose from."""
         ...
 
     @property
     def config(self) -> type[ModelConfig]:
-        """The kind of its configurations."""
+        """The type of its configurations."""
         ...
 
     @property
     def fit(self) -> type[FittedModel]:
-        """The kind of its fits."""
+        """The type of its fits."""
         ...
 
     @property
@@ -54,7 +54,7 @@ class Family(Protocol):
 
     @property
     def slowness(self) -> int:
-        """How many times as long a cell takes to be placed as one of the quickest family."""
+        """Time to place a cell, relative to the quickest family."""
         ...
 
     def configured(self, model: str, **settings: Any) -> ModelConfig:
@@ -66,27 +66,27 @@ class Family(Protocol):
         ...
 
     def extended(self, fit: Any, counts: Counts, size: int, seed: int) -> Any:
-        """A fit of more latents to start from, made of one of fewer; None where none is of use."""
+        """A start with ``size`` latents, made from a fit of fewer; None if it would not help."""
         ...
 
     def prepared(self, counts: Counts, config: Any) -> Counts:
-        """Refuse what these counts cannot carry; the counts as all fits of them should see them."""
+        """Check the counts against the configuration; return the counts that all fits should use."""
         ...
 
     def of_parts(self, fit: Any, parts: list[pd.DataFrame]) -> tuple[Any, tuple[str, ...]]:
-        """The configuration for fits of parts of the cells by the settings and priors of a fit.
+        """Configuration for fits of parts of the cells, with the settings and priors of a fit.
 
-        And what it lacks of these, in words.
+        The second value names the settings that it had to drop, in words.
 
         Parameters
         ----------
         parts
-            Labels of the cells of each.
+            Labels of the cells of each part.
         """
         ...
 
     def check_size(self, counts: Counts, config: Any) -> None:
-        """Refuse counts that this inference cannot fit, before a number is chosen."""
+        """Raise an error if this inference cannot fit the counts, before ``"auto"`` is resolved."""
         ...
 
     def proportions(self, fit: Any, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
@@ -99,7 +99,7 @@ class Family(Protocol):
     def marginal(self, fit: Any, counts: Counts) -> tuple[float, bool]:
         """Mean log-marginal likelihood of cells with counts, and whether it is a lower bound.
 
-        Asked of a fit that has the capability "log_marginal" alone.
+        Called only for a fit with the capability "log_marginal".
         """
         ...
 
@@ -112,26 +112,26 @@ class Family(Protocol):
         ...
 
     def drawn_totals(self, fit: Any, counts: Counts, mode: Mode) -> DrawnTotals | None:
-        """Totals of cells; None of a model that has none."""
+        """Sampler of the totals of cells; None for a model without totals."""
         ...
 
     def levels(self, fit: Any, sets: list[Counts]) -> Generator[float, None, list[Level]]:
-        """Levels of genes in sets of cells, of a fit that can tell "differences"."""
+        """Levels of genes in sets of cells, for a fit with "differences"."""
         ...
 
     def mixtures(self, fit: Any, counts: Counts) -> np.ndarray:
-        """(C, k) weights of cells given these counts, of a fit that has "mixtures"."""
+        """(C, k) weights of cells given these counts, for a fit with "mixtures"."""
         ...
 
     def residuals(
         self, fit: Any, observed: np.ndarray, genes: np.ndarray, obs: pd.DataFrame
     ) -> Residuals:
-        """What counts (C, G) of some genes (positions) have beyond the fit; C cells with labels."""
+        """Residuals of some genes (positions), from counts (C, G) and labels of the C cells."""
         ...
 
 
 class FamilyBase:
-    """Base of a family: what most of them do, and what one does that lacks something."""
+    """Base of a family: defaults, and the answers of a model that lacks a capability."""
 
     models: tuple[str, ...]
     titles: tuple[tuple[str, str], ...]
@@ -145,7 +145,7 @@ class FamilyBase:
         return self.config(**settings)
 
     def extended(self, fit: Any, counts: Counts, size: int, seed: int) -> Any:
-        """None: each number of latents begins anew."""
+        """None: each number of latents starts afresh."""
         return None
 
     def prepared(self, counts: Counts, config: Any) -> Counts:
@@ -153,14 +153,14 @@ class FamilyBase:
         return counts
 
     def of_parts(self, fit: Any, parts: list[pd.DataFrame]) -> tuple[Any, tuple[str, ...]]:
-        """That of the fit."""
+        """The configuration of the fit; nothing is dropped."""
         return fit.config, ()
 
     def check_size(self, counts: Counts, config: Any) -> None:
         """Any counts can be fitted."""
 
     def marginal(self, fit: Any, counts: Counts) -> tuple[float, bool]:
-        """There is none."""
+        """Raise: there is none."""
         raise NotImplementedError(f"{fit.model} has no log-marginal likelihood")
 
     def drawn_totals(self, fit: Any, counts: Counts, mode: Mode) -> DrawnTotals | None:
@@ -168,19 +168,19 @@ class FamilyBase:
         return None
 
     def levels(self, fit: Any, sets: list[Counts]) -> Generator[float, None, list[Level]]:
-        """There are none."""
+        """Raise: there are none."""
         raise ConfigError("a fit of factors", fit.model, "Compare groups under an LNM.")
 
     def mixtures(self, fit: Any, counts: Counts) -> np.ndarray:
-        """There are none of other counts than the fit's."""
+        """Raise: the fit has weights for its own counts only."""
         raise ConfigError("the counts that were fitted", "others", "Use those of the fit.")
 
 
 class PointFamily(FamilyBase):
-    """Base of a family whose fits know one value of each cell's weights, and no posterior.
+    """Base of a family whose fits have point estimates of the cells' weights, and no posterior.
 
-    Cells are drawn again at these weights, whatever the mode; new cells have the weights of cells
-    of the fit, drawn at random.
+    Replicated cells have these weights, whatever the mode; new cells have the weights of cells of
+    the fit, drawn at random.
     """
 
     def place(self, fit: Any, counts: np.ndarray) -> np.ndarray:
@@ -192,7 +192,7 @@ class PointFamily(FamilyBase):
         raise NotImplementedError
 
     def proportions(self, fit: Any, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
-        """Those at the weights of the cells."""
+        """Proportions at the weights of the cells."""
         from engine.fitting.point_replicates import dense_blocks
 
         for start, dense in dense_blocks(counts):

@@ -1,9 +1,9 @@
-"""The protocol of a fit: all that code outside a model's own folder may use of it.
+"""The protocol of a fit: the members that code outside the model's own folder may use.
 
 A model is a folder (`engine.lnm`, `engine.lda`) and a line of `engine.registry`. Its fit is a
 frozen dataclass of arrays that extends `engine.fitting.fitted.FitBase`, its configuration one that
-extends `engine.fitting.model_config.ModelConfig`, and what it does with counts is in a
-`engine.fitting.family.Family`. What a model lacks it says by a capability, never by its type.
+extends `engine.fitting.model_config.ModelConfig`, and its work on counts is in a
+`engine.fitting.family.Family`. Code asks for a capability (`can`), never for the type of a fit.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class FittedModel(Protocol):
     """A fit: C cells, G features of the simplex (the pooled ``_other`` included), k latents.
 
-    Arrays may be the fit's own, not to be changed.
+    Do not change the arrays: they may be the fit's own.
     """
 
     @property
@@ -73,11 +73,11 @@ class FittedModel(Protocol):
 
     @property
     def gene_ids(self) -> pd.Index | None:
-        """(G,) ids; None if the names are all that is known."""
+        """(G,) ids; None if only the names are known."""
 
     @property
     def is_gene(self) -> np.ndarray:
-        """(G,) mask of the real genes: False for the pooled rest. The caller's own."""
+        """(G,) mask of the real genes: False for the pooled rest. A new array."""
 
     @property
     def reference(self) -> int | None:
@@ -155,7 +155,7 @@ class FittedModel(Protocol):
         ...
 
     def coordinates(self) -> np.ndarray:
-        """(C, m) in which cells that are alike lie close."""
+        """(C, m) coordinates in which similar cells are close."""
         ...
 
     def cell_quantity(self, of: Quantity) -> np.ndarray | None:
@@ -167,7 +167,7 @@ class FittedModel(Protocol):
         ...
 
     def cell_clr(self, cells: np.ndarray, genes: np.ndarray) -> np.ndarray:
-        """(cells, genes) CLR that the latents carry, at positions, nats."""
+        """(cells, genes) CLR values predicted from the latents, at positions, nats."""
         ...
 
     def cell_residuals(
@@ -184,15 +184,15 @@ class FittedModel(Protocol):
         ...
 
     def specificity(self, sums: np.ndarray, cells: np.ndarray) -> np.ndarray:
-        """(k,) 0 to 1: how far labels explain the weights, from sums (L, k) and numbers (L,)."""
+        """(k,) 0 to 1: how far labels explain the weights; sums (L, k) and cells (L,) per label."""
         ...
 
     def programmes(self) -> np.ndarray:
-        """(G, k) what a latent does to genes, as the model has it: by it fits compare."""
+        """(G, k) effect of each latent on the genes in the model; used to compare fits."""
         ...
 
     def gene_loadings(self) -> np.ndarray:
-        """(G, k) the same in CLR, nats."""
+        """(G, k) the same effects in CLR, nats."""
         ...
 
     def gene_weights(self, loadings: pd.DataFrame) -> pd.DataFrame:
@@ -208,7 +208,7 @@ class FittedModel(Protocol):
         ...
 
     def profiles(self) -> np.ndarray:
-        """(G, k) of no negative number and no column of zeros: by them latents compare."""
+        """(G, k) without negative values or zero columns; used to compare latents."""
         ...
 
     def shares(self) -> np.ndarray:
@@ -226,7 +226,7 @@ class FittedModel(Protocol):
     def ranked(
         self, topic: int, measure: Measure, weight: float
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Columns of the real genes for one latent, and what they are ranked by."""
+        """Columns of the real genes for one latent, and the values that rank them."""
         ...
 
     @property
@@ -265,7 +265,7 @@ class FittedModel(Protocol):
         ...
 
     def clr_covariance_with(self, gene: int) -> np.ndarray:
-        """(G,) CLR covariances with the gene at one position, but for itself."""
+        """(G,) CLR covariances with the gene at one position; its own entry is no variance."""
         ...
 
     def at_bound(self) -> Bounded:
@@ -290,9 +290,9 @@ class FittedModel(Protocol):
 
     @classmethod
     def from_parts(cls, parts: Mapping[str, Any]) -> Self:
-        """From obs, var, obsm, varm and uns["logratio"] as `to_anndata` laid them out."""
+        """The fit from obs, var, obsm, varm and uns["logratio"] in the layout of `to_anndata`."""
         ...
 
     def check(self) -> None:
-        """Refuse a fit whose parts do not agree or are not finite, by FitError."""
+        """Raise FitError if the parts of the fit do not agree or are not finite."""
         ...

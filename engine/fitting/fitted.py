@@ -1,6 +1,6 @@
-"""FitBase: what fits of all models have in common, and how one lies in an AnnData.
+"""FitBase: what fits of all models have in common, and their layout in an AnnData.
 
-What a model lacks is defined here: it need only say what it has.
+The defaults are those of a model that lacks a capability; a model overrides what it has.
 """
 
 from __future__ import annotations
@@ -50,17 +50,17 @@ class FitBase:
     encoder
         Named arrays of an encoder, if there is one.
     data, versions
-        Where the counts came from; of the software.
+        Where the counts came from; versions of the software.
     names
-        What a person has called the latents; empty: `default_names`.
+        User-given names of the latents; empty: `default_names`.
     gene_ids
-        (G,) ids of the genes; None if the names are all that is known.
+        (G,) ids of the genes; None if only the names are known.
     vocabulary, config_type
-        Words of the model, and the kind of its configurations.
+        Words of the model, and the type of its configurations.
     reference, diagnostics
         Position in ``genes`` of the ALR reference, if there is one; how well chains agree, if any.
     stored
-        Where the arrays of the model's own lie in an AnnData, by the names of the fields.
+        Where the model's own arrays lie in an AnnData, by the names of the fields.
     """
 
     vocabulary: ClassVar[Vocabulary]
@@ -90,7 +90,7 @@ class FitBase:
 
     @property
     def latent(self) -> str:
-        """What one of the latents is called."""
+        """Word for one latent."""
         return self.vocabulary.latent
 
     @property
@@ -100,7 +100,7 @@ class FitBase:
 
     @property
     def default_names(self) -> list[str]:
-        """What the latents are called unless a person names them."""
+        """Names of the latents without user-given names."""
         return [f"{self.latent} {j + 1}" for j in range(self.n_factors)]
 
     @property
@@ -136,17 +136,17 @@ class FitBase:
         return ()
 
     def changed(self, **fields: Any) -> Self:
-        """The same with other values of some fields."""
+        """A copy with other values of some fields."""
         # Each fit is a dataclass.
         return replace(cast("Any", self), **fields)
 
     @property
     def log_marginal_per_cell(self) -> float:
-        """The last of the trace, nats."""
+        """The last value of the trace, nats."""
         return float(self.trace["log_marginal_per_cell"].iloc[-1])
 
     def can(self, what: Capability) -> bool:
-        """Whether the fit has this; nothing of it by default."""
+        """Whether the fit has this capability; False by default."""
         return False
 
     def cell_weights_sd(self) -> np.ndarray | None:
@@ -184,11 +184,11 @@ class FitBase:
         raise NotImplementedError
 
     def parts(self) -> dict[str, dict[str, Any]]:
-        """What the model itself has in obs, var, obsm, varm and ``uns["logratio"]``, by name."""
-        found: dict[str, dict[str, Any]] = {part: {} for part in ("obs", "var", "obsm", "varm")}
+        """The model's own entries of obs, var, obsm, varm and ``uns["logratio"]``, by name."""
+        entries: dict[str, dict[str, Any]] = {part: {} for part in ("obs", "var", "obsm", "varm")}
         for name, (part, key, _) in self.stored.items():
-            found[part][key] = getattr(self, name)
-        return found | {"uns": {}}
+            entries[part][key] = getattr(self, name)
+        return entries | {"uns": {}}
 
     def to_anndata(self, counts: sparse.csr_matrix | None = None) -> ad.AnnData:
         """The fit as an AnnData that scanpy and cellxgene open.
@@ -200,7 +200,7 @@ class FitBase:
         """
         parts = self.parts()
         own = {"total_counts": self.total_counts, **parts["obs"]}
-        # A label that has a name of the fit's own gives way.
+        # A label with the name of one of the fit's own columns is renamed.
         labels = self.obs.rename(columns={name: f"{name}_input" for name in own})
         ids = {} if self.gene_ids is None else {"gene_ids": np.asarray(self.gene_ids, dtype=object)}
         shape = (len(self.cells), len(self.genes))
@@ -231,7 +231,7 @@ class FitBase:
         return write(self.to_anndata(), path, counts)
 
     def _meta(self, labels: pd.DataFrame) -> dict[str, Any]:
-        """``uns["logratio"]``: what no table of an AnnData holds."""
+        """``uns["logratio"]``: the parts that no table of an AnnData holds."""
         return {
             "format": FORMAT,
             "model": self.model,
@@ -247,12 +247,12 @@ class FitBase:
 
     @classmethod
     def from_parts(cls, parts: Mapping[str, Any]) -> Self:
-        """From obs, var, obsm, varm and uns["logratio"] as `to_anndata` laid them out."""
+        """The fit from obs, var, obsm, varm and uns["logratio"] in the layout of `to_anndata`."""
         return cls(**cls.fields(parts))
 
     @classmethod
     def fields(cls, parts: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields above and those that are `stored`, from the parts of an AnnData."""
+        """Values of the fields above and of those `stored`, from the parts of an AnnData."""
         obs, var, meta = parts["obs"], parts["var"], parts["uns/logratio"]
         config = cls.config_type.from_dict(json.loads(meta["config"]))
         default = [f"{cls.vocabulary.latent} {j + 1}" for j in range(config.size)]
@@ -275,7 +275,7 @@ class FitBase:
         }
 
     def check(self) -> None:
-        """Refuse a fit whose parts do not agree or are not finite, as a damaged file has them.
+        """Raise an error if parts do not agree or are not finite, as in a damaged file.
 
         Raises
         ------

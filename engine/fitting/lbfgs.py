@@ -9,7 +9,7 @@ import numpy as np
 
 
 class LBFGS:
-    """Curvature seen along the last steps of an ascent."""
+    """Curvature along the last steps of an ascent."""
 
     def __init__(self, history: int = 10) -> None:
         self._pairs: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=history)
@@ -24,7 +24,7 @@ class LBFGS:
     def remember(self, step: np.ndarray, slope_change: np.ndarray) -> None:
         """Add a step and the change of slope over it, unless the function bends upwards there."""
         bend = -float(np.sum(step * slope_change))
-        # Of arrays this short the threads of BLAS cost more than they gain.
+        # For arrays this short the threads of BLAS cost more than they save.
         if bend > 1e-10 * np.sqrt(np.sum(step**2) * np.sum(slope_change**2)):
             self._pairs.append((step, -slope_change, 1 / bend))
 
@@ -36,7 +36,7 @@ class LBFGS:
             share = inverse * float(np.sum(step * left))
             left -= share * change
             shares.append(share)
-        found = solve(left)
+        ascent = solve(left)
         for (step, change, inverse), share in zip(self._pairs, reversed(shares), strict=True):
-            found += (share - inverse * float(np.sum(change * found))) * step
-        return found
+            ascent += (share - inverse * float(np.sum(change * ascent))) * step
+        return ascent

@@ -1,4 +1,4 @@
-"""The run of a fit whose optimisation returns what it learned on request."""
+"""The run of a fit whose steps return the estimates so far on request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LearningRun[L, F](Running[Step[L], F]):
     planned
         Whether the optimisation itself ends with the budget.
     snapshot
-        Makes of a step, the trace and the status what builds a fit.
+        Returns the function that builds a fit from a step, the trace and the status.
     """
 
     def __init__(

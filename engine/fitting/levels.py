@@ -1,4 +1,4 @@
-"""Level: what the counts of a set of cells say of each gene."""
+"""Level: the level of each gene in a set of cells, estimated from their counts."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import numpy as np
 
 
 class Level(NamedTuple):
-    """Of one set of cells.
+    """Levels of the genes in one set of cells.
 
     Attributes
     ----------
     level
         (G,) nats beyond the mean of the fit, up to one constant.
     explained
-        (G,) part of it that is by the covariates of the cells; zero without.
+        (G,) part of it that the covariates of the cells explain; zero without.
     counting_variance
-        (G,) of the level, by the counts and residuals of the gene.
+        (G,) variance of the level that the counts and residuals of the gene cause.
     axes
         (G, k + p) loadings, and effects of the covariates.
     spread
-        (k + p, k + p) covariance over the cells of what they are the axes of.
+        (k + p, k + p) covariance of scores and covariates over the cells.
     n_cells
-        How many they are.
+        Number of cells.
     """
 
     level: np.ndarray

@@ -81,13 +81,13 @@ class LinearFit(FitBase):
         return self.shares()
 
     def profiles(self) -> np.ndarray:
-        """(G, k) of no negative number, not all zero: squared loadings."""
+        """(G, k) squared loadings; a column of zeros is replaced by ones."""
         weights = np.asarray(self.loadings.astype(float) ** 2)
         weights[:, weights.sum(0) <= 0] = 1
         return weights
 
     def residual_variance(self) -> np.ndarray | None:
-        """(G,) variances d of the logits beside the factors, if they are residuals."""
+        """(G,) variances d of the residuals; None without "residuals"."""
         return self.noise if self.can("residuals") else None
 
     def clr_mean(self) -> np.ndarray:
@@ -114,7 +114,7 @@ class LinearFit(FitBase):
         return np.asarray(covariance)
 
     def clr_covariance_with(self, gene: int) -> np.ndarray:
-        """(G,) covariances with the gene at one position; that with itself lacks its residual."""
+        """(G,) covariances with the gene at one position; its own entry lacks its residual."""
         count = len(self.genes)
         covariance = self.loadings @ self.loadings[gene]
         covariance -= (self.noise + self.noise[gene]) / count
@@ -150,7 +150,7 @@ class LinearFit(FitBase):
     def ranked(
         self, topic: int, measure: Measure, weight: float
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Columns of the real genes for one factor, and what they are ranked by."""
+        """Columns of the real genes for one factor, and the values that rank them."""
         loading = self.loadings[self.is_gene].astype(float)[:, topic]
         columns = {"loading": loading, "distinctiveness": _distinct(self)[:, topic]}
         return columns, np.abs(loading) if measure == "loading" else columns["distinctiveness"]

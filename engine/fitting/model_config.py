@@ -21,11 +21,11 @@ class ModelConfig:
     Parameters
     ----------
     seed
-        Seed of the start and of everything that is drawn.
+        Seed of the start and of all random draws.
     max_seconds
         Wall-clock budget, seconds; None: no limit.
     block_cells
-        Cells per block; None chooses by the number of genes.
+        Cells per block; None: chosen by the number of genes.
     """
 
     max_seconds: float | None = field(
@@ -68,7 +68,7 @@ class ModelConfig:
             """How the model is fitted."""
             ...
 
-    # What latents are called.
+    # Word for one latent.
     latent: ClassVar[str]
 
     def __post_init__(self) -> None:
@@ -87,7 +87,7 @@ class ModelConfig:
 
     @classmethod
     def settings(cls) -> Mapping[str, Setting]:
-        """The settings by their names, in the order in which a form has them."""
+        """The settings by name, in the order of a form."""
         return settings_of(cls)  # type: ignore[arg-type]
 
     @classmethod
@@ -97,34 +97,34 @@ class ModelConfig:
         return int(size.low or 0), int(size.high or 0)
 
     def in_use(self) -> dict[str, Setting]:
-        """The settings that mean anything to a fit with these values."""
+        """The settings that affect a fit with these values."""
         values = vars(self)
-        found = self.settings().items()
-        return {name: one for name, one in found if one.means_anything(values, self.model)}
+        declared = self.settings().items()
+        return {name: one for name, one in declared if one.means_anything(values, self.model)}
 
     def differences(self, other: ModelConfig) -> dict[str, str]:
-        """Settings in words that differ from those of another configuration, by their names.
+        """Settings that differ from those of another configuration, in words, by name.
 
-        One that the other does not declare alike, or that means nothing to it, is compared with its
-        default.
+        If the other declares a setting differently or does not use it, the value is compared with
+        the default.
         """
         there = other.in_use()
-        found = {}
+        different = {}
         for name, one in self.in_use().items():
             value = getattr(self, name)
             same = getattr(other, name) if there.get(name) == one else one.default
             if value != same:
-                found[name] = one.in_words(value)
-        return found
+                different[name] = one.in_words(value)
+        return different
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON; ``model`` says which model they are of."""
+        """Plain values, ready for JSON, with the name of the model under ``model``."""
         return {"model": self.model, **dataclasses.asdict(self)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`; unknown keys raise ConfigError."""
-        # Older ones do not say of which model they are.
+        # Older files do not name the model.
         given = {name: value for name, value in values.items() if name != "model"}
         check_names(cls, given)
         made = cls(**given)
@@ -135,11 +135,11 @@ class ModelConfig:
         return made
 
     def coarse(self, **budget: Any) -> Self:
-        """One that is quick to fit, for a comparison of numbers of latents: with this budget."""
+        """A copy with this budget that is quick to fit, to compare numbers of latents."""
         return dataclasses.replace(self, **budget)
 
     def without_latents(self) -> Self:
-        """One that can be fitted without any; as it is, if there is one at least."""
+        """A configuration that can be fitted without latents; this one if it has any."""
         return self
 
     @property
@@ -164,18 +164,18 @@ class ModelConfig:
         return self.model if self.automatic else f"{self.model} k{self.size}"
 
     def sized(self, size: int | Literal["auto"]) -> Self:
-        """The same with this number of factors or topics; ConfigError if it is out of range."""
+        """A copy with this number of factors or topics; ConfigError if it is out of range."""
         changed: dict[str, Any] = {self.size_name(): size}
         return dataclasses.replace(self, **changed)
 
     def _plain_numbers(self) -> None:
-        """NumPy's scalars become Python's, so that equal settings hash and print alike."""
+        """Convert NumPy's scalars to Python's, so that equal settings hash and print alike."""
         for one in dataclasses.fields(self):
             value = getattr(self, one.name)
             if isinstance(value, np.generic):
                 object.__setattr__(self, one.name, value.item())
 
     def _check_settings(self) -> None:
-        """Refuse values that the declarations exclude."""
+        """Raise an error for values that the declarations exclude."""
         for name, one in self.settings().items():
             one.check(getattr(self, name))

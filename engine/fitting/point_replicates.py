@@ -1,4 +1,4 @@
-"""Where replicated cells come from if a fit knows one value of each cell's weights alone."""
+"""Replicated cells of a fit that has point estimates of the cells' weights."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ class Points(NamedTuple):
     chances: np.ndarray
 
     def weights(self, row: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-        """Those of one cell, again and again."""
+        """The proportions of one cell, repeated."""
         return np.tile(self.chances[row].astype(np.float32), (n_draws, 1))
 
 
 class OtherCells(NamedTuple):
-    """Weights (C, k) of known cells, and the proportions (B, G) at weights (B, k)."""
+    """Weights (C, k) of known cells, and the function from weights (B, k) to proportions (B, G)."""
 
     known: np.ndarray
     chances: Callable[[np.ndarray], np.ndarray]
 
     def weights(self, row: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-        """Of cells drawn at random, whatever the row."""
+        """Proportions of cells drawn at random, whatever the row."""
         return self.chances(self.known[rng.integers(len(self.known), size=n_draws)]).astype("f4")
 
 
 def at_points(counts: Counts, chances: Callable[[np.ndarray], np.ndarray]) -> Iterator[Block]:
-    """The cells of counts, block by block, at the proportions that dense counts give."""
+    """The cells of counts, block by block, at the proportions that ``chances`` returns for them."""
     for start, dense in dense_blocks(counts):
         yield Block(start, dense, Points(chances(dense)), np.zeros(len(dense), bool))
 

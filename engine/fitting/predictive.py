@@ -1,4 +1,4 @@
-"""Where replicated cells come from, whatever the model."""
+"""Protocols of replicated cells and residuals, whatever the model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Latents(Protocol):
     """The latents of a block of cells."""
 
     def weights(self, row: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-        """(n_draws, G) float32 draws of what the proportions of a cell are proportional to."""
+        """(n_draws, G) float32 draws of the proportions of a cell, up to a factor."""
         ...
 
 
@@ -28,18 +28,18 @@ class DrawnTotals(Protocol):
 
 
 class Block(NamedTuple):
-    """Cells of which counts and latents are at hand.
+    """A block of cells with their counts and latents.
 
     Attributes
     ----------
     start
-        Position of the first.
+        Position of the first cell.
     counts
-        (B, G) of them.
+        (B, G) counts of the cells.
     latents
-        Theirs.
+        Latents of the cells.
     lost
-        (B,) mask of those whose posterior was not found: they stay where the search for it ended.
+        (B,) mask of cells whose posterior mode was not reached; the search ended elsewhere.
     """
 
     start: int
@@ -54,7 +54,7 @@ class Residuals(Protocol):
     observed: np.ndarray
 
     def drawn(self, rng: np.random.Generator) -> np.ndarray:
-        """Of another data set."""
+        """Residuals of a data set drawn from the fit."""
         ...
 
 
@@ -63,7 +63,7 @@ _CUT = 5.0
 
 
 def standardised(scores: np.ndarray) -> np.ndarray:
-    """Each gene with mean 0 and variance 1 over cells, no cell far out."""
+    """Standardise each gene to mean 0 and variance 1 over cells, and clip outliers."""
     scores = scores.astype(np.float32)
     scores -= scores.mean(0)
     spread = scores.std(0)
@@ -72,15 +72,15 @@ def standardised(scores: np.ndarray) -> np.ndarray:
 
 
 class PearsonResiduals[P]:
-    """Of counts (C, G) of some genes (positions); latents are found again for each data set.
+    """Residuals of some genes (positions) from counts (C, G); each data set is placed anew.
 
     Parameters
     ----------
     place
-        Latents P of the cells of counts (C, G).
+        Returns the latents P of the cells of counts (C, G).
     chances
-        (C, G) probabilities of the features, at the latents themselves or, of a generator, at
-        latents drawn around them; rows sum to one.
+        Returns (C, G) probabilities of the features, at the latents themselves or, given a
+        generator, at latents drawn around them; rows sum to one.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class PearsonResiduals[P]:
         self.observed = self._of(observed, self._placed)
 
     def drawn(self, rng: np.random.Generator) -> np.ndarray:
-        """Of counts drawn from the fit."""
+        """Residuals of counts drawn from the fit."""
         chances = self._chances(self._placed, rng)
         counts = rng.multinomial(self._totals.astype(int), chances).astype(np.float32)
         return self._of(counts, self._place(counts))

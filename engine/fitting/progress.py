@@ -21,7 +21,7 @@ class Progress[F]:
     fraction
         Share of the work done, 0 to 1, an estimate.
     seconds_left
-        Estimate of what is left, None while nothing is known.
+        Estimated time left; None while unknown.
     log_marginal_per_cell
         Objective without priors, nats per cell; NaN before the first pass. For topics the mean
         of the cells' bounds.

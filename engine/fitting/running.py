@@ -32,8 +32,8 @@ class Begun(Protocol):
 class Running[S, F](ABC):
     """State of a running fit, whatever its model: of steps S, to a fit F.
 
-    An event of an optimisation is a step S, or how far it is within a pass over the cells, of
-    which 1 is the end. Its return value is the state and the reason that it ends with.
+    An event of an optimisation is a step S, or the share of a pass over the cells that is done.
+    Its return value is the final state and the reason.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Running[S, F](ABC):
     """
 
     def __init__(self, start: Begun | None) -> None:
-        self._began = self._told = time.monotonic()
+        self._began = self._reported = time.monotonic()
         self._compiled_before = seconds_compiling()
         self._passes = 0
         self._within = 0.0
@@ -56,7 +56,7 @@ class Running[S, F](ABC):
 
     @abstractmethod
     def _note(self, step: S) -> None:
-        """Keep what a step says."""
+        """Record a step."""
 
     @abstractmethod
     def budget_spent(self, event: S | float) -> str:
@@ -77,24 +77,24 @@ class Running[S, F](ABC):
             except StopIteration as end:
                 yield self.progress(*end.value)
                 return
-            told = self.take(event)
+            due = self.take(event)
             if spent := self.budget_spent(event):
                 events.close()
                 yield self.progress("stopped", spent)
                 return
-            if told:
+            if due:
                 yield self.progress("running")
 
     def take(self, event: S | float) -> bool:
-        """Note an event; True if progress is to be reported."""
+        """Record an event; True if progress is to be reported."""
         if isinstance(event, float):
             self._passes += event == 1.0
             self._within = event % 1.0
-            if time.monotonic() - self._told < _BEAT_SECONDS:
+            if time.monotonic() - self._reported < _BEAT_SECONDS:
                 return False
         else:
             self._note(event)
-        self._told = time.monotonic()
+        self._reported = time.monotonic()
         return True
 
     def _status(self, state: State, reason: str, n_failed_cells: int = 0) -> Status:

@@ -30,7 +30,7 @@ class Stored(NamedTuple):
 
 
 def given_names(meta: Mapping[str, Any], default: list[str]) -> tuple[str, ...]:
-    """The names of factors in ``uns["logratio"]``; none if they are the default, or too few."""
+    """User-given names in ``uns["logratio"]``; none if they are the default, or too few."""
     names = [str(name) for name in json.loads(meta.get("factor_names", "[]"))]
     return tuple(names) if len(names) == len(default) and names != default else ()
 

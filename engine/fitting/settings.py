@@ -18,7 +18,7 @@ from engine.errors import ConfigError
 from engine.validation import AUTO
 
 Kind = Literal["size", "whole", "number", "choice", "switch", "text"]
-# Sections of a form that have more in them than the settings of one place.
+# Sections of a form that settings of several configurations share.
 REFERENCE = "Reference and capture prior"
 LIMITS = "Limits and precision"
 
@@ -36,30 +36,30 @@ _YES, _NO = "yes", "no"
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What a field of a configuration is to a person.
+    """How a field of a configuration is shown to the user and checked.
 
     Attributes
     ----------
     label, help
         Its name in a form, and a line that explains it.
     unit
-        What its value is a number of, as the shell says it.
+        Word for its value in the help of the shell, such as ``N`` or ``SECONDS``.
     low, high
         Least and largest value.
     above, below
-        What a value must be larger or smaller than.
+        Bounds that a value must stay strictly within.
     step
-        By how much the arrows of a form change it; 0: by one.
+        Change of the value by one press of a form's arrows; 0: one.
     section
-        Collapsed section of the form that it stands in; empty: in sight.
+        Collapsed section of the form that holds it; empty: none, it is in sight.
     models, inferences
-        Those to which it means anything; none: to all that have the setting.
+        Models and inferences that use it; empty: all that have the setting.
     needs
-        Another setting, and the value that it must have for this one to mean anything.
+        Another setting, and the value that it must have for this one to be used.
     words, helps
-        Of a choice: for a value what a form calls it, and a line that explains it.
+        Of a choice: for each value its name in a form, and a line that explains it.
     empty
-        What is done where no value is given.
+        Words of a form for no value.
     names_columns
         Whether its text names columns of the cells' labels.
     typed_as
@@ -95,7 +95,7 @@ class Setting:
 
     @property
     def flag(self) -> str:
-        """As it is typed in a shell; a number of factors is ``--factors``."""
+        """The option of the shell; a number of factors is ``--factors``."""
         return f"--{self.typed_as or self.name.removeprefix('n_').replace('_', '-')}"
 
     @property
@@ -105,7 +105,7 @@ class Setting:
         return " ".join(f"{word} {end}" for word, end in ends.items() if end is not None)
 
     def is_of(self, model: str) -> bool:
-        """Whether a model that declares it has it; without ``models`` all of its family do."""
+        """Whether a model uses it; without ``models`` all models of the family do."""
         return not self.models or model in self.models
 
     def means_anything(self, values: Mapping[str, Any], model: str) -> bool:
@@ -117,7 +117,7 @@ class Setting:
         )
 
     def check(self, value: Any, called: str = "") -> None:
-        """Refuse a value that it cannot have.
+        """Raise an error for a value that it cannot have.
 
         Parameters
         ----------
@@ -135,8 +135,8 @@ class Setting:
         elif not self._fits(value):
             wanted = self._wanted("empty" if called else "None")
             called = called or self.name
-            found = "nothing" if isinstance(value, str | None) and not value else repr(value)[:60]
-            raise ConfigError(f"{called} to be {wanted}", found, f"Change {called}.")
+            shown = "nothing" if isinstance(value, str | None) and not value else repr(value)[:60]
+            raise ConfigError(f"{called} to be {wanted}", shown, f"Change {called}.")
 
     def _fits(self, value: Any) -> bool:
         if value is None:
@@ -171,19 +171,19 @@ class Setting:
         return f"{none}, or {wanted}" if self.optional else wanted
 
     def read(self, text: str) -> Any:
-        """The value that `write` gives as text, or a person types.
+        """The value of a text that `write` returned or the user typed.
 
         Raises
         ------
         ConfigError
-            If it has no such value.
+            If the setting cannot have the value.
         """
         value = self.typed(text)
         self.check(value)
         return value
 
     def typed(self, text: str) -> Any:
-        """The value of a text; text that is of another kind is returned as it is."""
+        """The value of a text; text of another kind is returned as it is."""
         said = text.strip()
         if self.optional and not said:
             return None
@@ -205,7 +205,7 @@ class Setting:
         return (_YES if value else _NO) if self.kind == "switch" else str(value)
 
     def in_words(self, value: Any) -> str:
-        """The value as a form has it, after the label."""
+        """The label and the value in words, as in a form."""
         if value is None:
             said = self.empty or "not set"
         elif isinstance(value, tuple):
@@ -244,7 +244,7 @@ def _depth(config: type, name: str) -> int:
 
 
 def _complete(one: dataclasses.Field[Any], hint: Any) -> Setting:
-    """The declaration, with what the field says of itself."""
+    """The declared setting, completed with the field's name, default and type."""
     parts = _parts(hint)
     choices = tuple(part for part in parts if isinstance(part, str))
     kind: Kind = "choice"
@@ -267,7 +267,7 @@ def _complete(one: dataclasses.Field[Any], hint: Any) -> Setting:
 
 
 def _parts(hint: Any) -> list[Any]:
-    """What a value may be by its annotation: types and texts."""
+    """Types and literal texts that an annotation allows."""
     if get_origin(hint) in (Union, UnionType):
         return [part for one in get_args(hint) for part in _parts(one)]
     return list(get_args(hint)) if get_origin(hint) is Literal else [hint]

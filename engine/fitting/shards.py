@@ -1,4 +1,4 @@
-"""Counts of a data set for minibatches: on the device whole, or a stretch of cells at a time."""
+"""Counts of a data set for minibatches: all on the device, or one stretch of cells at a time."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _MOST_BYTES = 2**30
 
 
 class Shard(NamedTuple):
-    """Dense counts (R, F); rows (steps, B) of each minibatch, and which of them are meant.
+    """Dense counts (R, F); rows (steps, B) of each minibatch; ``meant`` is False for filling rows.
 
-    ``beside`` (R, m) holds what is known of the cells beside their counts, if anything.
+    ``beside`` (R, m) holds further inputs of the cells; None without.
     """
 
     counts: jax.Array
@@ -28,15 +28,15 @@ class Shard(NamedTuple):
 
     @property
     def data(self) -> jax.Array | tuple[jax.Array, jax.Array]:
-        """What a model is given of the cells."""
+        """The inputs of a model: counts, and ``beside`` if there is any."""
         return self.counts if self.beside is None else (self.counts, self.beside)
 
 
 class Shards:
     """Epochs of minibatches of one size.
 
-    Minibatches are as even as can be, so none is left with one cell; what one lacks to their
-    common size is filled with cells that are not meant. Every cell is in one of an epoch.
+    Minibatches are as even as possible, so that none has a single cell; each is filled up to the
+    common size with cells that are not meant. Every cell is in one minibatch of an epoch.
 
     Parameters
     ----------
@@ -75,12 +75,12 @@ class Shards:
             size = min(self._rows, len(self._cells) - int(start))
             shape = (self.batch_cells, self._batches)
             order = np.resize(rng.permutation(size), shape)
-            # Down the columns: what is filled up is spread over the minibatches.
+            # Filled down the columns, so that the filling cells are spread over the minibatches.
             meant = (np.arange(order.size) < size).reshape(shape)
             beside = None
             if self._beside is not None:
                 own = self._cells[start : start + self._rows]
-                # As long as the counts; rows added are in no minibatch.
+                # As long as the counts; the rows added are in no minibatch.
                 beside = jnp.asarray(
                     np.resize(self._beside[own], (self._rows, *self._beside.shape[1:])), jnp.float32
                 )

@@ -12,9 +12,9 @@ State = Literal["running", "converged", "completed", "stopped"]
 class Status:
     """How a fit ended.
 
-    ``state`` is "converged" (the stopping rule held), "completed" (all was done that is
-    planned for so many cells), "stopped" (budget or user) or "running" (a snapshot taken on
-    the way); ``reason`` says it in words.
+    ``state`` is "converged" (the stopping rule held), "completed" (the work planned for this
+    number of cells is done), "stopped" (budget or user) or "running" (a snapshot of an unfinished
+    fit); ``reason`` says it in words.
     """
 
     state: State

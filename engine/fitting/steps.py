@@ -11,16 +11,16 @@ from engine.fitting.status import State
 
 @dataclass(frozen=True)
 class Step[L]:
-    """One piece of news of a running fit.
+    """One step of a running fit.
 
     Attributes
     ----------
     counts
-        The cells that ``learn`` speaks of: a subsample at first, if there are many.
+        The cells of what ``learn`` returns: a subsample at first, if there are many.
     value
         The objective, nats per cell.
     learn
-        What has been learned so far; may place the cells first.
+        Returns the estimates so far; may place the cells first.
     passes_left
         An estimate; NaN while there is none.
     """

@@ -1,4 +1,4 @@
-"""What the summaries of all models give and need."""
+"""Types and helpers of the summaries of all models."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Bounded(NamedTuple):
 
 
 class CellResiduals(NamedTuple):
-    """Of the chosen cells and genes, each (cells, genes).
+    """Residuals of chosen cells and genes, each array (cells, genes).
 
     ``mode`` has the mean residual of the cell's features taken off; ``shrinkage`` is
     ``1 / (1 + t)``, the share of a change of the factors' part that the residual does not undo;

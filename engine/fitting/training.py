@@ -1,6 +1,6 @@
 """Stochastic variational inference with an encoder: the training that all models share.
 
-What is known to go wrong, and what is done about it:
+Known failures, and the remedies:
 
 - The encoder ignores its input: the divergence of its posteriors from the prior gains weight
   over the first epochs only, and the decoder waits where it began until the encoder has learned
@@ -39,17 +39,17 @@ _LAST_RATE = 0.01
 # Gradients are of the bound in nats per count; no element counts for more than this.
 _CLIP = 0.1
 # Weight of the past in the smoothed bound, and epochs in a row without a gain that end the
-# training (told in the configurations' ``tolerance``).
+# training (documented in the configurations' ``tolerance``).
 _MEMORY = 0.7
 _PATIENCE = 8
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A NumPyro model and its guide, and the keywords that both are given.
+    """A NumPyro model and its guide, and keyword arguments for both.
 
-    With ``closed_form`` divergences are taken from formulas where NumPyro has them, which asks
-    that latents of model and guide depend on each other alike.
+    With ``closed_form`` divergences are computed from formulas where NumPyro has them; the latents
+    of model and guide must then have the same dependencies.
     """
 
     model: Callable[..., None]
@@ -61,7 +61,7 @@ class Pair:
 class Rate(NamedTuple):
     """The rate of learning at every step, along half a cosine from the first to the last.
 
-    What an epoch is given, so that none is compiled again for another number of steps.
+    An argument of the compiled epoch, so that another number of steps needs no new compilation.
     """
 
     first: Any
@@ -69,13 +69,13 @@ class Rate(NamedTuple):
     steps: Any
 
     def __call__(self, step: jax.Array) -> jax.Array:
-        """Rate of a step, counted from nought."""
+        """Rate of a step, counted from zero."""
         done = jnp.minimum(step / self.steps, 1.0)
         return self.last + (self.first - self.last) * 0.5 * (1 + jnp.cos(jnp.pi * done))
 
 
 class Compiled(NamedTuple):
-    """NumPyro's inference, and its compiled beginning and epoch."""
+    """NumPyro's inference, and its compiled initialisation and epoch."""
 
     svi: SVI
     init: Callable[..., Any]
@@ -84,10 +84,10 @@ class Compiled(NamedTuple):
 
 @lru_cache(maxsize=8)
 def compiled(pair: Pair, dropout: float) -> Compiled:
-    """One per pair, so that a second fit compiles nothing."""
+    """Compile once per pair, so that a second fit compiles nothing."""
     bound = TraceMeanField_ELBO() if pair.closed_form else Trace_ELBO()
     keywords = {**dict(pair.keywords), "dropout": dropout}
-    # How an optimiser begins does not depend on its rate, which an epoch sets.
+    # The optimiser's initial state does not depend on its rate, which an epoch sets.
     svi = SVI(pair.model, pair.guide, optim.ClippedAdam(0.0), bound, **keywords)
 
     @jax.jit
@@ -124,7 +124,7 @@ class Task[L](ABC):
     pair
         See `Pair`.
     beside
-        (C, m) what the model is given of each cell beside its counts; None for nothing.
+        (C, m) further inputs of each cell; None without.
     """
 
     counts: Counts
@@ -133,14 +133,14 @@ class Task[L](ABC):
 
     @abstractmethod
     def setting(self, params: dict[str, Any], n_batches: int, unit: float) -> Any:
-        """What a step is given beside its cells.
+        """The arguments of a step beside its cells.
 
         Parameters
         ----------
         n_batches
-            Minibatches that together are all cells that are trained on.
+            Number of minibatches that make up all training cells.
         unit
-            Weight of the whole bound: one over all their counts makes it nats per count.
+            Weight of the whole bound: one over all counts makes it nats per count.
         """
 
     @abstractmethod
@@ -153,15 +153,15 @@ class Task[L](ABC):
 
     @abstractmethod
     def bound_of(self, counts: Counts, params: dict[str, np.ndarray]) -> float:
-        """Mean of the bounds of cells that are set aside, by the encoder alone, nats."""
+        """Mean bound of validation cells, by the encoder alone, nats."""
 
     def cells_bound(self, bound: float, params: dict[str, np.ndarray], cells: np.ndarray) -> float:
-        """The part of a bound on all counts of some cells that is told as the objective, nats.
+        """The part of a bound on all counts of some cells that is reported as objective, nats.
 
         Parameters
         ----------
         cells
-            Their positions: those that are trained on.
+            Positions of the training cells.
         """
         return bound
 
@@ -174,7 +174,7 @@ def train[L](
     Parameters
     ----------
     params
-        To begin with; the scale of the encoder's inputs among them is not trained.
+        Initial values; the scale of the encoder's inputs among them is not trained.
     resumed
         The decoder does not wait, and the divergence has its full weight from the start.
     """
@@ -211,7 +211,7 @@ def train[L](
         for shard in shards.epoch(rng):
             size = len(shard.batches)
             done = (step + np.arange(size)) / steps
-            # A run that goes on has warmed up before.
+            # A resumed run has warmed up before.
             weight = 1.0 if resumed else np.minimum(done / max(config.warm_up, 1e-9), 1.0)
             phases = Phase(
                 jnp.asarray(np.broadcast_to(weight, size), jnp.float32),
@@ -223,14 +223,14 @@ def train[L](
             losses.append(np.asarray(loss, float))
             step += size
             yield step / shards.steps - number
-        found = {name: np.asarray(value) for name, value in svi.get_params(state).items()} | fixed
-        learn = partial(task.learned, found)
+        fitted = {name: np.asarray(value) for name, value in svi.get_params(state).items()} | fixed
+        learn = partial(task.learned, fitted)
         bound = -float(np.nanmean(np.concatenate(losses)) / unit)
-        value = task.cells_bound(bound, found, trained) / len(trained)
+        value = task.cells_bound(bound, fitted, trained) / len(trained)
         yield Step("training", counts, value, learn, epochs - number - 1.0)
-        setting = task.setting(found, shards.steps, unit)
+        setting = task.setting(fitted, shards.steps, unit)
         if held_out is not None:
-            value = task.bound_of(held_out, found)
+            value = task.bound_of(held_out, fitted)
         if step < max(config.warm_up, waiting) * steps:
             continue
         smoothed = value if np.isinf(smoothed) else _MEMORY * smoothed + (1 - _MEMORY) * value
@@ -247,7 +247,7 @@ def train[L](
 
 
 def _example[L](shards: Shards, task: Task[L]) -> tuple[Any, np.ndarray]:
-    """Cells of the shape that a step is given, and which are meant."""
+    """Cells in the shape of a step's arguments, and the mask of those meant."""
     cells: Any = np.ones((shards.batch_cells, task.counts.n_genes), np.float32)
     beside: Any = task.beside
     if beside is not None:

@@ -1,4 +1,4 @@
-"""Training: settings of what is trained in minibatches with an encoder network."""
+"""Training: settings of models that an encoder network is trained for, in minibatches."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Training(ModelConfig):
     )
     warm_up: float = field(
         default=0.2,
-        # `--warmup` is of chains.
+        # `--warmup` belongs to chains.
         metadata=_share(
             "KL warm-up", "Share of the epochs until the prior counts", typed_as="kl-warm-up"
         ),
@@ -109,13 +109,13 @@ class Training(ModelConfig):
         ),
     )
 
-    # Epochs by default, for a few thousand cells.
+    # Default number of epochs for a few thousand cells.
     full_epochs: ClassVar[int] = 36
 
     def epochs(self, n_cells: int) -> int:
-        """``max_epochs`` if given; else as many as leave steps growing with the root of the cells.
+        """``max_epochs`` if given; else steps grow with the square root of the number of cells.
 
-        An epoch of many cells has many steps, and it is these that train.
+        Progress depends on the number of steps, and an epoch of many cells has many.
         """
         if self.max_epochs is not None:
             return self.max_epochs

@@ -1,4 +1,4 @@
-"""What a result depends on beside its counts and settings."""
+"""Versions of the software that a result depends on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from engine.version import version
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
+    """Versions of Logratio, Python and the libraries that matter, by name."""
     packages = ("jax", "numpyro", "numpy", "scipy", "anndata")
-    found = {name: importlib.metadata.version(name) for name in packages}
-    return {"logratio": version(), "python": platform.python_version(), **found}
+    libraries = {name: importlib.metadata.version(name) for name in packages}
+    return {"logratio": version(), "python": platform.python_version(), **libraries}

@@ -53,20 +53,19 @@ class Vocabulary(NamedTuple):
     Attributes
     ----------
     latent
-        One of its latents: "factor", "topic".
+        Word for one latent: "factor", "topic".
     model
-        What a sentence calls its kind: "LNM or LNMVCP", "LDA".
+        Name of its family in a sentence: "LNM or LNMVCP", "LDA".
     loading
-        What genes have for a latent, in nats.
+        Name of the values (nats) that genes have for a latent.
     share
-        What a latent has a share of, in the middle of a sentence.
+        Name of the shares of latents, in the middle of a sentence.
     share_column
         Name of `engine.fitting.fit_protocol.FittedModel.shares` in a table.
     unit
-        What the weights of cells are in, where they have signs.
+        Unit of the weights of cells, where they have signs.
     note
-        A line for the help of every card, where what this says of factors or topics does not hold
-        word by word.
+        A line for the help of every card, if its words on factors or topics do not quite hold.
     """
 
     latent: str
@@ -79,5 +78,5 @@ class Vocabulary(NamedTuple):
 
     @property
     def latents(self) -> str:
-        """Several of them."""
+        """Plural of ``latent``."""
         return f"{self.latent}s"

@@ -9,7 +9,7 @@ from engine.text import count, number
 
 
 class Methods(NamedTuple):
-    """What a methods section says of a fit by its model.
+    """The sentences of a methods section on a fit.
 
     Attributes
     ----------
@@ -18,9 +18,9 @@ class Methods(NamedTuple):
     inference
         How it was fitted, with the settings that matter.
     objective
-        What the number that stands for the quality of a fit is.
+        Name of the number that measures the quality of a fit.
     references
-        Full references of what these cite.
+        Full references of the works cited.
     """
 
     model: list[str]
@@ -42,5 +42,5 @@ def encoder(config: Training) -> str:
 
 
 def refined(config: Training, what: str) -> str:
-    """That the values of the encoder were refined, if they were."""
+    """A sentence that the encoder's values were refined; empty if they were not."""
     return f" {what} were then moved to the mode of each cell's posterior." if config.refine else ""

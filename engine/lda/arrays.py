@@ -14,7 +14,7 @@ from engine.lda.config import LDAConfig
 
 
 class TopicArrays(FitBase):
-    """What `TopicFit` holds, see there."""
+    """The arrays of a `TopicFit`, which documents them."""
 
     vocabulary = Vocabulary(
         latent="topic",
@@ -55,5 +55,5 @@ class TopicArrays(FitBase):
 
     @property
     def log_marginal_per_cell(self) -> float:
-        """Mean of ``bound``, nats: what stands here for the log-marginal of the other models."""
+        """Mean of ``bound``, nats, in place of the log-marginal of other models."""
         return float(np.mean(self.bound))

@@ -1,8 +1,8 @@
 """The posterior of one cell's topic proportions, topics known, as independent normals.
 
 Cells c, topics k = 1..K, features g = 1..F; counts u, totals N; ``theta = softmax(h)`` and
-topics beta, as in `engine.lda.equations`; their location is the mode that
-`cell_posterior.find_mode` has.
+topics beta, as in `engine.lda.equations`; their location is the mode from
+`cell_posterior.find_mode`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from jaxtyping import Array, Float
 from engine.lda.cell_posterior import CellPrior, curvature
 from engine.lda.equations import TINY, softmax_basis
 
-# Newton steps to a variance: all that float32 tells, of up to 500 topics.
+# Newton steps to a variance: to the precision of float32, for up to 500 topics.
 _VARIANCE_STEPS = 8
 
 
 def gaussian_prior(alpha: Float[Array, "K"]) -> CellPrior:
-    """The prior that the amortized model has."""
+    """The prior of the amortized model."""
     basis = softmax_basis(alpha)
     return CellPrior(jnp.zeros_like(alpha), basis.location, 1 / basis.variance)
 
@@ -30,18 +30,17 @@ def posterior_scale(
     prior: CellPrior,
     counts: Float[Array, "B F"],
 ) -> Float[Array, "B K"]:
-    """Standard deviations of the independent normals about its mode nearest to a cell's posterior.
+    """Standard deviations of independent normals about the mode, closest to a cell's posterior.
 
-    The nearest have ``1 / s_k^2 = E J_kk``, J minus the Hessian (Opper and Archambeau 2009, Neural
-    Comput. 21). J at the mode will not do: where a cell has little of a topic the density of h
-    falls off slowly to one side only, and a normal as wide as its mode suggests holds exp(h_k)
-    to be several times what it is. So J is taken where exp(h) is what is expected of it: at
-    ``h + s^2 / 2``, of topics ``exp(-s^2 / 2) beta`` and a prior about ``m + s^2 / 2``, s as
-    `mean_field_variance` has it. Never below that of the complete data, never above that of the
-    prior.
+    The closest have ``1 / s_k^2 = E J_kk``, J minus the Hessian (Opper and Archambeau 2009, Neural
+    Comput. 21). J at the mode is a poor estimate: where a cell has little of a topic the density of
+    h falls off slowly to one side only, and a normal of that width overestimates exp(h_k) several
+    times. So J is evaluated where exp(h) equals its expectation: at ``h + s^2 / 2``, with topics
+    ``exp(-s^2 / 2) beta`` and a prior about ``m + s^2 / 2``, s from `mean_field_variance`. The
+    result lies between the standard deviations of the complete data and of the prior.
     """
     lift = mean_field_variance(logits, prior, counts.sum(1, keepdims=True)) / 2
-    # A factor that all topics share means nothing; without it no wide prior makes zeros of them.
+    # A factor common to all topics has no effect; divided out, wide priors cause no underflow.
     own = jnp.exp(lift.min(1, keepdims=True) - lift)[:, :, None] * topics
     raised = prior._replace(location=prior.location + lift)
     at = curvature(logits + lift, own, raised, counts)
@@ -53,12 +52,12 @@ def posterior_scale(
 def mean_field_variance(
     logits: Float[Array, "B K"], prior: CellPrior, totals: Float[Array, "B 1"]
 ) -> Float[Array, "B K"]:
-    """Variances of normals about given logits, had the topic of every count been seen.
+    """Variances of normals about given logits, if the topic of every count were observed.
 
-    ``1 / s_k^2 = w_k + N exp(h_k + s_k^2 / 2) / zeta``, zeta the sum of the exponentials: the top
-    of the bound that takes ``log sum exp`` for no more than ``sum exp / zeta - 1 + log zeta`` (Blei
-    and Lafferty 2007, Ann. Appl. Stat. 1). By Newton's method in log s^2, in which the condition
-    is convex, from the variances that J has at the logits themselves, which zeta is taken at.
+    ``1 / s_k^2 = w_k + N exp(h_k + s_k^2 / 2) / zeta``, zeta the sum of the exponentials, maximises
+    the bound that follows from ``log sum exp <= sum exp / zeta - 1 + log zeta`` (Blei and Lafferty
+    2007, Ann. Appl. Stat. 1). Solved by Newton's method in log s^2, in which the condition is
+    convex; it starts from the variances that J gives at the logits, which also fix zeta.
     """
     shares = jax.nn.softmax(logits)
     start = 1 / (prior.precision + totals * shares)

@@ -16,9 +16,9 @@ from engine.lda.equations import TINY
 
 # Nats that a component of h may move in one step.
 _LONGEST_STEP = 4.0
-# Shares of a step that are tried: a rare topic's share may have to grow less than linearly.
+# Fractions of a step that are tried: a rare topic's share may have to grow less than linearly.
 _LENGTHS = (1.0, 0.3)
-# A share of the curvature left in every direction, so that a Cholesky factor exists.
+# Curvature added in every direction, so that a Cholesky factor exists.
 _RIDGE = 1e-6
 
 
@@ -35,7 +35,7 @@ class CellPrior(NamedTuple):
 
 
 def dirichlet_prior(alpha: Float[Array, "K"]) -> CellPrior:
-    """The prior that `em_block` has."""
+    """The prior of `em_block`."""
     return CellPrior(alpha, jnp.zeros_like(alpha), jnp.zeros_like(alpha))
 
 
@@ -55,8 +55,8 @@ def log_joint(
 class Curvature(NamedTuple):
     """First and second derivatives of `log_joint`, and terms of its change.
 
-    ``observed`` is minus the Hessian; ``complete`` what it were had the topic of every count
-    been seen, and ``scoring`` the first of its terms below with those of the prior: both are
+    ``observed`` is minus the Hessian; ``complete`` is the same if the topic of every count were
+    observed, and ``scoring`` the first of its terms below with those of the prior: both are
     positive definite. For a Dirichlet ``(N + sum a) theta theta'`` is added to all three, as
     softmax ignores the level of h and they would be singular.
 
@@ -87,8 +87,8 @@ def curvature(
         -Hessian = sum_g u_g (r_g - theta) (r_g - theta)' + delta theta' + theta delta'
                    - diag(delta) + A (diag(theta) - theta theta') + diag(w)
 
-    and ``r_gk - theta_k = theta_k e_gk``: differences of large counts appear nowhere, so that
-    float32 does for cells of millions of counts.
+    and ``r_gk - theta_k = theta_k e_gk``: no differences of large counts occur, so that float32
+    suffices for cells of millions of counts.
     """
     shares = jax.nn.softmax(logits)
     predicted = jnp.einsum("...k,...kg->...g", shares, topics)
@@ -118,7 +118,7 @@ def log_joint_gain(
     prior: CellPrior,
     counts: Float[Array, "B F"],
 ) -> Float[Array, "B"]:
-    """What `log_joint` gains from logits to logits + move, nats.
+    """Gain of `log_joint` from logits to logits + move, nats.
 
     Term by term: two log joints of a cell of millions of counts differ by less than float32
     resolves in either.
@@ -137,7 +137,7 @@ def newton_step(
     prior: CellPrior,
     counts: Float[Array, "B F"],
 ) -> tuple[Float[Array, "B K"], Float[Array, "B"]]:
-    """One step up each cell's log joint, and what it gained (nats, never below zero).
+    """One step up each cell's log joint, and its gain (nats, never below zero).
 
     The best of three, as the log joint is not concave in h: Newton's step, where the Hessian
     is negative definite; that of scoring; that of the complete data, an EM step to first order.
@@ -155,7 +155,7 @@ def newton_step(
             best = jnp.where(better[:, None], length * move, best)
             gain = jnp.where(better, own, gain)
     moved = logits + best
-    # Without pull the level of h means nothing; kept at zero, it cannot drift.
+    # Under a Dirichlet prior the level of h is arbitrary; fixed at zero, it cannot drift.
     level = jnp.where(prior.precision.sum() > 0, 0.0, jax.nn.logsumexp(moved, 1))
     return moved - level[:, None], gain
 
@@ -201,7 +201,7 @@ def dirichlet_bound(
     ``gamma = alpha + sum_g u_g r_g`` with ``r_gk`` proportional to ``exp(E log theta_k)
     beta_kg``, repeated from the mode of h; then ``sum_g u_g log sum_k exp(E log theta_k)
     beta_kg - KL(Dirichlet(gamma) || Dirichlet(alpha))`` (Blei, Ng and Jordan 2003, section 5).
-    A bound at any gamma, so it need not have settled.
+    It is a bound at any gamma, so gamma need not have converged.
     """
     digamma, gammaln = jax.scipy.special.digamma, jax.scipy.special.gammaln
     totals = counts.sum(1, keepdims=True)

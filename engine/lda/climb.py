@@ -1,4 +1,4 @@
-"""Extrapolated EM: the way up from one start."""
+"""Extrapolated EM from one start."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from engine.fitting.blocks import Blocks
 from engine.lda.equations import TINY
 from engine.lda.passes import Estimate, Pass, em_pass
 
-# Passes over which the gain is averaged to tell that nothing more is to be had.
+# Passes over which the gain is averaged to decide convergence.
 WINDOW = 10
 
 
 class Climb:
-    """EM with Nesterov's momentum in the logarithms, begun anew whenever the objective falls.
+    """EM with Nesterov's momentum in the logarithms, restarted whenever the objective falls.
 
     After the n-th step since the last restart ``log x <- log x_n + n / (n + 3) (log x_n - log
-    x_(n-1))``, x the outcome of EM, rows brought back to one. Where that is worth less than
-    what was had, EM's own step is taken, which is not (adaptive restart: O'Donoghue and Candes
-    2015, Found. Comput. Math. 15). On real counts a fifth of the passes of plain EM suffice.
+    x_(n-1))``, x the outcome of EM, rows normalised to one. If that lowers the objective, the
+    plain EM step is taken, which never does (adaptive restart: O'Donoghue and Candes 2015, Found.
+    Comput. Math. 15). On real counts a fifth of the passes of plain EM suffice.
 
     Attributes
     ----------
     best
         The best estimate that was evaluated; None before the first pass.
     objectives
-        That of the best after every pass, nats.
+        Objective of the best estimate after every pass, nats.
     """
 
     def __init__(self, blocks: Blocks, start: Estimate, alpha: np.ndarray, eta: np.ndarray) -> None:
@@ -41,25 +41,25 @@ class Climb:
 
     @property
     def at(self) -> Estimate:
-        """Where the next pass begins."""
+        """The estimate that the next pass starts from."""
         return self._at
 
     def step(self) -> Generator[float, None, None]:
         """One pass over the cells; yields the share of it that is done."""
-        found = yield from em_pass(self.blocks, self._at, self._alpha, self._eta)
-        if self.best is not None and not found.objective >= self.best.objective:
+        latest = yield from em_pass(self.blocks, self._at, self._alpha, self._eta)
+        if self.best is not None and not latest.objective >= self.best.objective:
             self._at, self._previous, self._steps = self.best.next, None, 0
         else:
-            self._at = found.next
+            self._at = latest.next
             if self._previous is not None:
                 share = self._steps / (self._steps + 3)
-                self._at = Estimate(*map(_beyond, found.next, self._previous, (share, share)))
-            self.best, self._previous = found, found.next
+                self._at = Estimate(*map(_beyond, latest.next, self._previous, (share, share)))
+            self.best, self._previous = latest, latest.next
             self._steps += 1
         self.objectives.append(self.best.objective)
 
     def run(self, passes: int) -> Generator[float, None, None]:
-        """So many passes."""
+        """Make this number of passes."""
         for _ in range(passes):
             yield from self.step()
 

@@ -33,7 +33,7 @@ class LDAConfig(Training):
     Parameters
     ----------
     n_topics
-        Number of topics K. ``"auto"``: chosen from the counts by `engine.fit`, which tells why,
+        Number of topics K. ``"auto"``: chosen from the counts by `engine.fit`, which says why,
         see `engine.results.Selection`.
     inference
         ``"em"``: accelerated EM for topics and proportions, without an encoder; the more
@@ -43,7 +43,7 @@ class LDAConfig(Training):
         probabilities. None: 1/K. A number of any kind, or one value per topic or feature.
         ``"vae"`` refines with an alpha of 1e-4 or more only.
     n_starts
-        Starts that ``"em"`` tries for a few passes before it goes on from the best.
+        Starts that ``"em"`` tries for a few passes; it continues from the best.
     max_passes
         Budget of ``"em"``: passes over the cells.
     tolerance

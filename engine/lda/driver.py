@@ -1,4 +1,4 @@
-"""Fit topics, one step at a time: budget, trace, clock and snapshots about the optimisation."""
+"""Fit topics, one step at a time: budget, trace, clock and snapshots around the optimisation."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from engine.lda.fit import TopicFit
 from engine.lda.learned import Event, Learned
 from engine.lda.snapshot import TopicSnapshot
 
-# Of a refined posterior: below it the normal of a topic that a cell hardly has is wider than the
-# exponential of float32 reaches, its mean says nothing, and from some 5e-6 on it is not finite.
+# Least alpha of a refined posterior: below it the normal of a topic that a cell hardly has is too
+# wide for exponentials in float32; its mean is meaningless, and below some 5e-6 not finite.
 _LEAST_PRIOR = 1e-4
 
 

@@ -27,8 +27,8 @@ def maximise(
 ) -> Generator[Event, None, End]:
     """Fit by EM; yields the share of a pass that is done, and a Step after every pass.
 
-    The objective is that of `engine.lda.passes.em_pass`. Where many cells are
-    given the search for a start sees a subsample; the climb sees them all.
+    The objective is that of `engine.lda.passes.em_pass`. If there are many cells, the search for
+    a start uses a subsample; the climb uses all.
     """
     alpha, eta = config.alpha, config.eta(counts.n_genes)
     if start is not None:
@@ -47,7 +47,7 @@ def maximise(
 def find_start(
     counts: Counts, config: LDAConfig, alpha: np.ndarray, eta: np.ndarray
 ) -> Generator[Event, None, tuple[Climb, Counts]]:
-    """Search, telling how it goes; the climb found and the cells it was found in."""
+    """Search for a start, yielding its steps; return the best climb and the cells that it used."""
     held = subsample(counts, config.seed)
     steps = search(
         held,
@@ -100,17 +100,17 @@ def _step(phase: str, climb: Climb, passes_left: float) -> Step[Learned]:
     return Step(phase, climb.blocks.counts, value, partial(learned, climb.best), passes_left)
 
 
-def learned(found: Pass) -> Learned:
-    """Point estimates."""
-    topics, proportions = np.log(np.maximum(found.at.topics, TINY)), found.at.proportions
+def learned(best: Pass) -> Learned:
+    """The point estimates of a pass."""
+    topics, proportions = np.log(np.maximum(best.at.topics, TINY)), best.at.proportions
     logits = np.log(np.maximum(proportions, TINY))
     return Learned(
-        topics, np.zeros_like(topics), logits, np.zeros_like(logits), found.log_likelihood
+        topics, np.zeros_like(topics), logits, np.zeros_like(logits), best.log_likelihood
     )
 
 
 def _passes_left(climb: Climb, wanted: float) -> float:
-    """By the gain of the last passes, were it to fall as it fell before: a rough guess."""
+    """Rough guess, if the gain per pass keeps falling at its recent rate."""
     if len(climb.objectives) <= 2 * WINDOW:
         return np.nan
     before = (climb.objectives[-1 - WINDOW] - climb.objectives[-1 - 2 * WINDOW]) / WINDOW

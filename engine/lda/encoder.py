@@ -6,8 +6,8 @@
 
 m and V are the softmax-basis approximations of Dirichlet(eta) and Dirichlet(alpha)
 (`engine.lda.equations.softmax_basis`). The guide has a normal for every b_kg and, from the encoder,
-for every h_ck. What it samples with in training is what every later estimate uses: there is no
-second scale. After Srivastava and Sutton 2017 (ICLR).
+for every h_ck. Training and all later estimates use the same standard deviations. After
+Srivastava and Sutton 2017 (ICLR).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from engine.lda.equations import TINY
 
 
 class Setting(NamedTuple):
-    """What a step is given beside its cells.
+    """The arguments of a step beside its cells.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Setting(NamedTuple):
     inputs
         Scale of the encoder's inputs.
     n_batches
-        Minibatches that together are all cells.
+        Number of minibatches that make up all cells.
     unit
         Weight of the whole bound: one over all counts makes it nats per count.
     """
@@ -86,8 +86,8 @@ def guide(
     Parameters
     ----------
     start
-        Values that the parameters begin with: ``topic_location`` and ``topic_log_scale`` (K, F),
-        and those of the encoder.
+        Initial values of the parameters: ``topic_location`` and ``topic_log_scale`` (K, F), and
+        those of the encoder.
     """
     params = {name: numpyro.param(name, value) for name, value in start.items()}
     location = phase.hold(params.pop("topic_location"))

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-# Under the square root of the smallest float32: a probability of zero has a logarithm.
+# Added to probabilities, so that zero has a logarithm; small beside any real one.
 TINY = 1e-30
 
 
@@ -48,7 +48,7 @@ def softmax_basis(concentration: Float[Array, "K"]) -> Dirichlet:
 
 
 class EMBlock(NamedTuple):
-    """What an EM step takes from a block of cells.
+    """The result of an EM step on a block of cells.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ def em_block(
     counts: Float[Array, "B F"],
     weights: Float[Array, "B"],
 ) -> EMBlock:
-    """One EM step for the cells of a block, and their part in that for the topics.
+    """One EM step for the cells of a block, and their contribution to the step for the topics.
 
     With responsibilities ``r_cgk = theta_ck beta_kg / (theta_c beta)_g``:
 
@@ -85,7 +85,7 @@ def em_block(
     Parameters
     ----------
     weights
-        What each cell counts for in the sums: 1 usually, 0 for the padding of a last block.
+        Weight of each cell in the sums: 1 usually, 0 for the padding of a last block.
     """
     predicted = proportions @ topics + TINY
     ratio = counts / predicted

@@ -1,4 +1,4 @@
-"""TOPICS: what latent Dirichlet allocation does with counts. Imports no JAX by itself."""
+"""TOPICS: the family of latent Dirichlet allocation. Imports JAX inside methods only."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Topics(FamilyBase):
         return fit_topics(counts, config, start=start)
 
     def proportions(self, fit: TopicFit, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
-        """Mean proportions of the topics times mean topics, or those of their modes."""
+        """Mean proportions of the topics times mean topics, or their modes."""
         from engine.fitting.blocks import Blocks
         from engine.lda.proportions import topic_proportions
 

@@ -1,4 +1,4 @@
-"""TopicFit: what latent Dirichlet allocation learned, in memory and in a file."""
+"""TopicFit: a fit of latent Dirichlet allocation, in memory and in a file."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class TopicFit(TopicSummary):
     genes, cells
         Names, (F,) and (C,).
     topics
-        (F, K) posterior mean probabilities of the features, of ``"em"`` modes in the softmax
+        (F, K) posterior mean probabilities of the features, for ``"em"`` modes in the softmax
         basis; columns sum to one.
     topic_location, topic_scale
         (F, K) of the posterior of the topics.
     proportions
-        (C, K) posterior mean proportions of the topics, of ``"em"`` modes in the softmax
+        (C, K) posterior mean proportions of the topics, for ``"em"`` modes in the softmax
         basis; rows sum to one.
     location, scale
         (C, K) of the posterior of the proportions.
@@ -44,16 +44,16 @@ class TopicFit(TopicSummary):
         The labels that came with the data.
     trace
         One row a pass: pass, seconds, log_marginal_per_cell (the mean of ``bound``). While
-        ``"vae"`` trains the bound is of drawn topics and by the encoder alone, so the last
-        row, of all that was learned, lies a little higher.
+        ``"vae"`` trains, the bound uses drawn topics and the encoder alone, so the last row, of
+        the final posteriors, is a little higher.
     encoder
         Named arrays of the encoder; empty for ``"em"``.
     data
         Where the counts came from: name, source, layer, fingerprint, what was dropped.
     names
-        What a person has called the topics; empty: "topic 1" and so on.
+        User-given names of the topics; empty: "topic 1" and so on.
     gene_ids
-        (F,) ids of the features; None if the names are all that is known.
+        (F,) ids of the features; None if only the names are known.
     """
 
     config: LDAConfig

@@ -1,4 +1,4 @@
-"""Means of logistic-normals, by draws that every row shares."""
+"""Means of logistic-normals, by draws that all rows share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy import special
 
-# Elements of the draws that are held at a time, whatever their number.
+# Most elements of the draws in memory at a time.
 _ELEMENTS = 2**21
 _SEED = 0
 
@@ -18,9 +18,9 @@ _SEED = 0
 def softmax_means(location: np.ndarray, scale: np.ndarray, n_samples: int) -> np.ndarray:
     """(n, m) means of ``softmax(N(location, scale^2))`` over m, rows summing to one.
 
-    Averages over ``n_samples`` draws, in pairs of opposite sign; every row is given the same
-    ones, from a seed of their own. So the mean of a row is the same in any company and at any
-    call, and memory does not grow with the draws. Where the scale is zero it is exact.
+    Averages over ``n_samples`` draws, in pairs of opposite sign; all rows use the same draws, from
+    a fixed seed. So the mean of a row does not depend on the other rows, and memory does not grow
+    with the draws. Where the scale is zero it is exact.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def softmax_means(location: np.ndarray, scale: np.ndarray, n_samples: int) -> np
     location = np.ascontiguousarray(location, np.float32)
     scale = np.asarray(scale, np.float32)
     if not scale.any():
-        # Not JAX's, which compiles five programs for each shape.
+        # JAX's softmax compiles five programs for each shape.
         means: np.ndarray = special.softmax(location, axis=1)
         return means
     rows, width = location.shape
@@ -38,7 +38,7 @@ def softmax_means(location: np.ndarray, scale: np.ndarray, n_samples: int) -> np
     pairs = (n_samples + 1) // 2
     chunk = max(1, min(pairs, _ELEMENTS // (2 * width * at_once)))
     padded = -(-rows // at_once) * at_once - rows
-    # Rows of the last block that are padding repeat the last row: one shape, one compilation.
+    # Padding repeats the last row: all blocks have one shape, for one compilation.
     location = np.pad(location, ((0, padded), (0, 0)), "edge")
     scale = np.pad(scale, ((0, padded), (0, 0)), "edge")
     key = jax.random.key(_SEED)

@@ -1,8 +1,8 @@
-"""CLR coordinates of what a fit of topics says of single cells.
+"""CLR coordinates of single cells that a fit of topics implies.
 
 Latent Dirichlet allocation gives a cell the proportions ``p_cg = sum_k theta_ck beta_gk`` of its
-features and no residual of its own, so everything here is what the topics imply: genes that
-are frequent in the same topics correlate almost perfectly.
+features and no residual of its own, so everything here follows from the topics: genes that are
+frequent in the same topics correlate almost perfectly.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ import pandas as pd
 from engine.lda.arrays import TopicArrays
 from engine.per_fit import per_fit
 
-# Cells whose proportions stand for all, fewer where features are many.
+# Size of the sample that represents all cells; smaller if there are many features.
 MOST_CELLS = 2_000
 _LEAST_CELLS = 250
 _ELEMENTS = 8_000_000
-# Elements at a time: they stay in the processor's cache.
+# Elements at a time, few enough for the processor's cache.
 _BLOCK = 131_072
 _TINY = np.float32(np.finfo(np.float32).tiny)
-# Below this, nats, a spread is that of single precision.
+# A spread below this, nats, is rounding error of single precision.
 _NO_SPREAD = 1e-4
-# Share of a topic, in shares of 1/K, that a cell's counts hardly tell from none.
+# Share of a topic, relative to 1/K, that a cell's counts hardly distinguish from none.
 _FAINT = 0.1
 
 
 def fold_changes(fit: TopicArrays) -> np.ndarray:
     """(F, K) ``log beta_gk - mean_k log beta_gk``: CLR of a gene's probabilities over topics, nats.
 
-    How many times as frequent a gene is in a topic as in its geometric mean over all of them.
+    The log ratio of a gene's frequency in a topic to its geometric mean over topics.
     """
     logs = np.log(np.maximum(fit.topics.astype(float), float(_TINY)))
     return np.asarray(logs - logs.mean(1, keepdims=True))
@@ -58,9 +58,9 @@ def information(fit: TopicArrays) -> np.ndarray:
 def coordinates(fit: TopicArrays) -> np.ndarray:
     """(C, K) CLR of the proportions, each raised by a tenth of the even share 1/K.
 
-    Log-ratios, because proportions that add up to one hold each other down. Raised, because a
-    share so small that the cell's counts hardly tell it from none is as far from another one
-    in logarithms as one that matters.
+    Log-ratios, because proportions sum to one and so correlate negatively. Raised, because
+    logarithms exaggerate differences between shares that the cell's counts hardly distinguish
+    from none.
     """
     raised = fit.proportions.astype(float) + _FAINT / fit.n_topics
     logs = np.log(raised)
@@ -70,7 +70,7 @@ def coordinates(fit: TopicArrays) -> np.ndarray:
 def clr(fit: TopicArrays, cells: np.ndarray, genes: np.ndarray) -> np.ndarray:
     """(cells, genes) ``log p_cg - mean_g log p_cg`` at positions, nats, float32.
 
-    The mean is over all features, at a cost of O(cells F K) the first time a cell is asked for.
+    The mean is over all features, at a cost of O(cells F K) the first time a cell is requested.
     """
     means = _log_means(fit)
     new = cells[np.isnan(means[cells])]
@@ -83,18 +83,18 @@ def clr(fit: TopicArrays, cells: np.ndarray, genes: np.ndarray) -> np.ndarray:
 
 
 class Sampled(NamedTuple):
-    """Cells that stand for all: ``centred`` (n, F) CLR less its mean, ``mean`` (F,), nats."""
+    """A sample of cells: ``centred`` (n, F) CLR less its mean, ``mean`` (F,), nats."""
 
     centred: np.ndarray
     mean: np.ndarray
 
     def covariance(self, genes: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """(genes, others) over the cells, divided by their number."""
+        """(genes, others) covariances over the cells, divided by their number."""
         left, right = self.centred[:, genes], self.centred[:, others]
         return np.asarray(left.T @ right, float) / len(left)
 
     def variance(self) -> np.ndarray:
-        """(F,) over the cells."""
+        """(F,) variances over the cells."""
         return np.asarray(np.einsum("cg,cg->g", self.centred, self.centred), float) / len(
             self.centred
         )
@@ -102,12 +102,12 @@ class Sampled(NamedTuple):
 
 @per_fit
 def sampled(fit: TopicArrays) -> Sampled:
-    """CLR of all features in at most 2,000 cells, drawn by a seed of their own."""
+    """CLR of all features in at most 2,000 cells, drawn with a fixed seed."""
     cells = draw(np.arange(len(fit.cells)), max(_ELEMENTS // len(fit.genes), _LEAST_CELLS))
     values = clr(fit, cells, np.arange(len(fit.genes)))
     mean = values.mean(0)
     values -= mean
-    # With one topic alone, all cells are alike but for rounding.
+    # With a single topic all cells are equal up to rounding.
     values[:, np.abs(values).max(0) < _NO_SPREAD] = 0
     return Sampled(values, mean)
 
@@ -123,10 +123,10 @@ def draw(cells: np.ndarray, most: int) -> np.ndarray:
 def differences(fit: TopicArrays, selected: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Selected cells less the rest: proportions of topics, and CLR of real genes.
 
-    Each table has ``difference``, of the means, and ``effect``, that in standard deviations
-    within the two groups (pooled). Of genes, at most 2,000 cells of each group stand for it.
-    They come in the order of their parts in the divergence of the groups' mean proportions,
-    ``(p_g - q_g) log(p_g / q_g)``: the effect alone is largest for genes as good as never seen.
+    Each table has ``difference``, of the means, and ``effect``, the same in standard deviations
+    within the two groups (pooled). For genes, a sample of at most 2,000 cells represents each
+    group. Genes are sorted by their parts in the divergence of the groups' mean proportions,
+    ``(p_g - q_g) log(p_g / q_g)``: the effect alone is largest for genes with hardly any counts.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def _standardised(groups: list[np.ndarray]) -> dict[str, np.ndarray]:
 
 @per_fit
 def _log_means(fit: TopicArrays) -> np.ndarray:
-    """(C,) means over all features of the log proportions; NaN until somebody asks."""
+    """(C,) means over all features of the log proportions; NaN until first computed."""
     return np.full(len(fit.cells), np.nan, np.float32)
 
 

@@ -53,13 +53,13 @@ def em_pass(
     proportions = np.empty_like(at.proportions)
     log_likelihood = np.empty(len(at.proportions))
     for block in blocks:
-        found = em_block(
+        block_step = em_block(
             block.padded(at.proportions), topics, concentration, block.counts, block.weights
         )
         size = size_of(block.own)
-        proportions[block.own] = found.proportions[:size]
-        log_likelihood[block.own] = found.log_likelihood[:size]
-        expected += np.asarray(found.expected, float)
+        proportions[block.own] = block_step.proportions[:size]
+        log_likelihood[block.own] = block_step.log_likelihood[:size]
+        expected += np.asarray(block_step.expected, float)
         yield block.own.stop / blocks.counts.n_cells
     expected += eta
     topics_next = (expected / expected.sum(1, keepdims=True)).astype(np.float32)

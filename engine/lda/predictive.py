@@ -1,4 +1,4 @@
-"""Where replicated cells of topics come from, and what their counts have beyond the topics."""
+"""Replicated cells under a fit of topics, and residuals of their counts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CellTopics:
     scale: np.ndarray
 
     def weights(self, row: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-        """Of one cell, given its counts."""
+        """Draws for one cell, given its counts."""
         shape = (n_draws, len(self.topics))
         logits = self.location[row] + self.scale[row] * rng.standard_normal(shape, dtype=np.float32)
         shares = np.exp(logits - logits.max(1, keepdims=True))
@@ -40,7 +40,7 @@ class NewTopicCells:
     alpha: np.ndarray
 
     def weights(self, row: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-        """Of cells unlike any other, whatever the row."""
+        """Draws for new cells, whatever the row."""
         return rng.dirichlet(self.alpha, n_draws).astype(np.float32) @ self.topics
 
 
@@ -63,7 +63,7 @@ def replicated(fit: TopicFit, counts: Counts, mode: Mode) -> Iterator[Block]:
 
 
 def residuals(fit: TopicFit, observed: np.ndarray, genes: np.ndarray) -> PearsonResiduals[Placed]:
-    """Pearson residuals of some genes; proportions are found again for each data set."""
+    """Pearson residuals of some genes; each data set gets its own proportions."""
     topics = fit.topics.T.astype(float)
 
     def placed(counts: np.ndarray) -> Placed:
@@ -73,7 +73,7 @@ def residuals(fit: TopicFit, observed: np.ndarray, genes: np.ndarray) -> Pearson
         logits = placed.location
         if rng is not None:
             logits = logits + placed.scale * rng.standard_normal(logits.shape)
-        found = special.softmax(logits.astype(float), axis=1) @ topics
-        return np.asarray(found / found.sum(1, keepdims=True))
+        mixed = special.softmax(logits.astype(float), axis=1) @ topics
+        return np.asarray(mixed / mixed.sum(1, keepdims=True))
 
     return PearsonResiduals(observed, genes, placed, chances)

@@ -1,4 +1,4 @@
-"""Cells under known topics: their proportions, and bounds on how likely they are."""
+"""Cells under known topics: their proportions, and bounds on their likelihood."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _KIND = Kind(
     "a fit of LDA",
     "Fit an LDAConfig, or use engine.transform for cells under an LNM.",
 )
-# Nats that no cell may gain any more by another step, and the most steps.
+# Convergence: no cell gains more nats than this in a step; and the most steps.
 _TOLERANCE = 1e-3
 _MOST_STEPS = 100
-# EM steps before the first by Newton, which costs as many times as much as there are topics.
+# EM steps before the first Newton step, which costs K times as much.
 _EM_STEPS = 30
-# Draws of a cell's proportions for its bound; shared by all cells, from a seed of their own.
+# Draws of a cell's proportions for its bound; all cells share them, from a fixed seed.
 _DRAWS = 64
 _SEED = 1
 
@@ -40,7 +40,7 @@ _SEED = 1
 class Placed(NamedTuple):
     """Posteriors ``softmax(N(location, scale^2))`` of cells: (C, K), (C, K), and (C,) nats.
 
-    The bound is NaN if it was not asked for.
+    The bound is NaN if it was not requested.
     """
 
     location: np.ndarray
@@ -51,18 +51,18 @@ class Placed(NamedTuple):
 def topic_proportions(
     fit: TopicFit, counts: Counts | None = None, n_samples: int = 5000
 ) -> pd.DataFrame:
-    """Posterior proportions of the topics in each cell: means, of ``"em"`` modes.
+    """Posterior proportions of the topics in each cell: means, for ``"em"`` modes.
 
-    By ``inference="vae"`` means of each cell's logistic-normal. By ``"em"`` there is no more
-    than a point: the mode in the softmax basis, where a Dirichlet has its mode at its mean.
+    With ``inference="vae"``, means of each cell's logistic-normal. ``"em"`` has point estimates
+    only: the mode in the softmax basis, where a Dirichlet has its mode at its mean.
 
     Parameters
     ----------
     counts
         Other cells, genes matched by name; None: the cells of the fit.
     n_samples
-        Draws from the logistic-normal whose mean is taken. They come from a fixed seed and are
-        the same for every cell, so calls agree, and a subset of cells gets the same answer.
+        Number of draws from the logistic-normal to average. They come from a fixed seed and are
+        the same for every cell, so calls agree, and a subset of cells gets the same result.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def topic_proportions(
 
 
 def feature_by_topic(fit: TopicFit, n_samples: int = 5000) -> pd.DataFrame:
-    """Posterior probabilities of the features in each topic: means, of ``"em"`` modes.
+    """Posterior probabilities of the features in each topic: means, for ``"em"`` modes.
 
     Returns
     -------
@@ -128,9 +128,9 @@ def elbo(fit: TopicFit, counts: Counts) -> float:
 def perplexity(fit: TopicFit, counts: Counts) -> float:
     """``exp(-sum of the cells' bounds / sum of their counts)``: the lower the better.
 
-    An upper bound of the perplexity: one if every count were certain, and the number of
-    features if all were alike. Cells are seen whole; for a score on counts that were not seen
-    split them first.
+    An upper bound of the perplexity: one if every count were certain, and the number of features
+    if all were equally likely. All counts of a cell are used to place it; for a score on held-out
+    counts, split them first.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def perplexity(fit: TopicFit, counts: Counts) -> float:
 
 
 def place(fit: TopicFit, counts: Counts, *, bound: bool = True) -> Placed:
-    """Posteriors of cells under the topics of a fit, and bounds on how likely they are.
+    """Posteriors of cells under the topics of a fit, and bounds on their likelihood.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def place_under(
     encoder
         Arrays of the encoder; empty for none.
     refine
-        Take each posterior to its own mode, topics fixed.
+        Move each posterior to its own mode, topics fixed.
     """
     alpha = jnp.asarray(config.alpha, jnp.float32)
     beta = jnp.asarray(topics, jnp.float32)
@@ -190,11 +190,11 @@ def place_under(
     parts = []
     for block in Blocks(counts, config.block_cells, keep=False, width=len(alpha)):
         if config.inference == "em":
-            found = _place_em(beta, alpha, block.counts, bound)
+            posterior = _place_em(beta, alpha, block.counts, bound)
         else:
-            found = _place_vae(beta, alpha, block.counts, dict(encoder), noise, refine)
+            posterior = _place_vae(beta, alpha, block.counts, dict(encoder), noise, refine)
         size = block.own.stop - block.own.start
-        parts.append(Placed(*(np.asarray(array[:size]) for array in found)))
+        parts.append(Placed(*(np.asarray(array[:size]) for array in posterior)))
     return Placed(*map(np.concatenate, zip(*parts, strict=True)))
 
 

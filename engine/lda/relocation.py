@@ -1,4 +1,4 @@
-"""Leave a local optimum: take the topic that is missed least to where the model fits worst."""
+"""Leave a local optimum: move the least useful topic to where the model fits worst."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from engine.lda import equations
 from engine.lda.passes import Estimate
 from engine.lda.start import topics_from
 
-# Cells in which the loss of a topic is tried, and fixed-point steps without it.
+# Cells in which the loss of each topic is measured, and fixed-point steps without it.
 _CELLS = 300
 _STEPS = 8
-# Directions of the residuals, steps of the power iteration, cells pooled at an end of one.
+# Directions of the residuals, steps of the power iteration, cells pooled at an end of a direction.
 _DIRECTIONS = 2
 _POWER_STEPS = 6
 _POOLED = 15
@@ -32,7 +32,7 @@ def residual_products(
     weights: Float[Array, "B"],
     directions: Float[Array, "F m"],
 ) -> tuple[Float[Array, "B m"], Float[Array, "F m"]]:
-    """Pearson residuals R of a block times directions, and R' times that."""
+    """Pearson residuals R of a block times directions, and R' times this product."""
     predicted = proportions @ topics * counts.sum(1, keepdims=True) + equations.TINY
     residuals = (counts - predicted) / jnp.sqrt(predicted + 0.1) * weights[:, None]
     along = residuals @ directions
@@ -51,18 +51,18 @@ def losses(
     weights = jnp.ones(len(counts), counts.dtype)
 
     def without(left_out: Array) -> Array:
-        kept = jnp.arange(len(topics)) != left_out
-        shares = (proportions + 1e-3) * kept
+        others = jnp.arange(len(topics)) != left_out
+        shares = (proportions + 1e-3) * others
         shares /= shares.sum(1, keepdims=True)
 
         def again(shares: Array, _: None) -> tuple[Array, None]:
             return equations.em_block(
-                shares, topics, alpha * kept, counts, weights
+                shares, topics, alpha * others, counts, weights
             ).proportions, None
 
         shares = jax.lax.scan(again, shares, length=steps)[0]
         return equations.em_block(
-            shares, topics, alpha * kept, counts, weights
+            shares, topics, alpha * others, counts, weights
         ).log_likelihood.sum()
 
     whole = equations.em_block(proportions, topics, alpha, counts, weights).log_likelihood.sum()
@@ -74,8 +74,8 @@ def proposals(
 ) -> Iterator[Estimate]:
     """Estimates with one topic moved, the most promising first.
 
-    A merged pair of topics leaves residuals that are large along one direction, at whose ends
-    cells of the one or the other lie; a split or idle topic is missed by nobody.
+    A merged pair of topics leaves residuals that are large along one direction, with the cells of
+    the two topics at its ends; a split or idle topic can be removed at little loss.
     """
     counts = blocks.counts
     sample = np.sort(rng.permutation(counts.n_cells)[:_CELLS])
@@ -90,7 +90,7 @@ def proposals(
     tops = [np.argpartition(-end, size - 1)[:size] for end in ends]
     strength = [end[top].mean() for end, top in zip(ends, tops, strict=True)]
     for end in np.argsort(strength)[::-1]:
-        # In order of position, as a file is read.
+        # Sorted, because files are read in order.
         own = counts.take(np.sort(tops[end])).block(0, size)
         mean = at.proportions.mean(0) @ at.topics
         topics = at.topics.copy()
@@ -102,7 +102,7 @@ def proposals(
 
 
 def _residual_directions(blocks: Blocks, at: Estimate, rng: np.random.Generator) -> np.ndarray:
-    """(C, m) cells along the leading left singular vectors of the residuals, unit length."""
+    """(C, m) leading left singular vectors of the residuals, of unit length."""
     width = min(_DIRECTIONS + 2, *at.topics.shape[1:], len(at.proportions))
     basis = rng.normal(size=(at.topics.shape[1], width)).astype(np.float32)
     along = np.empty((len(at.proportions), width), np.float32)

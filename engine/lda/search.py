@@ -1,4 +1,4 @@
-"""Find the basin: several starts, then topics moved for as long as that gains."""
+"""Search for a start: several starts, then moves of topics while they help."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from engine.lda.passes import Estimate
 from engine.lda.relocation import proposals
 from engine.lda.start import Starts
 
-# More cells than these say little more about where the optimum lies.
+# More cells than these add little information on where the optimum lies.
 MOST_CELLS = 5000
 _START_PASSES = 15
 _SETTLING_PASSES = 20
 _TRIAL_PASSES = 15
 _MOST_TRIALS = 12
-# A place is given up after this many proposals that gained less than this, nats per cell.
+# The search ends after this many proposals in a row that gained less than this, nats per cell.
 _PATIENCE = 3
 _WORTH = 0.05
 
@@ -29,15 +29,15 @@ def search(
 ) -> Generator[float | Climb, None, Climb]:
     """The best climb found in a subsample of the cells.
 
-    EM has local optima in which one topic holds two and two share one, or two differ by what
-    no cell needs; starts at corners avoid most of them, and `relocation.proposals` leaves the rest.
+    EM has local optima in which one topic merges two and two others split one, or in which two
+    differ without need; starts at corners avoid most of them, `relocation.proposals` the rest.
 
     Parameters
     ----------
     counts
         Held in memory.
     passes
-        Most passes to make; with fewer than a start takes, the first start alone is returned.
+        Most passes to make; with fewer than a start takes, the first start is returned as it is.
 
     Yields
     ------
@@ -86,7 +86,7 @@ def search(
             tried, left = tried + 1, left - _TRIAL_PASSES
             other = climb(at)
             yield from other.run(_TRIAL_PASSES)
-            # Later than the best so far and still rising fast enough to pass it.
+            # Behind the best so far, but rising fast enough to overtake it.
             if left >= _TRIAL_PASSES and _objective(other) < _objective(best) < _ahead(other):
                 left -= _TRIAL_PASSES
                 yield from other.run(_TRIAL_PASSES)

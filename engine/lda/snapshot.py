@@ -1,4 +1,4 @@
-"""From what a fit has learned so far to a TopicFit."""
+"""TopicSnapshot: builds a TopicFit from the estimates so far."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.lda.fit import TopicFit
 from engine.lda.learned import Learned
 from engine.lda.means import softmax_means
 
-# Draws for a mean, and draws times elements from where on there are fewer.
+# Draws for a mean, the fewest, and the limit of draws times elements.
 _DRAWS = 5000
 _FEWEST_DRAWS = 200
 _MOST_WORK = 1e9
@@ -30,7 +30,7 @@ class TopicSnapshot:
     Attributes
     ----------
     counts
-        Those of the cells placed so far.
+        Counts of the cells placed so far.
     data
         Where all the counts came from.
     """
@@ -48,7 +48,7 @@ class TopicSnapshot:
         proportions = _means(learned.location, learned.scale)
         topics = _means(learned.topic_location, learned.topic_scale)
         order = np.arange(len(topics))
-        # An encoder has the order of its topics built in, and a prior of its own names a topic.
+        # An encoder fixes the order of its topics; so does a prior with one value per topic.
         if not learned.encoder and not isinstance(self.config.topic_prior, tuple):
             order = np.argsort(-(counts.totals @ proportions), kind="stable")
         return TopicFit(

@@ -1,4 +1,4 @@
-"""Where topics begin: cells that stand apart, found in a spectral projection."""
+"""Starts of topics: cells far apart in a spectral projection."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _OVERSAMPLING = 10
 _POWER_STEPS = 3
 # Cells whose counts are pooled into the start of a topic.
 _NEIGHBOURS = 10
-# Candidates of which k-means++ takes the one that serves the cells best.
+# Candidates of which k-means++ takes the one that reduces the distances most.
 _CANDIDATES = 8
-# Share of the mean composition in every topic, and the spread of a factor on each probability.
+# Share of the mean composition in every topic; log spread of a random factor on probabilities.
 _COMMON = 0.1
 _JITTER = 0.01
 
@@ -28,7 +28,7 @@ class Starts:
     Parameters
     ----------
     counts
-        Held in memory: a subsample of cells if need be.
+        Held in memory: a subsample of cells if they are many.
     """
 
     def __init__(self, counts: Counts, n_topics: int, seed: int) -> None:
@@ -38,7 +38,7 @@ class Starts:
         self._matrix = matrix
         self._count = n_topics
         self._rng = np.random.default_rng(seed)
-        self._places = _project(matrix, counts.totals, n_topics, self._rng)
+        self._coordinates = _project(matrix, counts.totals, n_topics, self._rng)
         totals = np.asarray(matrix.sum(0), dtype=float).ravel()
         self._mean = totals / totals.sum()
 
@@ -48,34 +48,36 @@ class Starts:
         The cell farthest from the origin is taken, its direction projected out, and so on
         (Gillis and Vavasis 2014, IEEE Trans. Pattern Anal. 36).
         """
-        left = self._places.copy()
-        chosen = []
+        left = self._coordinates.copy()
+        corners = []
         for _ in range(self._count):
             lengths = (left**2).sum(1)
-            chosen.append(int(lengths.argmax()))
-            direction = left[chosen[-1]] / np.sqrt(max(lengths.max(), 1e-30))
+            corners.append(int(lengths.argmax()))
+            direction = left[corners[-1]] / np.sqrt(max(lengths.max(), 1e-30))
             left -= np.outer(left @ direction, direction)
-        return self._topics(chosen)
+        return self._topics(corners)
 
     def scattered(self) -> np.ndarray:
         """(K, F) topics at cells far from each other, drawn by greedy k-means++."""
-        places, rng = self._places, self._rng
-        chosen = [int(rng.integers(len(places)))]
-        nearest = _squared_distances(places, chosen[0])
-        while len(chosen) < self._count:
+        coordinates, rng = self._coordinates, self._rng
+        centres = [int(rng.integers(len(coordinates)))]
+        nearest = _squared_distances(coordinates, centres[0])
+        while len(centres) < self._count:
             weights = nearest + 1e-12 * (nearest.max() + 1)
-            tried = rng.choice(len(places), _CANDIDATES, p=weights / weights.sum())
-            left = [np.minimum(nearest, _squared_distances(places, int(cell))) for cell in tried]
+            tried = rng.choice(len(coordinates), _CANDIDATES, p=weights / weights.sum())
+            left = [
+                np.minimum(nearest, _squared_distances(coordinates, int(cell))) for cell in tried
+            ]
             best = int(np.argmin([distances.sum() for distances in left]))
             nearest = left[best]
-            chosen.append(int(tried[best]))
-        return self._topics(chosen)
+            centres.append(int(tried[best]))
+        return self._topics(centres)
 
-    def _topics(self, chosen: list[int]) -> np.ndarray:
+    def _topics(self, centres: list[int]) -> np.ndarray:
         rows = []
-        size = min(_NEIGHBOURS, len(self._places))
-        for cell in chosen:
-            near = np.argpartition(_squared_distances(self._places, cell), size - 1)[:size]
+        size = min(_NEIGHBOURS, len(self._coordinates))
+        for cell in centres:
+            near = np.argpartition(_squared_distances(self._coordinates, cell), size - 1)[:size]
             rows.append(np.asarray(self._matrix[near].sum(0), dtype=float).ravel())
         return topics_from(np.stack(rows), self._mean, self._rng)
 
@@ -84,7 +86,7 @@ def topics_from(pooled: np.ndarray, mean: np.ndarray, rng: np.random.Generator) 
     """(K, F) topics from pooled counts: mixed with the mean, and no two of them alike."""
     topics = pooled / pooled.sum(1, keepdims=True)
     topics = (1 - _COMMON) * topics + _COMMON * mean
-    # A feature without counts keeps a probability; EM and its prior find how small it is.
+    # A feature without counts keeps a probability, which EM and its prior then adapt.
     topics += 1e-3 / topics.shape[1]
     topics *= np.exp(rng.normal(0, _JITTER, topics.shape))
     return (topics / topics.sum(1, keepdims=True)).astype(np.float32)
@@ -101,10 +103,10 @@ def _project(
     basis = rng.normal(size=(roots.shape[1], width)).astype(np.float32)
     for _ in range(_POWER_STEPS + 1):
         basis = np.linalg.qr(roots.T @ (roots @ basis))[0]
-    places = roots @ basis
-    directions = np.linalg.svd(places, full_matrices=False)[2]
-    return np.asarray(places @ directions[:size].T, dtype=np.float64)
+    projected = roots @ basis
+    directions = np.linalg.svd(projected, full_matrices=False)[2]
+    return np.asarray(projected @ directions[:size].T, dtype=np.float64)
 
 
-def _squared_distances(places: np.ndarray, cell: int) -> np.ndarray:
-    return np.asarray(((places - places[cell]) ** 2).sum(1))
+def _squared_distances(coordinates: np.ndarray, cell: int) -> np.ndarray:
+    return np.asarray(((coordinates - coordinates[cell]) ** 2).sum(1))

@@ -18,7 +18,7 @@ _TINY = float(np.finfo(float).tiny)
 
 
 class TopicSummary(TopicArrays):
-    """What of `engine.fitting.fit_protocol.FittedModel` needs the arrays of a fit alone."""
+    """Members of `engine.fitting.fit_protocol.FittedModel` that need only the arrays of a fit."""
 
     measures: tuple[Measure, ...] = ("probability", "relevance", "distinctiveness")
 
@@ -67,7 +67,7 @@ class TopicSummary(TopicArrays):
         return np.asarray(self.proportions.mean(0))
 
     def profiles(self) -> np.ndarray:
-        """(F, K) of no negative number: what topics are compared by."""
+        """(F, K) probabilities, by which topics are compared."""
         return self.topics.astype(float)
 
     def clr_mean(self) -> np.ndarray:
@@ -115,7 +115,7 @@ class TopicSummary(TopicArrays):
     def ranked(
         self, topic: int, measure: Measure, weight: float
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Columns of the real genes for one topic, and what they are ranked by."""
+        """Columns of the real genes for one topic, and the values that rank them."""
         log_topics, log_all, distinct = _ranked(self)
         log_p = log_topics[:, topic]
         columns = {
@@ -138,10 +138,10 @@ class TopicSummary(TopicArrays):
 
 @per_fit
 def _ranked(fit: TopicArrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of the real genes log p(w|t) (G, K), log p(w) (G,), and distinctiveness (G, K)."""
+    """For real genes w and topics t: log p(w|t) (G, K), log p(w) (G,), distinctiveness (G, K)."""
     topics = fit.topics[fit.is_gene].astype(float)
     shares = mixtures.count_shares(fit)
-    # Of a topic that nobody uses, one count is all there is.
+    # At least one count for an unused topic.
     one = 1 / np.maximum(shares * fit.total_counts.sum(dtype=float), 1)
     distinct = np.log2(topics + one) - np.log2(next_best(topics) + one)
     log_topics = np.log(np.maximum(topics, _TINY))

@@ -1,8 +1,7 @@
 """Topics by stochastic variational inference with an encoder.
 
-Beside what `engine.fitting.training` does about what is known to go wrong: topics die or
-coincide. So they begin where a short search by EM left them, and stay there until the encoder
-has learned to tell them apart.
+Beside the failures that `engine.fitting.training` prevents, topics may vanish or coincide. So they
+start from a short search by EM, and stay fixed until the encoder can distinguish them.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from engine.lda.learned import Event, Learned
 from engine.lda.means import softmax_means
 from engine.lda.proportions import place_under
 
-# Cells that the scale of the inputs is taken from, and draws of the topics on the way.
+# Cells that determine the scale of the inputs; draws for means of topics during training.
 _SCALE_CELLS = 2000
 _DRAWS = 500
 _TOPIC_NAMES = ("topic_location", "topic_log_scale")
@@ -64,7 +63,7 @@ class _Topics(Task[Learned]):
         )
 
     def learned(self, params: dict[str, np.ndarray]) -> Learned:
-        """By the encoder and, if the configuration says so, refined."""
+        """The posteriors of all cells."""
         return learned(self.counts, self._config, params)
 
     def bound(self, learned: Learned) -> float:
@@ -72,7 +71,7 @@ class _Topics(Task[Learned]):
         return float(np.mean(learned.bound))
 
     def bound_of(self, counts: Counts, params: dict[str, np.ndarray]) -> float:
-        """The same of cells that are set aside."""
+        """The same for validation cells."""
         return self.bound(learned(counts, self._config, params, refine=False))
 
     def cells_bound(self, bound: float, params: dict[str, np.ndarray], cells: np.ndarray) -> float:
@@ -114,7 +113,7 @@ def _begin(
             except StopIteration as end:
                 climb, held = end.value
                 break
-            # Passes of the search are no epochs.
+            # A whole pass of the search must not be counted as an epoch.
             yield event if isinstance(event, Step) else event % 1.0
         topics = climb.at.topics
         shares = climb.at.proportions.mean(0)
@@ -123,7 +122,7 @@ def _begin(
             topics, shares = topics[order], shares[order]
     topics = np.maximum(topics, equations.TINY)
     prior = _softmax_basis(np.asarray(eta, np.float32))
-    # As precise as the counts that speak for a probability, and its prior.
+    # The precision of a probability comes from its expected counts and its prior.
     expected = shares[:, None] * counts.totals.sum() * topics
     variance = 1 / (expected + 1 / np.asarray(prior.variance))
     # The mean of a log-normal lies above its median.

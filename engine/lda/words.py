@@ -1,6 +1,6 @@
 """Sentences of a methods section on topics, with their numbers.
 
-The formulas are those of `engine.lda.equations`, and the priors those that a fit was made with.
+The formulas are those of `engine.lda.equations`, and the priors those of the fit.
 """
 
 from __future__ import annotations
