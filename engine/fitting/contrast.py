@@ -32,7 +32,7 @@ def contrast(fit: FittedModel, mask: np.ndarray) -> tuple[pd.DataFrame, pd.DataF
     totals = _totals(fit)
     # Sum over the smaller side; the other sum is the total less this one.
     smaller = 2 * n_selected <= n_all
-    part = _known(fit, np.flatnonzero(mask if smaller else ~mask))
+    part = _scores_and_covariates(fit, np.flatnonzero(mask if smaller else ~mask))
     n_part, of_part = len(part), part.sum(0)
     mean_part = of_part / n_part
     mean_rest = (totals.sum - of_part) / (n_all - n_part)
@@ -58,16 +58,16 @@ def _totals(fit: FittedModel) -> _Totals:
     weights, sds = fit.cell_weights(), fit.cell_weights_sd()
     for start in range(0, len(weights), _BLOCK):
         block = slice(start, start + _BLOCK)
-        known = _known(fit, block)
-        total += known.sum(0)
-        products += known.T @ known
+        values = _scores_and_covariates(fit, block)
+        total += values.sum(0)
+        products += values.T @ values
         if sds is not None:
             sd = sds[block].astype(np.float64)
             squares[: fit.n_factors] += np.einsum("cj,cj->j", sd, sd)
     return _Totals(total, products, squares / len(weights))
 
 
-def _known(fit: FittedModel, cells: np.ndarray | slice) -> np.ndarray:
+def _scores_and_covariates(fit: FittedModel, cells: np.ndarray | slice) -> np.ndarray:
     """(cells, k + p) scores and covariates."""
     scores = fit.cell_weights()[cells].astype(np.float64)
     return np.hstack([scores, fit.covariates()[cells]])

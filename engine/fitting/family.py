@@ -70,7 +70,7 @@ class Family(Protocol):
         ...
 
     def prepared(self, counts: Counts, config: Any) -> Counts:
-        """Check the counts against the configuration; return the counts that all fits should use."""
+        """Check the counts against the configuration; return the counts that fits should use."""
         ...
 
     def of_parts(self, fit: Any, parts: list[pd.DataFrame]) -> tuple[Any, tuple[str, ...]]:

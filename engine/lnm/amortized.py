@@ -31,7 +31,7 @@ _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
 
 class Encoded(NamedTuple):
     """Arrays over cells: scores (C, k) in the encoder's own basis, their variances, the bound on
-    the log-marginal (nats; NaN where it was not asked for), and median and log width of eta.
+    the log-marginal (nats; NaN if not requested), and median and log width of eta.
     """
 
     scores: np.ndarray
@@ -42,9 +42,9 @@ class Encoded(NamedTuple):
 
 
 class Basis(NamedTuple):
-    """Parameters whose loadings are in the encoder's own basis, and what turns to the fit's.
+    """Parameters with loadings in the encoder's own basis, and the rotation to that of the fit.
 
-    ``effects`` (G, p) are those of covariates; None without.
+    ``effects`` (G, p) are those of covariates; None without any.
     """
 
     params: equations.Params
@@ -82,17 +82,17 @@ def place(
     covariates
         (C, p) of the cells; None if the basis has no effects.
     summed
-        Whether a pass that refines has its sums over the cells as well.
+        Whether a refining pass also returns its sums over the cells.
     """
-    found = encode(
+    encoded = encode(
         basis, counts, config, encoder, totals, bounded=not refine, covariates=covariates
     )
-    own = capture_of(found.eta, found.eta_scale) if config.capture else None
+    own = capture_of(encoded.eta, encoded.eta_scale) if config.capture else None
     if not refine:
-        scores_sd = np.sqrt(found.variance @ basis.rotation**2)
-        latents = equations.Latents(found.scores, np.full(counts.n_cells, np.nan))
-        return Pass(None, latents, scores_sd, found.bound, np.zeros(counts.n_cells)), own
-    return refined(basis, counts, config, found.scores, covariates, summed=summed), own
+        scores_sd = np.sqrt(encoded.variance @ basis.rotation**2)
+        latents = equations.Latents(encoded.scores, np.full(counts.n_cells, np.nan))
+        return Pass(None, latents, scores_sd, encoded.bound, np.zeros(counts.n_cells)), own
+    return refined(basis, counts, config, encoded.scores, covariates, summed=summed), own
 
 
 def refined(
@@ -104,7 +104,7 @@ def refined(
     *,
     summed: bool,
 ) -> Pass:
-    """The pass of nested Laplace from these scores (C, k)."""
+    """A pass of nested Laplace that starts from scores (C, k)."""
     size = scores.shape[1]
     passes = Passes(
         counts, size, config.precision, config.block_cells, scores, covariates=covariates
@@ -134,9 +134,9 @@ def encode(
     for block in Blocks(counts, config.block_cells, keep=False):
         near = jnp.asarray(block.padded(anchor[:, None]), jnp.float32)
         own = None if covariates is None else block.padded(covariates)
-        found = _block(single, block.counts, near, arrays, noise, bounded, own, effects)
+        outputs = _block(single, block.counts, near, arrays, noise, bounded, own, effects)
         size = block.own.stop - block.own.start
-        part = [np.asarray(array[:size], float) for array in found]
+        part = [np.asarray(array[:size], float) for array in outputs]
         part[2] += equations.constants(np.asarray(block.counts[:size])) if bounded else np.nan
         parts.append(part)
     return Encoded(*(np.concatenate(column) for column in zip(*parts, strict=True)))
@@ -150,11 +150,11 @@ def proportions(fit: Fit, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
     params = equations.Params(*(jnp.asarray(array, jnp.float32) for array in basis.params))
     arrays = {name: jnp.asarray(value, jnp.float32) for name, value in fit.encoder.items()}
     for block in Blocks(counts, keep=False):
-        # Padding without counts has no mode; it takes one count anywhere.
+        # Padding without counts has no mode; it gets one count.
         dense = with_one_more(block.counts, 1 - np.asarray(block.weights))
         own = None if covariates is None else block.padded(covariates)
-        found = _expected(params, dense, arrays, noise, own, effects)
-        yield block.own, np.asarray(found)[: block.own.stop - block.own.start]
+        means = _expected(params, dense, arrays, noise, own, effects)
+        yield block.own, np.asarray(means)[: block.own.stop - block.own.start]
 
 
 def _single(effects: np.ndarray | None) -> Array | None:
@@ -228,9 +228,9 @@ def change_basis(
     Parameters
     ----------
     slope
-        (k, p) of z in covariates x: ``W (z + M x)`` has it in M then.
+        (k, p) slope of z in covariates x, which moves into M of ``W (z + M x)``.
     """
-    found = params | {
+    changed = params | {
         "centre": params["centre"] + params["loadings"] @ mean,
         "loadings": params["loadings"] * sd,
         "loadings_log_scale": params["loadings_log_scale"] + np.log(sd),
@@ -239,8 +239,8 @@ def change_basis(
         "scale_bias": params["scale_bias"] - np.log(sd),
     }
     if slope is None:
-        return found
-    return found | {
+        return changed
+    return changed | {
         "of_factors": (params["of_factors"] + slope) / sd[:, None],
         "location_by_design": (params["location_by_design"] - slope.T) / sd,
     }

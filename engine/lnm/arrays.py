@@ -35,9 +35,9 @@ class Totals:
     For LNMVCP ``mean`` is the mean at capture efficiency 1, and ``eta_location`` and
     ``eta_scale`` are the prior of eta that all cells share: with ``capture_prior="population"``
     that of every cell, with ``"anchored"`` that of a new one, whose total is not known.
-    ``alternatives`` has others, each with its weight, that explain the totals about as well
-    (weight, location, scale, concentration); the capture efficiencies are averages over them.
-    With a fixed categorical covariate ``by``, cells of its ``levels`` have their own.
+    ``alternatives`` are other values that explain the totals about as well (weight, location,
+    scale, concentration); the capture efficiencies are averages over them. With a fixed
+    categorical covariate ``by``, each of its ``levels`` has totals of its own.
     """
 
     mean: float
@@ -49,7 +49,7 @@ class Totals:
     levels: tuple[tuple[str, Totals], ...] = ()
 
     def parts(self, obs: pd.DataFrame) -> list[tuple[np.ndarray, Totals]]:
-        """Positions of the cells with these labels that have the same, and what they have."""
+        """Positions of the cells that share a distribution of totals, and this distribution."""
         if not self.levels:
             return [(np.arange(len(obs)), self)]
         known, names = dict(self.levels), level_names(obs, self.by)
@@ -59,16 +59,16 @@ class Totals:
         ]
 
     @classmethod
-    def of(cls, told: dict[str, Any]) -> Totals:
+    def of(cls, values: dict[str, Any]) -> Totals:
         """From plain values, as JSON has them."""
         # JSON has no tuples.
-        others = [tuple(one) for one in told.get("alternatives", ())]
-        levels = tuple((str(name), cls.of(one)) for name, one in told.get("levels", ()))
-        return cls(**{**told, "alternatives": tuple(others), "levels": levels})
+        others = [tuple(one) for one in values.get("alternatives", ())]
+        levels = tuple((str(name), cls.of(one)) for name, one in values.get("levels", ()))
+        return cls(**{**values, "alternatives": tuple(others), "levels": levels})
 
 
 class FactorArrays(LinearFit):
-    """What `Fit` holds, see there."""
+    """The arrays of a `Fit`, which documents them."""
 
     vocabulary = Vocabulary(
         latent="factor",

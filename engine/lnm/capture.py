@@ -3,10 +3,10 @@
     eta_c ~ TruncatedNormal(m_c, s^2, low=0)
     N_c | eta_c ~ NB(mean M exp(-eta_c), concentration r)
 
-Given N_c this block never meets the composition, so it is solved on its own, in float64.
+Given N_c, eta is independent of the composition, so it is solved on its own, in float64.
 The log posterior is strictly concave in eta; its mode is found by Newton and the integral
-taken by Gauss-Legendre over eight standard deviations about it, cut at eta = 0: exact where
-the truncation matters as well as where it does not.
+taken by Gauss-Legendre over eight standard deviations about it, cut at eta = 0: exact with and
+without an effect of the truncation.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def capture_mode(
     mean: np.ndarray | float,
     concentration: np.ndarray | float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mode of eta under eta >= 0, 1 / sqrt(curvature) there, and the slope held at zero.
+    """Mode of eta >= 0, 1 / sqrt(curvature) there, and the downward slope of a mode at zero.
 
     d/d eta log NB = r (q - N) / (r + q) and d2/d eta2 = -r q (r + N) / (r + q)^2, with
     q = M exp(-eta).
@@ -88,9 +88,9 @@ def capture_posterior(
     totals
         (C,) total counts N.
     location, scale
-        m_c and s of the truncated normal prior; (C,) or scalars, as are these:
+        m_c and s of the truncated normal prior; (C,) or scalars.
     mean, concentration
-        M, the mean total at efficiency 1, and r.
+        M, the mean total at efficiency 1, and r; (C,) or scalars.
     """
     low, high = _range(totals, location, scale, mean, concentration)
     half = 0.5 * (high - low)
@@ -148,10 +148,10 @@ def _range(
     mean: np.ndarray | float,
     concentration: np.ndarray | float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Ends (C,) between which all of a posterior lies that matters."""
+    """Ends (C,) of the range that holds practically all of a posterior."""
     centre, spread, slope = capture_mode(totals, location, scale, mean, concentration)
     low = np.maximum(centre - _REACH * spread, 0.0)
-    # A cell held at the boundary falls off faster than its curvature tells.
+    # A posterior with its mode at the boundary falls off faster than its curvature implies.
     fall = slope * spread
     return low, centre + _REACH**2 * spread / (np.sqrt(fall**2 + _REACH**2) + fall)
 

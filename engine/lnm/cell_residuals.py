@@ -7,8 +7,8 @@ Given z and the cell's log intensity a, the genes of a cell separate (see
     e = d_g u_g - t,   t = omega(log d_g + x_g + d_g u_g),   posterior variance d_g / (1 + t)
 
 The model's a is where expected counts add up to the cell's total, ``sum_g E[exp(x_g + e)] = N``,
-with ``E[exp(x + e)] = t/d + t / (2 (1 + t)^2)`` but for terms of third order. All in NumPy:
-nothing is compiled, and no question of the page waits behind a fit that occupies the device.
+with ``E[exp(x + e)] = t/d + t / (2 (1 + t)^2)`` up to terms of third order. All in NumPy: nothing
+is compiled, and the page need not wait for a fit that occupies the device.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from engine.lnm.arrays import FactorArrays
 from engine.lnm.covariates import own_covariates
 from engine.lnm.residual import LOG_NO_NOISE
 
-# Elements at a time: they stay in the processor's cache.
+# Elements at a time, few enough for the processor's cache.
 _BLOCK = 32_768
 # Newton steps for log a; the error is squared at each, and starts near 0.1.
 _STEPS = 2
@@ -35,7 +35,7 @@ def residuals(
     cells: np.ndarray,
     genes: np.ndarray,
 ) -> CellResiduals:
-    """Residuals at positions of cells and genes; costs O(cells G), whatever the genes.
+    """Residuals at positions of cells and genes, at a cost of O(cells G).
 
     Raises
     ------
@@ -51,14 +51,14 @@ def residuals(
         )
     rows = counts[cells].tocsr()
     model = _Model(fit)
-    found = [np.empty((len(cells), len(genes)), np.float32) for _ in range(3)]
+    outputs = [np.empty((len(cells), len(genes)), np.float32) for _ in range(3)]
     size = max(_BLOCK // shape[1], 1)
     for start in range(0, len(cells), size):
         block = slice(start, start + size)
         dense = rows[block].toarray().astype(np.float32, copy=False)
-        for out, part in zip(found, model.block(cells[block], dense, genes), strict=True):
+        for out, part in zip(outputs, model.block(cells[block], dense, genes), strict=True):
             out[block] = part
-    return CellResiduals(*found)
+    return CellResiduals(*outputs)
 
 
 class _Model:
@@ -81,7 +81,7 @@ class _Model:
         if self.covariates is not None:
             x += self.covariates[cells] @ self.effects
         argument = x + self.log_noise + counts * self.noise
-        # A cell without counts is given a trace of one: its residuals are then those of the prior.
+        # A cell without counts gets a tiny total: its residuals are then those of the prior.
         total = np.log(np.maximum(counts.sum(1, dtype=np.float64), 1e-3))
         intensity = total - np.log(np.exp(x + 0.5 * self.noise).sum(1, dtype=np.float64))
         for _ in range(_STEPS):
@@ -108,14 +108,14 @@ def omega(y: np.ndarray) -> np.ndarray:
     """Wright's omega, single precision: `engine.lnm.wright_omega` for NumPy, at less cost."""
     y = np.maximum(y, np.float32(-80))
     small = np.exp(np.minimum(y, 1))
-    found = small * (60 + small * (114 + 17 * small)) / (60 + small * (174 + 101 * small))
+    value = small * (60 + small * (114 + 17 * small)) / (60 + small * (174 + 101 * small))
     # Few arguments are large in sparse counts.
     large = np.nonzero(y > 1)
     high = y[large]
     log = np.log(high)
-    found[large] = high - log + log / high * (1 + (0.5 * log - 1) / high)
+    value[large] = high - log + log / high * (1 + (0.5 * log - 1) / high)
     # One step of Fritsch, Shafer & Crowley (1973).
-    residual = y - found - np.log(found)
-    one = 1 + found
+    residual = y - value - np.log(value)
+    one = 1 + value
     twice = 2 * one * (one + residual * np.float32(2 / 3))
-    return found * (1 + residual / one * (twice - residual) / (twice - 2 * residual))
+    return value * (1 + residual / one * (twice - residual) / (twice - 2 * residual))

@@ -1,4 +1,4 @@
-"""Checks of what only a log-ratio fit has, when it was read from a file."""
+"""Checks of the fields that only a log-ratio fit has, after it was read from a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.lnm.arrays import FactorArrays, Totals
 
 
 def check_fit(fit: FactorArrays) -> None:
-    """Refuse capture, draws or totals that do not agree or are not finite; see `check_arrays`."""
+    """Raise an error if fields disagree or are not finite, see `check_arrays`."""
     cells, genes = (len(fit.cells),), (len(fit.genes),)
     k = (fit.config.size,)
     arrays: dict[str, np.ndarray] = {"effects": np.asarray(fit.effects)}

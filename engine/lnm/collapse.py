@@ -1,4 +1,4 @@
-"""Whether an encoder tracks the capture latent."""
+"""Check that an encoder tracks the capture latent."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import numpy as np
 
 from engine.lnm.fit import Capture
 
-# An encoder that tracks eta agrees with each cell's own posterior at least so well.
+# Least agreement of an encoder that tracks eta with each cell's own posterior.
 _LEAST_CORRELATION = 0.9
 _SLOPES = (0.5, 2.0)
-# Cells that differ in eta by less than this share of its own doubt have nothing to track.
+# If eta varies over cells by less than this share of its posterior sd, nothing can be tracked.
 _LEAST_SPREAD = 0.05
 
 
 def collapse(amortized: Capture, exact: Capture, *, refined: bool) -> str:
-    """A warning where the encoder's eta does not follow each cell's own posterior, or "".
+    """A warning if the encoder's eta does not follow each cell's own posterior; otherwise "".
 
     Measured over the cells by the correlation of the two means of eta and by the slope of the
     encoder's on the exact one: an encoder that collapses gives every cell about the same.
@@ -46,6 +46,6 @@ def agreement(amortized: Capture, exact: Capture) -> tuple[float, float]:
     one, other = amortized.eta - amortized.eta.mean(), exact.eta - exact.eta.mean()
     shared = float(one @ other)
     norms = float(np.linalg.norm(one) * np.linalg.norm(other))
-    # Below what float32 resolves of a number of order one there is no spread.
+    # A spread below the resolution of float32 is none.
     flat = np.std(amortized.eta) < 1e-6
     return (0.0 if flat else shared / norms), shared / float(other @ other)

@@ -17,7 +17,7 @@ LNMInference = Literal["laplace", "vae", "nuts"]
 Precision = Literal["float32", "float64"]
 
 MAX_FACTORS = 200
-# Draws of a chain below which nothing can be said of its posterior.
+# Fewest draws of a chain that say anything about its posterior.
 FEWEST_DRAWS = 50
 
 
@@ -44,7 +44,7 @@ class LNMConfig(Training):
         negative-binomial totals (LNM).
     n_factors
         Number of gene programmes k. ``"auto"``: chosen from the counts by `engine.fit`, which
-        tells why, see `engine.results.Selection`. 0: residual variances alone.
+        says why, see `engine.results.Selection`. 0: residual variances alone.
     inference
         ``"laplace"``: nested Laplace, the more exact and, up to some 10^5 cells, the quicker.
         ``"vae"``: see `engine.Training`. ``"nuts"``: draws from the posterior of parameters and
@@ -65,8 +65,8 @@ class LNMConfig(Training):
         Of ``"nuts"``: iterations of each chain that adapt the sampler and are thrown away, those
         that are kept, and the number of chains.
     capture_prior
-        ``"population"``: location and scale of eta estimated from all cells, and what they cannot
-        tell integrated over. ``"anchored"``: eta_c ~ TruncNormal(log M_0 - log L_c, capture_sd^2,
+        ``"population"``: location and scale of eta estimated from all cells, the rest of their
+        uncertainty integrated. ``"anchored"``: eta_c ~ TruncNormal(log M_0 - log L_c, capture_sd^2,
         low=0), as published; it uses each total twice, so that efficiencies restate the totals
         and their standard deviations are too small.
     molecules

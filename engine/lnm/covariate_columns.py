@@ -1,4 +1,4 @@
-"""Columns of the labels of cells, as covariates take them: levels or numbers."""
+"""Columns of the cells' labels as covariates: levels or numbers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from engine.errors import ConfigError
 from engine.lnm.formula import Term
 from engine.text import count, some
 
-# Cells of a level, at least.
+# Fewest cells of a level.
 FEWEST_CELLS = 10
-# Whole numbers of no more values than this are levels; of no more than that they could be meant so.
+# Whole numbers of at most so many values are levels; of at most so many they might be meant so.
 _FEW_VALUES, _MANY_VALUES = 10, 40
 
 
@@ -21,8 +21,8 @@ _FEW_VALUES, _MANY_VALUES = 10, 40
 class Variable:
     """A column of the cells' labels: its levels, the reference first; none if it is numeric.
 
-    ``mean`` and ``deviation`` are those of a numeric one over the fitted cells: a slope of each
-    level of a group is one in standard deviations from the mean.
+    ``mean`` and ``deviation`` are those of a numeric one over the fitted cells; random slopes use
+    the standardised values.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Variable:
 def variables_of(
     terms: tuple[Term, ...], obs: pd.DataFrame
 ) -> tuple[tuple[Variable, ...], tuple[str, ...]]:
-    """The columns that terms name, and what was taken for granted of them, in words."""
+    """The columns that terms name, and the assumptions about them, in words."""
     groups = {term.group for term in terms if term.group}
     effects = dict.fromkeys(name for term in terms for name in term.columns)
     variables, notes = [], []
@@ -59,7 +59,7 @@ def variables_of(
 
 
 def values_of(variable: Variable, obs: pd.DataFrame) -> np.ndarray:
-    """(C,) names of levels, or numbers; ConfigError if some are missing or no numbers."""
+    """(C,) names of levels, or numbers; ConfigError if some are missing or not numeric."""
     column = _column(obs, variable.name)
     if variable.levels:
         return level_names(obs, variable.name)
@@ -76,11 +76,11 @@ def values_of(variable: Variable, obs: pd.DataFrame) -> np.ndarray:
 def level_names(obs: pd.DataFrame, name: str) -> np.ndarray:
     """(C,) names of the levels of a column; ConfigError if some are missing."""
     codes, different = pd.factorize(_column(obs, name))
-    return np.array([_named(value) for value in different], dtype=object)[codes]
+    return np.array([_level_name(value) for value in different], dtype=object)[codes]
 
 
 def refuse_thin(variable: Variable, obs: pd.DataFrame) -> None:
-    """ConfigError if all cells have the same value, or few a level."""
+    """Raise ConfigError if all cells have the same value, or a level has few cells."""
     values = values_of(variable, obs)
     if not variable.levels and len(values) and values.min() < values.max():
         return
@@ -100,7 +100,7 @@ def refuse_thin(variable: Variable, obs: pd.DataFrame) -> None:
 
 
 def unknown_level(variable: Variable, values: np.ndarray) -> ConfigError:
-    """What to raise for levels that were not fitted."""
+    """The error for levels that were not fitted."""
     return ConfigError(
         f"levels of {variable.name} that were fitted: {some(variable.levels, 10)}",
         f"{values[0]!r}",
@@ -137,17 +137,17 @@ def _is_numeric(column: pd.Series) -> bool:
 
 def _levels(column: pd.Series) -> tuple[str, ...]:
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return tuple(dict.fromkeys(map(_named, column.cat.categories)))
+        return tuple(dict.fromkeys(map(_level_name, column.cat.categories)))
     different = list(pd.unique(column))
     try:
         different.sort()
     except TypeError:
-        different.sort(key=_named)
-    return tuple(dict.fromkeys(map(_named, different)))
+        different.sort(key=_level_name)
+    return tuple(dict.fromkeys(map(_level_name, different)))
 
 
-def _named(value: object) -> str:
-    """Name of a level; 1.0 is 1, which pandas makes of it where others have no value."""
+def _level_name(value: object) -> str:
+    """Name of a level; 1.0 becomes 1: pandas makes whole numbers floats if some are missing."""
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value)

@@ -1,4 +1,4 @@
-"""Covariates of cells for a model: the design that a fit has, and its numbers for some cells."""
+"""Covariates of cells: the design of a fit, and its values for given cells."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from engine.per_fit import per_fit
 
 
 def design_for(obs: pd.DataFrame, config: LNMConfig, start: FactorArrays | None) -> Design | None:
-    """The design of the fit to go on from, else that of the formula for cells with these labels.
+    """The design of ``start``, else that of the formula for cells with these labels.
 
     Raises
     ------
     ConfigError
-        If the fit to go on from has another formula, or see `Design.of`.
+        If ``start`` has another formula; see also `Design.of`.
     """
     if start is None:
         return Design.of(config.formula, obs) if config.formula else None
@@ -33,7 +33,7 @@ def design_for(obs: pd.DataFrame, config: LNMConfig, start: FactorArrays | None)
 
 
 def covariates_of(design: Design | None, obs: pd.DataFrame) -> np.ndarray | None:
-    """(C, p) float32 of cells with these labels; None without a design."""
+    """(C, p) float32 covariates of cells with these labels; None without a design."""
     return None if design is None else design.encode(obs)
 
 
@@ -46,5 +46,5 @@ def mean_of(fit: FactorArrays, obs: pd.DataFrame) -> np.ndarray:
 
 @per_fit
 def own_covariates(fit: FactorArrays) -> np.ndarray | None:
-    """(C, p) of the cells of the fit; None if it has none."""
+    """(C, p) covariates of the cells of the fit; None without a design."""
     return covariates_of(fit.design, fit.obs)

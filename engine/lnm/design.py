@@ -25,7 +25,7 @@ _ALIASES = re.compile(r"logratio_variable_(\d+)_")
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the design: what it is called, its term, and the group of a random effect."""
+    """A column of the design: its label, its term, and the group of a random effect."""
 
     label: str
     term: str
@@ -39,18 +39,18 @@ class Column:
 
 @dataclass(frozen=True)
 class Design:
-    """How labels become numbers; the same for cells that were not fitted.
+    """The coding of labels as numbers, which applies to new cells as well.
 
     Attributes
     ----------
     formula
         As it was given.
     variables, columns
-        What it needs, and what it makes of that: p columns, fixed ones first.
+        The columns of labels that it uses, and its own p columns, fixed ones first.
     centre, scale
         (p,) subtracted from each column, which is then divided by the second.
     notes
-        What was taken for granted, in words.
+        Assumptions about the labels, in words.
     """
 
     formula: str
@@ -67,7 +67,7 @@ class Design:
 
     @property
     def within(self) -> str:
-        """What the factors are within: ``"batch, condition"``."""
+        """Covariates within whose levels the factors vary: ``"batch, condition"``."""
         return ", ".join(variable.name for variable in self.variables)
 
     @property
@@ -84,7 +84,7 @@ class Design:
         Raises
         ------
         ConfigError
-            If the formula is none, or a column has missing values.
+            If the formula is invalid, or a column has missing values.
         """
         return cls.with_matrix(formula, obs)[0]
 
@@ -95,12 +95,12 @@ class Design:
         obs: pd.DataFrame,
         known: tuple[tuple[Variable, ...], tuple[str, ...]] | None = None,
     ) -> tuple[Design, np.ndarray]:
-        """The same, and (C, p) of these cells as `encode` gives it.
+        """The design, and (C, p) covariates of these cells as from `encode`.
 
         Parameters
         ----------
         known
-            What `variables_of` gives of them, if that is known.
+            The result of `variables_of`, if it was computed before.
         """
         names = set(map(str, obs.columns))
         terms = terms_of(formula, names)
@@ -113,18 +113,18 @@ class Design:
         spread = matrix.std(0)
         scale = np.where(whole | (spread == 0), 1.0, spread)
         given = tuple(centre.tolist()), tuple(scale.tolist())
-        found = cls(formula, variables, columns, *given, notes)
-        return found, np.asarray((matrix - centre) / scale, np.float32)
+        design = cls(formula, variables, columns, *given, notes)
+        return design, np.asarray((matrix - centre) / scale, np.float32)
 
     def named(self, obs: pd.DataFrame) -> pd.DataFrame:
-        """Labels as a file has them, where a covariate may have given way to an own column."""
+        """Labels from a file, with covariates that were renamed there named as before."""
         away = {f"{one.name}_input": one.name for one in self.variables if one.name not in obs}
         return obs.rename(columns=away)
 
     def encode(self, obs: pd.DataFrame) -> np.ndarray:
-        """(C, p) float32 of cells with these labels.
+        """(C, p) float32 covariates of cells with these labels.
 
-        A level of a random effect that was not fitted has none.
+        A level of a random effect that was not fitted has no column.
 
         Raises
         ------
@@ -136,14 +136,14 @@ class Design:
         return np.asarray((matrix - self.centre) / self.scale, np.float32)
 
     def _matrix(self, terms: tuple[Term, ...], obs: pd.DataFrame) -> tuple[np.ndarray, Any]:
-        # It takes half a second to import.
+        # The import takes half a second.
         from formulae import design_matrices
 
         named = {variable.name: variable for variable in self.variables}
         alias = {name: _ALIAS.format(j) for j, name in enumerate(named)}
-        # A level of the group alone may be one that was not fitted.
+        # A column that is only a group may have levels that were not fitted.
         known = {name for term in terms for name in term.columns}
-        # Of levels that no row has, formulae would make no column.
+        # Extra rows contain all levels: formulae makes no column of a level without rows.
         extra = max((len(variable.levels) for variable in self.variables), default=0) or 1
         frame: dict[str, Any] = {}
         values: dict[str, np.ndarray] = {}
@@ -175,14 +175,14 @@ class Design:
         return np.concatenate(parts, axis=1), tuple(columns)
 
     def _name(self, aliased: str) -> str:
-        return _ALIASES.sub(lambda found: self.variables[int(found[1])].name, aliased)
+        return _ALIASES.sub(lambda match: self.variables[int(match[1])].name, aliased)
 
     def _label(self, aliased: str) -> str:
-        """With the names of columns and levels for their numbers: ``batch[b]:age``."""
+        """Replace the numbers of columns and levels by their names: ``batch[b]:age``."""
 
-        def named(found: re.Match[str]) -> str:
-            variable = self.variables[int(found[1])]
-            level = f"[{variable.levels[int(found[2])]}]" if found[2] else ""
+        def named(match: re.Match[str]) -> str:
+            variable = self.variables[int(match[1])]
+            level = f"[{variable.levels[int(match[2])]}]" if match[2] else ""
             return variable.name + level
 
         return re.sub(_ALIASES.pattern + r"(?:\[(\d+)\])?", named, aliased)
@@ -193,7 +193,7 @@ class Design:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Design:
-        """From what `to_dict` gave."""
+        """The inverse of `to_dict`."""
         return cls(
             formula=str(values["formula"]),
             variables=tuple(

@@ -1,4 +1,4 @@
-"""What a formula of covariates takes of the cells, refused in words where it is not there."""
+"""Checks that the cells support a formula of covariates."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from engine.lnm.effects import FEWEST_UNITS, on_a_side
 from engine.lnm.formula import Term, terms_of
 from engine.lnm.random_effects import n_columns
 
-# Columns of fixed effects, and with the levels of random effects: the information on each gene has
+# Most columns of fixed effects, and with those of random effects: the information on each gene has
 # the square of their number.
 MAX_FIXED, MAX_COLUMNS = 64, 200
-# Of the correlations between columns, the least eigenvalue at which they can be told apart.
+# Least eigenvalue of the correlations between columns that can be distinguished.
 _APART = 1e-6
 
 
 def check_design(formula: str, obs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Refuse a formula that these cells cannot carry.
+    """Raise an error if the cells do not support a formula.
 
     Returns
     -------
-    The labels, those of the formula with all their levels, which some of the cells then keep; and
-    what was taken for granted, in words.
+    The labels, with all levels of the formula's columns as categories, which a subset of the cells
+    then retains; and notes on assumptions and tests, in words.
 
     Raises
     ------
@@ -43,17 +43,17 @@ def check_design(formula: str, obs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[s
     }
     labels = obs.assign(**used)
     # Before a matrix is made, which has a column for each level.
-    variables, told = variables_of(terms, labels)
+    variables, assumptions = variables_of(terms, labels)
     for variable in variables:
         refuse_thin(variable, labels)
     _refuse_many(*_sizes(terms, variables))
     _refuse_nested(terms, labels)
-    design, matrix = Design.with_matrix(formula, labels, (variables, told))
+    design, matrix = Design.with_matrix(formula, labels, (variables, assumptions))
     fixed = design.columns[: design.n_fixed]
     _refuse_many(len(fixed), len(design.columns))
     matrix = matrix[:, : len(fixed)]
     _refuse_confounded(terms, fixed, matrix)
-    found: dict[str, Any] = {
+    categorical: dict[str, Any] = {
         one.name: pd.Categorical(values_of(one, obs), categories=list(one.levels))
         for one in design.variables
         if one.levels
@@ -63,19 +63,19 @@ def check_design(formula: str, obs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[s
         *_errors_of_cells(terms, fixed, matrix, labels),
         *_not_tested(terms, fixed, matrix, labels),
     )
-    return (obs.assign(**found) if found else obs), notes
+    return (obs.assign(**categorical) if categorical else obs), notes
 
 
 def formula_of_parts(formula: str, parts: list[pd.DataFrame]) -> tuple[str | None, tuple[str, ...]]:
-    """Those of its terms that each part of the cells can carry by itself, and what was left out.
+    """The formula of the terms that every part of the cells supports, and notes on those left out.
 
     Parameters
     ----------
     parts
-        Labels of the cells of each.
+        Labels of the cells of each part.
     """
     terms = terms_of(formula, set(map(str, parts[0].columns)))
-    kept, left = [], []
+    supported, left = [], []
     for term in terms:
         alone = bool(term.group and term.columns) and Term((), term.group) not in terms
         written = str(term).replace("(", "(0 + ", 1) if alone else str(term)
@@ -85,19 +85,19 @@ def formula_of_parts(formula: str, parts: list[pd.DataFrame]) -> tuple[str | Non
         except ConfigError as error:
             left.append(f"{term} ({error.got})")
         else:
-            kept.append(written)
+            supported.append(written)
     notes = [f"Left out of the formula of each part: {one}." for one in left]
-    return (f"~ {' + '.join(kept)}" if kept else None), tuple(notes)
+    return (f"~ {' + '.join(supported)}" if supported else None), tuple(notes)
 
 
 def is_nested(columns: tuple[str, ...], group: str, obs: pd.DataFrame) -> bool:
-    """Whether columns are the same in all cells of each level of a group, and so their product."""
+    """Whether columns, and so their product, are constant within each level of a group."""
     distinct = obs.groupby(group, observed=True)[list(columns)].nunique(dropna=False)
     return bool((distinct == 1).all(axis=None))
 
 
 def _refuse_nested(terms: tuple[Term, ...], obs: pd.DataFrame) -> None:
-    """A slope of each donor, of what does not differ between the cells of any."""
+    """Raise an error for a random slope of a covariate that is constant within each level."""
     for term in (term for term in terms if term.group and term.columns):
         if is_nested(term.columns, term.group, obs):
             slope = ":".join(term.columns)
@@ -112,26 +112,26 @@ def _refuse_nested(terms: tuple[Term, ...], obs: pd.DataFrame) -> None:
 def _errors_of_cells(
     terms: tuple[Term, ...], columns: tuple[Column, ...], matrix: np.ndarray, obs: pd.DataFrame
 ) -> list[str]:
-    """Of covariates that differ within a donor, whose effect may differ from donor to donor."""
-    told = []
+    """Notes on covariates that vary within a group but have no random slope."""
+    notes = []
     for group in dict.fromkeys(term.group for term in terms if term.group):
         level = pd.factorize(obs[group])[0]
         spread = pd.DataFrame(matrix).groupby(level).agg(np.ptp).to_numpy()
         for term in (term for term in terms if not term.group):
             own = [j for j, column in enumerate(columns) if column.term == str(term)]
             if Term(term.columns, group) not in terms and spread[:, own].any():
-                told.append(
+                notes.append(
                     f"{term} varies within {group}: the errors of its effects are those of cells. "
                     f"({term} | {group}) in the formula gives them those of {group}."
                 )
-    return told
+    return notes
 
 
 def _not_tested(
     terms: tuple[Term, ...], columns: tuple[Column, ...], matrix: np.ndarray, obs: pd.DataFrame
 ) -> list[str]:
-    """Of covariates that differ between donors, of whom there are too few."""
-    told = []
+    """Notes on covariates that vary between the levels of a group, if these are too few."""
+    notes = []
     for group in (term.group for term in terms if term.group and not term.columns):
         table = pd.DataFrame(matrix).groupby(pd.factorize(obs[group])[0])
         levels = table.first().to_numpy()
@@ -143,16 +143,16 @@ def _not_tested(
                 continue
             fewest = min(on_a_side(levels, own, j) for j in own)
             if left <= 0 or fewest < FEWEST_UNITS:
-                told.append(
+                notes.append(
                     f"{term} is the same in all cells of each {group}: the errors of its effects "
                     f"are those of {group}, of which there are too few to test them (three on a "
                     f"side). Without (1 | {group}) they are those of cells."
                 )
-    return told
+    return notes
 
 
 def _sizes(terms: tuple[Term, ...], variables: tuple[Variable, ...]) -> tuple[int, int]:
-    """Columns of fixed effects, and all, at least."""
+    """Least numbers of columns: of fixed effects, and of all."""
     levels = {variable.name: len(variable.levels) for variable in variables}
     fixed = random = 0
     for term in terms:
@@ -187,11 +187,11 @@ def _refuse_confounded(
     products = matrix.T.astype(float) @ matrix.astype(float)
     size = np.sqrt(np.diag(products))
 
-    def full(chosen: list[int]) -> bool:
-        if not (size[chosen] > 0).all():
+    def full(subset: list[int]) -> bool:
+        if not (size[subset] > 0).all():
             return False
-        correlations = products[np.ix_(chosen, chosen)] / np.outer(size[chosen], size[chosen])
-        return not chosen or bool(np.linalg.eigvalsh(correlations)[0] > _APART)
+        correlations = products[np.ix_(subset, subset)] / np.outer(size[subset], size[subset])
+        return not subset or bool(np.linalg.eigvalsh(correlations)[0] > _APART)
 
     if full(list(range(matrix.shape[1]))):
         return

@@ -19,7 +19,7 @@ class DrawnTotals:
     """``N ~ NB(mean exp(-eta), concentration)``, eta from a normal cut at 0; (C,) each.
 
     LNM has no eta: its ``location`` and ``scale`` are zero. For LNMVCP they are those of the
-    posterior's Gaussian or of the prior of new cells; a scale of zero holds eta at its location.
+    posterior's Gaussian or of the prior of new cells; a scale of zero fixes eta at its location.
     """
 
     mean: np.ndarray
@@ -38,7 +38,7 @@ def drawn_totals(fit: Fit, counts: Counts, mode: Mode) -> DrawnTotals:
     """The model's totals for cells with counts.
 
     In mode "laplace" eta comes from the Gaussian at its posterior mode, cut at zero. Where the
-    mode is held at zero, the Gaussian is the one with the slope that the posterior has there.
+    mode is at the bound zero, the Gaussian has the slope of the posterior there.
     """
     mean, r = np.empty((2, counts.n_cells))
     for cells, known in fit.totals.parts(counts.obs):

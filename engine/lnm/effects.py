@@ -1,14 +1,14 @@
-"""Effects of covariates as the likelihood has them, with their errors.
+"""Effects of covariates without shrinkage, with their errors.
 
-The effects of a fit are shrunk (`engine.lnm.effects_prior`). Taken out again is the prior of what
-the factors do not explain of a fixed effect; that of random effects stays, so that a fixed effect
-that varies from donor to donor has the error of few donors. With H the information of the complete
-data on (b, m) of a gene, P_r that prior, and x the covariates of all cells,
+The effects of a fit are shrunk (`engine.lnm.effects_prior`). Here the prior P_f of a fixed effect's
+part that the factors do not explain is removed; the prior P_r of random effects stays, so that a
+fixed effect that varies from donor to donor has the error of few donors. With H the information of
+the complete data on (b, m) of a gene, and x the covariates of all cells,
 
     b + (H + P_r)^-1 P_f r,    s^2 = (H + P_r)^-1 + w'w (sum_c x x' + P_M)^-1,
 
-r = b - W M, and w less its mean over genes; the last part is how much the scores of the cells vary.
-Both are then centred over genes, see `engine.fitting.centre`.
+with r = b - W M, and w less its mean over genes; the last term is the variation of the cells'
+scores. Both are then centred over genes, see `engine.fitting.centre`.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from engine.lnm.packing import unpack
 from engine.lnm.point import Point
 
 _RIDGE = 1e-6
-# Levels of a group on either side of an effect, below which it is not tested.
+# Fewest levels of a group on either side of an effect that is tested.
 FEWEST_UNITS = 3
 
 
 def coefficients_of(
     point: Point, design: Design, covariates: np.ndarray, is_gene: np.ndarray
 ) -> tuple[tuple[Estimates, ...], tuple[str, ...]]:
-    """CLR effect (G,) of each fixed column, for one of its covariate, and its unit.
+    """CLR effect (G,) of each fixed column per unit of its covariate, and what it varies between.
 
     Parameters
     ----------
     covariates
         (C, p) of the cells.
     is_gene
-        (G,) mask of the real genes: on a plain average these do not change. That average is itself
-        estimated (`engine.fitting.centre`), which is in the errors.
+        (G,) mask of the real genes, whose mean effect is zero. That mean is itself estimated
+        (`engine.fitting.centre`); the errors include this.
     """
     prior = point.prior.effects
     assert prior is not None
@@ -70,8 +70,8 @@ def coefficients_of(
     scale = np.asarray(design.scale)[:fixed]
     effects /= scale
     error = np.sqrt(variance) / scale
-    found = (Estimates(effects[:, j], error[:, j], freedom[j]) for j in range(fixed))
-    return tuple(found), tuple(units)
+    estimates = (Estimates(effects[:, j], error[:, j], freedom[j]) for j in range(fixed))
+    return tuple(estimates), tuple(units)
 
 
 def drawn_coefficients(
@@ -83,15 +83,15 @@ def drawn_coefficients(
 ) -> tuple[tuple[Estimates, ...], tuple[str, ...]]:
     """The same from draws: posterior means and variances (G, p) of CLR effects.
 
-    Nothing of their prior is taken out of these.
+    Their prior is not removed.
     """
     scale = np.asarray(design.scale)
     units, freedom = _units(design, covariates, prior)
-    found = (
+    estimates = (
         Estimates(mean[:, j] / scale[j], np.sqrt(variance[:, j]) / scale[j], freedom[j])
         for j in range(design.n_fixed)
     )
-    return tuple(found), tuple(units)
+    return tuple(estimates), tuple(units)
 
 
 def _units(
@@ -100,13 +100,13 @@ def _units(
     """What each fixed effect varies between, and its (f,) degrees of freedom.
 
     Units are the levels of a group if a covariate is the same in all cells of a level and there is
-    ``(1 | group)``, or if there is ``(covariate | group)``, and else cells. Degrees that the prior
-    of the variances of genes adds are among them (Smyth 2004). There are none with fewer than three
-    levels on a side: what varies between levels is then not known.
+    ``(1 | group)``, or if there is ``(covariate | group)``, and else cells. The degrees of freedom
+    include those of the prior of the genes' variances (Smyth 2004). They are zero with fewer than
+    three levels on a side: the variance between levels is then unknown.
     """
     fixed, terms = design.n_fixed, [column.term for column in design.columns]
     units, freedom = ["cell"] * fixed, np.full(fixed, np.inf)
-    # As they were before they were centred: some are zero.
+    # The columns before they were centred and scaled.
     bare = covariates * np.asarray(design.scale) + np.asarray(design.centre)
     for number, term in enumerate(dict.fromkeys(terms[fixed:])):
         own = [j for j, name in enumerate(terms) if name == term]
@@ -117,23 +117,23 @@ def _units(
         table = pd.DataFrame(bare[:, :fixed]).groupby(level)
         low, high = table.min().to_numpy(), table.max().to_numpy()
         varies = high - low > 1e-6 * np.abs(bare[:, :fixed]).max(0)
-        told = term.removeprefix("(").split(" |")[0]
-        if told == "1":
+        covariate = term.removeprefix("(").split(" |")[0]
+        if covariate == "1":
             between = np.flatnonzero(~varies.any(0))
             left = count - 1 - len(between)
         else:
-            between = np.flatnonzero([name == told for name in terms[:fixed]])
+            between = np.flatnonzero([name == covariate for name in terms[:fixed]])
             left = count - 1
         for j in between:
-            if told == "1":
+            if covariate == "1":
                 siblings = [i for i in range(fixed) if terms[i] == terms[j]]
                 size = on_a_side(low, siblings, int(j))
             else:
                 size = int(varies[:, j].sum())
             enough = size >= FEWEST_UNITS and left > 0
-            found = left + prior.freedom[number] if enough else 0.0
-            if found < freedom[j]:
-                units[j], freedom[j] = group, found
+            degrees = left + prior.freedom[number] if enough else 0.0
+            if degrees < freedom[j]:
+                units[j], freedom[j] = group, degrees
     return units, freedom
 
 

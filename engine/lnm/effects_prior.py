@@ -5,9 +5,9 @@
     r_gl ~ N(0, tau_gt^2)                   levels of a random term t;  M ~ N(0, tau_M^2)
     tau_gt^2 ~ scaled inverse chi^2(nu_t, tau_t^2)
 
-What the factors can explain of an effect, W M, is next to not shrunk: else the scores would take up
-what the prior takes from the effect. With M as good as flat, its slope at the optimum says that the
-scores have no covariance with the fixed columns: what the design explains is none of the factors'.
+The part of an effect that the factors can explain, W M, is hardly shrunk: otherwise the scores
+would absorb what the prior removes from the effect. With an almost flat prior of M, the scores at
+the optimum have no covariance with the fixed columns: the factors explain none of the design.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from engine.fitting.variances import variances_prior
 from engine.lnm.design import Design
 
 _START = 0.5
-# Variances below this are no news of any gene.
+# Lower bound of all variances.
 _LEAST = 1e-5
-# Of M in fixed columns: next to flat where loadings are real, but a factor that has next to none
-# does not take up an effect.
+# Relative precision of M in fixed columns: almost flat where loadings are real, but a factor with
+# hardly any loadings does not absorb an effect.
 _FLAT = 0.02
-# Of the information on M: rounding.
+# Ridge of the information on M, against rounding.
 _RIDGE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class EffectsPrior:
-    """Variances of what the factors do not explain of the effects.
+    """Prior variances of the effects: of R, which the factors do not explain, and of M.
 
     Attributes
     ----------
     fixed
-        (f,) of the fixed columns, which come first.
+        (f,) variances of R in the fixed columns, which come first.
     random
-        (G, t) of each gene and random term.
+        (G, t) variances of R for each gene and random term.
     terms
         (p - f,) term of each random column.
     freedom, location
@@ -58,7 +58,7 @@ class EffectsPrior:
 
     @classmethod
     def start(cls, design: Design, n_genes: int) -> EffectsPrior:
-        """Values to learn from."""
+        """Initial values."""
         terms = design.random_terms
         count = int(terms.max()) + 1 if len(terms) else 0
         return cls(
@@ -71,7 +71,7 @@ class EffectsPrior:
         )
 
     def precision(self, n_genes: int) -> np.ndarray:
-        """(G, p) inverse variances."""
+        """(G, p) inverse variances of R."""
         fixed = np.broadcast_to(1 / self.fixed, (n_genes, len(self.fixed)))
         return np.concatenate([fixed, 1 / self.random[:, self.terms]], axis=1)
 
@@ -87,15 +87,15 @@ class EffectsPrior:
         size, count = loadings.shape[1], effects.shape[1]
         inverse = np.linalg.inv(self.information(loadings))
         right = (precision * effects).T @ loadings
-        found = np.einsum("pij,pj->ip", inverse, right).reshape(size, count)
-        return found, np.trace(inverse, axis1=1, axis2=2)
+        mode = np.einsum("pij,pj->ip", inverse, right).reshape(size, count)
+        return mode, np.trace(inverse, axis1=1, axis2=2)
 
     def information(self, loadings: np.ndarray) -> np.ndarray:
-        """(p, k, k) on each column of M, given effects and loadings (G, k)."""
+        """(p, k, k) information on each column of M, given effects and loadings (G, k)."""
         size = loadings.shape[1]
-        # Columns of one prior have the same.
+        # Columns with the same prior share it.
         of_fixed = (loadings.T @ loadings) / self.fixed[:, None, None]
-        # Without factors there are none of either, and -1 would be any number of terms.
+        # Without factors the array is empty, and -1 for the number of terms would be ambiguous.
         shape = (self.random.shape[1], size, size)
         of_terms = np.reshape([(loadings.T / own) @ loadings for own in self.random.T], shape)
         weighted = np.concatenate([of_fixed, of_terms[self.terms]])
@@ -105,7 +105,7 @@ class EffectsPrior:
         return np.asarray(weighted + ridge[:, None, None] * np.eye(size))
 
     def log_density(self, loadings: np.ndarray, effects: np.ndarray) -> float:
-        """Log prior density of the effects (G, p) at the most probable M, but for a constant."""
+        """Log prior density of the effects (G, p) at the most probable M, up to a constant."""
         of_factors = self.explained(loadings, effects)
         left = effects - loadings @ of_factors
         precision = self.precision(len(loadings))
@@ -117,7 +117,7 @@ class EffectsPrior:
         return np.concatenate([_FLAT / self.fixed, 1 / self.of_factors[self.terms]])
 
     def slopes(self, loadings: np.ndarray, effects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Slopes of `log_density` in loadings (G, k) and effects (G, p); M moves along."""
+        """Slopes of `log_density` in loadings (G, k) and effects (G, p), with M at its optimum."""
         of_factors = self.explained(loadings, effects)
         pull = self.precision(len(loadings)) * (effects - loadings @ of_factors)
         return pull @ of_factors.T, -pull
@@ -132,25 +132,27 @@ class EffectsPrior:
         loadings, effects
             (G, k) and (G, p) posterior modes.
         variances
-            (G, p) posterior variances of what the factors do not explain of the effects.
+            (G, p) posterior variances of R.
         """
         of_factors, spread = self._of_factors(loadings, effects)
         squares = (effects - loadings @ of_factors) ** 2 + variances
         fixed, count = len(self.fixed), len(self.freedom)
-        found = replace(self, fixed=np.maximum(squares[:, :fixed].mean(0), _LEAST))
+        learned = replace(self, fixed=np.maximum(squares[:, :fixed].mean(0), _LEAST))
         if not count:
-            return found
+            return learned
         random, size = np.empty_like(self.random), loadings.shape[1]
         freedom, location, factors = (np.empty(count) for _ in range(3))
         for term in range(count):
             own = fixed + np.flatnonzero(self.terms == term)
-            seen = np.maximum(squares[:, own].mean(1), _LEAST)
-            freedom[term], location[term] = variances_prior(seen, len(own))
-            total = freedom[term] * location[term] + len(own) * seen
+            observed = np.maximum(squares[:, own].mean(1), _LEAST)
+            freedom[term], location[term] = variances_prior(observed, len(own))
+            total = freedom[term] * location[term] + len(own) * observed
             random[:, term] = total / (freedom[term] + len(own))
             known = (of_factors[:, own] ** 2).sum() + spread[own].sum()
             factors[term] = max(known / max(size * len(own), 1), _LEAST)
-        return replace(found, random=random, freedom=freedom, location=location, of_factors=factors)
+        return replace(
+            learned, random=random, freedom=freedom, location=location, of_factors=factors
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON has them."""
@@ -158,7 +160,7 @@ class EffectsPrior:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> EffectsPrior:
-        """From what `to_dict` gave."""
+        """The inverse of `to_dict`."""
         terms = np.asarray(values["terms"], dtype=int)
         count = len(values["freedom"])
         arrays = {

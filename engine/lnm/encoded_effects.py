@@ -1,12 +1,12 @@
-"""Effects of covariates where an encoder is trained: their part of the density and of the guide.
+"""Effects of covariates in the training of an encoder: their part of the density and the guide.
 
-    B = W M + R,   r_gj ~ N(0, tau_gj^2),   M as `engine.lnm.effects_prior` has it
+    B = W M + R,   r_gj ~ N(0, tau_gj^2),   M as in `engine.lnm.effects_prior`
 
-R has a mean-field posterior, an independent normal for every gene and column, as loadings and
-log d have, and the scales of its prior are learned from that after every epoch, as theirs. M is
-maximised: it is a slope of z in the covariates, ``W z + B x = W (z + M x) + R x``, and so is known
-as well as all cells together tell one. With R integrated, genes of few counts have next to no
-effect; with M free, the bound is at its best where scores have no covariance with fixed columns.
+R has a mean-field posterior, an independent normal for every gene and column, like loadings and
+log d, and the scales of its prior are learned from it after every epoch, like theirs. M is
+maximised: it is a slope of z in the covariates, ``W z + B x = W (z + M x) + R x``, which all cells
+determine jointly. As R is integrated, genes of few counts have hardly any effect; as M is free, the
+bound is largest where scores have no covariance with fixed columns.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from engine.lnm.design import Design
 from engine.lnm.effects_prior import EffectsPrior
 from engine.lnm.packing import product
 
-# What the names of M, and of R and the guide of R, are among the parameters of a training.
+# Names of M, and of R and the width of its guide, among the parameters of a training.
 EFFECTS = ("of_factors", "remainder", "remainder_log_scale")
 # Steps of EM of the priors' scales: M needs those of random effects, which need M.
 _ROUNDS = 3
@@ -38,23 +38,25 @@ class EffectsSetting(NamedTuple):
 
 
 def setting_of(prior: EffectsPrior, n_genes: int) -> EffectsSetting:
-    """What a step of the training is given."""
+    """The priors, as arguments of a step of the training."""
     scales = prior.precision(n_genes) ** -0.5, prior.of_factors_precision() ** -0.5
     return EffectsSetting(*(jnp.asarray(scale, jnp.float32) for scale in scales))
 
 
 def slopes(start: dict[str, Array], setting: EffectsSetting, phase: Phase) -> Float[Array, "k p"]:
     """M, with its prior density: for the model, outside of its plates."""
-    found: Array = phase.hold(numpyro.param("of_factors", start["of_factors"]))
-    numpyro.factor("prior_of_factors", dist.Normal(0.0, setting.of_factors).log_prob(found).sum())
-    return found
+    of_factors: Array = phase.hold(numpyro.param("of_factors", start["of_factors"]))
+    numpyro.factor(
+        "prior_of_factors", dist.Normal(0.0, setting.of_factors).log_prob(of_factors).sum()
+    )
+    return of_factors
 
 
 def drawn(setting: EffectsSetting) -> Float[Array, "G p"]:
     """R from its prior: for the model, in its plate of genes."""
     spread = dist.Normal(jnp.zeros_like(setting.remainder), setting.remainder)
-    found: Array = numpyro.sample("remainder_of_genes", spread.to_event(1))
-    return found
+    remainder: Array = numpyro.sample("remainder_of_genes", spread.to_event(1))
+    return remainder
 
 
 def predicted(
@@ -71,8 +73,8 @@ def predicted(
 
 def effects_of(params: dict[str, np.ndarray]) -> np.ndarray:
     """(G, p) B at the means of the guide."""
-    found = params["loadings"] @ params["of_factors"] + params["remainder"]
-    return np.asarray(found, float)
+    effects = params["loadings"] @ params["of_factors"] + params["remainder"]
+    return np.asarray(effects, float)
 
 
 def started(
@@ -82,14 +84,14 @@ def started(
     known: np.ndarray,
     squares: np.ndarray,
 ) -> dict[str, np.ndarray]:
-    """M, R and the width of its guide to begin with.
+    """Initial values of M, R and the width of its guide.
 
     Parameters
     ----------
     loadings, effects
         (G, k) and (G, p).
     known
-        (G,) information on the log mean intensity of each gene, of all cells.
+        (G,) information of all cells on the log mean intensity of each gene.
     squares
         (p,) mean square of each column over the cells.
     """
@@ -116,8 +118,8 @@ def lost(prior: EffectsPrior, params: dict[str, np.ndarray]) -> float:
     """Divergence of the guide of R from its prior, less the log density of M, nats."""
     effects = np.asarray(params["remainder"], float), params["remainder_log_scale"]
     scale = prior.precision(len(effects[0])) ** -0.5
-    found = divergence(*effects, 0.0, scale).sum()
+    total = divergence(*effects, 0.0, scale).sum()
     precision = prior.of_factors_precision()
     of_factors = np.asarray(params["of_factors"], float)
-    found += 0.5 * (precision * of_factors**2).sum()
-    return float(found - 0.5 * len(of_factors) * np.log(precision / (2 * np.pi)).sum())
+    total += 0.5 * (precision * of_factors**2).sum()
+    return float(total - 0.5 * len(of_factors) * np.log(precision / (2 * np.pi)).sum())

@@ -6,16 +6,16 @@
 
 The guide has independent normals for every z_cj, from the encoder; for every loading; and for
 every log d. Loadings are integrated, not maximised: a mode of W alone would shrink all loadings
-together, and z would make up for it. The mean has a flat prior and is the parameter
-``centre = mu + d / 2``, the log mean intensity, with which d has little to do. eta's guide is
+jointly, and z would compensate. The mean has a flat prior and is the parameter
+``centre = mu + d / 2``, the log mean intensity, which hardly depends on d. eta's guide is
 log-normal, its median and width from the encoder.
 
-The totals' parameters M, r, a and sigma are not learned here but given: the counts' composition
-and their total never meet in the likelihood.
+The totals' parameters M, r, a and sigma are not learned here but given: in the likelihood the
+counts' composition and their total are separate.
 
 With covariates the mean of a cell is ``mu + B x_c``, see `engine.lnm.encoded_effects`, and the
-encoder sees x_c: in its first layer, and straight in the location of z, so that a slope of z in x
-can be moved into B without a change of the likelihood.
+encoder takes x_c as input: in its first layer, and linearly in the location of z, so that a slope
+of z in x can be moved into B without a change of the likelihood.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from engine.lnm.given_scores import log_likelihood, log_likelihood_low_rank
 from engine.lnm.packing import product
 from engine.lnm.residual import LOG_NO_NOISE, NARROW
 
-# What the names of the guide of the loadings and of log d, and of the mean, are.
+# Names of the mean, and of the guides of the loadings and of log d.
 DECODER = ("centre", "loadings", "loadings_log_scale", "log_noise", "log_noise_log_scale")
 # Units of the layer that eta is read from, and the seed of its start.
 _ETA_UNITS, _SEED = 8, 0
-# Beyond this no logarithm of a standard deviation goes.
+# Largest absolute logarithm of a standard deviation.
 _MOST_FREE = 9.0
 _LARGEST = math.log(NARROW.max_noise)
 
@@ -57,7 +57,7 @@ class Totals(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What a step is given beside its cells.
+    """The arguments of a step beside its cells.
 
     Attributes
     ----------
@@ -70,9 +70,9 @@ class Setting(NamedTuple):
     inputs
         Scale of the encoder's inputs.
     totals
-        For LNMVCP; not read without it.
+        For LNMVCP; not used otherwise.
     n_batches
-        Minibatches that together are all cells.
+        Number of minibatches that make up all cells.
     unit
         Weight of the whole bound: one over all counts makes it nats per count.
     effects
@@ -89,12 +89,12 @@ class Setting(NamedTuple):
     effects: EffectsSetting | None = None
 
 
-# Counts (B, G), and with LNMVCP the location of eta's prior (B, 1). With covariates these (B, p)
-# stand beside, and with LNMVCP before them location, M, r and sd (B, 4), each cell's own.
+# Counts (B, G), alone or with columns beside: for LNMVCP the location of eta's prior (B, 1); with
+# covariates these (B, p), and for LNMVCP before them location, M, r and sd (B, 4) of each cell.
 Cells = Any
 
 
-class _Seen(NamedTuple):
+class _Batch(NamedTuple):
     """A minibatch: counts, location of eta's prior (B, 1), the totals' law, and covariates."""
 
     counts: Array
@@ -103,14 +103,14 @@ class _Seen(NamedTuple):
     covariates: Array | None
 
 
-def _seen(cells: Cells, setting: Setting, capture: bool) -> _Seen:
+def _batch_of(cells: Cells, setting: Setting, capture: bool) -> _Batch:
     counts, beside = cells if isinstance(cells, tuple) else (cells, jnp.zeros((len(cells), 1)))
     if setting.effects is None:
-        return _Seen(counts, beside, setting.totals, None)
+        return _Batch(counts, beside, setting.totals, None)
     if not capture:
-        return _Seen(counts, jnp.zeros((len(counts), 1)), setting.totals, beside)
+        return _Batch(counts, jnp.zeros((len(counts), 1)), setting.totals, beside)
     totals = Totals(beside[:, 1], beside[:, 2], beside[:, 3])
-    return _Seen(counts, beside[:, :1], totals, beside[:, 4:])
+    return _Batch(counts, beside[:, :1], totals, beside[:, 4:])
 
 
 def model(
@@ -135,7 +135,7 @@ def model(
     capture
         Whether totals have a capture latent: LNMVCP.
     """
-    counts, anchor, totals, covariates = _seen(cells, setting, capture)
+    counts, anchor, totals, covariates = _batch_of(cells, setting, capture)
     width = len(setting.loadings_scale)
     mean = phase.hold(numpyro.param("centre", start["centre"]))
     of_factors = remainder = None
@@ -165,9 +165,11 @@ def model(
             else:
                 known = scores, covariates, loadings, of_factors, remainder
                 x = encoded_effects.predicted(*known) + mean
-            seen = log_likelihood(x, log_noise, counts) if residuals else None
-            seen = log_likelihood_low_rank(x, counts) if seen is None else seen
-            numpyro.factor("counts", seen)
+            log_densities = log_likelihood(x, log_noise, counts) if residuals else None
+            log_densities = (
+                log_likelihood_low_rank(x, counts) if log_densities is None else log_densities
+            )
+            numpyro.factor("counts", log_densities)
             if capture:
                 prior = dist.TruncatedNormal(anchor[:, 0], totals.eta_scale, low=0.0)
                 eta = numpyro.sample("eta", prior)
@@ -192,9 +194,9 @@ def guide(
     Parameters
     ----------
     start
-        Values that the parameters begin with: those of `DECODER`, and of the encoder.
+        Initial values of the parameters: those of `DECODER`, and of the encoder.
     """
-    counts, anchor, _, covariates = _seen(cells, setting, capture)
+    counts, anchor, _, covariates = _batch_of(cells, setting, capture)
     decoder = DECODER + EFFECTS
     encoder = {
         name: numpyro.param(name, value) for name, value in start.items() if name not in decoder
@@ -230,13 +232,13 @@ def guide(
 
 
 def init_heads(encoder: dict[str, Any], prior: tuple[float, float] | None) -> dict[str, Any]:
-    """An encoder of `encoding.init_encoder` with what this model adds to it.
+    """An encoder of `encoding.init_encoder` with the heads of this model added.
 
-    The precision of z grows with a cell's total, which is one input of thousands; so it reaches
+    The precision of z grows with a cell's total, which is one input of thousands; so it enters
     the scales directly as well. eta has a small layer of its own, on the log total and the
-    location of its prior: composition tells nothing of it, and thousands of genes would drown
-    what does. Its heads begin at the prior of an average cell: its location
-    and standard deviation, None without capture.
+    location of its prior: the composition has no information on it, and thousands of genes would
+    drown the total. Its heads start at the prior of an average cell (location and standard
+    deviation); None without capture.
     """
     width = encoder["scale"].shape[1]
     added = {**encoder, "scale_by_size": np.zeros(width, np.float32)}
@@ -279,5 +281,5 @@ def encode(
 
 
 def _width(free: Array) -> Array:
-    """A standard deviation; an exponential, so that a change of its unit is one of a bias."""
+    """A standard deviation; an exponential, so that a change of its unit only shifts a bias."""
     return jnp.exp(jnp.clip(free, -_MOST_FREE, _MOST_FREE))

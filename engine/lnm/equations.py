@@ -37,7 +37,7 @@ from engine.lnm.wright_omega import fitted_rate
 
 DAMPING = 2.0
 
-# What travels between driver and model is JAX's inside, NumPy's outside.
+# Arrays of JAX inside the model, of NumPy in the driver.
 AnyArray = Any
 
 
@@ -109,11 +109,11 @@ def cold_start(params: Params, totals: Float[Array, "B"]) -> Latents:
 
 
 class Posterior(NamedTuple):
-    """The Laplace approximation of each cell, evaluated where its decrement is.
+    """The Laplace approximation of each cell, at the point that its decrement belongs to.
 
     The decrement is that of Newton, sqrt(g' J^-1 g), in posterior standard deviations; infinite for
-    a cell whose latents stopped being finite, which is left at z = 0. Where it is small the latents
-    are those to which one more move leads.
+    a cell whose latents stopped being finite, which is left at z = 0. If it is small, the latents
+    include one more move.
     """
 
     latents: Latents
@@ -132,7 +132,7 @@ class Posterior(NamedTuple):
 
 
 class _Newton(NamedTuple):
-    """Where Newton is, what it found there, and the move that it proposes."""
+    """State of Newton's method: latents, derivatives there, and the next move."""
 
     latents: Latents
     x: Float[Array, "B G"]
@@ -164,11 +164,11 @@ def find_posterior(
     Parameters
     ----------
     tolerance
-        Decrement from which one more move is enough; as the decrement is nearly squared by it, a
-        tenth of this needs none. log det J is less forgiving than the exponent: it has a slope at
+        Decrement below which one more move is enough; as a move nearly squares the decrement, a
+        tenth of this needs none. log det J is more sensitive than the exponent: it has a slope at
         the mode.
     max_steps
-        Moves at most.
+        Most moves.
     """
     design = design_of(params)
     pairs = pair_products(design)
@@ -184,7 +184,7 @@ def find_posterior(
         intensity = jnp.where(lost, anew.intensity, at.latents.intensity + move[:, -1])
         start = params.mean + anew.intensity[:, None]
         x = jnp.where(lost[:, None], start, at.x + x_move * shrink[:, None])
-        # Each kept as it is: XLA would compute it anew wherever it is used.
+        # Without the barriers XLA would compute each again wherever it is used.
         x = jax.lax.optimization_barrier(x)
         rate = jax.lax.optimization_barrier(fitted_rate(x, params.log_noise, counts))
         mode = pln.mode_at(rate, x, params.log_noise, counts)

@@ -21,7 +21,7 @@ from engine.lnm.residual import Integral
 
 _TOLERANCE = 1e-3
 _MOST_STEPS = 40
-# Draws of a cell's latents, in pairs of opposite sign, from a seed of their own.
+# Draws of a cell's latents, in pairs of opposite sign, from a fixed seed.
 _PAIRS = 16
 _SEED = 0
 
@@ -33,11 +33,11 @@ def proportions(fit: Fit, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
     half = np.asarray(jax.random.normal(jax.random.key(_SEED), (_PAIRS, fit.n_factors + 1)))
     noise = np.concatenate([half, -half])
     for block in Blocks(counts, keep=False):
-        # Padding without counts has no mode; it takes one count anywhere.
+        # Padding without counts has no mode; it gets one count.
         dense = with_one_more(block.counts, 1 - np.asarray(block.weights))
         own = parameters_of(params, fit, block, covariates)
-        found = _block(own, dense, noise, integral_for(fit))
-        yield block.own, np.asarray(found)[: block.own.stop - block.own.start]
+        means = _block(own, dense, noise, integral_for(fit))
+        yield block.own, np.asarray(means)[: block.own.stop - block.own.start]
 
 
 @partial(jax.jit, static_argnames="integral")

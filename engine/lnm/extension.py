@@ -1,4 +1,4 @@
-"""extended: a fit with more factors, along what its residuals vary most, to go on from."""
+"""extended: a fit with more factors, along the main directions of its residuals, as a start."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from engine.fitting.status import Status
 from engine.lnm.covariates import mean_of
 from engine.lnm.fit import Fit
 
-# Passes that its priors have as it were behind them: those of the factors before are learned.
+# Passes that its status claims: the priors of the earlier factors are learned.
 SETTLED = 4
-# No residual is larger than so many standard deviations, nor residual variances, for this.
+# Upper bounds of residuals, in standard deviations, and of residual variances.
 _MOST, _MOST_NOISE = 5.0, 3.0
-# Scores and loadings beyond these are overrated by a linear start.
+# A linear start overestimates scores and loadings beyond these.
 _MOST_SCORE, _MOST_LOADING = 3.0, 2.0
 _POWERS = 4
 _ELEMENTS = 2**22
-# Steps of the prior variance of a factor's loadings, and its least.
+# EM steps for the prior variance of a factor's loadings, and its lower bound.
 _STEPS, _LEAST = 50, 1e-3
 
 
 def extended(fit: Fit, counts: Counts, size: int, seed: int) -> Fit:
-    """The fit with ``size`` factors: its own, and the leading directions of what they leave.
+    """The fit with ``size`` factors: its own, and the leading directions of the residuals.
 
     Residuals are ``r = (u - m) / sqrt(m + m^2 (exp(d) - 1))`` with m the counts expected at the
     modes of the scores, and of a Poisson log-normal of variance d. Scores of the new factors are
@@ -41,9 +41,9 @@ def extended(fit: Fit, counts: Counts, size: int, seed: int) -> Fit:
     size
         More than the fit has.
     seed
-        Of the singular value decomposition.
+        Seed of the singular value decomposition.
     """
-    # It takes a second to import.
+    # The import takes a second.
     from sklearn.utils.extmath import randomized_svd
 
     extra = size - fit.n_factors
@@ -93,8 +93,8 @@ def _variance(loadings: np.ndarray, error: np.ndarray) -> float:
     """Prior variance of estimates (G,) with their squared errors (G,), by EM."""
     variance = 0.1
     for _ in range(_STEPS):
-        kept = variance / (variance + error)
-        variance = float(np.mean((kept * loadings) ** 2 + variance * (1 - kept)))
+        reliability = variance / (variance + error)
+        variance = float(np.mean((reliability * loadings) ** 2 + variance * (1 - reliability)))
     return max(variance, _LEAST)
 
 
@@ -103,7 +103,7 @@ def _covariance(fit: Fit, variance: np.ndarray) -> list[list[float]]:
     known, size = fit.n_factors, fit.n_factors + len(variance)
     if fit.config.loadings_scale is not None:
         variance = np.full(len(variance), fit.config.loadings_scale**2)
-    found = np.diag(np.concatenate([np.zeros(known), variance]))
+    covariance = np.diag(np.concatenate([np.zeros(known), variance]))
     before = np.asarray(fit.prior["loadings_covariance"], dtype=float)
-    found[:known, :known] = before.reshape(known, known)
-    return np.asarray(found).reshape(size, size).tolist()
+    covariance[:known, :known] = before.reshape(known, known)
+    return np.asarray(covariance).reshape(size, size).tolist()

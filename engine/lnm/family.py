@@ -1,4 +1,4 @@
-"""LOG_RATIO: what LNM and LNMVCP do with counts. Imports no JAX by itself."""
+"""LOG_RATIO: the family of LNM and LNMVCP. Imports JAX inside methods only."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ class LogRatio(FamilyBase):
         return fit_laplace.fit_iter(counts, config, start=start)
 
     def extended(self, fit: Fit, counts: Counts, size: int, seed: int) -> Fit | None:
-        """The fit with more factors, from what it leaves of the cells."""
+        """The fit with more factors, from its residuals."""
         from engine.lnm.extension import extended
 
         return extended(fit, counts, size, seed)
 
     def prepared(self, counts: Counts, config: LNMConfig) -> Counts:
-        """Refuse covariates that these cells cannot carry; the counts with all levels of labels."""
+        """Check the covariates against the cells; return the counts with all levels of labels."""
         if not config.formula:
             return counts
         from engine.lnm.design_checks import check_design
@@ -75,10 +75,10 @@ class LogRatio(FamilyBase):
         return replace(counts, report=replace(counts.report, warnings=warnings))
 
     def of_parts(self, fit: Fit, parts: list[pd.DataFrame]) -> tuple[LNMConfig, tuple[str, ...]]:
-        """With the priors of the fit, and without covariates that not all of the parts can carry.
+        """With the priors of the fit, and without covariates that some part does not support.
 
-        Loadings have one scale, the root of the mean of their variances: axes of parts are others.
-        Older fits do not have all of these.
+        Loadings have one scale, the root of their mean variance, as parts have other axes. Older
+        fits lack some of the priors.
         """
         config, prior = fit.config, fit.prior
         if config.loadings_scale is None and fit.n_factors and "loadings_covariance" in prior:
@@ -95,7 +95,7 @@ class LogRatio(FamilyBase):
         return replace(config, formula=formula), notes
 
     def check_size(self, counts: Counts, config: LNMConfig) -> None:
-        """Refuse counts that NUTS cannot fit, before a number of factors is chosen."""
+        """Raise an error for counts that NUTS cannot fit, before ``"auto"`` is resolved."""
         if config.inference == "nuts":
             from engine.lnm.nuts import check_size
 

@@ -1,4 +1,4 @@
-"""Fit: what a model learned, as named arrays with their provenance. Needs no model to be read."""
+"""Fit: a fitted model as named arrays with provenance, readable without the code of the model."""
 
 from __future__ import annotations
 
@@ -76,17 +76,17 @@ class Fit(FactorSummary):
         Of ``inference="nuts"``: a few draws of ``mean_clr`` (n, G), ``loadings`` (n, G, k), each
         turned to agree with the loadings above, and ``noise`` (n, G).
     names
-        What a person has called the factors; empty: "factor 1" and so on.
+        User-given names of the factors; empty: "factor 1" and so on.
     gene_ids
-        (G,) ids of the genes; None if the names are all that is known.
+        (G,) ids of the genes; None if only the names are known.
     design
         How labels of cells become covariates; None without a formula.
     effects
-        (G, p) CLR effects B of the columns of the design, nats for each unit of a column as it is
-        encoded; what they explain is in none of the factors.
+        (G, p) CLR effects B of the columns of the design, nats per unit of the encoded column; the
+        factors contain none of what they explain.
     coefficients
-        Of each fixed column the effect (G,) as the likelihood has it, with its error, in the units
-        of the covariate; see `engine.coefficients`.
+        For each fixed column the effect (G,) without shrinkage, with its error, in the units of the
+        covariate; see `engine.coefficients`.
     units
         What each of these varies between: ``"cell"``, or the group of a random effect.
     """
@@ -121,17 +121,17 @@ class Fit(FactorSummary):
     units: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        # Without a design there are none of any gene.
+        # Without a design the effects have no columns.
         if self.design is None:
             object.__setattr__(self, "effects", np.zeros((len(self.genes), 0)))
 
     def parts(self) -> dict[str, dict[str, Any]]:
-        """What the model itself has in obs, var, obsm, varm and ``uns["logratio"]``, by name."""
-        found = super().parts()
+        """The model's own entries of obs, var, obsm, varm and ``uns["logratio"]``, by name."""
+        entries = super().parts()
         if self.capture is not None:
-            found["obs"] |= {key: getattr(self.capture, name) for name, key in _CAPTURE.items()}
-        found["var"]["lnm_reference"] = np.arange(len(self.genes)) == self.reference
-        found["uns"] = {
+            entries["obs"] |= {key: getattr(self.capture, name) for name, key in _CAPTURE.items()}
+        entries["var"]["lnm_reference"] = np.arange(len(self.genes)) == self.reference
+        entries["uns"] = {
             "totals": json.dumps(asdict(self.totals)),
             "prior": json.dumps(self.prior),
             "diagnostics": json.dumps(self.diagnostics),
@@ -139,25 +139,25 @@ class Fit(FactorSummary):
         }
         if self.design is not None:
             of = self.coefficients
-            found["varm"]["lnm_effects"] = self.effects
+            entries["varm"]["lnm_effects"] = self.effects
             if of:
-                found["varm"]["lnm_coefficients"] = np.column_stack([c.value for c in of])
-                found["varm"]["lnm_coefficients_se"] = np.column_stack([c.error for c in of])
-            told = {
+                entries["varm"]["lnm_coefficients"] = np.column_stack([c.value for c in of])
+                entries["varm"]["lnm_coefficients_se"] = np.column_stack([c.error for c in of])
+            coefficients = {
                 "freedom": [c.freedom if np.isfinite(c.freedom) else None for c in of],
                 "units": list(self.units),
             }
-            found["uns"]["design"] = json.dumps(self.design.to_dict() | told)
-        return found
+            entries["uns"]["design"] = json.dumps(self.design.to_dict() | coefficients)
+        return entries
 
     @classmethod
     def fields(cls, parts: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of all models, and what is of this one alone."""
+        """The fields of all models, and those of this model alone."""
         obs, var, meta = parts["obs"], parts["var"], parts["uns/logratio"]
         capture = None
         if meta["model"] == "lnmvcp":
             capture = Capture(**{name: obs[key].to_numpy() for name, key in _CAPTURE.items()})
-        own = _of_covariates(parts)
+        own = _read_covariates(parts)
         common = super().fields(parts)
         if own:
             common["obs"] = own["design"].named(common["obs"])
@@ -173,7 +173,7 @@ class Fit(FactorSummary):
         }
 
     def check(self) -> None:
-        """Refuse a fit whose parts do not agree or are not finite, as a damaged file has them.
+        """Raise an error if parts do not agree or are not finite, as in a damaged file.
 
         Raises
         ------
@@ -183,19 +183,19 @@ class Fit(FactorSummary):
         check_fit(self)
 
 
-def _of_covariates(parts: Mapping[str, Any]) -> dict[str, Any]:
+def _read_covariates(parts: Mapping[str, Any]) -> dict[str, Any]:
     """Design, effects and coefficients, if there are any."""
     meta, varm = parts["uns/logratio"], parts["varm"]
     if "design" not in meta:
         return {}
-    told = json.loads(meta["design"])
-    freedom = [np.inf if one is None else float(one) for one in told["freedom"]]
+    stored = json.loads(meta["design"])
+    freedom = [np.inf if one is None else float(one) for one in stored["freedom"]]
     none = np.zeros((0, 0))
     value, error = (np.asarray(varm.get(f"lnm_coefficients{end}", none)) for end in ("", "_se"))
     return {
-        "design": Design.from_dict(told),
+        "design": Design.from_dict(stored),
         "effects": np.asarray(varm["lnm_effects"]),
-        "units": tuple(map(str, told["units"])),
+        "units": tuple(map(str, stored["units"])),
         "coefficients": tuple(
             Estimates(value[:, j], error[:, j], one) for j, one in enumerate(freedom)
         ),

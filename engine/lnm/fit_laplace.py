@@ -1,4 +1,4 @@
-"""Fit, one step at a time: budget, trace, clock and snapshots about the optimisation."""
+"""Fit, one step at a time: budget, trace, clock and snapshots around the optimisation."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def fit_iter(
 ) -> Iterator[Progress[Fit]]:
     """Fit, yielding a `Progress` after every pass over the cells, and between blocks of long ones.
 
-    To stop, cease pulling: the last ``snapshot()`` is a usable fit. The last Progress has a
-    status other than "running".
+    To stop early, end the iteration: the last ``snapshot()`` is a usable fit. The last Progress
+    has a status other than "running".
 
     Parameters
     ----------
     start
-        An earlier fit of the same genes and number of factors, to go on from: passes, seconds
-        and trace continue its own, the budget begins anew.
+        An earlier fit of the same genes and number of factors, to continue: passes, seconds and
+        trace continue its own, the budget starts afresh.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def fit_iter(
 
 
 class _Run(Running[Step, Fit]):
-    """What has been seen of a running fit."""
+    """State of a running fit."""
 
     def __init__(self, counts: Counts, config: LNMConfig, start: Fit | None) -> None:
         self._config = config
@@ -92,9 +92,11 @@ class _Run(Running[Step, Fit]):
 
     def budget_spent(self, event: Step | float) -> str:
         """Why the fit must end now, or an empty string."""
-        # What the last pass allowed found is told by the step after it, unless it was a trial.
-        told = isinstance(event, Step) or self._within > 0 or self._passes > self._config.max_passes
-        if self._passes >= self._config.max_passes and told:
+        # The step after the last allowed pass reports its result, unless the pass was a trial.
+        reported = (
+            isinstance(event, Step) or self._within > 0 or self._passes > self._config.max_passes
+        )
+        if self._passes >= self._config.max_passes and reported:
             return f"the {self._config.max_passes} passes allowed are made"
         limit = self._config.max_seconds
         if limit is not None and self._seconds >= limit and self._snapshot is not None:

@@ -1,6 +1,6 @@
 """LNM and LNMVCP by stochastic variational inference with an encoder.
 
-What is trained is told in `engine.lnm.encoder`, how in `engine.fitting.training`. The priors'
+`engine.lnm.encoder` defines the model, `engine.fitting.training` the training. The priors'
 scales are estimated after every epoch, as by ``inference="laplace"`` but with one scale for each
 column of W. The totals' parameters are estimated first and on their own, as there; residual
 variances above `NARROW.max_noise` are not admitted. Effects of covariates have a mean-field
@@ -48,7 +48,7 @@ from engine.lnm.snapshot import cell_fields, covariate_fields
 from engine.lnm.totals import capture, eta_prior, fit_totals, laws_of
 from engine.lnm.vae_start import Known, start_of, sum_of_constants
 
-# Of z over the cells, for the scale that it is given.
+# Least variance of z over the cells in the change of its scale.
 _LEAST_VARIANCE = 1e-4
 
 
@@ -155,7 +155,7 @@ class _Task(Task[Learned]):
         return replace(learned, loadings_covariance=diagonal, effects=effects)
 
     def learned(self, params: dict[str, np.ndarray]) -> Learned:
-        """By the encoder and, if the configuration says so, refined."""
+        """The posteriors of all cells, by the encoder and, if configured, refined."""
         config = self.config
         params = self._standardised(params)
         basis = self.basis(params)
@@ -193,23 +193,23 @@ class _Task(Task[Learned]):
         return covariate_fields(point, self.design, self.covariates, is_gene)
 
     def _standardised(self, params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The scale of z moves little in training, as the bound hardly depends on it.
+        """Parameters for z of mean 0 and variance 1: training hardly changes the scale of z.
 
-        What scores have in common with fixed covariates becomes part of the effects.
+        The part of the scores that fixed covariates explain becomes part of the effects.
         """
         known = self.basis(params), self.counts, self.config, params, self.totals
-        found = encode(*known, bounded=False, covariates=self.covariates)
-        scores, slope = found.scores, None
+        encoded = encode(*known, bounded=False, covariates=self.covariates)
+        scores, slope = encoded.scores, None
         mean = scores.mean(0)
         if self.design is not None and self.covariates is not None:
             fixed = self.covariates[:, : self.design.n_fixed].astype(float)
             centred = fixed - fixed.mean(0)
-            told = np.linalg.lstsq(centred, scores - mean, rcond=None)[0]
+            coefficients = np.linalg.lstsq(centred, scores - mean, rcond=None)[0]
             slope = np.zeros((scores.shape[1], self.covariates.shape[1]))
-            slope[:, : fixed.shape[1]] = told.T
-            scores = scores - fixed @ told
+            slope[:, : fixed.shape[1]] = coefficients.T
+            scores = scores - fixed @ coefficients
             mean = scores.mean(0)
-        variance = scores.var(0) + found.variance.mean(0)
+        variance = scores.var(0) + encoded.variance.mean(0)
         sd = np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
         return change_basis(params, mean, sd, slope)
 
@@ -221,21 +221,21 @@ class _Task(Task[Learned]):
         """Means of the parameters under their guide."""
         log_noise = self._log_noise(params)
         mean = params["centre"] - 0.5 * np.where(self.has_noise, np.exp(log_noise), 0.0)
-        found = equations.Params(mean, params["loadings"], log_noise)
-        rotation = principal_axes(found.loadings, self.counts.genes != OTHER)[1]
+        decoder = equations.Params(mean, params["loadings"], log_noise)
+        rotation = principal_axes(decoder.loadings, self.counts.genes != OTHER)[1]
         effects = None if self.design is None else encoded_effects.effects_of(params)
-        return Basis(found, rotation, effects)
+        return Basis(decoder, rotation, effects)
 
     def bound(self, learned: Learned) -> float:
         """Mean of `Fit.log_marginal`."""
         return float(np.mean(learned.cells_pass.log_marginal))
 
     def bound_of(self, counts: Counts, params: dict[str, np.ndarray]) -> float:
-        """Mean bound of cells that are set aside."""
+        """Mean bound of validation cells."""
         known = self.basis(params), counts, self.config, params, self.totals
         covariates = covariates_of(self.design, counts.obs)
-        found = encode(*known, bounded=True, covariates=covariates)
-        return float(np.mean(found.bound))
+        encoded = encode(*known, bounded=True, covariates=covariates)
+        return float(np.mean(encoded.bound))
 
     def cells_bound(self, bound: float, params: dict[str, np.ndarray], cells: np.ndarray) -> float:
         """Without the divergence of the decoder's guide from its prior."""
@@ -251,7 +251,7 @@ class _Task(Task[Learned]):
         return bound + lost + of_noise[self.has_noise].sum() + self._constants(cells)
 
     def _constants(self, cells: np.ndarray) -> float:
-        """Sum of what no parameter changes of the cells' log-likelihoods, nats."""
+        """Sum of the constant terms of the cells' log-likelihoods, nats."""
         if np.isnan(self._sum_of_constants):
             self._sum_of_constants = sum_of_constants(self.counts, cells)
         return self._sum_of_constants
@@ -275,7 +275,9 @@ class _Snapshot:
         status = replace(
             self.status, reason=reason, n_failed_cells=learned.cells_pass.n_failed_cells
         )
-        kept = {n: np.asarray(v, np.float32) for n, v in learned.params.items() if n not in _POINTS}
+        encoder = {
+            n: np.asarray(v, np.float32) for n, v in learned.params.items() if n not in _POINTS
+        }
         return Fit(
             config=task.config,
             genes=counts.genes,
@@ -287,12 +289,12 @@ class _Snapshot:
             totals=task.totals,
             trace=self.trace,
             prior=learned.prior.to_dict(rotation),
-            encoder=kept | {"rotation": rotation},
+            encoder=encoder | {"rotation": rotation},
             versions=versions(),
             **learned.of_covariates,
             **cell_fields(counts, learned.cells_pass, rotation, learned.capture, status),
         )
 
 
-# Kept in fields of their own.
+# Parameters that have fields of their own.
 _POINTS = ("centre", "loadings", "log_noise", "remainder")

@@ -1,9 +1,9 @@
-"""Terms of a formula of covariates, of columns' names and nothing else.
+"""Terms of a formula of covariates, which consist of names of columns alone.
 
     ~ batch + age + batch:age + (1 | donor) + (condition | donor)
 
-A library would evaluate Python in a formula. What a page, a file or an address says is never given
-to one: the terms are read here, and only names of columns, ``+``, ``:`` and ``|`` are among them.
+A library would evaluate Python in a formula. Text of a page, a file or an address is never passed
+to one: the terms are read here, and may contain only names of columns, ``+``, ``:`` and ``|``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _EXAMPLE = "~ batch + age + batch:age + (1 | donor) + (condition | donor)"
 _GROUPED = re.compile(r"\(([^()|]*)\|([^()|]*)\)")
 # The intercept: in a formula, or in the effects of one random term.
 _ONE = re.compile(r"(?:^|[~+(])\s*1\s*(?=$|[+|])")
-# Marks the place of a term in parentheses.
+# Stands for a term in parentheses.
 _PLACE = re.compile(r"\|(\d+)\|")
 
 
@@ -52,12 +52,12 @@ def terms_of(formula: str, known: Collection[str]) -> tuple[Term, ...]:
     Parameters
     ----------
     known
-        Names of the columns that there are.
+        Names of the existing columns.
 
     Raises
     ------
     ConfigError
-        If it is no such formula, or names another column.
+        If the formula is invalid, or names another column.
     """
     text = formula.strip().removeprefix("~").strip()
     if not text or len(text) > _LONGEST or "|" in _GROUPED.sub("", text):
@@ -79,14 +79,14 @@ def terms_of(formula: str, known: Collection[str]) -> tuple[Term, ...]:
 
 
 def taken_for_granted(formula: str, known: Collection[str]) -> tuple[str, ...]:
-    """What a formula means where a column could be meant too, in words."""
+    """Notes on a formula that could mean the intercept or a column, in words."""
     if "1" not in known or not _ONE.search(formula):
         return ()
     return ("1 in the formula is the intercept: rename the column 1 to have it as a covariate.",)
 
 
 def _random(effects: str, group: str, formula: str, known: Collection[str]) -> list[Term]:
-    """An effect of each level of the group: of each column named, and the intercept but for 0."""
+    """Terms of a random effect: one per column, and one for the intercept unless there is a 0."""
     named = [part.strip() for part in effects.split("+")]
     (owner,) = _columns(group, formula, known, most=1)
     columns = [_columns(part, formula, known) for part in named if part not in ("0", "1")]

@@ -1,8 +1,8 @@
-"""A cell's likelihood under the LNM given its factor scores: what an autoencoder decodes into.
+"""A cell's likelihood under the LNM given its factor scores: the decoder of the autoencoder.
 
-Given z the residuals epsilon and the intensity lambda are left. They are integrated as in
-`engine.lnm.equations`: each residual nearly exactly in one dimension, and lambda, the one number
-that ties the genes together, by Laplace about its mode (exact where no gene has a residual):
+Given z, the residuals epsilon and the intensity lambda remain. They are integrated as in
+`engine.lnm.equations`: each residual nearly exactly in one dimension, and lambda, the only unknown
+that the genes share, by Laplace about its mode (exact where no gene has a residual):
 
     log p(u | z) = const + sum_g psi_g(x_g + lambda) - log J / 2,   J = sum_g -psi_g''
 
@@ -30,14 +30,14 @@ _MOST_STEPS = 30
 def intensity(
     x: Float[Array, "B G"], log_noise: Float[Array, "G"], counts: Float[Array, "B G"]
 ) -> Float[Array, "B"]:
-    """The mode of lambda in each cell; cells without counts get one that means nothing."""
+    """The mode of lambda in each cell; meaningless for cells without counts."""
 
     def body(state):  # type: ignore[no-untyped-def]
-        found, _, step = state
-        mode = pln.residual_mode(x + found[:, None], log_noise, counts)
+        log_intensity, _, step = state
+        mode = pln.residual_mode(x + log_intensity[:, None], log_noise, counts)
         slope, metric = pln.slope(mode).sum(1), jnp.maximum(pln.metric(mode).sum(1), 1e-20)
         move = jnp.clip(slope / metric, -equations.DAMPING, equations.DAMPING)
-        return found + move, jnp.abs(slope) / jnp.sqrt(metric), step + 1
+        return log_intensity + move, jnp.abs(slope) / jnp.sqrt(metric), step + 1
 
     def unsettled(state):  # type: ignore[no-untyped-def]
         _, decrement, step = state
@@ -46,22 +46,22 @@ def intensity(
     totals = jnp.maximum(counts.sum(1), 1.0)
     start = jnp.log(totals) - jax.nn.logsumexp(x + 0.5 * jnp.exp(log_noise), axis=1)
     decrement = jnp.full(len(counts), jnp.inf, x.dtype)
-    found, _, _ = jax.lax.while_loop(unsettled, body, (start, decrement, 0))
-    return found
+    log_intensity, _, _ = jax.lax.while_loop(unsettled, body, (start, decrement, 0))
+    return log_intensity
 
 
 @jax.custom_vjp
 def log_likelihood(
     x: Float[Array, "B G"], log_noise: Float[Array, "G"], counts: Float[Array, "B G"]
 ) -> Float[Array, "B"]:
-    """Log p(u | z) less `lnm.constants`, nats; its gradient in x and log d follows the mode."""
+    """Log p(u | z) less `lnm.constants`, nats; its gradient in x and log d includes the mode's."""
     return _with_slopes(x, log_noise, counts)[0]
 
 
 def _with_slopes(x: Array, log_noise: Array, counts: Array) -> tuple[Array, tuple[Array, Array]]:
     """The value, and its derivatives in x and in log d: `sums.sums_at_mode` without z."""
-    found = intensity(x, log_noise, counts)
-    mode = pln.residual_mode(x + found[:, None], log_noise, counts)
+    log_intensity = intensity(x, log_noise, counts)
+    mode = pln.residual_mode(x + log_intensity[:, None], log_noise, counts)
     slopes = pln.slopes(mode)
     information = jnp.maximum(slopes.curvature.sum(1, keepdims=True), 1e-20)
     value = pln.psi(mode).sum(1) - 0.5 * jnp.log(information[:, 0])
@@ -72,8 +72,8 @@ def _with_slopes(x: Array, log_noise: Array, counts: Array) -> tuple[Array, tupl
     return value, (in_x, in_log_noise)
 
 
-def _backward(kept: tuple[Array, Array], weight: Array) -> tuple[Array, Array, None]:
-    in_x, in_log_noise = (part * weight[:, None] for part in kept)
+def _backward(slopes: tuple[Array, Array], weight: Array) -> tuple[Array, Array, None]:
+    in_x, in_log_noise = (part * weight[:, None] for part in slopes)
     return in_x, in_log_noise.sum(0), None
 
 
@@ -85,8 +85,8 @@ def log_likelihood_low_rank(
 ) -> Float[Array, "B"]:
     """`log_likelihood` without residuals, in closed form: a multinomial's."""
     totals = jnp.maximum(counts.sum(1, keepdims=True), 1.0)
-    seen = jnp.log(jnp.maximum(counts, 1.0) / totals)
-    return (counts * (jax.nn.log_softmax(x) - seen)).sum(1) - 0.5 * jnp.log(totals[:, 0])
+    observed = jnp.log(jnp.maximum(counts, 1.0) / totals)
+    return (counts * (jax.nn.log_softmax(x) - observed)).sum(1) - 0.5 * jnp.log(totals[:, 0])
 
 
 def bound(
@@ -102,7 +102,7 @@ def bound(
     posterior
         q(z) of each cell, (B, k) independent normals.
     noise
-        Standard normal draws, the same for every cell, that the mean over q is taken with.
+        Standard normal draws for the mean over q, the same for every cell.
     """
 
     def add(total: Array, draw: Array) -> tuple[Array, None]:

@@ -1,4 +1,4 @@
-"""The joint density of LNM and LNMVCP in parameters and latents: what NUTS draws from.
+"""The joint density of LNM and LNMVCP in parameters and latents, from which NUTS draws.
 
     w_g ~ N(0, S),  log d_g ~ N(m, t^2) cut at a largest d,  mu flat
     z_c ~ N(0, I_k),  lambda_c flat,  u_cg ~ Poisson-lognormal(x_cg, d_g),  x = mu + W z + lambda
@@ -10,21 +10,20 @@ Poisson counts with a free, flat intensity lambda are exactly the multinomial
 each residual, in one dimension, by adaptive Gauss-Hermite quadrature in float64.
 
 Coordinates are chosen so that they depend little on each other under the posterior: the log mean
-intensity ``centre = mu + d / 2`` in place of mu; in place of lambda how far it is from what
-explains the cell's total; log eta; and all of them less a start, in units of their approximate
+intensity ``centre = mu + d / 2`` in place of mu; in place of lambda its distance from the value
+that explains the cell's total; log eta; and all of them less a start, in units of their approximate
 posterior standard deviation. Logits enter the likelihood centred over the genes, and so do the
-columns of W; what centring takes from the mean has a standard normal density of its own, which
-nothing else meets.
+columns of W; the part of the mean that centring removes has an independent standard normal density.
 
-Mean and covariance of z over the cells, which the likelihood cannot tell from mu and W, would be
-found by slow steps of all cells together. They are coordinates of their own (parameter expansion:
-Liu & Wu 1999): a shift a and a lower triangular B with
+Mean and covariance of z over the cells, which the likelihood cannot distinguish from mu and W,
+would move slowly, as all cells must move at once. They are coordinates of their own (parameter
+expansion: Liu & Wu 1999): a shift a and a lower triangular B with
 
     z = B zeta + a,   W = W' B^-1,   mu = mu' - W a,   so that   mu + W z = mu' + W' zeta
 
 and zeta has mean 0 and covariance 1 over the cells up to a small normal deviation, whose density
-makes up for the coordinates added: what is drawn of z, W and mu is not touched by it. The same is
-done for slopes s of z in fixed covariates: ``z = B zeta + a + s x`` and effects ``b = b' - W s``.
+accounts for the added coordinates: the posterior of z, W and mu is unchanged. The same is done for
+slopes s of z in fixed covariates: ``z = B zeta + a + s x`` and effects ``b = b' - W s``.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ Position = dict[str, Any]
 
 
 class Capture(NamedTuple):
-    """Of each cell, location and scale of eta's prior; M and r of the negative binomial."""
+    """Location and scale of each cell's prior of eta; M and r of its negative binomial."""
 
     location: Float[Any, "C"]
     scale: Float[Any, "C"]
@@ -62,7 +61,7 @@ class Covariates(NamedTuple):
     Attributes
     ----------
     values
-        (C, p).
+        (C, p) covariates.
     root
         (f, f) lower root of the covariance of the fixed ones.
     variance, of_factors
@@ -76,18 +75,18 @@ class Covariates(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What the density is given.
+    """The constants of the density.
 
     Attributes
     ----------
     has_noise
-        (G,) mask of the genes whose d is learned; what stands for the others is not used.
+        (G,) mask of the genes whose d is learned; coordinates of the others are not used.
     loadings_precision
         (k, k) inverse of S.
     noise_location, noise_scale, most_noise
         m and t of log d, and the largest d.
     start, scale
-        What raw coordinates are counted from, and their units; both with the expansion.
+        Origin and units of the raw coordinates, the expansion's included.
     play
         (k,) standard deviations of zeta's mean and of its covariance's root about 1.
     capture
@@ -142,8 +141,8 @@ def _with_slopes(x: Array, log_noise: Array, counts: Array) -> tuple[Array, tupl
     return value, (counts - in_rate / total, in_q / total)
 
 
-def _backward(kept: tuple[Array, Array], weight: Array) -> tuple[Array, Array, None]:
-    return kept[0] * weight, (kept[1] * weight).sum(0), None
+def _backward(slopes: tuple[Array, Array], weight: Array) -> tuple[Array, Array, None]:
+    return slopes[0] * weight, (slopes[1] * weight).sum(0), None
 
 
 psi.defvjp(_with_slopes, _backward)
@@ -164,26 +163,26 @@ def natural(position: Position, covariates: Covariates | None) -> Position:
     """The model's own coordinates from those of the expansion."""
     basis, shift = _basis(position), position["shift"]
     loadings = jax.scipy.linalg.solve_triangular(basis.T, position["loadings"].T).T
-    found = position | {
+    unexpanded = position | {
         "scores": position["scores"] @ basis.T + shift,
         "loadings": loadings,
         "centre": position["centre"] - loadings @ shift,
     }
     if covariates is None:
-        return found
+        return unexpanded
     slope = position["slope"]
     size = slope.shape[1]
-    return found | {
-        "scores": found["scores"] + covariates.values[:, :size] @ slope.T,
+    return unexpanded | {
+        "scores": unexpanded["scores"] + covariates.values[:, :size] @ slope.T,
         "effects": position["effects"].at[:, :size].add(-loadings @ slope),
     }
 
 
 def log_expansion(position: Position, setting: Setting) -> Float[Array, ""]:
-    """Density of the coordinates added, with the Jacobian of all.
+    """Log density of the added coordinates, with the Jacobian of all.
 
-    With M the lower root of zeta's covariance over C cells, less what the fixed covariates tell of
-    it, and i counting its rows from 1: normal densities of zeta's mean, log M_ii and M_ij, and
+    With M the lower root of zeta's covariance over C cells, less the part that fixed covariates
+    explain, and i counting its rows from 1: normal densities of zeta's mean, log M_ii and M_ij, and
     ``dM/dB = prod M_ii^(k+1-i) B_ii^-i``; of zeta's covariance with each fixed covariate, whose
     slope in s is B^-1.
     """
@@ -196,9 +195,9 @@ def log_expansion(position: Position, setting: Setting) -> Float[Array, ""]:
     if setting.covariates is not None:
         fixed = len(setting.covariates.root)
         between = setting.covariates.values[:, :fixed].T @ scores / count
-        told = jax.scipy.linalg.solve_triangular(setting.covariates.root, between, lower=True)
-        covariance, power = covariance - told.T @ told, power - fixed
-        along = -0.5 * jnp.sum((told / play) ** 2)
+        explained = jax.scipy.linalg.solve_triangular(setting.covariates.root, between, lower=True)
+        covariance, power = covariance - explained.T @ explained, power - fixed
+        along = -0.5 * jnp.sum((explained / play) ** 2)
     root = jnp.linalg.cholesky(covariance)
     log_root = jnp.log(jnp.diagonal(root))
     below = root[np.tril_indices(width, -1)] / play[np.tril_indices(width, -1)[0]]
@@ -213,7 +212,7 @@ def log_expansion(position: Position, setting: Setting) -> Float[Array, ""]:
 
 
 def bounded(free: Array, most: Array) -> tuple[Array, Array]:
-    """Log d below log(most) from a free number, which it is close to where low; log Jacobian."""
+    """Log d below log(most) from a free number, nearly equal if low; and the log Jacobian."""
     top = jnp.log(most)
     return top - jax.nn.softplus(top - free), -jax.nn.softplus(free - top)
 
@@ -228,7 +227,7 @@ def params_of(position: Position, setting: Setting) -> equations.Params:
 
 
 def log_prior(position: Position, setting: Setting) -> Float[Array, ""]:
-    """Of natural coordinates but the capture latent, up to a constant, with Jacobians."""
+    """Log prior of natural coordinates without eta, up to a constant, with Jacobians."""
     loadings, centre = position["loadings"], position["centre"]
     log_noise, jacobian = bounded(position["log_noise"], setting.most_noise)
     distance = (log_noise - setting.noise_location) / setting.noise_scale
@@ -242,15 +241,15 @@ def log_prior(position: Position, setting: Setting) -> Float[Array, ""]:
 
 
 def log_effects(effects: Float[Array, "G p"], loadings: Array, prior: Covariates) -> Array:
-    """Log prior density of the effects, what the factors explain of them integrated out."""
+    """Log prior density of the effects, their part that the factors explain integrated out."""
     weighted = effects / prior.variance
     information = jnp.einsum("gi,gp,gj->pij", loadings, 1 / prior.variance, loadings)
     information += jnp.eye(loadings.shape[1]) / prior.of_factors[:, None, None]
     root = jnp.linalg.cholesky(information)
     along = jnp.einsum("gi,gp->pi", loadings, weighted)
-    told = jax.scipy.linalg.solve_triangular(root, along[..., None], lower=True)
+    whitened = jax.scipy.linalg.solve_triangular(root, along[..., None], lower=True)
     log_det = jnp.log(jnp.diagonal(root, axis1=1, axis2=2)).sum()
-    return -0.5 * jnp.sum(effects * weighted) + 0.5 * jnp.sum(told**2) - log_det
+    return -0.5 * jnp.sum(effects * weighted) + 0.5 * jnp.sum(whitened**2) - log_det
 
 
 def log_likelihood(position: Position, setting: Setting) -> Float[Array, "C"]:
@@ -276,7 +275,7 @@ def log_capture(log_eta: Float[Array, "C"], counts: Array, prior: Capture) -> Fl
 
 
 def log_density(raw: Position, setting: Setting) -> Float[Array, ""]:
-    """Of everything that is drawn and the counts, in the raw coordinates, up to a constant."""
+    """Log density of all coordinates and the counts, in raw coordinates, up to a constant."""
     expanded = place(raw, setting)
     position = natural(expanded, setting.covariates)
     value = log_prior(position, setting) + log_likelihood(position, setting).sum()

@@ -40,10 +40,10 @@ _CAUTIOUS_FROM = 4
 # Share of genes at the largest residual variance that the expansion admits, beyond which
 # residuals are integrated by quadrature: dearer, and needed for data as sparse as microbes'.
 _MANY_WIDE = 0.1
-# Steps that one metric serves; with covariates fewer: it holds what the factors explain of their
-# effects as it was, which moves with the loadings.
+# Steps with one metric; fewer with covariates: it holds the part of their effects that the factors
+# explain fixed, which changes with the loadings.
 _REFRESH_METRIC, _REFRESH_OF_EFFECTS = 10, 3
-# A step this small, in posterior standard deviations of a parameter, is no news.
+# A step this small, in posterior standard deviations of a parameter, counts as converged.
 _SMALL_STEP = 0.1
 _SHORTEST = 1e-3
 # Rounding of a sum of float32 log-likelihoods, relative.
@@ -55,7 +55,7 @@ _TYPICAL_PASSES = 40
 
 @dataclass(frozen=True)
 class Step:
-    """An accepted step: where it led, on which cells, and how many passes may be left.
+    """An accepted step: the point reached, its cells, and an estimate of the passes left.
 
     ``covariates`` (C, p) are those of the cells; None without a design.
     """
@@ -83,8 +83,8 @@ def maximise(
 ) -> Generator[Event, None, End]:
     """Maximise the posterior of (mu, B, W, d); yields events, returns how it ended.
 
-    With ``start`` cells may have (C,) weights, 1 on average: so much each counts for. The design
-    is made of the configuration unless it is given.
+    With ``start`` cells may have (C,) weights, 1 on average. The design is made from the
+    configuration unless it is given.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def _begin(
 
 
 def _settle(passes: Passes, point: Point, phase: str, made: int) -> Steps:
-    """Clipped steps, of which ``made`` are behind us, until they gain little."""
+    """Clipped steps until they gain little; ``made`` of them were made before."""
     count = made
     while count < _MOST_CLIPPED:
         yield Step(point, passes.counts, phase, _TYPICAL_PASSES - count, passes.covariates)
@@ -169,7 +169,7 @@ def _resume(
     design: Design | None,
     weights: np.ndarray | None,
 ) -> Generator[Event, None, tuple[Passes, Point]]:
-    """The point that an earlier fit had reached."""
+    """Evaluate the point that an earlier fit reached."""
     check_start(counts, config, start)
     has_noise = noise_mask(counts, config)
     prior = Prior.start(config).resume(start.prior)
@@ -191,15 +191,15 @@ def _resume(
     )
     point = yield from evaluate(passes, theta, has_noise, prior)
     _require_finite(point)
-    # Its priors were still on the way, if it had made but a few passes; and of other weights
-    # they, and the scale of z, are others.
+    # Its priors had not converged if it made only a few passes; and with other weights they, and
+    # the scale of z, change.
     made = start.status.passes if weights is None else _FEWEST_CLIPPED - 2
     point = yield from _settle(passes, point, "starting", made)
     return passes, point
 
 
 def check_start(counts: Counts, config: LNMConfig, start: Fit) -> None:
-    """Refuse to go on from a fit of other genes or another number of factors."""
+    """Raise an error for a start of other genes or another number of factors."""
     if not same_genes(start, counts) or start.n_factors != config.size:
         raise ConfigError(
             f"a fit of these {counts.n_genes:,} genes with {config.size} factors",
@@ -220,7 +220,7 @@ def _require_finite(point: Point) -> None:
 def _ascend(
     passes: Passes, point: Point, tolerance: float, phase: str
 ) -> Generator[Event, None, tuple[Point, End]]:
-    """L-BFGS until neither the objective nor the parameters have news.
+    """L-BFGS until the objective and the parameters have converged.
 
     Ends when the model of the objective promises less than ``tolerance`` nats per cell, the
     last three steps gained no more, and the step is small against the posterior standard
@@ -245,17 +245,17 @@ def _ascend(
         yield Step(point, passes.counts, phase, _passes_left(news, tolerance), passes.covariates)
         if news < tolerance and metric.root_mean_square(direction) < _SMALL_STEP:
             return point, ("converged", "objective and parameters settled")
-        found = yield from _search(passes, point, direction)
-        if found is None:
+        improved = yield from _search(passes, point, direction)
+        if improved is None:
             if not len(memory):
                 reason = "no further ascent within the precision of the arithmetic"
                 return point, ("stopped", reason)
             memory.forget()
             metric, age = Metric(point, cautious=True), 0
             continue
-        memory.remember(found.theta - point.theta, found.gradient - point.gradient)
-        gains.append((found.value - point.value) / cells)
-        point, age = found, age + 1
+        memory.remember(improved.theta - point.theta, improved.gradient - point.gradient)
+        gains.append((improved.value - point.value) / cells)
+        point, age = improved, age + 1
 
 
 def _search(
@@ -266,20 +266,20 @@ def _search(
     length = 1.0
     while slope > 0 and length > _SHORTEST:
         theta = point.theta + length * direction
-        found = yield from evaluate(passes, theta, point.has_noise, point.prior, point.volume)
-        change = found.value - point.value
-        # A point that loses cells would look better by what they cost.
-        sound = found.cells_pass.n_lost_cells <= point.cells_pass.n_lost_cells
+        candidate = yield from evaluate(passes, theta, point.has_noise, point.prior, point.volume)
+        change = candidate.value - point.value
+        # Losing cells would raise the objective by their part of it.
+        sound = candidate.cells_pass.n_lost_cells <= point.cells_pass.n_lost_cells
         if sound and change >= 1e-4 * length * slope - _ROUNDING * abs(point.value):
-            return found
-        # The peak of the parabola through what was seen, within reason.
+            return candidate
+        # The peak of the parabola through these values, within bounds.
         peak = slope * length / (2 * (slope * length - change)) if np.isfinite(change) else 0.0
         length *= float(np.clip(peak, 0.1, 0.5))
     return None
 
 
 def _passes_left(gain: float, tolerance: float) -> float:
-    """Gains shrink by about a fifth from pass to pass."""
+    """Estimate of the passes left: gains shrink by about a fifth from pass to pass."""
     if not np.isfinite(gain):
         return 0.75 * _TYPICAL_PASSES
     return 2.0 + 4.5 * np.log(max(gain / tolerance, 1.0))

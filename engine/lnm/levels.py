@@ -1,11 +1,10 @@
-"""Levels of genes in sets of cells under a fitted log-ratio model, its loadings and d held.
+"""Levels of genes in sets of cells under a fitted log-ratio model, with its loadings and d fixed.
 
     y_c = mu + B x_c + l_s + W z_c + e_c,   c in the set s;   z_c ~ N(0, I),   l_g ~ N(0, 2^2)
 
-What a set has beyond the mean of the fit is ``l_s + B x_s``, x_s the mean of its covariates.
-Factors are included: whatever mean the scores of the cells have is moved into l. That is estimated
-by the likelihood alone: the weak prior, which keeps a gene without counts finite, is taken out
-again.
+The difference of a set from the mean of the fit is ``l_s + B x_s``, x_s the mean of its covariates.
+It includes the factors: the mean of the cells' scores is moved into l. l is estimated by the
+likelihood alone: the weak prior, which keeps a gene without counts finite, is removed at the end.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from engine.lnm.residual import LOG_NO_NOISE
 
 _PRIOR_PRECISION = 0.25
 _LONGEST_STEP, _SMALL_STEP, _MOST_PASSES = 0.7, 0.05, 25
-# Information on a gene below which nothing is told of it.
+# Least information on a gene.
 _LEAST = 1e-9
 _MOST_CELLS = 256
 
@@ -40,16 +39,16 @@ def levels(fit: Fit, sets: list[Counts]) -> Generator[float, None, list[Level]]:
     """
     # One shape of blocks for all: one compilation.
     rows = min(_MOST_CELLS, max(counts.n_cells for counts in sets))
-    found = []
+    results = []
     for number, counts in enumerate(sets):
         steps = _level(fit, counts, rows)
         while True:
             try:
                 yield (number + next(steps)) / len(sets)
             except StopIteration as end:
-                found.append(end.value)
+                results.append(end.value)
                 break
-    return found
+    return results
 
 
 def _level(fit: Fit, counts: Counts, rows: int) -> Generator[float, None, Level]:
@@ -70,7 +69,7 @@ def _level(fit: Fit, counts: Counts, rows: int) -> Generator[float, None, Level]
     if covariates is not None:
         explained = fit.effects @ covariates.mean(0, dtype=float)
     identity, nothing = np.eye(size), np.zeros((size, size))
-    # The least that explains the totals, shrunk, to start from.
+    # Start from the log ratio of observed to expected totals, shrunk.
     totals = np.zeros(counts.n_genes)
     for start in range(0, counts.n_cells, rows):
         totals += counts.block(start, start + rows).sum(0)
@@ -85,9 +84,9 @@ def _level(fit: Fit, counts: Counts, rows: int) -> Generator[float, None, Level]
             try:
                 yield min((made + next(steps)) / _MOST_PASSES, 1.0)
             except StopIteration as end:
-                seen = end.value
+                cells_pass = end.value
                 break
-        sums = seen.sums
+        sums = cells_pass.sums
         moments = np.asarray(sums.moments) / float(sums.weight)
         information = np.asarray(sums.curvature)[:, -1]
         precision = information + _PRIOR_PRECISION

@@ -1,12 +1,12 @@
-"""Metric: the curvature of the log posterior, in which the outer optimisation makes its steps.
+"""Metric: the curvature of the log posterior, as the metric of the outer optimisation.
 
-A block for each gene, and what couples the genes. The prior of the effects of covariates holds
-``b - W M``; M, at its best given W and b, follows them, so that all b may move along W at little
-cost. With A the blocks at a given M, C the information on M and U what ties both,
+A block for each gene, and a part that couples the genes. The prior of the effects of covariates is
+on ``b - W M``; M, optimal given W and b, follows them, so that all b can move along W at little
+cost. With A the blocks at a given M, C the information on M and U the cross terms,
 
     H = A - U C^-1 U',    H^-1 = A^-1 + A^-1 U (C - U' A^-1 U)^-1 U' A^-1.
 
-Without that the optimisation creeps where a prior is narrow.
+Without the coupling the optimisation is slow where a prior is narrow.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from engine.lnm.point import Point
 
 # The mean of a gene has a flat prior; this keeps its curvature above zero.
 _RIDGE = 1e-3
-# Entries of M beyond which those of random effects are taken as given.
+# If M has more entries, those of random effects are taken as fixed.
 _MOST_SHARED = 800
-# Of the largest information on M: rounding.
+# Ridge relative to the largest information on M, against rounding.
 _ROUNDING = 1e-9
 
 
@@ -33,7 +33,7 @@ class Metric:
 
     The block is the complete-data information at the posterior moments of z; log d has its
     expected information, or, near the optimum (``cautious``), the summed squared score
-    where that is larger: genes that are spread unlike a log-normal need it.
+    where that is larger: genes whose distribution is not log-normal need it.
     """
 
     def __init__(self, point: Point, *, cautious: bool) -> None:
@@ -62,13 +62,13 @@ class Metric:
 
     @cached_property
     def _shared(self) -> _Shared | None:
-        """Worked out where a step asks for it: variances do not."""
+        """Computed on first use by a step: variances do not need it."""
         if self._of_effects is None or self._weighted is None or not self._size:
             return None
         return _Shared(self._of_effects, self._loadings, self._weighted, self._inverse)
 
     def solve(self, slope: np.ndarray) -> np.ndarray:
-        """Newton step of every gene, and of what couples them."""
+        """Newton step of every gene, with their coupling."""
         step = np.empty_like(slope)
         step[:, :-1] = (self._inverse @ slope[:, :-1, None])[..., 0]
         if self._shared is not None:
@@ -88,21 +88,21 @@ class Metric:
         return self._inverse[:, : self._size, : self._size], 1 / self._noise
 
     def effects_variances(self) -> np.ndarray:
-        """(G, p) posterior variances of what the factors do not explain of the effects."""
+        """(G, p) posterior variances of R, the effects that the factors do not explain."""
         if self._ties is None:
             return np.zeros((len(self._blocks), 0))
         return np.asarray(((self._inverse @ self._ties) * self._ties).sum(1))
 
 
 class _Shared:
-    """What M, which follows, takes from the curvature.
+    """The reduction of the curvature by M, which follows W and b.
 
     Parameters
     ----------
     weighted
         (G, q, p) slopes of b - W M, each times its precision.
     inverse
-        (G, q, q) of the blocks.
+        (G, q, q) inverses of the blocks.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class _Shared:
         self._information = prior.information(loadings)[:count]
         of_genes = np.swapaxes(self._ties, 1, 2) @ self._moved
         pairs = (loadings[:, :, None] * loadings[:, None, :]).reshape(len(loadings), -1)
-        # Column by column: threads of BLAS cost more than they gain in products this small.
+        # Column by column: threads of BLAS cost more than they save in products this small.
         taken = np.stack([of_genes[:, j].T @ pairs for j in range(count)])
         taken = taken.reshape(count, count, size, size).transpose(0, 2, 1, 3)
         whole = -taken.reshape(size * count, size * count)
@@ -132,7 +132,7 @@ class _Shared:
         self._whole = lu_factor((whole + whole.T) / 2, check_finite=False)
 
     def further(self, slope: np.ndarray) -> np.ndarray:
-        """(G, q) what is to be added to the blocks' own step."""
+        """(G, q) correction to add to the blocks' own step."""
         right = (slope[:, None, :] @ self._moved)[:, 0].T @ self._loadings
         solved = lu_solve(self._whole, right.ravel(), check_finite=False)
         of_factors = solved.reshape(right.shape)
@@ -140,7 +140,7 @@ class _Shared:
         return np.asarray((self._moved @ along[..., None])[..., 0])
 
     def free(self, step: np.ndarray) -> float:
-        """Of the blocks' size of a step (G, q): what costs nothing, since M follows."""
+        """Part of the blocks' squared size of a step (G, q) that M, which follows, removes."""
         along = (step[:, None, :] @ self._ties)[:, 0].T @ self._loadings
         solved = np.linalg.solve(self._information, along[:, :, None])[:, :, 0]
         return float((along * solved).sum())

@@ -1,4 +1,4 @@
-"""From one point of the optimisation to others: evaluated by a pass, or one clipped step away."""
+"""Evaluation of a point of the optimisation by a pass, and clipped steps between points."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def integral_for(fit: FactorArrays) -> Integral:
 def noise_mask(counts: Counts, config: LNMConfig) -> np.ndarray:
     """(G,) mask of the genes whose d is learned: all but the reference, or none.
 
-    Without factors all: what the reference varies by itself, all ALR logits share, which then no
-    loadings can tell.
+    Without factors it is all genes: variation of the reference is shared by all ALR logits, and
+    there are no loadings to represent it.
     """
     has_noise = np.full(counts.n_genes, config.d_mode == "learned")
     has_noise[counts.reference] = config.size == 0 and has_noise[counts.reference]
@@ -64,7 +64,7 @@ def evaluate(
 def clipped_step(passes: Passes, point: Point, *, cautious: bool) -> Evaluation:
     """Update the priors, move every gene on its own, and give z mean 0 and variance 1.
 
-    With covariates the mean that is taken from z is the one that the fixed columns tell.
+    With covariates the mean that is removed from z is its regression on the fixed columns.
     """
     metric = Metric(point, cautious=cautious)
     variances = metric.variances()
@@ -79,12 +79,12 @@ def clipped_step(passes: Passes, point: Point, *, cautious: bool) -> Evaluation:
     step = Metric(point, cautious=cautious).solve(point.gradient)
     theta = point.theta + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
     fixed = np.arange(size, size + prior.n_fixed)
-    told = np.append(fixed, theta.shape[1] - 2)
-    between = point.moments[:size, told]
-    # A level that none of these cells has says nothing.
-    slope = between @ np.linalg.pinv(point.moments[np.ix_(told, told)], hermitian=True)
+    regressors = np.append(fixed, theta.shape[1] - 2)
+    between = point.moments[:size, regressors]
+    # Pseudo-inverse, because a level may be absent from these cells.
+    slope = between @ np.linalg.pinv(point.moments[np.ix_(regressors, regressors)], hermitian=True)
     factor = np.linalg.cholesky(point.moments[:size, :size] - slope @ between.T)
-    theta[:, told] += theta[:, :size] @ slope
+    theta[:, regressors] += theta[:, :size] @ slope
     theta[:, :size] = theta[:, :size] @ factor
     passes.change_basis(slope[:, -1], factor, slope[:, :-1])
     return (yield from evaluate(passes, theta, noise, prior.change_basis(factor)))

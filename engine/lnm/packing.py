@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-# Tensor cores round float32 factors to 10 bits unless told not to.
+# By default tensor cores round float32 factors to 10 bits.
 _HIGHEST = jax.lax.Precision.HIGHEST
 
 

@@ -28,7 +28,7 @@ _FAILED = 1e-2
 _COLD_STEPS = 40
 _WARM_STEPS = 12
 
-# One program; operation by operation it would be twenty to compile.
+# One program: separate operations would compile twenty.
 _cold_start = jax.jit(equations.cold_start)
 
 
@@ -45,7 +45,7 @@ def block_sums(
     covariates: Float[Array, "B p"] | None = None,
     effects: Float[Array, "G p"] | None = None,
 ) -> tuple[Sums, equations.Cells]:
-    """Modes, then the statistics there of the cells that were not lost."""
+    """Find the modes, then sum the statistics there over the cells that were not lost."""
     params = equations.of_cells(params, covariates, effects)
     posterior = equations.find_posterior(
         params, counts, latents, integral, tolerance=_TOLERANCE, max_steps=max_steps
@@ -66,7 +66,7 @@ def block_cells(
     covariates: Float[Array, "B p"] | None = None,
     effects: Float[Array, "G p"] | None = None,
 ) -> equations.Cells:
-    """Modes and the posterior there: new cells under known parameters."""
+    """Find the modes and the posteriors there, for new cells under known parameters."""
     params = equations.of_cells(params, covariates, effects)
     return equations.find_posterior(
         params, counts, latents, integral, tolerance=_TOLERANCE, max_steps=max_steps
@@ -75,7 +75,7 @@ def block_cells(
 
 @dataclass(frozen=True)
 class Pass:
-    """What one pass found: sums in float64, and arrays over all cells."""
+    """The result of one pass: sums in float64, and arrays over all cells."""
 
     sums: Sums | None
     latents: equations.Latents
@@ -86,10 +86,10 @@ class Pass:
 
     @property
     def log_marginal_total(self) -> float:
-        """Sum over the cells whose latents were found, each with its weight, nats."""
-        found = np.isfinite(self.decrement)
-        weights = 1.0 if self.weights is None else self.weights[found]
-        return float((self.log_marginal[found] * weights).sum())
+        """Weighted sum over the cells with finite latents, nats."""
+        finite = np.isfinite(self.decrement)
+        weights = 1.0 if self.weights is None else self.weights[finite]
+        return float((self.log_marginal[finite] * weights).sum())
 
     @property
     def n_lost_cells(self) -> int:
@@ -98,14 +98,14 @@ class Pass:
 
     @property
     def n_failed_cells(self) -> int:
-        """Cells whose Newton did not settle."""
+        """Cells whose Newton iteration did not converge."""
         return int(np.sum(~(self.decrement < _FAILED)))
 
 
 class Passes:
     """Runs passes over counts in blocks of one fixed shape, so that there is one compilation.
 
-    The cells' latents are kept between passes as the start of the next Newton.
+    The cells' latents are stored between passes as the start of the next Newton iteration.
 
     Parameters
     ----------
@@ -114,15 +114,15 @@ class Passes:
     dtype
         Floating-point type of the arithmetic; sums over blocks are float64 always.
     block_cells
-        Cells per block; None chooses by the number of genes.
+        Cells per block; None: chosen by the number of genes.
     scores
         (C, k) a first guess of the latents, if there is one.
     integral
-        How residuals are integrated; may be changed between passes, at the cost of a compilation.
+        Method to integrate residuals; may be changed between passes, at the cost of a compilation.
     weights
-        (C,) what each cell counts for in all sums; None: 1.
+        (C,) weight of each cell in all sums; None: 1.
     covariates
-        (C, p) of the cells; None if the model has none.
+        (C, p) covariates of the cells; None if the model has none.
     one_shape
         Whether blocks have ``block_cells`` rows even where there are fewer cells: several sets of
         cells then share one compilation.
@@ -157,12 +157,12 @@ class Passes:
     def change_basis(
         self, mean: np.ndarray, factor: np.ndarray, slope: np.ndarray | None = None
     ) -> None:
-        """Follow z -> factor^-1 (z - mean - slope x), where the next Newton then starts.
+        """Change the start of the next Newton iteration by z -> factor^-1 (z - mean - slope x).
 
         Parameters
         ----------
         slope
-            (k, f) of the first f covariates x.
+            (k, f) slopes in the first f covariates x.
         """
         if slope is not None and slope.size and self.covariates is not None:
             mean = mean + self.covariates[:, : slope.shape[1]] @ slope.T
@@ -180,12 +180,12 @@ class Passes:
         Parameters
         ----------
         rotation
-            (k, k) orthogonal: the standard deviations of z are those along its columns.
+            (k, k) orthogonal: standard deviations of z are computed along its columns.
         volume
-            (k, k) Q of `sums.sums_at_mode`, for all cells together; None leaves the sums out:
-            the posterior of cells under known parameters.
+            (k, k) Q of `sums.sums_at_mode`, for the sum over all cells; None: no sums, only the
+            posterior of cells under known parameters.
         effects
-            (G, p) of the covariates; None if there are none.
+            (G, p) effects of the covariates; None without any.
         """
         params = equations.Params(*(np.asarray(array, self._dtype) for array in params))
         if effects is not None:
@@ -252,7 +252,7 @@ class Passes:
 
 
 def result_of[T](steps: Generator[object, None, T]) -> T:
-    """The return value of a generator; what it yields is dropped."""
+    """The return value of a generator; its yields are dropped."""
     while True:
         try:
             next(steps)

@@ -2,7 +2,7 @@
 
 Each gene has a row ``(w_g, b_g, m_g, log d_g)``, b the effects of covariates, if there are any, and
 m = mu + d/2, the log mean intensity: at fixed m the residual variance hardly moves a gene's mean,
-so that the two can be moved together.
+so that both can change in one step.
 """
 
 from __future__ import annotations
@@ -21,17 +21,16 @@ from engine.lnm.sums import Sums
 
 @dataclass(frozen=True)
 class Point:
-    """Parameters (G, k + p + 2), the pass made there, and the prior it is judged by.
+    """Parameters (G, k + p + 2), the pass made there, and the prior.
 
     ``has_noise`` marks the genes whose d is learned: none in mode low_rank, and never the
     reference; ``max_noise`` is the largest d that is admitted.
 
-    What is maximised is the log posterior density less ``tr(Q M) / 2``, M the mean of E[zz'] over
-    the cells. A mode of W alone would shrink all loadings together, by 1 + G/C in variance:
-    the prior pulls G rows towards zero, and z makes up for it. Integrated over W, the
-    posterior's volume, which grows as z shrinks, takes that back: its log is
-    ``-sum_g log det(n_g M + S^-1) / 2`` with n_g the information on gene g, and Q is the slope of
-    that in M at M = 1.
+    The objective is the log posterior density less ``tr(Q M) / 2``, M the mean of E[zz'] over the
+    cells. A mode of W alone would shrink all loadings jointly, by 1 + G/C in variance: the prior
+    pulls G rows towards zero, and z compensates. Integrated over W, the posterior's volume, which
+    grows as z shrinks, cancels this: its log is ``-sum_g log det(n_g M + S^-1) / 2`` with n_g the
+    information on gene g, and -Q/2 is its slope in M at M = 1.
     """
 
     theta: np.ndarray
@@ -69,7 +68,7 @@ class Point:
 
     @cached_property
     def gradient(self) -> np.ndarray:
-        """Slope of `value` in theta, zero where log d is fixed or held at its bound."""
+        """Slope of `value` in theta, zero where log d is fixed or at its bound."""
         sums, prior = self.sums, self.prior
         slope = np.empty_like(self.theta)
         size = self.n_factors
@@ -119,6 +118,6 @@ def within(theta: np.ndarray, has_noise: np.ndarray, max_noise: float) -> np.nda
 
 
 def params_of(theta: np.ndarray, n_factors: int) -> equations.Params:
-    """The model's parameters at theta, the effects of covariates aside."""
+    """The model's parameters at theta, without the effects of covariates."""
     mean = theta[:, -2] - 0.5 * np.exp(theta[:, -1])
     return equations.Params(mean, theta[:, :n_factors], theta[:, -1])

@@ -1,4 +1,4 @@
-"""The Laplace approximation of cells under a saved LNM: what both kinds of checks draw from."""
+"""The Laplace approximation of cells under a saved LNM, from which the checks draw."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.lnm import equations
 from engine.lnm.fit import Fit
 from engine.lnm.residual import LOG_NO_NOISE, Integral
 
-# Newton decrements, posterior standard deviations: sought, and failed above.
+# Newton decrements, posterior standard deviations: the target, and the limit of failure.
 _TOLERANCE = 1e-3
 _FAILED = 1e-2
 _MOST_STEPS = 40
@@ -33,9 +33,9 @@ class Posteriors(NamedTuple):
     x, residual, t
         (B, G) log intensity without residual, mode of the residual, d times the intensity.
     log_marginal
-        (B,) less `lnm.constants`.
+        (B,) log-marginals less `lnm.constants`.
     lost
-        (B,) mask of the cells whose mode or curvature there was not found.
+        (B,) mask of the cells without a converged mode or a valid curvature there.
     """
 
     centre: np.ndarray
@@ -65,16 +65,16 @@ def parameters_of(
 
 
 def block_cells(counts: Counts) -> int:
-    """How many cells of a data set are placed at a time: one compilation serves all that do so."""
+    """Number of cells of a data set to place at a time, the same everywhere for one compilation."""
     return Blocks(counts, keep=False).rows
 
 
 def posteriors(
     params: equations.Params, counts: Float[Array, "B G"], integral: Integral
 ) -> Posteriors:
-    """Of cells with at least one count each; one compilation for each shape."""
-    found = [np.array(array) for array in _at_modes(params, counts, integral)]
-    centre, root, x, residual, t, log_marginal, decrement = found
+    """Posteriors of cells with at least one count each; one compilation for each shape."""
+    arrays = [np.array(array) for array in _at_modes(params, counts, integral)]
+    centre, root, x, residual, t, log_marginal, decrement = arrays
     flat = ~np.isfinite(root).all((1, 2))
     root[flat] = 0
     lost = flat | ~(decrement < _FAILED)
@@ -86,11 +86,11 @@ def _at_modes(
     params: equations.Params, counts: Float[Array, "B G"], integral: Integral
 ) -> tuple[Array, ...]:
     start = equations.cold_start(params, counts.sum(1))
-    found = equations.find_posterior(
+    posterior = equations.find_posterior(
         params, counts, start, integral, tolerance=_TOLERANCE, max_steps=_MOST_STEPS
     )
-    mode, latents = found.mode, found.latents
+    mode, latents = posterior.mode, posterior.latents
     centre = jnp.concatenate([latents.scores, latents.intensity[:, None]], axis=1)
-    root = jnp.linalg.cholesky(found.covariance)
+    root = jnp.linalg.cholesky(posterior.covariance)
     x = mode.log_rate - mode.residual
-    return centre, root, x, mode.residual, mode.t, found.log_marginal, found.decrement
+    return centre, root, x, mode.residual, mode.t, posterior.log_marginal, posterior.decrement

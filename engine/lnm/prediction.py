@@ -1,4 +1,4 @@
-"""What a logistic-normal multinomial expects of a cell's proportions, having seen its counts."""
+"""Expected proportions of a cell under a logistic-normal multinomial, given its counts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def expected_proportions(
     Parameters
     ----------
     posterior
-        Of each cell, at its mode.
+        Posterior of each cell, at its mode.
     noise
         Standard normal draws, the same for every cell; q = k + 1.
     """

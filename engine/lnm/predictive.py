@@ -1,4 +1,4 @@
-"""Where replicated cells of a log-ratio model come from: one class for each mode."""
+"""Latents of replicated cells of a log-ratio model: one class for each mode."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from engine.lnm.residual import Integral
 
 @dataclass(frozen=True)
 class Fixed:
-    """Proportions that do not vary: those at each cell's mode."""
+    """Fixed proportions: those at each cell's mode."""
 
     values: np.ndarray
 
@@ -41,7 +41,7 @@ class NewCells:
     spread: np.ndarray
 
     def weights(self, row: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-        """Of cells unlike any other, but for their covariates."""
+        """Draws for new cells with the covariates of the row."""
         width = self.loadings.shape[1]
         scores = rng.standard_normal((n_draws, width), dtype=np.float32)
         logits = normals((n_draws, len(self.spread)), rng)
@@ -54,7 +54,7 @@ class NewCells:
 
 @dataclass(frozen=True)
 class CellPosteriors:
-    """LNM: ``(z, lambda)`` from the Gaussian at its mode, residuals given those from their own.
+    """LNM: ``(z, lambda)`` from the Gaussian at its mode, residuals from their posterior given it.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class CellPosteriors:
     t: np.ndarray
 
     def weights(self, row: int, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-        """Of one cell, given its counts."""
+        """Draws for one cell, given its counts."""
         root = self.root[row]
         move = rng.standard_normal((n_draws, len(root)), dtype=np.float32) @ root.T
         change = move[:, :-1] @ self.loadings.T
@@ -96,7 +96,7 @@ def replicated(fit: Fit, counts: Counts, mode: Mode) -> Iterator[Block]:
     params, integral = parameters(fit), integral_for(fit)
     covariates = covariates_of(fit.design, counts.obs)
     for block in Blocks(counts, keep=False):
-        # Padding has no counts and hence no mode; nor has a cell without: one count anywhere.
+        # Padding and cells without counts have no mode; they get one count.
         held = np.asarray(block.counts)
         dense = with_one_more(block.counts, ~held.any(1))
         own = parameters_of(params, fit, block, covariates)
@@ -112,12 +112,12 @@ def _given_counts(
 
     Returns
     -------
-    The latents, and a mask of the cells whose posterior was not found: they stay where the
-    search for it ended.
+    The latents, and a mask of the cells whose posterior mode was not reached; the search ended
+    elsewhere.
     """
-    found = posteriors(params, counts, integral)
+    cells = posteriors(params, counts, integral)
     if mode == "map":
-        return Fixed(np.exp(found.x + found.residual)), found.lost
+        return Fixed(np.exp(cells.x + cells.residual)), cells.lost
     loadings, noise = np.asarray(params.loadings), np.exp(np.asarray(params.log_noise))
-    own = found.x, found.root, np.asarray(counts), found.residual, found.t
-    return CellPosteriors(loadings, noise, *own), found.lost
+    own = cells.x, cells.root, np.asarray(counts), cells.residual, cells.t
+    return CellPosteriors(loadings, noise, *own), cells.lost

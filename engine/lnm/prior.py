@@ -2,8 +2,8 @@
 
     w_g ~ N(0, S),   log d_g ~ N(m, t^2)
 
-One full covariance S for the rows of W: it turns with z, so that the posterior does not
-depend on the basis that z is given in.
+One full covariance S for the rows of W: it rotates with z, so that the posterior does not depend
+on the basis of z.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ START_NOISE_SCALE = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """Covariance S of the loadings, location and scale of log d; flags say what is learned.
+    """Covariance S of the loadings, location and scale of log d; flags mark the learned ones.
 
-    ``effects`` is that of the effects of covariates; None without.
+    ``effects`` is the prior of the effects of covariates; None without any.
     """
 
     loadings_covariance: np.ndarray
@@ -51,7 +51,7 @@ class Prior:
         )
 
     def resume(self, values: dict[str, Any]) -> Prior:
-        """The same with the values that `to_dict` gave of an earlier fit."""
+        """A copy with the values that `to_dict` returned for an earlier fit."""
         return replace(
             self,
             loadings_covariance=np.array(values["loadings_covariance"], dtype=float).reshape(
@@ -63,7 +63,7 @@ class Prior:
         )
 
     def to_dict(self, rotation: np.ndarray) -> dict[str, Any]:
-        """Plain values, S in the basis that the (k, k) rotation leads to."""
+        """Plain values, S in the basis after the (k, k) rotation."""
         turned = rotation.T @ self.loadings_covariance @ rotation
         return {
             "loadings_covariance": turned.tolist(),

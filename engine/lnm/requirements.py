@@ -8,7 +8,7 @@ from engine.lnm.config import LNMConfig
 
 
 def check_config(counts: Counts, config: LNMConfig) -> None:
-    """Refuse a configuration that these counts cannot carry.
+    """Raise an error if the counts do not support the configuration.
 
     Raises
     ------

@@ -29,7 +29,7 @@ from engine.lnm.wright_omega import fitted_rate
 
 F = Float[Array, "..."]
 
-# log d of a gene without residual: d is then lost beside 1 in every term.
+# log d of a gene without residual: d is then below rounding beside 1 in every term.
 LOG_NO_NOISE = -46.0
 
 
@@ -39,15 +39,15 @@ def _derivatives(factor: Polynomial, power: int, count: int) -> list[Polynomial]
     From D (j i^n R) = j i^(n + 1) (i R - (1 - i) (n R + i R')).
     """
     i = Polynomial([0, 1])
-    found = [factor]
+    polynomials = [factor]
     for n in range(power, power + count):
-        last = found[-1]
-        found.append(i * last - (1 - i) * (n * last + i * last.deriv()))
-    return found
+        last = polynomials[-1]
+        polynomials.append(i * last - (1 - i) * (n * last + i * last.deriv()))
+    return polynomials
 
 
-# For m = 0 .. 3, D^m c = j i^m (L + v (P + v i Q)), polynomials in i; but for m = 0, where L is a
-# logarithm.
+# For m = 0 .. 3, D^m c = j i^m (L + v (P + v i Q)), polynomials in i, except that L is a logarithm
+# for m = 0.
 _L = [None, *_derivatives(Polynomial([-0.5]), 1, 2)]
 _P = _derivatives(Polynomial([2, -5]) / 24, 1, 3)
 _Q = _derivatives(Polynomial([-6, 20, -15]) / 48, 3, 3)
@@ -61,7 +61,7 @@ def _horner(polynomial: Polynomial, i: F) -> F:
 
 
 class Mode(NamedTuple):
-    """Mode of the residual of each count and what the integrals need of it."""
+    """Mode of the residual of each count, with terms for the integrals."""
 
     counts: F
     d: F
@@ -81,7 +81,7 @@ def residual_mode(x: F, log_d: F, counts: F) -> Mode:
 
 
 def mode_at(rate: F, x: F, log_d: F, counts: F) -> Mode:
-    """The mode whose fitted intensity is known."""
+    """The mode, given its fitted intensity."""
     d = jnp.exp(log_d)
     t = d * rate
     # Both lines are the same number; with many counts u - r cancels, with few log r does.
@@ -113,11 +113,11 @@ def _correction_in_log_d(mode: Mode, order: int) -> F:
 def log_joint(mode: Mode) -> F:
     """``u (x + e) - r - e (u - r) / 2``, the exponent at its mode, less ``u log u - u``.
 
-    The subtracted constant is that of the saturated Poisson model: what is left is a deviance,
-    small numbers whose float32 sums stay exact.
+    The subtracted constant is that of the saturated Poisson model: the rest is a deviance, small
+    numbers whose float32 sums stay exact.
     """
     counts = jnp.maximum(mode.counts, 1.0)
-    # log(r / u), where the quotient is close to one with what rounding it has lost.
+    # log(r / u); where the quotient is close to one, its rounding error is added back.
     share = mode.excess / counts
     near = jnp.abs(share) < 0.5
     quotient = jnp.where(near, 1 - share, mode.rate / counts)
@@ -137,18 +137,18 @@ def slope(mode: Mode) -> F:
 
 
 def slope_and_curvature(mode: Mode) -> tuple[F, F]:
-    """``psi'(x)`` and ``-psi''(x)``: from .46 to 1.16 of `metric` up to the d that is trusted."""
+    """``psi'(x)`` and ``-psi''(x)``, which is .46 to 1.16 of `metric` up to ``max_noise``."""
     return slope(mode), mode.rate * mode.i - _correction(mode, 2)
 
 
 def metric(mode: Mode) -> F:
-    """``r / (1 + t)`` times what the spread of e adds: positive, and close to -psi''."""
+    """``r / (1 + t)`` times a factor for the spread of e: positive, and close to -psi''."""
     v = mode.d * mode.i
     return mode.rate * mode.i * (1 + v * (0.5 + 0.125 * v))
 
 
 class Slopes(NamedTuple):
-    """Derivatives that the gradient of the log-marginal needs; curvature = -psi''."""
+    """Derivatives for the gradient of the log-marginal; curvature = -psi''."""
 
     slope: F
     curvature: F
@@ -179,7 +179,7 @@ def slopes(mode: Mode) -> Slopes:
 
 
 class Integral(NamedTuple):
-    """A way to integrate the residual, and the residual variance up to which it is trusted."""
+    """A method to integrate the residual, and the residual variance up to which it is accurate."""
 
     psi: Callable[[Mode], F]
     slope: Callable[[Mode], F]

@@ -2,11 +2,11 @@
 
     eta_c ~ TruncNormal(m, s^2, low=0),   N_c | eta_c ~ NB(M exp(-eta_c), r)
 
-On the log scale a total varies by s^2 through the capture of its cell, and by psi'(r) (psi' the
-trigamma function) through everything else. Their sum v is known from all cells; how it is shared,
-f = s^2 / v, shows in the shape of the distribution alone, so it is integrated over: for each f of
-a grid, m and v are estimated, and the f is weighted by the likelihood that is reached. Half of its
-logarithm is counted, because real totals are not exactly of this shape.
+On the log scale a total has variance s^2 from the capture of its cell, and psi'(r) (psi' the
+trigamma function) from everything else. All cells determine the sum v of both; the share f =
+s^2 / v only affects the shape of the distribution, so it is integrated over: for each f of a grid,
+m and v are estimated, and f is weighted by the likelihood reached. Only half of the log-likelihood
+is used, because real totals do not have exactly this shape.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ LOCATION_SD = 1.0
 LOG_R, _LOG_S, _LOG_V = (-5.0, 12.0), (-4.0, 3.0), (-8.0, 6.0)
 _SHARES = (np.arange(10) + 0.5) / 10
 _TRUST, _LEAST_WEIGHT = 0.5, 1e-3
-# Totals at which the likelihood is worked out, if cells have more of them.
+# Most totals at which the likelihood is computed.
 _NODES = 128
 
 
 def shared_capture(totals: np.ndarray, mean: float, anchor: float) -> Totals:
-    """Estimate location, scale and concentration from totals (C,), and what else may be.
+    """Estimate location, scale and concentration from totals (C,), and plausible alternatives.
 
     Parameters
     ----------
     mean
         M, expected total at efficiency 1.
     anchor
-        Where the location is expected, nats.
+        Expected location, nats.
     """
     known = _Evidence(*binned(totals), mean, anchor)
     where = (anchor - 8, anchor + 8)
@@ -59,8 +59,8 @@ def shared_capture(totals: np.ndarray, mean: float, anchor: float) -> Totals:
         def loss_at(free: np.ndarray, share: float = share) -> float:
             return loss(_split(free, share))
 
-        found = minimize(loss_at, spread, method="L-BFGS-B", bounds=[where, _LOG_V]).x
-        tried.append(_split(found, share))
+        optimum = minimize(loss_at, spread, method="L-BFGS-B", bounds=[where, _LOG_V]).x
+        tried.append(_split(optimum, share))
     weights = softmax([_TRUST * known.likelihood(free) for free in tried])
     weights[weights < _LEAST_WEIGHT] = 0
     alternatives = tuple(
@@ -72,7 +72,7 @@ def shared_capture(totals: np.ndarray, mean: float, anchor: float) -> Totals:
 
 
 class _Evidence(NamedTuple):
-    """What totals and priors say of (m, log s, log r)."""
+    """Likelihood of the totals and prior density of (m, log s, log r)."""
 
     totals: np.ndarray
     cells: np.ndarray
@@ -81,8 +81,8 @@ class _Evidence(NamedTuple):
 
     def likelihood(self, free: np.ndarray) -> float:
         location, scale, concentration = float(free[0]), *map(float, np.exp(free[1:]))
-        found = capture_posterior(self.totals, location, scale, self.mean, concentration)
-        return float(self.cells @ found.log_evidence)
+        posterior = capture_posterior(self.totals, location, scale, self.mean, concentration)
+        return float(self.cells @ posterior.log_evidence)
 
     def prior(self, free: np.ndarray) -> float:
         means = np.array([self.anchor, LOG_SCALE[0], LOG_CONCENTRATION[0]])
@@ -91,14 +91,14 @@ class _Evidence(NamedTuple):
 
 
 def _split(free: np.ndarray, share: float) -> np.ndarray:
-    """(m, log s, log r) of (m, log v), s^2 being a share of v."""
+    """(m, log s, log r) from (m, log v), s^2 being a share of v."""
     whole = float(np.exp(free[1]))
     log_r = np.clip(np.log(trigamma_root((1 - share) * whole)), *LOG_R)
     return np.array([free[0], 0.5 * np.log(share * whole), log_r])
 
 
 def binned(totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """At most `_NODES` totals and the cells at each: those between two nodes are shared by them."""
+    """At most `_NODES` totals and the cells at each; cells between two nodes are split."""
     values, counted = np.unique(totals, return_counts=True)
     if len(values) <= _NODES:
         return values.astype(float), counted.astype(float)

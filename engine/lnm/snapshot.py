@@ -1,4 +1,4 @@
-"""From a point of the optimisation to a Fit."""
+"""Snapshot: builds a Fit from a point of the optimisation."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from engine.lnm.point import Point, params_of
 class Snapshot:
     """Everything a Fit is made of; calling it makes one, in any thread.
 
-    ``counts`` are the cells seen, a subsample at first if there are many; ``data`` tells of all.
-    ``covariates`` (C, p) are those of these cells.
+    ``counts`` are the cells used, a subsample at first if there are many; ``data`` describes all
+    cells. ``covariates`` (C, p) are those of the cells used.
     """
 
     counts: Counts
@@ -87,7 +87,7 @@ def cell_fields(
 def covariate_fields(
     point: Point, design: Design, covariates: np.ndarray, is_gene: np.ndarray
 ) -> dict[str, Any]:
-    """The fields of a Fit on covariates, whose parameters are as `coefficients_of` has them."""
-    found, units = coefficients_of(point, design, covariates, is_gene)
+    """The fields of a Fit on covariates; parameters as in `coefficients_of`."""
+    coefficients, units = coefficients_of(point, design, covariates, is_gene)
     effects = point.effects - point.effects.mean(0)
-    return {"design": design, "effects": effects, "coefficients": found, "units": units}
+    return {"design": design, "effects": effects, "coefficients": coefficients, "units": units}

@@ -1,4 +1,4 @@
-"""The model of the counts of some genes among themselves, which is of the same form."""
+"""The model of the counts of some genes only, which has the same form."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from engine.lnm.outer_steps import integral_for
 from engine.lnm.posteriors import Posteriors, posteriors
 from engine.lnm.residual import LOG_NO_NOISE, Integral
 
-# Cells that are placed at a time, and the largest logarithm of a drawn intensity.
+# Cells to place at a time, and the largest logarithm of a drawn intensity.
 AT_ONCE, _LARGEST_LOG = 512, 16.0
 
 
 class Model(NamedTuple):
-    """A model of some genes, and how many cells are placed at a time.
+    """A model of some genes, and the number of cells to place at a time.
 
     With covariates the mean of the parameters is (C, G), a row for each cell.
     """
@@ -32,14 +32,14 @@ class Model(NamedTuple):
 
 
 def model_of(fit: Fit, genes: np.ndarray, at_once: int, obs: pd.DataFrame) -> Model:
-    """That of the counts of some genes (positions) among themselves, in cells with labels."""
+    """The model of some genes (positions) in cells with these labels."""
     noise = fit.noise[genes]
     params = params_of(mean_of(fit, obs)[..., genes], fit.loadings[genes], noise)
     return Model(params, integral_for(fit), at_once)
 
 
 def params_of(mean: np.ndarray, loadings: np.ndarray, noise: np.ndarray) -> equations.Params:
-    """In single precision."""
+    """Parameters in single precision."""
     log_noise = np.log(np.maximum(noise, np.exp(LOG_NO_NOISE)))
     return equations.Params(*(jnp.asarray(one, jnp.float32) for one in (mean, loadings, log_noise)))
 
@@ -55,35 +55,35 @@ def scores_of(model: Model, counts: np.ndarray) -> tuple[np.ndarray, list[Poster
         if params.mean.ndim > 1:
             mean = np.resize(params.mean[start : start + len(own)], block.shape)
             params = params._replace(mean=jnp.asarray(mean))
-        found = posteriors(params, jnp.asarray(block), model.integral)
-        score = block - np.exp(found.x + found.residual)
-        score[found.lost] = 0
+        posterior = posteriors(params, jnp.asarray(block), model.integral)
+        score = block - np.exp(posterior.x + posterior.residual)
+        score[posterior.lost] = 0
         parts.append(score[: len(own)])
-        blocks.append(found)
+        blocks.append(posterior)
     return standardised(np.concatenate(parts)), blocks
 
 
 def draw_counts(
-    model: Model, n_cells: int, found: list[Posteriors], rng: np.random.Generator
+    model: Model, n_cells: int, blocks: list[Posteriors], rng: np.random.Generator
 ) -> np.ndarray:
     """(C, G) counts from the posterior of each cell's factors and intensity.
 
-    Poisson: which totals they have does not matter, since intensities are free.
+    They are Poisson: totals need not match, since intensities are free.
     """
     loadings = np.asarray(model.params.loadings)
     sd = np.exp(0.5 * np.asarray(model.params.log_noise))
     parts = []
-    for block in found:
+    for block in blocks:
         moved = np.einsum(
             "cij,cj->ci", block.root, rng.standard_normal(block.centre.shape, np.float32)
         )
         x = block.x + moved[:, :-1] @ loadings.T + moved[:, -1:]
         x += sd * rng.standard_normal(x.shape, np.float32)
-        # Of a cell whose mode was not found there is nothing to draw from.
+        # A cell without a mode has no posterior to draw from.
         x[block.lost | ~np.isfinite(x).all(1)] = -np.inf
         parts.append(rng.poisson(np.exp(np.minimum(x, _LARGEST_LOG))))
     drawn = np.concatenate(parts)[:n_cells].astype(np.float32)
-    # A cell without counts has no mode; one count is next to none.
+    # A cell without counts has no mode; it gets one count.
     drawn[drawn.sum(1) == 0, 0] = 1
     return drawn
 
@@ -97,9 +97,9 @@ class GeneResiduals:
         able = observed[:, genes].sum(1) > 0
         own = observed[np.ix_(able, genes)]
         self._model: Model = model_of(fit, genes, min(AT_ONCE, len(own)), obs[able])
-        self.observed, self._found = scores_of(self._model, own)
+        self.observed, self._posteriors = scores_of(self._model, own)
 
     def drawn(self, rng: np.random.Generator) -> np.ndarray:
-        """Of counts drawn from the fit."""
-        counts = draw_counts(self._model, len(self.observed), self._found, rng)
+        """Residuals of counts drawn from the fit."""
+        counts = draw_counts(self._model, len(self.observed), self._posteriors, rng)
         return scores_of(self._model, counts)[0]

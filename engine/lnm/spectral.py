@@ -1,4 +1,4 @@
-"""A cheap start: singular vectors of the Pearson residuals of a Poisson model of the counts."""
+"""A cheap start: singular vectors of the Pearson residuals under a Poisson model of the counts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from scipy.sparse.linalg import LinearOperator, svds
 
 from engine.data import Counts
 
-# Scores beyond this many standard deviations are cells that a linear start overrates.
+# Largest scores, in standard deviations: a linear start overestimates larger ones.
 _MOST = 3.0
-# Counts that a gene must have for its residuals to be taken at their word.
+# Counts of a gene at which shrinkage halves its estimates.
 _SHRINKAGE = 20.0
-# Of the largest: what is as good as none.
+# Relative to the largest: as good as zero.
 _NOTHING = 1e-6
 
 
@@ -22,18 +22,18 @@ def spectral_start(
     """Log mean intensities (G,), loadings (G, k) and scores (C, k) to start from.
 
     The residuals ``(u - N p) / sqrt(N p)`` are a sparse matrix less one of rank one, and are never
-    formed. Shares p are those of all counts; scores have variance one; loadings are the
-    scores' covariances with the residual counts, shrunk for rare genes. Scores are sought in what
-    covariates leave.
+    formed. Shares p are those of all counts; scores have variance one; loadings are the scores'
+    covariances with the residual counts, shrunk for rare genes. Scores are orthogonal to
+    covariates.
 
     Parameters
     ----------
     counts
-        Held in memory: a subsample of cells if need be.
+        Held in memory: a subsample of cells if they are many.
     seed
-        Of the first vector of the singular value decomposition.
+        Seed of the first vector of the singular value decomposition.
     covariates
-        (C, p), if there are any.
+        (C, p) covariates, if there are any.
     """
     matrix = counts.matrix()
     if matrix is None:
@@ -53,7 +53,7 @@ def spectral_start(
         along = weighted @ (axes[:, own] / np.sqrt(squares[own]))
 
     def apart(v: np.ndarray) -> np.ndarray:
-        """Less what lies along the covariates."""
+        """Remove the part along the covariates."""
         return v - along @ (along.T @ v)
 
     residuals = LinearOperator(

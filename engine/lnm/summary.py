@@ -15,12 +15,12 @@ from engine.lnm import words
 from engine.lnm.arrays import FactorArrays
 from engine.lnm.covariates import own_covariates
 
-# Share of the bound from which a gene sits at it.
+# Share of the bound above which a gene counts as at the bound.
 _NEAR = 0.999
 
 
 class FactorSummary(FactorArrays):
-    """What of `engine.fitting.fit_protocol.FittedModel` needs the arrays of a fit alone."""
+    """Members of `engine.fitting.fit_protocol.FittedModel` that need only the arrays of a fit."""
 
     def can(self, what: Capability) -> bool:
         """Whether the fit has this, see `engine.fitting.fit_protocol.FittedModel`."""
@@ -60,9 +60,9 @@ class FactorSummary(FactorArrays):
         return tuple(dict.fromkeys(column.group for column in columns if column.group))
 
     def covariates(self) -> np.ndarray:
-        """(C, p) of the cells, centred."""
-        found = own_covariates(self)
-        return np.zeros((len(self.cells), 0)) if found is None else found
+        """(C, p) covariates of the cells, centred."""
+        values = own_covariates(self)
+        return np.zeros((len(self.cells), 0)) if values is None else values
 
     def effects_of_covariates(self) -> np.ndarray:
         """(G, p) CLR effects B."""
@@ -72,21 +72,21 @@ class FactorSummary(FactorArrays):
         """Label, term, unit and CLR effect (G,) of each fixed covariate."""
         columns = () if self.design is None else self.design.columns
         of = zip(columns, self.units, self.coefficients, strict=False)
-        return tuple((column.label, column.term, unit, found) for column, unit, found in of)
+        return tuple((column.label, column.term, unit, effect) for column, unit, effect in of)
 
     def cell_clr(self, cells: np.ndarray, genes: np.ndarray) -> np.ndarray:
         """(cells, genes) ``mu_g + b_g . x_c + w_g . z_c``, at positions."""
-        found = super().cell_clr(cells, genes)
+        values = super().cell_clr(cells, genes)
         covariates = own_covariates(self)
         if covariates is not None:
-            found += covariates[cells] @ self.effects[genes].T.astype(np.float32)
-        return found
+            values += covariates[cells] @ self.effects[genes].T.astype(np.float32)
+        return values
 
     def cell_residuals(
         self, counts: sparse.csc_matrix | sparse.csr_matrix, cells: np.ndarray, genes: np.ndarray
     ) -> CellResiduals | None:
-        """What the counts (C, G) say of each gene in each cell beside the factors."""
-        # It imports JAX.
+        """Residuals of counts (C, G) given the factors, of cells and genes at positions."""
+        # This imports JAX.
         from engine.lnm.cell_residuals import residuals
 
         return residuals(self, counts, cells, genes)
@@ -94,8 +94,8 @@ class FactorSummary(FactorArrays):
     def at_bound(self) -> Bounded:
         """The real genes whose residual variance d is within 0.1 % of the largest admitted.
 
-        The bound is 3 of an encoder, 10 of NUTS, and either of nested Laplace, which goes on to 10
-        where many genes reach 3.
+        The bound is 3 for an encoder, 10 for NUTS, and either for nested Laplace, which continues
+        to 10 if many genes reach 3.
         """
         # These import JAX.
         from engine.lnm.residual import NARROW

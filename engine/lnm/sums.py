@@ -16,7 +16,7 @@ from engine.lnm.residual import Integral
 
 
 class Sums(NamedTuple):
-    """What a pass adds up over cells; a monoid under elementwise addition.
+    """Sums of a pass over cells; a monoid under elementwise addition.
 
     ``mean``, ``loadings``, ``effects`` and ``log_noise`` are gradients of ``log_marginal``;
     ``curvature`` packs each gene's sum of ``-psi'' E[(z, x, 1)(z, x, 1)']``, x the p covariates of
@@ -48,19 +48,19 @@ def sums_at_mode(
 ) -> Sums:
     """Objective, exact gradient and curvature blocks, summed over the cells of a block.
 
-    The gradient follows the mode. With the leverages ``L_g = v_g' J^-1 v_g`` and
-    ``p = J^-1 V' (L psi3 / 2)``, psi3 the third derivative, the answer of the mode and of
-    log det J to the parameters is that of ``psi + (v_g'p) psi' + L_g psi'' / 2`` with p and L held
-    fixed.
+    The gradient includes the dependence of the mode on the parameters. With the leverages
+    ``L_g = v_g' J^-1 v_g`` and ``p = J^-1 V' (L psi3 / 2)``, psi3 the third derivative, the
+    derivatives of the mode and of log det J are those of ``psi + (v_g'p) psi' + L_g psi'' / 2``
+    with p and L held fixed.
 
-    The gradient is that of ``log p(u) - tr(Q E[zz']) / 2``: the driver weighs the volume of the
-    posterior of W by it. Q enters as ``J^-1 - J^-1 Q J^-1`` in place of ``J^-1`` in L, and as a
-    pull ``-Q z`` on the mode.
+    The gradient is that of ``log p(u) - tr(Q E[zz']) / 2``; the second term is the volume of the
+    posterior of W. Q enters as ``J^-1 - J^-1 Q J^-1`` in place of ``J^-1`` in L, and as a pull
+    ``-Q z`` on the mode.
 
     Parameters
     ----------
     params
-        Of the cells, see `equations.of_cells`.
+        Parameters of the cells, see `equations.of_cells`.
     weights
         Weight of each cell: 1, or 0 for the padding of a last block and for a lost cell.
     volume
@@ -84,7 +84,7 @@ def sums_at_mode(
     in_log_noise = jax.lax.optimization_barrier(
         slopes.log_d + along * slopes.slope_log_d - 0.5 * leverage * slopes.curvature_log_d
     )
-    # At a fixed mean intensity exp(mu + d/2), with which d has little to do.
+    # At a fixed mean intensity exp(mu + d/2), which hardly depends on d.
     in_spread = in_log_noise - 0.5 * mode.d * in_x
     # E[(z, x, 1)(z, x, 1)'] of each cell: the complete-data curvature of (w_g, b_g, mu_g).
     width, more = scores.shape[1], 0 if covariates is None else covariates.shape[1]
@@ -96,7 +96,7 @@ def sums_at_mode(
     across = [scores[:, j : j + 1] * known for j in range(width)]
     pairs = jnp.concatenate([pack(own), *across, pair_products(known)], axis=1)
 
-    # Sums over cells are matrix products: XLA would compute again all that leads to them.
+    # Sums over cells are matrix products: XLA would recompute the inputs of other sums.
     column = weights[:, None]
     in_design = product(in_x.T, lifted * column)
     of_pairs = product(

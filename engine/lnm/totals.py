@@ -1,8 +1,8 @@
 """The model of the total counts: negative binomial, with or without a capture latent.
 
-The concentration r has a proper prior, log r ~ N(log 10, 1), and eta, under a prior that all
-cells share, is integrated out when r is estimated: so r settles where a point estimate of
-eta, or a prior anchored on each cell's own total, lets it grow for ever (`shared_capture`).
+The concentration r has a proper prior, log r ~ N(log 10, 1), and eta, under a prior that all cells
+share, is integrated out when r is estimated: so r stays finite. With a point estimate of eta, or a
+prior anchored on each cell's own total, it would grow without bound (`shared_capture`).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from engine.lnm.design import Design
 from engine.lnm.fit import Capture, Totals
 from engine.lnm.shared_capture import LOG_CONCENTRATION, LOG_R, shared_capture
 
-# More cells than this tell the three numbers below no better than the priors' own doubt.
+# More cells than this hardly reduce the uncertainty of the three numbers below.
 _SAMPLE = 20_000
 _CHUNK = 50_000
-# Of log totals that are all the same, or the same within each level: a sum of squares.
+# Least sum of squares of log totals, which may all be the same.
 _NO_SPREAD = 1e-12
 
 
@@ -36,14 +36,14 @@ def fit_totals(
 
     LNM: the mean is the sample mean, r its posterior mode. LNMVCP: the mean at efficiency 1
     is M_0 times the share of the counts that is modelled; eta's prior is anchored at
-    log M_0 - log L_c, or shared by all cells (``capture_prior="population"``). Anchored cells
-    cannot tell r: each prior sits on the very total it is to explain, and any larger r
-    explains it better. So r always comes from the shared prior, which is kept for new cells.
+    log M_0 - log L_c, or shared by all cells (``capture_prior="population"``). Anchored priors
+    cannot identify r: each is centred on the very total it is to explain, and any larger r explains
+    it better. So r always comes from the shared prior, which also serves for new cells.
 
-    With a design, all of it is estimated for each level of `depth_column` by itself: a difference
+    With a design, everything is estimated for each level of `depth_column` separately: a difference
     in depth between levels is taken for one of capture.
     """
-    found = _of_cells(counts.totals, counts.library_size, config)
+    totals = _estimate_totals(counts.totals, counts.library_size, config)
     by = depth_column(design, counts)
     if by:
         names = level_names(counts.obs, by)
@@ -52,16 +52,16 @@ def fit_totals(
             own = names == name
             if own.sum() >= FEWEST_CELLS:
                 parts = counts.totals[own], counts.library_size[own]
-                levels.append((name, _of_cells(*parts, config)))
-        found = replace(found, by=by, levels=tuple(levels))
-    return found, capture(counts, config, found)
+                levels.append((name, _estimate_totals(*parts, config)))
+        totals = replace(totals, by=by, levels=tuple(levels))
+    return totals, capture(counts, config, totals)
 
 
 def depth_column(design: Design | None, counts: Counts) -> str:
     """Name of the fixed categorical covariate that explains most of the log totals, or nothing.
 
-    Most by the information criterion of a normal model (Schwarz 1978): a column of many levels is
-    to explain more, and none is named where depth does not differ between levels.
+    Compared by the information criterion of a normal model (Schwarz 1978), which demands more of
+    a column of many levels; empty if depth does not differ between levels.
     """
     if design is None:
         return ""
@@ -80,7 +80,7 @@ def depth_column(design: Design | None, counts: Counts) -> str:
 
 
 def depth_note(counts: Counts, formula: str) -> list[str]:
-    """What is taken for granted of capture, in words."""
+    """Notes on assumptions about capture, in words."""
     by = depth_column(Design.of(formula, counts.obs), counts)
     if not by:
         return []
@@ -90,8 +90,8 @@ def depth_note(counts: Counts, formula: str) -> list[str]:
     ]
 
 
-def _of_cells(totals: np.ndarray, library_size: np.ndarray, config: LNMConfig) -> Totals:
-    """Of cells that have the same parameters."""
+def _estimate_totals(totals: np.ndarray, library_size: np.ndarray, config: LNMConfig) -> Totals:
+    """Totals of cells with the same parameters."""
     some = _sample(totals, config.seed)
     if not config.capture:
         mean = float(totals.mean())
@@ -120,7 +120,7 @@ def capture(counts: Counts, config: LNMConfig, totals: Totals) -> Capture | None
 
 
 def _averaged(totals: np.ndarray, known: Totals) -> np.ndarray:
-    """(4, C) moments of the capture of cells, whose prior and concentration may be several ones."""
+    """(4, C) moments of the capture of cells, averaged over the alternatives."""
     values, place = np.unique(totals, return_inverse=True)
     sums = np.zeros((4, len(values)))
     for weight, location, scale, concentration in known.alternatives:
@@ -148,16 +148,16 @@ def eta_prior(counts: Counts, config: LNMConfig, totals: Totals) -> tuple[np.nda
 
 def laws_of(totals: Totals, obs: pd.DataFrame) -> np.ndarray:
     """(C, 2) mean at efficiency 1 and concentration of the totals of cells with these labels."""
-    found = np.empty((len(obs), 2))
+    laws = np.empty((len(obs), 2))
     for cells, known in totals.parts(obs):
-        found[cells] = known.mean, known.concentration
-    return found
+        laws[cells] = known.mean, known.concentration
+    return laws
 
 
 def new_eta_prior(
     counts: Counts, config: LNMConfig, totals: Totals
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same of a new cell in the place of each, whose total the prior may not know."""
+    """The same for a new cell in place of each; its prior does not use the total."""
     return _priors(counts, config, totals, new=True)
 
 

@@ -33,12 +33,12 @@ def transform(fit: Fit, counts: Counts, *, refine: bool | None = None) -> Fit:
     Parameters
     ----------
     counts
-        Genes matched by name: ``read_counts(source, genes="all")`` has all that can be had. Those
+        Genes matched by name: ``read_counts(source, genes="all")`` has all available genes. Those
         outside the fit are pooled into its ``_other``, or left out if it has none.
     refine
-        Of a fit by ``inference="vae"``: False places cells by the encoder alone; True moves
-        them to the mode of their own posterior, as a fit by ``"laplace"`` always does, and takes
-        their capture efficiencies from it. None: as the fit was made.
+        For a fit by ``inference="vae"``: False places cells by the encoder alone; True moves them
+        to the mode of their own posterior, as a fit by ``"laplace"`` always does, and takes their
+        capture efficiencies from it. None: as in the fit.
 
     Raises
     ------
@@ -80,18 +80,18 @@ def transform(fit: Fit, counts: Counts, *, refine: bool | None = None) -> Fit:
     )
     identity = np.eye(fit.n_factors)
     effects = fit.effects if fit.effects.size else None
-    seen = result_of(passes.run(params, identity, None, effects))
-    status = replace(fit.status, n_failed_cells=seen.n_failed_cells)
+    cells_pass = result_of(passes.run(params, identity, None, effects))
+    status = replace(fit.status, n_failed_cells=cells_pass.n_failed_cells)
     own = capture(counts, fit.config, fit.totals)
-    return replace(fit, **cell_fields(counts, seen, identity, own, status))
+    return replace(fit, **cell_fields(counts, cells_pass, identity, own, status))
 
 
 def _amortized(fit: Fit, counts: Counts, *, refine: bool) -> Fit:
     basis = basis_of(fit)
     known = basis, counts, fit.config, fit.encoder, fit.totals
-    seen, own = place(*known, refine=refine, covariates=covariates_of(fit.design, counts.obs))
+    cells_pass, own = place(*known, refine=refine, covariates=covariates_of(fit.design, counts.obs))
     if refine:
         own = capture(counts, fit.config, fit.totals)
-    status = replace(fit.status, n_failed_cells=seen.n_failed_cells)
-    fields = cell_fields(counts, seen, basis.rotation, own, status)
+    status = replace(fit.status, n_failed_cells=cells_pass.n_failed_cells)
+    fields = cell_fields(counts, cells_pass, basis.rotation, own, status)
     return replace(fit, config=replace(fit.config, refine=refine), **fields)

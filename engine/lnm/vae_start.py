@@ -1,4 +1,4 @@
-"""Where the training of an encoder begins: at a spectral start, or at an earlier fit."""
+"""Initial parameters for the training of an encoder: from a spectral start or an earlier fit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from engine.lnm.fit import Fit
 from engine.lnm.prior import Prior
 from engine.lnm.spectral import effects_start, spectral_start
 
-# Cells that the decoder's start is made from, and that the scale of the inputs is taken from.
+# Cells that determine the decoder's start, and the scale of the inputs.
 _START_CELLS = 10_000
 _SCALE_CELLS = 2000
 # Cells whose constants are summed at a time.
@@ -30,8 +30,8 @@ _AT_ONCE = 2000
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of the cells before training: which genes have residuals (G,), the design of
-    covariates, if there is one, and location and sd of an average cell's eta with LNMVCP.
+    """Known before training: which genes have residuals (G,), the design of covariates, if there is
+    one, and location and sd of an average cell's eta with LNMVCP.
     """
 
     has_noise: np.ndarray
@@ -40,7 +40,7 @@ class Known:
 
 
 def sum_of_constants(counts: Counts, cells: np.ndarray) -> float:
-    """Sum of what no parameter changes of the cells' log-likelihoods, nats; ``cells`` ascend."""
+    """Sum of the constant terms of the cells' log-likelihoods, nats; ``cells`` ascend."""
     total = 0.0
     for start in range(0, counts.n_cells, _AT_ONCE):
         stop = min(start + _AT_ONCE, counts.n_cells)
@@ -50,7 +50,7 @@ def sum_of_constants(counts: Counts, cells: np.ndarray) -> float:
 
 
 def start_of(counts: Counts, config: LNMConfig, known: Known, start: Fit | None) -> dict[str, Any]:
-    """Parameters to begin with: of the spectral start, or of an earlier fit."""
+    """Initial parameters: from the spectral start, or from an earlier fit."""
     held = counts
     if counts.n_cells > _START_CELLS or counts.matrix() is None:
         rng = np.random.default_rng(config.seed)
@@ -90,7 +90,7 @@ def start_of(counts: Counts, config: LNMConfig, known: Known, start: Fit | None)
 
 
 def _information(counts: Counts, centre: np.ndarray, log_noise: np.ndarray) -> np.ndarray:
-    """(G,) what a cell of the mean composition tells of the log intensity of a gene."""
+    """(G,) information of a cell with the mean composition on each gene's log intensity."""
     shares = np.exp(centre - centre.max())
     rate = counts.totals.mean() * shares / shares.sum()
     return np.asarray(rate / (1 + np.exp(log_noise) * rate))
@@ -99,7 +99,7 @@ def _information(counts: Counts, centre: np.ndarray, log_noise: np.ndarray) -> n
 def _widths(
     known: np.ndarray, loadings: np.ndarray, log_noise: np.ndarray, n_cells: int
 ) -> dict[str, np.ndarray]:
-    """Of the guide of loadings and log d."""
+    """Initial widths of the guide of loadings and log d."""
     noise = np.exp(log_noise)
     of_loadings = 1 / (1 + n_cells * known)
     of_noise = 1 / (1 + 0.5 * n_cells * (noise * known) ** 2)
@@ -110,11 +110,11 @@ def _widths(
 
 
 def _encoder_of(start: Fit, known: Known) -> dict[str, Any]:
-    """That of an earlier fit, with heads of eta if there are to be any."""
-    kept = {name: value for name, value in start.encoder.items() if name != "rotation"}
+    """The encoder of an earlier fit, with heads of eta if the model has eta."""
+    encoder = {name: value for name, value in start.encoder.items() if name != "rotation"}
     if known.eta is None:
-        return {name: value for name, value in kept.items() if not name.startswith("eta_")}
-    return vae.init_heads(kept, known.eta) | kept
+        return {name: value for name, value in encoder.items() if not name.startswith("eta_")}
+    return vae.init_heads(encoder, known.eta) | encoder
 
 
 def _encoder(held: Counts, config: LNMConfig, known: Known) -> dict[str, Any]:

@@ -7,8 +7,8 @@ derivatives are posterior moments: with r = exp(x + e), q = e^2 / (2 d) - 1/2 an
 
     psi' = u - E r,   -psi'' = E r - Var r,   d psi / d log d = E q,   d psi' / d log d = -Cov(r, q)
 
-Elsewhere the expansion stands, whatever d: its error goes with v. Error per count: below
-2e-3 nat at d = 5, 5e-3 at d = 10 (12 nodes).
+Elsewhere the expansion is used, whatever d: its error depends on v. Error per count: below 2e-3 nat
+at d = 5, 5e-3 at d = 10 (12 nodes).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _moments(mode: pln.Mode, of: Callable[[F, F], tuple[F, ...]]) -> tuple[F, ..
         step = width * node
         growth = jnp.exp(step)
         residual = mode.residual + step
-        # The density over that of the nodes, less its value at the mode, where u - r = e / d.
+        # Ratio of the density to that of the nodes, relative to the mode, where u - r = e / d.
         excess = mode.rate * (growth - 1 - step)
         mass = weight * jnp.exp(0.5 * node**2 * mode.j - excess)
         terms = of(mode.rate * growth, 0.5 * residual * residual / mode.d - 0.5)
@@ -81,7 +81,7 @@ def slope_and_curvature(mode: pln.Mode) -> tuple[F, F]:
 
 
 def metric(mode: pln.Mode) -> F:
-    """``-psi''``, which is positive here, or its stand-in where the expansion is used."""
+    """``-psi''``, which is positive here, or `residual.metric` where the expansion is used."""
     return _choose(mode, jnp.maximum(_curvature(mode)[1], 0.0), pln.metric(mode))
 
 
@@ -112,5 +112,5 @@ WIDE = pln.Integral(psi, slope, slope_and_curvature, metric, slopes, 10.0)
 
 
 def admitting(noise: np.ndarray) -> pln.Integral:
-    """The integral that these residual variances were fitted with: wide if it takes it."""
+    """The integral that these residual variances were fitted with: wide if they need it."""
     return WIDE if noise.max() > 1.001 * pln.NARROW.max_noise else pln.NARROW

@@ -1,6 +1,6 @@
 """Sentences of a methods section on a log-ratio model, with its numbers.
 
-The formulas are those of `engine.lnm.equations`, and the priors those that a fit was made with.
+The formulas are those of `engine.lnm.equations`, and the priors those of the fit.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HOFFMAN = (
     "Hamiltonian Monte Carlo. Journal of Machine Learning Research 15, 1593–1623."
 )
 
-# Of a covariate, that are listed.
+# Most levels of a covariate to list.
 _MOST_LEVELS = 6
 
 
@@ -112,10 +112,10 @@ def _totals_by_level(fit: FactorArrays) -> str:
     config, totals = fit.config, fit.totals
     each = []
     for name, one in totals.levels[:_MOST_LEVELS]:
-        told = f"{name}: {number(one.mean)}, {number(one.concentration, 3)}"
+        values = f"{name}: {number(one.mean)}, {number(one.concentration, 3)}"
         if one.eta_location is not None and one.eta_scale is not None:
-            told += f", {number(one.eta_location, 3)}, {number(one.eta_scale, 3)}"
-        each.append(told)
+            values += f", {number(one.eta_location, 3)}, {number(one.eta_scale, 3)}"
+        each.append(values)
     listed = "; ".join(each) + ("; and so on" if len(totals.levels) > _MOST_LEVELS else "")
     if not config.capture:
         return (

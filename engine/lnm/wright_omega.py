@@ -1,8 +1,8 @@
 """The fitted intensity of a count whose log has a normal residual, and Wright's omega function.
 
 The intensity ``r`` with ``log r = x + d (u - r)`` is ``omega(log d + x + d u) / d``, where
-``omega + log(omega) = y``. It is computed as such, so that it is as precise where d is all but
-nothing, and r all but ``exp(x)``, as elsewhere.
+``omega + log(omega) = y``. r is computed directly, so that it is precise even where d is almost
+zero, and r almost ``exp(x)``.
 
 Start: a Pade form of Lambert W below y = 1, above it y less a rational form of log(omega); within
 5 % and 2 %. Each Fritsch-Shafer-Crowley step is of fourth order (Fritsch, Shafer & Crowley 1973,
@@ -23,7 +23,7 @@ F = Float[Array, "..."]
 def fitted_rate(x: F, log_d: F, counts: F) -> F:
     """``r`` of ``log r = x + d (u - r)``, elementwise; relative error below 1e-6 in float32."""
     d = jnp.exp(log_d)
-    # Below, exp(x) underflows, and the logarithm of nothing is not a number.
+    # Below this exp(x) underflows, and the logarithm of zero is not finite.
     x = jnp.maximum(x, np.log(jnp.finfo(jnp.result_type(x)).tiny) + 1)
     s = x + d * counts
     low = s < 1 - log_d

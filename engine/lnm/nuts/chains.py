@@ -1,6 +1,6 @@
 """Chains of the No-U-Turn sampler (Hoffman & Gelman 2014), one iteration of all at a time.
 
-NumPyro's sampler with a diagonal mass matrix, adapted in warm-up. One chain after another: in
+NumPyro's sampler with a diagonal mass matrix, adapted in warm-up. Chains run one after another: in
 lock-step each would wait for the longest trajectory of all, which took twice as long.
 """
 
@@ -29,9 +29,9 @@ class Draw(NamedTuple):
     position, params
         Latents and parameters, each with the chains in front.
     log_density
-        (n,) of the draw, up to a constant that all draws share.
+        (n,) log density of the draw, up to a constant that all draws share.
     diverging, longest
-        (n,) masks: the trajectory left the posterior, or was cut at its greatest length.
+        (n,) masks: the trajectory diverged, or was cut at the greatest length.
     """
 
     position: Position
@@ -42,12 +42,13 @@ class Draw(NamedTuple):
 
 
 class Chains:
-    """Chains under way.
+    """Running chains.
 
     Parameters
     ----------
     seed
-        Of the starts, which are drawn about that of the setting in its units, and of the chains.
+        Seed of the starts, which are drawn about that of the setting in its units, and of the
+        chains.
     """
 
     def __init__(self, setting: Setting, n_chains: int, n_warmup: int, seed: int) -> None:
@@ -71,20 +72,20 @@ class Chains:
             self._setting = jax.device_put(setting)
             start = jax.jit(first)
             self._states = [
-                start(_around(setting, key), jax.random.fold_in(key, 1), self._setting)
+                start(_draw_start(setting, key), jax.random.fold_in(key, 1), self._setting)
                 for key in jax.random.split(jax.random.key(seed), n_chains)
             ]
 
     def step(self) -> Draw:
-        """The next draw of every chain; of the first n_warmup nothing should be kept."""
+        """The next draw of every chain; discard the first n_warmup."""
         with jax.enable_x64(True):
             self._states = [self._sample(state, self._setting) for state in self._states]
-            placed = [_placed(state.z, self._setting) for state in self._states]
+            placed = [_natural_position(state.z, self._setting) for state in self._states]
             positions, params = zip(*jax.device_get(placed), strict=True)
-            told = jax.device_get(
+            statistics = jax.device_get(
                 [(-s.potential_energy, s.diverging, s.num_steps) for s in self._states]
             )
-        density, diverging, steps = (np.array(column) for column in zip(*told, strict=True))
+        density, diverging, steps = (np.array(column) for column in zip(*statistics, strict=True))
         return Draw(
             {name: np.stack([p[name] for p in positions]) for name in positions[0]},
             equations.Params(*(np.stack(arrays) for arrays in zip(*params, strict=True))),
@@ -95,13 +96,13 @@ class Chains:
 
 
 @jax.jit
-def _placed(raw: Position, setting: Setting) -> tuple[Position, equations.Params]:
+def _natural_position(raw: Position, setting: Setting) -> tuple[Position, equations.Params]:
     position = joint.natural(joint.place(raw, setting), setting.covariates)
     return position, joint.params_of(position, setting)
 
 
 @jax.jit
-def _around(setting: Setting, key: Array) -> Position:
+def _draw_start(setting: Setting, key: Array) -> Position:
     keys = jax.random.split(key, len(setting.start))
     return {
         name: jax.random.normal(own, array.shape, array.dtype)

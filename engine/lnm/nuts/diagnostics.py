@@ -1,8 +1,8 @@
-"""Whether chains agree: rank-normalised split R-hat and bulk effective sample size.
+"""Agreement of chains: rank-normalised split R-hat and bulk effective sample size.
 
 Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021), *Rank-normalization, folding, and
-localization: an improved R-hat*. Judged are numbers that no rotation of W changes: the mean in CLR,
-CLR covariances of up to 30 genes, log d, eta of up to 200 cells, and the log density.
+localization: an improved R-hat*. Computed for quantities that no rotation of W changes: the mean in
+CLR, CLR covariances of up to 30 genes, log d, eta of up to 200 cells, and the log density.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-# R-hat above the first deserves a word; above the second the chains have not met.
+# R-hat above the first gives a warning; above the second the chains have not converged.
 GOOD_RHAT, BAD_RHAT = 1.01, 1.05
-# Draws that the least known quantity is worth at least, for its mean to be told.
+# Effective draws of a quantity below which there is a warning.
 _FEW = 100.0
 
 
 def rhat(draws: np.ndarray) -> np.ndarray:
-    """Larger of the rank-normalised split R-hat of the draws and of their folds.
+    """The larger of the rank-normalised split R-hat of the draws and of their folds.
 
     Parameters
     ----------
@@ -30,8 +30,8 @@ def rhat(draws: np.ndarray) -> np.ndarray:
         (chains, draws, quantities).
     """
     folded = np.abs(draws - np.median(draws, axis=(0, 1)))
-    found = [np.asarray(split_gelman_rubin(_normalised(part))) for part in (draws, folded)]
-    return np.maximum(*found)
+    statistics = [np.asarray(split_gelman_rubin(_normalised(part))) for part in (draws, folded)]
+    return np.maximum(*statistics)
 
 
 def bulk_ess(draws: np.ndarray) -> np.ndarray:
@@ -47,7 +47,7 @@ def _normalised(draws: np.ndarray) -> np.ndarray:
 
 
 def diagnose(followed: Sequence[dict[str, np.ndarray]], divergences: int, longest: int) -> dict:
-    """What the chains say of themselves, as plain values.
+    """Diagnostics of the chains, as plain values.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def diagnose(followed: Sequence[dict[str, np.ndarray]], divergences: int, longes
     """
     groups: dict[str, dict[str, float]] = {}
     for name in followed[0]:
-        draws = np.stack([found[name] for found in followed], axis=1)
+        draws = np.stack([draw[name] for draw in followed], axis=1)
         groups[name] = {
             "worst_rhat": float(rhat(draws).max()),
             "least_ess": float(bulk_ess(draws).min()),
@@ -74,7 +74,7 @@ def diagnose(followed: Sequence[dict[str, np.ndarray]], divergences: int, longes
 
 
 def diagnostics_words(diagnostics: dict[str, Any]) -> str:
-    """The diagnostics in words, with a warning where there is reason for one."""
+    """The diagnostics in words, with warnings where needed."""
     worst, least = diagnostics["worst_rhat"], diagnostics["least_ess"]
     divergences = diagnostics["divergences"]
     words = [

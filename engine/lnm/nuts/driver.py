@@ -1,7 +1,7 @@
 """LNM and LNMVCP by NUTS, one iteration of all chains at a time.
 
 The chains start about a fit by ``inference="laplace"``, made first unless one is given, which also
-gives the priors' scales and what loadings are turned to.
+gives the priors' scales and the loadings to rotate draws to.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from engine.lnm.requirements import check_config
 from engine.lnm.totals import fit_totals
 
 # Iterations between two values of the trace.
-_TOLD_EVERY = 10
+_TRACE_EVERY = 10
 
 
 @dataclass(frozen=True)
 class _Step:
-    """News: what is being done, and after an iteration the log-marginal at a draw, per cell."""
+    """The phase, and after an iteration the log-marginal at a draw, nats per cell."""
 
     phase: str
     value: float = np.nan
@@ -53,19 +53,19 @@ def fit_nuts(
 ) -> Iterator[Progress[Fit]]:
     """`engine.fit_iter` for ``inference="nuts"``.
 
-    A fit is there once each chain has `FEWEST_DRAWS` draws; to stop later keeps the draws so far.
+    There is a fit once each chain has `FEWEST_DRAWS` draws; a later stop keeps the draws so far.
 
     Parameters
     ----------
     start
-        A fit of the same cells by ``inference="laplace"``; chains cannot be gone on with.
+        A fit of the same cells by ``inference="laplace"``; chains cannot be continued.
 
     Raises
     ------
     ConfigError
-        If the data are too large, the configuration does not suit them, or ``start`` is another.
+        If the data are too large, or the configuration or ``start`` does not suit them.
     FitError
-        If the seconds allowed end before there are draws enough.
+        If the seconds allowed end before there are enough draws.
     """
     keep_compilations()
     check_config(counts, config)
@@ -77,7 +77,7 @@ def fit_nuts(
 
 
 class _Run(Running[_Step, Fit]):
-    """What has been seen of the running chains."""
+    """State of the running chains."""
 
     def __init__(self, counts: Counts, config: LNMConfig, design: Design | None) -> None:
         super().__init__(None)
@@ -89,7 +89,7 @@ class _Run(Running[_Step, Fit]):
         self._sampling_since = 0.0
 
     def events(self, start: Fit | None) -> Generator[_Step | float, None, End]:
-        """All of it: the Laplace fit, warm-up and draws."""
+        """Run the Laplace fit, warm-up and draws."""
         counts, config = self._counts, self._config
         fit = start
         if fit is None:
@@ -97,9 +97,9 @@ class _Run(Running[_Step, Fit]):
             for progress in fit_laplace.fit_iter(counts, by_laplace):
                 yield _Step(f"Laplace fit: {progress.phase}")
             assert progress.snapshot is not None
-            found = progress.snapshot()
-            assert isinstance(found, Fit)
-            fit = found
+            laplace = progress.snapshot()
+            assert isinstance(laplace, Fit)
+            fit = laplace
         self._laplace = fit
         yield _Step("compiling")
         setting = setting_of(counts, config, fit, self._totals, self._capture)
@@ -109,7 +109,7 @@ class _Run(Running[_Step, Fit]):
         for step in range(config.n_warmup):
             draw = chains.step()
             yield 1.0
-            if step % _TOLD_EVERY == 0:
+            if step % _TRACE_EVERY == 0:
                 yield _Step("warming up", marginal(draw))
         gathered = Gathered.begin(
             fit.loadings,
@@ -123,7 +123,7 @@ class _Run(Running[_Step, Fit]):
             draw = chains.step()
             gathered = gathered.add(draw)
             yield 1.0
-            if step % _TOLD_EVERY == 0 or gathered.count in (FEWEST_DRAWS, config.n_draws):
+            if step % _TRACE_EVERY == 0 or gathered.count in (FEWEST_DRAWS, config.n_draws):
                 yield _Step("drawing", marginal(draw), gathered)
         return self._end()
 
@@ -171,7 +171,7 @@ class _Run(Running[_Step, Fit]):
                     f"{self._config.max_seconds:g} s, enough for {self._passes} iterations in all",
                     "Allow more seconds, or use inference='laplace'.",
                 )
-            # Its reason tells how well the chains agree.
+            # Its reason includes the diagnostics of the chains.
             fit = build()
             status = fit.status
         done, left = self._passes, self._planned - self._passes
@@ -210,5 +210,5 @@ class _Marginal:
         params = equations.Params(mean, loadings, bounded)
         drawn = draw.position.get("effects")
         effects = None if drawn is None else drawn[0] - drawn[0].mean(0)
-        found = result_of(self._passes.run(params, self._rotation, None, effects))
-        return float(np.mean(found.log_marginal))
+        cells_pass = result_of(self._passes.run(params, self._rotation, None, effects))
+        return float(np.mean(cells_pass.log_marginal))

@@ -1,7 +1,7 @@
 """Summaries of the draws: moments of the latents, and the quantities of the diagnostics.
 
-W is known up to a rotation only. Each draw of it is turned to the Laplace fit's (orthogonal
-Procrustes: Schoenemann 1966), and its scores along, before anything is averaged.
+W is identified up to a rotation only. Each draw of W is rotated to that of the Laplace fit
+(orthogonal Procrustes: Schoenemann 1966), and its scores likewise, before anything is averaged.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import numpy as np
 
 from engine.lnm.nuts.chains import Draw
 
-# Genes between whose pairs covariances are followed, and cells whose eta is.
+# Genes with monitored covariances, and cells with monitored eta.
 _GENES, _CELLS = 30, 200
-# Draws that a fit keeps: so many, of no more numbers altogether.
+# Draws that a fit keeps: at most so many, with at most so many numbers in all.
 _MOST_DRAWS, _MOST_NUMBERS = 200, 2_000_000
 
 
 class Moments(NamedTuple):
-    """Sums over the draws of all chains; of eta empty without capture, of effects (CLR) without
-    covariates.
+    """Sums over the draws of all chains; those of eta are empty without capture, those of effects
+    (CLR) without covariates.
     """
 
     mean: np.ndarray
@@ -39,7 +39,7 @@ class Moments(NamedTuple):
 
 
 class StoredDraw(NamedTuple):
-    """A draw of the parameters of one chain, loadings turned, float32."""
+    """A draw of the parameters of one chain, loadings rotated, float32."""
 
     mean: np.ndarray
     loadings: np.ndarray
@@ -48,24 +48,24 @@ class StoredDraw(NamedTuple):
 
 @dataclass(frozen=True)
 class Gathered:
-    """The draws so far. Adding makes another: one that a snapshot holds does not change.
+    """The draws so far. `add` returns a new object, so that one in a snapshot does not change.
 
     Attributes
     ----------
     reference
-        (G, k) CLR loadings that every draw is turned to.
+        (G, k) CLR loadings that every draw is rotated to.
     has_noise
         (G,) mask of the genes whose d is learned.
     genes, cells
-        Positions of the genes and cells that are followed.
+        Positions of the monitored genes and cells.
     every
-        One in so many iterations is kept whole.
+        One in so many iterations is stored whole.
     count
         Iterations of each chain.
     followed
-        Of every iteration, by name of the group: (chains, quantities).
-    kept
-        Draws kept whole.
+        Monitored quantities of every iteration, by group: (chains, quantities).
+    stored
+        Draws stored whole.
     """
 
     reference: np.ndarray
@@ -91,7 +91,7 @@ class Gathered:
         n_draws: int,
         n_chains: int,
     ) -> Gathered:
-        """Nothing yet."""
+        """No draws yet."""
         size = np.where(is_gene, (reference**2).sum(1), -1.0)
         genes = np.sort(np.argsort(-size)[: min(_GENES, int(is_gene.sum()))])
         cells = np.unique(np.linspace(0, n_cells - 1, min(_CELLS, n_cells)).astype(int))
@@ -100,7 +100,7 @@ class Gathered:
         return cls(reference, has_noise, genes, cells, every)
 
     def add(self, draw: Draw) -> Gathered:
-        """With one more draw of every chain."""
+        """A copy with one more draw of every chain."""
         mean, loadings, log_noise = draw.params
         left, _, right = np.linalg.svd(np.swapaxes(loadings, 1, 2) @ self.reference)
         rotation = left @ right
@@ -148,7 +148,7 @@ class Gathered:
         eta: np.ndarray,
         effects: np.ndarray,
     ) -> dict[str, np.ndarray]:
-        """Numbers that no rotation changes."""
+        """Quantities that no rotation changes."""
         own, count = loadings[:, self.genes], noise.shape[1]
         covariance = own @ np.swapaxes(own, 1, 2)
         of = noise[:, self.genes]
@@ -157,15 +157,15 @@ class Gathered:
         diagonal = np.arange(len(self.genes))
         covariance[:, diagonal, diagonal] += of
         rows, columns = np.triu_indices(len(self.genes))
-        found = {
+        quantities = {
             "log density": draw.log_density[:, None],
             "mean": draw.params.mean,
             "CLR covariance": covariance[:, rows, columns],
         }
         if self.has_noise.any():
-            found["log d"] = draw.params.log_noise[:, self.has_noise]
+            quantities["log d"] = draw.params.log_noise[:, self.has_noise]
         if eta.size:
-            found["eta"] = eta[:, self.cells]
+            quantities["eta"] = eta[:, self.cells]
         if effects.size:
-            found["effects"] = effects[:, self.genes].reshape(len(effects), -1)
-        return found
+            quantities["effects"] = effects[:, self.genes].reshape(len(effects), -1)
+        return quantities

@@ -1,4 +1,4 @@
-"""From gathered draws to a Fit: posterior means in the form that all fits have."""
+"""Posterior: builds a Fit of posterior means from the draws."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Posterior:
     """Everything a Fit is made of; calling it makes one, in any thread.
 
     Mean and loadings are posterior means, noise the exponential of the mean of log d, and scores
-    and capture latents posterior means with their standard deviations, the doubt about the
-    parameters included. A mean of loadings is smaller than loadings are: the CLR
-    covariance at these parameters is somewhat below its own posterior mean, which the draws give.
+    and capture latents posterior means with standard deviations that include the uncertainty of the
+    parameters. Averaging shrinks loadings: the CLR covariance at these parameters is somewhat below
+    its own posterior mean, which the draws give.
     """
 
     counts: Counts
@@ -69,7 +69,7 @@ class Posterior:
         unknown = np.full(counts.n_cells, np.nan)
         latents = equations.Latents(means.scores, unknown)
         sd = np.sqrt(np.maximum(variance, 0.0))
-        seen = Pass(None, latents, sd, unknown, np.zeros(counts.n_cells))
+        cells_pass = Pass(None, latents, sd, unknown, np.zeros(counts.n_cells))
         status = replace(self.status, reason=reason)
         fit = Fit(
             config=self.config,
@@ -85,7 +85,7 @@ class Posterior:
             versions=versions() | {"numpyro": importlib.metadata.version("numpyro")},
             diagnostics=diagnostics,
             draws=_draws(gathered, rotation),
-            **cell_fields(counts, seen, rotation, capture, status),
+            **cell_fields(counts, cells_pass, rotation, capture, status),
         )
         if self.laplace.design is not None:
             fit = self._with_effects(fit, means)
@@ -100,9 +100,9 @@ class Posterior:
         covariates = design.encode(fit.obs)
         prior = EffectsPrior.from_dict(self.laplace.prior["effects"])
         variance = _sd(means.effects, means.effects_2) ** 2
-        found, units = drawn_coefficients(design, covariates, prior, means.effects, variance)
+        coefficients, units = drawn_coefficients(design, covariates, prior, means.effects, variance)
         effects = means.effects
-        return replace(fit, design=design, effects=effects, coefficients=found, units=units)
+        return replace(fit, design=design, effects=effects, coefficients=coefficients, units=units)
 
 
 def _sd(mean: np.ndarray, square: np.ndarray) -> np.ndarray:

@@ -1,14 +1,14 @@
-"""The start of NUTS, from a fit by Laplace: its density, and checks of size.
+"""The start of NUTS, from a Laplace fit: the setting of the density, and checks of size.
 
-The priors' scales (S, m and t) are held at what the Laplace fit estimated, and the parameters of
-the totals (M, r and the prior of eta) at theirs. Given those the density is what ``"laplace"``
-maximises over (mu, W, log d), with the integral over the latents exact. What differs: that mode is
-taken with a term for the volume of the posterior of W (`engine.lnm.point`), of which draws
-have no need; and d has its bound at 10 always, approached smoothly.
+The priors' scales (S, m and t) are fixed at the estimates of the Laplace fit, and the parameters of
+the totals (M, r and the prior of eta) at theirs. Given these, the density is that which
+``"laplace"`` maximises over (mu, W, log d), with an exact integral over the latents. Two things
+differ: ``"laplace"`` adds a term for the volume of the posterior of W (`engine.lnm.point`), which
+draws do not need; and d always has its bound at 10, approached smoothly.
 
-Where S is learned it differs between directions, and so a rotation of W and z together changes the
-prior. Chains turn slowly, all cells at once, and CLR covariances follow: on 150 cells x 30 genes
-they were worth 34 of 600 draws, against 540 with one scale for all (``loadings_scale=0.4``).
+A learned S differs between directions, and so a rotation of W and z changes the prior. Chains
+rotate slowly, all cells at once, and CLR covariances follow: on 150 cells x 30 genes they had an
+effective size of 34 of 600 draws, against 540 with one scale for all (``loadings_scale=0.4``).
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from engine.lnm.prior import Prior
 from engine.lnm.totals import eta_prior
 from engine.lnm.wide_residual import WIDE
 
-# Cells x genes beyond which there are better ways to spend a night.
+# Most cells x genes: more would take hours.
 MOST_COUNTS = 100_000
 
 
 def check_size(counts: Counts) -> None:
-    """Refuse data that NUTS would take hours for; ConfigError then."""
+    """Raise ConfigError for data that NUTS would take hours for."""
     if counts.n_cells * counts.n_genes > MOST_COUNTS:
         raise ConfigError(
             f"at most {MOST_COUNTS:,} counts (cells x genes) for inference='nuts'",
@@ -43,7 +43,7 @@ def check_size(counts: Counts) -> None:
 
 
 def check_laplace(counts: Counts, config: LNMConfig, start: Fit) -> None:
-    """Refuse to begin with anything but a Laplace fit of these cells; ConfigError then."""
+    """Raise ConfigError unless the start is a Laplace fit of these cells."""
     check_start(counts, config, start)
     if start.config.inference != "laplace" or not start.cells.equals(counts.cells):
         raise ConfigError(
@@ -57,10 +57,11 @@ def check_laplace(counts: Counts, config: LNMConfig, start: Fit) -> None:
 def setting_of(
     counts: Counts, config: LNMConfig, fit: Fit, totals: Totals, capture: FittedCapture | None
 ) -> Setting:
-    """The density, its coordinates counted from a Laplace fit, all in float64.
+    """The setting of the density, with the origin of coordinates at a Laplace fit, in float64.
 
-    Units are standard deviations of what the data tell of each coordinate on its own: those of the
-    Laplace approximation for z and eta, and for the others what cells of the mean composition tell.
+    Units are approximate posterior standard deviations of each coordinate by itself: those of the
+    Laplace approximation for z and eta; for the others, from the information of cells with the mean
+    composition.
     """
     dense = np.asarray(counts.block(0, counts.n_cells), np.float64)
     has_noise = noise_mask(counts, config)
@@ -70,7 +71,7 @@ def setting_of(
     learned = np.where(has_noise, noise, 0.0)
     shares = np.exp(fit.mean_clr - fit.mean_clr.max())
     rate = counts.totals.mean() * shares / shares.sum()
-    # Information of a count on its log intensity, all cells together.
+    # Information of the counts of all cells on each gene's log intensity.
     known = counts.n_cells * rate / (1 + learned * rate)
     of_noise = 0.5 * counts.n_cells * (learned * rate / (1 + learned * rate)) ** 2
     scores = np.asarray(fit.scores, np.float64)
