@@ -56,8 +56,8 @@ MUTATIONS = {
     ),
     "L-BFGS: a step is corrected in the wrong direction": Mutation(
         "engine/fitting/lbfgs.py",
-        "found += (share - inverse",
-        "found += (share + inverse",
+        "ascent += (share - inverse",
+        "ascent += (share + inverse",
         ("tests/engine/fitting",),
     ),
     "delta method: covariances of closure are left out": Mutation(

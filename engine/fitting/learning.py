@@ -24,7 +24,7 @@ class LearningRun[L, F](Running[Step[L], F]):
     planned
         Whether the optimisation itself ends with the budget.
     snapshot
-        Returns the function that builds a fit from a step, the trace and the status.
+        Returns, from a step, the trace and the status, the function that builds a fit.
     """
 
     def __init__(

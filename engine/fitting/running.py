@@ -42,7 +42,7 @@ class Running[S, F](ABC):
     """
 
     def __init__(self, start: Begun | None) -> None:
-        self._began = self._reported = time.monotonic()
+        self._began = self._last_report = time.monotonic()
         self._compiled_before = seconds_compiling()
         self._passes = 0
         self._within = 0.0
@@ -90,11 +90,11 @@ class Running[S, F](ABC):
         if isinstance(event, float):
             self._passes += event == 1.0
             self._within = event % 1.0
-            if time.monotonic() - self._reported < _BEAT_SECONDS:
+            if time.monotonic() - self._last_report < _BEAT_SECONDS:
                 return False
         else:
             self._note(event)
-        self._reported = time.monotonic()
+        self._last_report = time.monotonic()
         return True
 
     def _status(self, state: State, reason: str, n_failed_cells: int = 0) -> Status:

@@ -33,7 +33,7 @@ class Column:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The covariates whose product a fixed column is."""
+        """The covariates that a fixed column multiplies."""
         return () if self.group else tuple(self.term.split(":"))
 
 

@@ -35,7 +35,7 @@ class DrawnTotals:
 
 
 def drawn_totals(fit: Fit, counts: Counts, mode: Mode) -> DrawnTotals:
-    """The model's totals for cells with counts.
+    """Sampler of the totals of cells with counts.
 
     In mode "laplace" eta comes from the Gaussian at its posterior mode, cut at zero. Where the
     mode is at the bound zero, the Gaussian has the slope of the posterior there.

@@ -27,7 +27,7 @@ _PLACE = re.compile(r"\|(\d+)\|")
 
 @dataclass(frozen=True)
 class Term:
-    """One term: columns whose product it is, and the grouping column of a random effect.
+    """One term: the columns that it multiplies, and the grouping column of a random effect.
 
     Attributes
     ----------
