@@ -1,11 +1,10 @@
 """LNM and LNMVCP by stochastic variational inference with an encoder.
 
-`engine.lnm.encoder` defines the model, `engine.fitting.training` the training. The priors'
-scales are estimated after every epoch, as by ``inference="laplace"`` but with one scale for each
-column of W. The totals' parameters are estimated first and on their own, as there; residual
-variances above `NARROW.max_noise` are not admitted. Effects of covariates have a mean-field
-posterior (`engine.lnm.encoded_effects`); their coefficients and errors are taken, as by
-``inference="laplace"``, from the curvature of a pass over the cells at the parameters learned.
+`engine.lnm.encoder` defines the model, `engine.fitting.training` the training. Scales of priors are
+estimated after every epoch, as by ``inference="laplace"`` but with one scale for each column of W;
+the totals' parameters first and separately, as there. Residual variances are at most
+`NARROW.max_noise`. Effects of covariates have a mean-field posterior; their coefficients and errors
+come, as by ``inference="laplace"``, from the curvature of a pass at the parameters learned.
 """
 
 from __future__ import annotations
