@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.checks.quality import paired
 from engine.checks.structure_finding import structure_of
-from engine.checks.uncertainty.iterate import UncertaintyProgress, own_counts
+from engine.checks.uncertainty.iterate import UncertaintyProgress, completed, own_counts
 from engine.checks.uncertainty.replicates import Replicates, turned
 from engine.checks.uncertainty.result import Uncertainty
 from engine.data import Counts
@@ -32,11 +32,12 @@ FEWEST, MOST = 2, 1000
 
 
 def bootstrap(fit: AnyFit, counts: Counts, *, n_boot: int = 50, seed: int = 0) -> Uncertainty:
-    """Uncertainty by refitting weighted cells; see `bootstrap_iter`."""
+    """Uncertainty by refitting weighted cells; see `bootstrap_iter`.
+
+    Structure beyond the factors is tested and warned of as by `uncertainty`.
+    """
     *_, last = bootstrap_iter(fit, counts, n_boot=n_boot, seed=seed)
-    if last.uncertainty is None:
-        raise RuntimeError("the last step has the result")
-    return last.uncertainty
+    return completed(last.uncertainty, fit, counts)
 
 
 def bootstrap_iter(

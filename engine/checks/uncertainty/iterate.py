@@ -45,7 +45,11 @@ def uncertainty(fit: AnyFit, counts: Counts) -> Uncertainty:
         all. Errors do not show which pairs a fit misses.
     """
     *_, last = uncertainty_iter(fit, counts)
-    result = last.uncertainty
+    return completed(last.uncertainty, fit, counts)
+
+
+def completed(result: Uncertainty | None, fit: AnyFit, counts: Counts) -> Uncertainty:
+    """Add the test for structure beyond the factors, unless it is known, and warn of its words."""
     if result is None:
         raise RuntimeError("the last step has the result")
     if result.structure is None or result.structure.unmeasured:
@@ -53,7 +57,7 @@ def uncertainty(fit: AnyFit, counts: Counts) -> Uncertainty:
         with suppress(DataError):
             result = replace(result, structure=residual_structure(fit, counts))
     if result.structure is not None and result.structure.words:
-        warnings.warn(result.structure.words, stacklevel=2)
+        warnings.warn(result.structure.words, stacklevel=3)
     return result
 
 

@@ -175,12 +175,18 @@ class Uncertainty(saving.Saved):
         Errors contain the correlation that factors leave out, of the same size for all pairs,
         because which pairs it belongs to is unknown.
         """
+        return widened(self._of_fit(genes), self._missed)
+
+    def _of_fit(self, genes: np.ndarray) -> Estimates:
+        """The same without what factors leave out."""
         if isinstance(self.spread, GeneBlocks):
-            own = delta(self.centre, self.noise, self.spread, genes)
-        else:
-            own = self.spread.correlation(self.centre, self.noise, genes)
+            return delta(self.centre, self.noise, self.spread, genes)
+        return self.spread.correlation(self.centre, self.noise, genes)
+
+    @property
+    def _missed(self) -> float:
         known = self.structure
-        return own if known is None or known.nothing else widened(own, known.missed or 0.0)
+        return 0.0 if known is None or known.nothing else known.missed or 0.0
 
     @cached_property
     def prior(self) -> Prior:
@@ -189,10 +195,15 @@ class Uncertainty(saving.Saved):
         genes = np.arange(count)
         if count > _LEARNED_FROM:
             genes = np.random.default_rng(0).choice(count, _LEARNED_FROM, replace=False)
-        own = self.estimates(genes)
+        own = self._of_fit(genes)
         upper = np.triu_indices(len(genes), 1)
         z = np.arctanh(np.clip(own.correlation[upper], -LARGEST, LARGEST))
-        return learned(z, own.fisher_error[upper], small=self._small(genes, z))
+        small = self._small(genes, z)
+        prior = learned(z, own.fisher_error[upper], small=small)
+        if not self._missed:
+            return prior
+        error = widened(own, self._missed).fisher_error[upper]
+        return prior.widened(self._missed).rated(z, error, small)
 
     def _small(self, genes: np.ndarray, z: np.ndarray) -> Small:
         """Size that correlations of the pairs, with estimates z, must exceed to be claimed."""

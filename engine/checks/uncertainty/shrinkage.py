@@ -7,7 +7,9 @@ from all pairs: zero, or normal about zero with one of many standard deviations,
     z ~ N(theta, s^2),    theta ~ pi_0 delta_0 + sum_m pi_m N(0, tau_m^2).
 
 The weights maximise the likelihood, with a pseudo-count for zero. Given them, the posterior of a
-pair is a mixture again, in closed form but for the ends of its interval. Stephens, M. (2017), False
+pair is a mixture again, in closed form but for the ends of its interval. Where the factors miss
+correlations of root mean square m, theta is what they hold, distributed as above, plus N(0, m^2),
+and s contains m as well. Stephens, M. (2017), False
 discovery rates: a new deal, Biostatistics 18; the rate of signs that are false or effects that are
 small: Zhu, A., Ibrahim, J. G. & Love, M. I. (2019), Heavy-tailed prior distributions for sequence
 count data, Bioinformatics 35.
@@ -21,7 +23,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from scipy import interpolate, special
+from scipy import interpolate
+
+from engine.checks.uncertainty.mixtures import Posterior, posterior_of, quantile_of, rates_of
 
 # Smaller correlations are not worth following up.
 SMALL = 0.1
@@ -31,9 +35,9 @@ FAVOUR = 1.0
 # The ratio of one standard deviation of the prior to the next, and how many there may be.
 _RATIO, _MOST = 2.0, 30
 _PASSES, _GAIN = 2000, 1e-6
-# The least weight of a component; errors of z: the least and the largest used.
-_LEAST, _LEAST_ERROR, _UNKNOWN = 1e-6, 1e-6, 1e6
-_LOW, _HIGH, _NEWTON, _EXACT = 0.05, 0.95, 60, 1e-6
+# The least weight of a component, and the least error of z that is used.
+_LEAST, _LEAST_ERROR = 1e-6, 1e-6
+_LOW, _HIGH = 0.05, 0.95
 # Pairs computed at a time, and most threads.
 _BLOCK, _THREADS = 20_000, 8
 # With more pairs, the ends of intervals are interpolated on a grid of z in standard errors, and of
@@ -47,8 +51,6 @@ _GRID = (
 _NEAR = 0.3
 
 Small = np.ndarray | float  # The least correlation that is not small, of all pairs or of each.
-# Of each pair (n, M): weights, means and standard deviations of normals.
-Posterior = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Prior(NamedTuple):
@@ -65,6 +67,23 @@ class Prior(NamedTuple):
     weights: np.ndarray
     scales: np.ndarray
     rates: np.ndarray
+
+    def posterior(self, z: np.ndarray, error: np.ndarray) -> Posterior:
+        """Mixtures of estimates z (n,), none negative, with their standard errors."""
+        return posterior_of(z, error, self.weights, self.scales)
+
+    def rated(self, z: np.ndarray, error: np.ndarray, small: Small = SMALL) -> Prior:
+        """The same with the rates of these pairs (n,)."""
+        known = np.isfinite(z) & np.isfinite(error) & (error > _LEAST_ERROR)
+        if not known.any():
+            return self
+        posterior = self.posterior(np.abs(z[known]), error[known])
+        small = np.broadcast_to(small, z.shape)[known]
+        return self._replace(rates=np.sort(rates_of(posterior, small)[1]))
+
+    def widened(self, missed: float) -> Prior:
+        """Distribution of correlations of which the estimates lack parts N(0, missed^2)."""
+        return self._replace(scales=np.hypot(self.scales, missed))
 
 
 class Shrunken(NamedTuple):
@@ -100,7 +119,7 @@ def learned(
 ) -> Prior:
     """The prior of maximum likelihood; a share ``independent`` of the estimates (n,) counts."""
     known = np.isfinite(z) & np.isfinite(error) & (error > _LEAST_ERROR)
-    z, error, small = np.abs(z[known]), error[known], np.broadcast_to(small, z.shape)[known]
+    z, error, small = z[known], error[known], np.broadcast_to(small, z.shape)[known]
     if not len(z):
         return Prior(np.ones(1), np.zeros(1), np.ones(1))
     scales = _grid(z, error)
@@ -110,8 +129,7 @@ def learned(
     weights = _weights(likelihood, independent, favour)
     retained = (weights > _LEAST) | (scales == 0)
     prior = Prior(weights[retained] / weights[retained].sum(), scales[retained], np.ones(1))
-    rates = np.sort(_rates(_posterior(z, error, prior), small)[1])
-    return prior._replace(rates=rates)
+    return prior.rated(z, error, small)
 
 
 def shrink(z: np.ndarray, error: np.ndarray, prior: Prior, small: Small = SMALL) -> Shrunken:
@@ -140,18 +158,18 @@ def shrink_effects(
         s = np.maximum(error[block], _LEAST_ERROR)
         own = np.where(np.isfinite(s), z[block], 0.0)
         sign, own = np.where(own < 0, -1.0, 1.0), np.abs(own)
-        posterior = _posterior(own, s, prior)
+        posterior = prior.posterior(own, s)
         shares, means, _ = posterior
         middle = (shares * means).sum(1)
-        lfsr, fsos = _rates(posterior, small[block])
+        lfsr, fsos = rates_of(posterior, small[block])
         if table is None:
-            low, high = (_quantile(q, *posterior) for q in (_LOW, _HIGH))
+            low, high = (quantile_of(q, *posterior) for q in (_LOW, _HIGH))
         else:
             low, high = table(own, s)
             # An end jumps where it leaves zero.
             near = np.abs(np.log(np.maximum(np.minimum(lfsr, 1 - lfsr), 1e-9) / _LOW)) < _NEAR
             at = tuple(one[near] for one in posterior)
-            low[near], high[near] = (_quantile(q, *at) for q in (_LOW, _HIGH))
+            low[near], high[near] = (quantile_of(q, *at) for q in (_LOW, _HIGH))
         ends = np.where(sign > 0, [low, high], [-high, -low])
         results[:, block] = [sign * middle, *ends, lfsr, fsos]
 
@@ -169,8 +187,8 @@ def _table(prior: Prior) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     far, error = _GRID
     at = np.stack(np.meshgrid(far, error, indexing="ij"), -1).reshape(-1, 2)
     z = at.prod(1)
-    posterior = _posterior(z, at[:, 1], prior)
-    ends = np.stack([_quantile(q, *posterior) for q in (_LOW, _HIGH)], -1)
+    posterior = prior.posterior(z, at[:, 1])
+    ends = np.stack([quantile_of(q, *posterior) for q in (_LOW, _HIGH)], -1)
     away = ((ends - z[:, None]) / at[:, 1:]).reshape(len(far), len(error), 2)
     read = interpolate.RegularGridInterpolator((far, np.log(error)), away)
 
@@ -229,69 +247,3 @@ def _weights(likelihood: np.ndarray, share: float, favour: float) -> np.ndarray:
         if best - before < _GAIN * count:
             break
     return weights
-
-
-def _posterior(z: np.ndarray, error: np.ndarray, prior: Prior) -> Posterior:
-    """(n, M) weights, means and standard deviations of the components of each posterior."""
-    # An infinite error has no information; neither has one far larger than any effect.
-    known = np.minimum(error, _UNKNOWN)[:, None] ** 2
-    whole = known + prior.scales**2
-    shrinkage = prior.scales**2 / whole
-    weight = np.log(whole)
-    weight += z[:, None] ** 2 / whole
-    weight *= -0.5
-    with np.errstate(divide="ignore"):
-        weight += np.log(prior.weights)
-    weight -= weight.max(1, keepdims=True)
-    np.exp(weight, out=weight)
-    weight /= weight.sum(1, keepdims=True)
-    return weight, shrinkage * z[:, None], np.sqrt(shrinkage * known)
-
-
-def _rates(posterior: Posterior, small: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rates lfsr and fsos of estimates (n,) that are not negative."""
-    lfsr, fsos = (1 - _above(least, posterior) for least in (np.zeros(1), np.arctanh(small)))
-    return np.clip(lfsr, 0, 1), np.clip(fsos, 0, 1)
-
-
-def _above(least: np.ndarray, posterior: Posterior) -> np.ndarray:
-    """(n,) probabilities of more than ``least``, which is not negative."""
-    shares, means, sds = posterior
-    with np.errstate(divide="ignore", invalid="ignore"):
-        beyond = special.ndtr((means - least[:, None]) / sds)
-    # Zero itself is not above.
-    return np.asarray((shares * np.where(sds > 0, beyond, 0.0)).sum(1))
-
-
-def _quantile(share: float, shares: np.ndarray, means: np.ndarray, sds: np.ndarray) -> np.ndarray:
-    """(n,) quantiles of mixtures of normals; components without a spread are at zero."""
-    spread = sds > 0
-    weights = np.where(spread, shares, 0.0)
-    scale = np.where(spread, sds, 1.0)
-    below = (weights * special.ndtr(-means / scale)).sum(1)
-    at_zero = np.where(spread, 0.0, shares).sum(1)
-    quantiles = np.zeros(len(below))
-    left = np.flatnonzero((share <= below) | (share > below + at_zero))
-    # Above zero, the weight at zero is already below.
-    target = np.where(share <= below, share, share - at_zero)[left]
-    weights, means, scale = weights[left], means[left], scale[left]
-    # It lies between the quantiles of the components, of which zero is one.
-    ends = np.where(spread[left], means + scale * special.ndtri(share), 0.0)
-    low, high = ends.min(1, initial=0.0), ends.max(1, initial=0.0)
-    at = np.clip((shares[left] * ends).sum(1), low, high)
-    for _ in range(_NEWTON):
-        distance = (at[:, None] - means) / scale
-        over = (weights * special.ndtr(distance)).sum(1) - target
-        quantiles[left] = at
-        # A small step is no criterion: it may only be due to a narrow component.
-        going = (np.abs(over) > _EXACT) & (high - low > _EXACT)
-        if not going.any():
-            break
-        low, high = np.where(over < 0, at, low), np.where(over < 0, high, at)
-        slope = (weights / scale * np.exp(-0.5 * distance**2)).sum(1) / np.sqrt(2 * np.pi)
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            moved = at - over / slope
-        moved = np.where((moved > low) & (moved < high), moved, (low + high) / 2)
-        left, target, at, low, high = (of[going] for of in (left, target, moved, low, high))
-        weights, means, scale = weights[going], means[going], scale[going]
-    return quantiles

@@ -96,7 +96,16 @@ def test_errors_contain_what_a_factor_that_is_left_out_held(counts: Counts) -> N
 
     assert share(told) > 0.85
     assert share(replace(told, structure=None)) < 0.6
-    claimed = told.correlation(genes).fsos[upper] < 0.05
+    with pytest.warns(UserWarning, match="their errors contain it"):
+        refits = checks.bootstrap(fit, counts, n_boot=4)
+    assert refits.structure == told.structure
+    assert share(refits) > 0.85
+    given_all = told.correlation(genes)
+    low, high = given_all.shrunken_low[upper], given_all.shrunken_high[upper]
+    assert ((low <= true) & (true <= high)).mean() > 0.75
+    wrong = np.sign(own.correlation[upper]) * true <= 0
+    assert given_all.lfsr[upper].mean() == pytest.approx(wrong.mean(), abs=0.1)
+    claimed = given_all.fsos[upper] < 0.05
     assert (away[claimed] * np.sign(own.correlation[upper][claimed]) < 0.3).all()
 
 
