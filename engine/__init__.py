@@ -64,7 +64,7 @@ __all__ = [
 ]
 
 _PACKAGES = ("checks", "results", "summaries")
-# JAX, which takes seconds to import, comes with what needs it alone.
+# JAX takes seconds to import: only modules that need it import it.
 _ELSEWHERE = {
     "engine.comparing": (
         "coefficients",
@@ -84,11 +84,11 @@ _ELSEWHERE = {
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, imported when it is first asked for."""
+    """Import a public name when it is first used."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in _PACKAGES:
         return import_module(f"engine.{name}")
-    places = (place for place, names in _ELSEWHERE.items() if name in names)
-    value = globals()[name] = getattr(import_module(next(places, "engine.inference")), name)
+    modules = (module for module, names in _ELSEWHERE.items() if name in names)
+    value = globals()[name] = getattr(import_module(next(modules, "engine.inference")), name)
     return value

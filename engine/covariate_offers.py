@@ -1,4 +1,4 @@
-"""Covariates as a person chooses them: one a column of the labels, fixed or random."""
+"""Covariates that a person chooses from the columns of the labels, each fixed or random."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from engine.lnm.design_checks import MAX_COLUMNS, check_design, is_nested
 from engine.lnm.formula import Term, terms_of
 from engine.text import some
 
-# What cannot be in a name that a formula has.
+# Signs that a name in a formula cannot have.
 _SIGNS = re.compile(r"[+:|()]")
-# What else is meant by these in a formula.
+# Names that mean something else in a formula.
 _NUMBERS = {"0": "no intercept", "1": "the intercept"}
-# Levels beyond which a covariate begins as a random effect.
+# A covariate with more levels begins as a random effect.
 MOST_FIXED = 20
 
 
@@ -30,11 +30,11 @@ class Covariate:
     Attributes
     ----------
     name
-        Of the column.
+        Name of the column.
     random
         Whether its levels have random effects.
     slopes
-        Of a random one: the fixed columns whose effects differ between its levels.
+        Fixed columns whose effects differ between the levels of a random covariate.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Offer:
     Attributes
     ----------
     levels
-        Their names, the reference first; none of a number, and of a column that cannot be used.
+        Their names, the reference first; empty for numbers and for a column that cannot be used.
     missing
         Cells without a value, which are left out of a fit that has the column.
     refused
@@ -81,10 +81,10 @@ class Offer:
 
 
 def read_formula(formula: str | None) -> tuple[Covariate, ...] | None:
-    """The covariates of a formula, in order; None if it is none, or has more than they can say.
+    """The covariates of a formula, in order; None if it is invalid, or more than they can express.
 
-    That is an interaction, a random slope without its intercept or without its fixed effect, and
-    a column that is both fixed and random.
+    They cannot express an interaction, a random slope without its intercept or its fixed effect,
+    or a column that is both fixed and random.
     """
     if not (formula or "").strip(" ~"):
         return ()
@@ -107,7 +107,7 @@ def read_formula(formula: str | None) -> tuple[Covariate, ...] | None:
 
 
 def write_formula(covariates: Iterable[Covariate]) -> str | None:
-    """The formula of covariates: ``~ batch + (batch | donor)``; None of none."""
+    """The formula of covariates: ``~ batch + (batch | donor)``; None without covariates."""
     parts = []
     for one in covariates:
         effects = " + ".join(one.slopes) or "1"
@@ -116,12 +116,12 @@ def write_formula(covariates: Iterable[Covariate]) -> str | None:
 
 
 def offers(obs: pd.DataFrame) -> list[Offer]:
-    """Every column of the labels of cells, as a covariate or with why it can be none."""
+    """Every column of the cell labels as a covariate, or with the reason why it cannot be one."""
     return [offer(obs, str(name)) for name in dict.fromkeys(obs.columns)]
 
 
 def offer(obs: pd.DataFrame, name: str) -> Offer:
-    """A column by itself."""
+    """One column of the cell labels as a covariate."""
     wrong = _unwritable(name, obs)
     if wrong is not None:
         return Offer(name, refused=wrong)
@@ -129,15 +129,15 @@ def offer(obs: pd.DataFrame, name: str) -> Offer:
     if 0 < known.sum() < len(obs):
         left = int((~known).sum())
         return replace(offer(obs[[name]][known], name), missing=left)
-    found = _variable(obs, Term((name,)))
-    if isinstance(found, EngineError):
-        return Offer(name, refused=found)
-    if len(found.levels) > MAX_COLUMNS:
+    variable = _variable(obs, Term((name,)))
+    if isinstance(variable, EngineError):
+        return Offer(name, refused=variable)
+    if len(variable.levels) > MAX_COLUMNS:
         many = ConfigError(
-            f"at most {MAX_COLUMNS} levels", f"{len(found.levels):,} in {name}", "Join levels."
+            f"at most {MAX_COLUMNS} levels", f"{len(variable.levels):,} in {name}", "Join levels."
         )
         return Offer(name, refused=many)
-    return Offer(name, found.levels)
+    return Offer(name, variable.levels)
 
 
 def complete(formula: str | None, obs: pd.DataFrame) -> np.ndarray:
@@ -150,9 +150,9 @@ def complete(formula: str | None, obs: pd.DataFrame) -> np.ndarray:
 
 
 def slopeless(formula: str | None, obs: pd.DataFrame) -> frozenset[tuple[str, str]]:
-    """Random columns of a formula and fixed ones whose effect can have no slope in their levels.
+    """Pairs of a random and a fixed column for which no random slope can be estimated.
 
-    These are the same in all cells of each level.
+    The fixed column is the same in all cells of each level of the random one.
     """
     obs = obs[complete(formula, obs)]
     there = [
@@ -169,10 +169,10 @@ def slopeless(formula: str | None, obs: pd.DataFrame) -> frozenset[tuple[str, st
 
 
 def refusals(formula: str, obs: pd.DataFrame) -> dict[str, EngineError]:
-    """Why these cells cannot carry a formula: columns, and their errors; "" is the formula itself.
+    """Errors of a formula for these cells, by column; those of the formula itself under "".
 
-    Cells without a value are left out, unless none has one. A column that only does not go
-    together with others has the error if it is the last of them.
+    Cells without a value are left out, unless no cell has one. If columns conflict with each
+    other, the last of them has the error.
     """
     try:
         terms = terms_of(formula, _named(formula))
@@ -182,13 +182,13 @@ def refusals(formula: str, obs: pd.DataFrame) -> dict[str, EngineError]:
         obs = obs[known]
     groups = dict.fromkeys(term.group for term in terms if term.group)
     names = dict.fromkeys([name for term in terms for name in term.columns])
-    found: dict[str, EngineError] = {}
+    errors: dict[str, EngineError] = {}
     for name in (*names, *groups):
         own = _variable(obs, Term((), name) if name in groups else Term((name,)))
         if isinstance(own, EngineError):
-            found[name] = own
-    if found:
-        return found
+            errors[name] = own
+    if errors:
+        return errors
     try:
         check_design(formula, obs)
     except EngineError as error:
@@ -198,7 +198,7 @@ def refusals(formula: str, obs: pd.DataFrame) -> dict[str, EngineError]:
 
 
 def _named(formula: str) -> set[str]:
-    """What stands for names of columns in a formula."""
+    """Column names that a formula uses, whether they exist or not."""
     return {part.strip() for part in _SIGNS.split(formula.strip().removeprefix("~"))}
 
 
@@ -219,7 +219,7 @@ def _unwritable(name: str, obs: pd.DataFrame) -> EngineError | None:
 
 
 def _variable(obs: pd.DataFrame, term: Term) -> Variable | EngineError:
-    """What the only column of a term is, or why it cannot be one."""
+    """The variable of a term with one column, or the error that refuses it."""
     name = term.group or term.columns[0]
     if name not in obs:
         return ConfigError(

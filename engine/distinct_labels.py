@@ -1,4 +1,4 @@
-"""Labels of different names are different, however long the names are."""
+"""Shortens names so that different names stay different."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ def apart(names: Sequence[str], label: Callable[[str, float], str], size: float)
     Parameters
     ----------
     label
-        Of a name and a size; of an infinite one, all that can be written.
+        Returns the label of a name in a size; for an infinite size, the longest label.
     size
-        What to begin with: it grows for names whose labels are alike.
+        First size; it grows for names whose labels are alike.
     """
     sizes = dict.fromkeys(names, float(size))
     written = {name: label(name, size) for name in sizes}
@@ -23,7 +23,7 @@ def apart(names: Sequence[str], label: Callable[[str, float], str], size: float)
         for name, words in written.items():
             owners.setdefault(words, []).append(name)
         alike = [name for same in owners.values() if len(same) > 1 for name in same]
-        # Of one that is already whole, the other has to grow.
+        # A label that is already whole cannot grow; the one like it can.
         growing = [name for name in alike if written[name] != label(name, math.inf)]
         if not growing:
             return [written[name] for name in names]

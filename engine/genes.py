@@ -1,4 +1,4 @@
-"""Genes found again by id or by name, and the name of those that are pooled."""
+"""Finds genes by id or by name, and names the pooled feature."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _VERSIONED = r"^(ENS[A-Z]*\d{6,})\.\d+$"
 
 
 class Genes(Protocol):
-    """What has genes: counts, a fit, an outline."""
+    """An object with genes: counts, a fit, an outline."""
 
     @property
     def genes(self) -> pd.Index:
@@ -35,40 +35,40 @@ def find_genes(
     wanted_ids: pd.Index | None = None,
     once: bool = False,
 ) -> np.ndarray:
-    """Where genes are among others: by id first, then by name; -1 where they are not.
+    """Positions of the wanted genes: by id first, then by name; -1 for a missing one.
 
-    What is wanted may itself be ids or names. Ids of Ensembl are the same in any version, where
-    none is found as it stands.
+    ``wanted`` may hold ids or names. Versions of Ensembl ids are ignored for genes that do not
+    match as written.
 
     Parameters
     ----------
     wanted, wanted_ids
-        What to find, and its ids if they are known.
+        Genes to find, and their ids if they are known.
     names, ids
-        The genes that there are.
+        Genes to search.
     once
-        Whether a gene may be found once only: for two lists of distinct genes.
+        Whether to match each gene at most once: for two lists of distinct genes.
 
     Returns
     -------
     Positions in ``names``.
     """
-    asked = pd.Index(list(wanted), dtype=object)
-    keys = [asked] if wanted_ids is None else [pd.Index(wanted_ids, dtype=object), asked]
+    queries = pd.Index(list(wanted), dtype=object)
+    keys = [queries] if wanted_ids is None else [pd.Index(wanted_ids, dtype=object), queries]
     here = [names] if ids is None else [ids, names]
-    found = np.full(len(asked), -1)
+    positions = np.full(len(queries), -1)
     for strip in (False, True):
         for key in keys:
             for known in here:
-                left = np.flatnonzero(found < 0)
+                left = np.flatnonzero(positions < 0)
                 if not len(left):
-                    return found
+                    return positions
                 place = _lookup(key[left], known, strip=strip)
                 if once:
-                    place[np.isin(place, found[found >= 0])] = -1
+                    place[np.isin(place, positions[positions >= 0])] = -1
                     place[pd.Index(place).duplicated()] = -1
-                found[left] = place
-    return found
+                positions[left] = place
+    return positions
 
 
 def same_genes(one: Genes, two: Genes) -> bool:

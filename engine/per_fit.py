@@ -1,4 +1,4 @@
-"""Results that are worth keeping for as long as their fit is in use."""
+"""Caches results for as long as their fit is in use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 def per_fit[F, T](compute: Callable[[F], T]) -> Callable[[F], T]:
-    """Compute once for each fit; what was computed is freed together with the fit.
+    """Compute once for each fit; free the result together with the fit.
 
     Keyed by identity: a Fit holds arrays, so it has no hash.
     """
@@ -20,10 +20,10 @@ def per_fit[F, T](compute: Callable[[F], T]) -> Callable[[F], T]:
     def cached(fit: F) -> T:
         key = id(fit)
         with lock:
-            found = known.get(key)
+            entry = known.get(key)
         # An identity may be used again before the callback of the old fit has run.
-        if found is not None and found[0]() is fit:
-            return found[1]
+        if entry is not None and entry[0]() is fit:
+            return entry[1]
         value = compute(fit)
         held = weakref.ref(fit, functools.partial(_forget, known, key))
         with lock:
@@ -37,6 +37,6 @@ def _forget[F, T](
     known: dict[int, tuple[weakref.ref[F], T]], key: int, dead: weakref.ref[F]
 ) -> None:
     # No lock: a collection may call this in a thread that holds it.
-    found = known.get(key)
-    if found is not None and found[0] is dead:
+    entry = known.get(key)
+    if entry is not None and entry[0] is dead:
         known.pop(key, None)

@@ -1,4 +1,4 @@
-"""The models that there are, one line a family. Imports no JAX."""
+"""Registry of the models, one line for each family. Imports no JAX."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AnyFit = FittedModel
 
 
 def find_family(of: object) -> Family | None:
-    """The family of a fit or a configuration; None of anything else."""
+    """The family of a fit or a configuration; None for anything else."""
     model = getattr(of, "model", None)
     return MODELS.get(model) if isinstance(model, str) else None
 
@@ -36,25 +36,25 @@ def family_of(of: FittedModel | ModelConfig) -> Family:
     ConfigError
         If it is neither.
     """
-    found = find_family(of)
-    if found is None:
+    family = find_family(of)
+    if family is None:
         raise ConfigError(
             f"a fit or a configuration of {', '.join(MODELS)}",
             f"an object of type {type(of).__name__}",
             "Fit one of these models.",
         )
-    return found
+    return family
 
 
 def family_of_settings(values: Mapping[str, Any]) -> Family:
     """The family whose configuration gave these values by its ``to_dict``.
 
-    Older ones do not say of which model they are: of those without a number of latents the first
-    family, of those with two numbers the last.
+    Older ones do not name their model. It is then of the last family whose number of latents is
+    among the values, or of the first family if there is no such number.
     """
-    told = values.get("model")
-    if isinstance(told, str) and told in MODELS:
-        return MODELS[told]
+    model = values.get("model")
+    if isinstance(model, str) and model in MODELS:
+        return MODELS[model]
     named = [family for family in FAMILIES if family.config.size_name() in values]
     return (named or FAMILIES[:1])[-1]
 

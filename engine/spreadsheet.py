@@ -1,4 +1,4 @@
-"""Tables that a spreadsheet shows and does not run.
+"""Writes tables whose text no spreadsheet runs as a formula.
 
 A name that begins with ``=``, for example, is a formula to a spreadsheet, and may fetch or send
 what it likes. Such text is written behind an apostrophe, and read back without it.
@@ -15,8 +15,8 @@ import pandas as pd
 
 from engine.files.atomic import atomic_write
 
-# Where a cell begins: the text itself, or what follows a character that ends cells in some
-# countries. Then what spreadsheets skip or a quote, and what begins a formula, in full width too.
+# A cell begins with the text, or after a character that separates cells in some countries. A
+# formula begins with one of these signs, in full width too, perhaps after blanks or a quote.
 _BEGINS = r"(^|[;\t\r\n])"
 _FORMULA = r"(?=[\s\x00-\x1f\ufeff\u200b\"]*[=+\-@＝＋－＠\t\r\n])"
 _BARE = re.compile(rf"{_BEGINS}('*){_FORMULA}")
@@ -25,14 +25,14 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 def guarded(value: Any) -> Any:
-    """Text that would be a formula, behind an apostrophe; anything else, numbers too, as it is."""
+    """Put an apostrophe before text that would be a formula; return anything else unchanged."""
     if not isinstance(value, str) or _NUMBER.fullmatch(value):
         return value
     return _BARE.sub(r"\1'\2", value)
 
 
 def unguarded(text: str) -> str:
-    """The inverse of `guarded`, of text."""
+    """The inverse of `guarded` for text."""
     return _GUARDED.sub(r"\1\2", text)
 
 
@@ -43,7 +43,7 @@ def to_csv(table: pd.DataFrame, *, index: bool = True) -> str:
     safe.columns = _index(table.columns)
     safe.index = _index(table.index)
     written: str = safe.to_csv(index=index)
-    # Left bare, it would end the line.
+    # A carriage return outside quotes would end the line.
     if "\r" in written:
         written = safe.to_csv(index=index, quoting=csv.QUOTE_NONNUMERIC)
     return written

@@ -1,4 +1,4 @@
-"""Checks that the configurations share: each refuses in words what cannot be used."""
+"""Checks that the configurations share; each raises a ConfigError."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def whole(name: str, value: object, low: int, high: int) -> None:
 
 
 def settled(name: str, value: int | str) -> int:
-    """The number, which is to be chosen by now."""
+    """The number; ConfigError if it is still to be chosen."""
     if isinstance(value, str):
         raise ConfigError(
             f"a number for {name}",
@@ -47,7 +47,7 @@ def share(name: str, value: object) -> None:
 
 
 def one_of(name: str, value: object, choices: tuple[object, ...]) -> None:
-    """Refuse what is not among the choices."""
+    """Refuse a value that is not among the choices."""
     if value not in choices:
         raise ConfigError(
             f"{name} to be one of {', '.join(map(repr, choices))}",

@@ -1,4 +1,4 @@
-"""Which version of Logratio this is."""
+"""The version of Logratio."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @functools.cache
 def version() -> str:
-    """Of Logratio: as installed, or of the checkout that it runs from; empty if unknown."""
+    """The version as installed, or of the checkout that it runs from; empty if unknown."""
     with suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.version("logratio")
     with suppress(OSError, KeyError, tomllib.TOMLDecodeError):

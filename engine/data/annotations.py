@@ -19,12 +19,12 @@ METADATA = re.compile(
     r"|totalcountsmt|pctcountsintop\d+genes|percentmitochondrial|(doublet|scrublet)scores?"
     r"|librarysize|sizefactors?|seuratclusters|leiden|louvain"
 )
-# Of HTSeq, and of STAR: reads that were given to no gene.
+# Rows of HTSeq and STAR that count reads without a gene.
 NO_GENE = re.compile(r"__\w+|N_(unmapped|multimapping|noFeature|ambiguous)")
 
 
 def annotated(corner: str | None, head: Sequence[str]) -> list[int]:
-    """Positions of columns that by their headings are not counts; the first after the name is 1."""
+    """Positions of columns that are not counts by their headings; the first after the name is 1."""
     plain = [name.strip().casefold() for name in head]
     counted = tuple(plain[: len(POSITION_COLUMNS)]) == POSITION_COLUMNS
     if counted or (corner or "").strip().casefold() == "geneid":
@@ -51,7 +51,7 @@ def beside(columns: dict[str, list[str]], names: list[str]) -> pd.DataFrame:
 
 
 def left_out(numbers: list[str], texts: list[str], genes: list[str], cells: bool) -> Notes:
-    """Messages on columns kept as annotation, and on names left out because they are no genes."""
+    """Messages on columns kept as annotation, and on names left out because they are not genes."""
     side = "cells" if cells else "genes"
     warnings, reasons = [], []
     if numbers:
@@ -69,16 +69,16 @@ def left_out(numbers: list[str], texts: list[str], genes: list[str], cells: bool
 
 def apart(headings: Sequence[str]) -> list[str]:
     """The headings, with a number added to repeated ones."""
-    taken, found = set(headings), []
-    seen: set[str] = set()
+    taken, labels = set(headings), []
+    used: set[str] = set()
     for heading in headings:
         name, number = heading, 1
-        while name in seen or (number > 1 and name in taken):
+        while name in used or (number > 1 and name in taken):
             number += 1
             name = f"{heading}-{number}"
-        seen.add(name)
-        found.append(name)
-    return found
+        used.add(name)
+        labels.append(name)
+    return labels
 
 
 def comments(lines: Sequence[str], name: str) -> Notes:

@@ -35,7 +35,7 @@ class Choices:
         Features of this type ("Gene Expression" if there are any), or "all"; of an .h5mu the
         modality.
     cells_in
-        Whether cells are "rows" or "columns" of a table or matrix that does not tell.
+        Whether cells are "rows" or "columns", if a table or matrix does not say so.
     round
         Whether to round counts that a correction for ambient RNA left fractional.
     """
@@ -107,7 +107,7 @@ def listed(names: Iterable[str], most: int = MOST_SHOWN) -> str:
     return ", ".join(shortened(every[:most])) + more
 
 
-def pick(name: str, asked: str, options: Iterable[str]) -> str:
+def pick(name: str, request: str, options: Iterable[str]) -> str:
     """The chosen option of an offer.
 
     Raises
@@ -115,13 +115,13 @@ def pick(name: str, asked: str, options: Iterable[str]) -> str:
     ChoiceNeeded
         If it is not among them.
     """
-    found = list(options)
-    for option in found:
-        if option.casefold() == asked.casefold():
+    offered = list(options)
+    for option in offered:
+        if option.casefold() == request.casefold():
             return option
     raise ChoiceNeeded(
-        f"{OPTIONS[name][1].lower()} to be one of {listed(found)}",
-        shorten(repr(asked)),
+        f"{OPTIONS[name][1].lower()} to be one of {listed(offered)}",
+        shorten(repr(request)),
         f"Choose one of them by {how_to(name)}.",
-        Offer(name, tuple(found)),
+        Offer(name, tuple(offered)),
     )

@@ -39,18 +39,18 @@ def header(path: Path) -> tuple[int, int, int]:
     return rows, columns, entries
 
 
-def lies(
-    matrix: Path, found: tuple[int, int], named: tuple[int, int], choices: Choices
+def find_orientation(
+    matrix: Path, shape: tuple[int, int], named: tuple[int, int], choices: Choices
 ) -> tuple[bool, Notes]:
     """Whether a matrix is cells x genes, by the lengths of its files of names."""
     n_cells, n_genes = named
     ways = {ROWS: (n_cells, n_genes), COLUMNS: (n_genes, n_cells)}
-    fitting = [way for way, shape in ways.items() if shape == found]
+    fitting = [way for way, expected in ways.items() if expected == shape]
     offer = Offer("cells_in", (ROWS, COLUMNS), choices.cells_in or "")
     if not fitting:
         raise DataError(
             f"a matrix of {n_genes:,} features and {n_cells:,} cells, as the files of names say",
-            f"{found[0]:,} x {found[1]:,} in {shorten(matrix.name)}",
+            f"{shape[0]:,} x {shape[1]:,} in {shorten(matrix.name)}",
             "Put the three files of one sample together; one of these is of another, or cut.",
         )
     if choices.cells_in is not None:
@@ -77,7 +77,7 @@ def lies(
         return True, Notes((text,), (), (replace(offer, chosen=ROWS),))
     if fitting == [ROWS]:
         text = (
-            f"{shorten(matrix.name)} is cells × genes ({found[0]:,} × {found[1]:,}), by the "
+            f"{shorten(matrix.name)} is cells × genes ({shape[0]:,} × {shape[1]:,}), by the "
             "lengths of the files of names."
         )
         return True, Notes(reasons=(text,))

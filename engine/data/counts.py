@@ -86,7 +86,7 @@ class Counts:
         return self._rows.read(start, min(stop, self.n_cells)).toarray()
 
     def rows(self, start: int, stop: int) -> sparse.csr_matrix:
-        """The same as float32 CSR, which may be a view: not to be changed."""
+        """The same as float32 CSR; do not change it, it may be a view."""
         return self._rows.read(start, min(stop, self.n_cells))
 
     def matrix(self) -> sparse.csr_matrix | None:
@@ -116,14 +116,14 @@ class Counts:
     def matched(self, genes: pd.Index, gene_ids: pd.Index | None = None) -> Counts:
         """The same cells over other features, by id or else by name, in the order given.
 
-        Genes that are not asked for are pooled into ``_other`` if that is, else left out; a
+        All other genes are pooled into ``_other`` if it is among ``genes``, else left out; a
         cell may be left without counts. Genes that were left out of these counts because no
-        cell expresses them are there, without counts. The last feature is the reference.
+        cell expresses them have zero counts. The last feature is the reference.
 
         Raises
         ------
         DataError
-            If a gene asked for is missing.
+            If a requested gene is missing.
         """
         if genes.equals(self.genes):
             return self
@@ -168,7 +168,7 @@ class Counts:
     def _read(self, positions: np.ndarray) -> sparse.csr_matrix:
         if isinstance(self._rows, MemoryRows):
             return self._rows.matrix[positions]
-        # Disks like order: walk the file once, then put the rows as asked.
+        # Disks read fastest in order: read the file once, then reorder the rows.
         order = np.argsort(positions, kind="stable")
         sorted_positions = positions[order]
         parts = [sparse.csr_matrix((0, self.n_genes), dtype=np.float32)]
@@ -232,7 +232,7 @@ class Counts:
 
 
 def fingerprint_of_cells(fingerprint: str, positions: np.ndarray) -> str:
-    """The fingerprint that `Counts.take` gives to cells at these positions of counts with one."""
+    """The fingerprint of `Counts.take` of these positions, from that of the whole counts."""
     digest = hashlib.blake2b(fingerprint.encode(), digest_size=16)
     digest.update(np.ascontiguousarray(positions, dtype="<i8").tobytes())
     return digest.hexdigest()

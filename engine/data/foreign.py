@@ -87,10 +87,10 @@ def refuse_hdf5(file: h5py.File, path: Path) -> None:
 
 def refuse_folder(path: Path) -> None:
     """Refuse a folder that holds several sources, each of which can be read."""
-    found = sorted(p.name for p in path.iterdir() if p.suffix.lower() in IN_FOLDER)
-    if found:
+    sources = sorted(p.name for p in path.iterdir() if p.suffix.lower() in IN_FOLDER)
+    if sources:
         raise DataError(
             "one file",
-            f"a folder of {len(found)}: {listed(found)}",
-            f"Name one of them, e.g. {shorten(path.name)}/{shorten(found[0])}.",
+            f"a folder of {len(sources)}: {listed(sources)}",
+            f"Name one of them, e.g. {shorten(path.name)}/{shorten(sources[0])}.",
         )

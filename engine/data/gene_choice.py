@@ -15,7 +15,7 @@ from engine.data.scan import Scan
 from engine.errors import ConfigError, DataError
 from engine.genes import OTHER, find_genes
 
-# Of negative binomial counts around their mean, as the source recommends.
+# Parameter of the negative binomial distribution, as the source recommends.
 OVERDISPERSION = np.float32(100)
 RESIDUAL_VALUES = 2**22
 
@@ -35,13 +35,13 @@ class Selection:
     ids
         Their ids, if the genes have any beside their names.
     pool
-        Whether something is.
+        Whether something is pooled.
     reference
         Position in ``names`` of the reference.
     n_pooled
         Number of expressed genes pooled.
     genes_reason, reference_reason
-        Why these, in sentences.
+        Why these were chosen, in sentences.
     warnings
         What the user should know, in sentences.
     """
@@ -97,7 +97,7 @@ def choose_genes(
         All genes of the layer. One named ``_other`` counts as an earlier pool: it is
         never modelled by itself and joins the new pool.
     ids
-        Their ids if they have any: genes may be asked for by either.
+        Their ids if they have any; ``genes`` may hold names or ids.
     elsewhere
         Whether the cells have counts in genes that the file does not hold.
 
@@ -124,16 +124,16 @@ def choose_genes(
         reason += f" The other {n_pooled:,} are pooled into {OTHER}." if n_pooled else ""
         reason += f" {OTHER} holds what lies outside these genes." if not n_pooled else ""
     rest = [OTHER] if pool else []
-    chosen = pd.Index([*names[columns], *rest], dtype=str)
+    features = pd.Index([*names[columns], *rest], dtype=str)
     beside = None if ids is None else pd.Index([*ids[columns], *rest], dtype=str)
-    if len(chosen) < 2:
+    if len(features) < 2:
         raise DataError(
             "at least two features to compare",
-            f"only {shorten(chosen[0]) if len(chosen) else 'none'}",
+            f"only {shorten(features[0]) if len(features) else 'none'}",
             "Choose more genes.",
         )
-    place, why = _reference(chosen, beside, columns, scan, reference, pool=pool)
-    return Selection(columns, chosen, beside, pool, place, n_pooled, reason, why, tuple(warnings))
+    place, why = _reference(features, beside, columns, scan, reference, pool=pool)
+    return Selection(columns, features, beside, pool, place, n_pooled, reason, why, tuple(warnings))
 
 
 def _select(
@@ -150,23 +150,23 @@ def _select(
         if genes >= len(positions):
             text = f"All {len(positions):,} expressed genes are modelled; {genes:,} were asked for."
             return positions, text, []
-        chosen = most_variable(scan.sample, positions, scan.gene_sums, genes)
+        variable = most_variable(scan.sample, positions, scan.gene_sums, genes)
         on = (
             ""
             if scan.sample.shape[0] == len(scan.totals)
             else f", on {scan.sample.shape[0]:,} cells"
         )
         text = f"The {genes:,} most variable of {len(positions):,} expressed genes are modelled"
-        return chosen, f"{text} (variance of Pearson residuals{on}).", []
-    # The genes of a fit may end in its pool; one is made here of what is left.
+        return variable, f"{text} (variance of Pearson residuals{on}).", []
+    # Genes taken from a fit may include its pooled feature; it is made anew here.
     genes = [name for name in genes if name != OTHER]
-    found = find_genes(genes, names, ids)
-    missing = [name for name, place in zip(genes, found, strict=True) if place < 0]
+    columns = find_genes(genes, names, ids)
+    missing = [name for name, place in zip(genes, columns, strict=True) if place < 0]
     if missing:
         raise _unknown(missing, names, "genes")
-    silent = [name for name, place in zip(genes, found, strict=True) if not candidates[place]]
+    silent = [name for name, place in zip(genes, columns, strict=True) if not candidates[place]]
     # A gene may have been named by id and by symbol.
-    listed = np.array(list(dict.fromkeys(found[candidates[found]].tolist())), dtype=np.intp)
+    listed = np.array(list(dict.fromkeys(columns[candidates[columns]].tolist())), dtype=np.intp)
     warnings = []
     if silent:
         shown = ", ".join(shorten(name) for name in silent[:5])
@@ -179,7 +179,7 @@ def most_variable(
 ) -> np.ndarray:
     """The n genes of largest variance of analytic Pearson residuals, in ascending position.
 
-    Ties, and genes that the sample of cells does not show, go by their sum over all cells.
+    Ties, and genes without counts in the sample, are ordered by their sum over all cells.
     """
     score = residual_variance(sample[:, positions])
     order = np.lexsort((-gene_sums[positions], -score))
@@ -217,7 +217,7 @@ def residual_variance(counts: sparse.csr_matrix) -> np.ndarray:
 
 
 def _reference(
-    chosen: pd.Index,
+    features: pd.Index,
     ids: pd.Index | None,
     columns: np.ndarray,
     scan: Scan,
@@ -232,14 +232,14 @@ def _reference(
             "Name a gene as the reference, or model fewer genes.",
         )
     if reference is not None:
-        place = int(find_genes([reference], chosen, ids)[0])
-        return place, f"The reference is {shorten(chosen[place])}, as asked."
+        place = int(find_genes([reference], features, ids)[0])
+        return place, f"The reference is {shorten(features[place])}, as asked."
     if pool:
-        return len(chosen) - 1, f"The reference is {OTHER}, so totals stay true."
+        return len(features) - 1, f"The reference is {OTHER}, so totals stay true."
     order = np.lexsort((-scan.gene_sums[columns], -scan.gene_cells[columns]))
     place = int(order[0])
     share = scan.gene_cells[columns[place]] / np.count_nonzero(scan.totals)
-    text = f"The reference is {shorten(chosen[place])}, seen in the most cells ({share:.0%})"
+    text = f"The reference is {shorten(features[place])}, seen in the most cells ({share:.0%})"
     return place, f"{text}: nothing was pooled."
 
 
@@ -260,7 +260,7 @@ def _expressed_position(
 
 def _unknown(missing: list[str], names: pd.Index, what: str) -> DataError:
     known = [str(name) for name in names[:50_000]]
-    # Of names that occur more than once, each carries its id.
+    # Names that occur more than once carry their id.
     close = [name for name in known if name.startswith(f"{missing[0]} (")][:3]
     close = close or difflib.get_close_matches(missing[0].upper(), known, 1)
     hint = f" Did you mean {' or '.join(map(shorten, close))}?" if close else ""

@@ -48,16 +48,16 @@ IDS = (
 )
 # Least shares of genes that have a name, and of those names that are distinct.
 PRESENT, DISTINCT = 0.5, 0.8
-# Share of names that look like ids, or that are the index again, which makes a column of them.
+# From this share on, names count as ids, or a column as a copy of the index.
 MOSTLY = 0.5
-# Ids of Ensembl, FlyBase, WormBase, TAIR, SGD, RefSeq, Entrez and others, perhaps of a genome.
+# Ids of Ensembl, FlyBase, WormBase, TAIR, SGD, RefSeq, Entrez and others, perhaps after a genome.
 _ID = re.compile(
     r"\d+|(?:[\w.-]*_)?(?:ENS[A-Z]*\d{6,}(?:\.\d+)?(?:_PAR_Y)?|FBgn\d+|WBGene\d+|AT[1-5CM]G\d{5}"
     r"|Y[A-P][LR]\d{3}[WC](?:-[A-Z])?|[NX][MR]_\d+(?:\.\d+)?|(?:HGNC|MGI|RGD|ZFIN|ENTREZ):\S+"
     r"|LOC\d+|DDB_G\d+|PF3D7_\d+)"
 )
 
-# Of two columns of one name, pandas makes a table.
+# pandas returns a table for two columns of one name.
 Column = pd.Series | pd.DataFrame
 
 
@@ -89,15 +89,15 @@ class GeneNames:
     warnings: tuple[str, ...]
 
 
-def name_genes(var: pd.DataFrame, asked: str | None = None) -> GeneNames:
+def name_genes(var: pd.DataFrame, requested: str | None = None) -> GeneNames:
     """Name the genes of a layer.
 
     Parameters
     ----------
     var
-        What is known of the genes, indexed by their names as stored.
-    asked
-        A column, "index", or None to choose: the symbols of a column beside an index of ids.
+        Annotation of the genes, indexed by their names as stored.
+    requested
+        A column, "index", or None to take a column of symbols where the index holds ids.
 
     Raises
     ------
@@ -105,55 +105,55 @@ def name_genes(var: pd.DataFrame, asked: str | None = None) -> GeneNames:
         If there is no such column.
     """
     stored, mended = clean_names(pd.Index(var.index), "gene")
-    column = _guess(var) if asked is None else _known(var, asked)
+    column = _guess(var) if requested is None else _check_column(var, requested)
     if column != INDEX:
         symbols = _texts(var[column])
         unnamed = symbols == ""
-        # Only what the index calls so is the pool of an earlier fit.
+        # Only in the index does this name mean the pooled feature of an earlier fit.
         unnamed |= (symbols == OTHER) | (stored == OTHER)
-        names, said = _apart(np.where(unnamed, stored, symbols), stored)
+        names, said = _add_ids(np.where(unnamed, stored, symbols), stored)
         missing = int((unnamed & (stored != OTHER)).sum())
         if missing:
             said.insert(0, f"{missing:,} genes have no name in var[{column!r}] and keep their id.")
-        warnings = [*_guessed(var, column, asked), *said]
+        warnings = [*_warn_of_guess(var, column, requested), *said]
         reason = f"Gene names are from var[{shorten(column)!r}]; their ids are the index."
         return GeneNames(names, stored, stored, column, reason, tuple(warnings))
     ids = _id_column(var, stored)
     if ids is None:
-        hint = _offer(var) if asked is None else []
-        reason = "" if asked is None else "Gene names are the index of the genes, as asked."
+        hint = _hint_at_symbols(var) if requested is None else []
+        reason = "" if requested is None else "Gene names are the index of the genes, as asked."
         return GeneNames(stored, None, stored, INDEX, reason, (*mended, *hint))
     known = _texts(var[ids])
     whole = np.where((known == "") | (stored == OTHER), stored, known)
     beside, _ = clean_names(pd.Index(whole, dtype=object), "gene")
     reason = f"Gene names are the index of the genes; their ids are from var[{shorten(ids)!r}]."
-    if asked is None and var.index.has_duplicates:
-        names, mended = _apart(np.asarray(_texts(var.index.to_series())), beside)
+    if requested is None and var.index.has_duplicates:
+        names, mended = _add_ids(np.asarray(_texts(var.index.to_series())), beside)
         return GeneNames(names, beside, stored, INDEX, reason, tuple(mended))
     return GeneNames(stored, beside, stored, INDEX, reason, tuple(mended))
 
 
 def name_columns(var: pd.DataFrame) -> tuple[str, ...]:
     """Columns of var that may hold names of genes: text, and distinct for most of them."""
-    found = [str(name) for name in var.columns if isinstance(name, str)]
-    return tuple(name for name in found if _may_name(var[name]))
+    columns = [str(name) for name in var.columns if isinstance(name, str)]
+    return tuple(name for name in columns if _may_name(var[name]))
 
 
 def _guess(var: pd.DataFrame) -> str:
-    """The column of symbols, if there is one that says more than the index."""
+    """The column of symbols if one says more than the index, else "index"."""
     index = _texts(var.index.to_series())
     for name in _ranked(var, SYMBOLS):
         if not _may_name(var[name]):
             continue
         texts = _texts(var[name])
-        # Of an index of symbols that were made unique, the column is where they were from.
+        # An index of symbols made unique is mostly equal to the column that they are from.
         if float((texts == index).mean()) < MOSTLY and like_ids(texts) < MOSTLY:
             return name
     return INDEX
 
 
-def _guessed(var: pd.DataFrame, column: str, asked: str | None) -> list[str]:
-    if asked is not None or like_ids(_texts(var.index.to_series())) >= MOSTLY:
+def _warn_of_guess(var: pd.DataFrame, column: str, requested: str | None) -> list[str]:
+    if requested is not None or like_ids(_texts(var.index.to_series())) >= MOSTLY:
         return []
     return [
         f"The index of the genes ({shorten(var.index[0])}, …) was taken for ids and "
@@ -162,7 +162,7 @@ def _guessed(var: pd.DataFrame, column: str, asked: str | None) -> list[str]:
     ]
 
 
-def _offer(var: pd.DataFrame) -> list[str]:
+def _hint_at_symbols(var: pd.DataFrame) -> list[str]:
     """Point at columns that may hold the symbols of an index of ids."""
     if like_ids(_texts(var.index.to_series())) < MOSTLY:
         return []
@@ -173,13 +173,13 @@ def _offer(var: pd.DataFrame) -> list[str]:
     return [f"The genes are called by ids; {shown} may hold their names."]
 
 
-def _known(var: pd.DataFrame, asked: str) -> str:
-    if asked == INDEX or asked in var.columns:
-        return asked
+def _check_column(var: pd.DataFrame, requested: str) -> str:
+    if requested == INDEX or requested in var.columns:
+        return requested
     offered = ", ".join(shorten(name) for name in (INDEX, *name_columns(var)))
     raise DataError(
         f"gene names from one of: {offered}",
-        f"{shorten(asked)!r}, which is no column of var",
+        f"{shorten(requested)!r}, which is no column of var",
         "Choose one of them, or leave the choice to the program.",
     )
 
@@ -194,7 +194,7 @@ def _ranked(var: pd.DataFrame, known: tuple[str, ...]) -> list[str]:
 
 
 def _id_column(var: pd.DataFrame, stored: pd.Index) -> str | None:
-    """A column of ids beside an index of names: no two the same, none the name of another gene."""
+    """A column of unique ids beside an index of names, none of them the name of another gene."""
     index = _texts(var.index.to_series())
     for name in _ranked(var, IDS):
         column = var[name]
@@ -221,7 +221,7 @@ def _may_name(column: Column) -> bool:
 
 
 def _is_text(column: Column) -> bool:
-    """Whether a column is one, and of text."""
+    """Whether this is a single column, and of text."""
     if not isinstance(column, pd.Series):
         return False
     categorical = isinstance(column.dtype, pd.CategoricalDtype)
@@ -237,7 +237,7 @@ def _is_missing(value: object) -> bool:
 
 
 def _texts(column: Column) -> np.ndarray:
-    """The values of a column as written; of missing ones and mere spaces nothing."""
+    """The values of a column as text; empty for missing values and blanks."""
     single = column.iloc[:, 0] if isinstance(column, pd.DataFrame) else column
     texts = [
         ""
@@ -256,23 +256,23 @@ def like_ids(texts: np.ndarray) -> float:
     return sum(_ID.fullmatch(text) is not None for text in own) / max(len(own), 1)
 
 
-def _apart(names: np.ndarray, ids: pd.Index) -> tuple[pd.Index, list[str]]:
-    """Names of which those that repeat carry their id, and what was said of it."""
+def _add_ids(names: np.ndarray, ids: pd.Index) -> tuple[pd.Index, list[str]]:
+    """Names, with the id added to repeated ones, and messages on these."""
     index = pd.Index(names, dtype=object)
-    # One that is the id of another gene would be taken for it.
+    # A name that is the id of another gene would be confused with it.
     unclear = index.duplicated(keep=False) | index.isin(ids)
     repeated = np.asarray(unclear) & (names != np.asarray(ids, dtype=object))
-    told = [
+    labels = [
         f"{name} ({own})" if twice else name
         for name, own, twice in zip(names, ids, repeated, strict=True)
     ]
     said = []
     if repeated.any():
-        shown = [name for name, twice in zip(told, repeated, strict=True) if twice][:3]
+        shown = [name for name, twice in zip(labels, repeated, strict=True) if twice][:3]
         count = len(set(names[repeated]))
         said.append(
             f"{count:,} gene names are of more than one gene and carry their id "
             f"({', '.join(shorten(name) for name in shown)})."
         )
-    unique, mended = clean_names(pd.Index(told, dtype=object), "gene")
+    unique, mended = clean_names(pd.Index(labels, dtype=object), "gene")
     return unique, [*said, *mended]

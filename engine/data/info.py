@@ -54,11 +54,11 @@ class SourceInfo:
     gene_columns
         Columns of var that may hold the names of the genes.
     gene_names
-        What they would be named by: one of these, or "index".
+        The column that would name them, or "index".
     offers
         What else can be chosen.
     said
-        What was read, guessed or left out, sentences.
+        What was read, guessed or left out, in sentences.
     """
 
     name: str

@@ -16,7 +16,7 @@ COUNT_NAMES = ("counts", "raw_counts", "count", "umi", "umis", "umi_counts")
 
 @dataclass(frozen=True, eq=False)
 class LayerChoice:
-    """A layer, its name, why it, where counts are should this one hold none, and warnings."""
+    """A layer, its name, why it was chosen, what to do if it holds no counts, and warnings."""
 
     name: str
     layer: Layer
@@ -28,7 +28,7 @@ class LayerChoice:
 def choose_layer(table: Table, layer: str | None, choices: Choices | None = None) -> LayerChoice:
     """The named layer, or the one that most likely holds raw counts.
 
-    Names for counts come first, then X, raw and the others; layers of zeros and ones last. A
+    Layers named as counts come first, then X, raw and the others; zeros and ones come last. A
     part of the counts, such as spliced, is taken only if there is nothing else.
 
     Raises
@@ -39,19 +39,19 @@ def choose_layer(table: Table, layer: str | None, choices: Choices | None = None
         If there are corrected counts alone, and they are not to be rounded.
     """
     rounding = choices is not None and choices.round
-    looks = {name: look_at(found.matrix) for name, found in table.layers.items()}
+    looks = {name: look_at(stored.matrix) for name, stored in table.layers.items()}
     parts = parts_in(table)
     plausible = sorted(
         (name for name, look in looks.items() if look.is_counts),
         key=lambda name: (looks[name].is_binary, name in parts, _rank(name)),
     )
     if layer is not None:
-        name, chosen = _named(table, layer)
+        name, named_layer = _named(table, layer)
         others = [other for other in plausible if other != name]
-        look = looks.get(name) or look_at(chosen.matrix)
+        look = looks.get(name) or look_at(named_layer.matrix)
         _check_fractions(name, look, others, rounding=rounding)
-        return LayerChoice(name, chosen, f"Read {name}, as asked.", _remedy(others))
-    found = "; ".join(f"{shorten(name)} holds {look.text}" for name, look in looks.items())
+        return LayerChoice(name, named_layer, f"Read {name}, as asked.", _remedy(others))
+    contents = "; ".join(f"{shorten(name)} holds {look.text}" for name, look in looks.items())
     if not plausible:
         corrected = sorted((n for n, k in looks.items() if k.kind == CORRECTED), key=_rank)
         if corrected and rounding:
@@ -59,14 +59,14 @@ def choose_layer(table: Table, layer: str | None, choices: Choices | None = None
             reason = f"Read {shorten(name)}, which holds {looks[name].text}; they were rounded."
             return LayerChoice(name, table.layers[name], reason, _remedy([]))
         if corrected:
-            raise _corrected(found, rounding_asked=False)
+            raise _corrected_error(contents)
         raise DataError(
             "raw counts (whole numbers, none negative) in X, raw or a layer",
-            found,
+            contents,
             _remedy([]),
         )
     passed = {}
-    # Where there is nothing to add to a part, a copy of it under another name is as good.
+    # A copy of a part gives way to the sum of the parts; a single part has no such sum.
     while len(parts) > 1 and plausible[0] not in parts and PLUS not in plausible[0]:
         part = is_part(table, plausible[0])
         if part is None:
@@ -98,7 +98,7 @@ def _warnings(
             f"{shorten(name)} is a part of the counts alone; the file holds no other to add."
         )
     own = [o for o in plausible if o != name and o not in parts and PLUS not in o]
-    # Where the parts are known, so is their sum; else two layers of counts leave a guess.
+    # The sum of known parts is certain; otherwise the choice between two layers is a guess.
     others = [o for o in own if not same_counts(table.layers[name], table.layers[o])]
     if others and not passed:
         said.append(
@@ -113,17 +113,17 @@ def _check_fractions(name: str, look: Look, others: list[str], *, rounding: bool
     if look.is_counts or (look.kind == CORRECTED and rounding):
         return
     if look.kind == CORRECTED:
-        raise _corrected(f"{shorten(name)} holds {look.text}", rounding_asked=False)
+        raise _corrected_error(f"{shorten(name)} holds {look.text}")
     if rounding and look.kind:
         raise DataError("counts to round", f"{shorten(name)} holds {look.text}", _remedy(others))
 
 
-def _corrected(found: str, *, rounding_asked: bool) -> ChoiceNeeded:
+def _corrected_error(contents: str) -> ChoiceNeeded:
     return ChoiceNeeded(
         "raw counts (whole numbers, none negative) in X, raw or a layer",
-        found,
+        contents,
         f"Read the uncorrected matrix, or round these by {how_to('round')}.",
-        Offer("round", ("yes",), "yes" if rounding_asked else ""),
+        Offer("round", ("yes",)),
     )
 
 
@@ -150,11 +150,11 @@ def _rank(name: str) -> float:
 
 def _remedy(holding_counts: list[str]) -> str:
     if holding_counts:
-        places = " or ".join(
+        layers = " or ".join(
             name if name in ("X", "raw") else f"layers[{shorten(name)!r}]"
             for name in holding_counts
         )
-        return f"Raw counts seem to be in {places}: choose that layer."
+        return f"Raw counts seem to be in {layers}: choose that layer."
     return (
         "Read the file as it was before normalisation, or keep its raw counts in layers['counts']."
     )

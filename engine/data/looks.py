@@ -14,7 +14,8 @@ WHOLE_TOLERANCE = 1e-4
 CORRECTED, NORMALISED, LOGGED = "corrected", "normalised", "log-normalised"
 CORRECTED_TEXT = "fractions, which look like corrected counts (SoupX, CellBender, alevin)"
 LARGEST_LOG = 20.0
-# Normalised counts are multiples of one step in each cell; by these, few cells deviate by chance.
+# Normalised counts are multiples of one step in each cell. Shares of cells and of values that
+# must be, and fewest values of a cell.
 SHARE_OF_CELLS = 0.8
 SHARE_OF_VALUES = 0.95
 FEWEST = 4
@@ -58,9 +59,9 @@ def look_at(matrix: Matrix) -> Look:
 def fractions(rows: sparse.csr_matrix | None, values: np.ndarray) -> str:
     """Whether fractions are corrected counts, normalised counts or their logarithms.
 
-    Normalised counts of a cell are multiples of one number, and so are those that logarithms
-    were taken of. A correction for ambient RNA subtracts another number from every gene, and
-    what an assignment of reads leaves fractional is whole elsewhere.
+    Normalised counts of a cell are multiples of one number, also before their logarithm was
+    taken. A correction for ambient RNA subtracts a different number from every gene; an
+    assignment of ambiguous reads leaves many values whole.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def fractions(rows: sparse.csr_matrix | None, values: np.ndarray) -> str:
     if whole.mean() >= SHARE_WHOLE:
         return CORRECTED
     if not looks_logged:
-        # Without cells to look at there is no telling; and single reads leave small values.
+        # Only corrected counts have small values, of single reads; undecided without cells.
         return CORRECTED if rows is not None and some.min() < SMALLEST else NORMALISED
     small = some[some < 2.5]
     near = np.abs(small - np.maximum(np.rint(small), 1)) < 0.25
@@ -101,7 +102,7 @@ def fractions(rows: sparse.csr_matrix | None, values: np.ndarray) -> str:
 
 
 def _share(cells: list[np.ndarray], base: float | None = None) -> float:
-    """Share of the cells whose values are multiples of one step, their logarithm undone."""
+    """Share of the cells whose values are multiples of one step, once the logarithm is undone."""
     undone = cells if base is None else [np.power(base, cell) - 1 for cell in cells]
     return float(np.mean([_multiples(values) for values in undone])) if undone else 0.0
 
@@ -111,12 +112,12 @@ def _multiples(values: np.ndarray) -> bool:
     smallest = values.min()
     if not np.isfinite(values).all() or smallest <= 0:
         return False
-    # Single precision leaves less and less of large multiples: judge the small ones.
+    # Single precision rounds large multiples too much: judge the small ones.
     small = values[values <= 50 * smallest]
     if len(small) < FEWEST:
         return False
     for count in SMALLEST_COUNTS:
-        found = small / smallest * count
-        if np.mean(np.abs(found - np.rint(found)) < 0.02) >= SHARE_OF_VALUES:
+        multiples = small / smallest * count
+        if np.mean(np.abs(multiples - np.rint(multiples)) < 0.02) >= SHARE_OF_VALUES:
             return abs(smallest / count - 1) > 1e-3
     return False

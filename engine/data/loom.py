@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from engine.data.choices import Notes, listed
-from engine.data.matrices import OnItsSide
+from engine.data.matrices import TransposedDataset
 from engine.data.reader_errors import shorten
 from engine.data.tables import MatrixAndGenes, Table, table_of
 from engine.errors import DataError
@@ -55,19 +55,19 @@ def read(file: h5py.File, path: Path) -> Table:
     obs = pd.DataFrame(columns, index=pd.Index(index, dtype=object))
     names = pd.Index(rows.pop(named), dtype=object)
     var = pd.DataFrame(rows, index=names)
-    found: dict[str, MatrixAndGenes] = {"X": (OnItsSide(file["matrix"]), var)}
+    matrices: dict[str, MatrixAndGenes] = {"X": (TransposedDataset(file["matrix"]), var)}
     layers = file.get("layers")
     for name in layers if isinstance(layers, h5py.Group) else ():
         if isinstance(layers[name], h5py.Dataset) and layers[name].ndim == 2:
             label = f"layers/{name}" if name in ("X", "raw") else name
-            found[label] = OnItsSide(layers[name]), var
-    table = table_of(path.stem, str(path), obs, found, shorten(path.name), file.close)
+            matrices[label] = TransposedDataset(layers[name]), var
+    table = table_of(path.stem, str(path), obs, matrices, shorten(path.name), file.close)
     return replace(table, notes=table.notes + notes)
 
 
 def _attributes(group: h5py.Group, length: int) -> dict[str, Any]:
-    """Attributes with a value a row; those of several columns are coordinates."""
-    found: dict[str, Any] = {}
+    """Attributes with one value per row; those of several columns are coordinates, and left out."""
+    attributes: dict[str, Any] = {}
     for name, item in group.items():
         if not isinstance(item, h5py.Dataset) or item.shape != (length,):
             continue
@@ -79,5 +79,5 @@ def _attributes(group: h5py.Group, length: int) -> dict[str, Any]:
             )
         elif values.dtype.kind not in "buif":
             continue
-        found[name] = values
-    return found
+        attributes[name] = values
+    return attributes

@@ -1,4 +1,4 @@
-"""Matrices as they lie in memory or on disk, read as checked CSR row blocks."""
+"""Matrices in memory or on disk, read as checked CSR row blocks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENCODINGS = {"csr_matrix": "csr", "csc_matrix": "csc"}
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """A cells x genes matrix wherever it lies.
+    """A cells x genes matrix in memory or on disk.
 
     Attributes
     ----------
@@ -131,13 +131,13 @@ class Matrix:
             shape=(stop - start, self.shape[1]),
             copy=not self.on_disk,
         )
-        # Without this a damaged index would be followed into foreign memory.
+        # Unchecked, a damaged index would be followed into foreign memory.
         rows.check_format(full_check=True)
         return rows
 
     def _arrays(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         """Values and indices from first to last."""
-        found = []
+        arrays = []
         for place, array in enumerate((self.values, self.indices)):
             whole = np.empty(last - first, _native(array[:0]).dtype)
             for start in range(0, last - first, SLICE_VALUES):
@@ -145,11 +145,11 @@ class Matrix:
                 whole[start:stop] = array[first + start : first + stop]
                 if last - first > SLICE_VALUES:
                     tell("reading the values", (place + stop / (last - first)) / 2)
-            found.append(whole)
-        return found[0], found[1]
+            arrays.append(whole)
+        return arrays[0], arrays[1]
 
 
-class OnItsSide:
+class TransposedDataset:
     """A dataset of genes x cells, sliced as cells x genes."""
 
     ndim = 2
@@ -196,7 +196,7 @@ def as_matrix(values: object, name: str, file: str) -> Matrix:
 
 def _wrap(values: object, name: str, file: str) -> Matrix | None:
     on_disk = isinstance(values, anndata.abc.CSRDataset | anndata.abc.CSCDataset)
-    # The readers' own types promise less than AnnData's format does.
+    # The readers' types say less than AnnData's format guarantees.
     raw: Any = getattr(values, "group", values) if on_disk else values
     if isinstance(raw, h5py.Group | zarr.Group):
         kind = ENCODINGS.get(str(raw.attrs.get("encoding-type")))
@@ -207,7 +207,7 @@ def _wrap(values: object, name: str, file: str) -> Matrix | None:
         arrays = parts["data"], parts["indices"], np.asarray(parts["indptr"][:])
         shape = tuple(int(length) for length in group.attrs["shape"])
         return _compressed(name, file, kind, shape, arrays, on_disk=True)
-    if isinstance(raw, h5py.Dataset | zarr.Array | OnItsSide):
+    if isinstance(raw, h5py.Dataset | zarr.Array | TransposedDataset):
         return Matrix(name, file, "dense", tuple(raw.shape), raw, on_disk=True)
     if isinstance(raw, np.ndarray):
         return Matrix(name, file, "dense", tuple(raw.shape), np.asarray(raw))

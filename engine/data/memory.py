@@ -20,16 +20,16 @@ def memory_budget() -> int:
 
 def available_memory() -> int:
     """Bytes of memory available to this process: of the machine, or of its container."""
-    found = []
+    limits = []
     with suppress(OSError, ValueError, IndexError):
         lines = Path("/proc/meminfo").read_text().splitlines()
         entry = next(line for line in [*lines, ""] if line.startswith("MemAvailable") or not line)
-        found.append(int(entry.split()[1]) * 1024)
+        limits.append(int(entry.split()[1]) * 1024)
     with suppress(OSError, ValueError):
         group = Path("/sys/fs/cgroup")
         limit = int((group / "memory.max").read_text())
-        found.append(max(limit - int((group / "memory.current").read_text()), 0))
-    if not found:
+        limits.append(max(limit - int((group / "memory.current").read_text()), 0))
+    if not limits:
         with suppress(OSError, ValueError, AttributeError):
-            found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
-    return min(found, default=UNKNOWN)
+            limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
+    return min(limits, default=UNKNOWN)

@@ -21,7 +21,7 @@ def read(file: h5py.File, path: Path, choices: Choices) -> Table:
     Raises
     ------
     ChoiceNeeded
-        If none is called as RNA usually is, or there is none of that name.
+        If no modality has a usual name of RNA, or none has the chosen name.
     """
     mods = file["mod"]
     check_elements(

@@ -30,7 +30,7 @@ def clean_names(names: pd.Index, kind: str) -> tuple[pd.Index, list[str]]:
             f"({shorten(repr(foreign[0]))})."
         )
     clean = [_writable(text) for text in texts]
-    mended = [text for text, kept in zip(texts, clean, strict=True) if text != kept]
+    mended = [text for text, written in zip(texts, clean, strict=True) if text != written]
     if mended:
         said.append(
             f"{len(mended):,} {kind} names were empty or held characters that no file can keep; "
@@ -50,7 +50,7 @@ def clean_names(names: pd.Index, kind: str) -> tuple[pd.Index, list[str]]:
 
 def clean_labels(obs: pd.DataFrame, cells: pd.Index) -> pd.DataFrame:
     """Labels that an .h5ad can hold: numbers as they are, everything else as categories."""
-    # h5ad keeps these two for itself: a slash makes a folder, _index the names.
+    # h5ad reserves these two: a slash makes a folder, _index holds the names.
     safe = [_text(name).replace("/", "|") for name in obs.columns]
     names, _ = clean_names(pd.Index(["index" if n == "_index" else n for n in safe]), "label")
     columns = [_label(obs.iloc[:, place]) for place in range(obs.shape[1])]
@@ -76,5 +76,5 @@ def _text(value: object) -> str:
 
 def _writable(text: str) -> str:
     """HDF5 ends text at a NUL and knows no lone surrogates."""
-    kept = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return kept.encode("utf-8", "replace").decode("utf-8") or MISSING
+    replaced = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return replaced.encode("utf-8", "replace").decode("utf-8") or MISSING

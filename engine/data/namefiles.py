@@ -48,7 +48,7 @@ def text_of(path: Path) -> str:
 
 
 def rows_of(path: Path) -> list[list[str]]:
-    """Rows of fields as written: no value is missing, no quote special but in a .csv."""
+    """Rows of fields as written: "NA" is text, and quotes have a meaning in a .csv only."""
     text = text_of(path)
     if ".csv" in path.name.lower():
         csv.field_size_limit(10**6)
@@ -65,7 +65,7 @@ def features(path: Path, length: int | None, symbols: Path | None = None) -> pd.
     Parameters
     ----------
     length
-        How many there are, which tells a first line of headings from a name; None if unknown.
+        Number of features, to tell a first line of headings from a name; None if unknown.
     symbols
         A file of names beside one of ids.
     """
@@ -122,7 +122,7 @@ def _head(rows: list[list[str]], length: int | None) -> bool:
 
 
 def _ids_second(rows: list[list[str]]) -> bool:
-    """Whether symbols stand before ids, as nobody but a person writes them."""
+    """Whether symbols come before ids, as only people write them."""
     first, second = (like_ids(np.array([_field(row, i) for row in rows])) for i in (0, 1))
     return first < MOSTLY <= second
 

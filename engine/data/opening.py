@@ -1,4 +1,4 @@
-"""Open a source of counts: an AnnData, or a file or folder of any of the layouts people have."""
+"""Open a source of counts: an AnnData, or a file or folder of a known layout."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def open_table(source: Source, choices: Choices | None = None) -> Table:
 
 def _open(source: Source, choices: Choices) -> Table:
     if isinstance(source, ad.AnnData):
-        return _alone(from_anndata(source, "AnnData", "memory"), choices)
+        return _refuse_choices(from_anndata(source, "AnnData", "memory"), choices)
     if isinstance(source, str) and source == DEMO:
-        return _alone(from_anndata(demo_adata(), "PBMC 68k (demo)", DEMO), choices)
+        return _refuse_choices(from_anndata(demo_adata(), "PBMC 68k (demo)", DEMO), choices)
     if not isinstance(source, str | os.PathLike) or not str(source).strip():
         raise DataError(
             f"a path, an AnnData or {DEMO!r}", shorten(repr(source)), f"Pass {FORMATS}."
@@ -74,11 +74,13 @@ def _open(source: Source, choices: Choices) -> Table:
 
 def _open_folder(path: Path, choices: Choices) -> Table:
     if (path / "zarr.json").exists() or (path / ".zgroup").exists():
-        # Before anything of it is opened: a pipe in place of a file would be waited for.
+        # Checked before anything is opened: to open a pipe in place of a file would block.
         folder_bytes(path)
-        return _alone(from_elements(zarr.open_group(path, mode="r"), path, lambda: None), choices)
+        return _refuse_choices(
+            from_elements(zarr.open_group(path, mode="r"), path, lambda: None), choices
+        )
     if triplets.matrices(path):
-        return _made(*triplets.read_folder(path, choices), path)
+        return _to_table(*triplets.read_folder(path, choices), path)
     foreign.refuse_folder(path)
     raise DataError(
         FORMATS,
@@ -95,19 +97,19 @@ def _open_file(path: Path, choices: Choices) -> Table:
             "Choose a file that lies on a disk.",
         )
     if triplets.is_matrix(path):
-        return _made(*triplets.read_named(path, choices), path)
+        return _to_table(*triplets.read_named(path, choices), path)
     if path.stat().st_size == 0:
         raise DataError(FORMATS, f"an empty file ({path.name})", "Copy or download it again.")
     if not h5py.is_hdf5(path):
         foreign.refuse_file(path)
         if texts.is_text(path):
-            return _made(*texts.read(path, choices), path)
+            return _to_table(*texts.read(path, choices), path)
         raise DataError(
             FORMATS,
             f"a file of another kind ({shorten(path.name)})",
             "Read it with scanpy and save it with adata.write_h5ad('counts.h5ad').",
         )
-    return _alone(_open_hdf5(path, choices), choices)
+    return _refuse_choices(_open_hdf5(path, choices), choices)
 
 
 def _open_hdf5(path: Path, choices: Choices) -> Table:
@@ -126,7 +128,7 @@ def _open_hdf5(path: Path, choices: Choices) -> Table:
         if tenx.is_tenx(file):
             adata, notes = tenx.read(file, path, choices)
             file.close()
-            return _made(adata, notes, path.stem, path)
+            return _to_table(adata, notes, path.stem, path)
         if {"obs", "var"} <= names and names & {"X", "layers", "raw", "raw.X"}:
             file.close()
             # Written before AnnData files carried their type: only anndata knows how to read it.
@@ -142,15 +144,15 @@ def _open_hdf5(path: Path, choices: Choices) -> Table:
     )
 
 
-def _made(adata: ad.AnnData, notes: Notes, name: str, path: Path) -> Table:
+def _to_table(adata: ad.AnnData, notes: Notes, name: str, path: Path) -> Table:
     if adata.n_obs > MAX_CELLS:
         raise DataError(f"at most {MAX_CELLS:,} cells", f"{adata.n_obs:,}", "Read a part of them.")
     table = from_anndata(adata, name or path.name, str(path))
     return replace(table, notes=table.notes + notes)
 
 
-def _alone(table: Table, choices: Choices) -> Table:
-    """Raise an error if a sample or an orientation was chosen, which this source does not offer."""
+def _refuse_choices(table: Table, choices: Choices) -> Table:
+    """The table; an error if a sample or an orientation was chosen, which it does not offer."""
     for name in ("sample", "cells_in"):
         if getattr(choices, name) is not None:
             table.close()

@@ -1,4 +1,4 @@
-"""Layers that are parts of the counts: spliced and unspliced, and what else belongs to them."""
+"""Layers that are parts of the counts: spliced and unspliced, and related ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.data.tables import Layer, Table
 from engine.data.views import Summed, some_rows
 from engine.errors import DataError
 
-# The first two make up the counts; the others are what could not be told apart.
+# The first two make up the counts; the others hold reads that could be of either.
 PARTS = (
     ("spliced", "unspliced", "ambiguous", "spanning"),
     ("mature", "nascent", "ambiguous"),
@@ -58,7 +58,7 @@ def summed(table: Table, names: list[str]) -> Layer:
 
 
 def is_part(table: Table, name: str) -> str | None:
-    """The part of the counts that a layer holds under another name; None if it is none.
+    """The part of the counts that a layer holds under another name; None if it holds none.
 
     X of scVelo and of files read from loom is the spliced part alone.
     """
@@ -69,10 +69,10 @@ def is_part(table: Table, name: str) -> str | None:
 
 
 def same_counts(one: Layer, other: Layer) -> bool:
-    """Whether two layers hold the same, by some of their cells and the genes of both."""
+    """Whether two layers hold the same counts in some of the cells and all shared genes."""
     if one.matrix.shape[0] != other.matrix.shape[0]:
         return False
-    rows = [found for layer in (one, other) if (found := some_rows(layer.matrix)) is not None]
+    rows = [sample for layer in (one, other) if (sample := some_rows(layer.matrix)) is not None]
     if len(rows) < 2 or rows[0].shape[0] != rows[1].shape[0]:
         return False
     genes = [pd.Index([_text(gene) for gene in layer.genes]) for layer in (one, other)]

@@ -20,14 +20,14 @@ import h5py
 SECONDS = 30.0
 LABELS = ("obs", "var", "raw/var", "row_attrs", "col_attrs")
 WHOLE = ("obs", "var", "X", "layers", "raw", "mod")
-# What claims more is not read here, but refused by its claim before it is read there.
+# Tables that claim more are not read here; the reader refuses them by their claimed size.
 MOST_BYTES = 2**30
 _NEEDED = ContextVar("needed", default=True)
 
 
 @contextmanager
 def not_needed() -> Iterator[None]:
-    """For a process that may crash, being there for nothing else."""
+    """Skip the probe, in a process that only reads a file and may crash."""
     token = _NEEDED.set(False)
     try:
         yield
@@ -66,8 +66,8 @@ def walk(path: str) -> None:
             _touch(name, file[name])
             if isinstance(file[name], h5py.Group):
                 file[name].visititems(_touch)
-        places = [file, *(file["mod"].values() if "mod" in file else ())]
-        labels = [place[name] for place in places for name in LABELS if name in place]
+        roots = [file, *(file["mod"].values() if "mod" in file else ())]
+        labels = [root[name] for root in roots for name in LABELS if name in root]
         tables = [table for table in labels if isinstance(table, h5py.Group)]
         claims: list[int] = []
         for table in tables:

@@ -62,8 +62,8 @@ def read_counts(
         of them. What the data lack goes to ``_other`` as well.
     gene_names
         Column of ``var`` with the names of the genes, or "index". None takes a column of symbols
-        where there is one that says more than the index. What else names genes, here too, may be
-        ids or names.
+        where there is one that says more than the index. ``genes`` and ``reference`` may hold ids
+        or names.
     sample, genome, feature_type, cells_in, round
         As in `engine.data.Choices`: what to read of a source that can be read in several ways.
     backed
@@ -78,7 +78,7 @@ def read_counts(
     Raises
     ------
     DataError
-        If the source cannot be read, holds no counts, or lacks what was asked for.
+        If the source cannot be read, holds no counts, or lacks a part that was requested.
     ConfigError
         If an argument is of the wrong kind.
     """
@@ -101,30 +101,30 @@ def read_counts(
         cells, cell_notes = clean_names(pd.Index(table.obs.index), "cell")
         named = name_genes(choice.layer.var, gene_names)
         names = named.names
-        found = scan(matrix, cells, names, choice.remedy, rounding=round)
-        whole = _library_size(table.obs, library_size, found.totals)
-        elsewhere = whole - found.totals
+        scanned = scan(matrix, cells, names, choice.remedy, rounding=round)
+        whole = _library_size(table.obs, library_size, scanned.totals)
+        elsewhere = whole - scanned.totals
         tell("choosing the genes", 0.0)
         selection = choose_genes(
             names,
-            found,
+            scanned,
             genes,
             reference,
-            elsewhere=bool(elsewhere[found.totals > 0].any()),
+            elsewhere=bool(elsewhere[scanned.totals > 0].any()),
             ids=named.ids,
         )
-        kept = np.flatnonzero(found.totals > 0)
-        rows = _rows(matrix, kept, selection, elsewhere[kept], streamed=streamed)
-        notes = [*table.notes.warnings, *choice.warnings, *_rounded(found)]
+        nonempty = np.flatnonzero(scanned.totals > 0)
+        rows = _rows(matrix, nonempty, selection, elsewhere[nonempty], streamed=streamed)
+        notes = [*table.notes.warnings, *choice.warnings, *_describe_rounding(scanned)]
         notes += [*cell_notes, *named.warnings, *selection.warnings]
-        notes += _hint(table.obs, library_size, found.totals)
+        notes += _hint(table.obs, library_size, scanned.totals)
         return Counts(
-            cells=cells[kept],
+            cells=cells[nonempty],
             genes=selection.names,
             reference=selection.reference,
-            obs=clean_labels(table.obs, cells).iloc[kept],
-            totals=whole[kept] if selection.pool else found.totals[kept],
-            library_size=whole[kept],
+            obs=clean_labels(table.obs, cells).iloc[nonempty],
+            totals=whole[nonempty] if selection.pool else scanned.totals[nonempty],
+            library_size=whole[nonempty],
             report=Report(
                 cells_found=len(cells),
                 genes_found=int((names != OTHER).sum()),
@@ -133,9 +133,9 @@ def read_counts(
                 gene_names=named.column,
                 genes_reason=selection.genes_reason,
                 reference_reason=selection.reference_reason,
-                dropped_cells=tuple(cells[found.totals == 0]),
-                dropped_genes=tuple(names[found.gene_sums == 0]),
-                dropped_ids=() if named.ids is None else tuple(named.ids[found.gene_sums == 0]),
+                dropped_cells=tuple(cells[scanned.totals == 0]),
+                dropped_genes=tuple(names[scanned.gene_sums == 0]),
+                dropped_ids=() if named.ids is None else tuple(named.ids[scanned.gene_sums == 0]),
                 n_pooled=selection.n_pooled,
                 streamed=streamed,
                 warnings=tuple(notes),
@@ -144,7 +144,9 @@ def read_counts(
             name=table.name,
             source=table.source,
             layer=choice.name,
-            fingerprint=_fingerprint(found, named.stored, selection, cells[kept], whole[kept]),
+            fingerprint=_fingerprint(
+                scanned, named.stored, selection, cells[nonempty], whole[nonempty]
+            ),
             _rows=rows,
             gene_ids=selection.ids,
         )
@@ -153,12 +155,12 @@ def read_counts(
             table.close()
 
 
-def _rounded(found: Scan) -> list[str]:
-    if not found.n_rounded:
+def _describe_rounding(scanned: Scan) -> list[str]:
+    if not scanned.n_rounded:
         return []
     return [
-        f"{found.n_rounded:,} fractional values were rounded, which moved counts by "
-        f"{found.moved / found.totals.sum():.1%} of their total."
+        f"{scanned.n_rounded:,} fractional values were rounded, which moved counts by "
+        f"{scanned.moved / scanned.totals.sum():.1%} of their total."
     ]
 
 
@@ -168,32 +170,32 @@ def _stream(matrix: Matrix, backed: bool | None) -> bool:
 
 def _rows(
     matrix: Matrix,
-    kept: np.ndarray,
+    positions: np.ndarray,
     selection: Selection,
     elsewhere: np.ndarray,
     *,
     streamed: bool,
 ) -> RowStore:
     projection = Projection(selection.columns, selection.pool)
-    lazy = StreamedRows(matrix, kept, projection, elsewhere)
+    lazy = StreamedRows(matrix, positions, projection, elsewhere)
     if streamed:
         return lazy
     # In blocks, because a block is widened to float64 on the way.
-    parts = [lazy.read(start, stop) for start, stop in row_blocks(len(kept), matrix.shape[1])]
+    parts = [lazy.read(start, stop) for start, stop in row_blocks(len(positions), matrix.shape[1])]
     return MemoryRows(sparse.csr_matrix(sparse.vstack(parts, format="csr")))
 
 
 def _fingerprint(
-    found: Scan,
+    scanned: Scan,
     stored: pd.Index,
     selection: Selection,
     cells: pd.Index,
     library_size: np.ndarray,
 ) -> str:
-    # By their names as stored: counts are the same however their genes are called.
+    # By the stored names: the choice of gene names does not change the counts.
     genes = pd.Index([*stored[selection.columns], *([OTHER] if selection.pool else [])])
     choices = [selection.reference, float(library_size.sum())]
-    return found.content.with_choices(genes, cells, choices)
+    return scanned.content.with_choices(genes, cells, choices)
 
 
 def _library_size(obs: pd.DataFrame, column: str | None, totals: np.ndarray) -> np.ndarray:
@@ -227,7 +229,7 @@ def _library_size(obs: pd.DataFrame, column: str | None, totals: np.ndarray) -> 
 
 
 def _hint(obs: pd.DataFrame, column: str | None, totals: np.ndarray) -> list[str]:
-    """Point at a library size that the file offers and that was not asked for."""
+    """Hint at a library size that the file offers if none was requested."""
     if column is not None or LIBRARY_SIZE not in obs.columns:
         return []
     try:

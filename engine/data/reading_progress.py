@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-# Hears what is being done and which share of it is done, 0 to 1.
+# Called with the current step and the share that is done, 0 to 1.
 Listener = Callable[[str, float], None]
 _LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
 

@@ -31,7 +31,7 @@ class Report:
     warnings
         Everything that was mended or looks odd, full sentences.
     source_reason
-        What of the source was read, and why, if there was a choice.
+        Which part of the source was read, and why, if there was a choice.
     """
 
     cells_found: int

@@ -80,7 +80,7 @@ class DataRequest:
     def from_dict(cls, values: Mapping[str, Any]) -> DataRequest:
         """The inverse of `to_dict`; missing or unknown keys raise ConfigError.
 
-        Of a request without it ``gene_names`` is "index": that is older than the choice.
+        A request without ``gene_names`` is older than that setting and means "index".
         """
         known = [field.name for field in dataclasses.fields(cls)]
         unknown = sorted(set(values) - set(known))

@@ -14,7 +14,7 @@ BLOCK_VALUES = 2**24
 
 @runtime_checkable
 class RowReader(Protocol):
-    """Rows of a matrix as stored, over all genes, wherever it lies."""
+    """Rows of a stored matrix, in memory or on disk, over all genes."""
 
     def read(self, start: int, stop: int) -> sparse.csr_matrix:
         """Rows start to stop: canonical CSR in the type of the file, without stored zeros."""
@@ -51,11 +51,11 @@ class Projection:
         # A whole number may be stored a rounding error away (2.9999998).
         np.rint(rows.data, out=rows.data)
         rows.eliminate_zeros()
-        chosen = rows[:, self.columns]
+        modelled = rows[:, self.columns]
         if self.pool:
-            rest = _row_sums(rows) - _row_sums(chosen) + elsewhere
-            chosen = sparse.hstack([chosen, sparse.csr_matrix(rest[:, None])], format="csr")
-        result = sparse.csr_matrix(chosen.astype(np.float32))
+            rest = _row_sums(rows) - _row_sums(modelled) + elsewhere
+            modelled = sparse.hstack([modelled, sparse.csr_matrix(rest[:, None])], format="csr")
+        result = sparse.csr_matrix(modelled.astype(np.float32))
         result.sort_indices()
         return result
 
@@ -90,20 +90,20 @@ class StreamedRows:
 
     def read(self, start: int, stop: int) -> sparse.csr_matrix:
         """Rows start to stop of the kept cells as float32 CSR."""
-        kept = self.positions[start:stop]
-        if len(kept) == 0:
+        positions = self.positions[start:stop]
+        if len(positions) == 0:
             columns = len(self.projection.columns) + self.projection.pool
             return sparse.csr_matrix((0, columns), dtype=np.float32)
-        first, last = int(kept[0]), int(kept[-1]) + 1
+        first, last = int(positions[0]), int(positions[-1]) + 1
         rows = self.reader.read(first, last)
-        if len(kept) < last - first:
-            rows = rows[kept - first]
+        if len(positions) < last - first:
+            rows = rows[positions - first]
         return self.projection(rows, self.elsewhere[start:stop])
 
 
 @dataclass(frozen=True, eq=False)
 class MatchedRows:
-    """Rows of a store with its columns chosen anew.
+    """Rows of a store, with its columns chosen and reordered.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ class MatchedRows:
     left
         Columns that are not chosen.
     pooled
-        Position, among those chosen, of the column that takes what is left; None drops it.
+        Position, among those chosen, of the column to which the left ones are added; or None.
     """
 
     store: RowStore
@@ -123,13 +123,13 @@ class MatchedRows:
     def read(self, start: int, stop: int) -> sparse.csr_matrix:
         """Rows start to stop as float32 CSR."""
         rows = self.store.read(start, stop)
-        there = sparse.diags_array((self.columns >= 0).astype(float))
-        chosen = sparse.csc_matrix(rows[:, np.maximum(self.columns, 0)] @ there)
+        present = sparse.diags_array((self.columns >= 0).astype(float))
+        matched = sparse.csc_matrix(rows[:, np.maximum(self.columns, 0)] @ present)
         if self.pooled is not None:
             rest = sparse.csr_matrix(_row_sums(rows[:, self.left])[:, None])
-            parts = [chosen[:, : self.pooled], chosen[:, [self.pooled]] + rest]
-            chosen = sparse.csc_matrix(sparse.hstack([*parts, chosen[:, self.pooled + 1 :]]))
-        result = sparse.csr_matrix(chosen.astype(np.float32))
+            parts = [matched[:, : self.pooled], matched[:, [self.pooled]] + rest]
+            matched = sparse.csc_matrix(sparse.hstack([*parts, matched[:, self.pooled + 1 :]]))
+        result = sparse.csr_matrix(matched.astype(np.float32))
         result.eliminate_zeros()
         result.sort_indices()
         return result

@@ -116,16 +116,18 @@ def _check_values(
             ),
             f"counts below {MAX_COUNT:.0f}": ("absurdly large", values >= MAX_COUNT),
         }
-    for expected, (found, wrong) in problems.items():
+    for expected, (description, wrong) in problems.items():
         where = np.flatnonzero(wrong)
         if len(where) == 0:
             continue
         first = int(where[0])
         cell = cells[int(np.searchsorted(rows.indptr, first, side="right")) - 1]
         gene = genes[int(rows.indices[first])]
-        many = f"{len(where):,} {found} values" if len(where) > 1 else f"a {found} value"
+        many = (
+            f"{len(where):,} {description} values" if len(where) > 1 else f"a {description} value"
+        )
         looks = ""
-        if found == "fractional":
+        if description == "fractional":
             kind = fractions(rows, values)
             looks = ", which looks normalised"
             if kind == CORRECTED:

@@ -8,12 +8,12 @@ MAX_CELLS = 100_000_000
 MAX_GENES = 2_000_000
 
 
-def check_shape(found: tuple[int, int], expected: tuple[int, int], layer: str, file: str) -> None:
+def check_shape(shape: tuple[int, int], expected: tuple[int, int], layer: str, file: str) -> None:
     """Refuse a matrix that does not fit its names."""
-    if tuple(found) != expected:
+    if tuple(shape) != expected:
         raise DataError(
             f"{expected[0]:,} cells x {expected[1]:,} genes in {layer}, as obs and var say",
-            f"{found[0]:,} x {found[1]:,} in {file}",
+            f"{shape[0]:,} x {shape[1]:,} in {file}",
             "The file is inconsistent: write it again from the original data.",
         )
 

@@ -26,9 +26,9 @@ def split_counts(counts: Counts, share: float = 0.5, seed: int = 0) -> tuple[Cou
     Parameters
     ----------
     share
-        Of each count that goes to the first part, on average; above 0, below 1.
+        Share of each count that goes to the first part, on average; above 0, below 1.
     seed
-        Of the draws, which depend on a cell's name besides, and not on the other cells.
+        Seed of the draws, which depend on a cell's name too, but not on the other cells.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def split_counts(counts: Counts, share: float = 0.5, seed: int = 0) -> tuple[Cou
 
 
 def fingerprint_of_part(fingerprint: str, share: float, seed: int) -> str:
-    """Fingerprint of the first part of counts with this one; of the second with ``1 - share``."""
+    """Fingerprint of the first part, from that of the counts; of the second with ``1 - share``."""
     digest = hashlib.blake2b(f"{fingerprint} {seed} {_words(share)}".encode(), digest_size=16)
     return digest.hexdigest()
 

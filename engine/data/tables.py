@@ -1,4 +1,4 @@
-"""Tables: labels of cells and names of genes in memory, matrices where they lie."""
+"""Tables: labels of cells and names of genes in memory, matrices in memory or on disk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Source = str | os.PathLike[str] | ad.AnnData
 FORMATS = "an AnnData (.h5ad or .zarr), a 10x .h5 or a folder with matrix.mtx"
 ELEMENTS = ("obs", "var", "X", "layers", "raw")
 TYPES, GENOMES = "feature_types", "genome"
-# Values, and what is known of the genes.
+# The values, and the annotation of the genes.
 MatrixAndGenes = tuple[Any, pd.DataFrame]
 
 
@@ -54,7 +54,7 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """An opened source: labels in memory, matrices where they lie.
+    """An opened source: labels in memory, matrices in memory or on disk.
 
     Attributes
     ----------
@@ -65,9 +65,9 @@ class Table:
     layers
         "X", "raw" and the names of other layers, in this order.
     close
-        Lets go of the file.
+        Closes the file.
     notes
-        What was found out on the way, and what can be chosen.
+        Messages that came up while it was opened, and choices that it offers.
     """
 
     name: str
@@ -96,18 +96,18 @@ def from_elements(root: Any, path: Path, close: Callable[[], None]) -> Table:
         check_elements(root, [name for name in ELEMENTS if name in root], LABELS, size)
         obs = _frame(ad.io.read_elem(root["obs"]), file)
         genes = _frame(ad.io.read_elem(root["var"]), file, "genes in var")
-        found: dict[str, MatrixAndGenes] = {}
+        matrices: dict[str, MatrixAndGenes] = {}
         if _holds(root, "X"):
-            found["X"] = root["X"], genes
+            matrices["X"] = root["X"], genes
         if _holds(root, "raw"):
             raw = _frame(ad.io.read_elem(root["raw"]["var"]), file, "genes in raw/var")
-            found["raw"] = root["raw"]["X"], _described(raw, genes)
+            matrices["raw"] = root["raw"]["X"], _annotate_raw(raw, genes)
         if _holds(root, "layers"):
             for name in root["layers"]:
-                found[_layer_name(name)] = root["layers"][name], genes
-        table = table_of(path.stem, str(path), obs, found, file, close)
+                matrices[_layer_name(name)] = root["layers"][name], genes
+        table = table_of(path.stem, str(path), obs, matrices, file, close)
         said = tuple(
-            filter(None, (chunks.missing_words(name, found[name][0]) for name in table.layers))
+            filter(None, (chunks.missing_words(name, matrices[name][0]) for name in table.layers))
         )
         return replace(table, notes=Notes(warnings=said)) if said else table
     except BaseException:
@@ -116,7 +116,7 @@ def from_elements(root: Any, path: Path, close: Callable[[], None]) -> Table:
 
 
 def folder_bytes(path: Path) -> int:
-    """Size of all files of a folder; DataError if one of them lies elsewhere."""
+    """Size of all files of a folder; DataError if one of them is a link to elsewhere."""
     inside, size = path.resolve(), 0
     for part in path.rglob("*"):
         if part.is_symlink() and not part.resolve().is_relative_to(inside):
@@ -128,7 +128,7 @@ def folder_bytes(path: Path) -> int:
         if part.is_file():
             size += part.stat().st_size
         elif not part.is_dir():
-            # A pipe would be waited for.
+            # To read a pipe would block.
             raise DataError(
                 "a folder of files",
                 f"{shorten(part.name)}, which is none",
@@ -139,31 +139,31 @@ def folder_bytes(path: Path) -> int:
 
 def from_anndata(adata: ad.AnnData, name: str, source: str) -> Table:
     """A table from an AnnData in memory."""
-    found: dict[str, MatrixAndGenes] = {}
+    matrices: dict[str, MatrixAndGenes] = {}
     with reading(name):
         genes = _frame(adata.var, name, "genes in var")
         if adata.X is not None:
-            found["X"] = adata.X, genes
+            matrices["X"] = adata.X, genes
         if adata.raw is not None:
             raw = _frame(adata.raw.var, name, "genes in raw.var")
-            found["raw"] = adata.raw.X, _described(raw, genes)
+            matrices["raw"] = adata.raw.X, _annotate_raw(raw, genes)
         for layer in list(adata.layers.keys()):
             if layer is not None:
-                found[_layer_name(layer)] = adata.layers[layer], genes
-        return table_of(name, source, _frame(adata.obs, name), found, name, lambda: None)
+                matrices[_layer_name(layer)] = adata.layers[layer], genes
+        return table_of(name, source, _frame(adata.obs, name), matrices, name, lambda: None)
 
 
 def table_of(
     name: str,
     source: str,
     obs: pd.DataFrame,
-    found: dict[str, MatrixAndGenes],
+    matrices: dict[str, MatrixAndGenes],
     file: str,
     close: Callable[[], None],
 ) -> Table:
     """A table of matrices that are checked against their names."""
     layers, problems = {}, []
-    for layer, (values, var) in found.items():
+    for layer, (values, var) in matrices.items():
         try:
             matrix = as_matrix(values, layer, file)
         except DataError as error:
@@ -184,7 +184,7 @@ def table_of(
 
 
 def _holds(root: Any, name: str) -> bool:
-    """Whether an element is there; what AnnData lacks it may write as null."""
+    """Whether an element exists; AnnData may write a missing one as null."""
     return name in root and str(root[name].attrs.get("encoding-type")) != "null"
 
 
@@ -202,15 +202,15 @@ def _frame(table: object, file: str, what: str = "cells in obs") -> pd.DataFrame
     return table.astype(foreign) if foreign else table
 
 
-def _described(raw: pd.DataFrame, var: pd.DataFrame) -> pd.DataFrame:
-    """The genes of ``raw``, with what only the table of the modelled ones says of them."""
+def _annotate_raw(raw: pd.DataFrame, var: pd.DataFrame) -> pd.DataFrame:
+    """The genes of ``raw``, with the columns that only ``var`` has."""
     if raw.index.has_duplicates or var.index.has_duplicates:
         return raw
     return raw.join(var[[name for name in var.columns if name not in raw.columns]])
 
 
 def _texts(var: pd.DataFrame, name: str) -> np.ndarray | None:
-    """A column under the name that scanpy gives it, as text."""
+    """A column as text; None if there is none."""
     return np.asarray(var[name].astype(str), dtype=object) if name in var else None
 
 

@@ -19,7 +19,7 @@ from engine.errors import DataError
 from engine.files.elements import check_compressed, check_elements
 
 ARRAYS = {"data", "indices", "indptr", "shape", "barcodes"}
-# Read at once.
+# Read as a whole.
 NAMES = ("barcodes", "features", "genes", "gene_names", "shape", "indptr")
 BYTES_PER_ENTRY = 24
 
@@ -61,7 +61,7 @@ def read(file: h5py.File, path: Path, choices: Choices) -> tuple[ad.AnnData, Not
     if choices.genome is not None:
         name = pick("genome", choices.genome, options)
         text = f"Read the genes of {name}, as asked."
-        return _made(groups[name]), Notes((text,), (), (Offer("genome", options, name),))
+        return _to_adata(groups[name]), Notes((text,), (), (Offer("genome", options, name),))
     parts = [_parts(group) for group in groups.values()]
     cells = parts[0][1]
     if any(not cells.sort_values().equals(own.sort_values()) for _, own, _ in parts):
@@ -106,7 +106,7 @@ def _groups(file: h5py.File) -> dict[str, h5py.Group]:
     }
 
 
-def _made(group: h5py.Group) -> ad.AnnData:
+def _to_adata(group: h5py.Group) -> ad.AnnData:
     matrix, barcodes, var = _parts(group)
     return ad.AnnData(matrix, obs=pd.DataFrame(index=barcodes), var=var)
 

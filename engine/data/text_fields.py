@@ -103,7 +103,7 @@ def check_decimals(fields: Sequence[str], where: str) -> None:
     Raises
     ------
     DataError
-        If all fields that are no numbers are such, and there are any.
+        If some fields are not numbers, and all of these have decimal commas.
     """
     wrong = [field for field in fields if not is_number(field)]
     if wrong and all(map(_DECIMAL_COMMA.fullmatch, wrong)):

@@ -47,7 +47,7 @@ NEEDED = 0.5
 
 
 def is_text(path: Path) -> bool:
-    """Whether a file is called as a table in text is, and holds none but text."""
+    """Whether a file is named like a table in text and holds text only."""
     if NAMES.search(path.name) is None:
         return False
     with opened(path) as lines:
@@ -55,7 +55,7 @@ def is_text(path: Path) -> bool:
 
 
 def read(path: Path, choices: Choices) -> tuple[ad.AnnData, Notes, str]:
-    """The counts of a table with names of both sides.
+    """The counts of a table with names of genes and of cells.
 
     Raises
     ------
@@ -66,20 +66,22 @@ def read(path: Path, choices: Choices) -> tuple[ad.AnnData, Notes, str]:
     """
     head, separator, corner, skipped = _head(path)
     known = annotated(corner, head)
-    names, columns, blocks, kept = _table(path, head, separator, len(skipped), known)
+    names, columns, blocks, other_columns = _table(path, head, separator, len(skipped), known)
     rows = sparse.csr_matrix(sparse.vstack(blocks, format="csr"))
     sides = names, columns
-    turned, notes = _lies(path, corner, sides, choices)
+    turned, notes = _find_orientation(path, corner, sides, choices)
     index, var_names = sides if turned else sides[::-1]
-    headings = dict(zip(kept, apart([head[place - 1] for place in kept]), strict=True))
-    labels = {headings[place]: values for place, values in kept.items()}
+    headings = dict(
+        zip(other_columns, apart([head[place - 1] for place in other_columns]), strict=True)
+    )
+    labels = {headings[place]: values for place, values in other_columns.items()}
     obs, var = beside(labels if turned else {}, index), beside({} if turned else labels, var_names)
     counts = rows if turned else sparse.csr_matrix(rows.T)
     none = no_genes(var_names)
     notes += garbled([*sides[0], *sides[1]], path.name)
     notes += comments(skipped, path.name) + left_out(
-        [headings[place] for place in kept if place in known],
-        [headings[place] for place in kept if place not in known],
+        [headings[place] for place in other_columns if place in known],
+        [headings[place] for place in other_columns if place not in known],
         [var_names[place] for place in none],
         turned,
     )
@@ -95,7 +97,7 @@ def _head(path: Path) -> tuple[list[str], str, str | None, list[str]]:
         first, second = (lines.readline(LONGEST_LINE).rstrip("\r\n") for _ in range(2))
         skipped: list[str] = []
         while first.startswith("#") and len(skipped) < MOST_COMMENTS:
-            # Of as many fields as the line below, it is the headings themselves.
+            # A line with as many fields as the next one holds the headings.
             if any(0 < first.count(sep) == second.count(sep) for sep in "\t,;"):
                 break
             skipped.append(first)
@@ -132,11 +134,11 @@ def _head(path: Path) -> tuple[list[str], str, str | None, list[str]]:
 def _table(
     path: Path, head: list[str], separator: str, skipped: int, known: list[int]
 ) -> tuple[list[str], list[str], list[sparse.csr_matrix], dict[int, list[str]]]:
-    """Names of rows and columns, the counts in blocks, and the other columns by their places."""
+    """Names of rows and columns, the counts in blocks, and the other columns by position."""
     names: list[str] = []
     blocks: list[sparse.csr_matrix] = []
     waiting: list[np.ndarray] = []
-    kept: dict[int, list[str]] = {}
+    other_columns: dict[int, list[str]] = {}
     texts: list[int] = []
     budget, entries = memory_budget(), 0
     at_once = max(1, VALUES_AT_ONCE // max(len(head), 1))
@@ -148,13 +150,15 @@ def _table(
                 continue
             if not names:
                 check_decimals(row[1:], f"in row 1 of {shorten(path.name)}")
-                found = {place for place, text in enumerate(row[1:], 1) if not is_number(text)}
-                texts = sorted(found.union(known))
-                kept = {place: [] for place in texts}
+                text_columns = {
+                    place for place, text in enumerate(row[1:], 1) if not is_number(text)
+                }
+                texts = sorted(text_columns.union(known))
+                other_columns = {place: [] for place in texts}
             names.append(row[0])
             whole = len(row) == len(head) + 1
             for place in reversed(texts) if whole else ():
-                kept[place].append(row.pop(place))
+                other_columns[place].append(row.pop(place))
             waiting.append(numbers(row, len(head) - len(texts), path, len(names)))
             if len(waiting) == at_once:
                 blocks.append(sparse.csr_matrix(np.stack(waiting)))
@@ -165,7 +169,7 @@ def _table(
         blocks.append(sparse.csr_matrix(np.stack(waiting)))
         if (entries + blocks[-1].nnz) * ENTRY_BYTES > budget:
             raise _too_large(path)
-    for place, labels in kept.items():
+    for place, labels in other_columns.items():
         if place not in known and any(map(is_number, labels)):
             raise DataError(
                 "a number in every field",
@@ -181,7 +185,7 @@ def _table(
             f"a file of another kind: {shorten(path.name)} is no table of genes and cells",
             "Write the counts with names of genes on one side and of cells on the other.",
         )
-    return names, [n for i, n in enumerate(head, 1) if i not in left], blocks, kept
+    return names, [n for i, n in enumerate(head, 1) if i not in left], blocks, other_columns
 
 
 def _too_large(path: Path) -> DataError:
@@ -193,7 +197,7 @@ def _too_large(path: Path) -> DataError:
 
 
 def _ending(lines: IO[str]) -> Iterator[str]:
-    """Lines, as long as they end: one without end would fill memory."""
+    """Lines of bounded length: one without end would fill memory."""
     while line := lines.readline(LONGEST_LINE):
         if len(line) == LONGEST_LINE:
             raise ValueError("a line of the table does not end")
@@ -203,7 +207,7 @@ def _ending(lines: IO[str]) -> Iterator[str]:
         yield line
 
 
-def _lies(
+def _find_orientation(
     path: Path, corner: str | None, sides: tuple[list[str], list[str]], choices: Choices
 ) -> tuple[bool, Notes]:
     """Whether rows are cells, by the choice, the corner or the names of both sides."""
@@ -253,6 +257,6 @@ def _common(names: Sequence[str]) -> bool:
 
 
 def _counts_up(names: Sequence[str]) -> bool:
-    """Whether names are but 0, 1, 2 … or 1, 2, 3 …"""
+    """Whether the names are just 0, 1, 2 … or 1, 2, 3 …"""
     first = names[0] if names else ""
     return first in ("0", "1") and all(n == str(i + int(first)) for i, n in enumerate(names))

@@ -18,7 +18,7 @@ class Halves(NamedTuple):
     Attributes
     ----------
     n_left_out
-        Cells of which one part would have had no counts.
+        Number of cells that have no counts in one part.
     """
 
     first: Counts
@@ -35,7 +35,7 @@ def thin(counts: Counts, seed: int, share: float = 0.5) -> Halves:
     Parameters
     ----------
     seed
-        Of the draws; the same for the same counts.
+        Seed of the draws.
     """
     rng = np.random.default_rng(seed)
     parts = []
@@ -46,21 +46,21 @@ def thin(counts: Counts, seed: int, share: float = 0.5) -> Halves:
         parts.append((taken, sparse.csr_matrix(rows - taken)))
     matrices = [sparse.csr_matrix(sparse.vstack(list(part))) for part in zip(*parts, strict=True)]
     totals = [np.asarray(matrix.sum(1, dtype=np.float64)).ravel() for matrix in matrices]
-    kept = np.flatnonzero((totals[0] > 0) & (totals[1] > 0))
+    nonempty = np.flatnonzero((totals[0] > 0) & (totals[1] > 0))
     halves: list[Counts] = []
     for matrix, total in zip(matrices, totals, strict=True):
-        own = sparse.csr_matrix(matrix[kept])
+        own = sparse.csr_matrix(matrix[nonempty])
         own.eliminate_zeros()
         own.sort_indices()
         halves.append(
             replace(
                 counts,
-                cells=counts.cells[kept],
-                obs=counts.obs.iloc[kept],
-                totals=total[kept],
-                library_size=counts.library_size[kept] * share,
+                cells=counts.cells[nonempty],
+                obs=counts.obs.iloc[nonempty],
+                totals=total[nonempty],
+                library_size=counts.library_size[nonempty] * share,
                 fingerprint=f"{counts.fingerprint}:{seed}:{len(halves)}",
                 _rows=MemoryRows(own),
             )
         )
-    return Halves(halves[0], halves[1], counts.n_cells - len(kept))
+    return Halves(halves[0], halves[1], counts.n_cells - len(nonempty))

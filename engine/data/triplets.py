@@ -14,7 +14,7 @@ from scipy import sparse
 
 from engine.data import namefiles
 from engine.data.choices import ChoiceNeeded, Choices, Notes, Offer, how_to, listed, pick
-from engine.data.coordinates import header, lies
+from engine.data.coordinates import find_orientation, header
 from engine.data.parts import PARTS
 from engine.data.reader_errors import shorten
 from engine.data.tenx import check_memory
@@ -37,7 +37,7 @@ FEATURES = ("features", "all_genes", "genes")
 
 @dataclass(frozen=True)
 class Triplet:
-    """A matrix of a folder; ``sample`` is what it is called, '' where it is the only one."""
+    """A matrix of a folder; ``sample`` is its name, '' if it is the only one."""
 
     matrix: Path
     sample: str
@@ -49,26 +49,26 @@ def is_matrix(path: Path) -> bool:
 
 
 def matrices(folder: Path) -> list[Triplet]:
-    """The matrices of a folder, or of its folders if it has none itself."""
+    """The matrices of a folder, or of its subfolders if it has none itself."""
     own = [path for path in _inside(folder) if is_matrix(path) and path.is_file()]
     if own:
-        return _called(own)
-    found, seen = [], 0
+        return _name_samples(own)
+    triplets, n_folders = [], 0
     level = [folder]
     for _ in range(DEEPEST):
         below = [p for f in level for p in _inside(f) if not p.is_symlink() and p.is_dir()]
-        seen += len(below)
-        if seen > MOST_FOLDERS:
+        n_folders += len(below)
+        if n_folders > MOST_FOLDERS:
             break
         for inside in below:
             files = [path for path in _inside(inside) if is_matrix(path) and path.is_file()]
             name = inside.relative_to(folder).as_posix()
-            for triplet in _called(files) if files else ():
-                found.append(
+            for triplet in _name_samples(files) if files else ():
+                triplets.append(
                     Triplet(triplet.matrix, "/".join(filter(None, (name, triplet.sample))))
                 )
         level = below
-    return found
+    return triplets
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -80,14 +80,14 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def read_named(path: Path, choices: Choices) -> tuple[ad.AnnData, Notes, str]:
-    """The matrix that was named, whatever else its folder holds."""
+    """The named matrix, whatever else its folder holds."""
     if choices.sample is not None:
         raise ChoiceNeeded(
             f"no choice of a sample beside the file {shorten(path.name)}",
             shorten(repr(choices.sample)),
             "Name the folder to choose among its samples, or leave the sample out.",
         )
-    every = _called(sorted(p for p in path.parent.iterdir() if is_matrix(p)))
+    every = _name_samples(sorted(p for p in path.parent.iterdir() if is_matrix(p)))
     own = next((t for t in every if t.matrix.name == path.name), Triplet(path, ""))
     if own.sample and _is_part(path):
         text = f"{shorten(path.name)} is a part of the counts alone: its folder sums the parts."
@@ -104,43 +104,43 @@ def read_folder(path: Path, choices: Choices) -> tuple[ad.AnnData, Notes, str]:
     ChoiceNeeded
         If the folder holds several and nothing says which.
     """
-    found = matrices(path)
-    if (together := _parts_of(found)) and choices.sample is None:
-        return *_read_parts(together, choices), path.name
-    options = tuple(triplet.sample or path.name for triplet in found)
-    others = [variant for triplet in found for variant in _variants(triplet)]
+    triplets = matrices(path)
+    if (parts := _parts_of(triplets)) and choices.sample is None:
+        return *_read_parts(parts, choices), path.name
+    options = tuple(triplet.sample or path.name for triplet in triplets)
+    others = [variant for triplet in triplets for variant in _variants(triplet)]
     every = (*options, *(variant.sample for variant in others))
     if choices.sample is not None:
         name = pick("sample", choices.sample, every)
-        chosen = [*found, *others][every.index(name)]
+        selected = [*triplets, *others][every.index(name)]
         notes = Notes(
             (f"Read {shorten(name)} of {shorten(path.name)}, as asked.",),
             (),
             (Offer("sample", every, name),),
         )
-        adata, more = _read(chosen, choices)
+        adata, more = _read(selected, choices)
         return adata, notes + more, name.rsplit("/", 1)[-1]
-    if len(found) > 1:
+    if len(triplets) > 1:
         raise ChoiceNeeded(
             "one sample",
-            f"{len(found)} in the folder {shorten(path.name)}: {listed(options)}",
+            f"{len(triplets)} in the folder {shorten(path.name)}: {listed(options)}",
             f"Choose one by {how_to('sample', options[0])}, or name its matrix.mtx itself.",
             Offer("sample", options),
         )
-    adata, notes = _read(found[0], choices)
-    if found[0].matrix.parent != path:
-        notes += Notes(reasons=(f"Read {shorten(found[0].sample)}, the only matrix below.",))
+    adata, notes = _read(triplets[0], choices)
+    if triplets[0].matrix.parent != path:
+        notes += Notes(reasons=(f"Read {shorten(triplets[0].sample)}, the only matrix below.",))
     if others:
         text = (
-            f"Read {shorten(found[0].matrix.name)}, the reads of one gene alone; read one that "
+            f"Read {shorten(triplets[0].matrix.name)}, the reads of one gene alone; read one that "
             f"shares out the others by {how_to('sample', others[0].sample)}."
         )
         notes += Notes(reasons=(text,), offers=(Offer("sample", every, options[0]),))
     return adata, notes, path.name
 
 
-def _called(files: list[Path]) -> list[Triplet]:
-    """Matrices of one folder with what tells them apart; matrix.mtx goes before its variants."""
+def _name_samples(files: list[Path]) -> list[Triplet]:
+    """The matrices of one folder, each with a distinct name; matrix.mtx instead of its variants."""
     plain = [path for path in files if MATRIX.sub("", path.name).lower() == "matrix"]
     # STARsolo writes UniqueAndMult-EM.mtx and others beside it.
     files = plain if len(plain) == 1 and len(files) > 1 and _starsolo(files) else files
@@ -155,9 +155,9 @@ def _starsolo(files: list[Path]) -> bool:
 
 
 def _variants(triplet: Triplet) -> list[Triplet]:
-    """What STARsolo wrote beside a matrix.mtx that goes before it."""
+    """The variants of a matrix.mtx that STARsolo wrote beside it."""
     files = [path for path in _inside(triplet.matrix.parent) if is_matrix(path) and path.is_file()]
-    if len(files) < 2 or [found.matrix for found in _called(files)] != [triplet.matrix]:
+    if len(files) < 2 or [other.matrix for other in _name_samples(files)] != [triplet.matrix]:
         return []
     names = [(path, MATRIX.sub("", path.name)) for path in files if path != triplet.matrix]
     return [Triplet(p, "/".join(filter(None, (triplet.sample, name)))) for p, name in names]
@@ -170,7 +170,7 @@ def prefix_of(matrix: Path) -> str:
 
 
 def _part(name: str, known: Iterable[str]) -> tuple[str, str] | None:
-    """What a name of a matrix begins with, and the part that it ends in; None if in none."""
+    """The start of the name of a matrix, and the part at its end; None if it ends in no part."""
     ends = (part for part in known if re.search(rf"(^|[._/-]){part}$", name.casefold()))
     return next(((name[: len(name) - len(part)].casefold(), part) for part in ends), None)
 
@@ -179,14 +179,14 @@ def _is_part(path: Path) -> bool:
     return any(_part(MATRIX.sub("", path.name), parts) for parts in PARTS)
 
 
-def _parts_of(found: list[Triplet]) -> dict[str, Triplet]:
-    """Spliced, unspliced and ambiguous counts of the same cells, if that is what a folder holds."""
+def _parts_of(triplets: list[Triplet]) -> dict[str, Triplet]:
+    """Spliced, unspliced and ambiguous counts of the same cells, if a folder holds nothing else."""
     for parts in PARTS:
-        ends = [_part(triplet.sample, (*parts, *SUMS)) for triplet in found]
+        ends = [_part(triplet.sample, (*parts, *SUMS)) for triplet in triplets]
         whole = [end for end in ends if end is not None]
-        if len(whole) < len(found) or len({start for start, _ in whole}) > 1:
+        if len(whole) < len(triplets) or len({start for start, _ in whole}) > 1:
             continue
-        named = {part: t for (_, part), t in zip(whole, found, strict=True) if part in parts}
+        named = {part: t for (_, part), t in zip(whole, triplets, strict=True) if part in parts}
         # Without the first two they are not all of the counts.
         if set(parts[:2]) <= set(named):
             return named
@@ -194,23 +194,23 @@ def _parts_of(found: list[Triplet]) -> dict[str, Triplet]:
 
 
 def _read_parts(parts: dict[str, Triplet], choices: Choices) -> tuple[ad.AnnData, Notes]:
-    found = list(parts.values())
-    whole, notes = _read(found[0], choices)
+    triplets = list(parts.values())
+    whole, notes = _read(triplets[0], choices)
     layers: dict[str, Any] = {next(iter(parts)): whole.X}
     for name, triplet in list(parts.items())[1:]:
         part, _ = _read(triplet, choices)
         if not part.var_names.equals(whole.var_names):
             raise DataError(
-                f"the same genes in all of {listed(t.matrix.name for t in found)}",
+                f"the same genes in all of {listed(t.matrix.name for t in triplets)}",
                 f"others in {shorten(triplet.matrix.name)}",
-                f"Choose one by {how_to('sample', found[0].sample)}.",
+                f"Choose one by {how_to('sample', triplets[0].sample)}.",
             )
         if not part.obs_names.equals(whole.obs_names):
             raise ChoiceNeeded(
-                f"the same cells in all of {listed(t.matrix.name for t in found)}",
+                f"the same cells in all of {listed(t.matrix.name for t in triplets)}",
                 f"others in {shorten(triplet.matrix.name)}",
-                f"Choose one by {how_to('sample', found[0].sample)}, or join the parts first.",
-                Offer("sample", tuple(t.sample for t in found)),
+                f"Choose one by {how_to('sample', triplets[0].sample)}, or join the parts first.",
+                Offer("sample", tuple(t.sample for t in triplets)),
             )
         layers[name] = part.X
     del whole.X
@@ -243,7 +243,7 @@ def _read(triplet: Triplet, choices: Choices) -> tuple[ad.AnnData, Notes]:
             if (len(own), len(again)) == (n_cells, n_genes):
                 var, obs, notes = again, own, more
                 break
-    turned, more = lies(matrix, lengths, (len(obs), len(var)), choices)
+    turned, more = find_orientation(matrix, lengths, (len(obs), len(var)), choices)
     values = scipy.io.mmread(matrix, spmatrix=False)
     counts = sparse.csr_matrix(values if turned else values.T)
     return ad.AnnData(counts, obs=obs, var=var), notes + more
@@ -252,7 +252,7 @@ def _read(triplet: Triplet, choices: Choices) -> tuple[ad.AnnData, Notes]:
 def _sides(matrix: Path) -> dict[str, Path]:
     """The files of features and cells of a matrix, and of symbols beside ids."""
     prefix, alone = prefix_of(matrix), len([p for p in matrix.parent.iterdir() if is_matrix(p)]) < 2
-    found: dict[str, tuple[int, Path]] = {}
+    ranked: dict[str, tuple[int, Path]] = {}
     for path in sorted(matrix.parent.iterdir()):
         if (match := SIDE.match(path.name)) is None or not path.is_file():
             continue
@@ -263,19 +263,19 @@ def _sides(matrix: Path) -> dict[str, Path]:
         exact = 2 if own == prefix else 1 if shared or alone else 0
         # Version 3 of Cell Ranger wrote features where 2 had genes.
         rank = 2 * exact + (match["role"].lower() in ("features", "all_genes", "barcodes"))
-        if exact and rank > found.get(role, (0, path))[0]:
-            found[role] = rank, path
+        if exact and rank > ranked.get(role, (0, path))[0]:
+            ranked[role] = rank, path
     start = f"{prefix}_" if prefix else ""
     end = f".tsv{'.gz' if matrix.suffix.lower() == '.gz' else ''}"
     needed = {
         "features": f"{start}features{end} or {start}genes{end}",
         "cells": f"{start}barcodes{end}",
     }
-    missing = [words for role, words in needed.items() if role not in found]
+    missing = [words for role, words in needed.items() if role not in ranked]
     if missing:
         raise DataError(
             f"{' and '.join(needed.values())} beside {shorten(matrix.name)}",
             f"no {' and no '.join(missing)}",
             "Put the three files of one sample into one folder, their names with the same start.",
         )
-    return {role: path for role, (_, path) in found.items()}
+    return {role: path for role, (_, path) in ranked.items()}

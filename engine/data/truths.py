@@ -23,10 +23,10 @@ class Truth(NamedTuple):
     Attributes
     ----------
     composition
-        Proportions (or what they are proportional to) of the cells from the one position to the
-        other; it may draw.
+        Returns the proportions, perhaps not normalised, of the cells from one position to
+        another; it may draw them at random.
     cells, genes, obs, var
-        What is kept of the parameters, by name: arrays of cells and genes, and columns.
+        The parameters to save, by name: arrays of cells and genes, and columns.
     pooled_last
         Whether the last gene stands for the pooled rest.
     """

@@ -14,7 +14,7 @@ from engine.data.memory import memory_budget
 from engine.data.rows import row_blocks
 
 LOOKED_AT = 100
-# By columns, a row cannot be had without the whole.
+# To read a row of a matrix stored by columns, the whole is read.
 MOST_BYTES = 2**30
 
 
@@ -92,7 +92,7 @@ class Picked(Matrix):
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes that the whole would take: it is read on the way."""
+        """Bytes that the whole matrix would take, because all of it is read."""
         return self.whole.memory_bytes
 
     def read(self, start: int, stop: int) -> sparse.csr_matrix:
@@ -111,7 +111,7 @@ class Picked(Matrix):
 
 
 def some_rows(matrix: Matrix, rows: int = LOOKED_AT) -> sparse.csr_matrix | None:
-    """The first rows, the middle and the last; None if they cannot be had cheaply."""
+    """The first rows, the middle and the last; None if reading them costs too much."""
     if matrix.kind == "csc":
         if matrix.memory_bytes > min(memory_budget(), MOST_BYTES):
             return None
@@ -134,6 +134,6 @@ def _sum(parts: Sequence[sparse.csr_matrix]) -> sparse.csr_matrix:
 
 
 def _columns(rows: sparse.csr_matrix, columns: np.ndarray) -> sparse.csr_matrix:
-    found = sparse.csr_matrix(rows[:, columns])
-    found.sort_indices()
-    return found
+    picked = sparse.csr_matrix(rows[:, columns])
+    picked.sort_indices()
+    return picked
