@@ -30,7 +30,7 @@ from engine.results import load, load_counts, outline
 from engine.results.outline import fingerprint
 from engine.store import layout, sources, worker
 from engine.store.limits import Limits
-from engine.store.process import Usage, asking, check
+from engine.store.process import Usage, check, make_message
 
 # A name, and what is called: it gives a value, or raises an EngineError, and nothing else.
 Step = tuple[str, Callable[[], Any]]
@@ -50,7 +50,7 @@ def _stored(request: DataRequest, source: Path) -> Any:
     limits = Limits.of(sources.size(request.source))
     heard, output = os.pipe()
     copies = worker.Copies(output)
-    copies.do({"number": 1, **asking(request, folder, limits)})
+    copies.do({"number": 1, **make_message(request, folder, limits)})
     while copies.running:
         copies.reap()
         time.sleep(0.002)

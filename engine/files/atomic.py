@@ -1,4 +1,4 @@
-"""Replace a file as a whole: who reads it meanwhile finds the old content or the new."""
+"""Replaces a file as a whole: a reader finds either the old content or the new."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def atomic_write(path: Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     finally:
-        # Gone after the renaming; after a failure, that failure is the error to report.
+        # After the renaming it is gone; after a failure, that failure is the error to report.
         with suppress(OSError):
             temporary.unlink()

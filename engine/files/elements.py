@@ -15,14 +15,14 @@ from engine.files.walking import DEEPEST
 # No compressor shrinks real counts this much; a claim beyond it fills memory with nothing.
 VALUES_PER_BYTE = 1_100
 VALUES_FREE = 10_000_000
-# The same of what is read into memory at once, in bytes: names, labels, and all of a fit.
+# The same in bytes, for what is read into memory at once: names, labels, and all of a fit.
 BYTES_PER_BYTE = 60
 BYTES_FREE = 200_000_000
 LABELS = ("obs", "var", "raw/var")
 
 
 def check_elements(root: Any, names: Iterable[str], whole: Iterable[str], file_bytes: int) -> None:
-    """Refuse what points out of the file, and arrays out of proportion to its size.
+    """Refuse links out of the file, and arrays out of proportion to its size.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def check_elements(root: Any, names: Iterable[str], whole: Iterable[str], file_b
     names
         Elements that will be read.
     whole
-        Those among them, or below them, that will be read at once.
+        Elements among them, or below them, that will be read as a whole.
     file_bytes
         Size on disk.
 
@@ -45,9 +45,9 @@ def check_elements(root: Any, names: Iterable[str], whole: Iterable[str], file_b
     if isinstance(root, h5py.Group):
         _check_hdf5(root, names)
     limit = VALUES_PER_BYTE * file_bytes + VALUES_FREE
-    # To find them takes longest where there are thousands.
+    # Listed once: to list thousands takes longer than anything else here.
     arrays = {name: dict(_arrays(root[name], name)) for name in names}
-    for part, item in ((part, item) for found in arrays.values() for part, item in found.items()):
+    for part, item in (pair for members in arrays.values() for pair in members.items()):
         _check_size(item, part, limit)
         if isinstance(item, zarr.Array):
             _check_codecs(item, part)
@@ -68,8 +68,7 @@ def check_elements(root: Any, names: Iterable[str], whole: Iterable[str], file_b
 def check_compressed(arrays: Sequence[np.ndarray], shape: tuple[int, int]) -> None:
     """Refuse the arrays of a sparse matrix whose indices lead outside of them.
 
-    SciPy follows indices unchecked, and its own check passes by the row pointers where the last
-    is 0.
+    SciPy follows indices unchecked, and its own check skips the row pointers if the last one is 0.
 
     Parameters
     ----------
@@ -100,7 +99,7 @@ def check_compressed(arrays: Sequence[np.ndarray], shape: tuple[int, int]) -> No
 
 
 def _check_hdf5(root: h5py.Group, names: list[str]) -> None:
-    """Links anywhere: an attribute can name any of them."""
+    """Refuse links out of the file anywhere in it: an attribute can name any of them."""
 
     # What a callback raises is lost in the HDF5 library; what it returns ends the walk.
     def foreign_link(name: str, link: object) -> str | None:
@@ -112,15 +111,15 @@ def _check_hdf5(root: h5py.Group, names: list[str]) -> None:
         elsewhere = isinstance(item, h5py.Dataset) and (item.external or item.is_virtual)
         return name if elsewhere else None
 
-    found = root.visititems_links(foreign_link) or root.visititems(foreign_data)
-    if found is not None and found.count("/") > DEEPEST:
+    foreign = root.visititems_links(foreign_link) or root.visititems(foreign_data)
+    if foreign is not None and foreign.count("/") > DEEPEST:
         raise DataError(
             f"at most {DEEPEST} groups in one another",
-            f"more of them below {found.split('/')[0]}",
+            f"more of them below {foreign.split('/')[0]}",
             "The file is damaged or was made to fill memory; do not use it.",
         )
-    if found is not None:
-        raise _outside(found)
+    if foreign is not None:
+        raise _outside(foreign)
 
 
 def _arrays(item: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -130,9 +129,9 @@ def _arrays(item: Any, name: str) -> Iterator[tuple[str, Any]]:
             if isinstance(member, zarr.Array):
                 yield f"{name}/{part}", member
     elif isinstance(item, h5py.Group):
-        found: list[tuple[str, Any]] = []
-        item.visititems(lambda part, member: found.append((f"{name}/{part}", member)))
-        yield from ((part, member) for part, member in found if isinstance(member, h5py.Dataset))
+        members: list[tuple[str, Any]] = []
+        item.visititems(lambda part, member: members.append((f"{name}/{part}", member)))
+        yield from ((part, member) for part, member in members if isinstance(member, h5py.Dataset))
     else:
         yield name, item
 
@@ -142,7 +141,7 @@ def _bytes(item: Any) -> int:
 
 
 def _check_names(item: Any, name: str, arrays: Iterable[Any]) -> None:
-    """Names in the attributes of a table, and of its columns, are of its own parts."""
+    """Refuse names, in the attributes of a table or of its columns, that lead out of the table."""
     if isinstance(item, h5py.Dataset | zarr.Array):
         return
     # Before 0.8 AnnData named the categories of a column by a path.
@@ -172,7 +171,7 @@ def _check_size(item: Any, name: str, limit: int) -> None:
 
 
 def _check_codecs(item: zarr.Array, name: str) -> None:
-    """To open a pickle is to run it, and not every version of zarr declines."""
+    """Refuse pickles: to open one is to run it, and some versions of zarr do."""
     if any(
         getattr(codec, "codec_id", "") == "pickle" for codec in (*item.filters, *item.compressors)
     ):

@@ -14,12 +14,12 @@ import numpy as np
 
 # The longest log and trace take a hundredth of it.
 MOST_TEXT = 2**26
-# What arrays unpack to: names shrink most.
+# Limits of what arrays unpack to: names shrink most.
 UNPACKED_PER_BYTE, UNPACKED_FREE = 100, 50_000_000
 
 
 def open_own(path: Path) -> IO[bytes]:
-    """Open a plain file that lies where it seems to.
+    """Open a plain file.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def open_own(path: Path) -> IO[bytes]:
         If it is something else: a link, a pipe, a folder.
     """
     try:
-        # A pipe without a writer would be waited for.
+        # To open a pipe without a writer would block.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         if path.is_symlink():
@@ -49,8 +49,7 @@ def read_json(path: Path) -> Any:
     OSError
         If there is none.
     ValueError
-        If it is no plain file, too large, no JSON, or has numbers that are not finite, which
-        none that is written here has.
+        If it is no plain file, too large, no JSON, or has numbers that are not finite.
     """
     with open_own(path) as file:
         data = file.read(MOST_TEXT + 1) if _size(file) <= MOST_TEXT else b""
@@ -91,7 +90,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def on_disk(facts: os.stat_result) -> int:
-    """Bytes that a file takes on the disk: it may say that it is large, and be a hole."""
+    """Bytes that a file takes on the disk: fewer than its size if it has holes."""
     return min(facts.st_size, 512 * facts.st_blocks)
 
 
@@ -100,7 +99,7 @@ def _size(file: IO[bytes]) -> int:
 
 
 def _check_claims(file: IO[bytes], most: int) -> None:
-    """Each array fills its member of the archive, and all of them are no more than there may be."""
+    """Refuse arrays that claim more than their member of the archive, or too much in all."""
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         if sum(member.file_size for member in members) > most:

@@ -1,8 +1,8 @@
 """Let another process read a fit first: a few damaged bytes crash the HDF5 library, or hang it.
 
 No exception handler catches that, and it would take a server with it. A helper is kept for the
-next file, as to start one takes longer than to read most fits; what this process wrote itself, and
-what was read before and is as it was, is not read again.
+next file, because to start one takes longer than to read most fits. Files that this process wrote,
+or that were read before and have not changed, are not read again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from engine.files import walking
 from engine.files.elements import BYTES_FREE, BYTES_PER_BYTE
 from engine.files.own_files import on_disk
 
-# The time that a file is given: a start, and its bytes as a slow disk gives them.
+# The time limit of a file: that of a start, and of its bytes at the rate of a slow disk.
 SECONDS, BYTES_PER_SECOND = 10.0, 20e6
 CRASHED, LATE = "it crashes the HDF5 library", "it takes far too long to be read"
 _KNOWN = 1024
@@ -39,15 +39,15 @@ def probe(path: Path, parts: Sequence[str]) -> None:
     Parameters
     ----------
     parts
-        Names at the top of the file; of all else the attributes are read.
+        Names at the top of the file; of the rest only the attributes are read.
     """
     state = state_of(path)
     key = state, tuple(parts)
     with _lock:
         problem = _known.get((state, _EVERYTHING), _known.get(key))
     if problem is None:
-        problem = _asked(path, list(parts), state[2])
-        # What ends the process is not tried again for another part.
+        problem = _find_problem(path, list(parts), state[2])
+        # A file that ended the process is not tried again for other parts.
         _keep((state, _EVERYTHING) if problem in (CRASHED, LATE) else key, problem)
     if problem:
         raise ValueError(problem)
@@ -85,27 +85,27 @@ class _Helper:
             text=True,
         )
 
-    def ask(self, asked: dict[str, object]) -> str | None:
-        """What is wrong with a file; None if the other process had ended before it began."""
+    def ask(self, request: dict[str, object]) -> str | None:
+        """The problem of a file, "" if none; None if the process had ended before it began."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
-            self._process.stdin.write(json.dumps(asked) + "\n")
+            self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
         except OSError:
             return None
         if not self._process.stdout.readline():
             return None
         said = self._process.stdout.readline()
-        return json.loads(said) if said else self._how()
+        return json.loads(said) if said else self._ending()
 
-    def _how(self) -> str:
+    def _ending(self) -> str:
         late = self._process.wait() == -signal.SIGALRM
         return LATE if late else CRASHED
 
     def end(self) -> None:
         """End the process, whatever it does."""
-        # What was written to it and not taken cannot be, and closing says so.
+        # Closing fails if the process has not read all that was written to it.
         with suppress(OSError), self._process:
             self._process.kill()
 
@@ -117,26 +117,26 @@ _idle: list[_Helper] = []
 
 @atexit.register
 def _end() -> None:
-    """End the helpers with this process, rather than when they notice."""
+    """End the helpers together with this process."""
     for helper in _idle:
         if helper.owner == os.getpid():
             helper.end()
     _idle.clear()
 
 
-def _asked(path: Path, parts: list[str], size: int) -> str:
-    asked: dict[str, object] = {"path": str(path.resolve()), "parts": parts}
-    asked["most"] = BYTES_PER_BYTE * size + BYTES_FREE
-    asked["seconds"] = int(SECONDS + size / BYTES_PER_SECOND) + 1
+def _find_problem(path: Path, parts: list[str], size: int) -> str:
+    request: dict[str, object] = {"path": str(path.resolve()), "parts": parts}
+    request["most"] = BYTES_PER_BYTE * size + BYTES_FREE
+    request["seconds"] = int(SECONDS + size / BYTES_PER_SECOND) + 1
     while True:
         with _lock:
             helper = _idle.pop() if _idle else None
-        # What another process started before it was forked is not ours to talk to.
+        # A helper that was started before a fork belongs to the parent process.
         if helper is not None and helper.owner != os.getpid():
             continue
         fresh = helper is None
         helper = helper or _Helper()
-        problem = helper.ask(asked)
+        problem = helper.ask(request)
         if problem == "":
             with _lock:
                 _idle.append(helper)

@@ -1,7 +1,7 @@
 """Read all of a saved fit, in a process that may crash, hang or run out of memory over it.
 
-A script that needs h5py alone: for each line of its input, a path and whether the counts are
-wanted, it writes a line when it begins and one with what is wrong, empty if nothing is.
+A script that needs h5py alone. For each line of its input, a request, it writes a line when it
+begins and one with the problem, empty if there is none.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-# Held at once: what is read is read in pieces.
+# Arrays are read in pieces of at most this size.
 PIECE_BYTES = 2**24
-# Beyond what this process takes itself.
+# Memory for reading, beyond that of the process itself.
 ROOM = 700 * 2**20
 IDLE_SECONDS = 60
 DEEPEST = 30
@@ -30,26 +30,26 @@ class Walk:
     Parameters
     ----------
     most
-        Bytes of text that there may be in all: it may be kept once and named many times.
+        Limit of bytes of text in all: text may be stored once and referred to many times.
     """
 
     def __init__(self, most: int) -> None:
         self._left = most
-        self._seen: set[int] = set()
+        self._visited: set[int] = set()
 
     def touch(self, group: h5py.Group, depth: int = 0) -> None:
-        """Read the attributes of everything in a group, once, however it is linked."""
+        """Read the attributes of all members of a group, of each only once."""
         for name in group:
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 continue
             item = group[name]
-            place = h5py.h5o.get_info(item.id).addr
-            if place in self._seen:
+            address = h5py.h5o.get_info(item.id).addr
+            if address in self._visited:
                 continue
-            self._seen.add(place)
+            self._visited.add(address)
             dict(item.attrs)
             if isinstance(item, h5py.Group):
-                # The library's own walk takes minutes where thousands are in one another.
+                # The library's own walk takes minutes where thousands of groups are nested.
                 if depth >= DEEPEST:
                     raise ValueError(f"more than {DEEPEST} groups in one another")
                 self.touch(item, depth + 1)
@@ -80,20 +80,20 @@ def _length(value: object) -> int:
 def walk(path: str, parts: list[str], most: int) -> None:
     """Read the attributes of everything, and the arrays below some of the parts.
 
-    What claims more bytes than ``most`` is not read: by that claim it is refused later.
+    Arrays that claim more bytes than ``most`` are not read: they are refused later.
     """
     own = Walk(most)
     with h5py.File(path, "r") as file:
         dict(file.attrs)
         own.touch(file)
-        # What is a link may lead to another file.
+        # A link may lead to another file.
         real = [p for p in parts if isinstance(file.get(p, getlink=True), h5py.HardLink)]
-        found: list[h5py.Dataset] = []
+        items: list[h5py.Dataset] = []
         for item in (file[part] for part in real):
             if isinstance(item, h5py.Group):
-                item.visititems(lambda _name, below: found.append(below))
-            found.append(item)
-        arrays = [item for item in found if isinstance(item, h5py.Dataset)]
+                item.visititems(lambda _name, below: items.append(below))
+            items.append(item)
+        arrays = [item for item in items if isinstance(item, h5py.Dataset)]
         if sum(item.nbytes for item in arrays) <= most:
             for item in arrays:
                 own.read(item)
@@ -110,12 +110,12 @@ def main() -> None:
         line = sys.stdin.readline()
         if not line:
             return
-        asked = json.loads(line)
+        request = json.loads(line)
         # No Python runs while the library hangs: the signal itself must end the process.
-        signal.alarm(asked["seconds"])
+        signal.alarm(request["seconds"])
         print("begun", flush=True)
         try:
-            walk(asked["path"], asked["parts"], asked["most"])
+            walk(request["path"], request["parts"], request["most"])
             said = ""
         except Exception as error:
             said = f"{type(error).__name__}: {error}"

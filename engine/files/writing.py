@@ -17,7 +17,7 @@ from engine.errors import FitError
 from engine.files.atomic import atomic_write
 from engine.files.probing import trust
 
-# With their bytes shuffled, small integers shrink most, even at the level that is quickest.
+# To shuffle the bytes shrinks small integers most, even at the fastest level.
 _COUNTS = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 
@@ -29,7 +29,7 @@ def write(
     Parameters
     ----------
     counts
-        What becomes ``X``, compressed; None leaves the ``X`` of ``adata``.
+        Matrix to write as ``X``, compressed; None leaves the ``X`` of ``adata``.
 
     Returns
     -------
@@ -51,11 +51,11 @@ def write(
         trust(target)
     # A full disk is a RuntimeError where HDF5 notices it as it closes the file.
     except (OSError, RuntimeError) as error:
-        told = (
+        reason = (
             os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         )
         raise FitError(
-            "room to write the fit", told, "Free some space, or choose another path."
+            "room to write the fit", reason, "Free some space, or choose another path."
         ) from error
     return target
 
@@ -63,14 +63,14 @@ def write(
 def write_portable(
     adata: ad.AnnData, path: Path, compression: Literal["gzip"] | None = None
 ) -> None:
-    """Write what older anndata (0.10), scanpy and cellxgene open: text as plain arrays of it.
+    """Write a file that older anndata (0.10), scanpy and cellxgene open: text in plain arrays.
 
     Raises
     ------
     OSError
         If it cannot be written.
     """
-    # In memory they are pandas' own, not tables of a file.
+    # In memory they are tables of pandas, not of a file.
     obs, var = cast(pd.DataFrame, adata.obs), cast(pd.DataFrame, adata.var)
     adata.obs, adata.var = portable(obs), portable(var)
     with ad.settings.override(allow_write_nullable_strings=False):
@@ -90,8 +90,10 @@ def _portable(column: pd.Series) -> pd.Series:
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "buif":
         return column
     if isinstance(column.dtype, pd.CategoricalDtype):
-        kept = column.cat.categories
-        return column if isinstance(kept.dtype, np.dtype) else column.cat.rename_categories(str)
+        categories = column.cat.categories
+        return (
+            column if isinstance(categories.dtype, np.dtype) else column.cat.rename_categories(str)
+        )
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         return column.astype(np.float64)
     return column.astype(object).map(str, na_action="ignore").astype("category")

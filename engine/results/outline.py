@@ -33,7 +33,7 @@ class Outline:
     is_bound
         Whether that is only a lower bound, as an encoder without refinement gives.
     gene_ids
-        (G,) ids of the genes, if the fit knows any beside the names.
+        (G,) ids of the genes, if the fit has any beside the names.
     """
 
     fingerprint: str
@@ -45,14 +45,14 @@ class Outline:
     gene_ids: pd.Index | None = None
 
     def sharing(self, other: Outline) -> Outline:
-        """The same, with the names of another outline where they are equal: kept once."""
+        """The same outline; names that are equal are shared with the other to save memory."""
         cells = other.cells if self.cells.equals(other.cells) else self.cells
         genes = other.genes if self.genes.equals(other.genes) else self.genes
         return replace(self, cells=cells, genes=genes)
 
 
 def outline(path: str | os.PathLike[str]) -> Outline:
-    """Read what a saved fit is about: far quicker than the fit itself.
+    """Read the outline of a saved fit, which is far quicker than the fit itself.
 
     Raises
     ------

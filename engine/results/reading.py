@@ -76,12 +76,12 @@ def _check_ours(file: h5py.File, path: str | os.PathLike[str]) -> None:
 
 @contextmanager
 def opened(path: str | os.PathLike[str], parts: Sequence[str] = _WHOLE) -> Iterator[h5py.File]:
-    """The file, if it has no external links; any error of reading becomes that of a damaged fit.
+    """Open the file of a fit; any error of reading becomes a FitError.
 
     Parameters
     ----------
     parts
-        Names at the top of the file: what will be read. Another process has read them before.
+        Names at the top of the file that will be read. Another process reads them first.
     """
     name = Path(path).name
     try:
@@ -106,7 +106,7 @@ def opened(path: str | os.PathLike[str], parts: Sequence[str] = _WHOLE) -> Itera
 
 
 def _check_once(file: h5py.File, path: Path, parts: Sequence[str]) -> None:
-    """Refuse what `check_elements` does, unless the file passed as it is now."""
+    """Apply `check_elements`, unless the file has passed it in its present state."""
     key = state_of(path), tuple(parts)
     if key in _checked:
         return

@@ -1,4 +1,4 @@
-"""Why a fit has as many factors or topics as it has: what was tried, and how well it did."""
+"""How the number of factors or topics of a fit was chosen: the numbers tried and their scores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from engine.registry import AnyFit, Config
 from engine.validation import AUTO
 
-# Under which it stands in the ``data`` of a fit.
+# Its key in the ``data`` of a fit.
 _KEY = "selection"
 
 
@@ -19,16 +19,16 @@ class Tried:
     Attributes
     ----------
     size
-        How many.
+        The number of factors or topics.
     perplexity
-        Of the counts of cells that were held out, half of each cell given; the lower the better.
+        Of the counts of held-out cells, given half of each cell; the lower the better.
     behind, behind_error
         How many nats per count worse than the best number that was tried, and the standard error
         of this difference, from the differences cell by cell.
     structure
-        Whether genes vary together beyond these factors; None if that was not looked for.
+        Whether genes vary together beyond these factors; None if that was not tested.
     seconds
-        That it took.
+        Time that the fit took.
     """
 
     size: int
@@ -50,7 +50,7 @@ class Selection:
     reason
         Why, in words.
     tried
-        From the smallest number to the largest.
+        The numbers that were tried, in ascending order.
     n_fitted, n_held_out
         Cells that each number was fitted to, and that it was scored on.
     """
@@ -66,8 +66,8 @@ class Selection:
         return asdict(self)
 
     @classmethod
-    def of(cls, told: dict[str, Any]) -> Selection:
-        """The inverse of `to_dict`; KeyError, TypeError or ValueError if it is of others."""
+    def of(cls, values: dict[str, Any]) -> Selection:
+        """The inverse of `to_dict`; KeyError, TypeError or ValueError for other values."""
         tried = tuple(
             Tried(
                 size=int(one["size"]),
@@ -77,14 +77,14 @@ class Selection:
                 structure=None if one["structure"] is None else bool(one["structure"]),
                 seconds=float(one["seconds"]),
             )
-            for one in told["tried"]
+            for one in values["tried"]
         )
         return cls(
-            size=int(told["size"]),
-            reason=str(told["reason"]),
+            size=int(values["size"]),
+            reason=str(values["reason"]),
             tried=tried,
-            n_fitted=int(told["n_fitted"]),
-            n_held_out=int(told["n_held_out"]),
+            n_fitted=int(values["n_fitted"]),
+            n_held_out=int(values["n_held_out"]),
         )
 
 

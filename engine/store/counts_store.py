@@ -28,7 +28,7 @@ from engine.store.process import ReaderProcess, Tell
 from engine.store.worker import OUTCOME
 
 MOST_BYTES = 20 * 10**9
-# Libraries, another version of which may read the same file otherwise.
+# Libraries whose other versions may read the same file differently.
 _READ_BY = ("anndata", "h5py", "numpy", "pandas", "scanpy", "scipy", "zarr")
 NEW, DELETED = ".new-", ".deleted-"
 _COUNTS_FOLDERS = 32 * "[0-9a-f]"
@@ -39,18 +39,17 @@ _SILENT: Tell = lambda _words, _share: None  # noqa: E731
 class CountsStore:
     """A folder of stored counts, used by any number of servers, and the process that fills it.
 
-    Counts are read anew when the source has another size or time of change, when something else
-    is asked of it, or when the code that reads has changed. Those used longest ago go when there
-    are too many.
+    Counts are read again when the size or time of the source, the request or the code that reads
+    has changed. The least recently used ones are removed when all of them take too much space.
 
     Parameters
     ----------
     folder
         Made when it is first needed; where it cannot be written, a temporary one takes its place.
     most_bytes
-        What all of them may take.
+        Limit of the size of all of them.
     process
-        What reads; one of its own by default.
+        The process that reads; a new one by default.
     """
 
     def __init__(
@@ -78,12 +77,13 @@ class CountsStore:
         Parameters
         ----------
         tell
-            Hears what is being done and which share of it is done; what it raises ends it.
+            Called with the current step and the share that is done; an error of it ends the
+            reading.
 
         Raises
         ------
         EngineError
-            As `engine.read_counts`, or that the source crashes the reader or changes meanwhile.
+            As `engine.read_counts`, or if the source crashes the reader or changes meanwhile.
         """
         before = sources.state(request.source)
         name = _name(request, before)
@@ -96,7 +96,7 @@ class CountsStore:
             try:
                 self._process.read(request, new, tell)
             except NoRoom:
-                # What was kept before gives way.
+                # Older counts are removed to make room.
                 if not self._evict(every=True):
                     raise
                 shutil.rmtree(new, ignore_errors=True)
@@ -109,11 +109,11 @@ class CountsStore:
                     f"{shorten(Path(request.source).name)} changed",
                     "Open it again once it is complete.",
                 )
-            found = _place(new, new.with_name(name))
+            stored = _place(new, new.with_name(name))
         finally:
             shutil.rmtree(new, ignore_errors=True)
         self._evict()
-        return found
+        return stored
 
     def clean(self, now: float | None = None) -> None:
         """Remove unfinished counts older than a day, and stored counts beyond the limit of size."""
@@ -139,20 +139,20 @@ class CountsStore:
         return self._aside / name
 
     def _evict(self, *, every: bool = False) -> bool:
-        """Remove the least recently used counts until the rest fits; none that are being read.
+        """Remove the least recently used counts that nobody reads, until the rest fits.
 
         The most recently used one stays unless ``every``. Returns whether any were removed.
         """
-        kept, gone = [], False
-        places = [place for place in (self.folder, self._aside) if place is not None]
-        for folder in (folder for place in places for folder in place.glob(_COUNTS_FOLDERS)):
+        entries, gone = [], False
+        homes = [home for home in (self.folder, self._aside) if home is not None]
+        for folder in (folder for home in homes for folder in home.glob(_COUNTS_FOLDERS)):
             try:
-                kept.append((layout.used(folder), layout.size(folder), folder))
+                entries.append((layout.used(folder), layout.size(folder), folder))
             except (OSError, DataError):
-                # Damaged: it would be found by nobody, and its size is unknown.
+                # Damaged: nobody can read it, and its size is unknown.
                 gone |= _remove(folder)
-        left = sum(size for _, size, _ in kept)
-        for _, size, folder in sorted(kept)[: None if every else -1]:
+        left = sum(size for _, size, _ in entries)
+        for _, size, folder in sorted(entries)[: None if every else -1]:
             if left <= self.most_bytes and not every:
                 break
             if _remove(folder):
@@ -160,20 +160,20 @@ class CountsStore:
         return gone
 
 
-def _place(new: Path, kept: Path) -> tuple[Counts, SourceInfo]:
+def _place(new: Path, target: Path) -> tuple[Counts, SourceInfo]:
     """Give stored counts their name, and open them."""
     try:
-        new.rename(kept)
+        new.rename(target)
     except OSError:
-        # Another server has just made them, or they could not be opened.
+        # Another server has just stored them, or those that were there are damaged.
         with suppress(DataError):
-            return layout.read(kept)
-        if not _remove(kept):
-            # Somebody still streams those that are damaged.
-            kept = kept.with_name(uuid.uuid4().hex)
+            return layout.read(target)
+        if not _remove(target):
+            # The damaged ones are still in use.
+            target = target.with_name(uuid.uuid4().hex)
         with suppress(OSError):
-            new.rename(kept)
-    return layout.read(kept)
+            new.rename(target)
+    return layout.read(target)
 
 
 def _remove(folder: Path) -> bool:

@@ -1,12 +1,12 @@
 """Layout of stored counts in a folder: an AnnData in zarr 3 by rows, its description, checksums.
 
-    lock            held by those who stream them; its time is when they were last opened
+    lock            held while they are streamed; its time is when they were last opened
     counts.zarr/    X (CSR, compressed in chunks, each with its checksum), names, var, uns
-    labels.h5       obs, of which zarr would make some files for each column
+    labels.h5       obs, for which zarr would need several files per column
     about.json      names, choices, the report of reading and what the source offers
     sums.json       every file with its size and, but for the chunks of X, its checksum
 
-The two files of JSON come last, so that a folder without them is one that was not finished.
+The two JSON files are written last: a folder without them is unfinished.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _LABELS, _LOCK = "labels.h5", "lock"
 _REMEDY = "Open the counts again, which reads them anew."
 
 
-class Held:
+class SharedLock:
     """A lock that readers share, until this object is closed or deleted."""
 
     def __init__(self, path: Path) -> None:
@@ -64,8 +64,8 @@ class StoredRows:
     """Rows of stored counts, read on demand."""
 
     stored: Matrix
-    # As long as somebody streams them, they are not removed.
-    held: Held
+    # While it is held, the stored counts are not removed.
+    lock: SharedLock
 
     def read(self, start: int, stop: int) -> sparse.csr_matrix:
         """Rows start to stop as float32 CSR."""
@@ -93,7 +93,7 @@ def write(counts: Counts, info: SourceInfo, folder: Path) -> None:
     ad.io.write_elem(root, "var", var)
     sizes = {"totals": counts.totals, "library_size": counts.library_size}
     ad.io.write_elem(root, "uns", sizes)
-    # By number: names may be as long as they like. In memory, where no disk is full.
+    # By number, for names may have any length. In memory, where HDF5 meets no full disk.
     numbers = [str(place) for place in range(counts.obs.shape[1])]
     with h5py.File(image := BytesIO(), "w", libver="latest") as file:
         ad.io.write_elem(file, "obs", counts.obs.set_axis(numbers, axis=1))
@@ -122,24 +122,24 @@ def read(folder: Path) -> tuple[Counts, SourceInfo]:
     DataError
         If a part of them is missing, of another size or changed.
     """
-    held = None
+    lock = None
     try:
         with reading("the stored counts"):
-            held = Held(folder / _LOCK)
+            lock = SharedLock(folder / _LOCK)
             check(folder)
             about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
             root = zarr.open_group(folder / _ZARR, mode="r", zarr_format=3)
             with h5py.File(BytesIO((folder / _LABELS).read_bytes()), "r") as labels:
                 obs = cast(pd.DataFrame, ad.io.read_elem(labels["obs"]))
-            found = _counts(root, obs, about, held), _info(about["info"])
+            stored = _counts(root, obs, about, lock), _info(about["info"])
     except DataError as error:
-        if held is not None:
-            # Its frame lives as long as the error, and the lock with it.
-            held.close()
+        if lock is not None:
+            # The error keeps this frame alive, and the frame the lock.
+            lock.close()
         raise DataError(error.expected, error.got, _REMEDY) from error
     with suppress(OSError):
         os.utime(folder / _LOCK)
-    return found
+    return stored
 
 
 @contextmanager
@@ -151,7 +151,7 @@ def alone(folder: Path) -> Iterator[None]:
     OSError
         If somebody reads them, or there are none.
     """
-    # Without a lock nobody opens them.
+    # Counts without this file are never opened.
     with (folder / _LOCK).open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -173,7 +173,10 @@ def _write_rows(root: zarr.Group, counts: Counts) -> None:
     group = root.create_group("X")
     shape = [counts.n_cells, counts.n_genes]
     group.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": shape})
-    data, indices = _Growing(group, "data", np.float32), _Growing(group, "indices", np.int32)
+    data, indices = (
+        _AppendedArray(group, "data", np.float32),
+        _AppendedArray(group, "indices", np.int32),
+    )
     indptr = np.zeros(counts.n_cells + 1, dtype=np.int64)
     for start, stop in row_blocks(*shape):
         rows = counts.rows(start, stop)
@@ -186,7 +189,7 @@ def _write_rows(root: zarr.Group, counts: Counts) -> None:
     group.create_array("indptr", data=indptr)
 
 
-class _Growing:
+class _AppendedArray:
     """An array of one axis that is written a few chunks at a time."""
 
     def __init__(self, group: zarr.Group, name: str, dtype: Any) -> None:
@@ -196,7 +199,7 @@ class _Growing:
             chunks=(CHUNK,),
             dtype=dtype,
             compressors=[BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle"), Crc32cCodec()],
-            # Zarr takes a lost chunk for an empty one.
+            # Else zarr would take a lost chunk for an empty one.
             config={"write_empty_chunks": True},
         )
         self._parts: list[np.ndarray] = []
@@ -221,7 +224,7 @@ class _Growing:
         self._parts, self._waiting = [values[length:]], len(values) - length
 
 
-def _counts(root: Any, obs: pd.DataFrame, about: Mapping[str, Any], held: Held) -> Counts:
+def _counts(root: Any, obs: pd.DataFrame, about: Mapping[str, Any], lock: SharedLock) -> Counts:
     var, sizes = (cast(Any, ad.io.read_elem(root[name])) for name in ("var", "uns"))
     stored = as_matrix(root["X"], "X", "the stored counts")
     cells, genes = pd.Index(obs.index, dtype=str), pd.Index(var.index, dtype=str)
@@ -229,7 +232,7 @@ def _counts(root: Any, obs: pd.DataFrame, about: Mapping[str, Any], held: Held) 
     if stored.shape != (len(cells), len(genes)) or not 0 <= about["reference"] < len(genes):
         raise ValueError("the names and the matrix do not fit together")
     streamed = stored.memory_bytes > memory_budget()
-    rows: RowStore = StoredRows(stored, held) if streamed else MemoryRows(_loaded(stored))
+    rows: RowStore = StoredRows(stored, lock) if streamed else MemoryRows(_loaded(stored))
     report = {key: _tuple(value) for key, value in about["report"].items()}
     return Counts(
         cells=cells,

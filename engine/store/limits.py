@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from engine.data.memory import available_memory
 
-# Counts of a packed file take some twenty times its bytes in memory, and some more for a while;
-# nobody's take more than this part of what is free.
+# Counts of a packed file take about twenty times its bytes in memory, for a while more. The limit
+# is at most this share of the free memory.
 LEAST_BYTES, BYTES_PER_BYTE, SHARE = 640 * 2**20, 40, 2 / 3
 # Text is parsed at a few MB a second on a slow processor, and may be packed ten times.
 SECONDS, BYTES_PER_SECOND = 8.0, 400_000
-# Of wall time to processor time: disks are slow, and others work on the same machine.
+# Wall time per processor time: disks are slow, and the machine has other work.
 PATIENCE = 4.0
 MOST = 1e9
 
@@ -27,7 +27,7 @@ class Limits:
 
     @classmethod
     def of(cls, size: int) -> Limits:
-        """For a source of so many bytes; LOGRATIO_READER_GB and _SECONDS set them otherwise."""
+        """Limits for a source of ``size`` bytes; LOGRATIO_READER_GB and _SECONDS override them."""
         most = max(LEAST_BYTES, int(available_memory() * SHARE))
         memory = min(LEAST_BYTES + BYTES_PER_BYTE * size, most)
         memory = int(_number("LOGRATIO_READER_GB", memory / 1e9) * 1e9)
@@ -40,5 +40,5 @@ def _number(name: str, default: float) -> float:
         value = float(os.environ.get(name, ""))
     except ValueError:
         return default
-    # More than what the system can count is as good as nonsense.
+    # The system cannot count beyond this.
     return value if 0 < value < MOST else default

@@ -1,4 +1,4 @@
-"""ReaderProcess: the server's end of the process that reads; the other end is `worker`."""
+"""ReaderProcess: starts the process that reads (`worker`) and exchanges messages with it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from engine.store import sources
 from engine.store.limits import Limits
 from engine.store.worker import OUTCOME, no_room
 
-# Hears what is being done and which share of it is done; what it raises ends the reading.
+# Called with the current step and the share that is done; an error of it ends the reading.
 Tell = Callable[[str, float], None]
 POLL_SECONDS = 0.1
 _ROOT = Path(engine.__file__).resolve().parents[1]
-# One thread each: several may read at once, beside a fit. Arenas count as memory of a copy.
+# One thread each: several may read at once, beside a fit. Arenas count towards a memory limit.
 _ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLOSC_NTHREADS"), "1")
 _ENVIRONMENT["MALLOC_ARENA_MAX"] = "2"
 _KINDS = (DataError, NoRoom, ConfigError, ChoiceNeeded, EngineError)
@@ -65,7 +65,7 @@ class ReaderProcess:
     Parameters
     ----------
     program
-        Module whose ``main`` is the other end.
+        Module whose ``main`` the process runs.
     """
 
     def __init__(self, program: str = "engine.store.worker") -> None:
@@ -82,11 +82,11 @@ class ReaderProcess:
             self._ready()
 
     def close(self) -> None:
-        """End it, and what it reads."""
+        """End the process and its readings."""
         with self._lock:
             process, self._process = self._process, None
         if process is not None:
-            # `_listen` notices, and lets go of it.
+            # `_listen` notices, and closes its pipes.
             process.kill()
 
     def read(
@@ -101,17 +101,18 @@ class ReaderProcess:
         Parameters
         ----------
         tell
-            Hears every tenth of a second how far it is; what it raises ends the reading.
+            Called every tenth of a second with the step and the share that is done; an error
+            of it ends the reading.
         limits
             By default in proportion to the source.
 
         Raises
         ------
         EngineError
-            What reading raised, or that it crashed or took too much.
+            The error of reading, or one that says that it crashed or exceeded a limit.
         """
         limits = limits or Limits.of(sources.size(request.source))
-        number, reading = self._begin(asking(request, folder, limits))
+        number, reading = self._begin(make_message(request, folder, limits))
         deadline = time.monotonic() + limits.wall
         try:
             while reading.usage is None and not reading.lost:
@@ -121,7 +122,7 @@ class ReaderProcess:
                 reading.news.clear()
                 tell(reading.words, reading.share)
         except BaseException:
-            self._say({"stop": number})
+            self._send({"stop": number})
             raise
         finally:
             with self._lock:
@@ -131,25 +132,25 @@ class ReaderProcess:
         check(request, folder, reading.usage, limits)
         return reading.usage
 
-    def _begin(self, asked: dict[str, Any]) -> tuple[int, _Reading]:
+    def _begin(self, message: dict[str, Any]) -> tuple[int, _Reading]:
         number = next(self._numbers)
         with self._lock:
             reading = self._readings[number] = _Reading(self._ready())
-        self._say({"number": number, **asked})
+        self._send({"number": number, **message})
         return number, reading
 
-    def _say(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any]) -> None:
         with self._lock:
             process = self._process
         if process is None or process.stdin is None:
             return
-        # Apart from the other lock, without which nothing of the process is heard.
+        # Not under the other lock, which `_receive` needs meanwhile.
         with self._writing:
             try:
                 process.stdin.write(json.dumps(message).encode() + b"\n")
                 process.stdin.flush()
             except (OSError, ValueError):
-                # It has ended, which `_listen` tells those who wait.
+                # The process has ended; `_listen` wakes those who wait.
                 return
 
     def _ready(self) -> subprocess.Popen[bytes]:
@@ -173,14 +174,14 @@ class ReaderProcess:
             for line in process.stdout or ():
                 # Its last line may be cut.
                 with suppress(ValueError):
-                    self._hear(json.loads(line))
+                    self._receive(json.loads(line))
         with self._lock:
             lost = [one for one in self._readings.values() if one.process is process]
         for reading in lost:
             reading.lost = True
             reading.news.set()
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _receive(self, message: dict[str, Any]) -> None:
         with self._lock:
             reading = self._readings.get(message["number"])
         if reading is None:
@@ -192,8 +193,8 @@ class ReaderProcess:
         reading.news.set()
 
 
-def asking(request: DataRequest, folder: Path, limits: Limits) -> dict[str, Any]:
-    """The message by which a copy reads a request."""
+def make_message(request: DataRequest, folder: Path, limits: Limits) -> dict[str, Any]:
+    """The message that makes a copy of the process read a request."""
     return {
         "request": request.to_dict(),
         "folder": str(folder),
@@ -216,19 +217,19 @@ def check(request: DataRequest, folder: Path, usage: Usage, limits: Limits) -> N
             error.offer = Offer(name, tuple(options), chosen)
         raise error
     if outcome is None or usage.status != 0:
-        # The limit of processor time ends a copy by the one signal, and if it goes on by the other.
-        found = f"it crashes the library that reads it (signal {-usage.status})"
+        # Beyond its processor time a copy gets SIGXCPU, and SIGKILL if it goes on.
+        reason = f"it crashes the library that reads it (signal {-usage.status})"
         late = usage.status == -signal.SIGKILL and usage.seconds > limits.processor
         if usage.status == -signal.SIGXCPU or late:
-            found = f"still being read after {limits.processor:,.0f} s of work"
+            reason = f"still being read after {limits.processor:,.0f} s of work"
         elif usage.status == 0:
-            # Not even why could be written.
+            # Not even the reason could be written.
             raise no_room("perhaps none")
-        raise _refused(request, found)
+        raise _refused(request, reason)
 
 
-def _refused(request: DataRequest, found: str) -> DataError:
+def _refused(request: DataRequest, reason: str) -> DataError:
     name = shorten(Path(request.source).name or request.source)
     return DataError(
-        "a whole, readable file", f"{name} to be damaged or of another kind ({found})", _REMEDY
+        "a whole, readable file", f"{name} to be damaged or of another kind ({reason})", _REMEDY
     )

@@ -1,4 +1,4 @@
-"""Files of a source: their state, which tells changes, and their size."""
+"""Files of a source: their state, which changes with them, and their size."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _MATRIX = (".mtx", ".mtx.gz")
 def state(source: str) -> tuple[Any, ...] | None:
     """State of a source, which changes with it: names, sizes and times of its files.
 
-    None if there is no telling: a part of it cannot be looked at or lies elsewhere, or there are
-    too many.
+    None if it cannot be determined: a file cannot be read, a folder is a link, or there are too
+    many files.
     """
     if source == DEMO:
         return DEMO, version("scanpy")
@@ -32,7 +32,7 @@ def state(source: str) -> tuple[Any, ...] | None:
         return None
     if not complete:
         return None
-    # Copying may set the time of the content to that of another file, but not that of the change.
+    # Copying may set the modification time to that of another file, but not the change time.
     times = ((name, at.st_size, at.st_mtime_ns, at.st_ctime_ns) for name, at in facts)
     return source, *times
 
@@ -58,6 +58,6 @@ def _files(source: str) -> tuple[list[Path], bool]:
     else:
         return [path], True
     parts = list(itertools.islice(inside, MOST_FILES + 1))
-    # What lies in a folder that is a link is not among them.
+    # Files below a folder that is a link are not among them.
     linked = path.is_dir() and any(part.is_symlink() and part.is_dir() for part in parts)
     return [part for part in parts if part.is_file()], len(parts) <= MOST_FILES and not linked

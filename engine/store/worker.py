@@ -1,9 +1,9 @@
-"""The program that reads: ``python -m engine.store.worker``; its other end is `process`.
+"""The process that reads: ``python -m engine.store.worker``, which `process` starts.
 
-It holds what reading needs in memory, and makes a copy of itself (fork) for each source. A copy
-has limits of its own and ends with its parent, whatever a file makes it do; it writes what it read
-into a folder, and nothing else of it reaches the server. A line of JSON on the input starts or
-stops a copy; lines on the output tell how far each has come and how it ended.
+It imports what reading needs, and makes a copy of itself (fork) for each source. A copy has limits
+of its own and ends with its parent, whatever a file makes it do; it writes the counts into a
+folder, and nothing else of it reaches the server. A line of JSON on the input starts or stops a
+copy; lines on the output report the progress and the end of each.
 """
 
 from __future__ import annotations
@@ -66,22 +66,22 @@ class Copies:
         # Number and start of each, by the id of its process.
         self.running: dict[int, tuple[int, float]] = {}
 
-    def do(self, asked: dict[str, Any]) -> None:
+    def do(self, message: dict[str, Any]) -> None:
         """Start a copy, or stop one."""
-        if "stop" in asked:
+        if "stop" in message:
             for copy, (number, _) in self.running.items():
-                if number == asked["stop"]:
+                if number == message["stop"]:
                     os.kill(copy, signal.SIGKILL)
             return
         parent = os.getpid()
         copy = os.fork()
         if copy == 0:
-            # Nothing of the parent's own ending may run in the copy.
+            # The copy must not run what the parent runs at its end.
             try:
-                _read(asked, parent, self._output)
+                _read(message, parent, self._output)
             finally:
                 os._exit(0)
-        self.running[copy] = asked["number"], time.monotonic()
+        self.running[copy] = message["number"], time.monotonic()
 
     def reap(self) -> None:
         """Report the copies that have ended."""
@@ -96,29 +96,29 @@ class Copies:
                 "peak": used.ru_maxrss * unit,
                 "seconds": time.monotonic() - began,
             }
-            _say(self._output, {"number": number, "ended": facts})
+            _send(self._output, {"number": number, "ended": facts})
 
     def end(self) -> None:
-        """Stop all."""
+        """Stop all copies."""
         for copy in self.running:
             os.kill(copy, signal.SIGKILL)
 
 
-def _read(asked: dict[str, Any], parent: int, output: int) -> None:
-    # What libraries say of a file is nobody's: what matters is in the outcome.
+def _read(message: dict[str, Any], parent: int, output: int) -> None:
+    # Output of libraries is discarded: the outcome has all that matters.
     os.dup2(1, 2)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _confine(asked, parent)
-    folder = Path(asked["folder"])
+    _confine(message, parent)
+    folder = Path(message["folder"])
     try:
-        with listening(_teller(output, asked["number"])), reading("the source"):
-            request = DataRequest.from_dict(asked["request"])
-            # This process is one that may crash.
+        with listening(_make_listener(output, message["number"])), reading("the source"):
+            request = DataRequest.from_dict(message["request"])
+            # This process may crash.
             with probe.not_needed():
                 counts = request.load()
                 info = inspect_source(request.source, request.choices)
-            _keep(counts, info, folder)
+            _write(counts, info, folder)
         outcome: dict[str, Any] = {}
     except EngineError as error:
         outcome = {"kind": type(error).__name__, "parts": error.__reduce__()[1]}
@@ -128,66 +128,66 @@ def _read(asked: dict[str, Any], parent: int, output: int) -> None:
     (folder / OUTCOME).write_text(json.dumps(outcome), encoding="utf-8")
 
 
-def _keep(counts: Any, info: Any, folder: Path) -> None:
+def _write(counts: Any, info: Any, folder: Path) -> None:
     try:
         layout.write(counts, info, folder)
     except OSError as error:
         raise no_room(shorten(error.strerror or error)) from error
 
 
-def no_room(found: str) -> NoRoom:
+def no_room(reason: str) -> NoRoom:
     """The error for counts that cannot be written to the disk."""
     return NoRoom(
         "room to keep the counts on the server's disk",
-        found,
+        reason,
         "Free some space; LOGRATIO_HOME says where it is needed.",
     )
 
 
-def _confine(asked: dict[str, Any], parent: int) -> None:
+def _confine(message: dict[str, Any], parent: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PARENT_ENDED, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
     own = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, processor_limits(asked["processor"], own))
+    resource.setrlimit(resource.RLIMIT_CPU, processor_limits(message["processor"], own))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError):
-        # Should memory run out all the same, this goes before the server does.
+        # If memory runs out all the same, the system ends this process before the server.
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     with contextlib.suppress(OSError, ValueError, IndexError):
         pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
-        most = pages * resource.getpagesize() + int(asked["memory"])
+        most = pages * resource.getpagesize() + int(message["memory"])
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def processor_limits(asked: float, own: int) -> tuple[int, int]:
-    """Whole seconds until a warning and the end; ``own`` of the system may not be exceeded."""
-    seconds = max(1, int(asked))
+def processor_limits(limit: float, own: int) -> tuple[int, int]:
+    """Whole seconds until a warning and the end; neither exceeds ``own``, that of the system."""
+    seconds = max(1, int(limit))
     end = seconds + 1 if own == resource.RLIM_INFINITY else min(seconds + 1, own)
     return min(seconds, end), end
 
 
-def _teller(output: int, number: int) -> Any:
-    told = 0.0
+def _make_listener(output: int, number: int) -> Any:
+    sent = 0.0
 
     def listener(words: str, share: float) -> None:
-        nonlocal told
+        nonlocal sent
         now = time.monotonic()
-        if now - told > TELL_SECONDS:
-            told = now
-            _say(output, {"number": number, "words": words, "share": round(share, 3)})
+        if now - sent > TELL_SECONDS:
+            sent = now
+            _send(output, {"number": number, "words": words, "share": round(share, 3)})
 
     return listener
 
 
-def _say(output: int, message: dict[str, Any]) -> None:
-    # So short that copies do not write into one another's lines.
+def _send(output: int, message: dict[str, Any]) -> None:
+    # A line is so short that it is written as a whole, between those of other copies.
     os.write(output, json.dumps(message).encode() + b"\n")
 
 
 def _own_output() -> int:
-    """The output under another number: what libraries print must not get into it."""
+    """A duplicate of the output, because libraries may print to the original."""
     output = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return output
