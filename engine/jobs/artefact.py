@@ -26,7 +26,7 @@ class Work:
     Attributes
     ----------
     fit
-        Of the run.
+        Fit of the run.
     """
 
     def __init__(self, jobs: Jobs, run: str, fit: AnyFit, handle: JobHandle) -> None:
@@ -54,11 +54,11 @@ class Artefact[T](ABC):
     Attributes
     ----------
     name
-        In the names of its jobs, and in messages.
+        Used in the names of its jobs, and in messages.
     file
-        In the folder of the run.
+        Name of its file in the folder of the run.
     owned
-        Whether only the owner of a run may have it worked out, because it replaces what all see.
+        Whether only the owner of a run may have it computed, because it replaces what all see.
     """
 
     name: ClassVar[str]
@@ -66,7 +66,7 @@ class Artefact[T](ABC):
     owned: ClassVar[bool] = True
 
     @abstractmethod
-    def work(self, work: Work, *asked: Any) -> T | None:
+    def work(self, work: Work, *settings: Any) -> T | None:
         """Compute it; None if the job was stopped with too little to save."""
 
     @abstractmethod
@@ -75,20 +75,20 @@ class Artefact[T](ABC):
 
     @abstractmethod
     def load(self, path: Path, passes: int, fit: AnyFit | None = None) -> T | None:
-        """Read it; None if it is of another fit than that after so many passes.
+        """Read it; None if it is not of the fit after that number of passes.
 
-        Whatever it raises means that the file is damaged.
+        Any error means that the file is damaged.
         """
 
-    def submit(self, jobs: Jobs, run: str, *asked: Any, fit: AnyFit | None = None) -> str:
-        """Queue a job that works it out and saves it; returns at once.
+    def submit(self, jobs: Jobs, run: str, *settings: Any, fit: AnyFit | None = None) -> str:
+        """Queue a job that computes it and saves it; returns at once.
 
         The result of the job is the artefact. A job that is cancelled saves nothing.
 
         Parameters
         ----------
         fit
-            That of the run, if it is at hand.
+            The fit of the run, if it is already loaded.
 
         Returns
         -------
@@ -108,24 +108,24 @@ class Artefact[T](ABC):
             of = fit or jobs.result(run)
             if of is None:
                 raise JobError("a run with a fit", f"none in {run}", "Wait until it has one.")
-            found = self.work(Work(jobs, run, of, handle), *asked)
-            if found is not None and not handle.discarding:
-                self.save(found, folder / self.file, of)
-            return found
+            result = self.work(Work(jobs, run, of, handle), *settings)
+            if result is not None and not handle.discarding:
+                self.save(result, folder / self.file, of)
+            return result
 
         return jobs.submit(f"{self.name} of {name}", work)
 
     def read(
         self, jobs: Runs, run: str, passes: int | None = None, fit: AnyFit | None = None
     ) -> T | None:
-        """The saved one of a run.
+        """The saved artefact of a run.
 
         None if there is none that can be read, or if the run has gone on since.
 
         Parameters
         ----------
         passes, fit
-            Of the fit that it is to be of; by default the passes of the run.
+            The fit that it must belong to; by default the one after the passes of the run.
 
         Raises
         ------
@@ -136,7 +136,7 @@ class Artefact[T](ABC):
         if not path.is_file():
             return None
         passes = jobs.status(run).passes if passes is None else passes
-        # A damaged file raises anything; it can be worked out again.
+        # A damaged file raises anything; it can be computed again.
         try:
             return self.load(path, passes, fit)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Some of the cells of counts, which alone a run is fitted to."""
+"""A subset of the cells of counts, to which a run is fitted."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class CellSubset:
     mask
         (C,) which of them.
     words
-        What they are, to a person.
+        Description of the subset.
     found_here
-        Whether they were found in these counts: drawn on a map of a fit, or a cluster. What differs
-        between such groups is told without an error.
+        Whether they were found in these counts: drawn on a map of a fit, or a cluster. Differences
+        between such groups are reported without errors.
 
     Raises
     ------
@@ -50,7 +50,7 @@ class CellSubset:
             raise ConfigError("at least one cell to fit", f"none in {self.words}", "Select cells.")
 
     def to_dict(self) -> dict[str, Any]:
-        """What a run and its fit say of them, ready for JSON."""
+        """The entry in a run and its fit, ready for JSON."""
         return {
             "words": self.words,
             "found_here": self.found_here,
@@ -59,18 +59,18 @@ class CellSubset:
         }
 
     def save(self, folder: Path) -> None:
-        """Write which cells they are in the folder of a run. Raises OSError."""
+        """Write the positions of the cells to the folder of a run. Raises OSError."""
         with atomic_write(folder / _FILE) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, positions=np.flatnonzero(self.mask))
 
 
 def positions(store: RunStore, status: JobStatus, n_cells: int) -> np.ndarray | None:
-    """Where the cells of a run are among those of its counts; None if it has all.
+    """Positions of the cells of a run among those of its counts; None if it has all.
 
     Raises
     ------
     DataError
-        If it is not known, or there are not as many cells as there were.
+        If they cannot be read, or the number of cells has changed.
     """
     if not status.subset:
         return None
@@ -81,18 +81,18 @@ def positions(store: RunStore, status: JobStatus, n_cells: int) -> np.ndarray | 
             "Bring the earlier data back, or fit the cells anew.",
         )
     try:
-        found = read_arrays(store.path(status.id, _FILE))["positions"]
-        sound = found.dtype.kind == "i" and found.shape == (status.subset["cells"],)
-        if not sound or (np.diff(found) <= 0).any() or found[0] < 0 or found[-1] >= n_cells:
+        indices = read_arrays(store.path(status.id, _FILE))["positions"]
+        sound = indices.dtype.kind == "i" and indices.shape == (status.subset["cells"],)
+        if not sound or (np.diff(indices) <= 0).any() or indices[0] < 0 or indices[-1] >= n_cells:
             raise ValueError("positions that are none")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             "a note of which cells are fitted, kept with the run", str(error)[:200], "Fit it again."
         ) from error
-    return found
+    return indices
 
 
 def subset_of(store: RunStore, status: JobStatus, counts: Counts) -> Counts:
-    """What a run is fitted to of the counts that it asks for; errors as `positions`."""
-    found = positions(store, status, counts.n_cells)
-    return counts if found is None else counts.take(found)
+    """The cells that a run is fitted to, from the counts of its request; errors as `positions`."""
+    indices = positions(store, status, counts.n_cells)
+    return counts if indices is None else counts.take(indices)

@@ -25,10 +25,10 @@ def name_of(fit: Path) -> str:
 
 def digest(fit: AnyFit) -> str:
     """Digest of what a fit learned; names of files and of factors do not enter."""
-    found = hashlib.blake2b(digest_size=16)
+    hashed = hashlib.blake2b(digest_size=16)
     for array in fit.learned():
-        found.update(np.ascontiguousarray(array, "<f8"))
-    return found.hexdigest()
+        hashed.update(np.ascontiguousarray(array, "<f8"))
+    return hashed.hexdigest()
 
 
 def keep(folder: Path, mode: str, summary: Mapping[str, Any], file: str = FILE) -> None:
@@ -51,16 +51,16 @@ def latest(
     fit: str | None = None,
 ) -> dict[str, Any] | None:
     """The newest summary of `by_mode`, or that of one mode; None if none can be read."""
-    found = by_mode(folder, passes, file=file, fit=fit)
+    summaries = by_mode(folder, passes, file=file, fit=fit)
     if mode is not None:
-        return found.get(mode)
-    return max(found.values(), key=lambda one: str(one.get("date", "")), default=None)
+        return summaries.get(mode)
+    return max(summaries.values(), key=lambda one: str(one.get("date", "")), default=None)
 
 
 def by_mode(
     folder: Path, passes: int, *, file: str = FILE, fit: str | None = None
 ) -> dict[str, dict[str, Any]]:
-    """The summaries of a fit that had made so many passes, those that can be read.
+    """The readable summaries of a fit after that number of passes, by mode.
 
     ``misfits`` are the numbers of genes by discrepancy, of all cells.
 
@@ -69,17 +69,17 @@ def by_mode(
     fit
         Its `digest`, where another fit may have been saved under the same name.
     """
-    found = {}
+    summaries = {}
     for mode, one in _read(folder / file).items():
         with suppress(ValueError, TypeError, KeyError):
             rows = [row for row in one["misfits"] if row["group"] == _WHOLE]
             counted = {str(row["discrepancy"]): int(row["n_genes"]) for row in rows}
             if not _sound(one):
                 continue
-            # Older summaries, all of them of runs, do not say of which fit they are.
+            # Older summaries, which only runs have, do not name their fit.
             if one["passes"] == passes and (fit is None or one.get("fit", fit) == fit):
-                found[mode] = one | {"misfits": counted}
-    return found
+                summaries[mode] = one | {"misfits": counted}
+    return summaries
 
 
 def _sound(one: Mapping[str, Any]) -> bool:
@@ -94,7 +94,7 @@ def _sound(one: Mapping[str, Any]) -> bool:
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        found = read_json(path)
-        return {str(mode): dict(one) for mode, one in found.items()}
+        content = read_json(path)
+        return {str(mode): dict(one) for mode, one in content.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

@@ -1,4 +1,4 @@
-"""One predictive check of a run: a first look, replicates of all cells, and its summary."""
+"""One predictive check of a run: a small check, replicates of all cells, and the summary."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from engine.data import Counts
     from engine.fitting.predictive import Mode
 
-# A first look that tells which genes are worth drawing in detail: so many cells x genes, but not
-# fewer cells, and replicates.
+# A small check first selects the genes to show in detail. It has at most so many cells x genes, at
+# least so many cells, and so many replicates.
 _FINDING = "looking for the genes that fit worst"
 _PILOT_ELEMENTS, _PILOT_CELLS, _PILOT_DRAWS = 2**20, 200, 20
 # Cells on which the approximation is tested, more of them where that costs little.
@@ -49,7 +49,7 @@ class CheckRequest:
         None: the default of the mode.
     genes
         Names of genes to show in detail, beside those of missed pairs, those that fit worst and
-        those that tell most.
+        the most informative ones.
     group
         Column of the labels of the cells; each label is checked on its own. Empty: none.
     """
@@ -175,7 +175,7 @@ def finding_first(
 ) -> PredictiveCheck:
     """The check with findings on structure beyond the factors and on missed pairs put first."""
     if result is not None and not result.significant and missed is not None and missed.n_missed:
-        # Pairs are told of once, by the search that looks at more genes.
+        # Pairs are reported once, by the search that covers more genes.
         result = None
     words = [one.words for one in (result, missed) if one is not None and one.words]
     return replace(check, findings=(*words, *check.findings), missed=missed)
@@ -208,9 +208,9 @@ def pull[S: Fraction, T](
     """The outcome of the last step; None if the job is to stop before."""
     with closing(cast(Any, steps)):
         for step in steps:
-            found = outcome(step)
-            if found is not None:
-                return found
+            result = outcome(step)
+            if result is not None:
+                return result
             if handle.stopping:
                 return None
             tell(step.fraction)

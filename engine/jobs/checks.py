@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,11 +38,8 @@ from engine.jobs.manager import Jobs
 from engine.jobs.runs import Runs
 from engine.results import AnyFit
 
-if TYPE_CHECKING:
-    pass
-
 _QUEUE = "checks"
-# Of all sessions together; each may hold some tens of MB of tables.
+# For all sessions together; each check may hold some tens of MB of tables.
 _MOST_CACHED = 6
 
 
@@ -77,7 +74,7 @@ class Checks:
         self._lock = threading.Lock()
         # By the id of the job, the newest at the end.
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._beside_of: OrderedDict[tuple[str, str, int, str], Any] = OrderedDict()
+        self._test_results: OrderedDict[tuple[str, str, int, str], Any] = OrderedDict()
 
     def submit(
         self,
@@ -110,13 +107,13 @@ class Checks:
         JobError
             If the server is closing.
         """
-        chosen = "" if cells is None else _digest(cells)
-        wanted = _Known(run, fit.status.passes, request, chosen, keep)
+        subset = "" if cells is None else _digest(cells)
+        wanted = _Known(run, fit.status.passes, request, subset, keep)
         with self._lock:
             for id, known in self._known.items():
                 # A check that saves its summary also serves a request that would not.
                 same = known in (wanted, replace(wanted, keep=True))
-                if same and self._useful(id):
+                if same and self._is_useful(id):
                     self._known.move_to_end(id)
                     return id
             work = partial(self._work, run, fit, request, cells, keep)
@@ -131,7 +128,7 @@ class Checks:
         with self._lock:
             for id in reversed(self._known):
                 known = self._known[id]
-                if (known.run, known.passes) == (run, passes) and self._useful(id):
+                if (known.run, known.passes) == (run, passes) and self._is_useful(id):
                     return id
         return None
 
@@ -141,7 +138,7 @@ class Checks:
             known = self._known.get(id)
         return None if known is None else known.request
 
-    def _useful(self, id: str) -> bool:
+    def _is_useful(self, id: str) -> bool:
         with suppress(JobError):
             return self._jobs.status(id).state in ("queued", "running", "done")
         return False
@@ -167,26 +164,26 @@ class Checks:
         began = time.monotonic()
         handle.progress(0.0, "reading counts")
         counts = counts_of(self._jobs, run, fit)
-        beside = partial(self._beside, run, fit, handle)
-        chosen = "" if cells is None else _digest(cells)
-        missed = beside(_SEEKING, lambda: missed_iter(fit, counts, cells), chosen)
+        run_test = partial(self._run_test, run, fit, handle)
+        subset = "" if cells is None else _digest(cells)
+        missed = run_test(_SEEKING, lambda: missed_iter(fit, counts, cells), subset)
         check = replicate(fit, counts, request, cells, handle, missed)
         if check is None:
             return None
         structure, laplace = None, None
         if fit.can("structure"):
-            structure = beside(_LOOKING, lambda: structure_iter(fit, counts))
+            structure = run_test(_LOOKING, lambda: structure_iter(fit, counts))
         if fit.can("laplace_test"):
-            laplace = beside(_TESTING, lambda: quality_iter(fit, counts))
+            laplace = run_test(_TESTING, lambda: quality_iter(fit, counts))
         if handle.stopping:
             return None
         check = finding_first(check, structure, missed)
-        found = Checked(request, check, laplace, time.monotonic() - began, fit)
+        result = Checked(request, check, laplace, time.monotonic() - began, fit)
         if cells is None and keep:
-            _write(self._jobs, run, fit, found, handle)
-        return found
+            _write(self._jobs, run, fit, result, handle)
+        return result
 
-    def _beside(
+    def _run_test(
         self,
         run: str,
         fit: AnyFit,
@@ -195,13 +192,13 @@ class Checks:
         steps: Callable[[], Iterator[Any]],
         cells: str = "",
     ) -> Any:
-        """Result of a test of the fit, made once for a fit and a choice of cells.
+        """Result of a test of the fit, run once for a fit and a choice of cells.
 
         None if the test failed or the job is to stop.
         """
         key = test.outcome, run, fit.status.passes, cells
         with self._lock:
-            known = self._beside_of.get(key)
+            known = self._test_results.get(key)
         if known is None and not handle.stopping:
             try:
                 known = pull(
@@ -217,9 +214,9 @@ class Checks:
                 handle.log(f"{test.words} failed: {describe(error)}")
             if known is not None:
                 with self._lock:
-                    self._beside_of[key] = known
-                    while len(self._beside_of) > 3 * _MOST_CACHED:
-                        self._beside_of.popitem(last=False)
+                    self._test_results[key] = known
+                    while len(self._test_results) > 3 * _MOST_CACHED:
+                        self._test_results.popitem(last=False)
         return known
 
 
@@ -248,8 +245,8 @@ def check_summary(jobs: Runs, run: str, mode: str | None = None) -> dict[str, An
 def _write(jobs: Runs, run: str, fit: AnyFit, result: Checked, handle: JobHandle) -> None:
     """Save the summary of a check with the run, one for each mode."""
     try:
-        told = summary(fit, result.check, result.laplace)
-        check_file.keep(jobs.folder(run), result.request.mode, told)
+        values = summary(fit, result.check, result.laplace)
+        check_file.keep(jobs.folder(run), result.request.mode, values)
     except (OSError, JobError) as error:
         handle.log(f"the summary could not be kept: {describe(error)}")
 

@@ -1,4 +1,4 @@
-"""Reads of finished runs what a comparison needs."""
+"""Reads the parts of finished runs that a comparison needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def contender(jobs: Runs, status: JobStatus, like: Contender | None = None) -> Contender:
-    """Read what a comparison needs of a run; its large arrays stay on disk.
+    """Read the parts of a run that a comparison needs; its large arrays stay on disk.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ def contender(jobs: Runs, status: JobStatus, like: Contender | None = None) -> C
         raise JobError("a run with a result", f"none in {status.name!r}", "Resume it, or fit anew.")
     config = config_from_dict(status.config)
     if config.automatic:
-        told = f"{status.name!r}, whose number is still to be chosen"
-        raise JobError("a run whose number of factors is known", told, "Resume it, or fit anew.")
-    found = outline(path)
+        got = f"{status.name!r}, whose number is still to be chosen"
+        raise JobError("a run whose number of factors is known", got, "Resume it, or fit anew.")
+    own = outline(path)
     return Contender(
         id=status.id,
         name=status.name,
@@ -47,6 +47,6 @@ def contender(jobs: Runs, status: JobStatus, like: Contender | None = None) -> C
         passes=status.passes,
         score=status.score,
         cells=jobs.cell_scores(status.id) if status.score is not None else None,
-        outline=found if like is None else found.sharing(like.outline),
+        outline=own if like is None else own.sharing(like.outline),
         checked=check_file.by_mode(jobs.folder(status.id), status.passes),
     )

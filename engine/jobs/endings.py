@@ -46,7 +46,7 @@ def failure(store: RunStore, job: Job, error: BaseException) -> Outcome:
 
 
 def write_end(store: RunStore, job: Job, outcome: Outcome) -> bool:
-    """End a job, in memory and on disk; whether it may be dropped from memory."""
+    """End a job, in memory and on disk; return whether it may be dropped from memory."""
     status = job.update(
         state=outcome.state,
         phase="",
@@ -64,11 +64,11 @@ def write_end(store: RunStore, job: Job, outcome: Outcome) -> bool:
             store.remove(status.id)
         else:
             _write_end_of_run(store, job, status)
-    # Stays in memory then, so that people see how it ended. The queue must go on.
+    # The job then stays in memory, so that people see how it ended. The queue must go on.
     except Exception as error:
-        told = None if is_expected(error) or isinstance(error, OSError) else error
+        unforeseen = None if is_expected(error) or isinstance(error, OSError) else error
         words = "The end of the run %s could not be written: %s"
-        _log.error(words, status.id, describe(error), exc_info=told)
+        _log.error(words, status.id, describe(error), exc_info=unforeseen)
         job.update(log=f"the end could not be written: {describe(error)}")
         return False
     return True

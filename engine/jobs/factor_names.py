@@ -18,8 +18,7 @@ from engine.results import AnyFit
 
 FILE = "names.json"
 
-# Least cosine: more than half of the one lies along the other, and along no other that is
-# orthogonal to that.
+# Least cosine: of several orthogonal vectors, at most one has a larger cosine with a given vector.
 _ALIKE = 0.5**0.5
 
 
@@ -47,9 +46,9 @@ def write(run: Path, names: Sequence[str], passes: int) -> None:
 def read(run: Path, passes: int) -> tuple[str, ...]:
     """The names saved for the fit with that number of passes; empty if none can be read."""
     try:
-        kept = read_json(run / FILE)
-        names = tuple(str(name) for name in kept["names"])
-        return names if kept.get("passes", passes) == passes else ()
+        saved = read_json(run / FILE)
+        names = tuple(str(name) for name in saved["names"])
+        return names if saved.get("passes", passes) == passes else ()
     except (OSError, ValueError, TypeError, KeyError):
         return ()
 

@@ -18,13 +18,13 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether host or device memory ran out."""
-    # By name: jaxlib has moved and renamed its error, and the shell should not import JAX to fail.
+    # By name: jaxlib has moved and renamed its error, and a failing shell should not import JAX.
     from_xla = type(error).__name__ in ("XlaRuntimeError", "JaxRuntimeError")
     return isinstance(error, MemoryError) or (from_xla and "RESOURCE_EXHAUSTED" in str(error))
 
 
 def is_expected(error: BaseException) -> bool:
-    """Whether the message of `describe` says all there is to say."""
+    """Whether the message of `describe` is enough, without a traceback."""
     no_room = isinstance(error, OSError) and error.errno in _NO_ROOM
     return isinstance(error, EngineError) or no_room or is_out_of_memory(error)
 

@@ -21,7 +21,7 @@ from engine.jobs.job import Job, Wish
 from engine.jobs.job_status import JobError
 from engine.jobs.scoring import score, set_aside
 from engine.jobs.store import CHECKPOINT, FIT, RunStore
-from engine.jobs.structure_phase import looked
+from engine.jobs.structure_phase import with_structure_search
 from engine.registry import Config, config_from_dict
 from engine.results import AnyFit, load, selection_of, stopped_by_user
 
@@ -45,10 +45,10 @@ class FitIter(Protocol):
 def engine_fit_iter(
     counts: Counts, config: Config, *, start: AnyFit | None = None
 ) -> Iterator[Progress[AnyFit]]:
-    """`engine.fit_iter`, imported when the first fit begins, then structure beyond its factors."""
+    """`engine.fit_iter`, imported at the first fit, then the search for what the factors miss."""
     import engine
 
-    return looked(engine.fit_iter(counts, config, start=start), counts)
+    return with_structure_search(engine.fit_iter(counts, config, start=start), counts)
 
 
 def engine_load(request: Mapping[str, Any]) -> Counts:
@@ -89,8 +89,8 @@ class FitRunner:
 
         start = self._start(job)
         job.update(phase="reading counts")
-        # NumPy's part of a fit is small, but the threads of its BLAS spin between two calls and
-        # take processors from XLA's, the more so as those give way to them (see `JobQueue`).
+        # NumPy does little of a fit, but its BLAS threads spin between two calls and take
+        # processors from XLA's threads, which have a lower priority (see `JobQueue`).
         with jax.default_device(device), threadpool_limits(1, "blas"):
             counts = job.counts if job.counts is not None else self._load_counts(job.status.request)
             for line in counts.report.lines():
@@ -120,7 +120,7 @@ class FitRunner:
             given = factor_names.read(self._store.path(id), start.status.passes)
             if len(given) == start.n_factors:
                 start = start.changed(names=given)
-                # A file that does not say which fit it is of is of this one, and no later one.
+                # Names without a number of passes are of this fit, not of a later one.
                 factor_names.write(self._store.path(id), given, start.status.passes)
             job.snapshot = partial(_same, start)
             return start
@@ -147,7 +147,7 @@ class FitRunner:
     ) -> Outcome:
         finished = last is not None and last.status.state != "running"
         whole = finished or job.wish is Wish.STOP
-        # Before it is saved: until then an earlier fit of the run may be kept instead.
+        # Scored before it is saved: until then an earlier fit of the run may be kept instead.
         if whole and held_out is not None and job.snapshot is not None:
             whole = score(self._store, job, held_out)
         if job.wish >= Wish.CANCEL:
@@ -162,17 +162,19 @@ class FitRunner:
         fit = job.snapshot()
         if not finished:
             fit = fit.changed(status=stopped_by_user(fit.status))
-        # A report of the file alone tells from these how to repeat the fit.
-        told: dict[str, Any] = {name: getattr(job.status, name) for name in ("holdout", "split")}
-        told["request"] = dict(job.status.request)
-        told["subset"] = dict(job.status.subset)
-        fit = fit.changed(data=fit.data | told)
+        # From these, a report of the file alone says how to repeat the fit.
+        settings: dict[str, Any] = {
+            name: getattr(job.status, name) for name in ("holdout", "split")
+        }
+        settings["request"] = dict(job.status.request)
+        settings["subset"] = dict(job.status.subset)
+        fit = fit.changed(data=fit.data | settings)
         job.update(phase="saving", seconds_left=None)
         path = fit.save(self._store.path(job.status.id, FIT), counts=counts.matrix())
         self._cache.add(path, fit)
-        if (chosen := selection_of(fit)) is not None:
-            job.update(log=chosen.reason, config=fit.config.to_dict())
-            # The fit, which is saved, tells it too.
+        if (selection := selection_of(fit)) is not None:
+            job.update(log=selection.reason, config=fit.config.to_dict())
+            # The saved fit has the configuration too.
             with suppress(JobError):
                 self._store.label(job.status.id, config=job.status.config)
         return Outcome("done" if finished else "stopped", fit.status.reason)

@@ -15,7 +15,7 @@ from engine.results.outline import fingerprint
 if TYPE_CHECKING:
     from engine.data import Counts
 
-# Totals of kept counts are sums of float32.
+# Totals of saved counts are sums of float32.
 _ROUNDING = 1e-6
 _AGAIN = (
     "Use the data as they were when it was fitted, with the same layer and library size, "
@@ -35,9 +35,9 @@ def counts_of(jobs: Runs, run: str, fit: AnyFit) -> Counts:
     """
     from engine.data import Counts
 
-    kept = jobs.fit_counts(run)
-    if kept is not None:
-        return Counts.from_arrays(kept, fit.genes, fit.cells, obs=fit.obs)
+    saved = jobs.fit_counts(run)
+    if saved is not None:
+        return Counts.from_arrays(saved, fit.genes, fit.cells, obs=fit.obs)
     return own_cells(fit, halved(jobs.status(run), jobs.read_counts(run)))
 
 
@@ -87,7 +87,7 @@ def check_same_counts(jobs: Runs, run: str, counts: Counts) -> None:
 def own_cells(fit: AnyFit, counts: Counts) -> Counts:
     """The cells of a fit, by name and in its order, over its features.
 
-    Cells that the fit has not seen are left out.
+    Cells that the fit does not have are left out.
 
     Parameters
     ----------
@@ -101,8 +101,8 @@ def own_cells(fit: AnyFit, counts: Counts) -> Counts:
     """
     from engine.data.reader_errors import shorten
 
-    places = counts.cells.get_indexer(fit.cells)
-    missing = np.flatnonzero(places < 0)
+    positions = counts.cells.get_indexer(fit.cells)
+    missing = np.flatnonzero(positions < 0)
     if len(missing):
         raise DataError(
             f"the {len(fit.cells):,} cells that were fitted",
@@ -114,8 +114,8 @@ def own_cells(fit: AnyFit, counts: Counts) -> Counts:
         own = counts.matched(fit.genes, fit.gene_ids)
     except DataError as error:
         raise DataError(error.expected, error.got, _AGAIN) from error
-    if not np.array_equal(places, np.arange(own.n_cells)):
-        own = own.take(places)
+    if not np.array_equal(positions, np.arange(own.n_cells)):
+        own = own.take(positions)
     fitted = np.asarray(fit.total_counts, dtype=np.float64)
     changed = np.flatnonzero(np.abs(own.totals - fitted) > 0.5 + _ROUNDING * fitted)
     if len(changed):

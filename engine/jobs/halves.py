@@ -17,19 +17,19 @@ from engine.jobs.store import RunStore
 if TYPE_CHECKING:
     from engine.data import Counts
 
-# Of each count that is fitted.
+# Share of each count that is fitted.
 SHARE = 0.5
 _FILE = "other_half.npz"
 _ARRAYS = ("data", "indices", "indptr", "shape")
 
 
 def halved(status: JobStatus, counts: Counts) -> Counts:
-    """What of the counts the run is fitted to: one half of each, if it was asked for, or all."""
+    """The counts that a run is fitted to: one half of each if the run is split, else all."""
     return _halves(status, counts)[0] if status.split else counts
 
 
 def set_half_aside(store: RunStore, status: JobStatus, counts: Counts) -> Counts:
-    """The half that is fitted; the other is kept in the folder of the run."""
+    """The half that is fitted; the other is saved in the folder of the run."""
     if not status.split:
         return counts
     first, other = _halves(status, counts)
@@ -62,7 +62,7 @@ def other_half(store: RunStore, id: str) -> sparse.csr_matrix:
 
 
 def fitted_fingerprint(status: JobStatus, fingerprint: str) -> str:
-    """Fingerprint of what is fitted of counts with this one."""
+    """Fingerprint of the counts that are fitted, from that of all counts."""
     from engine.data.splitting import fingerprint_of_part
 
     if not status.split:

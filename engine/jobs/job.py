@@ -108,10 +108,10 @@ class Job:
         now, value = self._status, float(progress.log_marginal_per_cell)
         seconds, passes = float(progress.status.seconds), int(progress.status.passes)
         if progress.snapshot is None and self.snapshot is None:
-            # Those of other fits, by which the number of factors is chosen.
+            # Passes of the trial fits that choose the number of factors do not count.
             passes = 0
         trace = now.trace
-        # Not told by the number of passes: it grows a little before the objective is known.
+        # The number of passes does not show this: it grows before the objective is known.
         if math.isfinite(value) and (not trace or value != trace[-1][1]):
             trace = (*trace, (seconds, value))
         left = progress.seconds_left

@@ -1,4 +1,4 @@
-"""A first-in-first-out queue of jobs, worked off by one thread per device."""
+"""A first-in-first-out queue of jobs, served by one thread per device."""
 
 from __future__ import annotations
 

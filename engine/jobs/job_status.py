@@ -21,7 +21,7 @@ _UNKNOWN = math.nan
 # Seconds since the epoch, and a count, that no run reaches.
 _LATEST, _MOST = 1e11, 1e15
 _NUMBERS = ("log_marginal_per_cell", "gradient_median", "gradient_worst", "peak_memory_mb")
-# These belong to the run as it was asked for and are kept apart from its progress on disk.
+# Settings of the run, which are saved in another file than its progress.
 _OF_RUN = (
     *("id", "kind", "name", "created", "request", "config"),
     *("subset", "holdout", "split", "group", "owner", "shared"),
@@ -65,12 +65,12 @@ class JobStatus:
     request, config
         The DataRequest and the configuration, as their ``to_dict`` gives them.
     subset
-        Which of the cells alone are fitted, as `engine.jobs.cell_subset.CellSubset.to_dict` has it;
+        The cells that are fitted, as `engine.jobs.cell_subset.CellSubset.to_dict` describes them;
         empty: all.
     holdout
         Share of the cells that is set aside and that the fit is scored on; 0: none.
     split
-        Whether the fit sees one half of each count; the other is kept to test groups by.
+        Whether one half of each count is fitted; the other is kept for tests of groups.
     group
         Id of the sweep that the run belongs to; empty for a run of its own.
     owner, shared
@@ -115,7 +115,7 @@ class JobStatus:
     peak_memory_mb: float = _UNKNOWN
 
     @classmethod
-    def new(cls, kind: JobKind, name: str, **asked: Any) -> JobStatus:
+    def new(cls, kind: JobKind, name: str, **settings: Any) -> JobStatus:
         """A queued job with a unique id that sorts by time."""
         created = time.time()
         given: dict[str, Any] = {
@@ -123,14 +123,14 @@ class JobStatus:
             "name": name,
             "kind": kind,
             "created": created,
-        } | asked
+        } | settings
         return cls(state="queued", phase="waiting", **given)
 
     @classmethod
     def damaged(cls, id: str, created: float, why: str, owner: str) -> JobStatus:
         """Status of a run whose files cannot be read: it is listed, and can be deleted."""
-        told = f"The files of this run cannot be read ({why})."
-        return cls(id, id, "fit", "failed", created, message=told, owner=owner)
+        message = f"The files of this run cannot be read ({why})."
+        return cls(id, id, "fit", "failed", created, message=message, owner=owner)
 
     @property
     def active(self) -> bool:
@@ -196,7 +196,7 @@ class JobStatus:
             created=_within("created", run["created"], _LATEST),
             request=dict(run["request"]),
             config=dict(run["config"]),
-            # Older runs have neither these four nor a score.
+            # Older runs lack the following ones, up to the score.
             subset=_subset(run.get("subset") or {}),
             holdout=_within("holdout", run.get("holdout", 0.0), 1.0),
             split=run.get("split") is True,

@@ -97,7 +97,7 @@ class Jobs(Runs):
             Share of the cells to hold out and score the fit on: the same cells for all models and
             sizes, given counts and seed.
         split
-            Whether to fit half of each count; the rest is kept to test groups by.
+            Whether to fit half of each count; the other half is kept for tests of groups.
         group
             Id of the sweep that the run belongs to.
 
@@ -183,9 +183,9 @@ class Jobs(Runs):
                 if before is not None and before.active:
                     before = before.interrupted()
                 if before is None or before.state not in _RESUMABLE or not before.config:
-                    found = f"{id} {before.state if before else 'deleted'}"
+                    got = f"{id} {before.state if before else 'deleted'}"
                     raise JobError(
-                        "an interrupted, stopped or failed run", found, "Start a new fit instead."
+                        "an interrupted, stopped or failed run", got, "Start a new fit instead."
                     )
                 queued = before.requeued()
                 self._store.write_status(queued)

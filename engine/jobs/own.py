@@ -75,9 +75,9 @@ class OwnJobs(Jobs):
 
     def folder(self, id: str) -> Path:
         """As in `Jobs`; `ForeignRun` if the run is somebody else's and not shared."""
-        found = super().folder(id)
+        path = super().folder(id)
         self.status(id)
-        return found
+        return path
 
     def whole(self, group: str) -> bool:
         """Whether this person may see all runs of a sweep."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.files.own_files import read_json
 
-# Of a run whose file is damaged: nobody has this name.
+# Owner of a run whose file is damaged: nobody has this name.
 UNKNOWN_OWNER = "\0"
 
 

@@ -129,7 +129,7 @@ def _jax_devices() -> Sequence[Any]:
     try:
         return list(jax.devices())
     except RuntimeError:
-        # The fit itself will meet the same error, and tell it.
+        # The fit itself will raise the same error.
         return [None]
 
 

@@ -53,7 +53,7 @@ class Runs:
         return self._store.trouble
 
     def clean(self, now: float | None = None) -> int:
-        """Remove what killed servers left half-written in the home; how many files and folders.
+        """Remove what killed servers left half-written; return how many files and folders.
 
         Every server calls this at its start, and then from time to time.
 
@@ -86,9 +86,9 @@ class Runs:
         on_disk = self._store.ids()
         jobs = self._pool.jobs()
         read = (self._store.read(id) for id in on_disk if id not in jobs)
-        found = [status for status in read if status is not None]
-        found += [job.status for job in jobs.values() if job.wish is not Wish.DELETE]
-        return sorted(found, key=lambda status: (status.created, status.id), reverse=True)
+        statuses = [status for status in read if status is not None]
+        statuses += [job.status for job in jobs.values() if job.wish is not Wish.DELETE]
+        return sorted(statuses, key=lambda status: (status.created, status.id), reverse=True)
 
     def whole(self, group: str) -> bool:
         """Whether all runs of a sweep may be seen."""
@@ -204,7 +204,7 @@ class Runs:
         return halves.other_half(self._store, id)
 
     def read_counts(self, id: str) -> Counts:
-        """Read the counts that a run asked for, of its cells, as its source is now.
+        """Read the counts of the request and cells of a run, from its source as it is now.
 
         Raises
         ------
@@ -219,12 +219,12 @@ class Runs:
         return cell_subset.subset_of(self._store, status, self._read(status.request))
 
     def cells_of(self, id: str, n_cells: int) -> np.ndarray | None:
-        """Where the cells of a run are among those of its counts; None if it is of all.
+        """Positions of the cells of a run among those of its counts; None if it has all.
 
         Raises
         ------
         DataError
-            If it is not known.
+            If they cannot be read.
         JobError
             If there is no such run.
         """

@@ -54,10 +54,10 @@ def score(store: RunStore, job: Job, held_out: Counts) -> bool:
     try:
         fit = job.snapshot()
         seed = job.status.config["seed"]
-        found, cells = checks.complete(fit, held_out, seed=seed, tell=tell)
+        completion, cells = checks.complete(fit, held_out, seed=seed, tell=tell)
         _save(store, job.status.id, cells)
         measured = checks.quality(fit, held_out)
-        job.update(score=_plain(found.to_dict() | measured.to_dict()))
+        job.update(score=_plain(completion.to_dict() | measured.to_dict()))
     except _Unwanted:
         return False
     except Exception as error:

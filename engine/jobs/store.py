@@ -76,14 +76,14 @@ class RunStore:
         self.trouble: JobError | None = None
 
     def clean(self, now: float | None = None) -> int:
-        """Remove what killed servers left half-written; how many files and folders."""
+        """Remove what killed servers left half-written; return how many files and folders."""
         return clean(self.home, self._turn, now=now)
 
     def ids(self) -> list[str]:
         """All runs on disk, in no particular order; none, and `trouble`, if they cannot be read."""
         try:
             with os.scandir(self.runs) as entries:
-                found = [item.name for item in entries if item.is_dir() and item.name[0] != "."]
+                names = [item.name for item in entries if item.is_dir() and item.name[0] != "."]
         except OSError as error:
             self.trouble = JobError(
                 f"the folder of the runs, {self.runs}",
@@ -92,7 +92,7 @@ class RunStore:
             )
             return []
         self.trouble = None
-        return found
+        return names
 
     def path(self, id: str, name: str = "") -> Path:
         """A file of a run, whether or not it exists."""
@@ -115,18 +115,18 @@ class RunStore:
         FitError
             If one of them is a link: what it leads to may be anybody's.
         """
-        found = []
+        dated = []
         for path in (self.path(id, FIT), self.path(id, CHECKPOINT)):
             with suppress(FileNotFoundError):
                 state = path.lstat()
                 if stat.S_ISLNK(state.st_mode):
-                    found_link = f"{path.name} of {id}, a link to another place"
-                    raise FitError("a fit in the folder of its run", found_link, "Move it there.")
-                found.append((state.st_mtime_ns, path))
-        return [path for _, path in sorted(found, key=lambda item: item[0], reverse=True)]
+                    got = f"{path.name} of {id}, a link to another place"
+                    raise FitError("a fit in the folder of its run", got, "Move it there.")
+                dated.append((state.st_mtime_ns, path))
+        return [path for _, path in sorted(dated, key=lambda item: item[0], reverse=True)]
 
     def create(self, status: JobStatus, save: Callable[[Path], None] | None = None) -> RunLock:
-        """Make the folder of a new run, in which ``save`` may write, in one step; its lock."""
+        """Make the folder of a new run in one step, with what ``save`` writes; return its lock."""
         new = self.runs / f"{NEW}{status.id}"
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
@@ -239,15 +239,15 @@ class RunStore:
 
     def _parse(self, id: str) -> JobStatus:
         paths = self.path(id, _RUN), self.path(id, _STATUS)
-        seen = signature(paths[0]), signature(paths[1])
+        signatures = signature(paths[0]), signature(paths[1])
         known = self._read.get(id)
-        if known is not None and known[0] == seen:
+        if known is not None and known[0] == signatures:
             return known[1]
         run, progress = map(read_json, paths)
         if run["format"] > FORMAT:
             raise ValueError("written by a newer version of Logratio")
         status = JobStatus.from_parts(id, run, progress)
-        self._read[id] = seen, status
+        self._read[id] = signatures, status
         return status
 
     @contextmanager

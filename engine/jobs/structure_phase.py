@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 _PHASE = "looking for what the factors miss"
 
 
-def looked(steps: Iterator[Progress[AnyFit]], counts: Counts) -> Iterator[Progress[AnyFit]]:
-    """The steps of a fit, then those of looking; the fit of the last step holds the result.
+def with_structure_search(
+    steps: Iterator[Progress[AnyFit]], counts: Counts
+) -> Iterator[Progress[AnyFit]]:
+    """The steps of a fit, then those of the search; the fit of the last step holds the result.
 
     A caller that stops earlier has the fit without the result.
     """
@@ -30,37 +32,37 @@ def looked(steps: Iterator[Progress[AnyFit]], counts: Counts) -> Iterator[Progre
     if last is None or last.status.state == "running" or last.snapshot is None:
         return
     fit = last.snapshot()
-    found: list[ResidualStructure] = []
+    results: list[ResidualStructure] = []
     step = replace(last, phase=_PHASE, seconds_left=None, snapshot=None)
     try:
-        for share in _look(fit, counts, found):
+        for share in _search_steps(fit, counts, results):
             yield replace(step, fraction=share)
     except Exception as error:
-        # The fit is valid without; the phase, and so the run's log, says what failed.
+        # The fit is valid without it; the phase, and so the run's log, says what failed.
         yield replace(step, phase=f"{_PHASE} failed: {describe(error)}")
-    if found:
-        yield replace(last, snapshot=partial(_told, fit, found[0]))
+    if results:
+        yield replace(last, snapshot=partial(_add_structure, fit, results[0]))
 
 
-def look(fit: AnyFit, counts: Counts, stopping: Callable[[], bool]) -> AnyFit:
+def search_structure(fit: AnyFit, counts: Counts, stopping: Callable[[], bool]) -> AnyFit:
     """The fit with the structure beyond its factors in its ``data``.
 
     The fit is returned unchanged for topics, too few cells, or if the job is to stop.
     """
-    found: list[ResidualStructure] = []
-    for _ in _look(fit, counts, found):
+    results: list[ResidualStructure] = []
+    for _ in _search_steps(fit, counts, results):
         if stopping():
             return fit
-    return _told(fit, found[0]) if found else fit
+    return _add_structure(fit, results[0]) if results else fit
 
 
-def _told(fit: AnyFit, result: ResidualStructure) -> AnyFit:
+def _add_structure(fit: AnyFit, result: ResidualStructure) -> AnyFit:
     from engine.checks import with_structure
 
     return with_structure(fit, result)
 
 
-def _look(fit: AnyFit, counts: Counts, result: list[ResidualStructure]) -> Iterator[float]:
+def _search_steps(fit: AnyFit, counts: Counts, results: list[ResidualStructure]) -> Iterator[float]:
     from engine import checks
 
     if not fit.can("structure"):
@@ -68,8 +70,8 @@ def _look(fit: AnyFit, counts: Counts, result: list[ResidualStructure]) -> Itera
     try:
         for step in checks.residual_structure_iter(fit, counts):
             if step.structure is not None:
-                result.append(step.structure)
+                results.append(step.structure)
             yield step.fraction
     except DataError:
-        # Too few cells or genes for the test: the fit is valid without.
+        # Too few cells or genes for the test: the fit is valid without it.
         return

@@ -124,10 +124,10 @@ def resume_sweep(jobs: Jobs, id: str) -> None:
 
 def list_sweeps(jobs: Runs) -> list[str]:
     """Ids of all sweeps, the newest first: those with runs, and those saved in a file."""
-    found = {status.group for status in jobs.list() if status.group}
-    kept = {path.stem for path in (jobs.home / _FOLDER).glob("[!.]*.json")}
-    found |= {id for id in kept if jobs.whole(id)}
-    return sorted(found, reverse=True)
+    ids = {status.group for status in jobs.list() if status.group}
+    saved = {path.stem for path in (jobs.home / _FOLDER).glob("[!.]*.json")}
+    ids |= {id for id in saved if jobs.whole(id)}
+    return sorted(ids, reverse=True)
 
 
 def sweep_of(jobs: Runs, id: str) -> Sweep:
@@ -142,12 +142,12 @@ def sweep_of(jobs: Runs, id: str) -> Sweep:
     JobError
         If there is no such sweep.
     """
-    runs, kept = runs_of(jobs, id), _read(jobs.home, id)
+    runs, saved = runs_of(jobs, id), _read(jobs.home, id)
     whole = jobs.whole(id)
-    if kept is not None and whole:
-        revisions = dict(zip(kept.runs["id"], kept.runs["revision"], strict=True))
+    if saved is not None and whole:
+        revisions = dict(zip(saved.runs["id"], saved.runs["revision"], strict=True))
         if all(revisions.get(run.id) == run.revision for run in runs):
-            return kept
+            return saved
     if not runs:
         raise JobError(
             "the id of a sweep", repr(id), "Choose one from the list; it may be deleted."
@@ -155,7 +155,7 @@ def sweep_of(jobs: Runs, id: str) -> Sweep:
     from engine import checks
 
     finished = not any(run.active for run in runs)
-    found = checks.sweep(
+    result = checks.sweep(
         [_trial(jobs, run, with_programmes=finished) for run in runs],
         id=id,
         name=_name(runs[0]),
@@ -165,11 +165,11 @@ def sweep_of(jobs: Runs, id: str) -> Sweep:
     )
     if finished and whole:
         path = _path(jobs.home, id)
-        # It can be made again from the runs.
+        # The comparison can be made again from the runs.
         with suppress(OSError):
             path.parent.mkdir(exist_ok=True)
-            write_json(path, found.to_dict())
-    return found
+            write_json(path, result.to_dict())
+    return result
 
 
 def _trial(jobs: Runs, run: JobStatus, *, with_programmes: bool) -> Trial:

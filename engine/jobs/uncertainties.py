@@ -25,40 +25,40 @@ _FEWEST_KEPT = 10
 
 
 class _Uncertainty(Artefact["Uncertainty | TopicUncertainty"]):
-    """By a method: ``"delta"`` (one pass over the cells; not for topics) or ``"bootstrap"``."""
+    """Computed by ``"delta"`` (one pass over the cells; not for topics) or ``"bootstrap"``."""
 
     name, file = "uncertainty", FILE
 
-    def work(self, work: Work, *asked: Any) -> Uncertainty | TopicUncertainty | None:
+    def work(self, work: Work, *settings: Any) -> Uncertainty | TopicUncertainty | None:
         """A bootstrap that is stopped keeps its replicates if there are at least 10."""
-        found = None
-        for step in steps(work.fit, work.counts(), *asked):
-            found = step.uncertainty or found
+        result = None
+        for step in steps(work.fit, work.counts(), *settings):
+            result = step.uncertainty or result
             work.progress(step.fraction, "working out the uncertainty")
             if work.stopping:
-                enough = found is not None and found.n_boot >= _FEWEST_KEPT
-                return found if step.fraction == 1 or enough else None
-        return found
+                enough = result is not None and result.n_boot >= _FEWEST_KEPT
+                return result if step.fraction == 1 or enough else None
+        return result
 
     def save(self, result: Uncertainty | TopicUncertainty, path: Path, fit: AnyFit) -> None:
-        """It says itself of how many passes it is."""
+        """Write it; its own file format has the number of passes."""
         result.save(path)
 
     def load(
         self, path: Path, passes: int, fit: AnyFit | None = None
     ) -> Uncertainty | TopicUncertainty | None:
-        """Of pairs or of topics; None of other passes, or if errors lack what factors miss."""
+        """Read it; None for other passes, or if its errors lack what the factors miss."""
         from engine.checks import TopicUncertainty, Uncertainty
 
-        found: Uncertainty | TopicUncertainty
+        saved: Uncertainty | TopicUncertainty
         try:
-            found = Uncertainty.load(path)
+            saved = Uncertainty.load(path)
         except FitError:
-            found = TopicUncertainty.load(path)
+            saved = TopicUncertainty.load(path)
         else:
-            if found.structure is not None and found.structure.unmeasured:
+            if saved.structure is not None and saved.structure.unmeasured:
                 return None
-        return found if found.passes == passes else None
+        return saved if saved.passes == passes else None
 
 
 UNCERTAINTY = _Uncertainty()
@@ -67,7 +67,7 @@ UNCERTAINTY = _Uncertainty()
 def steps(
     fit: AnyFit, counts: Counts, method: str = "delta", n_boot: int = 50, seed: int = 0
 ) -> Iterator[UncertaintyProgress[Any]]:
-    """The steps of a method, by the model of the fit; of a fit with factors, what these miss.
+    """The steps of a method; for a fit with factors, then those of a search for what these miss.
 
     Raises
     ------
@@ -82,10 +82,10 @@ def steps(
     if not fit.can("pair_uncertainty") and method != "delta":
         return checks.topic_bootstrap_iter(fit, counts, n_boot=n_boot, seed=seed)
     if method == "delta":
-        found = checks.uncertainty_iter(fit, counts)
+        errors = checks.uncertainty_iter(fit, counts)
     else:
-        found = checks.bootstrap_iter(fit, counts, n_boot=n_boot, seed=seed)
-    return _with_structure(fit, counts, found)
+        errors = checks.bootstrap_iter(fit, counts, n_boot=n_boot, seed=seed)
+    return _with_structure(fit, counts, errors)
 
 
 def _with_structure(
@@ -95,17 +95,19 @@ def _with_structure(
     from engine import checks
     from engine.jobs.checking import structure_iter
 
-    found = None
+    uncertainty = None
     for step in steps:
-        found = step.uncertainty or found
+        uncertainty = step.uncertainty or uncertainty
         yield replace(step, fraction=_ERRORS * step.fraction)
-    if found is None:
+    if uncertainty is None:
         return
-    # The errors are valid without: there may be too few genes or cells to look.
+    # The errors are valid without it: there may be too few genes or cells for the test.
     with suppress(DataError):
         for look in structure_iter(fit, counts):
             if look.structure is not None:
-                found = replace(found, structure=look.structure)
+                uncertainty = replace(uncertainty, structure=look.structure)
             else:
-                yield checks.UncertaintyProgress(_ERRORS + (1 - _ERRORS) * look.fraction, found)
-    yield checks.UncertaintyProgress(1.0, found)
+                yield checks.UncertaintyProgress(
+                    _ERRORS + (1 - _ERRORS) * look.fraction, uncertainty
+                )
+    yield checks.UncertaintyProgress(1.0, uncertainty)

@@ -1,1 +1,1 @@
-"""The engine from a shell: one file a command; `parser` lists them."""
+"""The engine from a shell: one file for each command; `parser` lists them."""

@@ -1,4 +1,4 @@
-"""What every command of the shell does: it ends with a message and a status, whatever happens."""
+"""Base of the commands of the shell: each ends with a message and a status, whatever happens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ShellCommand(click.Command):
     """A command whose status is 0, 2 after an error, or 130 after Ctrl-C with nothing saved."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
-        # Defaults are told with every option that has one.
+        # Defaults are shown with every option that has one.
         settings.setdefault("context_settings", {"show_default": True, "max_content_width": 100})
         super().__init__(*arguments, **settings)
         words = "show where an error arose"
@@ -38,7 +38,7 @@ class ShellCommand(click.Command):
         typed = args[: args.index("--") + 1] if "--" in args else args
         follows = False
         for one, value in pairwise(typed):
-            # What follows a value is no value.
+            # A value is not itself followed by a value.
             follows = one in taking and not follows
             if follows and _like_an_option(value):
                 raise click.BadOptionUsage(
@@ -47,7 +47,7 @@ class ShellCommand(click.Command):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> int:
-        """Run it."""
+        """Run the command; return its status."""
         with_traceback = ctx.params.pop("traceback")
         try:
             super().invoke(ctx)
@@ -66,7 +66,7 @@ class ShellCommand(click.Command):
 
 
 def _like_an_option(text: str) -> bool:
-    """Whether it begins as options do, and is no number."""
+    """Whether a text begins like an option and is no number."""
     try:
         float(text)
     except ValueError:
@@ -75,17 +75,17 @@ def _like_an_option(text: str) -> bool:
 
 
 def options(*several: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Several options as one decorator, told by ``--help`` in this order."""
+    """Several options as one decorator; ``--help`` lists them in this order."""
     return lambda command: reduce(lambda made, option: option(made), reversed(several), command)
 
 
 def run(commands: click.Group, arguments: Sequence[str] | None, program: str) -> int:
-    """Run one of the commands; its status.
+    """Run one of the commands; return its status.
 
     Raises
     ------
     SystemExit
-        After ``--help``, and if the arguments are no such command.
+        After ``--help``, and if the arguments are not those of a command.
     """
     typed = list(sys.argv[1:] if arguments is None else arguments)
     try:

@@ -1,4 +1,4 @@
-"""The command that makes a fit again: configuration and data request -> arguments of ``fit``."""
+"""The command that repeats a fit: configuration and data request -> arguments of ``fit``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 GENES, CELLS = "genes.txt", "cells.txt"
-# More characters than these of names of genes go to a file.
+# Lists of gene names with more characters go to a file.
 _INLINE = 200
 
 
@@ -32,7 +32,7 @@ class Command:
     arguments
         After ``python -m engine``.
     files
-        What has to lie in the working directory: name -> text.
+        Files that the working directory must have: name -> text.
     """
 
     arguments: tuple[str, ...]
@@ -53,7 +53,7 @@ def fit_command(
 ) -> Command:
     """The command whose options give ``config`` and ``request``.
 
-    Named are the source, the model, its size and whatever differs from the defaults.
+    It names the source, the model, its size and all settings that differ from the defaults.
 
     Parameters
     ----------
@@ -79,21 +79,21 @@ def fit_command(
 
 
 def _of_config(config: Config) -> list[str]:
-    found: list[str] = []
+    arguments: list[str] = []
     used = config.in_use()
     for name, one in config.settings().items():
         value = getattr(config, name)
-        # A number of factors or topics is told in any case.
+        # A number of factors or topics is given in any case.
         if value == one.default and name not in SIZES:
             continue
-        # A sequence, and a setting that the fit does not use, goes by --set.
+        # A sequence, and a setting that the fit does not use, is given by --set.
         if name not in used or value is None or isinstance(value, tuple):
-            found += ["--set", f"{name}={json.dumps(value)}"]
+            arguments += ["--set", f"{name}={json.dumps(value)}"]
         elif one.kind == "switch":
-            found.append(one.flag if value else one.flag.replace("--", "--no-", 1))
+            arguments.append(one.flag if value else one.flag.replace("--", "--no-", 1))
         else:
-            found += _option(one.flag, one.write(value))
-    return found
+            arguments += _option(one.flag, one.write(value))
+    return arguments
 
 
 def _genes(genes: int | str | tuple[str, ...], files: dict[str, str]) -> list[str]:
@@ -116,7 +116,7 @@ def _option(name: str, value: str) -> list[str]:
 def request_of(fit: AnyFit, source: str | None = None) -> DataRequest | None:
     """The request that reads the counts of a fit again; None if the fit does not record enough.
 
-    The genes are named one by one, since a fit does not tell how they were chosen.
+    The genes are named one by one, since a fit does not record how they were chosen.
 
     Parameters
     ----------
@@ -128,13 +128,13 @@ def request_of(fit: AnyFit, source: str | None = None) -> DataRequest | None:
         return None
     genes = tuple(str(name) for name in fit.genes[fit.is_gene])
     named = None if fit.reference is None else str(fit.genes[fit.reference])
-    # How genes were called is older than the choice of it.
+    # Older fits do not record it; their genes were named by the index.
     called = str((fit.data.get("report") or {}).get("gene_names") or INDEX)
     known = None if named == OTHER else named
-    asked = fit.data.get("request") or {}
-    chosen = {name: asked[name] for name in CHOICES if asked.get(name)}
+    saved = fit.data.get("request") or {}
+    choices = {name: saved[name] for name in CHOICES if saved.get(name)}
     layer = str(fit.data["layer"])
-    return DataRequest(place, layer, genes, known, gene_names=called, **chosen)
+    return DataRequest(place, layer, genes, known, gene_names=called, **choices)
 
 
 def holdout_of(fit: AnyFit) -> float:

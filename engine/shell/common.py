@@ -1,4 +1,4 @@
-"""What the commands that fit share: settings, counts, Ctrl-C and where to save."""
+"""Shared by the commands that fit: settings, counts, Ctrl-C and where to save."""
 
 from __future__ import annotations
 
@@ -73,17 +73,17 @@ def configuration(values: Mapping[str, Any], size: int | None = None) -> Config:
     Parameters
     ----------
     values
-        Of the options of `settings_of_a_fit`.
+        Values of the options of `settings_of_a_fit`.
     size
-        Number of factors or topics where none can be typed.
+        Number of factors or topics, for a command that has no option for it.
     """
     typed = given(values)
     family = MODELS[values["model"]]
     own = {name: value for name, value in typed.items() if name in family.config.settings()}
     sizes = {} if size is None else {family.config.size_name(): size}
     config = family.configured(values["model"], **own, **sizes)
-    told = dataclasses.asdict(config) | dict(map(_setting, values["set_"]))
-    config = family.config.from_dict(told)
+    merged = dataclasses.asdict(config) | dict(map(_setting, values["set_"]))
+    config = family.config.from_dict(merged)
     check_given(typed, config)
     return config
 
@@ -98,7 +98,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def request(values: Mapping[str, Any]) -> DataRequest:
-    """The counts that a fit is of; ConfigError if the choice of genes cannot be used."""
+    """The data request of a fit; ConfigError if the choice of genes cannot be used."""
     from engine.data import DataRequest
 
     genes: Any = gene_choice(values["genes"])
@@ -115,7 +115,7 @@ def request(values: Mapping[str, Any]) -> DataRequest:
 
 @contextlib.contextmanager
 def first_ctrl_c_stops(
-    told: bytes = b"Stopping after this pass. Ctrl-C again to quit without saving.",
+    message: bytes = b"Stopping after this pass. Ctrl-C again to quit without saving.",
 ) -> Iterator[list[int]]:
     """The list that is yielded is empty until Ctrl-C; a second one interrupts as usual."""
     stopping: list[int] = []
@@ -124,7 +124,7 @@ def first_ctrl_c_stops(
         stopping.append(number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         # Not print: a signal may come while the progress bar is being printed.
-        os.write(2, b"\n" + told + b"\n")
+        os.write(2, b"\n" + message + b"\n")
 
     before = signal.signal(signal.SIGINT, note)
     try:
@@ -161,21 +161,21 @@ def names_in(path: Path, what: str) -> tuple[str, ...]:
 
 
 def _names(given: list[str], what: str, place: str) -> tuple[str, ...]:
-    found = tuple(name.strip() for name in given if name.strip())
-    if not found:
+    names = tuple(name.strip() for name in given if name.strip())
+    if not names:
         raise ConfigError(what, f"none in {place}", "Give one a line, or with commas between them.")
-    return found
+    return names
 
 
 def cells_named(counts: Counts, names: tuple[str, ...], file: str) -> tuple[Counts, dict[str, Any]]:
-    """The counts of some cells, in their order there, and what the fit says of them.
+    """The counts of the named cells, in the order of the counts, and the entry in the fit.
 
-    How many they are is told on stderr.
+    Their number is printed on stderr.
 
     Raises
     ------
     DataError
-        If there is a name of none.
+        If a name is not that of a cell.
     """
     import pandas as pd
 
@@ -190,15 +190,15 @@ def cells_named(counts: Counts, names: tuple[str, ...], file: str) -> tuple[Coun
             "Give the names as the data have them.",
         )
     subset = CellSubset(counts.cells.isin(wanted), f"the cells named in {file}", False)
-    told = f"Fitting {len(wanted):,} of {counts.n_cells:,} cells, those named in {file}."
+    words = f"Fitting {len(wanted):,} of {counts.n_cells:,} cells, those named in {file}."
     if again := len(names) - len(wanted):
-        told += f" Names that it repeats were left out: {again:,}."
-    print(told, file=sys.stderr)
+        words += f" Names that it repeats were left out: {again:,}."
+    print(words, file=sys.stderr)
     return counts.take(subset.mask), subset.to_dict()
 
 
 def writable(out: Path, source: str | None = None) -> Path:
-    """Refuse early what cannot be saved in the end; ConfigError then."""
+    """The path to save to; ConfigError, before any work, if nothing can be saved there."""
     if source is not None and out.resolve() == Path(source).resolve():
         raise ConfigError("--out beside the data", "the data file itself", "Choose another --out.")
     try:

@@ -1,4 +1,4 @@
-"""Which counts the commands read, those above all that are about a saved fit."""
+"""Arguments and options of the counts that commands read, mostly with a saved fit."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ choices = options(
         help="round counts that a correction for ambient RNA left fractional",
     ),
 )
-# How DATA is read; what is not given is as it was for the fit.
+# How DATA is read; options that are not given are as they were for the fit.
 reading = options(
     click.option(
         "--layer", help="layer of raw counts (X, raw or a name); as for the fit if not given"
@@ -55,7 +55,7 @@ reading = options(
     choices,
 )
 saved_fit = click.argument("path", metavar="FIT.h5ad", type=Path, help="A saved fit.")
-# A fit and the very cells that it is of.
+# A fit and the counts of its own cells.
 of_its_cells = options(
     saved_fit,
     click.argument(
@@ -68,7 +68,7 @@ of_its_cells = options(
 
 
 def given_choices(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `choices` that were given."""
+    """The values of `choices` that were given."""
     names = ("sample", "genome", "feature_type", "cells_in", "round")
     return {name: values[name] for name in names if values[name] is not None}
 
@@ -81,14 +81,14 @@ def read_as(fit: AnyFit, data: str, values: Mapping[str, Any]) -> Counts:
     from engine.data import INDEX, Choices, inspect_source, read_counts
     from engine.data.choices import OPTIONS as CHOICES
 
-    asked = fit.data.get("request") or {}
+    saved = fit.data.get("request") or {}
     given = {name: values[name] for name in ("layer", "library_size", "gene_names")}
     how: dict[str, Any] = {
-        name: (asked.get(name) if value is None else value) or None for name, value in given.items()
+        name: (saved.get(name) if value is None else value) or None for name, value in given.items()
     }
-    picked = {name: asked[name] for name in CHOICES if asked.get(name)} | given_choices(values)
+    picked = {name: saved[name] for name in CHOICES if saved.get(name)} | given_choices(values)
     if how["gene_names"] is None and fit.gene_ids is None:
-        # A fit that knows no ids may call genes as the index does, those of one name by numbers.
+        # A fit without ids may name genes by the index, with numbers added to repeated names.
         by_index = inspect_source(data, Choices(**picked)).gene_names == INDEX
         how["gene_names"] = INDEX if by_index else None
     return read_counts(data, genes="all", **how, **picked)
@@ -100,9 +100,9 @@ def fitted(fit: AnyFit, path: Path, data: str | None, values: Mapping[str, Any])
     Parameters
     ----------
     path
-        Of the fit.
+        Path of the fit.
     values
-        Of the options of `reading`.
+        Values of the options of `reading`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Groups of cells as a shell names them: COLUMN=LEVEL."""
+"""Groups of cells as they are named in a shell: COLUMN=LEVEL."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def group_of(obs: pd.DataFrame, text: str, option: str) -> np.ndarray:
     ConfigError
         If there is no such column or level.
     """
-    found = _split(obs, text)
-    if found is None:
+    parts = _split(obs, text)
+    if parts is None:
         raise ConfigError(
             f"{option} COLUMN=LEVEL with a column of the cells: {some(obs.columns)}",
             repr(text),
             'Name a column and one of its levels, like "cell_type=NK cells".',
         )
-    name, level = found
+    name, level = parts
     mask = np.asarray(_named(obs[name]) == level)
     if not mask.any():
         levels = some(sorted(set(_named(obs[name].dropna()))))
@@ -40,16 +40,16 @@ def group_of(obs: pd.DataFrame, text: str, option: str) -> np.ndarray:
 
 
 def groups_of_options(obs: pd.DataFrame, a: str, b: str | None) -> tuple[np.ndarray, np.ndarray]:
-    """(C,) masks of groups A and B; without B of all others with a value in the column of A.
+    """(C,) masks of groups A and B; B is by default all others with a value in the column of A.
 
-    How many are in neither for want of a value is told on stderr; errors as `group_of`.
+    The number of cells without a value there is printed on stderr; errors as `group_of`.
     """
     one = group_of(obs, a, "--a")
     if b is not None:
         return one, group_of(obs, b, "--b")
-    found = _split(obs, a)
-    assert found is not None
-    name = found[0]
+    parts = _split(obs, a)
+    assert parts is not None
+    name = parts[0]
     known = obs[name].notna().to_numpy()
     if not known.all():
         print(f"{int((~known).sum()):,} cells have no {name}: they are left out.", file=sys.stderr)
@@ -57,7 +57,7 @@ def groups_of_options(obs: pd.DataFrame, a: str, b: str | None) -> tuple[np.ndar
 
 
 def last_of(steps: Iterable[Any], what: str) -> Any:
-    """The last of steps that have a ``fraction``, behind a bar."""
+    """The last of steps that have a ``fraction``; a bar shows the progress."""
     step = None
     form = what + " {percentage:3.0f}%|{bar}| {elapsed}"
     with tqdm(total=1.0, file=sys.stderr, bar_format=form) as bar:
@@ -77,7 +77,7 @@ def _split(obs: pd.DataFrame, text: str) -> tuple[Any, str] | None:
 
 
 def _named(column: pd.Series) -> pd.Series:
-    """Values as a person would type them: 1 of a whole number, whatever type it has."""
+    """Values as a person would type them: whole numbers without decimals, whatever their type."""
     return column.map(
         lambda value: (
             str(int(value))

@@ -1,4 +1,4 @@
-"""Options of the shell that are settings of models, made from what the configurations declare."""
+"""Options of the shell for the settings of models, as the configurations declare these."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.shell.click_command import options
 
 
 class _Size(click.ParamType[int | str]):
-    """A number of factors or topics, or that it is to be chosen."""
+    """A number of factors or topics, or "auto"."""
 
     name = "number"
 
@@ -25,12 +25,12 @@ class _Size(click.ParamType[int | str]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> int | str:
-        """As click asks for it."""
-        found: int | str = self.setting.typed(str(value))
-        if isinstance(found, str) and found not in self.setting.choices:
+        """Parse a value; click calls this."""
+        size: int | str = self.setting.typed(str(value))
+        if isinstance(size, str) and size not in self.setting.choices:
             auto = " or ".join(map(repr, self.setting.choices))
             self.fail(f"{value!r} is neither a whole number nor {auto}.", param, ctx)
-        return found
+        return size
 
 
 class _Several(NamedTuple):
@@ -45,12 +45,12 @@ class _Several(NamedTuple):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Those to which it means anything."""
+        """The models that use it."""
         return tuple(m for family, own in self.declared for m in own.models or family.models)
 
     @property
     def inferences(self) -> tuple[str, ...]:
-        """Those to which it means anything; none: to all of these models."""
+        """The inferences that use it; empty if all inferences of these models do."""
         if not any(own.inferences for _, own in self.declared):
             return ()
         several = [
@@ -60,7 +60,7 @@ class _Several(NamedTuple):
         return tuple(dict.fromkeys(one for own in several for one in own))
 
     def option(self) -> Callable[[Any], Any]:
-        """What declares it to click; it has no value unless it is typed."""
+        """Its option of click, which has no value unless it is typed."""
         first = self.first
         of = self.inferences or (() if set(self.models) == set(MODELS) else self.models)
         words = f"of {', '.join(of)}: " if of else ""
@@ -82,14 +82,14 @@ class _Several(NamedTuple):
         return {"whole": int, "number": float, "text": str}[self.first.kind]
 
     def _brackets(self) -> str:
-        """What it is by default, and its bounds."""
+        """Its default and its bounds, in brackets."""
         defaults: dict[Any, list[str]] = {}
         for family, own in self.declared:
             defaults.setdefault(own.default, []).extend(own.models or family.models)
-        told = [f"{value} of {', '.join(of)}" for value, of in defaults.items()]
+        words = [f"{value} of {', '.join(of)}" for value, of in defaults.items()]
         if len(defaults) == 1:
-            told = [_default(self.first)]
-        parts = [f"default: {'; '.join(told)}"]
+            words = [_default(self.first)]
+        parts = [f"default: {'; '.join(words)}"]
         parts += dict.fromkeys(own.bounds for _, own in self.declared if own.bounds)
         return f"  [{'; '.join(parts)}]"
 

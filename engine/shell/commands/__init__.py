@@ -9,6 +9,6 @@ import click
 
 
 def commands() -> list[click.Command]:
-    """All of them."""
+    """All commands."""
     names = [module.name for module in iter_modules(__path__)]
     return [getattr(import_module(f"{__name__}.{name}"), name) for name in names]

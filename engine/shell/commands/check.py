@@ -1,4 +1,4 @@
-"""What ``python -m engine check`` does."""
+"""The command ``python -m engine check``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from engine.jobs.checking import Fraction
 
 _SHOWN = 10
-_BESIDE = {
+_TESTS = {
     "missed": "looking for pairs of genes that the fit misses",
     "structure": "looking for what the factors miss",
     "quality": "testing the approximation",
@@ -85,9 +85,9 @@ def check(
             known = ", ".join(map(str, counts.obs.columns)) or "there are none"
             raise ConfigError(f"a column of labels: {known}", repr(groups), "Change --groups.")
         labels = counts.obs[groups]
-    # Refused before anything is worked out.
+    # Wrong settings are refused before anything is computed.
     CheckSettings.for_fit(fit, mode, totals, draws, seed)
-    missed = _beside(lambda: checking.missed_iter(fit, counts), "missed")
+    missed = _run_test(lambda: checking.missed_iter(fit, counts), "missed")
     if genes is None:
         shown = checks.genes_to_show(fit, (), missed=missed)
     else:
@@ -102,41 +102,41 @@ def check(
         groups=labels,
         seed=seed,
     )
-    found = _last(steps, "checking", lambda step: step.check)
+    result = _last(steps, "checking", lambda step: step.check)
     structure, laplace = None, None
     if fit.can("structure"):
-        structure = _beside(lambda: checking.structure_iter(fit, counts), "structure")
+        structure = _run_test(lambda: checking.structure_iter(fit, counts), "structure")
     if fit.can("laplace_test"):
-        laplace = _beside(lambda: checking.quality_iter(fit, counts), "quality")
-    found = checking.finding_first(found, structure, missed)
+        laplace = _run_test(lambda: checking.quality_iter(fit, counts), "quality")
+    result = checking.finding_first(result, structure, missed)
     if out is not None:
         from engine.spreadsheet import write_csv
 
-        write_csv(with_ids(found.genes, fit), out)
+        write_csv(with_ids(result.genes, fit), out)
         print(f"Saved {out}", file=sys.stderr)
-    summary = checking.summary(fit, found, laplace)
-    _keep(path, mode, summary)
+    summary = checking.summary(fit, result, laplace)
+    _save_summary(path, mode, summary)
     if as_json:
         print(json.dumps(summary))
     else:
-        print(_told(found, summary["laplace"]))
+        print(_format_result(result, summary["laplace"]))
 
 
 def _last[S: Fraction, T](steps: Iterator[S], words: str, outcome: Callable[[S], T | None]) -> T:
-    found = None
+    result = None
     form = f"{words} {{percentage:3.0f}}%|{{bar}}| {{elapsed}}"
     with tqdm(total=1.0, file=sys.stderr, bar_format=form) as bar:
         for step in steps:
             bar.update(max(step.fraction - bar.n, 0.0))
-            found = outcome(step)
-    if found is None:
+            result = outcome(step)
+    if result is None:
         raise RuntimeError("the last step has the result")
-    return found
+    return result
 
 
-def _beside(steps: Callable[[], Iterator[Any]], outcome: str) -> Any:
-    """What a test beside the draws found; None if it failed."""
-    words = _BESIDE[outcome]
+def _run_test(steps: Callable[[], Iterator[Any]], outcome: str) -> Any:
+    """The result of a test besides the draws; None if it failed."""
+    words = _TESTS[outcome]
     try:
         return _last(steps(), words, lambda step: getattr(step, outcome))
     except Exception as error:
@@ -145,8 +145,8 @@ def _beside(steps: Callable[[], Iterator[Any]], outcome: str) -> Any:
         return None
 
 
-def _keep(fit: Path, mode: str, summary: Mapping[str, Any]) -> None:
-    """Where `engine report` finds it."""
+def _save_summary(fit: Path, mode: str, summary: Mapping[str, Any]) -> None:
+    """Save the summary where `engine report` reads it."""
     from engine.jobs import check_file
 
     try:
@@ -155,7 +155,7 @@ def _keep(fit: Path, mode: str, summary: Mapping[str, Any]) -> None:
         print(f"The summary could not be kept: {describe(error)}", file=sys.stderr)
 
 
-def _told(result: PredictiveCheck, warning: str | None) -> str:
+def _format_result(result: PredictiveCheck, warning: str | None) -> str:
     columns = ["group", "gene", "discrepancy", "observed", "predicted", "low_90", "high_90"]
     worst = result.genes.head(_SHOWN)[[*columns, "q_value"]]
     lines = [worst.to_string(index=False, float_format="{:.4g}".format), ""]

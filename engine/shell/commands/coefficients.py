@@ -1,4 +1,4 @@
-"""What ``python -m engine coefficients`` does."""
+"""The command ``python -m engine coefficients``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``python -m engine differences`` does."""
+"""The command ``python -m engine differences``."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def differences(
     counts = fitted(fit, path, data, values)
     one, other = groups_of_options(counts.obs, a, b)
     steps = differences_iter(fit, counts, one, other, donor=donor, adjusted=adjusted, centre=centre)
-    found = last_of(steps, "differences").differences
-    write_csv(with_groups(with_ids(found.genes, fit), a, b, donor or found.unit), out)
+    result = last_of(steps, "differences").differences
+    write_csv(with_groups(with_ids(result.genes, fit), a, b, donor or result.unit), out)
     print(
-        f"Saved {out}: {len(found.genes):,} genes, {found.n_a:,} against {found.n_b:,} "
-        f"{found.unit}s",
+        f"Saved {out}: {len(result.genes):,} genes, {result.n_a:,} against {result.n_b:,} "
+        f"{result.unit}s",
         file=sys.stderr,
     )
-    for note in found.notes:
+    for note in result.notes:
         print(f"Note: {note}", file=sys.stderr)
-    print(found.genes.head(_SHOWN).to_string(index=False, float_format="{:.3g}".format))
+    print(result.genes.head(_SHOWN).to_string(index=False, float_format="{:.3g}".format))

@@ -1,4 +1,4 @@
-"""What ``python -m engine differential`` does."""
+"""The command ``python -m engine differential``."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ def differential(
     from engine.summaries.positions import gene_positions
 
     fits = [load(path) for path in (fit_a, fit_b)]
-    # Before what takes long.
+    # Checked before the work that takes long.
     check_comparable(*fits)
     if genes is None:
-        asked = gene_positions(fits[0], top_variance_genes(fits[0], _GENES))
+        positions = gene_positions(fits[0], top_variance_genes(fits[0], _GENES))
     else:
-        asked = gene_positions(fits[0], [name.strip() for name in genes.split(",")])
+        positions = gene_positions(fits[0], [name.strip() for name in genes.split(",")])
     known = []
     for name, fit, path, data in zip("AB", fits, (fit_a, fit_b), (data_a, data_b), strict=True):
         counts = fitted(fit, path, data, values)
         known.append(last_of(uncertainty_iter(fit, counts), f"uncertainty of {name}").uncertainty)
-    found = compare(fits[0], known[0], fits[1], known[1])
-    table = found.pairs(asked)
-    write_csv(with_groups(with_ids(table, fits[0]), fit_a.name, fit_b.name, found.unit), out)
+    comparison = compare(fits[0], known[0], fits[1], known[1])
+    table = comparison.pairs(positions)
+    write_csv(with_groups(with_ids(table, fits[0]), fit_a.name, fit_b.name, comparison.unit), out)
     print(f"Saved {out}: {len(table):,} pairs", file=sys.stderr)
     print(table.head(_SHOWN).to_string(index=False, float_format="{:.3g}".format))

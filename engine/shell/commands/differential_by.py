@@ -1,4 +1,4 @@
-"""What ``python -m engine differential-by`` does."""
+"""The command ``python -m engine differential-by``."""
 
 from __future__ import annotations
 
@@ -56,27 +56,27 @@ def differential_by(
             "Say what tells the groups apart.",
         )
     fit = load(path)
-    asked = (
+    names = (
         top_variance_genes(fit, _GENES)
         if genes is None
         else [name.strip() for name in genes.split(",")]
     )
-    places = gene_positions(fit, asked)
+    positions = gene_positions(fit, names)
     counts = fitted(fit, path, data, values)
     groups: Any = by
     if a is not None:
         groups = groups_of_options(counts.obs, a, b)
-    found = last_of(
+    comparison = last_of(
         differential_by_iter(fit, counts, groups, donor=donor), "differential-by"
     ).differential
-    table = found.pairs(places)
-    one, other = (found.a, found.b) if a is None else (a, b)
-    write_csv(with_groups(with_ids(table, fit), one, other, donor or found.unit), out)
+    table = comparison.pairs(positions)
+    one, other = (comparison.a, comparison.b) if a is None else (a, b)
+    write_csv(with_groups(with_ids(table, fit), one, other, donor or comparison.unit), out)
     print(
-        f"Saved {out}: {len(table):,} pairs, {found.n_a:,} against {found.n_b:,} {found.unit}s"
-        f" ({found.a} against {found.b})",
+        f"Saved {out}: {len(table):,} pairs, {comparison.n_a:,} against {comparison.n_b:,} "
+        f"{comparison.unit}s ({comparison.a} against {comparison.b})",
         file=sys.stderr,
     )
-    for note in found.notes:
+    for note in comparison.notes:
         print(f"Note: {note}", file=sys.stderr)
     print(table.head(_SHOWN).to_string(index=False, float_format="{:.3g}".format))

@@ -1,4 +1,4 @@
-"""What ``python -m engine fit`` does."""
+"""The command ``python -m engine fit``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.files.writing import add_data
 from engine.fitting.progress import Progress
 from engine.jobs.failures import describe
 from engine.jobs.job import peak_memory_mb
-from engine.jobs.structure_phase import look
+from engine.jobs.structure_phase import search_structure
 from engine.results import AnyFit, selection_of, stopped_by_user
 from engine.shell.click_command import ShellCommand
 from engine.shell.commands.score import score_words
@@ -68,8 +68,8 @@ def fit(
     import engine
     from engine import checks
 
-    asked = request(values)
-    counts = asked.load()
+    data_request = request(values)
+    counts = data_request.load()
     for line in counts.report.lines():
         print(line, file=sys.stderr)
     subset: dict[str, Any] = {}
@@ -82,22 +82,27 @@ def fit(
         counts, _ = engine.split_counts(counts, seed=config.seed)
     with first_ctrl_c_stops() as stopping:
         result = _run(engine.fit_iter(counts, config), stopping)
-        told = {"request": asked.to_dict(), "holdout": holdout, "split": split, "subset": subset}
-        result = result.changed(data=result.data | told)
+        settings = {
+            "request": data_request.to_dict(),
+            "holdout": holdout,
+            "split": split,
+            "subset": subset,
+        }
+        result = result.changed(data=result.data | settings)
         result.save(out, counts=counts.matrix())
         try:
-            result = look(result, counts, lambda: bool(stopping))
+            result = search_structure(result, counts, lambda: bool(stopping))
             add_data(out, result.data)
         except Exception as error:
-            # The fit is as good without, and saved.
+            # The fit is valid without it, and saved.
             print(f"Not looked for what the factors miss: {describe(error)}", file=sys.stderr)
-    # What was taken for granted of covariates is known by now.
+    # Only now is it known what the fit assumed of the covariates.
     for line in result.data.get("report", {}).get("warnings", ()):
         if line not in counts.report.warnings:
             print(f"Warning: {line}", file=sys.stderr)
     status = result.status
-    if (chosen := selection_of(result)) is not None:
-        print(chosen.reason, file=sys.stderr)
+    if (selection := selection_of(result)) is not None:
+        print(selection.reason, file=sys.stderr)
     print(f"{status.state} after {status.passes} passes: {status.reason}", file=sys.stderr)
     for words in (checks.structure_words(result), engine.summaries.bound_words(result)):
         if words:

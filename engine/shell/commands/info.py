@@ -1,4 +1,4 @@
-"""What ``python -m engine info`` does."""
+"""The command ``python -m engine info``."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def info(data: str, as_json: bool, **values: Any) -> None:
     from engine.data import INDEX, Choices, inspect_source
     from engine.data.choices import OPTIONS
 
-    found = inspect_source(data, Choices(**given_choices(values)))
+    source = inspect_source(data, Choices(**given_choices(values)))
     if as_json:
-        print(json.dumps(dataclasses.asdict(found)))
+        print(json.dumps(dataclasses.asdict(source)))
         return
-    print(f"{found.name}: {found.n_cells:,} cells, {found.n_genes:,} genes")
-    for line in (found.guess_reason, *found.said):
+    print(f"{source.name}: {source.n_cells:,} cells, {source.n_genes:,} genes")
+    for line in (source.guess_reason, *source.said):
         print(line)
-    for layer in found.layers:
+    for layer in source.layers:
         print(f"--layer {json.dumps(layer.name, ensure_ascii=False)}: {layer.holds}")
-    for offer in found.offers:
+    for offer in source.offers:
         taken = f" (taken: {offer.chosen})" if offer.chosen else ""
         print(f"{OPTIONS[offer.name][0]}: {', '.join(offer.options)}{taken}")
-    if found.gene_columns:
-        columns = ", ".join((INDEX, *found.gene_columns))
-        print(f"--gene-names: {columns} (taken: {found.gene_names})")
-    numbers = [column.name for column in found.columns if column.kind == "number"]
+    if source.gene_columns:
+        columns = ", ".join((INDEX, *source.gene_columns))
+        print(f"--gene-names: {columns} (taken: {source.gene_names})")
+    numbers = [column.name for column in source.columns if column.kind == "number"]
     if numbers:
         print(f"--library-size: {', '.join(numbers)}")

@@ -1,4 +1,4 @@
-"""What ``python -m engine latent-differences`` does."""
+"""The command ``python -m engine latent-differences``."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def latent_differences(
     counts = fitted(fit, path, data, values)
     one, other = groups_of_options(counts.obs, a, b)
     steps = latent_differences_iter(fit, counts, one, other, donor=donor)
-    found = last_of(steps, "latent-differences").differences
-    write_csv(with_groups(found.latents, a, b, donor or found.unit), out)
+    result = last_of(steps, "latent-differences").differences
+    write_csv(with_groups(result.latents, a, b, donor or result.unit), out)
     print(
-        f"Saved {out}: {len(found.latents):,} {fit.latent}s, {found.n_a:,} against {found.n_b:,} "
-        f"{found.unit}s",
+        f"Saved {out}: {len(result.latents):,} {fit.latent}s, {result.n_a:,} against "
+        f"{result.n_b:,} {result.unit}s",
         file=sys.stderr,
     )
-    for note in found.notes:
+    for note in result.notes:
         print(f"Note: {note}", file=sys.stderr)
-    print(found.latents.to_string(index=False, float_format="{:.3g}".format))
+    print(result.latents.to_string(index=False, float_format="{:.3g}".format))

@@ -1,4 +1,4 @@
-"""What ``python -m engine report`` does: writes a report by the page's package."""
+"""The command ``python -m engine report``: writes a report by the page's package."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def report(path: Path, out: Path, bundle: Path | None, data: str | None, no_umap
     bundle = None if bundle is None else writable(bundle, source=str(path))
     if bundle is not None and bundle.resolve() == out.resolve():
         raise ConfigError("--zip beside --out", "the same file twice", "Choose another --zip.")
-    # By name: figures for papers are the page's, on which the engine does not depend, and only
+    # Imported by name: the figures belong to the page, on which the engine does not depend; only
     # this command needs them.
     try:
         shell = importlib.import_module("dashboard.report.from_shell")

@@ -1,4 +1,4 @@
-"""What ``python -m engine score`` does."""
+"""The command ``python -m engine score``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``python -m engine simulate`` does."""
+"""The command ``python -m engine simulate``."""
 
 from __future__ import annotations
 

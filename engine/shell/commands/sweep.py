@@ -1,4 +1,4 @@
-"""What ``python -m engine sweep`` does."""
+"""The command ``python -m engine sweep``."""
 
 from __future__ import annotations
 
@@ -73,15 +73,15 @@ def sweep(
     for size in tried:
         config.sized(size)
     out = None if out is None else writable(out, source=values["data"])
-    asked = request(values)
-    counts = asked.load()
+    data_request = request(values)
+    counts = data_request.load()
     for line in counts.report.lines():
         print(line, file=sys.stderr)
     jobs = Jobs()
     try:
         id = submit_sweep(
             jobs,
-            asked,
+            data_request,
             config,
             tried,
             seeds=seeds,
@@ -91,7 +91,7 @@ def sweep(
         del counts
         with first_ctrl_c_stops(b"Stopping. Ctrl-C again to quit without a table.") as stopping:
             _wait(jobs, id, stopping)
-            found = sweep_of(jobs, id)
+            result = sweep_of(jobs, id)
     finally:
         jobs.close()
     for status in runs_of(jobs, id):
@@ -105,23 +105,23 @@ def sweep(
     if out is not None:
         from engine.spreadsheet import write_csv
 
-        write_csv(found.table, out)
+        write_csv(result.table, out)
         print(f"Saved {out}", file=sys.stderr)
     if as_json:
-        print(json.dumps(found.to_dict()))
+        print(json.dumps(result.to_dict()))
     else:
-        print(_told(found))
+        print(_format_table(result))
 
 
 def _wait(jobs: Jobs, id: str, stopping: Sequence[int]) -> None:
-    asked = False
+    stopped = False
     form = "{desc} {percentage:3.0f}%|{bar}| {elapsed}"
     runs = runs_of(jobs, id)
     with tqdm(total=float(len(runs)), file=sys.stderr, bar_format=form) as bar:
         while any(run.active for run in runs):
-            if stopping and not asked:
+            if stopping and not stopped:
                 stop_sweep(jobs, id)
-                asked = True
+                stopped = True
             time.sleep(_POLL_SECONDS)
             runs = runs_of(jobs, id)
             now = next((run for run in runs if run.state == "running"), None)
@@ -131,7 +131,7 @@ def _wait(jobs: Jobs, id: str, stopping: Sequence[int]) -> None:
             bar.update(max(done - bar.n, 0.0))
 
 
-def _told(result: Sweep) -> str:
+def _format_table(result: Sweep) -> str:
     shown = {name: result.table[name].map(form.format) for name, form in _SHOWN.items()}
     table = result.table.assign(**shown)[list(shown)].rename(columns={"value": result.parameter})
     return f"{table.to_string(index=False)}\n{result.reason}"

@@ -1,4 +1,4 @@
-"""What ``python -m engine uncertainty`` does."""
+"""The command ``python -m engine uncertainty``."""
 
 from __future__ import annotations
 
@@ -59,21 +59,21 @@ def uncertainty(
     from engine.summaries.positions import gene_positions
 
     fit = load(path)
-    asked = None
+    positions = None
     if genes is not None:
-        asked = gene_positions(fit, [name.strip() for name in genes.split(",")])
+        positions = gene_positions(fit, [name.strip() for name in genes.split(",")])
     counts = fitted(fit, path, data, values)
     if not fit.can("pair_uncertainty"):
         topics: TopicUncertainty = _run(fit, counts, method or "bootstrap", n_boot, seed)
-        table, by = of_topics(fit, topics, asked), f"{topics.n_boot} replicates"
+        table, by = of_topics(fit, topics, positions), f"{topics.n_boot} replicates"
     else:
-        if asked is None:
-            asked = gene_positions(fit, top_variance_genes(fit, _GENES))
-        found: Uncertainty = _run(fit, counts, method or "delta", n_boot, seed)
-        table = pairs_table(fit, found, asked)
-        by = _BY.get(found.method) or f"{found.n_boot} replicates"
-        if found.structure is not None and found.structure.words:
-            print(f"Warning: {found.structure.words}", file=sys.stderr)
+        if positions is None:
+            positions = gene_positions(fit, top_variance_genes(fit, _GENES))
+        pairs: Uncertainty = _run(fit, counts, method or "delta", n_boot, seed)
+        table = pairs_table(fit, pairs, positions)
+        by = _BY.get(pairs.method) or f"{pairs.n_boot} replicates"
+        if pairs.structure is not None and pairs.structure.words:
+            print(f"Warning: {pairs.structure.words}", file=sys.stderr)
     write_csv(with_ids(table, fit), out)
     print(f"Saved {out}: {len(table):,} rows, by {by}", file=sys.stderr)
     print(table.head(_SHOWN).to_string(index=False, float_format="{:.3g}".format))
@@ -82,7 +82,7 @@ def uncertainty(
 def _run(fit: AnyFit, counts: Counts, method: str, n_boot: int, seed: int) -> Any:
     from engine.jobs.uncertainties import steps
 
-    found = None
+    result = None
     form = "uncertainty {percentage:3.0f}%|{bar}| {elapsed}"
     with (
         first_ctrl_c_stops(b"Stopping. Ctrl-C again to quit without a table.") as stopping,
@@ -90,16 +90,16 @@ def _run(fit: AnyFit, counts: Counts, method: str, n_boot: int, seed: int) -> An
     ):
         for step in steps(fit, counts, method, n_boot, seed):
             bar.update(max(step.fraction - bar.n, 0.0))
-            found = step.uncertainty or found
+            result = step.uncertainty or result
             if stopping:
                 break
-    if found is None:
+    if result is None:
         raise KeyboardInterrupt
-    return found
+    return result
 
 
 def of_topics(fit: AnyFit, result: TopicUncertainty, genes: np.ndarray | None) -> pd.DataFrame:
-    """One row a topic and gene: those given, or those that lead the topic, the likeliest first."""
+    """One row per topic and gene: the given genes, or the likeliest of a topic, likeliest first."""
     spread, share = result.topics(), result.among_top(_TOP)
     topics, parts = fit.programmes(), []
     for topic, name in enumerate(fit.factor_names):

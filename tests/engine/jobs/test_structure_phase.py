@@ -13,7 +13,7 @@ from engine.data import Counts
 from engine.errors import DataError
 from engine.fitting.progress import Progress
 from engine.jobs.checking import structure_iter
-from engine.jobs.structure_phase import look, looked
+from engine.jobs.structure_phase import search_structure, with_structure_search
 from engine.lnm.config import LNMConfig
 from engine.results import Fit, Selection, load, selection_of, with_selection
 from tests.dashboard.synthetic import make_topic_fit
@@ -44,7 +44,7 @@ def two_steps() -> list[Progress]:
 
 
 def test_the_last_step_tells_it() -> None:
-    *_, before, last = steps = list(looked(iter(two_steps()), make_counts()))
+    *_, before, last = steps = list(with_structure_search(iter(two_steps()), make_counts()))
     assert len(steps) == 5
     assert before.phase == "looking for what the factors miss"
     assert before.status.state == last.status.state == "converged"
@@ -54,7 +54,7 @@ def test_the_last_step_tells_it() -> None:
 
 def test_the_fit_is_whole_before(tmp_path: Path) -> None:
     """Whoever stops there has it, without."""
-    steps = looked(iter(two_steps()), make_counts())
+    steps = with_structure_search(iter(two_steps()), make_counts())
     fits = [step.snapshot() for _, step in zip(range(2), steps, strict=False) if step.snapshot]
     assert structure_of(fits[-1]) is None
     again = load(with_structure(fits[-1], MISSED).save(tmp_path / "fit.h5ad"))
@@ -63,23 +63,23 @@ def test_the_fit_is_whole_before(tmp_path: Path) -> None:
 
 
 def test_what_goes_on_or_is_to_stop_is_not_looked_at() -> None:
-    steps = list(looked(iter([make_progress(1)]), make_counts()))
+    steps = list(with_structure_search(iter([make_progress(1)]), make_counts()))
     assert len(steps) == 1
     fit = two_steps()[1].snapshot()
-    assert look(fit, make_counts(), lambda: True) is fit
-    assert structure_of(look(fit, make_counts(), lambda: False)) == MISSED
+    assert search_structure(fit, make_counts(), lambda: True) is fit
+    assert structure_of(search_structure(fit, make_counts(), lambda: False)) == MISSED
 
 
 def test_too_few_cells_and_topics_are_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     topics = make_topic_fit()
-    assert look(topics, make_counts(), lambda: False) is topics
+    assert search_structure(topics, make_counts(), lambda: False) is topics
 
     def refuse(fit: Fit, counts: object) -> Iterator[StructureProgress]:
         yield StructureProgress(0.0)
         raise DataError("more cells", "few", "Fit more.")
 
     monkeypatch.setattr("engine.checks.residual_structure_iter", refuse)
-    steps = list(looked(iter(two_steps()), make_counts()))
+    steps = list(with_structure_search(iter(two_steps()), make_counts()))
     assert steps[1].snapshot is not None
     assert steps[-1].snapshot is None
 
@@ -90,7 +90,7 @@ def test_a_fit_is_not_lost_where_looking_fails(monkeypatch: pytest.MonkeyPatch) 
         raise ValueError("no luck")
 
     monkeypatch.setattr("engine.checks.residual_structure_iter", fail)
-    *_, before, last = list(looked(iter(two_steps()), make_counts()))
+    *_, before, last = list(with_structure_search(iter(two_steps()), make_counts()))
     assert last.status.state == "converged"
     assert last.phase.startswith("looking for what the factors miss failed: ")
     assert "no luck" in last.phase
