@@ -122,9 +122,9 @@ def offers(obs: pd.DataFrame) -> list[Offer]:
 
 def offer(obs: pd.DataFrame, name: str) -> Offer:
     """One column of the cell labels as a covariate."""
-    wrong = _unwritable(name, obs)
-    if wrong is not None:
-        return Offer(name, refused=wrong)
+    error = _unwritable(name, obs)
+    if error is not None:
+        return Offer(name, refused=error)
     known = has_value(obs[name])
     if 0 < known.sum() < len(obs):
         left = int((~known).sum())
@@ -133,10 +133,10 @@ def offer(obs: pd.DataFrame, name: str) -> Offer:
     if isinstance(variable, EngineError):
         return Offer(name, refused=variable)
     if len(variable.levels) > MAX_COLUMNS:
-        many = ConfigError(
+        error = ConfigError(
             f"at most {MAX_COLUMNS} levels", f"{len(variable.levels):,} in {name}", "Join levels."
         )
-        return Offer(name, refused=many)
+        return Offer(name, refused=error)
     return Offer(name, variable.levels)
 
 
@@ -155,15 +155,15 @@ def slopeless(formula: str | None, obs: pd.DataFrame) -> frozenset[tuple[str, st
     The fixed column is the same in all cells of each level of the random one.
     """
     obs = obs[complete(formula, obs)]
-    there = [
+    covariates = [
         one
         for one in read_formula(formula) or ()
         if isinstance(_variable(obs, Term((one.name,))), Variable)
     ]
     return frozenset(
         (one.name, other.name)
-        for one in there
-        for other in there
+        for one in covariates
+        for other in covariates
         if one.random and not other.random and is_nested((other.name,), one.name, obs)
     )
 

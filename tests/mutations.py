@@ -107,8 +107,8 @@ MUTATIONS = {
     ),
     "jobs: the uncertainty of an earlier fit is given": Mutation(
         "engine/jobs/uncertainties.py",
-        "return found if found.passes == passes else None",
-        "return found",
+        "return saved if saved.passes == passes else None",
+        "return saved",
         JOBS,
     ),
     "jobs: a fit has the priority of the page": Mutation(

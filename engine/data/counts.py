@@ -130,8 +130,8 @@ class Counts:
         columns = find_genes(genes, self.genes, self.gene_ids, wanted_ids=gene_ids, once=True)
         left = np.setdiff1d(np.arange(self.n_genes), columns)
         dropped, ids = self.report.dropped_genes, self.report.dropped_ids
-        beside = pd.Index(ids) if ids else None
-        silent = find_genes(genes, pd.Index(dropped), beside, wanted_ids=gene_ids) >= 0
+        dropped_index = pd.Index(ids) if ids else None
+        silent = find_genes(genes, pd.Index(dropped), dropped_index, wanted_ids=gene_ids) >= 0
         missing = genes[(columns < 0) & ~silent & ~((genes == OTHER) & (len(left) > 0))]
         if len(missing):
             raise DataError(

@@ -93,9 +93,9 @@ def _select_type(table: Table, requested: str | None) -> Table:
         if name not in known:
             layers[name] = layer
             continue
-        chosen = np.flatnonzero(known[name].astype(str) == kind)
-        if len(chosen):
-            layers[name] = _pick(layer, chosen)
+        columns = np.flatnonzero(known[name].astype(str) == kind)
+        if len(columns):
+            layers[name] = _pick(layer, columns)
     return replace(table, layers=layers, notes=table.notes + notes)
 
 

@@ -125,15 +125,17 @@ def choose_genes(
         reason += f" {OTHER} holds what lies outside these genes." if not n_pooled else ""
     rest = [OTHER] if pool else []
     features = pd.Index([*names[columns], *rest], dtype=str)
-    beside = None if ids is None else pd.Index([*ids[columns], *rest], dtype=str)
+    feature_ids = None if ids is None else pd.Index([*ids[columns], *rest], dtype=str)
     if len(features) < 2:
         raise DataError(
             "at least two features to compare",
             f"only {shorten(features[0]) if len(features) else 'none'}",
             "Choose more genes.",
         )
-    place, why = _reference(features, beside, columns, scan, reference, pool=pool)
-    return Selection(columns, features, beside, pool, place, n_pooled, reason, why, tuple(warnings))
+    place, why = _reference(features, feature_ids, columns, scan, reference, pool=pool)
+    return Selection(
+        columns, features, feature_ids, pool, place, n_pooled, reason, why, tuple(warnings)
+    )
 
 
 def _select(

@@ -111,11 +111,13 @@ def name_genes(var: pd.DataFrame, requested: str | None = None) -> GeneNames:
         unnamed = symbols == ""
         # Only in the index does this name mean the pooled feature of an earlier fit.
         unnamed |= (symbols == OTHER) | (stored == OTHER)
-        names, said = _add_ids(np.where(unnamed, stored, symbols), stored)
+        names, messages = _add_ids(np.where(unnamed, stored, symbols), stored)
         missing = int((unnamed & (stored != OTHER)).sum())
         if missing:
-            said.insert(0, f"{missing:,} genes have no name in var[{column!r}] and keep their id.")
-        warnings = [*_warn_of_guess(var, column, requested), *said]
+            messages.insert(
+                0, f"{missing:,} genes have no name in var[{column!r}] and keep their id."
+            )
+        warnings = [*_warn_of_guess(var, column, requested), *messages]
         reason = f"Gene names are from var[{shorten(column)!r}]; their ids are the index."
         return GeneNames(names, stored, stored, column, reason, tuple(warnings))
     ids = _id_column(var, stored)
@@ -125,12 +127,12 @@ def name_genes(var: pd.DataFrame, requested: str | None = None) -> GeneNames:
         return GeneNames(stored, None, stored, INDEX, reason, (*mended, *hint))
     known = _texts(var[ids])
     whole = np.where((known == "") | (stored == OTHER), stored, known)
-    beside, _ = clean_names(pd.Index(whole, dtype=object), "gene")
+    unique_ids, _ = clean_names(pd.Index(whole, dtype=object), "gene")
     reason = f"Gene names are the index of the genes; their ids are from var[{shorten(ids)!r}]."
     if requested is None and var.index.has_duplicates:
-        names, mended = _add_ids(np.asarray(_texts(var.index.to_series())), beside)
-        return GeneNames(names, beside, stored, INDEX, reason, tuple(mended))
-    return GeneNames(stored, beside, stored, INDEX, reason, tuple(mended))
+        names, mended = _add_ids(np.asarray(_texts(var.index.to_series())), unique_ids)
+        return GeneNames(names, unique_ids, stored, INDEX, reason, tuple(mended))
+    return GeneNames(stored, unique_ids, stored, INDEX, reason, tuple(mended))
 
 
 def name_columns(var: pd.DataFrame) -> tuple[str, ...]:
@@ -266,13 +268,13 @@ def _add_ids(names: np.ndarray, ids: pd.Index) -> tuple[pd.Index, list[str]]:
         f"{name} ({own})" if twice else name
         for name, own, twice in zip(names, ids, repeated, strict=True)
     ]
-    said = []
+    messages = []
     if repeated.any():
         shown = [name for name, twice in zip(labels, repeated, strict=True) if twice][:3]
         count = len(set(names[repeated]))
-        said.append(
+        messages.append(
             f"{count:,} gene names are of more than one gene and carry their id "
             f"({', '.join(shorten(name) for name in shown)})."
         )
     unique, mended = clean_names(pd.Index(labels, dtype=object), "gene")
-    return unique, [*said, *mended]
+    return unique, [*messages, *mended]

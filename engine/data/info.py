@@ -88,11 +88,11 @@ def inspect_source(source: Source, choices: Choices | None = None) -> SourceInfo
         looks = {name: look_at(layer.matrix) for name, layer in table.layers.items()}
         guess: str | None = None
         offers = table.notes.offers
-        said = (*table.notes.reasons, *(f"Warning: {text}" for text in table.notes.warnings))
+        messages = (*table.notes.reasons, *(f"Warning: {text}" for text in table.notes.warnings))
         try:
             choice = choose_layer(table, None, choices)
             guess, reason = choice.name, choice.reason
-            said += tuple(f"Warning: {text}" for text in choice.warnings)
+            messages += tuple(f"Warning: {text}" for text in choice.warnings)
         except DataError as error:
             reason = str(error)
             offers += _offered(error)
@@ -100,7 +100,10 @@ def inspect_source(source: Source, choices: Choices | None = None) -> SourceInfo
             offers += (Offer("round", ("yes",), "yes"),)
         shown = table.layers[guess or next(iter(table.layers))]
         named = name_genes(shown.var)
-        said += (*filter(None, (named.reason,)), *(f"Warning: {text}" for text in named.warnings))
+        messages += (
+            *filter(None, (named.reason,)),
+            *(f"Warning: {text}" for text in named.warnings),
+        )
         return SourceInfo(
             name=table.name,
             source=table.source,
@@ -116,7 +119,7 @@ def inspect_source(source: Source, choices: Choices | None = None) -> SourceInfo
             gene_columns=name_columns(shown.var),
             gene_names=named.column,
             offers=offers,
-            said=said,
+            said=messages,
         )
     finally:
         table.close()

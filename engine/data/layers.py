@@ -87,26 +87,26 @@ def choose_layer(table: Table, layer: str | None, choices: Choices | None = None
 def _warnings(
     table: Table, name: str, parts: list[str], plausible: list[str], passed: dict[str, str]
 ) -> tuple[str, ...]:
-    said = [
+    messages = [
         f"{shorten(other)} was passed over: it holds the {part} counts alone."
         for other, part in passed.items()
     ]
     if PLUS in name and name not in parts:
-        said.append(f"The counts are the sum of the layers {words(name.split(PLUS))}.")
+        messages.append(f"The counts are the sum of the layers {words(name.split(PLUS))}.")
     elif name in parts:
-        said.append(
+        messages.append(
             f"{shorten(name)} is a part of the counts alone; the file holds no other to add."
         )
     own = [o for o in plausible if o != name and o not in parts and PLUS not in o]
     # The sum of known parts is certain; otherwise the choice between two layers is a guess.
     others = [o for o in own if not same_counts(table.layers[name], table.layers[o])]
     if others and not passed:
-        said.append(
+        messages.append(
             f"{words(others)} {'holds' if len(others) == 1 else 'hold'} other whole numbers than "
             f"{shorten(name)}, which was taken for the counts: choose by --layer (on the page: "
             "Layer)."
         )
-    return tuple(said)
+    return tuple(messages)
 
 
 def _check_fractions(name: str, look: Look, others: list[str], *, rounding: bool) -> None:

@@ -42,8 +42,8 @@ def read(file: h5py.File, path: Path, choices: Choices) -> Table:
             offer,
         )
     others = [other for other in names if other != name]
-    said = f"Read the modality {shorten(name)}"
-    said += f"; left out {listed(others)}." if others else "."
-    notes = Notes(reasons=(said,), offers=(replace(offer, chosen=name),))
+    sentence = f"Read the modality {shorten(name)}"
+    sentence += f"; left out {listed(others)}." if others else "."
+    notes = Notes(reasons=(sentence,), offers=(replace(offer, chosen=name),))
     table = from_elements(mods[name], path, file.close)
     return replace(table, notes=table.notes + notes)

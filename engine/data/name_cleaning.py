@@ -21,31 +21,31 @@ def clean_names(names: pd.Index, kind: str) -> tuple[pd.Index, list[str]]:
         "cell" or "gene", for the sentences.
     """
     raw = list(names)
-    said = []
+    messages = []
     texts = [_text(name) for name in raw]
     foreign = [name for name in raw if not isinstance(name, str | bytes)]
     if foreign:
-        said.append(
+        messages.append(
             f"{len(foreign):,} {kind} names were not text and were turned into it "
             f"({shorten(repr(foreign[0]))})."
         )
     clean = [_writable(text) for text in texts]
     mended = [text for text, written in zip(texts, clean, strict=True) if text != written]
     if mended:
-        said.append(
+        messages.append(
             f"{len(mended):,} {kind} names were empty or held characters that no file can keep; "
             f"these were replaced ({shorten(repr(mended[0]))})."
         )
     index = pd.Index(clean, dtype=str)
     repeated = index[index.duplicated()].unique()
     if len(repeated):
-        said.append(
+        messages.append(
             f"{len(repeated):,} {kind} names occur more than once and were made unique by a "
             f"number ({', '.join(shorten(name) for name in repeated[:3])})."
         )
         with quiet():
             index = pd.Index(ad.utils.make_index_unique(index), dtype=str)
-    return index, said
+    return index, messages
 
 
 def clean_labels(obs: pd.DataFrame, cells: pd.Index) -> pd.DataFrame:

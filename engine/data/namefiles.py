@@ -107,8 +107,8 @@ def cells(path: Path, length: int | None) -> tuple[pd.DataFrame, Notes]:
         values = pd.Series([_field(row, place) for row in rows], index=obs.index, dtype=object)
         numbers = pd.to_numeric(values, errors="coerce")
         obs[name or f"column {place}"] = values if numbers.isna().any() else numbers
-    said = f"Cells and {len(heads) - 1} labels are those of {shorten(path.name)}."
-    return obs, Notes(reasons=(said,)) if len(heads) > 1 else Notes()
+    sentence = f"Cells and {len(heads) - 1} labels are those of {shorten(path.name)}."
+    return obs, Notes(reasons=(sentence,)) if len(heads) > 1 else Notes()
 
 
 def _head(rows: list[list[str]], length: int | None) -> bool:

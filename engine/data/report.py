@@ -71,7 +71,7 @@ class Report:
 
     def lines(self) -> list[str]:
         """The report as sentences, warnings last. Plain text: escape it before showing HTML."""
-        said = [
+        sentences = [
             f"Found {self.cells_found:,} cells and {self.genes_found:,} genes.",
             self.source_reason,
             self.layer_reason,
@@ -82,7 +82,7 @@ class Report:
             _dropped(self.dropped_genes, "gene", "never expressed"),
             "Row blocks are read from disk, not held in memory." if self.streamed else "",
         ]
-        return [line for line in said if line] + [f"Warning: {text}" for text in self.warnings]
+        return [line for line in sentences if line] + [f"Warning: {text}" for text in self.warnings]
 
 
 def _dropped(names: tuple[str, ...], kind: str, why: str) -> str:

@@ -106,10 +106,10 @@ def from_elements(root: Any, path: Path, close: Callable[[], None]) -> Table:
             for name in root["layers"]:
                 matrices[_layer_name(name)] = root["layers"][name], genes
         table = table_of(path.stem, str(path), obs, matrices, file, close)
-        said = tuple(
+        warnings = tuple(
             filter(None, (chunks.missing_words(name, matrices[name][0]) for name in table.layers))
         )
-        return replace(table, notes=Notes(warnings=said)) if said else table
+        return replace(table, notes=Notes(warnings=warnings)) if warnings else table
     except BaseException:
         close()
         raise

@@ -96,8 +96,8 @@ class _Helper:
             return None
         if not self._process.stdout.readline():
             return None
-        said = self._process.stdout.readline()
-        return json.loads(said) if said else self._ending()
+        answer = self._process.stdout.readline()
+        return json.loads(answer) if answer else self._ending()
 
     def _ending(self) -> str:
         late = self._process.wait() == -signal.SIGALRM

@@ -116,10 +116,10 @@ def main() -> None:
         print("begun", flush=True)
         try:
             walk(request["path"], request["parts"], request["most"])
-            said = ""
+            problem = ""
         except Exception as error:
-            said = f"{type(error).__name__}: {error}"
-        print(json.dumps(" ".join(said.split())[:300]), flush=True)
+            problem = f"{type(error).__name__}: {error}"
+        print(json.dumps(" ".join(problem.split())[:300]), flush=True)
 
 
 if __name__ == "__main__":

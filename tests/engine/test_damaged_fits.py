@@ -279,7 +279,7 @@ def test_what_was_written_here_is_not_read_first(
     def refuse(*asked: object) -> str:
         raise AssertionError(asked)
 
-    monkeypatch.setattr(probing, "_asked", refuse)
+    monkeypatch.setattr(probing, "_find_problem", refuse)
     path = make_fit(CELLS, GENES, 2).save(tmp_path / "fit.h5ad")
     assert load(path).n_factors == 2
     os.utime(path, (1, 1))

@@ -96,9 +96,9 @@ def sweep(
         jobs.close()
     for status in runs_of(jobs, id):
         if status.state != "done" or status.score is None:
-            said = [line for line in status.log if "could not be scored" in line]
+            reasons = [line for line in status.log if "could not be scored" in line]
             print(
-                f"{status.name}: {status.state}. {' '.join([*said, status.message])}",
+                f"{status.name}: {status.state}. {' '.join([*reasons, status.message])}",
                 file=sys.stderr,
             )
     print(f"The runs are kept in {jobs.home}, as sweep {id}", file=sys.stderr)

@@ -198,7 +198,7 @@ def test_damaged_ones_that_somebody_streams_are_read_beside_them(
 ) -> None:
     store.read(request_of())
     (kept,) = store.folder.iterdir()
-    held = layout.Held(kept / "lock")
+    held = layout.SharedLock(kept / "lock")
     (kept / "about.json").write_text("{}")
     assert store.read(request_of())[0].n_cells == 39
     held.close()
