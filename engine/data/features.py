@@ -14,7 +14,7 @@ from engine.data.tables import Layer, Table
 from engine.data.views import Picked
 
 GENES = "Gene Expression"
-# Only these values are types of features: some files have biotypes in that column.
+# By these values a column of types is told from one of biotypes, which may have the same name.
 TYPES = frozenset(
     (
         GENES.casefold(),

@@ -94,7 +94,7 @@ def fractions(rows: sparse.csr_matrix | None, values: np.ndarray) -> str:
     if whole.mean() >= SHARE_WHOLE:
         return CORRECTED
     if not looks_logged:
-        # Only corrected counts have small values, of single reads; undecided without cells.
+        # Corrected counts have small values, of single reads; without cells it is not judged.
         return CORRECTED if rows is not None and some.min() < SMALLEST else NORMALISED
     small = some[some < 2.5]
     near = np.abs(small - np.maximum(np.rint(small), 1)) < 0.25

@@ -75,6 +75,6 @@ def _text(value: object) -> str:
 
 
 def _writable(text: str) -> str:
-    """HDF5 ends text at a NUL and knows no lone surrogates."""
+    """Replace what HDF5 cannot store: NUL, lone surrogates and empty text."""
     replaced = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     return replaced.encode("utf-8", "replace").decode("utf-8") or MISSING

@@ -20,7 +20,7 @@ _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 
 
 def opened(path: Path) -> IO[str]:
-    """A table as text, packed or not.
+    """Open a table as text, packed or not.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import numpy as np
 
-# The longest log and trace take a hundredth of it.
+# Largest JSON file: the longest log and trace take a hundredth of it.
 MOST_TEXT = 2**26
 # Limits of what arrays unpack to: names shrink most.
 UNPACKED_PER_BYTE, UNPACKED_FREE = 100, 50_000_000

@@ -55,7 +55,7 @@ class JobQueue:
         self._queue.put(None)
 
     def join(self, timeout: float) -> bool:
-        """Wait for the threads, at most ``timeout`` seconds; whether all have ended."""
+        """Wait for the threads, at most ``timeout`` seconds; return whether all have ended."""
         deadline = time.monotonic() + timeout
         # The first thread starts the others: the list may grow while we wait for it.
         for thread in self._threads:

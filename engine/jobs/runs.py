@@ -164,7 +164,7 @@ class Runs:
         return factor_names.read(self.folder(id), passes)
 
     def cell_scores(self, id: str) -> CellScores | None:
-        """What each held-out cell contributes to the score of a run; None without a score.
+        """The contributions of held-out cells to the score of a run; None without a score.
 
         Raises
         ------

@@ -38,7 +38,7 @@ class ShellCommand(click.Command):
         typed = args[: args.index("--") + 1] if "--" in args else args
         follows = False
         for one, value in pairwise(typed):
-            # A value is not itself followed by a value.
+            # The value of an option is not itself an option.
             follows = one in taking and not follows
             if follows and _like_an_option(value):
                 raise click.BadOptionUsage(
