@@ -41,11 +41,11 @@ POLICY = (
     "form-action 'self'; frame-ancestors 'self'"
 )
 NAMES = """Expected: one of the names that this server is known by.
-Found: {found}.
+Found: {received}.
 Do: add it by --allow-websocket-origin or LOGRATIO_HOSTS if it is one of them.
 """
 ORIGIN = """Expected: a request from a page of this server{or_login}.
-Found: {found}.
+Found: {received}.
 Do: open the page by its own address; behind a proxy, add that by --allow-websocket-origin.
 """
 LOGIN = """Expected: somebody who has logged in.
@@ -59,7 +59,7 @@ Do: start it with one of these, or without this page.
 
 
 BORROWED = """Expected: a page of whoever has logged in here.
-Found: {found}.
+Found: {received}.
 Do: open the page by its address, without a session of another.
 """
 COMPONENT = """Expected: a file of a component of the page.
@@ -102,7 +102,7 @@ def _wrong(application: BokehTornado, request: HTTPServerRequest) -> tuple[int, 
     """HTTP status and message if the host or the origin of a request is not allowed; else 0."""
     patterns = list(bokeh_settings.allowed_ws_origin() or application.websocket_origins)
     if not _is_ours(request, patterns):
-        return 400, NAMES.format(found=f"Host {request.host[:200]!r}")
+        return 400, NAMES.format(received=f"Host {request.host[:200]!r}")
     socket = _is_socket(request)
     headers = request.headers
     origin = headers.get("Origin") or (headers.get("Sec-Websocket-Origin") if socket else None)
@@ -110,11 +110,11 @@ def _wrong(application: BokehTornado, request: HTTPServerRequest) -> tuple[int, 
     if origin is None:
         # Browsers always send it with a websocket; other programs need the cookie of a login.
         if socket and not has_login(application):
-            return 403, ORIGIN.format(found="a websocket without Origin", or_login=or_login)
+            return 403, ORIGIN.format(received="a websocket without Origin", or_login=or_login)
     elif socket or request.method not in READING:
         netloc = _netloc(origin)
         if netloc != request.host.lower() and not check_allowlist(netloc, patterns):
-            return 403, ORIGIN.format(found=f"Origin {origin[:200]!r}", or_login="")
+            return 403, ORIGIN.format(received=f"Origin {origin[:200]!r}", or_login="")
     return 0, ""
 
 
@@ -175,7 +175,7 @@ def _borrowed(application: BokehTornado, request: HTTPServerRequest, delegate: A
     # A link must not name the session to join: its author would be in that session too.
     named = {"bokeh-session-id", "bokeh-token"} & set(request.arguments)
     if named or "Bokeh-Session-Id" in request.headers:
-        return BORROWED.format(found="an address that names a session")
+        return BORROWED.format(received="an address that names a session")
     if not _is_socket(request):
         return ""
     token = request.headers.get("Sec-WebSocket-Protocol", "").rpartition(",")[2].strip()
@@ -183,14 +183,14 @@ def _borrowed(application: BokehTornado, request: HTTPServerRequest, delegate: A
         joined, payloads = get_session_id(token), [get_token_payload(token)]
     except Exception:
         # A token is untrusted; it is decoded, unpacked and parsed, and any step may raise.
-        return BORROWED.format(found="a token that cannot be read")
+        return BORROWED.format(received="a token that cannot be read")
     for session in context.sessions:
         if session.id == joined:
             payloads.append(session.document.session_context.token_payload)
     name = logins.person({name: morsel.value for name, morsel in request.cookies.items()})
     if all(logins.person(dict(payload.get("cookies") or {})) == name for payload in payloads):
         return ""
-    return BORROWED.format(found="the session of somebody else")
+    return BORROWED.format(received="the session of somebody else")
 
 
 def _open(application: BokehTornado, handler: type[RequestHandler]) -> bool:

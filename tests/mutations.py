@@ -49,7 +49,7 @@ MUTATIONS = {
         ("tests/engine/lda/test_equations.py",),
     ),
     "encoder: the scale of z does not follow a change of basis": Mutation(
-        "engine/lnm/encoder.py",
+        "engine/lnm/amortized.py",
         '"scale_bias": params["scale_bias"] - np.log(sd)',
         '"scale_bias": params["scale_bias"]',
         ("tests/engine/lnm/test_encoder.py",),
@@ -62,8 +62,8 @@ MUTATIONS = {
     ),
     "delta method: covariances of closure are left out": Mutation(
         "engine/checks/uncertainty/delta_method.py",
-        "found += 2 / count * mixed",
-        "found += 0 / count * mixed",
+        "variance += 2 / count * mixed",
+        "variance += 0 / count * mixed",
         UNCERTAINTY,
     ),
     "bootstrap: replicates do not sample from the prior": Mutation(

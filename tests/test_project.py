@@ -16,6 +16,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from tests.mutations import MUTATIONS
+
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME = [Requirement(line) for line in PYPROJECT["project"]["dependencies"]]
@@ -60,6 +62,10 @@ VAGUE = {
     "lane",
     "border",
     "told",
+}
+# As whole names of values too; what somebody chose may be called so.
+VAGUE_VALUES = {"found"} | {
+    name for word in VAGUE - {"chosen", "border"} for name in (word, f"_{word}")
 }
 
 TOOLS = {
@@ -164,6 +170,22 @@ def test_names_say_what_things_are() -> None:
             if VAGUE & {part.lower() for part in parts}
         ]
     assert not vague, f"name them by what they are: {vague}"
+
+
+def test_values_are_called_by_what_they_hold() -> None:
+    vague = set()
+    for path in own_modules():
+        for node in ast.walk(ast.parse((ROOT / path).read_text())):
+            names = [getattr(node, field, None) for field in ("id", "arg", "attr")]
+            vague |= {f"{path}: {name}" for name in names if name in VAGUE_VALUES}
+    assert not vague, f"call them by what they hold: {vague}"
+
+
+def test_mutations_have_their_text() -> None:
+    """They are run by hand, for a change of many tests."""
+    for title, (file, before, after, _) in MUTATIONS.items():
+        assert (ROOT / file).read_text().count(before) == 1, title
+        assert before != after, title
 
 
 def test_environment_yml_mirrors_pyproject() -> None:

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import interpolate
 
-from engine.checks.uncertainty.mixtures import Posterior, posterior_of, quantile_of, rates_of
+from engine.checks.uncertainty.normal_mixtures import Posterior, posterior_of, quantile_of, rates_of
 
 # Smaller correlations are not worth following up.
 SMALL = 0.1
