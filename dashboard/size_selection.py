@@ -90,10 +90,10 @@ def titles(result: Selection) -> list[str]:
     return [title for title in TITLES if looked or title != TITLES[3]]
 
 
-def page(fit: AnyFit, result: Selection) -> str:
+def page(fit: AnyFit, result: Selection, warning: str = "") -> str:
     """HTML of the reason for the number, with the table of the numbers tried."""
     parts = titles(result), rows(result), cells(result)
-    return render("details.tried", _size_words(fit), result.reason, *parts)
+    return render("details.tried", _size_words(fit), warning, result.reason, *parts)
 
 
 def why(fit: AnyFit | None) -> str:

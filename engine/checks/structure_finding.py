@@ -101,7 +101,8 @@ class ResidualStructure:
         said = f"Genes vary together{self._beyond}: most of all {', '.join(self.genes)}"
         said += f"{against}. "
         if self.label:
-            said += f"Of that, {100 * self.share:.0f} % is {self.label}. "
+            said += f"Of that, {100 * self.share:.0f} % is {self.label}: "
+            said += "if that is technical, make it a covariate. "
         if self.chosen and not self.n_factors:
             said += "That is too weak to choose by: type a number of factors to look at it. "
         elif self.chosen:

@@ -59,6 +59,11 @@ def clean_labels(obs: pd.DataFrame, cells: pd.Index) -> pd.DataFrame:
 
 
 def _label(column: pd.Series) -> pd.Series:
+    if isinstance(column.dtype, pd.BooleanDtype) and not column.hasnans:
+        return column.astype(bool)
+    # With missing values true and false are labels: as numbers they would have a slope.
+    if isinstance(column.dtype, pd.BooleanDtype):
+        column = column.astype(object)
     if column.dtype.kind in "buif" and not isinstance(column.dtype, pd.CategoricalDtype):
         plain = isinstance(column.dtype, np.dtype) and column.dtype != np.float16
         return column if plain else column.astype(np.float64)

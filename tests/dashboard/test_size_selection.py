@@ -21,13 +21,14 @@ from dashboard.controls.run import words
 from dashboard.export import Provenance, render
 from dashboard.plots.style import ACCENT, MISSING
 from dashboard.plots.sweep_curve import HOLLOW, points
+from dashboard.reader import summarise
 from dashboard.report import Subject, document, report_tables
 from dashboard.report.figures import as_they_stand, complete
 from dashboard.state import AppState
 from engine.jobs import JobStatus
 from engine.lnm.config import LNMConfig
 from engine.results import AnyFit, Selection, Tried, with_selection
-from tests.dashboard.synthetic import make_fit, make_topic_fit
+from tests.dashboard.synthetic import make_counts, make_fit, make_topic_fit
 
 EVIL = "<img src=x onerror=alert(1)>"
 REASON = f"5 factors: the fewest that predict as well {EVIL}."
@@ -85,6 +86,20 @@ def test_the_curve_and_its_table_are_there_where_the_number_was_chosen(
     assert list(view.plot.source.data["fill"]) == fills
     state.show_fit(make_fit(60, 30, 5))
     assert not len(view.__panel__()), "a person gave this number"
+
+
+def test_it_says_where_the_counts_are_not_those_of_the_run(state: AppState) -> None:
+    view = NumberView(state, Browser())
+    request = {"source": "folder/other.h5ad"}
+    status = JobStatus("1", "my run", "fit", "done", 0.0, request=request)
+    state.param.update(status=status, run="1", summary=summarise(make_counts()), brought="1")
+    state.show_fit(selected_fit())
+    assert "other.h5ad" not in words_of(view)
+    state.brought = None
+    assert "Of the open run my run, which was fitted to other.h5ad; not of" in words_of(view)
+    assert "5 (chosen)" in words_of(view)
+    state.brought = "1"
+    assert "other.h5ad" not in words_of(view)
 
 
 def test_it_is_on_the_tab_of_the_data_to_be_taken_away(state: AppState) -> None:

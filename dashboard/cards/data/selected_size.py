@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ class NumberView(Card):
     """The curve and its table; hidden if a person gave the number."""
 
     tab, entry, place = "data", size_selection.NAME, Place(1)
+    follows = ("fit", "brought", "status")
     behind = True
 
     def __init__(self, state: AppState, browser: Browser) -> None:
@@ -78,8 +80,10 @@ class NumberView(Card):
     def refresh(self, *_events: object) -> None:
         fit = self.state.fit
         selection = None if fit is None else selection_of(fit)
-        if fit is not None and selection is not None and fit is not self._of:
-            self._show(fit, selection)
+        if fit is not None and selection is not None:
+            if fit is not self._of:
+                self._show(fit, selection)
+            self._words.object = size_selection.page(fit, selection, _other_counts(self.state))
         wanted = [] if selection is None else [self._card]
         if list(self._panel) != wanted:
             self._panel.param.update(objects=wanted, css_classes=html.shown(bool(wanted)))
@@ -91,7 +95,6 @@ class NumberView(Card):
         self.plot.show(tried, "behind", parameter=parameter, suggested=result.size)
         # One number makes no curve.
         self._curve.css_classes = html.shown(len(tried) > 1)
-        self._words.object = size_selection.page(fit, result)
 
     @classmethod
     def of_fit(cls, fit: AnyFit, xy: np.ndarray | None) -> Export | None:
@@ -99,3 +102,12 @@ class NumberView(Card):
 
     def export(self) -> Export | None:
         return size_selection.export(self.state.fit)
+
+
+def _other_counts(state: AppState) -> str:
+    """Which run the card is of, where the tab shows counts that this run was not fitted to."""
+    status = state.status
+    if status is None or state.summary is None or state.brought == status.id:
+        return ""
+    source = Path(str(status.request.get("source", ""))).name or "other counts"
+    return f"Of the open run {status.name}, which was fitted to {source}; not of the counts above."

@@ -104,11 +104,11 @@ def fit(
     if (selection := selection_of(result)) is not None:
         print(selection.reason, file=sys.stderr)
     print(f"{status.state} after {status.passes} passes: {status.reason}", file=sys.stderr)
-    for words in (checks.structure_words(result), engine.summaries.bound_words(result)):
-        if words:
-            print(f"Warning: {words}", file=sys.stderr)
+    warnings = [checks.structure_words(result), engine.summaries.bound_words(result)]
+    for words in filter(None, warnings):
+        print(f"Warning: {words}", file=sys.stderr)
     print(f"Saved {out}", file=sys.stderr)
-    summary = _summary(result, out)
+    summary = _summary(result, out) | {"warnings": [words for words in warnings if words]}
     if held_out is not None:
         scored = checks.score(result, held_out, seed=config.seed)
         print(score_words(scored), file=sys.stderr)

@@ -90,6 +90,14 @@ def test_labels_of_any_kind_can_be_saved(counts_adata, tmp_path):
     np.testing.assert_array_equal(back["depth"], obs["depth"])
 
 
+def test_true_false_and_missing_are_labels():
+    obs = pd.DataFrame({"all": [True, False], "some": [True, None]}, dtype="boolean")
+    cleaned = clean_labels(obs, pd.Index(["a", "b"]))
+    assert cleaned["all"].dtype == bool
+    assert list(cleaned["some"].cat.categories) == ["True"]
+    assert cleaned["some"].isna().tolist() == [False, True]
+
+
 def test_label_names_are_made_safe():
     obs = pd.DataFrame([[1, 2, 3]], columns=["_index", "x", "x"])
     assert list(clean_labels(obs, pd.Index(["cell"])).columns) == ["index", "x", "x-1"]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import engine
-from engine import results
+from engine import checks, results
 from engine.__main__ import main
 from engine.lnm.config import LNMConfig
 from tests.conftest import ROOT
@@ -88,6 +88,7 @@ def test_fit_saves_a_fit_and_ends_with_json(
     assert summary["log_marginal_per_cell"] == pytest.approx(float(np.mean(fit.log_marginal)))
     assert 0 <= summary["seconds_without_compilation"] <= summary["seconds"]
     assert summary["peak_memory_mb"] > 1
+    assert summary["warnings"] == [words for words in [checks.structure_words(fit)] if words]
     assert "nats per cell" in printed.err
     assert ad.read_h5ad(out).X.sum() == ad.read_h5ad(simulated).X.sum()
 
