@@ -97,8 +97,7 @@ def _steps(
     dense = counts.block(0, counts.n_cells).astype(np.float32)
     # Two genes of one count each, in the same cell, would correlate perfectly.
     genes = np.flatnonzero(fit.is_gene & ((dense > 0).sum(0) >= _FEWEST))
-    most = np.argsort(-dense[:, genes].sum(0), kind="stable")[:_MOST_GENES]
-    genes = genes[np.sort(most)]
+    genes = genes[_examined(fit, genes, dense[:, genes].sum(0), by_factors=not brief)]
     if len(genes) < 2:
         raise DataError(
             f"two genes that {_FEWEST} cells have", f"{len(genes)}", "Fit more cells or genes."
@@ -179,3 +178,18 @@ def _structure(fit: Fit, counts: Counts, genes: np.ndarray, result: Leading) -> 
         none_chosen=none,
         missed=result.missed,
     )
+
+
+def _examined(fit: Fit, genes: np.ndarray, totals: np.ndarray, *, by_factors: bool) -> np.ndarray:
+    """Places, ascending, of at most `_MOST_GENES` of the genes: those with most counts.
+
+    With ``by_factors`` half of them are those with most counts by what factors explain of the gene:
+    claims are made of these, however rare they are.
+    """
+    order = np.argsort(-totals, kind="stable")
+    if by_factors:
+        explained = (fit.loadings[genes] ** 2).sum(1)
+        share = explained / np.maximum(explained + fit.noise[genes], np.finfo(float).tiny)
+        first, rest = np.split(order, [_MOST_GENES // 2])
+        order = np.concatenate([first, rest[np.argsort(-(totals * share)[rest], kind="stable")]])
+    return np.sort(order[:_MOST_GENES])
