@@ -20,6 +20,8 @@ Inference = Literal["em", "vae"]
 Prior = float | tuple[float, ...] | None
 
 MAX_TOPICS = 500
+# Passes of fits that compare numbers of topics: most settle within these.
+_MOST_COARSE = 100
 
 
 def _prior(label: str, help: str, unit: str) -> dict[str, Any]:
@@ -180,7 +182,11 @@ class LDAConfig(Training):
         }
 
     def coarse(self, **budget: Any) -> LDAConfig:
-        """By EM from one start, with this budget."""
+        """By EM from one start, with this budget but for the passes.
+
+        Topics that have not settled fit the cells less closely: too many would score best.
+        """
+        budget["max_passes"] = min(self.max_passes, _MOST_COARSE)
         return dataclasses.replace(self, inference="em", n_starts=1, **budget)
 
 

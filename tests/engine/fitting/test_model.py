@@ -186,7 +186,7 @@ def test_a_configuration_is_made_and_read_by_name(model: str) -> None:
     assert (config.model, config.size, config.seed) == (model, 4, 7)
     assert config_from_dict(config.to_dict()) == config
     assert family_of_settings(config.to_dict()) is family
-    assert config.coarse(max_passes=2, tolerance=0.5).sized(2).max_passes == 2
+    assert config.coarse(max_passes=2, tolerance=0.5).sized(2).tolerance == 0.5
     fewest, most = family.config.size_bounds()
     assert config.sized(fewest).size == fewest
     assert config.without_latents().model == model

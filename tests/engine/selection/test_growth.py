@@ -172,3 +172,9 @@ def test_topics() -> None:
     assert 4 <= found.size <= 10
     assert all(one.structure is None for one in found.tried)
     assert "topics: the fewest that predict" in found.reason
+
+
+def test_topics_that_have_settled_are_compared() -> None:
+    """After a few passes seven topics score better than those that there are."""
+    data = simulate("lda", cells=CELLS, genes=GENES, factors=2, seed=2, mean_total=1500)
+    assert engine.fit(engine.read_counts(data, genes="all"), engine.LDAConfig()).n_topics in (2, 3)
