@@ -11,6 +11,7 @@ from dashboard.export import Kind, render, slug
 from dashboard.report import report_tables
 from dashboard.report.figures import Figure, convergence
 from dashboard.report.subject import Subject
+from engine.checks import structure_words
 from engine.spreadsheet import to_csv
 from engine.summaries import with_ids
 
@@ -63,7 +64,8 @@ def write_bundle(
             )
             for name, text in command.files.items():
                 bundle.add(name, _bytes(text), "Genes of the fit, for the command.")
-        head = f"{subject.provenance}\n\n"
+        warning = structure_words(subject.fit)
+        head = f"{subject.provenance}\n\n" + (f"{warning}\n\n" if warning else "")
         file.writestr("README.txt", _bytes(head + "\n".join(bundle.listed) + "\n"))
 
 

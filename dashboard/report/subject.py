@@ -8,6 +8,7 @@ from typing import Any
 
 from dashboard.export import Provenance
 from engine import summaries
+from engine.checks import structure_of
 from engine.data import DataRequest
 from engine.errors import EngineError
 from engine.jobs import JobStatus
@@ -99,7 +100,11 @@ class Subject:
     @property
     def methods(self) -> str:
         """The text for a methods section."""
-        return summaries.methods_text(self.fit, score=self.score, check=self.check)
+        structure = structure_of(self.fit)
+        finding = "" if structure is None else structure.finding
+        return summaries.methods_text(
+            self.fit, score=self.score, check=self.check, structure=finding
+        )
 
     @property
     def command(self) -> Command | None:

@@ -97,12 +97,8 @@ class ResidualStructure:
             return NOTHING
         if not self.significant:
             return self._of_pairs
-        against = f" against {', '.join(self.opposed)}" if self.opposed else ""
-        said = f"Genes vary together{self._beyond}: most of all {', '.join(self.genes)}"
-        said += f"{against}. "
-        if self.label:
-            said += f"Of that, {100 * self.share:.0f} % is {self.label}: "
-            said += "if that is technical, make it a covariate. "
+        said = self._shared
+        said += "If that is technical, make it a covariate. " if self.label else ""
         if self.chosen and not self.n_factors:
             said += "That is too weak to choose by: type a number of factors to look at it. "
         elif self.chosen:
@@ -110,6 +106,22 @@ class ResidualStructure:
         else:
             said += "Take more factors. "
         return f"{said}{self._widened}"
+
+    @property
+    def finding(self) -> str:
+        """The finding without advice, for a methods section."""
+        if self.significant and not self.nothing:
+            return f"{self._shared}{self._widened}"
+        return self.words
+
+    @property
+    def _shared(self) -> str:
+        against = f" against {', '.join(self.opposed)}" if self.opposed else ""
+        said = f"Genes vary together{self._beyond}: most of all {', '.join(self.genes)}"
+        said += f"{against}. "
+        if self.label:
+            said += f"Of that, {100 * self.share:.0f} % is {self.label}. "
+        return said
 
     @property
     def _widened(self) -> str:

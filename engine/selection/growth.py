@@ -215,11 +215,11 @@ class _Growth:
             f"{named}: {which} that predict counts of held-out cells as well as any number tried "
             f"({', '.join(sizes)})"
         )
-        if choice.structure is not None:
-            how = "still vary together" if choice.structure else "vary together by chance alone"
-            which = "" if choice.structure else " and"
-            said += f",{which} beyond which genes {how}"
-            said += ", but for single pairs" * (choice.pairs and not choice.structure)
+        if choice.structure:
+            said += "; genes still vary together beyond them"
+        elif choice.structure is not None:
+            said += ", and beyond which genes vary together by chance alone"
+            said += ", but for single pairs" * choice.pairs
         if choice.size < max(rung.size for rung in self._rungs) or choice.structure is False:
             return f"{said}."
         why = "no seconds were left" if self.over else "these cells and genes tell no more apart"

@@ -36,6 +36,7 @@ def methods_text(
     *,
     score: Mapping[str, Any] | None = None,
     check: Mapping[str, Any] | None = None,
+    structure: str = "",
     versions: Mapping[str, str] | None = None,
 ) -> str:
     """A paragraph for the methods section of a paper, and the references that it cites.
@@ -47,6 +48,8 @@ def methods_text(
     check
         Summary of a predictive check: ``misfits`` (discrepancy: number of genes), ``mode``,
         ``n_draws``, ``findings`` (sentences) and ``laplace`` (a warning, or None).
+    structure
+        What the test for structure beyond the factors found, in sentences.
     versions
         Of the software, by default those that the fit was made with.
 
@@ -62,6 +65,7 @@ def methods_text(
         own.inference,
         *_status(fit),
         *_score(score),
+        *([structure] if structure else []),
         *_check(check),
         _software(fit, fit.versions if versions is None else versions),
     ]

@@ -15,7 +15,7 @@ from param.parameterized import resolve_value
 from dashboard import actions, link
 from dashboard.bare import TITLES, bare_words, short_words
 from dashboard.browser import Browser
-from dashboard.cards.compare.changed_pairs import NO_CHANGE
+from dashboard.cards.compare.changed_pairs import NO_CHANGE, changes_heading
 from dashboard.cards.compare.tab import CompareTab
 from dashboard.cards.data.tab import DataTab
 from dashboard.cards.explore.cell_map import CellsView
@@ -239,6 +239,13 @@ def test_it_is_compared_with_other_runs(
     view.choices.detail = "pairs"
     until(lambda: view["pairs"].result is not None)
     assert NO_CHANGE in resolve_value(view["pairs"].head).how
+    beside = view.compared.beside
+    missed = ResidualStructure(3, 60, 9.0, 1.0, 0.1, ("GENE1", "GENE2"), ())
+    pair = replace(beside, fit=make_fit(60), other=replace(beside.other, fit=make_fit(60)))
+    assert "miss something" not in changes_heading(pair).how
+    pair = replace(pair, fit=with_structure(pair.fit, missed))
+    assert "Factors of A miss something" in changes_heading(pair).how
+    assert "most of all GENE1, GENE2" in changes_heading(pair).how
     for one in (view["comparison"], view["changes"], view["both cells"]):
         export = one.export()
         assert export is not None

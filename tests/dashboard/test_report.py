@@ -20,6 +20,7 @@ from dashboard.report.figures import Figure, as_they_stand, complete
 from dashboard.report.inline import inline_svg
 from dashboard.state import AppState
 from engine import coefficients
+from engine.checks import ResidualStructure, with_structure
 from engine.data import DataRequest
 from engine.fitting.estimates import Estimates
 from engine.jobs import JobStatus
@@ -232,6 +233,17 @@ class TestAsTheyStand:
             "Extra",
         ]
         assert complete(fit, shown)[1].export is shown["cells"]
+
+
+def test_what_factors_miss_is_told_in_the_zip(tmp_path: Path) -> None:
+    structure = ResidualStructure(3, 60, 9.0, 1.0, 0.1, ("GENE1", "GENE2"), ())
+    subject = Subject.of(with_structure(make_fit(cells=60), structure))
+    write_bundle(tmp_path / "all.zip", subject, [])
+    with zipfile.ZipFile(tmp_path / "all.zip") as file:
+        assert "Take more factors." in file.read("README.txt").decode()
+        methods = file.read("methods.txt").decode()
+    assert "Genes vary together beyond the 3 factors: most of all GENE1, GENE2. " in methods
+    assert "Take more" not in methods
 
 
 def test_the_zip_says_what_each_file_is(subject: Subject, tmp_path: Path) -> None:

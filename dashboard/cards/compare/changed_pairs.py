@@ -19,6 +19,7 @@ from dashboard.cards.frame import figure
 from dashboard.cards.table import Column, Table
 from dashboard.export import Export
 from engine import summaries
+from engine.checks import structure_words
 
 HEAD = html.heading(
     "Changed pairs",
@@ -64,7 +65,7 @@ class PairsView(Card):
             margin=0,
         )
         self.build(
-            param.bind(_head, compared.param.beside),
+            param.bind(changes_heading, compared.param.beside),
             strip(among),
             figure(self.table, message=html.bound(html.empty, compared.param.said)),
         )
@@ -120,8 +121,17 @@ class PairsView(Card):
         return Export("changed pairs", draw, lambda: pairs.set_index(["first", "second"]))
 
 
-def _head(beside: Beside | None) -> html.Heading:
-    """The heading; with a warning if a run has no factors."""
-    if beside is None or not (is_bare(beside.fit) or is_bare(beside.other.fit)):
+def changes_heading(beside: Beside | None) -> html.Heading:
+    """The heading; with a warning if a run has no factors, or factors that miss something."""
+    if beside is None:
         return HEAD
-    return replace(HEAD, how=html.finding(NO_CHANGE, NO_CHANGE))
+    if is_bare(beside.fit) or is_bare(beside.other.fit):
+        return replace(HEAD, how=html.finding(NO_CHANGE, NO_CHANGE))
+    runs = {"A": beside.fit, "B": beside.other.fit}
+    missed = {name: words for name, fit in runs.items() if (words := structure_words(fit))}
+    if not missed:
+        return HEAD
+    words = f"Factors of {' and '.join(missed)} miss something: so do these changes."
+    return replace(
+        HEAD, how=html.finding(words, " ".join(f"{name}: {why}" for name, why in missed.items()))
+    )

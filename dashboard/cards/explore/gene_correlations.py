@@ -226,7 +226,7 @@ def _choose_heading(
     if result is not None and max_fsos < 1:
         veiled = f"{_veiled(max_fsos)}."
         if missed:
-            words = f"{short}. Veiled: fsos above {100 * max_fsos:g} %."
+            words = f"{short}. Veiled: false or small above {100 * max_fsos:g} %."
             return replace(head, how=html.finding(words, f"{missed} Veiled: {veiled}"))
         return replace(head, how=html.how_to_read(f"Veiled: {veiled} Hover: intervals."))
     if structure is not None and missed:

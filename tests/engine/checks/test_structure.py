@@ -123,7 +123,7 @@ def test_a_label_that_explains_it_is_named(fit: Fit) -> None:
     assert found.significant
     assert found.label == "batch"
     assert found.share > 0.5
-    assert "% is batch: if that is technical" in found.words
+    assert "% is batch. If that is technical" in found.words
 
 
 def test_the_same_seed_finds_the_same(fit: Fit, counts: Counts) -> None:
@@ -167,8 +167,12 @@ def test_it_goes_to_plain_values_and_back() -> None:
     assert ResidualStructure.of(found.to_dict()) == found
     assert found.words == (
         "Genes vary together beyond the 2 factors: most of all A, B against C. Of that, 70 % is "
-        "batch: if that is technical, make it a covariate. Take more factors. Intervals and claims "
+        "batch. If that is technical, make it a covariate. Take more factors. Intervals and claims "
         "leave out what these miss."
+    )
+    assert found.finding == (
+        "Genes vary together beyond the 2 factors: most of all A, B against C. Of that, 70 % is "
+        "batch. Intervals and claims leave out what these miss."
     )
     assert "beyond the factor:" in replace(found, n_factors=1).words
     assert "no factor" in replace(found, n_factors=0).words

@@ -63,8 +63,7 @@ def test_simulate_writes_counts_with_their_truth(tmp_path: Path, model: str) -> 
     data = ad.read_h5ad(out)
     assert data.shape == (30, 12)
     assert list(data.varm)
-    again = tmp_path / "again.h5ad"
-    main(["simulate", "--model", model, *sizes, "--out", str(again)])
+    main(["simulate", "--model", model, *sizes, "--out", str(again := tmp_path / "again.h5ad")])
     assert (ad.read_h5ad(again).X != data.X).nnz == 0
     assert [path.name for path in out.parent.iterdir()] == ["sim.h5ad"]
 
