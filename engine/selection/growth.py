@@ -37,6 +37,8 @@ _COARSE, _MOST_PASSES, _MOST_WARM = 10.0, 12, 6
 _FEWEST_CELLS = 20
 # Numbers nearer to each other than this are not both tried.
 _FINE = 2
+# Of fewer topics the number just below is tried too.
+_SMALL = 10
 # Share of the seconds allowed that may be spent on choosing.
 _SHARE = 0.5
 
@@ -74,6 +76,8 @@ def grow(counts: Counts, config: Config) -> Generator[Progress, None, Grown]:
         yield from growth.climb(size)
         if not growth.alone:
             yield from growth.look()
+    for size in growth.one_less:
+        yield from growth.climb(size)
     return growth.grown()
 
 
@@ -177,6 +181,14 @@ class _Growth:
         beside = sizes[place + 1 : place + 2] + sizes[:place][-1:] * (good.structure is None)
         middles = [(good.size + size) // 2 for size in beside]
         return [size for size in middles if abs(size - good.size) >= _FINE]
+
+    @property
+    def one_less(self) -> list[int]:
+        """The number below the smallest good one of few topics, which a whole topic sets apart."""
+        good, sizes = self._good[0], [rung.size for rung in self._rungs]
+        if self.over or good.fit.can("structure") or not 1 < good.size < _SMALL:
+            return []
+        return [good.size - 1] if good.size - 1 not in sizes else []
 
     def grown(self) -> Grown:
         """The chosen number."""
