@@ -61,7 +61,8 @@ def residual_structure_iter(
 ) -> Iterator[StructureProgress]:
     """Test a fit for one more factor along any direction, yielding progress.
 
-    Uses at most 2,000 cells, drawn at random, and the 500 genes with most counts.
+    Uses at most 2,000 cells, drawn at random, and 500 genes: half of them have the most counts, the
+    others the most counts by what the factors explain; with ``brief`` all have the most counts.
 
     Parameters
     ----------
@@ -181,10 +182,10 @@ def _structure(fit: Fit, counts: Counts, genes: np.ndarray, result: Leading) -> 
 
 
 def _examined(fit: Fit, genes: np.ndarray, totals: np.ndarray, *, by_factors: bool) -> np.ndarray:
-    """Places, ascending, of at most `_MOST_GENES` of the genes: those with most counts.
+    """Positions, ascending, of at most `_MOST_GENES` of the genes: those with most counts.
 
-    With ``by_factors`` half of them are those with most counts by what factors explain of the gene:
-    claims are made of these, however rare they are.
+    With ``by_factors`` half of them are chosen by counts times the share of variance that factors
+    explain: pairs of such genes are claimed, however rare the genes are.
     """
     order = np.argsort(-totals, kind="stable")
     if by_factors:

@@ -110,9 +110,9 @@ class ResidualStructure:
     @property
     def finding(self) -> str:
         """The finding without advice, for a methods section."""
-        if self.significant and not self.nothing:
-            return f"{self._shared}{self._widened}"
-        return self.words
+        if self.nothing:
+            return NOTHING
+        return f"{self._shared}{self._widened}" if self.significant else self._of_pairs
 
     @property
     def _shared(self) -> str:

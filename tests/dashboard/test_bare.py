@@ -246,6 +246,10 @@ def test_it_is_compared_with_other_runs(
     pair = replace(pair, fit=with_structure(pair.fit, missed))
     assert "Factors of A miss something" in changes_heading(pair).how
     assert "most of all GENE1, GENE2" in changes_heading(pair).how
+    null = replace(missed, largest=1.0, nothing=True)
+    pair = replace(pair, fit=with_structure(make_fit(60), null))
+    assert "nothing to find in A: no change is a finding" in changes_heading(pair).how
+    assert "miss something" not in changes_heading(pair).how
     for one in (view["comparison"], view["changes"], view["both cells"]):
         export = one.export()
         assert export is not None

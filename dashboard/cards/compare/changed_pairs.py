@@ -19,7 +19,7 @@ from dashboard.cards.frame import figure
 from dashboard.cards.table import Column, Table
 from dashboard.export import Export
 from engine import summaries
-from engine.checks import structure_words
+from engine.checks import structure_of
 
 HEAD = html.heading(
     "Changed pairs",
@@ -128,10 +128,12 @@ def changes_heading(beside: Beside | None) -> html.Heading:
     if is_bare(beside.fit) or is_bare(beside.other.fit):
         return replace(HEAD, how=html.finding(NO_CHANGE, NO_CHANGE))
     runs = {"A": beside.fit, "B": beside.other.fit}
-    missed = {name: words for name, fit in runs.items() if (words := structure_words(fit))}
-    if not missed:
+    known = {name: one for name, fit in runs.items() if (one := structure_of(fit)) is not None}
+    why = " ".join(f"{name}: {one.words}" for name, one in known.items() if one.words)
+    if nothing := [name for name, one in known.items() if one.nothing]:
+        words = f"There is nothing to find in {' and '.join(nothing)}: no change is a finding."
+    elif missed := [name for name, one in known.items() if one.words]:
+        words = f"Factors of {' and '.join(missed)} miss something: so do these changes."
+    else:
         return HEAD
-    words = f"Factors of {' and '.join(missed)} miss something: so do these changes."
-    return replace(
-        HEAD, how=html.finding(words, " ".join(f"{name}: {why}" for name, why in missed.items()))
-    )
+    return replace(HEAD, how=html.finding(words, why))

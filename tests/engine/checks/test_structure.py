@@ -174,6 +174,7 @@ def test_it_goes_to_plain_values_and_back() -> None:
         "Genes vary together beyond the 2 factors: most of all A, B against C. Of that, 70 % is "
         "batch. Intervals and claims leave out what these miss."
     )
+    assert "Type a number" not in replace(found, nothing=True, none_chosen=True).finding
     assert "beyond the factor:" in replace(found, n_factors=1).words
     assert "no factor" in replace(found, n_factors=0).words
     assert replace(found, missed=0.123).words.endswith(
