@@ -98,14 +98,17 @@ def _steps(
     dense = counts.block(0, counts.n_cells).astype(np.float32)
     # Two genes of one count each, in the same cell, would correlate perfectly.
     genes = np.flatnonzero(fit.is_gene & ((dense > 0).sum(0) >= _FEWEST))
-    genes = genes[_examined(fit, genes, dense[:, genes].sum(0), by_factors=not brief)]
+    totals = dense[:, genes].sum(0)
+    # Without factors: chosen by factors of noise, genes would follow the noise that made these.
+    bare_genes = genes[_examined(fit, genes, totals, by_factors=False)]
+    genes = genes[_examined(fit, genes, totals, by_factors=not brief)]
     if len(genes) < 2:
         raise DataError(
             f"two genes that {_FEWEST} cells have", f"{len(genes)}", "Fit more cells or genes."
         )
-    dense = dense[:, genes]
-    able = dense.sum(1) > 0
-    dense, counts = dense[able], counts.take(np.flatnonzero(able))
+    able = (dense[:, genes].sum(1) > 0) & (dense[:, bare_genes].sum(1) > 0)
+    every, counts = dense[able], counts.take(np.flatnonzero(able))
+    dense = every[:, genes]
     # Counts of a subset of the genes follow a model of the same form.
     loadings, noise = fit.loadings[genes], fit.noise[genes]
     mean = mean_of(fit, counts.obs)[..., genes]
@@ -123,9 +126,12 @@ def _steps(
     # Large factors need no second test.
     if weak and fit.n_factors:
         # Without factors, their variance is residual variance of each gene.
+        loadings, noise = fit.loadings[bare_genes], fit.noise[bare_genes]
         own = noise + (loadings**2).sum(1)
+        mean = mean_of(fit, counts.obs)[..., bare_genes]
         bare = params_of(mean, np.zeros_like(loadings), own)
-        other = yield from _scaled_steps(leading(bare, integral, dense, rng), share, 1.0)
+        steps = leading(bare, integral, every[:, bare_genes], rng)
+        other = yield from _scaled_steps(steps, share, 1.0)
         nothing = not beyond_chance(other.largest, other.expected, other.spread)
         # A single pair, which factors may describe, does not show in the eigenvalue of many genes.
         nothing &= not other.pairs or len(genes) < _FEWEST_OF_PAIRS
