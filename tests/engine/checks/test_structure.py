@@ -47,17 +47,30 @@ def test_nothing_is_found_beyond_the_right_factors(fit: Fit, counts: Counts) -> 
     assert found.missed < 0.05
 
 
-def test_there_may_be_nothing_to_find() -> None:
+@pytest.fixture(scope="module")
+def independent() -> tuple[Fit, Counts]:
     """Genes that have nothing to do with each other, and a fit that gives them factors."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(5)
     rates = rng.gamma(2.0, rng.lognormal(0, 1, 60) / 2.0, (300, 60))
     data = drawn()
     data.X = rng.poisson(rates).astype(np.float32)
     counts = engine.read_counts(data, genes="all")
-    found = checks.residual_structure(engine.fit(counts, engine.LNMConfig(n_factors=2)), counts)
+    return engine.fit(counts, engine.LNMConfig(n_factors=2)), counts
+
+
+def test_there_may_be_nothing_to_find(independent: tuple[Fit, Counts]) -> None:
+    found = checks.residual_structure(*independent)
     assert found.nothing
     assert not found.significant
     assert found.words.startswith("There is nothing to find")
+
+
+def test_nothing_to_find_is_found_among_the_most_frequent_genes(
+    independent: tuple[Fit, Counts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Genes chosen by factors of noise follow the noise that made the factors."""
+    monkeypatch.setattr("engine.checks.beyond_factors._MOST_GENES", 20)
+    assert checks.residual_structure(*independent).nothing
 
 
 def test_a_factor_that_is_left_out_is_found(fit: Fit, counts: Counts) -> None:
