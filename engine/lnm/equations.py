@@ -14,8 +14,8 @@ Everything a cell contributes to objective, gradient and curvature is a sum over
 block of cells is the unit of work and no array of cells x genes outlives it.
 
 The logits are defined up to one constant a cell, which lambda absorbs. All G features are free
-here, and only the noise of the reference is fixed at none: the ALR form (mu = w = 0 for the
-reference) gives the same likelihood, but couples every gene to one that may be rare.
+and alike here: the ALR form (mu = w = 0 for the reference) gives the same likelihood if its
+residuals share that of the reference, but couples every gene to one that may be rare.
 
 Notation: B cells of a block, G features, k factors, q = k + 1, P = q (q + 1) / 2 pairs of
 columns of V.
@@ -42,7 +42,7 @@ AnyArray = Any
 
 
 class Params(NamedTuple):
-    """Logits' mean, loadings W and log d; the noise of the reference is `LOG_NO_NOISE`.
+    """Logits' mean, loadings W and log d; `LOG_NO_NOISE` where there is no noise.
 
     With covariates the mean is each cell's own (B, G), see `of_cells`.
     """

@@ -48,7 +48,7 @@ class Fit(FactorSummary):
     loadings
         (G, k) CLR loadings W_clr.
     noise
-        (G,) residual variance d of each ALR logit; 0 for the reference, unless there is no factor.
+        (G,) residual variance d of each logit, that of the reference included.
     scores, scores_sd
         (C, k) posterior mode and standard deviation of z; of ``inference="vae"`` without
         ``refine`` the encoder's; of ``"nuts"`` the posterior mean.

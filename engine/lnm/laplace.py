@@ -173,7 +173,7 @@ def _resume(
     check_start(counts, config, start)
     has_noise = noise_mask(counts, config)
     prior = Prior.start(config).resume(start.prior)
-    # A gene that had no residual (the reference, or all in mode low_rank) starts at the prior's.
+    # A gene that had no residual (in mode low_rank) starts at the prior's.
     noise = np.where(start.noise > 0, start.noise, np.exp(prior.noise_location))
     noise = np.where(has_noise, noise, 1.0)
     mean = start.mean_clr + 0.5 * np.where(has_noise, noise, 0.0)

@@ -32,14 +32,12 @@ def integral_for(fit: FactorArrays) -> Integral:
 
 
 def noise_mask(counts: Counts, config: LNMConfig) -> np.ndarray:
-    """(G,) mask of the genes whose d is learned: all but the reference, or none.
+    """(G,) mask of the genes whose d is learned: all, or none.
 
-    Without factors it is all genes: variation of the reference is shared by all ALR logits, and
-    there are no loadings to represent it.
+    That of the reference too: its variation is shared by all ALR logits. Without it, factors would
+    represent that variation, and the reference would correlate with the genes of these factors.
     """
-    has_noise = np.full(counts.n_genes, config.d_mode == "learned")
-    has_noise[counts.reference] = config.size == 0 and has_noise[counts.reference]
-    return has_noise
+    return np.full(counts.n_genes, config.d_mode == "learned")
 
 
 def evaluate(

@@ -103,7 +103,6 @@ class FactorSummary(FactorArrays):
 
         integral = {"vae": NARROW, "nuts": WIDE}.get(self.config.inference) or admitting(self.noise)
         own = self.is_gene & (self.config.d_mode == "learned")
-        own[self.reference] &= self.n_factors == 0
         held = own & (self.noise >= _NEAR * integral.max_noise)
         return Bounded(self.genes[held], int(np.count_nonzero(own)), integral.max_noise)
 

@@ -43,10 +43,8 @@ def _model(fit: FactorArrays) -> list[str]:
         terms.append("W z_c")
         priors.append("z_c ~ N(0, I)")
     if residual:
-        reference = str(fit.genes[fit.reference])
         terms.append("ε_c")
-        held = f", d being 0 for the reference, {reference}" if fit.n_factors else ""
-        priors.append(f"ε_c ~ N(0, diag(d)){held}")
+        priors.append("ε_c ~ N(0, diag(d))")
     distributed = f", {' and '.join(priors)}" if priors else ""
     size = f"of {count(fit.n_factors, 'factor')}" if fit.n_factors else "without factors"
     said = [

@@ -81,7 +81,7 @@ class Fitted:
     fit: Fit
 
 
-CONFIG = engine.LNMConfig(n_factors=3, formula="~ batch")
+CONFIG = engine.LNMConfig(n_factors=3, formula="~ batch", tolerance=1e-3)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import pytest
 import engine
 from engine.data import Counts, simulate, true_clr_correlation
 from engine.fitting.compilation import seconds_compiling
+from engine.lnm.config import DMode
 from engine.results import Fit
 from tests.compiling import compiled_quickly
 from tests.engine.lnm.conftest import Simulated
@@ -45,9 +46,10 @@ class TestTruth:
 
     def test_residual_variances(self, simulated: Simulated) -> None:
         fit = simulated.fit
-        real = fit.noise > 0
+        truth = simulated.noise[fit.genes]
+        real = (truth > 0).to_numpy()
         found = np.log(fit.noise[real])
-        truth = np.log(simulated.noise[fit.genes[real]])
+        truth = np.log(truth[real])
         assert np.median(found) == pytest.approx(np.median(truth), abs=0.15)
         assert np.corrcoef(found, truth)[0, 1] > 0.8
 
@@ -65,6 +67,22 @@ class TestTruth:
         second = fit.scores.T @ fit.scores / 300 + np.diag((fit.scores_sd**2).mean(0))
         np.testing.assert_allclose(second, np.eye(3), atol=0.1)
         np.testing.assert_allclose(fit.scores.mean(0), 0, atol=0.1)
+
+    def test_a_reference_that_varies(self) -> None:
+        """Factors need not represent it: it would correlate with the genes of these factors."""
+        rng = np.random.default_rng(0)
+        loadings = np.zeros((40, 2))
+        loadings[:12, 0] = loadings[12:24, 1] = 0.8
+        logits = rng.normal(size=(300, 2)) @ loadings.T + np.sqrt(0.3) * rng.normal(size=(300, 40))
+        logits[:, -1] += 3
+        shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        fit = engine.fit(counts_of(rng.poisson(400 * shares)), replace(FORTY_GENES, seed=0))
+        assert fit.noise[fit.reference] == pytest.approx(0.3, rel=0.2)
+        centring = np.eye(40) - 1 / 40
+        covariance = centring @ (loadings @ loadings.T + 0.3 * np.eye(40)) @ centring
+        truth = covariance[-1] / np.sqrt(covariance[-1, -1] * np.diag(covariance))
+        found = engine.summaries.clr_correlation(fit).to_numpy()[-1]
+        assert np.abs(found - truth).max() < 0.2
 
     @pytest.mark.parametrize("seed", [0, 1, 2])
     def test_sparse_counts(self, seed: int) -> None:
@@ -161,28 +179,15 @@ class TestInvariance:
         self.same(small_fit, other, objective=1e-9, agreement=1e-9)
         np.testing.assert_allclose(other.scores, small_fit.scores, atol=1e-6)
 
-    def test_reference_of_low_rank(self, small: Counts) -> None:
-        """Without noise the reference is no more than a name."""
-        config = engine.LNMConfig(n_factors=2, d_mode="low_rank", precision="float64")
+    @pytest.mark.parametrize("mode", ["learned", "low_rank"])
+    def test_reference_is_only_a_name(self, small: Counts, mode: DMode) -> None:
+        config = engine.LNMConfig(n_factors=2, d_mode=mode, precision="float64")
         moved = replace(small, reference=4)
         one, other = engine.fit(small, config), engine.fit(moved, config)
         np.testing.assert_array_equal(one.log_marginal, other.log_marginal)
         np.testing.assert_array_equal(one.loadings, other.loadings)
+        np.testing.assert_array_equal(one.noise, other.noise)
         assert (one.reference, other.reference) == (15, 4)
-
-    def test_reference_only_lacks_noise(
-        self, small: Counts, small_config: engine.LNMConfig, small_fit: Fit
-    ) -> None:
-        other = engine.fit(replace(small, reference=4), small_config)
-        assert other.noise[4] == 0
-        assert (np.delete(other.noise, 4) > 0).all()
-        assert small_fit.noise[15] == 0
-        rest = small.genes[[g for g in range(15) if g != 4]]
-        tables = [engine.summaries.clr_correlation(fit, rest) for fit in (small_fit, other)]
-        assert pearson(*tables) > 0.97
-        assert other.log_marginal_per_cell == pytest.approx(
-            small_fit.log_marginal_per_cell, abs=0.3
-        )
 
 
 class TestSeeds:

@@ -54,7 +54,8 @@ class TestFit:
     def test_residual_variances_are_found(self, simulated: Simulated, vae_fit: Fit) -> None:
         ratio = vae_fit.noise[:-1] / simulated.noise.to_numpy()[:-1]
         assert np.median(ratio) == pytest.approx(1, abs=0.15)
-        assert vae_fit.noise[vae_fit.reference] == 0
+        # The reference was simulated without any.
+        assert vae_fit.noise[vae_fit.reference] < np.quantile(vae_fit.noise, 0.05)
 
     def test_bound_below_what_it_bounds(self, simulated: Simulated, vae_fit: Fit) -> None:
         """The encoder's bound, the log-marginal at the same parameters, and at the best."""

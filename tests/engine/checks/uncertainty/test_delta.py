@@ -269,7 +269,7 @@ def test_a_fit_by_hand_claims_nothing_of_unrelated_genes() -> None:
     *_, last = checks.uncertainty_iter(fit, counts)
     assert last.uncertainty is not None
     pairs = np.triu_indices(5, 1)
-    assert (last.uncertainty.correlation(np.arange(5)).fsos[pairs] < 0.05).any()
+    assert (last.uncertainty.correlation(np.arange(5)).fsos[pairs] < 0.5).any()
     with pytest.warns(UserWarning, match="nothing to find"):
         found = checks.uncertainty(fit, counts)
     assert (found.correlation(np.arange(5)).fsos[pairs] == 1).all()
