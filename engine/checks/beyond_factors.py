@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from engine.checks.missed_sizes import MissedSizes
 from engine.checks.structure_finding import MOST_NAMED, ResidualStructure
 from engine.checks.structure_scores import Leading, beyond_chance, leading
 from engine.data import Counts
@@ -183,8 +184,16 @@ def _structure(fit: Fit, counts: Counts, genes: np.ndarray, result: Leading) -> 
         chosen=selection is not None,
         pairs=pairs,
         none_chosen=none,
-        missed=result.missed,
+        missed=result.missed.mean,
+        sizes=_sizes(genes, result.missed),
     )
+
+
+def _sizes(genes: np.ndarray, missed: MissedSizes) -> tuple[tuple[int, float, float], ...]:
+    if not missed.sizes.any():
+        return ()
+    values = zip(genes, missed.sizes, missed.shifts, strict=True)
+    return tuple((int(gene), float(f"{a:.4g}"), float(f"{b:.4g}")) for gene, a, b in values)
 
 
 def _examined(fit: Fit, genes: np.ndarray, totals: np.ndarray, *, by_factors: bool) -> np.ndarray:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
+from engine.checks.missed_sizes import MissedSizes
 from engine.checks.structure_scores import beyond_chance
 from engine.results import AnyFit
 
@@ -51,6 +54,9 @@ class ResidualStructure:
         Root mean square, over pairs, of the correlation that the factors leave out: standard errors
         of correlations contain it. None if an earlier release made the test, which did not measure
         it.
+    sizes
+        Positions of the genes that were tested, and `MissedSizes` of each. Empty if nothing is
+        missed.
     """
 
     n_factors: int
@@ -67,6 +73,7 @@ class ResidualStructure:
     pairs: tuple[tuple[str, str], ...] = ()
     none_chosen: bool = False
     missed: float | None = None
+    sizes: tuple[tuple[int, float, float], ...] = ()
 
     @property
     def significant(self) -> bool:
@@ -127,10 +134,22 @@ class ResidualStructure:
     def _widened(self) -> str:
         if not self.missed:
             return "Intervals and claims leave out what these miss."
+        most = max((size for _, size, _ in self.sizes), default=self.missed)
         return (
-            "Correlations leave out what these miss; their errors contain it as if it were alike "
-            f"for all pairs, {self.missed:.2g}."
+            "Correlations leave out what these miss; their errors contain how large it is for each "
+            f"gene, {self.missed:.2g} for a pair on average and up to {most:.2g}."
         )
+
+    def missed_by_gene(self, count: int) -> MissedSizes:
+        """What is missed of each of the ``count`` genes; of one not tested as on average."""
+        tested = [one for one in self.sizes if one[0] < count]
+        mean = self.missed or 0.0
+        if not tested:
+            return MissedSizes(np.full(count, mean), np.zeros(count), mean)
+        genes, *values = map(np.array, zip(*tested, strict=True))
+        sizes, shifts = (np.full(count, own.mean()) for own in values)
+        sizes[genes], shifts[genes] = values
+        return MissedSizes(sizes, shifts, mean)
 
     @property
     def _beyond(self) -> str:
@@ -178,16 +197,34 @@ class ResidualStructure:
             pairs=tuple((str(one), str(other)) for one, other in values.get("pairs", ())),
             none_chosen=bool(values.get("none_chosen", False)),
             missed=_share(values.get("missed")),
+            sizes=tuple(
+                (_position(gene), _size(size), _finite(shift))
+                for gene, size, shift in values.get("sizes", ())
+            ),
         )
 
 
 def _share(value: Any) -> float | None:
-    if value is None:
-        return None
-    share = float(value)
-    if not 0 <= share <= 1:
-        raise ValueError(f"{share} is no share")
-    return share
+    return None if value is None else _size(value)
+
+
+def _position(value: Any) -> int:
+    if int(value) < 0:
+        raise ValueError(f"{value} is no position of a gene")
+    return int(value)
+
+
+def _finite(value: Any) -> float:
+    if not np.isfinite(float(value)):
+        raise ValueError(f"{value} is no finite number")
+    return float(value)
+
+
+def _size(value: Any) -> float:
+    size = float(value)
+    if not 0 <= size <= 1:
+        raise ValueError(f"{size} is no size of a correlation")
+    return size
 
 
 def structure_of(fit: AnyFit) -> ResidualStructure | None:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 from scipy.sparse.linalg import eigsh
 
+from engine.checks.missed_sizes import MissedSizes, missed_sizes
 from engine.lnm import equations
 from engine.lnm.posteriors import Posteriors
 from engine.lnm.residual import Integral
@@ -22,10 +23,6 @@ _PLAIN_AFTER, _PLAIN = 2, 1.5
 CHANCE, _LEAST = 0.003, 0.1
 # Least difference of a correlation that is reported, and most pairs.
 LEAST_PAIR, _PAIRS = 0.1, 3
-# For `_missed`: lower bound of the squared attenuation, and iterations.
-_LEAST_SHOWN, _ROUNDS = 1e-6, 50
-# Below so many standard errors (if nothing is missed) the mean square counts as zero.
-_NOISE = 3.0
 
 
 class Leading(NamedTuple):
@@ -41,7 +38,7 @@ class Leading(NamedTuple):
         Positions of the genes, the furthest off first, of at most three pairs that are correlated
         beyond the largest correlation of all pairs in draws.
     missed
-        Root mean square, over pairs, of the correlation of genes that the factors leave out.
+        What the factors leave out of the correlations.
     """
 
     largest: float
@@ -50,7 +47,7 @@ class Leading(NamedTuple):
     direction: np.ndarray
     along: np.ndarray
     pairs: tuple[tuple[int, int], ...]
-    missed: float
+    missed: MissedSizes
 
 
 def beyond_chance(largest: float, expected: float, spread: float, times: float = 1.0) -> bool:
@@ -110,9 +107,12 @@ def leading(
     order = np.argsort(-pairs, axis=None, kind="stable")[:_PAIRS]
     beyond = [place for place in order if pairs.flat[place] > pair_limit(furthest)]
     named = tuple((int(place) // len(pairs), int(place) % len(pairs)) for place in beyond)
-    expected = np.mean(chance, 0)
-    missed = _missed(
-        observed**2 - expected, expected, _attenuation(params, posteriors, len(counts))
+    missed = missed_sizes(
+        observed,
+        np.array(chance),
+        _attenuation(params, posteriors, len(counts)),
+        np.sqrt(_variance(params)),
+        significant=beyond_chance(value, *_moments(others)),
     )
     return Leading(value, *_moments(others), direction, scores @ direction, named, missed)
 
@@ -130,31 +130,16 @@ def _attenuation(
     covariance c of two residuals appears as a correlation ``c sqrt(v_1 v_2)`` of their scores.
     """
     noise = np.exp(np.asarray(params.log_noise, float))
-    variance = (np.asarray(params.loadings, float) ** 2).sum(1) + noise
     intensities = np.concatenate([np.exp(one.x + one.residual) for one in posteriors])[:n_cells]
     lost = np.concatenate([one.lost for one in posteriors])[:n_cells]
     known = intensities[~lost].astype(float)
-    return np.asarray(np.sqrt((known / (1 + known * noise)).mean(0) * variance))
+    return np.asarray(np.sqrt((known / (1 + known * noise)).mean(0) * _variance(params)))
 
 
-def _missed(excess: np.ndarray, chance: np.ndarray, attenuation: np.ndarray) -> float:
-    """Root mean square of the missed correlations, from squares of scores' in excess of chance.
-
-    A random-effects mean (DerSimonian & Laird 1986): the weight of a pair depends on the error of
-    its square and on the variance of squares between pairs, if correlations are normal.
-    """
-    upper = np.triu_indices(len(excess), 1)
-    shown = np.maximum(np.outer(attenuation, attenuation)[upper] ** 2, _LEAST_SHOWN)
-    # One error for all pairs: errors of each pair from few draws would favour pairs in excess.
-    squares, errors = excess[upper] / shown, chance[upper].mean() / shown
-    mean = max(float(squares.mean()), float(errors.mean()))
-    for _ in range(_ROUNDS):
-        weights = 1 / (errors**2 + mean**2)
-        mean = max(float((weights * squares).sum() / weights.sum()), 0.0)
-    if mean < _NOISE * np.sqrt(2 / (1 / errors**2).sum()):
-        return 0.0
-    # In a fit without residual variance, genes vary far more than it allows.
-    return float(min(np.sqrt(mean), 1.0))
+def _variance(params: equations.Params) -> np.ndarray:
+    """(G,) variance of the logits, by factors and residuals."""
+    noise = np.exp(np.asarray(params.log_noise, float))
+    return np.asarray((np.asarray(params.loadings, float) ** 2).sum(1) + noise)
 
 
 def _of_pairs(away: np.ndarray) -> np.ndarray:

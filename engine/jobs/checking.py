@@ -155,7 +155,7 @@ def structure_iter(fit: AnyFit, counts: Counts) -> Iterator[StructureProgress]:
     from engine import checks
 
     known = checks.structure_of(fit)
-    if known is None:
+    if known is None or known.unmeasured:
         yield from checks.residual_structure_iter(fit, counts)
     else:
         yield checks.StructureProgress(1.0, known)

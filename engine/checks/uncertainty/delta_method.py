@@ -151,13 +151,13 @@ def assemble(
     return Estimates(correlation, error, as_normal(z, fisher_error, freedom), low, high, tail)
 
 
-def widened(own: Estimates, missed: float) -> Estimates:
-    """Estimates whose errors contain the correlation that factors leave out, alike for all pairs.
+def widened(own: Estimates, missed: np.ndarray | float) -> Estimates:
+    """Estimates whose errors contain the correlation that factors leave out.
 
-    ``missed`` is an error of the correlation. The error of Fisher's z has the same ratio to z, so
-    that the sign is equally uncertain on both scales.
+    ``missed``, of all pairs or of each (n, n), is an error of the correlation. The error of
+    Fisher's z has the same ratio to z, so that the sign is equally uncertain on both scales.
     """
-    if not missed:
+    if not np.any(missed):
         return own
     z, low, high = (
         np.arctanh(np.clip(one, -LARGEST, LARGEST)) for one in (own.correlation, own.low, own.high)

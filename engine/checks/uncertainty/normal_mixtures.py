@@ -15,7 +15,10 @@ _NEWTON, _EXACT = 60, 1e-6
 def posterior_of(
     z: np.ndarray, error: np.ndarray, weights: np.ndarray, scales: np.ndarray
 ) -> Posterior:
-    """(n, M) weights, means and standard deviations of the components of each posterior."""
+    """(n, M) weights, means and standard deviations of the components of each posterior.
+
+    ``scales`` are the standard deviations of the components of the prior, (M,) or (n, M).
+    """
     # An infinite error has no information; neither has one far larger than any effect.
     known = np.minimum(error, _UNKNOWN)[:, None] ** 2
     whole = known + scales**2

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, Self
 
 import numpy as np
 
+from engine.checks.missed_sizes import MissedSizes
 from engine.checks.structure_finding import ResidualStructure
 from engine.checks.uncertainty import saving
 from engine.checks.uncertainty.delta_method import (
@@ -147,7 +148,13 @@ class Uncertainty(saving.Saved):
         own = self.estimates(genes)
         shape, upper = own.correlation.shape, np.triu_indices(len(genes), 1)
         z = np.arctanh(np.clip(own.correlation[upper], -LARGEST, LARGEST))
-        posterior = shrink(z, own.fisher_error[upper], self.prior, self._small(genes, z))
+        posterior = shrink(
+            z,
+            own.fisher_error[upper],
+            self.prior,
+            self._small(genes, z),
+            self._missed(genes)[upper],
+        )
         if not self.centre.shape[1] or (self.structure is not None and self.structure.nothing):
             posterior = posterior._replace(fsos=np.ones_like(z), s_value=np.ones_like(z))
         whole = []
@@ -172,10 +179,9 @@ class Uncertainty(saving.Saved):
     def estimates(self, genes: np.ndarray) -> Estimates:
         """CLR correlations of genes (positions) and their errors, each pair by itself.
 
-        Errors contain the correlation that factors leave out, of the same size for all pairs,
-        because which pairs it belongs to is unknown.
+        Errors contain the correlation that factors leave out, by its size for both genes.
         """
-        return widened(self._of_fit(genes), self._missed)
+        return widened(self._of_fit(genes), self._missed(genes))
 
     def _of_fit(self, genes: np.ndarray) -> Estimates:
         """The same without what factors leave out."""
@@ -183,10 +189,14 @@ class Uncertainty(saving.Saved):
             return delta(self.centre, self.noise, self.spread, genes)
         return self.spread.correlation(self.centre, self.noise, genes)
 
-    @property
-    def _missed(self) -> float:
+    def _missed(self, genes: np.ndarray) -> np.ndarray:
+        """(n, n) size of what factors leave out."""
         known = self.structure
-        return 0.0 if known is None or known.nothing else known.missed or 0.0
+        if known is None or known.nothing:
+            return np.zeros((len(genes), len(genes)))
+        every = known.missed_by_gene(len(self.centre))
+        own = MissedSizes(every.sizes[genes], every.shifts[genes], every.mean)
+        return own.of_pairs(np.sqrt((self.centre[genes] ** 2).sum(1) + self.noise[genes]))
 
     @cached_property
     def prior(self) -> Prior:
@@ -200,10 +210,10 @@ class Uncertainty(saving.Saved):
         z = np.arctanh(np.clip(own.correlation[upper], -LARGEST, LARGEST))
         small = self._small(genes, z)
         prior = learned(z, own.fisher_error[upper], small=small)
-        if not self._missed:
+        missed = self._missed(genes)
+        if not missed.any():
             return prior
-        error = widened(own, self._missed).fisher_error[upper]
-        return prior.widened(self._missed).rated(z, error, small)
+        return prior.rated(z, widened(own, missed).fisher_error[upper], small, missed[upper])
 
     def _small(self, genes: np.ndarray, z: np.ndarray) -> Small:
         """Size that correlations of the pairs, with estimates z, must exceed to be claimed."""

@@ -7,9 +7,9 @@ from all pairs: zero, or normal about zero with one of many standard deviations,
     z ~ N(theta, s^2),    theta ~ pi_0 delta_0 + sum_m pi_m N(0, tau_m^2).
 
 The weights maximise the likelihood, with a pseudo-count for zero. Given them, the posterior of a
-pair is a mixture again, in closed form but for the ends of its interval. Where the factors miss
-correlations of root mean square m, theta is what they hold, distributed as above, plus N(0, m^2),
-and s contains m as well. Stephens, M. (2017), False
+pair is a mixture again, in closed form but for the ends of its interval. Where the factors miss a
+correlation of size m, theta is what they hold, distributed as above, plus N(0, m^2), and s contains
+m as well. Stephens, M. (2017), False
 discovery rates: a new deal, Biostatistics 18; the rate of signs that are false or effects that are
 small: Zhu, A., Ibrahim, J. G. & Love, M. I. (2019), Heavy-tailed prior distributions for sequence
 count data, Bioinformatics 35.
@@ -47,10 +47,15 @@ _GRID = (
     np.concatenate([np.linspace(0, 8, 200), np.geomspace(8.1, 1.2e4, 60)]),
     np.geomspace(1e-3, 10, 120),
 )
+# And of so many sizes of what the estimates lack.
+_SIZES = 20
 # Ends are not interpolated if the log of lfsr is this near to that of an end's probability.
 _NEAR = 0.3
 
-Small = np.ndarray | float  # The least correlation that is not small, of all pairs or of each.
+# Of all pairs or of each: the least correlation that is not small, and the size of what the
+# estimates lack.
+Small = np.ndarray | float
+Missed = np.ndarray | float
 
 
 class Prior(NamedTuple):
@@ -68,22 +73,23 @@ class Prior(NamedTuple):
     scales: np.ndarray
     rates: np.ndarray
 
-    def posterior(self, z: np.ndarray, error: np.ndarray) -> Posterior:
-        """Mixtures of estimates z (n,), none negative, with their standard errors."""
-        return posterior_of(z, error, self.weights, self.scales)
+    def posterior(self, z: np.ndarray, error: np.ndarray, missed: np.ndarray) -> Posterior:
+        """Mixtures of estimates z (n,), none negative, with their standard errors.
 
-    def rated(self, z: np.ndarray, error: np.ndarray, small: Small = SMALL) -> Prior:
+        The estimates lack parts N(0, missed^2) of the correlations.
+        """
+        return posterior_of(z, error, self.weights, np.hypot(self.scales, missed[:, None]))
+
+    def rated(
+        self, z: np.ndarray, error: np.ndarray, small: Small = SMALL, missed: Missed = 0.0
+    ) -> Prior:
         """The same with the rates of these pairs (n,)."""
         known = np.isfinite(z) & np.isfinite(error) & (error > _LEAST_ERROR)
         if not known.any():
             return self
-        posterior = self.posterior(np.abs(z[known]), error[known])
-        small = np.broadcast_to(small, z.shape)[known]
+        small, missed = (np.broadcast_to(one, z.shape)[known] for one in (small, missed))
+        posterior = self.posterior(np.abs(z[known]), error[known], missed)
         return self._replace(rates=np.sort(rates_of(posterior, small)[1]))
-
-    def widened(self, missed: float) -> Prior:
-        """Distribution of correlations of which the estimates lack parts N(0, missed^2)."""
-        return self._replace(scales=np.hypot(self.scales, missed))
 
 
 class Shrunken(NamedTuple):
@@ -132,40 +138,52 @@ def learned(
     return prior.rated(z, error, small)
 
 
-def shrink(z: np.ndarray, error: np.ndarray, prior: Prior, small: Small = SMALL) -> Shrunken:
+def shrink(
+    z: np.ndarray,
+    error: np.ndarray,
+    prior: Prior,
+    small: Small = SMALL,
+    missed: Missed = 0.0,
+) -> Shrunken:
     """Posteriors of correlations, given estimates z and their standard errors (infinite: unknown).
 
     As `shrink_effects`, on the scale of correlations.
     """
-    effects = shrink_effects(z, error, prior, small)
+    effects = shrink_effects(z, error, prior, small, missed)
     mean, low, high = np.tanh([effects.mean, effects.low, effects.high])
     return effects._replace(mean=mean, low=low, high=high)
 
 
 def shrink_effects(
-    z: np.ndarray, error: np.ndarray, prior: Prior, small: Small = SMALL
+    z: np.ndarray,
+    error: np.ndarray,
+    prior: Prior,
+    small: Small = SMALL,
+    missed: Missed = 0.0,
 ) -> Shrunken:
     """Posteriors of effects, given estimates z and their standard errors (infinite: unknown).
 
     Ends of intervals of very many pairs are interpolated: within 0.001 in 99 of 100.
     """
-    small = np.broadcast_to(small, z.shape).ravel()
+    small, missed = (np.broadcast_to(one, z.shape).ravel() for one in (small, missed))
     shape, z, error = z.shape, z.ravel(), error.ravel()
-    table, results = _table(prior) if len(z) > _MOST_EXACT else None, np.empty((5, len(z)))
+    table = _table(prior, missed) if len(z) > _MOST_EXACT else None
+    results = np.empty((5, len(z)))
 
     def work(start: int) -> None:
         block = slice(start, start + _BLOCK)
         s = np.maximum(error[block], _LEAST_ERROR)
         own = np.where(np.isfinite(s), z[block], 0.0)
         sign, own = np.where(own < 0, -1.0, 1.0), np.abs(own)
-        posterior = prior.posterior(own, s)
+        lacking = missed[block]
+        posterior = prior.posterior(own, s, lacking)
         shares, means, _ = posterior
         middle = (shares * means).sum(1)
         lfsr, fsos = rates_of(posterior, small[block])
         if table is None:
             low, high = (quantile_of(q, *posterior) for q in (_LOW, _HIGH))
         else:
-            low, high = table(own, s)
+            low, high = table(own, s, lacking)
             # An end jumps where it leaves zero.
             near = np.abs(np.log(np.maximum(np.minimum(lfsr, 1 - lfsr), 1e-9) / _LOW)) < _NEAR
             at = tuple(one[near] for one in posterior)
@@ -179,22 +197,32 @@ def shrink_effects(
     return Shrunken(mean, low, high, lfsr, fsos, s_value(fsos, prior))
 
 
-def _table(prior: Prior) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def _table(
+    prior: Prior, missed: np.ndarray
+) -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
     """A function that interpolates both ends of the intervals of estimates of zero or more.
 
     It interpolates their distance from z in standard errors.
     """
-    far, error = _GRID
-    at = np.stack(np.meshgrid(far, error, indexing="ij"), -1).reshape(-1, 2)
+    far, errors = _GRID
+    # Most pairs lack little.
+    steps = np.linspace(0, 1, _SIZES) ** 2
+    sizes = missed.min() + np.ptp(missed) * steps if np.ptp(missed) else missed[:1]
+    axes = np.log(errors), np.arange(max(len(sizes), 2))
+    at = np.stack(np.meshgrid(far, errors, indexing="ij"), -1).reshape(-1, 2)
     z = at.prod(1)
-    posterior = prior.posterior(z, at[:, 1])
-    ends = np.stack([quantile_of(q, *posterior) for q in (_LOW, _HIGH)], -1)
-    away = ((ends - z[:, None]) / at[:, 1:]).reshape(len(far), len(error), 2)
-    read = interpolate.RegularGridInterpolator((far, np.log(error)), away)
+    away = []
+    for size in sizes:
+        posterior = prior.posterior(z, at[:, 1], np.full(len(z), size))
+        ends = np.stack([quantile_of(q, *posterior) for q in (_LOW, _HIGH)], -1)
+        away.append(((ends - z[:, None]) / at[:, 1:]).reshape(len(far), len(errors), 2))
+    stacked = np.stack(away if len(away) > 1 else 2 * away, 2)
+    read = interpolate.RegularGridInterpolator((far, *axes), stacked)
 
-    def table(z: np.ndarray, error: np.ndarray) -> np.ndarray:
-        s = np.clip(error, _GRID[1][0], _GRID[1][-1])
-        away = read((np.minimum(z / s, far[-1]), np.log(s)))
+    def table(z: np.ndarray, error: np.ndarray, missed: np.ndarray) -> np.ndarray:
+        s = np.clip(error, errors[0], errors[-1])
+        level = np.interp(missed, sizes, axes[1][: len(sizes)])
+        away = read((np.minimum(z / s, far[-1]), np.log(s), level))
         return np.asarray((z[:, None] + away * np.minimum(error, s)[:, None]).T)
 
     return table

@@ -92,7 +92,7 @@ def test_a_factor_that_is_left_out_is_found(fit: Fit, counts: Counts) -> None:
 def test_errors_contain_what_a_factor_that_is_left_out_held(counts: Counts) -> None:
     """As large as what it held; intervals without it hold half of the true correlations."""
     fit = engine.fit(counts, engine.LNMConfig(n_factors=1))
-    with pytest.warns(UserWarning, match="their errors contain it"):
+    with pytest.warns(UserWarning, match="their errors contain how large it is"):
         told = checks.uncertainty(fit, counts)
     assert told.structure is not None
     genes = np.flatnonzero(fit.is_gene)
@@ -109,7 +109,7 @@ def test_errors_contain_what_a_factor_that_is_left_out_held(counts: Counts) -> N
 
     assert share(told) > 0.85
     assert share(replace(told, structure=None)) < 0.6
-    with pytest.warns(UserWarning, match="their errors contain it"):
+    with pytest.warns(UserWarning, match="their errors contain how large it is"):
         refits = checks.bootstrap(fit, counts, n_boot=4)
     assert refits.structure == told.structure
     assert share(refits) > 0.85
@@ -119,7 +119,8 @@ def test_errors_contain_what_a_factor_that_is_left_out_held(counts: Counts) -> N
     wrong = np.sign(own.correlation[upper]) * true <= 0
     assert given_all.lfsr[upper].mean() == pytest.approx(wrong.mean(), abs=0.1)
     claimed = given_all.fsos[upper] < 0.05
-    assert (away[claimed] * np.sign(own.correlation[upper][claimed]) < 0.3).all()
+    assert claimed.any()
+    assert (wrong | (np.abs(true) < 0.1))[claimed].mean() < 0.02
 
 
 def test_a_label_that_explains_it_is_named(fit: Fit) -> None:
@@ -191,9 +192,15 @@ def test_it_goes_to_plain_values_and_back() -> None:
     assert "beyond the factor:" in replace(found, n_factors=1).words
     assert "no factor" in replace(found, n_factors=0).words
     assert replace(found, missed=0.123).words.endswith(
-        "Correlations leave out what these miss; their errors contain it as if it were alike for "
-        "all pairs, 0.12."
+        "Correlations leave out what these miss; their errors contain how large it is for each "
+        "gene, 0.12 for a pair on average and up to 0.12."
     )
+    sized = replace(found, missed=0.123, sizes=((3, 0.4, -0.01), (5, 0.0, 0.02)))
+    assert ResidualStructure.of(sized.to_dict()) == sized
+    assert sized.words.endswith("and up to 0.4.")
+    for damaged in ((-1, 0.4, 0.0), (3, 1.4, 0.0), (3, 0.4, np.nan)):
+        with pytest.raises(ValueError, match="is no"):
+            ResidualStructure.of(sized.to_dict() | {"sizes": [damaged]})
     chosen = replace(found, chosen=True)
     assert ResidualStructure.of(chosen.to_dict()).chosen
     assert "More factors predict counts of held-out cells no better" in chosen.words

@@ -21,6 +21,7 @@ from engine.jobs import (
     JobStatus,
     uncertainties,
 )
+from engine.jobs.checking import structure_iter
 from engine.jobs.fits import engine_fit_iter, engine_load
 from engine.jobs.store import FIT, RunStore
 from engine.jobs.uncertainties import UNCERTAINTY
@@ -125,6 +126,10 @@ def test_that_of_another_fit_is_not_given(real: Jobs, run: str) -> None:
         assert UNCERTAINTY.read(real, run) is not None
     replace(kept, structure=found).save(path)
     assert UNCERTAINTY.read(real, run) is None
+    # Nor did the fit, which keeps it: it is measured again.
+    *_, last = structure_iter(checks.with_structure(tiny_fit(), found), tiny_counts())
+    assert last.structure is not None
+    assert last.structure.missed is not None
     path.write_bytes(b"damaged")
     assert UNCERTAINTY.read(real, run) is None
 
