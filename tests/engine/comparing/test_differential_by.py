@@ -131,10 +131,11 @@ class TestByGroup:
     def test_donors(self, counts: Counts) -> None:
         found = engine.differential_by(tiny_fit(LNM), counts, "ill", donor="donor")
         assert (found.unit, found.n_a, found.n_b, found.tested) == ("donor", 3, 3, True)
-        pairs = found.pairs(np.arange(GENES - 1))
+        pairs = found.pairs(np.arange(GENES))
         assert pairs.notna().all(axis=None)
         assert (pairs["lfsr"] < 0.05).mean() < 0.02
-        assert ((pairs["correlation_a"] - pairs["correlation_b"]).abs() < 0.8).all()
+        apart = (pairs["correlation_a"] - pairs["correlation_b"]).abs()
+        assert apart.quantile(0.9) < 0.25
 
     def test_few_donors_have_changes_alone(self, counts: Counts) -> None:
         donor = counts.obs["donor"]
