@@ -38,6 +38,10 @@ class Work:
         self.progress(0.0, "reading the counts")
         return counts_of(self._jobs, self._run, self.fit)
 
+    def kept(self, file: str) -> Path:
+        """The path of a file in the folder of the run."""
+        return self._folder / file
+
     def progress(self, fraction: float, words: str) -> None:
         """Report the share that is done (0 to 1) and the current step."""
         self._handle.progress(fraction, words)

@@ -31,10 +31,10 @@ class _Uncertainty(Artefact["Uncertainty | TopicUncertainty"]):
 
     def work(self, work: Work, *settings: Any) -> Uncertainty | TopicUncertainty | None:
         """A bootstrap that is stopped keeps its replicates if there are at least 10."""
-        result = None
+        result, words = None, f"working out the uncertainty{_anew(work.kept(self.file))}"
         for step in steps(work.fit, work.counts(), *settings):
             result = step.uncertainty or result
-            work.progress(step.fraction, "working out the uncertainty")
+            work.progress(step.fraction, words)
             if work.stopping:
                 enough = result is not None and result.n_boot >= _FEWEST_KEPT
                 return result if step.fraction == 1 or enough else None
@@ -56,9 +56,29 @@ class _Uncertainty(Artefact["Uncertainty | TopicUncertainty"]):
         except FitError:
             saved = TopicUncertainty.load(path)
         else:
-            if saved.structure is not None and saved.structure.unmeasured:
+            if _lacks_missed(saved):
                 return None
         return saved if saved.passes == passes else None
+
+
+def _lacks_missed(saved: Uncertainty) -> bool:
+    return saved.structure is not None and saved.structure.unmeasured
+
+
+def _anew(path: Path) -> str:
+    """Why what is kept, if anything, cannot be used, as the end of a sentence."""
+    from engine.checks import TopicUncertainty, Uncertainty
+
+    if not path.is_file():
+        return ""
+    try:
+        saved = Uncertainty.load(path)
+    except FitError:
+        with suppress(FitError):
+            TopicUncertainty.load(path)
+            return ""
+        return " anew: what is kept is damaged, or of an earlier release"
+    return " anew: an earlier release left out what factors miss" if _lacks_missed(saved) else ""
 
 
 UNCERTAINTY = _Uncertainty()

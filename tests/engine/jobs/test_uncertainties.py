@@ -21,6 +21,7 @@ from engine.jobs import (
     JobStatus,
     uncertainties,
 )
+from engine.jobs.artefact import Work
 from engine.jobs.checking import structure_iter
 from engine.jobs.fits import engine_fit_iter, engine_load
 from engine.jobs.store import FIT, RunStore
@@ -112,7 +113,17 @@ def test_a_run_that_does_not_tell_its_data_says_so(real: Jobs) -> None:
     assert "Expected a run whose counts are known; found none kept with it." in status.message
 
 
-def test_that_of_another_fit_is_not_given(real: Jobs, run: str) -> None:
+def test_that_of_another_fit_is_not_given(
+    real: Jobs, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phases: list[str] = []
+    report = Work.progress
+
+    def progress(work: Work, fraction: float, words: str) -> None:
+        phases.append(words)
+        report(work, fraction, words)
+
+    monkeypatch.setattr(Work, "progress", progress)
     ended(real, UNCERTAINTY.submit(real, run))
     path = folder(real, run) / uncertainties.FILE
     kept = checks.Uncertainty.load(path)
@@ -130,8 +141,15 @@ def test_that_of_another_fit_is_not_given(real: Jobs, run: str) -> None:
     *_, last = structure_iter(checks.with_structure(tiny_fit(), found), tiny_counts())
     assert last.structure is not None
     assert last.structure.missed is not None
+    ended(real, UNCERTAINTY.submit(real, run))
+    assert UNCERTAINTY.read(real, run) is not None
+    assert "anew: an earlier release" in phases[-1]
+    ended(real, UNCERTAINTY.submit(real, run))
+    assert "anew" not in phases[-1]
     path.write_bytes(b"damaged")
     assert UNCERTAINTY.read(real, run) is None
+    ended(real, UNCERTAINTY.submit(real, run))
+    assert "anew: what is kept is damaged" in phases[-1]
 
 
 @pytest.mark.parametrize(("asked", "made"), [("stop", 12), ("stop", 4), ("cancel", 12)])
