@@ -9,11 +9,14 @@ import panel_material_ui as pmui
 import pytest
 from scipy import sparse
 
+from dashboard import html
 from dashboard.cards.explore import gene_pair as module
 from dashboard.cards.explore.gene_pair import PairView, sample
+from dashboard.cards.uncertainty import interval, pair_uncertainty
 from dashboard.state import AppState
 from engine import summaries
 from tests.dashboard.synthetic import at_bound, make_fit
+from tests.dashboard.test_uncertainty import make_uncertainty
 
 GENES = ("GENE1", "GENE2")
 
@@ -72,6 +75,23 @@ def test_shows_the_pair_with_and_without_counts(state: AppState, view: PairView)
     line = f"Model: r = {r:.2f} (without factors, by closure alone, {alone:.2f})"
     assert line.replace("-", "−") in words(view)
     assert 'data-value="["GENE2", "GENE1"]"' in unescape(words(view))
+
+
+def test_tells_the_interval_by_itself_and_given_all_pairs(state: AppState, view: PairView) -> None:
+    fit = make_fit(cells=40)
+    state.show_fit(fit)
+    state.choose_pair(*GENES)
+    assert "90 %" not in words(view)
+    sure = make_uncertainty(fit)
+    state.uncertainty = sure
+    own = {k: v[0, 1] for k, v in pair_uncertainty(fit, sure, GENES).items()}  # type: ignore[union-attr]
+    shown = words(view)
+    assert f", 90 % {interval(own['low'], own['high'])} (without factors" in shown
+    given_all = f"given all other pairs {html.number(own['shrunken'], 2)}, 90 %"
+    assert f"{given_all} {interval(own['shrunken_low'], own['shrunken_high'])};" in shown
+    # What is shrunk to nothing is not known to be nothing.
+    state.uncertainty = make_uncertainty(fit, scale=1e4)
+    assert "given all other pairs it cannot be told from zero; false sign" in words(view)
 
 
 def test_selected_cells_stand_out_and_have_an_r_of_their_own(

@@ -45,6 +45,8 @@ EMPTY = "Click a cell of the heatmap to compare two genes."
 MOST_POINTS, MOST_BARS = 3_000, 300
 # Residuals of a cell need all its features: this many elements take about 0.25 s.
 MOST_ELEMENTS = 6_000_000
+# A correlation that is shown as zero.
+_ZERO = 0.005
 
 
 class PairView(Card):
@@ -136,15 +138,17 @@ class PairView(Card):
     def _describe(self, fit: AnyFit, pair: tuple[str, str]) -> str:
         r = float(summaries.clr_correlation(fit, pair).to_numpy()[0, 1])
         tables = pair_uncertainty(fit, self.state.uncertainty, pair)
+        sure = tables is not None and not is_bare(fit)
+        own = {name: table[0, 1] for name, table in tables.items()} if tables else {}
         model = f"r = {html.number(r, 2)}"
+        if sure:
+            model += f", 90 % {interval(own['low'], own['high'])}"
         if fit.can("residuals"):
             alone = round(float(summaries.closure_correlation(fit, pair).to_numpy()[0, 1]), 2)
             # Adding 0.0 makes −0.0 positive.
             model += f" (without factors, by closure alone, {html.number(alone + 0.0, 2)})"
-        if tables is not None and not is_bare(fit):
-            own = {name: table[0, 1] for name, table in tables.items()}
-            ends = interval(own["shrunken_low"], own["shrunken_high"])
-            model += f"; given all other pairs {html.number(own['shrunken'], 2)}, 90 % {ends}"
+        if sure:
+            model += f"; given all other pairs {_given_all(own)}"
             model += f"; false sign {rate(own['lfsr'])}, or small {rate(own['fsos'])}"
         words = [f"Model: {model}."]
         if is_bare(fit):
@@ -180,6 +184,14 @@ class PairView(Card):
             return table if sd is None else table.assign(**spreads(titles, sd))
 
         return Export(f"pair {pair[0]} {pair[1]}", draw, table)
+
+
+def _given_all(own: dict[str, float]) -> str:
+    """The shrunken correlation: zero is not known, only that it cannot be told from zero."""
+    mean, low, high = (own[name] for name in ("shrunken", "shrunken_low", "shrunken_high"))
+    if max(abs(low), abs(high)) < _ZERO:
+        return "it cannot be told from zero"
+    return f"{html.number(mean, 2)}, 90 % {interval(low, high)}"
 
 
 def _waiting(pair: tuple[str, str] | None) -> str:
