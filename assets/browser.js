@@ -124,6 +124,12 @@ export function render({model, el, view}) {
 
   const key = (event) => {
     if (!KEYS.has(event.key) || event.ctrlKey || event.metaKey || event.altKey) return
+    const [field] = event.composedPath()
+    if (event.key === "/" && field.value === "" && field.labels?.[0]?.textContent === model.search_label) {
+      // The search has begun already, or was ended by a choice that left the field.
+      event.preventDefault()
+      return
+    }
     if (event.key !== "Escape" && busy(event.key, event.composedPath())) return
     if (event.key === "/") {
       // At once: what is typed next belongs into the field.

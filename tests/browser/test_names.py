@@ -66,10 +66,12 @@ def test_names_are_data_and_never_markup(
     page.mouse.click(box["x"] + 0.65 * box["width"], box["y"] + 0.3 * box["height"])
     expect(page.get_by_role("list", name="Chosen")).to_contain_text(f"× {EVIL}")
     button(page, f"Compare {EVIL}").or_(page.get_by_role("tab", name="Gene")).first.click()
-    page.keyboard.press("/")
-    page.keyboard.type(f"{EVIL}3")
-    page.get_by_role("option").first.click()
-    expect(page.get_by_role("heading", name=f"{EVIL}3", exact=True)).to_be_visible()
+    # the second time the focus is still in the search
+    for name in (f"{EVIL}4", f"{EVIL}3"):
+        page.keyboard.press("/")
+        page.keyboard.type(name)
+        page.get_by_role("option", name=name, exact=True).click()
+        expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
     draw_around(cells)
     expect(page.get_by_text("of 80 cells")).to_be_visible()
     export(page, "Export details", "CSV", tmp_path)
