@@ -61,4 +61,5 @@ def differential(
     table = comparison.pairs(positions)
     write_csv(with_groups(with_ids(table, fits[0]), fit_a.name, fit_b.name, comparison.unit), out)
     print(f"Saved {out}: {len(table):,} pairs", file=sys.stderr)
-    print(table.head(_SHOWN).to_string(index=False, float_format="{:.3g}".format))
+    # Adding 0.0 makes −0.0 positive.
+    print(table.head(_SHOWN).to_string(index=False, float_format=lambda x: f"{x + 0.0:.3g}"))
