@@ -17,6 +17,7 @@ from tests.browser.steps import (
     button,
     card,
     find_gene,
+    fit,
     open_model,
     wait_for_umap,
     wait_until_drawn,
@@ -38,20 +39,12 @@ def shot(page: Page, name: str) -> None:
     print(f"docs/_images/{name}.png", flush=True)
 
 
-def fit(page: Page) -> None:
-    """Press Fit and wait."""
-    button(page, "Fit").click()
-    # "Finished" of the run before may stand for a moment.
-    expect(button(page, "Stop")).to_be_visible()
-    expect(page.get_by_text("Finished", exact=True)).to_be_visible(timeout=LONG)
-    wait_for_umap(page)
-
-
 def first_fit(page: Page) -> None:
     """What `first_fit.md` goes through."""
     expect(page.get_by_text("700 cells × 765 genes")).to_be_visible(timeout=LONG)
     shot(page, "data")
     fit(page)
+    wait_for_umap(page)
     heatmap = card(page, "Gene correlations")
     wait_until_drawn(heatmap, 50)
     shot(page, "explore")
@@ -92,6 +85,7 @@ def topics(page: Page) -> None:
     field.press("Enter")
     page.get_by_role("tab", name="Explore").click()
     fit(page)
+    wait_for_umap(page)
     page.get_by_role("tab", name="Topics").click()
     for title in ("Topic map", "Structure", "Genes of the topic"):
         wait_until_drawn(card(page, title), 8)
