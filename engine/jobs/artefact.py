@@ -38,7 +38,7 @@ class Work:
         self.progress(0.0, "reading the counts")
         return counts_of(self._jobs, self._run, self.fit)
 
-    def kept(self, file: str) -> Path:
+    def path_of(self, file: str) -> Path:
         """The path of a file in the folder of the run."""
         return self._folder / file
 

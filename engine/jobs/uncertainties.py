@@ -31,7 +31,7 @@ class _Uncertainty(Artefact["Uncertainty | TopicUncertainty"]):
 
     def work(self, work: Work, *settings: Any) -> Uncertainty | TopicUncertainty | None:
         """A bootstrap that is stopped keeps its replicates if there are at least 10."""
-        result, words = None, f"working out the uncertainty{_anew(work.kept(self.file))}"
+        result, words = None, f"working out the uncertainty{_anew(work.path_of(self.file))}"
         for step in steps(work.fit, work.counts(), *settings):
             result = step.uncertainty or result
             work.progress(step.fraction, words)
