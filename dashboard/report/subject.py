@@ -102,9 +102,11 @@ class Subject:
         """The text for a methods section."""
         structure = structure_of(self.fit)
         finding = "" if structure is None else structure.finding
-        return summaries.methods_text(
-            self.fit, score=self.score, check=self.check, structure=finding
-        )
+        check = dict(self.check)
+        if check and structure is not None:
+            # A check begins with the same, and advice.
+            check["findings"] = [one for one in check.get("findings", ()) if one != structure.words]
+        return summaries.methods_text(self.fit, score=self.score, check=check, structure=finding)
 
     @property
     def command(self) -> Command | None:

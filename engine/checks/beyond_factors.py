@@ -186,6 +186,7 @@ def _structure(fit: Fit, counts: Counts, genes: np.ndarray, result: Leading) -> 
         none_chosen=none,
         missed=result.missed.mean,
         sizes=_sizes(genes, result.missed),
+        rigid=not fit.noise.any(),
     )
 
 

@@ -13,6 +13,8 @@ from engine.results import AnyFit
 
 # Most genes named on each side.
 MOST_NAMED = 4
+# Larger numbers are damage.
+_MOST = 1e9
 # Its key in the ``data`` of a fit.
 _KEY = "structure"
 # If the choice of the number found nothing, a later test must exceed so many times the limit.
@@ -57,6 +59,10 @@ class ResidualStructure:
     sizes
         Positions of the genes that were tested, and `MissedSizes` of each. Empty if nothing is
         missed.
+    rigid
+        Whether genes have no residual of their own in the fit (``d_mode="low_rank"``). If they then
+        vary together beyond the factors, no correlation is claimed: what each has by itself is
+        taken for factors.
     """
 
     n_factors: int
@@ -74,6 +80,7 @@ class ResidualStructure:
     none_chosen: bool = False
     missed: float | None = None
     sizes: tuple[tuple[int, float, float], ...] = ()
+    rigid: bool = False
 
     @property
     def significant(self) -> bool:
@@ -83,8 +90,13 @@ class ResidualStructure:
 
     @property
     def unmeasured(self) -> bool:
-        """Whether an earlier release found structure without measuring ``missed``."""
-        return self.significant and self.missed is None
+        """Whether an earlier release found structure, but not what is missed of each gene."""
+        return self.significant and (self.missed is None or (self.missed > 0 and not self.sizes))
+
+    @property
+    def claims_nothing(self) -> bool:
+        """Whether no correlation is a finding, whatever its errors are."""
+        return self.nothing or (self.rigid and self.significant)
 
     @property
     def near_chance(self) -> bool:
@@ -132,6 +144,11 @@ class ResidualStructure:
 
     @property
     def _widened(self) -> str:
+        if self.rigid:
+            return (
+                "Genes have no residual here (d = 0), so that what one has by itself is taken for "
+                "what it shares: no correlation is claimed. Learn d."
+            )
         if not self.missed:
             return "Intervals and claims leave out what these miss."
         most = max((size for _, size, _ in self.sizes), default=self.missed)
@@ -140,13 +157,16 @@ class ResidualStructure:
             f"gene, {self.missed:.2g} for a pair on average and up to {most:.2g}."
         )
 
+    def is_of(self, count: int) -> bool:
+        """Whether there are such genes in a fit of ``count`` of them."""
+        return all(gene < count for gene, _, _ in self.sizes)
+
     def missed_by_gene(self, count: int) -> MissedSizes:
         """What is missed of each of the ``count`` genes; of one not tested as on average."""
-        tested = [one for one in self.sizes if one[0] < count]
         mean = self.missed or 0.0
-        if not tested:
+        if not self.sizes:
             return MissedSizes(np.full(count, mean), np.zeros(count), mean)
-        genes, *values = map(np.array, zip(*tested, strict=True))
+        genes, *values = map(np.array, zip(*self.sizes, strict=True))
         sizes, shifts = (np.full(count, own.mean()) for own in values)
         sizes[genes], shifts[genes] = values
         return MissedSizes(sizes, shifts, mean)
@@ -185,9 +205,9 @@ class ResidualStructure:
         return cls(
             n_factors=int(values["n_factors"]),
             n_cells=int(values["n_cells"]),
-            largest=float(values["largest"]),
-            expected=float(values["expected"]),
-            spread=float(values["spread"]),
+            largest=_finite(values["largest"]),
+            expected=_finite(values["expected"]),
+            spread=_finite(values["spread"]),
             genes=aligned,
             opposed=opposed,
             label=str(values["label"]),
@@ -201,6 +221,7 @@ class ResidualStructure:
                 (_position(gene), _size(size), _finite(shift))
                 for gene, size, shift in values.get("sizes", ())
             ),
+            rigid=bool(values.get("rigid", False)),
         )
 
 
@@ -215,8 +236,8 @@ def _position(value: Any) -> int:
 
 
 def _finite(value: Any) -> float:
-    if not np.isfinite(float(value)):
-        raise ValueError(f"{value} is no finite number")
+    if not abs(float(value)) < _MOST:
+        raise ValueError(f"{value} is no eigenvalue or covariance")
     return float(value)
 
 
@@ -230,9 +251,10 @@ def _size(value: Any) -> float:
 def structure_of(fit: AnyFit) -> ResidualStructure | None:
     """The structure that is saved with a fit; None if it was not tested, or cannot be read."""
     try:
-        return ResidualStructure.of(fit.data[_KEY])
+        known = ResidualStructure.of(fit.data[_KEY])
     except (KeyError, TypeError, ValueError):
         return None
+    return known if known.is_of(len(fit.genes)) else None
 
 
 def structure_words(fit: AnyFit) -> str:

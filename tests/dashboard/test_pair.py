@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -15,6 +16,7 @@ from dashboard.cards.explore.gene_pair import PairView, sample
 from dashboard.cards.uncertainty import interval, pair_uncertainty
 from dashboard.state import AppState
 from engine import summaries
+from engine.checks import ResidualStructure, with_structure
 from tests.dashboard.synthetic import at_bound, make_fit
 from tests.dashboard.test_uncertainty import make_uncertainty
 
@@ -72,7 +74,7 @@ def test_shows_the_pair_with_and_without_counts(state: AppState, view: PairView)
         assert view.plot.figure.xaxis.axis_label == title
     r = summaries.clr_correlation(fit, GENES).iloc[0, 1]
     alone = round(summaries.closure_correlation(fit, GENES).iloc[0, 1], 2) + 0.0
-    line = f"Model: r = {r:.2f} (without factors, by closure alone, {alone:.2f})"
+    line = f"Model: r = {r:.2f} (by closure alone {alone:.2f})"
     assert line.replace("-", "−") in words(view)
     assert 'data-value="["GENE2", "GENE1"]"' in unescape(words(view))
 
@@ -86,12 +88,26 @@ def test_tells_the_interval_by_itself_and_given_all_pairs(state: AppState, view:
     state.uncertainty = sure
     own = {k: v[0, 1] for k, v in pair_uncertainty(fit, sure, GENES).items()}  # type: ignore[union-attr]
     shown = words(view)
-    assert f", 90 % {interval(own['low'], own['high'])} (without factors" in shown
+    assert f", 90 % {interval(own['low'], own['high'])} (by closure" in shown
     given_all = f"given all other pairs {html.number(own['shrunken'], 2)}, 90 %"
     assert f"{given_all} {interval(own['shrunken_low'], own['shrunken_high'])};" in shown
     # What is shrunk to nothing is not known to be nothing.
     state.uncertainty = make_uncertainty(fit, scale=1e4)
     assert "given all other pairs it cannot be told from zero; false sign" in words(view)
+
+
+def test_says_that_factors_miss_something(state: AppState, view: PairView) -> None:
+    """Before intervals are asked for, too."""
+    fit = make_fit(cells=40)
+    missed = ResidualStructure(3, 40, 9.0, 1.0, 0.1, ("GENE5",), ())
+    state.show_fit(with_structure(fit, missed))
+    state.choose_pair(*GENES)
+    assert "Factors miss something, which may be of this pair." in words(view)
+    pairs = replace(missed, largest=1.0, pairs=(("GENE2", "GENE1"),))
+    state.uncertainty = replace(make_uncertainty(fit), structure=pairs)
+    assert "Factors miss this pair: what is told of it does not hold." in words(view)
+    state.choose_pair("GENE3", "GENE4")
+    assert "Factors miss" not in words(view)
 
 
 def test_selected_cells_stand_out_and_have_an_r_of_their_own(

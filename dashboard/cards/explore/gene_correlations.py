@@ -220,6 +220,8 @@ def _choose_heading(
         if structure.chosen:
             what, it = f"{kind.title()} miss something", "it"
         consequence = f"errors contain {it}" if structure.missed else "claims may be false"
+        if structure.rigid:
+            consequence = "without residuals nothing is claimed"
         short = "Nothing to find" if structure.nothing else f"{what}: {consequence}"
         if structure.pairs and not structure.significant:
             short = f"{' and '.join(structure.pairs[0])} are missed"

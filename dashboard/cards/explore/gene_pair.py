@@ -23,6 +23,7 @@ from dashboard.plots.pair import PairPlot
 from dashboard.state import AppState
 from dashboard.templates import render
 from engine import summaries
+from engine.checks import Uncertainty, structure_of
 from engine.results import AnyFit
 
 HEAD = html.heading(
@@ -146,13 +147,14 @@ class PairView(Card):
         if fit.can("residuals"):
             alone = round(float(summaries.closure_correlation(fit, pair).to_numpy()[0, 1]), 2)
             # Adding 0.0 makes −0.0 positive.
-            model += f" (without factors, by closure alone, {html.number(alone + 0.0, 2)})"
+            model += f" (by closure alone {html.number(alone + 0.0, 2)})"
         if sure:
             model += f"; given all other pairs {_given_all(own)}"
             model += f"; false sign {rate(own['lfsr'])}, or small {rate(own['fsos'])}"
         words = [f"Model: {model}."]
         if is_bare(fit):
             words.append(f"{bare_words(fit)} {NO_FINDING}")
+        words += _missed(fit, self.state.uncertainty, pair)
         known = summaries.genes_at_bound(fit).genes
         if held := " and ".join(gene for gene in pair if gene in known):
             words.append(f"Do not rely on it: d of {held} is at its limit.")
@@ -184,6 +186,16 @@ class PairView(Card):
             return table if sd is None else table.assign(**spreads(titles, sd))
 
         return Export(f"pair {pair[0]} {pair[1]}", draw, table)
+
+
+def _missed(fit: AnyFit, result: object, pair: tuple[str, str]) -> list[str]:
+    """A warning if factors miss something: which pairs miss most is not known, but for a few."""
+    known = result.structure if isinstance(result, Uncertainty) else structure_of(fit)
+    if known is None or known.nothing:
+        return []
+    if any({*pair} == {*one} for one in known.pairs):
+        return ["Factors miss this pair: what is told of it does not hold."]
+    return ["Factors miss something, which may be of this pair."] if known.significant else []
 
 
 def _given_all(own: dict[str, float]) -> str:

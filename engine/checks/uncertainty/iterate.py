@@ -71,8 +71,8 @@ def uncertainty_iter(fit: AnyFit, counts: Counts) -> Iterator[UncertaintyProgres
     with what all genes share because the cells are a sample (`gene_blocks`), gives the standard
     error of any correlation (`delta_method`).
 
-    The correlation that factors miss is added as a random effect of all pairs, if the test for it
-    was made (`Uncertainty.structure`).
+    The correlation that factors miss is added as a random effect of each pair, whose size depends
+    on both genes (`missed_sizes`), if the test for it was made (`Uncertainty.structure`).
 
     Errors leave out that each gene's block holds the other genes fixed but for that shared part,
     that the priors were estimated, and that other genes or another optimum give other correlations.

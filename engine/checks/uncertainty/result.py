@@ -155,7 +155,7 @@ class Uncertainty(saving.Saved):
             self._small(genes, z),
             self._missed(genes)[upper],
         )
-        if not self.centre.shape[1] or (self.structure is not None and self.structure.nothing):
+        if not self.centre.shape[1] or (self.structure and self.structure.claims_nothing):
             posterior = posterior._replace(fsos=np.ones_like(z), s_value=np.ones_like(z))
         whole = []
         for values, of_itself in zip(posterior, (1, 1, 1, 0, 0, 0), strict=True):
@@ -269,6 +269,8 @@ class Uncertainty(saving.Saved):
                 structure = (
                     None if encoded is None else ResidualStructure.of(json.loads(encoded.tobytes()))
                 )
+                if structure is not None and not structure.is_of(len(arrays["centre"])):
+                    raise ValueError("structure of other genes")
                 passes = int(arrays["passes"])
                 return cls(arrays["centre"], arrays["noise"], spread, passes, structure)
         raise KeyError("loadings")

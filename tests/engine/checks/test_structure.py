@@ -123,6 +123,19 @@ def test_errors_contain_what_a_factor_that_is_left_out_held(counts: Counts) -> N
     assert (wrong | (np.abs(true) < 0.1))[claimed].mean() < 0.02
 
 
+def test_without_residuals_nothing_is_claimed(counts: Counts) -> None:
+    """What a gene has by itself is taken for factors, whatever their number."""
+    fit = engine.fit(counts, engine.LNMConfig(n_factors=1, d_mode="low_rank"))
+    with pytest.warns(UserWarning, match="no correlation is claimed. Learn d"):
+        told = checks.uncertainty(fit, counts)
+    assert told.structure is not None
+    assert told.structure.rigid
+    claimed = told.correlation(np.arange(10)).fsos[~np.eye(10, dtype=bool)]
+    assert (claimed == 1).all()
+    without = replace(told, structure=None).correlation(np.arange(10)).fsos
+    assert (without < 0.05).any()
+
+
 def test_a_label_that_explains_it_is_named(fit: Fit) -> None:
     """A batch that lowers ten genes, of which the fit knows nothing."""
     data, rng = drawn(), np.random.default_rng(0)
@@ -198,7 +211,11 @@ def test_it_goes_to_plain_values_and_back() -> None:
     sized = replace(found, missed=0.123, sizes=((3, 0.4, -0.01), (5, 0.0, 0.02)))
     assert ResidualStructure.of(sized.to_dict()) == sized
     assert sized.words.endswith("and up to 0.4.")
-    for damaged in ((-1, 0.4, 0.0), (3, 1.4, 0.0), (3, 0.4, np.nan)):
+    assert sized.is_of(6)
+    assert not sized.is_of(5)
+    assert replace(found, missed=0.123).unmeasured
+    assert not sized.unmeasured
+    for damaged in ((-1, 0.4, 0.0), (3, 1.4, 0.0), (3, 0.4, np.nan), (3, 0.4, 1e300)):
         with pytest.raises(ValueError, match="is no"):
             ResidualStructure.of(sized.to_dict() | {"sizes": [damaged]})
     chosen = replace(found, chosen=True)

@@ -132,9 +132,14 @@ def test_that_of_another_fit_is_not_given(
     assert UNCERTAINTY.read(real, run) is None
     # An earlier release did not measure what it found that factors miss.
     found = checks.ResidualStructure(2, 80, 3.0, 0.9, 0.05, ("A",), ())
-    for missed in (0.1, 0.0):
-        replace(kept, structure=replace(found, missed=missed)).save(path)
+    sizes = ((3, 0.2, 0.0),)
+    for missed, of_genes in ((0.1, sizes), (0.0, ())):
+        measured = replace(found, missed=missed, sizes=of_genes)
+        replace(kept, structure=measured).save(path)
         assert UNCERTAINTY.read(real, run) is not None
+    for other in (replace(found, missed=0.1), replace(measured, sizes=((20, 0.2, 0.0),))):
+        replace(kept, structure=other).save(path)
+        assert UNCERTAINTY.read(real, run) is None
     replace(kept, structure=found).save(path)
     assert UNCERTAINTY.read(real, run) is None
     # Nor did the fit, which keeps it: it is measured again.
