@@ -42,7 +42,7 @@ TOPICS = html.heading(
     "the noise of the counts. Correlation within cells that were selected by looking is a "
     "description, not a test.",
 )
-EMPTY = "Click a cell of the heatmap to compare two genes."
+EMPTY = "Click a cell of the heatmap, or a gene in the list of the Gene tab, to compare two genes."
 MOST_POINTS, MOST_BARS = 3_000, 300
 # Residuals of a cell need all its features: this many elements take about 0.25 s.
 MOST_ELEMENTS = 6_000_000
