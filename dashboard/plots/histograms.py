@@ -58,11 +58,26 @@ def cell_histogram(
 
 
 def decade_ticks(low: float, high: float) -> list[tuple[float, str]]:
-    """1, 2, 5, 10, … within the limits; with 3 and 7 when that gives fewer than three."""
+    """1, 2, 5, 10, … within the limits; with 3 and 7 when that gives fewer than three.
+
+    If these are still fewer than two, as from 540 to 660, ticks are evenly spaced.
+    """
     decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
     for steps in ((1, 2, 5), (1, 2, 3, 5, 7)):
         ticks = np.unique(np.outer(decades, steps))
         ticks = ticks[(ticks >= low) & (ticks <= high)]
         if len(ticks) >= 3:
             break
-    return [(float(tick), f"{tick:,.10g}") for tick in ticks]
+    if len(ticks) < 2:
+        ticks = _even_ticks(low, high)
+    return [(float(f"{tick:.12g}"), f"{tick:,.10g}") for tick in ticks]
+
+
+def _even_ticks(low: float, high: float) -> np.ndarray:
+    """Three or more multiples of 1, 2 or 5 times a power of ten."""
+    unit = 10.0 ** np.floor(np.log10(high - low))
+    for step in (unit, unit / 2, unit / 5, unit / 10):
+        ticks = step * np.arange(np.ceil(low / step), np.floor(high / step) + 1)
+        if len(ticks) >= 3:
+            break
+    return ticks

@@ -57,6 +57,16 @@ class TestSummary:
             (v, f"{v:,}") for v in (100, 200, 500, 1000, 2000, 5000, 10_000)
         ]
 
+    @pytest.mark.parametrize(
+        ("low", "high"), [(540, 660), (99.6, 100.4), (51_234, 51_241), (0.61, 0.69), (3, 3.00001)]
+    )
+    def test_there_are_ticks_whatever_the_limits(self, low: float, high: float) -> None:
+        """Cells of about equal totals are drawn, too."""
+        ticks = [value for value, _ in decade_ticks(low, high)]
+        assert len(ticks) > 1
+        assert low <= ticks[0] < ticks[-1] <= high
+        assert drawn(cell_histogram(np.linspace(low, high, 30), "x")).state is not None
+
 
 class TestTrace:
     def test_shows_all_passes_and_marks_the_last(self) -> None:
