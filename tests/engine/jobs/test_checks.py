@@ -112,7 +112,7 @@ def test_what_the_fit_knows_and_the_pairs_it_misses_come_first(
         yield science.MissedProgress(1.0, missed)
 
     monkeypatch.setattr(science, "missed_pairs_iter", steps)
-    known = science.ResidualStructure(2, 80, 3.0, 0.9, 0.05, ("A",), (), "batch", 0.7)
+    known = science.ResidualStructure(2, 80, 3.0, 0.9, 0.05, ("A",), (), "batch", 0.7, missed=0.0)
     fit = science.with_structure(run[1], known)
     # Another server: it has not looked yet.
     checks, some = Checks(jobs), np.arange(80) < 40

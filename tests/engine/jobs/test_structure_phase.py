@@ -27,7 +27,7 @@ from tests.engine.jobs.fakes import (
     make_progress,
 )
 
-MISSED = ResidualStructure(1, 5, 3.0, 0.9, 0.05, ("A",), ("B",))
+MISSED = ResidualStructure(1, 5, 3.0, 0.9, 0.05, ("A",), ("B",), missed=0.0)
 
 
 @pytest.fixture(autouse=True)

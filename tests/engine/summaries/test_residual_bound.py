@@ -41,12 +41,12 @@ def test_genes_within_a_thousandth_of_the_bound(
     assert bool(summaries.bound_words(fit)) == bool(held)
 
 
-def test_neither_the_pooled_rest_nor_the_reference_is_counted() -> None:
-    fit = replace(with_noise({20: 3.0, 4: 3.0}), reference=9)
+def test_the_pooled_rest_is_not_counted_and_a_reference_is() -> None:
+    fit = replace(with_noise({20: 3.0, 4: 3.0}), reference=4)
     assert fit.genes[20] == OTHER
     found = summaries.genes_at_bound(fit)
     assert list(found.genes) == ["GENE4"]
-    assert found.n_genes == 19
+    assert found.n_genes == 20
 
 
 def test_words_count_all_and_name_some() -> None:
