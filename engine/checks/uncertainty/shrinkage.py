@@ -47,8 +47,8 @@ _GRID = (
     np.concatenate([np.linspace(0, 8, 200), np.geomspace(8.1, 1.2e4, 60)]),
     np.geomspace(1e-3, 10, 120),
 )
-# And of so many sizes of what the estimates lack.
-_SIZES = 20
+# And of so many sizes of what the estimates lack, were they from 0 to 1.
+_SIZES = 22
 # Ends are not interpolated if the log of lfsr is this near to that of an end's probability.
 _NEAR = 0.3
 
@@ -206,16 +206,19 @@ def _table(
     """
     far, errors = _GRID
     # Most pairs lack little.
-    steps = np.linspace(0, 1, _SIZES) ** 2
+    steps = np.linspace(0, 1, 2 + round(_SIZES * np.sqrt(np.ptp(missed)))) ** 2
     sizes = missed.min() + np.ptp(missed) * steps if np.ptp(missed) else missed[:1]
     axes = np.log(errors), np.arange(max(len(sizes), 2))
     at = np.stack(np.meshgrid(far, errors, indexing="ij"), -1).reshape(-1, 2)
     z = at.prod(1)
-    away = []
-    for size in sizes:
+
+    def at_size(size: float) -> np.ndarray:
         posterior = prior.posterior(z, at[:, 1], np.full(len(z), size))
         ends = np.stack([quantile_of(q, *posterior) for q in (_LOW, _HIGH)], -1)
-        away.append(((ends - z[:, None]) / at[:, 1:]).reshape(len(far), len(errors), 2))
+        return ((ends - z[:, None]) / at[:, 1:]).reshape(len(far), len(errors), 2)
+
+    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+        away = list(pool.map(at_size, sizes))
     stacked = np.stack(away if len(away) > 1 else 2 * away, 2)
     read = interpolate.RegularGridInterpolator((far, *axes), stacked)
 
