@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import Literal
 
 import anndata as ad
 import numpy as np
@@ -16,9 +17,11 @@ import numpy as np
 import engine
 from engine import checks
 
+Number = int | Literal["auto"]
+
 CLAIMED = 0.05
 FACTORS = (1, 3, 10, 30)
-FEW: tuple[int | str, ...] = (1, 2, 3, "auto")
+FEW: tuple[Number, ...] = (1, 2, 3, "auto")
 
 Drawn = tuple[np.ndarray, np.ndarray]
 
@@ -57,7 +60,7 @@ def rare_modules(rng: np.random.Generator) -> Drawn:
     return rng.poisson(depths[:, None] * shares), edges
 
 
-DATA: dict[str, tuple[Callable[[np.random.Generator], Drawn], tuple[int | str, ...]]] = {
+DATA: dict[str, tuple[Callable[[np.random.Generator], Drawn], tuple[Number, ...]]] = {
     "600 x 80, independent genes": (independent, FACTORS),
     "2000 x 300, six modules of 20": (modules, FACTORS),
     "1000 x 700, three modules of 80 rare genes": (rare_modules, FEW),
@@ -82,12 +85,12 @@ def claims(arguments: argparse.Namespace) -> None:
             print(f"| {name} | {factors} | {len(rows)} | {shown} |", flush=True)
 
 
-def _row(counts: np.ndarray, edges: np.ndarray, factors: int | str) -> tuple[float, ...]:
+def _row(counts: np.ndarray, edges: np.ndarray, factors: Number) -> tuple[float, ...]:
     names = [f"gene {place}" for place in range(counts.shape[1])]
     data = ad.AnnData(counts.astype(np.float32))
     data.var_names = names
     read = engine.read_counts(data, genes="all")
-    config = engine.LNMConfig(n_factors=factors)  # type: ignore[arg-type]
+    config = engine.LNMConfig(n_factors=factors)
     fit = engine.fit(read, config)
     found = checks.uncertainty(fit, read)
     shown = np.flatnonzero(fit.is_gene)

@@ -124,7 +124,7 @@ class ResidualStructure:
             said += "More factors predict counts of held-out cells no better. "
         else:
             said += "Take more factors. "
-        return f"{said}{self._widened}"
+        return f"{said}{self._widened}{' Learn d.' if self.rigid else ''}"
 
     @property
     def finding(self) -> str:
@@ -147,7 +147,7 @@ class ResidualStructure:
         if self.rigid:
             return (
                 "Genes have no residual here (d = 0), so that what one has by itself is taken for "
-                "what it shares: no correlation is claimed. Learn d."
+                "what it shares: no correlation is claimed."
             )
         if not self.missed:
             return "Intervals and claims leave out what these miss."
