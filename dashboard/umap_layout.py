@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,14 @@ def _keep_compilations() -> Iterator[None]:
     njit = numba.njit
 
     def cached(*arguments: Any, **options: Any) -> Any:
-        return njit(*arguments, **{"cache": True, **options})
+        options = {"cache": True, **options}
+        if not arguments or isinstance(arguments[0], FunctionType):
+            return njit(*arguments, **options)
+
+        def compiled(function: FunctionType) -> Any:
+            return njit(*(() if _not_for_scores(function) else arguments), **options)(function)
+
+        return compiled
 
     before = os.environ.get(_VARIABLE)
     try:
@@ -111,6 +119,20 @@ def _keep_compilations() -> Iterator[None]:
     finally:
         numba.njit = njit
         _let_numba_know(before)
+
+
+def _not_for_scores(function: FunctionType) -> bool:
+    """Whether neighbours of dense scores by their Euclidean distance have no use for a function.
+
+    pynndescent compiles distances of all kinds as it is imported: 20 s of the first UMAP of an
+    installation. Without their types these are compiled if they are called.
+    """
+    module, name = function.__module__, function.__name__
+    if not module.startswith("pynndescent"):
+        return False
+    if module.endswith(".distances"):
+        return "euclidean" not in name or "quantized" in name
+    return "sparse" in module or "angular" in name or "bit" in name
 
 
 def _let_numba_know(folder: str | None) -> None:

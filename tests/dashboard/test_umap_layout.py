@@ -31,9 +31,14 @@ def test_what_numba_compiles_is_kept_for_the_next_process() -> None:
     """Numba caches what it can of UMAP and pynndescent, and no other functions."""
     before = numba.njit, numba.config.CACHE_DIR, os.environ["NUMBA_CACHE_DIR"]
     umap_layout(np.random.default_rng(0).normal(size=(12, 2)))
+    from pynndescent import distances
+
     names = {path.name.split("-")[0] for path in compilations().rglob("*.nbc")}
     assert "layouts._optimize_layout_euclidean_single_epoch" in names
     assert any(name.startswith("distances.") for name in names)
+    # distances of other kinds are not compiled as pynndescent is imported
+    assert distances.squared_euclidean.signatures
+    assert not distances.hellinger.signatures
     assert (numba.njit, numba.config.CACHE_DIR, os.environ["NUMBA_CACHE_DIR"]) == before
 
 
