@@ -62,8 +62,9 @@ serve: setup ## open the page on PORT
 	  --allow-websocket-origin localhost:$(PORT) --allow-websocket-origin 127.0.0.1:$(PORT) $(ARGS)
 
 # A worker takes a file at a time (tests/conftest.py), so that its fixtures are made once. It has one
-# thread of XLA and of BLAS: there are as many workers as processors.
-PYTEST := NPROC=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
+# thread of XLA and of BLAS: there are as many workers as processors. Bytecode is kept, whatever the
+# shell says: each of dozens of processes would compile the project anew.
+PYTEST := PYTHONDONTWRITEBYTECODE= NPROC=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
   $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: setup ## run every check and test, the browser's included

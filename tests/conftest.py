@@ -25,6 +25,9 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+# What is imported stays: to look for garbage in it costs a tenth of the collection.
+gc.disable()
+
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
@@ -117,10 +120,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported stays: the collector of garbage need not look at it time and again."""
+    """From here on garbage is looked for among what the tests make."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
