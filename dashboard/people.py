@@ -1,47 +1,18 @@
-"""The person who is logged in, and the services of the server as that person may use them."""
+"""The services of the server as a person who is logged in may use them."""
 
 from __future__ import annotations
 
 import copy
 import hashlib
-import json
 import re
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
-import panel as pn
-
-from dashboard import audit, logins
+from dashboard import audit
 from dashboard.folders import size_words
 from dashboard.services import Services
 from engine.errors import DataError
 from engine.jobs import OwnJobs, size_of
-
-
-def who() -> str | None:
-    """Name of the person who is logged in to this session.
-
-    None on a server without logins, or where all share one password and may choose any name;
-    empty for a guest.
-    """
-    document = pn.state.curdoc
-    if document is None or document.session_context is None or not _each_has_a_login():
-        return None
-    return logins.person(pn.state.cookies)
-
-
-def _each_has_a_login() -> bool:
-    if pn.config.oauth_provider:
-        return True
-    known = pn.config.basic_auth
-    if isinstance(known, str) and Path(known).is_file():
-        try:
-            known = json.loads(Path(known).read_text("utf-8"))
-        except (OSError, ValueError):
-            # Nobody can log in any more, but somebody may have before.
-            return True
-    return isinstance(known, dict)
 
 
 def services_of(shared: Services, name: str | None, quota: int | None = None) -> Services:
@@ -52,7 +23,7 @@ def services_of(shared: Services, name: str | None, quota: int | None = None) ->
     shared
         Services of the server; returned unchanged if ``name`` is None.
     name
-        The person, as `who` returns it.
+        The person, as `logins.who` returns it.
     quota
         Bytes that the uploads and runs of one person may take; None: no limit.
     """

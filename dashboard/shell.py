@@ -19,7 +19,7 @@ from panel.reactive import Syncable
 from panel.util.parameters import edit_readonly
 from panel_material_ui.template.base import Page
 
-from dashboard import actions, guard, guide, html, link, people, startup
+from dashboard import actions, guard, guide, html, link, logins, people, startup
 from dashboard.address import follow
 from dashboard.browser import Browser
 from dashboard.cards import catalogue
@@ -95,7 +95,7 @@ def build(settings: Settings | None = None, shared: Services | None = None) -> P
         # page is rendered: by default, Panel lets it fetch stylesheets from another host.
         document.template_variables.setdefault("dist_url", get_dist_path())
     settings, shared = settings or Settings(), shared or services()
-    shared = people.services_of(shared, people.who(), settings.quota_bytes)
+    shared = people.services_of(shared, logins.who(), settings.quota_bytes)
     if pn.state.cookies.get(COOKIE) == "dark":
         pn.config.theme = "dark"  # type: ignore[misc]
     state = AppState(source=settings.source)

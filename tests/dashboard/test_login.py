@@ -22,7 +22,7 @@ from tests.server import ROOT, Server, serve
 pytestmark = pytest.mark.slow
 
 SECRET = "a secret of these tests"
-NAMED = f"{APP}print('who:', repr(people.who()), flush=True)\n"
+NAMED = f"{APP}print('who:', repr(logins.who()), flush=True)\n"
 ROUTES = """
 from tornado.web import RequestHandler
 

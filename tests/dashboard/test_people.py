@@ -127,7 +127,7 @@ def test_a_log_that_cannot_be_written_stops_nobody(
 
 def test_where_nobody_logs_in_all_is_as_it_was(services: Services) -> None:
     assert people.services_of(services, None) is services
-    assert people.who() is None
+    assert logins.who() is None
     services.record("opened", "x")
     assert lines(services) == []
 
@@ -278,9 +278,8 @@ def test_a_name_is_believed_only_with_the_signature_of_the_server(
     config = SimpleNamespace(
         basic_auth=known, oauth_provider=None, cookie_secret=SECRET, oauth_expiry=1
     )
-    for module in (people, logins):
-        monkeypatch.setattr(module, "pn", SimpleNamespace(state=state, config=config))
-    assert people.who() == user
+    monkeypatch.setattr(logins, "pn", SimpleNamespace(state=state, config=config))
+    assert logins.who() == user
 
 
 def test_runner_and_state_of_a_page_stay_apart(services: Services) -> None:

@@ -14,7 +14,7 @@ Answer = tuple[int, dict[str, str], str]
 # A small app with the rules of the page around it.
 APP = """
 import panel as pn
-from dashboard import guard, people
+from dashboard import guard, logins
 
 guard.install()
 pn.pane.Markdown("secret of the page").servable()
