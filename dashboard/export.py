@@ -137,10 +137,22 @@ def render(export: Export, kind: Kind, provenance: Provenance, fit: AnyFit | Non
     if kind == "csv":
         table = with_ids(export.table(), export.of or fit)
         return to_csv(table).encode("utf-8", "replace")
-    from dashboard.figures.sheet import sign, write
+    return save(signed(export, provenance), export, kind, provenance)
+
+
+def signed(export: Export, provenance: Provenance) -> Figure:
+    """The figure, drawn anew, with where it comes from."""
+    from dashboard.figures.sheet import sign
 
     figure = export.draw()
     sign(figure, str(provenance))
+    return figure
+
+
+def save(figure: Figure, export: Export, kind: Kind, provenance: Provenance) -> bytes:
+    """The file of a figure that is drawn and `signed`."""
+    from dashboard.figures.sheet import write
+
     words = f"{export.caption} {provenance}".strip()
     return write(figure, kind, DPI, export.name, words)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dashboard.export import Kind, render, slug
+from dashboard.export import Kind, render, save, signed, slug
 from dashboard.report import report_tables
 from dashboard.report.figures import Figure, convergence
 from dashboard.report.subject import Subject
@@ -72,13 +73,18 @@ def write_bundle(
 def _add_figure(bundle: _Bundle, subject: Subject, figure: Figure, number: int) -> None:
     stem = f"{number:02d}_{slug(figure.export.name) or 'figure'}"
     words = " ".join(part for part in (f"{figure.title}.", figure.caption) if part)
+    # All files of one figure are made of one drawing.
+    drawn = functools.cache(lambda: signed(figure.export, subject.provenance))
     for kind in KINDS:
         name = f"{FOLDERS[kind]}/{stem}.{kind}"
         description = f"The data of {stem}." if kind == "csv" else words
         try:
-            bundle.add(
-                name, render(figure.export, kind, subject.provenance, subject.fit), description
+            content = (
+                render(figure.export, kind, subject.provenance, subject.fit)
+                if kind == "csv"
+                else save(drawn(), figure.export, kind, subject.provenance)
             )
+            bundle.add(name, content, description)
         # If one figure cannot be drawn, the others are still written.
         except Exception as error:
             bundle.listed.append(f"{name}\n    Missing: {type(error).__name__}: {error}")

@@ -80,7 +80,7 @@ class Read(HTMLParser):
 
 @pytest.fixture(scope="module", params=["lnmvcp", "lda"])
 def subject(request: Any) -> Subject:
-    fit = make_topic_fit(cells=60) if request.param == "lda" else make_fit(cells=60)
+    fit = make_topic_fit(60, 24, 3) if request.param == "lda" else make_fit(60, 24, 3)
     return Subject.of(evil(fit), status(), check=CHECKED)
 
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.fit
 
 
 def test_a_saved_fit_becomes_a_report(tmp_path: Path) -> None:
-    fit = make_fit(cells=20).save(tmp_path / "my fit.h5ad")
+    fit = make_fit(20, 12, 2).save(tmp_path / "my fit.h5ad")
     out, bundle = tmp_path / "new" / "report.html", tmp_path / "figures.zip"
     assert main(["report", str(fit), "--out", str(out), "--no-umap", "--zip", str(bundle)]) == 0
     text = Read(out.read_text("utf-8")).text
@@ -34,31 +34,25 @@ def test_a_saved_fit_becomes_a_report(tmp_path: Path) -> None:
     assert "README.txt" in zipfile.ZipFile(bundle).namelist()
 
 
-def test_a_umap_that_the_file_has_is_shown(tmp_path: Path) -> None:
-    plain = make_fit(cells=20).save(tmp_path / "fit.h5ad")
-    with fit_file(plain, np.zeros((20, 2))) as known:
-        out = tmp_path / "report.html"
-        assert main(["report", str(known), "--out", str(out)]) == 0
-    assert "UMAP 1" in Read(out.read_text("utf-8")).text
-
-
-def test_a_run_brings_what_is_kept_with_it(tmp_path: Path) -> None:
+def test_a_run_brings_what_is_kept_with_it_and_a_file_its_umap(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     request = DataRequest("demo", genes=60)
     made = JobStatus.new("fit", "my run", request=request.to_dict(), config={}, holdout=0.1)
     lock = store.create(made)
     store.write_status(replace(made, state="done", score=SCORE))
     lock.release()
-    fit = make_fit(cells=20).save(store.path(made.id, FIT))
+    fit = make_fit(20, 12, 2).save(store.path(made.id, FIT))
     passes = load(fit).status.passes
     rows = [{"group": "all cells", "discrepancy": "mean", "n_genes": 7}]
     summary = CHECKED | {"misfits": rows, "passes": passes}
     check_file.keep(store.path(made.id), "map", summary)
-    factor_names.write(store.path(made.id), ["my factor", *"bcde"], passes)
+    factor_names.write(store.path(made.id), ["my factor", "b"], passes)
+    with fit_file(fit, np.zeros((20, 2))) as known:
+        known.replace(fit)
     out = tmp_path / "report.html"
-    assert main(["report", str(fit), "--out", str(out), "--no-umap"]) == 0
+    assert main(["report", str(fit), "--out", str(out)]) == 0
     text = Read(out.read_text("utf-8")).text
-    for words in ("my run", "my factor", "123.5", "7 genes", "--genes 60 --holdout 0.1"):
+    for words in ("my run", "my factor", "123.5", "7 genes", "--genes 60 --holdout 0.1", "UMAP 1"):
         assert words in text
 
 
