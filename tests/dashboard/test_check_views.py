@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from html import unescape
 from types import SimpleNamespace
@@ -29,6 +29,7 @@ from engine.jobs import Checked, Checks, ForeignRun, Jobs
 from engine.results import AnyFit
 from tests.dashboard.saved import EVIL, save_run
 from tests.dashboard.synthetic import make_fit, make_topic_fit
+from tests.dashboard.widgets import choices
 from tests.tiny import CELLS, GENES
 from tests.waiting import wait_for
 
@@ -86,18 +87,27 @@ class Seat:
         return checked
 
 
-@pytest.fixture
-def seat(home: Home) -> Seat:
+@pytest.fixture(scope="module")
+def checked_seat(home: Home) -> tuple[Seat, Callable[[], None]]:
     made = Seat(home)
     made.choices.draws = 20
     made.choices.cells = "each cell_type"
     made.check()
+    return made, choices(made.state, made.choices)
+
+
+@pytest.fixture
+def seat(checked_seat: tuple[Seat, Callable[[], None]]) -> Seat:
+    """A page that shows a check; all tests share it, each with the first choices."""
+    made, back = checked_seat
+    back()
     return made
 
 
 def test_a_check_is_found_again_by_another_page_whose_choices_are_its_own(
     seat: Seat, home: Home
 ) -> None:
+    seat.check()
     other = Seat(home)
     assert other.wait() is seat.choices.checked
     assert (other.choices.draws, other.choices.cells) == (20, "each cell_type")
@@ -171,14 +181,10 @@ def test_a_check_is_stopped_by_the_button_it_was_started_with(
     button = seat.view.check_bar.button
     seat.view.check_bar._press(None)
     assert button.label == "Stop"
-    while seat.choices.status.fraction == 0:
-        time.sleep(0.01)
-        seat.view.checker.tick()
+    wait_for(lambda: seat.choices.status.fraction, meanwhile=seat.view.checker.tick)
     assert "looking" in seat.view.check_bar._far.object
     seat.view.check_bar._press(None)
-    while seat.choices.running:
-        time.sleep(0.01)
-        seat.view.checker.tick()
+    wait_for(lambda: not seat.choices.running, meanwhile=seat.view.checker.tick)
     assert button.label == "Check"
     assert "Stopped" in seat.view.check_bar._far.object
 

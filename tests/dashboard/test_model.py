@@ -115,37 +115,28 @@ class TestModel:
             field = find(control, pmui.TextInput, label)
             assert (field.value, field.placeholder, field.error_state) == ("", said, False)
 
-    @pytest.mark.parametrize(
-        ("kind", "label", "value", "wanted"),
-        [
+    def test_a_value_out_of_bounds_is_refused_beside_its_field_and_by_fit(
+        self, control: ModelControl, state: AppState
+    ) -> None:
+        for kind, label, value, wanted in (
             (pmui.TextInput, "Most seconds", "0", "empty, or a number above 0"),
             (pmui.TextInput, "Most seconds", "soon", "empty, or a number above 0"),
             (pmui.TextInput, "Prior mean of log d", "inf", "empty, or a finite number"),
             (pmui.IntInput, "Seed", -1, "a whole number from 0 to 4294967295"),
             (pmui.FloatInput, "Tolerance", 0, "a number above 0"),
             (pmui.IntInput, "Most passes", None, "a whole number from 1 to 100000"),
-        ],
-    )
-    def test_a_value_out_of_bounds_is_refused_beside_its_field_and_by_fit(
-        self,
-        control: ModelControl,
-        state: AppState,
-        kind: type,
-        label: str,
-        value: object,
-        wanted: str,
-    ) -> None:
-        field = find(control, kind, label)
-        before = field.value
-        field.value = value
-        assert field.error_state
-        for said in (f"Expected {label} to be {wanted}; found ", f"Change {label}."):
-            assert said in field.helper_text
-        with pytest.raises(ConfigError, match=f"{label} to be"):
+        ):
+            field = find(control, kind, label)
+            before = field.value
+            field.value = value
+            assert field.error_state, (label, value)
+            for said in (f"Expected {label} to be {wanted}; found ", f"Change {label}."):
+                assert said in field.helper_text
+            with pytest.raises(ConfigError, match=f"{label} to be"):
+                state.config()
+            field.value = before
+            assert not field.error_state, (label, value)
             state.config()
-        field.value = before
-        assert not field.error_state
-        state.config()
 
     def test_every_setting_of_the_model_has_a_control(self, control: ModelControl) -> None:
         settings = {field.name for field in dataclasses.fields(LNMConfig)}
@@ -202,25 +193,25 @@ class TestModel:
         field.value = "Auto "
         assert (state.config().automatic, field.value) == (True, "auto")
 
-    @pytest.mark.parametrize("typed", ["ten", "", "-1", "3.5", "1e2", "²", "501", "9" * 5000])
     @pytest.mark.parametrize(("model", "label"), [("lnmvcp", "Factors"), ("lda", "Topics")])
     def test_what_is_no_number_is_refused_beside_its_field_and_by_fit(
-        self, control: ModelControl, state: AppState, model: str, label: str, typed: str
+        self, control: ModelControl, state: AppState, model: str, label: str
     ) -> None:
         state.model = model
         field = find(control, pmui.TextInput, label)
-        field.value = typed
-        assert field.error_state
-        assert field.value == typed, "what was typed is still there"
-        for said in ("to be auto or a whole number from", "found", f"Change {label}."):
-            assert said in field.helper_text
-        assert len(field.helper_text) < 150
-        with pytest.raises(ConfigError, match="auto or a whole number from"):
-            state.config()
-        field.value = "5"
-        assert not field.error_state
-        assert "found" not in field.helper_text
-        assert state.config().size == 5
+        for typed in ("ten", "", "-1", "3.5", "1e2", "²", "501", "9" * 5000):
+            field.value = typed
+            assert field.error_state, typed
+            assert field.value == typed, "what was typed is still there"
+            for said in ("to be auto or a whole number from", "found", f"Change {label}."):
+                assert said in field.helper_text, typed
+            assert len(field.helper_text) < 150
+            with pytest.raises(ConfigError, match="auto or a whole number from"):
+                state.config()
+            field.value = "5"
+            assert not field.error_state, typed
+            assert "found" not in field.helper_text
+            assert state.config().size == 5
 
     def test_an_encoder_of_factors_learns_at_its_own_rate(
         self, control: ModelControl, state: AppState

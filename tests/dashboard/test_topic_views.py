@@ -20,6 +20,7 @@ from dashboard.state import AppState
 from engine import summaries
 from engine.results import AnyFit
 from tests.dashboard.synthetic import make_fit
+from tests.dashboard.widgets import choices
 from tests.engine.summaries.made_topics import made_topics
 from tests.waiting import PATIENCE
 
@@ -42,10 +43,20 @@ def settle(view: TopicsTab) -> None:
             part.working.result(PATIENCE)
 
 
-@pytest.fixture(params=["topics", "factors"])
-def both(request: pytest.FixtureRequest) -> tuple[AppState, TopicsTab]:
+@pytest.fixture(scope="module", params=["topics", "factors"])
+def page(request: pytest.FixtureRequest) -> tuple[AppState, TopicsTab, Callable[[], None]]:
     topics = request.param == "topics"
-    return shown(made_topics(40, 5, 0, cells=60) if topics else make_fit(cells=60))
+    state, view = shown(made_topics(40, 5, 0, cells=60) if topics else make_fit(cells=60))
+    return state, view, choices(state, view.choices)
+
+
+@pytest.fixture
+def both(page: tuple[AppState, TopicsTab, Callable[[], None]]) -> tuple[AppState, TopicsTab]:
+    """A page of topics, one of factors; all tests share them, each with the first choices."""
+    state, view, back = page
+    back()
+    settle(view)
+    return state, view
 
 
 def test_nothing_is_worked_out_while_another_tab_is_in_front() -> None:
