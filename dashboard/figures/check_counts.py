@@ -70,7 +70,7 @@ def _panel(axes: Axes, shown: pd.DataFrame, kind: str) -> None:
     middle = edges[:-1] + 0.5
     for low, high, alpha in zip(LOW, HIGH, (0.3, 0.5), strict=True):
         bottom, top = shown[low].to_numpy(), shown[high].to_numpy()
-        axes.bar(middle, top - bottom, 1.0, bottom, color=MISSING, alpha=alpha, linewidth=0)
+        axes.stairs(top, edges, baseline=bottom, fill=True, color=MISSING, alpha=alpha, linewidth=0)
     line, observed = shown["line"].to_numpy(), shown["seen"].to_numpy()
     axes.hlines(line, edges[:-1], edges[1:], color=QUIET, linewidth=0.6)
     if kind == "rootogram":

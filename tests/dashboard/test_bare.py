@@ -119,6 +119,9 @@ def test_what_the_views_show_of_it_can_be_taken_away(page: pn.Column, state: App
         state.select(np.arange(60) < 20)
         state.detail = detail
         for name, export in as_they_stand(state).items():
+            # Only the details are others than before.
+            if name in names and name != "details":
+                continue
             names.add(name)
             for kind in ("svg", "csv"):
                 assert render(export, kind, Provenance.of(state), fit)  # type: ignore[arg-type]
@@ -193,6 +196,8 @@ def test_a_report_says_why_and_has_what_there_is(automatic: bool, tmp_path: Path
     assert "No correlation is a finding." in text
     assert "could not be drawn" not in text
     assert "W z" not in text
+    if not automatic:
+        return  # The zip is the same but for the words.
     write_bundle(tmp_path / "all.zip", subject, figures)
     with zipfile.ZipFile(tmp_path / "all.zip") as file:
         assert "Missing" not in file.read("README.txt").decode("utf-8")

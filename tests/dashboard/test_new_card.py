@@ -66,7 +66,7 @@ def test_the_page_shows_it(card: Any, state: AppState) -> None:
 
 def test_it_is_taken_away_with_all_others(card: Any, state: AppState, tmp_path: Path) -> None:
     assert "variance" not in as_they_stand(state)
-    state.show_fit(fit := make_fit(genes=30, cells=40))
+    state.show_fit(fit := make_fit(20, 12, 2))
     exports = as_they_stand(state)
     own = pd.read_csv(io.BytesIO(render(exports["variance"], "csv", Provenance.of(state))))
     assert list(own) == ["gene", "variance"]

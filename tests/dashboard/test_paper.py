@@ -51,7 +51,7 @@ def test_as_many_bars_whatever_room_the_page_has(state: AppState, topics: bool) 
         LoadingsView(state, Browser()),
         RankingView(state, TopicChoices(), Browser()),
     ]
-    state.show_fit(make_topic_fit() if topics else make_fit())
+    state.show_fit(make_topic_fit(60, 40, 3) if topics else make_fit(60, 40, 3))
     for view, axes in zip(views, (-1, 0), strict=True):
         sizes = []
         for height in HEIGHTS:
@@ -109,14 +109,12 @@ def test_the_veil_is_in_figure_and_table(state: AppState) -> None:
 def test_names_that_are_left_out_are_told(genes: int, said: str) -> None:
     index = [f"GENE{j}" for j in range(genes)]
     table = pd.DataFrame(np.eye(genes), index, index)
-    for drawn in (
-        figures.heatmap(table),
-        figures.topic_table(table.iloc[:, :3], "r", signed=True),
-    ):
+    square = figures.heatmap(table)
+    for drawn in (square, figures.topic_table(table.iloc[:, :3], "r", signed=True)):
         written = len(names(drawn, 0))
         assert ("every" in texts(drawn)) == (written < genes), written
-    assert said in texts(figures.heatmap(table))
-    assert len(names(figures.heatmap(table), 0)) == (genes if not said else genes // 2)
+    assert said in texts(square)
+    assert len(names(square, 0)) == (genes if not said else genes // 2)
 
 
 def test_groups_without_room_for_a_name_are_counted() -> None:
