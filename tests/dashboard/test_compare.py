@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,12 @@ from dashboard.runner import Runner
 from dashboard.services import Services
 from dashboard.state import LABEL, AppState
 from engine import summaries
+from engine.jobs import Jobs
 from engine.jobs.check_file import FILE
 from tests.dashboard.compared import EVIL, Shown, Until, fits, show
+from tests.dashboard.widgets import choices
 from tests.runs import save_runs
+from tests.waiting import wait_for
 
 pn.extension("tabulator")
 
@@ -45,6 +48,37 @@ def ids(services: Services, saved: tuple[Path, list[str]]) -> list[str]:
 @pytest.fixture
 def shown(state: AppState, runner: Runner, ids: list[str], until: Until) -> Shown:
     return show(state, runner, ids, until)
+
+
+@pytest.fixture(scope="module")
+def page(
+    saved: tuple[Path, list[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Shown, Callable[[], None]]]:
+    home = shutil.copytree(saved[0], tmp_path_factory.mktemp("shared") / "home")
+    jobs = Jobs(home, devices=lambda: [None])
+    state = AppState(source="demo", n_factors=3)
+    runner = Runner(state, Services(jobs))
+
+    def until(condition: Callable[[], object]) -> None:
+        wait_for(condition, meanwhile=runner.tick)
+
+    shown = show(state, runner, saved[1], until)
+    first = choices(state, shown[1].choices)
+
+    def back() -> None:
+        first()
+        until(lambda: shown[1].layout.xy is not None)
+
+    yield shown, back
+    jobs.close()
+
+
+@pytest.fixture
+def shared(page: tuple[Shown, Callable[[], None]]) -> Shown:
+    """A page that tests share which only choose on it, each with the first choices."""
+    shown, back = page
+    back()
+    return shown
 
 
 def test_nothing_is_read_while_another_tab_is_in_front(
@@ -92,8 +126,11 @@ class TestWithoutTwoRuns:
 
 
 class TestTable:
-    def test_runs_on_the_same_data_beside_the_open_one(self, shown: Shown, ids: list[str]) -> None:
-        state, view = shown
+    def test_runs_on_the_same_data_beside_the_open_one(
+        self, shared: Shown, saved: tuple[Path, list[str]]
+    ) -> None:
+        ids = saved[1]
+        state, view = shared
         assert view["comparison"]._shown is not None
         assert list(view["comparison"]._shown.index) == [ids[3], ids[2], ids[0]]
         value = view["comparison"].table.widget.value
@@ -110,8 +147,8 @@ class TestTable:
         view["comparison"].table.widget.selection = [2]
         assert state.other == ids[0]
 
-    def test_runs_can_be_left_out(self, shown: Shown) -> None:
-        _state, view = shown
+    def test_runs_can_be_left_out(self, shared: Shown) -> None:
+        _state, view = shared
         half, other = view.compare_bar.table.value
         assert (half, other) == (f"half {EVIL}"[:29] + "…", "topics")
         view.compare_bar.table.value = ["topics"]
@@ -142,8 +179,8 @@ class TestTable:
 
 
 class TestTwo:
-    def test_correlations_switch_three_ways(self, shown: Shown) -> None:
-        state, view = shown
+    def test_correlations_switch_three_ways(self, shared: Shown) -> None:
+        state, view = shared
         assert state.fit is not None
         assert view.compared.beside is not None
         order = view["changes"].heatmap.columns.names
@@ -157,8 +194,8 @@ class TestTwo:
         mapper = view["changes"].heatmap._mapper
         assert mapper.low == -mapper.high
 
-    def test_a_changed_pair_is_chosen_everywhere(self, shown: Shown) -> None:
-        state, view = shown
+    def test_a_changed_pair_is_chosen_everywhere(self, shared: Shown) -> None:
+        state, view = shared
         pairs = view["pairs"]
         first = pairs.result.iloc[0]
         pairs.table.widget.selection = [0]
@@ -173,8 +210,8 @@ class TestTwo:
         genes = {*pairs.result["first"], *pairs.result["second"]}
         assert genes == set(view["changes"].heatmap.columns.names)
 
-    def test_factors_are_matched(self, shown: Shown) -> None:
-        state, view = shown
+    def test_factors_are_matched(self, shared: Shown) -> None:
+        state, view = shared
         view.stacked.turn("matched")
         matched = view["matched"]
         value = matched.table.widget.value
@@ -189,8 +226,11 @@ class TestTwo:
             view.choices.by = by
             assert matched.table.widget.value["c1"][2] == "factor 1"
 
-    def test_one_selection_on_both_sides(self, shown: Shown, ids: list[str]) -> None:
-        state, view = shown
+    def test_one_selection_on_both_sides(
+        self, shared: Shown, saved: tuple[Path, list[str]]
+    ) -> None:
+        ids = saved[1]
+        state, view = shared
         beside = view.compared.beside
         assert beside is not None
         assert (beside.run, len(beside.here)) == (ids[2], 30)
@@ -203,8 +243,8 @@ class TestTwo:
         drawn = view["both cells"].plots[1].points.source.data["colour"][:, 3] > 0
         assert drawn.sum() == len(selected)
 
-    def test_labels_have_one_legend_and_scores_two(self, shown: Shown) -> None:
-        state, view = shown
+    def test_labels_have_one_legend_and_scores_two(self, shared: Shown) -> None:
+        state, view = shared
         assert state.colour == f"{LABEL}cell_type"
         assert view["both cells"]._legend.object.count('class="legend"') == 1
         state.choose_factor(0)
@@ -245,8 +285,8 @@ EXPORTS: dict[str, Callable[[CompareTab], Any]] = {
 }
 
 
-def test_figures_and_their_data_can_be_taken_away(shown: Shown, subtests: pytest.Subtests) -> None:
-    state, view = shown
+def test_figures_and_their_data_can_be_taken_away(shared: Shown, subtests: pytest.Subtests) -> None:
+    state, view = shared
     state.select(np.arange(60) % 2 == 0)
     for name, take in EXPORTS.items():
         with subtests.test(name):
