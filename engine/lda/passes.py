@@ -57,8 +57,8 @@ def em_pass(
             block.padded(at.proportions), topics, concentration, block.counts, block.weights
         )
         size = size_of(block.own)
-        proportions[block.own] = block_step.proportions[:size]
-        log_likelihood[block.own] = block_step.log_likelihood[:size]
+        proportions[block.own] = np.asarray(block_step.proportions)[:size]
+        log_likelihood[block.own] = np.asarray(block_step.log_likelihood)[:size]
         expected += np.asarray(block_step.expected, float)
         yield block.own.stop / blocks.counts.n_cells
     expected += eta

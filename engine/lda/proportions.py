@@ -194,7 +194,7 @@ def place_under(
         else:
             posterior = _place_vae(beta, alpha, block.counts, dict(encoder), noise, refine)
         size = block.own.stop - block.own.start
-        parts.append(Placed(*(np.asarray(array[:size]) for array in posterior)))
+        parts.append(Placed(*(np.asarray(array)[:size] for array in posterior)))
     return Placed(*map(np.concatenate, zip(*parts, strict=True)))
 
 

@@ -136,7 +136,7 @@ def encode(
         own = None if covariates is None else block.padded(covariates)
         outputs = _block(single, block.counts, near, arrays, noise, bounded, own, effects)
         size = block.own.stop - block.own.start
-        part = [np.asarray(array[:size], float) for array in outputs]
+        part = [np.asarray(array)[:size].astype(float) for array in outputs]
         part[2] += equations.constants(np.asarray(block.counts[:size])) if bounded else np.nan
         parts.append(part)
     return Encoded(*(np.concatenate(column) for column in zip(*parts, strict=True)))

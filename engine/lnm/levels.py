@@ -26,7 +26,7 @@ _PRIOR_PRECISION = 0.25
 _LONGEST_STEP, _SMALL_STEP, _MOST_PASSES = 0.7, 0.05, 25
 # Least information on a gene.
 _LEAST = 1e-9
-_MOST_CELLS = 256
+_LEAST_CELLS, _MOST_CELLS = 64, 256
 
 
 def levels(fit: Fit, sets: list[Counts]) -> Generator[float, None, list[Level]]:
@@ -37,8 +37,9 @@ def levels(fit: Fit, sets: list[Counts]) -> Generator[float, None, list[Level]]:
     sets
         Counts of the fit's features, each cell with at least one.
     """
-    # One shape of blocks for all: one compilation.
-    rows = min(_MOST_CELLS, max(counts.n_cells for counts in sets))
+    # One shape of blocks for all, and one of few for other groups: they share a compilation.
+    most = max(counts.n_cells for counts in sets)
+    rows = min(max(1 << (most - 1).bit_length(), _LEAST_CELLS), _MOST_CELLS)
     results = []
     for number, counts in enumerate(sets):
         steps = _level(fit, counts, rows)

@@ -30,6 +30,9 @@ _WARM_STEPS = 12
 
 # One program: separate operations would compile twenty.
 _cold_start = jax.jit(equations.cold_start)
+# A cell of one count, whose intensity tells that of all others: another number of cells would
+# compile another program.
+_ONE_COUNT = np.ones(1)
 
 
 @partial(jax.jit, static_argnames="integral")
@@ -198,8 +201,10 @@ class Passes:
         if self._intensity is None:
             steps = _COLD_STEPS
             with self._arithmetic():
-                cold = _cold_start(params, self.counts.totals.astype(self._dtype))
-            self._intensity = np.array(cold.intensity)
+                cold = _cold_start(params, _ONE_COUNT.astype(self._dtype))
+            with np.errstate(divide="ignore"):
+                own = np.log(self.counts.totals.astype(self._dtype))
+            self._intensity = own + np.asarray(cold.intensity)
         latents = equations.Latents(np.empty_like(self._scores), np.empty_like(self._intensity))
         scores_sd = np.empty_like(self._scores)
         log_marginal, decrement = np.empty(count), np.empty(count)
@@ -208,11 +213,13 @@ class Passes:
             own = slice(start, min(start + self._rows, count))
             size = own.stop - start
             sums, cells = self._block(params, rotation, share, own, steps, effects)
-            latents.scores[own] = cells.latents.scores[:size]
-            latents.intensity[own] = cells.latents.intensity[:size]
-            scores_sd[own] = cells.scores_sd[:size]
-            log_marginal[own] = np.asarray(cells.log_marginal[:size], float) + self._constants[own]
-            decrement[own] = cells.decrement[:size]
+            # Cut on the host, where no program is compiled for it.
+            found = jax.tree.map(lambda array, size=size: np.asarray(array)[:size], cells)
+            latents.scores[own] = found.latents.scores
+            latents.intensity[own] = found.latents.intensity
+            scores_sd[own] = found.scores_sd
+            log_marginal[own] = found.log_marginal.astype(float) + self._constants[own]
+            decrement[own] = found.decrement
             if sums is not None:
                 part = Sums(*(np.asarray(array, np.float64) for array in sums))
                 total = part if total is None else Sums(*map(np.add, total, part))

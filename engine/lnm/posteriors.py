@@ -51,7 +51,8 @@ def parameters(fit: Fit) -> equations.Params:
     """The model's parameters in single precision."""
     log_noise = np.log(np.maximum(fit.noise, np.exp(LOG_NO_NOISE)))
     arrays = (fit.mean_clr, fit.loadings, log_noise)
-    return equations.Params(*(jnp.asarray(array, jnp.float32) for array in arrays))
+    # Converted on the host: JAX would compile a program for each shape.
+    return equations.Params(*(jnp.asarray(np.asarray(array, np.float32)) for array in arrays))
 
 
 def parameters_of(

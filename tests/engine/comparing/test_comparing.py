@@ -42,7 +42,8 @@ def donors() -> Donors:
     number = np.arange(360)
     labels = pd.DataFrame({"ill": number % 2 == 0, "donor": [f"d{n}" for n in number // 60]})
     data = grouped(labels, effect=1.5, changed=0.2, of_donors=0.5, of_slopes=0.3)
-    config = engine.LNMConfig(n_factors=3, formula=FORMULA)
+    # In blocks of as many cells as groups of them are compared in: one compilation serves both.
+    config = engine.LNMConfig(n_factors=3, formula=FORMULA, block_cells=256)
     plain = engine.fit(data.counts, replace(config, formula=None))
     return Donors(data, engine.fit(data.counts, config), plain)
 
@@ -77,7 +78,7 @@ class TestCoefficients:
         for times in (1, 2):
             dose = times * (np.where(donors.ill, 2.2, 0.5) + 0.1 * (np.arange(360) % 3))
             counts = replace(donors.counts, obs=donors.counts.obs.assign(dose=dose))
-            config = engine.LNMConfig(n_factors=3, formula="~ dose", max_passes=12)
+            config = engine.LNMConfig(n_factors=3, formula="~ dose", max_passes=12, block_cells=256)
             tables.append(in_order(engine.coefficients(engine.fit(counts, config)), donors.fit))
         one, twice = tables
         np.testing.assert_allclose(one["effect"], 2 * twice["effect"], rtol=1e-2, atol=1e-3)
@@ -242,7 +243,8 @@ class TestDifferential:
 
     def half(self, donors: Donors, part: int) -> tuple[Fit, checks.Uncertainty]:
         counts = donors.counts.take(np.flatnonzero(np.arange(360) // 2 % 2 == part))
-        fit = engine.fit(counts, engine.LNMConfig(n_factors=3))
+        # In blocks of as many cells as donors are compared in.
+        fit = engine.fit(counts, engine.LNMConfig(n_factors=3, block_cells=64))
         with pytest.warns(UserWarning, match="beyond the 3 factors"):
             return fit, checks.uncertainty(fit, counts)
 

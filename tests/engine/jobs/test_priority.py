@@ -16,43 +16,36 @@ from tests.server import THREADS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority there")
 
-POOL = """
-import sys
-from pathlib import Path
-from engine.jobs import Jobs
-from engine.jobs import JobError
-from tests.engine.jobs.fakes import Serve, ended
-from tests.tiny import LNM, tiny_file
-
-home = Path(sys.argv[1])
-jobs = Jobs(home)
-id = jobs.submit_fit(tiny_file(home), LNM)
-assert ended(jobs, id).state in ("done", "stopped"), jobs.status(id).message
-for task in Path("/proc/self/task").iterdir():
-    name, _, rest = (task / "stat").read_text().partition("(")[2].rpartition(")")
-    print(name, rest.split()[16])
-jobs.close()
-"""
-
-
-BLAS = """
+FIT = """
+import json
 import sys
 from pathlib import Path
 from threadpoolctl import threadpool_info
-from tests.engine.jobs.fakes import Jobs, ended, load_counts, make_progress, submit
+from engine.jobs import Jobs
+from engine.jobs.fits import engine_fit_iter
+from tests.engine.jobs.fakes import ended
+from tests.tiny import LDA, tiny_file
 
-def told():
-    print([lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"])
+def blas():
+    return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
 
-def fit_iter(*_, **__):
-    told()
-    yield make_progress(3, "converged")
+def fit_iter(*arguments, **named):
+    told.append(blas())
+    yield from engine_fit_iter(*arguments, **named)
 
-told()
-jobs = Jobs(Path(sys.argv[1]), fit_iter=fit_iter, load_counts=load_counts)
-assert ended(jobs, submit(jobs, 1)).state == "done"
+home = Path(sys.argv[1])
+data = tiny_file(home, "lda")
+told = [blas()]
+jobs = Jobs(home, fit_iter=fit_iter)
+id = jobs.submit_fit(data, LDA)
+assert ended(jobs, id).state in ("done", "stopped"), jobs.status(id).message
+threads = []
+for task in Path("/proc/self/task").iterdir():
+    name, _, rest = (task / "stat").read_text().partition("(")[2].rpartition(")")
+    threads.append([name, rest.split()[16]])
 jobs.close()
-told()
+told.append(blas())
+print(json.dumps([threads, told]))
 """
 
 
@@ -84,23 +77,17 @@ def test_a_priority_that_is_none_is_refused(
 
 
 @pytest.mark.fit
-def test_the_threads_that_compute_a_fit_give_way(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", POOL, str(tmp_path)]
-    usual = os.environ | {"LOGRATIO_NICE": ""}
-    done = subprocess.run(command, cwd=ROOT, env=usual, check=True, capture_output=True, text=True)
-    nice = [line.rsplit(" ", 1) for line in done.stdout.splitlines()]
-    ours = os.getpriority(os.PRIO_PROCESS, 0)
-    pool = {value for name, value in nice if name.startswith("tf_XLA")}
-    assert pool == {str(max(ours, 10))}
-    assert str(ours) in {value for _, value in nice}
-
-
-def test_blas_keeps_to_one_thread_during_a_fit_only(tmp_path: Path) -> None:
-    """Its other threads would spin between two calls, before those that compute the fit."""
+def test_a_fit_gives_way_and_keeps_to_one_thread_of_blas(tmp_path: Path) -> None:
+    """The other threads of BLAS would spin between two calls, before those that compute the fit."""
     alone = {name: value for name, value in os.environ.items() if name not in THREADS}
-    command = [sys.executable, "-c", BLAS, str(tmp_path)]
+    command = [sys.executable, "-c", FIT, str(tmp_path)]
+    alone["LOGRATIO_NICE"] = ""
     done = subprocess.run(command, cwd=ROOT, env=alone, check=True, capture_output=True, text=True)
-    before, during, after = map(json.loads, done.stdout.splitlines())
+    threads, (before, during, after) = json.loads(done.stdout)
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    pool = {value for name, value in threads if name.startswith("tf_XLA")}
+    assert pool == {str(max(ours, 10))}
+    assert str(ours) in {value for _, value in threads}
     assert before == after
     assert during == [1] * len(before)
     if (os.cpu_count() or 1) > 1:

@@ -20,6 +20,10 @@ from engine.validation import AUTO
 pytestmark = pytest.mark.fit
 
 CELLS, GENES = 300, 40
+# The number of cells held out. Blocks of so many serve the 240 that are fitted to choose a number
+# and all cells: one compilation for both.
+BLOCK = 60
+LNM = engine.LNMConfig(block_cells=BLOCK)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +35,7 @@ def counts() -> Counts:
 
 @pytest.fixture(scope="module")
 def steps(counts: Counts) -> list[engine.Progress]:
-    return list(engine.fit_iter(counts, engine.LNMConfig(max_passes=60)))
+    return list(engine.fit_iter(counts, replace(LNM, max_passes=60)))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +57,7 @@ def unrelated() -> Counts:
 
 @pytest.fixture(scope="module")
 def without(unrelated: Counts) -> Fit:
-    return engine.fit(unrelated, engine.LNMConfig())
+    return engine.fit(unrelated, LNM)
 
 
 def chosen(fit: engine.Fit | engine.TopicFit) -> Selection:
@@ -98,7 +102,7 @@ class TestFactors:
         assert "5 factors: the fewest that predict counts of held-out cells" in said
 
     def test_who_goes_on_keeps_the_number_and_why(self, fit: Fit, counts: Counts) -> None:
-        config = engine.LNMConfig(max_passes=2)
+        config = replace(LNM, max_passes=2)
         *_, last = engine.fit_iter(counts, config, start=fit)
         assert last.snapshot is not None
         again = last.snapshot()
@@ -106,13 +110,13 @@ class TestFactors:
         assert selection_of(again) == chosen(fit)
 
     def test_a_number_that_was_given_is_no_choice(self, fit: Fit, counts: Counts) -> None:
-        config = engine.LNMConfig(n_factors=2, max_passes=2)
+        config = replace(LNM, n_factors=2, max_passes=2)
         typed = engine.fit(counts, config)
         assert selection_of(typed) is None
         assert requested_config(typed) == config
 
     def test_seconds_allowed_are_for_all_of_it(self, counts: Counts) -> None:
-        fit = engine.fit(counts, engine.LNMConfig(max_seconds=1e-3))
+        fit = engine.fit(counts, replace(LNM, max_seconds=1e-3))
         assert fit.status.state == "stopped"
         assert len(fit.cells) == CELLS
         assert chosen(fit).reason == "5 factors: the seconds allowed left no time to choose."
@@ -152,7 +156,7 @@ class TestNoFactor:
     def test_there_is_nothing_to_encode(self, unrelated: Counts, without: Fit) -> None:
         with pytest.raises(ConfigError, match="without factors"):
             engine.LNMConfig(n_factors=0, inference="vae")
-        fit = engine.fit(unrelated, engine.LNMConfig(inference="vae"))
+        fit = engine.fit(unrelated, replace(LNM, inference="vae"))
         assert fit.config == without.config
         np.testing.assert_allclose(fit.log_marginal, without.log_marginal, rtol=1e-2)
 
