@@ -185,17 +185,22 @@ def place_under(
     """
     alpha = jnp.asarray(config.alpha, jnp.float32)
     beta = jnp.asarray(topics, jnp.float32)
-    half = np.asarray(jax.random.normal(jax.random.key(_SEED), (_DRAWS // 2, len(alpha))))
-    noise = np.concatenate([half, -half])
+    noise = None if config.inference == "em" else _draws(len(alpha))
     parts = []
     for block in Blocks(counts, config.block_cells, keep=False, width=len(alpha)):
-        if config.inference == "em":
+        if noise is None:
             posterior = _place_em(beta, alpha, block.counts, bound)
         else:
             posterior = _place_vae(beta, alpha, block.counts, dict(encoder), noise, refine)
         size = block.own.stop - block.own.start
         parts.append(Placed(*(np.asarray(array)[:size] for array in posterior)))
     return Placed(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _draws(width: int) -> np.ndarray:
+    """(n, width) standard normal draws, the same at every call, of mean zero."""
+    half = np.asarray(jax.random.normal(jax.random.key(_SEED), (_DRAWS // 2, width)))
+    return np.concatenate([half, -half])
 
 
 @partial(jax.jit, static_argnames="refine")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.engine.jobs.fakes import (
     Serve,
     ended,
     folder,
+    load_counts,
     make_fit,
     submit,
 )
@@ -87,6 +89,18 @@ def test_an_end_that_cannot_be_written_stays_in_memory(
     assert list((jobs.home / "runs").iterdir()) == []
 
 
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Jobs, str]]:
+    """A run that has ended, beside which damaged ones are put."""
+    jobs = Jobs(
+        tmp_path_factory.mktemp("home"), fit_iter=FakeFits(free=True), load_counts=load_counts
+    )
+    id = submit(jobs, 1)
+    ended(jobs, id)
+    yield jobs, id
+    jobs.close()
+
+
 GOOD = JobStatus(id="x", name="n", kind="fit", state="done", created=1.0).to_parts()
 
 
@@ -143,25 +157,24 @@ GOOD = JobStatus(id="x", name="n", kind="fit", state="done", created=1.0).to_par
     ],
 )
 def test_damaged_runs_are_listed_as_failed(
-    jobs: Jobs, fits: FakeFits, run: str | None, status: str | None
+    good: tuple[Jobs, str], tmp_path: Path, run: str | None, status: str | None
 ) -> None:
-    fits.free = True
-    good = submit(jobs, 1)
-    ended(jobs, good)
-    damaged = folder(jobs, "damaged")
+    jobs, id = good
+    # Of a name that no other had.
+    damaged = folder(jobs, tmp_path.name)
     damaged.mkdir()
     for name, text in (("run.json", run), ("status.json", status)):
         if text is not None:
             (damaged / name).write_text(text, encoding="latin-1")
     states = {item.id: (item.state, item.message) for item in jobs.list()}
-    assert states[good][0] == "done"
-    assert states["damaged"][0] == "failed"
-    assert "cannot be read" in states["damaged"][1]
-    assert jobs.result("damaged") is None
+    assert states[id][0] == "done"
+    assert states[damaged.name][0] == "failed"
+    assert "cannot be read" in states[damaged.name][1]
+    assert jobs.result(damaged.name) is None
     with pytest.raises(JobError, match="failed"):
-        jobs.resume("damaged")
-    jobs.delete("damaged")
-    assert [item.id for item in jobs.list()] == [good]
+        jobs.resume(damaged.name)
+    jobs.delete(damaged.name)
+    assert [item.id for item in jobs.list()] == [id]
 
 
 def test_a_damaged_fit_is_an_error_in_words(jobs: Jobs, fits: FakeFits) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,16 @@ from engine.jobs import (
 )
 from engine.jobs.runs import Runs
 from engine.jobs.uncertainties import UNCERTAINTY
-from tests.engine.jobs.fakes import REQUEST, FakeFits, config, ended, folder, make_counts, submit
+from tests.engine.jobs.fakes import (
+    REQUEST,
+    FakeFits,
+    config,
+    ended,
+    folder,
+    load_counts,
+    make_counts,
+    submit,
+)
 
 Did = list[tuple[str, str, str]]
 
@@ -80,6 +90,30 @@ def finished(jobs: Jobs, fits: FakeFits, seed: int = 1) -> str:
     return id
 
 
+@dataclass(frozen=True)
+class Known:
+    """Two runs of ada that have ended, of which one is shared: looked at, and not changed."""
+
+    jobs: Jobs
+    own: str
+    shared: str
+    did: Did
+
+    def of(self, who: str) -> OwnJobs:
+        return OwnJobs(self.jobs, who, lambda what, id: self.did.append((who, what, id)))
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
+    fits, did = FakeFits(), []
+    jobs = Jobs(tmp_path_factory.mktemp("home"), fit_iter=fits, load_counts=load_counts)
+    ada = OwnJobs(jobs, "ada")
+    own, shared = (finished(ada, fits, seed) for seed in (1, 2))
+    ada.share(shared, True)
+    yield Known(jobs, own, shared, did)
+    jobs.close()
+
+
 def test_all_that_takes_the_id_of_a_run_is_tried_here() -> None:
     public = {name for of in (Runs, Jobs) for name, _ in inspect.getmembers(of) if name[0] != "_"}
     assert public == {*LOOKS, *CHANGES, *OTHER} - {"uncertainty"}
@@ -87,31 +121,30 @@ def test_all_that_takes_the_id_of_a_run_is_tried_here() -> None:
 
 @pytest.mark.parametrize("act", [*LOOKS, *CHANGES])
 def test_a_run_of_somebody_else_can_neither_be_looked_at_nor_changed(
-    jobs: Jobs, fits: FakeFits, people: Callable[[str], OwnJobs], did: Did, act: str
+    known: Known, act: str
 ) -> None:
-    id = finished(people("ada"), fits)
-    did.clear()
+    before = known.jobs.list()
     with pytest.raises(ForeignRun, match="belongs to ada") as raised:
-        (LOOKS | CHANGES)[act](people("bob"), id)
+        (LOOKS | CHANGES)[act](known.of("bob"), known.own)
     assert "Ask ada to share it" in raised.value.remedy
-    assert jobs.status(id).name != "new"
-    assert did == []
+    assert known.jobs.list() == before
+    assert known.did == []
     if act in LOOKS:
-        LOOKS[act](people("ada"), id)
+        LOOKS[act](known.of("ada"), known.own)
 
 
 @pytest.mark.parametrize("act", [*LOOKS, *CHANGES])
 def test_a_shared_run_can_be_looked_at_and_only_its_owner_changes_it(
-    fits: FakeFits, people: Callable[[str], OwnJobs], act: str
+    known: Known, act: str
 ) -> None:
-    id = finished(people("ada"), fits)
-    people("ada").share(id, True)
     if act in LOOKS:
-        LOOKS[act](people("bob"), id)
-        LOOKS[act](people(""), id)
+        LOOKS[act](known.of("bob"), known.shared)
+        LOOKS[act](known.of(""), known.shared)
         return
+    before = known.jobs.list()
     with pytest.raises(ForeignRun, match="which ada shares"):
-        CHANGES[act](people("bob"), id)
+        CHANGES[act](known.of("bob"), known.shared)
+    assert known.jobs.list() == before
 
 
 def test_each_lists_their_own_runs_the_shared_ones_and_those_of_nobody(

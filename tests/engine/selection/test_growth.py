@@ -110,7 +110,7 @@ class TestFactors:
         assert selection_of(again) == chosen(fit)
 
     def test_a_number_that_was_given_is_no_choice(self, fit: Fit, counts: Counts) -> None:
-        config = replace(LNM, n_factors=2, max_passes=2)
+        config = replace(LNM, n_factors=5, max_passes=2)
         typed = engine.fit(counts, config)
         assert selection_of(typed) is None
         assert requested_config(typed) == config
@@ -151,7 +151,7 @@ class TestNoFactor:
         assert again.n_factors == 0
         placed = engine.transform(again, unrelated)
         np.testing.assert_allclose(placed.log_marginal, without.log_marginal, rtol=1e-4)
-        assert checks.score(again, unrelated).perplexity > 1
+        assert checks.score(again, unrelated.take(np.arange(BLOCK))).perplexity > 1
 
     def test_there_is_nothing_to_encode(self, unrelated: Counts, without: Fit) -> None:
         with pytest.raises(ConfigError, match="without factors"):
