@@ -25,6 +25,8 @@ from tests.tiny import CELLS, LDA, LNM, tiny_data
 pytestmark = pytest.mark.fit
 
 ASKED = CheckRequest(n_draws=20, genes=("gene 3",), group="cell_type")
+# Where groups, each of which has its tables, are none of what is tested.
+ALONE = replace(ASKED, group="")
 
 
 @pytest.fixture(scope="module")
@@ -116,12 +118,12 @@ def test_what_the_fit_knows_and_the_pairs_it_misses_come_first(
     fit = science.with_structure(run[1], known)
     # Another server: it has not looked yet.
     checks, some = Checks(jobs), np.arange(80) < 40
-    found = result(jobs, checks.submit(run[0], fit, replace(ASKED, seed=21), keep=False)).check
+    found = result(jobs, checks.submit(run[0], fit, replace(ALONE, seed=21), keep=False)).check
     assert found.findings[:2] == (known.words, missed.words)
     assert found.missed is missed
     assert {"gene 3", "gene 7"} <= {*found.pairs["gene"], *found.pairs["other"]}
-    result(jobs, checks.submit(run[0], fit, replace(ASKED, seed=22), keep=False))
-    result(jobs, checks.submit(run[0], fit, replace(ASKED, seed=22), some, keep=False))
+    result(jobs, checks.submit(run[0], fit, replace(ALONE, seed=22), keep=False))
+    result(jobs, checks.submit(run[0], fit, replace(ALONE, seed=22), some, keep=False))
     # Once for all cells, and once for some.
     assert seen == [-1, 40]
 
@@ -131,10 +133,10 @@ def test_each_mode_has_its_summary_and_some_cells_have_none(
 ) -> None:
     checks = Checks(jobs)
     some = np.arange(80) < 30
-    found = result(jobs, checks.submit(*run, replace(ASKED, mode="map"), some))
+    found = result(jobs, checks.submit(*run, replace(ALONE, mode="map"), some))
     assert found.check.n_cells == 30
     assert check_summary(jobs, run[0], "map") is None
-    result(jobs, checks.submit(*run, replace(ASKED, mode="population", seed=3)))
+    result(jobs, checks.submit(*run, replace(ALONE, mode="population", seed=3)))
     told = check_summary(jobs, run[0], "population")
     assert told is not None
     assert (told["mode"], told["totals"]) == ("population", "model")
@@ -178,7 +180,7 @@ def test_a_check_can_be_stopped_and_asked_again(
         yield from real(*arguments, **named)
 
     monkeypatch.setattr(science, name, steps)
-    request = replace(ASKED, seed=7)
+    request = replace(ALONE, seed=7)
     id = checks.submit(*run, request)
     until(jobs, id, lambda status: status.phase == phase)
     jobs.stop(id)
@@ -201,7 +203,7 @@ def test_the_oldest_are_forgotten(
     checks = Checks(jobs)
     ids = []
     for seed in (11, 12, 13):
-        ids.append(checks.submit(*run, replace(ASKED, seed=seed)))
+        ids.append(checks.submit(*run, replace(ALONE, seed=seed)))
         ended(jobs, ids[-1])
     assert checks.request(ids[0]) is None
     assert checks.request(ids[1]) is not None
@@ -213,7 +215,7 @@ def test_counts_that_were_not_kept_are_read_again(jobs: Jobs, request_: DataRequ
     fit.save(jobs.folder(run) / FIT)
     assert jobs.fit_counts(run) is None
     checks = Checks(jobs)
-    found = result(jobs, checks.submit(run, fit, replace(ASKED, group="")))
+    found = result(jobs, checks.submit(run, fit, ALONE))
     assert found.check.n_cells == 80
     # topics do without Laplace, and have no totals
     assert found.laplace is None

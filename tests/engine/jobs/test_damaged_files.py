@@ -17,7 +17,8 @@ from tests.engine.jobs.fakes import FakeFits, ended, folder, submit
 
 def finished(jobs: Jobs, fits: FakeFits) -> tuple[str, Path]:
     """A run to be damaged, and its folder."""
-    fits.free = True
+    # Of one pass, which leaves no checkpoint to be written.
+    fits.free, fits.passes = True, 1
     id = submit(jobs, 1)
     ended(jobs, id)
     return id, folder(jobs, id)
