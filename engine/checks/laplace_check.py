@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
@@ -15,6 +14,7 @@ from scipy.special import gammaln, logsumexp
 
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
+from engine.fitting.blocks import on_device
 from engine.fitting.compilation import keep_compilations
 from engine.lnm import equations
 from engine.lnm.covariates import mean_of
@@ -130,8 +130,8 @@ def _steps(
         means = mean_of(fit, counts.obs.iloc[start : start + at_once])
         if means.ndim > 1:
             means = np.pad(means, ((0, at_once - len(dense)), (0, 0)), mode="edge")
-            params = params._replace(mean=jnp.asarray(means, jnp.float32))
-        posterior = posteriors(params, jnp.asarray(padded), integral)
+            params = params._replace(mean=on_device(means))
+        posterior = posteriors(params, on_device(padded), integral)
         fixed = equations.constants(dense)
         for j, own in enumerate(dense):
             yield LaplaceProgress((start + j) / counts.n_cells)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -80,8 +79,13 @@ class Blocks:
         own = slice(start, min(start + self.rows, self.counts.n_cells))
         size = size_of(own)
         dense = np.pad(self.counts.block(own.start, own.stop), ((0, self.rows - size), (0, 0)))
-        weights = np.pad(self.weights[own], (0, self.rows - size)).astype(np.float32)
-        return Block(own, jnp.asarray(dense, jnp.float32), jnp.asarray(weights))
+        weights = np.pad(self.weights[own], (0, self.rows - size))
+        return Block(own, on_device(dense), on_device(weights))
+
+
+def on_device(array: np.ndarray) -> jax.Array:
+    """An array in single precision; `jnp.asarray` would compile a program for each shape."""
+    return jax.device_put(np.asarray(array, np.float32))
 
 
 @jax.jit

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from engine.data import Counts
+from engine.fitting.blocks import on_device
 
 # Dense float32 counts up to this size are on the device at once.
 _MOST_BYTES = 2**30
@@ -81,10 +81,10 @@ class Shards:
             if self._beside is not None:
                 own = self._cells[start : start + self._rows]
                 # As long as the counts; the rows added are in no minibatch.
-                beside = jnp.asarray(
-                    np.resize(self._beside[own], (self._rows, *self._beside.shape[1:])), jnp.float32
+                beside = on_device(
+                    np.resize(self._beside[own], (self._rows, *self._beside.shape[1:]))
                 )
-            yield Shard(counts, jnp.asarray(order.T), jnp.asarray(meant.T), beside)
+            yield Shard(counts, jax.device_put(order.T), jax.device_put(meant.T), beside)
 
     def _read(self, start: int) -> jax.Array:
         if self._whole is not None:
@@ -95,7 +95,7 @@ class Shards:
         else:
             dense = self._counts.take(own).block(0, len(own))
         # A last stretch that is short keeps the shape; the rows added are in no minibatch.
-        padded = jnp.asarray(np.pad(dense, ((0, self._rows - len(own)), (0, 0))), jnp.float32)
+        padded = on_device(np.pad(dense, ((0, self._rows - len(own)), (0, 0))))
         if len(self._starts) == 1:
             self._whole = padded
         return padded

@@ -27,6 +27,7 @@ from numpyro import optim
 from numpyro.infer import SVI, Trace_ELBO, TraceMeanField_ELBO
 
 from engine.data import Counts
+from engine.fitting.blocks import on_device
 from engine.fitting.encoding import INPUT, Phase
 from engine.fitting.shards import Shard, Shards
 from engine.fitting.steps import End, Step
@@ -214,8 +215,8 @@ def train[L](
             # A resumed run has warmed up before.
             weight = 1.0 if resumed else np.minimum(done / max(config.warm_up, 1e-9), 1.0)
             phases = Phase(
-                jnp.asarray(np.broadcast_to(weight, size), jnp.float32),
-                jnp.asarray(done >= waiting, jnp.float32),
+                on_device(np.broadcast_to(weight, size)),
+                on_device(done >= waiting),
             )
             state, loss = epoch(
                 state, params, shard.data, shard.batches, shard.meant, setting, phases, rate

@@ -6,10 +6,9 @@ from collections.abc import Generator
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from engine.fitting.blocks import Blocks, size_of
+from engine.fitting.blocks import Blocks, on_device, size_of
 from engine.lda import equations
 
 em_block = jax.jit(equations.em_block)
@@ -47,8 +46,7 @@ def em_pass(
     The objective is ``sum_c log p(u_c) + sum_ck alpha_k log theta_ck + sum_kg eta_g log beta_kg``,
     the terms of each cell times its weight, summed in float64; no EM step lowers it.
     """
-    topics = jnp.asarray(at.topics, jnp.float32)
-    concentration = jnp.asarray(alpha, jnp.float32)
+    topics, concentration = on_device(at.topics), on_device(alpha)
     expected = np.zeros(at.topics.shape)
     proportions = np.empty_like(at.proportions)
     log_likelihood = np.empty(len(at.proportions))

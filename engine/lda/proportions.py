@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from engine.data import Counts
 from engine.errors import ConfigError, DataError
 from engine.fitting import encoding
-from engine.fitting.blocks import Blocks
+from engine.fitting.blocks import Blocks, on_device
 from engine.fitting.compilation import keep_compilations
 from engine.fitting.entry import Kind, expect
 from engine.lda import cell_gaussian, cell_posterior, equations
@@ -183,8 +183,7 @@ def place_under(
     refine
         Move each posterior to its own mode, topics fixed.
     """
-    alpha = jnp.asarray(config.alpha, jnp.float32)
-    beta = jnp.asarray(topics, jnp.float32)
+    alpha, beta = on_device(np.asarray(config.alpha)), on_device(topics)
     noise = None if config.inference == "em" else _draws(len(alpha))
     parts = []
     for block in Blocks(counts, config.block_cells, keep=False, width=len(alpha)):

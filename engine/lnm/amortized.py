@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from engine.data import Counts
-from engine.fitting.blocks import Blocks, with_one_more
+from engine.fitting.blocks import Blocks, on_device, with_one_more
 from engine.fitting.encoding import Gaussian, inputs_of
 from engine.lnm import encoder as vae
 from engine.lnm import equations, given_scores
@@ -127,17 +127,17 @@ def encode(
     params = basis.params
     anchor = eta_prior(counts, config, totals)[0] if config.capture else np.zeros(counts.n_cells)
     noise = draws(params.loadings.shape[1])
-    single = equations.Params(*(jnp.asarray(array, jnp.float32) for array in params))
+    single = equations.Params(*map(on_device, params))
     effects = _single(basis.effects)
-    arrays = {name: jnp.asarray(value, jnp.float32) for name, value in encoder.items()}
+    arrays = {name: on_device(value) for name, value in encoder.items()}
     parts = []
     for block in Blocks(counts, config.block_cells, keep=False):
-        near = jnp.asarray(block.padded(anchor[:, None]), jnp.float32)
+        near = on_device(block.padded(anchor[:, None]))
         own = None if covariates is None else block.padded(covariates)
         outputs = _block(single, block.counts, near, arrays, noise, bounded, own, effects)
         size = block.own.stop - block.own.start
         part = [np.asarray(array)[:size].astype(float) for array in outputs]
-        part[2] += equations.constants(np.asarray(block.counts[:size])) if bounded else np.nan
+        part[2] += equations.constants(np.asarray(block.counts)[:size]) if bounded else np.nan
         parts.append(part)
     return Encoded(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
@@ -147,8 +147,8 @@ def proportions(fit: Fit, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
     basis = basis_of(fit)
     noise = draws(fit.n_factors)
     covariates, effects = covariates_of(fit.design, counts.obs), _single(basis.effects)
-    params = equations.Params(*(jnp.asarray(array, jnp.float32) for array in basis.params))
-    arrays = {name: jnp.asarray(value, jnp.float32) for name, value in fit.encoder.items()}
+    params = equations.Params(*map(on_device, basis.params))
+    arrays = {name: on_device(value) for name, value in fit.encoder.items()}
     for block in Blocks(counts, keep=False):
         # Padding without counts has no mode; it gets one count.
         dense = with_one_more(block.counts, 1 - np.asarray(block.weights))
@@ -158,7 +158,7 @@ def proportions(fit: Fit, counts: Counts) -> Iterator[tuple[slice, np.ndarray]]:
 
 
 def _single(effects: np.ndarray | None) -> Array | None:
-    return None if effects is None else jnp.asarray(effects, jnp.float32)
+    return None if effects is None else on_device(effects)
 
 
 def draws(width: int) -> np.ndarray:

@@ -203,8 +203,8 @@ class Passes:
             with self._arithmetic():
                 cold = _cold_start(params, _ONE_COUNT.astype(self._dtype))
             with np.errstate(divide="ignore"):
-                own = np.log(self.counts.totals.astype(self._dtype))
-            self._intensity = own + np.asarray(cold.intensity)
+                log_totals = np.log(self.counts.totals.astype(self._dtype))
+            self._intensity = log_totals + np.asarray(cold.intensity)
         latents = equations.Latents(np.empty_like(self._scores), np.empty_like(self._intensity))
         scores_sd = np.empty_like(self._scores)
         log_marginal, decrement = np.empty(count), np.empty(count)
@@ -214,12 +214,12 @@ class Passes:
             size = own.stop - start
             sums, cells = self._block(params, rotation, share, own, steps, effects)
             # Cut on the host, where no program is compiled for it.
-            found = jax.tree.map(lambda array, size=size: np.asarray(array)[:size], cells)
-            latents.scores[own] = found.latents.scores
-            latents.intensity[own] = found.latents.intensity
-            scores_sd[own] = found.scores_sd
-            log_marginal[own] = found.log_marginal.astype(float) + self._constants[own]
-            decrement[own] = found.decrement
+            block = jax.tree.map(lambda array, size=size: np.asarray(array)[:size], cells)
+            latents.scores[own] = block.latents.scores
+            latents.intensity[own] = block.latents.intensity
+            scores_sd[own] = block.scores_sd
+            log_marginal[own] = block.log_marginal.astype(float) + self._constants[own]
+            decrement[own] = block.decrement
             if sums is not None:
                 part = Sums(*(np.asarray(array, np.float64) for array in sums))
                 total = part if total is None else Sums(*map(np.add, total, part))

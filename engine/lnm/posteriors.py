@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from engine.data import Counts
-from engine.fitting.blocks import Block, Blocks
+from engine.fitting.blocks import Block, Blocks, on_device
 from engine.lnm import equations
 from engine.lnm.fit import Fit
 from engine.lnm.residual import LOG_NO_NOISE, Integral
@@ -51,8 +51,7 @@ def parameters(fit: Fit) -> equations.Params:
     """The model's parameters in single precision."""
     log_noise = np.log(np.maximum(fit.noise, np.exp(LOG_NO_NOISE)))
     arrays = (fit.mean_clr, fit.loadings, log_noise)
-    # Converted on the host: JAX would compile a program for each shape.
-    return equations.Params(*(jnp.asarray(np.asarray(array, np.float32)) for array in arrays))
+    return equations.Params(*map(on_device, arrays))
 
 
 def parameters_of(
@@ -61,8 +60,7 @@ def parameters_of(
     """The parameters of the cells of a block, given the covariates (C, p) of all cells."""
     if covariates is None:
         return params
-    effects = jnp.asarray(fit.effects, jnp.float32)
-    return equations.of_cells(params, jnp.asarray(block.padded(covariates)), effects)
+    return equations.of_cells(params, on_device(block.padded(covariates)), on_device(fit.effects))
 
 
 def block_cells(counts: Counts) -> int:

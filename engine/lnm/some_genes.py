@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
+from engine.fitting.blocks import on_device
 from engine.fitting.predictive import standardised
 from engine.lnm import equations
 from engine.lnm.covariates import mean_of
@@ -41,7 +41,7 @@ def model_of(fit: Fit, genes: np.ndarray, at_once: int, obs: pd.DataFrame) -> Mo
 def params_of(mean: np.ndarray, loadings: np.ndarray, noise: np.ndarray) -> equations.Params:
     """Parameters in single precision."""
     log_noise = np.log(np.maximum(noise, np.exp(LOG_NO_NOISE)))
-    return equations.Params(*(jnp.asarray(one, jnp.float32) for one in (mean, loadings, log_noise)))
+    return equations.Params(*map(on_device, (mean, loadings, log_noise)))
 
 
 def scores_of(model: Model, counts: np.ndarray) -> tuple[np.ndarray, list[Posteriors]]:
@@ -54,8 +54,8 @@ def scores_of(model: Model, counts: np.ndarray) -> tuple[np.ndarray, list[Poster
         params = model.params
         if params.mean.ndim > 1:
             mean = np.resize(params.mean[start : start + len(own)], block.shape)
-            params = params._replace(mean=jnp.asarray(mean))
-        posterior = posteriors(params, jnp.asarray(block), model.integral)
+            params = params._replace(mean=on_device(mean))
+        posterior = posteriors(params, on_device(block), model.integral)
         score = block - np.exp(posterior.x + posterior.residual)
         score[posterior.lost] = 0
         parts.append(score[: len(own)])
