@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from engine.fitting.blocks import Blocks
+from engine.fitting.blocks import Blocks, size_of
 from engine.lda import equations
 from engine.lda.passes import Estimate
 from engine.lda.start import topics_from
@@ -112,7 +112,7 @@ def _residual_directions(blocks: Blocks, at: Estimate, rng: np.random.Generator)
             here, there = residual_products(
                 block.padded(at.proportions), at.topics, block.counts, block.weights, basis
             )
-            along[block.own] = here[: block.own.stop - block.own.start]
+            along[block.own] = np.asarray(here)[: size_of(block.own)]
             back += np.asarray(there, float)
         basis = np.linalg.qr(back)[0].astype(np.float32)
     left, _, _ = np.linalg.svd(along, full_matrices=False)

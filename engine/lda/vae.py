@@ -51,12 +51,14 @@ class _Topics(Task[Learned]):
 
     def __init__(self, counts: Counts, config: LDAConfig) -> None:
         self.counts, self._config = counts, config
+        self._topics = _gaussian(config.eta(counts.n_genes))
+        self._cells = _gaussian(config.alpha)
 
     def setting(self, params: dict[str, Any], n_batches: int, unit: float) -> vae.Setting:
         """Priors, and the scale of the inputs."""
         return vae.Setting(
-            topics=_gaussian(self._config.eta(self.counts.n_genes)),
-            cells=_gaussian(self._config.alpha),
+            topics=self._topics,
+            cells=self._cells,
             inputs=encoding.inputs_of(params),
             n_batches=jnp.float32(n_batches),
             unit=jnp.float32(unit),
@@ -76,8 +78,7 @@ class _Topics(Task[Learned]):
 
     def cells_bound(self, bound: float, params: dict[str, np.ndarray], cells: np.ndarray) -> float:
         """Without the divergence of the topics' guide from their prior."""
-        prior = _gaussian(self._config.eta(self.counts.n_genes))
-        mean, scale = np.asarray(prior.location, float), np.asarray(prior.scale, float)
+        mean, scale = (np.asarray(array, float) for array in self._topics)
         location, log_scale = (np.asarray(params[name], float) for name in _TOPIC_NAMES)
         return bound + float(encoding.divergence(location, log_scale, mean, scale).sum())
 
