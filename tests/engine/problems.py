@@ -59,6 +59,11 @@ def problem(
     return Problem(mean, loadings, variance, np.stack(drawn).astype(float))
 
 
+# Cells are filled up to one of these numbers: a program serves all tests of so many genes.
+_BLOCKS = (10, 100)
+_cold_start = jax.jit(equations.cold_start)
+
+
 @partial(jax.jit, static_argnames="integral")
 def _evaluate(
     params: equations.Params,
@@ -68,12 +73,12 @@ def _evaluate(
     integral: Integral,
     tolerance: float,
     max_steps: int,
-    start: equations.Latents | None,
+    start: equations.Latents,
 ) -> tuple[Sums, equations.Cells]:
     posterior = equations.find_posterior(
         params,
         counts,
-        equations.cold_start(params, counts.sum(1)) if start is None else start,
+        start,
         integral,
         tolerance=tolerance,
         max_steps=max_steps,
@@ -98,10 +103,18 @@ def evaluate(
     """One pass over one block, cold by default; log marginals with all their constants."""
     width = params.loadings.shape[1]
     volume = np.zeros((width, width)) if volume is None else volume
+    size = len(counts)
+    filled = next(block for block in _BLOCKS if block >= size)
+    rows = np.minimum(np.arange(filled), size - 1)
+    weights = np.ones(size) if weights is None else weights
+    weights = np.where(np.arange(filled) < size, weights[rows], 0)
     with jax.enable_x64(dtype == "float64"):
         params = equations.Params(*(np.asarray(array, dtype) for array in params))
-        block = counts.astype(dtype)
-        weights = np.ones(len(block)) if weights is None else weights
+        block = counts.astype(dtype)[rows]
+        if start is None:
+            start = _cold_start(params, block.sum(1))
+        else:
+            start = equations.Latents(*(array.astype(dtype)[rows] for array in start))
         sums, cells = _evaluate(
             params,
             block,
@@ -113,10 +126,7 @@ def evaluate(
             start,
         )
     sums = Sums(*(np.asarray(array, float) for array in sums))
-    cells = equations.Cells(
-        equations.Latents(*(np.asarray(array, float) for array in cells.latents)),
-        *(np.asarray(array, float) for array in cells[1:]),
-    )
+    cells = jax.tree.map(lambda array: np.asarray(array, float)[:size], cells)
     return sums, cells._replace(log_marginal=cells.log_marginal + equations.constants(counts))
 
 

@@ -104,13 +104,12 @@ class TestLogMarginal:
         for seed in (1, 2, 3, 6):
             cells = problem([3, 5, 10, 30, 100, 300, 1000, 300], seed=seed)
             cells.counts[-1] = np.eye(8)[3] * 300
-            # Two of them twice: as many cells as `TOTALS`, and one program.
-            _, found = evaluate(cells.params, cells.counts[[*range(8), 0, 1]])
+            _, found = evaluate(cells.params, cells.counts)
             sampled, sampling_error = np.transpose(
                 [importance_sample(cells, u) for u in cells.counts]
             )
             assert sampling_error.max() < 0.002
-            errors.append(np.abs(found.log_marginal[:8] - sampled))
+            errors.append(np.abs(found.log_marginal - sampled))
         assert np.max(errors[:2]) < 0.01
         assert np.max(errors) < 0.025
         assert np.mean(errors) < 0.01
