@@ -31,7 +31,7 @@ def parts(shared_data: Path) -> tuple[Counts, Counts]:
     logs = sparse.csr_matrix(sparse.diags_array(1e4 / totals) @ counts)
     logs.data = np.log1p(logs.data)
     variance = np.asarray(logs.power(2).mean(0)).ravel() - np.asarray(logs.mean(0)).ravel() ** 2
-    chosen = np.sort(np.argsort(-variance)[:1000])
+    chosen = np.sort(np.argsort(-variance)[:500])
     matrix = sparse.csr_matrix(counts[:, chosen])
     return set_aside(Counts.from_arrays(matrix, names[chosen], adata.obs_names), 0.1, seed=0)
 
