@@ -92,14 +92,8 @@ def capture_posterior(
     mean, concentration
         M, the mean total at efficiency 1, and r; (C,) or scalars.
     """
-    low, high = _range(totals, location, scale, mean, concentration)
-    half = 0.5 * (high - low)
-    eta = (low + half)[:, None] + half[:, None] * _NODES
-    log_joint = _log_joint(eta, totals, location, scale, mean, concentration)
-    top = log_joint.max(1, keepdims=True)
-    mass = np.exp(log_joint - top) * _WEIGHTS
-    total = mass.sum(1, keepdims=True)
-    mass = mass / total
+    eta, mass, log_evidence = _masses(totals, location, scale, mean, concentration)
+    mass = mass / mass.sum(1, keepdims=True)
     efficiency = np.exp(-eta)
     mean_eta = (mass * eta).sum(1)
     mean_efficiency = (mass * efficiency).sum(1)
@@ -108,8 +102,37 @@ def capture_posterior(
         eta_sd=np.sqrt((mass * (eta - mean_eta[:, None]) ** 2).sum(1)),
         efficiency=mean_efficiency,
         efficiency_sd=np.sqrt((mass * (efficiency - mean_efficiency[:, None]) ** 2).sum(1)),
-        log_evidence=(top + np.log(total * half[:, None])).ravel(),
+        log_evidence=log_evidence,
     )
+
+
+def capture_evidence(
+    totals: np.ndarray,
+    location: np.ndarray | float,
+    scale: np.ndarray | float,
+    mean: np.ndarray | float,
+    concentration: np.ndarray | float,
+) -> np.ndarray:
+    """(C,) log p(N) alone of `capture_posterior`, nats, with the same parameters."""
+    return _masses(totals, location, scale, mean, concentration)[2]
+
+
+def _masses(
+    totals: np.ndarray,
+    location: np.ndarray | float,
+    scale: np.ndarray | float,
+    mean: np.ndarray | float,
+    concentration: np.ndarray | float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values (C, n) of the latent and their masses, not normalised; and (C,) log p(N)."""
+    low, high = _range(totals, location, scale, mean, concentration)
+    half = 0.5 * (high - low)
+    eta = (low + half)[:, None] + half[:, None] * _NODES
+    log_joint = _log_joint(eta, totals, location, scale, mean, concentration)
+    top = log_joint.max(1, keepdims=True)
+    mass = np.exp(log_joint - top) * _WEIGHTS
+    total = mass.sum(1, keepdims=True)
+    return eta, mass, (top + np.log(total * half[:, None])).ravel()
 
 
 def capture_below(

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import polygamma, softmax
 
-from engine.lnm.capture import capture_posterior
+from engine.lnm.capture import capture_evidence
 from engine.lnm.fit import Totals
 
 # Priors: log r, the scale of eta on the logarithm, and its location about the anchor
@@ -81,8 +81,8 @@ class _Evidence(NamedTuple):
 
     def likelihood(self, free: np.ndarray) -> float:
         location, scale, concentration = float(free[0]), *map(float, np.exp(free[1:]))
-        posterior = capture_posterior(self.totals, location, scale, self.mean, concentration)
-        return float(self.cells @ posterior.log_evidence)
+        of_cells = capture_evidence(self.totals, location, scale, self.mean, concentration)
+        return float(self.cells @ of_cells)
 
     def prior(self, free: np.ndarray) -> float:
         means = np.array([self.anchor, LOG_SCALE[0], LOG_CONCENTRATION[0]])
