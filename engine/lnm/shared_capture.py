@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import polygamma, softmax
+from scipy.special import polygamma, softmax, zeta
 
 from engine.lnm.capture import capture_evidence
 from engine.lnm.fit import Totals
@@ -114,8 +114,9 @@ def trigamma_root(value: float) -> float:
     """The r at which trigamma(r) has a value above zero, by Newton on 1 / trigamma."""
     r = 0.5 + 1 / value
     for _ in range(50):
-        now = float(polygamma(1, r))
-        step = now * (1 - now / value) / float(polygamma(2, r))
+        # The polygamma function's own formula: SciPy's takes ten times as long for one number.
+        now = float(zeta(2, r))
+        step = now * (1 - now / value) / float(-2 * zeta(3, r))
         r += step
         if abs(step) < 1e-10 * r:
             break
