@@ -137,7 +137,7 @@ class TestInvariance:
         )
         assert clr_agreement(one, other) > 1 - agreement
 
-    @pytest.mark.parametrize("block_cells", [7, 40, 119, 1_000])
+    @pytest.mark.parametrize("block_cells", [7, 40, 1_000])
     def test_block_partition(
         self,
         small: Counts,

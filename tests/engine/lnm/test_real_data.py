@@ -66,19 +66,22 @@ def test_float64_finds_the_same(demo: engine.Counts, demo_fit: Fit) -> None:
 
 
 def test_its_capture_efficiencies(demo: engine.Counts) -> None:
-    config = engine.LNMConfig(capture=True, n_factors=2, max_passes=4)
+    # As many factors as the other fits of these counts have, so one program.
+    config = engine.LNMConfig(capture=True, n_factors=5, max_passes=4)
     fit = engine.fit(demo, config)
     assert fit.capture is not None
     assert ((fit.capture.efficiency > 0) & (fit.capture.efficiency < 0.2)).all()
     assert np.corrcoef(np.log(fit.capture.efficiency), np.log(demo.library_size))[0, 1] > 0.9
 
 
-def test_cell_lines_of_sc_mixology(shared_data: Path) -> None:
+def test_cell_lines_of_sc_mixology(shared_data: Path, demo: engine.Counts) -> None:
     path = shared_data / "sc_mixology_500.h5ad"
     if not path.exists():
         pytest.skip("no sc_mixology_500.h5ad beside the project")
-    counts = engine.read_counts(path, genes=100).take(np.arange(0, 3900, 4))
-    fit = engine.fit(counts, engine.LNMConfig(n_factors=4))
+    counts = engine.read_counts(path, genes=150)
+    # As many cells as the demo has, so one program.
+    counts = counts.take(np.linspace(0, counts.n_cells - 1, demo.n_cells).astype(int))
+    fit = engine.fit(counts, engine.LNMConfig(n_factors=5))
     assert fit.status.state == "converged"
     assert fit.status.n_failed_cells == 0
     assert separated(fit, fit.obs["cell_line"].astype(str)) > 0.95
