@@ -6,6 +6,8 @@ lock-step each would wait for the longest trajectory of all, which took twice as
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -52,25 +54,9 @@ class Chains:
     """
 
     def __init__(self, setting: Setting, n_chains: int, n_warmup: int, seed: int) -> None:
-        def potential_of(setting: Setting) -> Any:
-            return lambda raw: -joint.log_density(raw, setting)
-
-        begin, sample = hmc(potential_fn_gen=potential_of, algo="NUTS")
-
-        def first(raw: Position, key: Array, setting: Setting) -> Any:
-            return begin(
-                raw,
-                n_warmup,
-                target_accept_prob=_ACCEPTANCE,
-                max_tree_depth=_DEPTH,
-                model_args=(setting,),
-                rng_key=key,
-            )
-
+        start, self._sample = _compiled(n_warmup)
         with jax.enable_x64(True):
-            self._sample = jax.jit(lambda state, setting: sample(state, (setting,), {}))
             self._setting = jax.device_put(setting)
-            start = jax.jit(first)
             self._states = [
                 start(_draw_start(setting, key), jax.random.fold_in(key, 1), self._setting)
                 for key in jax.random.split(jax.random.key(seed), n_chains)
@@ -93,6 +79,28 @@ class Chains:
             diverging,
             steps >= 2**_DEPTH - 1,
         )
+
+
+@lru_cache(maxsize=4)
+def _compiled(n_warmup: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The start of a chain and its iteration, so that a second fit compiles nothing."""
+
+    def potential_of(setting: Setting) -> Any:
+        return lambda raw: -joint.log_density(raw, setting)
+
+    begin, sample = hmc(potential_fn_gen=potential_of, algo="NUTS")
+
+    def start(raw: Position, key: Array, setting: Setting) -> Any:
+        return begin(
+            raw,
+            n_warmup,
+            target_accept_prob=_ACCEPTANCE,
+            max_tree_depth=_DEPTH,
+            model_args=(setting,),
+            rng_key=key,
+        )
+
+    return jax.jit(start), jax.jit(lambda state, setting: sample(state, (setting,), {}))
 
 
 @jax.jit

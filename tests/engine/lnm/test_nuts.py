@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,20 @@ import pytest
 import engine
 from engine.checks import predictive_check, score
 from engine.data import Counts, simulate
+from engine.lnm.config import FEWEST_DRAWS
+from engine.lnm.nuts import start
 from engine.lnm.nuts.diagnostics import bulk_ess, diagnostics_words, rhat
 from engine.results import Fit
 from engine.summaries import clr_correlation, clr_correlation_interval
-from tests.engine.problems import upper
+from tests.engine.problems import counts_of, upper
 
 pytestmark = pytest.mark.fit
 
 # The draws of NUTS have one prior of the capture, not the average over several.
 LAPLACE = engine.LNMConfig(capture=True, n_factors=2, capture_prior="anchored")
 NUTS = replace(LAPLACE, inference="nuts", n_warmup=150, n_draws=300, n_chains=2, seed=1)
+# Too short to be believed, by the same programs: for what becomes of a fit on its way.
+BRIEF = replace(NUTS, d_mode="low_rank", n_draws=60)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +45,11 @@ def nuts(counts: Counts, laplace: Fit) -> Fit:
     assert last.snapshot is not None
     assert last.status.reason == last.snapshot().status.reason
     return last.snapshot()
+
+
+@pytest.fixture(scope="module")
+def on_its_way(counts: Counts) -> list[engine.Progress]:
+    return list(engine.fit_iter(counts, BRIEF))
 
 
 class TestPosterior:
@@ -121,6 +131,59 @@ class TestPosterior:
     def test_intervals_need_draws(self, laplace: Fit) -> None:
         with pytest.raises(engine.DataError, match="Expected a fit that keeps draws"):
             clr_correlation_interval(laplace, laplace.genes[:2])
+
+
+class TestOnItsWay:
+    """A fit's phases, what it has when stopped, and what is refused."""
+
+    def test_there_is_a_fit_once_there_are_draws_enough(
+        self, on_its_way: list[engine.Progress]
+    ) -> None:
+        phases = [progress.phase for progress in on_its_way]
+        assert any(phase.startswith("Laplace fit") for phase in phases)
+        assert phases.index("warming up") < phases.index("drawing") < phases.index("finishing")
+        for progress in on_its_way:
+            if progress.status.passes < BRIEF.n_warmup + FEWEST_DRAWS:
+                assert progress.snapshot is None
+        last = on_its_way[-1]
+        assert last.status.passes == BRIEF.n_warmup + BRIEF.n_draws
+        assert last.fraction == 1
+        fractions = [progress.fraction for progress in on_its_way]
+        assert all(before <= after for before, after in pairwise(fractions))
+
+    def test_stopped_it_keeps_the_draws_so_far(self, on_its_way: list[engine.Progress]) -> None:
+        running = [p for p in on_its_way if p.snapshot is not None and p.fraction < 1]
+        assert running
+        build = running[0].snapshot
+        assert build is not None
+        fit = build()
+        assert isinstance(fit, Fit)
+        assert fit.diagnostics["draws"] == FEWEST_DRAWS
+        assert fit.status.state == "running"
+        assert "NUTS: worst R-hat" in fit.status.reason
+        assert np.isfinite(fit.scores).all()
+        assert (fit.noise == 0).all()
+        assert "log d" not in fit.diagnostics["quantities"]
+
+    def test_chains_cannot_be_gone_on_with(
+        self, counts: Counts, on_its_way: list[engine.Progress]
+    ) -> None:
+        build = on_its_way[-1].snapshot
+        assert build is not None
+        with pytest.raises(engine.ConfigError, match="whose chains are not kept"):
+            next(engine.fit_iter(counts, BRIEF, start=build()))
+
+    def test_too_little_time_is_told(self, counts: Counts) -> None:
+        with pytest.raises(engine.FitError, match="150 iterations of warm-up and at least 50"):
+            list(engine.fit_iter(counts, replace(BRIEF, max_seconds=0.01)))
+
+    def test_large_data_are_refused(self) -> None:
+        rng = np.random.default_rng(0)
+        large = counts_of(rng.poisson(2.0, (start.MOST_COUNTS // 50 + 1, 50)))
+        with pytest.raises(engine.ConfigError, match="at most 100,000 counts") as error:
+            engine.fit(large, BRIEF)
+        assert "2,001 cells x 50 genes" in str(error.value)
+        assert "inference='laplace'" in str(error.value)
 
 
 class TestDiagnostics:
