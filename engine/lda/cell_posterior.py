@@ -203,11 +203,15 @@ def dirichlet_bound(
     beta_kg - KL(Dirichlet(gamma) || Dirichlet(alpha))`` (Blei, Ng and Jordan 2003, section 5).
     It is a bound at any gamma, so gamma need not have converged.
     """
-    digamma, gammaln = jax.scipy.special.digamma, jax.scipy.special.gammaln
     totals = counts.sum(1, keepdims=True)
 
+    # Of gamma and its sum at once: each such function in a program takes long to compile.
+    def with_sum(gamma: Array) -> Array:
+        return jnp.concatenate([gamma, gamma.sum(1, keepdims=True)], 1)
+
     def expected_logs(gamma: Array) -> Array:
-        return digamma(gamma) - digamma(gamma.sum(1, keepdims=True))
+        digamma = jax.scipy.special.digamma(with_sum(gamma))
+        return digamma[:, :-1] - digamma[:, -1:]
 
     def again(_: Array, gamma: Array) -> Array:
         shares = jnp.exp(expected_logs(gamma))
@@ -217,7 +221,9 @@ def dirichlet_bound(
     gamma = jax.lax.fori_loop(0, steps, again, start)
     logs = expected_logs(gamma)
     likelihood = (counts * jnp.log(jnp.exp(logs) @ topics + TINY)).sum(1)
-    divergence = gammaln(gamma.sum(1)) - gammaln(alpha.sum())
-    divergence -= (gammaln(gamma) - gammaln(alpha)).sum(1)
+    gammaln = jax.scipy.special.gammaln(with_sum(jnp.concatenate([gamma, alpha[None]])))
+    of_gamma, of_alpha = gammaln[:-1], gammaln[-1]
+    divergence = of_gamma[:, -1] - of_alpha[-1]
+    divergence -= (of_gamma[:, :-1] - of_alpha[:-1]).sum(1)
     divergence += ((gamma - alpha) * logs).sum(1)
     return likelihood - divergence

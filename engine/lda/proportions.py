@@ -188,7 +188,12 @@ def place_under(
     parts = []
     for block in Blocks(counts, config.block_cells, keep=False, width=len(alpha)):
         if noise is None:
-            posterior = _place_em(beta, alpha, block.counts, bound)
+            location = _place_em(beta, alpha, block.counts)
+            value = np.full(len(location), np.nan, np.float32)
+            if bound:
+                # A program of its own: with and without bounds, the other is the same.
+                value = _dirichlet_bound(location, beta, alpha, block.counts)
+            posterior = location, np.zeros_like(location), value
         else:
             posterior = _place_vae(beta, alpha, block.counts, dict(encoder), noise, refine)
         size = block.own.stop - block.own.start
@@ -225,13 +230,13 @@ def _place_vae(
     return location, scale, bound
 
 
-@partial(jax.jit, static_argnames="bound")
+_dirichlet_bound = jax.jit(cell_posterior.dirichlet_bound)
+
+
+@jax.jit
 def _place_em(
-    topics: Float[Array, "K F"],
-    alpha: Float[Array, "K"],
-    counts: Float[Array, "B F"],
-    bound: bool,
-) -> tuple[Array, Array, Array]:
+    topics: Float[Array, "K F"], alpha: Float[Array, "K"], counts: Float[Array, "B F"]
+) -> Float[Array, "B K"]:
     weights = jnp.ones(len(counts), counts.dtype)
 
     def again(_: int, shares: Array) -> Array:
@@ -243,11 +248,7 @@ def _place_em(
     logits = cell_posterior.find_mode(
         near, topics, prior, counts, tolerance=_TOLERANCE, max_steps=_MOST_STEPS
     )
-    logits = jax.nn.log_softmax(logits)
-    value = jnp.full(len(counts), jnp.nan, counts.dtype)
-    if bound:
-        value = cell_posterior.dirichlet_bound(logits, topics, alpha, counts)
-    return logits, jnp.zeros_like(logits), value
+    return jax.nn.log_softmax(logits)
 
 
 def _check(n_samples: int) -> None:
