@@ -111,8 +111,16 @@ def _natural_position(raw: Position, setting: Setting) -> tuple[Position, equati
 
 @jax.jit
 def _draw_start(setting: Setting, key: Array) -> Position:
-    keys = jax.random.split(key, len(setting.start))
+    arrays = sorted(setting.start.items())
+    longest = max(array.size for _, array in arrays)
+
+    # As many for each, which are drawn at once: one after another they take long to compile.
+    @jax.vmap
+    def draws(key: Array) -> Array:
+        return jax.random.normal(key, longest, setting.counts.dtype)
+
+    drawn = draws(jax.random.split(key, len(arrays)))
     return {
-        name: jax.random.normal(own, array.shape, array.dtype)
-        for own, (name, array) in zip(keys, sorted(setting.start.items()), strict=True)
+        name: own[: array.size].reshape(array.shape)
+        for own, (name, array) in zip(drawn, arrays, strict=True)
     }
