@@ -59,7 +59,8 @@ def problem(
     return Problem(mean, loadings, variance, np.stack(drawn).astype(float))
 
 
-# Cells are filled up to one of these numbers: a program serves all tests of so many genes.
+# Cells are filled up to one of these numbers, unless they are more: a program serves all tests
+# of so many genes.
 _BLOCKS = (10, 100)
 _cold_start = jax.jit(equations.cold_start)
 
@@ -104,7 +105,7 @@ def evaluate(
     width = params.loadings.shape[1]
     volume = np.zeros((width, width)) if volume is None else volume
     size = len(counts)
-    filled = next(block for block in _BLOCKS if block >= size)
+    filled = next((block for block in _BLOCKS if block >= size), size)
     rows = np.minimum(np.arange(filled), size - 1)
     weights = np.ones(size) if weights is None else weights
     weights = np.where(np.arange(filled) < size, weights[rows], 0)
