@@ -5,6 +5,8 @@ from __future__ import annotations
 COMMON = {
     "typography": {"fontSize": 13, "button": {"textTransform": "none"}},
     "shape": {"borderRadius": 4},
+    # Nothing moves for those whose system asks for that.
+    "motion": {"reducedMotion": "system"},
     "components": {
         "MuiFormHelperText": {
             "styleOverrides": {
