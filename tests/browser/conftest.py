@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Error, Page, Request, expect, sync_playwright
 
-from tests.browser.steps import PASSWORDS, PATIENCE
+from tests.browser.steps import PASSWORDS, PATIENCE, own_context
 from tests.chromium import launch
 from tests.conftest import SHARED_DATA
 from tests.server import Server, serve
@@ -87,8 +87,7 @@ def foreign(asked_elsewhere: list[str]) -> list[str]:
 
 def new_page(browser: Browser, asked_elsewhere: list[str]) -> Page:
     """A page whose requests to other hosts are noted; the browser refuses them."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(PATIENCE)
+    context = own_context(browser)
 
     def note(request: Request) -> None:
         if urlsplit(request.url).hostname not in ("127.0.0.1", None):

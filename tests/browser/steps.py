@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 # Milliseconds; nothing waits longer than it must, but a busy machine is slow: for what the page
 # does at once, and for a fit.
@@ -15,10 +15,18 @@ PATIENCE = 120_000
 LONG = 400_000
 # Of those who know the server where people log in.
 PASSWORDS = {"ada": "x", "bob": "y"}
-PIXELS = """canvas => {
-  const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
-  const seen = new Set(new Uint32Array(data.buffer))
-  return seen.size
+# As many distinct colours as are asked for at most.
+PIXELS = """(canvases, most) => {
+  let found = 0
+  for (const canvas of canvases) {
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
+    const colours = new Set()
+    for (const pixel of new Uint32Array(data.buffer)) {
+      if (colours.add(pixel).size + found >= most) return most
+    }
+    found += colours.size
+  }
+  return found
 }"""
 UMAP = """() => Array.from(Bokeh.documents[0].all_models)
   .some(model => model.axis_label === "UMAP 1")"""
@@ -30,19 +38,32 @@ COLUMN = """name => Array.from(Bokeh.documents[0].all_models)
   .map(values => Array.from(values))[0] ?? []"""
 
 
+def own_context(browser: Browser) -> BrowserContext:
+    """A browser of one's own, in which nothing moves that need not: to paint it takes time."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE)
+    return context
+
+
 def card(page: Page, title: str) -> Locator:
     return page.locator(".card").filter(has=page.get_by_role("heading", name=title, exact=True))
 
 
-def colours(where: Locator) -> int:
-    """Distinct colours of the plots of a card."""
-    return sum(canvas.evaluate(PIXELS) for canvas in where.locator("canvas").all())
+def seen(what: Locator, timeout: float = PATIENCE) -> Locator:
+    """Wait until it is visible.
+
+    As ``expect(what).to_be_visible()`` does, which also describes the whole page at each of its
+    looks before: twice the work for the browser.
+    """
+    what.wait_for(timeout=timeout)
+    return what
 
 
 def wait_until_drawn(where: Locator, least: int) -> None:
-    deadline = time.monotonic() + PATIENCE / 1000
-    while colours(where) < least:
-        assert time.monotonic() < deadline, f"only {colours(where)} colours"
+    """Wait until the plots of a card have so many distinct colours."""
+    canvases, deadline = where.locator("canvas"), time.monotonic() + PATIENCE / 1000
+    while (colours := canvases.evaluate_all(PIXELS, least)) < least:
+        assert time.monotonic() < deadline, f"only {colours} colours"
         where.page.wait_for_timeout(200)
 
 
@@ -80,7 +101,7 @@ def open_model(page: Page) -> None:
     fold = button(page, "Settings of the model")
     if fold.get_attribute("aria-expanded") != "true":
         fold.click()
-    expect(button(page, "LNMVCP")).to_be_visible()
+    seen(button(page, "LNMVCP"))
 
 
 def open_path(page: Page, path: Path, told: str) -> None:
@@ -98,13 +119,13 @@ def open_demo(page: Page) -> None:
 def open_run(page: Page, run: str, tab: str = "") -> None:
     """Open a run of the list, which it may not have reached yet; a tab too."""
     page.locator(f".runs .run[data-value='{run}']").click()
-    expect(page.locator(f".runs [aria-current] .run[data-value='{run}']")).to_be_visible()
+    seen(page.locator(f".runs [aria-current] .run[data-value='{run}']"))
     if tab:
         page.get_by_role("tab", name=tab, exact=True).click()
 
 
 def opened(page: Page, told: str) -> None:
-    expect(page.get_by_text(told).first).to_be_visible()
+    seen(page.get_by_text(told).first)
 
 
 def fit(page: Page) -> None:
@@ -113,8 +134,8 @@ def fit(page: Page) -> None:
     before = shown.get_attribute("data-value") if shown.count() else ""
     button(page, "Fit").click()
     new = page.locator(f".runs [aria-current] .run:not([data-value='{before}'])")
-    expect(new).to_contain_text("done · ", timeout=LONG)
-    expect(page.get_by_text("Finished", exact=True)).to_be_visible()
+    expect(seen(new)).to_contain_text("done · ", timeout=LONG)
+    seen(page.get_by_text("Finished", exact=True))
 
 
 def find_gene(page: Page, gene: str) -> None:

@@ -17,6 +17,7 @@ from tests.browser.steps import (
     choose,
     export,
     open_run,
+    seen,
     wait_until_drawn,
 )
 from tests.dashboard.saved import EVIL, save_run
@@ -36,14 +37,14 @@ def test_a_run_is_checked_and_genes_are_chosen(
     page = open_page
     open_run(page, save_run(server.home, make_fit(60, 30, 2, capture=False)), "Check")
     counts, table = card(page, "Counts of genes"), card(page, "Genes that do not fit")
-    expect(counts.get_by_text("Press Check")).to_be_visible()
+    seen(counts.get_by_text("Press Check"))
     choose(page, "Cells", "each cell_type")
     button(page, "Check").click()
-    expect(page.get_by_text("Done in")).to_be_visible(timeout=LONG)
+    seen(page.get_by_text("Done in"), LONG)
 
     # the counts have little to do with the fit
     words = card(page, "What does not fit")
-    expect(words.get_by_text(FOUND).first).to_be_visible()
+    seen(words.get_by_text(FOUND).first)
     expect(words).to_contain_text("60 cells, 100 draws")
     # what goes on below fades out
     expect(words.locator(".scroll")).to_have_css("mask-image", re.compile("gradient"))
@@ -57,9 +58,9 @@ def test_a_run_is_checked_and_genes_are_chosen(
     first = table.locator('.tabulator-row [tabulator-field="c0"]').nth(1)
     gene = first.inner_text()
     first.click()
-    expect(counts.get_by_role("list", name="Chosen")).to_contain_text(gene)
+    expect(seen(counts.get_by_role("list", name="Chosen"))).to_contain_text(gene)
     charts.get_by_role("tab", name="Residuals").click()
-    expect(charts.get_by_text("within the band")).to_be_visible()
+    seen(charts.get_by_text("within the band"))
     wait_until_drawn(charts, 10)
     for menu in ("Export counts of genes", "Export chart"):
         assert export(page, menu, "SVG", tmp_path).read_text("utf-8").startswith("<?xml")
@@ -71,8 +72,8 @@ def test_a_run_is_checked_and_genes_are_chosen(
     page.get_by_role("button", name="Toggle theme").click()
     expect(words).to_have_css("background-color", DARK)
     page.reload()
-    expect(page.get_by_text("Done in")).to_be_visible()
-    expect(words.get_by_text(FOUND).first).to_be_visible()
+    seen(page.get_by_text("Done in"))
+    seen(words.get_by_text(FOUND).first)
     wait_until_drawn(counts, 10)
     assert chips(page) == before
     expect(words).to_have_css("background-color", DARK)

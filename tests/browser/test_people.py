@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.saved import save_run
-from tests.browser.steps import PATIENCE, card, log_in, wait_until_drawn
+from tests.browser.steps import PATIENCE, card, log_in, own_context, seen, wait_until_drawn
 from tests.server import Server
 
 pytestmark = pytest.mark.browser
@@ -23,8 +23,7 @@ def save_run_of_ada(lab: Server) -> str:
 
 def open_run(browser: Browser, lab: Server, run: str, name: str) -> Page:
     """Log in, in a browser of one's own."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(PATIENCE)
+    context = own_context(browser)
     page = context.new_page()
     log_in(page, f"{lab.url}?run={run}", name)
     return page
@@ -37,10 +36,10 @@ def test_a_run_is_opened_by_others_once_its_owner_shares_it(browser: Browser, la
     ada = open_run(browser, lab, run, "ada")
     ada.on("console", lambda told: errors.append(told.text) if told.type == "error" else None)
     wait_until_drawn(card(ada, "Cells"), 30)
-    expect(ada.get_by_role("link", name="Log out")).to_be_visible()
+    seen(ada.get_by_role("link", name="Log out"))
     bob = open_run(browser, lab, run, "bob")
     refusal = bob.get_by_role("alert").filter(has_text="belongs to ada")
-    expect(refusal).to_contain_text("Ask ada to share it")
+    expect(seen(refusal)).to_contain_text("Ask ada to share it")
     expect(bob.get_by_text("simulated")).to_have_count(0)
     expect(bob.get_by_role("button", name="Delete")).to_have_count(0)
     share = ada.get_by_role("button", name="Shared with everyone on this server")
@@ -51,11 +50,11 @@ def test_a_run_is_opened_by_others_once_its_owner_shares_it(browser: Browser, la
     wait_until_drawn(card(bob, "Cells"), 30)
     expect(bob.get_by_role("button", name="Delete")).to_have_count(0)
     share.click()
-    expect(refusal).to_be_visible()
+    seen(refusal)
     assert errors == []
     assert lab.complaints() == []
     ada.get_by_role("link", name="Log out").click()
     ada.goto(lab.url)
-    expect(ada.get_by_label("Username")).to_be_visible()
+    seen(ada.get_by_label("Username"))
     for page in (ada, bob):
         page.context.close()

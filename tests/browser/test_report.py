@@ -12,7 +12,15 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from benchmarks.saved import gene_name, save_run
 from dashboard.report.control import AREA, LABEL
-from tests.browser.steps import PATIENCE, button, card, export, find_gene, wait_until_drawn
+from tests.browser.steps import (
+    button,
+    card,
+    export,
+    find_gene,
+    own_context,
+    seen,
+    wait_until_drawn,
+)
 from tests.server import Server
 
 WRITTEN = re.compile(r"^Raw counts of 300 cells of simulated 300 .* with seed 0\.", re.DOTALL)
@@ -40,9 +48,9 @@ def test_the_open_run_is_taken_away(
     button(page, LABEL).click()
     page.get_by_role("menuitem", name="Methods text").click()
     text = page.get_by_role("textbox", name=AREA)
-    expect(text).to_have_value(WRITTEN)
+    expect(seen(text)).to_have_value(WRITTEN)
     button(page, "Copy").click()
-    expect(page.get_by_text("Copied.")).to_be_visible()
+    seen(page.get_by_text("Copied."))
     page.screenshot(path=tmp_path / "page.png")
     button(page, "Close").click()
     expect(text).to_have_count(0)
@@ -52,8 +60,7 @@ def test_the_open_run_is_taken_away(
 
 def look_at(browser: Browser, report: Path, folder: Path) -> None:
     """Open the file with nothing else in reach."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(PATIENCE)
+    context = own_context(browser)
     page, said, asked = context.new_page(), [], []
 
     def guard(route: Route) -> None:
@@ -69,7 +76,7 @@ def look_at(browser: Browser, report: Path, folder: Path) -> None:
     page.goto(report.as_uri())
     expect(page.get_by_role("heading", level=1)).to_have_text("simulated · 300 cells")
     for name in ("Methods", "Data", "Figures", "Factors", "Settings", "To make it again"):
-        expect(page.get_by_role("heading", name=name, exact=True, level=2)).to_be_visible()
+        seen(page.get_by_role("heading", name=name, exact=True, level=2))
     # those of the Explore tab, with the gene that was looked for
     for name in ("Cells", "Gene correlations", "Loadings", f"Near {gene_name(7)}"):
         box = page.get_by_role("img", name=name, exact=True).bounding_box()
