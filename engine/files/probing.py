@@ -1,8 +1,8 @@
-"""Let another process read a fit first: a few damaged bytes crash the HDF5 library, or hang it.
+"""Let another process read an HDF5 file first: a few damaged bytes crash the library, or hang it.
 
 No exception handler catches that, and it would take a server with it. A helper is kept for the
-next file, because to start one takes longer than to read most fits. Files that this process wrote,
-or that were read before and have not changed, are not read again.
+next file, because to start one takes longer than to read most files. Files that this process
+wrote, or that were read before and have not changed, are not read again.
 """
 
 from __future__ import annotations
@@ -23,30 +23,34 @@ from engine.files import walking
 from engine.files.elements import BYTES_FREE, BYTES_PER_BYTE
 from engine.files.own_files import on_disk
 
-# The time limit of a file: that of a start, and of its bytes at the rate of a slow disk.
+# The time limit of a fit: that of a start, and of its bytes at the rate of a slow disk.
 SECONDS, BYTES_PER_SECOND = 10.0, 20e6
 CRASHED, LATE = "it crashes the HDF5 library", "it takes far too long to be read"
 _KNOWN = 1024
 
 State = tuple[str, int, int, int, int]
-_Key = tuple[State, tuple[str, ...]]
+_Key = tuple[State, tuple[str, ...] | None]
 _EVERYTHING: tuple[str, ...] = ()
 
 
-def probe(path: Path, parts: Sequence[str]) -> None:
+def probe(path: Path, parts: Sequence[str] | None, seconds: float | None = None) -> None:
     """Raise ValueError if reading these parts of a file fails, crashes, hangs or fills memory.
 
     Parameters
     ----------
     parts
-        Names at the top of the file; of the rest only the attributes are read.
+        Names at the top of the file of a fit; of the rest only the attributes are read. None for
+        a file of counts, whose matrices are only touched; what these take of memory is not limited.
+    seconds
+        Time limit; by default that of a fit of its size.
     """
     state = state_of(path)
-    key = state, tuple(parts)
+    key = state, None if parts is None else tuple(parts)
     with _lock:
         problem = _known.get((state, _EVERYTHING), _known.get(key))
     if problem is None:
-        problem = _find_problem(path, list(parts), state[2])
+        seconds = seconds or int(SECONDS + state[2] / BYTES_PER_SECOND) + 1
+        problem = _find_problem(path, parts, state[2], seconds)
         # A file that ended the process is not tried again for other parts.
         _keep((state, _EVERYTHING) if problem in (CRASHED, LATE) else key, problem)
     if problem:
@@ -124,10 +128,10 @@ def _end() -> None:
     _idle.clear()
 
 
-def _find_problem(path: Path, parts: list[str], size: int) -> str:
+def _find_problem(path: Path, parts: Sequence[str] | None, size: int, seconds: float) -> str:
     request: dict[str, object] = {"path": str(path.resolve()), "parts": parts}
     request["most"] = BYTES_PER_BYTE * size + BYTES_FREE
-    request["seconds"] = int(SECONDS + size / BYTES_PER_SECOND) + 1
+    request["seconds"] = seconds
     while True:
         with _lock:
             helper = _idle.pop() if _idle else None

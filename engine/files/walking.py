@@ -1,4 +1,4 @@
-"""Read all of a saved fit, in a process that may crash, hang or run out of memory over it.
+"""Read a saved fit, or a file of counts, in a process that may crash or hang over it.
 
 A script that needs h5py alone. For each line of its input, a request, it writes a line when it
 begins and one with the problem, empty if there is none.
@@ -18,10 +18,15 @@ import numpy as np
 
 # Arrays are read in pieces of at most this size.
 PIECE_BYTES = 2**24
-# Memory for reading, beyond that of the process itself.
+# Memory for reading a fit, beyond that of the process itself.
 ROOM = 700 * 2**20
 IDLE_SECONDS = 60
 DEEPEST = 30
+# What reading counts will touch, and the tables of it that are read as a whole.
+WHOLE = ("obs", "var", "X", "layers", "raw", "mod")
+LABELS = ("obs", "var", "raw/var", "row_attrs", "col_attrs")
+# Tables that claim more are not read here; the reader refuses them by their claimed size.
+MOST_LABELS = 2**30
 
 
 class Walk:
@@ -77,6 +82,13 @@ def _length(value: object) -> int:
     return len(value) if isinstance(value, str | bytes) else int(getattr(value, "nbytes", 64))
 
 
+def _bytes_used() -> int:
+    """Address space of this process; 0 where the system does not tell."""
+    with suppress(OSError, ValueError):
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    return 0
+
+
 def walk(path: str, parts: list[str], most: int) -> None:
     """Read the attributes of everything, and the arrays below some of the parts.
 
@@ -99,23 +111,60 @@ def walk(path: str, parts: list[str], most: int) -> None:
                 own.read(item)
 
 
+def walk_counts(path: str) -> None:
+    """Touch everything that reading counts will touch: labels as a whole, of the rest the ends."""
+    with h5py.File(path, "r", locking="best-effort") as file:
+        dict(file.attrs)
+        for name in [part for part in WHOLE if part in file] or list(file):
+            _touch(name, file[name])
+            if isinstance(file[name], h5py.Group):
+                file[name].visititems(_touch)
+        roots = [file, *(file["mod"].values() if "mod" in file else ())]
+        labels = [root[name] for root in roots for name in LABELS if name in root]
+        tables = [table for table in labels if isinstance(table, h5py.Group)]
+        claims: list[int] = []
+        for table in tables:
+            table.visititems(lambda _name, item: claims.append(getattr(item, "nbytes", 0)))
+        if sum(claims) < MOST_LABELS:
+            for table in tables:
+                table.visititems(_read)
+
+
+def _touch(name: str, item: h5py.Group | h5py.Dataset) -> None:
+    dict(item.attrs)
+    if isinstance(item, h5py.Dataset) and item.size and item.shape and item.dtype.itemsize < 2**20:
+        item[(0,) * item.ndim]
+        item[tuple(length - 1 for length in item.shape)]
+
+
+def _read(name: str, item: h5py.Group | h5py.Dataset) -> None:
+    if isinstance(item, h5py.Dataset) and item.size:
+        item[()]
+
+
 def main() -> None:
     """Serve until the input ends, or until no request has come for a while."""
-    with suppress(OSError, ValueError):
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + ROOM, used + ROOM))
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    used = _bytes_used()
     while True:
         signal.alarm(IDLE_SECONDS)
         line = sys.stdin.readline()
         if not line:
             return
         request = json.loads(line)
-        # No Python runs while the library hangs: the signal itself must end the process.
-        signal.alarm(request["seconds"])
+        counts = request["parts"] is None
+        if used:
+            with suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_AS, (hard if counts else used + ROOM, hard))
         print("begun", flush=True)
+        # No Python runs while the library hangs: the signal itself must end the process.
+        signal.setitimer(signal.ITIMER_REAL, request["seconds"])
         try:
-            walk(request["path"], request["parts"], request["most"])
+            if counts:
+                walk_counts(request["path"])
+            else:
+                walk(request["path"], request["parts"], request["most"])
             problem = ""
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"

@@ -11,6 +11,7 @@ import zarr
 
 from engine.data import probe, read_counts
 from engine.errors import DataError
+from engine.files import probing, walking
 
 
 class Evil:
@@ -87,17 +88,23 @@ def test_files_that_point_elsewhere(counts_adata, tmp_path, kind):
 
 
 def test_a_file_that_never_ends_opening(counts_adata, tmp_path):
-    counts_adata.write_h5ad(tmp_path / "data.h5ad")
-    with pytest.raises(ValueError, match="still being opened"):
-        probe.probe(tmp_path / "data.h5ad", seconds=1e-3)
-    probe.probe(tmp_path / "data.h5ad")
+    for name in ("slow", "data"):
+        counts_adata.write_h5ad(tmp_path / f"{name}.h5ad")
+    with pytest.raises(ValueError, match=probing.LATE):
+        probe.probe(tmp_path / "slow.h5ad", seconds=1e-6)
+    assert read_counts(tmp_path / "data.h5ad", genes="all").n_cells == 30
+    with pytest.raises(DataError, match=probing.LATE):
+        read_counts(tmp_path / "slow.h5ad")
 
 
 def test_a_file_that_crashes_the_library(counts_adata, tmp_path, monkeypatch):
     counts_adata.write_h5ad(tmp_path / "data.h5ad")
     script = tmp_path / "crash.py"
-    script.write_text("import os; os.abort()")
-    monkeypatch.setattr(probe, "__file__", str(script))
+    script.write_text("import os; input(); print('begun', flush=True); os.abort()")
+    for helper in probing._idle:
+        helper.end()
+    probing._idle.clear()
+    monkeypatch.setattr(walking, "__file__", str(script))
     with pytest.raises(DataError, match="crashes the HDF5 library"):
         read_counts(tmp_path / "data.h5ad")
 
