@@ -149,7 +149,7 @@ class Campaign:
             del self._running[pid]
             yield self._verdict(case, status, usage.ru_maxrss * 1024, late=late)
             return
-        time.sleep(0.002)
+        time.sleep(0.01)
 
     def _verdict(self, case: _Running, status: int, resident: int, *, late: bool) -> Verdict:
         folder, seconds = case.folder, time.monotonic() - case.began

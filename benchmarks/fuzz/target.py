@@ -53,7 +53,7 @@ def _stored(request: DataRequest, source: Path) -> Any:
     copies.do({"number": 1, **make_message(request, folder, limits)})
     while copies.running:
         copies.reap()
-        time.sleep(0.002)
+        time.sleep(0.01)
     os.close(output)
     with os.fdopen(heard) as lines:
         ended = [message for message in map(json.loads, lines) if "ended" in message]
