@@ -1,11 +1,10 @@
 import warnings
 
-import anndata as ad
 import numpy as np
 import pytest
 from scipy import sparse
 
-from engine.data import DataRequest, demo_adata, read_counts
+from engine.data import DataRequest, demo, demo_adata, read_counts
 from engine.errors import DataError
 
 
@@ -45,13 +44,14 @@ def test_fewer_genes_of_the_demo_keep_the_totals(dense):
 
 
 def test_a_demo_that_is_no_counts_is_refused(monkeypatch):
-    import scanpy as sc
-
-    shipped = sc.datasets.pbmc68k_reduced()
-    shifted = ad.AnnData(
-        sparse.csr_matrix(shipped.raw.X + (shipped.raw.X > 0) * 0.01), obs=shipped.obs
-    )
-    shifted.raw = shifted
-    monkeypatch.setattr(sc.datasets, "pbmc68k_reduced", lambda: shifted)
+    obs, values, var = demo._shipped()
+    shifted = sparse.csr_matrix(values + (values > 0) * 0.01)
+    monkeypatch.setattr(demo, "_shipped", lambda: (obs, shifted, var))
     with pytest.raises(DataError, match="demo counts"):
+        demo_adata()
+
+
+def test_a_scanpy_without_the_demo_is_told(monkeypatch):
+    monkeypatch.setattr(demo, "find_spec", lambda _: None)
+    with pytest.raises(DataError, match="the demo data that scanpy ships"):
         demo_adata()
