@@ -11,7 +11,6 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-import scanpy as sc
 
 import engine
 from engine.data import Counts
@@ -119,6 +118,9 @@ class TestRoundTrip:
 
 class TestAnnData:
     def test_scanpy_opens_it(self, fit: Fit, tmp_path: Path) -> None:
+        # Here, for it takes seconds of all that collect the tests.
+        import scanpy as sc
+
         adata = sc.read_h5ad(fit.save(tmp_path / "fit.h5ad"))
         assert adata.shape == (CELLS, GENES)
         assert adata.obsm["X_lnm"].shape == adata.obsm["X_lnm_sd"].shape == (CELLS, 2)
