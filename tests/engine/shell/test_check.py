@@ -27,6 +27,12 @@ def saved(tmp_path: Path) -> tuple[Path, Path]:
     return simulated("lnm")[0].save(tmp_path / "fit.h5ad"), data
 
 
+@pytest.fixture(autouse=True)
+def _few_cells_by_importance_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What these find of the approximation is tested elsewhere, with as many as users have."""
+    monkeypatch.setattr("engine.jobs.checking._MOST_LAPLACE_CELLS", 20)
+
+
 def test_a_table_and_json(
     saved: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
