@@ -55,7 +55,7 @@ def outcome(source, check_invariants, **choices):
 @given(data=st.data())
 @pytest.mark.slow
 def test_damaged_files(intact, check_invariants, monkeypatch, data):
-    monkeypatch.setattr("engine.data.probe.SECONDS", 5.0)
+    monkeypatch.setattr("engine.data.probe.SECONDS", 1.0)
     name = data.draw(st.sampled_from(sorted(intact)))
     path, content = data.draw(st.sampled_from(sorted(intact[name].items())))
     mangled = bytearray(content)
