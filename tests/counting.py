@@ -17,7 +17,7 @@ _states: weakref.WeakSet[AppState] = weakref.WeakSet()
 
 @functools.cache
 def begin(path: Path) -> None:
-    """Write, twice a second, how many there are, and how many of them hold a fit."""
+    """Write how many there are, and how many of them hold a fit, whenever the file is missing."""
     made = AppState.__init__
 
     # Not by gc.get_objects, which hands out tuples that another thread is about to fill.
@@ -30,9 +30,13 @@ def begin(path: Path) -> None:
 
 
 def _count(path: Path) -> None:
+    new = path.with_suffix(".new")
     while True:
-        gc.collect()
-        held = list(_states)
-        path.write_text(f"{len(held)} {sum(state.fit is not None for state in held)}")
-        del held
-        time.sleep(0.5)
+        # Only when asked: to look through all objects takes a tenth of a second and more.
+        if not path.exists():
+            gc.collect()
+            held = list(_states)
+            new.write_text(f"{len(held)} {sum(state.fit is not None for state in held)}")
+            new.replace(path)
+            del held
+        time.sleep(0.1)

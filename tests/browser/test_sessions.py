@@ -20,10 +20,13 @@ from tests.browser.steps import (
     chips,
     draw_around,
     find_gene,
+    own_context,
+    seen,
     wait_for_umap,
     wait_until_drawn,
 )
 from tests.server import Server, serve
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -64,8 +67,7 @@ def open_run(browser: Browser, server: Server, run: str, requests: list[str] | N
     Given a list for the addresses that it asks for, its browser is so slow that the session has
     ended when it joins.
     """
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(PATIENCE)
+    context = own_context(browser)
     page = context.new_page()
     if requests is not None:
         page.on("request", lambda request: requests.append(request.url))
@@ -76,27 +78,23 @@ def open_run(browser: Browser, server: Server, run: str, requests: list[str] | N
 
 
 def hold_back(server: Server, route: Route) -> None:
-    # What was counted before the session began says nothing.
-    counted(server).unlink(missing_ok=True)
     wait_until_freed(server)
     route.continue_()
 
 
-def counted(server: Server) -> Path:
-    return server.home.with_name("held")
-
-
 def held(server: Server) -> list[int]:
-    """States that live, and those among them that hold a fit."""
-    text = counted(server).read_text() if counted(server).exists() else ""
-    return [int(number) for number in text.split()]
+    """States that live now, and those among them that hold a fit."""
+    file = server.home.with_name("held")
+    file.unlink(missing_ok=True)
+    wait_for(file.exists)
+    return [int(number) for number in file.read_text().split()]
 
 
 def wait_until_freed(server: Server) -> None:
     """All states, of sessions that have ended."""
     deadline = time.monotonic() + PATIENCE / 1000
-    while held(server)[:1] != [0]:
-        assert time.monotonic() < deadline, f"states, and with a fit: {held(server)}"
+    while (living := held(server))[0]:
+        assert time.monotonic() < deadline, f"states, and with a fit: {living}"
         time.sleep(0.5)
     assert server.complaints() == []
 
@@ -107,8 +105,6 @@ def test_a_session_that_no_browser_joined_is_freed_even_if_it_was_the_first(
     """The first test, as the server is new to it."""
     with urllib.request.urlopen(f"{own.url}?run={runs[0]}") as answer:
         assert answer.status == 200
-    # What was counted before the session began says nothing.
-    counted(own).unlink(missing_ok=True)
     wait_until_freed(own)
 
 
@@ -121,15 +117,15 @@ def test_sessions_never_see_each_other_and_free_what_they_held(
     assert {urlsplit(url).netloc for url in asked} == {urlsplit(own.url).netloc}
     second = open_run(browser, own, runs[1])
     draw_around(card(first, "Cells"))
-    expect(first.get_by_text(" of 300 cells")).to_be_visible()
+    seen(first.get_by_text(" of 300 cells"))
     find_gene(second, gene_name(70))
-    expect(second.get_by_role("heading", name=gene_name(70), exact=True)).to_be_visible()
+    seen(second.get_by_role("heading", name=gene_name(70), exact=True))
     first.get_by_role("textbox", name="Path of the counts").fill("/no/such.h5ad")
     first.keyboard.press("Enter")
-    expect(first.get_by_role("alert")).to_contain_text("/no/such.h5ad")
+    expect(seen(first.get_by_role("alert"))).to_contain_text("/no/such.h5ad")
     assert [text.split()[1] for text in chips(first)] == ["cells"]
     assert [text.split()[0] for text in chips(second)] == [gene_name(70)]
-    expect(first.get_by_text("simulated · 300 cells").first).to_be_visible()
+    seen(first.get_by_text("simulated · 300 cells").first)
     expect(second.get_by_role("alert").filter(has_text="/no/such.h5ad")).to_have_count(0)
     expect(second.get_by_text(" of 500 cells")).to_have_count(0)
     first.wait_for_url(f"**run={runs[0]}**cells=**")
@@ -143,7 +139,7 @@ def test_sessions_never_see_each_other_and_free_what_they_held(
     wait_for_umap(second)
     draw_around(card(second, "Cells"))
     second.wait_for_url("**cells=**")
-    expect(second.get_by_text(" of 500 cells")).to_be_visible()
+    seen(second.get_by_text(" of 500 cells"))
     expect(first.get_by_text(" of 500 cells")).to_have_count(0)
     assert chips(first) == []
     assert "cells=" not in first.url
@@ -151,8 +147,8 @@ def test_sessions_never_see_each_other_and_free_what_they_held(
 
     # what they held goes with them, whether they go as they came or with cells drawn around
     deadline = time.monotonic() + PATIENCE / 1000
-    while held(own)[1:] != [2]:
-        assert time.monotonic() < deadline, f"states, and with a fit: {held(own)}"
+    while (living := held(own))[1] != 2:
+        assert time.monotonic() < deadline, f"states, and with a fit: {living}"
         time.sleep(0.2)
     for page in (first, second):
         page.context.close()
