@@ -28,8 +28,17 @@ PIXELS = """(canvases, most) => {
   }
   return found
 }"""
-UMAP = """() => Array.from(Bokeh.documents[0].all_models)
-  .some(model => model.axis_label === "UMAP 1")"""
+# Whether a plot that is in sight shows a UMAP; those of other tabs may show that of another run.
+UMAP = """() => {
+  const views = [...Bokeh.index.roots ?? Object.values(Bokeh.index)]
+  while (views.length) {
+    const view = views.pop()
+    const isUmap = view.model.below?.some(axis => axis.axis_label === "UMAP 1")
+    if (isUmap && view.el.getClientRects().length) return true
+    views.push(...view.children())
+  }
+  return false
+}"""
 # Every column called so that any plot of the page holds.
 COLUMN = """name => Array.from(Bokeh.documents[0].all_models)
   .filter(model => model.type === "ColumnDataSource")

@@ -21,6 +21,7 @@ from tests.browser.steps import (
     chips,
     export,
     fit,
+    open_demo,
     open_model,
     seen,
     wait_for_umap,
@@ -72,11 +73,11 @@ def save_components(home: Path, counts: Counts) -> None:
 
 
 def test_topics_are_fitted_looked_at_and_found_again(
-    page: Page, server: Server, foreign: list[str], tmp_path: Path
+    open_page: Page, server: Server, foreign: list[str], tmp_path: Path
 ) -> None:
+    page = open_page
     save_components(server.home, engine.read_counts("demo"))
-    page.goto(server.url)
-    seen(page.get_by_text("700 cells × 765 genes"))
+    open_demo(page)
     open_model(page)
     button(page, "LDA").click()
     topics = page.get_by_role("textbox", name="Topics")

@@ -61,10 +61,10 @@ def test_the_monocyte_programme_of_pbmc3k(page: Page, lab: Server, tmp_path: Pat
     log_in(page, lab.url, "bob")
     cells, heatmap = card(page, "Cells"), card(page, "Gene correlations")
     choose(page, "Files on the server", "pbmc.h5ad")
-    seen(page.get_by_text("900 cells × 800 genes"))
+    seen(page.get_by_text("700 cells × 765 genes"))
     open_model(page)
     button(page, "LNMVCP").click()
-    page.get_by_role("textbox", name="Factors").fill("6")
+    page.get_by_role("textbox", name="Factors").fill("10")
     fit(page)
     wait_for_umap(page)
 
@@ -89,7 +89,7 @@ def test_the_monocyte_programme_of_pbmc3k(page: Page, lab: Server, tmp_path: Pat
     scores = table[f"{programme} score (prior sd)"].abs()
     choose(page, "Colour by", "cell_type")
     cells.get_by_role("button", name="CD14+ Monocytes").click()
-    seen(page.get_by_text(re.compile(r"^\d+ of 900 cells")))
+    seen(page.get_by_text(re.compile(r"^\d+ of 700 cells")))
     chosen = read(export(page, "Export cells", "CSV", tmp_path))["selected"]
     assert scores[chosen].median() > scores[~chosen].quantile(0.75)
 
@@ -109,13 +109,13 @@ def test_the_monocyte_programme_of_pbmc3k(page: Page, lab: Server, tmp_path: Pat
 
     # the figures and the loadings go into a paper
     umap = svg_words(export(page, "Export cells", "SVG", tmp_path))
-    assert {"UMAP 1", "UMAP 2", "CD14+ Monocytes", "157 of 157"} <= umap
+    assert {"UMAP 1", "UMAP 2", "CD14+ Monocytes", "121 of 121"} <= umap
     assert "CLR correlation" in svg_words(export(page, "Export correlations", "SVG", tmp_path))
     words = svg_words(export(page, "Export loadings", "SVG", tmp_path))
     assert "CLR loading (nats)" in words
     assert len(MONOCYTES & words) >= 2
     loadings = read(export(page, "Export loadings", "CSV", tmp_path))
-    assert loadings.shape == (800, 7)
+    assert loadings.shape == (765, 11)
     assert loadings["id"].str.startswith("ENSG").mean() > 0.9
     top = loadings[programme].abs().nlargest(100).index
     assert len(MONOCYTES & set(top)) >= 3
