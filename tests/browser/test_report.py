@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,6 @@ from tests.browser.steps import (
     card,
     export,
     find_gene,
-    open_run,
     own_context,
     seen,
     wait_until_drawn,
@@ -27,11 +28,17 @@ WRITTEN = re.compile(r"^Raw counts of 300 cells of simulated 300 .* with seed 0\
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture
+def run(server: Server) -> Iterator[str]:
+    made = save_run(server.home, 300, 60, 3)
+    yield made
+    shutil.rmtree(server.home / "runs" / made)
+
+
 def test_the_open_run_is_taken_away(
-    open_page: Page, browser: Browser, server: Server, tmp_path: Path
+    page: Page, browser: Browser, server: Server, run: str, tmp_path: Path
 ) -> None:
-    page = open_page
-    open_run(page, save_run(server.home, 300, 60, 3), "Explore")
+    page.goto(f"{server.url}?run={run}")
     wait_until_drawn(card(page, "Cells"), 30)
     find_gene(page, gene_name(7))
     report = export(page, LABEL, "Report (HTML)", tmp_path)
