@@ -23,6 +23,10 @@ ifneq ($(DATA),)
 export DATA
 endif
 
+# Bytecode is kept, whatever the shell says: each of dozens of processes would compile all anew. It is
+# written as modules are first imported, for pip would compile twice as long as it installs.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup serve test test-quick lint format docs bench bench-topics lock clean
 
@@ -51,7 +55,7 @@ $(STAMP): $(LOCK)
 	  "$$found" -m venv --clear $(VENV); \
 	fi; \
 	echo "Installing $(LOCK) into $(VENV)/"; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(LOCK); \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps -r $(LOCK); \
 	touch $@
 
 serve: setup ## open the page on PORT
@@ -62,9 +66,8 @@ serve: setup ## open the page on PORT
 	  --allow-websocket-origin localhost:$(PORT) --allow-websocket-origin 127.0.0.1:$(PORT) $(ARGS)
 
 # A worker takes a file at a time (tests/conftest.py), so that its fixtures are made once. It has one
-# thread of XLA and of BLAS: there are as many workers as processors. Bytecode is kept, whatever the
-# shell says: each of dozens of processes would compile the project anew.
-PYTEST := PYTHONDONTWRITEBYTECODE= NPROC=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
+# thread of XLA and of BLAS: there are as many workers as processors.
+PYTEST := NPROC=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
   $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: setup ## run every check and test, the browser's included
