@@ -92,7 +92,7 @@ def capture_posterior(
     mean, concentration
         M, the mean total at efficiency 1, and r; (C,) or scalars.
     """
-    eta, mass, log_evidence = _masses(totals, location, scale, mean, concentration)
+    eta, mass, log_evidence = capture_masses(totals, location, scale, mean, concentration)
     mass = mass / mass.sum(1, keepdims=True)
     efficiency = np.exp(-eta)
     mean_eta = (mass * eta).sum(1)
@@ -106,18 +106,7 @@ def capture_posterior(
     )
 
 
-def capture_evidence(
-    totals: np.ndarray,
-    location: np.ndarray | float,
-    scale: np.ndarray | float,
-    mean: np.ndarray | float,
-    concentration: np.ndarray | float,
-) -> np.ndarray:
-    """(C,) log p(N) alone of `capture_posterior`, nats, with the same parameters."""
-    return _masses(totals, location, scale, mean, concentration)[2]
-
-
-def _masses(
+def capture_masses(
     totals: np.ndarray,
     location: np.ndarray | float,
     scale: np.ndarray | float,

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import polygamma, softmax, zeta
 
-from engine.lnm.capture import capture_evidence
+from engine.lnm.capture import capture_masses
 from engine.lnm.fit import Totals
 
 # Priors: log r, the scale of eta on the logarithm, and its location about the anchor
@@ -81,7 +81,7 @@ class _Evidence(NamedTuple):
 
     def likelihood(self, free: np.ndarray) -> float:
         location, scale, concentration = float(free[0]), *map(float, np.exp(free[1:]))
-        of_cells = capture_evidence(self.totals, location, scale, self.mean, concentration)
+        *_, of_cells = capture_masses(self.totals, location, scale, self.mean, concentration)
         return float(self.cells @ of_cells)
 
     def prior(self, free: np.ndarray) -> float:

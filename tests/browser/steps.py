@@ -58,7 +58,7 @@ def card(page: Page, title: str) -> Locator:
     return page.locator(".card").filter(has=page.get_by_role("heading", name=title, exact=True))
 
 
-def seen(what: Locator, timeout: float = PATIENCE) -> Locator:
+def visible(what: Locator, timeout: float = PATIENCE) -> Locator:
     """Wait until it is visible.
 
     As ``expect(what).to_be_visible()`` does, which also describes the whole page at each of its
@@ -110,7 +110,7 @@ def open_model(page: Page) -> None:
     fold = button(page, "Settings of the model")
     if fold.get_attribute("aria-expanded") != "true":
         fold.click()
-    seen(button(page, "LNMVCP"))
+    visible(button(page, "LNMVCP"))
 
 
 def open_path(page: Page, path: Path, told: str) -> None:
@@ -128,13 +128,13 @@ def open_demo(page: Page) -> None:
 def open_run(page: Page, run: str, tab: str = "") -> None:
     """Open a run of the list, which it may not have reached yet; a tab too."""
     page.locator(f".runs .run[data-value='{run}']").click()
-    seen(page.locator(f".runs [aria-current] .run[data-value='{run}']"))
+    visible(page.locator(f".runs [aria-current] .run[data-value='{run}']"))
     if tab:
         page.get_by_role("tab", name=tab, exact=True).click()
 
 
 def opened(page: Page, told: str) -> None:
-    seen(page.get_by_text(told).first)
+    visible(page.get_by_text(told).first)
 
 
 def fit(page: Page) -> None:
@@ -143,8 +143,8 @@ def fit(page: Page) -> None:
     before = shown.get_attribute("data-value") if shown.count() else ""
     button(page, "Fit").click()
     new = page.locator(f".runs [aria-current] .run:not([data-value='{before}'])")
-    expect(seen(new)).to_contain_text("done · ", timeout=LONG)
-    seen(page.get_by_text("Finished", exact=True))
+    expect(visible(new)).to_contain_text("done · ", timeout=LONG)
+    visible(page.get_by_text("Finished", exact=True))
 
 
 def find_gene(page: Page, gene: str) -> None:

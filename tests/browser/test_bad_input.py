@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import LONG, button, open_demo, seen
+from tests.browser.steps import LONG, button, open_demo, visible
 from tests.server import Server
 
 pytestmark = pytest.mark.browser
@@ -20,7 +20,7 @@ def test_what_is_no_counts_is_told_and_the_page_lives(
 ) -> None:
     page = open_page
     open_demo(page)
-    seen(page.get_by_text("Found 700 cells"))
+    visible(page.get_by_text("Found 700 cells"))
     look_for_a_file_that_is_not_there(page)
     open_values_that_are_no_counts(page, tmp_path)
     upload_a_bad_file_then_a_good_one(page, server, tmp_path)
@@ -29,7 +29,7 @@ def test_what_is_no_counts_is_told_and_the_page_lives(
 
 def test_a_forged_link_is_told_where_it_is_seen(page: Page, server: Server) -> None:
     page.goto(f"{server.url}?run=../../etc&tab=topics")
-    expect(seen(page.get_by_role("alert"))).to_contain_text("../../etc")
+    expect(visible(page.get_by_role("alert"))).to_contain_text("../../etc")
     expect(page.get_by_role("alert")).to_be_in_viewport(ratio=0.5)
     expect(button(page, "Fit")).to_be_enabled()
     assert server.complaints() == []
@@ -41,8 +41,8 @@ def look_for_a_file_that_is_not_there(page: Page) -> None:
     page.keyboard.press("Enter")
     told = page.get_by_role("alert")
     for part in ("Expected", "Found", "/no/such.h5ad", "What to do"):
-        expect(seen(told)).to_contain_text(part)
-    seen(page.get_by_text("700 cells × 765 genes"))
+        expect(visible(told)).to_contain_text(part)
+    visible(page.get_by_text("700 cells × 765 genes"))
     button(page, "Open demo").click()
     expect(told).to_be_hidden()
 
@@ -52,7 +52,7 @@ def open_values_that_are_no_counts(page: Page, tmp_path: Path) -> None:
     ad.AnnData(values).write_h5ad(tmp_path / "normal.h5ad")
     page.get_by_role("textbox", name="Path of the counts").fill(str(tmp_path / "normal.h5ad"))
     button(page, "Open path").click()
-    expect(seen(page.get_by_role("alert"))).to_contain_text("counts")
+    expect(visible(page.get_by_role("alert"))).to_contain_text("counts")
 
 
 def upload_a_bad_file_then_a_good_one(page: Page, server: Server, tmp_path: Path) -> None:
@@ -62,14 +62,14 @@ def upload_a_bad_file_then_a_good_one(page: Page, server: Server, tmp_path: Path
     upload.set_input_files(bad)
     told = page.get_by_role("alert")
     for part in ("Expected", "Found", "cells.h5ad", "What to do"):
-        expect(seen(told)).to_contain_text(part)
+        expect(visible(told)).to_contain_text(part)
     assert list((server.home / "uploads").rglob("*.h5ad")) == []
-    seen(page.get_by_text("700 cells × 765 genes"))
+    visible(page.get_by_text("700 cells × 765 genes"))
     expect(button(page, "Fit")).to_be_enabled()
 
     rng = np.random.default_rng(0)
     good = tmp_path / "good cells.h5ad"
     ad.AnnData(rng.poisson(3, (60, 30)).astype(np.float32)).write_h5ad(good)
     upload.set_input_files(good)
-    seen(page.get_by_text("60 cells × 30 genes"), LONG)
+    visible(page.get_by_text("60 cells × 30 genes"), LONG)
     expect(told).to_be_hidden()

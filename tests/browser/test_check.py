@@ -17,7 +17,7 @@ from tests.browser.steps import (
     choose,
     export,
     open_run,
-    seen,
+    visible,
     wait_until_drawn,
 )
 from tests.dashboard.saved import EVIL, save_run
@@ -37,14 +37,14 @@ def test_a_run_is_checked_and_genes_are_chosen(
     page = open_page
     open_run(page, save_run(server.home, make_fit(60, 30, 2, capture=False)), "Check")
     counts, table = card(page, "Counts of genes"), card(page, "Genes that do not fit")
-    seen(counts.get_by_text("Press Check"))
+    visible(counts.get_by_text("Press Check"))
     choose(page, "Cells", "each cell_type")
     button(page, "Check").click()
-    seen(page.get_by_text("Done in"), LONG)
+    visible(page.get_by_text("Done in"), LONG)
 
     # the counts have little to do with the fit
     words = card(page, "What does not fit")
-    seen(words.get_by_text(FOUND).first)
+    visible(words.get_by_text(FOUND).first)
     expect(words).to_contain_text("60 cells, 100 draws")
     # what goes on below fades out
     expect(words.locator(".scroll")).to_have_css("mask-image", re.compile("gradient"))
@@ -58,9 +58,9 @@ def test_a_run_is_checked_and_genes_are_chosen(
     first = table.locator('.tabulator-row [tabulator-field="c0"]').nth(1)
     gene = first.inner_text()
     first.click()
-    expect(seen(counts.get_by_role("list", name="Chosen"))).to_contain_text(gene)
+    expect(visible(counts.get_by_role("list", name="Chosen"))).to_contain_text(gene)
     charts.get_by_role("tab", name="Residuals").click()
-    seen(charts.get_by_text("within the band"))
+    visible(charts.get_by_text("within the band"))
     wait_until_drawn(charts, 10)
     for menu in ("Export counts of genes", "Export chart"):
         assert export(page, menu, "SVG", tmp_path).read_text("utf-8").startswith("<?xml")
@@ -72,8 +72,8 @@ def test_a_run_is_checked_and_genes_are_chosen(
     page.get_by_role("button", name="Toggle theme").click()
     expect(words).to_have_css("background-color", DARK)
     page.reload()
-    seen(page.get_by_text("Done in"))
-    seen(words.get_by_text(FOUND).first)
+    visible(page.get_by_text("Done in"))
+    visible(words.get_by_text(FOUND).first)
     wait_until_drawn(counts, 10)
     assert chips(page) == before
     expect(words).to_have_css("background-color", DARK)

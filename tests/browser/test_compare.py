@@ -9,7 +9,15 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import card, choose, draw_around, export, open_run, seen, wait_until_drawn
+from tests.browser.steps import (
+    card,
+    choose,
+    draw_around,
+    export,
+    open_run,
+    visible,
+    wait_until_drawn,
+)
 from tests.dashboard.synthetic import make_fit, make_topic_fit
 from tests.runs import save_runs
 from tests.server import Server
@@ -32,34 +40,36 @@ def test_runs_are_compared(
     open_run(page, ids[-1], "Compare")
     table, cells = card(page, "Runs side by side"), card(page, "Cells in both runs")
     changes, details = card(page, "Correlations"), page.locator(".card:visible").nth(1)
-    seen(table.get_by_role("gridcell", name="A: first", exact=True))
-    expect(seen(table.get_by_role("gridcell", name="same cells").first)).to_be_in_viewport(ratio=1)
+    visible(table.get_by_role("gridcell", name="A: first", exact=True))
+    expect(visible(table.get_by_role("gridcell", name="same cells").first)).to_be_in_viewport(
+        ratio=1
+    )
     for view in (cells, changes):
         wait_until_drawn(view, 5)
     expect(page.locator("img[onerror]")).to_have_count(0)
 
     # a pair of genes that changed is chosen everywhere
     details.locator(".tabulator-row").first.click()
-    expect(seen(page.get_by_role("list", name="Chosen").last)).to_contain_text("GENE")
+    expect(visible(page.get_by_role("list", name="Chosen").last)).to_contain_text("GENE")
 
     # cells drawn in one run are selected in both, and go with the address
     draw_around(cells, 0.6)
-    expect(seen(page.get_by_role("list", name="Chosen").last)).to_contain_text("cells")
+    expect(visible(page.get_by_role("list", name="Chosen").last)).to_contain_text("cells")
     page.wait_for_url("**cells=**")
 
     # a factor, and what goes with it
     page.get_by_role("tab", name="Matched").click()
-    seen(details.get_by_role("gridcell", name="factor 5", exact=True).first)
+    visible(details.get_by_role("gridcell", name="factor 5", exact=True).first)
     details.locator(".tabulator-row").nth(1).click()
-    expect(seen(page.get_by_role("list", name="Chosen").last)).to_contain_text("factor 2")
+    expect(visible(page.get_by_role("list", name="Chosen").last)).to_contain_text("factor 2")
     changes.get_by_role("button", name="A", exact=True).click()
 
     # another run, through the table
     table.get_by_role("gridcell", name="topics", exact=True).click()
     page.wait_for_url(f"**with={ids[0]}**")
-    seen(details.get_by_role("gridcell", name="topic 1", exact=True))
+    visible(details.get_by_role("gridcell", name="topic 1", exact=True))
     page.get_by_role("tab", name="Cell by cell").click()
-    seen(details.get_by_text("r = "))
+    visible(details.get_by_text("r = "))
     choose(cells, "Colour by", "Total counts")
 
     saved = pd.read_csv(export(page, "Export comparison", "CSV", tmp_path), index_col=0)

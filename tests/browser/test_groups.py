@@ -19,7 +19,7 @@ from tests.browser.steps import (
     fit,
     open_demo,
     open_model,
-    seen,
+    visible,
     wait_for_umap,
     wait_until_drawn,
 )
@@ -72,26 +72,26 @@ def test_a_label_leaves_the_factors_and_groups_are_compared(
     wait_until_drawn(cells, 20)
     wait_for_umap(page)
     draw_around(cells, 0.5)
-    expect(seen(page.get_by_role("list", name="Chosen"))).to_contain_text("cells")
+    expect(visible(page.get_by_role("list", name="Chosen"))).to_contain_text("cells")
 
     # cells that were drawn on a map of one half of the counts are tested in the other
     page.get_by_role("tab", name="Groups").click()
     groups = card(page, "A against B")
     compare(groups, "selected cells")
-    seen(groups.get_by_text("Where does bulk_labels come from?"))
+    visible(groups.get_by_text("Where does bulk_labels come from?"))
     groups.get_by_role("button", name=ELSEWHERE).click()
     noise = groups.get_by_text(re.compile("[0-9]+ and [0-9]+ cells. In the half of the counts"))
-    seen(noise, LONG)
+    visible(noise, LONG)
     found = pd.read_csv(export(page, "Export differences", "CSV", tmp_path), comment="#")
     assert found["lfsr"].notna().all()
 
     # the label that explains a factor becomes a covariate, and another one beside it
     page.get_by_role("tab", name="Explore").click()
     loadings = card(page, "Factor loadings")
-    seen(loadings.get_by_text(re.compile("Labels: .*louvain")))
+    visible(loadings.get_by_text(re.compile("Labels: .*louvain")))
     loadings.get_by_role("button", name="Fit again with louvain as a covariate").click()
     chips = page.get_by_role("list", name="Covariates")
-    seen(chips.get_by_text("louvain", exact=True))
+    visible(chips.get_by_text("louvain", exact=True))
     page.get_by_role("combobox", name="Add a covariate").click()
     refused = page.get_by_role("menuitem", name=re.compile("^bulk_labels · no: 8 cells of"))
     expect(refused).to_be_disabled()
@@ -103,7 +103,7 @@ def test_a_label_leaves_the_factors_and_groups_are_compared(
     within = card(page, "Cells within louvain, phase")
     wait_until_drawn(within, 20)
     loadings = card(page, "Factor loadings within louvain, phase")
-    seen(loadings)
+    visible(loadings)
     expect(loadings.get_by_text(re.compile("Labels: factor"))).to_have_count(0)
     # a title that names covariates leaves the tools their room
     for menu in ("cells", "correlations", "loadings"):
@@ -122,7 +122,9 @@ def test_a_label_leaves_the_factors_and_groups_are_compared(
     page.keyboard.type("STMN1")
     page.get_by_role("option", name="STMN1", exact=True).click()
     own = card(page, "Coefficients of a gene")
-    expect(seen(own.get_by_role("listitem").filter(has_text="phase[G2M]"))).to_contain_text(" to ")
+    expect(visible(own.get_by_role("listitem").filter(has_text="phase[G2M]"))).to_contain_text(
+        " to "
+    )
     choose(effects, "Covariate", "phase[G2M]")
     table = pd.read_csv(export(page, "Export covariates", "CSV", tmp_path), comment="#")
     raised = table[(table["column"] == "phase[G2M]") & (table["effect"] > 0)]
@@ -130,11 +132,11 @@ def test_a_label_leaves_the_factors_and_groups_are_compared(
 
     # without split counts drawn cells have effects and no errors; a label is asked of once
     compare(groups, "selected cells")
-    seen(groups.get_by_text(re.compile("cells. Effects only")), LONG)
+    visible(groups.get_by_text(re.compile("cells. Effects only")), LONG)
     choose(groups, "Label", "bulk_labels")
     choose(groups, "A", "CD56+ NK")
     groups.get_by_role("button", name="Compare").click()
-    seen(
+    visible(
         groups.get_by_text(re.compile("CD56[+] NK against other than .*: [0-9]+ and [0-9]+ cells")),
         LONG,
     )

@@ -20,7 +20,7 @@ from tests.browser.steps import (
     fit,
     open_model,
     open_path,
-    seen,
+    visible,
     wait_for_umap,
 )
 from tests.server import Server
@@ -52,20 +52,20 @@ def test_names_are_data_and_never_markup(
     open_model(page)
     page.get_by_role("textbox", name="Factors").fill("2")
     fit(page)
-    seen(page.get_by_text("lnmvcp k2").first)
+    visible(page.get_by_text("lnmvcp k2").first)
     cells = card(page, "Cells")
     # no cell moves any more when they are drawn around
     wait_for_umap(page)
     choose(page, "Colour by", EVIL)
-    seen(cells.get_by_role("listitem").filter(has_text="onerror"))
+    visible(cells.get_by_role("listitem").filter(has_text="onerror"))
     # hovering shows names too
     box = card(page, "Gene correlations").locator("canvas").first.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 0.65 * box["width"], box["y"] + 0.3 * box["height"])
-    seen(page.get_by_text(re.compile("^<img src=x.*×")).first)
+    visible(page.get_by_text(re.compile("^<img src=x.*×")).first)
     # and so does everything that can be chosen, and what is taken away
     page.mouse.click(box["x"] + 0.65 * box["width"], box["y"] + 0.3 * box["height"])
-    expect(seen(page.get_by_role("list", name="Chosen"))).to_contain_text(f"× {EVIL}")
+    expect(visible(page.get_by_role("list", name="Chosen"))).to_contain_text(f"× {EVIL}")
     button(page, f"Compare {EVIL}").or_(page.get_by_role("tab", name="Gene")).first.click()
     # the second time the focus is still in the search, which a choice has emptied
     search = page.get_by_role("combobox", name="Find a gene").locator("visible=true")
@@ -74,9 +74,9 @@ def test_names_are_data_and_never_markup(
         page.keyboard.press("/")
         page.keyboard.type(name)
         page.get_by_role("option", name=name, exact=True).click()
-        seen(page.get_by_role("heading", name=name, exact=True))
+        visible(page.get_by_role("heading", name=name, exact=True))
     draw_around(cells)
-    seen(page.get_by_text("of 80 cells"))
+    visible(page.get_by_text("of 80 cells"))
     export(page, "Export details", "CSV", tmp_path)
     export(page, "Export correlations", "SVG", tmp_path)
     for title in ("Cells", "Gene correlations", "Factor loadings"):

@@ -21,7 +21,7 @@ from tests.browser.steps import (
     export,
     find_gene,
     open_model,
-    seen,
+    visible,
     wait_for_umap,
     wait_until_drawn,
 )
@@ -37,8 +37,8 @@ def test_demo_from_counts_to_views(
 ) -> None:
     page = fresh_page
     # the demo is summarised
-    seen(page.get_by_text("700 cells × 765 genes"))
-    seen(page.get_by_text("Found 700 cells"))
+    visible(page.get_by_text("700 cells × 765 genes"))
+    visible(page.get_by_text("Found 700 cells"))
     wait_until_drawn(card(page, "Total counts per cell"), 10)
     wait_until_drawn(card(page, "Detected genes per cell"), 10)
 
@@ -46,7 +46,7 @@ def test_demo_from_counts_to_views(
     expect(button(page, "Fit")).to_be_in_viewport(ratio=1)
     page.keyboard.press("?")
     guide = page.get_by_role("dialog")
-    expect(seen(guide)).to_contain_text("Pareto k")
+    expect(visible(guide)).to_contain_text("Pareto k")
     guide.get_by_role("button", name="Tour").click()
     for name in ("Next", "Next", "Next", "Done"):
         guide.get_by_role("button", name=name).click()
@@ -55,21 +55,21 @@ def test_demo_from_counts_to_views(
     # a fit runs, tells how far it is, and ends
     open_model(page)
     button(page, "LNM").click()
-    seen(page.get_by_text("totals are negative binomial"))
+    visible(page.get_by_text("totals are negative binomial"))
     button(page, "LNMVCP").click()
-    seen(page.get_by_text("LNM with a capture efficiency"))
+    visible(page.get_by_text("LNM with a capture efficiency"))
     page.get_by_role("textbox", name="Factors").fill("10")
     button(page, "Fit").click()
-    seen(page.get_by_role("progressbar").last)
+    visible(page.get_by_role("progressbar").last)
     cells, heatmap = card(page, "Cells"), card(page, "Gene correlations")
-    seen(page.get_by_text(re.compile(r"^pass \d+ of about")), LONG)
-    seen(page.get_by_text(re.compile("nats per cell$")))
-    seen(button(page, "Stop"))
-    seen(page.get_by_text("Finished", exact=True), LONG)
+    visible(page.get_by_text(re.compile(r"^pass \d+ of about")), LONG)
+    visible(page.get_by_text(re.compile("nats per cell$")))
+    visible(button(page, "Stop"))
+    visible(page.get_by_text("Finished", exact=True), LONG)
     wait_for_umap(page)
 
     # three views of it
-    seen(cells.get_by_text("CD14+ Monocyte"))
+    visible(cells.get_by_text("CD14+ Monocyte"))
     wait_until_drawn(cells, 30)
     wait_until_drawn(heatmap, 100)
     wait_until_drawn(card(page, "Factor loadings"), 10)
@@ -78,9 +78,9 @@ def test_demo_from_counts_to_views(
     # keys step through the factors: cells, heatmap and bars follow
     genes, before = column(page, "gene"), column(page, "colour")
     page.keyboard.press("ArrowRight")
-    seen(cells.get_by_text("factor 1 score"))
+    visible(cells.get_by_text("factor 1 score"))
     page.keyboard.press("ArrowRight")
-    seen(cells.get_by_text("factor 2 score"))
+    visible(cells.get_by_text("factor 2 score"))
     expect(heatmap.get_by_role("combobox", name="Genes")).to_have_text("Chosen factor")
     expect(cells.get_by_role("combobox", name="Colour by")).to_have_text("Chosen factor")
     page.wait_for_function(
@@ -90,28 +90,28 @@ def test_demo_from_counts_to_views(
         f"old => String(({COLUMN})('colour')) !== String(old)", arg=before, polling=200
     )
     choose(page, "Colour by", "Capture efficiency")
-    seen(cells.get_by_text("capture efficiency; prior shared by all cells"))
+    visible(cells.get_by_text("capture efficiency; prior shared by all cells"))
 
     # cells that are drawn around are told apart from the others; Escape lets go of them
     draw_around(cells)
-    expect(seen(page.get_by_role("list", name="Chosen"))).to_contain_text("cells ·")
-    seen(page.get_by_text(re.compile(r"^\d+ of 700 cells")))
+    expect(visible(page.get_by_role("list", name="Chosen"))).to_contain_text("cells ·")
+    visible(page.get_by_text(re.compile(r"^\d+ of 700 cells")))
     page.keyboard.press("Escape")
     expect(page.get_by_role("list", name="Chosen")).not_to_contain_text("cells ·")
     choose(page, "Colour by", "bulk_labels")
     cells.get_by_role("button", name="CD14+ Monocyte").click()
-    seen(page.get_by_text(re.compile(r"^\d+ of 700 cells")))
+    visible(page.get_by_text(re.compile(r"^\d+ of 700 cells")))
 
     # a gene that is searched comes with its neighbours
     find_gene(page, "LYZ")
-    seen(page.get_by_role("heading", name="LYZ", exact=True))
+    visible(page.get_by_role("heading", name="LYZ", exact=True))
     expect(heatmap.get_by_role("combobox", name="Genes")).to_have_text("Near LYZ")
 
     # how sure the correlations are is worked out, and told
     button(page, "Pairs in full colour").click()
     page.get_by_role("menuitem", name="false or small at most 1 %", exact=True).click()
-    seen(heatmap.get_by_text("above 1 %"))
-    expect(seen(page.locator(".interval").first)).to_have_text(re.compile(r"\d to [−\d]"))
+    visible(heatmap.get_by_text("above 1 %"))
+    expect(visible(page.locator(".interval").first)).to_have_text(re.compile(r"\d to [−\d]"))
 
     # figures, tables and the fit can be taken away
     saved = export(page, "Export cells", "PDF", tmp_path)
@@ -126,10 +126,10 @@ def test_demo_from_counts_to_views(
 
     # a new name is typed over the old one
     button(page, "Rename").first.click()
-    expect(seen(page.get_by_label("New name of the run"))).to_be_focused()
+    expect(visible(page.get_by_label("New name of the run"))).to_be_focused()
     page.keyboard.type("mine")
     page.keyboard.press("Enter")
-    seen(page.get_by_role("button", name=re.compile("^mine ")))
+    visible(page.get_by_role("button", name=re.compile("^mine ")))
 
     # a second fit, large and hardly ever good enough, goes on while the page is reloaded, and is
     # stopped
@@ -139,12 +139,12 @@ def test_demo_from_counts_to_views(
     factors.press("Enter")
     limit(page, "1e-9")
     button(page, "Fit").click()
-    seen(page.get_by_text(re.compile(r"^pass \d+ of about")), LONG)
+    visible(page.get_by_text(re.compile(r"^pass \d+ of about")), LONG)
     page.reload()
-    seen(page.get_by_text(re.compile(r"^pass \d+ of about")))
+    visible(page.get_by_text(re.compile(r"^pass \d+ of about")))
     button(page, "Stop").click()
-    seen(page.get_by_text("Stopped; the best so far is shown"))
-    seen(button(page, "Fit"))
+    visible(page.get_by_text("Stopped; the best so far is shown"))
+    visible(button(page, "Fit"))
     # and all that can be used has a name for those who cannot see it
     for role in ROLES:
         expect(page.get_by_role(role, name=re.compile(r"^\s*$"))).to_have_count(0)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.saved import save_run
-from tests.browser.steps import PATIENCE, card, log_in, own_context, seen, wait_until_drawn
+from tests.browser.steps import PATIENCE, card, log_in, own_context, visible, wait_until_drawn
 from tests.server import Server
 
 pytestmark = pytest.mark.browser
@@ -36,10 +36,10 @@ def test_a_run_is_opened_by_others_once_its_owner_shares_it(browser: Browser, la
     ada = open_run(browser, lab, run, "ada")
     ada.on("console", lambda told: errors.append(told.text) if told.type == "error" else None)
     wait_until_drawn(card(ada, "Cells"), 30)
-    seen(ada.get_by_role("link", name="Log out"))
+    visible(ada.get_by_role("link", name="Log out"))
     bob = open_run(browser, lab, run, "bob")
     refusal = bob.get_by_role("alert").filter(has_text="belongs to ada")
-    expect(seen(refusal)).to_contain_text("Ask ada to share it")
+    expect(visible(refusal)).to_contain_text("Ask ada to share it")
     expect(bob.get_by_text("simulated")).to_have_count(0)
     expect(bob.get_by_role("button", name="Delete")).to_have_count(0)
     share = ada.get_by_role("button", name="Shared with everyone on this server")
@@ -50,11 +50,11 @@ def test_a_run_is_opened_by_others_once_its_owner_shares_it(browser: Browser, la
     wait_until_drawn(card(bob, "Cells"), 30)
     expect(bob.get_by_role("button", name="Delete")).to_have_count(0)
     share.click()
-    seen(refusal)
+    visible(refusal)
     assert errors == []
     assert lab.complaints() == []
     ada.get_by_role("link", name="Log out").click()
     ada.goto(lab.url)
-    seen(ada.get_by_label("Username"))
+    visible(ada.get_by_label("Username"))
     for page in (ada, bob):
         page.context.close()

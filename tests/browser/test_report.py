@@ -18,7 +18,7 @@ from tests.browser.steps import (
     export,
     find_gene,
     own_context,
-    seen,
+    visible,
     wait_until_drawn,
 )
 from tests.server import Server
@@ -48,9 +48,9 @@ def test_the_open_run_is_taken_away(
     button(page, LABEL).click()
     page.get_by_role("menuitem", name="Methods text").click()
     text = page.get_by_role("textbox", name=AREA)
-    expect(seen(text)).to_have_value(WRITTEN)
+    expect(visible(text)).to_have_value(WRITTEN)
     button(page, "Copy").click()
-    seen(page.get_by_text("Copied."))
+    visible(page.get_by_text("Copied."))
     page.screenshot(path=tmp_path / "page.png")
     button(page, "Close").click()
     expect(text).to_have_count(0)
@@ -76,7 +76,7 @@ def look_at(browser: Browser, report: Path, folder: Path) -> None:
     page.goto(report.as_uri())
     expect(page.get_by_role("heading", level=1)).to_have_text("simulated · 300 cells")
     for name in ("Methods", "Data", "Figures", "Factors", "Settings", "To make it again"):
-        seen(page.get_by_role("heading", name=name, exact=True, level=2))
+        visible(page.get_by_role("heading", name=name, exact=True, level=2))
     # those of the Explore tab, with the gene that was looked for
     for name in ("Cells", "Gene correlations", "Loadings", f"Near {gene_name(7)}"):
         box = page.get_by_role("img", name=name, exact=True).bounding_box()

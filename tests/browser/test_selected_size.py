@@ -22,7 +22,7 @@ from tests.browser.steps import (
     fit,
     open_model,
     open_path,
-    seen,
+    visible,
     wait_until_drawn,
 )
 from tests.server import Server
@@ -69,8 +69,8 @@ def test_a_number_is_chosen_and_why_is_shown_and_there_may_be_no_factor(
     before = chips(page)
     page.reload()
     heatmap = card(page, "Gene correlations")
-    seen(heatmap.get_by_text("No correlation is a finding."))
-    expect(seen(page.get_by_role("list", name="Chosen"))).to_contain_text("cells ·")
+    visible(heatmap.get_by_text("No correlation is a finding."))
+    expect(visible(page.get_by_role("list", name="Chosen"))).to_contain_text("cells ·")
     assert chips(page) == before
     with page.expect_download() as saved:
         page.get_by_role("button", name=re.compile("Download the fit")).first.click()
@@ -88,9 +88,9 @@ def what_is_no_number_is_refused(page: Page) -> None:
     factors = page.get_by_role("textbox", name="Factors")
     factors.fill("ten")
     factors.press("Enter")
-    seen(page.get_by_text("found 'ten'"))
+    visible(page.get_by_text("found 'ten'"))
     button(page, "Fit").click()
-    seen(page.get_by_role("alert").get_by_text("auto or a whole number"))
+    visible(page.get_by_role("alert").get_by_text("auto or a whole number"))
     expect(factors).to_have_value("ten")
     factors.fill("auto")
     factors.press("Enter")
@@ -98,13 +98,13 @@ def what_is_no_number_is_refused(page: Page) -> None:
 
 def told_number(page: Page) -> int:
     told = page.get_by_text("chosen from the counts.")
-    seen(told)
+    visible(told)
     found = re.match(r"(\d+) factors", told.inner_text())
     assert found is not None
     number = int(found.group(1))
     assert number > 0
     runs = page.locator(".runs [aria-current]")
-    seen(runs.get_by_text(f"lnmvcp k{number}"))
+    visible(runs.get_by_text(f"lnmvcp k{number}"))
     return number
 
 
@@ -112,36 +112,36 @@ def why_is_shown(page: Page, number: int) -> None:
     page.get_by_role("tab", name="Explore").click()
     card(page, "Factor loadings").get_by_role("button", name=f"Why {number} factors").click()
     curve = card(page, "Number of factors")
-    seen(curve.get_by_role("cell", name="best", exact=True))
-    seen(curve.get_by_role("rowheader", name=f"{number} (chosen)"))
+    visible(curve.get_by_role("cell", name="best", exact=True))
+    visible(curve.get_by_role("rowheader", name=f"{number} (chosen)"))
     wait_until_drawn(curve, 5)
 
 
 def every_view_says_so(page: Page, tmp_path: Path) -> None:
     page.get_by_role("tab", name="Explore").click()
     cells, heatmap = card(page, "Cells"), card(page, "Gene correlations")
-    seen(heatmap.get_by_text("No correlation is a finding."))
-    seen(card(page, "Factor loadings").get_by_text(NOISE))
-    seen(cells.get_by_text("total counts to the right"))
+    visible(heatmap.get_by_text("No correlation is a finding."))
+    visible(card(page, "Factor loadings").get_by_text(NOISE))
+    visible(cells.get_by_text("total counts to the right"))
     wait_until_drawn(cells, 5)
     page.keyboard.press("ArrowRight")
     find_gene(page, "gene3")
-    seen(page.get_by_role("heading", name="gene3", exact=True))
+    visible(page.get_by_role("heading", name="gene3", exact=True))
     page.get_by_role("button", name=re.compile("^Compare gene3 with")).first.click()
-    seen(page.locator(".pair-words").get_by_text(NOISE))
+    visible(page.locator(".pair-words").get_by_text(NOISE))
     draw_around(cells, 0.4)
-    seen(page.get_by_text(f"of {CELLS} cells"))
-    seen(page.get_by_text("no gene differs between groups"))
+    visible(page.get_by_text(f"of {CELLS} cells"))
+    visible(page.get_by_text("no gene differs between groups"))
     for menu in ("Export cells", "Export correlations"):
         export(page, menu, "SVG", tmp_path)
     table = pd.read_csv(export(page, "Export cells", "CSV", tmp_path), comment="#", index_col=0)
     assert table["selected"].any()
     page.get_by_role("tab", name="Topics").click()
     for title in ("Factor map", "Structure"):
-        seen(card(page, title).get_by_text(NOISE))
+        visible(card(page, title).get_by_text(NOISE))
     page.get_by_role("tab", name="Data").click()
     number = card(page, "Number of factors")
-    seen(number.get_by_role("rowheader", name="0 (chosen)"))
-    seen(number.get_by_text(NOISE))
+    visible(number.get_by_role("rowheader", name="0 (chosen)"))
+    visible(number.get_by_text(NOISE))
     page.get_by_role("tab", name="Explore").click()
     expect(page).not_to_have_url(re.compile("tab=data"))

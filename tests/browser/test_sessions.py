@@ -21,7 +21,7 @@ from tests.browser.steps import (
     draw_around,
     find_gene,
     own_context,
-    seen,
+    visible,
     wait_for_umap,
     wait_until_drawn,
 )
@@ -117,15 +117,15 @@ def test_sessions_never_see_each_other_and_free_what_they_held(
     assert {urlsplit(url).netloc for url in asked} == {urlsplit(own.url).netloc}
     second = open_run(browser, own, runs[1])
     draw_around(card(first, "Cells"))
-    seen(first.get_by_text(" of 300 cells"))
+    visible(first.get_by_text(" of 300 cells"))
     find_gene(second, gene_name(70))
-    seen(second.get_by_role("heading", name=gene_name(70), exact=True))
+    visible(second.get_by_role("heading", name=gene_name(70), exact=True))
     first.get_by_role("textbox", name="Path of the counts").fill("/no/such.h5ad")
     first.keyboard.press("Enter")
-    expect(seen(first.get_by_role("alert"))).to_contain_text("/no/such.h5ad")
+    expect(visible(first.get_by_role("alert"))).to_contain_text("/no/such.h5ad")
     assert [text.split()[1] for text in chips(first)] == ["cells"]
     assert [text.split()[0] for text in chips(second)] == [gene_name(70)]
-    seen(first.get_by_text("simulated · 300 cells").first)
+    visible(first.get_by_text("simulated · 300 cells").first)
     expect(second.get_by_role("alert").filter(has_text="/no/such.h5ad")).to_have_count(0)
     expect(second.get_by_text(" of 500 cells")).to_have_count(0)
     first.wait_for_url(f"**run={runs[0]}**cells=**")
@@ -139,7 +139,7 @@ def test_sessions_never_see_each_other_and_free_what_they_held(
     wait_for_umap(second)
     draw_around(card(second, "Cells"))
     second.wait_for_url("**cells=**")
-    seen(second.get_by_text(" of 500 cells"))
+    visible(second.get_by_text(" of 500 cells"))
     expect(first.get_by_text(" of 500 cells")).to_have_count(0)
     assert chips(first) == []
     assert "cells=" not in first.url

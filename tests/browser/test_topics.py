@@ -23,7 +23,7 @@ from tests.browser.steps import (
     fit,
     open_demo,
     open_model,
-    seen,
+    visible,
     wait_for_umap,
     wait_until_drawn,
 )
@@ -92,8 +92,8 @@ def test_topics_are_fitted_looked_at_and_found_again(
     # the page, reloaded, is where it was
     before, address = chips(page), page.url
     page.reload()
-    expect(seen(page.get_by_role("list", name="Chosen"))).to_contain_text(NAME)
-    seen(card(page, "Cells").get_by_text(f"proportion of {NAME}"))
+    expect(visible(page.get_by_role("list", name="Chosen"))).to_contain_text(NAME)
+    visible(card(page, "Cells").get_by_text(f"proportion of {NAME}"))
     wait_for_umap(page)
     assert chips(page) == before
     assert page.url == address
@@ -106,7 +106,7 @@ def test_topics_are_fitted_looked_at_and_found_again(
     gene = first_gene(genes).inner_text()
     genes.get_by_role("gridcell", name="↗").first.click()
     expect(page.get_by_role("tab", name="Explore")).to_have_attribute("aria-selected", "true")
-    seen(page.get_by_role("heading", name=gene, exact=True))
+    visible(page.get_by_role("heading", name=gene, exact=True))
     assert not foreign
     assert server.complaints() == []
 
@@ -116,16 +116,16 @@ def a_topic_is_chosen_and_named(page: Page, tmp_path: Path) -> None:
     cells, genes = card(page, "Cells"), card(page, "Genes of topics")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
-    expect(seen(page.get_by_role("list", name="Chosen"))).to_contain_text("topic 2")
-    seen(cells.get_by_text("proportion of topic 2"))
+    expect(visible(page.get_by_role("list", name="Chosen"))).to_contain_text("topic 2")
+    visible(cells.get_by_text("proportion of topic 2"))
     wait_until_drawn(cells, 20)
     wait_until_drawn(genes, 10)
     genes.get_by_role("button", name="Rename").click()
     field = page.get_by_role("textbox", name="New name")
     field.fill(NAME)
     field.press("Enter")
-    expect(seen(page.get_by_role("list", name="Chosen"))).to_contain_text(NAME)
-    seen(cells.get_by_text(f"proportion of {NAME}"))
+    expect(visible(page.get_by_role("list", name="Chosen"))).to_contain_text(NAME)
+    visible(cells.get_by_text(f"proportion of {NAME}"))
     expect(genes.get_by_role("combobox")).to_have_text(NAME)
     table = pd.read_csv(export(page, "Export loadings", "CSV", tmp_path), comment="#", index_col=0)
     assert list(table.columns) == ["topic 1", NAME, "topic 3", "topic 4"]
@@ -136,10 +136,10 @@ def scores_are_told(page: Page) -> None:
     """On the page of the data."""
     page.get_by_role("tab", name="Data").click()
     scores = page.locator(".scores")
-    seen(scores.get_by_role("columnheader", name="perplexity"))
+    visible(scores.get_by_role("columnheader", name="perplexity"))
     # others may be there: a server is shared by the tests
     row = scores.get_by_role("row").filter(has_text=re.compile(r"LDA\s*em\s*4 topics"))
-    seen(row.first)
+    visible(row.first)
     page.get_by_role("tab", name="Explore").click()
     expect(page).not_to_have_url(re.compile("tab=data"))
 
@@ -150,17 +150,17 @@ def topics_are_ranked_and_exported(page: Page, tmp_path: Path) -> None:
     for view in (genes, places, structure):
         wait_until_drawn(view, 5)
     tables.get_by_role("gridcell", name="topic 1", exact=True).click()
-    expect(seen(page.get_by_role("list", name="Chosen").last)).to_contain_text("topic 1")
+    expect(visible(page.get_by_role("list", name="Chosen").last)).to_contain_text("topic 1")
     expect(first_gene(genes)).not_to_be_empty()
-    seen(tables.get_by_role("gridcell", name="topic 4", exact=True))
+    visible(tables.get_by_role("gridcell", name="topic 4", exact=True))
 
     # a topic is chosen in the legend of the cells, and in a table
     best = first_gene(genes).inner_text()
     structure.get_by_role("button", name="topic 3", exact=True).click()
-    expect(seen(page.get_by_role("list", name="Chosen").last)).to_contain_text("topic 3")
+    expect(visible(page.get_by_role("list", name="Chosen").last)).to_contain_text("topic 3")
     expect(first_gene(genes)).not_to_have_text(best)
     tables.get_by_role("gridcell", name="topic 1", exact=True).click()
-    expect(seen(page.get_by_role("list", name="Chosen").last)).to_contain_text("topic 1")
+    expect(visible(page.get_by_role("list", name="Chosen").last)).to_contain_text("topic 1")
     expect(first_gene(genes)).to_have_text(best)
 
     # lambda reorders its genes: at 1, those come first that all cells have
@@ -178,8 +178,8 @@ def topics_are_ranked_and_exported(page: Page, tmp_path: Path) -> None:
     name = page.get_by_role("textbox", name="Its name")
     name.fill(EVIL)
     name.press("Enter")
-    seen(tables.get_by_role("gridcell", name=EVIL, exact=True))
-    seen(structure.get_by_role("button", name=EVIL, exact=True))
+    visible(tables.get_by_role("gridcell", name=EVIL, exact=True))
+    visible(structure.get_by_role("button", name=EVIL, exact=True))
     expect(page.locator("img[onerror]")).to_have_count(0)
 
     # a place on the map is a topic
@@ -202,16 +202,16 @@ def another_run_lies_beside(page: Page, tmp_path: Path) -> None:
 
 def test_numbers_of_topics_are_compared(page: Page, server: Server, tmp_path: Path) -> None:
     page.goto(server.url)
-    seen(page.get_by_text("700 cells × 765 genes"))
+    visible(page.get_by_text("700 cells × 765 genes"))
     open_model(page)
     button(page, "LDA").click()
-    seen(page.get_by_role("textbox", name="Topics"))
+    visible(page.get_by_role("textbox", name="Topics"))
     page.get_by_role("button", name="How many?").first.click()
     page.get_by_role("textbox", name="Numbers to compare").fill("2, 4")
     button(page, "Compare on held-out cells").click()
     many = lower_right(page)
-    seen(many.get_by_text("topics have the lowest perplexity"), LONG)
-    seen(many.get_by_role("rowheader", name="4"))
+    visible(many.get_by_text("topics have the lowest perplexity"), LONG)
+    visible(many.get_by_role("rowheader", name="4"))
     wait_until_drawn(many, 5)
     table = pd.read_csv(export(page, "Export table", "CSV", tmp_path), comment="#", index_col=0)
     assert list(table.index) == [2, 4]

@@ -20,7 +20,7 @@ from tests.browser.steps import (
     fit,
     log_in,
     open_model,
-    seen,
+    visible,
     wait_for_umap,
     wait_until_drawn,
 )
@@ -61,7 +61,7 @@ def test_the_monocyte_programme_of_pbmc3k(page: Page, lab: Server, tmp_path: Pat
     log_in(page, lab.url, "bob")
     cells, heatmap = card(page, "Cells"), card(page, "Gene correlations")
     choose(page, "Files on the server", "pbmc.h5ad")
-    seen(page.get_by_text("700 cells × 765 genes"))
+    visible(page.get_by_text("700 cells × 765 genes"))
     open_model(page)
     button(page, "LNMVCP").click()
     page.get_by_role("textbox", name="Factors").fill("10")
@@ -70,11 +70,11 @@ def test_the_monocyte_programme_of_pbmc3k(page: Page, lab: Server, tmp_path: Pat
 
     # a marker leads to its programme
     find_gene(page, "LYZ")
-    seen(page.get_by_role("heading", name=re.compile("^LYZ ENSG")))
+    visible(page.get_by_role("heading", name=re.compile("^LYZ ENSG")))
     programme = strongest_factor(page)
     button(page, f"Choose {programme}").click()
-    expect(seen(page.get_by_role("list", name="Chosen"))).to_contain_text(programme)
-    seen(cells.get_by_text(f"{programme} score"))
+    expect(visible(page.get_by_role("list", name="Chosen"))).to_contain_text(programme)
+    visible(cells.get_by_text(f"{programme} score"))
 
     # its genes are in the heatmap
     choose(heatmap, "Genes", "Chosen factor")
@@ -89,20 +89,20 @@ def test_the_monocyte_programme_of_pbmc3k(page: Page, lab: Server, tmp_path: Pat
     scores = table[f"{programme} score (prior sd)"].abs()
     choose(page, "Colour by", "cell_type")
     cells.get_by_role("button", name="CD14+ Monocytes").click()
-    seen(page.get_by_text(re.compile(r"^\d+ of 700 cells")))
+    visible(page.get_by_text(re.compile(r"^\d+ of 700 cells")))
     chosen = read(export(page, "Export cells", "CSV", tmp_path))["selected"]
     assert scores[chosen].median() > scores[~chosen].quantile(0.75)
 
     # two genes of it, cell by cell
     find_gene(page, "LYZ")
     partners = page.get_by_role("button", name=re.compile(r"^Compare LYZ with "))
-    seen(partners.first)
+    visible(partners.first)
     names = [(one.get_attribute("aria-label") or "").split()[-1] for one in partners.all()]
     known = [name for name in names if name in MONOCYTES]
     assert len(known) >= 3, names
     button(page, f"Compare LYZ with {known[0]}").click()
     said = page.get_by_text(re.compile(r"^Model: r = "))
-    seen(said)
+    visible(said)
     r = re.search(r"r = (0\.\d+)", said.inner_text())
     assert r is not None
     assert float(r.group(1)) > 0.7
@@ -123,12 +123,12 @@ def test_the_monocyte_programme_of_pbmc3k(page: Page, lab: Server, tmp_path: Pat
     # and the page, reloaded, is where it was
     before, address = chips(page), page.url
     page.reload()
-    seen(said)
-    expect(seen(page.get_by_role("list", name="Chosen"))).to_contain_text("cells ·")
+    visible(said)
+    expect(visible(page.get_by_role("list", name="Chosen"))).to_contain_text("cells ·")
     wait_for_umap(page)
     wait_until_drawn(heatmap, 100)
     assert chips(page) == before
     assert page.url == address
-    expect(seen(page.get_by_role("combobox", name="Colour by"))).to_have_text("cell_type")
+    expect(visible(page.get_by_role("combobox", name="Colour by"))).to_have_text("cell_type")
     expect(heatmap.get_by_role("combobox", name="How many")).to_have_text("50")
     assert lab.complaints() == []
