@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import panel as pn
 import param
 from panel.custom import JSComponent
 
+from dashboard.on_document import on_document
 from dashboard.one_message import one_message
 
 SCRIPT = Path(__file__).resolve().parent.parent / "assets" / "browser.js"
@@ -36,6 +39,7 @@ class Browser(JSComponent):
             search_label=search_label, width=0, height=0, margin=0, sizing_mode="fixed"
         )
         self._actions: dict[str, list[Action]] = {}
+        self._document = pn.state.curdoc
 
     def on(self, act: str, action: Action) -> None:
         """Call ``action(value)`` whenever a button or key of this act is pressed."""
@@ -65,7 +69,7 @@ class Browser(JSComponent):
         self._send_msg({"do": "cookie", "name": name, "value": value})
 
     def download(self, name: str, kind: str, content: bytes | Iterable[bytes]) -> None:
-        """Let the browser save a file, sent in parts.
+        """Let the browser save a file, sent in parts; from any thread.
 
         Parameters
         ----------
@@ -79,8 +83,11 @@ class Browser(JSComponent):
         for block in blocks:
             for start in range(0, len(block), PART):
                 part = block[start : start + PART]
-                self._send_msg({"do": "part", "file": file, "bytes": part})
-        self._send_msg({"do": "save", "file": file, "name": name, "kind": kind})
+                self._send({"do": "part", "file": file, "bytes": part})
+        self._send({"do": "save", "file": file, "name": name, "kind": kind})
+
+    def _send(self, message: dict[str, object]) -> None:
+        on_document(self._document, functools.partial(self._send_msg, message))
 
     @one_message
     def _handle_msg(self, message: object) -> None:

@@ -10,12 +10,14 @@ import panel as pn
 from bokeh.document import without_document_lock
 from panel.io.state import set_curdoc
 
+from dashboard.on_document import session_of, turn
+
 
 def one_message(action: Callable[..., object]) -> Callable[..., None]:
     """Wrap an action so that the browser lays out and paints once, not once for each plot.
 
     Under the lock of a document, Bokeh sends each change as a message of its own, and the browser
-    paints between them. Changes that are held and then sent without the lock are one message.
+    paints between them. Changes that Panel holds and sends in Bokeh's place are one message.
     """
 
     @functools.wraps(action)
@@ -28,8 +30,10 @@ def one_message(action: Callable[..., object]) -> Callable[..., None]:
 
         @without_document_lock
         async def act() -> None:
-            with set_curdoc(doc), pn.io.hold(doc):
-                action(*arguments, **named)
+            async with turn(session_of(doc)) as has_page:
+                if has_page:
+                    with set_curdoc(doc), pn.io.hold(doc):
+                        action(*arguments, **named)
 
         doc.add_next_tick_callback(act)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -14,13 +13,12 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 from bokeh.document import Document
-from bokeh.server.contexts import BokehServerContext
-from panel.io.state import set_curdoc
 
 from dashboard import html
 from dashboard.browser import Browser
 from dashboard.embedding import Embedder
 from dashboard.export import MEDIA, Export, Provenance, filename, fit_file, parts, passes, render
+from dashboard.on_document import on_document
 from dashboard.state import AppState, Notice
 from engine.jobs import Jobs
 
@@ -55,34 +53,6 @@ def in_background(
             on_document(doc, lambda: then(result))
 
     return _POOL.submit(run)
-
-
-def on_document(doc: Document | None, action: Callable[[], None]) -> None:
-    """Run an action on the document of a session, from any thread."""
-    if doc is None or doc.session_context is None:
-        action()
-        return
-
-    def schedule() -> None:
-        # In a thread the current document may be that of another session.
-        with set_curdoc(doc):
-            pn.state.execute(action, schedule=True)
-
-    loop = _loop(doc)
-    if loop is None:
-        schedule()
-    else:
-        # While Panel holds the events of a document, a call from another thread can get lost.
-        loop.call_soon_threadsafe(schedule)
-
-
-def _loop(doc: Document) -> AbstractEventLoop | None:
-    """The event loop on which the server runs a document."""
-    context = doc.session_context
-    server = context.server_context if context is not None else None
-    application = server.application_context if isinstance(server, BokehServerContext) else None
-    loop = application.io_loop if application is not None else None
-    return loop if loop is None or isinstance(loop, AbstractEventLoop) else loop.asyncio_loop
 
 
 class ExportMenu(pn.viewable.Viewer):

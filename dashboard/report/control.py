@@ -13,9 +13,10 @@ import param
 
 from dashboard import html
 from dashboard.browser import Browser
-from dashboard.controls.export_menu import in_background, on_document, paced
+from dashboard.controls.export_menu import in_background, paced
 from dashboard.controls.form import WIDE, beside, form
 from dashboard.export import MEDIA, filename, parts
+from dashboard.on_document import on_document
 from dashboard.report.bundle import write_bundle
 from dashboard.report.document import document
 from dashboard.report.figures import Figure, as_they_stand, complete

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
+from dashboard.actions import SEARCH
+
 # Milliseconds; nothing waits longer than it must, but a busy machine is slow: for what the page
 # does at once, and for a fit.
 PATIENCE = 120_000
@@ -38,6 +40,12 @@ UMAP = """() => {
     views.push(...view.children())
   }
   return false
+}"""
+# The label of the field that takes what is typed.
+FIELD = """() => {
+  let node = document.activeElement
+  while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement
+  return node?.labels?.[0]?.textContent
 }"""
 # Every column called so that any plot of the page holds.
 COLUMN = """name => Array.from(Bokeh.documents[0].all_models)
@@ -149,7 +157,12 @@ def fit(page: Page) -> None:
 
 def find_gene(page: Page, gene: str) -> None:
     """Search a gene and choose it; its id may stand behind it."""
-    page.keyboard.press("/")
+    deadline = time.monotonic() + PATIENCE / 1000
+    # A page of which much is drawn may not hear keys yet.
+    while page.evaluate(FIELD) != SEARCH:
+        assert time.monotonic() < deadline, "no field to search in"
+        page.keyboard.press("/")
+        page.wait_for_timeout(100)
     page.keyboard.type(gene)
     page.get_by_role("option", name=re.compile(rf"^{re.escape(gene)}( · .*)?$")).click()
 

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import panel_material_ui as pmui
 import pytest
-from bokeh.document import Document
 from matplotlib.figure import Figure
 
 from dashboard import figures
@@ -23,7 +22,6 @@ from dashboard.controls.export_menu import (
     NO_FILE,
     NOTHING,
     ExportMenu,
-    on_document,
     save_fit,
 )
 from dashboard.export import Export, Provenance, filename, fit_file, parts, passes, render, slug
@@ -275,23 +273,3 @@ class TestMenu:
         self.press(ExportMenu(browser, lambda: EXPORT, state), "CSV")
         wait_for(lambda: browser.files)
         assert state.run_error == Notice("a", "b", "c")
-
-
-def test_what_a_thread_asks_of_a_document_is_scheduled_by_the_loop(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A request while Panel holds the document would be lost."""
-    doc, waiting, done = Document(), [], []
-    doc._session_context = lambda: SimpleNamespace(id="one")  # type: ignore[assignment]
-    loop = SimpleNamespace(call_soon_threadsafe=waiting.append)
-    monkeypatch.setattr("dashboard.controls.export_menu._loop", lambda _doc: loop)
-    held = doc.callbacks._held_events
-    on_document(doc, lambda: done.append(True))
-    assert not doc.session_callbacks
-    assert not held
-    (schedule,) = waiting
-    schedule()
-    (callback,) = doc.session_callbacks
-    assert not done
-    callback.callback()
-    assert done == [True]
