@@ -74,7 +74,7 @@ test: setup ## run every check and test, the browser's included
 	@$(BIN)/python -m tests.chromium
 	@$(PYTEST) $(ARGS)
 
-test-quick: setup ## run the checks and tests that need neither a browser nor a fit nor many seconds
+test-quick: setup ## run the checks and tests that need no browser, no fit and less than half a second
 	@$(PYTEST) -m "not browser and not fit and not slow" $(ARGS)
 
 lint: setup ## run the checks of the code and the project only

@@ -1,7 +1,8 @@
 """How the tests are laid out, and what to use for what.
 
 - A folder for each of the project, and `browser/`, which drives the page in a real Chromium.
-  `make test` runs all, a file a worker; `make test-quick` what needs no browser and no fit.
+  `make test` runs all, a file a worker; `make test-quick` what needs no browser, no fit
+  and less than half a second.
 - What a fit finds is tested on data of the test's own (`engine/problems.py`, a conftest.py). All
   else (files, queue, shell, page) shares one small problem of one shape, `tiny.py`: compiled once.
 - What several tests only read (a fit, real data, a result) is a fixture of the module or session.
@@ -88,6 +89,16 @@ AS_A_USER = (
     "engine/lda/test_real_data.py",
     "test_project",
 )
+# Files most of whose tests are slow, as pytest.mark.slow says of single ones.
+SLOW = (
+    "dashboard/test_check_views.py",
+    "dashboard/test_compare.py",
+    "dashboard/test_figures.py",
+    "dashboard/test_uncertainty.py",
+    "engine/lnm/test_encoder.py",
+    "engine/store/test_counts_store.py",
+    "engine/test_damaged_fits.py",
+)
 
 
 def share(nodeid: str) -> str:
@@ -108,6 +119,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
     return Shares(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Bring the shares that come first to the front, and in them whoever needs a new page."""
     places = {name: place for place, name in enumerate(FIRST)}
@@ -117,6 +129,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return places.get(share(item.nodeid), len(places)), not fresh
 
     items.sort(key=order)
+    for item in items:
+        if item.nodeid.removeprefix("tests/").startswith(SLOW):
+            item.add_marker("slow")
 
 
 def pytest_collection_finish() -> None:

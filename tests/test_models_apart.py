@@ -104,6 +104,7 @@ def _texts(node: ast.AST) -> set[str]:
     return set()
 
 
+@pytest.mark.slow
 def test_models_are_told_apart_in_their_own_folders_alone() -> None:
     files = [ROOT / "app.py", *(ROOT / "engine").rglob("*.py"), *(ROOT / "dashboard").rglob("*.py")]
     assert len(files) > 300

@@ -155,6 +155,7 @@ def test_without_a_run_the_one_that_goes_on_is_opened(
     assert page.window.history == [f"?run={state.run}&tab=data"]
 
 
+@pytest.mark.slow
 def test_another_run_than_the_newest_can_be_linked_to(
     services: Services, state: AppState, runner: Runner, until: Until, run: str, steps: Steps
 ) -> None:

@@ -68,6 +68,7 @@ def page(state: AppState, runner: Runner) -> pn.Column:
     return pn.Column(*views, CompareTab(state, browser, runner))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("automatic", "labels"), [(True, True), (False, False)])
 def test_every_view_follows_from_a_fit_with_factors_to_one_without_and_back(
     page: pn.Column, state: AppState, automatic: bool, labels: bool
@@ -110,6 +111,7 @@ def test_every_view_follows_from_a_fit_with_factors_to_one_without_and_back(
     assert "No correlation is a finding." not in words(page)
 
 
+@pytest.mark.slow
 def test_what_the_views_show_of_it_can_be_taken_away(page: pn.Column, state: AppState) -> None:
     state.show_fit(fit := bare())
     state.choose_pair("GENE1", "GENE2")
@@ -184,6 +186,7 @@ def test_a_link_to_a_factor_that_is_not_there_is_told(state: AppState) -> None:
     assert link.read(link.write(state, None))[0].factor is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("automatic", [True, False])
 def test_a_report_says_why_and_has_what_there_is(automatic: bool, tmp_path: Path) -> None:
     subject = Subject.of(bare(automatic=automatic))
@@ -214,6 +217,7 @@ def test_a_file_of_it_is_read_again(tmp_path: Path) -> None:
     assert bare_words(again) == REASON
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", [make_fit(**SHAPE, factors=3, seed=1), make_topic_fit(**SHAPE)])
 @pytest.mark.parametrize("first", [True, False])
 def test_it_is_compared_with_other_runs(

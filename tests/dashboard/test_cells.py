@@ -106,6 +106,7 @@ class TestView:
         state.choose_factor(0)
         assert state.colour == FACTOR
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("cells", [50, MOST_POINTS + 1])
     def test_selected_cells_have_an_outline(
         self, state: AppState, view: CellsView, cells: int

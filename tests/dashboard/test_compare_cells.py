@@ -26,6 +26,7 @@ def shown(state: AppState, runner: Runner, ids: list[str], until: Until) -> Show
     return show(state, runner, ids, until)
 
 
+@pytest.mark.slow
 def test_cell_by_cell(shown: Shown) -> None:
     state, view = shown
     view.stacked.turn("cells")
@@ -42,6 +43,7 @@ def test_cell_by_cell(shown: Shown) -> None:
     assert scatter.plot.points.under.visible
 
 
+@pytest.mark.slow
 def test_error_bars_on_demand(
     shown: Shown, ids: list[str], until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,7 @@ def fitted(counts: Counts, runner: Runner, state: AppState, steps: Steps, until:
     return state
 
 
+@pytest.mark.slow
 def test_selected_cells_are_fitted_alone(
     fitted: AppState, runner: Runner, counts: Counts, until: Until
 ) -> None:
@@ -65,6 +66,7 @@ def test_selected_cells_are_fitted_alone(
     assert state.counts.n_cells == CELLS
 
 
+@pytest.mark.slow
 def test_cells_without_a_value_of_a_covariate_are_left_out_and_counted(
     fitted: AppState, runner: Runner, counts: Counts, until: Until
 ) -> None:
@@ -93,6 +95,7 @@ def test_cells_without_a_value_of_a_covariate_are_left_out_and_counted(
         assert words in run.name
 
 
+@pytest.mark.slow
 def test_both_groups_are_fitted_opened_and_compared(
     fitted: AppState,
     runner: Runner,

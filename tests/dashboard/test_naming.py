@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from dashboard.naming import distinct
 from dashboard.runner import Runner
@@ -21,6 +22,7 @@ from tests.waiting import wait_for
 Until = Callable[[Callable[[], object]], None]
 
 
+@pytest.mark.slow
 def test_names_follow_their_topics_when_a_run_goes_on(
     state: AppState, services: Services, tmp_path: Path
 ) -> None:

@@ -64,6 +64,7 @@ def test_the_page_shows_it(card: Any, state: AppState) -> None:
     assert list(card.bars.rows.names) != shown
 
 
+@pytest.mark.slow
 def test_it_is_taken_away_with_all_others(card: Any, state: AppState, tmp_path: Path) -> None:
     assert "variance" not in as_they_stand(state)
     state.show_fit(fit := make_fit(20, 12, 2))

@@ -120,6 +120,7 @@ def run(request: pytest.FixtureRequest, services: Services, tmp_path: Path) -> s
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [0.0, 0.2], indirect=True, ids=["all cells", "held out"])
 def test_a_run_brings_its_data_and_all_choices(services: Services, run: str, other: str) -> None:
     page = Person(services, other)
@@ -158,6 +159,7 @@ def test_results_are_there_before_the_counts(
     assert page.request(page.state.run) == page.request(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["gone", "changed", "fewer cells", "unreadable"])
 def test_lost_data_are_told_and_nothing_else_is_fitted(
     services: Services, run: str, other: str, tmp_path: Path, harm: str

@@ -49,6 +49,7 @@ def tab(state: AppState, runner: Runner, runs: dict[str, str], until: Until) -> 
     return made
 
 
+@pytest.mark.slow
 def test_two_runs_of_other_cells_are_compared(
     state: AppState, tab: GroupsTab, runs: dict[str, str], until: Until
 ) -> None:

@@ -44,6 +44,7 @@ def whiskers(figure: Figure, axes: int) -> np.ndarray:
     return np.array([segment[:, 0] for segment in lines.get_segments()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("topics", [False, True])
 def test_as_many_bars_whatever_room_the_page_has(state: AppState, topics: bool) -> None:
     state.tab = "topics"

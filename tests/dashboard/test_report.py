@@ -95,6 +95,7 @@ def read(written: str) -> Read:
 
 
 class TestDocument:
+    @pytest.mark.slow
     def test_names_are_never_markup(self, read: Read) -> None:
         assert "img" not in read.tags
         assert "script" not in read.tags

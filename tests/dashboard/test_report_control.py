@@ -60,6 +60,7 @@ def test_nothing_is_made_without_a_fit(control: ReportControl, state: AppState) 
     assert not control._button.disabled
 
 
+@pytest.mark.slow
 def test_the_report_holds_what_the_views_show(
     control: ReportControl, state: AppState, browser: Copying
 ) -> None:
@@ -84,6 +85,7 @@ def test_the_report_holds_what_the_views_show(
     assert (control.note, state.run_error) == ("", None)
 
 
+@pytest.mark.slow
 def test_figures_and_tables_come_as_a_zip(
     control: ReportControl, state: AppState, browser: Copying, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
 from dashboard.runner import Runner
 from dashboard.services import Services
@@ -206,6 +207,7 @@ def test_a_setting_typed_just_before_the_press_counts(
     assert state.fit.n_factors == 2
 
 
+@pytest.mark.slow
 def test_a_home_that_goes_away_is_told_and_what_is_shown_stays(
     runner: Runner, state: AppState, steps: Steps, services: Services, until: Until
 ) -> None:

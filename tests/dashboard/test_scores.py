@@ -130,6 +130,7 @@ def test_a_run_without_factors_says_so() -> None:
     assert "<td>0 factors</td>" in page([none], "1")
 
 
+@pytest.mark.slow
 def test_cells_are_held_out_if_asked(
     state: AppState,
     runner: Runner,

@@ -85,6 +85,7 @@ def test_no_factors_at_all_may_be_suggested() -> None:
     assert "<h3>0 factors</h3>" in page(made_up(suggested=0, parameter="factors"))
 
 
+@pytest.mark.slow
 def test_numbers_are_compared_from_the_page(
     runner: Runner,
     state: AppState,
@@ -116,6 +117,7 @@ def test_numbers_are_compared_from_the_page(
     assert "many" in state.run_error.got
 
 
+@pytest.mark.slow
 def test_a_comparison_is_stopped(runner: Runner, state: AppState, until: Until) -> None:
     control = RunControl(state, runner)
     runner.read()

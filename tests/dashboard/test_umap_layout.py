@@ -16,6 +16,7 @@ def groups(rng: np.random.Generator, cells: int) -> np.ndarray:
     return np.r_[rng.normal(-4, 1, (half, 4)), rng.normal(4, 1, (half, 4))]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::numba.core.errors.NumbaWarning")
 def test_same_scores_same_picture_and_groups_stay_apart() -> None:
     scores = groups(np.random.default_rng(0), 120)

@@ -58,6 +58,7 @@ def test_a_process_that_ends_is_told_and_started_again(process: UmapProcess) -> 
     assert process(np.zeros((1, 2))).shape == (1, 2)
 
 
+@pytest.mark.slow
 def test_whoever_hears_how_far_it_is_may_end_it(process: UmapProcess) -> None:
     reports: list[tuple[float, str]] = []
 

@@ -6,6 +6,7 @@ import holoviews as hv
 import numpy as np
 import panel as pn
 import panel_material_ui as pmui
+import pytest
 from bokeh.models import GlyphRenderer
 
 from dashboard import html
@@ -77,6 +78,7 @@ def test_opening_a_run_turns_to_it(state: AppState, runner: Runner) -> None:
     assert tabs.active == 1
 
 
+@pytest.mark.slow
 def test_a_tab_says_that_it_is_being_opened_until_it_is_there(
     state: AppState, runner: Runner
 ) -> None:

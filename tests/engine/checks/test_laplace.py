@@ -37,6 +37,7 @@ def test_both_are_the_log_marginal() -> None:
     assert (found["pareto_k"] < 0.7).all()
 
 
+@pytest.mark.slow
 def test_the_same_as_the_fit_says() -> None:
     fit, counts = simulated("lnm")
     assert isinstance(fit, Fit)

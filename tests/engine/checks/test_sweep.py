@@ -91,6 +91,7 @@ def test_reasons_in_words() -> None:
         assert "Fewer than two" in put(few).reason
 
 
+@pytest.mark.slow
 def test_the_standard_errors_are_what_repetition_gives() -> None:
     """Of the difference between two numbers, over draws of the held-out cells."""
     found = [

@@ -49,6 +49,7 @@ def test_clr_of_mean_proportions() -> None:
     assert list(found.units["cells"]) == [240, 240]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of_donors", [0.0, 0.5])
 def test_the_size_of_both_tests(of_donors: float) -> None:
     """Cells of donors that differ are no independent units."""

@@ -4,6 +4,7 @@ import pytest
 from engine.data import inspect_source, read_counts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "cells", "genes", "median", "label"),
     [
@@ -25,6 +26,7 @@ def test_known_facts(shared_file, check_invariants, name, cells, genes, median, 
     assert (info.n_cells, info.n_genes, info.guess) == (cells, genes, "X")
 
 
+@pytest.mark.slow
 def test_markers_are_among_the_variable_genes(shared_file):
     counts = read_counts(shared_file("pbmc3k.h5ad"), genes=500)
     assert {"LYZ", "NKG7", "CD79A", "PPBP", "S100A8", "GNLY"} <= set(counts.genes)

@@ -227,6 +227,7 @@ def test_fewer_factors_than_cells_and_genes(counts_adata, shape):
         check_config(counts, LNMConfig(n_factors=limit))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zarr_format", [2, 3])
 @pytest.mark.parametrize("kind", ["sparse", "dense"])
 def test_lost_chunks_are_never_read_as_zeros_without_a_word(

@@ -58,6 +58,7 @@ def test_variance_between_effects() -> None:
     assert variance_between(np.array([1.0, np.nan]), np.ones(2)) == 0
 
 
+@pytest.mark.slow
 def test_a_gene_without_an_effect_is_as_far_from_zero_as_the_mean_is() -> None:
     """Its interval holds that, and its sign is not told."""
     rng, held, told = np.random.default_rng(0), [], []
@@ -75,6 +76,7 @@ def test_a_gene_without_an_effect_is_as_far_from_zero_as_the_mean_is() -> None:
     assert np.mean(told, axis=0)[1] < 0.01
 
 
+@pytest.mark.slow
 def test_intervals_of_few_genes_that_all_change() -> None:
     """What favours genes without an effect, in signs, does not shorten them."""
     rng, held = np.random.default_rng(0), []

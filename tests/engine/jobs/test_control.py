@@ -255,6 +255,7 @@ def test_unknown_ids_are_refused(jobs: Jobs, id: str) -> None:
     assert (jobs.home / "runs").is_dir()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begun", [False, True])
 def test_wishes_race(jobs: Jobs, fits: FakeFits, begun: bool) -> None:
     """Whatever the order, the run ends, is deleted, and the next one is done."""

@@ -197,6 +197,7 @@ def test_strange_things_in_the_folder_are_passed_over(serve: Serve) -> None:
     assert (jobs.home / "runs" / ".hidden").exists()
 
 
+@pytest.mark.slow
 def test_few_fits_are_kept_in_memory(serve: Serve, fits: FakeFits) -> None:
     fits.free = True
     jobs = serve()

@@ -245,6 +245,7 @@ def test_what_runs_take_on_disk_is_that_of_their_owner(
     assert people("bob").used() == people("").used() == 0
 
 
+@pytest.mark.slow
 def test_a_sweep_of_which_not_all_may_be_seen_is_told_from_what_may(
     jobs: Jobs, fits: FakeFits, people: Callable[[str], OwnJobs]
 ) -> None:

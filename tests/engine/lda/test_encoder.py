@@ -95,6 +95,7 @@ def bound(
     return -float(loss(start, counts, meant, setting, phase)[0])
 
 
+@pytest.mark.slow
 def test_the_bound_of_numpyro_is_that_of_the_cells_and_topics(
     counts: np.ndarray, setting: vae.Setting, start: dict[str, Any]
 ) -> None:

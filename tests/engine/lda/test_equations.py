@@ -170,6 +170,7 @@ class TestPosterior:
         np.testing.assert_allclose(special.softmax(mode, 1), cells.proportions, atol=1e-3)
         assert np.isfinite(scale).all()
 
+    @pytest.mark.slow
     def test_the_scale_is_near_that_of_the_best_diagonal_gaussian(self, cells: Cells) -> None:
         """The best by a search; what the curvature at the mode has is far from it."""
         alpha = np.full(3, 0.05)

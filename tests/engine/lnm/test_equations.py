@@ -94,6 +94,7 @@ def textbook_laplace(cells: Problem, u: np.ndarray) -> float:
 
 
 class TestLogMarginal:
+    @pytest.mark.slow
     def test_against_importance_sampling(self) -> None:
         """3 to 1000 counts a cell, and 300 in one gene: within 0.01 nat, on average or of each.
 

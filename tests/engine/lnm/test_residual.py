@@ -126,6 +126,7 @@ def test_little_noise_is_close_to_none() -> None:
     assert (near <= 0.51e-9 * ((u - np.exp(x)) ** 2 + np.exp(x)) + 1e-11 * (1 + u)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d", [np.exp(pln.LOG_NO_NOISE), 0.05, 0.3, 1.0, 3.0])
 def test_closed_form_slopes_are_the_derivatives(d: float) -> None:
     with jax.enable_x64():

@@ -119,6 +119,7 @@ class TestPopulation:
         assert np.sqrt((surprise**2).mean()) == pytest.approx(1, abs=0.2)
         assert np.corrcoef(efficiency.eta, truth)[0, 1] > 0.5
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("spread", "concentration"), [(0.8, 5.0), (0.25, 20.0)])
     def test_intervals_hold_the_truth_where_priors_are_far_from_it(
         self, spread: float, concentration: float
@@ -203,6 +204,7 @@ def two() -> tuple[Counts, np.ndarray]:
 
 
 class TestByBatch:
+    @pytest.mark.slow
     def test_capture_is_honest_in_each(self, two: tuple[Counts, np.ndarray]) -> None:
         """A prior that both share takes cells of the flat one for better captured ones."""
         counts, truth = two

@@ -53,6 +53,7 @@ def optimum(counts: Counts, fit: Fit, weights: np.ndarray) -> np.ndarray:
     return points[-1]
 
 
+@pytest.mark.slow
 def test_the_optimum(small: Counts, small_fit: Fit) -> None:
     twice = np.arange(small.n_cells) < 40
     weighted = optimum(small, small_fit, 1.0 + twice)

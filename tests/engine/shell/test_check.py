@@ -33,6 +33,7 @@ def _few_cells_by_importance_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.jobs.checking._MOST_LAPLACE_CELLS", 20)
 
 
+@pytest.mark.slow
 def test_a_table_and_json(
     saved: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -46,6 +47,7 @@ def test_a_table_and_json(
     assert set(pd.read_csv(out)["group"]) == {"all cells", "a", "b"}
 
 
+@pytest.mark.slow
 def test_words_and_the_counts_of_the_fit(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,6 +74,7 @@ def test_errors(
     assert pd.Series(capsys.readouterr().err).str.contains(words)[0]
 
 
+@pytest.mark.slow
 def test_the_approximation_is_tested_and_the_summary_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,6 +116,7 @@ def test_help_tells_the_defaults_of_each_model(capsys: pytest.CaptureFixture[str
         assert one.default is None or one.write(one.default) in row.split("[default: ")[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["engine.__main__", "dashboard.logratio"])
 def test_help_does_not_wait_for_what_a_command_needs(module: str) -> None:
     code = f"""

@@ -47,6 +47,7 @@ def test_counts_come_back(
     assert found.matrix() is not None
 
 
+@pytest.mark.slow
 def test_labels_of_any_name_come_back(
     counts: Counts, tmp_path: Path, same: Same, folder: Path
 ) -> None:

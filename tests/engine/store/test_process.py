@@ -46,6 +46,7 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_counts_are_those_of_this_process(
     process: ReaderProcess,
     request_of: Callable[..., DataRequest],
@@ -78,6 +79,7 @@ def test_refusals_come_back_as_they_are(
         assert getattr(there.value, "offer", None) == getattr(here.value, "offer", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "limits", "words"),
     [
@@ -164,6 +166,7 @@ def test_one_that_hangs_holds_up_no_other_and_is_stopped(
     wait_for(lambda: len(_children(process)) == 0)
 
 
+@pytest.mark.slow
 def test_it_is_started_again_if_it_was_ended(
     process: ReaderProcess,
     named: Callable[[str], DataRequest],
@@ -197,6 +200,7 @@ process.read(DataRequest(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a copy ends at its limits")
 def test_nothing_outlives_a_killed_server(
     named: Callable[[str], DataRequest], folder: Path

@@ -13,6 +13,7 @@ from engine.results import Totals
 from tests.engine.checks.predictive.truth import simulated
 
 
+@pytest.mark.slow
 def test_some_cells_and_groups() -> None:
     fit, counts = simulated("lnm")
     labels = np.array(["a", "b", "b", None] * (counts.n_cells // 4), object)
@@ -43,6 +44,7 @@ def test_correlations_of_a_handful_of_cells_are_not_judged(n_cells: int) -> None
         assert check.summary()["notes"] == [note]
 
 
+@pytest.mark.slow
 def test_groups_that_are_too_small_are_named() -> None:
     fit, counts = simulated("lnm")
     labels = np.full(counts.n_cells, "many", object)
@@ -61,6 +63,7 @@ def test_groups_that_are_too_small_are_named() -> None:
     assert some.notes == ()
 
 
+@pytest.mark.slow
 def test_a_label_may_be_called_as_all_cells_are() -> None:
     fit, counts = simulated("lnm")
     labels = np.array(["all cells", "b"] * (counts.n_cells // 2))
@@ -73,6 +76,7 @@ def test_a_label_may_be_called_as_all_cells_are() -> None:
         pd.testing.assert_frame_equal(getattr(check, name), expected)
 
 
+@pytest.mark.slow
 def test_findings_name_their_group() -> None:
     fit, counts = simulated("lnm")
     tight = replace(fit, totals=Totals(float(counts.totals.mean()), 100.0))
