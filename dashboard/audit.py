@@ -13,7 +13,7 @@ FILE = "audit.jsonl"
 _log = logging.getLogger(__name__)
 
 
-def tell(home: Path, who: str, did: str, what: str) -> None:
+def record(home: Path, who: str, did: str, what: str) -> None:
     """Add a line; if that fails, the error goes to the log of the server only."""
     when = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = json.dumps({"when": when, "who": who, "did": did, "what": what})

@@ -139,12 +139,12 @@ class _Umap(Artefact[np.ndarray]):
     def work(self, work: Work, *settings: Any) -> np.ndarray:
         """It ends early if it is stopped or if its run is deleted."""
 
-        def tell(fraction: float, words: str) -> None:
+        def on_progress(fraction: float, words: str) -> None:
             if work.stopping:
                 raise JobError("time to finish the UMAP", "a wish to stop", "Open the run again.")
             work.progress(fraction, words)
 
-        return umap_coordinates(coordinates(work.fit), tell)
+        return umap_coordinates(coordinates(work.fit), on_progress)
 
     def save(self, result: np.ndarray, path: Path, fit: AnyFit) -> None:
         """Save the coordinates; if that fails, they are computed again next time."""

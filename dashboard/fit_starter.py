@@ -64,7 +64,7 @@ class FitStarter:
             return None
 
     def started_both(
-        self, fit: AnyFit, masks: Iterable[np.ndarray], words: Iterable[str], *, found_here: bool
+        self, fit: AnyFit, masks: Iterable[np.ndarray], words: Iterable[str], *, data_driven: bool
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Fit two groups of cells separately, with the settings and priors of a fit of both.
 
@@ -74,7 +74,7 @@ class FitStarter:
         ----------
         masks, words
             (C,) which cells of the fit each group has, and the name of the group.
-        found_here
+        data_driven
             Whether the groups were found in the counts.
 
         Returns
@@ -96,7 +96,7 @@ class FitStarter:
                 )
             labels = [state.counts.obs[group] for group in groups]
             config, notes = family_of(fit).of_parts(fit, labels)
-            subsets = [CellSubset(*own, found_here) for own in zip(groups, words, strict=True)]
+            subsets = [CellSubset(*own, data_driven) for own in zip(groups, words, strict=True)]
             counts = state.counts
             runs = [
                 self._same(counts, config, subset) or self._submit(counts, config, subset)

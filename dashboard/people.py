@@ -30,7 +30,7 @@ def services_of(shared: Services, name: str | None, quota: int | None = None) ->
     if name is None:
         return shared
     own, home = copy.copy(shared), shared.jobs.home
-    record = partial(audit.tell, home, name)
+    record = partial(audit.record, home, name)
     uploads = shared.folders.uploads / _folder(name)
 
     def room(more: int = 0) -> None:

@@ -110,9 +110,9 @@ class Reading:
 Read = Callable[[DataRequest, Listener], tuple[Counts, SourceInfo]]
 
 
-def in_this_process(request: DataRequest, tell: Listener) -> tuple[Counts, SourceInfo]:
+def in_this_process(request: DataRequest, on_progress: Listener) -> tuple[Counts, SourceInfo]:
     """Read in this process: for trusted sources only."""
-    with listening(tell):
+    with listening(on_progress):
         return request.load(), inspect_source(request.source, request.choices)
 
 
@@ -139,7 +139,7 @@ class Task:
         """Stop reading; the future then raises an error that says so."""
         self.stopped = True
 
-    def tell(self, words: str, share: float) -> None:
+    def on_progress(self, words: str, share: float) -> None:
         """Set the progress; raises if a stop was requested."""
         if self.stopped:
             raise DataError(
@@ -176,8 +176,8 @@ class Reader:
             if key in self._cached:
                 self._cached.move_to_end(key)
                 return self._cached[key]
-        task.tell("", 0.0)
-        counts, info = self._read_source(request, task.tell)
+        task.on_progress("", 0.0)
+        counts, info = self._read_source(request, task.on_progress)
         read = Reading(request, info, counts, summarise(counts), getattr(info, "offers", ()))
         # A source without a state may change unnoticed, so its counts are not kept.
         with self._lock:

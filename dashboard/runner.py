@@ -85,11 +85,11 @@ class Runner:
         self._starter.ask(cells)
 
     def fit_both(
-        self, masks: Sequence[np.ndarray], words: Sequence[str], *, found_here: bool
+        self, masks: Sequence[np.ndarray], words: Sequence[str], *, data_driven: bool
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Fit two groups of the cells of the shown fit, see `FitStarter.started_both`."""
         assert self.state.fit is not None
-        return self._starter.started_both(self.state.fit, masks, words, found_here=found_here)
+        return self._starter.started_both(self.state.fit, masks, words, data_driven=data_driven)
 
     def sweep(self) -> None:
         """Start a sweep: a run for each of the numbers of topics or factors."""

@@ -29,19 +29,21 @@ BLOCK = 25_000
 NICE = 10
 _VARIABLE = "NUMBA_CACHE_DIR"
 
-Tell = Callable[[float, str], None]
+OnProgress = Callable[[float, str], None]
 
 
 def _silent(_fraction: float, _words: str) -> None:
     pass
 
 
-def umap_layout(scores: np.ndarray, tell: Tell = _silent, *, seed: int = SEED) -> np.ndarray:
+def umap_layout(
+    scores: np.ndarray, on_progress: OnProgress = _silent, *, seed: int = SEED
+) -> np.ndarray:
     """(C, 2) float32 UMAP coordinates of (C, k) factor scores.
 
     With more than 30,000 cells, a random sample is laid out and the others are placed among it by
     UMAP's own transform, block by block: a kind of cell with few members in the sample may
-    not form a group of its own. ``tell`` is called with the progress, and may raise to stop.
+    not form a group of its own. ``on_progress`` is called with the progress, and may raise to stop.
 
     Source: McInnes, Healy, Melville (2018), arXiv:1802.03426; one thread, so that the
     same scores give the same picture.
@@ -53,7 +55,7 @@ def umap_layout(scores: np.ndarray, tell: Tell = _silent, *, seed: int = SEED) -
     fitted = np.arange(count)
     if count > MOST_FITTED:
         fitted = np.sort(np.random.default_rng(seed).choice(count, MOST_FITTED, replace=False))
-    tell(0.0, f"laying out {len(fitted):,} cells")
+    on_progress(0.0, f"laying out {len(fitted):,} cells")
     model = umap.UMAP(
         n_neighbors=min(NEIGHBOURS, len(fitted) - 1),
         init="pca" if scores.shape[1] > 1 else "random",
@@ -66,7 +68,7 @@ def umap_layout(scores: np.ndarray, tell: Tell = _silent, *, seed: int = SEED) -
     # One layout costs about as much as five blocks.
     whole = len(others) + 5 * BLOCK
     for start in range(0, len(others), BLOCK):
-        tell((5 * BLOCK + start) / whole, f"placing cells: {start:,} of {len(others):,}")
+        on_progress((5 * BLOCK + start) / whole, f"placing cells: {start:,} of {len(others):,}")
         block = others[start : start + BLOCK]
         xy[block] = model.transform(np.asarray(scores[block], np.float32))
     return xy
@@ -160,14 +162,14 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 def _work(folder: Path) -> None:
     parent = os.getppid()
 
-    def tell(fraction: float, words: str) -> None:
+    def on_progress(fraction: float, words: str) -> None:
         if os.getppid() != parent:
             sys.exit("The server has gone.")
         news = json.dumps([fraction, words])
         write_whole(folder / PROGRESS, lambda path: path.write_text(news, "utf-8"))
 
     try:
-        xy = umap_layout(np.load(folder / SCORES, allow_pickle=False), tell)
+        xy = umap_layout(np.load(folder / SCORES, allow_pickle=False), on_progress)
         write_whole(folder / RESULT, lambda path: np.save(path, xy, allow_pickle=False))
     except Exception as error:
         message = f"{type(error).__name__}: {error}"

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from dashboard import umap_layout
-from dashboard.umap_layout import ERROR, PROGRESS, RESULT, SCORES, Tell
+from dashboard.umap_layout import ERROR, PROGRESS, RESULT, SCORES, OnProgress
 
 POLL_SECONDS = 0.1
 # One thread: the same scores give the same picture, and a fit beside it keeps a processor.
@@ -40,13 +40,13 @@ class UmapProcess:
         self._process: subprocess.Popen[str] | None = None
 
     def __call__(
-        self, scores: np.ndarray, tell: Tell = lambda _fraction, _words: None
+        self, scores: np.ndarray, on_progress: OnProgress = lambda _fraction, _words: None
     ) -> np.ndarray:
         """(C, 2) coordinates of (C, k) scores.
 
         Parameters
         ----------
-        tell
+        on_progress
             Called with the progress every tenth of a second; an error that it raises ends the work.
 
         Raises
@@ -62,7 +62,7 @@ class UmapProcess:
             process.stdin.write(f"{folder}\n")
             process.stdin.flush()
             try:
-                return _wait(process, folder, tell)
+                return _wait(process, folder, on_progress)
             except BaseException:
                 # Nobody waits for the result any more.
                 if not (folder / ERROR).exists():
@@ -94,7 +94,7 @@ class UmapProcess:
             process.communicate()
 
 
-def _wait(process: subprocess.Popen[str], folder: Path, tell: Tell) -> np.ndarray:
+def _wait(process: subprocess.Popen[str], folder: Path, on_progress: OnProgress) -> np.ndarray:
     fraction, words = 0.0, "starting"
     while True:
         ended = process.poll()
@@ -106,7 +106,7 @@ def _wait(process: subprocess.Popen[str], folder: Path, tell: Tell) -> np.ndarra
             raise RuntimeError(f"The process of the UMAP ended with exit code {ended}.")
         if (folder / PROGRESS).exists():
             fraction, words = json.loads((folder / PROGRESS).read_text("utf-8"))
-        tell(fraction, words)
+        on_progress(fraction, words)
         time.sleep(POLL_SECONDS)
 
 

@@ -36,13 +36,13 @@ def write_bundle(
     path: Path,
     subject: Subject,
     figures: Sequence[Figure],
-    tell: Callable[[str], None] = lambda _words: None,
+    on_progress: Callable[[str], None] = lambda _words: None,
 ) -> None:
     """Write a zip of every figure (SVG, PDF) with its data (CSV), the tables and the methods text.
 
     Parameters
     ----------
-    tell
+    on_progress
         Called with words on the progress.
     """
     trace = convergence(subject.fit)
@@ -52,10 +52,10 @@ def write_bundle(
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         bundle = _Bundle(file)
         for number, figure in enumerate(every, 1):
-            tell(f"Drawing {number} of {len(every)}: {figure.title}")
+            on_progress(f"Drawing {number} of {len(every)}: {figure.title}")
             _add_figure(bundle, subject, figure, number)
         for stem, (words, table) in report_tables.files(subject).items():
-            tell(f"Writing {stem.replace('_', ' ')}")
+            on_progress(f"Writing {stem.replace('_', ' ')}")
             named = with_ids(table, subject.fit)
             bundle.add(f"tables/{stem}.csv", _bytes(to_csv(named)), words)
         bundle.add("methods.txt", _bytes(subject.methods), "A paragraph for a methods section.")

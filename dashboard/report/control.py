@@ -74,7 +74,7 @@ class ReportControl(pn.viewable.Viewer):
             state.run_error = None
         run, status, names, known = state.run, state.status, list(state.names), state.embedding
         xy = known.xy if known is not None and known.kind == "umap" else None
-        tell = self._teller()
+        on_progress = self._teller()
         try:
             shown = as_they_stand(state)
         except Exception as error:
@@ -90,7 +90,7 @@ class ReportControl(pn.viewable.Viewer):
 
         def report() -> Callable[[], None]:
             of = subject()
-            content = document(of, figures(of), tell)
+            content = document(of, figures(of), on_progress)
             name = filename(of.provenance, "report", "html")
             return lambda: self.browser.download(name, MEDIA["html"], content)
 
@@ -98,7 +98,7 @@ class ReportControl(pn.viewable.Viewer):
             of = subject()
             with tempfile.TemporaryDirectory(prefix="logratio-") as folder:
                 path = Path(folder) / "figures.zip"
-                write_bundle(path, of, figures(of), tell)
+                write_bundle(path, of, figures(of), on_progress)
                 name = filename(of.provenance, "figures", "zip")
                 self.browser.download(name, MEDIA["zip"], paced(doc, parts(path)))
             return lambda: None

@@ -28,26 +28,26 @@ UNKNOWN = (
     "The fit does not tell which file its counts are from, or which of its cells were set aside."
 )
 NO_BREAK = "\N{NO-BREAK SPACE}"
-Tell = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 def document(
-    subject: Subject, figures: Sequence[Figure], tell: Tell = lambda _words: None
+    subject: Subject, figures: Sequence[Figure], on_progress: OnProgress = lambda _words: None
 ) -> bytes:
     """The report as one file of HTML, which holds everything it shows.
 
     Parameters
     ----------
-    tell
+    on_progress
         Called with words on the progress.
     """
-    tell("Writing the report")
+    on_progress("Writing the report")
     parts = [
         ("methods", "Methods", _methods(subject)),
         ("data", "Data", _data(subject)),
         ("convergence", "Convergence", _convergence(subject)),
         ("number", f"Number of {subject.kind}s", _number(subject)),
-        ("figures", "Figures", _figures(subject, figures, tell)),
+        ("figures", "Figures", _figures(subject, figures, on_progress)),
         ("tables", f"{subject.kind.capitalize()}s", _shares(subject)),
         ("score", "Held-out cells", _score(subject)),
         ("check", "Predictive check", _check(subject)),
@@ -121,10 +121,10 @@ def _number(subject: Subject) -> str:
     )
 
 
-def _figures(subject: Subject, figures: Sequence[Figure], tell: Tell) -> str:
+def _figures(subject: Subject, figures: Sequence[Figure], on_progress: OnProgress) -> str:
     drawn = []
     for number, figure in enumerate(figures, 1):
-        tell(f"Drawing {number} of {len(figures)}: {figure.title}")
+        on_progress(f"Drawing {number} of {len(figures)}: {figure.title}")
         drawn.append(_figure(subject, figure, f"f{number}"))
     return render("report.figures", drawn)
 

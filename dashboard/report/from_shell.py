@@ -22,7 +22,7 @@ from engine.jobs import JobStatus, check_file, factor_names
 from engine.jobs.store import RunStore, is_run
 from engine.results import AnyFit, load
 
-Tell = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 def write(
@@ -32,7 +32,7 @@ def write(
     bundle: Path | None = None,
     data: str | None = None,
     umap: bool = True,
-    tell: Tell = lambda _words: None,
+    on_progress: OnProgress = lambda _words: None,
 ) -> None:
     """Write the report of a saved fit, and maybe its figures and tables as a zip.
 
@@ -46,7 +46,7 @@ def write(
         Present path of the counts, for the command that repeats the fit.
     umap
         Whether cells are shown by a UMAP; it takes a while unless the file has one.
-    tell
+    on_progress
         Called with words on the progress.
 
     Raises
@@ -65,10 +65,10 @@ def write(
     subject = Subject.of(fit, status, names=given, check=check, source=data)
     if not subject.provenance.run:
         subject = replace(subject, provenance=replace(subject.provenance, run=path.stem))
-    figures = complete(subject.fit, {}, _coordinates(path, fit, tell) if umap else None)
-    out.write_bytes(document(subject, figures, tell))
+    figures = complete(subject.fit, {}, _coordinates(path, fit, on_progress) if umap else None)
+    out.write_bytes(document(subject, figures, on_progress))
     if bundle is not None:
-        write_bundle(bundle, subject, figures, tell)
+        write_bundle(bundle, subject, figures, on_progress)
 
 
 def _status(path: Path) -> JobStatus | None:
@@ -77,7 +77,7 @@ def _status(path: Path) -> JobStatus | None:
     return RunStore(folder.parents[1]).read(folder.name) if is_run(folder) else None
 
 
-def _coordinates(path: Path, fit: AnyFit, tell: Tell) -> np.ndarray | None:
+def _coordinates(path: Path, fit: AnyFit, on_progress: OnProgress) -> np.ndarray | None:
     """UMAP of the file, else a new one; None for too few cells or a single topic."""
     with h5py.File(path, "r") as file:
         known = file.get("obsm/X_umap")
@@ -90,5 +90,5 @@ def _coordinates(path: Path, fit: AnyFit, tell: Tell) -> np.ndarray | None:
     ):
         return None
     return umap_layout(
-        summaries.coordinates(fit), lambda _share, words: tell(words[:1].upper() + words[1:])
+        summaries.coordinates(fit), lambda _share, words: on_progress(words[:1].upper() + words[1:])
     )

@@ -89,7 +89,11 @@ def score(fit: AnyFit, counts: Counts, *, seed: int = 0) -> Score:
 
 
 def complete(
-    fit: AnyFit, counts: Counts, *, seed: int = 0, tell: Callable[[float], None] | None = None
+    fit: AnyFit,
+    counts: Counts,
+    *,
+    seed: int = 0,
+    on_progress: Callable[[float], None] | None = None,
 ) -> tuple[Score, CellScores]:
     """Score a fit on held-out cells, by document completion.
 
@@ -104,7 +108,7 @@ def complete(
         Genes matched by name.
     seed
         Of the thinning.
-    tell
+    on_progress
         Called between blocks of cells with the share done; an exception that it raises ends the
         work.
 
@@ -119,7 +123,7 @@ def complete(
     if seed < 0:
         raise ConfigError("a seed of zero or above", str(seed), "Change the seed.")
     counts = counts.matched(fit.genes, fit.gene_ids)
-    cells, n_left_out = cell_scores(fit, counts, seed=seed, tell=tell)
+    cells, n_left_out = cell_scores(fit, counts, seed=seed, on_progress=on_progress)
     values, n_counts = cells.log_likelihood, cells.n_counts
     marginal, is_bound = None, False
     if fit.can("log_marginal"):
@@ -142,7 +146,11 @@ def complete(
 
 
 def cell_scores(
-    fit: AnyFit, counts: Counts, *, seed: int = 0, tell: Callable[[float], None] | None = None
+    fit: AnyFit,
+    counts: Counts,
+    *,
+    seed: int = 0,
+    on_progress: Callable[[float], None] | None = None,
 ) -> tuple[CellScores, int]:
     """Contribution of each cell to the score, and the number of cells left out.
 
@@ -158,8 +166,8 @@ def cell_scores(
     for own, proportions in predicted_proportions(fit, halves.first):
         second = halves.second.block(own.start, own.stop)
         values[own] = (second * np.log(np.maximum(proportions, _LEAST))).sum(1, dtype=float)
-        if tell is not None:
-            tell(own.stop / n_cells)
+        if on_progress is not None:
+            on_progress(own.stop / n_cells)
     names = halves.first.cells.to_numpy(str)
     return CellScores(names, values, halves.second.totals), halves.n_left_out
 

@@ -85,7 +85,7 @@ def differences(
     b: np.ndarray | None = None,
     *,
     donor: str | None = None,
-    chosen: bool = False,
+    data_driven: bool = False,
     adjusted: bool = False,
     centre: Centre = "precision",
     least_detection: float = LEAST_DETECTION,
@@ -97,7 +97,7 @@ def differences(
         a,
         b,
         donor=donor,
-        chosen=chosen,
+        data_driven=data_driven,
         adjusted=adjusted,
         centre=centre,
         least_detection=least_detection,
@@ -115,7 +115,7 @@ def differences_iter(
     b: np.ndarray | None = None,
     *,
     donor: str | None = None,
-    chosen: bool = False,
+    data_driven: bool = False,
     adjusted: bool = False,
     centre: Centre = "precision",
     least_detection: float = LEAST_DETECTION,
@@ -141,7 +141,7 @@ def differences_iter(
         (C,) masks of cells of ``counts``; b None: all that are not in a.
     donor
         A column of ``counts.obs``: the donor of each cell, which is then the unit.
-    chosen
+    data_driven
         Whether the groups were found in these counts (drawn, or clusters of them). A test would be
         circular: effects then have no errors.
     adjusted
@@ -168,7 +168,7 @@ def differences_iter(
         )
     _refuse_numbers(counts, donor)
     counts = counts.matched(fit.genes, fit.gene_ids)
-    groups = groups_of(counts, a, b, donor, chosen=chosen)
+    groups = groups_of(counts, a, b, donor, data_driven=data_driven)
     if donor is None and groups.tested and (alike := ", ".join(fit.groupings)):
         groups = groups._replace(notes=(*groups.notes, _ALIKE.format(alike)))
     if fit.can("covariates"):

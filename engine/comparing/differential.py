@@ -178,7 +178,7 @@ def differential(
     cells = len(fit_a.cells), len(fit_b.cells)
     estimates = partial(between_cells, one, other, positions)
     notes = []
-    if any((fit.data.get("subset") or {}).get("found_here") for fit in (fit_a, fit_b)):
+    if any(_data_driven(fit) for fit in (fit_a, fit_b)):
         notes.append(FOUND_HERE)
     if fit_a.n_factors == 0:
         notes.append("Fits without factors have no correlation that is a finding, and no change.")
@@ -196,6 +196,13 @@ def differential(
     return Differential(
         fit_a.genes, estimates, tested=tested, n_a=cells[0], n_b=cells[1], notes=tuple(notes)
     )
+
+
+def _data_driven(fit: AnyFit) -> bool:
+    """Whether the cells of a fit were found in its counts."""
+    subset = fit.data.get("subset") or {}
+    # Fits of earlier releases call it so.
+    return bool(subset.get("data_driven") or subset.get("found_here"))
 
 
 def between_cells(

@@ -40,10 +40,10 @@ def differential_by(
     by: str | tuple[np.ndarray, np.ndarray],
     *,
     donor: str | None = None,
-    chosen: bool = False,
+    data_driven: bool = False,
 ) -> Differential:
     """Compare the correlations of two groups of cells; see `differential_by_iter`."""
-    *_, last = differential_by_iter(fit, counts, by, donor=donor, chosen=chosen)
+    *_, last = differential_by_iter(fit, counts, by, donor=donor, data_driven=data_driven)
     if last.differential is None:
         raise RuntimeError("the last step has the result")
     return last.differential
@@ -55,7 +55,7 @@ def differential_by_iter(
     by: str | tuple[np.ndarray, np.ndarray],
     *,
     donor: str | None = None,
-    chosen: bool = False,
+    data_driven: bool = False,
 ) -> Iterator[DifferentialProgress]:
     """Fit two groups of cells each by itself, and compare their correlations, yielding progress.
 
@@ -77,7 +77,7 @@ def differential_by_iter(
         cells of A and B, which share no cells.
     donor
         A column of ``counts.obs``: the donor of each cell, which is then the unit.
-    chosen
+    data_driven
         Whether the groups were found in these counts (drawn, or clusters of them): changes then
         have no errors.
 
@@ -96,7 +96,7 @@ def differential_by_iter(
         counts = replace(counts, reference=fit.reference)
     names, (a, b) = _two(counts.obs, by)
     fewest = FEWEST_CELLS, FEWEST_CELLS
-    groups = groups_of(counts, a, b, donor, chosen=chosen, fewest=fewest)
+    groups = groups_of(counts, a, b, donor, data_driven=data_driven, fewest=fewest)
     return _steps(fit, counts, groups, names)
 
 

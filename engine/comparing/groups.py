@@ -69,14 +69,14 @@ def groups_of(
     b: np.ndarray | None,
     donor: str | None,
     *,
-    chosen: bool = False,
+    data_driven: bool = False,
     fewest: tuple[int, int] = (FEWEST_CELLS, FEWEST_OF_DONOR),
 ) -> Groups:
     """The sets of two groups of cells, those without counts left out.
 
     Parameters
     ----------
-    chosen
+    data_driven
         Whether the groups were found in the counts: then nothing is tested.
     fewest
         Fewest cells of a group, and of a donor in a group.
@@ -106,7 +106,9 @@ def groups_of(
         groups = Groups([first, second], [0], [1], False, False, True, ())
     else:
         groups = _by_donor(counts, first, second, donor, fewest[1])
-    return groups._replace(tested=False, notes=(*groups.notes, FOUND_HERE)) if chosen else groups
+    return (
+        groups._replace(tested=False, notes=(*groups.notes, FOUND_HERE)) if data_driven else groups
+    )
 
 
 def _mask(counts: Counts, mask: np.ndarray, name: str) -> np.ndarray:

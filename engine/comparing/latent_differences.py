@@ -73,10 +73,10 @@ def latent_differences(
     b: np.ndarray | None = None,
     *,
     donor: str | None = None,
-    chosen: bool = False,
+    data_driven: bool = False,
 ) -> LatentDifferences:
     """Compare factors or topics of two groups of cells; see `latent_differences_iter`."""
-    *_, last = latent_differences_iter(fit, counts, a, b, donor=donor, chosen=chosen)
+    *_, last = latent_differences_iter(fit, counts, a, b, donor=donor, data_driven=data_driven)
     if last.differences is None:
         raise RuntimeError("the last step has the result")
     return last.differences
@@ -89,7 +89,7 @@ def latent_differences_iter(
     b: np.ndarray | None = None,
     *,
     donor: str | None = None,
-    chosen: bool = False,
+    data_driven: bool = False,
 ) -> Iterator[LatentDifferencesProgress]:
     """Compare factors or topics of two groups of cells, yielding progress.
 
@@ -107,7 +107,7 @@ def latent_differences_iter(
         (C,) masks of cells of ``counts``; b None: all that are not in a.
     donor
         A column of ``counts.obs``: the donor of each cell, which is then the unit.
-    chosen
+    data_driven
         Whether the groups were found in these counts: effects then have no errors.
 
     Raises
@@ -117,13 +117,13 @@ def latent_differences_iter(
         small, or there is no such column of donors.
     """
     if fit.can("differences"):
-        return _of_factors(fit, counts, a, b, donor, chosen)
+        return _of_factors(fit, counts, a, b, donor, data_driven)
     if not fit.can("mixtures"):
         raise ConfigError(
             "a fit of LNM, LNMVCP or LDA", fit.model, "Compare groups under one of these."
         )
     counts = counts.matched(fit.genes, fit.gene_ids)
-    return _of_topics(fit, counts, groups_of(counts, a, b, donor, chosen=chosen))
+    return _of_topics(fit, counts, groups_of(counts, a, b, donor, data_driven=data_driven))
 
 
 def _of_factors(
@@ -132,9 +132,9 @@ def _of_factors(
     a: np.ndarray,
     b: np.ndarray | None,
     donor: str | None,
-    chosen: bool,
+    data_driven: bool,
 ) -> Iterator[LatentDifferencesProgress]:
-    for step in differences_iter(fit, counts, a, b, donor=donor, chosen=chosen):
+    for step in differences_iter(fit, counts, a, b, donor=donor, data_driven=data_driven):
         result = step.differences
         if result is None:
             yield LatentDifferencesProgress(step.fraction)

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from engine.data import chunks
 from engine.data.reader_errors import reading
-from engine.data.reading_progress import tell
+from engine.data.reading_progress import report_progress
 from engine.data.rows import row_blocks
 from engine.errors import DataError
 
@@ -144,7 +144,7 @@ class Matrix:
                 stop = min(start + SLICE_VALUES, last - first)
                 whole[start:stop] = array[first + start : first + stop]
                 if last - first > SLICE_VALUES:
-                    tell("reading the values", (place + stop / (last - first)) / 2)
+                    report_progress("reading the values", (place + stop / (last - first)) / 2)
             arrays.append(whole)
         return arrays[0], arrays[1]
 

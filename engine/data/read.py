@@ -16,7 +16,7 @@ from engine.data.matrices import Matrix
 from engine.data.memory import memory_budget
 from engine.data.name_cleaning import clean_labels, clean_names
 from engine.data.opening import open_table
-from engine.data.reading_progress import tell
+from engine.data.reading_progress import report_progress
 from engine.data.report import Report
 from engine.data.rows import MemoryRows, Projection, RowStore, StreamedRows, row_blocks
 from engine.data.scan import Scan, scan
@@ -104,7 +104,7 @@ def read_counts(
         scanned = scan(matrix, cells, names, choice.remedy, rounding=round)
         whole = _library_size(table.obs, library_size, scanned.totals)
         elsewhere = whole - scanned.totals
-        tell("choosing the genes", 0.0)
+        report_progress("choosing the genes", 0.0)
         selection = choose_genes(
             names,
             scanned,

@@ -11,7 +11,7 @@ Listener = Callable[[str, float], None]
 _LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
-def tell(words: str, share: float) -> None:
+def report_progress(words: str, share: float) -> None:
     """Report the current step, and the share that is done."""
     listener = _LISTENER.get()
     if listener is not None:

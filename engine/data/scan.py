@@ -13,7 +13,7 @@ from engine.data.counts import ContentHash
 from engine.data.looks import CORRECTED, WHOLE_TOLERANCE, fractions
 from engine.data.matrices import Matrix
 from engine.data.reader_errors import shorten
-from engine.data.reading_progress import tell
+from engine.data.reading_progress import report_progress
 from engine.data.rows import row_blocks
 from engine.errors import DataError
 
@@ -87,7 +87,7 @@ def scan(
         gene_sums += rows.sum(axis=0).A1
         gene_cells += np.bincount(rows.indices, minlength=n_genes)
         sampled.append(rows[(-start) % stride :: stride].astype(np.float32))
-        tell("checking the counts", stop / n_cells)
+        report_progress("checking the counts", stop / n_cells)
     if not totals.any():
         raise DataError("counts above zero", f"only zeros in {matrix.name}", remedy)
     sample = sparse.csr_matrix(sparse.vstack(sampled, format="csr"))

@@ -30,7 +30,7 @@ class CellSubset:
         (C,) which of them.
     words
         Description of the subset.
-    found_here
+    data_driven
         Whether they were found in these counts: drawn on a map of a fit, or a cluster. Differences
         between such groups are reported without errors.
 
@@ -42,7 +42,7 @@ class CellSubset:
 
     mask: np.ndarray
     words: str
-    found_here: bool
+    data_driven: bool
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mask", np.asarray(self.mask, dtype=bool))
@@ -53,7 +53,7 @@ class CellSubset:
         """The entry in a run and its fit, ready for JSON."""
         return {
             "words": self.words,
-            "found_here": self.found_here,
+            "data_driven": self.data_driven,
             "cells": int(self.mask.sum()),
             "of": len(self.mask),
         }

@@ -203,7 +203,7 @@ def pull[S: Fraction, T](
     steps: Iterator[S],
     outcome: Callable[[S], T | None],
     handle: JobHandle,
-    tell: Callable[[float], None],
+    on_progress: Callable[[float], None],
 ) -> T | None:
     """The outcome of the last step; None if the job is to stop before."""
     with closing(cast(Any, steps)):
@@ -213,5 +213,5 @@ def pull[S: Fraction, T](
                 return result
             if handle.stopping:
                 return None
-            tell(step.fraction)
+            on_progress(step.fraction)
     return None

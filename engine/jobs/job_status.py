@@ -232,9 +232,11 @@ def _subset(values: Mapping[str, Any]) -> dict[str, Any]:
     if not values:
         return {}
     of = int(_within("of", values["of"], _MOST))
+    # Runs of earlier releases call it so.
+    name = "found_here" if "found_here" in values else "data_driven"
     return {
         "words": _text("words", values["words"]),
-        "found_here": values["found_here"] is True,
+        "data_driven": values[name] is True,
         "cells": int(_within("cells", values["cells"], of)),
         "of": of,
     }

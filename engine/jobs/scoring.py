@@ -45,7 +45,7 @@ def score(store: RunStore, job: Job, held_out: Counts) -> bool:
 
     assert job.snapshot is not None
 
-    def tell(share: float) -> None:
+    def on_progress(share: float) -> None:
         if job.wish not in (Wish.GO_ON, Wish.STOP):
             raise _Unwanted
         job.update(fraction=share)
@@ -54,7 +54,7 @@ def score(store: RunStore, job: Job, held_out: Counts) -> bool:
     try:
         fit = job.snapshot()
         seed = job.status.config["seed"]
-        completion, cells = checks.complete(fit, held_out, seed=seed, tell=tell)
+        completion, cells = checks.complete(fit, held_out, seed=seed, on_progress=on_progress)
         _save(store, job.status.id, cells)
         measured = checks.quality(fit, held_out)
         job.update(score=_plain(completion.to_dict() | measured.to_dict()))

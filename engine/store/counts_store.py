@@ -24,7 +24,7 @@ from engine.data import Counts, DataRequest, SourceInfo
 from engine.data.reader_errors import shorten
 from engine.errors import DataError, NoRoom
 from engine.store import layout, sources
-from engine.store.process import ReaderProcess, Tell
+from engine.store.process import OnProgress, ReaderProcess
 from engine.store.worker import OUTCOME
 
 MOST_BYTES = 20 * 10**9
@@ -33,7 +33,7 @@ _READ_BY = ("anndata", "h5py", "numpy", "pandas", "scanpy", "scipy", "zarr")
 NEW, DELETED = ".new-", ".deleted-"
 _COUNTS_FOLDERS = 32 * "[0-9a-f]"
 DAY = 86400.0
-_SILENT: Tell = lambda _words, _share: None  # noqa: E731
+_SILENT: OnProgress = lambda _words, _share: None  # noqa: E731
 
 
 class CountsStore:
@@ -71,12 +71,14 @@ class CountsStore:
         """The counts of a request, given as a run saves it; errors as in `read`."""
         return self.read(DataRequest.from_dict(request))[0]
 
-    def read(self, request: DataRequest, tell: Tell = _SILENT) -> tuple[Counts, SourceInfo]:
+    def read(
+        self, request: DataRequest, on_progress: OnProgress = _SILENT
+    ) -> tuple[Counts, SourceInfo]:
         """Counts and the description of their source, from the store or read now and stored.
 
         Parameters
         ----------
-        tell
+        on_progress
             Called with the current step and the share that is done; an error of it ends the
             reading.
 
@@ -94,14 +96,14 @@ class CountsStore:
         new = self._new()
         try:
             try:
-                self._process.read(request, new, tell)
+                self._process.read(request, new, on_progress)
             except NoRoom:
                 # Older counts are removed to make room.
                 if not self._evict(every=True):
                     raise
                 shutil.rmtree(new, ignore_errors=True)
                 new = self._new()
-                self._process.read(request, new, tell)
+                self._process.read(request, new, on_progress)
             (new / OUTCOME).unlink(missing_ok=True)
             if sources.state(request.source) != before:
                 raise DataError(

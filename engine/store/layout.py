@@ -37,7 +37,7 @@ from engine.data.info import ColumnInfo, LayerInfo, SourceInfo
 from engine.data.matrices import Matrix, as_matrix
 from engine.data.memory import memory_budget
 from engine.data.reader_errors import reading
-from engine.data.reading_progress import tell
+from engine.data.reading_progress import report_progress
 from engine.data.report import Report
 from engine.data.rows import MemoryRows, RowStore, row_blocks
 from engine.errors import DataError
@@ -183,7 +183,7 @@ def _write_rows(root: zarr.Group, counts: Counts) -> None:
         data.add(rows.data)
         indices.add(rows.indices)
         indptr[start + 1 : stop + 1] = indptr[start] + rows.indptr[1:]
-        tell("keeping the counts", stop / counts.n_cells)
+        report_progress("keeping the counts", stop / counts.n_cells)
     data.end()
     indices.end()
     group.create_array("indptr", data=indptr)

@@ -26,7 +26,7 @@ from engine.store.limits import Limits
 from engine.store.worker import OUTCOME, no_room
 
 # Called with the current step and the share that is done; an error of it ends the reading.
-Tell = Callable[[str, float], None]
+OnProgress = Callable[[str, float], None]
 POLL_SECONDS = 0.1
 _ROOT = Path(engine.__file__).resolve().parents[1]
 # One thread each: several may read at once, beside a fit. Arenas count towards a memory limit.
@@ -93,14 +93,14 @@ class ReaderProcess:
         self,
         request: DataRequest,
         folder: Path,
-        tell: Tell = lambda _words, _share: None,
+        on_progress: OnProgress = lambda _words, _share: None,
         limits: Limits | None = None,
     ) -> Usage:
         """Let the process read a source and write it to an empty folder.
 
         Parameters
         ----------
-        tell
+        on_progress
             Called every tenth of a second with the step and the share that is done; an error
             of it ends the reading.
         limits
@@ -120,7 +120,7 @@ class ReaderProcess:
                     raise _refused(request, f"still being read after {limits.wall:,.0f} s")
                 reading.news.wait(POLL_SECONDS)
                 reading.news.clear()
-                tell(reading.words, reading.share)
+                on_progress(reading.words, reading.share)
         except BaseException:
             self._send({"stop": number})
             raise

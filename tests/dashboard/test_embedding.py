@@ -29,11 +29,11 @@ class Counted:
         self.go_on = threading.Event()
         self.go_on.set()
 
-    def __call__(self, scores: np.ndarray, tell: Any) -> np.ndarray:
+    def __call__(self, scores: np.ndarray, on_progress: Any) -> np.ndarray:
         self.calls += 1
-        tell(0.0, "laying out")
+        on_progress(0.0, "laying out")
         assert self.go_on.wait(PATIENCE)
-        tell(0.5, "placing")
+        on_progress(0.5, "placing")
         return np.asarray(scores[:, :2], np.float32)
 
 

@@ -88,7 +88,7 @@ def test_cells_without_a_value_of_a_covariate_are_left_out_and_counted(
     for run in runs:
         assert run.subset == {
             "words": words,
-            "found_here": False,
+            "data_driven": False,
             "cells": CELLS - LACKING,
             "of": CELLS,
         }
@@ -155,7 +155,7 @@ def test_both_groups_are_fitted_opened_and_compared(
 
 def test_groups_without_enough_cells_are_refused(fitted: AppState, runner: Runner) -> None:
     few = np.arange(CELLS) < 30
-    assert runner.fit_both((few, ~few), ("few", "the rest"), found_here=False) == ((), ())
+    assert runner.fit_both((few, ~few), ("few", "the rest"), data_driven=False) == ((), ())
     assert "at least 40 cells" in fitted.run_error.expected
 
 

@@ -34,11 +34,11 @@ class Slow:
         self.read: list[str] = []
         self.ended: list[str] = []
 
-    def __call__(self, request: DataRequest, tell: Listener) -> tuple[Counts, SourceInfo]:
+    def __call__(self, request: DataRequest, on_progress: Listener) -> tuple[Counts, SourceInfo]:
         self.read.append(request.source)
         try:
             while "slow" in request.source and not self.go.wait(0.01):
-                tell("checking the counts", 0.25)
+                on_progress("checking the counts", 0.25)
         except DataError:
             self.ended.append(request.source)
             raise
@@ -235,7 +235,9 @@ def test_a_server_reads_by_its_store(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Neither the page nor a job opens a source in the server's process."""
     reads: list[str] = []
 
-    def read(store: CountsStore, request: DataRequest, tell: object = None) -> tuple[Counts, None]:
+    def read(
+        store: CountsStore, request: DataRequest, on_progress: object = None
+    ) -> tuple[Counts, None]:
         reads.append(f"{store.folder.name} {request.source}")
         return make_counts(), None
 

@@ -62,13 +62,13 @@ def test_a_process_that_ends_is_told_and_started_again(process: UmapProcess) -> 
 def test_whoever_hears_how_far_it_is_may_end_it(process: UmapProcess) -> None:
     reports: list[tuple[float, str]] = []
 
-    def tell(fraction: float, words: str) -> None:
+    def on_progress(fraction: float, words: str) -> None:
         reports.append((fraction, words))
         if fraction:
             raise KeyboardInterrupt
 
     before = process(np.zeros((1, 2)))[0, 1]
     with pytest.raises(KeyboardInterrupt):
-        process(np.full((1, 2), 3.0), tell)
+        process(np.full((1, 2), 3.0), on_progress)
     assert reports[-1] == (0.5, "half way")
     assert process(np.zeros((1, 2)))[0, 1] != before

@@ -124,7 +124,7 @@ class GroupDifferences(Card):
                 counts,
                 *comparison.masks,
                 donor=comparison.donor,
-                chosen=not comparison.honest,
+                data_driven=not comparison.honest,
             )
         except EngineError as error:
             return error

@@ -109,9 +109,9 @@ class Pairing(param.Parameterized):
         comparison = self.choices.comparison
         if self.offers == FIT and self.runner is not None and comparison is not None:
             # Both halves of split counts are fitted, also the one in which the cells were drawn.
-            found_here = not comparison.honest or comparison.label is None
+            data_driven = not comparison.honest or comparison.label is None
             begun, lacks = self.runner.fit_both(
-                comparison.masks, comparison.names, found_here=found_here
+                comparison.masks, comparison.names, data_driven=data_driven
             )
             self._names, self._lacks = comparison.names, " ".join(lacks)
             self.choices.both = begun

@@ -50,7 +50,7 @@ def report(path: Path, out: Path, bundle: Path | None, data: str | None, no_umap
         bundle=bundle,
         data=data,
         umap=not no_umap,
-        tell=lambda words: print(words, file=sys.stderr),
+        on_progress=lambda words: print(words, file=sys.stderr),
     )
     for made in (out, bundle):
         if made is not None:

@@ -140,7 +140,7 @@ def test_cells_of_one_count_cannot_be_scored(fit: engine.TopicFit) -> None:
 
 def test_what_each_cell_contributes(fit: engine.TopicFit, parts: tuple[Counts, Counts]) -> None:
     told: list[float] = []
-    found, cells = complete(fit, parts[1], tell=told.append)
+    found, cells = complete(fit, parts[1], on_progress=told.append)
     assert found == score(fit, parts[1])
     assert list(cells.cells) == list(parts[1].cells)
     mean = cells.log_likelihood.sum() / cells.n_counts.sum()
@@ -151,7 +151,7 @@ def test_what_each_cell_contributes(fit: engine.TopicFit, parts: tuple[Counts, C
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        complete(fit, parts[1], tell=enough)
+        complete(fit, parts[1], on_progress=enough)
 
 
 def test_the_standard_error_is_that_of_the_mean_over_cells() -> None:

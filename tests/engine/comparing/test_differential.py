@@ -15,17 +15,21 @@ from tests.dashboard.test_uncertainty import make_uncertainty
 from tests.engine.jobs.test_structure_phase import MISSED
 
 
-@pytest.mark.parametrize("found_here", [True, False])
-def test_cells_that_were_found_in_the_counts_have_changes_without_errors(found_here: bool) -> None:
+@pytest.mark.parametrize("key", ["data_driven", "found_here"])
+@pytest.mark.parametrize("data_driven", [True, False])
+def test_cells_that_were_found_in_the_counts_have_changes_without_errors(
+    data_driven: bool, key: str
+) -> None:
     one = make_fit(cells=40, genes=12, factors=2, seed=0)
-    told = CellSubset(np.ones(40, bool), "drawn", found_here).to_dict()
+    told = CellSubset(np.ones(40, bool), "drawn", data_driven).to_dict()
+    told[key] = told.pop("data_driven")  # of earlier releases
     other = make_fit(cells=40, genes=12, factors=2, seed=1).changed(data={"subset": told})
     found = differential(one, make_uncertainty(one, 1e-4), other, make_uncertainty(other, 1e-4))
     change = found.change(np.arange(5))
-    assert found.tested is not found_here
-    assert np.isnan(change.lfsr).all() == found_here
+    assert found.tested is not data_driven
+    assert np.isnan(change.lfsr).all() == data_driven
     assert np.isfinite(change.change).all()
-    assert any("found in these counts" in note for note in found.notes) == found_here
+    assert any("found in these counts" in note for note in found.notes) == data_driven
 
 
 def test_fits_without_factors_have_no_change_to_tell() -> None:

@@ -76,7 +76,7 @@ def test_donors_of_both_groups_and_few() -> None:
     assert few.latents["difference"].notna().all()
     assert few.latents[["standard_error", "p_value", "lfsr"]].isna().all(axis=None)
     assert "Nothing is tested" in few.notes[0]
-    drawn = engine.latent_differences(fit, counts, half, chosen=True)
+    drawn = engine.latent_differences(fit, counts, half, data_driven=True)
     assert drawn.latents["p_value"].isna().all()
     with pytest.raises(ConfigError, match="240 cells in both"):
         engine.latent_differences(fit, counts, half, half)

@@ -12,6 +12,7 @@ import pytest
 from engine.errors import ConfigError, DataError
 from engine.jobs import CellSubset, Jobs, check_same_counts
 from engine.jobs.fitted_counts import counts_of
+from engine.jobs.job_status import JobStatus
 from engine.summaries import methods_text
 from tests.engine.jobs.fakes import (
     REQUEST,
@@ -66,16 +67,21 @@ def of_cells(fit: Any, counts: Any) -> Any:
 
 
 def test_some_cells_alone_are_fitted_and_known_again(own_jobs: Jobs, seen: list[Any]) -> None:
-    subset = CellSubset(SOME, "three cells", found_here=True)
+    subset = CellSubset(SOME, "three cells", data_driven=True)
     id = own_jobs.submit_fit(REQUEST, config(1), counts=make_counts(), subset=subset)
     done = ended(own_jobs, id)
     assert done.state == "done", done.message
     chosen = make_counts().cells[SOME]
     assert seen[0].cells.equals(chosen)
     fit = own_jobs.result(id)
-    told = {"words": "three cells", "found_here": True, "cells": 3, "of": 5}
+    told = {"words": "three cells", "data_driven": True, "cells": 3, "of": 5}
     assert fit.data["subset"] == done.subset == told
     assert "Of the 5 cells, three cells alone were taken." in methods_text(fit)
+
+    # as a run of an earlier release tells it
+    run, progress = done.to_parts()
+    run["subset"] = {"found_here" if key == "data_driven" else key: told[key] for key in told}
+    assert JobStatus.from_parts(id, run, progress) == done
 
     # after another start, and read again, they are the same
     home = own_jobs.home
@@ -94,7 +100,7 @@ def test_some_cells_alone_are_fitted_and_known_again(own_jobs: Jobs, seen: list[
 def test_cells_that_are_not_known_any_more_are_not_guessed(
     own_jobs: Jobs, damage: bytes | None
 ) -> None:
-    subset = CellSubset(SOME, "three cells", found_here=False)
+    subset = CellSubset(SOME, "three cells", data_driven=False)
     id = own_jobs.submit_fit(REQUEST, config(1), counts=make_counts(), subset=subset)
     ended(own_jobs, id)
     path: Path = folder(own_jobs, id) / "subset.npz"
@@ -105,7 +111,7 @@ def test_cells_that_are_not_known_any_more_are_not_guessed(
 
 def test_a_subset_has_a_cell() -> None:
     with pytest.raises(ConfigError, match="at least one cell"):
-        CellSubset(np.zeros(3, bool), "nobody", found_here=False)
+        CellSubset(np.zeros(3, bool), "nobody", data_driven=False)
 
 
 def test_a_whole_fit_says_nothing_of_cells() -> None:

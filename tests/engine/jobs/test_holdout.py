@@ -96,9 +96,9 @@ def test_what_is_wanted_while_it_is_scored(
     """Cancel discards, stop lets it finish, and of a closing server there is something left."""
     jobs = serve()
 
-    def complete(fit: Any, counts: Counts, *, seed: int, tell: Any) -> None:
+    def complete(fit: Any, counts: Counts, *, seed: int, on_progress: Any) -> None:
         actions.pop()()
-        tell(0.5)
+        on_progress(0.5)
         raise DataError("the end of this test", "it", "Nothing.")
 
     monkeypatch.setattr(checks, "complete", complete)
@@ -125,9 +125,9 @@ def test_a_run_whose_server_went_away_while_it_was_scored_is_scored_when_resumed
 ) -> None:
     first = serve(fit_iter=engine_fit_iter, load_counts=engine_load)
 
-    def complete(*arguments: Any, tell: Any, **settings: Any) -> None:
+    def complete(*arguments: Any, on_progress: Any, **settings: Any) -> None:
         _close_elsewhere(first)
-        tell(0.5)
+        on_progress(0.5)
         raise AssertionError("nobody waits for a score")
 
     with monkeypatch.context() as patch:

@@ -145,14 +145,14 @@ def test_one_that_hangs_holds_up_no_other_and_is_stopped(
 
     stop, ended = threading.Event(), threading.Event()
 
-    def tell(_words: str, _share: float) -> None:
+    def on_progress(_words: str, _share: float) -> None:
         if stop.is_set():
             raise Stopped
 
     def hang(place: Path) -> None:
         place.mkdir()
         with pytest.raises(Stopped):
-            process.read(named("sleeps"), place, tell)
+            process.read(named("sleeps"), place, on_progress)
         ended.set()
 
     thread = threading.Thread(target=hang, args=(tmp_path / "one",))
