@@ -59,7 +59,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         requests.append({"counts": counts, "a": a, "b": b, **how})
         if how["donor"]:
             raise ConfigError("three donors", "two", "Take cells as the unit.")
-        return made(0.001 if not how["chosen"] else np.nan)
+        return made(0.001 if not how["data_driven"] else np.nan)
 
     monkeypatch.setattr(differences_card, "differences", differences)
     return requests
@@ -99,7 +99,7 @@ def test_levels_of_a_label_are_compared_without_errors_unless_it_is_from_elsewhe
     wait_for(lambda: card.result is not None)
     fit = state.fit
     assert fit is not None
-    assert requests[-1]["chosen"]
+    assert requests[-1]["data_driven"]
     assert (requests[-1]["b"] == ~requests[-1]["a"]).all()
     assert (requests[-1]["a"] == (fit.obs["cell_type"] == "T cell").to_numpy()).all()
     assert card.plot.figure.yaxis.axis_label == COUNTS
@@ -111,7 +111,7 @@ def test_levels_of_a_label_are_compared_without_errors_unless_it_is_from_elsewhe
     assert len(requests) == 1
     controls.ask()
     wait_for(lambda: len(requests) == 2 and card.result is not None)
-    assert not requests[-1]["chosen"]
+    assert not requests[-1]["data_driven"]
     assert card.plot.figure.yaxis.axis_label == RATE
     taken = card.offer()
     assert (taken.title, taken.of) == ("A against B", fit)
@@ -128,7 +128,7 @@ def test_selected_cells_are_a_group_that_nothing_is_tested_of(
     assert card.controls.external.disabled
     card.controls.ask()
     wait_for(lambda: card.result is not None)
-    assert requests[-1]["chosen"]
+    assert requests[-1]["data_driven"]
     assert requests[-1]["a"].sum() == 20
     assert "split the counts: a switch under Model." in card.summary
 
@@ -160,7 +160,7 @@ def test_drawn_cells_of_split_counts_are_tested_in_the_other_half(
     card.controls.label.value = SELECTED
     card.controls.ask()
     wait_for(lambda: card.result is not None)
-    assert not requests[-1]["chosen"]
+    assert not requests[-1]["data_driven"]
     assert (requests[-1]["counts"].block(0, 9) == 2).all()
     assert "more than counting noise in these cells." in card.summary
 
@@ -170,12 +170,12 @@ def test_drawn_cells_of_split_counts_are_tested_in_the_other_half(
     assert "Where does <b>cell_type</b> come from?" in text_of(card)
     answer(browser, "cell_type", "here")
     wait_for(lambda: len(requests) == 2 and card.result is not None)
-    assert requests[-1]["chosen"]
+    assert requests[-1]["data_driven"]
 
     select(state, None)
     card.controls.ask()
     wait_for(lambda: len(requests) == 3 and card.result is not None)
-    assert requests[-1]["chosen"]
+    assert requests[-1]["data_driven"]
     assert "draw them again" in card.summary
 
 

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import weakref
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from bokeh.application import Application
@@ -64,7 +65,9 @@ def run(test: Callable[[Visit], Awaitable[list[str]]]) -> list[str]:
     async def begin() -> list[str]:
         return await test(Visit())
 
-    return asyncio.run(begin())
+    # In a thread: that of the browser's tests has an event loop that runs.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(begin())).result()
 
 
 def test_an_action_in_one_message_waits_for_a_thread() -> None:
