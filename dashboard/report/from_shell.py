@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy as np
 from dashboard.bare import is_bare
 from dashboard.embedding import FEWEST_CELLS
 from dashboard.report.bundle import write_bundle
-from dashboard.report.document import document
+from dashboard.report.document import OnProgress, document
 from dashboard.report.figures import complete
 from dashboard.report.subject import Subject
 from dashboard.umap_layout import umap_layout
@@ -21,8 +20,6 @@ from engine import summaries
 from engine.jobs import JobStatus, check_file, factor_names
 from engine.jobs.store import RunStore, is_run
 from engine.results import AnyFit, load
-
-OnProgress = Callable[[str], None]
 
 
 def write(

@@ -201,7 +201,7 @@ def differential(
 def _data_driven(fit: AnyFit) -> bool:
     """Whether the cells of a fit were found in its counts."""
     subset = fit.data.get("subset") or {}
-    # Fits of earlier releases call it so.
+    # Earlier releases wrote found_here.
     return bool(subset.get("data_driven") or subset.get("found_here"))
 
 

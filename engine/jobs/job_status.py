@@ -232,7 +232,7 @@ def _subset(values: Mapping[str, Any]) -> dict[str, Any]:
     if not values:
         return {}
     of = int(_within("of", values["of"], _MOST))
-    # Runs of earlier releases call it so.
+    # Earlier releases wrote found_here.
     name = "found_here" if "found_here" in values else "data_driven"
     return {
         "words": _text("words", values["words"]),

@@ -22,9 +22,10 @@ import engine.genes
 import engine.store
 from engine.data import Counts, DataRequest, SourceInfo
 from engine.data.reader_errors import shorten
+from engine.data.reading_progress import Listener
 from engine.errors import DataError, NoRoom
 from engine.store import layout, sources
-from engine.store.process import OnProgress, ReaderProcess
+from engine.store.process import ReaderProcess
 from engine.store.worker import OUTCOME
 
 MOST_BYTES = 20 * 10**9
@@ -33,7 +34,7 @@ _READ_BY = ("anndata", "h5py", "numpy", "pandas", "scanpy", "scipy", "zarr")
 NEW, DELETED = ".new-", ".deleted-"
 _COUNTS_FOLDERS = 32 * "[0-9a-f]"
 DAY = 86400.0
-_SILENT: OnProgress = lambda _words, _share: None  # noqa: E731
+_SILENT: Listener = lambda _words, _share: None  # noqa: E731
 
 
 class CountsStore:
@@ -72,7 +73,7 @@ class CountsStore:
         return self.read(DataRequest.from_dict(request))[0]
 
     def read(
-        self, request: DataRequest, on_progress: OnProgress = _SILENT
+        self, request: DataRequest, on_progress: Listener = _SILENT
     ) -> tuple[Counts, SourceInfo]:
         """Counts and the description of their source, from the store or read now and stored.
 

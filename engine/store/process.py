@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,13 +19,13 @@ from typing import Any
 import engine
 from engine.data import ChoiceNeeded, DataRequest, Offer
 from engine.data.reader_errors import shorten
+from engine.data.reading_progress import Listener
 from engine.errors import ConfigError, DataError, EngineError, NoRoom
 from engine.store import sources
 from engine.store.limits import Limits
 from engine.store.worker import OUTCOME, no_room
 
 # Called with the current step and the share that is done; an error of it ends the reading.
-OnProgress = Callable[[str, float], None]
 POLL_SECONDS = 0.1
 _ROOT = Path(engine.__file__).resolve().parents[1]
 # One thread each: several may read at once, beside a fit. Arenas count towards a memory limit.
@@ -93,7 +92,7 @@ class ReaderProcess:
         self,
         request: DataRequest,
         folder: Path,
-        on_progress: OnProgress = lambda _words, _share: None,
+        on_progress: Listener = lambda _words, _share: None,
         limits: Limits | None = None,
     ) -> Usage:
         """Let the process read a source and write it to an empty folder.

@@ -17,7 +17,7 @@ from scipy import sparse
 from engine.data import Counts, DataRequest, inspect_source
 from engine.errors import DataError, NoRoom
 from engine.store import CountsStore, counts_store, layout, sources
-from engine.store.process import OnProgress, ReaderProcess, Usage
+from engine.store.process import ReaderProcess, Usage
 from tests.engine.store.conftest import Asked
 
 
@@ -28,7 +28,7 @@ class Here:
         self.reads = 0
         self.meanwhile: Callable[[], object] = lambda: None
 
-    def read(self, request: DataRequest, folder: Path, _: OnProgress, limits: Any = None) -> Usage:
+    def read(self, request: DataRequest, folder: Path, _: Any, limits: Any = None) -> Usage:
         self.reads += 1
         layout.write(request.load(), inspect_source(request.source), folder)
         self.meanwhile()
